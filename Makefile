@@ -1,0 +1,29 @@
+# Two commands: `make compare` trains and prints the default table, `make test` runs the tests. Both install first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help compare check test test-all clean
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.venv/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "qtlrun needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+compare: .venv/installed  ## install, then the default experiment: variants A, B, C and controls in one table
+	$(BIN)/qtlrun
+
+test: .venv/installed  ## install, then the tests (offline, minutes)
+	$(BIN)/python -m pytest
+
+test-all: .venv/installed  ## the tests that take long, too
+	$(BIN)/python -m pytest -m 'not gpu'
+
+check: .venv/installed  ## every shipped option composes and is checked; nothing is trained
+	$(BIN)/python -m pytest tests/test_conf.py
+
+clean:  ## remove the environment and build folders; outputs and the store stay
+	rm -rf .venv build dist *.egg-info

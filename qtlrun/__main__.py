@@ -1,0 +1,2 @@
+from qtlrun.compose import main
+raise SystemExit(main())

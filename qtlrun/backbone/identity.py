@@ -1,0 +1,23 @@
+"""No backbone: the numbers themselves are the features."""
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class Identity(nn.Module):
+    """Passes a vector on as it is, and a picture as its pixels in a row, in [0, 1]; `features` is how many they are."""
+
+    def __init__(self, features: int):
+        super().__init__()
+        if features < 1:
+            raise ValueError(f"features={features}: numbers an item has, from 1 up.")
+        self.features = features
+        self.stages, self.folded, self.fingerprint = [], False, "none"
+
+    def preprocess(self, item: Tensor, generator=None) -> Tensor:
+        """A vector as it is, a picture (channels, height, width) as pixels in [0, 1]; nothing is augmented."""
+        return item if item.is_floating_point() else item.flatten(-3) / 255
+
+    def forward(self, items: Float[Tensor, "batch features"]) -> Float[Tensor, "batch features"]:
+        if items.shape[1] != self.features:
+            raise ValueError(f"backbone.features={self.features}: the dataset's items have {items.shape[1]} numbers.")
+        return items

@@ -1,0 +1,50 @@
+"""From a raw picture to what a backbone takes: resized, cropped, normalised; augmented where asked."""
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, UInt8
+from torch import Generator, Tensor
+from torchvision.transforms.v2 import functional
+
+MEAN, STD = (.485, .456, .406), (.229, .224, .225)  # of ImageNet, per channel of pictures in [0, 1]
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """Resizes the shorter side to `resize` pixels, cuts the central `size` x `size`, normalises each channel.
+
+    With a generator the crop is random instead (8 to 100 % of the area, sides 3:4 to 4:3) and half the pictures are
+    mirrored, as in the transfer-learning tutorial of PyTorch. Pictures of one channel become grey ones of three.
+    """
+    size: int
+    resize: int
+    mean: tuple[float, ...] = MEAN
+    std: tuple[float, ...] = STD
+
+    def __call__(self, picture: UInt8[Tensor, "*batch channels height width"],
+                 generator: Generator | None = None) -> Float[Tensor, "*batch 3 size size"]:
+        if generator is None:
+            if min(picture.shape[-2:]) != self.resize:
+                picture = functional.resize(picture, [self.resize], antialias=True)
+            picture = functional.center_crop(picture, [self.size, self.size])
+        else:
+            top, left, height, width = _crop(*picture.shape[-2:], generator)
+            picture = functional.resized_crop(picture, top, left, height, width, [self.size, self.size], antialias=True)
+            if torch.rand((), generator=generator) < .5:
+                picture = picture.flip(-1)
+        picture = picture.expand(*picture.shape[:-3], 3, -1, -1)
+        mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (self.mean, self.std))
+        return (picture / 255 - mean) / std
+
+
+def _crop(height: int, width: int, generator: Generator) -> tuple[int, int, int, int]:
+    """A random rectangle (top, left, height, width) in pixels; the whole picture where ten draws do not fit."""
+    for _ in range(10):
+        draw = torch.rand(4, generator=generator, dtype=torch.float64).tolist()
+        area = height * width * (.08 + .92 * draw[0])
+        ratio = math.exp(math.log(3 / 4) + (math.log(4 / 3) - math.log(3 / 4)) * draw[1])
+        h, w = round(math.sqrt(area / ratio)), round(math.sqrt(area * ratio))
+        if 0 < h <= height and 0 < w <= width:
+            return int(draw[2] * (height - h + 1)), int(draw[3] * (width - w + 1)), h, w
+    return 0, 0, height, width

@@ -1,0 +1,107 @@
+"""Any classification model of torchvision's by its name, up to a feature layer."""
+import inspect
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torchvision import models
+from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
+
+from qtlrun.backbone import stage, weights as files
+from qtlrun.backbone.picture import MEAN, STD, Preprocess
+from qtlrun.plan import nearest
+
+
+class Torchvision(nn.Module):
+    """A model of torchvision's whose classifier is taken off, or that ends at the layer named.
+
+    `weights` is a public name (its own preprocessing goes with it), a file, or none: random ones, drawn from `seed`.
+    `size` is the side of the picture it takes in pixels, resized by the usual 256:224. Maps of a layer are averaged over
+    their places, sequences of tokens over their tokens. Raises ValueError for a model, weights or layer that is not there.
+    """
+
+    def __init__(self, name: str, weights: str | None = "DEFAULT", layer: str | None = None, size: int | None = None,
+                 mean: list[float] | None = None, std: list[float] | None = None, seed: int = 0):
+        super().__init__()
+        if name not in models.list_models(module=models):
+            raise ValueError(f"name={name}: {nearest(name, models.list_models(module=models))}")
+        public, file = _entry(name, weights), None
+        preset = public.transforms() if public else None
+        size = size or (preset.crop_size[0] if public else 224)
+        if size < 1:
+            raise ValueError(f"size={size}: pixels, from 1 up.")
+        resize = preset.resize_size[0] if public and size == preset.crop_size[0] else round(size * 256 / 224)
+        self.preprocess = Preprocess(size, resize, _channels("mean", mean, MEAN), _channels("std", std, STD))
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            whole = _model(name, size)
+        known = set(whole.state_dict())
+        self.network = _cut(whole, layer)
+        if weights not in (None, "none"):
+            file = files.public(public) if public else weights
+            files.fill(self.network, files.read(file), known, weights)
+        self.folded = file is not None and files.folded(self.network)
+        self.fingerprint = files.digest(file) if file else "none"
+        self.stages = stage.split(self.network)
+        self.features = self._features(size)
+
+    def forward(self, pictures: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch features"]:
+        out = self.network(pictures)
+        while not isinstance(out, Tensor):  # a layer by name, or a model that in training returns its side outputs too
+            out = next(iter(out.values())) if isinstance(out, dict) else out[0]
+        if out.dim() == 3:
+            return out.mean(1)
+        return out.flatten(2).mean(2) if out.dim() == 4 else out
+
+    @torch.no_grad()
+    def _features(self, size: int) -> int:
+        parameter = next(self.network.parameters())
+        try:
+            return self.eval()(torch.zeros(1, 3, size, size, device=parameter.device)).shape[1]
+        except RuntimeError as error:
+            raise ValueError(f"size={size}: this model does not take pictures of {size} x {size} ({error}).") from error
+
+
+def _entry(name: str, weights: str | None):
+    """The public weights of that name, or None where a file is named or none are wanted."""
+    if weights in (None, "none"):
+        return None
+    entries = models.get_model_weights(name)
+    if weights in entries.__members__:
+        return entries[weights]
+    if not any(mark in weights for mark in "./\\"):
+        raise ValueError(f"weights={weights}: {name} has no such public weights; "
+                         f"{nearest(weights, [*entries.__members__, 'none', 'FILE'])}")
+    return None
+
+
+def _model(name: str, size: int) -> nn.Module:
+    """The model with random weights; one that is built for a side of picture is built for this one."""
+    builder = models.get_model_builder(name)
+    takes = inspect.signature(inspect.signature(builder).return_annotation.__init__).parameters
+    options = {"init_weights": True} if "init_weights" in takes else {}
+    try:
+        return builder(weights=None, **{key: size for key in ("image_size",) if key in takes}, **options)
+    except (AssertionError, ValueError) as error:
+        raise ValueError(f"size={size}: {name} is not built for pictures of {size} x {size} ({error}).") from error
+
+
+def _cut(whole: nn.Module, layer: str | None) -> nn.Module:
+    """The model without its classifier, the last layer that has as many outputs as there are classes; or up to a layer."""
+    if layer is not None:
+        nodes = get_graph_node_names(whole)[1]
+        if not any(node == layer or node.startswith(layer + ".") for node in nodes):
+            places = dict.fromkeys(".".join(node.split(".")[:2]) for node in nodes[1:])
+            raise ValueError(f"layer={layer}: {nearest(layer, places)}")
+        return create_feature_extractor(whole, {layer: "features"})
+    outputs = {nn.Linear: "out_features", nn.Conv2d: "out_channels"}
+    name = [name for name, module in whole.named_modules() if getattr(module, outputs.get(type(module), ""), 0) == 1000][-1]
+    owner, _, last = name.rpartition(".")
+    setattr(whole.get_submodule(owner), last, nn.Identity())
+    return whole
+
+
+def _channels(name: str, given: list[float] | None, default: tuple[float, ...]) -> tuple[float, ...]:
+    if given is not None and (len(given) != 3 or name == "std" and min(given) <= 0):
+        raise ValueError(f"{name}={given}: three numbers, one for red, green and blue{', above 0' if name == 'std' else ''}.")
+    return tuple(given) if given is not None else default

@@ -1,0 +1,115 @@
+"""Ants and bees, the 397 pictures of PyTorch's transfer-learning tutorial (and of Mari et al., arXiv:1912.08278)."""
+
+import io
+import os
+import tempfile
+import urllib.request
+import zipfile
+import zlib
+from hashlib import sha256
+from http.client import HTTPException
+from pathlib import Path, PurePosixPath
+
+from qtlrun.dataset import picture
+from qtlrun.dataset.folder import Folder, check_shares
+from qtlrun.dataset.split import pool
+
+NAME = "hymenoptera_data"
+ADDRESS = "https://download.pytorch.org/tutorial/hymenoptera_data.zip"
+PICTURES = 397
+# SHA-256 over the sorted lines `path NUL sha256 NEWLINE` of the pictures (train/ants/0013035.jpg first); the archive
+# itself, with its stray GIF and folder litter, is not pinned, so a folder unpacked by hand is checked the same way.
+CONTENT = "073f92c5bf0fadca72c78f72ec5114ad75f607011421077632ec625eba2237ca"
+
+SILENCE = 20  # seconds without a byte after which the server is given up
+ARCHIVE = 100e6  # bytes; the archive has 47 MB
+UNPACKED = 200e6  # bytes
+
+
+class Hymenoptera:
+    """Ants and bees, found in `data` or fetched into it: 244 pictures of train, 153 of test (the tutorial's `val`).
+
+    Their content is checked each time. Validation is a share of every class of train, drawn by `split_seed`, or
+    "test", as the tutorial has it: `qtlrun.dataset.folder.Folder` says what that means.
+    """
+
+    def __init__(self, data: Path, validation: float | str = 0.2, split_seed: int = 0) -> None:
+        check_shares(validation)
+        data = Path(data).expanduser()
+        if not (data / NAME).exists():
+            _unpack(data, _fetched(data))
+        _check(data, data / NAME, "remove it, and it is fetched again")
+        folder = Folder(str(data / NAME), validation=validation, split_seed=split_seed)
+        self.classes = folder.classes
+        self.train, self.validation, self.test = folder.train, folder.validation, folder.test
+        self.size = folder.size
+        self.fingerprint = folder.fingerprint
+        self.verify = folder.verify
+
+
+def _check(data: Path, folder: Path, mend: str) -> None:
+    paths = sorted(path.relative_to(folder).as_posix() for path in _walk(folder) if path.is_file())
+    hashes = pool().map(picture.hash, [folder / path for path in paths])
+    lines = (os.fsencode(f"{path}\0{item}\n") for path, item in zip(paths, hashes))
+    content = sha256(b"".join(lines)).hexdigest()
+    if content != CONTENT:
+        found = f"{len(paths)} pictures with content {content[:12]}"
+        wanted = f"the tutorial's are {PICTURES} with content {CONTENT[:12]}"
+        raise ValueError(f"data={picture.printable(data)}: {NAME} holds {found}, and {wanted}; {mend}.")
+
+
+def _walk(folder: Path) -> list[Path]:
+    folders, pictures, _ = picture.scan(folder)
+    return pictures + [path for inner in folders for path in _walk(inner)]
+
+
+def _fetched(data: Path) -> bytes:
+    """The archive's bytes; nothing is written before they are all here."""
+    try:
+        with urllib.request.urlopen(ADDRESS, timeout=SILENCE) as response:
+            content = response.read(int(ARCHIVE) + 1)
+    except (OSError, HTTPException) as error:
+        raise _refusal(data, f"could not be fetched ({getattr(error, 'reason', error)})") from None
+    if len(content) > ARCHIVE:
+        raise _refusal(data, f"came with more than {ARCHIVE / 1e6:.0f} MB")
+    return content
+
+
+def _unpack(data: Path, content: bytes) -> None:
+    """Put the pictures in place whole: unpacked and checked beside it, then renamed."""
+    data.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{NAME}-", dir=data) as scratch:
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                _check_members(data, archive.infolist())
+                archive.extractall(scratch)
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+            raise _refusal(data, f"came damaged ({error})") from None
+        unpacked = Path(scratch, NAME)
+        if not unpacked.is_dir():
+            raise _refusal(data, f"came without its folder {NAME}")
+        _check(data, unpacked, f"{ADDRESS} has changed; unpack an older copy there")
+        try:
+            unpacked.rename(data / NAME)
+        except OSError:
+            # Another process was quicker; what it has put there is checked like ours.
+            if not (data / NAME).is_dir():
+                raise
+
+
+def _check_members(data: Path, members: list[zipfile.ZipInfo]) -> None:
+    for member in members:
+        path = PurePosixPath(member.filename.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts:
+            raise _refusal(data, f"came with a member outside its folder, {picture.printable(member.filename)}")
+    if sum(member.file_size for member in members) > UNPACKED:
+        raise _refusal(data, f"came with more than {UNPACKED / 1e6:.0f} MB to unpack")
+
+
+def _refusal(data: Path, what: str) -> ValueError:
+    there = picture.printable(data / NAME)
+    return ValueError(
+        f"data={picture.printable(data)}: {NAME}.zip {what}.\n"
+        f"Fetch {ADDRESS} and unpack it, so that {there} is there (content {CONTENT[:12]}), "
+        f"or let QTLRUN_DATA name the folder that holds {NAME}."
+    )

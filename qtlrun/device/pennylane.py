@@ -1,0 +1,167 @@
+"""Every device of PennyLane's, driven by tapes: one per sample, or one broadcast tape with backprop."""
+from importlib import metadata
+
+import numpy as np
+import pennylane as qml
+import torch
+from jaxtyping import Float
+from pennylane.devices import ExecutionConfig
+from torch import Tensor
+
+from qtlrun.device import reader
+from qtlrun.plan import nearest
+
+TRANSFORMS = {"parameter-shift": qml.gradients.param_shift, "finite-diff": qml.gradients.finite_diff,
+              "spsa": qml.gradients.spsa_grad, "hadamard": qml.gradients.hadamard_grad}
+METHODS = ("best", "backprop", "adjoint", *TRANSFORMS)
+
+
+class PennyLane:
+    """Runs circuits on a PennyLane device by its name.
+
+    `shots` (None: exact expectation values) and `diff_method` are PennyLane's; `best` is backprop on a device that
+    differentiates through itself, else adjoint, and parameter-shift with shots. `seed` belongs to the shots. Values
+    keep the dtype of the inputs: the tapes are float64 whatever torch's default dtype is.
+    """
+
+    def __init__(self, name: str, shots: int | None = None, diff_method: str = "best", seed: int = 0):
+        if shots is not None and shots < 1:
+            raise ValueError(f"shots={shots}: at least one, or null for exact expectation values.")
+        if diff_method not in METHODS:
+            raise ValueError(f"diff_method={diff_method}: {nearest(diff_method, METHODS)}")
+        self.name = name
+        self.shots = shots
+        self.diff_method = diff_method
+        self.seed = seed
+
+    def run(self, circuit, entangle: bool = True) -> "Run":
+        """The circuit as a batched function of inputs and weights.
+
+        Raises ValueError for a device that PennyLane does not know, for a gradient method that the device does not
+        have for this circuit, and for a state that this machine cannot hold.
+        """
+        reader.fits(circuit.qubits, 16 if self.name != "default.mixed" else 16 * 2**circuit.qubits)
+        reading = reader.read(circuit, entangle)
+        device = self._device(circuit.qubits)
+        return Run(reading, device, self.shots, self._method(device, reading))
+
+    def _device(self, qubits: int):
+        options = {"seed": self.seed} if self.name.startswith(("default.", "lightning.")) else {}
+        try:
+            return qml.device(self.name, wires=qubits, **options)
+        except qml.exceptions.DeviceError as error:
+            known = sorted(entry.name for entry in metadata.entry_points(group="pennylane.plugins"))
+            raise ValueError(f"name={self.name}: PennyLane has no such device here; {nearest(self.name, known)}") from error
+        except ImportError as error:
+            raise ValueError(f"name={self.name}: PennyLane knows this device, but it does not load: {error}") from error
+
+    def _method(self, device, reading: reader.Reading) -> str:
+        """The gradient method, resolved and found possible for a tape of this circuit."""
+        tape = _tape(reading, [.1] * _angles(reading), self.shots)
+        can = {method: device.supports_derivatives(ExecutionConfig(gradient_method=method), tape)
+               for method in ("backprop", "adjoint")}
+        if self.shots is not None:
+            can = dict.fromkeys(can, False)
+        if self.diff_method == "best":
+            return next((method for method, possible in can.items() if possible), "parameter-shift")
+        if can.get(self.diff_method, True):
+            return self.diff_method
+        others = [method for method, possible in can.items() if possible] + list(TRANSFORMS)
+        shots = f" with shots={self.shots}" if self.shots is not None else ""
+        raise ValueError(f"diff_method={self.diff_method}: {self.name}{shots} cannot differentiate this circuit so; "
+                         f"use best, {', '.join(others)}.")
+
+
+class Run:
+    """A circuit on a PennyLane device: inputs (runs, batch, features), weights (runs, *shape) to its measured values."""
+
+    def __init__(self, reading: reader.Reading, device, shots: int | None, method: str):
+        self.reading = reading
+        self.device = device
+        self.shots = shots
+        self.method = method
+        self.outputs = len(reading.measurements)
+
+    def __call__(self, inputs: Float[Tensor, "*runs batch features"],
+                 weights: Float[Tensor, "..."]) -> Float[Tensor, "*runs batch outputs"]:
+        if inputs.dim() == 2:
+            return self(inputs.unsqueeze(0), weights.unsqueeze(0)).squeeze(0)
+        angles = self.reading.angles(inputs, weights).flatten(0, 1)
+        if self.method == "backprop":
+            values = self._broadcast(angles.double().cpu())
+        else:
+            values = _Tapes.apply(angles.double().cpu(), self)
+        return values.to(inputs).unflatten(0, inputs.shape[:2])
+
+    def _broadcast(self, angles: Tensor) -> Tensor:
+        tape = _tape(self.reading, list(angles.T), None)
+        (values,) = qml.execute([tape], self.device, diff_method="backprop")
+        values = torch.stack(values, -1) if isinstance(values, (tuple, list)) else values.unsqueeze(-1)
+        return values.expand(len(angles), self.outputs)
+
+    def values(self, angles: np.ndarray) -> np.ndarray:
+        """Values (samples, outputs) of angles (samples, angles)."""
+        tapes = [_tape(self.reading, list(row), self.shots) for row in angles]
+        return _numbers(qml.execute(tapes, self.device, diff_method=None), len(tapes))
+
+    def derivatives(self, angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Values, and the derivative of each by each angle (samples, outputs, angles)."""
+        tapes = [_tape(self.reading, list(row), self.shots) for row in angles]
+        if self.method == "adjoint":
+            config = self.device.setup_execution_config(ExecutionConfig(gradient_method="adjoint"), tapes[0])
+            batch, restore = self.device.preprocess_transforms(config)(tapes)
+            values, slopes = self.device.execute_and_compute_derivatives(batch, config)
+            return _numbers(restore(values), len(tapes)), np.asarray(slopes, float).reshape(len(tapes), self.outputs, -1)
+        made = [TRANSFORMS[self.method](tape) for tape in tapes]
+        shifted = qml.execute([tape for batch, _ in made for tape in batch], self.device, diff_method=None)
+        slopes, at = [], 0
+        for batch, combine in made:
+            slopes.append(np.asarray(combine(shifted[at:at + len(batch)]), float).reshape(self.outputs, -1))
+            at += len(batch)
+        return self.values(angles), np.stack(slopes)
+
+
+class _Tapes(torch.autograd.Function):
+    """Executes one tape a sample; the derivatives come with the values where any will be asked for."""
+
+    @staticmethod
+    def forward(ctx, angles: Tensor, run: Run) -> Tensor:
+        if not ctx.needs_input_grad[0] or not angles.shape[1]:
+            return torch.from_numpy(run.values(angles.numpy()))
+        values, slopes = run.derivatives(angles.detach().numpy())
+        ctx.save_for_backward(torch.from_numpy(slopes))
+        return torch.from_numpy(values)
+
+    @staticmethod
+    def backward(ctx, upstream: Tensor) -> tuple[Tensor, None]:
+        (slopes,) = ctx.saved_tensors
+        return torch.einsum("so,soa->sa", upstream, slopes), None
+
+
+def _tape(reading: reader.Reading, angles: list, shots: int | None) -> qml.tape.QuantumScript:
+    """The circuit's gates with angles put in; every angle is a trainable parameter of the tape."""
+    operations = [qml.QubitUnitary(gate.matrix.numpy(), gate.wires) if gate.angle is None
+                  else _rotation(gate, angles[gate.angle]) for gate in reading.gates]
+    tape = qml.tape.QuantumScript(operations, reading.measurements, shots=shots)
+    tape.trainable_params = [place for place, (operation, _) in enumerate(_parameters(tape)) if operation.name != "QubitUnitary"]
+    return tape
+
+
+def _parameters(tape):
+    return [(operation, value) for operation in tape.operations for value in operation.data]
+
+
+def _rotation(gate: reader.Gate, angle):
+    wires = [wire for wire, letter in zip(gate.wires, gate.word, strict=True) if letter != "I"]
+    word = gate.word.replace("I", "")
+    single = {"X": qml.RX, "Y": qml.RY, "Z": qml.RZ}
+    return single[word](angle, wires) if word in single else qml.PauliRot(angle, word, wires)
+
+
+def _angles(reading: reader.Reading) -> int:
+    return sum(gate.angle is not None for gate in reading.gates)
+
+
+def _numbers(results, samples: int) -> np.ndarray:
+    return np.asarray(results, float).reshape(samples, -1)
+

@@ -1,0 +1,150 @@
+"""Reads a circuit once: its gates as rotations and constants, and each angle as a function of inputs and weights."""
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pennylane as qml
+import torch
+from torch import Tensor
+
+from qtlrun.layer import generator
+
+# A gate as rotations exp(-i a P / 2), in the order they act: the word P, and a as a multiple of which parameter.
+ROTATIONS = {
+    "RX": [("X", 0, 1)], "RY": [("Y", 0, 1)], "RZ": [("Z", 0, 1)], "PhaseShift": [("Z", 0, 1)],
+    "Rot": [("Z", 0, 1), ("Y", 1, 1), ("Z", 2, 1)],
+    "IsingXX": [("XX", 0, 1)], "IsingYY": [("YY", 0, 1)], "IsingZZ": [("ZZ", 0, 1)],
+    "CRX": [("IX", 0, .5), ("ZX", 0, -.5)], "CRY": [("IY", 0, .5), ("ZY", 0, -.5)],
+    "CRZ": [("IZ", 0, .5), ("ZZ", 0, -.5)],
+    "ControlledPhaseShift": [("ZI", 0, .5), ("IZ", 0, .5), ("ZZ", 0, -.5)],
+}
+SIGNAL = 1e-9  # two evaluations of one affine map in float64 differ by less
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A rotation about a Pauli word by the angle of that number, or (angle None) a constant matrix."""
+    wires: tuple[int, ...]
+    word: str = ""
+    angle: int | None = None
+    matrix: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A circuit as data: `angles(inputs, weights)` gives the angle of every rotation among `gates`."""
+    qubits: int
+    gates: list[Gate]
+    angles: Callable[[Tensor, Tensor], Tensor]
+    measurements: list
+    fed: frozenset[int]  # the angles that depend on the inputs
+    trained: frozenset[int]  # those that depend on the weights
+
+
+def read(circuit, entangle: bool = True) -> Reading:
+    """Trace a circuit, find which angles are affine in inputs and weights, and verify it at further random points.
+
+    Without `entangle` every gate on more than one wire is dropped from what was recorded. Raises ValueError where gates
+    depend on values, or an operation has no matrix and no decomposition.
+    """
+    lowered = [_lower(circuit, entangle, point) for point in range(3)]
+    gates, _, measurements, *_ = lowered[0]
+    for other, *_ in lowered[1:]:
+        if [(gate.wires, gate.word) for gate in other] != [(gate.wires, gate.word) for gate in gates]:
+            raise ValueError("its gates depend on the values of inputs or weights; only their angles may.")
+    pieces = [_slopes(*rest) for _, *rest in lowered]
+    inputs, weights, constant = pieces[0]
+    if all(torch.allclose(a, b, atol=SIGNAL) for piece in pieces[1:] for a, b in zip(pieces[0], piece, strict=True)):
+        def angles(x: Tensor, w: Tensor) -> Tensor:
+            """Angles (runs, batch, angles) of inputs (runs, batch, features) and weights (runs, *shape)."""
+            fixed = w.flatten(1) @ weights.to(w).T + constant.to(w)
+            return x @ inputs.to(x).T + fixed.unsqueeze(1)
+    else:
+        angles = _retrace(circuit, entangle)
+    return Reading(circuit.qubits, gates, angles, measurements,
+                   *(frozenset((slopes != 0).any(1).nonzero().flatten().tolist()) for slopes in (inputs, weights)))
+
+
+def fits(qubits: int, bytes_per_amplitude: int = 16) -> None:
+    """Refuse, with the largest number that fits, a state that this machine cannot hold."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if 2**qubits * bytes_per_amplitude > memory // 4:
+        largest = (memory // 4 // bytes_per_amplitude).bit_length() - 1
+        raise ValueError(
+            f"circuit.qubits={qubits}: a state of 2**{qubits} amplitudes needs {2**qubits * bytes_per_amplitude / 2**30:,.0f}"
+            f" GiB, with its gradient four times that, and this machine has {memory / 2**30:.0f}; use {largest} or fewer.")
+
+
+def trace(circuit, inputs, weights, entangle: bool = True) -> tuple[list, list]:
+    """The PennyLane operations that a circuit applies, and what it returns, in the order returned."""
+    with qml.queuing.AnnotatedQueue() as queue:
+        returned = circuit(inputs, weights)
+    operations = qml.tape.QuantumScript.from_queue(queue).operations
+    measurements = list(returned) if isinstance(returned, (list, tuple)) else [returned]
+    return [op for op in operations if entangle or len(op.wires) < 2], measurements
+
+
+def _lower(circuit, entangle: bool, point: int):
+    """Gates and angles at a random point, the measurements, and the point itself."""
+    draw = generator(point, "reader")
+    inputs = torch.rand(_inputs(circuit), generator=draw, dtype=torch.float64, requires_grad=True)
+    weights = torch.rand(circuit.shape, generator=draw, dtype=torch.float64, requires_grad=True)
+    operations, measurements = trace(circuit, inputs, weights, entangle)
+    gates, angles = [], []
+    for operation in operations:
+        _append(operation, gates, angles)
+    return gates, angles, measurements, inputs, weights
+
+
+def _append(operation, gates: list[Gate], angles: list) -> None:
+    wires, name = tuple(operation.wires), operation.name
+    if name in ("Identity", "GlobalPhase", "Barrier", "WireCut"):
+        return
+    if name in ("MultiRZ", "PauliRot"):
+        words = [("Z" * len(wires) if name == "MultiRZ" else operation.hyperparameters["pauli_word"], 0, 1)]
+    else:
+        words = ROTATIONS.get(name)
+    if words is not None:
+        for word, parameter, factor in words:
+            gates.append(Gate(wires, word, len(angles)))
+            angles.append(operation.data[parameter] * factor)
+    elif not operation.data and operation.has_matrix and len(wires) <= 3:
+        gates.append(Gate(wires, name, matrix=torch.as_tensor(operation.matrix(), dtype=torch.complex128)))
+    elif operation.has_decomposition:
+        for part in operation.decomposition():
+            _append(part, gates, angles)
+    else:
+        raise ValueError(f"device=statevector cannot run {name}; device=default.qubit runs every PennyLane operation.")
+
+
+def _slopes(angles: list, _measurements, inputs: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The derivative of each angle by inputs and weights, and what is left at zero."""
+    by_input, by_weight, rest = [], [], []
+    for angle in angles:
+        angle = torch.as_tensor(angle, dtype=torch.float64)
+        slopes = (None, None)
+        if angle.requires_grad:
+            slopes = torch.autograd.grad(angle, (inputs, weights), retain_graph=True, allow_unused=True)
+        x, w = (torch.zeros_like(of) if slope is None else slope for slope, of in zip(slopes, (inputs, weights), strict=True))
+        by_input.append(x.flatten())
+        by_weight.append(w.flatten())
+        rest.append((angle - (x * inputs).sum() - (w * weights).sum()).detach())
+    empty = torch.zeros(0, dtype=torch.float64)
+    return (torch.stack(by_input) if angles else torch.zeros(0, inputs.numel(), dtype=torch.float64),
+            torch.stack(by_weight) if angles else torch.zeros(0, weights.numel(), dtype=torch.float64),
+            torch.stack(rest) if angles else empty)
+
+
+def _retrace(circuit, entangle: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    """Angles that are no affine map, evaluated anew each step: for every sample at once, by vmap over runs and batch."""
+    def one(x: Tensor, w: Tensor) -> Tensor:
+        gates, angles = [], []
+        for operation in trace(circuit, x, w, entangle)[0]:
+            _append(operation, gates, angles)
+        return torch.stack([torch.as_tensor(angle, dtype=x.dtype) for angle in angles])
+    return torch.func.vmap(torch.func.vmap(one, in_dims=(0, None)))
+
+
+def _inputs(circuit) -> int:
+    """How many inputs a circuit takes: its `inputs`, where it says so, or one a qubit."""
+    return getattr(circuit, "inputs", circuit.qubits)

@@ -1,0 +1,16 @@
+"""The classical head."""
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from qtlrun.layer import Linear, Start
+
+
+class Classical(nn.Module):
+    """One linear layer from the features to the classes, for each run."""
+
+    def __init__(self, features: int, classes: int, start: Start):
+        super().__init__()
+        self.linear = Linear(start, "post", features, classes)
+
+    def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch classes"]:
+        return self.linear(x)

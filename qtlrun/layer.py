@@ -1,0 +1,48 @@
+"""Layers whose parameters carry a leading run axis: every seed is trained in the same program."""
+import hashlib
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class Start:
+    """Draws the start values of all runs, each from a generator of its own, so that no run feels the others.
+
+    A value depends on its run's seed, its name and its shape alone: layers of the same name and shape start alike in
+    every model of the same seed. Drawn in float64 and cast.
+    """
+
+    def __init__(self, seeds: list[int], dtype: torch.dtype = torch.float32):
+        self.seeds = seeds
+        self.dtype = dtype
+
+    def uniform(self, name: str, shape: tuple[int, ...], bound: float) -> Tensor:
+        """Uniform on (-bound, bound), shape (runs, *shape)."""
+        draw = [torch.rand(shape, generator=generator(seed, name), dtype=torch.float64) for seed in self.seeds]
+        return ((2 * torch.stack(draw) - 1) * bound).to(self.dtype)
+
+    def normal(self, name: str, shape: tuple[int, ...], spread: float) -> Tensor:
+        """Normal with mean 0 and standard deviation `spread`, shape (runs, *shape)."""
+        draw = [torch.randn(shape, generator=generator(seed, name), dtype=torch.float64) for seed in self.seeds]
+        return (torch.stack(draw) * spread).to(self.dtype)
+
+
+class Linear(nn.Module):
+    """An affine map for each run; start values as torch.nn.Linear's, uniform within 1 / sqrt(inputs)."""
+
+    def __init__(self, start: Start, name: str, inputs: int, outputs: int):
+        super().__init__()
+        bound = 1 / math.sqrt(inputs)
+        self.weight = nn.Parameter(start.uniform(f"{name}.weight", (outputs, inputs), bound))
+        self.bias = nn.Parameter(start.uniform(f"{name}.bias", (outputs,), bound))
+
+    def forward(self, x: Float[Tensor, "runs batch inputs"]) -> Float[Tensor, "runs batch outputs"]:
+        return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight.transpose(1, 2))
+
+
+def generator(seed: int, *names: object) -> torch.Generator:
+    """A generator that belongs to one purpose of one seed: its stream depends on nothing else that is drawn."""
+    words = "/".join(str(word) for word in (seed, *names))
+    return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(words.encode()).digest()[:7], "big"))

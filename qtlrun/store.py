@@ -1,0 +1,67 @@
+"""What was computed once is found again by its key: features, pre-trained backbones, finished rows."""
+import contextlib
+import functools
+import json
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from qtlrun import disk
+
+PACKAGE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One artefact: plain values (JSON) and arrays (safetensors)."""
+    values: dict
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+class Store:
+    """Artefacts in `home/store/KIND/KEY/`, each folder complete and hashed; a damaged one counts as absent."""
+
+    def __init__(self, home: str | Path):
+        self.folder = Path(home).expanduser() / "store"
+
+    def get(self, kind: str, key: str) -> Entry | None:
+        files = disk.read_folder(self._path(kind, key))
+        if files is None:
+            return None
+        from safetensors.numpy import load
+        return Entry(json.loads(files["values.json"]), load(files["arrays.safetensors"]))
+
+    def put(self, kind: str, key: str, entry: Entry) -> None:
+        from safetensors.numpy import save
+        arrays = {name: np.ascontiguousarray(array) for name, array in entry.arrays.items()}
+        path = self._path(kind, key)
+        disk.remove_folder(path)
+        disk.write_folder(path, {"values.json": json.dumps(entry.values, allow_nan=False).encode(),
+                                 "arrays.safetensors": save(arrays)})
+
+    def lock(self, kind: str, key: str) -> contextlib.AbstractContextManager:
+        return disk.lock(self._path(kind, key))
+
+    def _path(self, kind: str, key: str) -> Path:
+        return self.folder / kind / key
+
+
+def key(**said) -> str:
+    """The key of an artefact: the hash of all that it depends on, written as canonical JSON."""
+    return disk.digest(json.dumps(said, sort_keys=True).encode())
+
+
+@functools.cache
+def sources(*places: str) -> str:
+    """The hash of the modules (`train.py`) and folders (`head`) of the package that an artefact is computed by."""
+    files = sorted(file for place in places for file in
+                   ([PACKAGE / place] if place.endswith(".py") else (PACKAGE / place).rglob("*.py")))
+    return disk.digest(b"".join(file.relative_to(PACKAGE).as_posix().encode() + file.read_bytes() for file in files))
+
+
+@functools.cache
+def versions() -> dict[str, str]:
+    """The versions of the libraries that compute."""
+    return {name: metadata.version(name) for name in ("torch", "torchvision", "pennylane", "pennylane-lightning")}

@@ -1,0 +1,181 @@
+"""The only loops over batches and epochs."""
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from qtlrun.freeze import Freeze
+from qtlrun.layer import generator
+from qtlrun.plan import finite
+
+OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a row is trained; named as torch names it.
+
+    `schedule=step` multiplies the rates by `gamma` every `step_size` epochs, cosine lets them fall to 0. The epoch kept
+    is the best on validation by `select`. `schedule_step=start` steps the schedule before the first epoch, one epoch
+    early, as published code does. `scale=standard` standardises the features by statistics of the training split.
+    """
+    epochs: int
+    batch_size: int
+    lr: float
+    backbone_lr: float
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    momentum: float = 0.
+    weight_decay: float = 0.
+    schedule: Literal["none", "step", "cosine"] = "none"
+    step_size: int = 10
+    gamma: float = .1
+    schedule_step: Literal["end", "start"] = "end"
+    augment: bool = False
+    scale: Literal["none", "standard"] = "none"
+    label_smoothing: float = 0.
+    select: Literal["nll", "accuracy", "last"] = "nll"
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size", "step_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: a whole number from 1 up is needed here.")
+        for name in ("lr", "backbone_lr", "momentum", "weight_decay", "gamma"):
+            finite(**{name: getattr(self, name)})
+        if not 0 <= self.label_smoothing < 1:
+            raise ValueError(f"label_smoothing={self.label_smoothing}: from 0 up, below 1.")
+
+    def rate(self, epoch: int) -> float:
+        """What the learning rates are multiplied by in an epoch, counted from 0."""
+        steps = epoch + (self.schedule_step == "start")
+        if self.schedule == "step":
+            return self.gamma ** (steps // self.step_size)
+        return (1 + math.cos(math.pi * min(1, steps / self.epochs))) / 2 if self.schedule == "cosine" else 1.
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is trained or evaluated on: `take(index, epoch)` gives items (runs, batch, ...) of an index (runs, batch)."""
+    take: Callable[[Int[Tensor, "runs batch"], int | None], Tensor]
+    labels: Int[Tensor, "items"]
+    chunk: int  # items that evaluation takes at once
+
+
+def cached(features: Float[Tensor, "items features"], labels: Int[Tensor, "items"]) -> Data:
+    """Features that are computed already, the same for every run and epoch."""
+    return Data(lambda index, epoch: features[index.to(features.device)], labels, 1024)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One epoch, one number a run: mean training loss while it went, and validation after it (nats, share correct)."""
+    epoch: int
+    loss: list[float]
+    nll: list[float]
+    accuracy: list[float]
+    best: list[int]
+    lr: float
+    seconds: float
+
+
+def fit(model: nn.Module, backbone: nn.Module | None, recipe: Recipe, freeze: Freeze, train: Data, validation: Data,
+        seeds: list[int]) -> Iterator[Record]:
+    """Train every run of a model; yields a record an epoch, and leaves each run in the state of its best epoch.
+
+    The loss of a run is the mean over its batch; losses are summed over runs, which do not feel each other. A run whose
+    loss is no longer finite keeps its best epoch so far (-1: it never had one).
+    """
+    optimizer = _optimizer(model, backbone, recipe)
+    orders = [generator(seed, "order") for seed in seeds]
+    best = torch.full((len(seeds),), torch.inf)
+    at = torch.full((len(seeds),), -1)
+    kept = {name: value.clone() for name, value in model.state_dict().items()}
+    for epoch in range(recipe.epochs):
+        began = time.perf_counter()
+        rate = _set_rates(optimizer, recipe, epoch)
+        model.train()
+        if backbone is not None:
+            freeze.apply(backbone, epoch)
+        loss = _epoch(model, optimizer, recipe, train, orders, epoch)
+        nll, accuracy = score(evaluate(model, validation, len(seeds)), validation.labels)
+        score_now = {"nll": nll, "accuracy": -accuracy, "last": torch.full_like(nll, -epoch)}[recipe.select]
+        better = (score_now < best) & loss.isfinite() & nll.isfinite()
+        best, at = torch.where(better, score_now, best), torch.where(better, epoch, at)
+        _keep(kept, model, better)
+        yield Record(epoch, loss.tolist(), nll.tolist(), accuracy.tolist(), at.tolist(), rate, time.perf_counter() - began)
+    model.load_state_dict(kept)
+
+
+@torch.no_grad()
+def evaluate(model: nn.Module, data: Data, runs: int) -> Float[Tensor, "runs items classes"]:
+    """Logits of all items, in evaluation mode."""
+    model.eval()
+    every = torch.arange(len(data.labels)).expand(runs, -1)
+    return torch.cat([model(data.take(index, None)) for index in every.split(data.chunk, dim=1)], dim=1)
+
+
+def pace(model: nn.Module, recipe: Recipe, data: Data, runs: int) -> float:
+    """Seconds of one training step, measured on the first batch; nothing of the model changes."""
+    model.eval()
+    index = torch.arange(len(data.labels))[:recipe.batch_size].expand(runs, -1)
+    for _ in range(2):  # the first is slower
+        began = time.perf_counter()
+        model(data.take(index, None)).square().mean().backward()
+        model.zero_grad(set_to_none=True)
+    return time.perf_counter() - began
+
+
+def score(logits: Float[Tensor, "runs items classes"], labels: Int[Tensor, "items"]) -> tuple[Tensor, Tensor]:
+    """Mean negative log-likelihood in nats, and the share correct, of each run; on the CPU."""
+    logits = logits.double().cpu()
+    nll = nn.functional.cross_entropy(logits.flatten(0, 1), labels.repeat(len(logits)), reduction="none")
+    right = (logits.argmax(-1) == labels) & logits.isfinite().all(-1)
+    return nll.view(len(logits), -1).mean(1), right.double().mean(1)
+
+
+def _epoch(model: nn.Module, optimizer, recipe: Recipe, data: Data, orders: list, epoch: int) -> Float[Tensor, "runs"]:
+    """One pass over the data, each run in an order of its own; the mean loss of each."""
+    order = torch.stack([torch.randperm(len(data.labels), generator=one) for one in orders])
+    total = torch.zeros(len(orders), dtype=torch.float64)
+    for index in order.split(recipe.batch_size, dim=1):
+        items = data.take(index, epoch)
+        labels = data.labels[index].to(items.device)
+        logits = model(items)
+        losses = nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none",
+                                             label_smoothing=recipe.label_smoothing)
+        losses = losses.view(index.shape).mean(1)
+        optimizer.zero_grad(set_to_none=True)
+        losses.sum().backward()
+        optimizer.step()
+        total += losses.detach().double().cpu() * index.shape[1]
+    return total / order.shape[1]
+
+
+def _optimizer(model: nn.Module, backbone: nn.Module | None, recipe: Recipe) -> torch.optim.Optimizer:
+    """The optimiser over head and backbone, each with its rate; a frozen weight has no gradient and is passed over."""
+    below = list(backbone.parameters()) if backbone is not None else []
+    inside = {id(parameter) for parameter in below}
+    groups = [{"params": [one for one in model.parameters() if id(one) not in inside and one.requires_grad], "lr": recipe.lr}]
+    if below:
+        groups.append({"params": below, "lr": recipe.backbone_lr})
+    momentum = {"momentum": recipe.momentum} if recipe.optimizer == "sgd" else {}
+    return getattr(torch.optim, OPTIMIZERS[recipe.optimizer])(groups, weight_decay=recipe.weight_decay, **momentum)
+
+
+def _set_rates(optimizer: torch.optim.Optimizer, recipe: Recipe, epoch: int) -> float:
+    rate = recipe.rate(epoch)
+    for group, lr in zip(optimizer.param_groups, (recipe.lr, recipe.backbone_lr)):
+        group["lr"] = lr * rate
+    return recipe.lr * rate
+
+
+def _keep(kept: dict[str, Tensor], model: nn.Module, better: Bool[Tensor, "runs"]) -> None:
+    """Take over the state of the runs that are better now; a network has one run, and no run axis but in its head."""
+    if better.any():
+        for name, value in model.state_dict().items():
+            chosen = better.to(value.device).view(-1, *[1] * (value.dim() - 1)) if value.dim() else better[0].to(value.device)
+            kept[name] = torch.where(chosen, value, kept[name])

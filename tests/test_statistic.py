@@ -1,0 +1,325 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy import special, stats
+from sklearn.metrics import f1_score
+
+from qtlrun.statistic import calibration_error, correct, macro_f1, nll, two_way, verdict
+
+SEEDS = (3, 5, 10, 30)
+PICTURES = (40, 150, 1000)
+# the share that seeds, pictures and the residual have in the squared error of the mean
+SHARES = {
+    "seeds only": (1, 0, 0),
+    "pictures only": (0, 1, 0),
+    "residual only": (0, 0, 1),
+    "seeds as pictures": (0.5, 0.5, 0),
+    "mostly seeds": (0.8, 0.2, 0),
+    "mostly pictures": (0.1, 0.6, 0.3),
+}
+
+
+def crossed(generator, seeds, pictures):
+    """Draw the standard normal effect of each seed, each picture and each cell."""
+    shapes = (seeds, 1), (1, pictures), (seeds, pictures)
+    return [generator.standard_normal(shape) for shape in shapes]
+
+
+def mixed(effects, variances, mean=0.0):
+    """Add up effects to values (seeds, pictures) with these variances per cell."""
+    return mean + sum(np.sqrt(variance) * effect for effect, variance in zip(effects, variances, strict=True))
+
+
+def with_moments(seeds, pictures, mean, v_seed, v_picture, v_rest):
+    """Make values whose mean, variance of seed and picture means and residual variance are exactly these."""
+    row, column, cell = crossed(np.random.default_rng(0), seeds, pictures)
+    cell = cell - cell.mean(0) - cell.mean(1, keepdims=True) + cell.mean()
+    effects = (
+        (row - row.mean()) / row.std(ddof=1),
+        (column - column.mean()) / column.std(ddof=1),
+        cell / np.sqrt(np.square(cell).sum() / ((seeds - 1) * (pictures - 1))),
+    )
+    return mixed(effects, (v_seed, v_picture, v_rest), mean)
+
+
+def crossed_bootstrap(values, level, draws, generator):
+    """Resample seeds and pictures independently with replacement and return the percentile interval (Owen 2007)."""
+    counts = [generator.multinomial(size, np.full(size, 1 / size), draws) / size for size in values.shape]
+    means = ((counts[0] @ values) * counts[1]).sum(1)
+    return np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+
+
+@pytest.fixture(scope="module")
+def coverage():
+    """Return how often a 95 % interval held the truth, (mixes, seeds, pictures), and the number of draws of each."""
+    draws, generator = 1000, np.random.default_rng(0)
+    held = np.zeros((len(SHARES), len(SEEDS), len(PICTURES)))
+    for i, seeds in enumerate(SEEDS):
+        for j, pictures in enumerate(PICTURES):
+            cells = np.array([seeds, pictures, seeds * pictures])
+            for _ in range(draws):
+                effects = crossed(generator, seeds, pictures)
+                for k, shares in enumerate(SHARES.values()):
+                    interval = two_way(mixed(effects, shares * cells))
+                    held[k, i, j] += interval.low <= 0 <= interval.high
+    return held / draws, draws
+
+
+def test_an_interval_covers_the_truth_as_often_as_it_says(coverage):
+    held, draws = coverage
+    # the design asks for .90 to .98; three standard errors of the simulation are allowed beside it, as 72 are compared
+    assert held.min() >= 0.90 - 3 * np.sqrt(0.90 * 0.10 / draws)
+    assert held.max() <= 0.98 + 3 * np.sqrt(0.98 * 0.02 / draws)
+    # over all sizes a mix has 12 times the draws, and over all pictures three times: enough to do without
+    assert held.mean((1, 2)).min() >= 0.90 and held.mean((1, 2)).max() <= 0.98
+    assert held.mean(2).min() >= 0.90 and held.mean(2).max() <= 0.98
+
+
+def test_noise_in_one_direction_is_covered_exactly(coverage):
+    held, draws = coverage
+    # then the interval is Student's own, so only the simulation errs: four standard errors, as 24 are compared
+    np.testing.assert_allclose(held[:2], 0.95, atol=4 * np.sqrt(0.95 * 0.05 / draws))
+
+
+def test_an_interval_covers_differences_of_right_and_wrong_answers():
+    # per-picture differences are -1, 0, 1: two models of one accuracy that err on different pictures
+    generator, draws = np.random.default_rng(1), 1000
+    held = 0
+    for _ in range(draws):
+        difficulty = generator.normal(1.5, 1, (2, 1, 150))
+        training = generator.normal(0, 0.3, (2, 5, 1))
+        answers = generator.normal(0, 1, (2, 5, 150)) < difficulty + training
+        interval = two_way(answers[0].astype(float) - answers[1])
+        held += interval.low <= 0 <= interval.high
+    assert 0.90 <= held / draws <= 0.98  # of the design
+
+
+def test_equal_models_are_seldom_told_apart():
+    # thirty seeds on one test set of 150, where pictures make nine tenths of the squared error
+    generator, draws = np.random.default_rng(2), 500
+    seeds, pictures = 30, 150
+    variances = np.array([0.05, 0.90, 0.05]) * [seeds, pictures, seeds * pictures]
+    false_verdicts = false_seeds_only = 0
+    for _ in range(draws):
+        values = mixed(crossed(generator, seeds, pictures), variances)
+        # far below the error of the mean, which is 1, so that no draw is called equivalent
+        false_verdicts += verdict(values, margin=1e-6).word != "undecided"
+        false_seeds_only += stats.ttest_1samp(values.mean(1), 0).pvalue < 0.05
+    assert false_verdicts / draws <= 0.08  # of the design: 5 % and three standard errors of 500 draws
+    # why the interval is two-way: about half are false, and the bound leaves six standard errors
+    assert false_seeds_only / draws > 0.40
+
+
+def test_an_interval_follows_its_formula():
+    interval = two_way(with_moments(4, 25, 0.3, v_seed=0.8, v_picture=10.0, v_rest=5.0), level=0.90)
+    parts = np.array([0.8 / 4, 10.0 / 25, 5.0 / 100])
+    squared = parts[0] + parts[1] - parts[2]
+    degrees = squared**2 / (parts**2 / [3, 24, 72]).sum()
+    low, high = stats.t.interval(0.90, degrees, 0.3, np.sqrt(squared))
+    expected = (0.3, low, high, np.sqrt(0.2), np.sqrt(0.4), degrees, 0.8 - 5 / 25, 10 - 5 / 4, 5.0, 4, 25)
+    fields = list(vars(interval).values())
+    np.testing.assert_allclose(fields, expected, rtol=1e-9)  # some thousand roundings of 1e-16, and room
+
+
+@pytest.mark.parametrize(
+    ("v_seed", "v_picture", "squared", "degrees"),
+    [
+        (2.0, 0.1, 2.0 / 4, 3),  # fewer picture differences than the residual alone makes: seeds remain
+        (0.01, 10.0, 10.0 / 25, 24),
+        (0.01, 0.1, 0.1 / 25, 24),  # both: the larger part
+    ],
+)
+def test_a_part_below_the_residual_leaves_the_other_with_its_own_degrees(v_seed, v_picture, squared, degrees):
+    interval = two_way(with_moments(4, 25, 0.0, v_seed, v_picture, v_rest=5.0))
+    assert interval.degrees == degrees
+    expected = stats.t.ppf(0.975, degrees) * np.sqrt(squared)
+    np.testing.assert_allclose([-interval.low, interval.high], expected, rtol=1e-9)  # as above
+
+
+def test_identical_values_have_an_interval_of_no_width():
+    for seeds in (1, 3):
+        interval = two_way(np.full((seeds, 7), 0.1))
+        assert interval.low == interval.mean == interval.high == 0.1
+
+
+def test_one_seed_has_the_interval_of_its_pictures_alone():
+    values = np.random.default_rng(3).normal(size=(1, 60))
+    interval = two_way(values)
+    low, high = stats.ttest_1samp(values[0], 0).confidence_interval(0.95)
+    np.testing.assert_allclose([interval.low, interval.high], [low, high], rtol=1e-9)  # as above
+    assert np.isnan([interval.training, interval.sigma2_seed, interval.sigma2_rest]).all()
+
+
+@pytest.mark.parametrize("variances", [(1.0, 10.0, 10.0), (1.0, 2.0, 5.0), (0.2, 10.0, 5.0)])
+def test_an_interval_is_as_wide_as_the_crossed_bootstrap(variances):
+    values = with_moments(40, 400, 0.0, *variances)
+    interval = two_way(values)
+    low, high = crossed_bootstrap(values, 0.95, 4000, np.random.default_rng(4))
+    # the bootstrap is narrower by the normal quantile (at most 2.02 to 1.96) and by sqrt(39/40), and wider as it counts
+    # the residual once more (at most 5 % of the squared error here): within 5 %; its own quantiles err by 2 %
+    np.testing.assert_allclose(interval.high - interval.low, high - low, rtol=0.08)
+
+
+def test_values_that_have_no_interval_are_refused():
+    with pytest.raises(ValueError, match=r"\(5, 1\): an interval needs \(seeds, pictures\), two pictures or more."):
+        two_way(np.zeros((5, 1)))
+    with pytest.raises(ValueError, match=r"values of shape \(5,\): an interval needs"):
+        two_way(np.zeros(5))
+    with pytest.raises(ValueError, match="values: some are nan or infinite; leave failed seeds out."):
+        two_way(np.array([[0.0, np.nan], [1.0, 2.0]]))
+
+
+def noise(mean, scale=1.0):
+    """Make differences whose 95 % interval is about mean +- .1 (90 %: +- .08) for scale 1."""
+    return with_moments(10, 200, mean, 0.01 * scale**2, 0.25 * scale**2, 0.1 * scale**2)
+
+
+@pytest.mark.parametrize(
+    ("mean", "margin", "word", "detectable"),
+    [
+        (-0.3, 0.05, "better", True),  # less NLL is better
+        (0.3, 0.05, "worse", True),
+        (0.02, 0.05, "undecided", False),
+        (0.02, 0.30, "equivalent", False),
+        (0.02, 0.09, "undecided", False),  # 90 % reaches .10
+        (0.15, 0.30, "equivalent", True),  # detectable, below the margin: equivalence wins over worse
+        (-0.15, 0.30, "equivalent", True),  # and over better
+        (0.25, 0.30, "worse", True),  # 90 % reaches .33
+    ],
+)
+def test_a_verdict_is_the_word_that_the_intervals_allow(mean, margin, word, detectable):
+    judged = verdict(noise(mean), margin)
+    assert (judged.word, judged.detectable) == (word, detectable)
+    assert (judged.word == "undecided") or (judged.seeds is None and judged.pictures is None)
+
+
+def test_more_is_better_for_a_metric_that_says_so():
+    assert verdict(noise(0.3), 0.05, higher_is_better=True).word == "better"
+    assert verdict(noise(-0.3), 0.05, higher_is_better=True).word == "worse"
+
+
+def test_equal_rows_are_equivalent():
+    judged = verdict(np.zeros((3, 40)), 0.01)
+    assert (judged.word, judged.detectable) == ("equivalent", False)
+
+
+def test_one_seed_gives_no_verdict():
+    judged = verdict(noise(5.0)[:1], 0.05)
+    assert (judged.word, judged.detectable, judged.seeds, judged.pictures) == ("undecided", False, None, None)
+
+
+@pytest.mark.parametrize("margin", [0, -0.1, float("nan"), float("inf")])
+def test_a_margin_must_be_positive(margin):
+    message = (
+        f"margin={margin}: the difference below which two models count as equal, in the unit of the metric"
+        " (nats for NLL); it must be finite and above 0."
+    )
+    with pytest.raises(ValueError) as error:
+        verdict(noise(0), margin)
+    assert str(error.value) == message
+
+
+def test_a_projection_for_seeds_is_the_closed_form_of_their_t_test():
+    # seeds alone vary, so the mean must exceed Student's quantile and the normal one of a chance of four in five
+    values = np.repeat(with_moments(5, 2, 0.05, 0.01, 0.0, 0.0)[:, :1], 50, 1)
+    judged = verdict(values, margin=1e-6)
+    reach = [(stats.t.ppf(0.975, n - 1) + stats.norm.ppf(0.8)) * 0.1 / np.sqrt(n) for n in range(6, 100)]
+    assert judged.word == "undecided"
+    assert judged.seeds == 6 + int(np.argmax(np.array(reach) <= 0.05))
+    assert judged.pictures is None  # they do not vary
+
+
+@pytest.mark.parametrize(
+    ("size", "moments", "margin"),
+    [
+        ((3, 150), (0.04, 0.0020, 0.020, 0.05), 1e-3),  # towards worse by seeds or by pictures
+        ((5, 100), (0.03, 0.0010, 0.020, 0.08), 1e-3),  # most of the noise in the residual
+        ((5, 150), (-0.001, 0.0004, 0.030, 0.05), 0.02),  # towards equivalent
+    ],
+)
+def test_an_experiment_of_the_recommended_size_is_mostly_decided(size, moments, margin):
+    judged = verdict(with_moments(*size, *moments), margin)
+    seen, generator, draws = judged.interval, np.random.default_rng(5), 200
+    variances = seen.sigma2_seed, seen.sigma2_picture, seen.sigma2_rest
+
+    def decided(seeds, pictures):
+        again = (mixed(crossed(generator, seeds, pictures), variances, seen.mean) for _ in range(draws))
+        return 1 - [verdict(values, margin).word for values in again].count("undecided") / draws
+
+    assert judged.word == "undecided"
+    assert decided(*size) < 0.65
+    sizes = (judged.seeds, size[1]), (size[0], judged.pictures)
+    possible = [(seeds, pictures) for seeds, pictures in sizes if seeds and pictures]
+    assert possible
+    for seeds, pictures in possible:
+        # four in five, less three standard errors of 200 draws (.085), and .05 for taking the error as known
+        assert decided(seeds, pictures) > 0.66
+
+
+def test_a_projection_is_none_where_no_number_decides():
+    few_pictures = verdict(with_moments(5, 40, 0.01, 0.0, 1.0, 0.0), margin=1e-6)
+    assert few_pictures.seeds is None and few_pictures.pictures > 40
+    nothing_there = verdict(with_moments(5, 40, 0.0, 1.0, 1.0, 0.1), margin=1e-6)
+    assert (nothing_there.word, nothing_there.seeds, nothing_there.pictures) == ("undecided", None, None)
+
+
+@pytest.fixture
+def logits():
+    return np.random.default_rng(6).normal(scale=3, size=(4, 60, 5))
+
+
+@pytest.fixture
+def labels():
+    return np.random.default_rng(7).integers(0, 5, 60)
+
+
+def test_nll_is_minus_the_log_softmax_of_the_label(logits, labels):
+    expected = -special.log_softmax(logits, -1)[:, np.arange(60), labels]
+    np.testing.assert_allclose(nll(logits, labels), expected, rtol=1e-12, atol=1e-14)  # a few roundings of float64
+    np.testing.assert_array_equal(nll(logits[0], labels), nll(logits, labels)[0])
+
+
+def test_nll_stays_finite_for_logits_beyond_the_range_of_the_exponential():
+    np.testing.assert_array_equal(nll(np.float32([[2e4, -2e4], [2e4, -2e4]]), [0, 1]), [0, 4e4])
+
+
+def test_an_answer_is_correct_where_its_logit_is_largest(logits, labels):
+    others = np.arange(5) != labels[:, None]
+    expected = [(seed[~others] > seed[others].reshape(60, 4).max(1)).astype(float) for seed in logits]
+    np.testing.assert_array_equal(correct(logits, labels), expected)
+
+
+@pytest.mark.parametrize("classes", [5, 8])
+def test_macro_f1_is_that_of_scikit_learn(logits, labels, classes):
+    # three classes of eight are neither labelled nor predicted
+    predictions = logits.argmax(-1)
+    expected = [f1_score(labels, seed, average="macro") for seed in predictions]
+    np.testing.assert_allclose(macro_f1(labels, predictions, classes), expected, rtol=1e-12)  # a few roundings
+    assert macro_f1(labels, predictions[0], classes) == macro_f1(labels, predictions, classes)[0]
+
+
+def test_calibration_error_is_the_weighted_gap_of_each_bin():
+    # of ten bins: (.6, .7] holds two, one right, mean .65, so .15; (.7, .8] two, both right, mean .75, so .25; (.9, 1]
+    # one, wrong, so 1; weighted 2/5, 2/5, 1/5
+    confidence = np.array([0.62, 0.68, 0.72, 0.78, 1.0])
+    probabilities = np.stack([confidence, 1 - confidence], -1)
+    labels = np.array([0, 1, 0, 0, 1])
+    expected = (2 * 0.15 + 2 * 0.25 + 1) / 5
+    assert calibration_error(probabilities, labels, bins=10) == pytest.approx(expected, rel=1e-12)  # a few roundings
+    both = calibration_error(np.stack([probabilities, probabilities[:, ::-1]]), labels, bins=10)
+    # the second seed answers 1 throughout: right where the first was wrong
+    assert both == pytest.approx([expected, (2 * 0.15 + 2 * 0.75 + 0) / 5], rel=1e-12)
+
+
+def test_confidence_on_an_edge_belongs_to_the_bin_below():
+    # of two bins, (0, .5] and (.5, 1]: one right and one wrong at .5 make no gap, one right at .9 makes .1
+    probabilities = np.array([[0.5, 0.5], [0.5, 0.5], [0.9, 0.1]])
+    assert calibration_error(probabilities, np.array([0, 1, 0]), bins=2) == pytest.approx(0.1 / 3, rel=1e-12)
+
+
+def test_statistics_load_neither_scipy_nor_torch():
+    code = "import sys, qtlrun.statistic; print(sorted({'scipy', 'torch', 'pandas'} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
