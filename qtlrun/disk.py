@@ -29,6 +29,11 @@ def write(path: Path, data: bytes | str) -> None:
     _sync(path.parent)
 
 
+def write_json(path: Path, values: dict) -> None:
+    """Plain values as strict JSON: no nan, no infinity."""
+    write(path, json.dumps(values, indent=1, allow_nan=False))
+
+
 def write_folder(path: Path, files: dict[str, bytes]) -> None:
     """Put a folder of files in place at once, with the hash of each beside them; a folder already there stays."""
     path.parent.mkdir(parents=True, exist_ok=True)

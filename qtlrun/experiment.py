@@ -81,8 +81,9 @@ class Experiment:
                         entries[seed] = outcome
                         self._made["row", keys[seed]] = True
         finished = {seed: entry for seed, entry in entries.items() if entry is not None}
-        return Row(name, plans.describe(row), keys[seeds[0]], parts.dataset.classes, finished, errors,
-                   stored=not missing and not trained_now, names=parts.dataset.test.names)
+        fingerprints = {"data": parts.dataset.fingerprint, "weights": parts.weights_key()}
+        return Row(name, plans.describe(row), finished, parts.dataset.classes, errors, not missing and not trained_now,
+                   parts.dataset.test.names, fingerprints, getattr(parts.dataset, "caution", ""))
 
     def once(self, key: str, make: Callable[[], object]) -> object:
         """What `make` gives, made once for a key."""

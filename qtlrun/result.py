@@ -1,11 +1,14 @@
-"""Rows to data frames, sentences and tables: terminal, CSV, Markdown."""
+"""Rows to data frames, tables and sentences."""
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
 from qtlrun import statistic
 from qtlrun.store import Entry
+
+COUNTS = ("parameters_circuit", "parameters_head", "parameters_backbone", "angles_effective", "evaluations", "executions")
 
 
 @dataclass
@@ -13,12 +16,13 @@ class Row:
     """A row of the table: what it is, and what each finished seed left in the store."""
     name: str
     about: str
-    key: str
-    classes: tuple[str, ...]
     entries: dict[int, Entry]
-    errors: dict[int, str] = field(default_factory=dict)
-    stored: bool = False
-    names: tuple[str, ...] = ()  # of the test pictures, where they have names
+    classes: tuple[str, ...]
+    errors: dict[int, str] = field(default_factory=dict)  # of the seeds that failed
+    stored: bool = False  # found in the store, not trained now
+    pictures: tuple[str, ...] = ()  # names of the test pictures, where they have any
+    fingerprints: dict[str, str] = field(default_factory=dict)  # of data and weights
+    caution: str = ""  # what the dataset does not allow to conclude
 
     @property
     def seeds(self) -> list[int]:
@@ -26,9 +30,198 @@ class Row:
 
     @cached_property
     def labels(self) -> np.ndarray:
-        return next(iter(self.entries.values())).arrays["labels"]
+        return self._first.arrays["labels"]
 
     @cached_property
     def logits(self) -> np.ndarray:
         """Shape (seeds, pictures, classes)."""
         return np.stack([self.entries[seed].arrays["logits"] for seed in self.seeds])
+
+    @cached_property
+    def nll(self) -> np.ndarray:
+        """Shape (seeds, pictures), nats."""
+        return statistic.nll(self.logits, self.labels)
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """One line a seed, one column a metric; accuracies in [0, 1], NLL in nats, times in seconds."""
+        shifted = self.logits - self.logits.max(-1, keepdims=True)
+        probabilities = np.exp(shifted) / np.exp(shifted).sum(-1, keepdims=True)
+        values = [self.entries[seed].values for seed in self.seeds]
+        kept = [value["curves"][value["best_epoch"] - 1] for value in values]
+        frame = {
+            "test_accuracy": statistic.correct(self.logits, self.labels).mean(1), "test_nll": self.nll.mean(1),
+            "test_f1": statistic.macro_f1(self.labels, self.logits.argmax(-1), len(self.classes)),
+            "test_ece": statistic.calibration_error(probabilities, self.labels),
+            "validation_nll": [one["nll"] for one in kept], "validation_accuracy": [one["accuracy"] for one in kept],
+            "seconds": [value["seconds"] for value in values], "best_epoch": [value["best_epoch"] for value in values],
+        } | {name: [value.get(name, 0) for value in values] for name in COUNTS}
+        return pd.DataFrame(frame, index=pd.Index(self.seeds, name="seed"))
+
+    @property
+    def seconds_alone(self) -> float:
+        """Seconds of the row by itself with nothing in the store: its features, then all its seeds."""
+        return self._first.values["features_seconds"] + self.metrics["seconds"].sum()
+
+    @property
+    def _first(self) -> Entry:
+        return self.entries[self.seeds[0]]
+
+
+@dataclass
+class Point:
+    """One point of a sweep: its swept keys, its rows by label (the composed one first), and what is said beside them."""
+    keys: dict[str, object]
+    composed: str
+    held: str  # what every row of it has in common
+    rows: dict[str, Row] = field(default_factory=dict)
+    isolates: dict[str, str] = field(default_factory=dict)  # what a reference is there to show
+    errors: dict[str, str] = field(default_factory=dict)  # of rows that failed whole
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.errors) or any(row.errors for row in self.rows.values())
+
+    def contrasts(self, margin: float) -> dict[str, statistic.Verdict]:
+        """The verdict on the composed row against each reference, on the seeds that both finished."""
+        mine, verdicts = self.rows.get(self.composed), {}
+        for label, row in self.rows.items() if mine else ():
+            both = [seed for seed in mine.seeds if seed in row.entries]
+            if label != self.composed and both:
+                pick = [mine.nll[[mine.seeds.index(seed) for seed in both]], row.nll[[row.seeds.index(seed) for seed in both]]]
+                verdicts[label] = statistic.verdict(pick[0] - pick[1], margin)
+        return verdicts
+
+
+def rows_frame(points: list[Point], shots: int) -> pd.DataFrame:
+    """Long form: the swept keys, row, seed, metric, value; a failed seed has the metric `error`."""
+    lines = []
+    for point in points:
+        for label, row in point.rows.items():
+            metrics = row.metrics.assign(shots=lambda frame: frame["executions"] * shots) if row.entries else pd.DataFrame()
+            lines += [{**point.keys, "row": label, "seed": seed, "metric": name, "value": value}
+                      for seed, values in metrics.iterrows() for name, value in values.items()]
+            lines += [{**point.keys, "row": label, "seed": seed, "metric": "error", "value": 1.} for seed in row.errors]
+        lines += [{**point.keys, "row": label, "seed": -1, "metric": "error", "value": 1.} for label in point.errors]
+    return pd.DataFrame(lines, columns=[*points[0].keys, "row", "seed", "metric", "value"])
+
+
+def errors_frame(points: list[Point]) -> pd.DataFrame:
+    """The words of every failure: the swept keys, row, seed (-1: the whole row), error."""
+    lines = [{**point.keys, "row": label, "seed": seed, "error": words} for point in points
+             for label, row in point.rows.items() for seed, words in row.errors.items()]
+    lines += [{**point.keys, "row": label, "seed": -1, "error": words} for point in points
+              for label, words in point.errors.items()]
+    return pd.DataFrame(lines, columns=[*points[0].keys, "row", "seed", "error"])
+
+
+def contrasts_frame(points: list[Point], margin: float) -> pd.DataFrame:
+    """A line a contrast: composed minus reference in nats of test NLL, its 95 % interval, its two noises, the verdict."""
+    lines = [{**point.keys, "reference": label, "metric": "test_nll", "difference": verdict.interval.mean,
+              "low": verdict.interval.low, "high": verdict.interval.high, "training": verdict.interval.training,
+              "pictures": verdict.interval.pictures, "verdict": verdict.word}
+             for point in points for label, verdict in point.contrasts(margin).items()]
+    return pd.DataFrame(lines, columns=[*points[0].keys, "reference", "metric", "difference", "low", "high", "training",
+                                        "pictures", "verdict"])
+
+
+def table(point: Point, margin: float, shots: int) -> pd.DataFrame:
+    """The table of one point, a line a row."""
+    verdicts, lines = point.contrasts(margin), []
+    for label, row in point.rows.items():
+        line = {"row": label, "what it is": row.about, "seeds": len(row.entries)}
+        if row.entries:
+            mean = row.metrics.mean()
+            accuracy = statistic.two_way(statistic.correct(row.logits, row.labels))
+            nll = statistic.two_way(row.nll)
+            line |= {"accuracy": accuracy.mean, "accuracy low": max(accuracy.low, 0), "accuracy high": min(accuracy.high, 1),
+                     "macro F1": mean["test_f1"], "NLL": nll.mean, "NLL low": nll.low, "NLL high": nll.high,
+                     "ECE": mean["test_ece"]}
+            line |= {name: round(mean[name]) for name in COUNTS} | {"shots": round(mean["executions"]) * shots}
+            line |= {"seconds per seed": mean["seconds"], "seconds alone": row.seconds_alone, "from the store": row.stored}
+        if label in verdicts:
+            verdict = verdicts[label]
+            line |= {"difference": verdict.interval.mean, "difference low": verdict.interval.low,
+                     "difference high": verdict.interval.high, "training noise": verdict.interval.training,
+                     "picture noise": verdict.interval.pictures, "verdict": verdict.word}
+        lines.append(line)
+    lines += [{"row": label, "what it is": "error", "seeds": 0} for label in point.errors]
+    return pd.DataFrame(lines)
+
+
+def sweep_table(points: list[Point]) -> pd.DataFrame:
+    """A line a point: validation NLL of the composed row in nats, and composed minus reference, a column each.
+
+    Validation figures, because a point may be chosen by them; `chosen` marks the lowest.
+    """
+    lines = []
+    for point in points:
+        mine = point.rows.get(point.composed)
+        own = mine.metrics["validation_nll"].mean() if mine and mine.entries else np.nan
+        line = {**point.keys, "validation NLL": own, "error": len(point.errors) + sum(len(row.errors) for row in point.rows.values())}
+        for label, row in point.rows.items():
+            if label != point.composed:
+                line[f"minus {label}"] = own - row.metrics["validation_nll"].mean() if row.entries else np.nan
+        lines.append(line)
+    frame = pd.DataFrame(lines)
+    frame["chosen"] = frame["validation NLL"] == frame["validation NLL"].min()
+    return frame
+
+
+def sentences(point: Point, margin: float) -> list[str]:
+    """One sentence a contrast, named for what it isolates, saying what the numbers allow and no more."""
+    lines = []
+    for label, verdict in point.contrasts(margin).items():
+        gap = verdict.interval
+        seeds, pictures = gap.seeds, gap.items
+        noise = f"training noise {gap.training:.3f}, picture noise {gap.pictures:.3f}" if seeds > 1 else "one seed"
+        ending = {
+            "better": f"{point.composed} is better.", "worse": f"{point.composed} is worse.",
+            "equivalent": f"equivalent within the margin of {margin:g}"
+                          + (", the difference detectable, below the margin." if verdict.detectable else "."),
+            "undecided": f"undecided; {_would_decide(verdict)}"}[verdict.word]
+        lines.append(f"{point.composed} - {label}, {point.isolates[label]}: {gap.mean:+.3f} nats of NLL "
+                     f"[{gap.low:+.3f}, {gap.high:+.3f}] ({noise}; {seeds} seeds, {pictures} pictures): {ending}"
+                     .replace("(one seed; 1 seeds", "(one seed"))
+    return lines
+
+
+def _would_decide(verdict: statistic.Verdict) -> str:
+    gap = verdict.interval
+    if gap.seeds == 1:
+        return "one seed gives no verdict."
+    ways = [f"about {verdict.seeds} seeds on these pictures" if verdict.seeds else "",
+            f"about {verdict.pictures} pictures with these seeds" if verdict.pictures else ""]
+    return (" or ".join(filter(None, ways)) or "neither more seeds nor more pictures alone") + " would decide it."
+
+
+def swept(overrides: list[list[str]]) -> list[dict[str, object]]:
+    """The keys whose values differ between the points of a sweep, with their values, a dict a point."""
+    pairs = [dict(word.lstrip("+").split("=", 1) for word in words if "=" in word) for words in overrides]
+    keys = [key for key in pairs[0] if len({words.get(key) for words in pairs}) > 1]
+    return [{key: _number(words[key]) for key in keys} for words in pairs]
+
+
+def markdown(frame: pd.DataFrame) -> str:
+    """A data frame as a Markdown table."""
+    lines = [[_cell(value) for value in values] for values in frame.itertuples(index=False)]
+    rule = ["---"] * len(frame.columns)
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [list(map(str, frame.columns)), rule, *lines])
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else ""
+    if isinstance(value, float):
+        return "" if np.isnan(value) else f"{value:.0f}" if value == round(value) and abs(value) >= 1 else f"{value:.3f}"
+    return str(value).replace("|", "\\|")
+
+
+def _number(text: str) -> object:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

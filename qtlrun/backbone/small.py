@@ -17,8 +17,8 @@ class Small(nn.Module):
     `seed`. The features are those of `layer`, averaged over their places. Raises ValueError where a file does not fit.
     """
 
-    def __init__(self, weights: str | None = "pretrain", layer: Literal["layer1", "layer2", "layer3"] = "layer3",
-                 size: int = 8, width: int = 16, seed: int = 0, state: dict[str, Tensor] | None = None):
+    def __init__(self, weights: str | None = "pretrain", layer: Literal["layer1", "layer2", "layer3", None] = None, size: int = 8,
+                 width: int = 16, seed: int = 0, state: dict[str, Tensor] | None = None):
         super().__init__()
         if not 8 <= size <= 64:
             raise ValueError(f"size={size}: pixels, 8 to 64; larger pictures want a larger backbone, as resnet18.")
@@ -32,7 +32,7 @@ class Small(nn.Module):
             self.layer2 = _wider(width)
             self.layer3 = _wider(2 * width)
         known = set(self.state_dict())
-        depth = int(layer[-1])
+        depth = int((layer or "layer3")[-1])
         self.blocks = [self.layer1, self.layer2, self.layer3][:depth]
         for name in ("layer1", "layer2", "layer3")[depth:]:
             delattr(self, name)

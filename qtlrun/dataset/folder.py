@@ -81,7 +81,6 @@ def _index(root: Path) -> tuple[tuple[str, ...], dict[str, Split]]:
         for label, name in enumerate(names)
         for path in _pictures(root, classes[part][name])
     ]
-
     paths = [path for path, _, _ in files]
     kept = {part: [] for part in folders}
     first: dict[tuple[int, int], Path] = {}

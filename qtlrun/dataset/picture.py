@@ -83,7 +83,7 @@ def printable(path: str | Path) -> str:
 class Pictures:
     """Pictures of differing sizes, each decoded when it is asked for and not kept."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[str | Path]) -> None:
         self.paths = tuple(paths)
 
     def __len__(self) -> int:

@@ -18,8 +18,8 @@ from qtlrun.dataset.folder import Folder
 def paint(path, size=(8, 6)):
     """A small picture with a content of its own."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    colour = np.random.default_rng(zlib.crc32(os.fsencode(path))).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
-    Image.fromarray(colour).save(path, "PNG")
+    random = np.random.default_rng(zlib.crc32(os.fsencode(path)))
+    Image.fromarray(random.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)).save(path, "PNG")
 
 
 def fill(root, **counts):
@@ -275,16 +275,17 @@ def test_a_class_may_be_called_train(tmp_path):
 @pytest.mark.parametrize(
     "values, sentence",
     [
-        ({"validation": 0.0}, "validation=0.0: give a share of every class between 0 and 1, such as 0.2 or 'test'."),
-        ({"validation": "val"}, "validation=val: give a share of every class between 0 and 1, such as 0.2 or 'test'."),
-        ({"validation": float("nan")}, "validation=nan: give a share of every class between 0 and 1, such as 0.2 or 'test'."),
-        ({"test": 1.0}, "test=1.0: give a share of every class between 0 and 1, such as 0.2."),
-        ({"test": "test"}, "test=test: give a share of every class between 0 and 1, such as 0.2."),
-        ({"validation": "test", "test": -0.1}, "test=-0.1: give a share of every class between 0 and 1, such as 0.2."),
+        ({"validation": 0.0}, "validation=0.0: {} or 'test'."),
+        ({"validation": "val"}, "validation=val: {} or 'test'."),
+        ({"validation": float("nan")}, "validation=nan: {} or 'test'."),
+        ({"test": 1.0}, "test=1.0: {}."),
+        ({"test": "test"}, "test=test: {}."),
+        ({"validation": "test", "test": -0.1}, "test=-0.1: {}."),
     ],
 )
 def test_a_share_that_cannot_be_drawn_is_refused_before_the_folder_is_read(values, sentence):
-    assert refusal("/nowhere", **values) == sentence
+    mend = "give a share of every class between 0 and 1, such as 0.2"
+    assert refusal("/nowhere", **values) == sentence.format(mend)
 
 
 def test_shares_that_leave_nothing_for_train_are_refused(tmp_path):

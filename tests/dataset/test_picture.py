@@ -61,7 +61,8 @@ def png(width, height, depth=8, color=2):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(99))) + chunk(b"IEND", b"")
+    chunks = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(99))) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunks
 
 
 @pytest.mark.parametrize("orientation", STORED)
@@ -101,7 +102,8 @@ def test_a_gray_picture_has_three_equal_channels(tmp_path, mode, ending):
 def test_an_opaque_palette_gives_its_colours(tmp_path, ending):
     image = Image.fromarray(noise()).quantize(200)
     image.save(tmp_path / f"1.{ending}")
-    assert np.array_equal(picture.read(tmp_path / f"1.{ending}").permute(1, 2, 0).numpy(), np.array(image.convert("RGB")))
+    pixels = picture.read(tmp_path / f"1.{ending}")
+    assert np.array_equal(pixels.permute(1, 2, 0).numpy(), np.array(image.convert("RGB")))
 
 
 def test_cmyk_inks_become_light(tmp_path):

@@ -1,0 +1,107 @@
+"""Writes what a comparison found into its output folder."""
+import os
+import platform
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pennylane as qml
+import torch
+import yaml
+
+from qtlrun import disk, figure, result, statistic
+from qtlrun.plan import build, parameters
+from qtlrun.result import Point
+
+PACKAGES = ("qtlrun", "torch", "torchvision", "pennylane", "pennylane-lightning", "numpy", "scipy", "scikit-learn",
+            "pandas", "hydra-core", "omegaconf")
+
+
+def write(out: Path, jobs: list[dict], points: list[Point], text: str, frames: dict[str, pd.DataFrame]) -> None:
+    """All files of a run: plans, frames, table, figures, predictions, weights."""
+    disk.write(out / "plan.yaml", yaml.safe_dump_all(jobs, sort_keys=False))
+    disk.write(out / "table.md", text)
+    for name, frame in frames.items():
+        disk.write(out / f"{name}.csv", frame.to_csv(index=False))
+    for number, point in enumerate(points):
+        place = out if len(points) == 1 else out / f"point-{number}"
+        if point.rows:
+            _draw(place / "figures", point)
+            _write_weights(place / "weights", point)
+            disk.write(place / "predictions.csv", _predictions(point).to_csv(index=False))
+        _draw_circuit(place / "figures", jobs[number])
+    if len(points) > 1:
+        _save(out / "figures", "sweep", figure.sweep(frames["table"], list(points[0].keys)))
+
+
+def write_environment(out: Path, jobs: list[dict], points: list[Point]) -> None:
+    """Versions, command, git state, machine, fingerprints of data and weights."""
+    fingerprints = {label: row.fingerprints for point in points for label, row in point.rows.items()}
+    disk.write_json(out / "environment.json", {
+        "command": ["qtlrun", *sys.argv[1:]], "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "python": platform.python_version(),
+        "versions": {name: metadata.version(name) for name in PACKAGES}, "git": _git(),
+        "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count(),
+                    "threads": torch.get_num_threads(),
+                    "accelerators": [torch.cuda.get_device_name(one) for one in range(torch.cuda.device_count())]},
+        "accelerator": jobs[0]["accelerator"], "dtype": jobs[0]["dtype"], "fingerprints": fingerprints})
+
+
+def _draw(folder: Path, point: Point) -> None:
+    _save(folder, "learning_curves", figure.learning_curves(point))
+    _save(folder, "confusion", figure.confusion(point))
+
+
+def _draw_circuit(folder: Path, job: dict) -> None:
+    """The circuit of the composed model, where its head takes one."""
+    if "circuit" not in parameters("head", job["head"]["_target_"], tuple(job["plugins"])):
+        return
+    circuit = build("circuit", job["circuit"], job["plugins"])
+    if circuit.qubits > 16 or np.prod(circuit.shape) > 500:
+        return  # a drawing of that size shows nothing
+    node = qml.QNode(circuit, qml.device("default.qubit", wires=circuit.qubits))
+    inputs = np.zeros(getattr(circuit, "inputs", circuit.qubits))
+    drawn, _ = qml.draw_mpl(node, level="device", style="black_white")(inputs, np.zeros(circuit.shape))
+    _save(folder, "circuit", drawn)
+
+
+def _save(folder: Path, name: str, drawn) -> None:
+    for kind in ("png", "svg"):
+        disk.write(folder / f"{name}.{kind}", figure.encode(drawn, kind))
+
+
+def _write_weights(folder: Path, point: Point) -> None:
+    """A safetensors file a row and seed."""
+    from safetensors.numpy import save
+    for label, row in point.rows.items():
+        for seed, entry in row.entries.items():
+            weights = {name.removeprefix("weights/"): np.ascontiguousarray(array) for name, array in entry.arrays.items()
+                       if name.startswith("weights/")}
+            disk.write(folder / f"{label.rstrip('*')}-seed{seed}.safetensors", save(weights))
+
+
+def _predictions(point: Point) -> pd.DataFrame:
+    """A line a row, seed and test picture: its class, the predicted one, and the probability of each."""
+    frames = []
+    for label, row in point.rows.items():
+        classes = np.array(row.classes)
+        for place, seed in enumerate(row.seeds):
+            odds = np.exp(row.logits[place] - row.logits[place].max(-1, keepdims=True))
+            odds /= odds.sum(-1, keepdims=True)
+            frames.append(pd.DataFrame({
+                "row": label, "seed": seed, "picture": row.pictures or range(len(row.labels)), "class": classes[row.labels],
+                "predicted": classes[odds.argmax(-1)], "nll": statistic.nll(row.logits[place], row.labels),
+                **{f"p({name})": odds[:, number] for number, name in enumerate(row.classes)}}))
+    return pd.concat([frame for frame in frames if len(frame)]) if frames else pd.DataFrame()
+
+
+def _git() -> dict | None:
+    """Commit and whether files differ from it, of the folder that the command ran in."""
+    try:
+        ask = lambda *words: subprocess.run(["git", *words], capture_output=True, text=True, timeout=5, check=True).stdout  # noqa: E731
+        return {"commit": ask("rev-parse", "HEAD").strip(), "changed": bool(ask("status", "--porcelain").strip())}
+    except (OSError, subprocess.SubprocessError):
+        return None
