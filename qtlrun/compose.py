@@ -93,7 +93,7 @@ def _study(jobs: list[dict]):
     """Check every plan, then run the study on all of them; gives its rows, and whether all went well."""
     experiment = _check(jobs)
     from rich.console import Console
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=100)
     study = plans.build("study", jobs[0]["study"], jobs[0]["plugins"])
     out = _folder(jobs[0])
     try:

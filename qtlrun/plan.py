@@ -95,6 +95,9 @@ def references(plan: dict) -> tuple[dict[str, dict], list[str]]:
     made, left_out = {}, []
     typed = any(word.lstrip("+").startswith("compare=") for word in plan.get("overrides", ()))
     for name, change in (plan.get("compare") or {}).items():
+        if "isolates" not in change:
+            left_out.append(f"compare.{name} is changed, but {name} is not among the references.")
+            continue
         row = row_plan(plan)
         lacking = [f"{group}.{key}" for group in PARTS for key in change.get(group, ())
                    if "_target_" not in change[group] and key not in row[group]]
@@ -157,7 +160,7 @@ def describe(row: dict) -> str:
         circuit = row["circuit"]
         size = "x".join(str(circuit[name]) for name in ("qubits", "depth") if name in circuit)
         angles = f", angles {head['angles']}" if head.get("angles", "trained") != "trained" else ""
-        words = f"circuit {_last(circuit).lower()} {size}{angles}{'' if head.get('entangle', True) else ', unentangled'}"
+        words = f"{_last(circuit).lower()} circuit {size}{angles}{'' if head.get('entangle', True) else ', unentangled'}"
     else:
         words = {"Classical": "one linear layer"}.get(_last(head), _last(head).lower())
     return f"{name}{layer}{weights}, {froze} + {words}"

@@ -4,7 +4,7 @@ import hashlib
 import torch
 from sklearn import datasets
 
-from qtlrun.dataset.split import Split, stratified
+from qtlrun.dataset.split import Split, fingerprint, stratified
 
 CLASSES = list(range(10))
 
@@ -23,14 +23,13 @@ class Digits:
         if len(share) != 2 or not 0 <= share[0] < share[1] <= 1:
             raise ValueError(f"share={share}: from and to, 0 <= from < to <= 1.")
         scans, labels = _scans(tuple(classes), *share)
-        parts = [part for part in stratified(labels, (train, validation), split_seed)]
+        self.classes = tuple(str(digit) for digit in classes)
         items = tuple(hashlib.sha256(scan.numpy().tobytes()).hexdigest() for scan in scans)
         whole = Split(scans, labels, items)
-        self.train, self.validation, self.test = (whole.subset(part) for part in parts)
-        self.classes = tuple(str(digit) for digit in classes)
-        self.size = len(labels)
-        self.fingerprint = hashlib.sha256(repr((classes, [split.items for split in (self.train, self.validation, self.test)]))
-                                          .encode()).hexdigest()
+        parts = [whole.subset(part) for part in stratified(labels, (train, validation), split_seed, names=self.classes)]
+        self.train, self.validation, self.test = parts
+        self.size = len(whole)
+        self.fingerprint = fingerprint(dict(zip(("train", "validation", "test"), parts, strict=True)))
 
     def verify(self, step=lambda done, total: None) -> None:
         """Nothing to verify: the scans are numbers already."""

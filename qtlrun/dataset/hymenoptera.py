@@ -11,8 +11,8 @@ from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 
 from qtlrun.dataset import picture
-from qtlrun.dataset.folder import Folder, check_shares
 from qtlrun.dataset.split import pool
+from qtlrun.dataset.tree import Tree, check_shares
 
 NAME = "hymenoptera_data"
 ADDRESS = "https://download.pytorch.org/tutorial/hymenoptera_data.zip"
@@ -30,8 +30,11 @@ class Hymenoptera:
     """Ants and bees, found in `data` or fetched into it: 244 pictures of train, 153 of test (the tutorial's `val`).
 
     Their content is checked each time. Validation is a share of every class of train, drawn by `split_seed`, or
-    "test", as the tutorial has it: `qtlrun.dataset.folder.Folder` says what that means.
+    "test", as the tutorial has it: `qtlrun.dataset.tree.Tree` says what that means.
     """
+
+    caution = ("Ants and bees are classes of ImageNet, on which public weights were trained: this reproduces a publication, "
+               "and is no evidence about pictures of new classes.")
 
     def __init__(self, data: Path, validation: float | str = 0.2, split_seed: int = 0) -> None:
         check_shares(validation)
@@ -39,12 +42,10 @@ class Hymenoptera:
         if not (data / NAME).exists():
             _unpack(data, _fetched(data))
         _check(data, data / NAME, "remove it, and it is fetched again")
-        folder = Folder(str(data / NAME), validation=validation, split_seed=split_seed)
-        self.classes = folder.classes
-        self.train, self.validation, self.test = folder.train, folder.validation, folder.test
-        self.size = folder.size
-        self.fingerprint = folder.fingerprint
-        self.verify = folder.verify
+        tree = Tree(str(data / NAME), validation=validation, split_seed=split_seed)
+        self.train, self.validation, self.test = tree.train, tree.validation, tree.test
+        self.classes, self.size, self.fingerprint = tree.classes, tree.size, tree.fingerprint
+        self.verify = tree.verify
 
 
 def _check(data: Path, folder: Path, mend: str) -> None:

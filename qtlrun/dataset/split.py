@@ -96,11 +96,11 @@ def _too_small(labels: Tensor, small: int, names: Sequence[str], parts: str) -> 
 
 
 def fingerprint(parts: dict[str, Split]) -> str:
-    """The SHA-256 over each item's part, name and content, in hexadecimal: what a stored result depends on."""
+    """The SHA-256 over each item's part, name, content and label, in hexadecimal: what a stored result depends on."""
     lines = sorted(
-        f"{part}\0{name}\0{item}\n"
+        f"{part}\0{name}\0{item}\0{label}\n"
         for part, split in parts.items()
-        for name, item in zip(split.names or [""] * len(split), split.items)
+        for name, item, label in zip(split.names or [""] * len(split), split.items, split.labels.tolist())
     )
     return sha256("".join(lines).encode()).hexdigest()
 

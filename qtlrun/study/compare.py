@@ -41,7 +41,7 @@ class Compare:
         """
         points, stopped = [], None
         with Progress(console) as progress:
-            experiment.step = progress.step
+            experiment.session.step = progress.step
             try:
                 for keys, job in zip(result.swept([job["overrides"] for job in jobs]), jobs, strict=True):
                     points.append(Point(keys, plans.letter(plans.row_plan(job))[0] or "composed", _held(job)))

@@ -13,7 +13,7 @@ def show(console: Console, point: Point, frame: pd.DataFrame) -> None:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     table.add_column("row", no_wrap=True)
     table.add_column("what it is", ratio=1)
-    for name in ("accuracy, 95 %", "NLL", "trained", "seconds", f"{point.composed} - row, nats"):
+    for name in ("accuracy, 95 %", "NLL", "trained", "s", f"{point.composed} - row, nats"):
         table.add_column(name, justify="right", no_wrap=True)
     for line in frame.to_dict("records"):
         if not line["seeds"]:
@@ -22,16 +22,15 @@ def show(console: Console, point: Point, frame: pd.DataFrame) -> None:
         verdict = line.get("verdict")
         table.add_row(
             line["row"] + ("†" if line["from the store"] else ""), line["what it is"],
-            f"{line['accuracy']:.3f} [{line['accuracy low']:.2f}, {line['accuracy high']:.2f}]".replace("[", "\\["),
-            f"{line['NLL']:.3f}", trained(line), f"{line['seconds per seed']:.2f}",
-            "" if not isinstance(verdict, str) else
-            f"{line['difference']:+.2f} [{line['difference low']:+.2f}, {line['difference high']:+.2f}]".replace("[", "\\["))
+            _interval(line["accuracy"], line["accuracy low"], line["accuracy high"], ".3f", ".2f"), _plain(line["NLL"], ".3f"),
+            trained(line), f"{line['seconds per seed']:.2g}", "" if not isinstance(verdict, str) else
+            _interval(line["difference"], line["difference low"], line["difference high"], "+.2f", "+.2f"))
     console.print(table)
 
 
 def trained(line: dict) -> str:
     """Trained numbers, circuit + head + backbone."""
-    return " + ".join(_short(line[f"parameters_{place}"]) for place in ("circuit", "head", "backbone"))
+    return "+".join(_short(line[f"parameters_{place}"]) for place in ("circuit", "head", "backbone"))
 
 
 def show_frame(console: Console, frame: pd.DataFrame) -> None:
@@ -42,6 +41,16 @@ def show_frame(console: Console, frame: pd.DataFrame) -> None:
     for values in frame.itertuples(index=False):
         table.add_row(*(_text(value) for value in values))
     console.print(table)
+
+
+def _interval(mean: float, low: float, high: float, form: str, ends: str) -> str:
+    return f"{_plain(mean, form)} \\[{_plain(low, ends)}, {_plain(high, ends)}]"
+
+
+def _plain(value: float, form: str) -> str:
+    """A number below 1 without its zero."""
+    text = format(value, form)
+    return text.replace("0.", ".", 1) if abs(value) < 1 and not text.endswith("1.00") else text
 
 
 def _text(value: object) -> str:

@@ -1,0 +1,20 @@
+"""A backbone and a head as one model."""
+from collections.abc import Callable
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class Network(nn.Module):
+    """Trains as one run: pictures to logits (1, batch, classes), through a scaling of the features that is fixed."""
+
+    def __init__(self, backbone: nn.Module, head: nn.Module, scale: Callable[[Tensor], Tensor] = lambda features: features):
+        super().__init__()
+        self.backbone, self.head, self.scale = backbone, head, scale
+
+    def forward(self, pictures: Float[Tensor, "batch ..."]) -> Float[Tensor, "1 batch classes"]:
+        return self.head(self.features(pictures))
+
+    def features(self, pictures: Float[Tensor, "batch ..."]) -> Float[Tensor, "1 batch features"]:
+        """What the head sees."""
+        return self.scale(self.backbone(pictures)).unsqueeze(0)

@@ -1,0 +1,95 @@
+"""The parts of one row's plan, built when first asked for, and the keys that they give the row."""
+import contextlib
+import json
+from functools import cached_property
+
+import torch
+from torch import Tensor, nn
+
+from qtlrun import plan as plans, store
+from qtlrun.experiment import source
+from qtlrun.experiment.session import Session
+from qtlrun.layer import Start
+from qtlrun.plan import Refused, build
+
+ROW = ("experiment", "train.py", "freeze.py", "layer.py", "head", "backbone", "dataset")  # the source a row is computed by
+CIRCUIT = ("circuit", "device")  # and the source of a row whose head has a circuit
+
+
+class Parts:
+    """Circuit, device, recipe, freeze, dataset, backbone and head of a row."""
+
+    def __init__(self, plan: dict, session: Session):
+        self.plan, self.session = plan, session
+        self.dtype = getattr(torch, plan["dtype"])
+        self.accelerator = plan["accelerator"]
+
+    recipe = cached_property(lambda self: self._build("recipe"))
+    freeze = cached_property(lambda self: self._build("freeze"))
+    circuit = cached_property(lambda self: self._build("circuit"))
+    device = cached_property(lambda self: self._build("device"))
+    dataset = cached_property(lambda self: self.dataset_of(self.plan["dataset"], "dataset"))
+
+    @cached_property
+    def backbone(self) -> nn.Module:
+        """The backbone with its weights, in evaluation mode; rows share it, and train a copy."""
+        def make() -> nn.Module:
+            state = source.state(self) if source.wanted(self.plan) else None
+            return self.place(self._build("backbone", state=state)).eval()
+        return self.session.once(json.dumps([self.plan[name] for name in ("backbone", "dtype", "accelerator")]), make)
+
+    def head(self, features: int, seeds: list[int]) -> nn.Module:
+        """A head whose runs are the seeds, with start values."""
+        sizes = {name: getattr(self.circuit, name) for name in ("qubits", "depth")}
+        return self._build("head", features=features, classes=len(self.dataset.classes), circuit=self.circuit,
+                           device=self.device, start=Start(seeds, self.dtype), **sizes).to(self.accelerator)
+
+    def dataset_of(self, part: dict, key: str):
+        """A dataset, indexed once a session."""
+        offered = {"data": self.session.data}
+        return self.session.once(json.dumps([part, str(self.session.data)]),
+                                 lambda: build("dataset", part, self.plan["plugins"], key, **offered))
+
+    def place(self, what: Tensor | nn.Module):
+        """Pictures or a network in the row's dtype on its accelerator."""
+        return what.to(self.accelerator, self.dtype, memory_format=torch.channels_last)
+
+    def check(self) -> None:
+        """Build all that needs no weights, cheapest first; refuse what cannot be."""
+        if self.accelerator != "cpu" and not getattr(torch, self.accelerator).is_available():
+            raise Refused(f"accelerator={self.accelerator}: torch finds none on this machine; use cpu.")
+        for name in ("circuit", "device", "recipe", "freeze", "dataset"):
+            getattr(self, name)
+        bare = self._bare_backbone()
+        try:
+            self.freeze.check(len(bare.stages))
+        except ValueError as error:
+            raise Refused(str(error)) from error
+        self.head(bare.features, [0])
+        if source.wanted(self.plan):
+            source.dataset(self)
+
+    def weights_key(self) -> str:
+        """What identifies the backbone's weights: their bytes, or the key of the pre-training that makes them."""
+        return source.key(self) if source.wanted(self.plan) else self.backbone.fingerprint
+
+    def identity(self) -> dict:
+        """The row's identity, with the bytes of data and weights in place of their paths."""
+        said = plans.identity(self.plan)
+        said["backbone"] = {name: value for name, value in said["backbone"].items() if name not in ("weights", "pretrain")}
+        return said | {"weights": self.weights_key(), "data": self.dataset.fingerprint, "versions": store.versions()}
+
+    def key(self, seed: int) -> str:
+        """The key of the row's entry for one seed."""
+        said = self.identity()
+        return store.key(**said, seed=seed, sources=store.sources(*ROW, *(CIRCUIT if "device" in said else ())))
+
+    def _build(self, group: str, **offered):
+        return build(group, self.plan[group], self.plan["plugins"], **offered)
+
+    def _bare_backbone(self) -> nn.Module:
+        """The backbone without weights or memory, for its sizes."""
+        part = self.plan["backbone"] | ({"weights": "none"} if "weights" in self.plan["backbone"] else {})
+        with contextlib.suppress(NotImplementedError), torch.device("meta"):
+            return build("backbone", part, self.plan["plugins"])
+        return build("backbone", part, self.plan["plugins"])  # some models compute while they are built

@@ -1,0 +1,67 @@
+"""Pre-training as an experiment: a backbone without public weights learns its source task first."""
+import torch
+from torch import Tensor
+
+from qtlrun import store, train
+from qtlrun.experiment import feature
+from qtlrun.experiment.network import Network
+from qtlrun.freeze import Freeze
+from qtlrun.layer import Start
+from qtlrun.plan import Refused, build
+
+SOURCES = ("train.py", "freeze.py", "layer.py", "head", "backbone", "dataset")
+
+
+def wanted(plan: dict) -> bool:
+    """Whether the plan's backbone is pre-trained by this program."""
+    return plan["backbone"].get("weights") == "pretrain"
+
+
+def dataset(parts):
+    """The source task's dataset; refused where it shares an item with the target's."""
+    source = parts.dataset_of(parts.plan["backbone"]["pretrain"]["dataset"], "backbone.pretrain.dataset")
+    mine = {item for split in (parts.dataset.train, parts.dataset.validation, parts.dataset.test) for item in split.items}
+    shared = mine & {item for split in (source.train, source.validation) for item in split.items}
+    if shared:
+        raise Refused(f"dataset: {len(shared)} of its {len(mine)} items are in the source task that the backbone is "
+                      "pre-trained on; let their classes or shares not overlap.")
+    return source
+
+
+def key(parts) -> str:
+    """The key of the pre-trained state: all that it depends on, and nothing of the target task."""
+    backbone, sub = parts.plan["backbone"], parts.plan["backbone"]["pretrain"]
+    built = {name: value for name, value in backbone.items() if name not in ("pretrain", "weights", "layer")}
+    return store.key(backbone=built, recipe=sub["recipe"], seed=sub["seed"], data=dataset(parts).fingerprint,
+                     dtype=parts.plan["dtype"], accelerator=parts.accelerator, versions=store.versions(),
+                     sources=store.sources(*SOURCES, "experiment"))
+
+
+def state(parts) -> dict[str, Tensor]:
+    """The backbone's state after its source task, from the store or trained now."""
+    kept, name = parts.session.store, key(parts)
+    entry = kept.get("backbone", name)
+    if entry is None:
+        with kept.lock("backbone", name):
+            entry = kept.get("backbone", name) or _train(parts)
+            kept.put("backbone", name, entry)
+    return {name: torch.from_numpy(array) for name, array in entry.arrays.items()}
+
+
+def _train(parts) -> store.Entry:
+    """Train the whole backbone, down from its last layer, on the source task with a linear head."""
+    sub, source, plugins = parts.plan["backbone"]["pretrain"], dataset(parts), parts.plan["plugins"]
+    bare = {name: value for name, value in parts.plan["backbone"].items() if name not in ("pretrain", "layer")}
+    backbone = build("backbone", bare | {"weights": "none"}, plugins)
+    recipe = build("recipe", sub["recipe"], plugins, "backbone.pretrain.recipe")
+    head = build("head", {"_target_": "qtlrun.head.classical.Classical"}, features=backbone.features,
+                 classes=len(source.classes), start=Start([sub["seed"]], parts.dtype))
+    network = parts.place(Network(backbone, head))
+    data = [train.Data(feature.pictures(parts, split, backbone), split.labels, feature.chunk(backbone))
+            for split in (source.train, source.validation)]
+    for record in train.fit(network, backbone, recipe, Freeze(frozen=0, batch_norm="train"), *data, [sub["seed"]]):
+        parts.session.step("pre-training", record.epoch + 1, recipe.epochs)
+    if record.best[0] < 0:
+        raise FloatingPointError(f"pre-training diverged; backbone.pretrain.recipe.lr={recipe.lr} may be too large")
+    return store.Entry({"best_epoch": record.best[0] + 1},
+                       {name: value.detach().cpu().numpy() for name, value in backbone.state_dict().items()})
