@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help compare check test test-all clean
+.PHONY: help compare check test test-all bench reproduce clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,15 @@ test-all: .venv/installed  ## the tests that take long, too
 
 check: .venv/installed  ## every shipped option composes and is checked; nothing is trained
 	$(BIN)/python -m pytest tests/test_conf.py
+
+bench: .venv/installed  ## how long the command takes, and the circuit on each device
+	$(BIN)/python tests/benchmarks/command.py
+	$(BIN)/python tests/benchmarks/circuit.py
+
+FEATURES := backbone=mobilenet_v2 'backbone.mean=[.5,.5,.5]' 'backbone.std=[.5,.5,.5]' backbone.weights=$(WEIGHTS)
+reproduce: .venv/installed  ## ants and bees on MobileNetV2: make reproduce QTLRUN_DATA=FOLDER WEIGHTS=FILE
+	QTLRUN_DATA=$(QTLRUN_DATA) $(BIN)/qtlrun experiment=ants_bees $(FEATURES) 'compare=[C,twin,frozen_circuit]'
+	QTLRUN_DATA=$(QTLRUN_DATA) $(BIN)/qtlrun experiment=ants_bees $(FEATURES) recipe.epochs=3 'seeds=[0]' 'compare=[B,D]'
 
 clean:  ## remove the environment and build folders; outputs and the store stay
 	rm -rf .venv build dist *.egg-info

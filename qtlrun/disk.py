@@ -1,20 +1,25 @@
 """The one place that writes: temporary name, sync, rename; what is read back is checked against its hash."""
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 MANIFEST = "manifest.json"
+NEW, OLD, LOCK = ".new-", ".old-", ".lock"  # in the names of what is being written, is being removed, and is locked
+ABANDONED = 3600  # seconds after which nobody is still at it
+OCCUPIED = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 
 
 def write(path: Path, data: bytes | str) -> None:
     """Put a file in place whole or not at all; a reader sees the old bytes or the new ones."""
     data = data.encode() if isinstance(data, str) else data
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    handle, temporary = tempfile.mkstemp(prefix=NEW, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -34,47 +39,50 @@ def write_json(path: Path, values: dict) -> None:
     write(path, json.dumps(values, indent=1, allow_nan=False))
 
 
+def append(path: Path, line: str) -> None:
+    """Add a line to a log; where it cannot be written the log lacks it, and the work goes on."""
+    with contextlib.suppress(OSError), open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(line + "\n")
+
+
 def write_folder(path: Path, files: dict[str, bytes]) -> None:
-    """Put a folder of files in place at once, with the hash of each beside them; a folder already there stays."""
+    """Put a folder of files in place whole, with the hash of each beside them; of several writers the last one's stays.
+
+    One already there goes when the new one is complete. Killed between the two, it is absent, never half.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=path.parent))
+    temporary = Path(tempfile.mkdtemp(prefix=NEW, dir=path.parent))
     try:
         for name, data in files.items():
             write(temporary / name, data)
         write(temporary / MANIFEST, json.dumps({name: digest(data) for name, data in files.items()}))
-        try:
-            os.rename(temporary, path)
-        except OSError:
-            if read_folder(path) is None:
-                raise
+        while not _renamed(temporary, path):
+            _remove(path)
         _sync(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def read_folder(path: Path) -> dict[str, bytes] | None:
-    """The files of a folder written whole, or None where it is absent; one whose bytes changed is set aside."""
+    """The files of a folder written whole, or None where it is absent or a byte of it has changed."""
     try:
         manifest = json.loads((path / MANIFEST).read_bytes())
         files = {name: (path / name).read_bytes() for name in manifest}
-        if all(digest(data) == manifest[name] for name, data in files.items()):
-            return files
-    except (FileNotFoundError, NotADirectoryError):
-        if not path.exists():
-            return None
-    except (ValueError, TypeError):
-        pass
-    remove_folder(path)
-    return None
+        return files if all(digest(data) == manifest[name] for name, data in files.items()) else None
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, TypeError):
+        return None
 
 
-def remove_folder(path: Path) -> None:
-    """Take a folder away at once (renamed first), so that no reader meets half of it."""
-    if path.exists():
-        aside = Path(tempfile.mkdtemp(prefix=".old-", dir=path.parent))
-        with contextlib.suppress(OSError):
-            os.rename(path, aside / "entry")
-        shutil.rmtree(aside, ignore_errors=True)
+def clean(folder: Path) -> None:
+    """Take away what killed processes left in a folder: what they were writing or removing, and their locks."""
+    import filelock
+    for path in folder.iterdir():
+        with contextlib.suppress(OSError):  # another process is at it, or was quicker
+            if path.name.startswith((NEW, OLD)) and time.time() - path.lstat().st_mtime > ABANDONED:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            elif path.suffix == LOCK:
+                with filelock.FileLock(path, timeout=0):
+                    path.unlink()
 
 
 def new_folder(parent: Path, name: str) -> Path:
@@ -93,13 +101,35 @@ def lock(path: Path):
     """Hold a lock that the kernel frees when its holder dies; it saves work, correctness rests on rename."""
     import filelock
     path.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(path.with_name(path.name + ".lock")):
-        yield
+    held = filelock.FileLock(path.with_name(path.name + LOCK))
+    with held:
+        try:
+            yield
+        finally:
+            Path(held.lock_file).unlink(missing_ok=True)
 
 
 def digest(data: bytes) -> str:
     """SHA-256 in hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+def _renamed(folder: Path, path: Path) -> bool:
+    try:
+        os.rename(folder, path)
+    except OSError as error:
+        if error.errno in OCCUPIED:
+            return False
+        raise
+    return True
+
+
+def _remove(path: Path) -> None:
+    """Take a folder away at once (renamed first), so that no reader meets half of it."""
+    aside = Path(tempfile.mkdtemp(prefix=OLD, dir=path.parent))
+    with contextlib.suppress(FileNotFoundError):  # another process was quicker
+        os.rename(path, aside / "entry")
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _sync(folder: Path) -> None:

@@ -1,94 +1,164 @@
 """Rows to plots: matplotlib figures, drawn without a display."""
 import io
 import math
+import warnings
 
 import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from qtlrun.result import Point, Row
 
-matplotlib.use("Agg")
-matplotlib.rcParams |= {"svg.hashsalt": "qtlrun", "axes.spines.top": False, "axes.spines.right": False, "font.size": 9}
-from matplotlib.figure import Figure  # noqa: E402
+STYLE = {"svg.hashsalt": "qtlrun", "text.parse_math": False, "font.size": 9, "axes.titlesize": 9, "axes.spines.top": False,
+         "axes.spines.right": False}
+DASHES = ("-", "--", ":")  # each for ten colours
+NAMED = 12  # classes that have room for their names and numbers
+COLUMNS = 4
 
 
+@matplotlib.rc_context(STYLE)
 def learning_curves(point: Point) -> Figure:
     """Training loss and validation NLL by epoch: the mean over seeds as a line, from lowest to highest seed as a band."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)
     for number, (label, row) in enumerate(point.rows.items()):
-        for axis, name in zip(axes, ("loss", "nll"), strict=True):
+        for axis, name in zip(axes, ("loss", "nll") if row.entries else (), strict=False):
             curves = _curves(row, name)
-            if curves.size:
-                epochs, color = range(1, curves.shape[1] + 1), f"C{number}"
-                axis.plot(epochs, curves.mean(0), color=color, label=label, lw=1.5)
-                axis.fill_between(epochs, curves.min(0), curves.max(0), color=color, alpha=.15, lw=0)
+            epochs, look = np.arange(1, curves.shape[1] + 1), _look(number)
+            axis.plot(epochs, curves.mean(0), label=label, lw=1.5, marker="o" if len(epochs) == 1 else "", **look)
+            axis.fill_between(epochs, curves.min(0), curves.max(0), color=look["color"], alpha=.15, lw=0)
     for axis, title in zip(axes, ("training loss", "validation NLL"), strict=True):
         axis.set(title=title, xlabel="epoch")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        if axis.get_xlim()[1] < 2:  # one epoch
+            axis.set_xlim(.5, 1.5)
     axes[0].set_ylabel("nats")
-    axes[1].legend(frameon=False)
+    _legend(axes[1])
     return figure
 
 
+@matplotlib.rc_context(STYLE)
 def confusion(point: Point) -> Figure:
     """A confusion matrix a row: test pictures by their class and the predicted one, mean over seeds."""
     rows = {label: row for label, row in point.rows.items() if row.entries}
-    columns = min(4, max(1, len(rows)))
-    lines = max(1, math.ceil(len(rows) / columns))
-    figure = Figure(figsize=(2.6 * columns, 2.8 * lines), layout="constrained")
-    axes = figure.subplots(lines, columns, squeeze=False).flat
-    for axis in axes:
-        axis.set_visible(False)
-    for axis, (label, row) in zip(axes, rows.items(), strict=False):
-        axis.set_visible(True)
+    classes = max((len(row.classes) for row in rows.values()), default=0)
+    size = max(2.2, .34 * classes) if classes <= NAMED else 3
+    figure, axes = _panels(len(rows), size + .4, size + .6)
+    for axis, (label, row) in zip(axes, rows.items(), strict=True):
         counts = _counts(row)
-        axis.imshow(counts / counts.sum(1, keepdims=True), cmap="Blues", vmin=0, vmax=1)
-        if len(row.classes) <= 12:
-            for (y, x), count in np.ndenumerate(counts):
-                share = count / counts[y].sum()
-                axis.text(x, y, f"{count:.0f}" if count == round(count) else f"{count:.1f}", ha="center", va="center",
-                          fontsize=7, color="white" if share > .5 else "black")
-        ticks = range(len(row.classes)) if len(row.classes) <= 12 else []
-        axis.set_xticks(ticks, [row.classes[tick] for tick in ticks], rotation=45)
-        axis.set_yticks(ticks, [row.classes[tick] for tick in ticks])
-        axis.set(title=label, xlabel="predicted", ylabel="class")
+        shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+        image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axis.set(title=label, xlabel="predicted", ylabel="class", xticks=[], yticks=[])
+        if classes <= NAMED:
+            _write(axis, image, shares, np.vectorize(lambda count: f"{count:.1f}".removesuffix(".0"))(counts))
+            _name(axis.set_xticks, row.classes)
+            axis.set_yticks(range(classes), [_short(name) for name in row.classes])
+    if rows:
+        figure.colorbar(image, ax=axes, label="share of the class", shrink=.8)
     return figure
 
 
+@matplotlib.rc_context(STYLE)
 def sweep(frame: pd.DataFrame, keys: list[str]) -> Figure:
-    """Validation NLL of the composed row and its distance to each reference over a sweep: a heat map for two keys, lines else."""
-    names = [name for name in frame.columns if name == "validation NLL" or name.startswith("minus ")]
-    figure = Figure(figsize=(3 * len(names), 3), layout="constrained")
-    for axis, name in zip(figure.subplots(1, len(names), squeeze=False).flat, names, strict=True):
-        if len(keys) == 2:
-            _heat_map(figure, axis, frame.pivot_table(index=keys[0], columns=keys[1], values=name, dropna=False), name)
-        else:
-            points = [", ".join(str(value) for value in values) for values in frame[keys].itertuples(index=False)]
-            axis.plot(points, frame[name], marker="o")
-            axis.set(title=name, xlabel=", ".join(keys), ylabel="nats")
-    return figure
+    """Validation NLL of the composed row and its distance to each reference over a sweep: heat maps for two keys, else points.
+
+    The point that validation chose is marked; one that failed is left out, or named in a heat map.
+    """
+    return _heat_maps(frame, *keys) if len(keys) == 2 else _points(frame, keys)
 
 
+@matplotlib.rc_context(STYLE)
 def encode(figure: Figure, kind: str) -> bytes:
     """The figure as PNG or SVG; the same bytes for the same figure."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a name in a script that the font lacks
+        figure.savefig(buffer, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None)
     return buffer.getvalue()
 
 
-def _heat_map(figure: Figure, axis, grid: pd.DataFrame, name: str) -> None:
-    difference = name.startswith("minus ")
-    limit = np.nanmax(np.abs(grid.values)) if difference and np.isfinite(grid.values).any() else None
-    image = axis.imshow(grid.values, origin="lower", cmap="RdBu_r" if difference else "viridis_r",
-                        vmin=-limit if limit else None, vmax=limit)
-    axis.set_xticks(range(len(grid.columns)), [str(value) for value in grid.columns])
-    axis.set_yticks(range(len(grid.index)), [str(value) for value in grid.index])
-    axis.set(title=f"composed {name}" if difference else name, xlabel=grid.columns.name, ylabel=grid.index.name)
-    for (y, x), value in np.ndenumerate(grid.values):
-        axis.text(x, y, f"{value:+.2f}" if difference else f"{value:.2f}", ha="center", va="center", fontsize=7,
-                  bbox={"facecolor": "white", "alpha": .6, "lw": 0, "pad": 1})
-    figure.colorbar(image, ax=axis, label="nats", shrink=.8)
+def _heat_maps(frame: pd.DataFrame, down: str, across: str) -> Figure:
+    names = [name for name in frame.columns if name == "validation NLL" or name.startswith("minus ")]
+    ys, xs = list(dict.fromkeys(frame[down])), list(dict.fromkeys(frame[across]))
+    figure, axes = _panels(len(names), max(3, .45 * len(xs) + 1), max(2.6, .3 * len(ys) + 1))
+    limit = np.nanmax(np.abs(frame[names[1:]].to_numpy(float)), initial=0) or 1
+    for axis, name in zip(axes, names, strict=True):
+        grid, difference = np.full((len(ys), len(xs)), np.nan), name != "validation NLL"
+        for y, x, value, chosen in zip(frame[down], frame[across], frame[name], frame["chosen"], strict=True):
+            grid[ys.index(y), xs.index(x)] = value
+            if chosen:
+                corner = xs.index(x) - .5, ys.index(y) - .5
+                axis.add_patch(matplotlib.patches.Rectangle(corner, 1, 1, fill=False, lw=2, clip_on=False, zorder=3))
+        span = {"vmin": -limit, "vmax": limit} if difference else {}
+        image = axis.imshow(grid, origin="lower", aspect="auto", cmap="RdBu_r" if difference else "viridis_r", **span)
+        form, absent = ("+z.2f", "–") if difference else (".2f", "failed")
+        _write(axis, image, grid, np.array([[absent if np.isnan(value) else format(value, form) for value in line] for line in grid]))
+        _name(axis.set_xticks, xs)
+        axis.set_yticks(range(len(ys)), [_short(value) for value in ys])
+        axis.set(title=f"composed {name}" if difference else name, xlabel=across, ylabel=down)
+        if np.isfinite(grid).any():
+            figure.colorbar(image, ax=axis, label="nats", shrink=.8)
+    return figure
+
+
+def _points(frame: pd.DataFrame, keys: list[str]) -> Figure:
+    """NLL above, all differences below; joined by a line where one key makes an order."""
+    names = [name for name in frame.columns if name.startswith("minus ")]
+    figure = Figure(figsize=(max(7, .22 * len(frame) + 3), 5 if names else 3), layout="constrained")
+    axes = figure.subplots(2 if names else 1, 1, sharex=True, squeeze=False)[:, 0]
+    line = {"marker": "o", "ms": 4, "lw": 1.2 if len(keys) == 1 else 0}
+    axes[0].plot(range(len(frame)), frame["validation NLL"], color="black", **line)
+    axes[0].plot(np.flatnonzero(frame["chosen"]), frame["validation NLL"][frame["chosen"]], "ko", ms=10, mfc="none")
+    axes[0].set(title="validation NLL of the composed row (ring: chosen)", ylabel="nats")
+    for number, name in enumerate(names):
+        axes[1].plot(range(len(frame)), frame[name], label=name, **line | _look(number))
+    if names:
+        axes[1].axhline(0, color="grey", lw=.8)
+        axes[1].set(title="composed minus reference (below 0: composed is better)", ylabel="nats")
+        _legend(axes[1])
+    places = [", ".join(map(_short, values)) for values in frame[keys].itertuples(index=False)]
+    axes[-1].set_xticks(range(len(frame)), places, rotation=90 if max(map(len, places)) > 3 and len(places) > 6 else 0)
+    axes[-1].set_xlabel(", ".join(keys))
+    return figure
+
+
+def _panels(count: int, width: float, height: float) -> tuple[Figure, list]:
+    """A figure of so many panels of this size in inches, in lines of equal length but the last."""
+    lines = max(1, math.ceil(count / COLUMNS))
+    columns = max(1, math.ceil(count / lines))
+    figure = Figure(figsize=(width * columns + .6, height * lines), layout="constrained")
+    return figure, [figure.add_subplot(lines, columns, place + 1) for place in range(count)]
+
+
+def _write(axis, image, values: np.ndarray, words: np.ndarray) -> None:
+    """Words on the cells of an image, in black or white, whichever can be read there."""
+    for (y, x), value in np.ndenumerate(values):
+        dark = np.dot(image.cmap(image.norm(value))[:3], (.3, .6, .1)) < .5 and not np.isnan(value)
+        axis.text(x, y, words[y, x], ha="center", va="center", fontsize=7, color="white" if dark else "black")
+
+
+def _name(set_ticks, names) -> None:
+    """Names under an axis, aslant where they are long."""
+    words = [_short(name) for name in names]
+    aslant = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if max(map(len, words), default=0) > 3 else {}
+    set_ticks(range(len(words)), words, **aslant)
+
+
+def _legend(axis) -> None:
+    """A legend to the right of an axis, where it hides nothing."""
+    if axis.get_legend_handles_labels()[0]:
+        axis.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+
+
+def _look(number: int) -> dict[str, str]:
+    return {"color": f"C{number % 10}", "ls": DASHES[number // 10 % len(DASHES)]}
+
+
+def _short(name: object) -> str:
+    text = f"{name:.4g}" if isinstance(name, float) else " ".join(str(name).split())
+    return text if len(text) <= 20 else text[:19] + "…"
 
 
 def _curves(row: Row, name: str) -> np.ndarray:

@@ -1,11 +1,11 @@
-"""Rows to data frames, tables and sentences."""
+"""Rows to data frames."""
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from qtlrun import statistic
+from qtlrun import statistic, text
 from qtlrun.store import Entry
 
 COUNTS = ("parameters_circuit", "parameters_head", "parameters_backbone", "angles_effective", "evaluations", "executions")
@@ -83,14 +83,24 @@ class Point:
     def failed(self) -> bool:
         return bool(self.errors) or any(row.errors for row in self.rows.values())
 
+    @property
+    def place(self) -> str:
+        """Where in the sweep it lies."""
+        return ", ".join(f"{key}={value}" for key, value in self.keys.items())
+
+    def both(self, label: str) -> list[int]:
+        """The seeds that the composed row and a reference both finished, on the same test pictures."""
+        mine, other = self.rows.get(self.composed), self.rows[label]
+        shared = sorted(mine.entries.keys() & other.entries.keys()) if mine else []
+        return shared if shared and np.array_equal(mine.labels, other.labels) else []
+
     def contrasts(self, margin: float) -> dict[str, statistic.Verdict]:
         """The verdict on the composed row against each reference, on the seeds that both finished."""
-        mine, verdicts = self.rows.get(self.composed), {}
-        for label, row in self.rows.items() if mine else ():
-            both = [seed for seed in mine.seeds if seed in row.entries]
-            if label != self.composed and both:
-                pick = [mine.nll[[mine.seeds.index(seed) for seed in both]], row.nll[[row.seeds.index(seed) for seed in both]]]
-                verdicts[label] = statistic.verdict(pick[0] - pick[1], margin)
+        verdicts = {}
+        for label, row in self.rows.items():
+            if label != self.composed and (both := self.both(label)):
+                pair = [one.nll[np.isin(one.seeds, both)] for one in (self.rows[self.composed], row)]
+                verdicts[label] = statistic.verdict(pair[0] - pair[1], margin)
         return verdicts
 
 
@@ -135,8 +145,8 @@ def table(point: Point, margin: float, shots: int) -> pd.DataFrame:
             mean = row.metrics.mean()
             accuracy = statistic.two_way(statistic.correct(row.logits, row.labels))
             nll = statistic.two_way(row.nll)
-            line |= {"accuracy": accuracy.mean, "accuracy low": max(accuracy.low, 0), "accuracy high": min(accuracy.high, 1),
-                     "macro F1": mean["test_f1"], "NLL": nll.mean, "NLL low": nll.low, "NLL high": nll.high,
+            line |= {"accuracy": accuracy.mean, "accuracy low": max(accuracy.low, 0.), "accuracy high": min(accuracy.high, 1.),
+                     "macro F1": mean["test_f1"], "NLL": nll.mean, "NLL low": max(nll.low, 0.), "NLL high": nll.high,
                      "ECE": mean["test_ece"]}
             line |= {name: round(mean[name]) for name in COUNTS} | {"shots": round(mean["executions"]) * shots}
             line |= {"seconds per seed": mean["seconds"], "seconds alone": row.seconds_alone, "from the store": row.stored}
@@ -147,81 +157,33 @@ def table(point: Point, margin: float, shots: int) -> pd.DataFrame:
                      "picture noise": verdict.interval.pictures, "verdict": verdict.word}
         lines.append(line)
     lines += [{"row": label, "what it is": "error", "seeds": 0} for label in point.errors]
-    return pd.DataFrame(lines)
+    frame = pd.DataFrame(lines)
+    return frame.astype({name: "Int64" for name in (*COUNTS, "shots") if name in frame})
 
 
 def sweep_table(points: list[Point]) -> pd.DataFrame:
     """A line a point: validation NLL of the composed row in nats, and composed minus reference, a column each.
 
-    Validation figures, because a point may be chosen by them; `chosen` marks the lowest.
+    Validation figures, because a point may be chosen by them; `chosen` marks the (first) lowest.
     """
     lines = []
     for point in points:
         mine = point.rows.get(point.composed)
-        own = mine.metrics["validation_nll"].mean() if mine and mine.entries else np.nan
-        line = {**point.keys, "validation NLL": own, "error": len(point.errors) + sum(len(row.errors) for row in point.rows.values())}
+        own = mine.metrics["validation_nll"] if mine and mine.entries else pd.Series(dtype=float)
+        failures = len(point.errors) + sum(len(row.errors) for row in point.rows.values())
+        line = {**point.keys, "validation NLL": own.mean(), "error": failures}
         for label, row in point.rows.items():
             if label != point.composed:
-                line[f"minus {label}"] = own - row.metrics["validation_nll"].mean() if row.entries else np.nan
+                both = point.both(label)
+                line[f"minus {label}"] = (own.loc[both] - row.metrics["validation_nll"].loc[both]).mean() if both else np.nan
         lines.append(line)
     frame = pd.DataFrame(lines)
-    frame["chosen"] = frame["validation NLL"] == frame["validation NLL"].min()
-    return frame
-
-
-def sentences(point: Point, margin: float) -> list[str]:
-    """One sentence a contrast, named for what it isolates, saying what the numbers allow and no more."""
-    lines = []
-    for label, verdict in point.contrasts(margin).items():
-        gap = verdict.interval
-        seeds, pictures = gap.seeds, gap.items
-        noise = f"training noise {gap.training:.3f}, picture noise {gap.pictures:.3f}" if seeds > 1 else "one seed"
-        ending = {
-            "better": f"{point.composed} is better.", "worse": f"{point.composed} is worse.",
-            "equivalent": f"equivalent within the margin of {margin:g}"
-                          + (", the difference detectable, below the margin." if verdict.detectable else "."),
-            "undecided": f"undecided; {_would_decide(verdict)}"}[verdict.word]
-        lines.append(f"{point.composed} - {label}, {point.isolates[label]}: {gap.mean:+.3f} nats of NLL "
-                     f"[{gap.low:+.3f}, {gap.high:+.3f}] ({noise}; {seeds} seeds, {pictures} pictures): {ending}"
-                     .replace("(one seed; 1 seeds", "(one seed"))
-    return lines
-
-
-def _would_decide(verdict: statistic.Verdict) -> str:
-    gap = verdict.interval
-    if gap.seeds == 1:
-        return "one seed gives no verdict."
-    ways = [f"about {verdict.seeds} seeds on these pictures" if verdict.seeds else "",
-            f"about {verdict.pictures} pictures with these seeds" if verdict.pictures else ""]
-    return (" or ".join(filter(None, ways)) or "neither more seeds nor more pictures alone") + " would decide it."
+    lowest = frame["validation NLL"] == frame["validation NLL"].min()
+    return frame.assign(chosen=lowest & ~lowest.cumsum().gt(1))
 
 
 def swept(overrides: list[list[str]]) -> list[dict[str, object]]:
     """The keys whose values differ between the points of a sweep, with their values, a dict a point."""
     pairs = [dict(word.lstrip("+").split("=", 1) for word in words if "=" in word) for words in overrides]
     keys = [key for key in pairs[0] if len({words.get(key) for words in pairs}) > 1]
-    return [{key: _number(words[key]) for key in keys} for words in pairs]
-
-
-def markdown(frame: pd.DataFrame) -> str:
-    """A data frame as a Markdown table."""
-    lines = [[_cell(value) for value in values] for values in frame.itertuples(index=False)]
-    rule = ["---"] * len(frame.columns)
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in [list(map(str, frame.columns)), rule, *lines])
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, (bool, np.bool_)):
-        return "yes" if value else ""
-    if isinstance(value, float):
-        return "" if np.isnan(value) else f"{value:.0f}" if value == round(value) and abs(value) >= 1 else f"{value:.3f}"
-    return str(value).replace("|", "\\|")
-
-
-def _number(text: str) -> object:
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
+    return [{key: text.number(words[key]) for key in keys} for words in pairs]

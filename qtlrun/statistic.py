@@ -168,7 +168,7 @@ def correct(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return (np.argmax(logits, -1) == labels).astype(np.float64)
 
 
-def macro_f1(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray:
+def macro_f1(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray | np.float64:
     """Return the F1 score averaged over classes, in [0, 1], for `predictions` (..., pictures) of each seed.
 
     A class that is neither among the labels nor predicted is left out of the average, as scikit-learn does by default.
@@ -183,7 +183,7 @@ def macro_f1(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.nd
     return (f1.sum(-1) / (total > 0).sum(-1)).reshape(predictions.shape[:-1])[()]
 
 
-def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> np.ndarray:
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> np.ndarray | np.float64:
     """Return how far confidence is from accuracy, in [0, 1], for `probabilities` (..., pictures, classes) of each seed.
 
     The expected calibration error over bins of confidence of equal width, each with its upper edge (Guo et al. 2017,

@@ -25,6 +25,8 @@ class Store:
 
     def __init__(self, home: str | Path):
         self.folder = Path(home).expanduser() / "store"
+        for kind in self.folder.glob("*/"):
+            disk.clean(kind)
 
     def get(self, kind: str, key: str) -> Entry | None:
         files = disk.read_folder(self._path(kind, key))
@@ -35,11 +37,9 @@ class Store:
 
     def put(self, kind: str, key: str, entry: Entry) -> None:
         from safetensors.numpy import save
-        arrays = {name: np.ascontiguousarray(array) for name, array in entry.arrays.items()}
-        path = self._path(kind, key)
-        disk.remove_folder(path)
-        disk.write_folder(path, {"values.json": json.dumps(entry.values, allow_nan=False).encode(),
-                                 "arrays.safetensors": save(arrays)})
+        arrays = {name: np.asarray(array, order="C") for name, array in entry.arrays.items()}
+        disk.write_folder(self._path(kind, key), {"values.json": json.dumps(entry.values, allow_nan=False).encode(),
+                                                  "arrays.safetensors": save(arrays)})
 
     def lock(self, kind: str, key: str) -> contextlib.AbstractContextManager:
         return disk.lock(self._path(kind, key))

@@ -100,7 +100,9 @@ def fit(model: nn.Module, backbone: nn.Module | None, recipe: Recipe, freeze: Fr
         model.train()
         if backbone is not None:
             freeze.apply(backbone, epoch)
-        loss = _epoch(model, optimizer, recipe, train, orders, epoch)
+        with torch.random.fork_rng():
+            torch.manual_seed(generator(seeds[0], "dropout", epoch).initial_seed())  # dropout draws from torch's own generator
+            loss = _epoch(model, optimizer, recipe, train, orders, epoch)
         nll, accuracy = score(evaluate(model, validation, len(seeds)), validation.labels)
         score_now = {"nll": nll, "accuracy": -accuracy, "last": torch.full_like(nll, -epoch)}[recipe.select]
         better = (score_now < best) & loss.isfinite() & nll.isfinite()

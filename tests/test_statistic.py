@@ -282,7 +282,7 @@ def test_nll_is_minus_the_log_softmax_of_the_label(logits, labels):
 
 
 def test_nll_stays_finite_for_logits_beyond_the_range_of_the_exponential():
-    np.testing.assert_array_equal(nll(np.float32([[2e4, -2e4], [2e4, -2e4]]), [0, 1]), [0, 4e4])
+    np.testing.assert_array_equal(nll(np.float32([[2e4, -2e4], [2e4, -2e4]]), np.array([0, 1])), [0, 4e4])
 
 
 def test_an_answer_is_correct_where_its_logit_is_largest(logits, labels):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, UInt8
 from torch import Generator, Tensor
-from torchvision.transforms.v2 import functional
+from torchvision.transforms.v2 import InterpolationMode, functional
 
 MEAN, STD = (.485, .456, .406), (.229, .224, .225)  # of ImageNet, per channel of pictures in [0, 1]
 
@@ -21,16 +21,18 @@ class Preprocess:
     resize: int
     mean: tuple[float, ...] = MEAN
     std: tuple[float, ...] = STD
+    interpolation: InterpolationMode = InterpolationMode.BILINEAR
 
     def __call__(self, picture: UInt8[Tensor, "*batch channels height width"],
                  generator: Generator | None = None) -> Float[Tensor, "*batch 3 size size"]:
         if generator is None:
             if min(picture.shape[-2:]) != self.resize:
-                picture = functional.resize(picture, [self.resize], antialias=True)
+                picture = functional.resize(picture, [self.resize], self.interpolation, antialias=True)
             picture = functional.center_crop(picture, [self.size, self.size])
         else:
             top, left, height, width = _crop(*picture.shape[-2:], generator)
-            picture = functional.resized_crop(picture, top, left, height, width, [self.size, self.size], antialias=True)
+            picture = functional.resized_crop(picture, top, left, height, width, [self.size, self.size], self.interpolation,
+                                              antialias=True)
             if torch.rand((), generator=generator) < .5:
                 picture = picture.flip(-1)
         picture = picture.expand(*picture.shape[:-3], 3, -1, -1)

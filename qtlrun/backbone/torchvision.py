@@ -6,6 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torchvision import models
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
+from torchvision.transforms.v2 import InterpolationMode
 
 from qtlrun.backbone import stage, weights as files
 from qtlrun.backbone.picture import MEAN, STD, Preprocess
@@ -31,10 +32,11 @@ class Torchvision(nn.Module):
         if size < 1:
             raise ValueError(f"size={size}: pixels, from 1 up.")
         resize = preset.resize_size[0] if public and size == preset.crop_size[0] else round(size * 256 / 224)
-        self.preprocess = Preprocess(size, resize, _channels("mean", mean, MEAN), _channels("std", std, STD))
+        usual = (preset.mean, preset.std, preset.interpolation) if public else (MEAN, STD, InterpolationMode.BILINEAR)
+        self.preprocess = Preprocess(size, resize, _channels("mean", mean, usual[0]), _channels("std", std, usual[1]), usual[2])
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            whole = _model(name, size)
+            whole = _model(name, size, public is not None)
         known = set(whole.state_dict())
         self.network = _cut(whole, layer)
         if weights not in (None, "none"):
@@ -51,6 +53,8 @@ class Torchvision(nn.Module):
             out = next(iter(out.values())) if isinstance(out, dict) else out[0]
         if out.dim() == 3:
             return out.mean(1)
+        if out.dim() == 4 and out.shape[1] == out.shape[2] != out.shape[3]:  # swin's maps have their channels last
+            out = out.movedim(3, 1)
         return out.flatten(2).mean(2) if out.dim() == 4 else out
 
     @torch.no_grad()
@@ -75,19 +79,25 @@ def _entry(name: str, weights: str | None):
     return None
 
 
-def _model(name: str, size: int) -> nn.Module:
-    """The model with random weights; one that is built for a side of picture is built for this one."""
+def _model(name: str, size: int, public: bool) -> nn.Module:
+    """The model with random weights; one that is built for a side of picture is built for this one.
+
+    Some public weights were made for channels of another normalisation; their models transform the input themselves.
+    """
     builder = models.get_model_builder(name)
     takes = inspect.signature(inspect.signature(builder).return_annotation.__init__).parameters
-    options = {"init_weights": True} if "init_weights" in takes else {}
+    options = {"init_weights": True, "transform_input": public, "image_size": size, "input_size": (size, size)}
     try:
-        return builder(weights=None, **{key: size for key in ("image_size",) if key in takes}, **options)
+        return builder(weights=None, **{key: value for key, value in options.items() if key in takes})
     except (AssertionError, ValueError) as error:
         raise ValueError(f"size={size}: {name} is not built for pictures of {size} x {size} ({error}).") from error
 
 
 def _cut(whole: nn.Module, layer: str | None) -> nn.Module:
     """The model without its classifier, the last layer that has as many outputs as there are classes; or up to a layer."""
+    for name in [name for name, _ in whole.named_children() if name.lower().startswith("aux")]:
+        setattr(whole, name, None)  # a classifier beside the way to the features, which nothing here trains
+        whole.aux_logits = False
     if layer is not None:
         nodes = get_graph_node_names(whole)[1]
         if not any(node == layer or node.startswith(layer + ".") for node in nodes):

@@ -22,11 +22,20 @@ class Digits:
             raise ValueError(f"classes={classes}: two or more different digits, 0 to 9.")
         if len(share) != 2 or not 0 <= share[0] < share[1] <= 1:
             raise ValueError(f"share={share}: from and to, 0 <= from < to <= 1.")
+        for name, count in (("train", train), ("validation", validation)):
+            if count <= 0 or isinstance(count, float) and count >= 1:
+                raise ValueError(f"{name}={count}: scans a class, from 1 up, or their share, between 0 and 1.")
         scans, labels = _scans(tuple(classes), *share)
         self.classes = tuple(str(digit) for digit in classes)
         items = tuple(hashlib.sha256(scan.numpy().tobytes()).hexdigest() for scan in scans)
         whole = Split(scans, labels, items)
-        parts = [whole.subset(part) for part in stratified(labels, (train, validation), split_seed, names=self.classes)]
+        try:
+            drawn = stratified(labels, (train, validation), split_seed, names=self.classes)
+        except ValueError as error:
+            raise ValueError(f"train={train}, validation={validation}: {error}") from None
+        if not len(drawn[-1]):
+            raise ValueError(f"train={train}, validation={validation}: no scan is left for the test split; take fewer.")
+        parts = [whole.subset(part) for part in drawn]
         self.train, self.validation, self.test = parts
         self.size = len(whole)
         self.fingerprint = fingerprint(dict(zip(("train", "validation", "test"), parts, strict=True)))

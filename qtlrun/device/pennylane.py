@@ -14,6 +14,7 @@ from qtlrun.plan import nearest
 TRANSFORMS = {"parameter-shift": qml.gradients.param_shift, "finite-diff": qml.gradients.finite_diff,
               "spsa": qml.gradients.spsa_grad, "hadamard": qml.gradients.hadamard_grad}
 METHODS = ("best", "backprop", "adjoint", *TRANSFORMS)
+NUMBERS = (qml.measurements.ExpectationMP, qml.measurements.VarianceMP)
 
 
 class PennyLane:
@@ -38,10 +39,14 @@ class PennyLane:
         """The circuit as a batched function of inputs and weights.
 
         Raises ValueError for a device that PennyLane does not know, for a gradient method that the device does not
-        have for this circuit, and for a state that this machine cannot hold.
+        have for this circuit, for an output that is not one number, and for a state that this machine cannot hold.
         """
-        reader.fits(circuit.qubits, 16 if self.name != "default.mixed" else 16 * 2**circuit.qubits)
+        reader.fits(circuit.qubits, mixed=self.name == "default.mixed")
         reading = reader.read(circuit, entangle)
+        for measurement in reading.measurements:
+            if not isinstance(measurement, NUMBERS):
+                raise ValueError(f"circuit._target_: it returns {measurement}; each output is one number, an expectation value "
+                                 "or a variance.")
         device = self._device(circuit.qubits)
         return Run(reading, device, self.shots, self._method(device, reading))
 
@@ -51,9 +56,9 @@ class PennyLane:
             return qml.device(self.name, wires=qubits, **options)
         except qml.exceptions.DeviceError as error:
             known = sorted(entry.name for entry in metadata.entry_points(group="pennylane.plugins"))
-            raise ValueError(f"name={self.name}: PennyLane has no such device here; {nearest(self.name, known)}") from error
+            raise ValueError(f"device.name={self.name}: PennyLane has no such device here; {nearest(self.name, known)}") from error
         except ImportError as error:
-            raise ValueError(f"name={self.name}: PennyLane knows this device, but it does not load: {error}") from error
+            raise ValueError(f"device.name={self.name}: PennyLane knows this device, but it does not load: {error}") from error
 
     def _method(self, device, reading: reader.Reading) -> str:
         """The gradient method, resolved and found possible for a tape of this circuit."""
@@ -68,7 +73,7 @@ class PennyLane:
             return self.diff_method
         others = [method for method, possible in can.items() if possible] + list(TRANSFORMS)
         shots = f" with shots={self.shots}" if self.shots is not None else ""
-        raise ValueError(f"diff_method={self.diff_method}: {self.name}{shots} cannot differentiate this circuit so; "
+        raise ValueError(f"device.diff_method={self.diff_method}: {self.name}{shots} cannot differentiate this circuit so; "
                          f"use best, {', '.join(others)}.")
 
 
@@ -96,8 +101,8 @@ class Run:
     def _broadcast(self, angles: Tensor) -> Tensor:
         tape = _tape(self.reading, list(angles.T), None)
         (values,) = qml.execute([tape], self.device, diff_method="backprop")
-        values = torch.stack(values, -1) if isinstance(values, (tuple, list)) else values.unsqueeze(-1)
-        return values.expand(len(angles), self.outputs)
+        values = values if isinstance(values, (tuple, list)) else [values]
+        return torch.stack([torch.as_tensor(value) for value in values], -1).expand(len(angles), self.outputs)
 
     def values(self, angles: np.ndarray) -> np.ndarray:
         """Values (samples, outputs) of angles (samples, angles)."""
@@ -140,8 +145,8 @@ class _Tapes(torch.autograd.Function):
 
 def _tape(reading: reader.Reading, angles: list, shots: int | None) -> qml.tape.QuantumScript:
     """The circuit's gates with angles put in; every angle is a trainable parameter of the tape."""
-    operations = [qml.QubitUnitary(gate.matrix.numpy(), gate.wires) if gate.angle is None
-                  else _rotation(gate, angles[gate.angle]) for gate in reading.gates]
+    operations = [operation for gate in reading.gates for operation in (
+        [qml.QubitUnitary(gate.matrix.numpy(), gate.wires)] if gate.angle is None else _rotation(gate, angles[gate.angle]))]
     tape = qml.tape.QuantumScript(operations, reading.measurements, shots=shots)
     tape.trainable_params = [place for place, (operation, _) in enumerate(_parameters(tape)) if operation.name != "QubitUnitary"]
     return tape
@@ -151,11 +156,16 @@ def _parameters(tape):
     return [(operation, value) for operation in tape.operations for value in operation.data]
 
 
-def _rotation(gate: reader.Gate, angle):
+def _rotation(gate: reader.Gate, angle) -> list:
+    """A Pauli rotation by gates that every device differentiates: lightning would decompose a PauliRot into further angles."""
     wires = [wire for wire, letter in zip(gate.wires, gate.word, strict=True) if letter != "I"]
     word = gate.word.replace("I", "")
     single = {"X": qml.RX, "Y": qml.RY, "Z": qml.RZ}
-    return single[word](angle, wires) if word in single else qml.PauliRot(angle, word, wires)
+    if word in single:
+        return [single[word](angle, wires)]
+    turns = [turn for wire, letter in zip(wires, word, strict=True) for turn in (
+        [qml.Hadamard(wire)] if letter == "X" else [qml.adjoint(qml.S(wire)), qml.Hadamard(wire)] if letter == "Y" else [])]
+    return [*turns, qml.MultiRZ(angle, wires), *(qml.adjoint(turn, lazy=False) for turn in reversed(turns))]
 
 
 def _angles(reading: reader.Reading) -> int:

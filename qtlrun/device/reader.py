@@ -1,4 +1,5 @@
 """Reads a circuit once: its gates as rotations and constants, and each angle as a function of inputs and weights."""
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ ROTATIONS = {
     "ControlledPhaseShift": [("ZI", 0, .5), ("IZ", 0, .5), ("ZZ", 0, -.5)],
 }
 SIGNAL = 1e-9  # two evaluations of one affine map in float64 differ by less
+POINTS = 4  # at which a circuit is read; each second one is the one before it mirrored, so |x| is not taken for x
+DEPENDS = "circuit._target_: its gates depend on the values of inputs or weights; only their angles may."
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,13 @@ def read(circuit, entangle: bool = True) -> Reading:
     """Trace a circuit, find which angles are affine in inputs and weights, and verify it at further random points.
 
     Without `entangle` every gate on more than one wire is dropped from what was recorded. Raises ValueError where gates
-    depend on values, or an operation has no matrix and no decomposition.
+    or observables depend on values, a wire is none of the circuit's, or an operation has no matrix and no decomposition.
     """
-    lowered = [_lower(circuit, entangle, point) for point in range(3)]
+    lowered = [_lower(circuit, entangle, point) for point in range(POINTS)]
     gates, _, measurements, *_ = lowered[0]
-    for other, *_ in lowered[1:]:
-        if [(gate.wires, gate.word) for gate in other] != [(gate.wires, gate.word) for gate in gates]:
-            raise ValueError("its gates depend on the values of inputs or weights; only their angles may.")
+    _check(circuit, gates, measurements)
+    if not all(_same(gates, other) for other, *_ in lowered):
+        raise ValueError(DEPENDS)
     pieces = [_slopes(*rest) for _, *rest in lowered]
     inputs, weights, constant = pieces[0]
     if all(torch.allclose(a, b, atol=SIGNAL) for piece in pieces[1:] for a, b in zip(pieces[0], piece, strict=True)):
@@ -60,19 +63,19 @@ def read(circuit, entangle: bool = True) -> Reading:
             fixed = w.flatten(1) @ weights.to(w).T + constant.to(w)
             return x @ inputs.to(x).T + fixed.unsqueeze(1)
     else:
-        angles = _retrace(circuit, entangle)
-    return Reading(circuit.qubits, gates, angles, measurements,
-                   *(frozenset((slopes != 0).any(1).nonzero().flatten().tolist()) for slopes in (inputs, weights)))
+        angles = _retrace(circuit, entangle, gates)
+    moved = (sum((piece[place] != 0).any(1) for piece in pieces) for place in (0, 1))
+    return Reading(circuit.qubits, gates, angles, measurements, *(frozenset(by.nonzero().flatten().tolist()) for by in moved))
 
 
-def fits(qubits: int, bytes_per_amplitude: int = 16) -> None:
-    """Refuse, with the largest number that fits, a state that this machine cannot hold."""
+def fits(qubits: int, mixed: bool = False) -> None:
+    """Refuse, with the largest number that fits, a state (`mixed`: a density matrix) that this machine cannot hold."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if 2**qubits * bytes_per_amplitude > memory // 4:
-        largest = (memory // 4 // bytes_per_amplitude).bit_length() - 1
+    bits, room = qubits * (1 + mixed), memory // 4 // 16
+    if 2**bits > room:
         raise ValueError(
-            f"circuit.qubits={qubits}: a state of 2**{qubits} amplitudes needs {2**qubits * bytes_per_amplitude / 2**30:,.0f}"
-            f" GiB, with its gradient four times that, and this machine has {memory / 2**30:.0f}; use {largest} or fewer.")
+            f"circuit.qubits={qubits}: a state of 2**{bits} amplitudes needs {2**bits * 16 / 2**30:,.0f} GiB, with its gradient "
+            f"four times that, and this machine has {memory / 2**30:.0f}; use {(room.bit_length() - 1) // (1 + mixed)} or fewer.")
 
 
 def trace(circuit, inputs, weights, entangle: bool = True) -> tuple[list, list]:
@@ -84,11 +87,29 @@ def trace(circuit, inputs, weights, entangle: bool = True) -> tuple[list, list]:
     return [op for op in operations if entangle or len(op.wires) < 2], measurements
 
 
+def _check(circuit, gates: list[Gate], measurements: list) -> None:
+    """Refuse wires that are none of the circuit's, and observables that depend on values."""
+    used = {wire for one in (*gates, *measurements) for wire in one.wires}
+    if strange := used - set(range(circuit.qubits)):
+        raise ValueError(f"circuit._target_: it uses wire {min(strange, key=str)}, and its {circuit.qubits} qubits are the "
+                         f"wires 0 to {circuit.qubits - 1}.")
+    numbers = [number for one in measurements if one.obs is not None for number in one.obs.data]
+    if any(getattr(number, "requires_grad", False) for number in numbers):
+        raise ValueError("circuit._target_: its observables depend on the values of inputs or weights; only angles of gates may.")
+
+
+def _same(gates: list[Gate], others: list[Gate]) -> bool:
+    """Whether two readings have the same gates."""
+    return len(gates) == len(others) and all(
+        (one.wires, one.word) == (other.wires, other.word) and (one.matrix is None or torch.equal(one.matrix, other.matrix))
+        for one, other in zip(gates, others, strict=True))
+
+
 def _lower(circuit, entangle: bool, point: int):
     """Gates and angles at a random point, the measurements, and the point itself."""
-    draw = generator(point, "reader")
-    inputs = torch.rand(_inputs(circuit), generator=draw, dtype=torch.float64, requires_grad=True)
-    weights = torch.rand(circuit.shape, generator=draw, dtype=torch.float64, requires_grad=True)
+    draw, side = generator(point // 2, "reader"), math.pi * (-1)**point
+    inputs, weights = (((2 * torch.rand(shape, generator=draw, dtype=torch.float64) - 1) * side).requires_grad_()
+                       for shape in ((_inputs(circuit),), circuit.shape))
     operations, measurements = trace(circuit, inputs, weights, entangle)
     gates, angles = [], []
     for operation in operations:
@@ -114,7 +135,7 @@ def _append(operation, gates: list[Gate], angles: list) -> None:
         for part in operation.decomposition():
             _append(part, gates, angles)
     else:
-        raise ValueError(f"device=statevector cannot run {name}; device=default.qubit runs every PennyLane operation.")
+        raise ValueError(f"circuit._target_: it uses {name}; circuits are made of unitary gates with a matrix or a decomposition.")
 
 
 def _slopes(angles: list, _measurements, inputs: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -135,14 +156,27 @@ def _slopes(angles: list, _measurements, inputs: Tensor, weights: Tensor) -> tup
             torch.stack(rest) if angles else empty)
 
 
-def _retrace(circuit, entangle: bool) -> Callable[[Tensor, Tensor], Tensor]:
-    """Angles that are no affine map, evaluated anew each step: for every sample at once, by vmap over runs and batch."""
+def _retrace(circuit, entangle: bool, gates: list[Gate]) -> Callable[[Tensor, Tensor], Tensor]:
+    """Angles that are no affine map, evaluated anew each step: for every sample at once, by vmap over runs and batch.
+
+    Where the circuit's own arithmetic does not go through vmap, one sample after the other.
+    """
     def one(x: Tensor, w: Tensor) -> Tensor:
-        gates, angles = [], []
+        now, angles = [], []
         for operation in trace(circuit, x, w, entangle)[0]:
-            _append(operation, gates, angles)
+            _append(operation, now, angles)
+        if not _same(gates, now):
+            raise ValueError(DEPENDS)
         return torch.stack([torch.as_tensor(angle, dtype=x.dtype) for angle in angles])
-    return torch.func.vmap(torch.func.vmap(one, in_dims=(0, None)))
+
+    def loop(x: Tensor, w: Tensor) -> Tensor:
+        return torch.stack([torch.stack([one(sample, run) for sample in batch]) for batch, run in zip(x, w, strict=True)])
+    every = torch.func.vmap(torch.func.vmap(one, in_dims=(0, None)))
+    try:
+        every(torch.ones(1, 2, _inputs(circuit), dtype=torch.float64), torch.ones(1, *circuit.shape, dtype=torch.float64))
+    except RuntimeError:
+        return loop
+    return every
 
 
 def _inputs(circuit) -> int:

@@ -1,6 +1,6 @@
 """An exact simulator in torch: every run and sample in one batch, differentiable through inputs and weights."""
 import itertools
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,6 +10,23 @@ from torch import Tensor
 from qtlrun.device import reader
 
 PAULI = {"I": np.eye(2), "X": np.array([[0, 1], [1, 0]]), "Y": np.array([[0, -1j], [1j, 0]]), "Z": np.diag([1, -1])}
+
+
+@dataclass(frozen=True)
+class Term:
+    """Part of an operator: (O psi)[k] = sum over its terms of factor[k] psi[source[k]]; a factor of None is 1."""
+    source: Tensor
+    factor: Tensor | None
+
+    def __call__(self, state: Tensor) -> Tensor:
+        moved = state.index_select(1, self.source)
+        return moved if self.factor is None else self.factor * moved
+
+    def place(self, dtype: torch.dtype, device: torch.device) -> "Term":
+        factor = self.factor
+        if factor is not None:
+            factor = (factor if dtype.is_complex or not factor.is_complex() else factor.real).to(device, dtype)
+        return Term(self.source.to(device), factor)
 
 
 class Statevector:
@@ -33,80 +50,77 @@ class Run:
     def __init__(self, reading: reader.Reading):
         self.reading = reading
         self.outputs = len(reading.measurements)
-        steps = [_step(gate, reading.qubits) for gate in reading.gates]
-        self.real = all(real for _, real in steps)
-        self.steps = [step for step, _ in steps]
-        self.words = [_observable(measurement, reading.qubits) for measurement in reading.measurements]
+        self.gates = [(gate.angle, _operator(gate, reading.qubits)) for gate in reading.gates]
+        self.real = not any(_complex(term) for _, terms in self.gates for term in terms)
+        self.observables = [_observable(measurement, reading.qubits) for measurement in reading.measurements]
+        self._placed = {}  # gates and observables by dtype and place
 
     def __call__(self, inputs: Float[Tensor, "*runs batch features"],
                  weights: Float[Tensor, "..."]) -> Float[Tensor, "*runs batch outputs"]:
         if inputs.dim() == 2:
             return self(inputs.unsqueeze(0), weights.unsqueeze(0)).squeeze(0)
-        angles = self.reading.angles(inputs, weights).flatten(0, 1)
-        dtype = angles.dtype if self.real else angles.dtype.to_complex()
-        state = torch.zeros(len(angles), 2**self.reading.qubits, dtype=dtype, device=angles.device)
+        half = self.reading.angles(inputs, weights).flatten(0, 1) / 2
+        cosines, sines = half.cos().unsqueeze(-1), half.sin().unsqueeze(-1)
+        dtype = half.dtype if self.real else half.dtype.to_complex()
+        gates, observables = self._on(dtype, half.device)
+        state = torch.zeros(len(half), 2**self.reading.qubits, dtype=dtype, device=half.device)
         state[:, 0] = 1
-        for step in self.steps:
-            state = step(state, angles)
-        values = torch.stack([_expectation(state, terms) for terms in self.words], dim=-1)
+        for angle, terms in gates:
+            moved = sum(term(state) for term in terms)
+            state = moved if angle is None else cosines[:, angle] * state + sines[:, angle] * moved
+        values = torch.stack([_expectation(state, terms) for terms in observables], dim=-1)
         return values.unflatten(0, inputs.shape[:2])
 
+    def _on(self, dtype: torch.dtype, device: torch.device) -> tuple[list, list]:
+        """Gates and observables as tensors beside the state."""
+        if (dtype, device) not in self._placed:
+            self._placed[dtype, device] = (
+                [(angle, [term.place(dtype, device) for term in terms]) for angle, terms in self.gates],
+                [[(weight, term.place(dtype, device)) for weight, term in terms if not (self.real and _complex(term))]
+                 for terms in self.observables])
+        return self._placed[dtype, device]
 
-def _step(gate: reader.Gate, qubits: int) -> tuple[Callable[[Tensor, Tensor], Tensor], bool]:
-    """What a gate does to the state, and whether it keeps real amplitudes real."""
+
+def _operator(gate: reader.Gate, qubits: int) -> list[Term]:
+    """A gate's terms; of a rotation exp(-i a P / 2) those of -i P, real for an odd number of Y."""
     if gate.angle is None:
         return _constant(gate, qubits)
     swap, phase = _word(gate.word, gate.wires, qubits)
-    phase = -1j * phase
-    real = bool(np.all(phase.imag == 0))
-
-    def rotate(state: Tensor, angles: Tensor) -> Tensor:
-        half = angles[:, gate.angle, None] / 2
-        return half.cos() * state + half.sin() * (_on(phase, state) * state[:, _on(swap)])
-    return rotate, real
+    return [_term(swap, -1j * phase)]
 
 
-def _constant(gate: reader.Gate, qubits: int):
+def _constant(gate: reader.Gate, qubits: int) -> list[Term]:
+    """The terms of a matrix on a few wires: one that only permutes is one term, any other one for each column."""
     matrix = gate.matrix.numpy()
     largest = matrix.flat[np.abs(matrix).argmax()]
-    if np.allclose((matrix * largest.conj()).imag, 0, atol=1e-15):  # real up to a phase, which no measurement sees
-        matrix = (matrix * largest.conj() / abs(largest)).real
+    matrix = matrix * largest.conj() / abs(largest)  # a phase that no measurement sees; it makes many matrices real
     rows = np.arange(2**qubits)
-    shifts = np.array([qubits - 1 - wire for wire in gate.wires])
-    local = sum(((rows >> shift) & 1) << place for place, shift in enumerate(shifts[::-1]))
-    cleared = rows & ~sum(1 << int(shift) for shift in shifts)
-    parts = []
-    for column, bits in enumerate(itertools.product((0, 1), repeat=len(shifts))):
-        source = cleared | sum(bit << int(shift) for bit, shift in zip(bits, shifts, strict=True))
-        if (factor := matrix[local, column]).any():
-            parts.append((factor, source))
-
-    def apply(state: Tensor, angles: Tensor) -> Tensor:
-        return sum(_on(factor, state) * state[:, _on(source)] for factor, source in parts)
-    return apply, not np.iscomplexobj(matrix)
+    shifts = [qubits - 1 - wire for wire in gate.wires]
+    local = sum(((rows >> shift) & 1) << place for place, shift in enumerate(reversed(shifts)))
+    cleared = rows & ~sum(1 << shift for shift in shifts)
+    sources = [cleared | sum(bit << shift for bit, shift in zip(bits, shifts, strict=True))
+               for bits in itertools.product((0, 1), repeat=len(shifts))]
+    present = np.abs(matrix) > 1e-15
+    if (present.sum(1) == 1).all():
+        column = present.argmax(1)[local]
+        return [_term(np.stack(sources)[column, rows], matrix[local, column])]
+    return [_term(source, matrix[local, column]) for column, source in enumerate(sources) if present[:, column].any()]
 
 
-def _observable(measurement, qubits: int) -> list[tuple[float, np.ndarray, np.ndarray]]:
-    """An expectation value as terms (factor, swap, phase) of Pauli words."""
-    import pennylane as qml
+def _observable(measurement, qubits: int) -> list[tuple[float, Term]]:
+    """An expectation value as Pauli words with their weights."""
     sentence = getattr(measurement.obs, "pauli_rep", None)
-    if not isinstance(measurement, qml.measurements.ExpectationMP) or sentence is None:
-        raise ValueError("device=statevector measures expectation values of Pauli words and their sums; "
-                         f"device=default.qubit measures {measurement}.")
-    return [(float(np.real(factor)), *_word("".join(word.values()) or "I", tuple(word.keys()) or (0,), qubits))
-            for word, factor in sentence.items()]
+    if type(measurement).__name__ != "ExpectationMP" or sentence is None:
+        raise ValueError("device=statevector: it measures expectation values of Pauli words and their sums; "
+                         f"device=default.qubit measures {measurement} too.")
+    return [(float(np.real(weight)), _term(*_word("".join(word.values()), tuple(word.keys()), qubits)))
+            for word, weight in sentence.items()]
 
 
-def _expectation(state: Tensor, terms) -> Tensor:
-    total = 0
-    for factor, swap, phase in terms:
-        if np.array_equal(swap, np.arange(len(swap))):
-            total = total + factor * ((state.abs()**2 if state.is_complex() else state**2) @ _on(phase.real, state.real))
-        elif state.is_complex() or np.all(phase.imag == 0):
-            total = total + factor * (state.conj() * _on(phase, state) * state[:, _on(swap)]).sum(-1).real
-        else:
-            total = total + torch.zeros_like(state[:, 0])  # an odd number of Y on real amplitudes
-    return total
+def _expectation(state: Tensor, terms: list[tuple[float, Term]]) -> Tensor:
+    """<psi| O |psi>, one number a sample; a word of an odd number of Y gives 0 on real amplitudes, and is left out before."""
+    values = [weight * (state.conj() * term(state)).sum(-1).real for weight, term in terms]
+    return sum(values) if values else torch.zeros_like(state[:, 0])
 
 
 def _word(word: str, wires: tuple[int, ...], qubits: int) -> tuple[np.ndarray, np.ndarray]:
@@ -121,8 +135,11 @@ def _word(word: str, wires: tuple[int, ...], qubits: int) -> tuple[np.ndarray, n
     return swap, phase
 
 
-def _on(array: np.ndarray, like: Tensor | None = None) -> Tensor:
-    """A constant as a tensor beside the state, in its dtype (indices keep theirs)."""
-    if like is None:
-        return torch.from_numpy(array)
-    return torch.as_tensor(array if like.is_complex() else np.real(array), dtype=like.dtype, device=like.device)
+def _term(source: np.ndarray, factor: np.ndarray) -> Term:
+    if np.allclose(factor.imag, 0, atol=1e-15):
+        factor = factor.real
+    return Term(torch.from_numpy(np.ascontiguousarray(source)), None if np.all(factor == 1) else torch.from_numpy(factor.copy()))
+
+
+def _complex(term: Term) -> bool:
+    return term.factor is not None and term.factor.is_complex()

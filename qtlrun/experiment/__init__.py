@@ -30,6 +30,7 @@ class Experiment:
             except ValueError as error:
                 raise Refused(f"dataset.{error}") from error
             kept.put("verified", parts.dataset.fingerprint, store.Entry({"pictures": parts.dataset.size}))
+        parts.check_items()
 
     def row(self, label: str, row: dict, seeds: list[int]) -> Row:
         """The row: its seeds from the store, or trained now and kept there as each one ends."""

@@ -1,4 +1,5 @@
 """Pictures to tensors, and the features of a backbone that does not move, computed once."""
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -15,7 +16,19 @@ LARGE = 1_000_000  # weights; a smaller backbone takes more pictures at once
 
 def chunk(backbone: nn.Module) -> int:
     """Pictures that go through a backbone at once when nothing is trained."""
-    return 32 if sum(parameter.numel() for parameter in backbone.parameters()) > LARGE else 512
+    return 32 if _large(backbone) else 512
+
+
+@contextlib.contextmanager
+def threads(backbone: nn.Module | None):
+    """One thread for heads and small backbones: more gain nothing, wait for each other on a busy machine, and would let
+    the bits depend on how many there are, and on how many seeds."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if backbone is not None and _large(backbone) else 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def pictures(parts, split, backbone: nn.Module, augment_seed: int | None = None) -> Callable[[Tensor, int | None], Tensor]:
@@ -48,11 +61,15 @@ def scaling(parts) -> Callable[[Tensor], Tensor]:
     return lambda given: (given - mean) / deviation
 
 
+def _large(backbone: nn.Module) -> bool:
+    return sum(parameter.numel() for parameter in backbone.parameters()) > LARGE
+
+
 def _load(parts, key: str) -> dict[str, Tensor]:
     kept = parts.session.store
     entry = kept.get("features", key)
     if entry is None:
-        with kept.lock("features", key):
+        with kept.lock("features", key), threads(parts.backbone):
             entry = kept.get("features", key) or _extract(parts)
             kept.put("features", key, entry)
     tensors = {name: torch.from_numpy(array).to(parts.accelerator) for name, array in entry.arrays.items()}

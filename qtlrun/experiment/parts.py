@@ -52,7 +52,8 @@ class Parts:
 
     def place(self, what: Tensor | nn.Module):
         """Pictures or a network in the row's dtype on its accelerator."""
-        return what.to(self.accelerator, self.dtype, memory_format=torch.channels_last)
+        flat = isinstance(what, Tensor) and what.dim() != 4
+        return what.to(self.accelerator, self.dtype, memory_format=torch.preserve_format if flat else torch.channels_last)
 
     def check(self) -> None:
         """Build all that needs no weights, cheapest first; refuse what cannot be."""
@@ -60,14 +61,23 @@ class Parts:
             raise Refused(f"accelerator={self.accelerator}: torch finds none on this machine; use cpu.")
         for name in ("circuit", "device", "recipe", "freeze", "dataset"):
             getattr(self, name)
-        bare = self._bare_backbone()
         try:
-            self.freeze.check(len(bare.stages))
+            self.freeze.check(len(self._bare.stages))
         except ValueError as error:
             raise Refused(str(error)) from error
-        self.head(bare.features, [0])
+        self.head(self._bare.features, [0])
         if source.wanted(self.plan):
-            source.dataset(self)
+            source.check(self)
+
+    @torch.no_grad()
+    def check_items(self) -> None:
+        """Refuse a backbone that does not take the dataset's items; asked of one item and no weights."""
+        item = self.dataset.train.batch([0], self._bare.preprocess)
+        place = next((one.device for one in self._bare.parameters()), item.device)
+        try:
+            self._bare.eval()(item.to(place))
+        except ValueError as error:
+            raise Refused(str(error)) from error
 
     def weights_key(self) -> str:
         """What identifies the backbone's weights: their bytes, or the key of the pre-training that makes them."""
@@ -87,9 +97,14 @@ class Parts:
     def _build(self, group: str, **offered):
         return build(group, self.plan[group], self.plan["plugins"], **offered)
 
-    def _bare_backbone(self) -> nn.Module:
+    @property
+    def _bare(self) -> nn.Module:
         """The backbone without weights or memory, for its sizes."""
-        part = self.plan["backbone"] | ({"weights": "none"} if "weights" in self.plan["backbone"] else {})
-        with contextlib.suppress(NotImplementedError), torch.device("meta"):
-            return build("backbone", part, self.plan["plugins"])
-        return build("backbone", part, self.plan["plugins"])  # some models compute while they are built
+        part, plugins = self.plan["backbone"], self.plan["plugins"]
+        part = part | ({"weights": "none"} if "weights" in part else {})
+
+        def make() -> nn.Module:
+            with contextlib.suppress(NotImplementedError), torch.device("meta"):
+                return build("backbone", part, plugins)
+            return build("backbone", part, plugins)  # some models compute while they are built
+        return self.session.once("bare" + json.dumps(part), make)

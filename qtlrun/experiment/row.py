@@ -1,5 +1,4 @@
 """Trains the seeds of a row, evaluates each on the test split once, and makes its entry for the store."""
-import contextlib
 import copy
 import math
 import resource
@@ -35,10 +34,11 @@ def train_seeds(label: str, parts: Parts, seeds: list[int]) -> Iterator[tuple[in
     """Every seed with its entry, or with the words of what went wrong."""
     step, recipe, done = parts.session.step, parts.recipe, 0
     for model in _models(parts, seeds):
-        with _threads(model):
+        with feature.threads(model.backbone):
             began = time.perf_counter()
             if not done:
                 _announce(label, model, parts, seeds)
+                step(label, 0, recipe.epochs * len(seeds) // len(model.seeds))
             records = []
             for record in train.fit(model.whole, model.backbone, recipe, parts.freeze, model.data["train"],
                                     model.data["validation"], model.seeds):
@@ -134,13 +134,3 @@ def _announce(label: str, model: Model, parts: Parts, seeds: list[int]) -> None:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         parts.session.step(f"{label}: training takes about {seconds / 60:.0f} min and {memory:.1f} GiB of memory.", 0, 0)
 
-
-@contextlib.contextmanager
-def _threads(model: Model):
-    """One thread for heads alone: more are slower for a few hundred numbers, and their bits would depend on how many seeds there are."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(before if model.backbone is not None else 1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

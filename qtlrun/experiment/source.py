@@ -17,6 +17,12 @@ def wanted(plan: dict) -> bool:
     return plan["backbone"].get("weights") == "pretrain"
 
 
+def check(parts) -> None:
+    """Refuse a source task whose dataset or recipe cannot be built."""
+    dataset(parts)
+    _recipe(parts)
+
+
 def dataset(parts):
     """The source task's dataset; refused where it shares an item with the target's."""
     source = parts.dataset_of(parts.plan["backbone"]["pretrain"]["dataset"], "backbone.pretrain.dataset")
@@ -53,15 +59,20 @@ def _train(parts) -> store.Entry:
     sub, source, plugins = parts.plan["backbone"]["pretrain"], dataset(parts), parts.plan["plugins"]
     bare = {name: value for name, value in parts.plan["backbone"].items() if name not in ("pretrain", "layer")}
     backbone = build("backbone", bare | {"weights": "none"}, plugins)
-    recipe = build("recipe", sub["recipe"], plugins, "backbone.pretrain.recipe")
+    recipe = _recipe(parts)
     head = build("head", {"_target_": "qtlrun.head.classical.Classical"}, features=backbone.features,
                  classes=len(source.classes), start=Start([sub["seed"]], parts.dtype))
     network = parts.place(Network(backbone, head))
     data = [train.Data(feature.pictures(parts, split, backbone), split.labels, feature.chunk(backbone))
             for split in (source.train, source.validation)]
-    for record in train.fit(network, backbone, recipe, Freeze(frozen=0, batch_norm="train"), *data, [sub["seed"]]):
-        parts.session.step("pre-training", record.epoch + 1, recipe.epochs)
+    with feature.threads(backbone):
+        for record in train.fit(network, backbone, recipe, Freeze(frozen=0, batch_norm="train"), *data, [sub["seed"]]):
+            parts.session.step("pre-training", record.epoch + 1, recipe.epochs)
     if record.best[0] < 0:
         raise FloatingPointError(f"pre-training diverged; backbone.pretrain.recipe.lr={recipe.lr} may be too large")
     return store.Entry({"best_epoch": record.best[0] + 1},
                        {name: value.detach().cpu().numpy() for name, value in backbone.state_dict().items()})
+
+
+def _recipe(parts) -> train.Recipe:
+    return build("recipe", parts.plan["backbone"]["pretrain"]["recipe"], parts.plan["plugins"], "backbone.pretrain.recipe")

@@ -8,13 +8,12 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from qtlrun import plan as plans, result
+from qtlrun import plan as plans, result, text
 from qtlrun.experiment import Experiment
 from qtlrun.result import Point
-from qtlrun.study import record, terminal
+from qtlrun.study import record, sentence, terminal
 from qtlrun.study.progress import Progress
 
-DEFECTS = (("freeze", "batch_norm", "train"), ("dataset", "validation", "test"), ("recipe", "schedule_step", "start"))
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -40,52 +39,56 @@ class Compare:
         A row that fails costs that row. What is finished when the user stops it is shown and written all the same.
         """
         points, stopped = [], None
-        with Progress(console) as progress:
+        with Progress(console, out / "log.txt") as progress:
             experiment.session.step = progress.step
             try:
                 for keys, job in zip(result.swept([job["overrides"] for job in jobs]), jobs, strict=True):
-                    points.append(Point(keys, plans.letter(plans.row_plan(job))[0] or "composed", _held(job)))
+                    points.append(Point(keys, _name(job), sentence.held(job)))
+                    if keys:
+                        progress.say(f"{points[-1].place}:")
                     _train(points[-1], job, experiment)
             except KeyboardInterrupt as signal:
                 stopped = signal
         points = [point for point in points if point.rows or point.errors]
         if points:
-            lines = self._show(points, console)
             frames = {"rows": result.rows_frame(points, self.shots), "contrasts": result.contrasts_frame(points, self.margin),
                       "table": self._table(points)}
             if any(point.failed for point in points):
                 frames["errors"] = result.errors_frame(points)
-            text = "\n\n".join([result.markdown(frames["table"]), *lines]) + "\n"
-            record.write(out, jobs[:len(points)], points, text, frames)
+            record.write(out, jobs[:len(points)], points, self._show(points, frames["table"], console), frames)
             record.write_environment(out, jobs, points)
         if stopped:
             raise stopped
         return frames["rows"], not any(point.failed for point in points)
 
     def _table(self, points: list[Point]) -> pd.DataFrame:
-        if len(points) == 1:
-            return result.table(points[0], self.margin, self.shots)
-        return result.sweep_table(points)
+        return result.sweep_table(points) if len(points) > 1 else result.table(points[0], self.margin, self.shots)
 
-    def _show(self, points: list[Point], console: Console) -> list[str]:
-        """Print the table, and return what stands under it; of a sweep also the table of the point that validation chose."""
-        lines, point = [], points[0]
+    def _show(self, points: list[Point], table: pd.DataFrame, console: Console) -> str:
+        """Print the table, of a sweep also that of the point that validation chose, and what stands under it; all as Markdown."""
+        point, exact, said = points[0], tuple(points[0].keys), []
+        parts = [text.markdown(table, exact)]
         if len(points) > 1:
-            frame = result.sweep_table(points)
-            terminal.show_frame(console, frame)
-            lines.append("Chosen by validation NLL (*); the test figures below are those of that point alone.")
-            if not frame["chosen"].any():
-                return lines + [line for point in points for line in _errors(point)]
-            point = points[int(frame["chosen"].argmax())]
-            lines.append("Chosen: " + ", ".join(f"{key}={value}" for key, value in point.keys.items()) + ".")
-            for line in lines:
-                console.print(line, markup=False, highlight=False)
-        terminal.show(console, point, result.table(point, self.margin, self.shots))
-        said = [*result.sentences(point, self.margin), *point.notes, *_foot(point), point.held]
-        said += [line for one in points for line in _errors(one)]
-        for line in said:
-            console.print(line, markup=False, highlight=False, soft_wrap=False)
-        return lines + ([result.markdown(result.table(point, self.margin, self.shots))] if len(points) > 1 else []) + said
+            terminal.show_frame(console, table, exact)
+            point = next((point for point, chosen in zip(points, table["chosen"], strict=True) if chosen), None)
+            if point:
+                parts.append(f"Chosen by validation NLL: {point.place}. The test figures below are those of that point alone.")
+                terminal.say(console, parts[-1:])
+                parts.append(text.markdown(self._table([point])))
+        if point:
+            terminal.show(console, point, self._table([point]))
+            said = [*sentence.contrasts(point, self.margin), *point.notes, *sentence.foot(point), point.held]
+        said += [line for one in points for line in sentence.errors(one)]
+        terminal.say(console, said)
+        return "\n\n".join([*parts, *said]) + "\n"
+
+
+def _name(job: dict) -> str:
+    """The composed row's letter, where it has one that no other row goes by."""
+    row = plans.row_plan(job)
+    letter, _ = plans.letter(row)
+    other = plans.references(job)[0].get(letter, row)
+    return letter if letter and _identity(other) == _identity(row) else "composed"
 
 
 def _train(point: Point, job: dict, experiment: Experiment) -> None:
@@ -94,10 +97,9 @@ def _train(point: Point, job: dict, experiment: Experiment) -> None:
     point.notes.extend(left_out)
     seen = set()
     for name, row in [(point.composed, plans.row_plan(job)), *references.items()]:
-        identity = json.dumps([plans.identity(row), row["dataset"]], sort_keys=True)
-        if identity in seen:
+        if _identity(row) in seen:
             continue
-        seen.add(identity)
+        seen.add(_identity(row))
         label, reason = name, ""
         if name in plans.LETTERS.values():
             letter, reason = plans.letter(row)
@@ -114,35 +116,5 @@ def _train(point: Point, job: dict, experiment: Experiment) -> None:
             point.errors[label] = f"{type(error).__name__}: {error}"
 
 
-def _errors(point: Point) -> list[str]:
-    where = ", ".join(f"{key}={value}" for key, value in point.keys.items())
-    where = f" at {where}" if where else ""
-    return [f"{label}{where}: error: {words}." for label, words in point.errors.items()] + [
-        f"{label}{where}, seed {seed}: error: {words}." for label, row in point.rows.items() for seed, words in row.errors.items()]
-
-
-def _foot(point: Point) -> list[str]:
-    """How to read the table."""
-    rows = [row for row in point.rows.values() if row.entries]
-    if not rows:
-        return []
-    row = rows[0]
-    lines = [f"{len(row.seeds)} seeds on the same {len(row.labels)} test pictures; 95 % intervals over seeds and pictures; trained: "
-             "circuit + head + backbone; seconds per seed."]
-    if len(row.seeds) == 2:
-        lines.append("Two seeds: intervals may be too narrow; their coverage is tested from three on.")
-    if any(row.stored for row in rows):
-        lines.append("† found in the store, not trained again.")
-    return lines + sorted({row.caution for row in rows if row.caution})
-
-
-def _held(job: dict) -> str:
-    """What all rows have in common and no interval covers, and the published defects that were asked for."""
-    backbone, recipe = job["backbone"], job["recipe"]
-    weights = backbone.get("weights")
-    said = [f"split seed {job['dataset']['split_seed']}" if "split_seed" in job["dataset"] else "",
-            f"weights {weights}" + (f" (seed {backbone['pretrain']['seed']})" if weights == "pretrain" else "") if weights else "",
-            f"one untuned recipe ({recipe['optimizer']}, lr {recipe['lr']:g}, {recipe['epochs']} epochs)"]
-    defects = [f"{group}.{name}={value}" for group, name, value in DEFECTS if job[group].get(name) == value]
-    kept = f" Published defects kept: {', '.join(defects)}." if defects else ""
-    return f"Held fixed for every row: {', '.join(filter(None, said))}.{kept}"
+def _identity(row: dict) -> str:
+    return json.dumps([plans.identity(row), row["dataset"]], sort_keys=True)

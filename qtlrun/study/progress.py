@@ -1,16 +1,19 @@
-"""What a run says while it works: bars on a terminal, a line a stage elsewhere; every line goes to log.txt too."""
+"""What a run says while it works: bars on a terminal, a line a stage elsewhere; every line goes to a log too."""
 import time
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bars, TextColumn, TimeRemainingColumn
+
+from qtlrun import disk
 
 
 class Progress:
     """Called as `step(stage, done, total)`; a total of 0 is a line to print as it is. Use it as a context."""
 
-    def __init__(self, console: Console):
-        self.console, self.lines = console, []
-        columns = TextColumn("{task.description:<18}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    def __init__(self, console: Console, log: Path):
+        self.console, self.log = console, log
+        columns = TextColumn("{task.description:<18}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
         self.bars = Bars(*columns, console=console, transient=True) if console.is_terminal else None
         self._stages: dict[str, tuple[float, int | None]] = {}  # when a stage began, and its bar
 
@@ -26,8 +29,8 @@ class Progress:
     def step(self, stage: str, done: int, total: int) -> None:
         if total == 0:
             return self.say(stage)
-        if stage not in self._stages:
-            self._stages[stage] = time.perf_counter(), self.bars.add_task(stage, total=total) if self.bars else None
+        if done == 0 or stage not in self._stages:
+            self._begin(stage, total)
         began, bar = self._stages[stage]
         if bar is not None:
             self.bars.update(bar, completed=done, total=total)
@@ -36,12 +39,21 @@ class Progress:
 
     def say(self, line: str) -> None:
         """A line on the terminal and in the log."""
-        self.lines.append(line)
-        self.console.print(line, markup=False, highlight=False)
+        self._note(line)
+        self.console.print(line, markup=False, highlight=False, emoji=False)
+
+    def _begin(self, stage: str, total: int) -> None:
+        self._drop(stage)  # one of that name that broke off
+        self._stages[stage] = time.perf_counter(), self.bars.add_task(stage, total=total) if self.bars else None
 
     def _end(self, stage: str, line: str) -> None:
-        _, bar = self._stages.pop(stage)
-        if bar is None:
-            return self.say(line)
-        self.bars.remove_task(bar)
-        self.lines.append(line)
+        self._drop(stage)
+        self._note(line) if self.bars else self.say(line)
+
+    def _drop(self, stage: str) -> None:
+        _, bar = self._stages.pop(stage, (0., None))
+        if bar is not None:
+            self.bars.remove_task(bar)
+
+    def _note(self, line: str) -> None:
+        disk.append(self.log, f"{time.strftime('%H:%M:%S')} {line}")

@@ -2,7 +2,6 @@
 import os
 import platform
 import subprocess
-import sys
 import time
 from importlib import metadata
 from pathlib import Path
@@ -12,37 +11,39 @@ import pandas as pd
 import pennylane as qml
 import torch
 import yaml
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
-from qtlrun import disk, figure, result, statistic
+from qtlrun import disk, figure, statistic, text
 from qtlrun.plan import build, parameters
 from qtlrun.result import Point
 
 PACKAGES = ("qtlrun", "torch", "torchvision", "pennylane", "pennylane-lightning", "numpy", "scipy", "scikit-learn",
-            "pandas", "hydra-core", "omegaconf")
+            "pandas", "pillow", "hydra-core", "omegaconf")
 
 
-def write(out: Path, jobs: list[dict], points: list[Point], text: str, frames: dict[str, pd.DataFrame]) -> None:
-    """All files of a run: plans, frames, table, figures, predictions, weights."""
+def write(out: Path, jobs: list[dict], points: list[Point], table: str, frames: dict[str, pd.DataFrame]) -> None:
+    """All files of a run: plans, table, frames, figures, predictions, weights."""
     disk.write(out / "plan.yaml", yaml.safe_dump_all(jobs, sort_keys=False))
-    disk.write(out / "table.md", text)
+    disk.write(out / "table.md", table)
     for name, frame in frames.items():
-        disk.write(out / f"{name}.csv", frame.to_csv(index=False))
+        disk.write(out / f"{name}.csv", text.csv(frame))
     for number, point in enumerate(points):
         place = out if len(points) == 1 else out / f"point-{number}"
         if point.rows:
             _draw(place / "figures", point)
             _write_weights(place / "weights", point)
-            disk.write(place / "predictions.csv", _predictions(point).to_csv(index=False))
+            disk.write(place / "predictions.csv", text.csv(_predictions(point)))
         _draw_circuit(place / "figures", jobs[number])
     if len(points) > 1:
         _save(out / "figures", "sweep", figure.sweep(frames["table"], list(points[0].keys)))
 
 
 def write_environment(out: Path, jobs: list[dict], points: list[Point]) -> None:
-    """Versions, command, git state, machine, fingerprints of data and weights."""
-    fingerprints = {label: row.fingerprints for point in points for label, row in point.rows.items()}
+    """Versions, command, git state, machine; fingerprints of data and weights, by point and row."""
+    fingerprints = [{label: row.fingerprints for label, row in point.rows.items()} for point in points]
     disk.write_json(out / "environment.json", {
-        "command": ["qtlrun", *sys.argv[1:]], "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "python": platform.python_version(),
+        "command": jobs[0]["command"], "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in PACKAGES}, "git": _git(),
         "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count(),
                     "threads": torch.get_num_threads(),
@@ -64,7 +65,9 @@ def _draw_circuit(folder: Path, job: dict) -> None:
         return  # a drawing of that size shows nothing
     node = qml.QNode(circuit, qml.device("default.qubit", wires=circuit.qubits))
     inputs = np.zeros(getattr(circuit, "inputs", circuit.qubits))
-    drawn, _ = qml.draw_mpl(node, level="device", style="black_white")(inputs, np.zeros(circuit.shape))
+    drawn = Figure()
+    FigureCanvasAgg(drawn)  # the drawer measures its words
+    qml.draw_mpl(node, level="device", style="black_white", fig=drawn)(inputs, np.zeros(circuit.shape))
     _save(folder, "circuit", drawn)
 
 
@@ -78,7 +81,7 @@ def _write_weights(folder: Path, point: Point) -> None:
     from safetensors.numpy import save
     for label, row in point.rows.items():
         for seed, entry in row.entries.items():
-            weights = {name.removeprefix("weights/"): np.ascontiguousarray(array) for name, array in entry.arrays.items()
+            weights = {name.removeprefix("weights/"): np.asarray(array, order="C") for name, array in entry.arrays.items()
                        if name.startswith("weights/")}
             disk.write(folder / f"{label.rstrip('*')}-seed{seed}.safetensors", save(weights))
 
@@ -95,7 +98,7 @@ def _predictions(point: Point) -> pd.DataFrame:
                 "row": label, "seed": seed, "picture": row.pictures or range(len(row.labels)), "class": classes[row.labels],
                 "predicted": classes[odds.argmax(-1)], "nll": statistic.nll(row.logits[place], row.labels),
                 **{f"p({name})": odds[:, number] for number, name in enumerate(row.classes)}}))
-    return pd.concat([frame for frame in frames if len(frame)]) if frames else pd.DataFrame()
+    return pd.concat(frames) if frames else pd.DataFrame()
 
 
 def _git() -> dict | None:

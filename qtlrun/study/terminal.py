@@ -1,31 +1,46 @@
-"""The table and what is said under it, for a terminal of 100 columns."""
-import numpy as np
+"""The table and what is said under it, for a terminal of 100 columns; a narrower one gets fewer columns, none of them cut."""
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from qtlrun.result import Point
+from qtlrun.text import cells
+
+WIDE = 100
 
 
 def show(console: Console, point: Point, frame: pd.DataFrame) -> None:
-    """Row, what it is, accuracy and difference with their intervals, NLL, trained numbers, seconds."""
+    """Row, accuracy and difference with their intervals, NLL; on a wide terminal also what it is, trained numbers, seconds."""
+    columns = {"row": "row", "what it is": "about", "accuracy, 95 %": "accuracy", "NLL": "nll", "trained": "trained", "s": "seconds",
+               f"{point.composed} - row, nats": "difference"}
+    if console.width < WIDE:
+        columns = {name: key for name, key in columns.items() if key in ("row", "accuracy", "nll", "difference")}
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    table.add_column("row", no_wrap=True)
-    table.add_column("what it is", ratio=1)
-    for name in ("accuracy, 95 %", "NLL", "trained", "s", f"{point.composed} - row, nats"):
-        table.add_column(name, justify="right", no_wrap=True)
+    for name, key in columns.items():
+        words = key in ("row", "about")
+        table.add_column(name, justify="left" if words else "right", no_wrap=not words, overflow="fold")
     for line in frame.to_dict("records"):
-        if not line["seeds"]:
-            table.add_row(line["row"], "[red]error[/]: see below", "", "", "", "", "")
-            continue
-        verdict = line.get("verdict")
-        table.add_row(
-            line["row"] + ("†" if line["from the store"] else ""), line["what it is"],
-            _interval(line["accuracy"], line["accuracy low"], line["accuracy high"], ".3f", ".2f"), _plain(line["NLL"], ".3f"),
-            trained(line), f"{line['seconds per seed']:.2g}", "" if not isinstance(verdict, str) else
-            _interval(line["difference"], line["difference low"], line["difference high"], "+.2f", "+.2f"))
+        said = _line(line) if line["seeds"] else {"row": line["row"], "about": "error: see below", "accuracy": "error"}
+        table.add_row(*(Text(said.get(key, "")) for key in columns.values()))
     console.print(table)
+
+
+def show_frame(console: Console, frame: pd.DataFrame, exact: tuple[str, ...] = ()) -> None:
+    """Any data frame, a line a line; a long heading is broken where its words end."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for name in frame.columns:
+        table.add_column(Text(name.replace(".", ".\n").replace(" ", "\n")), justify="right", overflow="fold")
+    for line in cells(frame, exact):
+        table.add_row(*map(Text, line))
+    console.print(table)
+
+
+def say(console: Console, lines: list[str]) -> None:
+    """Print sentences as they are."""
+    for line in lines:
+        console.print(line, markup=False, highlight=False, emoji=False)
 
 
 def trained(line: dict) -> str:
@@ -33,32 +48,23 @@ def trained(line: dict) -> str:
     return "+".join(_short(line[f"parameters_{place}"]) for place in ("circuit", "head", "backbone"))
 
 
-def show_frame(console: Console, frame: pd.DataFrame) -> None:
-    """Any data frame, a line a line."""
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    for name in frame.columns:
-        table.add_column(str(name), justify="right")
-    for values in frame.itertuples(index=False):
-        table.add_row(*(_text(value) for value in values))
-    console.print(table)
+def _line(line: dict) -> dict[str, str]:
+    """The cells of a finished row, by column."""
+    said = {"row": line["row"] + ("†" if line["from the store"] else ""), "about": line["what it is"], "trained": trained(line),
+            "accuracy": _interval(line, "accuracy", ".3f", ".2f"), "nll": _plain(line["NLL"], ".3f"),
+            "seconds": format(line["seconds per seed"], ".2g" if line["seconds per seed"] < 10 else ".0f")}
+    judged = isinstance(line.get("verdict"), str)
+    return said | ({"difference": _interval(line, "difference", "+z.2f", "+z.2f")} if judged else {})
 
 
-def _interval(mean: float, low: float, high: float, form: str, ends: str) -> str:
-    return f"{_plain(mean, form)} \\[{_plain(low, ends)}, {_plain(high, ends)}]"
+def _interval(line: dict, name: str, form: str, ends: str) -> str:
+    return f"{_plain(line[name], form)} [{_plain(line[name + ' low'], ends)}, {_plain(line[name + ' high'], ends)}]"
 
 
 def _plain(value: float, form: str) -> str:
     """A number below 1 without its zero."""
     text = format(value, form)
-    return text.replace("0.", ".", 1) if abs(value) < 1 and not text.endswith("1.00") else text
-
-
-def _text(value: object) -> str:
-    if isinstance(value, (bool, np.bool_)):
-        return "*" if value else ""
-    if isinstance(value, (float, np.floating)):
-        return "" if np.isnan(value) else f"{value:.3f}"
-    return str(value)
+    return text.replace("0.", ".", 1) if abs(value) < 1 else text
 
 
 def _short(number: float) -> str:

@@ -1,0 +1,90 @@
+"""From the command line to a study, to an exit code; Hydra is in this folder alone."""
+import contextlib
+import os
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from qtlrun import disk, plan as plans
+from qtlrun.compose.check import check
+from qtlrun.compose.command import compose
+from qtlrun.plan import Refused
+
+DONE, FAILED, REFUSED, BUG, RESOURCE, STOPPED = 0, 1, 2, 3, 4, 130
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run a command line and return its exit code.
+
+    0 done, 1 something failed, 2 the user's error and nothing started, 3 a bug, 4 disk, memory or time, 130 and 143 a
+    signal: what was finished is kept.
+    """
+    words = sys.argv[1:] if words is None else words
+    stop = _listen()
+    try:
+        jobs = compose(words)
+        return DONE if not jobs else DONE if _study(jobs)[1] else FAILED
+    except Refused as error:
+        return _say(f"qtlrun: {error}", REFUSED, error)
+    except KeyboardInterrupt:
+        return _say("qtlrun: stopped; what was finished is in the store, and the same command goes on from there.", stop[0])
+    except MemoryError as error:
+        return _say("qtlrun: out of memory; a smaller batch, fewer seeds or fewer qubits need less.", RESOURCE, error)
+    except OSError as error:
+        return _say(f"qtlrun: {error.filename or 'disk'}: {error.strerror or error}.", RESOURCE, error)
+    except Exception as error:
+        return _say(f"qtlrun: a bug: {type(error).__name__}: {error}\nHYDRA_FULL_ERROR=1 shows where.", BUG, error)
+
+
+def frame(overrides: tuple[str, ...]):
+    """The rows of a command line as a data frame; what `qtlrun.run` calls."""
+    return _study(compose(list(overrides)))[0]
+
+
+def _study(jobs: list[dict]):
+    """Check every plan, then run the study on all of them; gives its rows, and whether all went well."""
+    experiment = check(jobs)
+    from rich.console import Console
+    console = Console() if sys.stdout.isatty() else Console(width=100)
+    study = plans.build("study", jobs[0]["study"], jobs[0]["plugins"])
+    out = _folder(jobs[0])
+    try:
+        rows, well = study.run(jobs, out, experiment, console)
+    finally:
+        for folder in (out, out.parent):
+            with contextlib.suppress(OSError):  # it holds something
+                folder.rmdir()
+    console.print(f"Written to {out}", markup=False, highlight=False)
+    return rows, well
+
+
+def _folder(job: dict) -> Path:
+    """A new folder OUTPUTS/DATE/TIME-NAME, found writable before anything is trained."""
+    try:
+        return disk.new_folder(Path(job["outputs"]).expanduser() / time.strftime("%Y-%m-%d"), time.strftime("%H-%M-%S-") + job["name"])
+    except OSError as error:
+        raise Refused(f"outputs={job['outputs']}: no folder can be made there ({error.strerror}); name another with "
+                      "outputs=FOLDER.") from error
+
+
+def _listen() -> list[int]:
+    """Let both signals stop the run as Ctrl-C does, even where the shell had them ignored; gives the exit code to be."""
+    stop = [STOPPED]
+
+    def heard(number, _):
+        stop[0] = 128 + number
+        signal.signal(number, signal.SIG_DFL)  # a second one stops at once
+        raise KeyboardInterrupt
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(ValueError):  # not in the main thread
+            signal.signal(number, heard)
+    return stop
+
+
+def _say(words: str, code: int, error: Exception | None = None) -> int:
+    if error is not None and os.environ.get("HYDRA_FULL_ERROR") == "1":
+        traceback.print_exception(error)
+    print(words, file=sys.stderr)
+    return code

@@ -1,0 +1,38 @@
+"""What cannot be is refused here, in every plan and before anything starts."""
+import os
+from pathlib import Path
+
+from qtlrun import plan as plans
+from qtlrun.plan import Refused
+
+
+def check(jobs: list[dict]):
+    """Check names and types, then parts, then weights and data; gives the experiment that the rows are made by."""
+    for job in jobs:
+        plans.check(job)
+    _check_home(jobs[0]["home"])
+    from qtlrun.experiment import Experiment
+    experiment = Experiment(jobs[0]["home"], jobs[0]["fresh"])
+    for job in jobs:
+        plans.build("study", job["study"], job["plugins"])
+        for row in rows(job):
+            experiment.check(row)
+    for job in jobs:
+        for row in rows(job):
+            experiment.load(row)
+    return experiment
+
+
+def rows(job: dict) -> list[dict]:
+    """The plans of a job's rows, the composed one first."""
+    return [plans.row_plan(job), *plans.references(job)[0].values()]
+
+
+def _check_home(home: str) -> None:
+    """Refuse a place for the store that cannot be written, without leaving anything there."""
+    place = Path(home).expanduser().absolute()
+    while not os.path.lexists(place):
+        place = place.parent
+    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+        why = "cannot be written" if place.is_dir() else "is no folder"
+        raise Refused(f"home={home}: {place} {why}; name another with home=FOLDER or QTLRUN_HOME.")

@@ -1,0 +1,120 @@
+"""One command line to plain plans, one a point of a sweep."""
+import contextlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+from qtlrun import disk, plan as plans
+from qtlrun.compose import refusal
+from qtlrun.compose.check import check, rows
+from qtlrun.plan import Refused
+
+VALUED = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c", "--package", "-p", "--info", "-i",
+          "--experimental-rerun")  # Hydra's flags that are followed by a value
+
+
+def compose(words: list[str]) -> list[dict]:
+    """The plans of a command line; none where it asked for help or a listing."""
+    flags, overrides = _sort(words)
+    if "--version" in flags:
+        print(f"qtlrun {metadata.version('qtlrun')}")
+        return []
+    import hydra
+    _check_flags(flags)
+    refusal.check_overrides(flags, overrides)
+    scratch = Path(tempfile.mkdtemp(prefix="qtlrun-"))
+    jobs, errors = [], []
+    try:
+        with _hydra_words(flags, overrides, scratch):
+            hydra.main(version_base="1.3", config_path="pkg://qtlrun.conf", config_name="config")(
+                lambda config: _job(config, jobs, errors, scratch))()
+    except SystemExit as stopped:  # it printed help or a listing
+        if stopped.code:
+            raise
+    except refusal.KNOWN as error:
+        raise Refused(refusal.word(error, flags, overrides)) from error
+    else:
+        if errors:
+            raise Refused(refusal.word(errors[0], flags, overrides)) from errors[0]
+        jobs = jobs or [json.loads(path.read_text()) for path in sorted(scratch.glob("*.json"))]
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    _warn_of_shadows(flags)
+    return [job | {"command": ["qtlrun", *words]} for job in jobs]
+
+
+def _job(config, jobs: list, errors: list, scratch: Path) -> None:
+    """Take one composed config as a plain plan; in a process of a parallel launcher, also train it into the store."""
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    chosen = HydraConfig.get()
+    alone = chosen.launcher._target_.endswith("BasicLauncher")
+    try:
+        job = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        if not alone:
+            raise
+        errors.append(error)  # raised here, Hydra would print it first
+        return
+    for name in ("name", "overrides", "command"):
+        if name in job:
+            raise Refused(f"{name}: there is no such key.")
+    choices = chosen.runtime.choices
+    job = {"name": choices.get("experiment") or "-".join(Path(choices[group]).stem for group in ("dataset", "head") if group in choices),
+           "overrides": list(chosen.overrides.task)} | job
+    jobs.append(job)
+    if not alone:
+        disk.write(scratch / f"{chosen.job.num:06d}.json", json.dumps(job))
+        experiment = check([job])
+        for row in rows(job):
+            experiment.row("", row, plans.seeds(job))
+
+
+def _sort(words: list[str]) -> tuple[list[str], list[str]]:
+    """Flags and overrides, which may stand in any order."""
+    flags, overrides = [], []
+    for before, word in zip(["", *words], words, strict=False):
+        (flags if word.startswith("-") or before in VALUED else overrides).append(word)
+    return flags, overrides
+
+
+def _check_flags(flags: list[str]) -> None:
+    """Refuse a flag that Hydra does not have, or that lacks its value."""
+    from hydra._internal.utils import get_args_parser
+    parser = get_args_parser()
+
+    def refuse(words: str) -> None:
+        words = words.replace("unrecognized arguments: ", "no such flag: ")
+        raise Refused(f"{words}; an override is KEY=VALUE, and --hydra-help lists the flags.")
+    parser.error = refuse
+    parser.parse_args(flags)
+
+
+@contextlib.contextmanager
+def _hydra_words(flags: list[str], overrides: list[str], scratch: Path):
+    """Hydra's command line, with the folders that it insists on in a scratch folder, and its own logging off."""
+    before = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
+    sys.argv = ["qtlrun", *overrides, f"hydra.run.dir={scratch}", f"hydra.sweep.dir={scratch}", "hydra.sweep.subdir=.",
+                "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none", *flags]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that its exceptions arrive here
+    try:
+        yield
+    finally:
+        sys.argv = before[0]
+        os.environ.pop("HYDRA_FULL_ERROR")
+        if before[1] is not None:
+            os.environ["HYDRA_FULL_ERROR"] = before[1]
+
+
+def _warn_of_shadows(flags: list[str]) -> None:
+    """Say which options of an added folder Hydra passes over, because one of that name is shipped."""
+    shipped = refusal.conf()
+    for folder in refusal.added(flags):
+        for path in folder.glob("*/*.yaml"):
+            if (shipped / path.relative_to(folder)).is_file():
+                print(f"qtlrun: {path} is not used: qtlrun ships an option of that name; rename it.", file=sys.stderr)

@@ -1,0 +1,136 @@
+"""A plan is a plain dict, one part a group: what may stand in it, its references, what its key is made of."""
+import ast
+from pathlib import Path
+
+from qtlrun.plan import kind
+from qtlrun.plan.letter import LETTERS, describe, letter
+from qtlrun.plan.part import build, check_part, check_plugins, parameters
+from qtlrun.plan.refusal import Refused, finite, nearest, text
+
+__all__ = ["LETTERS", "PARTS", "Refused", "build", "check", "check_part", "describe", "finite", "identity", "letter", "nearest",
+           "parameters", "references", "row_plan", "seeds"]
+PARTS = ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "device")
+SETTINGS = {"seeds": "int | list[int]", "dtype": "Literal['float32', 'float64']", "home": "str", "outputs": "str",
+            "accelerator": "Literal['cpu', 'cuda', 'mps']", "fresh": "bool", "plugins": "list[str]"}
+GIVEN = ("compare", "name", "overrides", "command")  # what else a plan holds: its references, its name, the words it was made from
+PRETRAIN = {"dataset": "dict", "recipe": "dict", "seed": "int"}
+
+
+def check(plan: dict) -> None:
+    """Refuse unknown names, missing ones and wrong types in every part, from the constructors' source alone."""
+    known = (*SETTINGS, *PARTS, "study")
+    for name in plan:
+        if name not in known and name not in GIVEN:
+            raise Refused(f"{name}: there is no such key; {nearest(name, known)}")
+    for name in known:
+        if name not in plan:
+            raise Refused(f"{name}: every run needs it, and it is taken away.")
+    for name, annotation in SETTINGS.items():
+        kind.check(name, plan[name], ast.parse(annotation, mode="eval").body)
+    seeds(plan)
+    check_plugins(plan["plugins"])
+    for group in (*PARTS, "study"):
+        _check_group(group, plan[group])
+        check_part(group, plan[group], plan["plugins"])
+    _check_pretrain(plan)
+    for name, row in references(plan)[0].items():
+        for group in set(PARTS) & set(plan["compare"][name]):
+            check_part(group, row[group], plan["plugins"], f"compare.{name}.{group}")
+
+
+def references(plan: dict) -> tuple[dict[str, dict], list[str]]:
+    """The plans that a composed plan is compared with, by name, and a line for each that does not apply to it.
+
+    A part of a reference that has a `_target_` replaces the composed part; one without is merged into it. A reference
+    whose keys the composed part lacks is refused where it was typed, and left out where a default or preset asked for it.
+    """
+    made, left_out = {}, []
+    for name, change in (plan.get("compare") or {}).items():
+        _check_change(name, change)
+        if "isolates" not in change:
+            words = f"compare.{name} is changed, but {name} is not among the references"
+            if _typed(plan, f"compare.{name}."):
+                raise Refused(f"compare.{name}: it is changed, but not among the references; choose it with +compare={name}.")
+            left_out.append(words + ".")
+            continue
+        row = row_plan(plan)
+        lacking = [f"{group}.{key}" for group in PARTS for key in change.get(group, ())
+                   if "_target_" not in change[group] and key not in row[group]]
+        if lacking:
+            words = f"compare={name}: it changes {', '.join(lacking)}, which the composed model does not have"
+            if _typed(plan, "compare="):
+                raise Refused(words + "; leave it out.")
+            left_out.append(words + ".")
+            continue
+        for group in PARTS:
+            new = change.get(group, {})
+            row[group] = dict(new) if "_target_" in new else row[group] | new
+        made[name] = row
+    return made, left_out
+
+
+def row_plan(plan: dict) -> dict:
+    """The part of a plan that one row is trained from: no names, no references, no study."""
+    return {name: plan[name] for name in (*PARTS, "dtype", "accelerator", "plugins")}
+
+
+def identity(row: dict) -> dict:
+    """The values that a row's constructors take: a head without a circuit has none of it in its key."""
+    head = parameters("head", row["head"]["_target_"], tuple(row["plugins"]))
+    said = {name: row[name] for name in ("backbone", "freeze", "recipe", "head", "dtype", "accelerator")}
+    if "circuit" in head:
+        said |= {"circuit": row["circuit"], "device": row["device"]}
+    else:
+        said["circuit"] = {name: value for name, value in row["circuit"].items() if name in head}
+    said["plugins"] = [Path(path).read_text() for path in row["plugins"]]
+    return said
+
+
+def seeds(plan: dict) -> list[int]:
+    """`seeds: 5` is 0 to 4; a list names them."""
+    given = plan["seeds"]
+    named = list(range(given)) if isinstance(given, int) else given
+    if not named or len(set(named)) < len(named) or min(named) < 0:
+        raise Refused(f"seeds={given}: a number from 1 up (5 is seeds 0 to 4), or a list of different seeds from 0 up.")
+    return named
+
+
+def _check_group(key: str, part: object) -> None:
+    if not isinstance(part, dict):
+        raise Refused(f"{key}={text(part)}: a group of values stands here, each given as {key}.KEY=VALUE.")
+
+
+def _check_pretrain(plan: dict) -> None:
+    """Refuse a source task that is not what a backbone is pre-trained on."""
+    backbone, task = plan["backbone"], plan["backbone"].get("pretrain")
+    if task is None:
+        if backbone.get("weights") == "pretrain":
+            raise Refused("backbone.weights=pretrain: this backbone has no source task; name public weights, a file or none.")
+        return
+    _check_group("backbone.pretrain", task)
+    for name in task:
+        if name not in PRETRAIN:
+            raise Refused(f"backbone.pretrain.{name}: there is no such key; {nearest(name, PRETRAIN)}")
+    for name in PRETRAIN:
+        if name not in task:
+            raise Refused(f"backbone.pretrain.{name}: the source task needs it, and it is taken away.")
+    kind.check("backbone.pretrain.seed", task["seed"], ast.Name("int"))
+    for group in ("dataset", "recipe"):
+        _check_group(f"backbone.pretrain.{group}", task[group])
+        check_part(group, task[group], plan["plugins"], f"backbone.pretrain.{group}")
+
+
+def _check_change(name: str, change: object) -> None:
+    """Refuse what no reference can be: references differ from the composed plan in whole parts or in keys of parts."""
+    if not isinstance(change, dict):
+        raise Refused(f"compare.{name}={text(change)}: a reference is a group of values; compare=[{name}] chooses it.")
+    for key, value in change.items():
+        if key not in (*PARTS, "isolates"):
+            raise Refused(f"compare.{name}.{key}: there is no such key; {nearest(key, PARTS)}")
+        if key in PARTS:
+            _check_group(f"compare.{name}.{key}", value)
+
+
+def _typed(plan: dict, begin: str) -> bool:
+    """Whether the command line has a word that begins so."""
+    return any(word.lstrip("+~").startswith(begin) for word in plan.get("overrides", ()))

@@ -1,0 +1,36 @@
+"""Seconds of the whole command, each a process of its own: `make bench` prints them."""
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+COMMAND = [sys.executable, "-m", "qtlrun"]
+REPEATS = 3
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        seconds = {
+            "qtlrun, empty store": [_run(place, f"home-{number}") for number in range(REPEATS)],
+            "qtlrun fresh=true": [_run(place, "home-0", "fresh=true") for _ in range(REPEATS)],
+            "qtlrun, rows in the store": [_run(place, "home-0") for _ in range(REPEATS)],
+            "qtlrun --help": [_run(place, "home-0", "--help") for _ in range(REPEATS)],
+        }
+    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}; seconds of {REPEATS} runs each\n")
+    print("| command | least | median |\n| --- | --- | --- |")
+    for name, values in seconds.items():
+        print(f"| `{name}` | {min(values):.1f} | {statistics.median(values):.1f} |")
+
+
+def _run(place: str, home: str, *words: str) -> float:
+    began = time.perf_counter()
+    subprocess.run([*COMMAND, *words], cwd=place, env=os.environ | {"QTLRUN_HOME": str(Path(place, home))},
+                   check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,25 @@
+import os
+from pathlib import Path
+
+import jaxtyping
+import pytest
+
+# Shapes and types in the package's signatures hold in every test; an int may stand for a float, as in PEP 484.
+jaxtyping.install_import_hook("qtlrun", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+
+
+@pytest.fixture(scope="session")
+def data():
+    """The folder of real pictures and weights."""
+    folder = Path(os.environ.get("QTLRUN_DATA", Path(__file__).parents[2] / "shared/data"))
+    if not folder.is_dir():
+        pytest.skip("the real pictures and weights are not here; QTLRUN_DATA names their folder")
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty home for the store, and for what is downloaded."""
+    monkeypatch.setenv("QTLRUN_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("QTLRUN_DATA", raising=False)
+    return tmp_path / "home"

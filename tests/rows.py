@@ -1,0 +1,51 @@
+"""Rows and points of a comparison, made by hand: their logits, labels and curves are known and nothing is trained."""
+import numpy as np
+
+from qtlrun.result import Point, Row
+from qtlrun.store import Entry
+
+
+def entry(logits, labels, epochs=3, validation=0.5, best=None, **values):
+    """One seed: its loss falls by half an epoch, its validation NLL reaches `validation` at the epoch kept."""
+    best = best or epochs
+    curves = [
+        {"epoch": epoch, "lr": 0.01, "loss": 2.0**-epoch, "nll": validation + 0.1 * abs(epoch - best), "accuracy": 0.75}
+        for epoch in range(1, epochs + 1)
+    ]
+    counts = {"parameters_circuit": 0, "parameters_head": 10, "parameters_backbone": 0, "angles_effective": 0}
+    timed = {"seconds": 2.0, "features_seconds": 0.5, "best_epoch": best, "curves": curves}
+    weights = {"weights/head.weight": np.arange(6.0).reshape(2, 3), "weights/head.steps": np.array(7)}
+    return Entry(timed | counts | values, {"logits": np.asarray(logits, float), "labels": np.asarray(labels)} | weights)
+
+
+def row(name, logits, labels, seeds=None, classes=None, errors=None, about="small, frozen + one linear layer", **values):
+    """A row of logits (seeds, pictures, classes); `said` are further fields of the row, other values those of its entries."""
+    logits = np.asarray(logits, float)
+    said = values.pop("said", {})
+    classes = classes or tuple(f"class {number}" for number in range(logits.shape[-1]))
+    entries = {
+        seed: entry(one, labels, **values)
+        for seed, one in zip(seeds or range(len(logits)), logits, strict=True)
+    }
+    prints = {"fingerprints": {"data": "d" * 64, "weights": "w" * 64}}
+    return Row(name, about, entries, classes, errors or {}, **prints | said)
+
+
+def random_logits(seeds=5, pictures=40, classes=4, skill=1.0, number=0):
+    """Logits that favour the label by `skill`, and the labels."""
+    generator = np.random.default_rng(number)
+    labels = np.random.default_rng(99).integers(0, classes, pictures)
+    logits = generator.standard_normal((seeds, pictures, classes))
+    logits[:, np.arange(pictures), labels] += skill
+    return logits, labels
+
+
+def point(names=("A", "B", "twin"), keys=None, isolates=None, seeds=5, classes=4, pictures=40, skills=None, **values):
+    """A point of rows that differ in skill; the first is the composed one."""
+    made = Point(keys or {}, names[0], "Held fixed for every row: split seed 0.")
+    for number, name in enumerate(names):
+        skill = (skills or {}).get(name, 1 + number / 2)
+        logits, labels = random_logits(seeds, pictures, classes, skill, number)
+        made.rows[name] = row(name, logits, labels, **values)
+        made.isolates[name] = (isolates or {}).get(name, f"what {name} shows" if number else "")
+    return made
