@@ -2,6 +2,7 @@
 import contextlib
 import errno
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ import time
 from pathlib import Path
 
 MANIFEST = "manifest.json"
-NEW, OLD, LOCK = ".new-", ".old-", ".lock"  # in the names of what is being written, is being removed, and is locked
+NEW, LOCK = ".new-", ".lock"  # in the names of what is being written, and of what is locked
 ABANDONED = 3600  # seconds after which nobody is still at it
 OCCUPIED = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 
@@ -48,19 +49,22 @@ def append(path: Path, line: str) -> None:
 def write_folder(path: Path, files: dict[str, bytes]) -> None:
     """Put a folder of files in place whole, with the hash of each beside them; of several writers the last one's stays.
 
-    One already there goes when the new one is complete. Killed between the two, it is absent, never half.
+    One already there is set aside when the new one is complete. Killed between the two, it is absent, never half.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=NEW, dir=path.parent))
+    scratch = Path(tempfile.mkdtemp(prefix=NEW, dir=path.parent))
     try:
         for name, data in files.items():
-            write(temporary / name, data)
-        write(temporary / MANIFEST, json.dumps({name: digest(data) for name, data in files.items()}))
-        while not _renamed(temporary, path):
-            _remove(path)
+            write(scratch / "new" / name, data)
+        write(scratch / "new" / MANIFEST, json.dumps({name: digest(data) for name, data in files.items()}))
+        for number in itertools.count():
+            if _renamed(scratch / "new", path):
+                break
+            with contextlib.suppress(FileNotFoundError):  # another process was quicker
+                os.rename(path, scratch / f"old-{number}")
         _sync(path.parent)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def read_folder(path: Path) -> dict[str, bytes] | None:
@@ -74,11 +78,11 @@ def read_folder(path: Path) -> dict[str, bytes] | None:
 
 
 def clean(folder: Path) -> None:
-    """Take away what killed processes left in a folder: what they were writing or removing, and their locks."""
+    """Take away what killed processes left in a folder: what they were writing, and their locks."""
     import filelock
     for path in folder.iterdir():
         with contextlib.suppress(OSError):  # another process is at it, or was quicker
-            if path.name.startswith((NEW, OLD)) and time.time() - path.lstat().st_mtime > ABANDONED:
+            if path.name.startswith(NEW) and time.time() - path.lstat().st_mtime > ABANDONED:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
             elif path.suffix == LOCK:
                 with filelock.FileLock(path, timeout=0):
@@ -122,14 +126,6 @@ def _renamed(folder: Path, path: Path) -> bool:
             return False
         raise
     return True
-
-
-def _remove(path: Path) -> None:
-    """Take a folder away at once (renamed first), so that no reader meets half of it."""
-    aside = Path(tempfile.mkdtemp(prefix=OLD, dir=path.parent))
-    with contextlib.suppress(FileNotFoundError):  # another process was quicker
-        os.rename(path, aside / "entry")
-    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _sync(folder: Path) -> None:

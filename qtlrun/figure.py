@@ -9,10 +9,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from qtlrun.result import Point, Row
+from qtlrun.row import Point, Row
 
 STYLE = {"svg.hashsalt": "qtlrun", "text.parse_math": False, "font.size": 9, "axes.titlesize": 9, "axes.spines.top": False,
-         "axes.spines.right": False}
+         "axes.spines.right": False, "figure.constrained_layout.w_pad": .1}  # inches, for ticks may grow after the layout
 DASHES = ("-", "--", ":")  # each for ten colours
 NAMED = 12  # classes that have room for their names and numbers
 COLUMNS = 4
@@ -121,6 +121,7 @@ def _points(frame: pd.DataFrame, keys: list[str]) -> Figure:
     places = [", ".join(map(_short, values)) for values in frame[keys].itertuples(index=False)]
     axes[-1].set_xticks(range(len(frame)), places, rotation=90 if max(map(len, places)) > 3 and len(places) > 6 else 0)
     axes[-1].set_xlabel(", ".join(keys))
+    figure.align_ylabels(axes)
     return figure
 
 

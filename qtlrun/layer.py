@@ -5,6 +5,9 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional
+
+LANES = 16  # numbers in a line of memory, in float32
 
 
 class Start:
@@ -30,7 +33,11 @@ class Start:
 
 
 class Linear(nn.Module):
-    """An affine map for each run; start values as torch.nn.Linear's, uniform within 1 / sqrt(inputs)."""
+    """An affine map for each run; start values as torch.nn.Linear's, uniform within 1 / sqrt(inputs).
+
+    The product is taken at widths of whole `LANES`: every run's numbers then begin where a memory line begins, and its
+    sums are rounded alike whichever runs stand beside it.
+    """
 
     def __init__(self, start: Start, name: str, inputs: int, outputs: int):
         super().__init__()
@@ -39,7 +46,12 @@ class Linear(nn.Module):
         self.bias = nn.Parameter(start.uniform(f"{name}.bias", (outputs,), bound))
 
     def forward(self, x: Float[Tensor, "runs batch inputs"]) -> Float[Tensor, "runs batch outputs"]:
-        return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight.transpose(1, 2))
+        outputs, inputs = self.weight.shape[1:]
+        out, more = -outputs % LANES, -inputs % LANES
+        x = functional.pad(x, (0, more)) if more else x
+        weight = functional.pad(self.weight, (0, more, 0, out)) if out or more else self.weight
+        bias = functional.pad(self.bias, (0, out)) if out else self.bias
+        return torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))[..., :outputs]
 
 
 def generator(seed: int, *names: object) -> torch.Generator:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 CHANCE = 0.8  # of a decision at the size that a verdict recommends; where the interval just touches zero it is 0.5
+FEWEST = 3  # seeds for a verdict: with two, a nominal 95 % interval covers as little as 87 %
 MOST_SEEDS = 10_000
 MOST_PICTURES = 10_000_000
 
@@ -90,8 +91,8 @@ def verdict(values: np.ndarray, margin: float, higher_is_better: bool = False) -
     """Judge the per-picture paired differences (seeds, pictures) of a composed model minus its reference.
 
     `values` and `margin` are in one unit: nats for NLL, where less is better. Equivalent, when the 90 % interval lies
-    inside +-margin (two one-sided tests at 5 %, Schuirmann 1987), wins over better and worse. One seed is always
-    undecided and projects nothing, for its training noise is unknown. Raises ValueError for a margin that is not
+    inside +-margin (two one-sided tests at 5 %, Schuirmann 1987), wins over better and worse. Fewer than three seeds
+    are always undecided and project nothing, for their training noise is unknown. Raises ValueError for a margin that is not
     positive and finite, and as `two_way` does.
     """
     if not 0 < margin < math.inf:
@@ -100,7 +101,7 @@ def verdict(values: np.ndarray, margin: float, higher_is_better: bool = False) -
             " (nats for NLL); it must be finite and above 0."
         )
     interval, inner = two_way(values, 0.95), two_way(values, 0.90)
-    if interval.seeds == 1:
+    if interval.seeds < FEWEST:
         return Verdict("undecided", False, interval, None, None)
     detectable = interval.low > 0 or interval.high < 0
     word = "better" if (interval.mean > 0) == higher_is_better else "worse"

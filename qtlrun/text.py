@@ -2,7 +2,7 @@
 import numpy as np
 import pandas as pd
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet computes what begins with one of these
+FORMULA = ("=", "+", "-", "@", "\t")  # a spreadsheet computes what begins with one of these
 
 
 def csv(frame: pd.DataFrame) -> str:
@@ -47,5 +47,7 @@ def _one_line(cell: str) -> str:
 
 
 def _inert(value: object) -> object:
-    formula = isinstance(value, str) and value.startswith(FORMULA) and isinstance(number(value), str)
-    return "'" + value if formula else value
+    if not isinstance(value, str):
+        return value
+    formula = value.startswith(FORMULA) and isinstance(number(value), str)
+    return "'" * formula + value.replace("\r", "\\r")  # unquoted, it would end the line

@@ -4,8 +4,10 @@ from pathlib import Path
 import jaxtyping
 import pytest
 
-# Shapes and types in the package's signatures hold in every test; an int may stand for a float, as in PEP 484.
+# Shapes and types in the package's signatures hold in every test; a whole number may stand for a float (PEP 484).
 jaxtyping.install_import_hook("qtlrun", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
+# Two threads on a busy machine wait for each other; what a test starts inherits this.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +21,7 @@ def data():
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """An empty home for the store, and for what is downloaded."""
+    """An empty home, for the store and for data that is downloaded."""
     monkeypatch.setenv("QTLRUN_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("QTLRUN_DATA", raising=False)
     return tmp_path / "home"

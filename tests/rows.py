@@ -1,7 +1,7 @@
 """Rows and points of a comparison, made by hand: their logits, labels and curves are known and nothing is trained."""
 import numpy as np
 
-from qtlrun.result import Point, Row
+from qtlrun.row import Point, Row
 from qtlrun.store import Entry
 
 
@@ -48,4 +48,15 @@ def point(names=("A", "B", "twin"), keys=None, isolates=None, seeds=5, classes=4
         logits, labels = random_logits(seeds, pictures, classes, skill, number)
         made.rows[name] = row(name, logits, labels, **values)
         made.isolates[name] = (isolates or {}).get(name, f"what {name} shows" if number else "")
+    return made
+
+
+def pair(differences, base=1.0):
+    """A point of a composed row A and a reference B whose NLL differ by exactly these nats (seeds, pictures)."""
+    differences = np.asarray(differences, float)
+    labels = np.zeros(differences.shape[1], int)
+    made = Point({}, "A", "Held fixed for every row: split seed 0.")
+    for name, nll in (("A", base + differences), ("B", np.full_like(differences, base))):
+        made.rows[name] = row(name, np.stack([-nll, np.log1p(-np.exp(-nll))], -1), labels)
+    made.isolates.update(A="", B="the whole head against one linear layer")
     return made

@@ -205,8 +205,9 @@ def test_equal_rows_are_equivalent():
     assert (judged.word, judged.detectable) == ("equivalent", False)
 
 
-def test_one_seed_gives_no_verdict():
-    judged = verdict(noise(5.0)[:1], 0.05)
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_fewer_than_three_seeds_give_no_verdict(seeds):
+    judged = verdict(noise(5.0)[:seeds], 0.05)
     assert (judged.word, judged.detectable, judged.seeds, judged.pictures) == ("undecided", False, None, None)
 
 

@@ -1,5 +1,6 @@
 """Any classification model of torchvision's by its name, up to a feature layer."""
 import inspect
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -111,7 +112,7 @@ def _cut(whole: nn.Module, layer: str | None) -> nn.Module:
     return whole
 
 
-def _channels(name: str, given: list[float] | None, default: tuple[float, ...]) -> tuple[float, ...]:
+def _channels(name: str, given: list[float] | None, default: Sequence[float]) -> tuple[float, ...]:
     if given is not None and (len(given) != 3 or name == "std" and min(given) <= 0):
         raise ValueError(f"{name}={given}: three numbers, one for red, green and blue{', above 0' if name == 'std' else ''}.")
-    return tuple(given) if given is not None else default
+    return tuple(default if given is None else given)

@@ -56,14 +56,13 @@ def _job(config, jobs: list, errors: list, scratch: Path) -> None:
     alone = chosen.launcher._target_.endswith("BasicLauncher")
     try:
         job = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    except OmegaConfBaseException as error:
+        if taken := set(job) & {"name", "overrides", "command"}:
+            raise Refused(f"{min(taken)}: there is no such key.")
+    except (OmegaConfBaseException, Refused) as error:
         if not alone:
             raise
         errors.append(error)  # raised here, Hydra would print it first
         return
-    for name in ("name", "overrides", "command"):
-        if name in job:
-            raise Refused(f"{name}: there is no such key.")
     choices = chosen.runtime.choices
     job = {"name": choices.get("experiment") or "-".join(Path(choices[group]).stem for group in ("dataset", "head") if group in choices),
            "overrides": list(chosen.overrides.task)} | job

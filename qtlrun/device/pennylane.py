@@ -21,13 +21,15 @@ class PennyLane:
     """Runs circuits on a PennyLane device by its name.
 
     `shots` (None: exact expectation values) and `diff_method` are PennyLane's; `best` is backprop on a device that
-    differentiates through itself, else adjoint, and parameter-shift with shots. `seed` belongs to the shots. Values
-    keep the dtype of the inputs: the tapes are float64 whatever torch's default dtype is.
+    differentiates through itself, else adjoint, and parameter-shift with shots. `seed` belongs to the shots and to
+    spsa's directions. Values keep the dtype of the inputs: the tapes are float64 whatever torch's default dtype is.
     """
 
     def __init__(self, name: str, shots: int | None = None, diff_method: str = "best", seed: int = 0):
         if shots is not None and shots < 1:
             raise ValueError(f"shots={shots}: at least one, or null for exact expectation values.")
+        if seed < 0:
+            raise ValueError(f"seed={seed}: a whole number from 0 up.")
         if diff_method not in METHODS:
             raise ValueError(f"diff_method={diff_method}: {nearest(diff_method, METHODS)}")
         self.name = name
@@ -45,10 +47,10 @@ class PennyLane:
         reading = reader.read(circuit, entangle)
         for measurement in reading.measurements:
             if not isinstance(measurement, NUMBERS):
-                raise ValueError(f"circuit._target_: it returns {measurement}; each output is one number, an expectation value "
+                raise ValueError(f"circuit: it returns {measurement}; each output is one number, an expectation value "
                                  "or a variance.")
-        device = self._device(circuit.qubits)
-        return Run(reading, device, self.shots, self._method(device, reading))
+        device = self._device(circuit.qubits + (self.diff_method == "hadamard"))  # that test needs a wire of its own
+        return Run(reading, device, self.shots, self._method(device, reading), self.seed)
 
     def _device(self, qubits: int):
         options = {"seed": self.seed} if self.name.startswith(("default.", "lightning.")) else {}
@@ -80,12 +82,14 @@ class PennyLane:
 class Run:
     """A circuit on a PennyLane device: inputs (runs, batch, features), weights (runs, *shape) to its measured values."""
 
-    def __init__(self, reading: reader.Reading, device, shots: int | None, method: str):
+    def __init__(self, reading: reader.Reading, device, shots: int | None, method: str, seed: int):
         self.reading = reading
         self.device = device
         self.shots = shots
         self.method = method
         self.outputs = len(reading.measurements)
+        self.options = {"hadamard": {"aux_wire": reading.qubits},
+                        "spsa": {"sampler_rng": np.random.default_rng(seed)}}.get(method, {})
 
     def __call__(self, inputs: Float[Tensor, "*runs batch features"],
                  weights: Float[Tensor, "..."]) -> Float[Tensor, "*runs batch outputs"]:
@@ -117,7 +121,7 @@ class Run:
             batch, restore = self.device.preprocess_transforms(config)(tapes)
             values, slopes = self.device.execute_and_compute_derivatives(batch, config)
             return _numbers(restore(values), len(tapes)), np.asarray(slopes, float).reshape(len(tapes), self.outputs, -1)
-        made = [TRANSFORMS[self.method](tape) for tape in tapes]
+        made = [TRANSFORMS[self.method](tape, **self.options) for tape in tapes]
         shifted = qml.execute([tape for batch, _ in made for tape in batch], self.device, diff_method=None)
         slopes, at = [], 0
         for batch, combine in made:

@@ -21,7 +21,7 @@ ROTATIONS = {
 }
 SIGNAL = 1e-9  # two evaluations of one affine map in float64 differ by less
 POINTS = 4  # at which a circuit is read; each second one is the one before it mirrored, so |x| is not taken for x
-DEPENDS = "circuit._target_: its gates depend on the values of inputs or weights; only their angles may."
+DEPENDS = "circuit: its gates depend on the values of inputs or weights; only their angles may."
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,6 @@ def read(circuit, entangle: bool = True) -> Reading:
     """
     lowered = [_lower(circuit, entangle, point) for point in range(POINTS)]
     gates, _, measurements, *_ = lowered[0]
-    _check(circuit, gates, measurements)
     if not all(_same(gates, other) for other, *_ in lowered):
         raise ValueError(DEPENDS)
     pieces = [_slopes(*rest) for _, *rest in lowered]
@@ -87,15 +86,15 @@ def trace(circuit, inputs, weights, entangle: bool = True) -> tuple[list, list]:
     return [op for op in operations if entangle or len(op.wires) < 2], measurements
 
 
-def _check(circuit, gates: list[Gate], measurements: list) -> None:
+def _check(circuit, operations: list, measurements: list) -> None:
     """Refuse wires that are none of the circuit's, and observables that depend on values."""
-    used = {wire for one in (*gates, *measurements) for wire in one.wires}
+    used = {wire for one in (*operations, *measurements) for wire in one.wires}
     if strange := used - set(range(circuit.qubits)):
-        raise ValueError(f"circuit._target_: it uses wire {min(strange, key=str)}, and its {circuit.qubits} qubits are the "
+        raise ValueError(f"circuit: it uses wire {min(strange, key=str)}, and its {circuit.qubits} qubits are the "
                          f"wires 0 to {circuit.qubits - 1}.")
     numbers = [number for one in measurements if one.obs is not None for number in one.obs.data]
     if any(getattr(number, "requires_grad", False) for number in numbers):
-        raise ValueError("circuit._target_: its observables depend on the values of inputs or weights; only angles of gates may.")
+        raise ValueError("circuit: its observables depend on the values of inputs or weights; only angles of gates may.")
 
 
 def _same(gates: list[Gate], others: list[Gate]) -> bool:
@@ -111,6 +110,7 @@ def _lower(circuit, entangle: bool, point: int):
     inputs, weights = (((2 * torch.rand(shape, generator=draw, dtype=torch.float64) - 1) * side).requires_grad_()
                        for shape in ((_inputs(circuit),), circuit.shape))
     operations, measurements = trace(circuit, inputs, weights, entangle)
+    _check(circuit, operations, measurements)
     gates, angles = [], []
     for operation in operations:
         _append(operation, gates, angles)
@@ -135,7 +135,7 @@ def _append(operation, gates: list[Gate], angles: list) -> None:
         for part in operation.decomposition():
             _append(part, gates, angles)
     else:
-        raise ValueError(f"circuit._target_: it uses {name}; circuits are made of unitary gates with a matrix or a decomposition.")
+        raise ValueError(f"circuit: it uses {name}; circuits are made of unitary gates with a matrix or a decomposition.")
 
 
 def _slopes(angles: list, _measurements, inputs: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -147,6 +147,8 @@ def _slopes(angles: list, _measurements, inputs: Tensor, weights: Tensor) -> tup
         if angle.requires_grad:
             slopes = torch.autograd.grad(angle, (inputs, weights), retain_graph=True, allow_unused=True)
         x, w = (torch.zeros_like(of) if slope is None else slope for slope, of in zip(slopes, (inputs, weights), strict=True))
+        if not (x.isfinite().all() and w.isfinite().all()):
+            raise ValueError("circuit: an angle has no finite derivative by inputs or weights, so nothing could be trained.")
         by_input.append(x.flatten())
         by_weight.append(w.flatten())
         rest.append((angle - (x * inputs).sum() - (w * weights).sum()).detach())

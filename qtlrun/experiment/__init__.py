@@ -5,7 +5,7 @@ from qtlrun.experiment.row import train_seeds
 from qtlrun.experiment.session import Session
 from qtlrun.experiment import source
 from qtlrun.plan import Refused
-from qtlrun.result import Row
+from qtlrun.row import Row
 
 
 class Experiment:

@@ -40,7 +40,7 @@ class Parts:
 
     def head(self, features: int, seeds: list[int]) -> nn.Module:
         """A head whose runs are the seeds, with start values."""
-        sizes = {name: getattr(self.circuit, name) for name in ("qubits", "depth")}
+        sizes = {name: getattr(self.circuit, name) for name in ("qubits", "depth") if hasattr(self.circuit, name)}
         return self._build("head", features=features, classes=len(self.dataset.classes), circuit=self.circuit,
                            device=self.device, start=Start(seeds, self.dtype), **sizes).to(self.accelerator)
 

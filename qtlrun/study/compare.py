@@ -10,7 +10,7 @@ from rich.console import Console
 
 from qtlrun import plan as plans, result, text
 from qtlrun.experiment import Experiment
-from qtlrun.result import Point
+from qtlrun.row import Point
 from qtlrun.study import record, sentence, terminal
 from qtlrun.study.progress import Progress
 
@@ -69,7 +69,7 @@ class Compare:
         point, exact, said = points[0], tuple(points[0].keys), []
         parts = [text.markdown(table, exact)]
         if len(points) > 1:
-            terminal.show_frame(console, table, exact)
+            terminal.show_sweep(console, table, exact)
             point = next((point for point, chosen in zip(points, table["chosen"], strict=True) if chosen), None)
             if point:
                 parts.append(f"Chosen by validation NLL: {point.place}. The test figures below are those of that point alone.")

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from qtlrun import disk, figure, statistic, text
 from qtlrun.plan import build, parameters
-from qtlrun.result import Point
+from qtlrun.row import Point
 
 PACKAGES = ("qtlrun", "torch", "torchvision", "pennylane", "pennylane-lightning", "numpy", "scipy", "scikit-learn",
             "pandas", "pillow", "hydra-core", "omegaconf")

@@ -2,7 +2,7 @@
 from pathlib import Path
 
 from qtlrun import statistic
-from qtlrun.result import Point
+from qtlrun.row import Point
 
 DEFECTS = (("freeze", "batch_norm", "train"), ("dataset", "validation", "test"), ("recipe", "schedule_step", "start"))
 
@@ -35,7 +35,7 @@ def foot(point: Point) -> list[str]:
         lines = [f"{seeds} seeds on the same {pictures} test pictures; 95 % intervals over seeds and pictures;"]
     lines[0] += " trained: circuit + head + backbone; seconds per seed."
     if seeds == 2:
-        lines.append("Two seeds: intervals may be too narrow; their coverage is tested from three on.")
+        lines.append("Two seeds: intervals may be too narrow, and there is no verdict.")
     if any(row.stored for row in rows):
         lines.append("† found in the store, not trained again.")
     return lines + sorted({row.caution for row in rows if row.caution})
@@ -63,8 +63,8 @@ def errors(point: Point) -> list[str]:
 
 
 def _would_decide(verdict: statistic.Verdict) -> str:
-    if verdict.interval.seeds == 1:
-        return "one seed gives no verdict."
+    if verdict.interval.seeds < statistic.FEWEST:
+        return "fewer than three seeds give no verdict."
     ways = [f"about {verdict.seeds} seeds on these pictures" if verdict.seeds else "",
             f"about {verdict.pictures} pictures with these seeds" if verdict.pictures else ""]
     return (" or ".join(filter(None, ways)) or "neither more seeds nor more pictures alone") + " would decide it."

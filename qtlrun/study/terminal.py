@@ -1,11 +1,13 @@
 """The table and what is said under it, for a terminal of 100 columns; a narrower one gets fewer columns, none of them cut."""
+import re
+
 import pandas as pd
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from qtlrun.result import Point
+from qtlrun.row import Point
 from qtlrun.text import cells
 
 WIDE = 100
@@ -27,13 +29,12 @@ def show(console: Console, point: Point, frame: pd.DataFrame) -> None:
     console.print(table)
 
 
-def show_frame(console: Console, frame: pd.DataFrame, exact: tuple[str, ...] = ()) -> None:
-    """Any data frame, a line a line; a long heading is broken where its words end."""
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    for name in frame.columns:
-        table.add_column(Text(name.replace(".", ".\n").replace(" ", "\n")), justify="right", overflow="fold")
-    for line in cells(frame, exact):
-        table.add_row(*map(Text, line))
+def show_sweep(console: Console, frame: pd.DataFrame, exact: tuple[str, ...] = ()) -> None:
+    """The table of a sweep, a line a point; without the differences to the references where they do not fit."""
+    table = _sweep(frame, exact)
+    if console.measure(table, options=console.options.update_width(10 * WIDE)).maximum > console.width:
+        table = _sweep(frame[[name for name in frame if not name.startswith("minus ")]], exact)
+        table.caption = Text("The differences to the references do not fit here; table.csv has them.")
     console.print(table)
 
 
@@ -57,6 +58,15 @@ def _line(line: dict) -> dict[str, str]:
     return said | ({"difference": _interval(line, "difference", "+z.2f", "+z.2f")} if judged else {})
 
 
+def _sweep(frame: pd.DataFrame, exact: tuple[str, ...]) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for name in frame.columns:
+        table.add_column(Text(re.sub(r"(?<=[._])| ", "\n", name)), justify="right", overflow="fold")
+    for line in cells(frame, exact):
+        table.add_row(*map(Text, line))
+    return table
+
+
 def _interval(line: dict, name: str, form: str, ends: str) -> str:
     return f"{_plain(line[name], form)} [{_plain(line[name + ' low'], ends)}, {_plain(line[name + ' high'], ends)}]"
 
@@ -69,4 +79,4 @@ def _plain(value: float, form: str) -> str:
 
 def _short(number: float) -> str:
     number = int(number)
-    return f"{number / 1e6:.1f}M" if number >= 1_000_000 else f"{number / 1e3:.0f}k" if number >= 10_000 else str(number)
+    return f"{number / 1e6:.1f}M" if number >= 999_500 else f"{number / 1e3:.0f}k" if number >= 10_000 else str(number)

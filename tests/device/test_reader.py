@@ -1,0 +1,391 @@
+import math
+
+import numpy as np
+import pennylane as qml
+import pytest
+import torch
+from torch.nn.functional import relu
+
+from qtlrun.device import reader
+from qtlrun.device.pennylane import PennyLane
+from qtlrun.device.statevector import Statevector
+from qtlrun.layer import Start
+from qtlrun.plan import Refused, build
+
+WIRES, WEIGHTS = 4, 6
+DEVICES = {
+    "statevector": Statevector(),
+    "default.qubit": PennyLane("default.qubit"),
+    "lightning.qubit": PennyLane("lightning.qubit"),
+    "parameter-shift": PennyLane("default.qubit", diff_method="parameter-shift"),
+}
+H, X, Y, Z = qml.Hadamard, qml.PauliX, qml.PauliY, qml.PauliZ
+
+# How many angles a gate takes, how many wires, and what applies it.
+GATES = {
+    "RX": (1, 1, qml.RX), "RY": (1, 1, qml.RY), "RZ": (1, 1, qml.RZ), "PhaseShift": (1, 1, qml.PhaseShift),
+    "Rot": (3, 1, qml.Rot), "U1": (1, 1, qml.U1), "U2": (2, 1, qml.U2), "U3": (3, 1, qml.U3),
+    "CRX": (1, 2, qml.CRX), "CRY": (1, 2, qml.CRY), "CRZ": (1, 2, qml.CRZ), "CRot": (3, 2, qml.CRot),
+    "ControlledPhaseShift": (1, 2, qml.ControlledPhaseShift), "CPhaseShift10": (1, 2, qml.CPhaseShift10),
+    "IsingXX": (1, 2, qml.IsingXX), "IsingYY": (1, 2, qml.IsingYY), "IsingZZ": (1, 2, qml.IsingZZ), "IsingXY": (1, 2, qml.IsingXY),
+    "MultiRZ": (1, 3, qml.MultiRZ), "PSWAP": (1, 2, qml.PSWAP), "SingleExcitation": (1, 2, qml.SingleExcitation),
+    "DoubleExcitation": (1, 4, qml.DoubleExcitation), "FermionicSWAP": (1, 2, qml.FermionicSWAP),
+    "PauliRot XYZ": (1, 3, lambda a, wires: qml.PauliRot(a, "XYZ", wires)),
+    "PauliRot YIX": (1, 3, lambda a, wires: qml.PauliRot(a, "YIX", wires)),
+    "PauliRot YY": (1, 2, lambda a, wires: qml.PauliRot(a, "YY", wires)),
+    "adjoint RX": (1, 1, lambda a, wires: qml.adjoint(qml.RX)(a, wires)),
+    "adjoint CRY": (1, 2, lambda a, wires: qml.adjoint(qml.CRY)(a, wires)),
+    "squared RZ": (1, 1, lambda a, wires: qml.pow(qml.RZ(a, wires), 2)),
+    "controlled Rot": (3, 2, lambda a, b, c, wires: qml.ctrl(qml.Rot, wires[0])(a, b, c, wires[1])),
+    "RX if not": (1, 2, lambda a, wires: qml.ctrl(qml.RX, wires[0], control_values=0)(a, wires[1])),
+    "RX if both": (1, 3, lambda a, wires: qml.ctrl(qml.RX, wires[:2])(a, wires[2])),
+    "GlobalPhase": (1, 1, qml.GlobalPhase),
+    "controlled GlobalPhase": (1, 1, lambda a, wires: qml.ctrl(qml.GlobalPhase(a), wires)),
+    "Hadamard": (0, 1, H), "X": (0, 1, X), "Y": (0, 1, Y), "Z": (0, 1, Z), "S": (0, 1, qml.S), "T": (0, 1, qml.T),
+    "SX": (0, 1, qml.SX), "adjoint S": (0, 1, lambda wires: qml.adjoint(qml.S)(wires)),
+    "CNOT": (0, 2, qml.CNOT), "CY": (0, 2, qml.CY), "CZ": (0, 2, qml.CZ), "CH": (0, 2, qml.CH), "SWAP": (0, 2, qml.SWAP),
+    "ISWAP": (0, 2, qml.ISWAP), "SISWAP": (0, 2, qml.SISWAP), "ECR": (0, 2, qml.ECR), "Toffoli": (0, 3, qml.Toffoli),
+    "CSWAP": (0, 3, qml.CSWAP), "CCZ": (0, 3, qml.CCZ), "X if neither": (
+        0, 3, lambda wires: qml.MultiControlledX(wires, control_values=[0, 0])),
+    "QubitUnitary": (0, 2, lambda wires: qml.QubitUnitary(qml.matrix(qml.SISWAP([0, 1])), wires)),
+    "Permute": (0, 3, lambda wires: qml.Permute(wires[::-1], wires)), "QFT": (0, 3, qml.QFT),
+    "Barrier": (0, 2, lambda wires: qml.Barrier(wires)), "Identity": (0, 1, qml.Identity),
+}
+
+
+class Circuit:
+    """A quantum function with its sizes."""
+
+    def __init__(self, function, qubits=WIRES, shape=(WEIGHTS,), inputs=None):
+        self.function, self.qubits, self.shape = function, qubits, shape
+        if inputs:
+            self.inputs = inputs
+
+    def __call__(self, inputs, weights):
+        return self.function(inputs, weights)
+
+
+def draw(*shape, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return ((2 * torch.rand(shape, generator=generator, dtype=torch.float64) - 1) * math.pi).requires_grad_()
+
+
+def qnode(circuit, x, w):
+    """The same by PennyLane alone: a QNode on default.qubit, differentiated by backpropagation, sample by sample."""
+    node = qml.QNode(circuit.function, qml.device("default.qubit", wires=circuit.qubits), interface="torch", diff_method="backprop")
+
+    def one(sample, weights):
+        values = node(sample, weights)
+        return torch.stack(list(values) if isinstance(values, (tuple, list)) else [values])
+    return torch.stack([torch.stack([one(sample, weights) for sample in batch]) for batch, weights in zip(x, w, strict=True)])
+
+
+def assert_agree(circuit, name, tolerance=1e-12):
+    """Values and gradients are the QNode's; a few hundred gates in float64 round to less than 1e-12."""
+    size = getattr(circuit, "inputs", circuit.qubits)
+    x, w = draw(2, 2, size), draw(2, *circuit.shape, seed=1)
+    mine, right = DEVICES[name].run(circuit)(x, w), qnode(circuit, x, w)
+    torch.testing.assert_close(mine, right, rtol=0, atol=tolerance)
+    upstream = draw(*right.shape, seed=2).detach()
+    slopes = [torch.autograd.grad(values, (x, w), upstream, allow_unused=True, materialize_grads=True) for values in (mine, right)]
+    for one, other in zip(*slopes, strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=10 * tolerance)
+
+
+def observables(r):
+    """Two random Pauli words and two of their sums."""
+    def word():
+        wires = r.permutation(WIRES)[:r.integers(1, WIRES + 1)]
+        return qml.prod(*(([X, Y, Z][r.integers(3)])(int(wire)) for wire in wires))
+    words = [word() for _ in range(5)]
+    return [qml.expval(one) for one in (
+        words[0], words[1], qml.Hamiltonian([.5, -1.5, .25], [words[2], words[3], qml.Identity(0)]), Z(0) + 2. * words[4])]
+
+
+def random_circuit(number):
+    """A circuit of a ninth of all gates on random wires, their angles affine in inputs and weights; nine use every gate."""
+    names = list(np.random.default_rng(number // 9).permutation(list(GATES)))[number % 9::9]
+
+    def function(inputs, weights):
+        r = np.random.default_rng(number)
+
+        def angle():
+            a, b, c = r.normal(size=3).tolist()
+            kind = r.integers(4)
+            return (inputs[r.integers(WIRES)] if kind == 0 else weights[r.integers(WEIGHTS)] if kind == 1
+                    else a * inputs[r.integers(WIRES)] + b * weights[r.integers(WEIGHTS)] + c if kind == 2
+                    else torch.tensor(c, dtype=torch.float64))
+        for wire in range(WIRES):  # away from states that gates leave alone
+            qml.Rot(weights[wire], inputs[wire], weights[wire] + .3, wire)
+            qml.CNOT([wire, (wire + 1) % WIRES])
+        for name in names:
+            count, wires, gate = GATES[name]
+            gate(*(angle() for _ in range(count)), wires=[int(wire) for wire in r.permutation(WIRES)[:wires]])
+        for wire in range(WIRES):
+            qml.U3(.4, .5, .6 + wire, wire)
+        return observables(r)
+    return Circuit(function)
+
+
+def templates(inputs, weights):
+    qml.AngleEmbedding(inputs, range(WIRES), rotation="X")
+    qml.StronglyEntanglingLayers(weights.reshape(2, WIRES, 3), range(WIRES))
+    return [qml.expval(Z(0) @ X(2)), qml.expval(Y(3))]
+
+
+def more_templates(inputs, weights):
+    qml.AngleEmbedding(inputs, range(WIRES), rotation="Y")
+    qml.BasicEntanglerLayers(weights[:4].reshape(1, 4), range(WIRES))
+    qml.RandomLayers(weights[4:].reshape(1, -1), range(WIRES), seed=1)
+    qml.ArbitraryUnitary(torch.linspace(0, 1, 15, dtype=torch.float64), [1, 3])
+    qml.GroverOperator(range(3))
+    return [qml.expval(Z(wire)) for wire in range(WIRES)]
+
+
+def reuploading(inputs, weights):
+    for layer in range(3):
+        for wire in range(WIRES):
+            qml.RY(weights[layer, wire] * .5 + inputs[wire], wire)
+            qml.RZ(inputs[(wire + layer) % WIRES] - 2 * weights[layer, wire], wire)
+        for wire in range(WIRES):
+            qml.CNOT([wire, (wire + 1) % WIRES])
+    return [qml.expval(Z(wire)) for wire in range(WIRES)]
+
+
+def nonlinear(inputs, weights):
+    for wire in range(WIRES):
+        qml.RX(inputs[wire] * weights[wire], wire)
+        qml.RY(torch.sin(inputs[wire]) + weights[5] ** 2, wire)
+        qml.CRZ(torch.atan2(inputs[wire], weights[4]) + inputs.sum() * weights.mean(), [wire, (wire + 1) % WIRES])
+    return [qml.expval(Z(0) @ Z(1)), qml.expval(X(2)), qml.expval(Y(3))]
+
+
+def iqp(inputs, weights):
+    qml.IQPEmbedding(inputs, range(WIRES), n_repeats=2)  # angles are products of two inputs
+    for wire in range(WIRES):
+        qml.RX(weights[wire], wire)
+    return [qml.expval(Z(wire)) for wire in range(WIRES)]
+
+
+def amplitudes(inputs, weights):
+    qml.AmplitudeEmbedding(inputs, range(2), normalize=True)
+    qml.CRX(weights[0], [0, 2])
+    return [qml.expval(Z(0) @ X(1)), qml.expval(Y(2))]
+
+
+def no_angle(inputs, weights):
+    qml.Hadamard(0)
+    qml.CNOT([0, 1])
+    qml.T(1)
+    return [qml.expval(Z(0)), qml.expval(X(0) @ X(1)), qml.expval(X(0) @ Y(1))]
+
+
+def one_output(inputs, weights):
+    qml.RX(inputs[0], 0)
+    qml.RY(weights[0], 0)
+    return qml.expval(Z(0))
+
+
+def mirrored(inputs, weights):
+    """Affine on either side of 0 and not across it."""
+    for wire in range(WIRES):
+        qml.RX(abs(inputs[wire]), wire)
+        qml.RY(relu(weights[wire] - inputs[wire]), wire)
+    return [qml.expval(Z(wire)) for wire in range(WIRES)]
+
+
+@pytest.mark.parametrize("number, name", [
+    (number, name) for number in range(18) for name in DEVICES if name != "parameter-shift" or number % 6 == 0])  # it is slow
+def test_random_circuits_give_what_a_qnode_gives(number, name):
+    assert_agree(random_circuit(number), name)
+
+
+@pytest.mark.parametrize("name", ["statevector", "default.qubit", "lightning.qubit"])
+@pytest.mark.parametrize("function, shape", [
+    (templates, (24,)), (more_templates, (7,)), (reuploading, (3, WIRES)), (nonlinear, (6,)), (iqp, (4,)), (mirrored, (4,)),
+    (one_output, (1,))])
+def test_templates_and_angles_of_any_kind_give_what_a_qnode_gives(function, shape, name):
+    assert_agree(Circuit(function, shape=shape), name)
+
+
+@pytest.mark.parametrize("name", ["statevector", "default.qubit", "lightning.qubit"])
+def test_amplitudes_are_embedded_sample_by_sample(name):
+    # the embedding's angles are arc tangents of amplitudes, which lose a few more digits
+    assert_agree(Circuit(amplitudes, qubits=3, shape=(1,), inputs=4), name, tolerance=1e-10)
+
+
+@pytest.mark.parametrize("name", ["statevector", "default.qubit", "lightning.qubit"])
+def test_a_circuit_without_angles_has_the_same_values_for_every_sample(name):
+    values = DEVICES[name].run(Circuit(no_angle, qubits=2))(draw(2, 3, 2), draw(2, WEIGHTS))
+    # a Bell pair, whose phase is turned by pi/4
+    expected = torch.tensor([0, .5**.5, .5**.5], dtype=torch.float64).expand(2, 3, 3)
+    torch.testing.assert_close(values, expected, rtol=0, atol=1e-14)
+
+
+def test_every_gate_is_in_some_random_circuit():
+    used = {name for number in range(9) for name in list(np.random.default_rng(0).permutation(list(GATES)))[number::9]}
+    assert used == set(GATES)
+
+
+@pytest.mark.parametrize("name", ["statevector", "default.qubit", "lightning.qubit"])
+@pytest.mark.parametrize("number", range(3))
+def test_without_entangler_every_gate_on_several_wires_is_dropped(number, name):
+    circuit = random_circuit(number)
+    inputs, weights = draw(1, 1, WIRES).detach(), draw(1, WEIGHTS, seed=1).detach()
+    operations, measured = reader.trace(circuit, inputs[0, 0], weights[0], entangle=False)
+    assert operations and all(len(one.wires) == 1 for one in operations)
+    everything, _ = reader.trace(circuit, inputs[0, 0], weights[0])
+    assert [one for one in everything if len(one.wires) == 1] == operations and len(everything) > len(operations)
+
+    tape = qml.tape.QuantumScript(operations, measured)
+    (values,) = qml.execute([tape], qml.device("default.qubit", wires=WIRES), diff_method=None)
+    expected = torch.stack(values).view(1, 1, -1)
+    torch.testing.assert_close(DEVICES[name].run(circuit, entangle=False)(inputs, weights), expected, rtol=0, atol=1e-12)
+
+
+def test_an_affine_angle_is_found_and_others_are_traced_again():
+    calls = []
+
+    def counted(function):
+        def call(inputs, weights):
+            calls.append(function)
+            return function(inputs, weights)
+        return Circuit(call, shape=(3, WIRES) if function is reuploading else (6,))
+    for function, traced in ((reuploading, 0), (nonlinear, 1)):
+        run = Statevector().run(counted(function))
+        calls.clear()
+        run(draw(2, 5, WIRES), draw(2, *run_shape(function)))
+        assert len(calls) == traced  # for all samples at once
+
+
+def run_shape(function):
+    return (3, WIRES) if function is reuploading else (6,)
+
+
+def test_which_angles_are_fed_and_which_are_trained_is_read():
+    def function(inputs, weights):
+        qml.RX(inputs[0], 0)
+        qml.RY(weights[0], 0)
+        qml.RZ(.5, 0)
+        qml.Rot(inputs[1] * weights[1], weights[2], relu(inputs[1]), 1)
+        return qml.expval(Z(0))
+    reading = reader.read(Circuit(function, qubits=2))
+    assert reading.fed == {0, 3, 5} and reading.trained == {1, 3, 4}
+
+
+def test_a_real_circuit_has_real_amplitudes_and_a_complex_one_complex_ones():
+    def real(inputs, weights):
+        qml.Hadamard(0)
+        qml.RY(inputs[0], 0)
+        qml.CNOT([0, 1])
+        qml.PauliRot(weights[0], "XY", [0, 1])
+        return [qml.expval(Z(0)), qml.expval(Y(0)), qml.expval(Y(0) @ Y(1))]
+    assert Statevector().run(Circuit(real, qubits=2)).real
+    assert not Statevector().run(Circuit(one_output)).real
+    assert_agree(Circuit(real, qubits=2), "statevector")
+
+
+@pytest.mark.parametrize("condition", [
+    lambda inputs, weights: inputs[0] > 0, lambda inputs, weights: weights[0] > 0, lambda inputs, weights: inputs[0] > inputs[1]])
+@pytest.mark.parametrize("other", [lambda inputs: qml.RY(inputs[0], 0), lambda inputs: qml.RX(inputs[0], 1), lambda inputs: None])
+@pytest.mark.parametrize("name", ["statevector", "default.qubit"])
+def test_gates_that_depend_on_values_are_refused(name, condition, other):
+    def function(inputs, weights):
+        if condition(inputs, weights):
+            qml.RX(inputs[0], 0)
+        else:
+            other(inputs)
+        return qml.expval(Z(0))
+    assert refusal(function, name) == "circuit: its gates depend on the values of inputs or weights; only their angles may."
+
+
+def test_constant_gates_that_depend_on_values_are_refused():
+    def function(inputs, weights):
+        qml.ctrl(qml.PauliX(1), 0, control_values=[int(inputs[0] > 0)])
+        return qml.expval(Z(1))
+    assert refusal(function) == "circuit: its gates depend on the values of inputs or weights; only their angles may."
+
+
+def test_a_gate_that_appears_only_later_is_refused_when_it_does():
+    def function(inputs, weights):
+        qml.RX(inputs[0] ** 2, 0)
+        if float(inputs[0].detach()) == 0:
+            qml.RX(.1, 1)
+        return qml.expval(Z(0))
+    run = Statevector().run(Circuit(function))
+    run(draw(1, 2, WIRES), draw(1, WEIGHTS))
+    with pytest.raises(ValueError, match="its gates depend on the values of inputs or weights"):
+        run(torch.zeros(1, 2, WIRES).double(), draw(1, WEIGHTS))
+
+
+def test_observables_that_depend_on_values_are_refused():
+    def function(inputs, weights):
+        qml.RX(inputs[0], 0)
+        return qml.expval(weights[0] * Z(0))
+    assert refusal(function) == (
+        "circuit: its observables depend on the values of inputs or weights; only angles of gates may.")
+
+
+@pytest.mark.parametrize("gate, measured, wire", [(7, 0, "7"), (0, 4, "4"), ("a", 0, "a")])
+def test_a_wire_that_is_no_qubit_of_the_circuit_is_refused(gate, measured, wire):
+    def function(inputs, weights):
+        qml.RX(inputs[0], gate)
+        return qml.expval(Z(measured))
+    assert refusal(function) == f"circuit: it uses wire {wire}, and its 4 qubits are the wires 0 to 3."
+
+
+@pytest.mark.parametrize("name", ["statevector", "default.qubit"])
+@pytest.mark.parametrize("operation, word", [
+    (lambda: qml.measure(0), "MidMeasureMP"), (lambda: qml.DepolarizingChannel(.1, 0), "DepolarizingChannel")])
+def test_what_is_no_unitary_gate_is_refused(name, operation, word):
+    def function(inputs, weights):
+        operation()
+        return qml.expval(Z(0))
+    assert refusal(function, name) == (
+        f"circuit: it uses {word}; circuits are made of unitary gates with a matrix or a decomposition.")
+
+
+def test_an_angle_without_a_derivative_is_refused():
+    def function(inputs, weights):
+        qml.RX((inputs[0] - inputs[0]).sqrt(), 0)
+        return qml.expval(Z(0))
+    assert refusal(function) == (
+        "circuit: an angle has no finite derivative by inputs or weights, so nothing could be trained.")
+
+
+@pytest.mark.parametrize("name", ["default.qubit", "lightning.qubit"])
+def test_an_output_that_is_no_number_is_refused(name):
+    def function(inputs, weights):
+        qml.RX(inputs[0], 0)
+        return qml.probs([0, 1])
+    assert refusal(function, name) == (
+        "circuit: it returns probs(wires=[0, 1]); each output is one number, an expectation value or a variance.")
+
+
+@pytest.mark.parametrize("measured", [lambda: qml.var(Z(0)), lambda: qml.expval(qml.Hermitian(np.diag([1., 2.]), 0))])
+def test_what_only_pennylane_measures_is_refused_by_the_statevector_and_right_elsewhere(measured):
+    def function(inputs, weights):
+        qml.RX(inputs[0], 0)
+        qml.RY(weights[0], 0)
+        return measured()
+    words = refusal(function)
+    assert "expectation values of Pauli words and their sums" in words and "device=default.qubit measures" in words
+    for name in ("default.qubit", "lightning.qubit"):
+        assert_agree(Circuit(function), name)
+
+
+@pytest.mark.parametrize("function, words", [
+    (lambda inputs, weights: qml.RX(inputs[0], 9) and qml.expval(Z(0)), "circuit: it uses wire 9, "),
+    (lambda inputs, weights: qml.RX(inputs[0], 0) and qml.var(Z(0)), "device=statevector: it measures "),
+])
+def test_a_refusal_of_a_head_s_circuit_names_the_circuit_s_key(function, words):
+    with pytest.raises(Refused) as error:
+        build("head", {"_target_": "qtlrun.head.dressed.Quantum"}, features=3, classes=2, circuit=Circuit(function),
+              device=Statevector(), start=Start([0]))
+    assert str(error.value).startswith(words)
+
+
+def refusal(function, name="statevector"):
+    with pytest.raises(ValueError) as error:
+        DEVICES[name].run(Circuit(function))
+    return str(error.value)

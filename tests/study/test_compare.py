@@ -1,0 +1,139 @@
+import errno
+
+import pandas as pd
+import pytest
+from rows import point
+from test_record import TABLES
+
+from qtlrun.study.compare import Compare
+
+
+def outcomes(failures):
+    """Rows as if trained, but where the label is among these; each of them raises what stands there."""
+
+    def outcome(label, plan, seeds):
+        if label in failures:
+            raise failures[label]
+        made = point((label,), seeds=len(seeds)).rows[label]
+        made.entries = dict(zip(seeds, made.entries.values(), strict=True))
+        return made
+
+    return outcome
+
+
+@pytest.mark.parametrize("margin", [0, -0.1, 0.6, float("nan"), float("inf")])
+def test_a_margin_is_a_small_number_of_nats(margin):
+    with pytest.raises(ValueError) as error:
+        Compare(margin=margin, shots=1024)
+    assert str(error.value) == f"margin={margin}: nats of negative log-likelihood, above 0 and at most 0.5."
+
+
+def test_an_execution_has_a_shot():
+    with pytest.raises(ValueError) as error:
+        Compare(margin=0.05, shots=0)
+    assert str(error.value) == "shots=0: measurements of an execution, from 1 up."
+
+
+def test_what_stands_under_the_table_is_printed_and_written(once):
+    assert once.well and once.error is None
+    table = (once.out / "table.md").read_text()
+    assert table.startswith("| row | what it is | seeds | accuracy |")
+    printed = " ".join(once.said.split())
+    for said in table.split("\n\n")[1:]:
+        assert " ".join(said.split()) in printed
+    assert "A - B, the whole model against the classical way, head and freezing at once: " in table
+    assert "Two seeds: intervals may be too narrow" in table and "Held fixed for every row: split seed 0" in table
+
+
+def test_a_row_that_fails_costs_that_row_and_its_words_are_kept(compare):
+    found = compare([["compare=[B,twin]", "seeds=3"]], outcomes({"B": MemoryError("128 GiB")}))
+    assert found.well is False and found.error is None
+    assert "B: error: MemoryError: 128 GiB." in found.said and "B: error: MemoryError: 128 GiB." in (found.out / "table.md").read_text()
+    errors = pd.read_csv(found.out / "errors.csv").to_dict("records")
+    assert errors == [{"row": "B", "seed": -1, "error": "MemoryError: 128 GiB"}]
+    assert pd.read_csv(found.out / "contrasts.csv")["reference"].tolist() == ["twin"]
+
+
+def test_a_composed_row_that_fails_leaves_the_table_of_the_others(compare):
+    found = compare([["compare=[B,twin]", "seeds=2"]], outcomes({"A": ValueError("nan.")}))
+    assert found.well is False
+    assert "A: error: ValueError: nan." in found.said and "nan.." not in found.said
+    assert pd.read_csv(found.out / "table.csv")["row"].tolist() == ["B", "twin", "A"]
+
+
+def test_a_run_of_failures_alone_says_so_and_is_written(compare):
+    found = compare([["compare=[B]", "seeds=2"]], outcomes({"A": ValueError("nan"), "B": ValueError("nan")}))
+    assert found.well is False and found.error is None
+    assert found.said.count("error: ValueError: nan.") == 2
+    assert set(found.files) == {*TABLES, "errors.csv", "figures/circuit.png", "figures/circuit.svg"} - {"log.txt"}
+
+
+def test_a_sweep_of_failures_alone_says_so_and_chooses_nothing(compare):
+    words = [["compare=[]", f"circuit.qubits={qubits}", "seeds=2"] for qubits in (2, 3)]
+    found = compare(words, outcomes({"A": ValueError("nan")}))
+    assert found.well is False and found.error is None
+    for qubits in (2, 3):
+        assert f"A at circuit.qubits={qubits}: error: ValueError: nan." in found.said
+    assert "Chosen" not in found.said and len(pd.read_csv(found.out / "errors.csv")) == 2
+
+
+def test_a_sweep_prints_the_test_figures_of_the_chosen_point_alone(compare):
+    found = compare([["compare=[C]", f"circuit.qubits={qubits}", "seeds=2"] for qubits in (2, 3)])
+    table = (found.out / "table.md").read_text()
+    said = "Chosen by validation NLL: circuit.qubits=2. The test figures below are those of that point alone."
+    assert said in table and said in " ".join(found.said.split())
+    assert table.startswith("| circuit.qubits | validation NLL | error | minus C | chosen |") and table.count("| row | ") == 1
+    assert found.said.count("accuracy, 95 %") == 1
+    assert "circuit.qubits=3:" in (found.out / "log.txt").read_text()
+
+
+def test_a_full_disk_ends_the_run(compare):
+    found = compare([["compare=[B]", "seeds=2"]], outcomes({"B": OSError(errno.ENOSPC, "No space left on device")}))
+    assert isinstance(found.error, OSError) and found.error.errno == errno.ENOSPC
+
+
+def test_another_error_of_the_system_costs_the_row(compare):
+    found = compare([["compare=[B]", "seeds=2"]], outcomes({"B": OSError(errno.EIO, "Input/output error")}))
+    assert found.error is None and "B: error: OSError: [Errno 5] Input/output error." in found.said
+
+
+def test_what_was_finished_when_the_user_stopped_it_is_shown_and_written(compare):
+    found = compare([["compare=[B,twin]", "seeds=2"]], outcomes({"twin": KeyboardInterrupt()}))
+    assert isinstance(found.error, KeyboardInterrupt)
+    assert pd.read_csv(found.out / "table.csv")["row"].tolist() == ["A", "B"] and "A - B, " in found.said
+
+
+def test_a_sweep_that_was_stopped_keeps_its_finished_points(compare):
+    words = [["compare=[]", f"circuit.qubits={qubits}", "seeds=2"] for qubits in (2, 3, 4)]
+    seen = []
+
+    def outcome(label, plan, seeds):
+        seen.append(label)
+        return outcomes({"A": KeyboardInterrupt()} if len(seen) == 3 else {})(label, plan, seeds)
+
+    found = compare(words, outcome)
+    assert isinstance(found.error, KeyboardInterrupt)
+    assert pd.read_csv(found.out / "table.csv")["circuit.qubits"].tolist() == [2, 3]
+
+
+def test_a_run_that_was_stopped_before_its_first_row_writes_no_table(compare):
+    found = compare([["compare=[]", "seeds=2"]], outcomes({"A": KeyboardInterrupt()}))
+    assert isinstance(found.error, KeyboardInterrupt) and found.files == []
+
+
+def test_equal_plans_are_one_row(compare):
+    found = compare([["compare=[A,B,C]", "head=classical", "seeds=2"]])
+    assert set(found.rows["row"]) == {"A", "B", "C"} and found.said.count("C - A, ") == 1 and "C - C" not in found.said
+
+
+def test_a_reference_that_takes_the_composed_rows_letter_leaves_both_in_the_table(compare):
+    found = compare([["compare=[A]", "head.spread=1.0", "seeds=2"]])
+    assert set(found.rows["row"]) == {"composed", "A"}
+    assert "composed - A, the whole model against a circuit on a frozen backbone: " in " ".join(found.said.split())
+
+
+def test_a_reference_that_is_not_what_its_letter_says_has_a_star_and_the_reason(compare):
+    found = compare([["compare=[B]", "backbone.weights=none", "seeds=2"]])
+    assert set(found.rows["row"]) == {"composed", "B*"}
+    assert "B* is not B in the sense of the literature: its backbone is not pre-trained." in found.said
+    assert "weights/B-seed0.safetensors" in found.files

@@ -1,0 +1,515 @@
+import copy
+import functools
+import math
+import os
+import re
+import signal
+import sys
+import tempfile
+import urllib.error
+import zlib
+from importlib import metadata
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from qtlrun.compose import compose, main
+from qtlrun.compose.check import check
+from qtlrun.plan import Refused
+
+QUICK = ["experiment=smoke", "backbone=identity", "compare=[]", "seeds=1", "recipe.epochs=1"]
+TOP = ("accelerator, backbone, circuit, compare, dataset, device, dtype, experiment, freeze, fresh, head, home, outputs, plugins, "
+       "recipe, seeds, study.")
+REFERENCES = "A, B, C, D, frozen_circuit, random_circuit, scratch, twin, unentangled, untrained, zeroed."
+FORM = "this is no override; an override is KEY=VALUE, its brackets and quotes closed, in quotes for the shell where it has brackets or spaces."
+WHOLE = "a whole number is needed here"
+PART = "a part is a class of qtlrun.head, or of a file named in plugins=[FILE.py]."
+SEEDS = "a number from 1 up (5 is seeds 0 to 4), or a list of different seeds from 0 up."
+RATE = "a finite number of 0 or more is needed here."
+COUNT = "a whole number from 1 up is needed here."
+FLAGS = "an override is KEY=VALUE, and --hydra-help lists the flags."
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, home, monkeypatch):
+    """A folder to run in and one for temporary files, both empty; what the command line does to signals is undone."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for name in ("work", "scratch"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    monkeypatch.delenv("HYDRA_FULL_ERROR", raising=False)
+    yield tmp_path / "work"
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def refusal(tmp_path, capsys):
+    """What a command line is refused with, in words; nothing of it is left on disk."""
+    def refuse(*words):
+        once = [] if "-m" in words else ["--run"]  # spares Hydra to compose once only to ask for the mode
+        code, (out, err) = main([*words, *once]), capsys.readouterr()
+        assert code == 2, err
+        assert not out and err.startswith("qtlrun: ") and err.count("\n") <= 2
+        kept = {path.relative_to(tmp_path).parts[:3] for path in tmp_path.glob("home/*/*")}
+        assert kept <= {("home", "store", "verified")} and not list(tmp_path.glob("work/outputs"))
+        assert not list((tmp_path / "scratch").glob("qtlrun-*"))
+        return err.removeprefix("qtlrun: ").rstrip("\n")
+    return refuse
+
+
+@pytest.mark.parametrize("word, said", [
+    ("hed=quantum", f"hed: there is no such group or key; did you mean head? It is one of {TOP}"),
+    ("+sed=3", "sed: there is no such key; did you mean seeds? It is one of seeds, dtype, home, outputs, accelerator, fresh, plugins, "
+               "dataset, backbone, freeze, recipe, circuit, head, device, study."),
+    ("+name=mine", "name: there is no such key."),
+    ("lr=.1", "lr: there is no such group or key; did you mean recipe.lr?"),
+    ("qubits=3", "qubits: there is no such group or key; did you mean circuit.qubits?"),
+    ("circut.qubits=3", f"circut.qubits: there is no such key; did you mean circuit? It is one of {TOP}"),
+    ("circuit.qbits=3", "circuit.qbits: there is no such key; did you mean qubits? It is one of depth, qubits."),
+    ("head.angels=zero", "head.angels: there is no such key; did you mean angles? It is one of angles, entangle, spread, state."),
+    ("backbone.pretrain.recipe.epoch=3", "backbone.pretrain.recipe.epoch: there is no such key; did you mean epochs? It is one of "
+     "augment, backbone_lr, batch_size, epochs, gamma, label_smoothing, lr, momentum, optimizer, scale, schedule, schedule_step, "
+     "select, step_size, weight_decay."),
+    ("device.shots=0", "device.shots: the option chosen has no such key; device=default.qubit, device=lightning.qubit have it."),
+    ("dataset.root=/here", "dataset.root: the option chosen has no such key; dataset=folder has it."),
+    ("device.shot=0", "device.shot: there is no such key; device takes none."),
+    ("++head.foo=3", "head.foo: there is no such key; it is one of angles, entangle, spread, state."),
+    ("hydra.foo=3", "hydra.foo: there is no such key; qtlrun --cfg hydra prints those of Hydra."),
+    ("head@foo=classical", "head@foo: no option stands there; head=OPTION chooses one."),
+])
+def test_a_key_that_is_not_there_is_refused_with_the_right_one(refusal, word, said):
+    assert refusal(word) == said
+
+
+def test_the_right_keys_are_those_of_the_options_chosen(refusal):
+    assert refusal("device.shot=3", "device=default.qubit") == (
+        "device.shot: there is no such key; did you mean shots? It is one of diff_method, name, seed, shots.")
+    assert refusal("head=twin", "head.angles=zero") == "head.angles: the option chosen has no such key; head=quantum has it."
+
+
+@pytest.mark.parametrize("word, said", [
+    ("head=quantun", "head=quantun: there is no such option; did you mean quantum? It is one of classical, quantum, twin."),
+    ("head=", "head=: there is no such option; it is one of classical, quantum, twin."),
+    ("head=null", "head=null: a group takes the name of an option; it is one of classical, quantum, twin."),
+    ("circuit=3", "circuit=3: a group takes the name of an option; it is one of dressed."),
+    ("device=default.qubi", "device=default.qubi: there is no such option; did you mean default.qubit? It is one of default.qubit, "
+                            "lightning.qubit, statevector."),
+    ("experiment=smok", "experiment=smok: there is no such option; did you mean smoke? It is one of ants_bees, ants_bees_paper, "
+                        "pytorch_tutorial, pytorch_tutorial_paper, smoke."),
+    ("experiment=null", "experiment=null: a group takes the name of an option; it is one of ants_bees, ants_bees_paper, "
+                        "pytorch_tutorial, pytorch_tutorial_paper, smoke. Leave it out for none."),
+    ("compare=[Z]", f"compare=Z: there is no such option; it is one of {REFERENCES}"),
+    ("compare=Z", f"compare=Z: there is no such option; it is one of {REFERENCES}"),
+    ("compare=[B,twins]", f"compare=twins: there is no such option; did you mean twin? It is one of {REFERENCES}"),
+    ("+compare=Z", f"compare=Z: there is no such option; it is one of {REFERENCES}"),
+    ("compare=[B,B]", "compare: B is named twice."),
+    ("+head=twin", "head: it is there already; head=VALUE, without the +, changes it."),
+    ("hydra/launcher=joblibs", "hydra/launcher=joblibs: Hydra has no such option here; pip install 'hydra-joblibs-launcher' "
+                               "'hydra-core<1.4' may bring it."),
+])
+def test_an_option_that_is_not_there_is_refused_with_the_right_one(refusal, word, said):
+    assert refusal(word) == said
+
+
+@pytest.mark.parametrize("word, said", [
+    ("~head", "head: every run needs it, and it is taken away."),
+    ("~seeds", "seeds: every run needs it, and it is taken away."),
+    ("~head.anglez", "~head.anglez: there is no such key, or it is null and need not be taken away."),
+    ("~compare", "~compare: the references cannot be taken away so; compare=[] chooses none."),
+    ("+compare.B=3", "compare.B: it is there already; compare.B=VALUE, without the +, changes it."),
+    ("+compare.Z.head.angles=zero", "compare.Z: it is changed, but not among the references; choose it with +compare=Z."),
+    ("compare.frozen_circuit.head.angles=frosen",
+     "compare.frozen_circuit.head.angles=frosen: did you mean frozen? It is one of trained, frozen, random, zero."),
+])
+def test_what_cannot_be_taken_away_or_added_is_refused(refusal, word, said):
+    assert refusal(word) == said
+
+
+@pytest.mark.parametrize("word", ["foo", "compare=[B", "=3", "recipe.lr='", "home={a", "+", "seeds=[1,,2]"])
+def test_a_word_that_is_no_override_is_refused_with_the_form_of_one(refusal, word):
+    assert refusal(word) == f"{word}: {FORM}"
+
+
+def test_an_empty_word_is_refused(refusal):
+    assert refusal("") == f"an empty word: {FORM}"
+
+
+@pytest.mark.parametrize("words, said", [
+    (["circuit.qubits=2,3"], "circuit.qubits=2,3: several values are a sweep and need the flag -m; a list is written circuit.qubits=[2,3]."),
+    (["compare=B,C"], "compare=B,C: several values are a sweep and need the flag -m; a list is written compare=[B,C]."),
+    (["home=${nope}"], "home: Interpolation key 'nope' not found."),
+    (["home=${oc.env:NOPE}"], "home: Environment variable 'NOPE' not found."),
+    (["dataset=folder"], "dataset.root: it has no default; give it, as dataset.root=VALUE."),
+    (["backbone=torchvision"], "backbone.name: it has no default; give it, as backbone.name=VALUE."),
+    (["--nope"], f"no such flag: --nope; {FLAGS}"),
+    (["--config-dir"], f"argument --config-dir/-cd: expected one argument; {FLAGS}"),
+    (["--cfg", "all of it"], "argument --cfg/-c: invalid choice: 'all of it' (choose from 'job', 'hydra', 'all'); " + FLAGS),
+    (["--config-dir", "/nowhere"], "--config-dir /nowhere: there is no such folder."),
+])
+def test_a_command_line_that_cannot_be_read_is_refused(refusal, words, said):
+    assert refusal(*words) == said
+
+
+@pytest.mark.parametrize("words, said", [
+    (["circuit.qubits=0"], "circuit.qubits=0: a circuit needs at least one qubit; 4 is the published number."),
+    (["circuit.qubits=four"], f"circuit.qubits=four: {WHOLE}, and this is a text."),
+    (["circuit.qubits="], f"circuit.qubits=: {WHOLE}, and this is an empty text."),
+    (["recipe.lr=nan"], f"recipe.lr=nan: {RATE}"),
+    (["recipe.lr=1e-4x"], "recipe.lr=1e-4x: a number is needed here, and this is a text."),
+    (["seeds=[1,1]"], f"seeds=[1, 1]: {SEEDS}"),
+    (["head._target_=os.system"], f"head._target_=os.system: {PART}"),
+    (["plugins=[mine.py]"], "plugins=[mine.py]: there is no such Python file."),
+    (["freeze=stages", "freeze.frozen=99"], "freeze.frozen=99: this backbone has 4 stages; use 4 or fewer, or all."),
+    (["head=twin", "compare=[frozen_circuit]"], "compare=frozen_circuit: it changes head.angles, which the composed model does not "
+                                                "have; leave it out."),
+])
+def test_a_command_line_that_cannot_be_is_refused_with_its_key_the_reason_and_what_would_be_right(refusal, words, said):
+    assert refusal(*words) == said
+
+
+@pytest.fixture(scope="module")
+def default():
+    return compose([])[0]
+
+
+@pytest.fixture
+def refused(default, home, place):
+    """What a changed value of the default plan is refused with: a key and the value as YAML has it, as Hydra reads them."""
+    def refuse(**changes):
+        job = copy.deepcopy(default) | {"home": str(home)}
+        for key, value in changes.items():
+            *path, name = key.split("__")
+            functools.reduce(dict.__getitem__, path, job)[name] = value
+        with pytest.raises(Refused) as error:
+            check([job])
+        assert not list(place.iterdir()) and not home.exists()
+        return str(error.value)
+    return refuse
+
+
+@pytest.mark.parametrize("key, value, said", [
+    ("circuit__qubits", -1, "circuit.qubits=-1: a circuit needs at least one qubit; 4 is the published number."),
+    ("circuit__qubits", None, f"circuit.qubits=null: {WHOLE}, and this is nothing (null)."),
+    ("circuit__depth", -1, "circuit.depth=-1: layers are counted from 0 up; 6 is the published number."),
+    ("recipe__epochs", 0, f"recipe.epochs=0: {COUNT}"),
+    ("recipe__batch_size", 0, f"recipe.batch_size=0: {COUNT}"),
+    ("recipe__lr", -1, f"recipe.lr=-1: {RATE}"),
+    ("recipe__lr", math.inf, f"recipe.lr=inf: {RATE}"),
+    ("recipe__lr", "abc", "recipe.lr=abc: a number is needed here, and this is a text."),
+    ("recipe__label_smoothing", 1, "recipe.label_smoothing=1: from 0 up, below 1."),
+    ("seeds", 0, f"seeds=0: {SEEDS}"),
+    ("seeds", [-1], f"seeds=[-1]: {SEEDS}"),
+    ("dtype", "float16", "dtype=float16: did you mean float64? It is one of float32, float64."),
+    ("study__margin", 0, "study.margin=0: nats of negative log-likelihood, above 0 and at most 0.5."),
+    ("study__margin", math.nan, "study.margin=nan: nats of negative log-likelihood, above 0 and at most 0.5."),
+    ("study__shots", 0, "study.shots=0: measurements of an execution, from 1 up."),
+    ("head__spread", -1, "head.spread=-1: a standard deviation in radians, 0 or more."),
+    ("head__state", "nowhere.pt", "head.state=nowhere.pt: there is no such file."),
+    ("freeze__frozen", -1, "freeze.frozen=-1: all, or a number of stages from 0 up."),
+    ("freeze__every", -1, "freeze.every=-1: a number of epochs, or 0 for never."),
+    ("backbone__pretrain__recipe__epochs", 0, f"backbone.pretrain.recipe.epochs=0: {COUNT}"),
+    ("backbone__pretrain__dataset__train", 0,
+     "backbone.pretrain.dataset.train=0: scans a class, from 1 up, or their share, between 0 and 1."),
+    ("backbone__size", 4, "backbone.size=4: pixels, 8 to 64; larger pictures want a larger backbone, as resnet18."),
+    ("backbone__width", 0, "backbone.width=0: channels of the first block, from 1 up."),
+    ("backbone__weights", "nofile.pth", "backbone.weights=nofile.pth: there is no such file; give a file, a public name, or none for "
+                                        "random weights."),
+    ("dataset__classes", [6], "dataset.classes=[6]: two or more different digits, 0 to 9."),
+    ("dataset__classes", [6, 6], "dataset.classes=[6, 6]: two or more different digits, 0 to 9."),
+    ("dataset__classes", [6, 12], "dataset.classes=[6, 12]: two or more different digits, 0 to 9."),
+    ("dataset__share", [.5, .4], "dataset.share=[0.5, 0.4]: from and to, 0 <= from < to <= 1."),
+    ("dataset__train", 0, "dataset.train=0: scans a class, from 1 up, or their share, between 0 and 1."),
+    ("dataset__validation", 1.5, "dataset.validation=1.5: scans a class, from 1 up, or their share, between 0 and 1."),
+])
+def test_a_value_that_cannot_be_is_refused_with_its_key_the_reason_and_what_would_be_right(refused, key, value, said):
+    assert refused(**{key: value}) == said
+
+
+def test_more_digits_than_there_are_are_refused(refused):
+    assert refused(dataset__train=1000, dataset__validation=20) == (
+        "dataset.train=1000, validation=20: class 6 has 109 items, too few for parts of 1000 + 20 (items a class: 6 109, 7 107, 8 104, "
+        "9 108).")
+    assert refused(dataset__classes=[7, 6], dataset__share=[0, .1], dataset__train=10, dataset__validation=8) == (
+        "dataset.train=10, validation=8: no scan is left for the test split; take fewer.")
+
+
+def test_a_task_that_shares_items_with_the_source_task_is_refused(refused):
+    """178 zeros and 181 sixes: from .3 on 125 and 127 are left, 18 of them zeros that the source task may have taken."""
+    found = re.fullmatch(r"dataset: (\d+) of its 252 items are in the source task that the backbone is pre-trained on; let their classes "
+                         r"or shares not overlap\.", refused(dataset__classes=[0, 6], dataset__share=[.3, 1]))
+    assert found and 0 < int(found[1]) <= 18
+
+
+METHODS = "parameter-shift, finite-diff, spsa, hadamard."
+
+
+@pytest.mark.parametrize("words, said", [
+    (["device=default.qubit", "device.name=nope"], r"device\.name=nope: PennyLane has no such device here; it is one of .*default\.qubit, .*"),
+    (["device=default.qubit", "device.name=default.qubitt"], r"device\.name=default\.qubitt: PennyLane has no such device here; did you "
+                                                             r"mean default\.qubit\? It is one of .*"),
+    (["device=lightning.qubit", "device.diff_method=backprop"], r"device\.diff_method=backprop: lightning\.qubit cannot differentiate this "
+                                                                rf"circuit so; use best, adjoint, {METHODS}"),
+    (["device=default.qubit", "device.shots=100", "device.diff_method=backprop"],
+     rf"device\.diff_method=backprop: default\.qubit with shots=100 cannot differentiate this circuit so; use best, {METHODS}"),
+    (["device=default.qubit", "device.shots=0"], r"device\.shots=0: at least one, or null for exact expectation values\."),
+    (["device=default.qubit", "device.seed=-1"], r"device\.seed=-1: a whole number from 0 up\."),
+    (["circuit.qubits=40"], r"circuit\.qubits=40: a state of 2\*\*40 amplitudes needs 16,384 GiB, .* this machine has [\d.]+; use \d+ or fewer\."),
+    (["device=lightning.qubit", "circuit.qubits=60"], r"circuit\.qubits=60: a state of 2\*\*60 amplitudes .*; use \d+ or fewer\."),
+])
+def test_a_device_that_cannot_run_the_circuit_is_refused(refusal, words, said):
+    assert re.fullmatch(said, refusal(*words))
+
+
+def test_a_point_of_a_sweep_that_cannot_be_ends_it_before_it_starts(refusal):
+    assert refusal("-m", "circuit.qubits=2,40").startswith("circuit.qubits=40: a state of 2**40 amplitudes")
+    assert refusal("-m", "circuit.qubits=2,four") == f"circuit.qubits=four: {WHOLE}, and this is a text."
+    assert refusal("-m", "head=quantum,quantun").startswith("head=quantun: there is no such option; did you mean quantum?")
+
+
+def test_an_accelerator_that_is_not_there_is_refused(refused, monkeypatch):
+    for name, library in (("cuda", torch.cuda), ("mps", torch.mps)):
+        monkeypatch.setattr(library, "is_available", lambda: False)
+        assert refused(accelerator=name) == f"accelerator={name}: torch finds none on this machine; use cpu."
+
+
+def paint(path, mode="RGB"):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    numbers = np.random.default_rng(zlib.crc32(str(path).encode())).integers(0, 256, (8, 8, 4), dtype=np.uint8)
+    pixels = {"RGB": numbers[..., :3], "RGBA": numbers, "I;16": numbers[..., 0].astype(np.uint16) * 256}[mode]
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A good folder: two classes of ten pictures."""
+    for name in ("ants", "bees"):
+        for number in range(10):
+            paint(tmp_path / f"pictures/{name}/{number}.png")
+    return tmp_path / "pictures"
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:120])
+
+
+@pytest.mark.parametrize("spoil, said", [
+    (lambda root: [path.unlink() for path in root.glob("ants/*")],
+     "class ants holds no pictures and nothing else; add or convert some, or remove the folder (.jpg .jpeg .png .webp .bmp are taken)."),
+    (lambda root: [path.rename(root / "bees" / f"more-{path.name}") for path in root.glob("ants/*")] and (root / "ants").rmdir(),
+     "it holds one class only, bees; add a folder for a second class."),
+    (lambda root: truncate(root / "ants/3.png"), "ants/3.png is damaged or cut off (image file is truncated); fetch it again or remove it."),
+    (lambda root: paint(root / "ants/3.png", "I;16"), "ants/3.png has 16 or more bits a channel; convert it to 8 bits a channel."),
+    (lambda root: paint(root / "ants/3.png", "RGBA"), "ants/3.png has transparency; flatten it onto a background."),
+], ids=["empty class", "one class", "truncated", "16 bits", "alpha"])
+def test_a_folder_of_pictures_that_cannot_be_read_is_refused(refusal, pictures, spoil, said):
+    spoil(pictures)
+    assert refusal("dataset=folder", f"dataset.root={pictures}") == f"dataset.root={pictures}: {said}"
+
+
+def test_a_folder_of_pictures_that_is_not_there_is_refused(refusal, pictures):
+    assert refusal("dataset=folder", "dataset.root=/nowhere") == (
+        "dataset.root=/nowhere: there is no such folder; give one that holds class folders.")
+    near = pictures.with_name("pictues")
+    assert refusal("dataset=folder", f"dataset.root={near}") == f"dataset.root={near}: there is no such folder; is {pictures} meant?"
+
+
+def test_a_backbone_that_does_not_take_the_datasets_items_is_refused(refusal, pictures):
+    assert refusal("backbone=identity", "backbone.features=65") == "backbone.features=65: the dataset's items have 64 numbers."
+    assert refusal("backbone=identity", "dataset=folder", f"dataset.root={pictures}") == (
+        "backbone.features=64: the dataset's items have 192 numbers.")
+
+
+def test_weights_that_cannot_be_downloaded_are_refused_with_file_hash_and_folder(refusal, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise urllib.error.URLError("no network")
+    monkeypatch.setattr(torch.hub, "download_url_to_file", fail)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    name = "resnet18-f37072fd.pth"
+    assert refusal("backbone=resnet18") == (
+        f"backbone.weights=IMAGENET1K_V1: {name} could not be downloaded (no network).\n"
+        f"Put https://download.pytorch.org/models/{name} (its SHA-256 begins with f37072fd) into {tmp_path}/torch/hub/checkpoints, or name "
+        "a file with backbone.weights=FILE.")
+
+
+def test_data_that_cannot_be_downloaded_are_refused_with_address_and_folder(refusal, tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise urllib.error.URLError("no network")
+    monkeypatch.setattr("urllib.request.urlopen", fail)
+    said = refusal("experiment=ants_bees", "backbone.weights=none")
+    assert said.startswith(f"dataset: data={tmp_path}/home/data: hymenoptera_data.zip could not be fetched (no network).\nFetch https://")
+    assert f"unpack it, so that {tmp_path}/home/data/hymenoptera_data is there" in said and "QTLRUN_DATA" in said
+
+
+def test_outputs_that_cannot_be_written_are_refused(refusal, place):
+    (place / "file").touch()
+    assert refusal(*QUICK, "outputs=file") == "outputs=file: no folder can be made there (Not a directory); name another with outputs=FOLDER."
+
+
+def test_a_home_that_cannot_be_written_is_refused(refusal, place):
+    (place / "file").touch()
+    for home in (place / "file", place / "file/below"):
+        assert refusal(*QUICK, f"home={home}") == (
+            f"home={home}: {place}/file is no folder; name another with home=FOLDER or QTLRUN_HOME.")
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """A folder of options of one's own."""
+    folder = tmp_path / "mine"
+    for name in ("head", "experiment"):
+        (folder / name).mkdir(parents=True)
+    (folder / "head/mine.yaml").write_text("# One's own.\n_target_: qtlrun.head.dressed.Quantum\nspread: 0.3\n")
+    (folder / "experiment/tiny.yaml").write_text(
+        "# @package _global_\n# One's own.\ndefaults:\n  - override /head: mine\nseeds: 1\n")
+    return folder
+
+
+def test_an_option_of_ones_own_is_an_option(refusal, mine, capsys):
+    (job,) = compose(["head=mine", "--config-dir", str(mine)])
+    assert job["head"] == {"_target_": "qtlrun.head.dressed.Quantum", "spread": .3}
+    (job,) = compose([f"--config-dir={mine}", "experiment=tiny"])
+    assert job["head"]["spread"] == .3 and job["seeds"] == 1
+    assert [job["head"].get("spread") for job in compose(["-cd", str(mine), "-m", "head=mine,classical"])] == [.3, None]
+    assert not capsys.readouterr().err
+    assert refusal("head=min", "-cd", str(mine)) == (
+        "head=min: there is no such option; did you mean mine? It is one of classical, mine, quantum, twin.")
+    assert refusal("head=mine", "head.sprea=3", "-cd", str(mine)) == (
+        "head.sprea: there is no such key; did you mean spread? It is one of spread.")
+
+
+def test_an_option_of_ones_own_runs(mine, place, capsys):
+    assert main([*QUICK, "head=mine", "--config-dir", str(mine)]) == 0
+    assert "Written to outputs/" in capsys.readouterr().out
+    (plan,) = yaml.safe_load_all(next(place.glob("outputs/*/*/plan.yaml")).read_text())
+    assert plan["head"]["spread"] == .3 and plan["overrides"] == [*QUICK, "head=mine"]
+
+
+def test_an_option_that_shadows_a_shipped_one_is_said_to_be_passed_over(mine, capsys):
+    (mine / "head/twin.yaml").write_text("# One's own.\n_target_: qtlrun.head.classical.Classical\n")
+    (job,) = compose(["head=twin", "--config-dir", str(mine)])
+    assert job["head"] == {"_target_": "qtlrun.head.dressed.Twin"}
+    assert capsys.readouterr().err == (
+        f"qtlrun: {mine}/head/twin.yaml is not used: qtlrun ships an option of that name; rename it.\n")
+
+
+@pytest.mark.parametrize("name, text, said", [
+    ("head/mine", "a: [1\nb: 2\n", "{}/head/mine.yaml: line 2: expected ',' or ']', but got ':'."),
+    ("head/mine", "_target_: nowhere.Head\n", "head._target_=nowhere.Head: " + PART),
+    ("head/mine", "_target_: qtlrun.head.dressed.Twin\nqbits: 3\n", "head.qbits: there is no such key; it takes none."),
+    ("experiment/tiny", "# @package _global_\ndefaults:\n  - override /head: nowhere\n",
+     "head=nowhere: there is no such option; it is one of classical, mine, quantum, twin."),
+    ("experiment/tiny", "# @package _global_\nseed: 3\n",
+     "seed: there is no such key; did you mean seeds? It is one of seeds, dtype, home, outputs, accelerator, fresh, plugins, dataset, "
+     "backbone, freeze, recipe, circuit, head, device, study."),
+])
+def test_an_option_of_ones_own_that_cannot_be_is_refused(refusal, mine, name, text, said):
+    (mine / f"{name}.yaml").write_text(text)
+    assert refusal(name.replace("/", "="), "--config-dir", str(mine)) == said.format(mine)
+
+
+CIRCUIT = """
+import pennylane as qml
+
+class Ring:
+    def __init__(self, qubits: int, depth: int):
+        self.qubits, self.depth, self.shape = qubits, depth, (depth, qubits)
+
+    def __call__(self, inputs, weights):
+        qml.AngleEmbedding(inputs, range(self.qubits), rotation="Y")
+        for layer in weights:
+            for wire in range(self.qubits):
+                qml.CNOT([wire, (wire + 1) % self.qubits])
+                qml.RY(layer[wire], wire)
+        return [qml.expval(qml.PauliZ(wire)) for wire in range(self.qubits)]
+"""
+
+
+def test_a_circuit_of_ones_own_runs_with_every_control(mine, place, capsys):
+    (place / "ring.py").write_text(CIRCUIT)
+    (mine / "circuit").mkdir()
+    (mine / "circuit/ring.yaml").write_text("# A ring.\n_target_: ring.Ring\nqubits: 3\ndepth: 1\n")
+    assert main([*QUICK, "circuit=ring", "plugins=[ring.py]", "--config-dir", str(mine),
+                 "compare=[frozen_circuit,unentangled,zeroed,twin]"]) == 0
+    table = next(place.glob("outputs/*/*/table.md")).read_text()
+    assert "| composed | identity, frozen + ring circuit 3x1 |" in table
+    assert "| unentangled | identity, frozen + ring circuit 3x1, unentangled |" in table
+
+
+def test_flags_may_stand_anywhere_among_the_overrides():
+    words = ["circuit.qubits=2,3", "seeds=1"]
+    for place in range(3):
+        jobs = compose([*words[:place], "-m", *words[place:]])
+        assert [job["circuit"]["qubits"] for job in jobs] == [2, 3] and {job["seeds"] for job in jobs} == {1}
+
+
+def test_a_sweep_is_a_plan_a_point(place):
+    jobs = compose(["-m", "circuit.qubits=range(2,4)", "circuit.depth=1,2", "recipe.lr=0.1"])
+    assert [(job["circuit"]["qubits"], job["circuit"]["depth"]) for job in jobs] == [(2, 1), (2, 2), (3, 1), (3, 2)]
+    assert jobs[1]["overrides"] == ["circuit.qubits=2", "circuit.depth=2", "recipe.lr=0.1"]
+    assert not list(place.iterdir())
+
+
+def test_a_reference_is_added_to_the_default_ones():
+    assert list(compose(["+compare=unentangled"])[0]["compare"]) == ["B", "C", "twin", "frozen_circuit", "unentangled"]
+    assert list(compose(["compare=[D]"])[0]["compare"]) == ["D"] and not compose(["compare=[]"])[0].get("compare")
+
+
+def test_a_run_is_named_for_its_preset_or_for_dataset_and_head():
+    assert [compose(words)[0]["name"] for words in ([], ["head=twin"], ["experiment=ants_bees"])] == [
+        "digits-quantum", "digits-twin", "ants_bees"]
+
+
+def test_the_home_is_an_environment_variable(home, monkeypatch):
+    assert compose([])[0]["home"] == str(home)
+    monkeypatch.delenv("QTLRUN_HOME")
+    assert compose([])[0]["home"] == "~/.cache/qtlrun"
+
+
+def test_the_version_is_that_of_the_package(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"qtlrun {metadata.version('qtlrun')}\n"
+
+
+def test_help_names_every_group_and_what_the_exit_codes_mean(capsys):
+    assert main(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert "dataset: digits, folder, hymenoptera" in out and "2 your error and nothing started" in out
+
+
+def test_the_composed_values_are_printed_and_nothing_is_left(capsys, place):
+    assert main(["--cfg", "job", "seeds=7"]) == 0
+    printed = yaml.safe_load(capsys.readouterr().out)
+    assert printed["seeds"] == 7 and printed["study"]["margin"] == .05 and not list(place.iterdir())
+
+
+@pytest.mark.parametrize("error, code, said", [
+    (OSError(28, "No space left on device", "/store"), 4, "qtlrun: /store: No space left on device.\n"),
+    (MemoryError(), 4, "qtlrun: out of memory; a smaller batch, fewer seeds or fewer qubits need less.\n"),
+    (KeyError("x"), 3, "qtlrun: a bug: KeyError: 'x'\nHYDRA_FULL_ERROR=1 shows where.\n"),
+    (KeyboardInterrupt(), 130, "qtlrun: stopped; what was finished is in the store, and the same command goes on from there.\n"),
+])
+def test_what_ends_a_run_has_its_exit_code(monkeypatch, capsys, error, code, said):
+    def fail(jobs):
+        raise error
+    monkeypatch.setattr("qtlrun.compose.check", fail)
+    assert main(QUICK) == code
+    assert capsys.readouterr().err == said
+
+
+def test_the_environment_is_as_it_was(monkeypatch):
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    before = list(sys.argv)
+    compose(["seeds=1"])
+    assert os.environ["HYDRA_FULL_ERROR"] == "0" and sys.argv == before
+
+
+def test_where_an_error_comes_from_is_shown_on_demand(monkeypatch, capsys):
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    assert main(["seeds=0"]) == 2
+    err = capsys.readouterr().err
+    assert "Traceback (most recent call last)" in err and err.endswith(f"qtlrun: seeds=0: {SEEDS}\n")

@@ -1,0 +1,168 @@
+"""The contract of every option: it is found here by itself when its YAML is added."""
+import functools
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra import compose, initialize_config_module
+from omegaconf import OmegaConf
+from PIL import Image
+
+from qtlrun import plan as plans
+from qtlrun.compose import compose as command
+from qtlrun.experiment import Experiment
+from qtlrun.plan.kind import accepts
+from qtlrun.plan.part import OFFERED
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted(path for path in (ROOT / "conf").glob("*/*.yaml") if path.parent.name != "hydra")
+OPTIONS = [(path.parent.name, path.stem if path.suffix == ".yaml" else path.name) for path in FILES]
+PARTS = [pair for pair in OPTIONS if pair[0] not in ("compare", "experiment")]
+PRESETS = [option for group, option in OPTIONS if group == "experiment"]
+REFERENCES = [option for group, option in OPTIONS if group == "compare"]
+NEEDED = {("backbone", "torchvision"): ["backbone.name=resnet18", "backbone.weights=none"]}  # what has no default
+
+
+def name(value):
+    return "=".join(value) if isinstance(value, tuple) else str(getattr(value, "stem", value))
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    root = tmp_path_factory.mktemp("pictures")
+    for number in range(20):
+        path = root / ("ants", "bees")[number % 2] / f"{number}.png"
+        path.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(path)
+    return root
+
+
+@pytest.fixture(scope="module")
+def job(pictures):
+    """The plan of a choice of options, as if nothing of it had been typed."""
+    needed = NEEDED | {("dataset", "folder"): [f"dataset.root={pictures}"]}
+
+    @functools.cache
+    def make(*chosen, words=()):
+        words = [*map("=".join, chosen), *words, *(word for pair in chosen for word in needed.get(pair, ()))]
+        with initialize_config_module("qtlrun.conf", version_base="1.3"):
+            made = OmegaConf.to_container(compose("config", words), resolve=True, throw_on_missing=True)
+        return made | {"name": "test", "overrides": []}
+    return make
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}={path.stem}")
+def test_an_option_opens_with_what_it_is(path):
+    lines = path.read_text().splitlines()
+    package = path.parent.name in ("compare", "experiment")
+    if package:
+        assert lines.pop(0) == f"# @package {'_global_' if path.parent.name == 'experiment' else f'compare.{path.stem}'}"
+    assert re.match(r"# \S.{10,}", lines[0])
+    if path.parent.name == "experiment":
+        assert lines[0] == f"# qtlrun experiment={path.stem}" and lines[1].startswith("# ")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}={path.stem}")
+def test_an_option_takes_nothing_from_another_group(path):
+    assert "${" not in path.read_text()
+
+
+@pytest.mark.parametrize("pair", PARTS, ids=name)
+def test_a_part_is_its_constructors_values(job, pair):
+    group, option = pair
+    part = job(pair, words=("compare=[]",))[group]
+    known = plans.parameters(group, part["_target_"])
+    mine = [key for key in known if key not in OFFERED.get(group, ())]
+    assert [key for key in part if key not in ("_target_", "pretrain")] == mine  # every one, in its order
+    assert all(accepts(known[key][0], part[key]) for key in mine)
+    said = yaml.safe_load((ROOT / f"conf/{group}/{option}.yaml").read_text())
+    told = [key for key in said if key in mine]
+    assert told == sorted(told, key=mine.index) and set(said) <= {*mine, "_target_", "pretrain", "defaults"}
+
+
+@pytest.mark.parametrize("pair", [pair for pair in PARTS if pair != ("dataset", "hymenoptera")], ids=name)
+def test_a_part_can_be_built(job, tmp_path, pair):
+    plan = job(pair, words=("compare=[]",))
+    plans.check(plan)
+    Experiment(str(tmp_path)).check(plans.row_plan(plan))
+
+
+def test_ants_and_bees_can_be_built(job, tmp_path, data, monkeypatch):
+    monkeypatch.setenv("QTLRUN_DATA", str(data))
+    plan = job(("dataset", "hymenoptera"), words=("compare=[]",))
+    plans.check(plan)
+    Experiment(str(tmp_path)).check(plans.row_plan(plan))
+
+
+@pytest.mark.parametrize("option", REFERENCES)
+def test_a_reference_says_what_it_isolates_and_changes_parts_alone(job, option):
+    plan = job(words=(f"compare=[{option}]",))
+    plans.check(plan)
+    change = plan["compare"][option]
+    assert set(change) - {"isolates"} <= set(plans.PARTS) and len(change) > 1
+    assert len(change["isolates"].split()) > 1 and not change["isolates"].endswith(".")
+    (row,) = plans.references(plan)[0].values()
+    assert option == "A" or plans.identity(row) != plans.identity(plans.row_plan(plan))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_composes_with_every_option_of_every_other_group(job, preset):
+    """But for the dataset, where the preset sets its values: a protocol belongs to its pictures."""
+    plans.check(job(("experiment", preset)))
+    kept = "dataset" if "dataset" in yaml.safe_load((ROOT / f"conf/experiment/{preset}.yaml").read_text()) else None
+    for pair in PARTS:
+        if pair[0] == kept:
+            continue
+        plan = job(("experiment", preset), pair)
+        plans.check(plan)
+        said = yaml.safe_load((ROOT / f"conf/{pair[0]}/{pair[1]}.yaml").read_text())
+        assert plan[pair[0]]["_target_"] == said.get("_target_", plan[pair[0]]["_target_"])
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_composes_with_every_reference(job, preset):
+    """Each is a row, or is left out because the preset's model lacks what it changes, and a line says so."""
+    plan = job(("experiment", preset), words=(f"compare=[{','.join(REFERENCES)}]",))
+    plans.check(plan)
+    made, left_out = plans.references(plan)
+    missing = [f"compare={option}: it changes head.{key}, which the composed model does not have." for option, key in (
+        ("frozen_circuit", "angles"), ("random_circuit", "angles"), ("unentangled", "entangle"), ("zeroed", "angles"))]
+    assert sorted(left_out) == (missing if "angles" not in plan["head"] else [])
+    assert len(made) + len(left_out) == len(REFERENCES)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_sets_nothing_that_belongs_to_one_option_but_the_datasets(preset):
+    said = yaml.safe_load((ROOT / f"conf/experiment/{preset}.yaml").read_text())
+    shared = {"freeze": {"batch_norm"}, "recipe": set(plans.parameters("recipe", "qtlrun.train.Recipe")), "dataset": {"validation"}}
+    for key, values in said.items():
+        if key in plans.PARTS:
+            assert set(values) <= shared[key]
+        else:
+            assert key in ("defaults", "seeds", "compare", "dtype")
+
+
+@pytest.mark.parametrize("pair", OPTIONS, ids=name)
+def test_a_misspelt_option_is_refused_with_the_right_one(pair):
+    group, option = pair
+    middle = len(option) // 2
+    wrong = option[:middle] + "x" + option[middle + 1:] if len(option) > 1 else option + "x"
+    with pytest.raises(plans.Refused) as error:
+        command([f"{group}={wrong}"])
+    assert str(error.value).startswith(f"{group}={wrong}: there is no such option; did you mean {option}? It is one of ")
+
+
+def test_the_readme_names_every_option_once():
+    lines = re.findall(r"^\| `(\w+)` \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    cells = dict(lines)
+    assert len(cells) == len(lines)
+    wrong = [f"{group}={option}" for group, option in OPTIONS if cells.get(group, "").count(f"`{option}`") != 1]
+    assert not wrong
+
+
+def test_every_group_has_a_place_in_the_defaults():
+    defaults = yaml.safe_load((ROOT / "conf/config.yaml").read_text())["defaults"]
+    named = [key for entry in defaults if isinstance(entry, dict) for key in entry]
+    assert set(named) - {"override hydra/help"} == {group for group, _ in OPTIONS}
+    assert defaults[-2] == {"experiment": None}  # last of the groups, and never optional

@@ -1,0 +1,221 @@
+import io
+import itertools
+
+import matplotlib
+import numpy as np
+import pytest
+from matplotlib.text import Text
+from PIL import Image
+from rows import point, row
+
+from qtlrun import figure, result
+from qtlrun.row import Point
+
+NAMES = ("A", "B", "C", "D", "twin", "frozen_circuit", "random_circuit", "unentangled", "untrained", "scratch", "zeroed", "mine")
+ODD = ("$a$", "_b $\\bad{", "two\nlines", "a name that is longer than any axis has room for")
+
+
+def drawn(made):
+    """Draw a figure: nothing of it lies outside the picture, which is not blank."""
+    made.set_dpi(150)  # at which it is encoded: widths of words depend on it
+    image = np.asarray(Image.open(io.BytesIO(figure.encode(made, "png"))).convert("L"))
+    box, (width, height) = made.get_tightbbox(), made.get_size_inches()
+    assert box.x0 > -0.01 and box.y0 > -0.01 and box.x1 < width + 0.01 and box.y1 < height + 0.01
+    assert image.min() < 100 and image.max() == 255
+
+
+def words(made):
+    return [text.get_text() for text in made.findobj(Text) if text.get_visible()]
+
+
+def ticks(axis):
+    """The words at the ticks of an axis, none of which covers another."""
+    low, high = sorted(axis.get_view_interval())
+    texts = [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high and tick.label1.get_text()]
+    boxes = [text.get_window_extent() for text in texts]
+    if all(text.get_rotation() == 0 for text in texts):
+        assert not any(one.overlaps(other) for one, other in zip(boxes, boxes[1:], strict=False))
+    return [text.get_text() for text in texts]
+
+
+def swept(keys, names=("A", "B", "twin"), failed=()):
+    """The table of a sweep over these points, and its keys; NLL rises from point to point."""
+    points = []
+    for number, key in enumerate(keys):
+        made = point(names, keys=key, seeds=2, validation=0.5 + 0.1 * number)
+        if number in failed:
+            made.rows.pop(names[0])
+            made.errors[names[0]] = "MemoryError: 128 GiB"
+        points.append(made)
+    return result.sweep_table(points), list(keys[0])
+
+
+def grid(**keys):
+    return [dict(zip(keys, values, strict=True)) for values in itertools.product(*keys.values())]
+
+
+@pytest.mark.parametrize(("names", "epochs"), [(NAMES[:1], 60), (NAMES, 30), (NAMES[:3], 1), (NAMES[:3], 2)])
+def test_learning_curves_show_every_row(names, epochs):
+    made = figure.learning_curves(point(names, epochs=epochs))
+    drawn(made)
+    for axis, title in zip(made.axes, ("training loss", "validation NLL"), strict=True):
+        assert axis.get_title() == title and axis.get_xlabel() == "epoch" and len(axis.lines) == len(names)
+        looks = {(line.get_color(), line.get_linestyle()) for line in axis.lines}
+        assert len(looks) == len(names)
+        assert all(tick == round(tick) for tick in axis.get_xticks())
+    assert [text.get_text() for text in made.axes[1].get_legend().get_texts()] == list(names)
+
+
+def test_a_learning_curve_is_the_mean_over_seeds_and_its_band_their_range():
+    made = point(("A",), seeds=3)
+    for seed, one in made.rows["A"].entries.items():
+        for curve in one.values["curves"]:
+            curve["nll"] = 1.0 + seed**2 / curve["epoch"]
+    axis = figure.learning_curves(made).axes[1]
+    np.testing.assert_allclose(axis.lines[0].get_ydata(), 1 + 5 / 3 / np.arange(1, 4))
+    band = axis.collections[0].get_paths()[0].vertices
+    assert band[:, 1].max() == 5 and band[:, 1].min() == 1
+
+
+def test_one_epoch_is_a_point_that_can_be_seen():
+    made = figure.learning_curves(point(("A",), epochs=1))
+    drawn(made)
+    assert made.axes[0].lines[0].get_marker() == "o" and ticks(made.axes[0].xaxis) == ["1"]
+
+
+def test_rows_without_a_finished_seed_are_left_out():
+    made = point(("A", "B", "twin"))
+    made.rows["B"].entries.clear()
+    del made.rows["A"].entries[0]
+    curves, matrices = figure.learning_curves(made), figure.confusion(made)
+    drawn(curves), drawn(matrices)
+    assert [text.get_text() for text in curves.axes[1].get_legend().get_texts()] == ["A", "twin"]
+    assert [axis.get_title() for axis in matrices.axes if axis.get_title()] == ["A", "twin"]
+
+
+def test_a_point_of_failures_alone_is_drawn_empty():
+    made = point(("A",))
+    made.rows["A"].entries.clear()
+    for one in (made, Point({}, "A", "")):
+        drawn(figure.learning_curves(one))
+        figure.encode(figure.confusion(one), "png")
+
+
+@pytest.mark.parametrize(("names", "classes"), [(NAMES[:1], 2), (NAMES[:5], 4), (NAMES[:2], 12), (NAMES, 3), (NAMES[:2], 100)])
+def test_every_row_has_its_confusion_matrix(names, classes):
+    made = figure.confusion(point(names, classes=classes, pictures=150, seeds=2))
+    drawn(made)
+    panels = made.axes[: len(names)]
+    assert [axis.get_title() for axis in panels] == list(names)
+    for axis in panels:
+        assert len(ticks(axis.xaxis)) == len(ticks(axis.yaxis)) == (classes if classes <= 12 else 0)
+        assert len(axis.texts) == (classes**2 if classes <= 12 else 0)
+    boxes = [axis.get_position() for axis in panels]
+    assert not any(one.overlaps(other) for number, one in enumerate(boxes) for other in boxes[:number])
+
+
+def test_a_confusion_matrix_counts_pictures_and_its_colour_is_the_share_of_the_class():
+    # two seeds, three pictures of class 0 and one of class 1, none of class 2
+    answers = np.array([[0, 0, 1, 1], [0, 2, 1, 1]])
+    made = figure.confusion(Point({}, "A", "", {"A": row("A", np.eye(3)[answers], [0, 0, 0, 1])}))
+    axis = made.axes[0]
+    assert [text.get_text() for text in axis.texts] == ["1.5", "1", "0.5", "0", "1", "0", "0", "0", "0"]
+    np.testing.assert_allclose(axis.images[0].get_array(), [[0.5, 1 / 3, 1 / 6], [0, 1, 0], [0, 0, 0]])
+
+
+def test_odd_names_are_drawn_as_they_are():
+    made = point(("A", "B_$x$"), classes=4)
+    for one in made.rows.values():
+        one.classes = ODD
+    matrices = figure.confusion(made)
+    drawn(matrices), drawn(figure.learning_curves(made))
+    assert {"$a$", "_b $\\bad{", "two lines", "a name that is long…", "B_$x$"} <= set(words(matrices))
+
+
+def test_names_in_a_script_that_the_font_lacks_raise_no_warning():
+    made = point(("A",), classes=2)
+    made.rows["A"].classes = ("蟻", "蜂")
+    assert figure.encode(figure.confusion(made), "png")
+
+
+def test_a_sweep_of_one_key_is_a_line_with_the_chosen_point_ringed():
+    made = figure.sweep(*swept([{"circuit.qubits": qubits} for qubits in (2, 4, 6)]))
+    drawn(made)
+    above, below = made.axes
+    np.testing.assert_allclose(above.lines[0].get_ydata(), [0.5, 0.6, 0.7])
+    assert list(above.lines[1].get_xdata()) == [0] and above.lines[0].get_linewidth() > 0
+    assert [text.get_text() for text in below.get_legend().get_texts()] == ["minus B", "minus twin"]
+    assert ticks(below.xaxis) == ["2", "4", "6"] and below.get_xlabel() == "circuit.qubits"
+
+
+def test_a_sweep_of_two_keys_is_a_heat_map_with_the_chosen_point_framed():
+    frame, keys = swept(grid(**{"circuit.qubits": [2, 4, 6, 8], "circuit.depth": [1, 2, 4]}))
+    made = figure.sweep(frame, keys)
+    drawn(made)
+    panels = made.axes[:3]
+    assert [axis.get_title() for axis in panels] == ["validation NLL", "composed minus B", "composed minus twin"]
+    for axis in panels:
+        assert (axis.get_ylabel(), axis.get_xlabel()) == ("circuit.qubits", "circuit.depth")
+        assert ticks(axis.yaxis) == ["2", "4", "6", "8"] and ticks(axis.xaxis) == ["1", "2", "4"]
+        (frame_of_chosen,) = axis.patches
+        assert frame_of_chosen.get_xy() == (-0.5, -0.5)
+    shown = panels[0].images[0].get_array()
+    for line in frame.to_dict("records"):
+        y, x = [2, 4, 6, 8].index(line["circuit.qubits"]), [1, 2, 4].index(line["circuit.depth"])
+        assert shown[y, x] == line["validation NLL"]
+    assert panels[1].images[0].get_clim() == panels[2].images[0].get_clim()  # panels that are compared
+
+
+def test_a_sweep_of_three_keys_is_a_point_each_and_no_line():
+    keys = grid(**{"circuit.qubits": [2, 4, 6], "circuit.depth": [1, 2], "recipe.lr": [0.001, 0.00125]})
+    made = figure.sweep(*swept(keys))
+    drawn(made)
+    assert len(made.axes) == 2 and made.axes[0].lines[0].get_linewidth() == 0
+    assert len(ticks(made.axes[1].xaxis)) == 12 and ticks(made.axes[1].xaxis)[7] == "4, 2, 0.00125"
+
+
+@pytest.mark.parametrize("failed", [(0,), (0, 3), range(6)])
+@pytest.mark.parametrize("keys", [grid(a=[1, 2, 3], b=[1, 2]), [{"a": number} for number in range(6)]])
+def test_a_sweep_with_points_that_failed_is_drawn(keys, failed):
+    frame, names = swept(keys, failed=failed)
+    made = figure.sweep(frame, names)
+    drawn(made)
+    if len(names) == 2:
+        assert words(made).count("failed") == len(failed)
+
+
+@pytest.mark.parametrize(
+    ("keys", "names"),
+    [
+        (grid(a=[1, 2], b=[1, 2]), NAMES),
+        (grid(a=[1, 2], b=[1, 2]), NAMES[:1]),
+        ([{"a": number} for number in range(3)], NAMES),
+        ([{"a": number} for number in range(3)], NAMES[:1]),
+        ([{"recipe.lr": 10 ** -(number / 5)} for number in range(20)], NAMES[:2]),
+        ([{"compare": f"[B,C,{'long_' * 8}{number}]"} for number in range(3)], NAMES[:2]),
+        ([{"layer": layer, "depth": depth} for layer in ("null", 1, "layer3") for depth in (1, 2)], NAMES[:2]),
+        ([{}, {}], NAMES[:2]),
+    ],
+)
+def test_sweeps_of_any_shape_are_drawn(keys, names):
+    drawn(figure.sweep(*swept(keys, names)))
+
+
+@pytest.mark.parametrize("kind", ["png", "svg"])
+def test_the_same_figure_has_the_same_bytes(kind):
+    made = point(("A", "B"), classes=2)
+    keys = grid(a=[1, 2], b=[1, 2])
+    for make in (lambda: figure.learning_curves(made), lambda: figure.confusion(made), lambda: figure.sweep(*swept(keys))):
+        first, second = (figure.encode(make(), kind) for _ in range(2))
+        assert first == second and len(first) > 5000
+
+
+def test_another_figure_has_other_bytes():
+    first, second = (figure.encode(figure.confusion(point(("A",), skills={"A": skill})), "svg") for skill in (0, 5))
+    assert first != second and b"<dc:date>" not in first
+
+
+def test_drawing_leaves_the_settings_and_the_open_figures_of_others_alone():
+    before = dict(matplotlib.rcParams)
+    figure.encode(figure.learning_curves(point()), "png")
+    assert dict(matplotlib.rcParams) == before

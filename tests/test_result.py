@@ -1,0 +1,283 @@
+import dataclasses
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from rows import entry, point, random_logits, row
+from scipy.special import softmax
+from sklearn.metrics import accuracy_score, f1_score, log_loss
+
+from qtlrun import result, statistic
+from qtlrun.row import Point
+
+SHOTS = 1024
+MARGIN = 0.05
+
+
+@pytest.fixture
+def mixed():
+    """A point of three rows on seeds 0 to 4; twin lost seed 1 and the composed row seed 3."""
+    made = point(("A", "B", "twin"), evaluations=300, executions=7000)
+    for name, seed in (("twin", 1), ("A", 3)):
+        made.rows[name].entries.pop(seed)
+        made.rows[name].errors[seed] = "the loss is not finite from epoch 2 on"
+    return made
+
+
+def failed(made, label):
+    """The point with one row failed whole."""
+    made.rows.pop(label)
+    made.errors[label] = "MemoryError: 128 GiB"
+    return made
+
+
+def test_metrics_are_those_of_scikit_learn():
+    logits, labels = random_logits(classes=5, pictures=60)
+    metrics = row("A", logits, labels).metrics
+    odds = softmax(logits, -1)
+    expected = {
+        "test_accuracy": [accuracy_score(labels, one.argmax(-1)) for one in odds],
+        "test_nll": [log_loss(labels, one, labels=range(5)) for one in odds],
+        "test_f1": [f1_score(labels, one.argmax(-1), average="macro") for one in odds],
+    }
+    for name, values in expected.items():
+        np.testing.assert_allclose(metrics[name], values, rtol=1e-12)  # a few roundings of float64
+    np.testing.assert_array_equal(metrics["test_ece"], statistic.calibration_error(odds, labels))
+    assert list(metrics.index) == [0, 1, 2, 3, 4] and metrics.index.name == "seed"
+
+
+def test_metrics_by_hand():
+    # probabilities of 3/4 for the first class throughout: right, right, wrong
+    logits = np.log([[[3, 1], [3, 1], [3, 1]]])
+    metrics = row("A", logits, [0, 0, 1], seconds=1.5, features_seconds=0.25, parameters_circuit=24).metrics.loc[0]
+    assert metrics["test_accuracy"] == pytest.approx(2 / 3)
+    assert metrics["test_nll"] == pytest.approx(-np.log([3 / 4, 3 / 4, 1 / 4]).mean())
+    assert metrics["test_f1"] == pytest.approx((2 * 2 / (3 + 2) + 0) / 2)
+    assert metrics["test_ece"] == pytest.approx(3 / 4 - 2 / 3)
+    assert metrics[["seconds", "parameters_circuit", "parameters_head", "executions"]].tolist() == [1.5, 24, 10, 0]
+
+
+def test_logits_beyond_the_range_of_the_exponential_have_finite_metrics():
+    metrics = row("A", [[[2e4, -2e4], [2e4, -2e4]]], [0, 1]).metrics
+    assert metrics.loc[0, "test_nll"] == 2e4 and np.isfinite(metrics.to_numpy()).all()
+
+
+def test_validation_figures_are_those_of_the_epoch_kept():
+    logits, labels = random_logits(seeds=1)
+    metrics = row("A", logits, labels, epochs=5, validation=0.3, best=2).metrics.loc[0]
+    assert (metrics["validation_nll"], metrics["validation_accuracy"], metrics["best_epoch"]) == (0.3, 0.75, 2)
+
+
+def test_a_row_alone_takes_its_features_once_and_all_its_seeds():
+    logits, labels = random_logits(seeds=3)
+    assert row("A", logits, labels, seconds=2.0, features_seconds=0.5).seconds_alone == 6.5
+
+
+def test_seeds_stand_in_order_however_they_were_finished():
+    logits, labels = random_logits(seeds=2)
+    made = row("A", logits, labels, seeds=[7, 3])
+    assert made.seeds == [3, 7]
+    np.testing.assert_array_equal(made.logits, logits[::-1])
+
+
+def test_rows_are_long_and_a_failed_seed_is_the_metric_error(mixed):
+    frame = result.rows_frame([mixed], SHOTS)
+    assert list(frame.columns) == ["row", "seed", "metric", "value"]
+    wide = frame.pivot(index=["row", "seed"], columns="metric", values="value")
+    assert wide["error"].dropna().to_dict() == {("A", 3): 1, ("twin", 1): 1}
+    finished = wide[wide["error"].isna()]
+    assert len(finished) == 13 and not finished.drop(columns="error").isna().any(axis=None)
+    assert finished.loc[("B", 2), "test_nll"] == mixed.rows["B"].metrics.loc[2, "test_nll"]
+    assert set(wide["shots"].dropna()) == {7000 * SHOTS}
+
+
+def test_errors_have_their_words_and_a_row_that_failed_whole_has_the_seed_minus_one(mixed):
+    frame = result.errors_frame([failed(mixed, "B")])
+    assert frame.to_dict("records") == [
+        {"row": "A", "seed": 3, "error": "the loss is not finite from epoch 2 on"},
+        {"row": "twin", "seed": 1, "error": "the loss is not finite from epoch 2 on"},
+        {"row": "B", "seed": -1, "error": "MemoryError: 128 GiB"},
+    ]
+    rows = result.rows_frame([mixed], SHOTS)
+    assert rows[rows["row"] == "B"].to_dict("records") == [{"row": "B", "seed": -1, "metric": "error", "value": 1.0}]
+
+
+def test_a_contrast_is_taken_on_the_seeds_that_both_finished(mixed):
+    lines = result.contrasts_frame([mixed], MARGIN).set_index("reference")
+    for label, seeds in (("B", [0, 1, 2, 4]), ("twin", [0, 2, 4])):
+        other, full = mixed.rows[label], random_logits(skill=1.0, number=0)
+        mine = statistic.nll(full[0][seeds], full[1])
+        verdict = statistic.verdict(mine - other.nll[[other.seeds.index(seed) for seed in seeds]], MARGIN)
+        assert mixed.both(label) == seeds
+        assert lines.loc[label, ["difference", "low", "high", "training", "pictures"]].tolist() == [
+            getattr(verdict.interval, name) for name in ("mean", "low", "high", "training", "pictures")
+        ]
+        assert lines.loc[label, "verdict"] == verdict.word
+    assert set(lines["metric"]) == {"test_nll"}
+
+
+def test_rows_without_a_common_seed_or_without_common_pictures_have_no_contrast():
+    made = point(("A", "B", "C", "D"))
+    made.rows["B"] = row("B", *random_logits(), seeds=[5, 6, 7, 8, 9])
+    made.rows["C"] = row("C", *random_logits(pictures=30))
+    assert list(made.contrasts(MARGIN)) == ["D"]
+    assert list(result.contrasts_frame([made], MARGIN)["reference"]) == ["D"]
+    assert result.sweep_table([made]).loc[0, ["minus B", "minus C"]].isna().all()
+
+
+def test_no_contrast_is_an_empty_frame_with_its_columns():
+    frame = result.contrasts_frame([point(("A",))], MARGIN)
+    assert len(frame) == 0 and list(frame.columns)[:3] == ["reference", "metric", "difference"]
+
+
+def test_a_table_has_a_line_a_row_with_two_way_intervals(mixed):
+    table = result.table(mixed, MARGIN, SHOTS).set_index("row")
+    assert list(table.index) == ["A", "B", "twin"] and list(table["seeds"]) == [4, 5, 4]
+    one = mixed.rows["twin"]
+    accuracy, nll = statistic.two_way(statistic.correct(one.logits, one.labels)), statistic.two_way(one.nll)
+    line = table.loc["twin"]
+    assert (line["accuracy"], line["accuracy low"]) == (accuracy.mean, accuracy.low)
+    assert (line["NLL"], line["NLL low"], line["NLL high"]) == (nll.mean, nll.low, nll.high)
+    assert line["macro F1"] == one.metrics["test_f1"].mean() and line["ECE"] == one.metrics["test_ece"].mean()
+    assert (line["executions"], line["shots"], line["seconds alone"]) == (7000, 7000 * SHOTS, 4 * 2.0 + 0.5)
+    assert line["difference"] == mixed.contrasts(MARGIN)["twin"].interval.mean
+    assert pd.isna(table.loc["A", "verdict"])
+
+
+def test_an_interval_does_not_leave_what_can_be():
+    # two seeds that differ much: the interval of either figure would be wider than its range
+    logits = np.array([[[3.0, 0]] * 8, [[0, 3.0]] * 8])
+    line = result.table(Point({}, "A", "", {"A": row("A", logits, [0] * 8)}), MARGIN, SHOTS).loc[0]
+    assert (line["accuracy"], line["accuracy low"], line["accuracy high"]) == (0.5, 0, 1)
+    assert line["NLL low"] == 0
+
+
+def test_counts_stay_whole_numbers_beside_a_row_that_failed(mixed):
+    table = result.table(failed(mixed, "B"), MARGIN, SHOTS).set_index("row")
+    assert list(table.index) == ["A", "twin", "B"]
+    assert table.loc["B", "what it is"] == "error" and table.loc["B", "seeds"] == 0
+    assert str(table.loc["A", "parameters_head"]) == "10" and table.loc["B", "parameters_head"] is pd.NA
+
+
+def test_a_point_whose_composed_row_failed_still_gives_a_table(mixed):
+    made = failed(mixed, "A")
+    table = result.table(made, MARGIN, SHOTS).set_index("row")
+    assert list(table.index) == ["B", "twin", "A"] and table.loc["A", "what it is"] == "error"
+    assert table.loc["B", "accuracy"] > 0 and "verdict" not in table
+    assert made.contrasts(MARGIN) == {} and made.failed
+    assert len(result.contrasts_frame([made], MARGIN)) == 0
+
+
+def test_a_row_that_lost_every_seed_has_a_line_without_figures(mixed):
+    mixed.rows["A"].entries.clear()
+    table = result.table(mixed, MARGIN, SHOTS).set_index("row")
+    assert table.loc["A", "seeds"] == 0 and np.isnan(table.loc["A", "accuracy"])
+    assert result.sweep_table([mixed])["validation NLL"].isna().all()
+
+
+def test_a_point_of_failures_alone_gives_a_table():
+    made = failed(point(("A",)), "A")
+    assert result.table(made, MARGIN, SHOTS).to_dict("records") == [{"row": "A", "what it is": "error", "seeds": 0}]
+    assert len(result.rows_frame([made], SHOTS)) == 1
+
+
+def test_one_seed_has_intervals_over_pictures_and_no_verdict():
+    made = point(("A", "B"), seeds=1)
+    line = result.table(made, MARGIN, SHOTS).set_index("row").loc["B"]
+    assert line["NLL low"] < line["NLL"] < line["NLL high"] and line["verdict"] == "undecided"
+    assert np.isnan(line["training noise"]) and line["picture noise"] > 0
+
+
+def test_twelve_classes_have_a_table():
+    made = point(("A", "B"), classes=12, pictures=120)
+    line = result.table(made, MARGIN, SHOTS).loc[0]
+    assert 0 < line["macro F1"] < 1 and 0 < line["ECE"] < 1
+
+
+def swept_points(validations, **values):
+    keys = [{"circuit.qubits": 2 + number} for number in range(len(validations))]
+    return [point(("A", "B"), keys=key, validation=nll, **values) for key, nll in zip(keys, validations, strict=True)]
+
+
+def test_a_sweep_shows_validation_and_marks_the_lowest():
+    points = swept_points([0.6, 0.4, 0.5])
+    for one in points[1].rows["B"].entries.values():
+        for curve in one.values["curves"]:
+            curve["nll"] += 0.25
+    frame = result.sweep_table(points)
+    assert list(frame.columns) == ["circuit.qubits", "validation NLL", "error", "minus B", "chosen"]
+    np.testing.assert_allclose(frame["validation NLL"], [0.6, 0.4, 0.5])
+    np.testing.assert_allclose(frame["minus B"], [0, -0.25, 0], atol=1e-12)
+    assert list(frame["chosen"]) == [False, True, False]
+
+
+def test_the_choice_does_not_look_at_test_figures():
+    points = swept_points([0.5, 0.4])
+    points[0].rows["A"] = dataclasses.replace(points[0].rows["A"], entries=row("A", *random_logits(skill=50), validation=0.5).entries)
+    assert points[0].rows["A"].metrics["test_nll"].mean() < points[1].rows["A"].metrics["test_nll"].mean()
+    assert list(result.sweep_table(points)["chosen"]) == [False, True]
+
+
+def test_of_equal_points_the_first_is_chosen():
+    assert list(result.sweep_table(swept_points([0.5, 0.4, 0.4]))["chosen"]) == [False, True, False]
+
+
+def test_a_difference_over_a_sweep_is_taken_on_the_seeds_that_both_finished():
+    points = swept_points([0.5, 0.5])
+    mine, other = points[0].rows["A"], points[0].rows["B"]
+    other.entries[0] = entry(np.zeros((40, 4)), mine.labels, validation=0.1)
+    del mine.entries[0]
+    mine.errors[0] = "diverged"
+    frame = result.sweep_table(points)
+    assert frame["minus B"].tolist() == [0, 0] and frame["error"].tolist() == [1, 0]
+
+
+def test_a_point_that_failed_is_a_line_with_its_errors_and_is_never_chosen():
+    points = swept_points([0.1, 0.4])
+    failed(points[0], "A")
+    frame = result.sweep_table(points)
+    assert frame["error"].tolist() == [1, 0] and frame["chosen"].tolist() == [False, True]
+    assert np.isnan(frame.loc[0, "validation NLL"]) and np.isnan(frame.loc[0, "minus B"])
+    assert result.errors_frame(points).to_dict("records") == [
+        {"circuit.qubits": 2, "row": "A", "seed": -1, "error": "MemoryError: 128 GiB"}
+    ]
+
+
+def test_a_sweep_of_failures_alone_chooses_nothing():
+    frame = result.sweep_table([failed(failed(one, "A"), "B") for one in swept_points([0.1, 0.4])])
+    assert frame["error"].tolist() == [2, 2] and not frame["chosen"].any() and frame["validation NLL"].isna().all()
+
+
+def test_swept_keys_stand_in_every_frame():
+    points = swept_points([0.6, 0.4])
+    assert set(result.rows_frame(points, SHOTS)["circuit.qubits"]) == {2, 3}
+    assert result.contrasts_frame(points, MARGIN)["circuit.qubits"].tolist() == [2, 3]
+    assert points[1].place == "circuit.qubits=3"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "points"),
+    [
+        ([["circuit.qubits=2", "seeds=3"], ["circuit.qubits=4", "seeds=3"]], [{"circuit.qubits": 2}, {"circuit.qubits": 4}]),
+        ([["recipe.lr=1e-3"], ["recipe.lr=0.01"]], [{"recipe.lr": 0.001}, {"recipe.lr": 0.01}]),
+        ([["+compare=unentangled"], ["+compare=zeroed"]], [{"compare": "unentangled"}, {"compare": "zeroed"}]),
+        ([["++seeds=[1,2]"], ["++seeds=[3]"]], [{"seeds": "[1,2]"}, {"seeds": "[3]"}]),
+        ([["dataset.path='a b'"], ['dataset.path="c=d"']], [{"dataset.path": "a b"}, {"dataset.path": "c=d"}]),
+        ([["head=quantum", "~recipe"], ["head=twin", "~recipe"]], [{"head": "quantum"}, {"head": "twin"}]),
+        ([["backbone.layer=null"], ["backbone.layer=layer1"]], [{"backbone.layer": "null"}, {"backbone.layer": "layer1"}]),
+        ([["a=1", "b=2"], ["a=2", "b=1"]], [{"a": 1, "b": 2}, {"a": 2, "b": 1}]),
+        ([["a=1", "b=2"]], [{}]),
+        ([[]], [{}]),
+        ([["a=1"], ["a=1"]], [{}, {}]),
+    ],
+)
+def test_swept_keys_are_those_whose_values_differ(overrides, points):
+    assert result.swept(overrides) == points
+
+
+def test_results_load_no_torch():
+    code = "import sys, qtlrun.result, qtlrun.figure; print(sorted({'torch', 'pennylane', 'hydra', 'scipy'} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
