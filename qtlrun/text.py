@@ -37,7 +37,7 @@ def number(text: str) -> int | float | str:
 def _cell(value: object) -> str:
     if isinstance(value, (bool, np.bool_)):
         return "yes" if value else ""
-    if value is None or value is pd.NA or value != value:  # nan is not itself
+    if pd.isna(value):
         return ""
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 

@@ -1,4 +1,5 @@
 """Rows and points of a comparison, made by hand: their logits, labels and curves are known and nothing is trained."""
+
 import numpy as np
 
 from qtlrun.row import Point, Row
@@ -18,14 +19,15 @@ def entry(logits, labels, epochs=3, validation=0.5, best=None, **values):
     return Entry(timed | counts | values, {"logits": np.asarray(logits, float), "labels": np.asarray(labels)} | weights)
 
 
-def row(name, logits, labels, seeds=None, classes=None, errors=None, about="small, frozen + one linear layer", **values):
-    """A row of logits (seeds, pictures, classes); `said` are further fields of the row, other values those of its entries."""
+def row(
+    name, logits, labels, seeds=None, classes=None, errors=None, about="small, frozen + one linear layer", **values
+):
+    """A row of logits (seeds, pictures, classes); `said` are fields of the row, other values those of its entries."""
     logits = np.asarray(logits, float)
     said = values.pop("said", {})
     classes = classes or tuple(f"class {number}" for number in range(logits.shape[-1]))
     entries = {
-        seed: entry(one, labels, **values)
-        for seed, one in zip(seeds or range(len(logits)), logits, strict=True)
+        seed: entry(one, labels, **values) for seed, one in zip(seeds or range(len(logits)), logits, strict=True)
     }
     prints = {"fingerprints": {"data": "d" * 64, "weights": "w" * 64}}
     return Row(name, about, entries, classes, errors or {}, **prints | said)

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
 
 import pytest
@@ -73,7 +72,7 @@ class File:
 
 
 def crashes(monkeypatch, prepare, act):
-    """Let `act` die before its first call, its second ... until it comes through; yields the calls done before each death."""
+    """Let `act` die before its first call, its second ... until it comes through; yields the calls done each time."""
     for last in range(1, 1000):
         prepare()
         with monkeypatch.context() as patch:
@@ -87,8 +86,8 @@ def crashes(monkeypatch, prepare, act):
             return
 
 
-def script(code, *words, **options):
-    return subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, timeout=60, **options)
+def script(code, *words):
+    return subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, timeout=60)
 
 
 def litter(folder):
@@ -117,14 +116,18 @@ def test_a_write_that_dies_anywhere_leaves_the_old_file_or_the_new_one(tmp_path,
 
 
 def test_a_file_is_on_the_disk_before_its_name_and_the_name_before_the_return(tmp_path, monkeypatch):
-    *_, done = crashes(monkeypatch, lambda: disk.write(tmp_path / "file", OLD), lambda: disk.write(tmp_path / "file", NEW))
+    *_, done = crashes(
+        monkeypatch, lambda: disk.write(tmp_path / "file", OLD), lambda: disk.write(tmp_path / "file", NEW)
+    )
     steps = [name for name in done if name in ("write", "fsync", "replace")]
     assert steps == ["write", "fsync", "replace", "fsync"]
 
 
 def test_a_new_entry_that_dies_anywhere_is_whole_or_absent(tmp_path, monkeypatch):
     path, seen = tmp_path / "kind" / "key", []
-    for done in crashes(monkeypatch, lambda: shutil.rmtree(path, ignore_errors=True), lambda: disk.write_folder(path, ENTRY)):
+    for done in crashes(
+        monkeypatch, lambda: shutil.rmtree(path, ignore_errors=True), lambda: disk.write_folder(path, ENTRY)
+    ):
         seen.append(disk.read_folder(path))
         assert seen[-1] == (ENTRY if "rename" in done else None)
     assert len(seen) > 20 and seen[-1] == ENTRY
@@ -228,7 +231,9 @@ def test_an_entry_that_lacks_a_file_counts_as_absent_and_is_written_anew(tmp_pat
     assert disk.read_folder(path) == OTHER
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]x", "null", "7", '["values.json"]', '"ab"', "[[1]]", '{"values.json": 1}', "\xff"])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]x", "null", "7", '["values.json"]', '"ab"', "[[1]]", '{"values.json": 1}', "\xff"]
+)
 def test_a_manifest_that_is_none_makes_its_entry_absent(tmp_path, content):
     path = tmp_path / "key"
     disk.write_folder(path, ENTRY)
@@ -377,7 +382,9 @@ with disk.lock(Path(sys.argv[1])):
 @pytest.fixture
 def holder(tmp_path):
     """A process that holds the lock of `kind/key`."""
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path / "kind" / "key")], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path / "kind" / "key")], stdout=subprocess.PIPE, text=True
+    )
     with process:
         assert process.stdout.readline() == "held\n"
         yield process

@@ -11,8 +11,21 @@ from rows import point, row
 from qtlrun import figure, result
 from qtlrun.row import Point
 
-NAMES = ("A", "B", "C", "D", "twin", "frozen_circuit", "random_circuit", "unentangled", "untrained", "scratch", "zeroed", "mine")
-ODD = ("$a$", "_b $\\bad{", "two\nlines", "a name that is longer than any axis has room for")
+NAMES = (
+    "A",
+    "B",
+    "C",
+    "D",
+    "twin",
+    "frozen_circuit",
+    "random_circuit",
+    "unentangled",
+    "untrained",
+    "scratch",
+    "zeroed",
+    "mine",
+)
+ODD = ("$a$", "a$\\bad{$", "two\nlines", "a name that is longer than any axis has room for")
 
 
 def drawn(made):
@@ -34,7 +47,7 @@ def ticks(axis):
     texts = [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high and tick.label1.get_text()]
     boxes = [text.get_window_extent() for text in texts]
     if all(text.get_rotation() == 0 for text in texts):
-        assert not any(one.overlaps(other) for one, other in zip(boxes, boxes[1:], strict=False))
+        assert not any(one.overlaps(other) for one, other in itertools.pairwise(boxes))
     return [text.get_text() for text in texts]
 
 
@@ -101,7 +114,9 @@ def test_a_point_of_failures_alone_is_drawn_empty():
         figure.encode(figure.confusion(one), "png")
 
 
-@pytest.mark.parametrize(("names", "classes"), [(NAMES[:1], 2), (NAMES[:5], 4), (NAMES[:2], 12), (NAMES, 3), (NAMES[:2], 100)])
+@pytest.mark.parametrize(
+    ("names", "classes"), [(NAMES[:1], 2), (NAMES[:5], 4), (NAMES[:2], 12), (NAMES, 3), (NAMES[:2], 100)]
+)
 def test_every_row_has_its_confusion_matrix(names, classes):
     made = figure.confusion(point(names, classes=classes, pictures=150, seeds=2))
     drawn(made)
@@ -129,7 +144,7 @@ def test_odd_names_are_drawn_as_they_are():
         one.classes = ODD
     matrices = figure.confusion(made)
     drawn(matrices), drawn(figure.learning_curves(made))
-    assert {"$a$", "_b $\\bad{", "two lines", "a name that is long…", "B_$x$"} <= set(words(matrices))
+    assert {"$a$", "a$\\bad{$", "two lines", "a name that is long…", "B_$x$"} <= set(words(matrices))
 
 
 def test_names_in_a_script_that_the_font_lacks_raise_no_warning():
@@ -187,7 +202,7 @@ def test_a_sweep_with_points_that_failed_is_drawn(keys, failed):
 @pytest.mark.parametrize(
     ("keys", "names"),
     [
-        (grid(a=[1, 2], b=[1, 2]), NAMES),
+        (grid(a=[1, 2], b=[1, 2]), NAMES[:7]),
         (grid(a=[1, 2], b=[1, 2]), NAMES[:1]),
         ([{"a": number} for number in range(3)], NAMES),
         ([{"a": number} for number in range(3)], NAMES[:1]),
@@ -203,9 +218,8 @@ def test_sweeps_of_any_shape_are_drawn(keys, names):
 
 @pytest.mark.parametrize("kind", ["png", "svg"])
 def test_the_same_figure_has_the_same_bytes(kind):
-    made = point(("A", "B"), classes=2)
-    keys = grid(a=[1, 2], b=[1, 2])
-    for make in (lambda: figure.learning_curves(made), lambda: figure.confusion(made), lambda: figure.sweep(*swept(keys))):
+    made, frame = point(("A",), classes=2), swept([{"a": 1}, {"a": 2}], ("A", "B"))
+    for make in (lambda: figure.learning_curves(made), lambda: figure.confusion(made), lambda: figure.sweep(*frame)):
         first, second = (figure.encode(make(), kind) for _ in range(2))
         assert first == second and len(first) > 5000
 

@@ -358,6 +358,12 @@ def test_a_reference_that_cannot_be_is_refused(plan, change, words):
     assert refusal(plan) == words
 
 
+@pytest.mark.parametrize("name", ["../B", "", "a b", "B/C", "x" * 65])
+def test_a_reference_is_named_so_that_files_can_be(plan, name):
+    plan["compare"] = {name: {"isolates": "", "head": {"angles": "zero"}}}
+    assert refusal(plan) == f"compare.{name}: a reference's name is made of letters, digits, - and _, at most 64 of them."
+
+
 def test_no_references_is_a_plan_too(plan):
     for compare in ({}, None):
         assert references(plan | {"compare": compare}) == ({}, [])

@@ -215,7 +215,9 @@ def test_a_sweep_shows_validation_and_marks_the_lowest():
 
 def test_the_choice_does_not_look_at_test_figures():
     points = swept_points([0.5, 0.4])
-    points[0].rows["A"] = dataclasses.replace(points[0].rows["A"], entries=row("A", *random_logits(skill=50), validation=0.5).entries)
+    points[0].rows["A"] = dataclasses.replace(
+        points[0].rows["A"], entries=row("A", *random_logits(skill=50), validation=0.5).entries
+    )
     assert points[0].rows["A"].metrics["test_nll"].mean() < points[1].rows["A"].metrics["test_nll"].mean()
     assert list(result.sweep_table(points)["chosen"]) == [False, True]
 
@@ -260,13 +262,19 @@ def test_swept_keys_stand_in_every_frame():
 @pytest.mark.parametrize(
     ("overrides", "points"),
     [
-        ([["circuit.qubits=2", "seeds=3"], ["circuit.qubits=4", "seeds=3"]], [{"circuit.qubits": 2}, {"circuit.qubits": 4}]),
+        (
+            [["circuit.qubits=2", "seeds=3"], ["circuit.qubits=4", "seeds=3"]],
+            [{"circuit.qubits": 2}, {"circuit.qubits": 4}],
+        ),
         ([["recipe.lr=1e-3"], ["recipe.lr=0.01"]], [{"recipe.lr": 0.001}, {"recipe.lr": 0.01}]),
         ([["+compare=unentangled"], ["+compare=zeroed"]], [{"compare": "unentangled"}, {"compare": "zeroed"}]),
         ([["++seeds=[1,2]"], ["++seeds=[3]"]], [{"seeds": "[1,2]"}, {"seeds": "[3]"}]),
         ([["dataset.path='a b'"], ['dataset.path="c=d"']], [{"dataset.path": "a b"}, {"dataset.path": "c=d"}]),
         ([["head=quantum", "~recipe"], ["head=twin", "~recipe"]], [{"head": "quantum"}, {"head": "twin"}]),
-        ([["backbone.layer=null"], ["backbone.layer=layer1"]], [{"backbone.layer": "null"}, {"backbone.layer": "layer1"}]),
+        (
+            [["backbone.layer=null"], ["backbone.layer=layer1"]],
+            [{"backbone.layer": "null"}, {"backbone.layer": "layer1"}],
+        ),
         ([["a=1", "b=2"], ["a=2", "b=1"]], [{"a": 1, "b": 2}, {"a": 2, "b": 1}]),
         ([["a=1", "b=2"]], [{}]),
         ([[]], [{}]),

@@ -181,7 +181,10 @@ def test_eight_processes_on_one_cold_key_make_one_entry(tmp_path, how):
 
 
 def test_a_key_does_not_depend_on_the_order_of_what_is_said():
-    turned = {name: dict(reversed(value.items())) if isinstance(value, dict) else value for name, value in reversed(SAID.items())}
+    turned = {
+        name: dict(reversed(value.items())) if isinstance(value, dict) else value
+        for name, value in reversed(SAID.items())
+    }
     assert list(turned) != list(SAID) and store.key(**turned) == store.key(**SAID)
     assert store.key(mean=(1, 2)) == store.key(mean=[1, 2])
     assert len(store.key(**SAID)) == 64

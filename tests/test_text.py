@@ -35,7 +35,9 @@ def test_a_return_in_a_text_does_not_end_its_line():
 
 
 def test_numbers_truths_and_gaps_of_a_csv_are_plain():
-    frame = pd.DataFrame({"a": [-1.5, np.nan], "b": pd.array([-3, None], dtype="Int64"), "c": [True, None], "d": ["x", None]})
+    frame = pd.DataFrame(
+        {"a": [-1.5, np.nan], "b": pd.array([-3, None], dtype="Int64"), "c": [True, None], "d": ["x", None]}
+    )
     assert text.csv(frame) == "a,b,c,d\n-1.5,-3,True,x\n,,,\n"
 
 
@@ -61,13 +63,26 @@ def test_swept_values_are_shown_as_they_are_and_figures_to_three_places():
 
 
 def test_what_is_absent_infinite_or_large_has_a_cell():
-    frame = pd.DataFrame({"a": [np.inf], "b": pd.array([None], dtype="Int64"), "c": [None], "d": [10**12], "e": [np.float64(1e12)]})
+    frame = pd.DataFrame(
+        {"a": [np.inf], "b": pd.array([None], dtype="Int64"), "c": [None], "d": [10**12], "e": [np.float64(1e12)]}
+    )
     assert text.cells(frame) == [["inf", "", "", "1000000000000", "1000000000000.000"]]
 
 
 @pytest.mark.parametrize(
     ("words", "value"),
-    [("3", 3), ("-3", -3), ("1e-3", 0.001), ("0.50", 0.5), ("true", "true"), ("'3'", "3"), ('"a b"', "a b"), ("[1,2]", "[1,2]"), ("'", "'"), ("", "")],
+    [
+        ("3", 3),
+        ("-3", -3),
+        ("1e-3", 0.001),
+        ("0.50", 0.5),
+        ("true", "true"),
+        ("'3'", "3"),
+        ('"a b"', "a b"),
+        ("[1,2]", "[1,2]"),
+        ("'", "'"),
+        ("", ""),
+    ],
 )
 def test_a_word_of_the_command_line_is_a_number_where_it_is_one(words, value):
     found = text.number(words)

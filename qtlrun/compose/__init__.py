@@ -56,7 +56,8 @@ def _study(jobs: list[dict]):
         for folder in (out, out.parent):
             with contextlib.suppress(OSError):  # it holds something
                 folder.rmdir()
-    console.print(f"Written to {out}", markup=False, highlight=False)
+        if out.is_dir():
+            console.print(f"Written to {out}", markup=False, highlight=False)
     return rows, well
 
 

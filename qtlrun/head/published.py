@@ -17,7 +17,7 @@ def load(head: nn.Module, path: str, shape: tuple[int, ...]) -> None:
         raise ValueError(f"state={path}: there is no such file.")
     try:
         file = torch.load(path, map_location="cpu", weights_only=True)
-        angles = _rows(file["q_params"].flatten(), shape)
+        angles = _rows(file["q_params"].flatten(), shape, path)
         values = {"angles": angles, "pre.weight": file["pre_net.weight"], "pre.bias": file["pre_net.bias"],
                   "post.weight": file["post_net.weight"], "post.bias": file["post_net.bias"]}
     except Exception as error:  # torch.load raises a dozen kinds on a damaged file
@@ -32,12 +32,12 @@ def load(head: nn.Module, path: str, shape: tuple[int, ...]) -> None:
         parameter.data.copy_(values[name].expand_as(parameter))
 
 
-def _rows(flat: Tensor, shape: tuple[int, ...]) -> Tensor:
+def _rows(flat: Tensor, shape: tuple[int, ...], path: str) -> Tensor:
     """Exactly one row a layer, from that or from the 15 stored rows of the published code."""
     depth, qubits = shape
     if len(flat) == math.prod(shape):
         return flat.view(shape)
     if len(flat) == STORED * qubits and depth < STORED:
         return flat.view(STORED, qubits)[1:depth + 1]
-    raise ValueError(f"state: its {len(flat)} angles are neither {depth} x {qubits} nor {STORED} x {qubits}, as depth "
+    raise ValueError(f"state={path}: its {len(flat)} angles are neither {depth} x {qubits} nor {STORED} x {qubits}, as depth "
                      "and qubits ask for.")

@@ -1,5 +1,6 @@
 """A plan is a plain dict, one part a group: what may stand in it, its references, what its key is made of."""
 import ast
+import re
 from pathlib import Path
 
 from qtlrun.plan import kind
@@ -122,6 +123,8 @@ def _check_pretrain(plan: dict) -> None:
 
 def _check_change(name: str, change: object) -> None:
     """Refuse what no reference can be: references differ from the composed plan in whole parts or in keys of parts."""
+    if not re.fullmatch(r"\w[\w-]{0,63}", str(name)):  # it becomes a part of file names
+        raise Refused(f"compare.{name}: a reference's name is made of letters, digits, - and _, at most 64 of them.")
     if not isinstance(change, dict):
         raise Refused(f"compare.{name}={text(change)}: a reference is a group of values; compare=[{name}] chooses it.")
     for key, value in change.items():

@@ -15,7 +15,7 @@ def trained(label, plan, seeds):
 
 
 def run(place, points, outcome=trained):
-    """Compare these points, a list of overrides each, where `outcome` stands for training; what it said, wrote and gave."""
+    """Compare these points, a list of overrides each, with `outcome` for training; what it said, wrote and gave."""
     from qtlrun.experiment import Experiment
     from qtlrun.study.compare import Compare
 
@@ -49,7 +49,7 @@ def compare(tmp_path, home, monkeypatch):
     return lambda points, outcome=trained: run(tmp_path / "run", points, outcome)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def once(tmp_path_factory):
     """A comparison of A with B and twin, for the tests that only read what it wrote; a secret is in the environment."""
     with pytest.MonkeyPatch.context() as patch:

@@ -1,17 +1,20 @@
 import errno
 
+import composition
 import pandas as pd
 import pytest
 from rows import point
 from test_record import TABLES
 
+from qtlrun import plan
+from qtlrun.plan import Refused
 from qtlrun.study.compare import Compare
 
 
 def outcomes(failures):
     """Rows as if trained, but where the label is among these; each of them raises what stands there."""
 
-    def outcome(label, plan, seeds):
+    def outcome(label, row, seeds):
         if label in failures:
             raise failures[label]
         made = point((label,), seeds=len(seeds)).rows[label]
@@ -48,7 +51,10 @@ def test_what_stands_under_the_table_is_printed_and_written(once):
 def test_a_row_that_fails_costs_that_row_and_its_words_are_kept(compare):
     found = compare([["compare=[B,twin]", "seeds=3"]], outcomes({"B": MemoryError("128 GiB")}))
     assert found.well is False and found.error is None
-    assert "B: error: MemoryError: 128 GiB." in found.said and "B: error: MemoryError: 128 GiB." in (found.out / "table.md").read_text()
+    assert (
+        "B: error: MemoryError: 128 GiB." in found.said
+        and "B: error: MemoryError: 128 GiB." in (found.out / "table.md").read_text()
+    )
     errors = pd.read_csv(found.out / "errors.csv").to_dict("records")
     assert errors == [{"row": "B", "seed": -1, "error": "MemoryError: 128 GiB"}]
     assert pd.read_csv(found.out / "contrasts.csv")["reference"].tolist() == ["twin"]
@@ -82,7 +88,10 @@ def test_a_sweep_prints_the_test_figures_of_the_chosen_point_alone(compare):
     table = (found.out / "table.md").read_text()
     said = "Chosen by validation NLL: circuit.qubits=2. The test figures below are those of that point alone."
     assert said in table and said in " ".join(found.said.split())
-    assert table.startswith("| circuit.qubits | validation NLL | error | minus C | chosen |") and table.count("| row | ") == 1
+    assert (
+        table.startswith("| circuit.qubits | validation NLL | error | minus C | chosen |")
+        and table.count("| row | ") == 1
+    )
     assert found.said.count("accuracy, 95 %") == 1
     assert "circuit.qubits=3:" in (found.out / "log.txt").read_text()
 
@@ -107,9 +116,9 @@ def test_a_sweep_that_was_stopped_keeps_its_finished_points(compare):
     words = [["compare=[]", f"circuit.qubits={qubits}", "seeds=2"] for qubits in (2, 3, 4)]
     seen = []
 
-    def outcome(label, plan, seeds):
+    def outcome(label, row, seeds):
         seen.append(label)
-        return outcomes({"A": KeyboardInterrupt()} if len(seen) == 3 else {})(label, plan, seeds)
+        return outcomes({"A": KeyboardInterrupt()} if len(seen) == 3 else {})(label, row, seeds)
 
     found = compare(words, outcome)
     assert isinstance(found.error, KeyboardInterrupt)
@@ -137,3 +146,15 @@ def test_a_reference_that_is_not_what_its_letter_says_has_a_star_and_the_reason(
     assert set(found.rows["row"]) == {"composed", "B*"}
     assert "B* is not B in the sense of the literature: its backbone is not pre-trained." in found.said
     assert "weights/B-seed0.safetensors" in found.files
+
+
+@pytest.mark.parametrize("name", ["../../out", "a/b", "", ".hidden", "a b", "two\nlines", "n" * 65])
+def test_a_reference_whose_name_is_no_file_name_is_refused(name):
+    job = composition.job("compare=[]")
+    job["compare"] = {name: {"isolates": "nothing"}}
+    with pytest.raises(Refused) as error:
+        plan.references(job)
+    assert (
+        str(error.value)
+        == f"compare.{name}: a reference's name is made of letters, digits, - and _, at most 64 of them."
+    )

@@ -56,7 +56,14 @@ def test_a_total_of_nothing_is_a_line_as_it_is(plain):
 
 def test_stages_may_overlap_and_come_again(plain, clock):
     with plain:
-        for stage, done, at in (("A", 1, 0), ("features", 0, 1), ("features", 2, 3), ("A", 2, 4), ("A", 1, 10), ("A", 2, 11)):
+        for stage, done, at in (
+            ("A", 1, 0),
+            ("features", 0, 1),
+            ("features", 2, 3),
+            ("A", 2, 4),
+            ("A", 1, 10),
+            ("A", 2, 11),
+        ):
             clock[0] = at
             plain.step(stage, done, 2)
     assert logged(plain) == ["features: 2 in 2.0 s", "A: 2 in 4.0 s", "A: 2 in 1.0 s"]

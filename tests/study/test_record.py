@@ -59,7 +59,9 @@ def test_predictions_have_probabilities_that_sum_to_one(once):
     names = np.array([f"class {number}" for number in range(4)])
     assert (names[odds.argmax(1)] == frame["predicted"]).all()
     own = odds[np.arange(240), [list(names).index(name) for name in frame["class"]]]
-    np.testing.assert_allclose(frame["nll"], -np.log(own), rtol=1e-9)  # the logarithm magnifies those roundings where p is near 1
+    np.testing.assert_allclose(
+        frame["nll"], -np.log(own), rtol=1e-9
+    )  # the logarithm magnifies those roundings where p is near 1
     nll = frame.groupby(["row", "seed"])["nll"].mean()
     metric = once.rows[once.rows["metric"] == "test_nll"].set_index(["row", "seed"])["value"]
     np.testing.assert_allclose(nll, metric[nll.index], rtol=1e-12)

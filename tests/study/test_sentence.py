@@ -43,7 +43,7 @@ def differences(mean, seed=0.0, picture=0.0):
             "equivalent within the margin of 0.05, the difference detectable, below the margin.",
         ),
         (
-            differences(0.0, picture=0.0),
+            differences(-1e-6, picture=0.001),
             "+0.000 nats of NLL [+0.000, +0.000] (training noise 0.000, picture noise 0.000; 3 seeds, 100 pictures): "
             "equivalent within the margin of 0.05.",
         ),
@@ -102,7 +102,7 @@ def test_fewer_than_three_seeds_give_no_verdict_and_say_so(seeds, noise):
 
 def test_what_is_undecided_is_never_worded_as_equal():
     generator, seen = np.random.default_rng(1), 0
-    for _ in range(200):
+    for _ in range(100):
         values = differences(*generator.normal(0, [0.1, 0.05, 0.5])) + generator.normal(0, 0.1, (3, 100))
         made = pair(values, base=5.0)
         (line,) = sentence.contrasts(made, MARGIN)
@@ -111,7 +111,7 @@ def test_what_is_undecided_is_never_worded_as_equal():
             assert "undecided" in line
             for word in ("equal", "equivalent", "same", "no difference", "significant", "better", "worse"):
                 assert word not in line.partition("nats")[2]
-    assert seen > 50
+    assert seen > 25
 
 
 def test_every_reference_has_its_sentence_named_for_what_it_isolates():

@@ -9,7 +9,12 @@ from qtlrun.study import terminal
 
 LONG = "a_reference_with_a_name_that_somebody_thought_of_late_at_night"
 ABOUT = "mobilenet_v2.features.18, fine-tuned + strongly entangling circuit 12x24, angles frozen, unentangled"
-LARGE = {"parameters_circuit": 864, "parameters_head": 1_049_600, "parameters_backbone": 123_456_789, "seconds": 12_345.6}
+LARGE = {
+    "parameters_circuit": 864,
+    "parameters_head": 1_049_600,
+    "parameters_backbone": 123_456_789,
+    "seconds": 12_345.6,
+}
 
 
 def console(width=100, **values):
@@ -99,17 +104,31 @@ def test_a_point_of_failures_alone_is_printed():
 
 @pytest.mark.parametrize(
     ("numbers", "said"),
-    [((0, 0, 0), "0+0+0"), ((24, 9_999, 10_000), "24+9999+10k"), ((0, 999_499, 1_000_000), "0+999k+1.0M"), ((0, 2, 11_176_512), "0+2+11.2M")],
+    [
+        ((0, 0, 0), "0+0+0"),
+        ((24, 9_999, 10_000), "24+9999+10k"),
+        ((0, 999_499, 1_000_000), "0+999k+1.0M"),
+        ((0, 2, 11_176_512), "0+2+11.2M"),
+    ],
 )
 def test_trained_numbers_are_short(numbers, said):
-    assert terminal.trained({f"parameters_{place}": number for place, number in zip(("circuit", "head", "backbone"), numbers)}) == said
+    assert (
+        terminal.trained(
+            {f"parameters_{place}": number for place, number in zip(("circuit", "head", "backbone"), numbers)}
+        )
+        == said
+    )
 
 
 def test_no_count_is_a_thousand_thousands():
-    assert terminal.trained({"parameters_circuit": 0, "parameters_head": 0, "parameters_backbone": 999_999}) == "0+0+1.0M"
+    assert (
+        terminal.trained({"parameters_circuit": 0, "parameters_head": 0, "parameters_backbone": 999_999}) == "0+0+1.0M"
+    )
 
 
-@pytest.mark.parametrize(("seconds", "said"), [(0.00753, "0.0075"), (0.628, "0.63"), (9.96, "10"), (16.2, "16"), (12_345.6, "12346")])
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.00753, "0.0075"), (0.628, "0.63"), (9.96, "10"), (16.2, "16"), (12_345.6, "12346")]
+)
 def test_seconds_are_short_and_plain(seconds, said):
     assert f" {said} " in shown(point(("A", "B"), seconds=seconds))
 

@@ -1,0 +1,220 @@
+"""The installed command, each run a process of its own; they share a home, so the backbone is pre-trained once."""
+import csv
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+from safetensors.numpy import load_file
+
+import qtlrun
+from qtlrun.plan import Refused
+
+COMMAND = Path(sys.executable).with_name("qtlrun")
+SMOKE = ["experiment=smoke", "recipe.epochs=2"]
+STOPPED = "qtlrun: stopped; what was finished is in the store, and the same command goes on from there.\n"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def start(home, tmp_path_factory):
+    """Start a command in an empty folder."""
+    def begin(*words, command=(COMMAND,), folder=None, **options):
+        variables = os.environ | {"QTLRUN_HOME": str(home)} | options.pop("variables", {})
+        folder = folder or tmp_path_factory.mktemp("run")
+        return folder, subprocess.Popen([*command, *words], cwd=folder, env=variables, text=True, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, **options)
+    return begin
+
+
+@pytest.fixture(scope="module")
+def run(start):
+    """Run a command to its end; gives its output folder, exit code, output and errors."""
+    def complete(*words, **options):
+        folder, process = start(*words, **options)
+        out, err = process.communicate(timeout=300)
+        return next(folder.glob("outputs/*/*"), None), process.returncode, out, err
+    return complete
+
+
+@pytest.fixture(scope="module")
+def single(run):
+    return run(*SMOKE, "compare=[C]", "seeds=[0,3]")
+
+
+@pytest.fixture(scope="module")
+def sweep(single, run):
+    """From a module and with every warning an error."""
+    return run("-m", "circuit.qubits=2,3", "circuit.depth=1,2", *SMOKE, "compare=[B,C]", "seeds=[1]",
+               command=(sys.executable, "-m", "qtlrun"), variables={"PYTHONWARNINGS": "error"})
+
+
+@pytest.fixture(scope="module")
+def diverged(single, run):
+    return run("-m", "recipe.lr=.01,1e30", *SMOKE, "compare=[]", "seeds=1")
+
+
+def table(path):
+    with open(path) as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_ends_well_and_says_where_its_files_are(single):
+    out, code, said, err = single
+    assert (code, err) == (0, "")
+    assert said.splitlines()[-1] == f"Written to {out.relative_to(out.parents[2])}"
+    assert "A - C, the whole head against one linear layer" in said
+    assert max(map(len, said.splitlines())) <= 100
+
+
+def test_a_run_leaves_these_files_and_no_other(single):
+    out = single[0]
+    figures = {f"figures/{name}.{kind}" for name in ("circuit", "confusion", "learning_curves") for kind in ("png", "svg")}
+    weights = {f"weights/{row}-seed{seed}.safetensors" for row in "AC" for seed in (0, 3)}
+    files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+    assert files == figures | weights | {"plan.yaml", "rows.csv", "contrasts.csv", "table.csv", "table.md", "predictions.csv",
+                                         "environment.json", "log.txt"}
+    assert {path.name for path in out.parents[2].iterdir()} == {"outputs"}
+
+
+def test_the_files_of_a_run_can_be_read(single):
+    out = single[0]
+    (plan,) = yaml.safe_load_all((out / "plan.yaml").read_text())
+    assert plan["overrides"] == [*SMOKE, "compare=[C]", "seeds=[0,3]"] and plan["recipe"]["epochs"] == 2
+    assert json.loads((out / "environment.json").read_text())["command"] == ["qtlrun", *plan["overrides"]]
+    lines = table(out / "rows.csv")
+    assert list(lines[0]) == ["row", "seed", "metric", "value"]
+    assert {(line["row"], line["seed"]) for line in lines} == {(row, seed) for row in "AC" for seed in ("0", "3")}
+    assert [line["row"] for line in table(out / "table.csv")] == ["A", "C"]
+    assert len(table(out / "predictions.csv")) == 4 * 308
+    assert load_file(out / "weights/A-seed0.safetensors")["head.angles"].shape == (6, 4)
+    for path in out.glob("figures/*.png"):
+        with Image.open(path) as image:
+            image.load()
+    assert all("</svg>" in path.read_text() for path in out.glob("figures/*.svg"))
+    stages = [line.split(" ", 1)[1].partition(":")[0] for line in (out / "log.txt").read_text().splitlines()]
+    assert stages[-3:] == ["features", "A", "C"]
+
+
+def test_a_sweep_trains_once_what_its_points_share(sweep):
+    _, code, said, err = sweep
+    assert (code, err) == (0, "")
+    stages = [line.partition(":")[0] for line in said.splitlines() if ": 2 in " in line]
+    assert sorted(stages) == ["A"] * 4 + ["B", "C"]
+
+
+def test_a_sweep_is_one_table_and_one_heat_map(sweep):
+    out = sweep[0]
+    lines = table(out / "table.csv")
+    assert [(line["circuit.qubits"], line["circuit.depth"]) for line in lines] == [("2", "1"), ("2", "2"), ("3", "1"), ("3", "2")]
+    assert {"validation NLL", "minus B", "minus C", "chosen"} <= set(lines[0])
+    with Image.open(out / "figures/sweep.png") as image:
+        assert min(image.size) > 200
+    assert len(list(yaml.safe_load_all((out / "plan.yaml").read_text()))) == 4
+    assert {path.name for path in out.glob("point-*")} == {f"point-{number}" for number in range(4)}
+
+
+def test_a_point_that_diverges_is_marked_and_costs_that_point(diverged):
+    out, code, said, err = diverged
+    words = "the loss is not finite from epoch 1 on; recipe.lr=1e+30 may be too large"
+    assert (code, err) == (1, "")
+    assert f"A at recipe.lr=1e+30, seed 0: error: {words}." in " ".join(said.split())
+    failed = [line for line in table(out / "rows.csv") if line["metric"] == "error"]
+    assert [(float(line["recipe.lr"]), line["row"], line["seed"]) for line in failed] == [(1e30, "A", "0")]
+    assert [line["error"] for line in table(out / "errors.csv")] == [words]
+    assert {float(line["recipe.lr"]) for line in table(out / "rows.csv") if line["metric"] == "test_nll"} == {.01}
+
+
+def ignore_interrupts():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def stop(start, number, **options):
+    """Start A, which takes a moment, and B, which takes hours; signal once B is trained. What is in the table then, and the rest."""
+    folder, process = start(*SMOKE, "seeds=[7]", "compare=[B]", "+compare.B.recipe.epochs=100000", **options)
+    try:
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("B: training takes about"):
+                break
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    (written,) = folder.glob("outputs/*/*")
+    return process.returncode, written, "".join(lines) + out, err
+
+
+@pytest.fixture(scope="module")
+def interrupted(single, start):
+    return stop(start, signal.SIGINT, preexec_fn=ignore_interrupts)
+
+
+def test_an_interrupt_keeps_what_is_finished_even_where_the_parent_ignored_it(interrupted):
+    code, out, said, err = interrupted
+    assert (code, err) == (130, STOPPED)
+    assert "A: 2 in" in said and said.splitlines()[-1].startswith("Written to outputs/")
+    assert [line["row"] for line in table(out / "table.csv")] == ["A"]
+    assert (out / "weights/A-seed7.safetensors").is_file() and not (out / "weights/B-seed7.safetensors").exists()
+
+
+def test_the_same_command_goes_on_from_there_and_termination_is_a_stop_too(interrupted, start):
+    code, out, said, err = stop(start, signal.SIGTERM)
+    assert (code, err) == (143, STOPPED)
+    assert "A: 2 in" not in said and "† found in the store, not trained again." in said
+    (line,) = table(out / "table.csv")
+    assert line["row"] == "A" and line["from the store"] == "True"
+    assert line["NLL"] == table(interrupted[1] / "table.csv")[0]["NLL"]
+
+
+def test_two_runs_at_once_in_one_folder_get_folders_of_their_own(single, start, tmp_path):
+    pair = [start(*SMOKE, "compare=[]", "seeds=[9]", folder=tmp_path)[1] for _ in range(2)]
+    ends = [process.communicate(timeout=300) for process in pair]
+    assert [process.returncode for process in pair] == [0, 0], ends
+    folders = {said.splitlines()[-1] for said, _ in ends}
+    assert len(folders) == 2 == len(list(tmp_path.glob("outputs/*/*/rows.csv")))
+    values = [[line for line in table(path) if line["metric"] != "seconds"] for path in tmp_path.glob("outputs/*/*/rows.csv")]
+    assert values[0] == values[1]
+
+
+def test_a_mistake_costs_two_lines_and_leaves_nothing(run):
+    out, code, said, err = run("circuit.qbits=3")
+    assert (out, code, said) == (None, 2, "")
+    assert err == "qtlrun: circuit.qbits: there is no such key; did you mean qubits? It is one of depth, qubits.\n"
+
+
+def test_where_an_error_comes_from_is_shown_on_demand(run):
+    _, code, _, err = run("seeds=0", variables={"HYDRA_FULL_ERROR": "1"})
+    assert code == 2 and err.startswith("Traceback (most recent call last):") and "\nqtlrun: seeds=0: a number from 1 up" in err
+
+
+def test_from_python_a_run_is_a_data_frame(single, home, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("QTLRUN_HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    frame = qtlrun.run(*SMOKE, "compare=[]", "seeds=[0]")
+    assert list(frame.columns) == ["row", "seed", "metric", "value"] and set(frame["row"]) == {"A"} and set(frame["seed"]) == {0}
+    nll = frame.loc[frame["metric"] == "test_nll", "value"].item()
+    kept = [float(line["value"]) for line in table(single[0] / "rows.csv") if (line["row"], line["seed"], line["metric"]) == ("A", "0", "test_nll")]
+    assert [nll] == kept  # the very row of the command, found in the store
+    with pytest.raises(Refused, match="^seeds=0: a number from 1 up"):
+        qtlrun.run("seeds=0")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("hydra_plugins.hydra_joblib_launcher") is None if importlib.util.find_spec("hydra_plugins")
+                    else True, reason="hydra-joblib-launcher is not installed")
+def test_the_points_of_a_sweep_may_be_trained_in_parallel(single, run):
+    out, code, said, err = run("-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "circuit.qubits=2,3", *SMOKE, "compare=[C]", "seeds=[11]")
+    assert code == 0, err
+    lines = table(out / "table.csv")
+    assert [line["circuit.qubits"] for line in lines] == ["2", "3"] and "† found in the store" in said

@@ -1,0 +1,420 @@
+import math
+
+import pytest
+import torch
+from composition import part
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from qtlrun import train
+from qtlrun.circuit.dressed import Dressed
+from qtlrun.device.statevector import Statevector
+from qtlrun.freeze import Freeze
+from qtlrun.head.classical import Classical
+from qtlrun.head.dressed import Quantum, Twin
+from qtlrun.layer import Start, generator
+from qtlrun.plan import Refused, build
+from qtlrun.train import Data, Recipe, cached, evaluate, fit, score
+
+FROZEN = Freeze("all")
+HEADS = {
+    "quantum": lambda features, classes, start: Quantum(features, classes, Dressed(4, 2), Statevector(), start),
+    "classical": Classical,
+    "twin": lambda features, classes, start: Twin(features, classes, 4, start),
+}
+
+
+def recipe(**values):
+    return Recipe(**{"epochs": 3, "batch_size": 8, "lr": .01, "backbone_lr": .001} | values)
+
+
+def task(items=43, features=6, classes=3, dtype=torch.float64):
+    draw = torch.Generator().manual_seed(0)
+    return torch.randn(items, features, generator=draw, dtype=torch.float64).to(dtype), torch.randint(classes, (items,), generator=draw)
+
+
+def fitted(model, given, seeds, data=None, validation=None):
+    """Records of a training, the model left in its best epochs."""
+    x, labels = data or task()
+    train_data = cached(x, labels)
+    return list(fit(model, None, given, FROZEN, train_data, cached(*validation) if validation else train_data, seeds))
+
+
+def rates(given):
+    return [given.lr * given.rate(epoch) for epoch in range(given.epochs)]
+
+
+def test_the_step_schedule_falls_after_its_epochs():
+    mari = recipe(epochs=30, lr=4e-4, schedule="step", step_size=10, gamma=.1)
+    assert rates(mari) == pytest.approx([4e-4] * 10 + [4e-5] * 10 + [4e-6] * 10, rel=1e-12)
+
+
+def test_stepped_at_the_start_it_falls_one_epoch_early_as_published():
+    mari = recipe(epochs=30, lr=4e-4, schedule="step", step_size=10, gamma=.1, schedule_step="start")
+    assert rates(mari) == pytest.approx([4e-4] * 9 + [4e-5] * 10 + [4e-6] * 10 + [4e-7], rel=1e-12)
+
+
+def test_three_epochs_stepped_at_the_start_fall_in_the_last():
+    plane_car = recipe(epochs=3, lr=7e-4, schedule="step", step_size=3, gamma=.1, schedule_step="start")
+    assert rates(plane_car) == pytest.approx([7e-4, 7e-4, 7e-5], rel=1e-12)
+
+
+def test_the_cosine_schedule_is_torch_s():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=.3)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=7)
+    expected = []
+    for _ in range(7):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    assert rates(recipe(epochs=7, lr=.3, schedule="cosine")) == pytest.approx(expected, rel=1e-12)
+
+
+def test_without_a_schedule_the_rate_stays():
+    assert rates(recipe(epochs=4, schedule_step="start")) == [.01] * 4
+
+
+SETTINGS = [
+    {"optimizer": "adam"}, {"optimizer": "adam", "weight_decay": .1}, {"optimizer": "adamw", "weight_decay": .1},
+    {"optimizer": "sgd"}, {"optimizer": "sgd", "momentum": .9, "weight_decay": .1},
+    {"optimizer": "adam", "schedule": "step", "step_size": 1, "gamma": .5},
+    {"optimizer": "sgd", "lr": .5, "schedule": "cosine"}, {"optimizer": "adam", "label_smoothing": .2},
+]
+
+
+def by_torch(seed, given, x, labels, start):
+    """The weights of one linear layer after the same training, written with torch.nn and torch.optim."""
+    layer = nn.Linear(x.shape[1], 3, dtype=x.dtype)
+    layer.load_state_dict({"weight": start.linear.weight[0].detach(), "bias": start.linear.bias[0].detach()})
+    chosen = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[given.optimizer]
+    momentum = {"momentum": given.momentum} if given.optimizer == "sgd" else {}
+    optimizer = chosen(layer.parameters(), lr=given.lr, weight_decay=given.weight_decay, **momentum)
+    schedule = {"none": lambda: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.),
+                "step": lambda: torch.optim.lr_scheduler.StepLR(optimizer, given.step_size, given.gamma),
+                "cosine": lambda: torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, given.epochs)}[given.schedule]()
+    order = generator(seed, "order")
+    losses, seen = [], []
+    for _ in range(given.epochs):
+        total = 0.
+        for batch in torch.randperm(len(labels), generator=order).split(given.batch_size):
+            optimizer.zero_grad()
+            loss = cross_entropy(layer(x[batch]), labels[batch], label_smoothing=given.label_smoothing)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch)
+        schedule.step()
+        losses.append(total / len(labels))
+        seen.append(cross_entropy(layer(x), labels).item())
+    return layer, losses, seen
+
+
+@pytest.mark.parametrize("values", SETTINGS)
+def test_every_run_is_trained_as_torch_trains_it_alone(values):
+    given, seeds = recipe(select="last", **values), [4, 0, 9]
+    x, labels = task()
+    model = Classical(6, 3, Start(seeds, torch.float64))
+    starts = [Classical(6, 3, Start([seed], torch.float64)) for seed in seeds]
+    records = fitted(model, given, seeds, (x, labels))
+    for run, seed in enumerate(seeds):
+        layer, losses, seen = by_torch(seed, given, x, labels, starts[run])
+        # 18 steps in float64; a wrong rate, order, decay or mean shows in the second digit
+        torch.testing.assert_close(model.linear.weight[run], layer.weight, rtol=0, atol=1e-12)
+        torch.testing.assert_close(model.linear.bias[run], layer.bias, rtol=0, atol=1e-12)
+        assert [record.loss[run] for record in records] == pytest.approx(losses, rel=1e-12)
+        assert [record.nll[run] for record in records] == pytest.approx(seen, rel=1e-12)
+
+
+class Both(nn.Module):
+    """A backbone and a head of one weight each; the logits' slope is 1 in either."""
+
+    def __init__(self):
+        super().__init__()
+        self.backbone, self.head = nn.Linear(1, 1, bias=False), nn.Linear(1, 2, bias=False)
+        self.backbone.stages, self.backbone.folded = [], False
+
+    def forward(self, x):
+        return self.head(self.backbone(x))
+
+
+def test_backbone_and_head_have_their_own_rates():
+    model = Both()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    data = cached(torch.ones(1, 1), torch.tensor([0]))
+    given = recipe(epochs=1, lr=.5, backbone_lr=.001, optimizer="adam", select="last")
+    list(fit(model, model.backbone, given, Freeze(0), data, data, [0]))
+    moved = {name: (value - before[name]).abs().max().item() for name, value in model.state_dict().items()}
+    # Adam's first step is its rate
+    assert moved == {"backbone.weight": pytest.approx(.001, rel=1e-3), "head.weight": pytest.approx(.5, rel=1e-3)}
+
+
+def test_every_item_is_seen_once_an_epoch_in_an_order_of_its_run():
+    x, labels = task()
+    taken = []
+
+    def take(index, epoch):
+        taken.append((epoch, index.clone()))
+        return x[index]
+    seeds = [4, 0]
+    list(fit(Classical(6, 3, Start(seeds, torch.float64)), None, recipe(epochs=2), FROZEN, Data(take, labels, 1000),
+             cached(x, labels), seeds))
+    sizes = [index.shape[1] for epoch, index in taken if epoch == 0]
+    assert sizes == [8, 8, 8, 8, 8, 3]
+    orders = [torch.cat([index for when, index in taken if when == epoch], 1) for epoch in (0, 1)]
+    for order in orders:
+        assert torch.equal(order.sort(1).values, torch.arange(43).expand(2, -1))
+    assert len({tuple(order[run].tolist()) for order in orders for run in (0, 1)}) == 4
+    streams = [generator(seed, "order") for seed in seeds]
+    for order in orders:
+        assert torch.equal(order, torch.stack([torch.randperm(43, generator=stream) for stream in streams]))
+
+
+def states(head, features, seeds, **values):
+    model = HEADS[head](features, 4, Start(seeds))
+    x, labels = task(features=features, classes=4, dtype=torch.float32)
+    records = fitted(model, recipe(weight_decay=.01, **values), seeds, (x, labels), (x[:11], labels[:11]))
+    return model.state_dict(), evaluate(model, cached(x, labels), len(seeds)), records
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("features", [64, 37, 512])
+def test_a_run_alone_has_the_very_bits_that_it_has_among_others(head, features):
+    alone = {seed: states(head, features, [seed]) for seed in (0, 3)}
+    for seeds in ([3, 0], [0, 1, 2, 3, 4], list(range(30))):
+        weights, logits, records = states(head, features, seeds)
+        for seed, (own, own_logits, own_records) in alone.items():
+            run = seeds.index(seed)
+            assert all(torch.equal(weights[name][run], value[0]) for name, value in own.items())
+            assert torch.equal(logits[run], own_logits[0])
+            assert [(one.nll[run], one.accuracy[run], one.loss[run], one.best[run]) for one in records] == [
+                (one.nll[0], one.accuracy[0], one.loss[0], one.best[0]) for one in own_records]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("batch", [1, 3, 4, 7, 10, 16, 32])
+@pytest.mark.parametrize("qubits, classes, dtype", [
+    (1, 2, torch.float32), (2, 10, torch.float64), (3, 3, torch.float32), (5, 4, torch.float64), (6, 2, torch.float32),
+    (7, 10, torch.float32), (8, 3, torch.float64)])
+def test_the_bits_are_the_same_at_odd_widths_too(head, batch, qubits, classes, dtype):
+    def state(seeds):
+        start = Start(seeds, dtype)
+        model = {"quantum": lambda: Quantum(features, classes, Dressed(qubits, 3), Statevector(), start),
+                 "classical": lambda: Classical(features, classes, start),
+                 "twin": lambda: Twin(features, classes, qubits, start)}[head]()
+        fitted(model, recipe(batch_size=batch, epochs=2, select="last"), seeds, data)
+        return model.state_dict()
+    for features in (1, 13, 256, 1280):
+        data = task(features=features, classes=classes, dtype=dtype)
+        among = {seeds: state(list(seeds)) for seeds in ((2, 5), tuple(range(30)))}
+        alone = state([5])
+        for seeds, weights in among.items():
+            assert all(torch.equal(weights[name][seeds.index(5)], value[0]) for name, value in alone.items())
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("poison", [math.nan, math.inf])
+def test_a_run_that_diverges_leaves_the_others_their_bits(head, poison):
+    x, labels = task(features=64, classes=4, dtype=torch.float32)
+    seeds, found = [0, 1, 2], []
+    for sick in (False, True):
+        model = HEADS[head](64, 4, Start(seeds))
+        if sick:
+            dict(model.named_parameters())["linear.bias" if head == "classical" else "post.bias"].data[1] = poison
+        records = fitted(model, recipe(lr=.05), seeds, (x, labels))
+        found.append(model.state_dict())
+    healthy, beside = found
+    for name, value in healthy.items():
+        assert torch.equal(beside[name][[0, 2]], value[[0, 2]])
+    assert [record.best[1] for record in records] == [-1, -1, -1] and min(record.best[0] for record in records) >= 0
+    assert not any(math.isfinite(record.loss[1]) for record in records)
+
+
+class Level(nn.Module):
+    """Gives every item the logits (level, 0); `breaks` is the step at which a run's loss is no number any more."""
+
+    def __init__(self, levels, breaks=()):
+        super().__init__()
+        self.level, self.steps = nn.Parameter(torch.tensor(levels, dtype=torch.float64)), 0
+        self.breaks = dict(breaks)
+
+    def forward(self, x):
+        self.steps += self.training
+        broken = torch.tensor([math.nan if run in self.breaks and self.steps > self.breaks[run] else 0.
+                               for run in range(len(self.level))]).double()
+        level = (self.level + broken)[:, None, None].expand(-1, x.shape[1], 1)
+        return torch.cat([level, torch.zeros_like(level)], -1)
+
+
+def levels(starts, select, share, breaks=(), epochs=12):
+    """Trains levels upwards on items of class 0; of the validation items `share` are of class 0, so that the best level
+    has an odds of share to 1 - share. Gives the model, its records, and its levels after each epoch."""
+    model, after = Level(starts, breaks), []
+    data = cached(torch.zeros(1, 1).double(), torch.tensor([0]))
+    validation = cached(torch.zeros(100, 1).double(), (torch.arange(100) >= round(100 * share)).long())
+    records = []
+    given = recipe(epochs=epochs, lr=1., optimizer="sgd", select=select)
+    for record in fit(model, None, given, FROZEN, data, validation, list(range(len(starts)))):
+        records.append(record)
+        after.append(model.level.detach().clone())
+    return model, records, torch.stack(after)
+
+
+def test_each_run_keeps_its_own_best_epoch():
+    model, records, after = levels([-1.5, -4.2], "nll", .5)
+    # the loss of half and half is least where the odds are even: at the level nearest to 0
+    best = after.abs().argmin(0)
+    assert records[-1].best == best.tolist() and best[0] != best[1] and best.max() < 11
+    assert torch.equal(model.level.detach(), after.gather(0, best.unsqueeze(0))[0])
+    expected = [cross_entropy(torch.tensor([[level, 0.]] * 2).double(), torch.tensor([0, 1])).item() for level in after[:, 0]]
+    assert [record.nll[0] for record in records] == pytest.approx(expected, rel=1e-12)
+
+
+def test_by_accuracy_the_first_of_the_best_epochs_is_kept():
+    model, records, after = levels([-1.5, -4.2], "accuracy", .6)
+    first = (after > 0).int().argmax(0)  # from there on 60 % are right, before it 40 %
+    assert records[-1].best == first.tolist() and 0 < first[0] < first[1]
+    assert torch.equal(model.level.detach(), after.gather(0, first.unsqueeze(0))[0])
+    assert {record.accuracy[0] for record in records} == {.4, .6}
+
+
+def test_the_last_epoch_is_kept_if_asked():
+    model, records, after = levels([-1.5, -4.2], "last", .5)
+    assert records[-1].best == [11, 11] and torch.equal(model.level.detach(), after[-1])
+
+
+def test_the_best_so_far_is_told_while_it_goes():
+    _, records, after = levels([-1.5], "nll", .5)
+    assert [record.best[0] for record in records] == [int(after[:epoch + 1, 0].abs().argmin()) for epoch in range(12)]
+
+
+@pytest.mark.parametrize("select", ["nll", "accuracy", "last"])
+def test_a_run_that_diverges_later_keeps_its_best_epoch_so_far(select):
+    model, records, after = levels([-4.2, -4.2], select, .5, breaks=[(1, 2)])
+    assert records[-1].best[1] == {"nll": 1, "accuracy": 0, "last": 1}[select]
+    assert model.level[1] == after[records[-1].best[1], 1]
+    assert math.isnan(records[-1].loss[1]) and math.isfinite(records[-1].loss[0])
+    assert records[-1].best[0] == {"nll": int(after[:, 0].abs().argmin()), "accuracy": 0, "last": 11}[select]
+
+
+def test_the_training_loss_is_the_mean_over_items_not_over_batches():
+    x, labels = task()
+    model = Classical(6, 3, Start([0], torch.float64))
+    expected = cross_entropy(model(x.unsqueeze(0))[0], labels).item()
+    (record,) = fitted(model, recipe(epochs=1, lr=0.), [0], (x, labels))
+    assert record.loss[0] == pytest.approx(expected, rel=1e-12) and record.nll[0] == pytest.approx(expected, rel=1e-12)
+    assert record.epoch == 0 and record.seconds > 0
+
+
+def test_the_rates_of_a_training_are_recorded():
+    records = fitted(Classical(6, 3, Start([0], torch.float64)), recipe(schedule="step", step_size=1, gamma=.5), [0])
+    assert [record.lr for record in records] == [.01, .005, .0025]
+
+
+def test_the_score_is_torch_s_cross_entropy_and_the_share_correct():
+    x, labels = task()
+    logits = torch.randn(2, 43, 3, generator=torch.Generator().manual_seed(1))
+    nll, accuracy = score(logits, labels)
+    for run in range(2):
+        assert nll[run].item() == pytest.approx(cross_entropy(logits[run].double(), labels).item(), rel=1e-12)
+        assert accuracy[run].item() == pytest.approx((logits[run].argmax(1) == labels).double().mean().item(), rel=1e-12)
+
+
+def test_logits_that_are_no_numbers_are_never_correct():
+    logits = torch.full((1, 4, 2), math.nan)
+    assert score(logits, torch.zeros(4, dtype=torch.int64))[1].tolist() == [0]
+
+
+def test_evaluation_does_not_depend_on_its_chunks():
+    x, labels = task()
+    model = HEADS["quantum"](6, 3, Start([0, 1], torch.float64))
+    whole, pieces = (evaluate(model, Data(lambda index, epoch: x[index], labels, chunk), 2) for chunk in (1000, 5))
+    torch.testing.assert_close(pieces, whole, rtol=0, atol=1e-14)
+    assert whole.shape == (2, 43, 3) and not whole.requires_grad
+
+
+def test_the_pace_is_measured_on_a_model_that_stays_as_it_is():
+    x, labels = task()
+    model = HEADS["quantum"](6, 3, Start([0, 1], torch.float64))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    assert train.pace(model, recipe(), cached(x, labels), 2) > 0
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+class Dropped(Classical):
+    """A head with dropout, as it stands in torchvision's classifiers."""
+
+    def forward(self, x):
+        return super().forward(nn.functional.dropout(x, .5, self.training))
+
+
+def test_dropout_depends_on_the_seed_and_not_on_what_torch_drew_before():
+    def weights(seed, drawn):
+        torch.manual_seed(drawn)
+        model = Dropped(6, 3, Start([0], torch.float64))
+        fitted(model, recipe(select="last"), [seed])
+        return model.linear.weight.detach()
+    assert torch.equal(weights(0, drawn=1), weights(0, drawn=2))
+    kept = torch.random.get_rng_state()
+    plain = Classical(6, 3, Start([0], torch.float64))
+    fitted(plain, recipe(select="last"), [0])
+    assert torch.equal(torch.random.get_rng_state(), kept)  # and leaves torch's generator as it was
+    assert not torch.equal(weights(0, drawn=1), plain.linear.weight)
+
+
+def test_dropout_differs_from_epoch_to_epoch():
+    torch.manual_seed(0)
+    masks = []
+
+    class Watched(Dropped):
+        def forward(self, x):
+            if self.training:
+                masks.append(nn.functional.dropout(torch.ones(20), .5))
+            return super().forward(x)
+    fitted(Watched(6, 3, Start([0], torch.float64)), recipe(batch_size=43), [0])
+    assert len({tuple(mask.tolist()) for mask in masks}) == 3
+
+
+@pytest.mark.parametrize("values, words", [
+    *(({name: value}, f"recipe.{name}={value}: a whole number from 1 up is needed here.")
+      for name in ("epochs", "batch_size", "step_size") for value in (0, -1)),
+    *(({name: value}, f"recipe.{name}={value}: a finite number of 0 or more is needed here.")
+      for name in ("lr", "backbone_lr", "momentum", "weight_decay", "gamma") for value in (-.1, math.nan, math.inf)),
+    *(({"label_smoothing": value}, f"recipe.label_smoothing={value}: from 0 up, below 1.") for value in (-.1, 1., math.nan)),
+])
+def test_numbers_that_no_training_has_are_refused(values, words):
+    assert refusal(**values) == words
+
+
+@pytest.mark.parametrize("name", ["epochs", "batch_size", "step_size"])
+@pytest.mark.parametrize("value, kind", [(math.nan, "a number"), (2.5, "a number"), (True, "true or false"), ("3", "a text")])
+def test_what_is_no_whole_number_is_refused(name, value, kind):
+    given = {True: "true"}.get(value, value)
+    assert refusal(**{name: value}) == f"recipe.{name}={given}: a whole number is needed here, and this is {kind}."
+
+
+@pytest.mark.parametrize("name", ["lr", "backbone_lr", "momentum", "weight_decay", "gamma", "label_smoothing"])
+@pytest.mark.parametrize("value, kind", [(True, "true or false"), ("fast", "a text"), (None, "nothing (null)")])
+def test_what_is_no_number_is_refused(name, value, kind):
+    words = refusal(**{name: value})
+    assert words.startswith(f"recipe.{name}=") and words.endswith(f": a number is needed here, and this is {kind}.")
+
+
+@pytest.mark.parametrize("name, value, known", [
+    ("optimizer", "rmsprop", "adam"), ("schedule", "linear", "cosine"), ("schedule_step", "middle", "start"),
+    ("scale", "minmax", "standard"), ("select", "f1", "accuracy"), ("augment", "yes", "true or false")])
+def test_an_unknown_choice_is_refused_with_those_there_are(name, value, known):
+    words = refusal(**{name: value})
+    assert words.startswith(f"recipe.{name}={value}: ") and known in words
+
+
+def test_every_field_of_a_recipe_is_refused_somewhere_above():
+    checked = {"epochs", "batch_size", "step_size", "lr", "backbone_lr", "momentum", "weight_decay", "gamma", "label_smoothing",
+               "optimizer", "schedule", "schedule_step", "scale", "select", "augment"}
+    assert set(Recipe.__dataclass_fields__) == checked
+
+
+def refusal(**values):
+    with pytest.raises(Refused) as error:
+        build("recipe", part("recipe", "default") | values)
+    return str(error.value)
