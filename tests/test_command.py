@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 import qtlrun
+from qtlrun.compose import main
 from qtlrun.plan import Refused
 
 COMMAND = Path(sys.executable).with_name("qtlrun")
@@ -32,36 +33,65 @@ def start(home, tmp_path_factory):
     def begin(*words, command=(COMMAND,), folder=None, **options):
         variables = os.environ | {"QTLRUN_HOME": str(home)} | options.pop("variables", {})
         folder = folder or tmp_path_factory.mktemp("run")
-        return folder, subprocess.Popen([*command, *words], cwd=folder, env=variables, text=True, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, **options)
+        process = subprocess.Popen([*command, *words], cwd=folder, env=variables, text=True, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, **options)
+        process.folder = folder
+        return process
     return begin
 
 
-@pytest.fixture(scope="module")
-def run(start):
-    """Run a command to its end; gives its output folder, exit code, output and errors."""
-    def complete(*words, **options):
-        folder, process = start(*words, **options)
-        out, err = process.communicate(timeout=300)
-        return next(folder.glob("outputs/*/*"), None), process.returncode, out, err
-    return complete
+def end(process):
+    """Wait for a command; gives its output folder, exit code, output and errors."""
+    out, err = process.communicate(timeout=300)
+    written = out.splitlines()[-1].removeprefix("Written to ") if out else ""
+    return process.folder / written if written.startswith("outputs/") else None, process.returncode, out, err
+
+
+def ignore_interrupts():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+LONG = [*SMOKE, "seeds=[7]", "compare=[B]", "+compare.B.recipe.epochs=100000"]  # A takes a moment, and B takes hours
+
+
+def stop(process, number):
+    """Signal a long command once B is trained."""
+    try:
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("B: training takes about"):
+                break
+        process.send_signal(number)
+        out, code, said, err = end(process)
+    finally:
+        process.kill()
+    return out, code, "".join(lines) + said, err
 
 
 @pytest.fixture(scope="module")
-def single(run):
-    return run(*SMOKE, "compare=[C]", "seeds=[0,3]")
+def single(start):
+    return end(start(*SMOKE, "compare=[C]", "seeds=[0,3]"))
 
 
 @pytest.fixture(scope="module")
-def sweep(single, run):
-    """From a module and with every warning an error."""
-    return run("-m", "circuit.qubits=2,3", "circuit.depth=1,2", *SMOKE, "compare=[B,C]", "seeds=[1]",
-               command=(sys.executable, "-m", "qtlrun"), variables={"PYTHONWARNINGS": "error"})
+def pair(single, start, tmp_path_factory):
+    """Two runs at once in one folder: a sweep, from a module and with every warning an error, and one that is interrupted."""
+    folder = tmp_path_factory.mktemp("pair")
+    sweep = start("-m", "circuit.qubits=2,3", "circuit.depth=1,2", *SMOKE, "compare=[B,C]", "seeds=[1]", folder=folder,
+                  command=(sys.executable, "-m", "qtlrun"), variables={"PYTHONWARNINGS": "error"})
+    long = start(*LONG, folder=folder, preexec_fn=ignore_interrupts)
+    return stop(long, signal.SIGINT), end(sweep)
 
 
 @pytest.fixture(scope="module")
-def diverged(single, run):
-    return run("-m", "recipe.lr=.01,1e30", *SMOKE, "compare=[]", "seeds=1")
+def interrupted(pair):
+    return pair[0]
+
+
+@pytest.fixture(scope="module")
+def sweep(pair):
+    return pair[1]
 
 
 def table(path):
@@ -124,97 +154,84 @@ def test_a_sweep_is_one_table_and_one_heat_map(sweep):
     assert {path.name for path in out.glob("point-*")} == {f"point-{number}" for number in range(4)}
 
 
-def test_a_point_that_diverges_is_marked_and_costs_that_point(diverged):
-    out, code, said, err = diverged
-    words = "the loss is not finite from epoch 1 on; recipe.lr=1e+30 may be too large"
-    assert (code, err) == (1, "")
-    assert f"A at recipe.lr=1e+30, seed 0: error: {words}." in " ".join(said.split())
-    failed = [line for line in table(out / "rows.csv") if line["metric"] == "error"]
-    assert [(float(line["recipe.lr"]), line["row"], line["seed"]) for line in failed] == [(1e30, "A", "0")]
-    assert [line["error"] for line in table(out / "errors.csv")] == [words]
-    assert {float(line["recipe.lr"]) for line in table(out / "rows.csv") if line["metric"] == "test_nll"} == {.01}
-
-
-def ignore_interrupts():
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def stop(start, number, **options):
-    """Start A, which takes a moment, and B, which takes hours; signal once B is trained. What is in the table then, and the rest."""
-    folder, process = start(*SMOKE, "seeds=[7]", "compare=[B]", "+compare.B.recipe.epochs=100000", **options)
-    try:
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if line.startswith("B: training takes about"):
-                break
-        process.send_signal(number)
-        out, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    (written,) = folder.glob("outputs/*/*")
-    return process.returncode, written, "".join(lines) + out, err
-
-
-@pytest.fixture(scope="module")
-def interrupted(single, start):
-    return stop(start, signal.SIGINT, preexec_fn=ignore_interrupts)
-
-
 def test_an_interrupt_keeps_what_is_finished_even_where_the_parent_ignored_it(interrupted):
-    code, out, said, err = interrupted
+    out, code, said, err = interrupted
     assert (code, err) == (130, STOPPED)
     assert "A: 2 in" in said and said.splitlines()[-1].startswith("Written to outputs/")
     assert [line["row"] for line in table(out / "table.csv")] == ["A"]
     assert (out / "weights/A-seed7.safetensors").is_file() and not (out / "weights/B-seed7.safetensors").exists()
 
 
+def test_two_runs_at_once_in_one_folder_get_folders_of_their_own(interrupted, sweep):
+    assert interrupted[0] != sweep[0] and interrupted[0].parents[1] == sweep[0].parents[1]
+    assert len(list(sweep[0].parents[1].glob("*/*"))) == 2
+
+
 def test_the_same_command_goes_on_from_there_and_termination_is_a_stop_too(interrupted, start):
-    code, out, said, err = stop(start, signal.SIGTERM)
+    out, code, said, err = stop(start(*LONG), signal.SIGTERM)
     assert (code, err) == (143, STOPPED)
     assert "A: 2 in" not in said and "† found in the store, not trained again." in said
     (line,) = table(out / "table.csv")
     assert line["row"] == "A" and line["from the store"] == "True"
-    assert line["NLL"] == table(interrupted[1] / "table.csv")[0]["NLL"]
+    assert line["NLL"] == table(interrupted[0] / "table.csv")[0]["NLL"]
 
 
-def test_two_runs_at_once_in_one_folder_get_folders_of_their_own(single, start, tmp_path):
-    pair = [start(*SMOKE, "compare=[]", "seeds=[9]", folder=tmp_path)[1] for _ in range(2)]
-    ends = [process.communicate(timeout=300) for process in pair]
-    assert [process.returncode for process in pair] == [0, 0], ends
-    folders = {said.splitlines()[-1] for said, _ in ends}
-    assert len(folders) == 2 == len(list(tmp_path.glob("outputs/*/*/rows.csv")))
-    values = [[line for line in table(path) if line["metric"] != "seconds"] for path in tmp_path.glob("outputs/*/*/rows.csv")]
-    assert values[0] == values[1]
-
-
-def test_a_mistake_costs_two_lines_and_leaves_nothing(run):
-    out, code, said, err = run("circuit.qbits=3")
-    assert (out, code, said) == (None, 2, "")
+def test_a_mistake_costs_two_lines_and_leaves_nothing(start):
+    process = start("circuit.qbits=3")
+    out, code, said, err = end(process)
+    assert (out, code, said) == (None, 2, "") and not list(process.folder.iterdir())
     assert err == "qtlrun: circuit.qbits: there is no such key; did you mean qubits? It is one of depth, qubits.\n"
 
 
-def test_where_an_error_comes_from_is_shown_on_demand(run):
-    _, code, _, err = run("seeds=0", variables={"HYDRA_FULL_ERROR": "1"})
+def test_where_an_error_comes_from_is_shown_on_demand(start):
+    _, code, _, err = end(start("seeds=0", variables={"HYDRA_FULL_ERROR": "1"}))
     assert code == 2 and err.startswith("Traceback (most recent call last):") and "\nqtlrun: seeds=0: a number from 1 up" in err
 
 
-def test_from_python_a_run_is_a_data_frame(single, home, monkeypatch, tmp_path, capsys):
+@pytest.fixture
+def here(single, home, monkeypatch, tmp_path):
+    """This process in an empty folder, with the shared home; what the command line does to signals is undone."""
     monkeypatch.setenv("QTLRUN_HOME", str(home))
     monkeypatch.chdir(tmp_path)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield tmp_path
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_a_point_that_diverges_is_marked_and_costs_that_point(here, capsys):
+    words = "the loss is not finite from epoch 1 on; recipe.lr=1e+30 may be too large"
+    assert main(["-m", "recipe.lr=.01,1e30", *SMOKE, "compare=[]", "seeds=1"]) == 1
+    said, err = capsys.readouterr()
+    assert not err and f"A at recipe.lr=1e+30, seed 0: error: {words}." in " ".join(said.split())
+    (out,) = here.glob("outputs/*/*")
+    failed = [line for line in table(out / "rows.csv") if line["metric"] == "error"]
+    assert [(float(line["recipe.lr"]), line["row"], line["seed"]) for line in failed] == [(1e30, "A", "0")]
+    assert [line["error"] for line in table(out / "errors.csv")] == [words]
+    assert {float(line["recipe.lr"]) for line in table(out / "rows.csv") if line["metric"] == "test_nll"} == {.01}
+
+
+def test_from_python_a_run_is_a_data_frame(here, single):
     frame = qtlrun.run(*SMOKE, "compare=[]", "seeds=[0]")
     assert list(frame.columns) == ["row", "seed", "metric", "value"] and set(frame["row"]) == {"A"} and set(frame["seed"]) == {0}
     nll = frame.loc[frame["metric"] == "test_nll", "value"].item()
-    kept = [float(line["value"]) for line in table(single[0] / "rows.csv") if (line["row"], line["seed"], line["metric"]) == ("A", "0", "test_nll")]
-    assert [nll] == kept  # the very row of the command, found in the store
+    kept = [line["value"] for line in table(single[0] / "rows.csv") if (line["row"], line["seed"], line["metric"]) == ("A", "0", "test_nll")]
+    assert [nll] == [float(value) for value in kept]  # the very row of the command, found in the store
+
+
+def test_from_python_a_mistake_is_an_exception(here):
     with pytest.raises(Refused, match="^seeds=0: a number from 1 up"):
         qtlrun.run("seeds=0")
 
 
-@pytest.mark.skipif(importlib.util.find_spec("hydra_plugins.hydra_joblib_launcher") is None if importlib.util.find_spec("hydra_plugins")
-                    else True, reason="hydra-joblib-launcher is not installed")
-def test_the_points_of_a_sweep_may_be_trained_in_parallel(single, run):
-    out, code, said, err = run("-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "circuit.qubits=2,3", *SMOKE, "compare=[C]", "seeds=[11]")
+def parallel():
+    return importlib.util.find_spec("hydra_plugins") and importlib.util.find_spec("hydra_plugins.hydra_joblib_launcher")
+
+
+@pytest.mark.skipif(not parallel(), reason="hydra-joblib-launcher is not installed")
+def test_the_points_of_a_sweep_may_be_trained_in_parallel(single, start):
+    out, code, said, err = end(start("-m", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "circuit.qubits=2,3", *SMOKE,
+                                     "compare=[C]", "seeds=[11]"))
     assert code == 0, err
-    lines = table(out / "table.csv")
-    assert [line["circuit.qubits"] for line in lines] == ["2", "3"] and "† found in the store" in said
+    assert [line["circuit.qubits"] for line in table(out / "table.csv")] == ["2", "3"]
+    assert "A: 2 in" not in said and "† found in the store" in said  # the parent only makes the table

@@ -24,6 +24,11 @@ REFERENCES = [option for group, option in OPTIONS if group == "compare"]
 NEEDED = {("backbone", "torchvision"): ["backbone.name=resnet18", "backbone.weights=none"]}  # what has no default
 
 
+def values(group, option):
+    """What an option's own file holds."""
+    return yaml.safe_load((ROOT / f"conf/{group}/{option}.yaml").read_text())
+
+
 def name(value):
     return "=".join(value) if isinstance(value, tuple) else str(getattr(value, "stem", value))
 
@@ -76,7 +81,7 @@ def test_a_part_is_its_constructors_values(job, pair):
     mine = [key for key in known if key not in OFFERED.get(group, ())]
     assert [key for key in part if key not in ("_target_", "pretrain")] == mine  # every one, in its order
     assert all(accepts(known[key][0], part[key]) for key in mine)
-    said = yaml.safe_load((ROOT / f"conf/{group}/{option}.yaml").read_text())
+    said = values(group, option)
     told = [key for key in said if key in mine]
     assert told == sorted(told, key=mine.index) and set(said) <= {*mine, "_target_", "pretrain", "defaults"}
 
@@ -110,14 +115,15 @@ def test_a_reference_says_what_it_isolates_and_changes_parts_alone(job, option):
 def test_a_preset_composes_with_every_option_of_every_other_group(job, preset):
     """But for the dataset, where the preset sets its values: a protocol belongs to its pictures."""
     plans.check(job(("experiment", preset)))
-    kept = "dataset" if "dataset" in yaml.safe_load((ROOT / f"conf/experiment/{preset}.yaml").read_text()) else None
-    for pair in PARTS:
-        if pair[0] == kept:
-            continue
+    said = values("experiment", preset)
+    chosen = {key.removeprefix("override /"): option for entries in (yaml.safe_load((ROOT / "conf/config.yaml").read_text()), said)
+              for entry in entries["defaults"] if isinstance(entry, dict) for key, option in entry.items()}
+    others = [pair for pair in PARTS if pair[1] != chosen[pair[0]] and not (pair[0] == "dataset" and "dataset" in said)]
+    assert len(others) > len(PARTS) / 2
+    for pair in others:
         plan = job(("experiment", preset), pair)
         plans.check(plan)
-        said = yaml.safe_load((ROOT / f"conf/{pair[0]}/{pair[1]}.yaml").read_text())
-        assert plan[pair[0]]["_target_"] == said.get("_target_", plan[pair[0]]["_target_"])
+        assert plan[pair[0]]["_target_"] == values(*pair).get("_target_", plan[pair[0]]["_target_"])
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -134,11 +140,11 @@ def test_a_preset_composes_with_every_reference(job, preset):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_sets_nothing_that_belongs_to_one_option_but_the_datasets(preset):
-    said = yaml.safe_load((ROOT / f"conf/experiment/{preset}.yaml").read_text())
+    said = values("experiment", preset)
     shared = {"freeze": {"batch_norm"}, "recipe": set(plans.parameters("recipe", "qtlrun.train.Recipe")), "dataset": {"validation"}}
-    for key, values in said.items():
+    for key, changed in said.items():
         if key in plans.PARTS:
-            assert set(values) <= shared[key]
+            assert set(changed) <= shared[key]
         else:
             assert key in ("defaults", "seeds", "compare", "dtype")
 

@@ -175,15 +175,19 @@ store, file, absent, numbers = Store(home), home / "file", 0, set()
 store.put("row", "key", Entry({"number": 0}, {"array": np.zeros(40_000)}))
 disk.write(file, bytes(100_000))
 for _ in range(kills):
+    ready, begun = os.pipe()
     child = os.fork()
     number = max(numbers, default=0)
     while child == 0:
         number = number % 200 + 1
         store.put("row", "key", Entry({"number": number}, {"array": np.full(40_000, float(number))}))
         disk.write(file, bytes([number]) * 100_000)
-    time.sleep(random.uniform(.002, .05))
+        os.write(begun, b".")
+    os.read(ready, 1)
+    time.sleep(random.uniform(0, .03))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
+    os.close(ready), os.close(begun)
     content = file.read_bytes()
     assert content == content[:1] * 100_000, "half a file"
     numbers.add(content[0])

@@ -29,7 +29,8 @@ class Torchvision(nn.Module):
             raise ValueError(f"name={name}: {nearest(name, models.list_models(module=models))}")
         public, file = _entry(name, weights), None
         preset = public.transforms() if public else None
-        size = size or (preset.crop_size[0] if public else 224)
+        if size is None:
+            size = preset.crop_size[0] if public else 224
         if size < 1:
             raise ValueError(f"size={size}: pixels, from 1 up.")
         resize = preset.resize_size[0] if public and size == preset.crop_size[0] else round(size * 256 / 224)

@@ -75,11 +75,11 @@ def folded(network: nn.Module) -> bool:
     """Whether every batch norm only adds its bias: its scale and statistics went into the convolution before it."""
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     return bool(norms) and all(
-        not norm.running_mean.any() and torch.allclose(norm.weight, (norm.running_var + norm.eps).sqrt(), atol=1e-6)
+        not norm.running_mean.any() and torch.allclose(norm.weight, (norm.running_var + norm.eps).sqrt(), rtol=0, atol=1e-6)
         for norm in norms)  # a new batch norm differs by eps / 2 = 5e-6
 
 
-def digest(path: Path) -> str:
+def digest(path: str | Path) -> str:
     """SHA-256 of a file."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -63,7 +63,8 @@ def _train(parts) -> store.Entry:
     head = build("head", {"_target_": "qtlrun.head.classical.Classical"}, features=backbone.features,
                  classes=len(source.classes), start=Start([sub["seed"]], parts.dtype))
     network = parts.place(Network(backbone, head))
-    data = [train.Data(feature.pictures(parts, split, backbone), split.labels, feature.chunk(backbone))
+    augment = sub["seed"] if recipe.augment else None
+    data = [train.Data(feature.pictures(parts, split, backbone, augment), split.labels, feature.chunk(backbone))
             for split in (source.train, source.validation)]
     with feature.threads(backbone):
         for record in train.fit(network, backbone, recipe, Freeze(frozen=0, batch_norm="train"), *data, [sub["seed"]]):
@@ -75,4 +76,7 @@ def _train(parts) -> store.Entry:
 
 
 def _recipe(parts) -> train.Recipe:
-    return build("recipe", parts.plan["backbone"]["pretrain"]["recipe"], parts.plan["plugins"], "backbone.pretrain.recipe")
+    recipe = build("recipe", parts.plan["backbone"]["pretrain"]["recipe"], parts.plan["plugins"], "backbone.pretrain.recipe")
+    if recipe.scale != "none":
+        raise Refused(f"backbone.pretrain.recipe.scale={recipe.scale}: features that are being learnt have no fixed scale; use none.")
+    return recipe

@@ -4,7 +4,6 @@ import composition
 import pandas as pd
 import pytest
 from rows import point
-from test_record import TABLES
 
 from qtlrun import plan
 from qtlrun.plan import Refused
@@ -71,7 +70,14 @@ def test_a_run_of_failures_alone_says_so_and_is_written(compare):
     found = compare([["compare=[B]", "seeds=2"]], outcomes({"A": ValueError("nan"), "B": ValueError("nan")}))
     assert found.well is False and found.error is None
     assert found.said.count("error: ValueError: nan.") == 2
-    assert set(found.files) == {*TABLES, "errors.csv", "figures/circuit.png", "figures/circuit.svg"} - {"log.txt"}
+    tables = {f"{name}.csv" for name in ("rows", "contrasts", "table", "errors")}
+    assert set(found.files) == tables | {
+        "table.md",
+        "plan.yaml",
+        "environment.json",
+        "figures/circuit.png",
+        "figures/circuit.svg",
+    }
 
 
 def test_a_sweep_of_failures_alone_says_so_and_chooses_nothing(compare):

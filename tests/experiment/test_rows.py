@@ -1,0 +1,513 @@
+from collections import Counter
+from copy import deepcopy
+
+import numpy as np
+import pytest
+import torch
+from composition import options, part, rows
+
+from qtlrun import plan as plans, train
+from qtlrun.dataset.digits import Digits
+from qtlrun.experiment import Experiment, feature, row as training, source
+from qtlrun.experiment.parts import Parts
+from qtlrun.experiment.session import Session
+from qtlrun.train import Data, evaluate
+
+SHORT = ("backbone.pretrain.recipe.epochs=2", "backbone.width=4", "recipe.epochs=2", "dataset.train=5", "dataset.validation=4")
+NAMES = ("composed", "B", "C", "twin")
+
+
+def experiment(home, **values):
+    return Experiment(str(home), **values)
+
+
+def made(home, *words, seeds=(0, 1), names=NAMES, **values):
+    """The rows of those names, trained in that order."""
+    plan, one = rows(*SHORT, *words), experiment(home, **values)
+    return {name: one.row(name, plan[name], list(seeds)) for name in names}
+
+
+def assert_same(first, second, seeds):
+    """Every number of the entries but the seconds, to the last bit."""
+    for seed in seeds:
+        one, other = first.entries[seed], second.entries[seed]
+        assert one.arrays.keys() == other.arrays.keys()
+        for name, array in one.arrays.items():
+            assert array.dtype == other.arrays[name].dtype and np.array_equal(array, other.arrays[name]), name
+        assert said(one) == said(other)
+
+
+def said(entry):
+    return {name: value for name, value in entry.values.items() if "seconds" not in name}
+
+
+def probabilities(row):
+    shifted = np.exp(row.logits - row.logits.max(-1, keepdims=True))
+    return shifted / shifted.sum(-1, keepdims=True)
+
+
+def test_the_same_seeds_give_the_same_numbers_whatever_ran_before_and_in_whichever_order(home, tmp_path):
+    first = made(home)
+    torch.manual_seed(99)
+    torch.rand(1000)
+    second = made(tmp_path / "elsewhere", seeds=(1, 0), names=NAMES[::-1])
+    for name in NAMES:
+        assert_same(first[name], second[name], (0, 1))
+    assert len({first[name].logits.tobytes() for name in NAMES}) == len(NAMES)
+    assert all((row.logits[0] != row.logits[1]).any() for row in first.values())
+
+
+@pytest.mark.parametrize("words", [(), ("recipe.scale=standard", "circuit.qubits=5", "dataset.classes=[6,7,9]")])
+def test_a_seed_alone_has_the_very_bits_that_it_has_among_five(home, tmp_path, words):
+    names = (*NAMES, "frozen_circuit")
+    among = made(home, *words, seeds=range(5), names=names)
+    alone = made(tmp_path / "elsewhere", *words, seeds=[3], names=names)
+    for name in names:
+        assert_same(among[name], alone[name], [3])
+
+
+def test_seeds_added_later_are_those_of_one_run(home, tmp_path):
+    whole = made(home, seeds=range(4), names=("composed", "C"))
+    made(tmp_path / "elsewhere", seeds=[2], names=("composed", "C"))
+    later = made(tmp_path / "elsewhere", seeds=range(4), names=("composed", "C"))
+    for name, row in later.items():
+        assert_same(whole[name], row, range(4))
+
+
+def test_dropout_in_a_trained_backbone_belongs_to_the_seed(home, tmp_path):
+    words = ("backbone=torchvision", "backbone.name=squeezenet1_0", "backbone.weights=none", "backbone.size=32", "recipe.epochs=1",
+             "dataset.classes=[8,9]", "dataset.share=[0.95,1.0]", "dataset.train=3", "dataset.validation=2", "freeze=none", "head=classical")
+    plan, found = rows(*words)["composed"], []
+    for drawn in (1, 2):
+        torch.manual_seed(drawn)
+        found.append(experiment(tmp_path / str(drawn)).row("B", plan, [0]))
+    assert_same(*found, [0])
+    backbone = Parts(plan, Session(str(home))).backbone
+    assert any(isinstance(one, torch.nn.Dropout) and one.p > 0 for one in backbone.modules())  # before the features
+
+
+@pytest.mark.parametrize("device", [option for option in options("device") if option != "statevector" and not part("device", option)["shots"]])
+def test_in_float64_every_device_gives_the_same_table(home, device):
+    words = ("dtype=float64", "dataset.classes=[7,9]", "dataset.share=[0.85,1.0]", "circuit.depth=2")
+    tables = [made(home, *words, f"device={name}", names=("composed",))["composed"] for name in ("statevector", device)]
+    # 4 steps of Adam make the 1e-15 between two devices no larger than this in any test picture
+    np.testing.assert_allclose(*map(probabilities, tables), rtol=0, atol=1e-4)
+    assert not np.array_equal(tables[0].logits, tables[1].logits)
+    np.testing.assert_array_equal(*(table.logits.argmax(-1) for table in tables))
+
+
+def test_a_gradient_through_the_circuit_reaches_the_first_weights_of_a_transformer(home):
+    words = ("backbone=torchvision", "backbone.name=vit_b_16", "backbone.weights=none", "backbone.size=32", "freeze=none",
+             "dtype=float64", "recipe.epochs=1", "head.spread=0.5")
+    parts = Parts(rows(*words)["composed"], Session(str(home)))
+    (model,) = training._models(parts, [0])
+    assert model.seeds == [0] and model.backbone is not None
+    model.whole.train()
+    parts.freeze.apply(model.backbone, 0)
+    model.whole.eval()  # dropout has a rate of 0 there; without it both evaluations are the same function
+    items, labels = model.data["train"].take(torch.arange(2).unsqueeze(0), 0), torch.tensor([0, 1])
+
+    def loss():
+        return torch.nn.functional.cross_entropy(model.whole(items)[0], labels)
+    patches = model.backbone.network.conv_proj.weight
+    (slope,) = torch.autograd.grad(loss(), patches)
+    assert slope.isfinite().all() and slope.abs().max() > 1e-6
+    # along the gradient, the loss changes as the gradient says
+    step = 1e-4 * slope / slope.norm()
+    with torch.no_grad():
+        patches += step
+        ahead = loss()
+        patches -= 2 * step
+        behind = loss()
+    assert float(ahead - behind) / 2e-4 == pytest.approx(float(slope.norm()), rel=1e-5)  # central differences in float64
+
+
+def test_all_ten_digits_may_be_told_apart_by_every_row(home):
+    found = made(home, "dataset.classes=[0,1,2,3,4,5,6,7,8,9]", "dataset.train=2", "dataset.validation=1", seeds=[0])
+    for row in found.values():
+        assert row.logits.shape == (1, len(row.labels), 10) and set(row.labels) == set(range(10))
+        assert row.errors == {} and np.isfinite(row.logits).all()
+
+
+def test_b_and_c_start_from_the_same_head(home):
+    plan = rows(*SHORT)
+    heads = {}
+    for name in ("B", "C"):
+        for model in training._models(Parts(plan[name], Session(str(home))), [0, 3]):
+            for run, seed in enumerate(model.seeds):
+                heads[name, seed] = {key: value[run].clone() for key, value in model.head.state_dict().items()}
+    for seed in (0, 3):
+        assert all(torch.equal(value, heads["C", seed][key]) for key, value in heads["B", seed].items())
+    assert not torch.equal(heads["B", 0]["linear.weight"], heads["B", 3]["linear.weight"])
+
+
+def test_composed_and_frozen_circuit_start_from_the_same_angles(home):
+    found = made(home, names=("composed", "frozen_circuit"))
+    parts = Parts(rows(*SHORT)["composed"], Session(str(home)))
+    start = parts.head(16, [0, 1]).angles
+    for run, seed in enumerate((0, 1)):
+        frozen = found["frozen_circuit"].entries[seed].arrays["weights/head.angles"]
+        assert np.array_equal(frozen, start[run].detach().numpy())
+        assert not np.array_equal(frozen, found["composed"].entries[seed].arrays["weights/head.angles"])
+
+
+@pytest.fixture
+def extracted(monkeypatch):
+    """How often features were computed."""
+    calls, extract = [], feature._extract
+
+    def counted(parts):
+        calls.append(parts)
+        return extract(parts)
+    monkeypatch.setattr(feature, "_extract", counted)
+    return calls
+
+
+def test_features_are_computed_once_and_found_the_second_time(home, extracted):
+    first = made(home, names=("composed", "C", "twin", "frozen_circuit", "composed"))
+    assert len(extracted) == 1
+    again = made(home, fresh=True, names=("composed",))
+    assert len(extracted) == 1  # another command finds them in the store, even where it trains anew
+    assert_same(first["composed"], again["composed"], (0, 1))
+    made(home, "recipe.lr=0.02", "circuit.qubits=3", names=("composed", "C"))
+    assert len(extracted) == 1
+    made(home, names=("B",))
+    assert len(extracted) == 1  # a network that is trained has no features to keep
+    made(home, "dataset.split_seed=1", names=("C",))
+    made(home, "backbone.layer=layer2", names=("C",))
+    made(home, "dtype=float64", names=("C",))
+    assert len(extracted) == 4
+
+
+def test_features_are_what_the_backbone_gives_its_pictures(home):
+    parts = Parts(rows(*SHORT)["composed"], Session(str(home)))
+    known = feature.features(parts)
+    for name in ("train", "validation", "test"):
+        split = getattr(parts.dataset, name)
+        with torch.no_grad():
+            expected = torch.cat([parts.backbone(parts.backbone.preprocess(one.unsqueeze(0))) for one in split.inputs])
+        torch.testing.assert_close(known[name], expected, rtol=1e-5, atol=1e-6)  # float32, another batch
+
+
+def test_a_scale_is_that_of_the_training_features_alone(home):
+    parts = Parts(rows(*SHORT, "recipe.scale=standard")["composed"], Session(str(home)))
+    scaled = feature.scaling(parts)(feature.features(parts)["train"].double())
+    moving = feature.features(parts)["train"].std(0) > 1e-5
+    torch.testing.assert_close(scaled.mean(0), torch.zeros(16).double(), rtol=0, atol=1e-5)
+    torch.testing.assert_close(scaled.std(0, correction=0)[moving], torch.ones(int(moving.sum())).double(), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "D"])
+def test_the_test_split_is_read_once_after_the_training_and_never_by_it(home, name, monkeypatch):
+    events, models, fit = [], training._models, train.fit
+
+    def watched(parts, seeds):
+        for model in models(parts, seeds):
+            known = model.data["test"]
+
+            def take(index, epoch, known=known, seeds=model.seeds):
+                events.extend(("test", tuple(seeds), int(one)) for one in index[0])
+                return known.take(index, epoch)
+            model.data["test"] = Data(take, known.labels, known.chunk)
+            yield model
+
+    def fitted(*given):
+        events.append("fit begins")
+        assert not any(len(one.labels) == tests for one in given if isinstance(one, Data))
+        yield from fit(*given)
+        events.append("fit ends")
+    monkeypatch.setattr(training, "_models", watched)
+    monkeypatch.setattr(train, "fit", fitted)
+    plan = rows(*SHORT, "compare=[B,C,twin,D]")[name]
+    parts = Parts(plan, Session(str(home)))
+    tests = len(parts.dataset.test)
+    source.state(parts)
+    events.clear()
+    experiment(home).row(name, plan, [0, 1])
+    whole = name in ("B", "D")
+    expected = []
+    for seeds in [(0,), (1,)] if whole else [(0, 1)]:
+        expected += ["fit begins", "fit ends", *(("test", seeds, item) for item in range(tests))]
+    assert events == expected
+
+
+@pytest.mark.parametrize("name", ["composed", "B"])
+def test_other_test_pictures_change_nothing_that_is_trained(home, tmp_path, name, monkeypatch):
+    words = ("recipe.scale=standard", "recipe.augment=false")
+    first = made(home, *words, names=(name,))[name]
+    begin = Digits.__init__
+
+    def blank(self, *given, **values):
+        begin(self, *given, **values)
+        self.test.inputs.zero_()
+    monkeypatch.setattr(Digits, "__init__", blank)
+    second = made(tmp_path / "elsewhere", *words, names=(name,))[name]
+    for seed in (0, 1):
+        one, other = first.entries[seed], second.entries[seed]
+        assert one.values["curves"] == other.values["curves"]
+        for key, array in one.arrays.items():
+            assert np.array_equal(array, other.arrays[key]) == (key != "logits")
+
+
+def test_a_row_found_in_the_store_is_the_one_that_was_trained(home, monkeypatch):
+    first = made(home)
+    monkeypatch.setattr(train, "fit", None)  # nothing is trained now
+    second = made(home)
+    for name in NAMES:
+        assert_same(first[name], second[name], (0, 1))
+        assert second[name].stored and not first[name].stored
+        assert [one.values for one in first[name].entries.values()] == [one.values for one in second[name].entries.values()]
+        assert (first[name].about, first[name].classes, first[name].fingerprints) == (
+            second[name].about, second[name].classes, second[name].fingerprints)
+
+
+def test_asked_for_afresh_a_row_is_trained_anew_to_the_same_numbers(home):
+    first, second = made(home, names=("C",))["C"], made(home, names=("C",), fresh=True)["C"]
+    assert_same(first, second, (0, 1))
+    assert not second.stored and first.entries[0].values["seconds"] != second.entries[0].values["seconds"]
+
+
+def test_the_weights_kept_are_those_whose_logits_are_kept(home):
+    for name, row in made(home, seeds=[3]).items():
+        parts = Parts(rows(*SHORT)[name], Session(str(home)))
+        arrays = {key: torch.from_numpy(value) for key, value in row.entries[3].arrays.items()}
+        (model,) = training._models(parts, [3])
+        model.head.load_state_dict({key.removeprefix("weights/head."): value.unsqueeze(0) for key, value in arrays.items() if "/head." in key})
+        if model.backbone is not None:
+            model.backbone.load_state_dict({
+                key.removeprefix("weights/backbone."): value for key, value in arrays.items() if "/backbone." in key})
+        logits = evaluate(model.whole, model.data["test"], 1)[0]
+        torch.testing.assert_close(logits.double(), arrays["logits"], rtol=1e-5, atol=1e-6)  # one thread or two
+        assert np.array_equal(row.labels, parts.dataset.test.labels.numpy())
+
+
+def test_rows_with_equal_plans_are_trained_once_whatever_they_are_called(home, monkeypatch):
+    plan, one = rows(*SHORT)["composed"], experiment(home)
+    first = one.row("A", plan, [0])
+    monkeypatch.setattr(train, "fit", None)
+    assert_same(first, one.row("composed", plan, [0]), [0])
+
+
+def state_of(parts):
+    return {name: value.clone() for name, value in parts.backbone.state_dict().items()}
+
+
+def test_no_row_moves_the_backbone_that_they_share(home):
+    plan, one = rows(*SHORT, "compare=[B,C,twin,D]"), experiment(home)
+    parts = Parts(plan["composed"], one.session)
+    before = state_of(parts)
+    for name in plan:
+        one.row(name, plan[name], [0])
+    moving = deepcopy(plan["composed"])
+    moving["freeze"]["batch_norm"] = "train"
+    one.row("moving", moving, [0])
+    after = state_of(parts)
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+
+
+@pytest.mark.parametrize("words, name, still", [
+    (("freeze=stages",), "composed", ("stem.", "layer1.")), (("freeze=stages",), "twin", ("stem.", "layer1.")),
+    (("freeze.batch_norm=train",), "composed", "weights"), (("freeze.batch_norm=train",), "twin", "weights"),
+    (("freeze=gradual", "freeze.every=1"), "composed", ("stem.", "layer1.", "layer2."))])
+def test_what_a_row_freezes_is_kept_to_the_bit(home, words, name, still):
+    row = made(home, *words, names=(name,), seeds=[0])[name]
+    known = source.state(Parts(rows(*SHORT)["composed"], Session(str(home))))
+    moved = {key for key, value in known.items() if not np.array_equal(row.entries[0].arrays[f"weights/backbone.{key}"], value.numpy())}
+    if still == "weights":
+        assert moved == {key for key in known if key.rpartition(".")[2] in ("running_mean", "running_var", "num_batches_tracked")}
+    else:
+        weights = {key for key in known if key.rpartition(".")[2] in ("weight", "bias")}
+        assert moved == {key for key in weights if not key.startswith(still)}
+
+
+@pytest.mark.parametrize("name", ["composed", "C", "twin", "frozen_circuit"])
+def test_a_frozen_row_keeps_no_backbone_and_all_its_head(home, name):
+    arrays = made(home, names=(name,), seeds=[0])[name].entries[0].arrays
+    layers = {"C": ["linear"], "twin": ["pre", "middle", "post"]}.get(name, ["pre", "post"])
+    names = {f"weights/head.{layer}.{kind}" for layer in layers for kind in ("weight", "bias")}
+    assert set(arrays) == {"logits", "labels"} | names | ({"weights/head.angles"} if "pre" in layers and name != "twin" else set())
+
+
+def test_more_frozen_stages_than_there_are_are_refused(home):
+    with pytest.raises(plans.Refused) as error:
+        experiment(home).check(rows("freeze=stages", "freeze.frozen=5")["composed"])
+    assert str(error.value) == "freeze.frozen=5: this backbone has 4 stages; use 4 or fewer, or all."
+
+
+def test_a_run_that_diverges_is_an_error_and_leaves_the_others_their_bits(home, tmp_path, monkeypatch):
+    healthy = made(home, seeds=[0, 1, 2], names=("C",))["C"]
+    head = Parts.head
+
+    def poisoned(self, features, seeds):
+        one = head(self, features, seeds)
+        if 1 in seeds:
+            one.linear.bias.data[seeds.index(1)] = torch.nan
+        return one
+    monkeypatch.setattr(Parts, "head", poisoned)
+    row = made(tmp_path / "elsewhere", seeds=[0, 1, 2], names=("C",))["C"]
+    assert row.errors == {1: "the loss is not finite from epoch 1 on; recipe.lr=0.01 may be too large"}
+    assert row.seeds == [0, 2]
+    assert_same(healthy, row, [0, 2])
+    monkeypatch.setattr(Parts, "head", head)  # what failed is not kept
+    assert_same(healthy, made(tmp_path / "elsewhere", seeds=[0, 1, 2], names=("C",))["C"], [0, 1, 2])
+
+
+@pytest.mark.parametrize("name", ["composed", "B"])
+def test_a_rate_that_is_far_too_large_is_named(home, name):
+    row = made(home, "recipe.lr=1e38", "recipe.backbone_lr=1e38", "recipe.optimizer=sgd", names=(name,))[name]
+    assert set(row.errors) == {0, 1} and not row.entries
+    assert all(words.startswith("the loss is not finite from epoch ") and words.endswith("; recipe.lr=1e+38 may be too large")
+               for words in row.errors.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_heads_and_small_networks_are_trained_by_one_thread(home, name, monkeypatch):
+    threads, fit = [], train.fit
+
+    def fitted(*given):
+        for record in fit(*given):
+            threads.append(torch.get_num_threads())
+            yield record
+    monkeypatch.setattr(train, "fit", fitted)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        made(home, names=(name,), seeds=[0])
+        assert set(threads) == {1} and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_chance_in_augmentation_belongs_to_seed_epoch_and_picture(home):
+    parts = Parts(rows(*SHORT, "recipe.augment=true", "backbone.size=16")["composed"], Session(str(home)))
+    split, index = parts.dataset.train, torch.tensor([[3, 0, 5]])
+
+    def take(seed, epoch, index=index):
+        return feature.pictures(parts, split, parts.backbone, seed)(index, epoch)
+    first = take(0, 1)
+    torch.manual_seed(7)
+    assert torch.equal(first, take(0, 1)) and torch.equal(first[[1]], take(0, 1, torch.tensor([[0]])))
+    assert not torch.equal(first, take(1, 1)) and not torch.equal(first, take(0, 2))
+    # evaluation, and training without it, see the pictures as they are
+    assert torch.equal(take(0, None), take(None, 1)) and not torch.equal(take(0, None), first)
+
+
+def test_augmented_rows_have_the_same_numbers_again(home, tmp_path):
+    words = ("recipe.augment=true", "backbone.size=16")
+    first, second = (made(place, *words, names=("composed", "C"), seeds=order)
+                     for place, order in ((home, [0, 1]), (tmp_path / "elsewhere", [1, 0])))
+    for name in first:
+        assert_same(first[name], second[name], (0, 1))
+        assert "weights/backbone.stem.0.weight" in first[name].entries[0].arrays  # features are not shared then
+
+
+def test_the_counts_of_a_row_are_those_of_its_parts(home):
+    found = {name: row.entries[0].values for name, row in made(
+        home, "compare=[B,C,twin,frozen_circuit,D]", names=(*NAMES, "frozen_circuit", "D"), seeds=[0]).items()}
+    backbone = sum(value.numel() for key, value in source.state(Parts(rows(*SHORT)["composed"], Session(str(home)))).items()
+                   if key.rpartition(".")[2] in ("weight", "bias"))
+    dressed, linear, twin = (16 + 1) * 4 + (4 + 1) * 4, (16 + 1) * 4, (16 + 1) * 4 + 2 * (4 + 1) * 4
+    assert {name: tuple(one[f"parameters_{what}"] for what in ("circuit", "head", "backbone")) for name, one in found.items()} == {
+        "composed": (24, dressed, 0), "B": (0, linear, backbone), "C": (0, linear, 0), "twin": (0, twin, 0),
+        "frozen_circuit": (0, dressed, 0), "D": (24, dressed, backbone)}
+    # 2 epochs of 20 training and 16 validation pictures, then the test
+    tests = len(Parts(rows(*SHORT)["composed"], Session(str(home))).dataset.test)
+    assert found["composed"]["evaluations"] == 2 * (20 + 16) + tests
+    assert found["composed"]["executions"] == 2 * 20 * (1 + 2 * 28) + 2 * 16 + tests
+    assert found["frozen_circuit"]["executions"] == 2 * 20 * (1 + 2 * 4) + 2 * 16 + tests
+    assert "evaluations" not in found["C"]
+
+
+def test_freeing_by_epoch_counts_all_that_was_ever_trained(home):
+    found = made(home, "freeze=gradual", "freeze.every=1", names=("composed",), seeds=[0])["composed"].entries[0].values
+    state = source.state(Parts(rows(*SHORT)["composed"], Session(str(home))))
+    last = sum(value.numel() for key, value in state.items() if key.startswith("layer3") and key.rpartition(".")[2] in ("weight", "bias"))
+    assert found["parameters_backbone"] == last
+
+
+# Another value for every key of every part that a row may have.
+OTHER = {
+    "dataset.classes": [6, 7, 8], "dataset.share": [.5, 1.], "dataset.train": 6, "dataset.validation": 5, "dataset.split_seed": 1,
+    "backbone.layer": "layer2", "backbone.size": 16, "backbone.width": 5, "backbone.seed": 1, "backbone.weights": "none",
+    "backbone.pretrain.seed": 1, "backbone.pretrain.dataset.classes": [0, 1], "backbone.pretrain.recipe.epochs": 1,
+    "freeze.frozen": 3, "freeze.every": 2, "freeze.batch_norm": "train",
+    **{f"recipe.{name}": value for name, value in {
+        "epochs": 3, "batch_size": 16, "lr": .1, "backbone_lr": .1, "optimizer": "sgd", "momentum": .5, "weight_decay": .1,
+        "schedule": "step", "step_size": 3, "gamma": .2, "schedule_step": "start", "augment": True, "scale": "standard",
+        "label_smoothing": .1, "select": "last"}.items()},
+    "head.angles": "frozen", "head.entangle": False, "head.spread": .1, "head.state": "FILE",
+    "circuit.qubits": 3, "circuit.depth": 2, "device": {"_target_": "qtlrun.device.pennylane.PennyLane", "name": "default.qubit"},
+    "dtype": "float64", "accelerator": "mps",
+}
+
+
+def changed(plan, key, value):
+    plan = deepcopy(plan)
+    *path, last = key.split(".")
+    node = plan
+    for name in path:
+        node = node[name]
+    assert last in node and node[last] != value
+    node[last] = value
+    return plan
+
+
+@pytest.mark.parametrize("name", ["composed", "C", "twin"])
+def test_every_value_that_a_row_s_constructors_take_is_in_its_key_and_no_other(home, name):
+    plan, session = rows(*SHORT)[name], Session(str(home))
+    known = {f"{group}.{key}" for group in ("dataset", "backbone", "freeze", "recipe", "head", "circuit") for key in plan[group]
+             if key not in ("_target_", "pretrain")}
+    assert known <= set(OTHER)  # none is forgotten here
+    not_taken = {"composed": set(), "C": {"circuit.qubits", "circuit.depth", "device"}, "twin": {"circuit.depth", "device"}}[name]
+    key, keys = Parts(plan, session).key(0), []
+    for where, value in OTHER.items():
+        if where.startswith("head.") and name != "composed":
+            continue
+        other = Parts(changed(plan, where, value), session).key(0)
+        assert (other == key) == (where in not_taken), where
+        keys += [other] if where not in not_taken else []
+    assert len(set(keys)) == len(keys)
+    assert Parts(plan, session).key(1) != key and Parts(deepcopy(plan), Session(str(home))).key(0) == key
+
+
+@pytest.mark.parametrize("where, value", [("name", "lightning.qubit"), ("shots", 10), ("diff_method", "adjoint"), ("seed", 1)])
+def test_every_value_of_a_device_is_in_the_key_of_a_row_with_a_circuit(home, where, value):
+    plan, session = rows(*SHORT, "device=default.qubit"), Session(str(home))
+    for name, differs in (("composed", True), ("C", False)):
+        keys = {Parts(one, session).key(0) for one in (plan[name], changed(plan[name], f"device.{where}", value))}
+        assert len(keys) == 1 + differs
+
+
+def test_the_bytes_of_a_plugin_are_in_the_key(home, tmp_path):
+    plugin = tmp_path / "mine_of_the_key.py"
+    plugin.write_text("'''One.'''")
+    plan, keys = rows(*SHORT)["C"], []
+    for content in ("'''One.'''", "'''Another.'''"):
+        plugin.write_text(content)
+        keys.append(Parts(plan | {"plugins": [str(plugin)]}, Session(str(home))).key(0))
+    assert len({*keys, Parts(plan, Session(str(home))).key(0)}) == 3
+
+
+def test_a_sweep_over_qubits_trains_the_row_without_a_circuit_once(home, monkeypatch):
+    trained, fit = Counter(), train.fit
+
+    def fitted(*given):
+        trained[type(given[0]).__name__] += 1
+        return fit(*given)
+    source.state(Parts(rows(*SHORT)["composed"], Session(str(home))))
+    monkeypatch.setattr(train, "fit", fitted)
+    one = experiment(home)
+    for qubits in (2, 3):
+        plan = rows(*SHORT, f"circuit.qubits={qubits}")
+        for name in ("composed", "C", "twin"):
+            one.row(name, plan[name], [0])
+    assert trained == {"Quantum": 2, "Classical": 1, "Twin": 2}
+
+
+def test_a_row_says_what_it_was_made_from(home):
+    row = made(home, names=("C",))["C"]
+    parts = Parts(rows(*SHORT)["C"], Session(str(home)))
+    assert row.fingerprints == {"data": parts.dataset.fingerprint, "weights": source.key(parts)}
+    assert row.classes == ("6", "7", "8", "9") and row.about == "small, frozen + one linear layer"
+    curves = row.entries[0].values["curves"]
+    assert [one["epoch"] for one in curves] == [1, 2] and row.entries[0].values["best_epoch"] == 1 + int(curves[1]["nll"] < curves[0]["nll"])
