@@ -32,7 +32,7 @@ class Freeze:
 
     def apply(self, backbone: nn.Module, epoch: int) -> None:
         """Set gradients and modes for an epoch; call it after `train()`, which it corrects."""
-        frozen = self._count(len(backbone.stages), epoch)
+        frozen = self.count(len(backbone.stages), epoch)
         for number, stage in enumerate(backbone.stages):
             for parameter in stage.parameters:
                 parameter.requires_grad_(number >= frozen)
@@ -45,8 +45,10 @@ class Freeze:
         """Whether the features of a picture never change: all frozen for good, and no statistic moves."""
         norms = not backbone.folded and any(isinstance(module, NORMS) for module in backbone.modules())
         moves = self.batch_norm == "train" and norms
-        return not backbone.stages or (self.frozen == "all" and not self.every and not moves)
+        stages = len(backbone.stages)
+        return not stages or (self.count(stages, 0) == stages and not self.every and not moves)
 
-    def _count(self, stages: int, epoch: int) -> int:
+    def count(self, stages: int, epoch: int) -> int:
+        """How many of a backbone's stages, from the input, are frozen in an epoch."""
         frozen = stages if self.frozen == "all" else self.frozen
         return max(0, frozen - (epoch // self.every if self.every else 0))

@@ -33,11 +33,7 @@ class Start:
 
 
 class Linear(nn.Module):
-    """An affine map for each run; start values as torch.nn.Linear's, uniform within 1 / sqrt(inputs).
-
-    The product is taken at widths of whole `LANES`: every run's numbers then begin where a memory line begins, and its
-    sums are rounded alike whichever runs stand beside it.
-    """
+    """An affine map for each run; start values as torch.nn.Linear's, uniform within 1 / sqrt(inputs)."""
 
     def __init__(self, start: Start, name: str, inputs: int, outputs: int):
         super().__init__()
@@ -46,12 +42,21 @@ class Linear(nn.Module):
         self.bias = nn.Parameter(start.uniform(f"{name}.bias", (outputs,), bound))
 
     def forward(self, x: Float[Tensor, "runs batch inputs"]) -> Float[Tensor, "runs batch outputs"]:
-        outputs, inputs = self.weight.shape[1:]
-        out, more = -outputs % LANES, -inputs % LANES
-        x = functional.pad(x, (0, more)) if more else x
-        weight = functional.pad(self.weight, (0, more, 0, out)) if out or more else self.weight
-        bias = functional.pad(self.bias, (0, out)) if out else self.bias
-        return torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))[..., :outputs]
+        return affine(x, self.weight, self.bias)
+
+
+def affine(x: Float[Tensor, "runs batch inputs"], weight: Float[Tensor, "runs outputs inputs"],
+           bias: Float[Tensor, "runs outputs"]) -> Float[Tensor, "runs batch outputs"]:
+    """The affine map of each run, rounded alike whichever runs stand beside it.
+
+    The product is taken at widths of whole `LANES`, so that every run's numbers begin where a line of memory begins.
+    """
+    outputs, inputs = weight.shape[1:]
+    out, more = -outputs % LANES, -inputs % LANES
+    x = functional.pad(x, (0, more)) if more else x
+    weight = functional.pad(weight, (0, more, 0, out)) if out or more else weight
+    bias = functional.pad(bias, (0, out)) if out else bias
+    return torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))[..., :outputs]
 
 
 def generator(seed: int, *names: object) -> torch.Generator:

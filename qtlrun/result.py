@@ -1,9 +1,11 @@
-"""Rows to data frames."""
+"""Rows to data frames; data frames to CSV, Markdown and the cells that a terminal shows."""
 import numpy as np
 import pandas as pd
 
-from qtlrun import statistic, text
+from qtlrun import statistic
 from qtlrun.row import COUNTS, Point
+
+FORMULA = ("=", "+", "-", "@", "\t")  # a spreadsheet computes what begins with one of these
 
 
 def rows_frame(points: list[Point], shots: int) -> pd.DataFrame:
@@ -66,7 +68,7 @@ def table(point: Point, margin: float, shots: int) -> pd.DataFrame:
 def sweep_table(points: list[Point]) -> pd.DataFrame:
     """A line a point: validation NLL of the composed row in nats, and composed minus reference, a column each.
 
-    Validation figures, because a point may be chosen by them; `chosen` marks the (first) lowest.
+    Validation figures, because a point may be chosen by them; `chosen` marks the (first) lowest among points in which no seed failed.
     """
     lines = []
     for point in points:
@@ -80,7 +82,8 @@ def sweep_table(points: list[Point]) -> pd.DataFrame:
                 line[f"minus {label}"] = (own.loc[both] - row.metrics["validation_nll"].loc[both]).mean() if both else np.nan
         lines.append(line)
     frame = pd.DataFrame(lines)
-    lowest = frame["validation NLL"] == frame["validation NLL"].min()
+    whole = frame["validation NLL"].where(frame["error"] == 0)
+    lowest = whole == whole.min()
     return frame.assign(chosen=lowest & ~lowest.cumsum().gt(1))
 
 
@@ -88,4 +91,52 @@ def swept(overrides: list[list[str]]) -> list[dict[str, object]]:
     """The keys whose values differ between the points of a sweep, with their values, a dict a point."""
     pairs = [dict(word.lstrip("+").split("=", 1) for word in words if "=" in word) for words in overrides]
     keys = [key for key in pairs[0] if len({words.get(key) for words in pairs}) > 1]
-    return [{key: text.number(words[key]) for key in keys} for words in pairs]
+    return [{key: number(words[key]) for key in keys} for words in pairs]
+
+
+def csv(frame: pd.DataFrame) -> str:
+    """A data frame as CSV; before a text that a spreadsheet would take for a formula stands an apostrophe."""
+    texts = frame.select_dtypes(exclude="number")
+    return frame.assign(**{name: texts[name].map(_inert) for name in texts}).to_csv(index=False)
+
+
+def markdown(frame: pd.DataFrame, exact: tuple[str, ...] = ()) -> str:
+    """A data frame as a Markdown table; `exact` as in `cells`."""
+    lines = [list(map(_one_line, line)) for line in (frame.columns, *cells(frame, exact))]
+    lines.insert(1, ["---"] * len(frame.columns))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def cells(frame: pd.DataFrame, exact: tuple[str, ...] = ()) -> list[list[str]]:
+    """What is shown of a data frame: figures to three places, those of the columns `exact` as they are."""
+    return [[str(value) if name in exact else _cell(value) for name, value in zip(frame.columns, values, strict=True)]
+            for values in frame.itertuples(index=False)]
+
+
+def number(text: str) -> int | float | str:
+    """A number where the text is one; else the text, without quotes."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else ""
+    if pd.isna(value):
+        return ""
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def _one_line(cell: str) -> str:
+    return " ".join(cell.split()).replace("|", "\\|")
+
+
+def _inert(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    formula = value.startswith(FORMULA) and isinstance(number(value), str)
+    return "'" * formula + value.replace("\r", "\\r")  # unquoted, it would end the line

@@ -21,6 +21,7 @@ class Row:
     errors: dict[int, str] = field(default_factory=dict)  # of the seeds that failed
     stored: bool = False  # found in the store, not trained now
     pictures: tuple[str, ...] = ()  # names of the test pictures, where they have any
+    items: tuple[str, ...] = ()  # hashes of the test pictures
     fingerprints: dict[str, str] = field(default_factory=dict)  # of data and weights
     caution: str = ""  # what the dataset does not allow to conclude
 
@@ -92,7 +93,8 @@ class Point:
         """The seeds that the composed row and a reference both finished, on the same test pictures."""
         mine, other = self.rows.get(self.composed), self.rows[label]
         shared = sorted(mine.entries.keys() & other.entries.keys()) if mine else []
-        return shared if shared and np.array_equal(mine.labels, other.labels) else []
+        same = shared and mine.items == other.items and np.array_equal(mine.labels, other.labels)
+        return shared if same else []
 
     def contrasts(self, margin: float) -> dict[str, statistic.Verdict]:
         """The verdict on the composed row against each reference, on the seeds that both finished."""

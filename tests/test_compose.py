@@ -271,6 +271,12 @@ def test_a_point_of_a_sweep_that_cannot_be_ends_it_before_it_starts(refusal):
     assert refusal("-m", "head=quantum,quantun").startswith("head=quantun: there is no such option; did you mean quantum?")
 
 
+def test_a_sweep_over_what_its_points_share_or_with_a_point_twice_is_refused(refusal):
+    assert refusal("-m", "study.margin=.1,.2") == "study: all points of a sweep share it; run one sweep for each."
+    assert refusal("-m", "outputs=here,there") == "outputs: all points of a sweep share it; run one sweep for each."
+    assert refusal("-m", "circuit.qubits=2,3,2") == "circuit.qubits=2: this point stands twice in the sweep."
+
+
 def test_an_accelerator_that_is_not_there_is_refused(refused, monkeypatch):
     for name, library in (("cuda", torch.cuda), ("mps", torch.mps)):
         monkeypatch.setattr(library, "is_available", lambda: False)

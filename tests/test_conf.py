@@ -100,15 +100,30 @@ def test_ants_and_bees_can_be_built(job, tmp_path, data, monkeypatch):
     Experiment(str(tmp_path)).check(plans.row_plan(plan))
 
 
+MODELS = {"A": (), "B": (("head", "classical"), ("freeze", "none")), "C": (("head", "classical"),), "D": (("freeze", "none"),)}
+
+
 @pytest.mark.parametrize("option", REFERENCES)
-def test_a_reference_says_what_it_isolates_and_changes_parts_alone(job, option):
-    plan = job(words=(f"compare=[{option}]",))
-    plans.check(plan)
-    change = plan["compare"][option]
-    assert set(change) - {"isolates"} <= set(plans.PARTS) and len(change) > 1
-    assert len(change["isolates"].split()) > 1 and not change["isolates"].endswith(".")
-    (row,) = plans.references(plan)[0].values()
-    assert option == "A" or plans.identity(row) != plans.identity(plans.row_plan(plan))
+def test_a_reference_claims_one_thing_where_it_changes_one_part(job, option):
+    """For each model that it makes a claim about; batch norms follow the weights, and are no claim."""
+    claims = values("compare", option)["isolates"]
+    assert claims and set(claims) <= set(MODELS)
+    for letter, words in claims.items():
+        plan = job(*MODELS[letter], words=(f"compare=[{option}]",))
+        plans.check(plan)
+        composed, (row,) = plans.row_plan(plan), plans.references(plan)[0].values()
+        assert plans.letter(composed) == (letter, "")
+        freeze = [one["freeze"] | {"batch_norm": None} for one in (composed, row)]
+        changed = [group for group in plans.PARTS if composed[group] != row[group] and (group != "freeze" or freeze[0] != freeze[1])]
+        assert len(changed) > 1 if words.startswith("the whole model") else len(changed) == 1
+        assert len(words.split()) > 1 and not words.endswith(".")
+
+
+@pytest.mark.parametrize("option", REFERENCES)
+def test_a_reference_changes_parts_alone(option):
+    said = values("compare", option)
+    places = {place.partition("@")[2] for entry in said.pop("defaults", []) for place in entry}
+    assert set(said) - {"isolates"} | places <= set(plans.PARTS) and len(said) + len(places) > 1
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -26,7 +26,7 @@ ORDER = [
     {"result", "figure"},
     {"row"},
     {"plan", "store"},
-    {"statistic", "disk", "text"},
+    {"statistic", "disk"},
 ]
 HOMES = {  # where else a library may not be imported
     "hydra": {"compose"},
@@ -133,7 +133,7 @@ def run(code, *words):
     return done.stdout
 
 
-@pytest.mark.parametrize("module", ["result", "row", "statistic", "text", "figure", "plan", "store", "disk"])
+@pytest.mark.parametrize("module", ["result", "row", "statistic", "figure", "plan", "store", "disk"])
 def test_results_are_read_without_torch(module):
     loaded = run(f"import sys, qtlrun.{module}; print(*sys.modules)").split()
     assert f"qtlrun.{module}" in loaded and not {"torch", "pennylane", "hydra"} & set(loaded)

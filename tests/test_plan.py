@@ -209,6 +209,16 @@ def test_the_values_of_a_plugin_are_checked_like_any(plan, plugin):
     assert refusal(plan) == "head.faktor: there is no such key; did you mean factor? It is one of factor."
 
 
+def test_a_plugin_that_was_edited_is_read_and_loaded_anew(tmp_path):
+    path = tmp_path / "edited.py"
+    for number in (1, 2):
+        path.write_text(f"class Head:\n    def __init__(self, size: int = {number}):\n        self.made = {number}, size\n")
+        assert build("head", {"_target_": "edited.Head"}, [str(path)]).made == (number, number)
+    path.write_text("class Head:\n    def __init__(self, width: int): ...\n")
+    with pytest.raises(Refused, match="^head.width: edited.Head needs it and it is not given"):
+        build("head", {"_target_": "edited.Head"}, [str(path)])
+
+
 def test_a_module_that_is_no_plugin_is_refused(plan, plugin):
     plan["head"] = {"_target_": "scaled.Scaled"}
     assert refusal(plan) == "head._target_=scaled.Scaled: a part is a class of qtlrun.head, or of a file named in plugins=[FILE.py]."
@@ -364,6 +374,11 @@ def test_a_reference_is_named_so_that_files_can_be(plan, name):
     assert refusal(plan) == f"compare.{name}: a reference's name is made of letters, digits, - and _, at most 64 of them."
 
 
+def test_a_reference_cannot_be_called_as_the_composed_model_is(plan):
+    plan["compare"] = {"composed": {"isolates": None, "head": {"angles": "zero"}}}
+    assert refusal(plan) == "compare.composed: the composed model is called so; name the reference otherwise."
+
+
 def test_no_references_is_a_plan_too(plan):
     for compare in ({}, None):
         assert references(plan | {"compare": compare}) == ({}, [])
@@ -430,6 +445,14 @@ def test_a_classical_row_is_described_without_a_circuit(plan):
     rows = references(plan)[0]
     assert plans.describe(rows["B"]) == "small, fine-tuned + one linear layer"
     assert plans.describe(rows["twin"]) == "small, frozen + twin"
+
+
+@pytest.mark.parametrize("name, words", [
+    ("B", "freeze.frozen all against 0, head quantum against classical"), ("twin", "head quantum against twin"),
+    ("frozen_circuit", "head.angles trained against frozen"), ("untrained", "backbone.weights pretrain against none"),
+])
+def test_where_two_rows_differ_is_said(every, name, words):
+    assert plans.differences(row_plan(every), references(every)[0][name]) == words
 
 
 def test_a_backbone_by_name_is_described_by_it(plan):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qtlrun import text
+from qtlrun import result as text
 
 NAMES = ["ants, red", 'the "queen"', "two\nlines", "plain", "1", "é", " spaced ", "a|b"]
 FORMULAS = ["=1+1", "+cmd", "-cmd|' /C calc'!A0", "@SUM(A1)", "\ttab", "-", "="]

@@ -18,8 +18,8 @@ DONE, FAILED, REFUSED, BUG, RESOURCE, STOPPED = 0, 1, 2, 3, 4, 130
 def main(words: list[str] | None = None) -> int:
     """Run a command line and return its exit code.
 
-    0 done, 1 something failed, 2 the user's error and nothing started, 3 a bug, 4 disk, memory or time, 130 and 143 a
-    signal: what was finished is kept.
+    0 done, 1 something failed, 2 the user's error and nothing started, 3 a bug, 4 disk, memory or time, 130, 141 and 143
+    a signal: what was finished is kept.
     """
     words = sys.argv[1:] if words is None else words
     stop = _listen()
@@ -32,6 +32,9 @@ def main(words: list[str] | None = None) -> int:
         return _say("qtlrun: stopped; what was finished is in the store, and the same command goes on from there.", stop[0])
     except MemoryError as error:
         return _say("qtlrun: out of memory; a smaller batch, fewer seeds or fewer qubits need less.", RESOURCE, error)
+    except BrokenPipeError:  # whoever read what is printed has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes
+        return 128 + signal.SIGPIPE
     except OSError as error:
         return _say(f"qtlrun: {error.filename or 'disk'}: {error.strerror or error}.", RESOURCE, error)
     except Exception as error:

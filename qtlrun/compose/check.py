@@ -1,4 +1,5 @@
 """What cannot be is refused here, in every plan and before anything starts."""
+import json
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ def check(jobs: list[dict]):
     """Check names and types, then parts, then weights and data; gives the experiment that the rows are made by."""
     for job in jobs:
         plans.check(job)
+    _check_points(jobs)
     _check_home(jobs[0]["home"])
     from qtlrun.experiment import Experiment
     experiment = Experiment(jobs[0]["home"], jobs[0]["fresh"])
@@ -26,6 +28,17 @@ def check(jobs: list[dict]):
 def rows(job: dict) -> list[dict]:
     """The plans of a job's rows, the composed one first."""
     return [plans.row_plan(job), *plans.references(job)[0].values()]
+
+
+def _check_points(jobs: list[dict]) -> None:
+    """Refuse a sweep over what all its points share, and two points that are the same."""
+    for key in ("study", "home", "outputs", "fresh", "plugins"):
+        if any(job[key] != jobs[0][key] for job in jobs):
+            raise Refused(f"{key}: all points of a sweep share it; run one sweep for each.")
+    plain = [json.dumps({name: value for name, value in job.items() if name not in ("name", "overrides")}, sort_keys=True) for job in jobs]
+    for number, one in enumerate(plain):
+        if one in plain[:number]:
+            raise Refused(f"{' '.join(jobs[number]['overrides'])}: this point stands twice in the sweep.")
 
 
 def _check_home(home: str) -> None:

@@ -26,7 +26,7 @@ def compose(words: list[str]) -> list[dict]:
     import hydra
     _check_flags(flags)
     refusal.check_overrides(flags, overrides)
-    scratch = Path(tempfile.mkdtemp(prefix="qtlrun-"))
+    scratch = _scratch(overrides)
     jobs, errors = [], []
     try:
         with _hydra_words(flags, overrides, scratch):
@@ -40,11 +40,20 @@ def compose(words: list[str]) -> list[dict]:
     else:
         if errors:
             raise Refused(refusal.word(errors[0], flags, overrides)) from errors[0]
-        jobs = jobs or [json.loads(path.read_text()) for path in sorted(scratch.glob("*.json"))]
+        jobs = jobs or [json.loads(path.read_text()) | {"fresh": False} for path in sorted(scratch.glob("*.json"))]
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     _warn_of_shadows(flags)
     return [job | {"command": ["qtlrun", *words]} for job in jobs]
+
+
+def _scratch(overrides: list[str]) -> Path:
+    """A folder for what Hydra writes; under the home, which a cluster's machines share, where they launch the jobs."""
+    if not any(word.startswith("hydra/launcher=") for word in overrides):
+        return Path(tempfile.mkdtemp(prefix="qtlrun-"))
+    place = Path(os.environ.get("QTLRUN_HOME", "~/.cache/qtlrun")).expanduser() / "scratch"
+    place.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="qtlrun-", dir=place))
 
 
 def _job(config, jobs: list, errors: list, scratch: Path) -> None:
@@ -71,7 +80,8 @@ def _job(config, jobs: list, errors: list, scratch: Path) -> None:
         disk.write(scratch / f"{chosen.job.num:06d}.json", json.dumps(job))
         experiment = check([job])
         for row in rows(job):
-            experiment.row("", row, plans.seeds(job))
+            with contextlib.suppress(Exception):  # the parent meets it again, and tells
+                experiment.row("", row, plans.seeds(job))
 
 
 def _sort(words: list[str]) -> tuple[list[str], list[str]]:

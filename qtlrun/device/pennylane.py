@@ -9,6 +9,7 @@ from pennylane.devices import ExecutionConfig
 from torch import Tensor
 
 from qtlrun.device import reader
+from qtlrun.layer import generator
 from qtlrun.plan import nearest
 
 TRANSFORMS = {"parameter-shift": qml.gradients.param_shift, "finite-diff": qml.gradients.finite_diff,
@@ -36,6 +37,16 @@ class PennyLane:
         self.shots = shots
         self.diff_method = diff_method
         self.seed = seed
+
+    @property
+    def exact(self) -> bool:
+        """Whether values and gradients are the same each time."""
+        return self.shots is None and self.diff_method != "spsa"
+
+    def drawing(self, seed: int) -> "PennyLane":
+        """This device with its chances drawn for one seed of an experiment, whatever else is drawn."""
+        draw = generator(self.seed, "shots", seed).initial_seed() % 2**32
+        return PennyLane(self.name, self.shots, self.diff_method, draw)
 
     def run(self, circuit, entangle: bool = True) -> "Run":
         """The circuit as a batched function of inputs and weights.
@@ -97,9 +108,9 @@ class Run:
             return self(inputs.unsqueeze(0), weights.unsqueeze(0)).squeeze(0)
         angles = self.reading.angles(inputs, weights).flatten(0, 1)
         if self.method == "backprop":
-            values = self._broadcast(angles.double().cpu())
+            values = self._broadcast(angles.cpu().double())
         else:
-            values = _Tapes.apply(angles.double().cpu(), self)
+            values = _Tapes.apply(angles.cpu().double(), self)
         return values.to(inputs).unflatten(0, inputs.shape[:2])
 
     def _broadcast(self, angles: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import pennylane as qml
 import torch
 from torch import Tensor
 
-from qtlrun.layer import generator
+from qtlrun.layer import affine, generator
 
 # A gate as rotations exp(-i a P / 2), in the order they act: the word P, and a as a multiple of which parameter.
 ROTATIONS = {
@@ -59,8 +59,9 @@ def read(circuit, entangle: bool = True) -> Reading:
     if all(torch.allclose(a, b, atol=SIGNAL) for piece in pieces[1:] for a, b in zip(pieces[0], piece, strict=True)):
         def angles(x: Tensor, w: Tensor) -> Tensor:
             """Angles (runs, batch, angles) of inputs (runs, batch, features) and weights (runs, *shape)."""
-            fixed = w.flatten(1) @ weights.to(w).T + constant.to(w)
-            return x @ inputs.to(x).T + fixed.unsqueeze(1)
+            by_input, by_weight, rest = (one.to(x).expand(len(x), *one.shape) for one in (inputs, weights, constant))
+            fixed = affine(w.flatten(1).unsqueeze(1), by_weight, rest).squeeze(1)
+            return affine(x, by_input, fixed)
     else:
         angles = _retrace(circuit, entangle, gates)
     moved = (sum((piece[place] != 0).any(1) for piece in pieces) for place in (0, 1))

@@ -36,6 +36,11 @@ class Experiment:
         """The row: its seeds from the store, or trained now and kept there as each one ends."""
         parts, kept = Parts(row, self.session), self.session.store
         keys = {seed: parts.key(seed) for seed in seeds}
+        with kept.lock("row", store.key(row=keys)):
+            return self._row(label, row, parts, keys)
+
+    def _row(self, label: str, row: dict, parts: Parts, keys: dict[int, str]) -> Row:
+        kept, seeds = self.session.store, list(keys)
         mine = {seed for seed in seeds if keys[seed] in self._trained}
         entries = {seed: kept.get("row", keys[seed]) for seed in seeds if not self.fresh or seed in mine}
         entries = {seed: entry for seed, entry in entries.items() if entry is not None}
@@ -48,5 +53,5 @@ class Experiment:
                 self._trained.add(keys[seed])
                 entries[seed] = outcome
         return Row(label, plans.describe(row), entries, parts.dataset.classes, errors, stored=not missing and not mine,
-                   pictures=parts.dataset.test.names, caution=getattr(parts.dataset, "caution", ""),
+                   pictures=parts.dataset.test.names, items=parts.dataset.test.items, caution=getattr(parts.dataset, "caution", ""),
                    fingerprints={"data": parts.dataset.fingerprint, "weights": parts.weights_key()})

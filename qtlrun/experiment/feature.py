@@ -10,7 +10,7 @@ from qtlrun import store
 from qtlrun.layer import generator
 
 SPLITS = ("train", "validation", "test")
-SOURCES = ("backbone", "dataset")
+SOURCES = ("backbone", "dataset", "experiment/feature.py", "experiment/parts.py")
 LARGE = 1_000_000  # weights; a smaller backbone takes more pictures at once
 
 
@@ -47,7 +47,7 @@ def pictures(parts, split, backbone: nn.Module, augment_seed: int | None = None)
 def features(parts) -> dict[str, Tensor]:
     """Features of the three splits under the row's backbone as it is, and the seconds that they took, by name."""
     said = parts.identity()
-    key = store.key(**{name: said[name] for name in ("backbone", "dtype", "accelerator", "weights", "data", "versions")},
+    key = store.key(**{name: said[name] for name in ("backbone", "dtype", "accelerator", "weights", "data", "plugins", "versions")},
                     sources=store.sources(*SOURCES))
     return parts.session.once("features" + key, lambda: _load(parts, key))
 
@@ -85,6 +85,6 @@ def _extract(parts) -> store.Entry:
         for index in torch.arange(len(split)).split(chunk(parts.backbone)):
             pieces.append(parts.backbone(take(index.unsqueeze(0), None)).cpu())
             done += len(index)
-            parts.session.step("features", done, parts.dataset.size)
+            parts.session.step("features, pictures", done, parts.dataset.size)
         arrays[name] = torch.cat(pieces).numpy()
     return store.Entry({"seconds": time.perf_counter() - began}, arrays)

@@ -2,11 +2,12 @@
 import contextlib
 import json
 from functools import cached_property
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from qtlrun import plan as plans, store
+from qtlrun import disk, plan as plans, store
 from qtlrun.experiment import source
 from qtlrun.experiment.session import Session
 from qtlrun.layer import Start
@@ -42,7 +43,12 @@ class Parts:
         """A head whose runs are the seeds, with start values."""
         sizes = {name: getattr(self.circuit, name) for name in ("qubits", "depth") if hasattr(self.circuit, name)}
         return self._build("head", features=features, classes=len(self.dataset.classes), circuit=self.circuit,
-                           device=self.device, start=Start(seeds, self.dtype), **sizes).to(self.accelerator)
+                           device=self.device if self.exact else self.device.drawing(seeds[0]), start=Start(seeds, self.dtype), **sizes).to(self.accelerator)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the row's circuit, if it has one, gives the same values each time: no shots, no random gradient."""
+        return "device" not in plans.identity(self.plan) or getattr(self.device, "exact", True)
 
     def dataset_of(self, part: dict, key: str):
         """A dataset, indexed once a session."""
@@ -61,6 +67,8 @@ class Parts:
             raise Refused(f"accelerator={self.accelerator}: torch finds none on this machine; use cpu.")
         for name in ("circuit", "device", "recipe", "freeze", "dataset"):
             getattr(self, name)
+        if len(self.dataset.test) < 2:
+            raise Refused(f"dataset: its test split has {len(self.dataset.test)} item, and an interval needs two or more.")
         try:
             self.freeze.check(len(self._bare.stages))
         except ValueError as error:
@@ -87,6 +95,8 @@ class Parts:
         """The row's identity, with the bytes of data and weights in place of their paths."""
         said = plans.identity(self.plan)
         said["backbone"] = {name: value for name, value in said["backbone"].items() if name not in ("weights", "pretrain")}
+        if said["head"].get("state"):
+            said["head"] = said["head"] | {"state": disk.digest(Path(said["head"]["state"]).read_bytes())}
         return said | {"weights": self.weights_key(), "data": self.dataset.fingerprint, "versions": store.versions()}
 
     def key(self, seed: int) -> str:

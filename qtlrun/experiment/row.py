@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from qtlrun import train
+from qtlrun.device.statevector import Statevector
 from qtlrun.experiment import feature
 from qtlrun.experiment.network import Network
 from qtlrun.experiment.parts import Parts
@@ -35,17 +36,16 @@ def train_seeds(label: str, parts: Parts, seeds: list[int]) -> Iterator[tuple[in
     step, recipe, done = parts.session.step, parts.recipe, 0
     for model in _models(parts, seeds):
         with feature.threads(model.backbone):
-            began = time.perf_counter()
             if not done:
                 _announce(label, model, parts, seeds)
-                step(label, 0, recipe.epochs * len(seeds) // len(model.seeds))
-            records = []
+            step(f"{label}, epochs", done, recipe.epochs * len(seeds) // len(model.seeds))
+            began, records = time.perf_counter(), []
             for record in train.fit(model.whole, model.backbone, recipe, parts.freeze, model.data["train"],
                                     model.data["validation"], model.seeds):
                 records.append(record)
-                step(label, done + len(records), recipe.epochs * len(seeds) // len(model.seeds))
+                step(f"{label}, epochs", done + len(records), recipe.epochs * len(seeds) // len(model.seeds))
             done += len(records)
-            logits = train.evaluate(model.whole, model.data["test"], len(model.seeds)).double().cpu()
+            logits = train.evaluate(model.whole, model.data["test"], len(model.seeds)).cpu().double()
             seconds = (time.perf_counter() - began) / len(model.seeds)
         yield from _outcomes(model, parts, records, logits, seconds)
 
@@ -56,8 +56,9 @@ def _models(parts: Parts, seeds: list[int]) -> Iterator[Model]:
     if parts.freeze.fixed(parts.backbone) and not parts.recipe.augment:
         known = feature.features(parts)
         data = {name: train.cached(scale(known[name]), split.labels) for name, split in splits.items()}
-        head = parts.head(known["train"].shape[1], seeds)
-        yield Model(head, head, None, data, seeds)
+        for group in [seeds] if parts.exact else [[seed] for seed in seeds]:  # chance is drawn for a seed alone
+            head = parts.head(known["train"].shape[1], group)
+            yield Model(head, head, None, data, group)
         return
     for seed in seeds:
         backbone = copy.deepcopy(parts.backbone)
@@ -68,7 +69,7 @@ def _models(parts: Parts, seeds: list[int]) -> Iterator[Model]:
 
 
 def _outcomes(model: Model, parts: Parts, records: list[Record], logits, seconds: float) -> Iterator[tuple[int, Entry | str]]:
-    counts, ranks = _counts(model, parts), _effective(model)
+    counts, ranks = _counts(model, parts), _effective(model, parts)
     waited = float(feature.features(parts)["seconds"]) if model.backbone is None else 0.
     for run, seed in enumerate(model.seeds):
         lost = [one.epoch + 1 for one in records if not math.isfinite(one.loss[run] + one.nll[run])]
@@ -110,23 +111,29 @@ def _trained_backbone(model: Model, parts: Parts) -> int:
     """Numbers of the backbone that were trained in any epoch; the last one has the fewest frozen."""
     if model.backbone is None:
         return 0
-    parts.freeze.apply(model.backbone, parts.recipe.epochs - 1)
-    return sum(one.numel() for one in model.backbone.parameters() if one.requires_grad)
+    frozen = parts.freeze.count(len(model.backbone.stages), parts.recipe.epochs - 1)
+    return sum(one.numel() for stage in model.backbone.stages[frozen:] for one in stage.parameters)
 
 
-def _effective(model: Model) -> list[int]:
-    """The effective angles of each run; 0 for a head without trained ones."""
+def _effective(model: Model, parts: Parts) -> list[int]:
+    """The effective angles of each run, simulated without shots; 0 for a head without trained ones."""
     angles = getattr(model.head, "angles", None)
     if angles is None or not angles.requires_grad or not angles.numel():
         return [0] * len(model.seeds)
     train_data = model.data["train"]
     items = train_data.take(torch.arange(len(train_data.labels))[:RANKED].expand(len(model.seeds), -1), None)
+    model.whole.eval()
     with torch.no_grad():
-        return model.head.effective(items if model.backbone is None else model.whole.features(items))
+        features = items if model.backbone is None else model.whole.features(items)
+        return model.head.effective(features, Statevector().run(parts.circuit, model.head.entangle))
 
 
 def _announce(label: str, model: Model, parts: Parts, seeds: list[int]) -> None:
-    """Say how long it takes, where that is long."""
+    """Say how long it takes, and what memory a step has taken, where that is long."""
+    if not parts.exact:
+        return  # a timing step would draw from the shots
+    if model.backbone is not None:
+        parts.freeze.apply(model.backbone, 0)
     steps = math.ceil(len(model.data["train"].labels) / parts.recipe.batch_size) * parts.recipe.epochs
     pace = train.pace(model.whole, parts.recipe, model.data["train"], len(model.seeds))
     seconds = pace * steps * len(seeds) / len(model.seeds)

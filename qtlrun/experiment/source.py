@@ -1,4 +1,6 @@
 """Pre-training as an experiment: a backbone without public weights learns its source task first."""
+from pathlib import Path
+
 import torch
 from torch import Tensor
 
@@ -37,8 +39,8 @@ def dataset(parts):
 def key(parts) -> str:
     """The key of the pre-trained state: all that it depends on, and nothing of the target task."""
     backbone, sub = parts.plan["backbone"], parts.plan["backbone"]["pretrain"]
-    built = {name: value for name, value in backbone.items() if name not in ("pretrain", "weights", "layer")}
-    return store.key(backbone=built, recipe=sub["recipe"], seed=sub["seed"], data=dataset(parts).fingerprint,
+    built = {name: value for name, value in backbone.items() if name not in ("pretrain", "weights", "layer", "seed")}
+    return store.key(plugins=[Path(path).read_text() for path in parts.plan["plugins"]], backbone=built, recipe=sub["recipe"], seed=sub["seed"], data=dataset(parts).fingerprint,
                      dtype=parts.plan["dtype"], accelerator=parts.accelerator, versions=store.versions(),
                      sources=store.sources(*SOURCES, "experiment"))
 
@@ -58,7 +60,7 @@ def _train(parts) -> store.Entry:
     """Train the whole backbone, down from its last layer, on the source task with a linear head."""
     sub, source, plugins = parts.plan["backbone"]["pretrain"], dataset(parts), parts.plan["plugins"]
     bare = {name: value for name, value in parts.plan["backbone"].items() if name not in ("pretrain", "layer")}
-    backbone = build("backbone", bare | {"weights": "none"}, plugins)
+    backbone = build("backbone", bare | {"weights": "none"} | ({"seed": sub["seed"]} if "seed" in bare else {}), plugins)
     recipe = _recipe(parts)
     head = build("head", {"_target_": "qtlrun.head.classical.Classical"}, features=backbone.features,
                  classes=len(source.classes), start=Start([sub["seed"]], parts.dtype))
@@ -68,7 +70,7 @@ def _train(parts) -> store.Entry:
             for split in (source.train, source.validation)]
     with feature.threads(backbone):
         for record in train.fit(network, backbone, recipe, Freeze(frozen=0, batch_norm="train"), *data, [sub["seed"]]):
-            parts.session.step("pre-training", record.epoch + 1, recipe.epochs)
+            parts.session.step("pre-training, epochs", record.epoch + 1, recipe.epochs)
     if record.best[0] < 0:
         raise FloatingPointError(f"pre-training diverged; backbone.pretrain.recipe.lr={recipe.lr} may be too large")
     return store.Entry({"best_epoch": record.best[0] + 1},

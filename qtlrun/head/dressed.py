@@ -24,7 +24,7 @@ class Quantum(nn.Module):
         super().__init__()
         if not (math.isfinite(spread) and spread >= 0):
             raise ValueError(f"spread={spread}: a standard deviation in radians, 0 or more.")
-        self.run = device.run(circuit, entangle)
+        self.run, self.entangle = device.run(circuit, entangle), entangle
         self.pre = Linear(start, "pre", features, circuit.qubits)
         self.post = Linear(start, "post", self.run.outputs, classes)
         if angles == "random":
@@ -33,7 +33,7 @@ class Quantum(nn.Module):
             values = start.normal("angles", circuit.shape, spread if angles != "zero" else 0.)
         self.angles = nn.Parameter(values, requires_grad=angles == "trained")
         if state is not None:
-            published.load(self, state, circuit.shape)
+            published.load(self, state, circuit.shape, angles=angles in ("trained", "frozen"))
 
     def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch classes"]:
         return self.post(self.run(squash(self.pre(x)), self.angles))
@@ -48,13 +48,17 @@ class Quantum(nn.Module):
         return 1 + 2 * len(reading.fed | (reading.trained if self.angles.requires_grad else frozenset()))
 
     @torch.enable_grad()
-    def effective(self, x: Float[Tensor, "runs batch features"]) -> list[int]:
-        """How many directions of the angles move the circuit's outputs, for each run: the rank of dZ/dw over `x`."""
-        inputs = squash(self.pre(x)).detach().double()
+    def effective(self, x: Float[Tensor, "runs batch features"], exact=None) -> list[int]:
+        """How many directions of the angles move the circuit's outputs, for each run: the rank of dZ/dw over `x`.
+
+        `exact` is the circuit on a device without shots, where the head's own has some.
+        """
+        simulate = exact or self.run
+        inputs = squash(self.pre(x)).detach().cpu().double()
         ranks = []
         for run in range(len(inputs)):
-            weights = self.angles[run].detach().double().expand(inputs.shape[1], *self.angles.shape[1:]).requires_grad_()
-            values = self.run(inputs[run].unsqueeze(1), weights)  # each sample as a run of its own
+            weights = self.angles[run].detach().cpu().double().expand(inputs.shape[1], *self.angles.shape[1:]).requires_grad_()
+            values = simulate(inputs[run].unsqueeze(1), weights)  # each sample as a run of its own
             slopes = [torch.autograd.grad(one.sum(), weights, retain_graph=True)[0] for one in values.unbind(-1)]
             ranks.append(int(torch.linalg.matrix_rank(torch.cat(slopes).flatten(1), rtol=1e-6)))
         return ranks

@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 from qtlrun.plan import kind
-from qtlrun.plan.letter import LETTERS, describe, letter
+from qtlrun.plan.letter import LETTERS, describe, differences, letter
 from qtlrun.plan.part import build, check_part, check_plugins, parameters
 from qtlrun.plan.refusal import Refused, finite, nearest, text
 
-__all__ = ["LETTERS", "PARTS", "Refused", "build", "check", "check_part", "describe", "finite", "identity", "letter", "nearest",
+__all__ = ["LETTERS", "PARTS", "Refused", "build", "check", "check_part", "describe", "differences", "finite", "identity", "letter", "nearest",
            "parameters", "references", "row_plan", "seeds"]
 PARTS = ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "device")
 SETTINGS = {"seeds": "int | list[int]", "dtype": "Literal['float32', 'float64']", "home": "str", "outputs": "str",
@@ -35,6 +35,7 @@ def check(plan: dict) -> None:
         check_part(group, plan[group], plan["plugins"])
     _check_pretrain(plan)
     for name, row in references(plan)[0].items():
+        _check_pretrain(row)
         for group in set(PARTS) & set(plan["compare"][name]):
             check_part(group, row[group], plan["plugins"], f"compare.{name}.{group}")
 
@@ -59,7 +60,7 @@ def references(plan: dict) -> tuple[dict[str, dict], list[str]]:
                    if "_target_" not in change[group] and key not in row[group]]
         if lacking:
             words = f"compare={name}: it changes {', '.join(lacking)}, which the composed model does not have"
-            if _typed(plan, "compare="):
+            if _chosen(plan, name):
                 raise Refused(words + "; leave it out.")
             left_out.append(words + ".")
             continue
@@ -81,8 +82,10 @@ def identity(row: dict) -> dict:
     said = {name: row[name] for name in ("backbone", "freeze", "recipe", "head", "dtype", "accelerator")}
     if "circuit" in head:
         said |= {"circuit": row["circuit"], "device": row["device"]}
-    else:
-        said["circuit"] = {name: value for name, value in row["circuit"].items() if name in head}
+    else:  # of the circuit only what the head names; all of it where the circuit computes that itself
+        named = [name for name in ("qubits", "depth") if name in head]
+        known = all(name in row["circuit"] for name in named)
+        said["circuit"] = {name: row["circuit"][name] for name in named} if known else row["circuit"]
     said["plugins"] = [Path(path).read_text() for path in row["plugins"]]
     return said
 
@@ -127,11 +130,19 @@ def _check_change(name: str, change: object) -> None:
         raise Refused(f"compare.{name}: a reference's name is made of letters, digits, - and _, at most 64 of them.")
     if not isinstance(change, dict):
         raise Refused(f"compare.{name}={text(change)}: a reference is a group of values; compare=[{name}] chooses it.")
+    if name == "composed":
+        raise Refused("compare.composed: the composed model is called so; name the reference otherwise.")
     for key, value in change.items():
         if key not in (*PARTS, "isolates"):
             raise Refused(f"compare.{name}.{key}: there is no such key; {nearest(key, PARTS)}")
         if key in PARTS:
             _check_group(f"compare.{name}.{key}", value)
+
+
+def _chosen(plan: dict, name: str) -> bool:
+    """Whether the command line chooses a reference by its name."""
+    return any(word.lstrip("+").startswith("compare=") and name in re.findall(r"[\w.-]+", word.partition("=")[2])
+               for word in plan.get("overrides", ()))
 
 
 def _typed(plan: dict, begin: str) -> bool:

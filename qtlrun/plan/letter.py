@@ -1,5 +1,6 @@
 """What a row is: its letter in the literature, and a few words."""
 from qtlrun.plan.part import parameters
+from qtlrun.plan.refusal import text
 
 LETTERS = {("backbone", "circuit"): "A", ("none", "linear"): "B", ("backbone", "linear"): "C", ("none", "circuit"): "D"}
 
@@ -37,6 +38,19 @@ def describe(row: dict) -> str:
     else:
         words = {"Classical": "one linear layer"}.get(_last(head), _last(head).lower())
     return f"{name}{layer}{weights}, {froze} + {words}"
+
+
+def differences(one: dict, other: dict) -> str:
+    """Where two rows differ, in words: `head quantum against twin`, `freeze.frozen all against 0`."""
+    words = []
+    for group in ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "device"):
+        mine, theirs = one[group], other[group]
+        if mine["_target_"] != theirs["_target_"]:
+            words.append(f"{group} {_last(mine).lower()} against {_last(theirs).lower()}")
+        else:
+            words += [f"{group}.{name} {text(mine.get(name))} against {text(theirs.get(name))}"
+                      for name in dict.fromkeys((*mine, *theirs)) if mine.get(name) != theirs.get(name)]
+    return ", ".join(words)
 
 
 def _circuit(row: dict) -> bool:

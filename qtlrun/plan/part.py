@@ -62,16 +62,20 @@ def build(group: str, part: dict, plugins: list[str] = (), key: str = "", **offe
     takes = parameters(group, part["_target_"], tuple(plugins), key)
     values = {name: value for name, value in part.items() if name in takes}
     values |= {name: value for name, value in offered.items() if name in takes}
-    made = getattr(_load(module, tuple(plugins)), name)
+    made = getattr(_load(module, tuple(plugins), _bytes(plugins)), name)
     try:
         return made(**values)
     except ValueError as error:
         raise Refused(_keyed(str(error), key, set(takes) - set(offered))) from error
 
 
-@functools.cache
 def parameters(group: str, target: str | None, plugins: tuple[str, ...] = (), key: str = "") -> dict:
     """The names that a part's constructor takes, each with its annotation and whether it is required, read from source."""
+    return _parameters(group, target, plugins, _bytes(plugins), key)
+
+
+@functools.cache
+def _parameters(group: str, target: str | None, plugins: tuple[str, ...], _: tuple[bytes, ...], key: str) -> dict:
     room = ROOMS.get(group, f"qtlrun.{group}")
     module, _, name = (target or "").rpartition(".")
     path = _source(module, plugins)
@@ -111,7 +115,7 @@ def _source(module: str, plugins: tuple[str, ...]) -> Path | None:
 
 
 @functools.cache
-def _load(module: str, plugins: tuple[str, ...]):
+def _load(module: str, plugins: tuple[str, ...], _: tuple[bytes, ...]):
     for path in plugins:
         if _stem(path) == module:
             spec = importlib.util.spec_from_file_location(module, path)
@@ -122,6 +126,11 @@ def _load(module: str, plugins: tuple[str, ...]):
                 raise Refused(f"plugins=[{path}]: it does not load ({type(error).__name__}: {error}).") from error
             return loaded
     return importlib.import_module(module)
+
+
+def _bytes(plugins) -> tuple[bytes, ...]:
+    """What the user's files hold now: one that was edited is read and loaded anew."""
+    return tuple(Path(path).read_bytes() for path in plugins)
 
 
 def _stem(path: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from qtlrun import plan as plans, result, text
+from qtlrun import disk, plan as plans, result
 from qtlrun.experiment import Experiment
 from qtlrun.row import Point
 from qtlrun.study import record, sentence, terminal
@@ -43,10 +43,10 @@ class Compare:
             experiment.session.step = progress.step
             try:
                 for keys, job in zip(result.swept([job["overrides"] for job in jobs]), jobs, strict=True):
-                    points.append(Point(keys, _name(job), sentence.held(job)))
+                    points.append(Point(keys, _name(job), sentence.held(job, _rows(job))))
                     if keys:
                         progress.say(f"{points[-1].place}:")
-                    _train(points[-1], job, experiment)
+                    _train(points[-1], job, experiment, progress)
             except KeyboardInterrupt as signal:
                 stopped = signal
         points = [point for point in points if point.rows or point.errors]
@@ -67,14 +67,14 @@ class Compare:
     def _show(self, points: list[Point], table: pd.DataFrame, console: Console) -> str:
         """Print the table, of a sweep also that of the point that validation chose, and what stands under it; all as Markdown."""
         point, exact, said = points[0], tuple(points[0].keys), []
-        parts = [text.markdown(table, exact)]
+        parts = [result.markdown(table, exact)]
         if len(points) > 1:
             terminal.show_sweep(console, table, exact)
             point = next((point for point, chosen in zip(points, table["chosen"], strict=True) if chosen), None)
             if point:
                 parts.append(f"Chosen by validation NLL: {point.place}. The test figures below are those of that point alone.")
                 terminal.say(console, parts[-1:])
-                parts.append(text.markdown(self._table([point])))
+                parts.append(result.markdown(self._table([point])))
         if point:
             terminal.show(console, point, self._table([point]))
             said = [*sentence.contrasts(point, self.margin), *point.notes, *sentence.foot(point), point.held]
@@ -91,15 +91,15 @@ def _name(job: dict) -> str:
     return letter if letter and _identity(other) == _identity(row) else "composed"
 
 
-def _train(point: Point, job: dict, experiment: Experiment) -> None:
+def _train(point: Point, job: dict, experiment: Experiment, progress: Progress) -> None:
     """Fill a point with its rows: the composed one, then its references; equal plans are one row."""
-    references, left_out = plans.references(job)
-    point.notes.extend(left_out)
-    seen = set()
-    for name, row in [(point.composed, plans.row_plan(job)), *references.items()]:
-        if _identity(row) in seen:
+    point.notes.extend(plans.references(job)[1])
+    composed, seen = plans.row_plan(job), {}
+    for name, row in _rows(job).items():
+        if same := seen.get(_identity(row)):
+            point.notes.append(f"{name} is the same model as {same}: one row.")
             continue
-        seen.add(_identity(row))
+        seen[_identity(row)] = name
         label, reason = name, ""
         if name in plans.LETTERS.values():
             letter, reason = plans.letter(row)
@@ -107,13 +107,20 @@ def _train(point: Point, job: dict, experiment: Experiment) -> None:
             reason = reason or f"it is {letter}"
         if label != name:
             point.notes.append(f"{label} is not {name} in the sense of the literature: {reason}.")
-        point.isolates[label] = (job.get("compare") or {}).get(name, {}).get("isolates", "")
+        claims = job["compare"][name]["isolates"] if row != composed and label == name else None
+        point.isolates[label] = (claims or {}).get(point.composed) or plans.differences(composed, row)
         try:
             point.rows[label] = experiment.row(label, row, plans.seeds(job))
         except Exception as error:  # the border of a row: what fails here costs this row and no other
             if isinstance(error, OSError) and error.errno in FULL:
                 raise
             point.errors[label] = f"{type(error).__name__}: {error}"
+            progress.trace()
+
+
+def _rows(job: dict) -> dict[str, dict]:
+    """The plans of a point's rows by name, the composed one first."""
+    return {_name(job): plans.row_plan(job)} | plans.references(job)[0]
 
 
 def _identity(row: dict) -> str:

@@ -1,5 +1,7 @@
 """What a run says while it works: bars on a terminal, a line a stage elsewhere; every line goes to a log too."""
+import os
 import time
+import traceback
 from pathlib import Path
 
 from rich.console import Console
@@ -41,6 +43,12 @@ class Progress:
         """A line on the terminal and in the log."""
         self._note(line)
         self.console.print(line, markup=False, highlight=False, emoji=False)
+
+    def trace(self) -> None:
+        """The error that is being handled, to the log; to the terminal too where HYDRA_FULL_ERROR=1 asks for it."""
+        self._note(traceback.format_exc())
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            self.console.print(traceback.format_exc(), markup=False, highlight=False, emoji=False)
 
     def _begin(self, stage: str, total: int) -> None:
         self._drop(stage)  # one of that name that broke off

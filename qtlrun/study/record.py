@@ -14,7 +14,7 @@ import yaml
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from qtlrun import disk, figure, statistic, text
+from qtlrun import disk, figure, result, statistic
 from qtlrun.plan import build, parameters
 from qtlrun.row import Point
 
@@ -27,13 +27,13 @@ def write(out: Path, jobs: list[dict], points: list[Point], table: str, frames: 
     disk.write(out / "plan.yaml", yaml.safe_dump_all(jobs, sort_keys=False))
     disk.write(out / "table.md", table)
     for name, frame in frames.items():
-        disk.write(out / f"{name}.csv", text.csv(frame))
+        disk.write(out / f"{name}.csv", result.csv(frame))
     for number, point in enumerate(points):
         place = out if len(points) == 1 else out / f"point-{number}"
         if point.rows:
             _draw(place / "figures", point)
             _write_weights(place / "weights", point)
-            disk.write(place / "predictions.csv", text.csv(_predictions(point)))
+            disk.write(place / "predictions.csv", result.csv(_predictions(point)))
         _draw_circuit(place / "figures", jobs[number])
     if len(points) > 1:
         _save(out / "figures", "sweep", figure.sweep(frames["table"], list(points[0].keys)))

@@ -41,17 +41,25 @@ def foot(point: Point) -> list[str]:
     return lines + sorted({row.caution for row in rows if row.caution})
 
 
-def held(job: dict) -> str:
-    """What all rows have in common and no interval covers, and the published defects that were asked for."""
+def held(job: dict, rows: dict[str, dict]) -> str:
+    """What all rows of a point have in common and no interval covers; and which of them keep a published defect."""
     backbone, recipe = job["backbone"], job["recipe"]
     weights = backbone.get("weights")
     name = weights if weights in (None, "none", "pretrain") else Path(weights).name
+    seed = f" (seed {backbone['pretrain']['seed']})" if weights == "pretrain" else ""
     said = [f"split seed {job['dataset']['split_seed']}" if "split_seed" in job["dataset"] else "",
-            f"weights {name}" + (f" (seed {backbone['pretrain']['seed']})" if weights == "pretrain" else "") if weights else "",
-            f"one untuned recipe ({recipe['optimizer']}, lr {recipe['lr']:g}, {recipe['epochs']} epochs)"]
-    defects = [f"{group}.{name}={value}" for group, name, value in DEFECTS if job[group].get(name) == value]
-    kept = f" Published defects kept: {', '.join(defects)}." if defects else ""
-    return f"Held fixed for every row: {', '.join(filter(None, said))}.{kept}"
+            f"weights {name}{seed}" if weights and _shared(rows, "backbone") else "",
+            f"one untuned recipe ({recipe['optimizer']}, lr {recipe['lr']:g}, {recipe['epochs']} epochs)" if _shared(rows, "recipe") else ""]
+    kept = [f"{group}.{key}={value} in {', '.join(having)}" for group, key, value in DEFECTS
+            if (having := [name for name, row in rows.items() if row[group].get(key) == value and (
+                key != "batch_norm" or row[group]["frozen"] != 0)])]
+    defects = f" Published defects kept: {'; '.join(kept)}." if kept else ""
+    return f"Held fixed for every row: {', '.join(filter(None, said))}.{defects}"
+
+
+def _shared(rows: dict[str, dict], group: str) -> bool:
+    first, *others = rows.values()
+    return all(row[group] == first[group] for row in others)
 
 
 def errors(point: Point) -> list[str]:

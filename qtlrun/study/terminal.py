@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from qtlrun.result import cells
 from qtlrun.row import Point
-from qtlrun.text import cells
 
 WIDE = 100
 

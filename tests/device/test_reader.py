@@ -301,7 +301,7 @@ def test_gates_that_depend_on_values_are_refused(name, condition, other):
 
 def test_constant_gates_that_depend_on_values_are_refused():
     def function(inputs, weights):
-        qml.ctrl(qml.PauliX(1), 0, control_values=[int(inputs[0] > 0)])
+        qml.MultiControlledX([0, 1, 2], control_values=[int(inputs[0] > 0), 1])
         return qml.expval(Z(1))
     assert refusal(function) == "circuit: its gates depend on the values of inputs or weights; only their angles may."
 
