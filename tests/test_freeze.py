@@ -164,9 +164,10 @@ def test_features_are_fixed_where_nothing_of_the_backbone_can_move():
     with torch.device("meta"):
         norms, plain = small(), Torchvision("vgg11", "none", size=32)
     for freeze, of_norms, of_plain in (
-            (Freeze("all"), True, True), (Freeze("all", every=1), False, False), (Freeze(4), False, False), (Freeze(0), False, False),
+            (Freeze("all"), True, True), (Freeze("all", every=1), False, False), (Freeze(2), False, False), (Freeze(0), False, False),
             (Freeze("all", batch_norm="train"), False, True)):
         assert (freeze.fixed(norms), freeze.fixed(plain)) == (of_norms, of_plain)
+    assert Freeze(len(norms.stages)).fixed(norms) and not Freeze(len(norms.stages) - 1).fixed(norms)
     norms.folded = True
     assert Freeze("all", batch_norm="train").fixed(norms)
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from qtlrun.device import reader
 
 PAULI = {"I": np.eye(2), "X": np.array([[0, 1], [1, 0]]), "Y": np.array([[0, -1j], [1j, 0]]), "Z": np.diag([1, -1])}
+LEAST = 3  # qubits, idle ones included: complex products are rounded otherwise where a state does not fill a line of memory
 
 
 @dataclass(frozen=True)
@@ -50,9 +51,10 @@ class Run:
     def __init__(self, reading: reader.Reading):
         self.reading = reading
         self.outputs = len(reading.measurements)
-        self.gates = [(gate.angle, _operator(gate, reading.qubits)) for gate in reading.gates]
+        self.qubits = max(reading.qubits, LEAST)
+        self.gates = [(gate.angle, _operator(gate, self.qubits)) for gate in reading.gates]
         self.real = not any(_complex(term) for _, terms in self.gates for term in terms)
-        self.observables = [_observable(measurement, reading.qubits) for measurement in reading.measurements]
+        self.observables = [_observable(measurement, self.qubits) for measurement in reading.measurements]
         self._placed = {}  # gates and observables by dtype and place
 
     def __call__(self, inputs: Float[Tensor, "*runs batch features"],
@@ -63,7 +65,7 @@ class Run:
         cosines, sines = half.cos().unsqueeze(-1), half.sin().unsqueeze(-1)
         dtype = half.dtype if self.real else half.dtype.to_complex()
         gates, observables = self._on(dtype, half.device)
-        state = torch.zeros(len(half), 2**self.reading.qubits, dtype=dtype, device=half.device)
+        state = torch.zeros(len(half), 2**self.qubits, dtype=dtype, device=half.device)
         state[:, 0] = 1
         for angle, terms in gates:
             moved = sum(term(state) for term in terms)

@@ -97,7 +97,7 @@ def _train(point: Point, job: dict, experiment: Experiment, progress: Progress) 
     composed, seen = plans.row_plan(job), {}
     for name, row in _rows(job).items():
         if same := seen.get(_identity(row)):
-            point.notes.append(f"{name} is the same model as {same}: one row.")
+            point.notes.extend([f"{name} is the same model as {same}: one row."] if name != same else [])
             continue
         seen[_identity(row)] = name
         label, reason = name, ""

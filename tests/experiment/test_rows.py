@@ -435,7 +435,7 @@ OTHER = {
         "epochs": 3, "batch_size": 16, "lr": .1, "backbone_lr": .1, "optimizer": "sgd", "momentum": .5, "weight_decay": .1,
         "schedule": "step", "step_size": 3, "gamma": .2, "schedule_step": "start", "augment": True, "scale": "standard",
         "label_smoothing": .1, "select": "last"}.items()},
-    "head.angles": "frozen", "head.entangle": False, "head.spread": .1, "head.state": "FILE",
+    "head.angles": "frozen", "head.entangle": False, "head.spread": .1, "head.state": __file__,
     "circuit.qubits": 3, "circuit.depth": 2, "device": {"_target_": "qtlrun.device.pennylane.PennyLane", "name": "default.qubit"},
     "dtype": "float64", "accelerator": "mps",
 }

@@ -51,7 +51,7 @@ def test_pre_training_teaches_the_source_task(home):
     made = parts(home, "backbone.pretrain.recipe.epochs=8", "backbone.width=16")
     made.session.step = lambda *words: said.append(words)
     state, task = source.state(made), source.dataset(made)
-    assert [words for words in said if words[0] == "pre-training"] == [("pre-training", epoch, 8) for epoch in range(1, 9)]
+    assert [words for words in said if words[0] == "pre-training, epochs"] == [("pre-training, epochs", epoch, 8) for epoch in range(1, 9)]
     from sklearn.linear_model import LogisticRegression
     scores = {}
     for name in ("pretrain", "none"):
@@ -84,7 +84,7 @@ def test_the_source_task_is_augmented_if_asked(home):
 
 
 CHANGES = {
-    "backbone.size": 16, "backbone.width": 5, "backbone.seed": 1, "backbone.pretrain.seed": 1, "dtype": "float64", "accelerator": "mps",
+    "backbone.size": 16, "backbone.width": 5, "backbone.pretrain.seed": 1, "dtype": "float64", "accelerator": "mps",
     "backbone.pretrain.dataset.classes": [0, 1, 2], "backbone.pretrain.dataset.share": [0., .3],
     "backbone.pretrain.dataset.train": .5, "backbone.pretrain.dataset.validation": .15, "backbone.pretrain.dataset.split_seed": 1,
     **{f"backbone.pretrain.recipe.{name}": value for name, value in {
@@ -111,7 +111,7 @@ def test_the_state_s_key_has_all_that_it_depends_on_and_nothing_of_the_target(ho
     assert known | {"backbone.pretrain.seed"} == {key for key in CHANGES if "pretrain" in key}  # none is forgotten here
     keys = [source.key(Parts(plan, session)), *(source.key(Parts(changed(plan, key, value), session)) for key, value in CHANGES.items())]
     assert len(set(keys)) == len(keys)
-    for key, value in {"backbone.layer": "layer2", "dataset.train": 3, "dataset.classes": [6, 7], "recipe.epochs": 9, "circuit.qubits": 3,
+    for key, value in {"backbone.layer": "layer2", "backbone.seed": 1, "dataset.train": 3, "dataset.classes": [6, 7], "recipe.epochs": 9, "circuit.qubits": 3,
                        "freeze.frozen": 1}.items():
         assert source.key(Parts(changed(plan, key, value), session)) == keys[0]
 

@@ -71,7 +71,9 @@ def test_a_run_of_failures_alone_says_so_and_is_written(compare):
     assert found.well is False and found.error is None
     assert found.said.count("error: ValueError: nan.") == 2
     tables = {f"{name}.csv" for name in ("rows", "contrasts", "table", "errors")}
+    assert "Traceback" in (found.out / "log.txt").read_text()
     assert set(found.files) == tables | {
+        "log.txt",
         "table.md",
         "plan.yaml",
         "environment.json",
@@ -144,7 +146,7 @@ def test_equal_plans_are_one_row(compare):
 def test_a_reference_that_takes_the_composed_rows_letter_leaves_both_in_the_table(compare):
     found = compare([["compare=[A]", "head.spread=1.0", "seeds=2"]])
     assert set(found.rows["row"]) == {"composed", "A"}
-    assert "composed - A, the whole model against a circuit on a frozen backbone: " in " ".join(found.said.split())
+    assert "composed - A, head.spread 1.0 against 0.01: " in " ".join(found.said.split())
 
 
 def test_a_reference_that_is_not_what_its_letter_says_has_a_star_and_the_reason(compare):

@@ -146,18 +146,22 @@ def test_a_point_without_a_finished_row_has_no_foot():
 
 
 def test_what_was_held_fixed_is_said():
-    assert sentence.held(HELD) == (
+    assert sentence.held(HELD, {"A": HELD, "C": HELD}) == (
         "Held fixed for every row: split seed 0, weights pretrain (seed 3), one untuned recipe (adam, lr 0.01, 60 epochs)."
     )
     bare = HELD | {"backbone": {}, "dataset": {}}
-    assert sentence.held(bare) == "Held fixed for every row: one untuned recipe (adam, lr 0.01, 60 epochs)."
+    assert sentence.held(bare, {"A": bare}) == "Held fixed for every row: one untuned recipe (adam, lr 0.01, 60 epochs)."
+    other = HELD | {"backbone": {"weights": "none"}, "recipe": HELD["recipe"] | {"lr": 1.0}}
+    assert sentence.held(HELD, {"A": HELD, "scratch": other}) == "Held fixed for every row: split seed 0."
 
 
 def test_published_defects_are_named():
-    defects = {"freeze": {"batch_norm": "train"}, "dataset": {"split_seed": 0, "validation": "test"}}
-    said = sentence.held(HELD | defects | {"recipe": HELD["recipe"] | {"schedule_step": "start"}})
-    assert said.endswith(
-        " Published defects kept: freeze.batch_norm=train, dataset.validation=test, recipe.schedule_step=start."
+    defects = {"freeze": {"frozen": "all", "batch_norm": "train"}, "dataset": {"split_seed": 0, "validation": "test"}}
+    job = HELD | defects | {"recipe": HELD["recipe"] | {"schedule_step": "start"}}
+    tuned = job | {"freeze": {"frozen": 0, "batch_norm": "train"}}  # moving statistics are no defect where all is trained
+    assert sentence.held(job, {"A": job, "B": tuned}).endswith(
+        " Published defects kept: freeze.batch_norm=train in A; dataset.validation=test in A, B; "
+        "recipe.schedule_step=start in A, B."
     )
 
 
