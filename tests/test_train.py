@@ -1,5 +1,6 @@
 import math
 
+import pennylane as qml
 import pytest
 import torch
 from composition import part
@@ -187,6 +188,35 @@ def test_a_run_alone_has_the_very_bits_that_it_has_among_others(head, features):
             assert torch.equal(logits[run], own_logits[0])
             assert [(one.nll[run], one.accuracy[run], one.loss[run], one.best[run]) for one in records] == [
                 (one.nll[0], one.accuracy[0], one.loss[0], one.best[0]) for one in own_records]
+
+
+class Uploaded:
+    """A circuit with complex amplitudes whose inputs enter many angles, some of two of them, one a product."""
+
+    def __init__(self, qubits, nonlinear):
+        self.qubits, self.shape, self.nonlinear = qubits, (3, qubits), nonlinear
+
+    def __call__(self, inputs, weights):
+        for layer in range(3):
+            for wire in range(self.qubits):
+                qml.RY(.5 * weights[layer, wire] + inputs[wire] + .3 * inputs[wire - 1], wire)
+                qml.RX(inputs[wire] * weights[layer, wire] if self.nonlinear else weights[layer, wire] - inputs[wire], wire)
+            for wire in range(self.qubits - 1):
+                qml.CNOT([wire, wire + 1])
+        return [qml.expval(qml.PauliZ(wire)) for wire in range(self.qubits)]
+
+
+@pytest.mark.parametrize("qubits", [1, 2, 4])
+@pytest.mark.parametrize("nonlinear", [False, True])
+def test_the_bits_are_the_same_whatever_the_angles_are_made_of(qubits, nonlinear):
+    def state(seeds):
+        model = Quantum(20, 3, Uploaded(qubits, nonlinear), Statevector(), Start(seeds), spread=.5)
+        fitted(model, recipe(epochs=2, select="last"), seeds, task(features=20, dtype=torch.float32))
+        return model.state_dict()
+    among = {seeds: state(list(seeds)) for seeds in ((2, 5), tuple(range(30)))}
+    alone = state([5])
+    for seeds, weights in among.items():
+        assert all(torch.equal(weights[name][seeds.index(5)], value[0]) for name, value in alone.items())
 
 
 @pytest.mark.slow
