@@ -120,10 +120,13 @@ def _load(module: str, plugins: tuple[str, ...], _: tuple[bytes, ...]):
         if _stem(path) == module:
             spec = importlib.util.spec_from_file_location(module, path)
             sys.modules[module] = loaded = importlib.util.module_from_spec(spec)
+            before, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # a file edited within a second would be mistaken for it
             try:
                 spec.loader.exec_module(loaded)
             except Exception as error:  # whatever the user's file does wrong
                 raise Refused(f"plugins=[{path}]: it does not load ({type(error).__name__}: {error}).") from error
+            finally:
+                sys.dont_write_bytecode = before
             return loaded
     return importlib.import_module(module)
 
