@@ -25,7 +25,9 @@ def main(words: list[str] | None = None) -> int:
     stop = _listen()
     try:
         jobs = compose(words)
-        return DONE if not jobs else DONE if _study(jobs)[1] else FAILED
+        code = DONE if not jobs or _study(jobs)[1] else FAILED
+        sys.stdout.flush()  # here a reader that has gone is met, and not when Python ends
+        return code
     except Refused as error:
         return _say(f"qtlrun: {error}", REFUSED, error)
     except KeyboardInterrupt:
