@@ -2,13 +2,14 @@
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pennylane as qml
 import torch
 from torch import Tensor
 
-from qtlrun.layer import affine, generator
+from qtlrun.device.angle import Affine, Quadratic, every
+from qtlrun.layer import generator
 
 # A gate as rotations exp(-i a P / 2), in the order they act: the word P, and a as a multiple of which parameter.
 ROTATIONS = {
@@ -34,38 +35,60 @@ class Gate:
 
 
 @dataclass(frozen=True)
+class Preparation:
+    """Wires that begin in amplitudes (runs, batch, 2**wires) which `amplitudes(inputs, weights)` gives."""
+    wires: tuple[int, ...]
+    amplitudes: Callable[[Tensor, Tensor], Tensor]
+    real: bool
+
+
+@dataclass(frozen=True)
 class Reading:
-    """A circuit as data: `angles(inputs, weights)` gives the angle of every rotation among `gates`."""
+    """A circuit as data: `affine(*prepare(inputs, weights))` gives the angle of every rotation among `gates`.
+
+    What is prepared is (runs, batch, ...) for each sample and (runs, ...) for each run: inputs and weights themselves
+    where all angles are affine in them, else the angles.
+    """
     qubits: int
     gates: list[Gate]
-    angles: Callable[[Tensor, Tensor], Tensor]
+    prepare: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    affine: Affine
     measurements: list
     fed: frozenset[int]  # the angles that depend on the inputs
     trained: frozenset[int]  # those that depend on the weights
+    starts: tuple[Preparation, ...] = ()  # of wires that do not begin in zero
+
+    def angles(self, inputs: Tensor, weights: Tensor) -> Tensor:
+        """The angles (runs, batch, angles) of inputs (runs, batch, features) and weights (runs, *shape)."""
+        return self.affine(*self.prepare(inputs, weights))
+
+    def by_angle(self) -> "Reading":
+        """The same circuit with its angles prepared, each apart, whatever they are of inputs and weights."""
+        return replace(self, prepare=_split(self.angles, self.fed, self.trained), affine=_apart(self.affine.rest, self.fed, self.trained))
 
 
-def read(circuit, entangle: bool = True) -> Reading:
-    """Trace a circuit, find which angles are affine in inputs and weights, and verify it at further random points.
+def read(circuit, entangle: bool = True, embed: bool = False) -> Reading:
+    """Trace a circuit, find what its angles are of inputs and weights, and verify it at further random points.
 
-    Without `entangle` every gate on more than one wire is dropped from what was recorded. Raises ValueError where gates
-    or observables depend on values, a wire is none of the circuit's, or an operation has no matrix and no decomposition.
+    Without `entangle` every gate on more than one wire is dropped from what was recorded. With `embed` amplitudes that
+    wires begin in are taken as such, else as the gates that make them. Raises ValueError where gates or observables
+    depend on values, a wire is none of the circuit's, or an operation has no matrix and no decomposition.
     """
-    lowered = [_lower(circuit, entangle, point) for point in range(POINTS)]
-    gates, _, measurements, *_ = lowered[0]
-    if not all(_same(gates, other) for other, *_ in lowered):
+    lowered = [_lower(circuit, entangle, embed, point) for point in range(POINTS)]
+    gates, measurements = lowered[0].gates, lowered[0].measurements
+    if not all(_same(gates, other.gates) for other in lowered):
         raise ValueError(DEPENDS)
-    pieces = [_slopes(*rest) for _, *rest in lowered]
-    inputs, weights, constant = pieces[0]
-    if all(torch.allclose(a, b, atol=SIGNAL) for piece in pieces[1:] for a, b in zip(pieces[0], piece, strict=True)):
-        def angles(x: Tensor, w: Tensor) -> Tensor:
-            """Angles (runs, batch, angles) of inputs (runs, batch, features) and weights (runs, *shape)."""
-            by_input, by_weight, rest = (one.to(x).expand(len(x), *one.shape) for one in (inputs, weights, constant))
-            fixed = affine(w.flatten(1).unsqueeze(1), by_weight, rest).squeeze(1)
-            return affine(x, by_input, fixed)
-    else:
-        angles = _retrace(circuit, entangle, gates)
-    moved = (sum((piece[place] != 0).any(1) for piece in pieces) for place in (0, 1))
-    return Reading(circuit.qubits, gates, angles, measurements, *(frozenset(by.nonzero().flatten().tolist()) for by in moved))
+    pieces = [_slopes(one) for one in lowered]
+    fed, trained = (frozenset(sum((piece[place] != 0).any(1) for piece in pieces).nonzero().flatten().tolist()) for place in (0, 1))
+    steps = {place for piece in pieces for place in (~piece[2].isclose(pieces[0][2], atol=SIGNAL)).nonzero().flatten().tolist()}
+    fed |= steps - fed - trained  # an angle that jumps: it has no slope anywhere, and differs from sample to sample
+    affine = Affine(*pieces[0])
+    starts = tuple(_preparation(circuit, entangle, [one.starts[place] for one in lowered], lowered, place)
+                   for place in range(len(lowered[0].starts)))
+    if all(affine.near(Affine(*piece)) for piece in pieces[1:]):
+        return Reading(circuit.qubits, gates, lambda x, w: (x, w.flatten(1)), affine, measurements, fed, trained, starts)
+    angles = Quadratic.found([(one.angles, one.inputs, one.weights) for one in lowered]) or _retrace(circuit, entangle, embed, gates)
+    return Reading(circuit.qubits, gates, _split(angles, fed, trained), _apart(affine.rest, fed, trained), measurements, fed, trained, starts)
 
 
 def fits(qubits: int, mixed: bool = False) -> None:
@@ -105,17 +128,38 @@ def _same(gates: list[Gate], others: list[Gate]) -> bool:
         for one, other in zip(gates, others, strict=True))
 
 
-def _lower(circuit, entangle: bool, point: int):
-    """Gates and angles at a random point, the measurements, and the point itself."""
+@dataclass(frozen=True)
+class _Lowered:
+    """A circuit traced at one point."""
+    gates: list[Gate]
+    angles: list
+    measurements: list
+    starts: list
+    inputs: Tensor
+    weights: Tensor
+
+
+def _lower(circuit, entangle: bool, embed: bool, point: int) -> _Lowered:
+    """The circuit at a random point; each second point is the one before it mirrored."""
     draw, side = generator(point // 2, "reader"), math.pi * (-1)**point
     inputs, weights = (((2 * torch.rand(shape, generator=draw, dtype=torch.float64) - 1) * side).requires_grad_()
                        for shape in ((_inputs(circuit),), circuit.shape))
     operations, measurements = trace(circuit, inputs, weights, entangle)
     _check(circuit, operations, measurements)
-    gates, angles = [], []
+    gates, angles, starts = _gates(operations, embed)
+    return _Lowered(gates, angles, measurements, starts, inputs, weights)
+
+
+def _gates(operations: list, embed: bool) -> tuple[list[Gate], list, list]:
+    """Gates, their angles, and (with `embed`) the operations that prepare amplitudes before anything touched their wires."""
+    gates, angles, starts, touched = [], [], [], set()
     for operation in operations:
-        _append(operation, gates, angles)
-    return gates, angles, measurements, inputs, weights
+        if embed and isinstance(operation, qml.StatePrep) and not operation.is_sparse and not touched & set(operation.wires):
+            starts.append(operation)
+        else:
+            _append(operation, gates, angles)
+        touched |= set(operation.wires)
+    return gates, angles, starts
 
 
 def _append(operation, gates: list[Gate], angles: list) -> None:
@@ -139,47 +183,76 @@ def _append(operation, gates: list[Gate], angles: list) -> None:
         raise ValueError(f"circuit: it uses {name}; circuits are made of unitary gates with a matrix or a decomposition.")
 
 
-def _slopes(angles: list, _measurements, inputs: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _slopes(at: _Lowered) -> tuple[Tensor, Tensor, Tensor]:
     """The derivative of each angle by inputs and weights, and what is left at zero."""
     by_input, by_weight, rest = [], [], []
-    for angle in angles:
+    for angle in at.angles:
         angle = torch.as_tensor(angle, dtype=torch.float64)
         slopes = (None, None)
         if angle.requires_grad:
-            slopes = torch.autograd.grad(angle, (inputs, weights), retain_graph=True, allow_unused=True)
-        x, w = (torch.zeros_like(of) if slope is None else slope for slope, of in zip(slopes, (inputs, weights), strict=True))
+            slopes = torch.autograd.grad(angle, (at.inputs, at.weights), retain_graph=True, allow_unused=True)
+        x, w = (torch.zeros_like(of) if slope is None else slope for slope, of in zip(slopes, (at.inputs, at.weights), strict=True))
         if not (x.isfinite().all() and w.isfinite().all()):
             raise ValueError("circuit: an angle has no finite derivative by inputs or weights, so nothing could be trained.")
         by_input.append(x.flatten())
         by_weight.append(w.flatten())
-        rest.append((angle - (x * inputs).sum() - (w * weights).sum()).detach())
-    empty = torch.zeros(0, dtype=torch.float64)
-    return (torch.stack(by_input) if angles else torch.zeros(0, inputs.numel(), dtype=torch.float64),
-            torch.stack(by_weight) if angles else torch.zeros(0, weights.numel(), dtype=torch.float64),
-            torch.stack(rest) if angles else empty)
+        rest.append((angle - (x * at.inputs).sum() - (w * at.weights).sum()).detach())
+    count = len(at.angles)
+    return (torch.stack(by_input) if count else torch.zeros(0, at.inputs.numel(), dtype=torch.float64),
+            torch.stack(by_weight) if count else torch.zeros(0, at.weights.numel(), dtype=torch.float64),
+            torch.stack(rest) if count else torch.zeros(0, dtype=torch.float64))
 
 
-def _retrace(circuit, entangle: bool, gates: list[Gate]) -> Callable[[Tensor, Tensor], Tensor]:
-    """Angles that are no affine map, evaluated anew each step: for every sample at once, by vmap over runs and batch.
+def _split(angles: Callable, fed: frozenset[int], trained: frozenset[int]) -> Callable:
+    """Prepares the angles that differ from sample to sample, and those that are the same for all samples of a run."""
+    each, shared = sorted(fed), sorted(trained - fed)
 
-    Where the circuit's own arithmetic does not go through vmap, one sample after the other.
-    """
+    def prepare(x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+        every_angle = angles(x, w)
+        return every_angle[..., each], every_angle[:, 0, shared]
+    return prepare
+
+
+def _apart(rest: Tensor, fed: frozenset[int], trained: frozenset[int]) -> Affine:
+    """The map from angles that `_split` prepares to all angles; what depends on nothing is kept from `rest`."""
+    unit, each, shared = torch.eye(len(rest), dtype=torch.float64), sorted(fed), sorted(trained - fed)
+    constant = rest.clone()
+    constant[each + shared] = 0
+    return Affine(unit[:, each], unit[:, shared], constant)
+
+
+def _retrace(circuit, entangle: bool, embed: bool, gates: list[Gate]) -> Callable[[Tensor, Tensor], Tensor]:
+    """Angles that are neither affine nor quadratic, evaluated anew each step."""
     def one(x: Tensor, w: Tensor) -> Tensor:
-        now, angles = [], []
-        for operation in trace(circuit, x, w, entangle)[0]:
-            _append(operation, now, angles)
+        now, angles, _ = _gates(trace(circuit, x, w, entangle)[0], embed)
         if not _same(gates, now):
             raise ValueError(DEPENDS)
         return torch.stack([torch.as_tensor(angle, dtype=x.dtype) for angle in angles])
+    return every(one, _inputs(circuit), circuit.shape)
 
-    def loop(x: Tensor, w: Tensor) -> Tensor:
-        return torch.stack([torch.stack([one(sample, run) for sample in batch]) for batch, run in zip(x, w, strict=True)])
-    every = torch.func.vmap(torch.func.vmap(one, in_dims=(0, None)))
-    try:
-        every(torch.ones(1, 2, _inputs(circuit), dtype=torch.float64), torch.ones(1, *circuit.shape, dtype=torch.float64))
-    except RuntimeError:
-        return loop
-    return every
+
+def _preparation(circuit, entangle: bool, seen: list, lowered: list[_Lowered], place: int) -> Preparation:
+    """Amplitudes that a circuit prepares: a constant, its inputs padded and scaled, or what it says, evaluated each step."""
+    wires, states = tuple(seen[0].wires), [torch.as_tensor(one.data[0]) for one in seen]
+    real = all(not state.is_complex() or not state.imag.any() for state in states)
+    states = [state.real if real and state.is_complex() else state for state in states]
+    fill = seen[0].hyperparameters["pad_with"]
+
+    def padded(x: Tensor, w: Tensor) -> Tensor:
+        x = torch.nn.functional.pad(x, (0, 2**len(wires) - x.shape[-1]), value=0. if fill is None else float(fill))
+        return x / torch.linalg.vector_norm(x, dim=-1, keepdim=True)
+
+    def one(x: Tensor, w: Tensor) -> Tensor:
+        state = torch.as_tensor(_gates(trace(circuit, x, w, entangle)[0], True)[2][place].data[0])
+        return (state.real if real and state.is_complex() else state).to(x.dtype if real else x.dtype.to_complex())
+    if not any(state.requires_grad for state in states):
+        if not all(torch.equal(states[0], state) for state in states):
+            raise ValueError(DEPENDS)
+        return Preparation(wires, lambda x, w: states[0].to(x.device, x.dtype if real else x.dtype.to_complex()).expand(*x.shape[:2], -1), real)
+    if real and _inputs(circuit) <= 2**len(wires) and all(
+            torch.allclose(padded(at.inputs, at.weights), state, rtol=0, atol=SIGNAL) for state, at in zip(states, lowered, strict=True)):
+        return Preparation(wires, padded, real)
+    return Preparation(wires, every(one, _inputs(circuit), circuit.shape), real)
 
 
 def _inputs(circuit) -> int:

@@ -1,0 +1,77 @@
+"""Circuits gate by gate in plain torch: slow, and differentiable as often as wanted."""
+from functools import lru_cache
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from qtlrun.device import pauli
+from qtlrun.device.measure import Probabilities, Value
+from qtlrun.device.reader import Affine, Gate
+
+
+class Gatewise:
+    """A circuit as rotations and constants on amplitudes (samples, amplitudes), one after the other."""
+
+    def __init__(self, gates: list[Gate], wires: tuple[int, ...], affine: Affine, real: bool, outcomes: list):
+        self.qubits, self.affine, self.real, self.outcomes = len(wires), affine, real, outcomes
+        self.angles = [gate.angle for gate in gates]
+        self.actions = [_action(gate, len(wires)) for gate in gates]
+        self.outputs = sum(outcome.outputs for outcome in outcomes)
+        self.on = lru_cache(maxsize=8)(self._on)
+
+    def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs weights"],
+                 start: Tensor | None = None) -> Float[Tensor, "runs batch outputs"]:
+        half = self.affine(x, w).flatten(0, 1) / 2
+        cosines, sines = half.cos().unsqueeze(-1), half.sin().unsqueeze(-1)
+        dtype = x.dtype if self.real else x.dtype.to_complex()
+        if start is None:
+            state = torch.zeros(len(half), 2**self.qubits, dtype=dtype, device=x.device)
+            state[:, 0] = 1
+        else:
+            state = start.flatten(0, 1)
+        for angle, terms in zip(self.angles, self.on(dtype, x.device), strict=True):
+            moved = _moved(state, terms)
+            state = moved if angle is None else cosines[:, angle] * state + sines[:, angle] * moved
+        values = [value for outcome in self.outcomes for value in _values(state, outcome, self.qubits, self.real)]
+        return torch.stack(values, dim=-1).unflatten(0, x.shape[:2])
+
+    def bytes(self, size: int) -> int:
+        """Memory that one sample's gradient takes, with real numbers of `size` bytes: every gate keeps three states."""
+        return 3 * size * (1 if self.real else 2) * 2**self.qubits * (len(self.actions) + 2 * self.outputs + 2)
+
+    def _on(self, dtype: torch.dtype, device: torch.device) -> list:
+        def place(values: np.ndarray) -> Tensor:
+            values = values if dtype.is_complex else values.real
+            return torch.as_tensor(np.ascontiguousarray(values), dtype=dtype, device=device)
+        return [[(torch.from_numpy(source).to(device), place(factor)) for source, factor in terms] for terms in self.actions]
+
+
+def _action(gate: Gate, qubits: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """A gate as terms (source, factor): (O psi)[k] = sum of factor[k] psi[source[k]]; of a rotation exp(-i a P / 2) those of -i P."""
+    if gate.angle is not None:
+        source, phase = pauli.action(pauli.spread(gate.word, gate.wires, range(qubits)), qubits)
+        return [(source, -1j * phase)]
+    matrix = pauli.straight(gate.matrix.numpy())
+    if pauli.monomial(gate.matrix):
+        return [pauli.permutation([gate], qubits)]
+    return pauli.columns(matrix, gate.wires, qubits)
+
+
+def _moved(state: Tensor, terms: list[tuple[Tensor, Tensor]]) -> Tensor:
+    return sum(factor * state.index_select(1, source) for source, factor in terms)
+
+
+def _values(state: Tensor, outcome: Value | Probabilities, qubits: int, real: bool) -> list[Tensor]:
+    """The numbers that one measurement gives, each (samples,)."""
+    if isinstance(outcome, Probabilities):
+        return list(pauli.marginal((state.conj() * state).real, outcome.wires, qubits).unbind(1))
+    total = torch.zeros_like(state[:, 0].real)
+    for weight, word in outcome.words:
+        if real and word.count("Y") % 2:
+            continue  # its expectation value in real amplitudes is 0
+        source, phase = pauli.action(word, qubits)
+        factor = torch.as_tensor(phase.real if real else phase, device=state.device).to(state.dtype)
+        total = total + weight * (state.conj() * factor * state[:, torch.from_numpy(source).to(state.device)]).sum(-1).real
+    return [total]
