@@ -3,7 +3,6 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from qtlrun.device import measure, pauli, rotation, schedule
@@ -28,10 +27,6 @@ class Dense:
         self.rest = rotation.rotations(layers[len(self.first):], wires, affine, real)
         self.readout = None if outcomes is None else measure.Operators(outcomes, len(wires), after, real)
         self.on = lru_cache(maxsize=8)(self._on)
-
-    def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs weights"],
-                 start: Tensor | None = None) -> Tensor:
-        return _Chain.apply(x, w, start, self.on(x.dtype, x.device, len(x)))
 
     def bytes(self, size: int) -> int:
         """Memory that one sample's gradient takes, with real numbers of `size` bytes."""
@@ -90,28 +85,11 @@ class Chain:
                 pulled = (before.unsqueeze(-1) * after.unsqueeze(-2)).permute(1, 2, 0, 3, 4).flatten(1, 2)
             else:
                 pulled = torch.bmm(before.flatten(0, 1).mT, after.flatten(0, 1)).unflatten(0, before.shape[:2]).transpose(0, 1)
-            by_input, by_weight = _add((by_input, by_weight), table.pull(pulled, one, of_input, of_weight))
+            by_input, by_weight = added((by_input, by_weight), table.pull(pulled, one, of_input, of_weight))
         for table, one in zip(self.first, sums):
             pulled = slopes[0] if table.fed else slopes[0].sum(1, keepdim=True)
-            by_input, by_weight = _add((by_input, by_weight), table.pull(pulled.unsqueeze(2), one, of_input, of_weight))
-        return by_input, by_weight if by_weight is None else by_weight.squeeze(1), slopes[0]
-
-
-class _Chain(torch.autograd.Function):
-    """A chain as one node of autograd's graph."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, w: Tensor, start: Tensor | None, chain: Chain) -> Tensor:
-        values, ctx.kept = chain.forward(x, w, start)
-        ctx.chain = chain
-        return values
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, upstream: Tensor) -> tuple:
-        x, w, start, _ = ctx.needs_input_grad
-        by_input, by_weight, by_start = ctx.chain.backward(upstream, ctx.kept, x, w)
-        return by_input if x else None, by_weight if w else None, by_start if start else None, None
+            by_input, by_weight = added((by_input, by_weight), table.pull(pulled.unsqueeze(2), one, of_input, of_weight))
+        return by_input, by_weight, slopes[0]
 
 
 def _times(state: Tensor, matrix: Tensor, out: Tensor, fed: bool) -> None:
@@ -121,5 +99,6 @@ def _times(state: Tensor, matrix: Tensor, out: Tensor, fed: bool) -> None:
     torch.bmm(state, matrix, out=out)
 
 
-def _add(totals: tuple, more: tuple) -> tuple:
+def added(totals: tuple, more: tuple) -> tuple:
+    """Gradients added up; None where there is none."""
     return tuple(one if other is None else other if one is None else one + other for one, other in zip(totals, more, strict=True))

@@ -1,13 +1,14 @@
 """Circuits on many wires: blocks on a few wires each, permutations between them, undone again in the backward pass."""
 from functools import lru_cache
+from math import prod
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from qtlrun.device import pauli, rotation, schedule
-from qtlrun.device.dense import Dense
+from qtlrun.device import pauli, schedule
+from qtlrun.device.block import Blocks
+from qtlrun.device.dense import Dense, added
 from qtlrun.device.readout import Readout
 from qtlrun.device.reader import Affine, Gate
 
@@ -17,168 +18,128 @@ KEPT = 8  # states of the forward pass that the backward pass finds again; those
 class Grouped:
     """A circuit as slots of blocks, one for each group of wires, and permutations of amplitudes between slots.
 
-    The blocks of the first slot act on a state of all zeros each: they give a product state, unless (`started`) a state
-    is given for each sample.
+    The blocks of the first slot act on zeros, so they give a product state, unless (`started`) a state is given for each
+    sample.
     """
 
     def __init__(self, gates: list[Gate], wires: tuple[int, ...], affine: Affine, fed: frozenset[int], real: bool,
                  outcomes: list, started: bool = False):
-        self.parts, self.real, self.qubits = schedule.groups(len(wires)), real, len(wires)
-        slots = schedule.slots(gates, self.parts)
+        self.parts, self.qubits, self.real = schedule.groups(len(wires)), len(wires), real
+        slots, self.opening = schedule.slots(gates, self.parts) or [schedule.Slot()], []
         if not started:
-            opening = slots[0].blocks if slots else {}
-            self.opening = [Dense(opening.get(number, []), part, affine, fed, real) for number, part in enumerate(self.parts)]
-            slots = [schedule.Slot({}, slots[0].moves), *slots[1:]] if slots else []
-        self.started, self.slots = started, slots
-        self.blocks = {size: Blocks([(number, group) for number, slot in enumerate(slots) for group in slot.blocks
-                                     if len(self.parts[group]) == size], slots, self.parts, affine, fed, real)
-                       for size in sorted({len(part) for part in self.parts})}
+            self.opening = [Dense(slots[0].blocks.get(number, []), part, affine, fed, real) for number, part in enumerate(self.parts)]
+            slots[0] = schedule.Slot({}, slots[0].moves)
+        self.slots = slots
+        self.places = {}  # of each slot's block on a group its place among all blocks of that size
+        for number, slot in enumerate(slots):
+            for group in slot.blocks:
+                self.places.setdefault(len(self.parts[group]), []).append((number, group))
+        self.blocks = [Blocks([(slots[number].blocks[group], self.parts[group]) for number, group in places], affine, fed, real)
+                       for places in self.places.values()]
         self.readout = Readout(outcomes, len(wires), real)
         self.on = lru_cache(maxsize=8)(self._on)
 
-    def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs weights"],
-                 start: Tensor | None = None) -> Float[Tensor, "runs batch outputs"]:
-        state = start if self.started else self._product([one(x, w) for one in self.opening])
-        matrices = [blocks(x, w) for blocks in self.blocks.values() if blocks.places]
-        dtype = x.dtype if self.real else x.dtype.to_complex()
-        return _Sweep.apply(self, self.on(dtype, x.device), state, *matrices)
-
     def bytes(self, size: int) -> int:
         """Memory that one sample's gradient takes, with real numbers of `size` bytes."""
-        return size * (1 if self.real else 2) * 2**self.qubits * (KEPT + 8)
+        return size * (1 if self.real else 2) * 2**self.qubits * (min(KEPT, len(self.slots)) + 8)
 
-    def _product(self, parts: list[Tensor]) -> Tensor:
-        state = parts[0]
-        for part in parts[1:]:
-            state = (state.unsqueeze(-1) * part.unsqueeze(-2)).flatten(2)
-        return state
-
-    def _on(self, dtype: torch.dtype, device: torch.device) -> "Sweep":
-        return Sweep(self, dtype, device)
-
-
-class Blocks:
-    """The matrices of all blocks on so many wires, (runs, batch or 1, blocks, side, side); they act from the right."""
-
-    def __init__(self, places: list[tuple[int, int]], slots: list, parts: list, affine: Affine, fed: frozenset[int], real: bool):
-        self.places, self.real = places, real
-        if not places:
-            return
-        size = len(parts[places[0][1]])
-        layers, self.order = [], []
-        for number, group in places:
-            own = schedule.layers(slots[number].blocks[group], parts[group], fed)
-            self.order.append(list(range(len(layers), len(layers) + len(own))))
-            layers += [schedule.Layer([_local(gate, parts[group]) for gate in layer.constants], layer.turns, layer.fed) for layer in own]
-        self.count, self.longest = len(layers), max(len(own) for own in self.order)
-        self.fed = any(layer.fed for layer in layers)
-        self.kinds = rotation.rotations(layers, tuple(range(size)), affine, real)
-        self.on = lru_cache(maxsize=8)(self._on)
-
-    def __call__(self, x: Tensor, w: Tensor) -> Tensor:
-        tables, order, identity = self.on(x.dtype, x.device, len(x))
-        made = [_Matrices.apply(x, w, table) for table in tables]  # runs, batch or 1, members, side, side
-        if self.fed:
-            made = [one.expand(-1, x.shape[1], -1, -1, -1) for one in made]
-        every = torch.cat([*made, identity.expand(*made[0].shape[:2], -1, -1, -1)], dim=2)
-        step = every[:, :, order[0]]
-        for later in order[1:]:
-            step = step @ every[:, :, later]
-        return step
-
-    def _on(self, dtype: torch.dtype, device: torch.device, runs: int) -> tuple:
-        side = self.kinds[0].table.shape[-1]
-        where = {member: number for number, member in enumerate(member for kind in self.kinds for member in kind.members)}
-        order = [[where[own[step]] if step < len(own) else self.count for own in self.order] for step in range(self.longest)]
-        identity = torch.eye(side, dtype=dtype if self.real else dtype.to_complex(), device=device)[None, None, None]
-        return [kind.on(dtype, device, runs) for kind in self.kinds], torch.tensor(order, device=device), identity
+    def _on(self, dtype: torch.dtype, device: torch.device, runs: int) -> "Sweep":
+        return Sweep(self, dtype, device, runs)
 
 
 class Sweep:
-    """The permutations of a `Grouped` as tensors, and its forward and backward passes over states (samples, amplitudes)."""
+    """A `Grouped` as tensors for so many runs: its forward and backward passes over states (samples, amplitudes)."""
 
-    def __init__(self, of: Grouped, dtype: torch.dtype, device: torch.device):
+    def __init__(self, of: Grouped, dtype: torch.dtype, device: torch.device, runs: int):
         self.sides = [2**len(part) for part in of.parts]
-        sizes = [size for size, blocks in of.blocks.items() if blocks.places]
-        self.steps = []
-        for number, slot in enumerate(of.slots):
-            blocks = {group: (sizes.index(len(of.parts[group])), of.blocks[len(of.parts[group])].places.index((number, group)))
-                      for group in slot.blocks}
-            self.steps.append((blocks, _Move(slot.moves, of.qubits, dtype, device) if slot.moves else None))
-        self.readout = of.readout.on(dtype, device)
+        self.opening = [one.on(dtype, device, runs) for one in of.opening]
+        self.blocks = [one.on(dtype, device, runs) for one in of.blocks]
+        places = {place: (size, at) for size, every in enumerate(of.places.values()) for at, place in enumerate(every)}
+        kind = dtype if of.real else dtype.to_complex()
+        self.steps = [({group: places[number, group] for group in slot.blocks},
+                       Move(slot.moves, of.qubits, kind, device) if slot.moves else None) for number, slot in enumerate(of.slots)]
+        self.readout = of.readout.on(kind, device)
 
-    def forward(self, state: Tensor, matrices: list[Tensor]) -> tuple[Tensor, Tensor, list]:
-        """Values, the last state, and the states after the blocks of the last slots."""
-        kept = [None] * len(self.steps)
-        for number, (blocks, move) in enumerate(self.steps):
-            if blocks:
-                state = self._turn(state, blocks, matrices)
-            kept[number] = state
-            if number >= KEPT:
-                kept[number - KEPT] = None
-            if move is not None:
-                state = move(state)
-        return self.readout.values(state), state, kept
+    def forward(self, x: Tensor, w: Tensor, start: Tensor | None) -> tuple[Tensor, list]:
+        """Values, and what the backward pass needs."""
+        opened = [one.forward(x, w, None) for one in self.opening]
+        parts = [part.flatten(0, 1) for part, _ in opened]
+        state = _product(parts)[-1] if opened else start.flatten(0, 1)
+        made = [one.forward(x, w) for one in self.blocks]
+        matrices = [_each(one, x.shape[1]) for one, _ in made]
+        states = []
+        for blocks, move in self.steps:
+            state = self._turn(state, blocks, matrices) if blocks else state
+            states.append(state)
+            state = state if move is None else move(state)
+            if len(states) > KEPT:
+                states[-KEPT - 1] = None
+        values = self.readout.values(state).unflatten(0, x.shape[:2])
+        return values, [opened, parts, made, matrices, states, state]
 
-    def backward(self, upstream: Tensor, state: Tensor, kept: list, matrices: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """Gradients by the first state and by the blocks' matrices."""
-        slope = self.readout.pull(upstream, state)
-        grams = [torch.zeros_like(one) for one in matrices]
+    def backward(self, upstream: Tensor, kept: list, of_input: bool, of_weight: bool) -> tuple:
+        """Gradients by x, w and the start."""
+        opened, parts, made, matrices, states, state = kept
+        slope = self.readout.pull(upstream.flatten(0, 1), state)
+        grams = [[None] * len(one) for one in matrices]
         for number in reversed(range(len(self.steps))):
             blocks, move = self.steps[number]
             if move is not None:
                 slope = move.back(slope)
-                state = move.back(state) if kept[number] is None else None
-            state = kept[number] if kept[number] is not None else state
-            kept[number] = None
+            if states[number] is not None:
+                state = states[number]
+            elif move is not None:
+                state = move.back(state)
             for group, (size, place) in blocks.items():
-                gram = self._gram(state, slope, group).unflatten(0, (len(matrices[size]), -1))
-                grams[size][:, :, place] = gram if matrices[size].shape[1] > 1 else gram.sum(1, keepdim=True)
+                grams[size][place] = self._gram(state, slope, group)
             if blocks:
                 slope = self._unturn(slope, blocks, matrices)
-                if number and kept[number - 1] is None:
+                if number and states[number - 1] is None:
                     state = self._unturn(state, blocks, matrices)
-        return slope, [one @ gram for one, gram in zip(matrices, grams, strict=True)]
+        total = (None, None)
+        for blocks, (stack, saved), gram in zip(self.blocks, made, grams, strict=True):
+            gram = torch.stack(gram, 1).unflatten(0, (len(stack), -1))  # runs, batch, blocks, side, side
+            gram = gram if stack.shape[1] > 1 else gram.sum(1, keepdim=True)
+            total = added(total, blocks.backward(stack @ gram, saved, of_input, of_weight))
+        if not self.opening:
+            return *total, slope.view(len(upstream), upstream.shape[1], -1)
+        for chain, part, (_, saved) in zip(self.opening, _factors(parts, slope), opened, strict=True):
+            pulled = chain.backward(part.view(len(upstream), upstream.shape[1], -1), saved, of_input, of_weight)
+            total = added(total, pulled[:2])
+        return *total, None
 
-    def _turn(self, state: Tensor, blocks: dict, matrices: list[Tensor]) -> Tensor:
+    def _turn(self, state: Tensor, blocks: dict, matrices: list) -> Tensor:
         """Every block on its group: each product moves its group from the last place to the first, so the order comes back."""
         samples = len(state)
         for group in reversed(range(len(self.sides))):
             rows = state.view(samples, -1, self.sides[group])
-            if group in blocks:
-                state = torch.bmm(_each(matrices, blocks[group], samples).mT, rows.mT)
-            else:
-                state = rows.mT.contiguous()
+            state = torch.bmm(_block(matrices, blocks[group]).mT, rows.mT) if group in blocks else rows.mT.contiguous()
         return state.view(samples, -1)
 
-    def _unturn(self, state: Tensor, blocks: dict, matrices: list[Tensor]) -> Tensor:
+    def _unturn(self, state: Tensor, blocks: dict, matrices: list) -> Tensor:
+        """The inverse of all blocks, which is their adjoint."""
         samples = len(state)
-        for group in range(len(self.sides)):
-            columns = state.view(samples, self.sides[group], -1)
-            if group in blocks:
-                state = torch.bmm(columns.mT, _each(matrices, blocks[group], samples).mH)
-            else:
-                state = columns.mT.contiguous()
+        for group, side in enumerate(self.sides):
+            columns = state.view(samples, side, -1).mT
+            state = torch.bmm(columns, _block(matrices, blocks[group]).mH) if group in blocks else columns.contiguous()
         return state.view(samples, -1)
 
     def _gram(self, state: Tensor, slope: Tensor, group: int) -> Tensor:
-        """Of each sample the products of conjugate amplitudes and slopes, summed over all wires but the group's."""
-        samples, side = len(state), self.sides[group]
-        left = int(np.prod(self.sides[:group]))
+        """Conjugate amplitudes times slopes of each sample, summed over all wires but the group's: (samples, side, side)."""
+        samples, side, left = len(state), self.sides[group], prod(self.sides[:group])
         if group == len(self.sides) - 1:
             return torch.bmm(state.view(samples, -1, side).mH, slope.view(samples, -1, side))
-        state, slope = (one.view(samples * left, side, -1) for one in (state, slope))
-        products = torch.bmm(state.conj(), slope.mT)
+        products = torch.bmm(state.view(samples * left, side, -1).conj(), slope.view(samples * left, side, -1).mT)
         return products if left == 1 else products.view(samples, left, side, side).sum(1)
 
 
-class _Move:
+class Move:
     """A permutation of amplitudes with phases, and its inverse."""
 
     def __init__(self, gates: list[Gate], qubits: int, dtype: torch.dtype, device: torch.device):
         source, phase = pauli.permutation(gates, qubits)
         back = np.argsort(source)
-        self.source, self.origin = (torch.from_numpy(one).to(device) for one in (source, back))
+        self.source, self.origin = (torch.from_numpy(one.astype(np.int32)).to(device) for one in (source, back))
         self.phase = self.unphase = None
         if np.abs(phase - 1).max() > pauli.SMALL:
             phase, unphase = (one if dtype.is_complex else one.real for one in (phase, phase.conj()[back]))
@@ -189,50 +150,35 @@ class _Move:
         return moved if self.phase is None else moved.mul_(self.phase)
 
     def back(self, state: Tensor) -> Tensor:
+        """The state before."""
         moved = state.index_select(1, self.origin)
         return moved if self.unphase is None else moved.mul_(self.unphase)
 
 
-class _Sweep(torch.autograd.Function):
-    """All blocks, permutations and the readout as one node of autograd's graph."""
-
-    @staticmethod
-    def forward(ctx, of: Grouped, sweep: Sweep, state: Tensor, *matrices: Tensor) -> Tensor:
-        values, ctx.last, ctx.states = sweep.forward(state.flatten(0, 1), list(matrices))
-        ctx.sweep, ctx.matrices, ctx.shape = sweep, matrices, state.shape
-        return values.unflatten(0, state.shape[:2])
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, upstream: Tensor) -> tuple:
-        slope, grams = ctx.sweep.backward(upstream.flatten(0, 1), ctx.last, ctx.states, list(ctx.matrices))
-        return None, None, slope.view(ctx.shape), *grams
+def _product(parts: list[Tensor]) -> list[Tensor]:
+    """Products of the first one, two ... of these states (samples, amplitudes)."""
+    states = parts[:1]
+    for part in parts[1:]:
+        states.append((states[-1].unsqueeze(-1) * part.unsqueeze(-2)).flatten(1))
+    return states
 
 
-class _Matrices(torch.autograd.Function):
-    """A table's matrices (runs, batch or 1, members, side, side) as one node of autograd's graph."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, w: Tensor, table: rotation.Table) -> Tensor:
-        sums = table.sums(x, w.unsqueeze(1))
-        ctx.table, ctx.sums = table, sums
-        return table.matrices(sums).unflatten(1, (-1, len(table.members)))
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, upstream: Tensor) -> tuple:
-        x, w = ctx.needs_input_grad[:2]
-        by_input, by_weight = ctx.table.pull(upstream.flatten(1, 2), ctx.sums, x, w)
-        return by_input, None if by_weight is None else by_weight.squeeze(1), None
+def _factors(parts: list[Tensor], slope: Tensor) -> list[Tensor]:
+    """Gradients by each of the states whose product has this one."""
+    prefixes, slopes = _product(parts[:-1]) if len(parts) > 1 else [], []
+    for prefix, part in zip(reversed(prefixes), reversed(parts[1:])):
+        slope = slope.view(len(slope), -1, part.shape[-1])
+        slopes.append(torch.bmm(prefix.conj().unsqueeze(1), slope).squeeze(1))
+        slope = torch.bmm(slope, part.conj().unsqueeze(-1)).squeeze(-1)
+    return [slope, *reversed(slopes)]
 
 
-def _local(gate: Gate, wires: tuple[int, ...]) -> Gate:
-    """A gate with its wires numbered within the group."""
-    return Gate(tuple(wires.index(wire) for wire in gate.wires), gate.word, gate.angle, gate.matrix)
+def _each(stack: Tensor, batch: int) -> list[Tensor]:
+    """Blocks (runs, batch or 1, blocks, side, side) as one (samples, side, side) for each; of a single run it takes no copy."""
+    stack = stack.expand(-1, batch, -1, -1, -1)
+    return [one.flatten(0, 1) for one in stack.unbind(2)]
 
 
-def _each(matrices: list[Tensor], block: tuple[int, int], samples: int) -> Tensor:
-    """One block's matrix for each sample; of a single run it takes no copy."""
-    size, place = block
-    chosen = matrices[size][:, :, place]
-    return chosen.expand(-1, samples // len(chosen), -1, -1).flatten(0, 1)
+def _block(matrices: list[list[Tensor]], at: tuple[int, int]) -> Tensor:
+    size, place = at
+    return matrices[size][place]

@@ -38,11 +38,13 @@ class Probabilities:
     def outputs(self) -> int:
         return 2**len(self.wires)
 
+    def indicators(self, qubits: int) -> np.ndarray:
+        """Which of the outputs each basis state of all wires belongs to, (2**qubits, outputs)."""
+        return pauli.local(self.wires, qubits)[:, None] == np.arange(self.outputs)
+
     def matrices(self, qubits: int) -> np.ndarray:
         """A projector a basis state, (outputs, side, side)."""
-        rows = np.arange(2**qubits)
-        seen = sum(((rows >> (qubits - 1 - wire)) & 1) << place for place, wire in enumerate(reversed(self.wires)))
-        return np.stack([np.diag(seen == state) for state in range(self.outputs)]).astype(complex)
+        return np.stack([np.diag(state) for state in self.indicators(qubits).T]).astype(complex)
 
 
 def read(measurements: list, qubits: int) -> list[Value | Probabilities]:

@@ -111,8 +111,8 @@ def gather(word: str, wires: Sequence[int]) -> tuple[list[Gate], Callable[[int],
 
 def columns(matrix: np.ndarray, wires: Sequence[int], qubits: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """A matrix on a few wires as terms, one a column: (U psi)[k] is the sum of factor[k] psi[source[k]]."""
-    local, cleared = _local(wires, qubits)
-    return [(cleared | _scatter(np.full_like(local, column), wires, qubits), matrix[local, column]) for column in range(len(matrix))]
+    row, cleared = local(wires, qubits), _cleared(wires, qubits)
+    return [(cleared | _scatter(np.full_like(row, column), wires, qubits), matrix[row, column]) for column in range(len(matrix))]
 
 
 def marginal(probabilities: Tensor, wires: Sequence[int], qubits: int) -> Tensor:
@@ -124,21 +124,25 @@ def marginal(probabilities: Tensor, wires: Sequence[int], qubits: int) -> Tensor
 
 def _moved(matrix: np.ndarray, wires: Sequence[int], qubits: int) -> tuple[np.ndarray, np.ndarray]:
     """A matrix with one element a row, as source and factor of each basis state."""
-    local, cleared = _local(wires, qubits)
-    column = np.abs(matrix).argmax(1)[local]
-    return cleared | _scatter(column, wires, qubits), matrix[local, column]
+    row = local(wires, qubits)
+    column = np.abs(matrix).argmax(1)[row]
+    return _cleared(wires, qubits) | _scatter(column, wires, qubits), matrix[row, column]
 
 
-def _local(wires: Sequence[int], qubits: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of each basis state its bits on some wires as one number, and the state with those bits cleared."""
-    rows, shifts = np.arange(2**qubits), [qubits - 1 - wire for wire in wires]
-    local = sum(((rows >> shift) & 1) << place for place, shift in enumerate(reversed(shifts)))
-    return local, rows & ~sum(1 << shift for shift in shifts)
+def local(wires: Sequence[int], qubits: int) -> np.ndarray:
+    """Of each basis state its bits on some wires, as one number."""
+    rows = np.arange(2**qubits)
+    return sum(((rows >> (qubits - 1 - wire)) & 1) << place for place, wire in enumerate(reversed(wires)))
 
 
-def _scatter(local: np.ndarray, wires: Sequence[int], qubits: int) -> np.ndarray:
+def _cleared(wires: Sequence[int], qubits: int) -> np.ndarray:
+    """Each basis state with its bits on some wires cleared."""
+    return np.arange(2**qubits) & ~sum(1 << (qubits - 1 - wire) for wire in wires)
+
+
+def _scatter(bits: np.ndarray, wires: Sequence[int], qubits: int) -> np.ndarray:
     """Bits on some wires, given as one number, put back into basis states."""
-    return sum(((local >> place) & 1) << (qubits - 1 - wire) for place, wire in enumerate(reversed(wires)))
+    return sum(((bits >> place) & 1) << (qubits - 1 - wire) for place, wire in enumerate(reversed(wires)))
 
 
 def unmarginal(values: Tensor, wires: Sequence[int], qubits: int) -> Tensor:

@@ -15,7 +15,7 @@ from qtlrun.plan import nearest
 TRANSFORMS = {"parameter-shift": qml.gradients.param_shift, "finite-diff": qml.gradients.finite_diff,
               "spsa": qml.gradients.spsa_grad, "hadamard": qml.gradients.hadamard_grad}
 METHODS = ("best", "backprop", "adjoint", *TRANSFORMS)
-NUMBERS = (qml.measurements.ExpectationMP, qml.measurements.VarianceMP)
+NUMBERS = (qml.measurements.ExpectationMP, qml.measurements.VarianceMP, qml.measurements.ProbabilityMP)
 
 
 class PennyLane:
@@ -58,8 +58,8 @@ class PennyLane:
         reading = reader.read(circuit, entangle)
         for measurement in reading.measurements:
             if not isinstance(measurement, NUMBERS):
-                raise ValueError(f"circuit: it returns {measurement}; each output is one number, an expectation value "
-                                 "or a variance.")
+                raise ValueError(f"circuit: it returns {measurement}, and no head takes that; return expectation values, "
+                                 "variances or probabilities, and set device.shots to have them from samples.")
         device = self._device(circuit.qubits + (self.diff_method == "hadamard"))  # that test needs a wire of its own
         return Run(reading, device, self.shots, self._method(device, reading), self.seed)
 
@@ -76,10 +76,9 @@ class PennyLane:
     def _method(self, device, reading: reader.Reading) -> str:
         """The gradient method, resolved and found possible for a tape of this circuit."""
         tape = _tape(reading, [.1] * _angles(reading), self.shots)
-        can = {method: device.supports_derivatives(ExecutionConfig(gradient_method=method), tape)
-               for method in ("backprop", "adjoint")}
-        if self.shots is not None:
-            can = dict.fromkeys(can, False)
+        values = not any(isinstance(one, qml.measurements.ProbabilityMP) for one in reading.measurements)  # adjoint takes no others
+        can = {method: self.shots is None and asked and device.supports_derivatives(ExecutionConfig(gradient_method=method), tape)
+               for method, asked in (("backprop", True), ("adjoint", values))}
         if self.diff_method == "best":
             return next((method for method, possible in can.items() if possible), "parameter-shift")
         if can.get(self.diff_method, True):
@@ -98,7 +97,8 @@ class Run:
         self.device = device
         self.shots = shots
         self.method = method
-        self.outputs = len(reading.measurements)
+        self.sizes = [_size(measurement, reading.qubits) for measurement in reading.measurements]
+        self.outputs = sum(self.sizes)
         self.options = {"hadamard": {"aux_wire": reading.qubits},
                         "spsa": {"sampler_rng": np.random.default_rng(seed)}}.get(method, {})
 
@@ -117,7 +117,8 @@ class Run:
         tape = _tape(self.reading, list(angles.T), None)
         (values,) = qml.execute([tape], self.device, diff_method="backprop")
         values = values if isinstance(values, (tuple, list)) else [values]
-        return torch.stack([torch.as_tensor(value) for value in values], -1).expand(len(angles), self.outputs)
+        columns = [torch.as_tensor(value).reshape(-1, size).expand(len(angles), size) for value, size in zip(values, self.sizes, strict=True)]
+        return torch.cat(columns, dim=1)
 
     def values(self, angles: np.ndarray) -> np.ndarray:
         """Values (samples, outputs) of angles (samples, angles)."""
@@ -131,14 +132,19 @@ class Run:
             config = self.device.setup_execution_config(ExecutionConfig(gradient_method="adjoint"), tapes[0])
             batch, restore = self.device.preprocess_transforms(config)(tapes)
             values, slopes = self.device.execute_and_compute_derivatives(batch, config)
-            return _numbers(restore(values), len(tapes)), np.asarray(slopes, float).reshape(len(tapes), self.outputs, -1)
+            return _numbers(restore(values), len(tapes)), np.stack([self._slopes(one) for one in slopes])
         made = [TRANSFORMS[self.method](tape, **self.options) for tape in tapes]
         shifted = qml.execute([tape for batch, _ in made for tape in batch], self.device, diff_method=None)
         slopes, at = [], 0
         for batch, combine in made:
-            slopes.append(np.asarray(combine(shifted[at:at + len(batch)]), float).reshape(self.outputs, -1))
+            slopes.append(self._slopes(combine(shifted[at:at + len(batch)])))
             at += len(batch)
         return self.values(angles), np.stack(slopes)
+
+    def _slopes(self, found) -> np.ndarray:
+        """The derivative of each output by each angle (outputs, angles), from PennyLane's tuples of measurements and angles."""
+        measurements = found if len(self.sizes) > 1 else (found,)
+        return np.concatenate([np.asarray(one, float).reshape(-1, size).T for one, size in zip(measurements, self.sizes, strict=True)])
 
 
 class _Tapes(torch.autograd.Function):
@@ -187,6 +193,15 @@ def _angles(reading: reader.Reading) -> int:
     return sum(gate.angle is not None for gate in reading.gates)
 
 
+def _size(measurement, qubits: int) -> int:
+    """How many numbers a measurement gives."""
+    if not isinstance(measurement, qml.measurements.ProbabilityMP):
+        return 1
+    return 2**(len(measurement.wires) or qubits)
+
+
 def _numbers(results, samples: int) -> np.ndarray:
-    return np.asarray(results, float).reshape(samples, -1)
+    """Values (samples, outputs) from PennyLane's tuples of measurements, or single ones."""
+    rows = [one if isinstance(one, (tuple, list)) else (one,) for one in results]
+    return np.stack([np.concatenate([np.ravel(value) for value in row]) for row in rows]).reshape(samples, -1)
 

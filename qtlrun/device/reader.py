@@ -93,12 +93,19 @@ def read(circuit, entangle: bool = True, embed: bool = False) -> Reading:
 
 def fits(qubits: int, mixed: bool = False) -> None:
     """Refuse, with the largest number that fits, a state (`mixed`: a density matrix) that this machine cannot hold."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    bits, room = qubits * (1 + mixed), memory // 4 // 16
+    bits, held = qubits * (1 + mixed), memory()
+    room = held // 4 // 16
     if 2**bits > room:
         raise ValueError(
             f"circuit.qubits={qubits}: a state of 2**{bits} amplitudes needs {2**bits * 16 / 2**30:,.0f} GiB, with its gradient "
-            f"four times that, and this machine has {memory / 2**30:.0f}; use {(room.bit_length() - 1) // (1 + mixed)} or fewer.")
+            f"four times that, and this machine has {held / 2**30:.0f}; use {(room.bit_length() - 1) // (1 + mixed)} or fewer.")
+
+
+def memory(device: torch.device | None = None) -> int:
+    """Bytes of memory that this machine has, or its accelerator."""
+    if device is not None and device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def trace(circuit, inputs, weights, entangle: bool = True) -> tuple[list, list]:
@@ -164,7 +171,7 @@ def _gates(operations: list, embed: bool) -> tuple[list[Gate], list, list]:
 
 def _append(operation, gates: list[Gate], angles: list) -> None:
     wires, name = tuple(operation.wires), operation.name
-    if name in ("Identity", "GlobalPhase", "Barrier", "WireCut"):
+    if not wires or name in ("Identity", "GlobalPhase", "Barrier", "WireCut"):
         return
     if name in ("MultiRZ", "PauliRot"):
         words = [("Z" * len(wires) if name == "MultiRZ" else operation.hyperparameters["pauli_word"], 0, 1)]

@@ -75,7 +75,7 @@ class Table:
         of_input = torch.bmm(slopes, self.from_input) if self.fed and by_input else None
         of_weight = None
         if self.moves and by_weight:
-            of_weight = torch.bmm(slopes.sum(1, keepdim=True) if self.fed else slopes, self.from_weight)
+            of_weight = torch.bmm(slopes.sum(1, keepdim=True) if self.fed else slopes, self.from_weight).squeeze(1)
         return of_input, of_weight
 
 

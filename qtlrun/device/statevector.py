@@ -1,5 +1,7 @@
 """An exact simulator in torch: every run and sample in one batch, differentiable through inputs and weights."""
-from functools import cached_property
+import ctypes
+import functools
+import os
 from typing import Literal
 
 import torch
@@ -11,64 +13,83 @@ from qtlrun.device.dense import Dense
 from qtlrun.device.gatewise import Gatewise
 from qtlrun.device.grouped import Grouped
 from qtlrun.device.reader import Gate, Reading
+from qtlrun.device.shot import Shots
+from qtlrun.layer import generator
 
 LEAST = 4  # qubits, idle ones included, so that every state fills whole lines of memory and is rounded alike in any batch
 FEW = {True: 6, False: 5}  # qubits up to which dense matrices are faster, of real and of complex circuits
+MOST = 8  # qubits of dense matrices: of one layer they hold 8**qubits numbers
+FREED, MAPPED = (-1, 2**29), (-3, 2**25)  # glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, in bytes
 
 
 class Statevector:
     """Runs circuits on real amplitudes where every gate is real, on complex ones else.
 
-    `method` is dense (every layer one matrix, for few qubits), grouped (blocks on four wires, for many), gatewise (plain
-    autograd), or auto: the faster of the first two. Second derivatives are taken gate by gate whatever the method is.
+    `method` is dense (every layer one matrix, for few qubits), grouped (blocks on four or five wires, for many), gatewise
+    (plain autograd), or auto: the faster of the first two. `shots` (None: exact values) measures each circuit so many
+    times, drawn from `seed`; its gradient is taken by parameter shift, of values that were measured as often.
     """
 
-    def __init__(self, method: Literal["auto", "dense", "grouped", "gatewise"] = "auto"):
+    def __init__(self, method: Literal["auto", "dense", "grouped", "gatewise"] = "auto", shots: int | None = None, seed: int = 0):
+        if shots is not None and shots < 1:
+            raise ValueError(f"shots={shots}: at least one, or null for exact values.")
+        if seed < 0:
+            raise ValueError(f"seed={seed}: a whole number from 0 up.")
         self.method = method
+        self.shots = shots
+        self.seed = seed
+
+    @property
+    def exact(self) -> bool:
+        """Whether values and gradients are the same each time."""
+        return self.shots is None
+
+    def drawing(self, seed: int) -> "Statevector":
+        """This device with its shots drawn for one seed of an experiment, whatever else is drawn."""
+        return Statevector(self.method, self.shots, generator(self.seed, "shots", seed).initial_seed() % 2**32)
 
     def run(self, circuit, entangle: bool = True) -> "Run":
         """The circuit as a batched function of inputs and weights.
 
-        Raises ValueError for a state that this machine cannot hold and for operations or measurements it does not know.
+        Raises ValueError for a state that this machine cannot hold, for operations or measurements that it does not
+        know, and for dense matrices of too many qubits.
         """
         reader.fits(circuit.qubits)
-        return Run(reader.read(circuit, entangle, embed=True), self.method)
+        _keep_freed_memory()
+        return Run(reader.read(circuit, entangle, embed=self.exact), self.method, self.shots, self.seed)
 
 
 class Run:
-    """A circuit ready to run: inputs (runs, batch, features) and weights (runs, *shape) to its expectation values.
+    """A circuit ready to run: inputs (runs, batch, features) and weights (runs, *shape) to what it measures.
 
     Wire 0 is the most significant bit of a basis state's index.
     """
 
-    def __init__(self, reading: Reading, method: str):
+    def __init__(self, reading: Reading, method: str, shots: int | None = None, seed: int = 0):
         self.reading = reading
         self.qubits = max(reading.qubits, LEAST)
+        self.gates = [_settled(gate, reading) for gate in reading.gates]
         self.outcomes = measure.read(reading.measurements, self.qubits)
         self.outputs = sum(outcome.outputs for outcome in self.outcomes)
-        self.gates = [_settled(gate, reading) for gate in reading.gates]
         self.real = all(pauli.real(gate) for gate in self.gates) and all(start.real for start in reading.starts)
-        self.method = ("dense" if self.qubits <= FEW[self.real] else "grouped") if method == "auto" else method
-
-    @cached_property
-    def engine(self) -> Dense | Grouped | Gatewise:
-        wires, affine = tuple(range(self.qubits)), self.reading.affine
-        if self.method == "gatewise":
-            return self.plain
-        made = Dense if self.method == "dense" else Grouped
-        return made(self.gates, wires, affine, self.reading.fed, self.real, self.outcomes, bool(self.reading.starts))
-
-    @cached_property
-    def plain(self) -> Gatewise:
-        """The same gate by gate, for second derivatives."""
-        return Gatewise(self.gates, tuple(range(self.qubits)), self.reading.affine, self.real, self.outcomes)
+        self.method = method if method != "auto" else "dense" if self.qubits <= FEW[self.real] else "grouped"
+        if self.method == "dense" and self.qubits > MOST:
+            raise ValueError(f"device.method=dense: the matrices of {self.qubits} qubits are too large; use it up to {MOST}, grouped beyond.")
+        if shots is None:
+            self.simulate = self._simulator(reading.affine, [], self.real, self.outcomes)
+        else:
+            self.reading = reading.by_angle()
+            self.simulate = Shots(self.outcomes, self.qubits, shots, seed, self.reading.affine, self.real, self._simulator)
 
     def __call__(self, inputs: Float[Tensor, "*runs batch features"],
                  weights: Float[Tensor, "..."]) -> Float[Tensor, "*runs batch outputs"]:
         if inputs.dim() == 2:
             return self(inputs.unsqueeze(0), weights.unsqueeze(0)).squeeze(0)
-        start = self._start(inputs, weights) if self.reading.starts else None
-        return self.engine(*self.reading.prepare(inputs, weights), start)
+        prepared = self.reading.prepare(inputs, weights)
+        return self.simulate(*prepared, self._start(inputs, weights)) if self.reading.starts else self.simulate(*prepared)
+
+    def _simulator(self, affine, more: list[Gate], real: bool, outcomes: list) -> "Simulator":
+        return Simulator(self.gates + more, self.qubits, affine, self.reading.fed, real, outcomes, bool(self.reading.starts), self.method)
 
     def _start(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """The amplitudes that the circuit begins in, (runs, batch, 2**qubits)."""
@@ -81,6 +102,70 @@ class Run:
         state = torch.nn.functional.pad(state.unsqueeze(-1), (0, 2**len(rest) - 1)).flatten(2)
         places = [(order + rest).index(wire) + 2 for wire in range(self.qubits)]
         return state.unflatten(2, [2] * self.qubits).permute(0, 1, *places).flatten(2)
+
+
+class Simulator:
+    """A circuit with outcomes under one method; what would not fit in the memory at once is simulated in pieces."""
+
+    def __init__(self, gates: list[Gate], qubits: int, affine, fed: frozenset[int], real: bool, outcomes: list, started: bool, method: str):
+        wires = tuple(range(qubits))
+        self.plain = Gatewise(gates, wires, affine, real, outcomes)
+        made = {"dense": Dense, "grouped": Grouped}.get(method)
+        self.engine = made and made(gates, wires, affine, fed, real, outcomes, started)
+
+    def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs weights"],
+                 start: Tensor | None = None) -> Float[Tensor, "runs batch outputs"]:
+        if self.engine is None:
+            return self.plain(x, w, start)
+        room = reader.memory(x.device) // 4 // self.engine.bytes(x.element_size())  # samples
+        if x.shape[0] * x.shape[1] <= room:
+            return _Pass.apply(x, w, start, self.engine.on(x.dtype, x.device, len(x)), self.plain, True)
+        runs, batch = max(1, room // x.shape[1]), max(1, min(room, x.shape[1]))
+        rows = []
+        for run in range(0, len(x), runs):
+            pieces = [(slice(run, run + runs), slice(first, first + batch)) for first in range(0, x.shape[1], batch)]
+            rows.append(torch.cat([self._piece(x[at], w[at[0]], None if start is None else start[at]) for at in pieces], dim=1))
+        return torch.cat(rows)
+
+    def _piece(self, x: Tensor, w: Tensor, start: Tensor | None) -> Tensor:
+        return _Pass.apply(x, w, start, self.engine.on(x.dtype, x.device, len(x)), self.plain, False)
+
+
+class _Pass(torch.autograd.Function):
+    """A circuit as one node of autograd's graph; a gradient that is to be differentiated again is taken gate by gate.
+
+    Without `keep` the backward pass simulates anew, so that only one piece at a time takes memory.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, w: Tensor, start: Tensor | None, engine, plain: Gatewise, keep: bool) -> Tensor:
+        values, kept = engine.forward(x, w, start)
+        ctx.engine, ctx.plain, ctx.kept = engine, plain, kept if keep else None
+        ctx.save_for_backward(x, w, start)
+        return values
+
+    @staticmethod
+    def backward(ctx, upstream: Tensor) -> tuple:
+        given, needed = ctx.saved_tensors, ctx.needs_input_grad[:3]
+        if torch.is_grad_enabled():
+            wanted = [one for one, need in zip(given, needed, strict=True) if need]
+            found = iter(torch.autograd.grad(ctx.plain(*given), wanted, upstream, create_graph=True, allow_unused=True))
+            slopes = [next(found) if need else None for need in needed]
+        else:
+            kept = ctx.kept if ctx.kept is not None else ctx.engine.forward(*given)[1]
+            slopes = ctx.engine.backward(upstream, kept, *needed[:2])
+        return *(slope if need else None for slope, need in zip(slopes, needed, strict=True)), None, None, None
+
+
+@functools.cache
+def _keep_freed_memory() -> None:
+    """Let the process keep memory of some MiB that it frees, where the C library is glibc.
+
+    It would go back to the system after every step, and each page would be mapped and cleared again in the next.
+    """
+    if os.name == "posix" and hasattr(library := ctypes.CDLL(None), "mallopt"):
+        for setting in (FREED, MAPPED):
+            library.mallopt(*setting)
 
 
 def _settled(gate: Gate, reading: Reading) -> Gate:

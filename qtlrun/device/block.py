@@ -1,0 +1,73 @@
+"""The matrices of blocks of gates on a few wires, each a product of layers of commuting rotations."""
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from qtlrun.device import rotation, schedule
+from qtlrun.device.dense import added
+from qtlrun.device.reader import Affine, Gate
+
+
+class Blocks:
+    """Blocks on equally many wires; their matrices act on amplitudes from the right."""
+
+    def __init__(self, blocks: list[tuple[list[Gate], tuple[int, ...]]], affine: Affine, fed: frozenset[int], real: bool):
+        layers, self.members, self.real = [], [], real  # `members` are the numbers of each block's layers
+        for gates, wires in blocks:
+            own = schedule.layers([_local(gate, wires) for gate in gates], tuple(range(len(wires))), fed)
+            self.members.append(list(range(len(layers), len(layers) + len(own))))
+            layers += own
+        self.side, self.count = 2**len(blocks[0][1]), len(layers)
+        self.fed = any(layer.fed for layer in layers)
+        self.kinds = rotation.rotations(layers, tuple(range(len(blocks[0][1]))), affine, real)
+        self.on = lru_cache(maxsize=8)(self._on)
+
+    def _on(self, dtype: torch.dtype, device: torch.device, runs: int) -> "Products":
+        return Products(self, dtype, device, runs)
+
+
+class Products:
+    """The constants of `Blocks` as tensors for so many runs, and their forward and backward passes."""
+
+    def __init__(self, of: Blocks, dtype: torch.dtype, device: torch.device, runs: int):
+        self.fed, self.tables = of.fed, [kind.on(dtype, device, runs) for kind in of.kinds]
+        found = [member for kind in of.kinds for member in kind.members]  # the order in which matrices are made
+        longest = max(len(own) for own in of.members)
+        order = torch.tensor([[found.index(own[step]) if step < len(own) else of.count for own in of.members] for step in range(longest)])
+        self.order = order.to(device)
+        self.back = order.flatten().argsort()[:of.count].to(device)  # where among the steps of all blocks each matrix is
+        self.identity = torch.eye(of.side, dtype=dtype if of.real else dtype.to_complex(), device=device)[None, None, None]
+
+    def forward(self, x: Tensor, w: Tensor) -> tuple[Tensor, list]:
+        """Matrices (runs, batch or 1, blocks, side, side), and what the backward pass needs."""
+        sums = [table.sums(x, w.unsqueeze(1)) for table in self.tables]
+        made = [table.matrices(one).unflatten(1, (-1, len(table.members))) for table, one in zip(self.tables, sums, strict=True)]
+        batch = x.shape[1] if self.fed else 1
+        every = torch.cat([one.expand(-1, batch, -1, -1, -1) for one in (*made, self.identity.expand(len(x), -1, -1, -1, -1))], dim=2)
+        steps = [every.index_select(2, order) for order in self.order]
+        products = steps[:1]
+        for step in steps[1:]:
+            products.append(products[-1] @ step)
+        return products[-1], [sums, steps, products]
+
+    def backward(self, slope: Tensor, kept: list, of_input: bool, of_weight: bool) -> tuple:
+        """Gradients by x and w."""
+        sums, steps, products = kept
+        slopes = []
+        for step, before in zip(reversed(steps[1:]), reversed(products[:-1]), strict=True):
+            slopes.append(before.mH @ slope)
+            slope = slope @ step.mH
+        slopes = torch.cat([slope, *reversed(slopes)], dim=2).index_select(2, self.back)
+        total, at = (None, None), 0
+        for table, one in zip(self.tables, sums, strict=True):
+            own = slopes[:, :, at:at + len(table.members)]
+            own = own if table.fed else own.sum(1, keepdim=True)
+            total = added(total, table.pull(own.flatten(1, 2), one, of_input, of_weight))
+            at += len(table.members)
+        return total
+
+
+def _local(gate: Gate, wires: tuple[int, ...]) -> Gate:
+    """A gate with its wires numbered within the block."""
+    return Gate(tuple(wires.index(wire) for wire in gate.wires), gate.word, gate.angle, gate.matrix)

@@ -1,0 +1,104 @@
+"""Values from a finite number of measurements: how often each basis state is found is drawn at once, for all shots."""
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from qtlrun.device import pauli
+from qtlrun.device.angle import Affine
+from qtlrun.device.measure import Probabilities, Value
+from qtlrun.device.reader import Gate
+
+TURNS = {"X": [pauli.H], "Y": [torch.diag(torch.tensor([1, -1j], dtype=torch.complex128)), pauli.H]}  # a letter's basis to that of Z
+
+
+class Shots:
+    """Outcomes estimated from `shots` measurements in each basis that they need; words that share one share its shots.
+
+    `simulator(affine, gates, real, outcomes)` simulates the circuit with more gates at its end. The gradient is that of
+    the parameter-shift rule, each shifted circuit measured as often (Schuld et al., arXiv:1811.11184).
+    """
+
+    def __init__(self, outcomes: list[Value | Probabilities], qubits: int, shots: int, seed: int, affine: Affine, real: bool, simulator: Callable):
+        self.shots, self.random, self.bases = shots, np.random.default_rng(seed), []
+        self.outputs = sum(outcome.outputs for outcome in outcomes)
+        every = [Probabilities(tuple(range(qubits)))]
+        for letters, table in _bases(outcomes, qubits, self.outputs):
+            turns = [Gate((wire,), letter, matrix=matrix) for wire, letter in enumerate(letters) for matrix in TURNS.get(letter, [])]
+            self.bases.append((simulator(affine, turns, real and "Y" not in letters, every), table))
+
+    def __call__(self, fed: Float[Tensor, "runs batch fed"], trained: Float[Tensor, "runs trained"]) -> Float[Tensor, "runs batch outputs"]:
+        return _Shift.apply(fed, trained, self)
+
+    @torch.no_grad()
+    def draw(self, fed: Tensor, trained: Tensor) -> Tensor:
+        """Values from shots of their own."""
+        total = 0
+        for simulate, table in self.bases:
+            chances = simulate(fed, trained).cpu().double().clamp_min(0).numpy()
+            chances /= chances.sum(-1, keepdims=True)
+            total = total + self.random.multinomial(self.shots, chances) @ table / self.shots
+        return torch.from_numpy(total).to(fed)
+
+
+class _Shift(torch.autograd.Function):
+    """Values from shots, and the gradient by the angles that differ between samples (fed) and those that do not."""
+
+    @staticmethod
+    def forward(ctx, fed: Tensor, trained: Tensor, shots: Shots) -> Tensor:
+        ctx.save_for_backward(fed, trained)
+        ctx.shots = shots
+        return shots.draw(fed, trained)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, upstream: Tensor) -> tuple:
+        fed, trained = ctx.saved_tensors
+        by_fed = by_trained = None
+        if ctx.needs_input_grad[0]:
+            moved = fed.unsqueeze(1) + _shifts(fed).unsqueeze(1)  # runs, shifts, batch, angles
+            by_fed = (_slopes(ctx.shots, moved, trained.unsqueeze(1).expand(-1, moved.shape[1], -1)) * upstream.unsqueeze(1)).sum(-1).mT
+        if ctx.needs_input_grad[1]:
+            moved = trained.unsqueeze(1) + _shifts(trained)
+            slopes = _slopes(ctx.shots, fed.unsqueeze(1).expand(-1, moved.shape[1], -1, -1), moved)
+            by_trained = (slopes * upstream.unsqueeze(1)).sum((-1, -2))
+        return by_fed, by_trained, None
+
+
+def _shifts(angles: Tensor) -> Tensor:
+    """Every angle forward by a quarter turn, then every one back: (shifts, angles)."""
+    unit = torch.eye(angles.shape[-1], dtype=angles.dtype, device=angles.device) * torch.pi / 2
+    return torch.cat([unit, -unit])
+
+
+def _slopes(shots: Shots, fed: Tensor, trained: Tensor) -> Tensor:
+    """Half the difference between forward and back, (runs, angles, batch, outputs)."""
+    values = shots.draw(fed.flatten(0, 1), trained.flatten(0, 1)).unflatten(0, fed.shape[:2])
+    forward, back = values.chunk(2, dim=1)
+    return (forward - back) / 2
+
+
+def _bases(outcomes: list[Value | Probabilities], qubits: int, outputs: int) -> list[tuple[str, np.ndarray]]:
+    """Bases, a letter a wire, each with what a basis state found in it adds to every output, (states, outputs)."""
+    bases, at = [], 0
+    for outcome in outcomes:
+        if isinstance(outcome, Probabilities):
+            _table(bases, "Z" * qubits, outputs)[:, at:at + outcome.outputs] += outcome.indicators(qubits)
+        else:
+            for weight, word in outcome.words:
+                signs = pauli.action("".join("I" if letter == "I" else "Z" for letter in word), qubits)[1].real
+                _table(bases, word, outputs)[:, at] += weight * signs
+        at += outcome.outputs
+    return [(letters.replace("I", "Z"), table) for letters, table in bases]
+
+
+def _table(bases: list, word: str, outputs: int) -> np.ndarray:
+    """The table of the first basis that a word can be measured in; one more where there is none."""
+    for number, (letters, table) in enumerate(bases):
+        if all("I" in pair or pair[0] == pair[1] for pair in zip(letters, word, strict=True)):
+            bases[number] = ("".join(b if a == "I" else a for a, b in zip(letters, word, strict=True)), table)
+            return table
+    bases.append((word, np.zeros((2**len(word), outputs))))
+    return bases[-1][1]
