@@ -8,6 +8,7 @@ import pennylane as qml
 import torch
 from torch import Tensor
 
+from qtlrun.device import preparation
 from qtlrun.device.angle import Affine, Quadratic, every
 from qtlrun.layer import generator
 
@@ -177,7 +178,11 @@ def _append(operation, gates: list[Gate], angles: list) -> None:
         words = [("Z" * len(wires) if name == "MultiRZ" else operation.hyperparameters["pauli_word"], 0, 1)]
     else:
         words = ROTATIONS.get(name)
-    if words is not None:
+    if isinstance(operation, qml.StatePrep) and not operation.is_sparse:
+        for on, word, angle in preparation.gates(torch.as_tensor(operation.data[0]), wires):
+            gates.append(Gate(on, word, matrix=preparation.CNOT) if angle is None else Gate(on, word, len(angles)))
+            angles += [] if angle is None else [angle]
+    elif words is not None:
         for word, parameter, factor in words:
             gates.append(Gate(wires, word, len(angles)))
             angles.append(operation.data[parameter] * factor)
