@@ -11,9 +11,8 @@ from torch import Tensor, nn
 
 from qtlrun.freeze import Freeze
 from qtlrun.layer import generator
+from qtlrun.optimizer import Buffer, Optimizer
 from qtlrun.plan import finite
-
-OPTIMIZERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,9 @@ class Data:
 
 def cached(features: Float[Tensor, "items features"], labels: Int[Tensor, "items"]) -> Data:
     """Features that are computed already, the same for every run and epoch."""
-    return Data(lambda index, epoch: features[index.to(features.device)], labels, 1024)
+    def take(index: Tensor, epoch: int | None) -> Tensor:
+        return features.index_select(0, index.flatten().to(features.device)).unflatten(0, index.shape)
+    return Data(take, labels, 1024)
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def fit(model: nn.Module, backbone: nn.Module | None, recipe: Recipe, freeze: Fr
     kept = {name: value.clone() for name, value in model.state_dict().items()}
     for epoch in range(recipe.epochs):
         began = time.perf_counter()
-        rate = _set_rates(optimizer, recipe, epoch)
+        optimizer.factor = recipe.rate(epoch)
         model.train()
         if backbone is not None:
             freeze.apply(backbone, epoch)
@@ -108,7 +109,7 @@ def fit(model: nn.Module, backbone: nn.Module | None, recipe: Recipe, freeze: Fr
         better = (score_now < best) & loss.isfinite() & nll.isfinite()
         best, at = torch.where(better, score_now, best), torch.where(better, epoch, at)
         _keep(kept, model, better)
-        yield Record(epoch, loss.tolist(), nll.tolist(), accuracy.tolist(), at.tolist(), rate, time.perf_counter() - began)
+        yield Record(epoch, loss.tolist(), nll.tolist(), accuracy.tolist(), at.tolist(), recipe.lr * optimizer.factor, time.perf_counter() - began)
     model.load_state_dict(kept)
 
 
@@ -147,34 +148,25 @@ def _epoch(model: nn.Module, optimizer, recipe: Recipe, data: Data, orders: list
     total = []
     for index in order.split(recipe.batch_size, dim=1):
         items = data.take(index, epoch)
-        labels = data.labels[index].to(items.device)
+        labels = data.labels.index_select(0, index.flatten()).to(items.device)
         logits = model(items)
-        losses = nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none",
-                                             label_smoothing=recipe.label_smoothing)
+        losses = nn.functional.cross_entropy(logits.flatten(0, 1), labels, reduction="none", label_smoothing=recipe.label_smoothing)
         losses = losses.view(index.shape).mean(1)
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero()
         losses.sum().backward()
         optimizer.step()
         total.append(losses.detach() * index.shape[1])
     return torch.stack(total).cpu().double().sum(0) / order.shape[1]
 
 
-def _optimizer(model: nn.Module, backbone: nn.Module | None, recipe: Recipe) -> torch.optim.Optimizer:
-    """The optimiser over head and backbone, each with its rate; a frozen weight has no gradient and is passed over."""
-    below = list(backbone.parameters()) if backbone is not None else []
-    inside = {id(parameter) for parameter in below}
-    groups = [{"params": [one for one in model.parameters() if id(one) not in inside and one.requires_grad], "lr": recipe.lr}]
-    if below:
-        groups.append({"params": below, "lr": recipe.backbone_lr})
-    momentum = {"momentum": recipe.momentum} if recipe.optimizer == "sgd" else {}
-    return getattr(torch.optim, OPTIMIZERS[recipe.optimizer])(groups, weight_decay=recipe.weight_decay, **momentum)
-
-
-def _set_rates(optimizer: torch.optim.Optimizer, recipe: Recipe, epoch: int) -> float:
-    rate = recipe.rate(epoch)
-    for group, lr in zip(optimizer.param_groups, (recipe.lr, recipe.backbone_lr)):
-        group["lr"] = lr * rate
-    return recipe.lr * rate
+def _optimizer(model: nn.Module, backbone: nn.Module | None, recipe: Recipe) -> Optimizer:
+    """The optimiser over the head and each stage of the backbone; what is frozen together lies together."""
+    stages = [stage.parameters for stage in backbone.stages] if backbone is not None else []
+    inside = {id(weight) for stage in stages for weight in stage}
+    head = [weight for weight in model.parameters() if id(weight) not in inside and weight.requires_grad]
+    buffers = [Buffer(head, recipe.lr)] if head else []
+    buffers += [Buffer(stage, recipe.backbone_lr) for stage in stages]
+    return Optimizer(buffers, recipe.optimizer, recipe.weight_decay, recipe.momentum)
 
 
 def _keep(kept: dict[str, Tensor], model: nn.Module, better: Bool[Tensor, "runs"]) -> None:

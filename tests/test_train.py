@@ -10,6 +10,7 @@ from torch.nn.functional import cross_entropy
 from qtlrun import train
 from qtlrun.circuit.dressed import Dressed
 from qtlrun.device.statevector import Statevector
+from qtlrun.backbone.stage import Stage
 from qtlrun.freeze import Freeze
 from qtlrun.head.classical import Classical
 from qtlrun.head.dressed import Quantum, Twin
@@ -131,7 +132,7 @@ class Both(nn.Module):
     def __init__(self):
         super().__init__()
         self.backbone, self.head = nn.Linear(1, 1, bias=False), nn.Linear(1, 2, bias=False)
-        self.backbone.stages, self.backbone.folded = [], False
+        self.backbone.stages, self.backbone.folded = [Stage(list(self.backbone.parameters()), [self.backbone])], False
 
     def forward(self, x):
         return self.head(self.backbone(x))

@@ -1,10 +1,13 @@
 """Any classification model of torchvision's by its name, up to a feature layer."""
+import copy
 import inspect
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.fx.experimental.optimization import fuse
 from torchvision import models
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 from torchvision.transforms.v2 import InterpolationMode
@@ -19,11 +22,13 @@ class Torchvision(nn.Module):
 
     `weights` is a public name (its own preprocessing goes with it), a file, or none: random ones, drawn from `seed`.
     `size` is the side of the picture it takes in pixels, resized by the usual 256:224. Maps of a layer are averaged over
-    their places, sequences of tokens over their tokens. Raises ValueError for a model, weights or layer that is not there.
+    their places, sequences of tokens over their tokens. `precision=bfloat16` computes in half the bytes, about twice as fast
+    where the processor has it; features then keep three digits. Raises ValueError for a model, weights or layer that is not there.
     """
 
     def __init__(self, name: str, weights: str | None = "DEFAULT", layer: str | None = None, size: int | None = None,
-                 mean: list[float] | None = None, std: list[float] | None = None, seed: int = 0):
+                 mean: list[float] | None = None, std: list[float] | None = None, seed: int = 0,
+                 precision: Literal["full", "bfloat16"] = "full"):
         super().__init__()
         if name not in models.list_models(module=models):
             raise ValueError(f"name={name}: {nearest(name, models.list_models(module=models))}")
@@ -47,17 +52,29 @@ class Torchvision(nn.Module):
         self.folded = file is not None and files.folded(self.network)
         self.fingerprint = files.digest(file) if file else "none"
         self.stages = stage.split(self.network)
+        self.half = precision == "bfloat16"
         self.features = self._features(size)
 
     def forward(self, pictures: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch features"]:
-        out = self.network(pictures)
+        with torch.autocast(pictures.device.type, torch.bfloat16, enabled=self.half):
+            out = self.network(pictures)
         while not isinstance(out, Tensor):  # a layer by name, or a model that in training returns its side outputs too
             out = next(iter(out.values())) if isinstance(out, dict) else out[0]
+        out = out.to(pictures.dtype)
         if out.dim() == 3:
             return out.mean(1)
         if out.dim() == 4 and out.shape[1] == out.shape[2] != out.shape[3]:  # swin's maps have their channels last
             out = out.movedim(3, 1)
         return out.flatten(2).mean(2) if out.dim() == 4 else out
+
+    def settled(self) -> nn.Module:
+        """The same for evaluation alone: every batch norm becomes part of the convolution before it."""
+        if not any(isinstance(module, nn.BatchNorm2d) for module in self.network.modules()):
+            return self
+        place = next(self.network.parameters())
+        made = copy.copy(self)
+        made._modules = {"network": fuse(self.network).to(place.device, place.dtype, memory_format=torch.channels_last)}
+        return made
 
     @torch.no_grad()
     def _features(self, size: int) -> int:

@@ -58,38 +58,39 @@ class Chain:
             states[0] = self.first[0].matrices(sums[0]).squeeze(2)
         else:
             states[0] = start
-        matrices = [None] * self.length
+        rows, matrices, adjoints = states.unbind(), [None] * self.length, [None] * self.length
         for table, one in zip(self.rest, sums[len(self.first):], strict=True):
             made = table.matrices(one)  # runs, rows, side, side
             made = made.unflatten(1, (batch, -1)) if table.fed else made
-            for number, matrix in zip(table.members, made.unbind(-3), strict=True):
-                matrices[number] = matrix
+            for number, matrix, adjoint in zip(table.members, made.unbind(-3), made.mH.unbind(-3), strict=True):
+                matrices[number], adjoints[number] = matrix, adjoint
         for number, matrix in enumerate(matrices):
-            _times(states[number], matrix, states[number + 1], self.fed[number])
+            _times(rows[number], matrix, rows[number + 1], self.fed[number])
         if self.readout is None:
-            return states[-1], [states, sums, matrices, None]
-        values, kept = self.readout.values(states[-1])
-        return values, [states, sums, matrices, kept]
+            return states[-1], [states, sums, adjoints, None]
+        values, kept = self.readout.values(rows[-1])
+        return values, [states, sums, adjoints, kept]
 
     def backward(self, upstream: Tensor, kept: list, of_input: bool, of_weight: bool) -> tuple:
         """Gradients by x, w and the start."""
-        states, sums, matrices, read = kept
+        states, sums, adjoints, read = kept
         slopes = torch.empty_like(states)
-        slopes[-1] = upstream if self.readout is None else self.readout.pull(upstream.contiguous(), read)
+        rows = slopes.unbind()
+        rows[-1].copy_(upstream if self.readout is None else self.readout.pull(upstream.contiguous(), read))
         for number in reversed(range(self.length)):
-            _times(slopes[number + 1], matrices[number].mH, slopes[number], self.fed[number])
-        by_input = by_weight = None
+            _times(rows[number + 1], adjoints[number], rows[number], self.fed[number])
+        total = (None, None)
         for table, one in zip(self.rest, sums[len(self.first):], strict=True):
             before, after = states[:-1][table.places].conj(), slopes[1:][table.places]  # members, runs, batch, side
             if table.fed:
                 pulled = (before.unsqueeze(-1) * after.unsqueeze(-2)).permute(1, 2, 0, 3, 4).flatten(1, 2)
             else:
                 pulled = torch.bmm(before.flatten(0, 1).mT, after.flatten(0, 1)).unflatten(0, before.shape[:2]).transpose(0, 1)
-            by_input, by_weight = added((by_input, by_weight), table.pull(pulled, one, of_input, of_weight))
+            total = added(total, table.pull(pulled, one, of_input, of_weight))
         for table, one in zip(self.first, sums):
-            pulled = slopes[0] if table.fed else slopes[0].sum(1, keepdim=True)
-            by_input, by_weight = added((by_input, by_weight), table.pull(pulled.unsqueeze(2), one, of_input, of_weight))
-        return by_input, by_weight, slopes[0]
+            pulled = rows[0] if table.fed else rows[0].sum(1, keepdim=True)
+            total = added(total, table.pull(pulled.unsqueeze(2), one, of_input, of_weight))
+        return *total, rows[0]
 
 
 def _times(state: Tensor, matrix: Tensor, out: Tensor, fed: bool) -> None:

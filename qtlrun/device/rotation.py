@@ -51,8 +51,9 @@ class Table:
         self.complex, self.side = np.iscomplexobj(of.table), of.table.shape[-1]
         self.table, self.back = place(flat), place(flat.T)
         self.rest = place(of.rest[None])
-        self.by_weight, self.from_weight = place(of.by_weight.T), place(-of.by_weight)
-        self.by_input, self.from_input = place(of.by_input.T), place(-of.by_input)
+        self.inputs, self.weights = of.by_input.shape[1], of.by_weight.shape[1]
+        self.by_weight, self.from_weight = place(of.by_weight.T), place(-_filled(of.by_weight))
+        self.by_input, self.from_input = place(of.by_input.T), place(-_filled(of.by_input))
 
     def sums(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs 1 weights"]) -> Float[Tensor, "runs rows sums"]:
         """Sums of angles, a row for each layer, or for each layer of each sample."""
@@ -72,10 +73,11 @@ class Table:
         flat = (torch.view_as_real(upstream) if self.complex else upstream).flatten(2)
         slopes = torch.bmm(flat, self.back).mul_(sums.sin())
         slopes = slopes.view(len(slopes), slopes.shape[1] // len(self.members), -1)
-        of_input = torch.bmm(slopes, self.from_input) if self.fed and by_input else None
+        of_input = torch.bmm(slopes, self.from_input)[..., :self.inputs] if self.fed and by_input else None
         of_weight = None
         if self.moves and by_weight:
-            of_weight = torch.bmm(slopes.sum(1, keepdim=True) if self.fed else slopes, self.from_weight).squeeze(1)
+            slopes = slopes.sum(1, keepdim=True) if self.fed else slopes
+            of_weight = torch.bmm(slopes, self.from_weight)[:, 0, :self.weights]
         return of_input, of_weight
 
 
@@ -108,6 +110,11 @@ def _table(layer: Layer, wires: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray
     none = [np.zeros((side, side))] * spare
     signs = np.concatenate([np.array(chosen).reshape(len(chosen), len(words)), np.zeros((spare, len(words)))])
     return signs, np.stack([*cosines, *none, *sines, *none]).transpose(0, 2, 1).astype(complex)
+
+
+def _filled(columns: np.ndarray) -> np.ndarray:
+    """Columns up to whole `LANES`: products of other widths are rounded otherwise when more runs stand beside."""
+    return np.pad(columns, ((0, 0), (0, -columns.shape[1] % LANES)))
 
 
 def _signs(count: int) -> Iterator[np.ndarray]:

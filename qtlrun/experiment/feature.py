@@ -1,7 +1,8 @@
 """Pictures to tensors, and the features of a backbone that does not move, computed once."""
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor, nn
@@ -79,12 +80,26 @@ def _load(parts, key: str) -> dict[str, Tensor]:
 @torch.inference_mode()
 def _extract(parts) -> store.Entry:
     began, done, arrays = time.perf_counter(), 0, {}
+    backbone = getattr(parts.backbone, "settled", lambda: parts.backbone)()
     for name in SPLITS:
         split, pieces = getattr(parts.dataset, name), []
         take = pictures(parts, split, parts.backbone)
-        for index in torch.arange(len(split)).split(chunk(parts.backbone)):
-            pieces.append(parts.backbone(take(index.unsqueeze(0), None)).cpu())
-            done += len(index)
+        for batch in _ahead(take, torch.arange(len(split)).split(chunk(parts.backbone))):
+            pieces.append(backbone(batch).cpu())
+            done += len(batch)
             parts.session.step("features, pictures", done, parts.dataset.size)
         arrays[name] = torch.cat(pieces).numpy()
     return store.Entry({"seconds": time.perf_counter() - began}, arrays)
+
+
+def _ahead(take: Callable[[Tensor, int | None], Tensor], chunks: Iterable[Tensor]) -> Iterator[Tensor]:
+    """The batches of these indices; the next one is read while one is at work."""
+    with ThreadPoolExecutor(1) as reader:
+        waiting = None
+        for index in chunks:
+            following = reader.submit(take, index.unsqueeze(0), None)
+            if waiting is not None:
+                yield waiting.result()
+            waiting = following
+        if waiting is not None:
+            yield waiting.result()

@@ -13,7 +13,7 @@ from qtlrun.experiment.session import Session
 from qtlrun.layer import Start
 from qtlrun.plan import Refused, build
 
-ROW = ("experiment", "train.py", "freeze.py", "layer.py", "head", "backbone", "dataset")  # the source a row is computed by
+ROW = ("experiment", "train.py", "optimizer.py", "freeze.py", "layer.py", "head", "backbone", "dataset")  # the source a row is computed by
 CIRCUIT = ("circuit", "device")  # and the source of a row whose head has a circuit
 
 
