@@ -75,9 +75,9 @@ def refusal(tmp_path, capsys):
     ("backbone.pretrain.recipe.epoch=3", "backbone.pretrain.recipe.epoch: there is no such key; did you mean epochs? It is one of "
      "augment, backbone_lr, batch_size, epochs, gamma, label_smoothing, lr, momentum, optimizer, scale, schedule, schedule_step, "
      "select, step_size, weight_decay."),
-    ("device.shots=0", "device.shots: the option chosen has no such key; device=default.qubit, device=lightning.qubit have it."),
+    ("device.name=a", "device.name: the option chosen has no such key; device=default.qubit, device=lightning.qubit have it."),
     ("dataset.root=/here", "dataset.root: the option chosen has no such key; dataset=folder has it."),
-    ("device.shot=0", "device.shot: there is no such key; device takes none."),
+    ("device.shot=0", "device.shot: there is no such key; did you mean shots? It is one of method, seed, shots."),
     ("++head.foo=3", "head.foo: there is no such key; it is one of angles, entangle, spread, state."),
     ("hydra.foo=3", "hydra.foo: there is no such key; qtlrun --cfg hydra prints those of Hydra."),
     ("head@foo=classical", "head@foo: no option stands there; head=OPTION chooses one."),
@@ -89,6 +89,7 @@ def test_a_key_that_is_not_there_is_refused_with_the_right_one(refusal, word, sa
 def test_the_right_keys_are_those_of_the_options_chosen(refusal):
     assert refusal("device.shot=3", "device=default.qubit") == (
         "device.shot: there is no such key; did you mean shots? It is one of diff_method, name, seed, shots.")
+    assert refusal("head=classical", "head.foo=zero") == "head.foo: there is no such key; head takes none."
     assert refusal("head=twin", "head.angles=zero") == "head.angles: the option chosen has no such key; head=quantum has it."
 
 
@@ -257,6 +258,9 @@ METHODS = "parameter-shift, finite-diff, spsa, hadamard."
     (["device=default.qubit", "device.shots=100", "device.diff_method=backprop"],
      rf"device\.diff_method=backprop: default\.qubit with shots=100 cannot differentiate this circuit so; use best, {METHODS}"),
     (["device=default.qubit", "device.shots=0"], r"device\.shots=0: at least one, or null for exact expectation values\."),
+    (["device.shots=0"], r"device\.shots=0: at least one, or null for exact values\."),
+    (["device.seed=-1"], r"device\.seed=-1: a whole number from 0 up\."),
+    (["device.method=dense", "circuit.qubits=9"], r"device\.method=dense: the matrices of 9 qubits are too large; use it up to 8, grouped beyond\."),
     (["device=default.qubit", "device.seed=-1"], r"device\.seed=-1: a whole number from 0 up\."),
     (["circuit.qubits=40"], r"circuit\.qubits=40: a state of 2\*\*40 amplitudes needs 16,384 GiB, .* this machine has [\d.]+; use \d+ or fewer\."),
     (["device=lightning.qubit", "circuit.qubits=60"], r"circuit\.qubits=60: a state of 2\*\*60 amplitudes .*; use \d+ or fewer\."),

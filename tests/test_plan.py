@@ -72,8 +72,8 @@ def test_an_unknown_key_that_resembles_none_is_refused_with_the_list(plan):
 
 
 def test_a_part_without_keys_says_so(plan):
-    plan["device"]["shots"] = 100
-    assert refusal(plan) == "device.shots: there is no such key; it takes none."
+    plan["head"] = {"_target_": "qtlrun.head.classical.Classical", "spread": 1}
+    assert refusal(plan) == "head.spread: there is no such key; it takes none."
 
 
 def test_what_is_offered_to_a_part_cannot_be_given(plan):
@@ -255,7 +255,7 @@ def test_parameters_are_read_from_the_source_of_a_constructor_or_a_dataclass():
     assert [required for _, required in head.values()] == [True] * 5 + [False] * 4
     freeze = parameters("freeze", "qtlrun.freeze.Freeze")
     assert [(name, required) for name, (_, required) in freeze.items()] == [("frozen", True), ("every", False), ("batch_norm", False)]
-    assert parameters("device", "qtlrun.device.statevector.Statevector") == {}
+    assert parameters("head", "qtlrun.head.classical.Classical").keys() == {"features", "classes", "start"}
 
 
 def test_a_constructor_gets_its_values_and_what_it_names_of_the_offered_objects():

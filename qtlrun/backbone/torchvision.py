@@ -2,6 +2,7 @@
 import copy
 import inspect
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Literal
 
 import torch
@@ -56,7 +57,8 @@ class Torchvision(nn.Module):
         self.features = self._features(size)
 
     def forward(self, pictures: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch features"]:
-        with torch.autocast(pictures.device.type, torch.bfloat16, enabled=self.half):
+        half = torch.autocast(pictures.device.type, torch.bfloat16) if self.half and pictures.device.type != "meta" else nullcontext()
+        with half:
             out = self.network(pictures)
         while not isinstance(out, Tensor):  # a layer by name, or a model that in training returns its side outputs too
             out = next(iter(out.values())) if isinstance(out, dict) else out[0]
