@@ -18,9 +18,9 @@ class Affine:
     by_weight: Float[Tensor, "angles weights"]
     rest: Float[Tensor, "angles"]
 
-    def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs weights"]) -> Float[Tensor, "runs batch angles"]:
+    def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs ..."]) -> Float[Tensor, "runs batch angles"]:
         by_input, by_weight, rest = (one.to(x).expand(len(x), *one.shape) for one in (self.by_input, self.by_weight, self.rest))
-        return affine(x, by_input, affine(w.unsqueeze(1), by_weight, rest).squeeze(1))
+        return affine(x, by_input, affine(w.flatten(1).unsqueeze(1), by_weight, rest).squeeze(1))
 
     def near(self, other: "Affine") -> bool:
         """Whether two maps are the same but for rounding."""

@@ -46,28 +46,31 @@ class Chain:
         self.kind = dtype if of.real else dtype.to_complex()
         self.first = [kind.on(dtype, device, runs) for kind in of.first]
         self.rest = [kind.on(dtype, device, runs) for kind in of.rest]
+        self.tables = self.first + self.rest
         self.readout = None if of.readout is None else of.readout.on(dtype, device, runs)
 
     def forward(self, x: Tensor, w: Tensor, start: Tensor | None) -> tuple[Tensor, list]:
         """Values, and what the backward pass needs."""
         runs, batch = x.shape[:2]
         w = w.unsqueeze(1)
-        states = x.new_empty((self.length + 1, runs, batch, self.side), dtype=self.kind)
-        sums = [table.sums(x, w) for table in self.first + self.rest]
-        if start is None:
-            states[0] = self.first[0].matrices(sums[0]).squeeze(2)
-        else:
-            states[0] = start
+        states = torch.empty(self.length + 1, runs, batch, self.side, dtype=self.kind, device=x.device)
+        sums = [table.sums(x, w) for table in self.tables]
         rows, matrices, adjoints = states.unbind(), [None] * self.length, [None] * self.length
+        if start is not None:
+            rows[0].copy_(start)
+        elif self.first[0].fed:
+            self.first[0].write(sums[0], rows[0])
+        else:
+            rows[0].copy_(self.first[0].matrices(sums[0]).squeeze(2))
         for table, one in zip(self.rest, sums[len(self.first):], strict=True):
             made = table.matrices(one)  # runs, rows, side, side
-            made = made.unflatten(1, (batch, -1)) if table.fed else made
+            made = made.view(runs, batch, -1, self.side, self.side) if table.fed else made
             for number, matrix, adjoint in zip(table.members, made.unbind(-3), made.mH.unbind(-3), strict=True):
                 matrices[number], adjoints[number] = matrix, adjoint
         for number, matrix in enumerate(matrices):
             _times(rows[number], matrix, rows[number + 1], self.fed[number])
         if self.readout is None:
-            return states[-1], [states, sums, adjoints, None]
+            return rows[-1], [states, sums, adjoints, None]
         values, kept = self.readout.values(rows[-1])
         return values, [states, sums, adjoints, kept]
 
@@ -76,7 +79,10 @@ class Chain:
         states, sums, adjoints, read = kept
         slopes = torch.empty_like(states)
         rows = slopes.unbind()
-        rows[-1].copy_(upstream if self.readout is None else self.readout.pull(upstream.contiguous(), read))
+        if self.readout is None:
+            rows[-1].copy_(upstream)
+        else:
+            self.readout.pull(upstream.contiguous(), read, rows[-1])
         for number in reversed(range(self.length)):
             _times(rows[number + 1], adjoints[number], rows[number], self.fed[number])
         total = (None, None)
@@ -85,7 +91,8 @@ class Chain:
             if table.fed:
                 pulled = (before.unsqueeze(-1) * after.unsqueeze(-2)).permute(1, 2, 0, 3, 4).flatten(1, 2)
             else:
-                pulled = torch.bmm(before.flatten(0, 1).mT, after.flatten(0, 1)).unflatten(0, before.shape[:2]).transpose(0, 1)
+                pulled = torch.bmm(before.flatten(0, 1).mT, after.flatten(0, 1))
+                pulled = pulled.view(*before.shape[:2], self.side, self.side).transpose(0, 1)
             total = added(total, table.pull(pulled, one, of_input, of_weight))
         for table, one in zip(self.first, sums):
             pulled = rows[0] if table.fed else rows[0].sum(1, keepdim=True)

@@ -21,7 +21,7 @@ class Gatewise:
         self.outputs = sum(outcome.outputs for outcome in outcomes)
         self.on = lru_cache(maxsize=8)(self._on)
 
-    def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs weights"],
+    def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs ..."],
                  start: Tensor | None = None) -> Float[Tensor, "runs batch outputs"]:
         half = self.affine(x, w).flatten(0, 1) / 2
         cosines, sines = half.cos().unsqueeze(-1), half.sin().unsqueeze(-1)

@@ -106,9 +106,9 @@ class Reader:
         values = (moved * state.conj().unsqueeze(2)).sum(-1)
         return (values if self.real else values.real), moved
 
-    def pull(self, upstream: Float[Tensor, "runs batch outputs"], kept: Tensor) -> Tensor:
-        """The gradient by the amplitudes."""
-        if not self.diagonal:
-            return (2 * upstream.unsqueeze(-1) * kept).sum(2)
-        slopes = torch.bmm(upstream, self.twice).mul_(kept)
-        return slopes if self.real else torch.view_as_complex(slopes.unflatten(-1, (-1, 2)))
+    def pull(self, upstream: Float[Tensor, "runs batch outputs"], kept: Tensor, out: Tensor) -> None:
+        """Write the gradient by the amplitudes."""
+        if self.diagonal:
+            torch.mul(torch.bmm(upstream, self.twice), kept, out=out if self.real else torch.view_as_real(out).flatten(2))
+        else:
+            torch.sum(2 * upstream.unsqueeze(-1) * kept, 2, out=out)

@@ -87,7 +87,7 @@ def read(circuit, entangle: bool = True, embed: bool = False) -> Reading:
     starts = tuple(_preparation(circuit, entangle, [one.starts[place] for one in lowered], lowered, place)
                    for place in range(len(lowered[0].starts)))
     if all(affine.near(Affine(*piece)) for piece in pieces[1:]):
-        return Reading(circuit.qubits, gates, lambda x, w: (x, w.flatten(1)), affine, measurements, fed, trained, starts)
+        return Reading(circuit.qubits, gates, lambda x, w: (x, w), affine, measurements, fed, trained, starts)
     angles = Quadratic.found([(one.angles, one.inputs, one.weights) for one in lowered]) or _retrace(circuit, entangle, embed, gates)
     return Reading(circuit.qubits, gates, _split(angles, fed, trained), _apart(affine.rest, fed, trained), measurements, fed, trained, starts)
 

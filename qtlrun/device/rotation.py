@@ -48,7 +48,7 @@ class Table:
         self.members, self.fed, self.moves = of.members, of.fed, of.moves
         self.places = _places(of.members)
         flat = np.ascontiguousarray(of.table).view(float).reshape(len(of.table), -1)
-        self.complex, self.side = np.iscomplexobj(of.table), of.table.shape[-1]
+        self.complex, self.side, self.terms = np.iscomplexobj(of.table), of.table.shape[-1], len(of.table)
         self.table, self.back = place(flat), place(flat.T)
         self.rest = place(of.rest[None])
         self.inputs, self.weights = of.by_input.shape[1], of.by_weight.shape[1]
@@ -60,19 +60,23 @@ class Table:
         rest = torch.baddbmm(self.rest, w, self.by_weight) if self.moves else self.rest
         if self.fed:
             rest = torch.baddbmm(rest, x, self.by_input)
-        return rest.reshape(len(rest), rest.shape[1] * len(self.members), -1)
+        return rest.view(len(rest), -1, self.terms)
 
     def matrices(self, sums: Float[Tensor, "runs rows sums"]) -> Tensor:
         """The layers' matrices, (runs, rows, rows of the table, side)."""
         flat = torch.bmm(sums.cos(), self.table)
-        flat = torch.view_as_complex(flat.unflatten(-1, (-1, 2))) if self.complex else flat
-        return flat.unflatten(-1, (-1, self.side))
+        flat = torch.view_as_complex(flat.view(*flat.shape[:2], -1, 2)) if self.complex else flat
+        return flat.view(*flat.shape[:2], -1, self.side)
+
+    def write(self, sums: Float[Tensor, "runs batch sums"], out: Tensor) -> None:
+        """Write the single row of the only layer's matrix, (runs, batch, side)."""
+        torch.bmm(sums.cos(), self.table, out=torch.view_as_real(out).flatten(2) if self.complex else out)
 
     def pull(self, upstream: Tensor, sums: Float[Tensor, "runs rows sums"], by_input: bool, by_weight: bool):
         """Gradients by x and w (None where not asked for) of what has this gradient by the matrices."""
         flat = (torch.view_as_real(upstream) if self.complex else upstream).flatten(2)
         slopes = torch.bmm(flat, self.back).mul_(sums.sin())
-        slopes = slopes.view(len(slopes), slopes.shape[1] // len(self.members), -1)
+        slopes = slopes.view(len(slopes), -1, self.terms * len(self.members))
         of_input = torch.bmm(slopes, self.from_input)[..., :self.inputs] if self.fed and by_input else None
         of_weight = None
         if self.moves and by_weight:

@@ -113,12 +113,13 @@ class Simulator:
         made = {"dense": Dense, "grouped": Grouped}.get(method)
         self.engine = made and made(gates, wires, affine, fed, real, outcomes, started)
 
-    def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs weights"],
+    def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs ..."],
                  start: Tensor | None = None) -> Float[Tensor, "runs batch outputs"]:
         if self.engine is None:
             return self.plain(x, w, start)
+        runs, batch = x.shape[:2]
         room = reader.memory(x.device) // 4 // self.engine.bytes(x.element_size())  # samples
-        if x.shape[0] * x.shape[1] <= room:
+        if runs * batch <= room:
             return _Pass.apply(x, w, start, self.engine.on(x.dtype, x.device, len(x)), self.plain, True)
         runs, batch = max(1, room // x.shape[1]), max(1, min(room, x.shape[1]))
         rows = []
@@ -139,22 +140,29 @@ class _Pass(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x: Tensor, w: Tensor, start: Tensor | None, engine, plain: Gatewise, keep: bool) -> Tensor:
-        values, kept = engine.forward(x, w, start)
-        ctx.engine, ctx.plain, ctx.kept = engine, plain, kept if keep else None
+        values, kept = engine.forward(x, w.flatten(1), start)
+        ctx.engine, ctx.plain, ctx.kept, ctx.shape = engine, plain, kept if keep else None, w.shape
         ctx.save_for_backward(x, w, start)
         return values
 
     @staticmethod
     def backward(ctx, upstream: Tensor) -> tuple:
-        given, needed = ctx.saved_tensors, ctx.needs_input_grad[:3]
+        needed = ctx.needs_input_grad[:3]
         if torch.is_grad_enabled():
-            wanted = [one for one, need in zip(given, needed, strict=True) if need]
-            found = iter(torch.autograd.grad(ctx.plain(*given), wanted, upstream, create_graph=True, allow_unused=True))
-            slopes = [next(found) if need else None for need in needed]
-        else:
-            kept = ctx.kept if ctx.kept is not None else ctx.engine.forward(*given)[1]
-            slopes = ctx.engine.backward(upstream, kept, *needed[:2])
-        return *(slope if need else None for slope, need in zip(slopes, needed, strict=True)), None, None, None
+            return *_again(ctx.plain, ctx.saved_tensors, needed, upstream), None, None, None
+        kept = ctx.kept
+        if kept is None:
+            x, w, start = ctx.saved_tensors
+            _, kept = ctx.engine.forward(x, w.flatten(1), start)
+        by_input, by_weight, by_start = ctx.engine.backward(upstream, kept, *needed[:2])
+        return by_input, None if by_weight is None else by_weight.view(ctx.shape), by_start if needed[2] else None, None, None, None
+
+
+def _again(plain: Gatewise, given: tuple, needed: tuple[bool, ...], upstream: Tensor) -> list[Tensor | None]:
+    """Gradients that can be differentiated, by those of x, w and start that need one."""
+    wanted = [one for one, need in zip(given, needed, strict=True) if need]
+    found = iter(torch.autograd.grad(plain(*given), wanted, upstream, create_graph=True, allow_unused=True))
+    return [next(found) if need else None for need in needed]
 
 
 @functools.cache

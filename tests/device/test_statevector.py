@@ -1,0 +1,342 @@
+import gc
+import weakref
+
+import numpy as np
+import pennylane as qml
+import pytest
+import torch
+from circuits import assert_close, qnode, random_circuit, random_names, slopes
+from test_reader import GATES, Circuit, draw
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from qtlrun.circuit.dressed import Dressed
+from qtlrun.device import reader
+from qtlrun.device.grouped import KEPT
+from qtlrun.device.pennylane import PennyLane
+from qtlrun.device.statevector import Simulator, Statevector
+from qtlrun.plan import Refused, build
+
+METHODS = ("dense", "grouped", "gatewise")
+FEWER, MORE = (2, 3, 4, 5, 6), (1, 7, 8, 9, 10)  # wires
+H, X, Y, Z = qml.Hadamard, qml.PauliX, qml.PauliY, qml.PauliZ
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Sums are taken in another order by more threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def size(number):
+    """Wires and gates of a random circuit."""
+    return (MORE if number % 8 == 7 else FEWER)[number // 8 % 5 if number % 8 == 7 else number % 5], 1 + 7 * number % 25
+
+
+def methods(qubits):
+    return [method for method in METHODS if method == "gatewise" or (qubits <= 6 if method == "dense" else qubits >= 5)]
+
+
+def strong(qubits, depth=2):
+    """A complex circuit: inputs about Y, then strongly entangling layers; a Z, and an X, of every wire."""
+    def function(inputs, weights):
+        qml.AngleEmbedding(inputs, range(qubits), rotation="Y")
+        qml.StronglyEntanglingLayers(weights, range(qubits))
+        return [qml.expval(kind(wire)) for wire in range(qubits) for kind in (Z, X)]
+    return Circuit(function, qubits, (depth, qubits, 3))
+
+
+CIRCUITS = {"real": lambda qubits, depth=2: Dressed(qubits, depth), "complex": strong}
+
+
+def data(circuit, runs=2, batch=3):
+    return draw(runs, batch, getattr(circuit, "inputs", circuit.qubits)), draw(runs, *circuit.shape, seed=1)
+
+
+def of_run(run, x, w):
+    """Values and gradients."""
+    values = run(x, w)
+    return values.detach(), *slopes(values, x, w)
+
+
+def assert_right(circuit, names, tolerance=1e-10):
+    """Values and gradients by the inputs and weights are the QNode's: what is rounded in float64 is far less than 1e-10."""
+    x, w = data(circuit, batch=2)
+    right = qnode(circuit, x, w)
+    right = right.detach(), *slopes(right, x, w)
+    for name in names:
+        device = Statevector(name) if name in METHODS else PennyLane(name)
+        assert_close(of_run(device.run(circuit), x, w), right, tolerance)
+
+
+@pytest.mark.parametrize("number", [*range(40), *(pytest.param(number, marks=pytest.mark.slow) for number in range(40, 400))])
+def test_random_circuits_give_what_a_qnode_gives_by_every_method(number):
+    qubits, gates = size(number)
+    assert_right(random_circuit(number, qubits, gates), methods(qubits))
+
+
+def test_every_gate_is_in_some_random_circuit():
+    assert {name for number in range(40) for name in random_names(number, *size(number))} == set(GATES)
+
+
+UNITARY = torch.linalg.qr(torch.randn(8, 8, dtype=torch.complex128, generator=torch.Generator().manual_seed(0)))[0].numpy()
+
+
+@pytest.mark.parametrize("gate", [
+    lambda a: qml.SWAP([3, 4]),
+    lambda a: qml.ISWAP([8, 0]),
+    lambda a: qml.SISWAP([0, 8]),
+    lambda a: qml.CH([3, 8]),
+    lambda a: qml.QubitUnitary(np.kron(UNITARY[:1, :1] / abs(UNITARY[0, 0]), qml.matrix(qml.Rot(.4, .5, .6, 0) @ H(1))), [1, 6]),
+    lambda a: qml.QubitUnitary(UNITARY, [7, 2, 5]),
+    lambda a: qml.QubitUnitary(UNITARY, [1, 8, 3]),
+    lambda a: qml.QFT([1, 4, 8]),
+    lambda a: qml.CRX(a, [2, 7]),
+    lambda a: qml.CRot(a, .3, 2 * a, [5, 0]),
+    lambda a: qml.Toffoli([0, 8, 4]),
+    lambda a: qml.MultiRZ(a, [0, 2, 3, 6, 7]),
+    lambda a: qml.PauliRot(a, "XYZ", [3, 4, 8]),
+    lambda a: qml.PauliRot(a, "YXIYZY", [8, 1, 2, 3, 4, 5]),
+    lambda a: qml.PauliRot(a, "YYXX", [7, 0, 6, 1]),
+    lambda a: qml.DoubleExcitation(a, [0, 3, 4, 8]),
+])
+@pytest.mark.parametrize("by", ["input", "weight"])
+def test_gates_across_groups_of_wires_give_what_a_qnode_gives(gate, by):
+    def function(inputs, weights):
+        for wire in range(9):
+            qml.RY(inputs[wire], wire)
+            qml.CNOT([wire, (wire + 4) % 9])
+            qml.RY(weights[wire], wire)
+        gate((inputs if by == "input" else weights)[3])
+        for wire in range(9):
+            qml.RY(.4 * wire + 1, wire)
+        return [qml.expval(Z(0) @ Z(8)), qml.expval(X(3) @ Y(4)), qml.expval(Y(0) @ X(2) @ Y(5)), qml.probs(wires=[4, 3, 7])]
+    assert_right(Circuit(function, 9, (9,)), ["grouped"])
+
+
+MEASURED = {
+    "Z": lambda: qml.expval(Z(1)), "a word": lambda: qml.expval(X(0) @ Y(1) @ Z(4)),
+    "a sum": lambda: qml.expval(qml.Hamiltonian([.5, -1.5, .25], [Y(0) @ Y(3), X(1), qml.Identity(0)])),
+    "probabilities": lambda: qml.probs(wires=[4, 1]),
+}
+
+
+@pytest.mark.parametrize("measured", MEASURED.values(), ids=MEASURED.keys())
+@pytest.mark.parametrize("kind", ["real", "complex", "amplitudes"])
+@pytest.mark.parametrize("method", ["dense", "grouped"])
+def test_first_and_second_derivatives_are_those_of_differences(method, kind, measured):
+    def function(inputs, weights):
+        if kind == "amplitudes":
+            qml.AmplitudeEmbedding(inputs, [3, 0], normalize=True, pad_with=.2)
+        qml.RY(inputs[0], 0)
+        qml.CNOT([0, 1])
+        (qml.RX if kind == "complex" else qml.RY)(weights[0], 1)
+        qml.CRY(inputs[1] * weights[1], [1, 4])
+        qml.CNOT([4, 3])
+        return measured()
+    run = Statevector(method).run(Circuit(function, 5, (2,), inputs=2))
+    assert run.real == (kind != "complex")
+    given = data(Circuit(function, 5, (2,), inputs=2), runs=1, batch=2)
+    assert torch.autograd.gradcheck(run, given) and torch.autograd.gradgradcheck(run, given)
+
+
+def rotated(prepare, *, inputs=None):
+    """A preparation, then gates that tell signs and phases of amplitudes apart, on five wires."""
+    def function(inputs, weights):
+        prepare(inputs, weights)
+        qml.RX(weights[0], 0)
+        qml.CRZ(weights[1], [0, 2])
+        qml.RY(weights[2], 1)
+        qml.CNOT([2, 4])
+        return [qml.expval(Z(0)), qml.expval(X(1) @ Y(2)), qml.expval(Y(0) @ Z(1)), qml.probs(wires=[4, 2])]
+    return Circuit(function, 5, (3,), inputs)
+
+
+def again(inputs, weights):
+    """Inputs between the weights of every layer."""
+    for _ in range(3):
+        for wire in range(5):
+            qml.RX(inputs[wire], wire)
+            qml.RY(inputs[wire] * .5 + weights[wire % 3], wire)
+            qml.CZ([wire, (wire + 1) % 5])
+
+
+def trained(inputs, weights):
+    amplitudes = torch.cat([weights, inputs])
+    qml.StatePrep(amplitudes / torch.linalg.vector_norm(amplitudes), [1, 4, 2])
+
+
+def late(inputs, weights):
+    """Amplitudes of wires that nothing touched, beside others that gates did."""
+    qml.RY(inputs[0], 0)
+    qml.StatePrep([.5, -.5, .5j, -.5j], [3, 1])
+    qml.CRX(inputs[1], [0, 3])
+    qml.StatePrep([-.6, -.8], [2])
+
+
+PREPARED = {
+    "inputs": rotated(lambda x, w: qml.AmplitudeEmbedding(x, [0, 1, 2], normalize=True), inputs=8),
+    "wires in another order": rotated(lambda x, w: qml.AmplitudeEmbedding(x, [2, 0, 3], normalize=True), inputs=8),
+    "inputs padded with zeros": rotated(lambda x, w: qml.AmplitudeEmbedding(x, [0, 1, 2], normalize=True, pad_with=0.), inputs=5),
+    "inputs padded with numbers": rotated(lambda x, w: qml.AmplitudeEmbedding(x, [0, 1, 2], normalize=True, pad_with=-.3), inputs=5),
+    "real constants": rotated(lambda x, w: qml.StatePrep(np.array([.5, -.5, -.1, -.7]), [2, 0])),
+    "complex constants": rotated(lambda x, w: qml.StatePrep(np.array([.5j, -.5, -.1, .7j]), [2, 0])),
+    "inputs and weights": rotated(trained, inputs=5),
+    "late": rotated(late),
+    "re-uploading": rotated(again),
+    "products of inputs": rotated(lambda x, w: qml.IQPEmbedding(x, range(5), n_repeats=2)),
+}
+
+
+@pytest.mark.parametrize("circuit", PREPARED.values(), ids=PREPARED.keys())
+def test_embeddings_give_what_a_qnode_gives(circuit):
+    if circuit.function is not None:
+        x, _ = data(circuit, batch=2)
+        assert (x < 0).any() and (x > 0).any()
+    assert_right(circuit, [*METHODS, "default.qubit"])
+
+
+@pytest.mark.parametrize("names", [METHODS, ["default.qubit"]])
+def test_probabilities_without_wires_are_those_of_the_circuit_s_wires(names):
+    def function(inputs, weights):
+        qml.RX(inputs[0], 0)
+        qml.CRY(weights[0], [0, 1])
+        return qml.probs()
+    assert_right(Circuit(function, 2, (1,)), names)  # fewer wires than a state is simulated on
+
+
+@pytest.mark.parametrize("kind", CIRCUITS)
+@pytest.mark.parametrize("method, qubits", [("dense", 4), ("dense", 6), ("grouped", 6), ("grouped", 9), ("gatewise", 4)])
+def test_float32_loses_no_more_than_its_rounding(method, qubits, kind):
+    circuit = CIRCUITS[kind](qubits, depth=4)
+    x, w = data(circuit, batch=4)
+    right, *gradients = of_run(Statevector(method).run(circuit), x, w)
+    half = [one.detach().float().requires_grad_() for one in (x, w)]
+    values, *mine = of_run(Statevector(method).run(circuit), *half)
+    assert values.dtype == torch.float32
+    largest = max(float(one.abs().max()) for one in gradients)
+    # a hundred roundings of 6e-8, or so; angles up to pi are rounded by 2e-7 themselves
+    torch.testing.assert_close(values.double(), right, rtol=0, atol=1e-5)
+    assert_close([one.double() for one in mine], gradients, 1e-5 * largest)
+
+
+@pytest.mark.parametrize("batch", [4, 32])
+@pytest.mark.parametrize("kind", CIRCUITS)
+@pytest.mark.parametrize("method, qubits", [*(("dense", qubits) for qubits in FEWER), ("grouped", 7), ("grouped", 9)])
+def test_runs_together_give_every_bit_that_each_gives_alone(method, qubits, kind, batch):
+    circuit = CIRCUITS[kind](qubits)
+    run = Statevector(method).run(circuit)
+    x, w = ([one.detach().float() for one in data(circuit, 30, batch)])
+    upstream = draw(30, batch, run.outputs, seed=2).detach().float()
+
+    def of(runs):
+        given = [one[runs].clone().requires_grad_() for one in (x, w)]
+        values = run(*given)
+        return values.detach(), *torch.autograd.grad(values, given, upstream[runs])
+    alone = [of(slice(one, one + 1)) for one in range(30)]
+    for count in (1, 2, 5, 30):
+        for together, apart in zip(of(slice(count)), zip(*alone[:count], strict=True), strict=True):
+            assert torch.equal(together, torch.cat(apart))
+
+
+def embedded(qubits, depth=2):
+    """Amplitudes of three wires, then rotations of all."""
+    def function(inputs, weights):
+        qml.AmplitudeEmbedding(inputs[:4], [2, 0], normalize=True)
+        qml.BasicEntanglerLayers(weights, range(qubits), rotation=qml.RY)
+        return [qml.expval(Z(wire)) for wire in range(qubits)] + [qml.probs(wires=[0, 1])]
+    return Circuit(function, qubits, (depth, qubits))
+
+
+@pytest.mark.parametrize("samples, pieces", [(8, 2), (4, 3), (3, 6), (0, 12)])  # of three runs of four samples
+@pytest.mark.parametrize("circuit", [*CIRCUITS.values(), embedded])
+@pytest.mark.parametrize("method", ["dense", "grouped"])
+def test_a_batch_in_pieces_gives_what_the_whole_gives(method, circuit, samples, pieces, monkeypatch):
+    made = circuit(5)
+    run, (x, w) = Statevector(method).run(made), data(made, runs=3, batch=4)
+    whole, cut, one = of_run(run, x, w), [], Simulator._piece
+    monkeypatch.setattr(Simulator, "_piece", lambda *given: cut.append(1) or one(*given))
+    monkeypatch.setattr(reader, "memory", lambda *_: 4 * samples * run.simulate.engine.bytes(8))
+    assert_close(of_run(run, x, w), whole, 1e-13)  # sums over samples are taken in another order
+    assert len(cut) == pieces
+
+
+@pytest.mark.parametrize("held", [2**40, 0])
+@pytest.mark.parametrize("method, circuit, depth", [
+    *(("dense", circuit, 2) for circuit in (*CIRCUITS.values(), embedded)),
+    *(("grouped", circuit, depth) for circuit in (*CIRCUITS.values(), embedded) for depth in (1, 14))])
+def test_a_gradient_taken_twice_is_the_same_twice(method, circuit, depth, held, monkeypatch):
+    made = circuit(8, depth)
+    run, (x, w) = Statevector(method).run(made), data(made)
+    assert method == "dense" or (len(run.simulate.engine.slots) > 12) == (depth > 1)
+    monkeypatch.setattr(reader, "memory", lambda *_: held)
+    values = run(x, w).square().sum()
+    first, second = (torch.autograd.grad(values, (x, w), retain_graph=True) for _ in range(2))
+    assert all(one.abs().max() > .01 and torch.equal(one, other) for one, other in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize("circuit", [*CIRCUITS.values(), embedded])
+def test_states_that_are_computed_back_give_the_gradient_gate_by_gate(circuit):
+    made = circuit(9, depth=20)
+    run, (x, w) = Statevector("grouped").run(made), data(made)
+    assert len(run.simulate.engine.slots) > KEPT + 4
+    assert_close(of_run(run, x, w), of_run(Statevector("gatewise").run(made), x, w), 1e-11)  # of about a thousand gates
+
+
+def test_lightning_gives_the_same_on_sixteen_wires():
+    circuit = Dressed(16, 2)
+    x, w = data(circuit, runs=1, batch=1)
+    assert_close(of_run(Statevector().run(circuit), x, w), of_run(PennyLane("lightning.qubit").run(circuit), x, w), 1e-10)
+
+
+@pytest.mark.parametrize("circuit, method, real", [
+    (Dressed(1, 1), "dense", True), (Dressed(6, 1), "dense", True), (Dressed(7, 1), "grouped", True),
+    (strong(2), "dense", False), (strong(5), "dense", False), (strong(6), "grouped", False)])
+def test_few_wires_are_simulated_as_matrices_and_more_as_groups(circuit, method, real):
+    run = Statevector().run(circuit)
+    assert (run.method, run.real) == (method, real)
+
+
+def test_matrices_of_too_many_wires_are_refused():
+    Statevector("dense").run(Dressed(8, 1))
+    with pytest.raises(ValueError) as error:
+        Statevector("dense").run(Dressed(9, 1))
+    assert str(error.value) == (
+        "device.method=dense: the matrices of 9 qubits are too large; use it up to 8, grouped beyond.")
+
+
+def test_a_method_that_is_none_is_refused():
+    with pytest.raises(Refused, match="^device.method=dens"):
+        build("device", {"_target_": "qtlrun.device.statevector.Statevector", "method": "dens"})
+
+
+class Peak(TorchDispatchMode):
+    """The most bytes that tensors made inside it hold at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.made, self.bytes = [], 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        self.made += [weakref.ref(one) for one in (result if isinstance(result, (tuple, list)) else [result]) if torch.is_tensor(one)]
+        self.made = [one for one in self.made if one() is not None]
+        held = {one().untyped_storage().data_ptr(): one().untyped_storage().nbytes() for one in self.made}
+        self.bytes = max(self.bytes, sum(held.values()))
+        return result
+
+
+@pytest.mark.parametrize("circuit", CIRCUITS.values(), ids=CIRCUITS)
+def test_memory_does_not_grow_with_depth(circuit):
+    peaks = []
+    for depth in (12, 30):
+        made = circuit(14, depth)
+        run, (x, w) = Statevector("grouped").run(made), data(made, runs=1, batch=4)
+        of_run(run, x, w)  # makes the tensors that stay
+        with Peak() as peak:
+            of_run(run, x, w)
+        peaks.append(peak.bytes)
+    state = 4 * 2**14 * (8 if run.real else 16)
+    assert KEPT * state < peaks[0] and peaks[1] - peaks[0] < 2 * state  # eighteen states, if each layer kept one
