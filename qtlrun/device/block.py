@@ -4,9 +4,10 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from qtlrun.device import rotation, schedule
+from qtlrun.device import schedule
 from qtlrun.device.dense import added
 from qtlrun.device.reader import Affine, Gate
+from qtlrun.device.rotation import Rotations
 
 
 class Blocks:
@@ -20,7 +21,7 @@ class Blocks:
             layers += own
         self.side, self.count = 2**len(blocks[0][1]), len(layers)
         self.fed = any(layer.fed for layer in layers)
-        self.kinds = rotation.rotations(layers, tuple(range(len(blocks[0][1]))), affine, real)
+        self.kinds = [Rotations(some, tuple(range(len(blocks[0][1]))), affine, real) for some in schedule.parted(layers)]
         self.on = lru_cache(maxsize=8)(self._on)
 
     def _on(self, dtype: torch.dtype, device: torch.device, runs: int) -> "Products":
@@ -34,17 +35,19 @@ class Products:
         self.fed, self.tables = of.fed, [kind.on(dtype, device, runs) for kind in of.kinds]
         found = [member for kind in of.kinds for member in kind.members]  # the order in which matrices are made
         longest = max(len(own) for own in of.members)
-        order = torch.tensor([[found.index(own[step]) if step < len(own) else of.count for own in of.members] for step in range(longest)])
+        order = torch.tensor([[found.index(own[step]) if step < len(own) else len(found) for own in of.members] for step in range(longest)])
         self.order = order.to(device)
-        self.back = order.flatten().argsort()[:of.count].to(device)  # where among the steps of all blocks each matrix is
+        where = {number: place for place, number in enumerate(order.flatten().tolist())}
+        self.back = torch.tensor([where.get(number, 0) for number in range(len(found))], device=device)
         self.identity = torch.eye(of.side, dtype=dtype if of.real else dtype.to_complex(), device=device)[None, None, None]
 
     def forward(self, x: Tensor, w: Tensor) -> tuple[Tensor, list]:
         """Matrices (runs, batch or 1, blocks, side, side), and what the backward pass needs."""
         sums = [table.sums(x, w.unsqueeze(1)) for table in self.tables]
-        made = [table.matrices(one).unflatten(1, (-1, len(table.members))) for table, one in zip(self.tables, sums, strict=True)]
-        batch = x.shape[1] if self.fed else 1
-        every = torch.cat([one.expand(-1, batch, -1, -1, -1) for one in (*made, self.identity.expand(len(x), -1, -1, -1, -1))], dim=2)
+        made = [table.matrices(one) for table, one in zip(self.tables, sums, strict=True)]
+        made.append(self.identity.expand(len(x), -1, -1, -1, -1))
+        made = [one.expand(-1, x.shape[1], -1, -1, -1) for one in made] if self.fed else made
+        every = torch.cat(made, dim=2)
         steps = [every.index_select(2, order) for order in self.order]
         products = steps[:1]
         for step in steps[1:]:
@@ -59,12 +62,10 @@ class Products:
             slopes.append(before.mH @ slope)
             slope = slope @ step.mH
         slopes = torch.cat([slope, *reversed(slopes)], dim=2).index_select(2, self.back)
-        total, at = (None, None), 0
-        for table, one in zip(self.tables, sums, strict=True):
-            own = slopes[:, :, at:at + len(table.members)]
-            own = own if table.fed else own.sum(1, keepdim=True)
-            total = added(total, table.pull(own.flatten(1, 2), one, of_input, of_weight))
-            at += len(table.members)
+        total = (None, None)
+        for table, one, own in zip(self.tables, sums, slopes.split([len(table.members) for table in self.tables], dim=2), strict=True):
+            own = own if table.fed == self.fed else own.sum(1, keepdim=True)
+            total = added(total, table.pull(own, one, of_input, of_weight))
         return total
 
 

@@ -16,22 +16,28 @@ from qtlrun.layer import LANES
 
 
 class Rotations:
-    """Layers that have the same words about the same constants, and differ in their angles: one table L serves all.
+    """Layers whose matrices are made at once: those of the same words about the same constants share a table L.
 
     A layer is a matrix that acts on amplitudes from the right, rows before columns, its constants first. With projectors
-    E_s on the joint eigenspaces of its words, its rotations are the sum over signs s of exp(i s.a / 2) E_s.
+    E_s on the joint eigenspaces of its words, its rotations are the sum over signs s of exp(i s.a / 2) E_s. `members`
+    holds the layers' numbers, table by table, each filled up with None to the same count. With `first` there is one
+    layer, and of its matrix the row that acts on the state of all zeros.
     """
 
-    def __init__(self, members: list[int], layers: list[Layer], signs: np.ndarray, table: np.ndarray, affine: Affine):
-        self.members, self.fed, self.table = members, layers[0].fed, table
-        sums = [np.zeros((len(signs), len(affine.rest))) for _ in layers]
-        for total, layer in zip(sums, layers, strict=True):
-            for column, angles in zip(signs.T, layer.turns.values(), strict=True):
-                total[:, angles] += column[:, None] / 2
-        sums = np.concatenate([half for total in sums for half in (total, total)])  # of each layer cosines, then sines
-        shift = np.tile(np.repeat([0, -math.pi / 2], len(signs)), len(layers))
-        self.by_input, self.by_weight = (sums @ one.numpy() for one in (affine.by_input, affine.by_weight))
-        self.rest = sums @ affine.rest.numpy() + shift
+    def __init__(self, layers: dict[int, Layer], wires: tuple[int, ...], affine: Affine, real: bool, first: bool = False):
+        found = {}
+        for number, layer in layers.items():
+            signs, table = _table(layer, wires)
+            table = np.ascontiguousarray((table.real if real else table)[:, :1 if first else None])
+            found.setdefault((len(signs), np.round(table, 12).tobytes()), (signs, table, []))[2].append(number)
+        self.count, terms = max(len(members) for *_, members in found.values()), max(len(table) for _, table, _ in found.values())
+        self.members, self.fed, maps = [], any(layer.fed for layer in layers.values()), []
+        for signs, _, members in found.values():
+            members += [None] * (self.count - len(members))
+            self.members += members
+            maps += [_sums(layers.get(number), signs, affine, terms) for number in members]
+        self.by_input, self.by_weight, self.rest = (np.concatenate(part) for part in zip(*maps, strict=True))
+        self.table = np.stack([np.pad(table, ((0, terms - len(table)), (0, 0), (0, 0))) for _, table, _ in found.values()])
         self.moves = bool(self.by_weight.any())
 
     def on(self, dtype: torch.dtype, device: torch.device, runs: int) -> "Table":
@@ -46,27 +52,25 @@ class Table:
         def place(values: np.ndarray) -> Tensor:
             return torch.as_tensor(np.ascontiguousarray(values), dtype=dtype, device=device).expand(runs, *values.shape)
         self.members, self.fed, self.moves = of.members, of.fed, of.moves
-        self.places = _places(of.members)
-        flat = np.ascontiguousarray(of.table).view(float).reshape(len(of.table), -1)
-        self.complex, self.side, self.terms = np.iscomplexobj(of.table), of.table.shape[-1], len(of.table)
-        self.table, self.back = place(flat), place(flat.T)
+        self.complex, (self.tables, self.terms, self.height, _) = np.iscomplexobj(of.table), of.table.shape
+        flat = of.table.view(float).reshape(self.tables, self.terms, -1)
+        self.table, self.back = (place(one).flatten(0, 1) for one in (flat, flat.transpose(0, 2, 1)))
         self.rest = place(of.rest[None])
         self.inputs, self.weights = of.by_input.shape[1], of.by_weight.shape[1]
         self.by_weight, self.from_weight = place(of.by_weight.T), place(-_filled(of.by_weight))
         self.by_input, self.from_input = place(of.by_input.T), place(-_filled(of.by_input))
 
     def sums(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs 1 weights"]) -> Float[Tensor, "runs rows sums"]:
-        """Sums of angles, a row for each layer, or for each layer of each sample."""
+        """Sums of angles of all layers, in a row for each sample where the layers are fed, else in one."""
         rest = torch.baddbmm(self.rest, w, self.by_weight) if self.moves else self.rest
-        if self.fed:
-            rest = torch.baddbmm(rest, x, self.by_input)
-        return rest.view(len(rest), -1, self.terms)
+        return torch.baddbmm(rest, x, self.by_input) if self.fed else rest
 
     def matrices(self, sums: Float[Tensor, "runs rows sums"]) -> Tensor:
-        """The layers' matrices, (runs, rows, rows of the table, side)."""
-        flat = torch.bmm(sums.cos(), self.table)
-        flat = torch.view_as_complex(flat.view(*flat.shape[:2], -1, 2)) if self.complex else flat
-        return flat.view(*flat.shape[:2], -1, self.side)
+        """The layers' matrices, (runs, rows, members, side, side)."""
+        flat = torch.bmm(self._by_table(sums.cos()), self.table)
+        flat = flat.view(len(sums), self.tables, sums.shape[1], -1, self.height, flat.shape[-1] // self.height)
+        flat = flat.transpose(1, 2).flatten(2, 3)
+        return torch.view_as_complex(flat.unflatten(-1, (-1, 2))) if self.complex else flat
 
     def write(self, sums: Float[Tensor, "runs batch sums"], out: Tensor) -> None:
         """Write the single row of the only layer's matrix, (runs, batch, side)."""
@@ -74,9 +78,10 @@ class Table:
 
     def pull(self, upstream: Tensor, sums: Float[Tensor, "runs rows sums"], by_input: bool, by_weight: bool):
         """Gradients by x and w (None where not asked for) of what has this gradient by the matrices."""
-        flat = (torch.view_as_real(upstream) if self.complex else upstream).flatten(2)
-        slopes = torch.bmm(flat, self.back).mul_(sums.sin())
-        slopes = slopes.view(len(slopes), -1, self.terms * len(self.members))
+        flat = torch.view_as_real(upstream).flatten(-2) if self.complex else upstream
+        flat = flat.flatten(3).unflatten(2, (self.tables, -1)).transpose(1, 2).reshape(len(self.back), -1, self.back.shape[1])
+        slopes = torch.bmm(flat, self.back).view(len(sums), self.tables, sums.shape[1], -1)
+        slopes = slopes.transpose(1, 2).reshape(sums.shape).mul_(sums.sin())
         of_input = torch.bmm(slopes, self.from_input)[..., :self.inputs] if self.fed and by_input else None
         of_weight = None
         if self.moves and by_weight:
@@ -84,18 +89,21 @@ class Table:
             of_weight = torch.bmm(slopes, self.from_weight)[:, 0, :self.weights]
         return of_input, of_weight
 
+    def _by_table(self, terms: Tensor) -> Tensor:
+        """What stands in a row for each sample, as rows of every table: (runs * tables, rows, terms)."""
+        runs, rows, _ = terms.shape
+        return terms.view(runs, rows, self.tables, -1).transpose(1, 2).reshape(runs * self.tables, -1, self.terms)
 
-def rotations(layers: list[Layer], wires: tuple[int, ...], affine: Affine, real: bool, first: bool = False) -> list[Rotations]:
-    """Layers sorted by their words and constants; with `first`, the only layer's action on the state of all zeros."""
-    found = {}
-    for number, layer in enumerate(layers):
-        signs, table = _table(layer, wires)
-        table = table[:, :1] if first else table
-        table = np.ascontiguousarray(table.real if real else table)
-        key = (layer.fed, len(signs), np.round(table, 12).tobytes())
-        found.setdefault(key, (signs, table, []))[2].append(number)
-    return [Rotations(members, [layers[one] for one in members], signs, table, affine)
-            for signs, table, members in found.values()]
+
+def _sums(layer: Layer | None, signs: np.ndarray, affine: Affine, terms: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What sums of angles a layer's cosines are taken of: their slopes by input and weight, and the rest, in rows."""
+    total = np.zeros((len(signs), len(affine.rest)))
+    for column, angles in zip(signs.T, layer.turns.values() if layer else (), strict=bool(layer)):
+        total[:, angles] += column[:, None] / 2
+    total = np.concatenate([total, total])  # cosines, then sines
+    shift = np.repeat([0, -math.pi / 2], len(signs))
+    rows = total @ affine.by_input.numpy(), total @ affine.by_weight.numpy(), total @ affine.rest.numpy() + shift
+    return tuple(np.pad(row, [(0, terms - len(row))] + [(0, 0)] * (row.ndim - 1)) for row in rows)
 
 
 def _table(layer: Layer, wires: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -129,9 +137,3 @@ def _signs(count: int) -> Iterator[np.ndarray]:
 
 def _projector(words: list[np.ndarray], signs: np.ndarray, side: int) -> np.ndarray:
     return reduce(lambda done, pair: done @ (np.eye(side) - pair[1] * pair[0]) / 2, zip(words, signs, strict=True), np.eye(side))
-
-
-def _places(members: list[int]) -> slice | list[int]:
-    """Numbers as a slice, where they are evenly spaced: it takes no copy."""
-    steps = {after - before for before, after in zip(members, members[1:])} or {1}
-    return slice(members[0], members[-1] + 1, steps.pop()) if len(steps) == 1 else members

@@ -35,6 +35,12 @@ def layers(gates: list[Gate], wires: tuple[int, ...], fed: frozenset[int]) -> li
     return made
 
 
+def parted(made: list[Layer]) -> list[dict[int, Layer]]:
+    """Layers by their numbers: those that differ from sample to sample, and those that do not."""
+    parts = [{number: layer for number, layer in enumerate(made) if layer.fed is fed} for fed in (False, True)]
+    return [part for part in parts if part]
+
+
 def groups(qubits: int) -> list[tuple[int, ...]]:
     """Neighbouring wires in groups of four or five: matrices of side 8 take longer than those of side 16."""
     count = max(2, qubits // 4)
