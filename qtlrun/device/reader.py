@@ -2,7 +2,7 @@
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pennylane as qml
 import torch
@@ -63,9 +63,15 @@ class Reading:
         """The angles (runs, batch, angles) of inputs (runs, batch, features) and weights (runs, *shape)."""
         return self.affine(*self.prepare(inputs, weights))
 
-    def by_angle(self) -> "Reading":
-        """The same circuit with its angles prepared, each apart, whatever they are of inputs and weights."""
-        return replace(self, prepare=_split(self.angles, self.fed, self.trained), affine=_apart(self.affine.rest, self.fed, self.trained))
+    @property
+    def split(self) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """Of what is prepared the angles that differ from sample to sample, and those that do not."""
+        return _split(self.affine, self.fed, self.trained)
+
+    @property
+    def apart(self) -> Affine:
+        """The map from the angles of `split` to all angles."""
+        return _apart(self.affine.rest, self.fed, self.trained)
 
 
 def read(circuit, entangle: bool = True, embed: bool = False) -> Reading:

@@ -7,9 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from qtlrun.device import pauli
-from qtlrun.device.angle import Affine
 from qtlrun.device.measure import Probabilities, Value
-from qtlrun.device.reader import Gate
+from qtlrun.device.reader import Gate, Reading
 
 TURNS = {"X": [pauli.H], "Y": [torch.diag(torch.tensor([1, -1j], dtype=torch.complex128)), pauli.H]}  # a letter's basis to that of Z
 
@@ -21,50 +20,53 @@ class Shots:
     the parameter-shift rule, each shifted circuit measured as often (Schuld et al., arXiv:1811.11184).
     """
 
-    def __init__(self, outcomes: list[Value | Probabilities], qubits: int, shots: int, seed: int, affine: Affine, real: bool, simulator: Callable):
-        self.shots, self.random, self.bases = shots, np.random.default_rng(seed), []
-        self.outputs = sum(outcome.outputs for outcome in outcomes)
+    def __init__(self, reading: Reading, outcomes: list[Value | Probabilities], qubits: int, shots: int, seed: int, real: bool,
+                 simulator: Callable):
+        self.reading, self.shots, self.random = reading, shots, np.random.default_rng(seed)
         every = [Probabilities(tuple(range(qubits)))]
-        for letters, table in _bases(outcomes, qubits, self.outputs):
+        self.bases, self.shifted = [], []  # what simulates a basis from inputs and weights, and from angles
+        for letters, table in _bases(outcomes, qubits):
             turns = [Gate((wire,), letter, matrix=matrix) for wire, letter in enumerate(letters) for matrix in TURNS.get(letter, [])]
-            self.bases.append((simulator(affine, turns, real and "Y" not in letters, every), table))
+            for affine, made in ((reading.affine, self.bases), (reading.apart, self.shifted)):
+                made.append((simulator(affine, turns, real and "Y" not in letters, every), table))
 
-    def __call__(self, fed: Float[Tensor, "runs batch fed"], trained: Float[Tensor, "runs trained"]) -> Float[Tensor, "runs batch outputs"]:
-        return _Shift.apply(fed, trained, self)
+    def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs ..."]) -> Float[Tensor, "runs batch outputs"]:
+        return _Shift.apply(x, w, self)
 
     @torch.no_grad()
-    def draw(self, fed: Tensor, trained: Tensor) -> Tensor:
+    def draw(self, bases: list, x: Tensor, w: Tensor) -> Tensor:
         """Values from shots of their own."""
         total = 0
-        for simulate, table in self.bases:
-            chances = simulate(fed, trained).cpu().double().clamp_min(0).numpy()
+        for simulate, table in bases:
+            chances = simulate(x, w).double().cpu().numpy()
             chances /= chances.sum(-1, keepdims=True)
-            total = total + self.random.multinomial(self.shots, chances) @ table / self.shots
-        return torch.from_numpy(total).to(fed)
+            total = total + self.random.multinomial(self.shots, chances) @ (table / self.shots)
+        return torch.from_numpy(total).to(x)
 
 
 class _Shift(torch.autograd.Function):
-    """Values from shots, and the gradient by the angles that differ between samples (fed) and those that do not."""
+    """Values from shots, and their gradient by shifting every angle, chained to what the angles are made of."""
 
     @staticmethod
-    def forward(ctx, fed: Tensor, trained: Tensor, shots: Shots) -> Tensor:
-        ctx.save_for_backward(fed, trained)
+    def forward(ctx, x: Tensor, w: Tensor, shots: Shots) -> Tensor:
+        ctx.save_for_backward(x, w)
         ctx.shots = shots
-        return shots.draw(fed, trained)
+        return shots.draw(shots.bases, x, w)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, upstream: Tensor) -> tuple:
-        fed, trained = ctx.saved_tensors
-        by_fed = by_trained = None
-        if ctx.needs_input_grad[0]:
-            moved = fed.unsqueeze(1) + _shifts(fed).unsqueeze(1)  # runs, shifts, batch, angles
-            by_fed = (_slopes(ctx.shots, moved, trained.unsqueeze(1).expand(-1, moved.shape[1], -1)) * upstream.unsqueeze(1)).sum(-1).mT
-        if ctx.needs_input_grad[1]:
-            moved = trained.unsqueeze(1) + _shifts(trained)
-            slopes = _slopes(ctx.shots, fed.unsqueeze(1).expand(-1, moved.shape[1], -1, -1), moved)
-            by_trained = (slopes * upstream.unsqueeze(1)).sum((-1, -2))
-        return by_fed, by_trained, None
+        given = [one.detach().requires_grad_() for one in ctx.saved_tensors]
+        with torch.enable_grad():
+            angles = ctx.shots.reading.split(*given)
+        fed, trained = (one.detach() for one in angles)
+        moved = fed.unsqueeze(1) + _shifts(fed).unsqueeze(1)  # runs, shifts, batch, angles
+        by_fed = (_slopes(ctx.shots, moved, trained.unsqueeze(1).expand(-1, moved.shape[1], -1)) * upstream.unsqueeze(1)).sum(-1).mT
+        moved = trained.unsqueeze(1) + _shifts(trained)
+        by_trained = (_slopes(ctx.shots, fed.unsqueeze(1).expand(-1, moved.shape[1], -1, -1), moved) * upstream.unsqueeze(1)).sum((-1, -2))
+        needed = [one for one, need in zip(given, ctx.needs_input_grad[:2], strict=True) if need]
+        found = iter(torch.autograd.grad(angles, needed, (by_fed, by_trained), allow_unused=True, materialize_grads=True))
+        return *(next(found) if need else None for need in ctx.needs_input_grad[:2]), None
 
 
 def _shifts(angles: Tensor) -> Tensor:
@@ -75,14 +77,14 @@ def _shifts(angles: Tensor) -> Tensor:
 
 def _slopes(shots: Shots, fed: Tensor, trained: Tensor) -> Tensor:
     """Half the difference between forward and back, (runs, angles, batch, outputs)."""
-    values = shots.draw(fed.flatten(0, 1), trained.flatten(0, 1)).unflatten(0, fed.shape[:2])
+    values = shots.draw(shots.shifted, fed.flatten(0, 1), trained.flatten(0, 1)).unflatten(0, fed.shape[:2])
     forward, back = values.chunk(2, dim=1)
     return (forward - back) / 2
 
 
-def _bases(outcomes: list[Value | Probabilities], qubits: int, outputs: int) -> list[tuple[str, np.ndarray]]:
+def _bases(outcomes: list[Value | Probabilities], qubits: int) -> list[tuple[str, np.ndarray]]:
     """Bases, a letter a wire, each with what a basis state found in it adds to every output, (states, outputs)."""
-    bases, at = [], 0
+    bases, at, outputs = [], 0, sum(outcome.outputs for outcome in outcomes)
     for outcome in outcomes:
         if isinstance(outcome, Probabilities):
             _table(bases, "Z" * qubits, outputs)[:, at:at + outcome.outputs] += outcome.indicators(qubits)

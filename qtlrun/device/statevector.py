@@ -78,8 +78,7 @@ class Run:
         if shots is None:
             self.simulate = self._simulator(reading.affine, [], self.real, self.outcomes)
         else:
-            self.reading = reading.by_angle()
-            self.simulate = Shots(self.outcomes, self.qubits, shots, seed, self.reading.affine, self.real, self._simulator)
+            self.simulate = Shots(reading, self.outcomes, self.qubits, shots, seed, self.real, self._simulator)
 
     def __call__(self, inputs: Float[Tensor, "*runs batch features"],
                  weights: Float[Tensor, "..."]) -> Float[Tensor, "*runs batch outputs"]:
