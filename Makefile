@@ -25,9 +25,9 @@ test-all: .venv/installed  ## the tests that take long, too
 check: .venv/installed  ## every shipped option composes and is checked; nothing is trained
 	$(BIN)/python -m pytest tests/test_conf.py
 
-bench: .venv/installed  ## how long the command takes, and the circuit on each device
-	$(BIN)/python tests/benchmarks/command.py
-	$(BIN)/python tests/benchmarks/circuit.py
+bench: .venv/installed  ## speed beside peers, which are installed first; tables in outputs/bench (10 minutes)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,bench]'
+	for part in circuit training feature memory command; do OMP_NUM_THREADS= $(BIN)/python -W ignore tests/benchmarks/$$part.py || exit 1; done
 
 FEATURES := backbone=mobilenet_v2 'backbone.mean=[.5,.5,.5]' 'backbone.std=[.5,.5,.5]' backbone.weights=$(WEIGHTS)
 reproduce: .venv/installed  ## ants and bees on MobileNetV2: make reproduce QTLRUN_DATA=FOLDER WEIGHTS=FILE

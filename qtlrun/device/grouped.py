@@ -12,7 +12,7 @@ from qtlrun.device.dense import Dense, added
 from qtlrun.device.readout import Readout
 from qtlrun.device.reader import Affine, Gate
 
-KEPT = 8  # states of the forward pass that the backward pass finds again; those before are computed back from them
+KEPT = 6  # states of the forward pass that the backward pass finds again; those before are computed back from them
 
 
 class Grouped:
@@ -55,9 +55,13 @@ class Sweep:
         self.opening = [one.on(dtype, device, runs) for one in of.opening]
         self.blocks = [one.on(dtype, device, runs) for one in of.blocks]
         places = {place: (size, at) for size, every in enumerate(of.places.values()) for at, place in enumerate(every)}
-        kind = dtype if of.real else dtype.to_complex()
-        self.steps = [({group: places[number, group] for group in slot.blocks},
-                       Move(slot.moves, of.qubits, kind, device) if slot.moves else None) for number, slot in enumerate(of.slots)]
+        kind, moves = dtype if of.real else dtype.to_complex(), {}  # layers that repeat share their permutation
+        for slot in of.slots:
+            key = _name(slot.moves)
+            if slot.moves and key not in moves:
+                moves[key] = Move(slot.moves, of.qubits, kind, device)
+        self.steps = [({group: places[number, group] for group in slot.blocks}, moves.get(_name(slot.moves)))
+                      for number, slot in enumerate(of.slots)]
         self.readout = of.readout.on(kind, device)
 
     def forward(self, x: Tensor, w: Tensor, start: Tensor | None) -> tuple[Tensor, list]:
@@ -153,6 +157,11 @@ class Move:
         """The state before."""
         moved = state.index_select(1, self.origin)
         return moved if self.unphase is None else moved.mul_(self.unphase)
+
+
+def _name(gates: list[Gate]) -> tuple:
+    """What tells one sequence of constant gates from another."""
+    return tuple((gate.wires, gate.matrix.numpy().tobytes()) for gate in gates)
 
 
 def _product(parts: list[Tensor]) -> list[Tensor]:

@@ -2,6 +2,7 @@
 import ctypes
 import functools
 import os
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -108,14 +109,14 @@ class Simulator:
 
     def __init__(self, gates: list[Gate], qubits: int, affine, fed: frozenset[int], real: bool, outcomes: list, started: bool, method: str):
         wires = tuple(range(qubits))
-        self.plain = Gatewise(gates, wires, affine, real, outcomes)
         made = {"dense": Dense, "grouped": Grouped}.get(method)
         self.engine = made and made(gates, wires, affine, fed, real, outcomes, started)
+        self.plain = functools.cache(lambda: Gatewise(gates, wires, affine, real, outcomes))  # large: made where it is needed
 
     def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs ..."],
                  start: Tensor | None = None) -> Float[Tensor, "runs batch outputs"]:
         if self.engine is None:
-            return self.plain(x, w, start)
+            return self.plain()(x, w, start)
         runs, batch = x.shape[:2]
         room = reader.memory(x.device) // 4 // self.engine.bytes(x.element_size())  # samples
         if runs * batch <= room:
@@ -138,7 +139,7 @@ class _Pass(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x: Tensor, w: Tensor, start: Tensor | None, engine, plain: Gatewise, keep: bool) -> Tensor:
+    def forward(ctx, x: Tensor, w: Tensor, start: Tensor | None, engine, plain: Callable[[], Gatewise], keep: bool) -> Tensor:
         values, kept = engine.forward(x, w.flatten(1), start)
         ctx.engine, ctx.plain, ctx.kept, ctx.shape = engine, plain, kept if keep else None, w.shape
         ctx.save_for_backward(x, w, start)
@@ -157,10 +158,10 @@ class _Pass(torch.autograd.Function):
         return by_input, None if by_weight is None else by_weight.view(ctx.shape), by_start if needed[2] else None, None, None, None
 
 
-def _again(plain: Gatewise, given: tuple, needed: tuple[bool, ...], upstream: Tensor) -> list[Tensor | None]:
+def _again(plain: Callable[[], Gatewise], given: tuple, needed: tuple[bool, ...], upstream: Tensor) -> list[Tensor | None]:
     """Gradients that can be differentiated, by those of x, w and start that need one."""
     wanted = [one for one, need in zip(given, needed, strict=True) if need]
-    found = iter(torch.autograd.grad(plain(*given), wanted, upstream, create_graph=True, allow_unused=True))
+    found = iter(torch.autograd.grad(plain()(*given), wanted, upstream, create_graph=True, allow_unused=True))
     return [next(found) if need else None for need in needed]
 
 
