@@ -25,7 +25,7 @@ class Grouped:
     def __init__(self, gates: list[Gate], wires: tuple[int, ...], affine: Affine, fed: frozenset[int], real: bool,
                  outcomes: list, started: bool = False):
         self.parts, self.qubits, self.real = schedule.groups(len(wires)), len(wires), real
-        slots, self.opening = schedule.slots(gates, self.parts) or [schedule.Slot()], []
+        slots, self.opening = schedule.slots(gates, self.parts, fed), []
         if not started:
             self.opening = [Dense(slots[0].blocks.get(number, []), part, affine, fed, real) for number, part in enumerate(self.parts)]
             slots[0] = schedule.Slot({}, slots[0].moves)

@@ -67,10 +67,9 @@ class Table:
 
     def matrices(self, sums: Float[Tensor, "runs rows sums"]) -> Tensor:
         """The layers' matrices, (runs, rows, members, side, side)."""
-        flat = torch.bmm(self._by_table(sums.cos()), self.table)
-        flat = flat.view(len(sums), self.tables, sums.shape[1], -1, self.height, flat.shape[-1] // self.height)
-        flat = flat.transpose(1, 2).flatten(2, 3)
-        return torch.view_as_complex(flat.unflatten(-1, (-1, 2))) if self.complex else flat
+        flat = self._by_row(torch.bmm(self._by_table(sums.cos(), self.terms), self.table), sums.shape[1])
+        flat = torch.view_as_complex(flat.view(*flat.shape[:3], -1, 2)) if self.complex else flat
+        return flat.view(*flat.shape[:3], self.height, -1)
 
     def write(self, sums: Float[Tensor, "runs batch sums"], out: Tensor) -> None:
         """Write the single row of the only layer's matrix, (runs, batch, side)."""
@@ -78,10 +77,8 @@ class Table:
 
     def pull(self, upstream: Tensor, sums: Float[Tensor, "runs rows sums"], by_input: bool, by_weight: bool):
         """Gradients by x and w (None where not asked for) of what has this gradient by the matrices."""
-        flat = torch.view_as_real(upstream).flatten(-2) if self.complex else upstream
-        flat = flat.flatten(3).unflatten(2, (self.tables, -1)).transpose(1, 2).reshape(len(self.back), -1, self.back.shape[1])
-        slopes = torch.bmm(flat, self.back).view(len(sums), self.tables, sums.shape[1], -1)
-        slopes = slopes.transpose(1, 2).reshape(sums.shape).mul_(sums.sin())
+        flat = self._by_table(torch.view_as_real(upstream) if self.complex else upstream, self.back.shape[1])
+        slopes = self._by_row(torch.bmm(flat, self.back), sums.shape[1]).reshape(sums.shape) * sums.sin()
         of_input = torch.bmm(slopes, self.from_input)[..., :self.inputs] if self.fed and by_input else None
         of_weight = None
         if self.moves and by_weight:
@@ -89,10 +86,19 @@ class Table:
             of_weight = torch.bmm(slopes, self.from_weight)[:, 0, :self.weights]
         return of_input, of_weight
 
-    def _by_table(self, terms: Tensor) -> Tensor:
-        """What stands in a row for each sample, as rows of every table: (runs * tables, rows, terms)."""
-        runs, rows, _ = terms.shape
-        return terms.view(runs, rows, self.tables, -1).transpose(1, 2).reshape(runs * self.tables, -1, self.terms)
+    def _by_table(self, values: Tensor, width: int) -> Tensor:
+        """What stands for each row and member, (runs, rows, members, width) flat or not, as (runs * tables, rows * count, width)."""
+        runs, rows = values.shape[:2]
+        if rows == 1 or self.tables == 1:
+            return values.reshape(runs * self.tables, -1, width)
+        return values.reshape(runs, rows, self.tables, -1, width).transpose(1, 2).reshape(runs * self.tables, -1, width)
+
+    def _by_row(self, values: Tensor, rows: int) -> Tensor:
+        """The inverse: (runs, rows, members, width)."""
+        runs = len(values) // self.tables
+        if rows == 1 or self.tables == 1:
+            return values.view(runs, rows, -1, values.shape[-1])
+        return values.view(runs, self.tables, rows, -1, values.shape[-1]).transpose(1, 2).reshape(runs, rows, -1, values.shape[-1])
 
 
 def _sums(layer: Layer | None, signs: np.ndarray, affine: Affine, terms: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

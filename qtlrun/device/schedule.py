@@ -6,6 +6,7 @@ import numpy as np
 from qtlrun.device import pauli
 from qtlrun.device.reader import Gate
 
+FED = 20  # layers that take as long as one that differs from sample to sample, or so
 WIDTH = 6  # words in one layer at most: their sums and differences double with each
 
 
@@ -48,27 +49,47 @@ def groups(qubits: int) -> list[tuple[int, ...]]:
     return [tuple(range(low, high)) for low, high in zip(edges, edges[1:])]
 
 
-def slots(gates: list[Gate], parts: list[tuple[int, ...]]) -> list[Slot]:
-    """Gates in slots, each as early as the wires allow; every gate lies inside a group or permutes.
+def slots(gates: list[Gate], parts: list[tuple[int, ...]], fed: frozenset[int]) -> list[Slot]:
+    """Gates in slots; every gate lies inside a group or permutes.
 
     A rotation across groups is turned into one on a single wire, and another matrix across groups into one inside a
-    group, by gates that permute.
+    group, by gates that permute. Gates stand as early as the wires allow, or (but for the first slot's) as late, whichever
+    makes fewer layers.
     """
     home = {wire: number for number, wires in enumerate(parts) for wire in wires}
-    made, ready = [], dict.fromkeys(home, 0)  # `ready` counts half slots: even ones are blocks, odd ones permutations
-    for gate in (one for gate in gates for one in _inside(gate, parts, home)):
+    gates = [one for gate in gates for one in _inside(gate, parts, home)]
+    early, late = _halves(gates, home), _halves(gates[::-1], home)[::-1]
+    last = -(-max(late, default=0) // 2) * 2
+    late = [0 if one == 0 else last - other for one, other in zip(early, late, strict=True)]
+    return min((_filled(gates, places, home) for places in (early, late)), key=lambda made: _cost(made, parts, fed))
+
+
+def _halves(gates: list[Gate], home: dict[int, int]) -> list[int]:
+    """The half slot of each gate, as early as the gates before it allow: even ones hold blocks, odd ones permutations."""
+    ready, places = dict.fromkeys(home, 0), []
+    for gate in gates:
         at = max(ready[wire] for wire in gate.wires)
         within = len({home[wire] for wire in gate.wires}) == 1
-        moves = gate.angle is None and pauli.monomial(gate.matrix)
-        if within and not (moves and at % 2):
-            at += at % 2
-        elif not within:
-            at += 1 - at % 2
-        made.extend(Slot() for _ in range(at // 2 + 1 - len(made)))
+        stays = gate.angle is None and at % 2 and pauli.monomial(gate.matrix)
+        at += at % 2 if within and not stays else 0 if within else 1 - at % 2
+        ready.update(dict.fromkeys(gate.wires, at))
+        places.append(at)
+    return places
+
+
+def _filled(gates: list[Gate], places: list[int], home: dict[int, int]) -> list[Slot]:
+    made = [Slot() for _ in range(max(places, default=0) // 2 + 1)]
+    for gate, at in zip(gates, places, strict=True):
         slot = made[at // 2]
         (slot.moves if at % 2 else slot.blocks.setdefault(home[gate.wires[0]], [])).append(gate)
-        ready.update(dict.fromkeys(gate.wires, at))
     return made
+
+
+def _cost(made: list[Slot], parts: list[tuple[int, ...]], fed: frozenset[int]) -> int:
+    """Layers of all blocks; one that differs from sample to sample counts more, but for those of the first slot."""
+    found = [(number, layer) for number, slot in enumerate(made) for group, gates in slot.blocks.items()
+             for layer in layers(gates, parts[group], fed)]
+    return len(made) * len(parts) + sum(1 + FED * (layer.fed and number > 0) for number, layer in found)
 
 
 def _constant(made: list[Layer], gate: Gate, wires: tuple[int, ...]) -> None:
