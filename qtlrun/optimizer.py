@@ -2,10 +2,12 @@
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import nn
+
+from qtlrun.layer import LANES
 
 BETA, BETA_SQUARES, TINY = .9, .999, 1e-8  # as torch.optim has them
-LINE, BLOCK = 16, 64  # numbers: where a weight may begin, and what is updated at once; a rest would be rounded otherwise
+BLOCK = 64  # numbers that are updated at once; a rest would be rounded otherwise
 
 
 class Buffer:
@@ -15,7 +17,7 @@ class Buffer:
         self.weights, self.rate, self.steps = weights, rate, 0
         starts = [0]
         for weight in weights:
-            starts.append(-(-(starts[-1] + weight.numel()) // LINE) * LINE)
+            starts.append(-(-(starts[-1] + weight.numel()) // LANES) * LANES)
         length = -(-starts[-1] // BLOCK) * BLOCK
         self.values, self.slopes, self.mean, self.square = (weights[0].new_zeros(length) for _ in range(4))
         for weight, start in zip(weights, starts[:-1], strict=True):
@@ -30,7 +32,7 @@ class Buffer:
 
 
 class Optimizer:
-    """Updates buffers as torch.optim does; `factor` multiplies every buffer's rate.
+    """Updates buffers as torch.optim does.
 
     Unlike torch.optim's it needs no compiler, whose import takes a second, and makes one update of all weights instead
     of one for each.
@@ -38,8 +40,7 @@ class Optimizer:
 
     def __init__(self, buffers: list[Buffer], kind: str, weight_decay: float = 0., momentum: float = 0.):
         self.buffers, self.update = buffers, {"adam": self._adam, "adamw": self._adam, "sgd": self._sgd}[kind]
-        self.weight_decay, self.momentum, self.apart = weight_decay, momentum, kind == "adamw"
-        self.factor = 1.
+        self.weight_decay, self.momentum, self.decoupled = weight_decay, momentum, kind == "adamw"
 
     def zero(self) -> None:
         """Forget the gradients."""
@@ -47,17 +48,17 @@ class Optimizer:
             buffer.slopes.zero_()
 
     @torch.no_grad()
-    def step(self) -> None:
-        """Move the weights that are trained now."""
+    def step(self, factor: float = 1.) -> None:
+        """Move the weights that are trained now, every buffer by its rate times a factor."""
         for buffer in self.buffers:
             if buffer.moves:
                 buffer.steps += 1
-                self.update(buffer, buffer.rate * self.factor)
+                self.update(buffer, buffer.rate * factor)
 
     def _adam(self, buffer: Buffer, rate: float) -> None:
         """Kingma and Ba, arXiv:1412.6980; with decay apart from the gradient Loshchilov and Hutter, arXiv:1711.05101."""
         slopes = buffer.slopes
-        if self.weight_decay and self.apart:
+        if self.weight_decay and self.decoupled:
             buffer.values.mul_(1 - rate * self.weight_decay)
         elif self.weight_decay:
             slopes = slopes.add(buffer.values, alpha=self.weight_decay)

@@ -97,19 +97,19 @@ def fit(model: nn.Module, backbone: nn.Module | None, recipe: Recipe, freeze: Fr
     kept = {name: value.clone() for name, value in model.state_dict().items()}
     for epoch in range(recipe.epochs):
         began = time.perf_counter()
-        optimizer.factor = recipe.rate(epoch)
+        rate = recipe.rate(epoch)
         model.train()
         if backbone is not None:
             freeze.apply(backbone, epoch)
         with torch.random.fork_rng():
             torch.manual_seed(generator(seeds[0], "dropout", epoch).initial_seed())  # dropout draws from torch's own generator
-            loss = _epoch(model, optimizer, recipe, train, orders, epoch)
+            loss = _epoch(model, optimizer, rate, recipe, train, orders, epoch)
         nll, accuracy = score(evaluate(model, validation, len(seeds)), validation.labels)
         score_now = {"nll": nll, "accuracy": -accuracy, "last": torch.full_like(nll, -epoch)}[recipe.select]
         better = (score_now < best) & loss.isfinite() & nll.isfinite()
         best, at = torch.where(better, score_now, best), torch.where(better, epoch, at)
         _keep(kept, model, better)
-        yield Record(epoch, loss.tolist(), nll.tolist(), accuracy.tolist(), at.tolist(), recipe.lr * optimizer.factor, time.perf_counter() - began)
+        yield Record(epoch, loss.tolist(), nll.tolist(), accuracy.tolist(), at.tolist(), recipe.lr * rate, time.perf_counter() - began)
     model.load_state_dict(kept)
 
 
@@ -142,7 +142,7 @@ def score(logits: Float[Tensor, "runs items classes"], labels: Int[Tensor, "item
     return nll.view(len(logits), -1).mean(1), right.double().mean(1)
 
 
-def _epoch(model: nn.Module, optimizer, recipe: Recipe, data: Data, orders: list, epoch: int) -> Float[Tensor, "runs"]:
+def _epoch(model: nn.Module, optimizer: Optimizer, factor: float, recipe: Recipe, data: Data, orders: list, epoch: int) -> Float[Tensor, "runs"]:
     """One pass over the data, each run in an order of its own; the mean loss of each."""
     order = torch.stack([torch.randperm(len(data.labels), generator=one) for one in orders])
     total = []
@@ -154,8 +154,9 @@ def _epoch(model: nn.Module, optimizer, recipe: Recipe, data: Data, orders: list
         losses = losses.view(index.shape).mean(1)
         optimizer.zero()
         losses.sum().backward()
-        optimizer.step()
+        optimizer.step(factor)
         total.append(losses.detach() * index.shape[1])
+        del logits, losses  # and with them what the backward pass kept, before the next batch
     return torch.stack(total).cpu().double().sum(0) / order.shape[1]
 
 

@@ -70,12 +70,12 @@ class Torchvision(nn.Module):
         return out.flatten(2).mean(2) if out.dim() == 4 else out
 
     def settled(self) -> nn.Module:
-        """The same for evaluation alone: every batch norm becomes part of the convolution before it."""
+        """The same for evaluation alone: a batch norm that follows a convolution becomes part of it."""
         if not any(isinstance(module, nn.BatchNorm2d) for module in self.network.modules()):
             return self
         place = next(self.network.parameters())
         made = copy.copy(self)
-        made._modules = {"network": fuse(self.network).to(place.device, place.dtype, memory_format=torch.channels_last)}
+        made._modules = {"network": fuse(copy.deepcopy(self.network).eval(), inplace=True).to(place.device, place.dtype, memory_format=torch.channels_last)}
         return made
 
     @torch.no_grad()

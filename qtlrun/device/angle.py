@@ -25,7 +25,7 @@ class Affine:
     def near(self, other: "Affine") -> bool:
         """Whether two maps are the same but for rounding."""
         pairs = zip((self.by_input, self.by_weight, self.rest), (other.by_input, other.by_weight, other.rest), strict=True)
-        return all(torch.allclose(mine, its, atol=SIGNAL) for mine, its in pairs)
+        return all(torch.allclose(mine, its, rtol=0, atol=SIGNAL) for mine, its in pairs)
 
 
 class Quadratic:

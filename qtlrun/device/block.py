@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from qtlrun.device import schedule
-from qtlrun.device.dense import added
-from qtlrun.device.reader import Affine, Gate
-from qtlrun.device.rotation import Rotations
+from qtlrun.device.angle import Affine
+from qtlrun.device.reading import Gate
+from qtlrun.device.rotation import Rotations, added
 
 
 class Blocks:
@@ -22,6 +22,8 @@ class Blocks:
         self.side, self.count = 2**len(blocks[0][1]), len(layers)
         self.fed = any(layer.fed for layer in layers)
         self.kinds = [Rotations(some, tuple(range(len(blocks[0][1]))), affine, real) for some in schedule.parted(layers)]
+        own = (4 * self.count + 3 * len(blocks)) * self.side**2 * (1 if real else 2)
+        self.numbers = own if self.fed else 0  # that every sample has of its own, in the backward pass too
         self.on = lru_cache(maxsize=8)(self._on)
 
     def _on(self, dtype: torch.dtype, device: torch.device, runs: int) -> "Products":

@@ -5,9 +5,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qtlrun.device import measure, pauli, schedule
-from qtlrun.device.reader import Affine, Gate
-from qtlrun.device.rotation import Rotations
+from qtlrun.device import pauli, schedule
+from qtlrun.device.angle import Affine
+from qtlrun.device.reading import Gate
+from qtlrun.device.readout import Operators
+from qtlrun.device.rotation import Rotations, added
 
 
 class Dense:
@@ -26,7 +28,7 @@ class Dense:
         self.first = None if started else Rotations({0: layers.pop(0)}, wires, affine, real, first=True)
         self.fed = [layer.fed for layer in layers]
         self.rest = [Rotations(some, wires, affine, real) for some in schedule.parted(layers)]
-        self.readout = None if outcomes is None else measure.Operators(outcomes, len(wires), after, real)
+        self.readout = None if outcomes is None else Operators(outcomes, len(wires), after, real)
         self.on = lru_cache(maxsize=8)(self._on)
 
     def bytes(self, size: int) -> int:
@@ -131,8 +133,3 @@ def _times(state: Tensor, matrix: Tensor, out: Tensor, fed: bool) -> None:
     if fed:
         state, matrix, out = state.flatten(0, 1).unsqueeze(1), matrix.flatten(0, 1), out.flatten(0, 1).unsqueeze(1)
     torch.bmm(state, matrix, out=out)
-
-
-def added(totals: tuple, more: tuple) -> tuple:
-    """Gradients added up; None where there is none."""
-    return tuple(one if other is None else other if one is None else one + other for one, other in zip(totals, more, strict=True))

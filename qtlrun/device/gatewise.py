@@ -8,7 +8,8 @@ from torch import Tensor
 
 from qtlrun.device import pauli
 from qtlrun.device.measure import Probabilities, Value
-from qtlrun.device.reader import Affine, Gate
+from qtlrun.device.angle import Affine
+from qtlrun.device.reading import Gate
 
 
 class Gatewise:

@@ -8,9 +8,11 @@ from torch import Tensor
 
 from qtlrun.device import pauli, schedule
 from qtlrun.device.block import Blocks
-from qtlrun.device.dense import Dense, added
+from qtlrun.device.dense import Dense
 from qtlrun.device.readout import Readout
-from qtlrun.device.reader import Affine, Gate
+from qtlrun.device.rotation import added
+from qtlrun.device.angle import Affine
+from qtlrun.device.reading import Gate
 
 KEPT = 6  # states of the forward pass that the backward pass finds again; those before are computed back from them
 
@@ -41,7 +43,8 @@ class Grouped:
 
     def bytes(self, size: int) -> int:
         """Memory that one sample's gradient takes, with real numbers of `size` bytes."""
-        return size * (1 if self.real else 2) * 2**self.qubits * (min(KEPT, len(self.slots)) + 8)
+        states = (1 if self.real else 2) * 2**self.qubits * (min(KEPT, len(self.slots)) + 8)
+        return size * (states + sum(blocks.numbers for blocks in self.blocks))
 
     def _on(self, dtype: torch.dtype, device: torch.device, runs: int) -> "Sweep":
         return Sweep(self, dtype, device, runs)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qtlrun.device.reader import Gate
+from qtlrun.device.reading import Gate
 
 MATRICES = {"I": np.eye(2), "X": np.array([[0, 1], [1, 0]]), "Y": np.array([[0, -1j], [1j, 0]]), "Z": np.diag([1, -1])}
 H = torch.tensor([[1, 1], [1, -1]], dtype=torch.complex128) / 2**.5

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from pennylane.devices import ExecutionConfig
 from torch import Tensor
 
-from qtlrun.device import reader
+from qtlrun.device import memory, reader
+from qtlrun.device.reading import Gate, Reading
 from qtlrun.layer import generator
 from qtlrun.plan import nearest
 
@@ -43,6 +44,10 @@ class PennyLane:
         """Whether values and gradients are the same each time."""
         return self.shots is None and self.diff_method != "spsa"
 
+    def exactly(self) -> "PennyLane":
+        """This device without chance."""
+        return PennyLane(self.name, None, "best" if self.diff_method == "spsa" else self.diff_method)
+
     def drawing(self, seed: int) -> "PennyLane":
         """This device with its chances drawn for one seed of an experiment, whatever else is drawn."""
         draw = generator(self.seed, "shots", seed).initial_seed() % 2**32
@@ -54,12 +59,12 @@ class PennyLane:
         Raises ValueError for a device that PennyLane does not know, for a gradient method that the device does not
         have for this circuit, for an output that is not one number, and for a state that this machine cannot hold.
         """
-        reader.fits(circuit.qubits, mixed=self.name == "default.mixed")
+        memory.fits(circuit.qubits, mixed=self.name == "default.mixed")
         reading = reader.read(circuit, entangle)
         for measurement in reading.measurements:
             if not isinstance(measurement, NUMBERS):
-                raise ValueError(f"circuit: it returns {measurement}, and no head takes that; return expectation values, "
-                                 "variances or probabilities, and set device.shots to have them from samples.")
+                raise ValueError(f"circuit: it returns {measurement}, and no head takes that; return expectation values, variances "
+                                 "(on PennyLane's devices) or probabilities, and set device.shots to have them from samples.")
         device = self._device(circuit.qubits + (self.diff_method == "hadamard"))  # that test needs a wire of its own
         return Run(reading, device, self.shots, self._method(device, reading), self.seed)
 
@@ -73,7 +78,7 @@ class PennyLane:
         except ImportError as error:
             raise ValueError(f"device.name={self.name}: PennyLane knows this device, but it does not load: {error}") from error
 
-    def _method(self, device, reading: reader.Reading) -> str:
+    def _method(self, device, reading: Reading) -> str:
         """The gradient method, resolved and found possible for a tape of this circuit."""
         tape = _tape(reading, [.1] * _angles(reading), self.shots)
         values = not any(isinstance(one, qml.measurements.ProbabilityMP) for one in reading.measurements)  # adjoint takes no others
@@ -92,7 +97,7 @@ class PennyLane:
 class Run:
     """A circuit on a PennyLane device: inputs (runs, batch, features), weights (runs, *shape) to its measured values."""
 
-    def __init__(self, reading: reader.Reading, device, shots: int | None, method: str, seed: int):
+    def __init__(self, reading: Reading, device, shots: int | None, method: str, seed: int):
         self.reading = reading
         self.device = device
         self.shots = shots
@@ -164,7 +169,7 @@ class _Tapes(torch.autograd.Function):
         return torch.einsum("so,soa->sa", upstream, slopes), None
 
 
-def _tape(reading: reader.Reading, angles: list, shots: int | None) -> qml.tape.QuantumScript:
+def _tape(reading: Reading, angles: list, shots: int | None) -> qml.tape.QuantumScript:
     """The circuit's gates with angles put in; every angle is a trainable parameter of the tape."""
     operations = [operation for gate in reading.gates for operation in (
         [qml.QubitUnitary(gate.matrix.numpy(), gate.wires)] if gate.angle is None else _rotation(gate, angles[gate.angle]))]
@@ -177,7 +182,7 @@ def _parameters(tape):
     return [(operation, value) for operation in tape.operations for value in operation.data]
 
 
-def _rotation(gate: reader.Gate, angle) -> list:
+def _rotation(gate: Gate, angle) -> list:
     """A Pauli rotation by gates that every device differentiates: lightning would decompose a PauliRot into further angles."""
     wires = [wire for wire, letter in zip(gate.wires, gate.word, strict=True) if letter != "I"]
     word = gate.word.replace("I", "")
@@ -189,7 +194,7 @@ def _rotation(gate: reader.Gate, angle) -> list:
     return [*turns, qml.MultiRZ(angle, wires), *(qml.adjoint(turn, lazy=False) for turn in reversed(turns))]
 
 
-def _angles(reading: reader.Reading) -> int:
+def _angles(reading: Reading) -> int:
     return sum(gate.angle is not None for gate in reading.gates)
 
 

@@ -2,8 +2,6 @@
 import torch
 from torch import Tensor
 
-CNOT = torch.eye(4, dtype=torch.complex128)[[0, 1, 3, 2]]
-
 
 def gates(amplitudes: Tensor, wires: tuple[int, ...]) -> list[tuple[tuple[int, ...], str, Tensor | None]]:
     """Gates (wires, word, angle) on zeros; an angle of None is a CNOT. The same gates whatever the values are.

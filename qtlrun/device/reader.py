@@ -1,6 +1,5 @@
 """Reads a circuit once: its gates as rotations and constants, and each angle as a function of inputs and weights."""
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,8 +7,9 @@ import pennylane as qml
 import torch
 from torch import Tensor
 
-from qtlrun.device import preparation
-from qtlrun.device.angle import Affine, Quadratic, every
+from qtlrun.device import pauli, preparation
+from qtlrun.device.angle import SIGNAL, Affine, Quadratic, every
+from qtlrun.device.reading import Gate, Preparation, Reading, apart, split
 from qtlrun.layer import generator
 
 # A gate as rotations exp(-i a P / 2), in the order they act: the word P, and a as a multiple of which parameter.
@@ -21,57 +21,8 @@ ROTATIONS = {
     "CRZ": [("IZ", 0, .5), ("ZZ", 0, -.5)],
     "ControlledPhaseShift": [("ZI", 0, .5), ("IZ", 0, .5), ("ZZ", 0, -.5)],
 }
-SIGNAL = 1e-9  # two evaluations of one affine map in float64 differ by less
 POINTS = 4  # at which a circuit is read; each second one is the one before it mirrored, so |x| is not taken for x
 DEPENDS = "circuit: its gates depend on the values of inputs or weights; only their angles may."
-
-
-@dataclass(frozen=True)
-class Gate:
-    """A rotation about a Pauli word by the angle of that number, or (angle None) a constant matrix."""
-    wires: tuple[int, ...]
-    word: str = ""
-    angle: int | None = None
-    matrix: Tensor | None = None
-
-
-@dataclass(frozen=True)
-class Preparation:
-    """Wires that begin in amplitudes (runs, batch, 2**wires) which `amplitudes(inputs, weights)` gives."""
-    wires: tuple[int, ...]
-    amplitudes: Callable[[Tensor, Tensor], Tensor]
-    real: bool
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A circuit as data: `affine(*prepare(inputs, weights))` gives the angle of every rotation among `gates`.
-
-    What is prepared is (runs, batch, ...) for each sample and (runs, ...) for each run: inputs and weights themselves
-    where all angles are affine in them, else the angles.
-    """
-    qubits: int
-    gates: list[Gate]
-    prepare: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-    affine: Affine
-    measurements: list
-    fed: frozenset[int]  # the angles that depend on the inputs
-    trained: frozenset[int]  # those that depend on the weights
-    starts: tuple[Preparation, ...] = ()  # of wires that do not begin in zero
-
-    def angles(self, inputs: Tensor, weights: Tensor) -> Tensor:
-        """The angles (runs, batch, angles) of inputs (runs, batch, features) and weights (runs, *shape)."""
-        return self.affine(*self.prepare(inputs, weights))
-
-    @property
-    def split(self) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """Of what is prepared the angles that differ from sample to sample, and those that do not."""
-        return _split(self.affine, self.fed, self.trained)
-
-    @property
-    def apart(self) -> Affine:
-        """The map from the angles of `split` to all angles."""
-        return _apart(self.affine.rest, self.fed, self.trained)
 
 
 def read(circuit, entangle: bool = True, embed: bool = False) -> Reading:
@@ -87,32 +38,15 @@ def read(circuit, entangle: bool = True, embed: bool = False) -> Reading:
         raise ValueError(DEPENDS)
     pieces = [_slopes(one) for one in lowered]
     fed, trained = (frozenset(sum((piece[place] != 0).any(1) for piece in pieces).nonzero().flatten().tolist()) for place in (0, 1))
-    steps = {place for piece in pieces for place in (~piece[2].isclose(pieces[0][2], atol=SIGNAL)).nonzero().flatten().tolist()}
+    steps = {place for piece in pieces for place in (~piece[2].isclose(pieces[0][2], rtol=0, atol=SIGNAL)).nonzero().flatten().tolist()}
     fed |= steps - fed - trained  # an angle that jumps: it has no slope anywhere, and differs from sample to sample
     affine = Affine(*pieces[0])
     starts = tuple(_preparation(circuit, entangle, [one.starts[place] for one in lowered], lowered, place)
                    for place in range(len(lowered[0].starts)))
     if all(affine.near(Affine(*piece)) for piece in pieces[1:]):
-        return Reading(circuit.qubits, gates, lambda x, w: (x, w), affine, measurements, fed, trained, starts)
+        return Reading(circuit.qubits, _inputs(circuit), gates, lambda x, w: (x, w), affine, measurements, fed, trained, starts)
     angles = Quadratic.found([(one.angles, one.inputs, one.weights) for one in lowered]) or _retrace(circuit, entangle, embed, gates)
-    return Reading(circuit.qubits, gates, _split(angles, fed, trained), _apart(affine.rest, fed, trained), measurements, fed, trained, starts)
-
-
-def fits(qubits: int, mixed: bool = False) -> None:
-    """Refuse, with the largest number that fits, a state (`mixed`: a density matrix) that this machine cannot hold."""
-    bits, held = qubits * (1 + mixed), memory()
-    room = held // 4 // 16
-    if 2**bits > room:
-        raise ValueError(
-            f"circuit.qubits={qubits}: a state of 2**{bits} amplitudes needs {2**bits * 16 / 2**30:,.0f} GiB, with its gradient "
-            f"four times that, and this machine has {held / 2**30:.0f}; use {(room.bit_length() - 1) // (1 + mixed)} or fewer.")
-
-
-def memory(device: torch.device | None = None) -> int:
-    """Bytes of memory that this machine has, or its accelerator."""
-    if device is not None and device.type == "cuda":
-        return torch.cuda.get_device_properties(device).total_memory
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return Reading(circuit.qubits, _inputs(circuit), gates, split(angles, fed, trained), apart(affine.rest, fed, trained), measurements, fed, trained, starts)
 
 
 def trace(circuit, inputs, weights, entangle: bool = True) -> tuple[list, list]:
@@ -186,7 +120,7 @@ def _append(operation, gates: list[Gate], angles: list) -> None:
         words = ROTATIONS.get(name)
     if isinstance(operation, qml.StatePrep) and not operation.is_sparse:
         for on, word, angle in preparation.gates(torch.as_tensor(operation.data[0]), wires):
-            gates.append(Gate(on, word, matrix=preparation.CNOT) if angle is None else Gate(on, word, len(angles)))
+            gates.append(Gate(on, word, matrix=pauli.CNOT) if angle is None else Gate(on, word, len(angles)))
             angles += [] if angle is None else [angle]
     elif words is not None:
         for word, parameter, factor in words:
@@ -219,24 +153,6 @@ def _slopes(at: _Lowered) -> tuple[Tensor, Tensor, Tensor]:
     return (torch.stack(by_input) if count else torch.zeros(0, at.inputs.numel(), dtype=torch.float64),
             torch.stack(by_weight) if count else torch.zeros(0, at.weights.numel(), dtype=torch.float64),
             torch.stack(rest) if count else torch.zeros(0, dtype=torch.float64))
-
-
-def _split(angles: Callable, fed: frozenset[int], trained: frozenset[int]) -> Callable:
-    """Prepares the angles that differ from sample to sample, and those that are the same for all samples of a run."""
-    each, shared = sorted(fed), sorted(trained - fed)
-
-    def prepare(x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
-        every_angle = angles(x, w)
-        return every_angle[..., each], every_angle[:, 0, shared]
-    return prepare
-
-
-def _apart(rest: Tensor, fed: frozenset[int], trained: frozenset[int]) -> Affine:
-    """The map from angles that `_split` prepares to all angles; what depends on nothing is kept from `rest`."""
-    unit, each, shared = torch.eye(len(rest), dtype=torch.float64), sorted(fed), sorted(trained - fed)
-    constant = rest.clone()
-    constant[each + shared] = 0
-    return Affine(unit[:, each], unit[:, shared], constant)
 
 
 def _retrace(circuit, entangle: bool, embed: bool, gates: list[Gate]) -> Callable[[Tensor, Tensor], Tensor]:

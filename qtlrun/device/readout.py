@@ -1,4 +1,4 @@
-"""Measurements of a state of many amplitudes, and their gradient by the amplitudes."""
+"""Measurements of states, and their gradient by the amplitudes: on few wires by matrices, on many by signs and moves."""
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -7,6 +7,54 @@ from torch import Tensor
 from qtlrun.device import pauli
 from qtlrun.device.measure import Probabilities, Value
 from qtlrun.layer import LANES
+
+
+class Operators:
+    """Outcomes of a state on few wires, as matrices: of probabilities where every observable is diagonal, else of amplitudes."""
+
+    def __init__(self, outcomes: list[Value | Probabilities], qubits: int, after: np.ndarray, real: bool):
+        matrices = np.concatenate([outcome.matrices(qubits) for outcome in outcomes])
+        matrices = after.conj().T @ matrices @ after  # what acts after the last rotation is part of the observable
+        diagonals = matrices.diagonal(axis1=1, axis2=2).real
+        self.outputs, self.real = len(matrices), real
+        self.diagonal = bool(np.abs(matrices - diagonals[:, None] * np.eye(2**qubits)).max() < pauli.SMALL)
+        if self.diagonal:
+            table = np.repeat(diagonals.T, 1 if real else 2, axis=0)  # of a complex amplitude both squares
+            self.table = np.pad(table, ((0, 0), (0, -self.outputs % LANES)))
+        else:
+            table = matrices.transpose(2, 0, 1).reshape(2**qubits, -1)  # rows take amplitudes from the right
+            self.table = table.real if real else table
+
+    def on(self, dtype: torch.dtype, device: torch.device, runs: int) -> "Expectations":
+        """The same beside tensors of this (real) dtype, for so many runs."""
+        return Expectations(self, dtype, device, runs)
+
+
+class Expectations:
+    """Reads values off amplitudes (runs, batch, amplitudes), and takes their gradient back to the amplitudes."""
+
+    def __init__(self, of: Operators, dtype: torch.dtype, device: torch.device, runs: int):
+        kind = dtype if of.diagonal or of.real else dtype.to_complex()
+        table = torch.as_tensor(np.ascontiguousarray(of.table), dtype=kind, device=device)
+        self.outputs, self.diagonal, self.real = of.outputs, of.diagonal, of.real
+        self.table = table.expand(runs, *table.shape)
+        self.twice = (2 * table.mT[:self.outputs]).contiguous().expand(runs, -1, -1)
+
+    def values(self, state: Tensor) -> tuple[Float[Tensor, "runs batch outputs"], Tensor]:
+        """Values, and what their gradient needs beside the state."""
+        if self.diagonal:
+            parts = state if self.real else torch.view_as_real(state).flatten(2)
+            return torch.bmm(parts.square(), self.table)[..., :self.outputs], parts
+        moved = torch.bmm(state, self.table).unflatten(-1, (self.outputs, -1))
+        values = (moved * state.conj().unsqueeze(2)).sum(-1)
+        return (values if self.real else values.real), moved
+
+    def pull(self, upstream: Float[Tensor, "runs batch outputs"], kept: Tensor, out: Tensor) -> None:
+        """Write the gradient by the amplitudes."""
+        if self.diagonal:
+            torch.mul(torch.bmm(upstream, self.twice), kept, out=out if self.real else torch.view_as_real(out).flatten(2))
+        else:
+            torch.sum(2 * upstream.unsqueeze(-1) * kept, 2, out=out)
 
 
 class Readout:

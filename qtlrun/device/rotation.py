@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from qtlrun.device import pauli
-from qtlrun.device.reader import Affine
+from qtlrun.device.angle import Affine
 from qtlrun.device.schedule import Layer
 from qtlrun.layer import LANES
 
@@ -29,7 +29,7 @@ class Rotations:
         for number, layer in layers.items():
             signs, table = _table(layer, wires)
             table = np.ascontiguousarray((table.real if real else table)[:, :1 if first else None])
-            found.setdefault((len(signs), np.round(table, 12).tobytes()), (signs, table, []))[2].append(number)
+            found.setdefault((signs.tobytes(), signs.shape, np.round(table, 12).tobytes()), (signs, table, []))[2].append(number)
         self.count, terms = max(len(members) for *_, members in found.values()), max(len(table) for _, table, _ in found.values())
         self.members, self.fed, maps = [], any(layer.fed for layer in layers.values()), []
         for signs, _, members in found.values():
@@ -99,6 +99,11 @@ class Table:
         if rows == 1 or self.tables == 1:
             return values.view(runs, rows, -1, values.shape[-1])
         return values.view(runs, self.tables, rows, -1, values.shape[-1]).transpose(1, 2).reshape(runs, rows, -1, values.shape[-1])
+
+
+def added(totals: tuple, more: tuple) -> tuple:
+    """Gradients added up; None where there is none."""
+    return tuple(one if other is None else other if one is None else one + other for one, other in zip(totals, more, strict=True))
 
 
 def _sums(layer: Layer | None, signs: np.ndarray, affine: Affine, terms: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

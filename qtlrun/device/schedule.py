@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from qtlrun.device import pauli
-from qtlrun.device.reader import Gate
+from qtlrun.device.reading import Gate
 
 FED = 20  # layers that take as long as one that differs from sample to sample, or so
 WIDTH = 6  # words in one layer at most: their sums and differences double with each
@@ -43,8 +43,8 @@ def parted(made: list[Layer]) -> list[dict[int, Layer]]:
 
 
 def groups(qubits: int) -> list[tuple[int, ...]]:
-    """Neighbouring wires in groups of four or five: matrices of side 8 take longer than those of side 16."""
-    count = max(2, qubits // 4)
+    """Neighbouring wires in groups of about four: matrices of side 8 take longer than those of side 16."""
+    count = max(2, qubits // 4) if qubits > 5 else 1
     edges = [qubits * number // count for number in range(count + 1)]
     return [tuple(range(low, high)) for low, high in zip(edges, edges[1:])]
 

@@ -6,9 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from qtlrun.device import pauli
+from qtlrun.device import memory, pauli
 from qtlrun.device.measure import Probabilities, Value
-from qtlrun.device.reader import Gate, Reading
+from qtlrun.device.reading import Gate, Reading
 
 TURNS = {"X": [pauli.H], "Y": [torch.diag(torch.tensor([1, -1j], dtype=torch.complex128)), pauli.H]}  # a letter's basis to that of Z
 
@@ -36,12 +36,15 @@ class Shots:
     @torch.no_grad()
     def draw(self, bases: list, x: Tensor, w: Tensor) -> Tensor:
         """Values from shots of their own."""
-        total = 0
-        for simulate, table in bases:
-            chances = simulate(x, w).double().cpu().numpy()
-            chances /= chances.sum(-1, keepdims=True)
-            total = total + self.random.multinomial(self.shots, chances) @ (table / self.shots)
-        return torch.from_numpy(total).to(x)
+        room = memory.total() // 8 // (24 * len(bases[0][1]) * x.shape[1])  # chances and counts of a run, 8 bytes each
+        pieces = zip(x.split(max(1, room)), w.split(max(1, room)), strict=True)
+        return torch.cat([sum(self._counted(simulate(some, of), table) for simulate, table in bases) for some, of in pieces]).to(x)
+
+    def _counted(self, chances: Tensor, table: np.ndarray) -> Tensor:
+        """What is found in the basis states, with these chances, for so many shots."""
+        chances = chances.double().clamp_min(0).cpu().numpy()
+        chances /= chances.sum(-1, keepdims=True)
+        return torch.from_numpy(self.random.multinomial(self.shots, chances) @ (table / self.shots))
 
 
 class _Shift(torch.autograd.Function):
@@ -56,17 +59,31 @@ class _Shift(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, upstream: Tensor) -> tuple:
-        given = [one.detach().requires_grad_() for one in ctx.saved_tensors]
+        given = [one.detach().requires_grad_(need) for one, need in zip(ctx.saved_tensors, ctx.needs_input_grad[:2], strict=True)]
         with torch.enable_grad():
             angles = ctx.shots.reading.split(*given)
         fed, trained = (one.detach() for one in angles)
-        moved = fed.unsqueeze(1) + _shifts(fed).unsqueeze(1)  # runs, shifts, batch, angles
-        by_fed = (_slopes(ctx.shots, moved, trained.unsqueeze(1).expand(-1, moved.shape[1], -1)) * upstream.unsqueeze(1)).sum(-1).mT
-        moved = trained.unsqueeze(1) + _shifts(trained)
-        by_trained = (_slopes(ctx.shots, fed.unsqueeze(1).expand(-1, moved.shape[1], -1, -1), moved) * upstream.unsqueeze(1)).sum((-1, -2))
-        needed = [one for one, need in zip(given, ctx.needs_input_grad[:2], strict=True) if need]
-        found = iter(torch.autograd.grad(angles, needed, (by_fed, by_trained), allow_unused=True, materialize_grads=True))
-        return *(next(found) if need else None for need in ctx.needs_input_grad[:2]), None
+        slopes = [torch.zeros_like(fed), torch.zeros_like(trained)]
+        if angles[0].requires_grad and fed.shape[-1]:
+            moved = fed.unsqueeze(1) + _shifts(fed).unsqueeze(1)  # runs, shifts, batch, angles
+            found = _slopes(ctx.shots, moved, trained.unsqueeze(1).expand(-1, moved.shape[1], -1))
+            slopes[0] = (found * upstream.unsqueeze(1)).sum(-1).mT
+        if angles[1].requires_grad and trained.shape[-1]:
+            moved = trained.unsqueeze(1) + _shifts(trained)
+            found = _slopes(ctx.shots, fed.unsqueeze(1).expand(-1, moved.shape[1], -1, -1), moved)
+            slopes[1] = (found * upstream.unsqueeze(1)).sum((-1, -2))
+        return *_chained(given, angles, slopes), None
+
+
+def _chained(given: list[Tensor], angles: tuple[Tensor, Tensor], slopes: list[Tensor]) -> list[Tensor | None]:
+    """Gradients by what the angles were made of, where one is needed."""
+    needed = [one for one in given if one.requires_grad]
+    pairs = [(angle, slope) for angle, slope in zip(angles, slopes, strict=True) if angle.requires_grad]
+    if not pairs:
+        return [torch.zeros_like(one) if one.requires_grad else None for one in given]
+    outputs, upstream = zip(*pairs, strict=True)
+    found = iter(torch.autograd.grad(outputs, needed, upstream, allow_unused=True, materialize_grads=True))
+    return [next(found) if one.requires_grad else None for one in given]
 
 
 def _shifts(angles: Tensor) -> Tensor:

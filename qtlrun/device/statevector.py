@@ -2,19 +2,16 @@
 import ctypes
 import functools
 import os
-from collections.abc import Callable
 from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from qtlrun.device import measure, pauli, reader
-from qtlrun.device.dense import Dense
-from qtlrun.device.gatewise import Gatewise
-from qtlrun.device.grouped import Grouped
-from qtlrun.device.reader import Gate, Reading
+from qtlrun.device import measure, memory, pauli, reader
+from qtlrun.device.reading import Gate, Reading
 from qtlrun.device.shot import Shots
+from qtlrun.device.simulator import Simulator
 from qtlrun.layer import generator
 
 LEAST = 4  # qubits, idle ones included, so that every state fills whole lines of memory and is rounded alike in any batch
@@ -45,6 +42,10 @@ class Statevector:
         """Whether values and gradients are the same each time."""
         return self.shots is None
 
+    def exactly(self) -> "Statevector":
+        """This device without chance."""
+        return Statevector(self.method)
+
     def drawing(self, seed: int) -> "Statevector":
         """This device with its shots drawn for one seed of an experiment, whatever else is drawn."""
         return Statevector(self.method, self.shots, generator(self.seed, "shots", seed).initial_seed() % 2**32)
@@ -55,7 +56,7 @@ class Statevector:
         Raises ValueError for a state that this machine cannot hold, for operations or measurements that it does not
         know, and for dense matrices of too many qubits.
         """
-        reader.fits(circuit.qubits)
+        memory.fits(circuit.qubits)
         _keep_freed_memory()
         return Run(reader.read(circuit, entangle, embed=self.exact), self.method, self.shots, self.seed)
 
@@ -70,7 +71,7 @@ class Run:
         self.reading = reading
         self.qubits = max(reading.qubits, LEAST)
         self.gates = [_settled(gate, reading) for gate in reading.gates]
-        self.outcomes = measure.read(reading.measurements, self.qubits)
+        self.outcomes = measure.read(reading.measurements, reading.qubits, self.qubits)
         self.outputs = sum(outcome.outputs for outcome in self.outcomes)
         self.real = all(pauli.real(gate) for gate in self.gates) and all(start.real for start in reading.starts)
         self.method = method if method != "auto" else "dense" if self.qubits <= FEW[self.real] else "grouped"
@@ -85,6 +86,8 @@ class Run:
                  weights: Float[Tensor, "..."]) -> Float[Tensor, "*runs batch outputs"]:
         if inputs.dim() == 2:
             return self(inputs.unsqueeze(0), weights.unsqueeze(0)).squeeze(0)
+        if inputs.shape[-1] != self.reading.features:
+            raise ValueError(f"circuit: it takes {self.reading.features} inputs, and was given {inputs.shape[-1]}.")
         prepared = self.reading.prepare(inputs, weights)
         return self.simulate(*prepared, self._start(inputs, weights)) if self.reading.starts else self.simulate(*prepared)
 
@@ -102,67 +105,6 @@ class Run:
         state = torch.nn.functional.pad(state.unsqueeze(-1), (0, 2**len(rest) - 1)).flatten(2)
         places = [(order + rest).index(wire) + 2 for wire in range(self.qubits)]
         return state.unflatten(2, [2] * self.qubits).permute(0, 1, *places).flatten(2)
-
-
-class Simulator:
-    """A circuit with outcomes under one method; what would not fit in the memory at once is simulated in pieces."""
-
-    def __init__(self, gates: list[Gate], qubits: int, affine, fed: frozenset[int], real: bool, outcomes: list, started: bool, method: str):
-        wires = tuple(range(qubits))
-        made = {"dense": Dense, "grouped": Grouped}.get(method)
-        self.engine = made and made(gates, wires, affine, fed, real, outcomes, started)
-        self.plain = functools.cache(lambda: Gatewise(gates, wires, affine, real, outcomes))  # large: made where it is needed
-
-    def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs ..."],
-                 start: Tensor | None = None) -> Float[Tensor, "runs batch outputs"]:
-        if self.engine is None:
-            return self.plain()(x, w, start)
-        runs, batch = x.shape[:2]
-        room = reader.memory(x.device) // 4 // self.engine.bytes(x.element_size())  # samples
-        if runs * batch <= room:
-            return _Pass.apply(x, w, start, self.engine.on(x.dtype, x.device, len(x)), self.plain, True)
-        runs, batch = max(1, room // x.shape[1]), max(1, min(room, x.shape[1]))
-        rows = []
-        for run in range(0, len(x), runs):
-            pieces = [(slice(run, run + runs), slice(first, first + batch)) for first in range(0, x.shape[1], batch)]
-            rows.append(torch.cat([self._piece(x[at], w[at[0]], None if start is None else start[at]) for at in pieces], dim=1))
-        return torch.cat(rows)
-
-    def _piece(self, x: Tensor, w: Tensor, start: Tensor | None) -> Tensor:
-        return _Pass.apply(x, w, start, self.engine.on(x.dtype, x.device, len(x)), self.plain, False)
-
-
-class _Pass(torch.autograd.Function):
-    """A circuit as one node of autograd's graph; a gradient that is to be differentiated again is taken gate by gate.
-
-    Without `keep` the backward pass simulates anew, so that only one piece at a time takes memory.
-    """
-
-    @staticmethod
-    def forward(ctx, x: Tensor, w: Tensor, start: Tensor | None, engine, plain: Callable[[], Gatewise], keep: bool) -> Tensor:
-        values, kept = engine.forward(x, w.flatten(1), start)
-        ctx.engine, ctx.plain, ctx.kept, ctx.shape = engine, plain, kept if keep else None, w.shape
-        ctx.save_for_backward(x, w, start)
-        return values
-
-    @staticmethod
-    def backward(ctx, upstream: Tensor) -> tuple:
-        needed = ctx.needs_input_grad[:3]
-        if torch.is_grad_enabled():
-            return *_again(ctx.plain, ctx.saved_tensors, needed, upstream), None, None, None
-        kept = ctx.kept
-        if kept is None:
-            x, w, start = ctx.saved_tensors
-            _, kept = ctx.engine.forward(x, w.flatten(1), start)
-        by_input, by_weight, by_start = ctx.engine.backward(upstream, kept, *needed[:2])
-        return by_input, None if by_weight is None else by_weight.view(ctx.shape), by_start if needed[2] else None, None, None, None
-
-
-def _again(plain: Callable[[], Gatewise], given: tuple, needed: tuple[bool, ...], upstream: Tensor) -> list[Tensor | None]:
-    """Gradients that can be differentiated, by those of x, w and start that need one."""
-    wanted = [one for one, need in zip(given, needed, strict=True) if need]
-    found = iter(torch.autograd.grad(plain()(*given), wanted, upstream, create_graph=True, allow_unused=True))
-    return [next(found) if need else None for need in needed]
 
 
 @functools.cache

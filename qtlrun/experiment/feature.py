@@ -84,10 +84,11 @@ def _extract(parts) -> store.Entry:
     for name in SPLITS:
         split, pieces = getattr(parts.dataset, name), []
         take = pictures(parts, split, parts.backbone)
-        for batch in _ahead(take, torch.arange(len(split)).split(chunk(parts.backbone))):
-            pieces.append(backbone(batch).cpu())
-            done += len(batch)
-            parts.session.step("features, pictures", done, parts.dataset.size)
+        with contextlib.closing(_ahead(take, torch.arange(len(split)).split(chunk(parts.backbone)))) as batches:
+            for batch in batches:
+                pieces.append(backbone(batch).cpu())
+                done += len(batch)
+                parts.session.step("features, pictures", done, parts.dataset.size)
         arrays[name] = torch.cat(pieces).numpy()
     return store.Entry({"seconds": time.perf_counter() - began}, arrays)
 

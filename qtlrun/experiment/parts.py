@@ -13,7 +13,6 @@ from qtlrun.experiment.session import Session
 from qtlrun.layer import Start
 from qtlrun.plan import Refused, build
 
-ROW = ("experiment", "train.py", "optimizer.py", "freeze.py", "layer.py", "head", "backbone", "dataset")  # the source a row is computed by
 CIRCUIT = ("circuit", "device")  # and the source of a row whose head has a circuit
 
 
@@ -102,7 +101,7 @@ class Parts:
     def key(self, seed: int) -> str:
         """The key of the row's entry for one seed."""
         said = self.identity()
-        return store.key(**said, seed=seed, sources=store.sources(*ROW, *(CIRCUIT if "device" in said else ())))
+        return store.key(**said, seed=seed, sources=store.sources("experiment", *source.TRAINING, *(CIRCUIT if "device" in said else ())))
 
     def _build(self, group: str, **offered):
         return build(group, self.plan[group], self.plan["plugins"], **offered)

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 
 from qtlrun import train
-from qtlrun.device.statevector import Statevector
 from qtlrun.experiment import feature
 from qtlrun.experiment.network import Network
 from qtlrun.experiment.parts import Parts
@@ -125,7 +124,8 @@ def _effective(model: Model, parts: Parts) -> list[int]:
     model.whole.eval()
     with torch.no_grad():
         features = items if model.backbone is None else model.whole.features(items)
-        return model.head.effective(features, Statevector().run(parts.circuit, model.head.entangle))
+        exact = parts.device.exactly() if hasattr(parts.device, "exactly") else parts.device
+        return model.head.effective(features, exact.run(parts.circuit, model.head.entangle))
 
 
 def _announce(label: str, model: Model, parts: Parts, seeds: list[int]) -> None:

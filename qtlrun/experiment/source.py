@@ -11,7 +11,7 @@ from qtlrun.freeze import Freeze
 from qtlrun.layer import Start
 from qtlrun.plan import Refused, build
 
-SOURCES = ("train.py", "freeze.py", "layer.py", "head", "backbone", "dataset")
+TRAINING = ("train.py", "optimizer.py", "freeze.py", "layer.py", "head", "backbone", "dataset")  # the source that trains
 
 
 def wanted(plan: dict) -> bool:
@@ -42,7 +42,7 @@ def key(parts) -> str:
     built = {name: value for name, value in backbone.items() if name not in ("pretrain", "weights", "layer", "seed")}
     return store.key(plugins=[Path(path).read_text() for path in parts.plan["plugins"]], backbone=built, recipe=sub["recipe"], seed=sub["seed"], data=dataset(parts).fingerprint,
                      dtype=parts.plan["dtype"], accelerator=parts.accelerator, versions=store.versions(),
-                     sources=store.sources(*SOURCES, "experiment"))
+                     sources=store.sources(*TRAINING, "experiment"))
 
 
 def state(parts) -> dict[str, Tensor]:

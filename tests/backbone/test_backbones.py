@@ -518,3 +518,25 @@ def test_items_of_another_size_are_refused_with_theirs():
     with pytest.raises(ValueError) as error:
         Identity(0)
     assert str(error.value) == "features=0: numbers an item has, from 1 up."
+
+
+@pytest.mark.parametrize("name, layer", [("resnet18", None), ("resnet18", "layer3"), ("mobilenet_v2", None), ("shufflenet_v2_x0_5", None)])
+def test_settled_batch_norms_give_the_same_features_and_leave_the_backbone_alone(name, layer):
+    backbone = Torchvision(name, weights="none", layer=layer, size=64).eval()
+    draw = torch.Generator().manual_seed(0)
+    for module in backbone.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, .1, generator=draw)
+            module.running_var.uniform_(.5, 2, generator=draw)
+    before = {key: value.clone() for key, value in backbone.state_dict().items()}
+    pictures = torch.randn(2, 3, 64, 64, generator=draw)
+    with torch.no_grad():
+        settled, right = backbone.settled(), backbone(pictures)
+        assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in settled.modules())
+        # a few dozen convolutions in float32
+        torch.testing.assert_close(settled(pictures), right, rtol=0, atol=1e-5 * float(right.abs().max()))
+        half = Torchvision(name, weights="none", layer=layer, size=64, precision="bfloat16").eval()
+        half.load_state_dict(before)
+        found = half.settled()(pictures)
+        assert found.dtype == right.dtype and 1e-4 < float((found - right).norm() / right.norm()) < .1  # eight bits
+    assert all(torch.equal(value, before[key]) for key, value in backbone.state_dict().items())

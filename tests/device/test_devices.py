@@ -6,7 +6,7 @@ import torch
 from composition import options, part
 
 from qtlrun.circuit.dressed import Dressed
-from qtlrun.device import reader
+from qtlrun.device import memory
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
 from qtlrun.plan import Refused, build
@@ -193,16 +193,16 @@ def test_the_shots_of_one_seed_are_drawn_again():
 @pytest.mark.parametrize("option", EXACT)
 def test_a_state_beyond_the_memory_is_refused_with_the_largest_that_fits(option, monkeypatch):
     # 24 GiB: a quarter of it holds 6 GiB / 16 bytes = 1.5 * 2**28 amplitudes
-    monkeypatch.setattr(reader.os, "sysconf", {"SC_PAGE_SIZE": 2**12, "SC_PHYS_PAGES": 24 * 2**18}.get)
+    monkeypatch.setattr(memory.os, "sysconf", {"SC_PAGE_SIZE": 2**12, "SC_PHYS_PAGES": 24 * 2**18}.get)
     assert refusal(option, Dressed(40, 1)) == (
         "circuit.qubits=40: a state of 2**40 amplitudes needs 16,384 GiB, with its gradient four times that, and this machine "
         "has 24; use 28 or fewer.")
     assert refusal(option, Dressed(29, 1)).endswith("use 28 or fewer.")
-    reader.fits(28)
+    memory.fits(28)
 
 
 def test_a_density_matrix_is_as_large_as_a_state_of_twice_the_qubits(monkeypatch):
-    monkeypatch.setattr(reader.os, "sysconf", {"SC_PAGE_SIZE": 2**12, "SC_PHYS_PAGES": 24 * 2**18}.get)
+    monkeypatch.setattr(memory.os, "sysconf", {"SC_PAGE_SIZE": 2**12, "SC_PHYS_PAGES": 24 * 2**18}.get)
     assert refusal("default.qubit", Dressed(20, 1), name="default.mixed") == (
         "circuit.qubits=20: a state of 2**40 amplitudes needs 16,384 GiB, with its gradient four times that, and this machine "
         "has 24; use 14 or fewer.")

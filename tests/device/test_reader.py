@@ -359,8 +359,8 @@ def test_an_output_that_is_no_number_is_refused(name):
         qml.RX(inputs[0], 0)
         return qml.sample(wires=[0, 1])
     assert refusal(function, name) == (
-        "circuit: it returns sample(wires=[0, 1]), and no head takes that; return expectation values, variances or "
-        "probabilities, and set device.shots to have them from samples.")
+        "circuit: it returns sample(wires=[0, 1]), and no head takes that; return expectation values, variances (on PennyLane's "
+        "devices) or probabilities, and set device.shots to have them from samples.")
 
 
 @pytest.mark.parametrize("measured", [lambda: qml.var(Z(0)), lambda: qml.expval(qml.Hermitian(np.diag([1., 2.]), 0))])

@@ -1,0 +1,31 @@
+"""What a simulated state takes, and what this machine has."""
+import math
+import os
+
+import torch
+
+
+def fits(qubits: int, mixed: bool = False) -> None:
+    """Refuse, with the largest number that fits, a state (`mixed`: a density matrix) that this machine cannot hold."""
+    bits, held = qubits * (1 + mixed), total()
+    room = held // 4 // 16
+    if 2**bits > room:
+        raise ValueError(
+            f"circuit.qubits={qubits}: a state of 2**{bits} amplitudes needs {2**bits * 16 / 2**30:,.0f} GiB, with its gradient "
+            f"four times that, and this machine has {held / 2**30:.0f}; use {(room.bit_length() - 1) // (1 + mixed)} or fewer.")
+
+
+def holds(qubits: int, need: int, device: torch.device | None = None) -> None:
+    """Refuse a circuit whose gradient for one sample needs more bytes than there are."""
+    held = total(device)
+    if need > held:
+        most = qubits - math.ceil(math.log2(need / held))
+        raise ValueError(f"circuit.qubits={qubits}: the gradient of one sample needs {need / 2**30:,.0f} GiB, and this machine has "
+                         f"{held / 2**30:.0f}; use {most} or fewer.")
+
+
+def total(device: torch.device | None = None) -> int:
+    """Bytes of memory that this machine has, or its accelerator."""
+    if device is not None and device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

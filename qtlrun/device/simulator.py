@@ -1,0 +1,80 @@
+"""Runs an engine over runs and samples as one node of autograd's graph, in pieces where the memory asks for it."""
+import functools
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from qtlrun.device import memory
+from qtlrun.device.angle import Affine
+from qtlrun.device.dense import Dense
+from qtlrun.device.gatewise import Gatewise
+from qtlrun.device.grouped import Grouped
+from qtlrun.device.reading import Gate
+
+ENGINES = {"dense": Dense, "grouped": Grouped}
+
+
+class Simulator:
+    """A circuit with outcomes under one method; what would not fit in the memory at once is simulated in pieces."""
+
+    def __init__(self, gates: list[Gate], qubits: int, affine: Affine, fed: frozenset[int], real: bool, outcomes: list, started: bool, method: str):
+        self.qubits, wires = qubits, tuple(range(qubits))
+        made = ENGINES.get(method)
+        self.engine = made and made(gates, wires, affine, fed, real, outcomes, started)
+        if self.engine is not None:
+            memory.holds(qubits, self.engine.bytes(4))  # of the smallest dtype there is
+        self.plain = functools.cache(lambda: Gatewise(gates, wires, affine, real, outcomes))  # large: made where it is needed
+
+    def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs ..."],
+                 start: Tensor | None = None) -> Float[Tensor, "runs batch outputs"]:
+        if self.engine is None:
+            return self.plain()(x, w, start)
+        need = self.engine.bytes(x.element_size())
+        room = memory.total(x.device) // 4 // need  # samples
+        if len(x) * x.shape[1] <= room:
+            return _Pass.apply(x, w, start, self.engine.on(x.dtype, x.device, len(x)), self.plain, True)
+        memory.holds(self.qubits, need, x.device)
+        runs, batch = max(1, room // x.shape[1]), max(1, min(room, x.shape[1]))
+        rows = []
+        for run in range(0, len(x), runs):
+            pieces = [(slice(run, run + runs), slice(first, first + batch)) for first in range(0, x.shape[1], batch)]
+            rows.append(torch.cat([self._piece(x[at], w[at[0]], None if start is None else start[at]) for at in pieces], dim=1))
+        return torch.cat(rows)
+
+    def _piece(self, x: Tensor, w: Tensor, start: Tensor | None) -> Tensor:
+        return _Pass.apply(x, w, start, self.engine.on(x.dtype, x.device, len(x)), self.plain, False)
+
+
+class _Pass(torch.autograd.Function):
+    """A circuit as one node of autograd's graph; a gradient that is to be differentiated again is taken gate by gate.
+
+    Without `keep` the backward pass simulates anew, so that only one piece at a time takes memory.
+    """
+
+    @staticmethod
+    def forward(ctx, x: Tensor, w: Tensor, start: Tensor | None, engine, plain: Callable[[], Gatewise], keep: bool) -> Tensor:
+        values, kept = engine.forward(x, w.flatten(1), start)
+        ctx.engine, ctx.plain, ctx.kept, ctx.shape = engine, plain, kept if keep else None, w.shape
+        ctx.save_for_backward(x, w, start)
+        return values
+
+    @staticmethod
+    def backward(ctx, upstream: Tensor) -> tuple:
+        needed = ctx.needs_input_grad[:3]
+        if torch.is_grad_enabled():
+            return *_again(ctx.plain, ctx.saved_tensors, needed, upstream), None, None, None
+        kept = ctx.kept
+        if kept is None:
+            x, w, start = ctx.saved_tensors
+            _, kept = ctx.engine.forward(x, w.flatten(1), start)
+        by_input, by_weight, by_start = ctx.engine.backward(upstream, kept, *needed[:2])
+        return by_input, None if by_weight is None else by_weight.view(ctx.shape), by_start if needed[2] else None, None, None, None
+
+
+def _again(plain: Callable[[], Gatewise], given: tuple, needed: tuple[bool, ...], upstream: Tensor) -> list[Tensor | None]:
+    """Gradients that can be differentiated, by those of x, w and start that need one."""
+    wanted = [one for one, need in zip(given, needed, strict=True) if need]
+    found = iter(torch.autograd.grad(plain()(*given), wanted, upstream, create_graph=True, allow_unused=True))
+    return [next(found) if need else None for need in needed]
