@@ -7,6 +7,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from measure import machine, table
+
 COMMAND = [sys.executable, "-m", "qtlrun"]
 REPEATS = 3
 
@@ -19,10 +21,8 @@ def main() -> None:
             "qtlrun, rows in the store": [_run(place, "home-0") for _ in range(REPEATS)],
             "qtlrun --help": [_run(place, "home-0", "--help") for _ in range(REPEATS)],
         }
-    print(f"{os.cpu_count()} cores, Python {sys.version.split()[0]}; seconds of {REPEATS} runs each\n")
-    print("| command | least | median |\n| --- | --- | --- |")
-    for name, values in seconds.items():
-        print(f"| `{name}` | {min(values):.1f} | {statistics.median(values):.1f} |")
+    table("command", f"The whole command, seconds of {REPEATS} runs each; {machine()}.", ["command", "least", "median"],
+          [[f"`{name}`", f"{min(values):.1f}", f"{statistics.median(values):.1f}"] for name, values in seconds.items()])
 
 
 def _run(place: str, home: str, *words: str) -> float:
