@@ -390,3 +390,55 @@ def refusal(function, name="statevector"):
     with pytest.raises(ValueError) as error:
         DEVICES[name].run(Circuit(function))
     return str(error.value)
+
+
+def test_layers_whose_words_are_products_of_others_are_told_apart():
+    def function(inputs, weights):
+        for wire in range(WIRES):
+            qml.RX(inputs[wire], wire)
+        for layer, more in zip(weights, ([0, 1, 2], [0, 1, 3], []), strict=True):
+            for wire in range(WIRES):
+                qml.RZ(layer[wire], wire)
+            if more:
+                qml.MultiRZ(layer[WIRES], more)
+            for wire in range(WIRES):
+                qml.Hadamard(wire)
+        return [qml.expval(Z(wire) @ X((wire + 1) % WIRES)) for wire in range(WIRES)]
+    assert_agree(Circuit(function, shape=(3, WIRES + 1)), "statevector")
+
+
+@pytest.mark.parametrize("name", ["statevector", "default.qubit", "lightning.qubit"])
+def test_probabilities_of_no_wires_named_are_those_of_all_the_circuit_has(name):
+    def function(inputs, weights):
+        qml.RX(inputs[0], 0)
+        qml.CNOT([0, 1])
+        return qml.probs()
+    x = draw(1, 3, 2).detach()
+    values = DEVICES[name].run(Circuit(function, qubits=2))(x, draw(1, WEIGHTS))
+    half = x[..., 0] / 2
+    expected = torch.stack([half.cos()**2, 0 * half, 0 * half, half.sin()**2], dim=-1)
+    torch.testing.assert_close(values, expected, rtol=0, atol=1e-14)
+
+
+def test_inputs_of_another_number_are_refused():
+    with pytest.raises(ValueError) as error:
+        Statevector().run(Circuit(reuploading, shape=(3, WIRES)))(draw(1, 2, 5), draw(1, 3, WIRES))
+    assert str(error.value) == "circuit: it takes 4 inputs, and was given 5."
+
+
+def test_an_angle_that_is_nearly_affine_is_not_taken_for_affine():
+    def function(inputs, weights):
+        qml.RX(3 + inputs[0] + 1e-6 * torch.sin(5 * inputs[0]), 0)
+        return qml.expval(Z(0))
+    assert_agree(Circuit(function), "statevector")
+
+
+def test_chances_that_are_rounded_below_zero_are_drawn_as_zero():
+    def function(inputs, weights):
+        qml.Hadamard(0)
+        qml.RZ(.001 * inputs[0], 0)
+        return qml.expval(X(0))
+    run = Statevector(shots=100).run(Circuit(function))
+    for seed in range(20):
+        values = run(draw(1, 32, WIRES, seed=seed).detach().float(), draw(1, WEIGHTS).detach().float())
+        assert (values > .9).all()
