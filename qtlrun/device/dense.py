@@ -62,7 +62,8 @@ class Chain:
         for table, one in zip(self.rest, sums, strict=True):
             made = table.matrices(one)
             made = made if table.fed else made.squeeze(1)
-            for number, matrix, adjoint in zip(table.members, made.unbind(-3), made.mH.unbind(-3), strict=True):
+            back = made.mH.resolve_conj().contiguous() if made.is_complex() else made.mT  # one rounding, whatever stands beside
+            for number, matrix, adjoint in zip(table.members, made.unbind(-3), back.unbind(-3), strict=True):
                 if number is not None:
                     matrices[number], adjoints[number] = matrix, adjoint
         for number, matrix in enumerate(matrices):
@@ -106,6 +107,9 @@ class Chain:
 
     def _products(self, before: Tensor, after: Tensor, fed: bool) -> Tensor:
         """Conjugate amplitudes before a layer times slopes after it, (runs, batch or 1, members, side, side)."""
+        if fed and before.is_complex():  # where they fill no line of memory, complex numbers are multiplied with another rounding
+            products = torch.bmm(before.flatten(0, 2).unsqueeze(-1), after.flatten(0, 2).unsqueeze(-2))
+            return products.view(*before.shape, -1).permute(1, 2, 0, 3, 4)
         if fed:
             return (before.unsqueeze(-1) * after.unsqueeze(-2)).permute(1, 2, 0, 3, 4)
         products = torch.bmm(before.flatten(0, 1).mT, after.flatten(0, 1))

@@ -42,6 +42,7 @@ class Gatewise:
         """Memory that one sample's gradient takes, with real numbers of `size` bytes: every gate keeps three states."""
         return 3 * size * (1 if self.real else 2) * 2**self.qubits * (len(self.actions) + 2 * self.outputs + 2)
 
+    @torch.inference_mode(False)
     def _on(self, dtype: torch.dtype, device: torch.device) -> list:
         def place(values: np.ndarray) -> Tensor:
             values = values if dtype.is_complex else values.real

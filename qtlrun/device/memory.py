@@ -1,8 +1,12 @@
 """What a simulated state takes, and what this machine has."""
 import math
 import os
+from functools import cache
+from pathlib import Path
 
 import torch
+
+LIMIT = Path("/sys/fs/cgroup/memory.max")  # what a container may take, on Linux
 
 
 def fits(qubits: int, mixed: bool = False) -> None:
@@ -28,4 +32,11 @@ def total(device: torch.device | None = None) -> int:
     """Bytes of memory that this machine has, or its accelerator."""
     if device is not None and device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return _machine()
+
+
+@cache
+def _machine() -> int:
+    held = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = LIMIT.read_text().strip() if LIMIT.is_file() else "max"
+    return held if limit == "max" else min(held, int(limit))

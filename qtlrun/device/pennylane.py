@@ -81,14 +81,16 @@ class PennyLane:
     def _method(self, device, reading: Reading) -> str:
         """The gradient method, resolved and found possible for a tape of this circuit."""
         tape = _tape(reading, [.1] * _angles(reading), self.shots)
-        values = not any(isinstance(one, qml.measurements.ProbabilityMP) for one in reading.measurements)  # adjoint takes no others
-        can = {method: self.shots is None and asked and device.supports_derivatives(ExecutionConfig(gradient_method=method), tape)
-               for method, asked in (("backprop", True), ("adjoint", values))}
+        values = all(isinstance(one, qml.measurements.ExpectationMP) for one in reading.measurements)  # adjoint takes no others
+
+        def can(method: str) -> bool:
+            asked = method in TRANSFORMS or self.shots is None and (method == "backprop" or values)
+            return asked and (method in TRANSFORMS or device.supports_derivatives(ExecutionConfig(gradient_method=method), tape))
         if self.diff_method == "best":
-            return next((method for method, possible in can.items() if possible), "parameter-shift")
-        if can.get(self.diff_method, True):
+            return next(method for method in ("backprop", "adjoint", "parameter-shift") if can(method))
+        if can(self.diff_method):
             return self.diff_method
-        others = [method for method, possible in can.items() if possible] + list(TRANSFORMS)
+        others = [method for method in ("backprop", "adjoint", *TRANSFORMS) if can(method)]
         shots = f" with shots={self.shots}" if self.shots is not None else ""
         raise ValueError(f"device.diff_method={self.diff_method}: {self.name}{shots} cannot differentiate this circuit so; "
                          f"use best, {', '.join(others)}.")

@@ -3,13 +3,14 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import pennylane as qml
 import torch
 from torch import Tensor
 
 from qtlrun.device import pauli, preparation
 from qtlrun.device.angle import SIGNAL, Affine, Quadratic, every
-from qtlrun.device.reading import Gate, Preparation, Reading, apart, split
+from qtlrun.device.reading import Gate, Preparation, Reading, apart, inputs_of, split
 from qtlrun.layer import generator
 
 # A gate as rotations exp(-i a P / 2), in the order they act: the word P, and a as a multiple of which parameter.
@@ -21,10 +22,14 @@ ROTATIONS = {
     "CRZ": [("IZ", 0, .5), ("ZZ", 0, -.5)],
     "ControlledPhaseShift": [("ZI", 0, .5), ("IZ", 0, .5), ("ZZ", 0, -.5)],
 }
-POINTS = 4  # at which a circuit is read; each second one is the one before it mirrored, so |x| is not taken for x
+POINTS = 12  # at which a circuit is read; each second one is the one before it mirrored, so |x| is not taken for x
+LAYERED = ("pennylane.templates.embeddings", "pennylane.templates.layers")  # templates of gates on single wires and others
+OBSERVED = "circuit: its observables depend on the values of inputs or weights; only angles of gates may."
 DEPENDS = "circuit: its gates depend on the values of inputs or weights; only their angles may."
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def read(circuit, entangle: bool = True, embed: bool = False) -> Reading:
     """Trace a circuit, find what its angles are of inputs and weights, and verify it at further random points.
 
@@ -36,6 +41,8 @@ def read(circuit, entangle: bool = True, embed: bool = False) -> Reading:
     gates, measurements = lowered[0].gates, lowered[0].measurements
     if not all(_same(gates, other.gates) for other in lowered):
         raise ValueError(DEPENDS)
+    if not all(_measured(measurements) == _measured(other.measurements) for other in lowered):
+        raise ValueError(OBSERVED)
     pieces = [_slopes(one) for one in lowered]
     fed, trained = (frozenset(sum((piece[place] != 0).any(1) for piece in pieces).nonzero().flatten().tolist()) for place in (0, 1))
     steps = {place for piece in pieces for place in (~piece[2].isclose(pieces[0][2], rtol=0, atol=SIGNAL)).nonzero().flatten().tolist()}
@@ -44,9 +51,9 @@ def read(circuit, entangle: bool = True, embed: bool = False) -> Reading:
     starts = tuple(_preparation(circuit, entangle, [one.starts[place] for one in lowered], lowered, place)
                    for place in range(len(lowered[0].starts)))
     if all(affine.near(Affine(*piece)) for piece in pieces[1:]):
-        return Reading(circuit.qubits, _inputs(circuit), gates, lambda x, w: (x, w), affine, measurements, fed, trained, starts)
+        return Reading(circuit.qubits, inputs_of(circuit), gates, lambda x, w: (x, w), affine, measurements, fed, trained, starts)
     angles = Quadratic.found([(one.angles, one.inputs, one.weights) for one in lowered]) or _retrace(circuit, entangle, embed, gates)
-    return Reading(circuit.qubits, _inputs(circuit), gates, split(angles, fed, trained), apart(affine.rest, fed, trained), measurements, fed, trained, starts)
+    return Reading(circuit.qubits, inputs_of(circuit), gates, split(angles, fed, trained), apart(affine.rest, fed, trained), measurements, fed, trained, starts)
 
 
 def trace(circuit, inputs, weights, entangle: bool = True) -> tuple[list, list]:
@@ -55,7 +62,24 @@ def trace(circuit, inputs, weights, entangle: bool = True) -> tuple[list, list]:
         returned = circuit(inputs, weights)
     operations = qml.tape.QuantumScript.from_queue(queue).operations
     measurements = list(returned) if isinstance(returned, (list, tuple)) else [returned]
-    return [op for op in operations if entangle or len(op.wires) < 2], measurements
+    for one in measurements or [None]:
+        if not isinstance(one, qml.measurements.MeasurementProcess):
+            raise ValueError(f"circuit: it returns {returned!r}; a measurement or a list of them is needed, as [qml.expval(qml.Z(0))].")
+    return operations if entangle else [op for whole in operations for op in _on_single_wires(whole)], measurements
+
+
+def _on_single_wires(operation) -> list:
+    """What is left of an operation without gates on several wires: templates are taken apart first, embedded amplitudes kept."""
+    if len(operation.wires) < 2 or isinstance(operation, qml.StatePrep):
+        return [operation]
+    if type(operation).__module__.startswith(LAYERED) and operation.has_decomposition:
+        return [one for part in operation.decomposition() for one in _on_single_wires(part)]
+    return []
+
+
+def _measured(measurements: list) -> list:
+    """What tells one list of measurements from another, coefficients included."""
+    return [(type(one).__name__, tuple(one.wires), getattr(one.obs, "pauli_rep", None) or repr(one.obs)) for one in measurements]
 
 
 def _check(circuit, operations: list, measurements: list) -> None:
@@ -66,7 +90,7 @@ def _check(circuit, operations: list, measurements: list) -> None:
                          f"wires 0 to {circuit.qubits - 1}.")
     numbers = [number for one in measurements if one.obs is not None for number in one.obs.data]
     if any(getattr(number, "requires_grad", False) for number in numbers):
-        raise ValueError("circuit: its observables depend on the values of inputs or weights; only angles of gates may.")
+        raise ValueError(OBSERVED)
 
 
 def _same(gates: list[Gate], others: list[Gate]) -> bool:
@@ -90,8 +114,8 @@ class _Lowered:
 def _lower(circuit, entangle: bool, embed: bool, point: int) -> _Lowered:
     """The circuit at a random point; each second point is the one before it mirrored."""
     draw, side = generator(point // 2, "reader"), math.pi * (-1)**point
-    inputs, weights = (((2 * torch.rand(shape, generator=draw, dtype=torch.float64) - 1) * side).requires_grad_()
-                       for shape in ((_inputs(circuit),), circuit.shape))
+    inputs, weights = (((2 * torch.rand(shape, generator=draw, dtype=torch.float64) - 1) * side * reach).requires_grad_()
+                       for shape, reach in (((inputs_of(circuit),), .5), (circuit.shape, 2)))  # heads feed angles up to pi/2
     operations, measurements = trace(circuit, inputs, weights, entangle)
     _check(circuit, operations, measurements)
     gates, angles, starts = _gates(operations, embed)
@@ -126,8 +150,8 @@ def _append(operation, gates: list[Gate], angles: list) -> None:
         for word, parameter, factor in words:
             gates.append(Gate(wires, word, len(angles)))
             angles.append(operation.data[parameter] * factor)
-    elif not operation.data and operation.has_matrix and len(wires) <= 3:
-        gates.append(Gate(wires, name, matrix=torch.as_tensor(operation.matrix(), dtype=torch.complex128)))
+    elif operation.has_matrix and len(wires) <= 3 and (not operation.data or name == "QubitUnitary" and isinstance(operation.data[0], np.ndarray)):
+        gates.append(Gate(wires, name, matrix=_unitary(name, torch.as_tensor(operation.matrix(), dtype=torch.complex128))))
     elif operation.has_decomposition:
         for part in operation.decomposition():
             _append(part, gates, angles)
@@ -135,11 +159,21 @@ def _append(operation, gates: list[Gate], angles: list) -> None:
         raise ValueError(f"circuit: it uses {name}; circuits are made of unitary gates with a matrix or a decomposition.")
 
 
+def _unitary(name: str, matrix: Tensor) -> Tensor:
+    if not torch.allclose(matrix @ matrix.mH, torch.eye(len(matrix), dtype=matrix.dtype), rtol=0, atol=1e-6):  # a float32's worth
+        raise ValueError(f"circuit: the matrix of its {name} is not unitary.")
+    return matrix
+
+
 def _slopes(at: _Lowered) -> tuple[Tensor, Tensor, Tensor]:
     """The derivative of each angle by inputs and weights, and what is left at zero."""
     by_input, by_weight, rest = [], [], []
     for angle in at.angles:
         angle = torch.as_tensor(angle, dtype=torch.float64)
+        if angle.numel() != 1:
+            raise ValueError(f"circuit: an angle is {angle.numel()} numbers; a circuit sees one sample, and each gate one of its inputs.")
+        if not angle.isfinite():
+            raise ValueError("circuit: an angle is not finite.")
         slopes = (None, None)
         if angle.requires_grad:
             slopes = torch.autograd.grad(angle, (at.inputs, at.weights), retain_graph=True, allow_unused=True)
@@ -162,7 +196,7 @@ def _retrace(circuit, entangle: bool, embed: bool, gates: list[Gate]) -> Callabl
         if not _same(gates, now):
             raise ValueError(DEPENDS)
         return torch.stack([torch.as_tensor(angle, dtype=x.dtype) for angle in angles])
-    return every(one, _inputs(circuit), circuit.shape)
+    return every(one, inputs_of(circuit), circuit.shape)
 
 
 def _preparation(circuit, entangle: bool, seen: list, lowered: list[_Lowered], place: int) -> Preparation:
@@ -183,12 +217,7 @@ def _preparation(circuit, entangle: bool, seen: list, lowered: list[_Lowered], p
         if not all(torch.equal(states[0], state) for state in states):
             raise ValueError(DEPENDS)
         return Preparation(wires, lambda x, w: states[0].to(x.device, x.dtype if real else x.dtype.to_complex()).expand(*x.shape[:2], -1), real)
-    if real and _inputs(circuit) <= 2**len(wires) and all(
+    if real and inputs_of(circuit) <= 2**len(wires) and all(
             torch.allclose(padded(at.inputs, at.weights), state, rtol=0, atol=SIGNAL) for state, at in zip(states, lowered, strict=True)):
         return Preparation(wires, padded, real)
-    return Preparation(wires, every(one, _inputs(circuit), circuit.shape), real)
-
-
-def _inputs(circuit) -> int:
-    """How many inputs a circuit takes: its `inputs`, where it says so, or one a qubit."""
-    return getattr(circuit, "inputs", circuit.qubits)
+    return Preparation(wires, every(one, inputs_of(circuit), circuit.shape), real)

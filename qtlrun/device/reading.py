@@ -73,3 +73,8 @@ def apart(rest: Tensor, fed: frozenset[int], trained: frozenset[int]) -> Affine:
     constant = rest.clone()
     constant[each + shared] = 0
     return Affine(unit[:, each], unit[:, shared], constant)
+
+
+def inputs_of(circuit) -> int:
+    """How many inputs a circuit takes: its `inputs`, where it says so, or one a qubit."""
+    return getattr(circuit, "inputs", circuit.qubits)

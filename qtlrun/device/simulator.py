@@ -23,14 +23,17 @@ class Simulator:
         self.qubits, wires = qubits, tuple(range(qubits))
         made = ENGINES.get(method)
         self.engine = made and made(gates, wires, affine, fed, real, outcomes, started)
-        if self.engine is not None:
-            memory.holds(qubits, self.engine.bytes(4))  # of the smallest dtype there is
+        constants = 48 * 2**qubits * (1 if self.engine else len(gates))  # bytes, while permutations are made
+        memory.holds(qubits, constants + (self.engine.bytes(4) if self.engine else 0))  # of the smallest dtype there is
         self.plain = functools.cache(lambda: Gatewise(gates, wires, affine, real, outcomes))  # large: made where it is needed
 
     def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs ..."],
                  start: Tensor | None = None) -> Float[Tensor, "runs batch outputs"]:
-        if self.engine is None:
+        if self.engine is None or not x.numel():
             return self.plain()(x, w, start)
+        if x.shape[1] == 1:  # a product of one row is rounded otherwise where it stands alone
+            start = None if start is None else start.expand(-1, 2, -1)
+            return self(x.expand(-1, 2, -1), w, start)[:, :1]
         need = self.engine.bytes(x.element_size())
         room = memory.total(x.device) // 4 // need  # samples
         if len(x) * x.shape[1] <= room:

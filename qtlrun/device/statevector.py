@@ -13,7 +13,9 @@ from qtlrun.device.reading import Gate, Reading
 from qtlrun.device.shot import Shots
 from qtlrun.device.simulator import Simulator
 from qtlrun.layer import generator
+from qtlrun.plan import nearest
 
+METHODS = ("auto", "dense", "grouped", "gatewise")
 LEAST = 4  # qubits, idle ones included, so that every state fills whole lines of memory and is rounded alike in any batch
 FEW = {True: 6, False: 5}  # qubits up to which dense matrices are faster, of real and of complex circuits
 MOST = 8  # qubits of dense matrices: of one layer they hold 8**qubits numbers
@@ -24,13 +26,17 @@ class Statevector:
     """Runs circuits on real amplitudes where every gate is real, on complex ones else.
 
     `method` is dense (every layer one matrix, for few qubits), grouped (blocks on four or five wires, for many), gatewise
-    (plain autograd), or auto: the faster of the first two. `shots` (None: exact values) measures each circuit so many
+    (plain autograd, which torch.func takes too), or auto: the faster of the first two. `shots` (None: exact values) measures each circuit so many
     times, drawn from `seed`; its gradient is taken by parameter shift, of values that were measured as often.
     """
 
     def __init__(self, method: Literal["auto", "dense", "grouped", "gatewise"] = "auto", shots: int | None = None, seed: int = 0):
+        if method not in METHODS:
+            raise ValueError(f"method={method}: {nearest(method, METHODS)}")
         if shots is not None and shots < 1:
             raise ValueError(f"shots={shots}: at least one, or null for exact values.")
+        if shots is not None and shots >= 2**63:
+            raise ValueError(f"shots={shots}: fewer than 2**63, or null for exact values.")
         if seed < 0:
             raise ValueError(f"seed={seed}: a whole number from 0 up.")
         self.method = method
@@ -58,7 +64,8 @@ class Statevector:
         """
         memory.fits(circuit.qubits)
         _keep_freed_memory()
-        return Run(reader.read(circuit, entangle, embed=self.exact), self.method, self.shots, self.seed)
+        with torch.inference_mode(False):
+            return Run(reader.read(circuit, entangle, embed=self.exact), self.method, self.shots, self.seed)
 
 
 class Run:
@@ -96,15 +103,16 @@ class Run:
 
     def _start(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """The amplitudes that the circuit begins in, (runs, batch, 2**qubits)."""
-        kind, order = (inputs.dtype if self.real else inputs.dtype.to_complex()), []
-        state = torch.ones(*inputs.shape[:2], 1, dtype=kind, device=inputs.device)
+        state, order = None, []
         for start in self.reading.starts:
-            state = (state.unsqueeze(-1) * start.amplitudes(inputs, weights).to(kind).unsqueeze(-2)).flatten(2)
+            part = start.amplitudes(inputs, weights)
+            state = part if state is None else (state.unsqueeze(-1) * part.unsqueeze(-2)).flatten(2)
             order += start.wires
         rest = [wire for wire in range(self.qubits) if wire not in order]
         state = torch.nn.functional.pad(state.unsqueeze(-1), (0, 2**len(rest) - 1)).flatten(2)
         places = [(order + rest).index(wire) + 2 for wire in range(self.qubits)]
-        return state.unflatten(2, [2] * self.qubits).permute(0, 1, *places).flatten(2)
+        state = state.unflatten(2, [2] * self.qubits).permute(0, 1, *places).flatten(2)
+        return state.to(inputs.dtype if self.real else inputs.dtype.to_complex())
 
 
 @functools.cache

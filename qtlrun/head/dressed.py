@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from qtlrun.device.reading import inputs_of
 from qtlrun.head import published
 from qtlrun.layer import Linear, Start
 
@@ -25,7 +26,7 @@ class Quantum(nn.Module):
         if not (math.isfinite(spread) and spread >= 0):
             raise ValueError(f"spread={spread}: a standard deviation in radians, 0 or more.")
         self.run, self.entangle = device.run(circuit, entangle), entangle
-        self.pre = Linear(start, "pre", features, circuit.qubits)
+        self.pre = Linear(start, "pre", features, inputs_of(circuit))
         self.post = Linear(start, "post", self.run.outputs, classes)
         if angles == "random":
             values = start.uniform("angles", circuit.shape, math.pi)

@@ -15,6 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from qtlrun import disk, figure, result, statistic
+from qtlrun.device.reading import inputs_of
 from qtlrun.plan import build, parameters
 from qtlrun.row import Point
 
@@ -64,10 +65,10 @@ def _draw_circuit(folder: Path, job: dict) -> None:
     if circuit.qubits > 16 or np.prod(circuit.shape) > 500:
         return  # a drawing of that size shows nothing
     node = qml.QNode(circuit, qml.device("default.qubit", wires=circuit.qubits))
-    inputs = np.zeros(getattr(circuit, "inputs", circuit.qubits))
+    inputs, weights = (torch.full(shape, .1, dtype=torch.float64) for shape in ((inputs_of(circuit),), circuit.shape))  # no amplitudes of 0
     drawn = Figure()
     FigureCanvasAgg(drawn)  # the drawer measures its words
-    qml.draw_mpl(node, level="device", style="black_white", fig=drawn)(inputs, np.zeros(circuit.shape))
+    qml.draw_mpl(node, level="device", style="black_white", fig=drawn)(inputs, weights)
     _save(folder, "circuit", drawn)
 
 

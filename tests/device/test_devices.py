@@ -193,7 +193,7 @@ def test_the_shots_of_one_seed_are_drawn_again():
 @pytest.mark.parametrize("option", EXACT)
 def test_a_state_beyond_the_memory_is_refused_with_the_largest_that_fits(option, monkeypatch):
     # 24 GiB: a quarter of it holds 6 GiB / 16 bytes = 1.5 * 2**28 amplitudes
-    monkeypatch.setattr(memory.os, "sysconf", {"SC_PAGE_SIZE": 2**12, "SC_PHYS_PAGES": 24 * 2**18}.get)
+    monkeypatch.setattr(memory, "total", lambda device=None: 24 * 2**30)
     assert refusal(option, Dressed(40, 1)) == (
         "circuit.qubits=40: a state of 2**40 amplitudes needs 16,384 GiB, with its gradient four times that, and this machine "
         "has 24; use 28 or fewer.")
@@ -202,7 +202,7 @@ def test_a_state_beyond_the_memory_is_refused_with_the_largest_that_fits(option,
 
 
 def test_a_density_matrix_is_as_large_as_a_state_of_twice_the_qubits(monkeypatch):
-    monkeypatch.setattr(memory.os, "sysconf", {"SC_PAGE_SIZE": 2**12, "SC_PHYS_PAGES": 24 * 2**18}.get)
+    monkeypatch.setattr(memory, "total", lambda device=None: 24 * 2**30)
     assert refusal("default.qubit", Dressed(20, 1), name="default.mixed") == (
         "circuit.qubits=20: a state of 2**40 amplitudes needs 16,384 GiB, with its gradient four times that, and this machine "
         "has 24; use 14 or fewer.")

@@ -442,3 +442,56 @@ def test_chances_that_are_rounded_below_zero_are_drawn_as_zero():
     for seed in range(20):
         values = run(draw(1, 32, WIRES, seed=seed).detach().float(), draw(1, WEIGHTS).detach().float())
         assert (values > .9).all()
+
+
+def test_without_entangler_a_template_keeps_its_gates_on_single_wires():
+    def function(inputs, weights):
+        qml.AngleEmbedding(inputs, range(WIRES), rotation="Y")
+        qml.BasicEntanglerLayers(weights[:WIRES].reshape(1, WIRES), range(WIRES), rotation=qml.RY)
+        return [qml.expval(Z(wire)) for wire in range(WIRES)]
+    x, w = draw(1, 3, WIRES), draw(1, WEIGHTS, seed=1)
+    values = Statevector().run(Circuit(function), entangle=False)(x, w)
+    torch.testing.assert_close(values, (x + w[:, None, :WIRES]).cos(), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("measured", [
+    lambda x, w: qml.expval(float(w[0].detach()) * Z(0) + X(1)), lambda x, w: qml.expval(Z(0) if x[0] > 0 else X(1)),
+    lambda x, w: [qml.expval(Z(wire)) for wire in range(1 + int(x[0] > 0))]])
+@pytest.mark.parametrize("name", ["statevector", "default.qubit"])
+def test_measurements_that_depend_on_values_are_refused(name, measured):
+    def function(inputs, weights):
+        qml.RX(inputs[0], 0)
+        return measured(inputs, weights)
+    assert refusal(function, name) == "circuit: its observables depend on the values of inputs or weights; only angles of gates may."
+
+
+@pytest.mark.parametrize("function, words", [
+    (lambda x, w: qml.QubitUnitary(np.diag([1, .5]), 0) and qml.expval(Z(0)), "circuit: the matrix of its QubitUnitary is not unitary."),
+    (lambda x, w: qml.RX(math.nan, 0) and qml.expval(Z(0)), "circuit: an angle is not finite."),
+    (lambda x, w: qml.RX(x[:2], 0) and qml.expval(Z(0)),
+     "circuit: an angle is 2 numbers; a circuit sees one sample, and each gate one of its inputs."),
+    (lambda x, w: qml.RX(x[0], 0) and None,
+     "circuit: it returns None; a measurement or a list of them is needed, as [qml.expval(qml.Z(0))]."),
+    (lambda x, w: qml.RX(x[0], 0) and [], "circuit: it returns []; a measurement or a list of them is needed, as [qml.expval(qml.Z(0))]."),
+])
+def test_what_is_no_circuit_is_refused_in_a_sentence(function, words):
+    assert refusal(function) == words
+
+
+def test_a_circuit_is_read_the_same_where_gradients_are_off():
+    circuit = Circuit(amplitudes, qubits=3, shape=(1,), inputs=4)
+    x, w = draw(1, 2, 4), draw(1, 1, seed=1)
+    right = Statevector().run(circuit)(x, w)
+    for off in (torch.no_grad(), torch.inference_mode()):
+        with off:
+            run = Statevector().run(circuit)
+        torch.testing.assert_close(run(x, w), right, rtol=0, atol=1e-14)
+
+
+def test_an_arc_cosine_of_what_heads_feed_is_an_angle():
+    def function(inputs, weights):
+        qml.RY(torch.arccos(inputs[0] * 2 / math.pi), 0)
+        return qml.expval(Z(0))
+    x = torch.linspace(-1.5, 1.5, 5, dtype=torch.float64).view(1, 5, 1).expand(1, 5, WIRES)
+    values = Statevector().run(Circuit(function))(x, draw(1, WEIGHTS))
+    torch.testing.assert_close(values, x[..., :1] * 2 / math.pi, rtol=0, atol=1e-14)
