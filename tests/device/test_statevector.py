@@ -120,14 +120,13 @@ def unitary(side):
     lambda a: qml.PauliRot(a, "YYXX", [7, 0, 6, 1]),
     lambda a: qml.DoubleExcitation(a, [0, 3, 4, 8]),
 ])
-@pytest.mark.parametrize("by", ["input", "weight"])
-def test_gates_across_groups_of_wires_give_what_a_qnode_gives(gate, by):
+def test_gates_across_groups_of_wires_give_what_a_qnode_gives(gate):
     def function(inputs, weights):
         for wire in range(9):
             qml.RY(inputs[wire], wire)
             qml.CNOT([wire, (wire + 4) % 9])
             qml.RY(weights[wire], wire)
-        gate((inputs if by == "input" else weights)[3])
+        gate(inputs[3] / 2 + weights[2])
         for wire in range(9):
             qml.RY(.4 * wire + 1, wire)
         return [qml.expval(Z(0) @ Z(8)), qml.expval(X(3) @ Y(4)), qml.expval(Y(0) @ X(2) @ Y(5)), qml.probs(wires=[4, 3, 7])]
@@ -241,8 +240,8 @@ def test_float32_loses_no_more_than_its_rounding(method, qubits, kind):
 
 
 @pytest.mark.parametrize("circuit, depth, runs, batch", [
-    *((circuit, 2, 30, batch) for circuit in (Dressed, strong) for batch in (1, 4, 32)),
-    *((again, depth, 5, batch) for depth in (1, 2) for batch in (1, 4))])
+    *((circuit, 2, 30, batch) for circuit in (Dressed, strong) for batch in (4, 32)),
+    *((circuit, 2, 5, 1) for circuit in (Dressed, strong)), *((again, depth, 5, batch) for depth in (1, 2) for batch in (1, 4))])
 @pytest.mark.parametrize("method, qubits", [*(("dense", qubits) for qubits in FEWER), ("grouped", 7), ("grouped", 9)])
 def test_runs_together_give_every_bit_that_each_gives_alone(method, qubits, circuit, depth, runs, batch):
     circuit = circuit(qubits, depth)
@@ -298,10 +297,10 @@ def test_a_gradient_taken_twice_is_the_same_twice(method, circuit, depth, sample
 
 @pytest.mark.parametrize("circuit", [*CIRCUITS.values(), embedded])
 def test_states_that_are_computed_back_give_the_gradient_gate_by_gate(circuit):
-    made = circuit(9, 20)
+    made = circuit(9, 14)
     run, (x, w) = Statevector("grouped").run(made), data(made)
     assert len(run.simulate.engine.slots) > KEPT + 4
-    assert_close(of_run(run, x, w), of_run(Statevector("gatewise").run(made), x, w), 1e-11)  # of about a thousand gates
+    assert_close(of_run(run, x, w), of_run(Statevector("gatewise").run(made), x, w), 1e-11)  # of hundreds of gates
 
 
 def test_lightning_gives_the_same_on_sixteen_wires():
