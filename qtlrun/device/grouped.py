@@ -101,7 +101,7 @@ class Sweep:
                 grams[size][place] = self._gram(state, slope, group)
             if blocks:
                 slope = self._unturn(slope, blocks, matrices)
-                if number and states[number - 1] is None:
+                if number and states[number - 1] is None and any(earlier for earlier, _ in self.steps[:number]):
                     state = self._unturn(state, blocks, matrices)
         total = (None, None)
         for blocks, (stack, saved), gram in zip(self.blocks, made, grams, strict=True):

@@ -159,14 +159,17 @@ class _Tapes(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, angles: Tensor, run: Run) -> Tensor:
+        ctx.set_materialize_grads(False)
         if not ctx.needs_input_grad[0] or not angles.shape[1]:
-            return torch.from_numpy(run.values(angles.numpy()))
+            return torch.from_numpy(run.values(angles.detach().numpy()))
         values, slopes = run.derivatives(angles.detach().numpy())
         ctx.save_for_backward(torch.from_numpy(slopes))
         return torch.from_numpy(values)
 
     @staticmethod
     def backward(ctx, upstream: Tensor) -> tuple[Tensor, None]:
+        if not ctx.saved_tensors:
+            return None, None  # there is no angle
         (slopes,) = ctx.saved_tensors
         return torch.einsum("so,soa->sa", upstream, slopes), None
 

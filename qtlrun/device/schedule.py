@@ -6,7 +6,6 @@ import numpy as np
 from qtlrun.device import pauli
 from qtlrun.device.reading import Gate
 
-FED = 20  # layers that take as long as one that differs from sample to sample, or so
 WIDTH = 6  # words in one layer at most: their sums and differences double with each
 
 
@@ -54,14 +53,14 @@ def slots(gates: list[Gate], parts: list[tuple[int, ...]], fed: frozenset[int]) 
 
     A rotation across groups is turned into one on a single wire, and another matrix across groups into one inside a
     group, by gates that permute. Gates stand as early as the wires allow, or (but for the first slot's) as late, whichever
-    makes fewer layers.
+    makes fewer layers that differ from sample to sample.
     """
     home = {wire: number for number, wires in enumerate(parts) for wire in wires}
     gates = [one for gate in gates for one in _inside(gate, parts, home)]
     early, late = _halves(gates, home), _halves(gates[::-1], home)[::-1]
     last = -(-max(late, default=0) // 2) * 2
     late = [0 if one == 0 else last - other for one, other in zip(early, late, strict=True)]
-    return min((_filled(gates, places, home) for places in (early, late)), key=lambda made: _cost(made, parts, fed))
+    return min((_filled(gates, places, home) for places in (early, late)), key=lambda made: _fed(made, parts, fed))
 
 
 def _halves(gates: list[Gate], home: dict[int, int]) -> list[int]:
@@ -85,11 +84,9 @@ def _filled(gates: list[Gate], places: list[int], home: dict[int, int]) -> list[
     return made
 
 
-def _cost(made: list[Slot], parts: list[tuple[int, ...]], fed: frozenset[int]) -> int:
-    """Layers of all blocks; one that differs from sample to sample counts more, but for those of the first slot."""
-    found = [(number, layer) for number, slot in enumerate(made) for group, gates in slot.blocks.items()
-             for layer in layers(gates, parts[group], fed)]
-    return len(made) * len(parts) + sum(1 + FED * (layer.fed and number > 0) for number, layer in found)
+def _fed(made: list[Slot], parts: list[tuple[int, ...]], fed: frozenset[int]) -> int:
+    """How many layers after the first slot differ from sample to sample."""
+    return sum(layer.fed for slot in made[1:] for group, gates in slot.blocks.items() for layer in layers(gates, parts[group], fed))
 
 
 def _constant(made: list[Layer], gate: Gate, wires: tuple[int, ...]) -> None:

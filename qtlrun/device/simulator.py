@@ -79,5 +79,8 @@ class _Pass(torch.autograd.Function):
 def _again(plain: Callable[[], Gatewise], given: tuple, needed: tuple[bool, ...], upstream: Tensor) -> list[Tensor | None]:
     """Gradients that can be differentiated, by those of x, w and start that need one."""
     wanted = [one for one, need in zip(given, needed, strict=True) if need]
-    found = iter(torch.autograd.grad(plain()(*given), wanted, upstream, create_graph=True, allow_unused=True))
+    values = plain()(*given)
+    if not values.requires_grad:  # whatever the angles are, they are the same
+        return [torch.zeros_like(one) if need else None for one, need in zip(given, needed, strict=True)]
+    found = iter(torch.autograd.grad(values, wanted, upstream, create_graph=True, allow_unused=True))
     return [next(found) if need else None for need in needed]
