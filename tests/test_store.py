@@ -290,7 +290,7 @@ def test_the_sources_hash_does_not_depend_on_where_the_package_lies(package):
 def test_every_source_that_a_key_is_made_of_exists():
     from qtlrun.experiment import feature, parts, source
 
-    for place in {*parts.ROW, *parts.CIRCUIT, *feature.SOURCES, *source.SOURCES}:
+    for place in {*source.TRAINING, *parts.CIRCUIT, *feature.SOURCES, *source.TRAINING}:
         path = store.PACKAGE / place
         assert path.is_file() or any(path.rglob("*.py")), place
 
