@@ -25,7 +25,7 @@ test-all: .venv/installed  ## the tests that take long, too
 check: .venv/installed  ## every shipped option composes and is checked; nothing is trained
 	$(BIN)/python -m pytest tests/test_conf.py
 
-bench: .venv/installed  ## speed beside peers, which are installed first; tables in outputs/bench (10 minutes)
+bench: .venv/installed  ## speed beside peers, which are installed first; tables in outputs/bench (10 min)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,bench]'
 	for part in circuit training feature memory command; do OMP_NUM_THREADS= $(BIN)/python -W ignore tests/benchmarks/$$part.py || exit 1; done
 
