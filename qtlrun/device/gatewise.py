@@ -7,8 +7,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from qtlrun.device import pauli
-from qtlrun.device.measure import Probabilities, Value
 from qtlrun.device.angle import Affine
+from qtlrun.device.measure import Probabilities, Value
 from qtlrun.device.reading import Gate
 
 
@@ -19,7 +19,6 @@ class Gatewise:
         self.qubits, self.affine, self.real, self.outcomes = len(wires), affine, real, outcomes
         self.angles = [gate.angle for gate in gates]
         self.actions = [_action(gate, len(wires)) for gate in gates]
-        self.outputs = sum(outcome.outputs for outcome in outcomes)
         self.on = lru_cache(maxsize=8)(self._on)
 
     def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs ..."],
@@ -37,10 +36,6 @@ class Gatewise:
             state = moved if angle is None else cosines[:, angle] * state + sines[:, angle] * moved
         values = [value for outcome in self.outcomes for value in _values(state, outcome, self.qubits, self.real)]
         return torch.stack(values, dim=-1).unflatten(0, x.shape[:2])
-
-    def bytes(self, size: int) -> int:
-        """Memory that one sample's gradient takes, with real numbers of `size` bytes: every gate keeps three states."""
-        return 3 * size * (1 if self.real else 2) * 2**self.qubits * (len(self.actions) + 2 * self.outputs + 2)
 
     @torch.inference_mode(False)
     def _on(self, dtype: torch.dtype, device: torch.device) -> list:

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from qtlrun.device import pauli, schedule
+from qtlrun.device.angle import Affine
 from qtlrun.device.block import Blocks
 from qtlrun.device.dense import Dense
+from qtlrun.device.reading import Gate
 from qtlrun.device.readout import Readout
 from qtlrun.device.rotation import added
-from qtlrun.device.angle import Affine
-from qtlrun.device.reading import Gate
 
 KEPT = 6  # states of the forward pass that the backward pass finds again; those before are computed back from them
 

@@ -43,6 +43,12 @@ def read(measurements: list, own: int, qubits: int) -> list[Value | Probabilitie
     return [_read(measurement, own, qubits) for measurement in measurements]
 
 
+def untaken(measurement) -> ValueError:
+    """The refusal of what is no number, on any device."""
+    return ValueError(f"circuit: it returns {measurement}, and no head takes that; return expectation values, variances "
+                      "(on PennyLane's devices) or probabilities, and set device.shots to have them from samples.")
+
+
 def _read(measurement, own: int, qubits: int) -> Value | Probabilities:
     kind, observable = type(measurement).__name__, getattr(measurement, "obs", None)
     if kind == "ProbabilityMP" and observable is None:
@@ -53,5 +59,4 @@ def _read(measurement, own: int, qubits: int) -> Value | Probabilities:
                            for word, weight in sentence.items()))
     if kind in ("ExpectationMP", "VarianceMP", "ProbabilityMP"):
         raise ValueError(f"device=statevector: {KNOWN}; device=default.qubit measures {measurement} too.")
-    raise ValueError(f"circuit: it returns {measurement}, and no head takes that; return expectation values, variances "
-                     "(on PennyLane's devices) or probabilities, and set device.shots to have them from samples.")
+    raise untaken(measurement)

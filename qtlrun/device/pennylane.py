@@ -8,7 +8,7 @@ from jaxtyping import Float
 from pennylane.devices import ExecutionConfig
 from torch import Tensor
 
-from qtlrun.device import memory, reader
+from qtlrun.device import measure, memory, reader
 from qtlrun.device.reading import Gate, Reading
 from qtlrun.layer import generator
 from qtlrun.plan import nearest
@@ -63,8 +63,7 @@ class PennyLane:
         reading = reader.read(circuit, entangle)
         for measurement in reading.measurements:
             if not isinstance(measurement, NUMBERS):
-                raise ValueError(f"circuit: it returns {measurement}, and no head takes that; return expectation values, variances "
-                                 "(on PennyLane's devices) or probabilities, and set device.shots to have them from samples.")
+                raise measure.untaken(measurement)
         device = self._device(circuit.qubits + (self.diff_method == "hadamard"))  # that test needs a wire of its own
         return Run(reading, device, self.shots, self._method(device, reading), self.seed)
 

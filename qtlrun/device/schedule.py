@@ -1,8 +1,6 @@
 """The order in which gates are simulated: layers of commuting rotations, and blocks on few wires between permutations."""
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from qtlrun.device import pauli
 from qtlrun.device.reading import Gate
 

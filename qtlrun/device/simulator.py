@@ -37,17 +37,17 @@ class Simulator:
         need = self.engine.bytes(x.element_size())
         room = memory.total(x.device) // 4 // need  # samples
         if len(x) * x.shape[1] <= room:
-            return _Pass.apply(x, w, start, self.engine.on(x.dtype, x.device, len(x)), self.plain, True)
+            return self._pass(x, w, start, keep=True)
         memory.holds(self.qubits, need, x.device)
         runs, batch = max(1, room // x.shape[1]), max(1, min(room, x.shape[1]))
         rows = []
         for run in range(0, len(x), runs):
             pieces = [(slice(run, run + runs), slice(first, first + batch)) for first in range(0, x.shape[1], batch)]
-            rows.append(torch.cat([self._piece(x[at], w[at[0]], None if start is None else start[at]) for at in pieces], dim=1))
+            rows.append(torch.cat([self._pass(x[at], w[at[0]], None if start is None else start[at], keep=False) for at in pieces], dim=1))
         return torch.cat(rows)
 
-    def _piece(self, x: Tensor, w: Tensor, start: Tensor | None) -> Tensor:
-        return _Pass.apply(x, w, start, self.engine.on(x.dtype, x.device, len(x)), self.plain, False)
+    def _pass(self, x: Tensor, w: Tensor, start: Tensor | None, *, keep: bool) -> Tensor:
+        return _Pass.apply(x, w, start, self.engine.on(x.dtype, x.device, len(x)), self.plain, keep)
 
 
 class _Pass(torch.autograd.Function):

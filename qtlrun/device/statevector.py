@@ -25,9 +25,10 @@ FREED, MAPPED = (-1, 2**29), (-3, 2**25)  # glibc's M_TRIM_THRESHOLD and M_MMAP_
 class Statevector:
     """Runs circuits on real amplitudes where every gate is real, on complex ones else.
 
-    `method` is dense (every layer one matrix, for few qubits), grouped (blocks on four or five wires, for many), gatewise
-    (plain autograd, which torch.func takes too), or auto: the faster of the first two. `shots` (None: exact values) measures each circuit so many
-    times, drawn from `seed`; its gradient is taken by parameter shift, of values that were measured as often.
+    `method` is dense (every layer one matrix, for few qubits), grouped (blocks on about four wires, for many), gatewise
+    (plain autograd, which torch.func takes too), or auto: the faster of the first two. `shots` (None: exact values)
+    measures each circuit so many times, drawn from `seed`; its gradient is taken by parameter shift, of values that were
+    measured as often.
     """
 
     def __init__(self, method: Literal["auto", "dense", "grouped", "gatewise"] = "auto", shots: int | None = None, seed: int = 0):
@@ -98,7 +99,7 @@ class Run:
         prepared = self.reading.prepare(inputs, weights)
         return self.simulate(*prepared, self._start(inputs, weights)) if self.reading.starts else self.simulate(*prepared)
 
-    def _simulator(self, affine, more: list[Gate], real: bool, outcomes: list) -> "Simulator":
+    def _simulator(self, affine, more: list[Gate], real: bool, outcomes: list) -> Simulator:
         return Simulator(self.gates + more, self.qubits, affine, self.reading.fed, real, outcomes, bool(self.reading.starts), self.method)
 
     def _start(self, inputs: Tensor, weights: Tensor) -> Tensor:

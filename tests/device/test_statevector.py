@@ -274,8 +274,8 @@ def embedded(qubits, depth):
 def test_a_batch_in_pieces_gives_what_the_whole_gives(method, circuit, samples, pieces, monkeypatch):
     made = circuit(6, 2)
     run, (x, w) = Statevector(method).run(made), data(made, runs=3, batch=4)
-    whole, cut, one = of_run(run, x, w), [], Simulator._piece
-    monkeypatch.setattr(Simulator, "_piece", lambda *given: cut.append(1) or one(*given))
+    whole, cut, one = of_run(run, x, w), [], Simulator._pass
+    monkeypatch.setattr(Simulator, "_pass", lambda *given, keep: cut.append(1) or one(*given, keep=keep))
     monkeypatch.setattr(memory, "total", lambda *_: max(1, 4 * samples) * run.simulate.engine.bytes(8))
     assert_close(of_run(run, x, w), whole, 1e-13)  # sums over samples are taken in another order
     assert len(cut) == pieces
