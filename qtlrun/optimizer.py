@@ -11,10 +11,14 @@ BLOCK = 64  # numbers that are updated at once; a rest would be rounded otherwis
 
 
 class Buffer:
-    """Weights that are trained together, as views of one tensor; their gradients likewise."""
+    """Weights that are trained together, as views of one tensor; their gradients likewise.
 
-    def __init__(self, weights: list[nn.Parameter], rate: float):
-        self.weights, self.rate, self.steps = weights, rate, 0
+    Learning rate and decay are one for all, or one a run: then the weights' first axis is that of the runs.
+    """
+
+    def __init__(self, weights: list[nn.Parameter], rates: list[float], decays: list[float]):
+        self.weights, self.steps = weights, 0
+        self.rates, self.decays = (torch.tensor(_one(given), dtype=torch.float64) for given in (rates, decays))
         starts = [0]
         for weight in weights:
             starts.append(-(-(starts[-1] + weight.numel()) // LANES) * LANES)
@@ -24,23 +28,33 @@ class Buffer:
             view, slope = (one.as_strided(weight.shape, weight.stride(), start) for one in (self.values, self.slopes))
             view.copy_(weight.detach())
             weight.data, weight.grad = view, slope
+        self.places = [(weight.shape, weight.stride(), start) for weight, start in zip(weights, starts[:-1], strict=True)]
 
     @property
     def moves(self) -> bool:
         """Whether these weights are trained now; all of them are frozen together."""
         return self.weights[0].requires_grad
 
+    def times(self, numbers: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
+        """Numbers that lie as the weights do, those of each run times its factor; rounded alike for one factor or many."""
+        if len(factors) == 1:
+            return numbers.mul(factors.item())
+        product, factors = torch.zeros_like(numbers), factors.to(numbers)
+        for place in self.places:
+            torch.mul(numbers.as_strided(*place), factors.view(-1, *[1] * (len(place[0]) - 1)), out=product.as_strided(*place))
+        return product
+
 
 class Optimizer:
     """Updates buffers as torch.optim does.
 
-    Unlike torch.optim's it needs no compiler, whose import takes a second, and makes one update of all weights instead
-    of one for each.
+    Unlike torch.optim's it needs no compiler, whose import takes a second, makes one update of all weights instead of
+    one for each, and takes a learning rate and a decay for each run.
     """
 
-    def __init__(self, buffers: list[Buffer], kind: str, weight_decay: float = 0., momentum: float = 0.):
+    def __init__(self, buffers: list[Buffer], kind: str, momentum: float = 0.):
         self.buffers, self.update = buffers, {"adam": self._adam, "adamw": self._adam, "sgd": self._sgd}[kind]
-        self.weight_decay, self.momentum, self.decoupled = weight_decay, momentum, kind == "adamw"
+        self.momentum, self.decoupled = momentum, kind == "adamw"
 
     def zero(self) -> None:
         """Forget the gradients."""
@@ -49,29 +63,39 @@ class Optimizer:
 
     @torch.no_grad()
     def step(self, factor: float = 1.) -> None:
-        """Move the weights that are trained now, every buffer by its rate times a factor."""
+        """Move the weights that are trained now, every buffer by its rates times a factor."""
         for buffer in self.buffers:
             if buffer.moves:
                 buffer.steps += 1
-                self.update(buffer, buffer.rate * factor)
+                self.update(buffer, buffer.rates * factor)
 
-    def _adam(self, buffer: Buffer, rate: float) -> None:
+    def _adam(self, buffer: Buffer, rates: torch.Tensor) -> None:
         """Kingma and Ba, arXiv:1412.6980; with decay apart from the gradient Loshchilov and Hutter, arXiv:1711.05101."""
-        slopes = buffer.slopes
-        if self.weight_decay and self.decoupled:
-            buffer.values.mul_(1 - rate * self.weight_decay)
-        elif self.weight_decay:
-            slopes = slopes.add(buffer.values, alpha=self.weight_decay)
+        slopes = buffer.slopes if self.decoupled else _decayed(buffer)
+        if self.decoupled and buffer.decays.any():
+            buffer.values.copy_(buffer.times(buffer.values, 1 - rates * buffer.decays))
         buffer.mean.lerp_(slopes, 1 - BETA)
         buffer.square.mul_(BETA_SQUARES).addcmul_(slopes, slopes, value=1 - BETA_SQUARES)
         unbias = math.sqrt(1 - BETA_SQUARES**buffer.steps)
         spread = buffer.square.sqrt().add_(TINY * unbias)
-        buffer.values.addcdiv_(buffer.mean, spread, value=-rate * unbias / (1 - BETA**buffer.steps))
+        moves = -rates * (unbias / (1 - BETA**buffer.steps))
+        if len(moves) == 1:
+            buffer.values.addcdiv_(buffer.mean, spread, value=moves.item())
+        else:
+            buffer.values.addcdiv_(buffer.times(buffer.mean, moves), spread)
 
-    def _sgd(self, buffer: Buffer, rate: float) -> None:
-        slopes = buffer.slopes
-        if self.weight_decay:
-            slopes = slopes.add(buffer.values, alpha=self.weight_decay)
+    def _sgd(self, buffer: Buffer, rates: torch.Tensor) -> None:
+        slopes = _decayed(buffer)
         if self.momentum:
             slopes = buffer.mean.mul_(self.momentum).add_(slopes)
-        buffer.values.add_(slopes, alpha=-rate)
+        buffer.values.sub_(buffer.times(slopes, rates))
+
+
+def _decayed(buffer: Buffer) -> torch.Tensor:
+    """The gradient with that of the decay."""
+    return buffer.slopes + buffer.times(buffer.values, buffer.decays) if buffer.decays.any() else buffer.slopes
+
+
+def _one(given: list[float]) -> list[float]:
+    """One number where all are the same."""
+    return given[:1] if len(set(given)) == 1 else given

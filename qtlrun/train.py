@@ -14,6 +14,9 @@ from qtlrun.layer import generator
 from qtlrun.optimizer import Buffer, Optimizer
 from qtlrun.plan import finite
 
+JUDGES = ("nll", "accuracy", "last")  # what chooses the epoch kept
+OWN = ("lr", "backbone_lr", "weight_decay", "scale", "select")  # what recipes of one training may differ in
+CHUNK = 2**18  # numbers of one run that evaluation takes at once
 
 @dataclass(frozen=True)
 class Recipe:
@@ -64,11 +67,14 @@ class Data:
     chunk: int  # items that evaluation takes at once
 
 
-def cached(features: Float[Tensor, "items features"], labels: Int[Tensor, "items"]) -> Data:
-    """Features that are computed already, the same for every run and epoch."""
+def cached(features: Float[Tensor, "*scalings items features"], labels: Int[Tensor, "items"], scaling: list[int] = ()) -> Data:
+    """Features that are computed already, the same for every epoch; of several scalings each run sees its own."""
+    flat = features.flatten(0, -2)
+    shift = torch.tensor(scaling).unsqueeze(1) * features.shape[-2] if scaling else 0
+
     def take(index: Tensor, epoch: int | None) -> Tensor:
-        return features.index_select(0, index.flatten().to(features.device)).unflatten(0, index.shape)
-    return Data(take, labels, 1024)
+        return flat.index_select(0, (index + shift).flatten().to(flat.device)).unflatten(0, index.shape)
+    return Data(take, labels, max(1, min(1024, CHUNK // features.shape[-1])))
 
 
 @dataclass(frozen=True)
@@ -79,18 +85,20 @@ class Record:
     nll: list[float]
     accuracy: list[float]
     best: list[int]
-    lr: float
+    lr: list[float]
     seconds: float
 
 
-def fit(model: nn.Module, backbone: nn.Module | None, recipe: Recipe, freeze: Freeze, train: Data, validation: Data,
+def fit(model: nn.Module, backbone: nn.Module | None, recipes: list[Recipe], freeze: Freeze, train: Data, validation: Data,
         seeds: list[int]) -> Iterator[Record]:
     """Train every run of a model; yields a record an epoch, and leaves each run in the state of its best epoch.
 
-    The loss of a run is the mean over its batch; losses are summed over runs, which do not feel each other. A run whose
-    loss is no longer finite keeps its best epoch so far (-1: it never had one).
+    Each run has a recipe and a seed; recipes may differ in what `OWN` names. The loss of a run is the mean over its
+    batch; losses are summed over runs, which do not feel each other. A run whose loss is no longer finite keeps its best
+    epoch so far (-1: it never had one).
     """
-    optimizer = _optimizer(model, backbone, recipe)
+    recipe, optimizer = recipes[0], _optimizer(model, backbone, recipes)
+    judge = torch.tensor([JUDGES.index(one.select) for one in recipes])
     orders = [generator(seed, "order") for seed in seeds]
     best = torch.full((len(seeds),), torch.inf)
     at = torch.full((len(seeds),), -1)
@@ -105,11 +113,12 @@ def fit(model: nn.Module, backbone: nn.Module | None, recipe: Recipe, freeze: Fr
             torch.manual_seed(generator(seeds[0], "dropout", epoch).initial_seed())  # dropout draws from torch's own generator
             loss = _epoch(model, optimizer, rate, recipe, train, orders, epoch)
         nll, accuracy = score(evaluate(model, validation, len(seeds)), validation.labels)
-        score_now = {"nll": nll, "accuracy": -accuracy, "last": torch.full_like(nll, -epoch)}[recipe.select]
+        score_now = torch.stack([nll, -accuracy, torch.full_like(nll, -epoch)])[judge, torch.arange(len(seeds))]
         better = (score_now < best) & loss.isfinite() & nll.isfinite()
         best, at = torch.where(better, score_now, best), torch.where(better, epoch, at)
         _keep(kept, model, better)
-        yield Record(epoch, loss.tolist(), nll.tolist(), accuracy.tolist(), at.tolist(), recipe.lr * rate, time.perf_counter() - began)
+        yield Record(epoch, loss.tolist(), nll.tolist(), accuracy.tolist(), at.tolist(), [one.lr * rate for one in recipes],
+                     time.perf_counter() - began)
     model.load_state_dict(kept)
 
 
@@ -160,14 +169,15 @@ def _epoch(model: nn.Module, optimizer: Optimizer, factor: float, recipe: Recipe
     return torch.stack(total).cpu().double().sum(0) / order.shape[1]
 
 
-def _optimizer(model: nn.Module, backbone: nn.Module | None, recipe: Recipe) -> Optimizer:
+def _optimizer(model: nn.Module, backbone: nn.Module | None, recipes: list[Recipe]) -> Optimizer:
     """The optimiser over the head and each stage of the backbone; what is frozen together lies together."""
     stages = [stage.parameters for stage in backbone.stages] if backbone is not None else []
     inside = {id(weight) for stage in stages for weight in stage}
     head = [weight for weight in model.parameters() if id(weight) not in inside and weight.requires_grad]
-    buffers = [Buffer(head, recipe.lr)] if head else []
-    buffers += [Buffer(stage, recipe.backbone_lr) for stage in stages]
-    return Optimizer(buffers, recipe.optimizer, recipe.weight_decay, recipe.momentum)
+    rates, backbone_rates, decays = ([getattr(one, name) for one in recipes] for name in ("lr", "backbone_lr", "weight_decay"))
+    buffers = [Buffer(head, rates, decays)] if head else []
+    buffers += [Buffer(stage, backbone_rates, decays) for stage in stages]
+    return Optimizer(buffers, recipes[0].optimizer, recipes[0].momentum)
 
 
 def _keep(kept: dict[str, Tensor], model: nn.Module, better: Bool[Tensor, "runs"]) -> None:

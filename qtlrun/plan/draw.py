@@ -1,0 +1,100 @@
+"""What a row is tuned over, and the splits that it is trained on: equal values for every row of a table."""
+import ast
+import math
+
+from qtlrun.plan import kind
+from qtlrun.plan.part import parameters
+from qtlrun.plan.refusal import Refused, nearest, text
+
+SPACE = "space"  # of a part: what tuning draws its values from
+
+
+def check_space(group: str, part: dict, plugins: list[str]) -> None:
+    """Refuse a space of what the part does not take: two numbers for a number, low below high; else a list of options."""
+    space, takes = part.get(SPACE, {}), parameters(group, part["_target_"], tuple(plugins))
+    key = f"{group}.{SPACE}"
+    if not isinstance(space, dict):
+        raise Refused(f"{key}={text(space)}: a group of values stands here, each given as {key}.KEY=[LOW,HIGH].")
+    for name, given in space.items():
+        if name not in takes or name not in part:
+            raise Refused(f"{key}.{name}: {group} takes no such value; {nearest(name, [one for one in takes if one in part])}")
+        if not isinstance(given, list) or not given:
+            raise Refused(f"{key}.{name}={text(given)}: a list is needed here, [LOW,HIGH] of a number or the options of a word.")
+        for value in given:
+            kind.check(f"{key}.{name}", value, takes[name][0])
+        if _ranged(takes[name][0]):
+            _check_range(f"{key}.{name}", given)
+
+
+def bare(part: dict) -> dict:
+    """A part without its space."""
+    return {name: value for name, value in part.items() if name != SPACE}
+
+
+def draws(rows: list[dict], count: int) -> list[dict[str, object]]:
+    """So many draws of the values that any of the rows has a space for, by `group.key`; a point is one for all rows.
+
+    A scrambled Sobol sequence (Sobol 1967; Owen 1998), log-uniform between two numbers, uniform over options.
+    """
+    from scipy.stats import qmc
+    spaces = {}
+    for row in rows:
+        for group, part in row.items():
+            for name, given in (part.get(SPACE, {}) if isinstance(part, dict) else {}).items():
+                spaces.setdefault(f"{group}.{name}", (group, part, name, given, tuple(row["plugins"])))
+    if not spaces:
+        raise Refused("tune: no part of the plan has a space to draw from; give one, as recipe.space.lr=[0.0001,0.01].")
+    points = qmc.Sobol(len(spaces), rng=0).random_base2(math.ceil(math.log2(count)))[:count]
+    return [{key: _value(share, *spaces[key]) for key, share in zip(sorted(spaces), point, strict=True)} for point in points.tolist()]
+
+
+def drawn(row: dict, draw: dict[str, object]) -> dict:
+    """A row with those drawn values that its parts have."""
+    made = {name: dict(part) if isinstance(part, dict) else part for name, part in row.items()}
+    for key, value in draw.items():
+        group, _, name = key.partition(".")
+        if name in made[group]:
+            made[group][name] = value
+    return made
+
+
+def redraws(plan: dict) -> list[dict]:
+    """The changes of the dataset that `splits` or `folds` ask for, one a split; one empty one where they ask for none."""
+    count, folds, dataset = plan["splits"], plan["folds"], plan["dataset"]
+    name = "folds" if folds is not None else "splits"
+    if count < 1:
+        raise Refused(f"splits={count}: how often train and validation are drawn, from 1 up.")
+    if folds is not None and folds < 2:
+        raise Refused(f"folds={folds}: the parts of a cross-validation, from 2 up; null for none.")
+    if folds is not None and count > 1:
+        raise Refused(f"splits={count}, folds={folds}: choose one of the two.")
+    if count == 1 and folds is None:
+        return [{}]
+    needs = "fold" if folds is not None else "split_seed"
+    if needs not in dataset:
+        raise Refused(f"{name}={plan[name]}: this dataset draws no splits of its own (it has no {needs}).")
+    if folds is not None:
+        return [{"fold": [number, folds]} for number in range(folds)]
+    return [{"split_seed": dataset["split_seed"] + number} for number in range(count)]
+
+
+def _check_range(key: str, given: list) -> None:
+    if len(given) != 2:
+        raise Refused(f"{key}={text(given)}: two numbers are needed here, [LOW,HIGH]; draws are log-uniform between them.")
+    low, high = given
+    if not (math.isfinite(low) and math.isfinite(high) and low > 0):
+        raise Refused(f"{key}={text(given)}: draws are log-uniform; both ends must be finite and above 0.")
+    if low > high:
+        raise Refused(f"{key}={text(given)}: its low end is above its high end; turn them round, [{high},{low}].")
+
+
+def _ranged(annotation: ast.expr) -> bool:
+    return kind.accepts(annotation, .5)
+
+
+def _value(share: float, group: str, part: dict, name: str, given: list, plugins: tuple[str, ...]) -> object:
+    """What a number in [0, 1) means in a space; numbers are rounded to three figures, so that they can be typed again."""
+    if not _ranged(parameters(group, part["_target_"], plugins)[name][0]):
+        return given[int(share * len(given))]
+    low, high = given
+    return float(f"{low * (high / low) ** share:.3g}")

@@ -1,0 +1,79 @@
+"""The rows of a plan: the composed one and its references, trained on every split, as a point of the table."""
+import errno
+import json
+
+from qtlrun import disk, plan as plans
+from qtlrun.experiment import Experiment
+from qtlrun.row import Point
+from qtlrun.study import sentence
+from qtlrun.study.progress import Progress
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def begin(job: dict, keys: dict[str, object]) -> Point:
+    """A point without its rows."""
+    return Point(keys, name(job), sentence.held(job, rows(job)))
+
+
+def fill(point: Point, job: dict, experiment: Experiment, progress: Progress) -> None:
+    """Train a point's rows on each of its splits; equal plans are one row, and a row that fails costs that row."""
+    point.notes.extend(plans.references(job)[1])
+    labels, made = _labels(point, job), rows(job)
+    draws = plans.draws(list(made.values()), job["tune"]) if job["tune"] else None
+    reader, redraws = _reader(job, made), plans.redraws(job)
+    for number, change in enumerate(redraws):
+        point.splits.append({})
+        for name, label in labels.items():
+            where = f"{label}, split {number + 1} of {len(redraws)}" if len(redraws) > 1 else label
+            row = made[name] | {"dataset": made[name]["dataset"] | change}
+            try:
+                point.splits[-1][label] = experiment.row(where, row, plans.seeds(job), reader, draws)
+            except Exception as error:  # the border of a row: what fails here costs this row and no other
+                if isinstance(error, OSError) and error.errno in FULL:
+                    raise
+                point.errors[label] = f"{type(error).__name__}: {error}"
+                progress.trace()
+
+
+def name(job: dict) -> str:
+    """The composed row's letter, where it has one that no other row goes by."""
+    row = plans.row_plan(job)
+    letter, _ = plans.letter(row)
+    other = plans.references(job)[0].get(letter, row)
+    return letter if letter and _identity(other) == _identity(row) else "composed"
+
+
+def rows(job: dict) -> dict[str, dict]:
+    """The plans of a point's rows by name, the composed one first."""
+    return {name(job): plans.row_plan(job)} | plans.references(job)[0]
+
+
+def _labels(point: Point, job: dict) -> dict[str, str]:
+    """The label of each row by its name; says beside the point which are one, and which are not what their letter means."""
+    composed, seen, labels = plans.row_plan(job), {}, {}
+    for name, row in rows(job).items():
+        if same := seen.get(_identity(row)):
+            point.notes.extend([f"{name} is the same model as {same}: one row."] if name != same else [])
+            continue
+        seen[_identity(row)] = name
+        labels[name], reason = name, ""
+        if name in plans.LETTERS.values():
+            letter, reason = plans.letter(row)
+            labels[name] = name if letter == name else f"{name}*"
+            reason = reason or f"it is {letter}"
+        if labels[name] != name:
+            point.notes.append(f"{labels[name]} is not {name} in the sense of the literature: {reason}.")
+        claims = job["compare"][name]["isolates"] if row != composed and labels[name] == name else None
+        point.isolates[labels[name]] = (claims or {}).get(point.composed) or plans.differences(composed, row)
+    return labels
+
+
+def _reader(job: dict, made: dict[str, dict]) -> str:
+    """What tells this plan from others that read the same test split: all values that its figures depend on."""
+    said = {"rows": sorted(map(_identity, made.values())), "seeds": plans.seeds(job), "splits": plans.redraws(job), "tune": job["tune"]}
+    return disk.digest(json.dumps(said, sort_keys=True).encode())
+
+
+def _identity(row: dict) -> str:
+    return json.dumps([plans.identity(row), row["dataset"]], sort_keys=True)
