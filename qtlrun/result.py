@@ -1,33 +1,44 @@
 """Rows to data frames; data frames to CSV, Markdown and the cells that a terminal shows."""
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 
 from qtlrun import statistic
-from qtlrun.row import COUNTS, Point
+from qtlrun.row import COUNTS, Point, Row
 
 FORMULA = ("=", "+", "-", "@", "\t")  # a spreadsheet computes what begins with one of these
 
 
 def rows_frame(points: list[Point], shots: int) -> pd.DataFrame:
-    """Long form: the swept keys, row, seed, metric, value; a failed seed has the metric `error`."""
+    """Long form: the swept keys, row, split (where there are several), seed, metric, value; a failed seed has the metric `error`."""
     lines = []
     for point in points:
-        for label, row in point.rows.items():
+        for number, label, row in _rows(point):
+            place = {**point.keys, "row": label, "split": number}
             metrics = row.metrics.assign(shots=lambda frame: frame["executions"] * shots) if row.entries else pd.DataFrame()
-            lines += [{**point.keys, "row": label, "seed": seed, "metric": name, "value": value}
+            lines += [{**place, "seed": seed, "metric": name, "value": value}
                       for seed, values in metrics.iterrows() for name, value in values.items()]
-            lines += [{**point.keys, "row": label, "seed": seed, "metric": "error", "value": 1.} for seed in row.errors]
-        lines += [{**point.keys, "row": label, "seed": -1, "metric": "error", "value": 1.} for label in point.errors]
-    return pd.DataFrame(lines, columns=[*points[0].keys, "row", "seed", "metric", "value"])
+            lines += [{**place, "seed": seed, "metric": "error", "value": 1.} for seed in row.errors]
+        lines += [{**point.keys, "row": label, "split": 0, "seed": -1, "metric": "error", "value": 1.} for label in point.errors]
+    return pd.DataFrame(lines, columns=[*points[0].keys, "row", *_split(points), "seed", "metric", "value"])
 
 
 def errors_frame(points: list[Point]) -> pd.DataFrame:
-    """The words of every failure: the swept keys, row, seed (-1: the whole row), error."""
-    lines = [{**point.keys, "row": label, "seed": seed, "error": words} for point in points
-             for label, row in point.rows.items() for seed, words in row.errors.items()]
-    lines += [{**point.keys, "row": label, "seed": -1, "error": words} for point in points
+    """The words of every failure: the swept keys, row, split (where there are several), seed (-1: the whole row), error."""
+    lines = [{**point.keys, "row": label, "split": number, "seed": seed, "error": words} for point in points
+             for number, label, row in _rows(point) for seed, words in row.errors.items()]
+    lines += [{**point.keys, "row": label, "split": 0, "seed": -1, "error": words} for point in points
               for label, words in point.errors.items()]
-    return pd.DataFrame(lines, columns=[*points[0].keys, "row", "seed", "error"])
+    return pd.DataFrame(lines, columns=[*points[0].keys, "row", *_split(points), "seed", "error"])
+
+
+def trials_frame(points: list[Point]) -> pd.DataFrame:
+    """A line a draw of a tuned row: its values, validation NLL in nats (mean over seeds), and whether it was chosen."""
+    lines = [{**point.keys, "row": label, "split": number, "trial": trial, **draw, "validation_nll": mean, "chosen": trial == row.tuning.best}
+             for point in points for number, label, row in _rows(point) if row.tuning
+             for trial, (draw, mean) in enumerate(zip(row.draws, row.tuning.means, strict=True))]
+    return pd.DataFrame(lines).drop(columns=[] if _split(points) else "split", errors="ignore")
 
 
 def contrasts_frame(points: list[Point], margin: float) -> pd.DataFrame:
@@ -41,19 +52,21 @@ def contrasts_frame(points: list[Point], margin: float) -> pd.DataFrame:
 
 
 def table(point: Point, margin: float, shots: int) -> pd.DataFrame:
-    """The table of one point, a line a row."""
+    """The table of one point, a line a row; of several splits the mean."""
     verdicts, lines = point.contrasts(margin), []
-    for label, row in point.rows.items():
-        line = {"row": label, "what it is": row.about, "seeds": len(row.entries)}
-        if row.entries:
-            mean = row.metrics.mean()
-            accuracy = statistic.two_way(statistic.correct(row.logits, row.labels))
-            nll = statistic.two_way(row.nll)
+    for label in point.labels:
+        line = {"row": label, "what it is": point.about[label], "seeds": sum(len(row.entries) for row in point.of(label))}
+        if line["seeds"]:
+            mean = point.metrics(label).mean()
+            accuracy = point.estimate(label, lambda row: statistic.correct(row.logits, row.labels))
+            nll = point.estimate(label, lambda row: row.nll)
             line |= {"accuracy": accuracy.mean, "accuracy low": max(accuracy.low, 0.), "accuracy high": min(accuracy.high, 1.),
                      "macro F1": mean["test_f1"], "NLL": nll.mean, "NLL low": max(nll.low, 0.), "NLL high": nll.high,
                      "ECE": mean["test_ece"]}
             line |= {name: round(mean[name]) for name in COUNTS} | {"shots": round(mean["executions"]) * shots}
-            line |= {"seconds per seed": mean["seconds"], "seconds alone": row.seconds_alone, "from the store": row.stored}
+            line |= {"seconds per seed": mean["seconds"], "seconds alone": sum(row.seconds_alone for row in point.of(label)),
+                     "from the store": all(row.stored for row in point.of(label))}
+            line |= _chosen(point.of(label))
         if label in verdicts:
             verdict = verdicts[label]
             line |= {"difference": verdict.interval.mean, "difference low": verdict.interval.low,
@@ -62,7 +75,7 @@ def table(point: Point, margin: float, shots: int) -> pd.DataFrame:
         lines.append(line)
     lines += [{"row": label, "what it is": "error", "seeds": 0} for label in point.errors]
     frame = pd.DataFrame(lines)
-    return frame.astype({name: "Int64" for name in (*COUNTS, "shots") if name in frame})
+    return frame.astype({name: "Int64" for name in (*COUNTS, "shots", "trials") if name in frame})
 
 
 def sweep_table(points: list[Point]) -> pd.DataFrame:
@@ -72,14 +85,14 @@ def sweep_table(points: list[Point]) -> pd.DataFrame:
     """
     lines = []
     for point in points:
-        mine = point.rows.get(point.composed)
-        own = mine.metrics["validation_nll"] if mine and mine.entries else pd.Series(dtype=float)
-        failures = len(point.errors) + sum(len(row.errors) for row in point.rows.values())
+        own = point.metrics(point.composed)["validation_nll"] if point.of(point.composed) else pd.Series(dtype=float)
+        failures = len(point.errors) + sum(len(row.errors) for _, _, row in _rows(point))
         line = {**point.keys, "validation NLL": own.mean(), "error": failures}
-        for label, row in point.rows.items():
+        for label in point.labels:
             if label != point.composed:
-                both = point.both(label)
-                line[f"minus {label}"] = (own.loc[both] - row.metrics["validation_nll"].loc[both]).mean() if both else np.nan
+                gaps = [mine.metrics["validation_nll"].loc[both] - other.metrics["validation_nll"].loc[both]
+                        for mine, other, both in point.pairs(label)]
+                line[f"minus {label}"] = pd.concat(gaps).mean() if gaps else np.nan
         lines.append(line)
     frame = pd.DataFrame(lines)
     whole = frame["validation NLL"].where(frame["error"] == 0)
@@ -121,6 +134,24 @@ def number(text: str) -> int | float | str:
         except ValueError:
             continue
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+
+
+def _rows(point: Point) -> Iterator[tuple[int, str, Row]]:
+    """Every row of a point: its split, its label, itself."""
+    return ((number, label, row) for number, rows in enumerate(point.splits) for label, row in rows.items())
+
+
+def _split(points: list[Point]) -> list[str]:
+    """The column that tells splits apart, where there are several."""
+    return ["split"] if any(len(point.splits) > 1 for point in points) else []
+
+
+def _chosen(rows: list[Row]) -> dict[str, object]:
+    """How many draws a row was given, and the values chosen; of several splits those of each."""
+    if not rows[0].tuning:
+        return {}
+    values = {key: [row.drawn[key] for row in rows] for key in rows[0].drawn}
+    return {"trials": len(rows[0].draws)} | {key: given[0] if len(set(given)) == 1 else " | ".join(map(str, given)) for key, given in values.items()}
 
 
 def _cell(value: object) -> str:

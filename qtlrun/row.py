@@ -1,4 +1,5 @@
 """A row of the table, and the point of a sweep that it belongs to."""
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -9,6 +10,25 @@ from qtlrun import statistic
 from qtlrun.store import Entry
 
 COUNTS = ("parameters_circuit", "parameters_head", "parameters_backbone", "angles_effective", "evaluations", "executions")
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What validation said of the draws of a row: NLL in nats of each draw and seed, None where it failed; seconds of all."""
+    nll: list[list[float | None]]
+    seconds: float
+
+    @cached_property
+    def means(self) -> np.ndarray:
+        """Mean over seeds, a draw; infinite where a seed failed."""
+        return np.array([np.inf if None in one else np.mean(one) for one in self.nll])
+
+    @property
+    def best(self) -> int:
+        """The draw chosen: the first of least mean."""
+        if not np.isfinite(self.means).any():
+            raise FloatingPointError(f"all {len(self.means)} draws of its tuning diverged; lower recipe.space.lr")
+        return int(self.means.argmin())
 
 
 @dataclass
@@ -24,6 +44,11 @@ class Row:
     items: tuple[str, ...] = ()  # hashes of the test pictures
     fingerprints: dict[str, str] = field(default_factory=dict)  # of data and weights
     caution: str = ""  # what the dataset does not allow to conclude
+    trained_on: int = 0  # training items
+    validated_on: int = 0
+    tuning: Tuning | None = None
+    draws: list[dict[str, object]] = field(default_factory=list)  # the values that it was tuned over
+    reads: int = 0  # distinct plans that have read this test split
 
     @property
     def seeds(self) -> list[int]:
@@ -62,7 +87,17 @@ class Row:
     @property
     def seconds_alone(self) -> float:
         """Seconds of the row by itself with nothing in the store: its features, then all its seeds."""
-        return self._first.values["features_seconds"] + self.metrics["seconds"].sum()
+        training = self.tuning.seconds if self.tuning else self.metrics["seconds"].sum()
+        return self._first.values["features_seconds"] + training
+
+    @property
+    def drawn(self) -> dict[str, object]:
+        """The values that tuning chose."""
+        return self.draws[self.tuning.best] if self.tuning else {}
+
+    def of_seeds(self, values: np.ndarray, seeds: list[int]) -> np.ndarray:
+        """The lines of those seeds."""
+        return values[np.isin(self.seeds, seeds)]
 
     @property
     def _first(self) -> Entry:
@@ -71,36 +106,86 @@ class Row:
 
 @dataclass
 class Point:
-    """One point of a sweep: its swept keys, its rows by label (the composed one first), and what is said beside them."""
+    """One point of a sweep: its swept keys, its rows by label (the composed one first), and what is said beside them.
+
+    `splits` has the rows of each redraw of the data, one where there is none.
+    """
     keys: dict[str, object]
     composed: str
     held: str  # what every row of it has in common
-    rows: dict[str, Row] = field(default_factory=dict)
+    splits: list[dict[str, Row]] = field(default_factory=list)
     isolates: dict[str, str] = field(default_factory=dict)  # what a reference is there to show
     errors: dict[str, str] = field(default_factory=dict)  # of rows that failed whole
     notes: list[str] = field(default_factory=list)
 
     @property
+    def labels(self) -> list[str]:
+        """The rows that were made, in their order."""
+        return list(dict.fromkeys(label for rows in self.splits for label in rows))
+
+    @property
     def failed(self) -> bool:
-        return bool(self.errors) or any(row.errors for row in self.rows.values())
+        return bool(self.errors) or any(row.errors for rows in self.splits for row in rows.values())
 
     @property
     def place(self) -> str:
         """Where in the sweep it lies."""
         return ", ".join(f"{key}={value}" for key, value in self.keys.items())
 
-    def both(self, label: str) -> list[int]:
-        """The seeds that the composed row and a reference both finished, on the same test pictures."""
-        mine, other = self.rows.get(self.composed), self.rows[label]
-        shared = sorted(mine.entries.keys() & other.entries.keys()) if mine else []
-        same = shared and mine.items == other.items and np.array_equal(mine.labels, other.labels)
-        return shared if same else []
+    @property
+    def reads(self) -> int:
+        """How many distinct plans have read the test split; of several the one that was read most."""
+        return max((row.reads for rows in self.splits for row in rows.values()), default=0)
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What each row is, by label."""
+        return {label: next(rows[label].about for rows in self.splits if label in rows) for label in self.labels}
+
+    def of(self, label: str) -> list[Row]:
+        """A row's splits in which a seed was finished."""
+        return [rows[label] for rows in self.splits if label in rows and rows[label].entries]
+
+    def metrics(self, label: str) -> pd.DataFrame:
+        """The metrics of a row, a line a split and seed."""
+        return pd.concat({split: rows[label].metrics for split, rows in enumerate(self.splits)
+                          if label in rows and rows[label].entries}, names=["split"])
+
+    def estimate(self, label: str, values: Callable[[Row], np.ndarray]) -> statistic.Interval:
+        """The mean of a figure (seeds, pictures) of a row, with its interval."""
+        return self._interval([(row, values(row)) for row in self.of(label)])
 
     def contrasts(self, margin: float) -> dict[str, statistic.Verdict]:
-        """The verdict on the composed row against each reference, on the seeds that both finished."""
+        """The verdict on the composed row against each reference, on the seeds that both finished on the same pictures."""
         verdicts = {}
-        for label, row in self.rows.items():
-            if label != self.composed and (both := self.both(label)):
-                pair = [one.nll[np.isin(one.seeds, both)] for one in (self.rows[self.composed], row)]
-                verdicts[label] = statistic.verdict(pair[0] - pair[1], margin)
+        for label in self.labels:
+            if label != self.composed and (pairs := self.pairs(label)):
+                differences = [(mine, mine.of_seeds(mine.nll, both) - other.of_seeds(other.nll, both)) for mine, other, both in pairs]
+                verdicts[label] = self._verdict(differences, margin)
         return verdicts
+
+    def pairs(self, label: str) -> list[tuple[Row, Row, list[int]]]:
+        """The composed row and a reference in each split, with the seeds that both finished on the same test pictures."""
+        found = []
+        for rows in self.splits:
+            mine, other = rows.get(self.composed), rows.get(label)
+            both = sorted(mine.entries.keys() & other.entries.keys()) if mine and other else []
+            if both and mine.items == other.items and np.array_equal(mine.labels, other.labels):
+                found.append((mine, other, both))
+        return found
+
+    def _interval(self, values: list[tuple[Row, np.ndarray]]) -> statistic.Interval:
+        if len(values) == 1:
+            return statistic.two_way(values[0][1])
+        return statistic.resampled([one for _, one in values], **_redrawn([row for row, _ in values]))
+
+    def _verdict(self, values: list[tuple[Row, np.ndarray]], margin: float) -> statistic.Verdict:
+        if len(values) == 1:
+            return statistic.verdict(values[0][1], margin)
+        return statistic.verdict_resampled([one for _, one in values], margin, **_redrawn([row for row, _ in values]))
+
+
+def _redrawn(rows: list[Row]) -> dict[str, object]:
+    """What was redrawn between the splits of a row: items trained on, items held out, and whether the test pictures stayed."""
+    same = all(row.items == rows[0].items for row in rows)
+    return {"train": rows[0].trained_on, "held": rows[0].validated_on if same else len(rows[0].labels), "same_pictures": same}

@@ -41,6 +41,13 @@ class Store:
         disk.write_folder(self._path(kind, key), {"values.json": json.dumps(entry.values, allow_nan=False).encode(),
                                                   "arrays.safetensors": save(arrays)})
 
+    def enter(self, kind: str, key: str, name: str) -> int:
+        """Add a name to a ledger, once; gives how many it holds."""
+        path = self._path(kind, key) / name
+        if not path.exists():
+            disk.write(path, b"")
+        return sum(not one.name.startswith(".") for one in path.parent.iterdir())
+
     def lock(self, kind: str, key: str) -> contextlib.AbstractContextManager:
         return disk.lock(self._path(kind, key))
 

@@ -1,11 +1,14 @@
 """Plans to rows: gets data, pre-training and features; builds, fits, evaluates; keeps in the store."""
+import dataclasses
+
 from qtlrun import plan as plans, store
 from qtlrun.experiment.parts import Parts
-from qtlrun.experiment.row import train_seeds
 from qtlrun.experiment.session import Session
 from qtlrun.experiment import source
+from qtlrun.experiment.training import Run, read, train_runs
 from qtlrun.plan import Refused
-from qtlrun.row import Row
+from qtlrun.row import Row, Tuning
+from qtlrun.store import Entry
 
 
 class Experiment:
@@ -32,26 +35,65 @@ class Experiment:
             kept.put("verified", parts.dataset.fingerprint, store.Entry({"pictures": parts.dataset.size}))
         parts.check_items()
 
-    def row(self, label: str, row: dict, seeds: list[int]) -> Row:
-        """The row: its seeds from the store, or trained now and kept there as each one ends."""
-        parts, kept = Parts(row, self.session), self.session.store
-        keys = {seed: parts.key(seed) for seed in seeds}
-        with kept.lock("row", store.key(row=keys)):
-            return self._row(label, row, parts, keys)
+    def row(self, label: str, row: dict, seeds: list[int], reader: str = "", draws: list[dict] | None = None) -> Row:
+        """The row: its seeds from the store, or trained now and kept there as each one ends.
 
-    def _row(self, label: str, row: dict, parts: Parts, keys: dict[int, str]) -> Row:
-        kept, seeds = self.session.store, list(keys)
-        mine = {seed for seed in seeds if keys[seed] in self._trained}
-        entries = {seed: kept.get("row", keys[seed]) for seed in seeds if not self.fresh or seed in mine}
+        Of several draws of its values the one of least validation NLL, mean over seeds, is the row. `reader` names the
+        plan that this reading of the test split counts for.
+        """
+        candidates = [Parts(plans.drawn(row, draw), self.session) for draw in draws or [{}]]
+        keys = [{seed: parts.key(seed) for seed in seeds} for parts in candidates]
+        with self.session.store.lock("row", store.key(row=keys)):
+            tuning = self._tuning(label, candidates, keys) if draws else None
+            best = tuning.best if tuning else 0
+            made = self._row(label, candidates[best], keys[best])
+        parts = candidates[best]
+        draws = [{key: value for key, value in draw.items() if key.partition(".")[2] in row[key.partition(".")[0]]} for draw in draws or ()]
+        reads = self.session.store.enter("readers", parts.reading, reader) if reader else 0
+        return dataclasses.replace(made, tuning=tuning, draws=draws, reads=reads)
+
+    def _row(self, label: str, parts: Parts, keys: dict[int, str]) -> Row:
+        kept, mine = self.session.store, {seed for seed, key in keys.items() if key in self._trained}
+        entries = {seed: kept.get("row", key) for seed, key in keys.items() if not self.fresh or seed in mine}
         entries = {seed: entry for seed, entry in entries.items() if entry is not None}
-        errors, missing = {}, [seed for seed in seeds if seed not in entries]
-        for seed, outcome in train_seeds(label, parts, missing) if missing else ():
-            if isinstance(outcome, str):
-                errors[seed] = outcome
-            else:
-                kept.put("row", keys[seed], outcome)
+        missing = [seed for seed in keys if seed not in entries]
+        errors = self._finish(parts, keys, train_runs(label, [Run(parts, seed) for seed in missing]), entries)
+        return Row(label, plans.describe(parts.plan), entries, parts.dataset.classes, errors, stored=not missing and not mine,
+                   pictures=parts.dataset.test.names, items=parts.dataset.test.items, caution=getattr(parts.dataset, "caution", ""),
+                   fingerprints={"data": parts.dataset.fingerprint, "weights": parts.weights_key()},
+                   trained_on=len(parts.dataset.train), validated_on=len(parts.dataset.validation))
+
+    def _finish(self, parts: Parts, keys: dict[int, str], outcomes, entries: dict[int, Entry]) -> dict[int, str]:
+        """Read the test split for what was learned, and keep it as it comes; gives the words of what failed."""
+        errors = {}
+        for run, learned in outcomes:
+            for seed, outcome in [(run.seed, learned)] if isinstance(learned, str) else read(parts, {run.seed: learned}):
+                if isinstance(outcome, str):
+                    errors[seed] = outcome
+                    continue
+                self.session.store.put("row", keys[seed], outcome)
                 self._trained.add(keys[seed])
                 entries[seed] = outcome
-        return Row(label, plans.describe(row), entries, parts.dataset.classes, errors, stored=not missing and not mine,
-                   pictures=parts.dataset.test.names, items=parts.dataset.test.items, caution=getattr(parts.dataset, "caution", ""),
-                   fingerprints={"data": parts.dataset.fingerprint, "weights": parts.weights_key()})
+        return errors
+
+    def _tuning(self, label: str, candidates: list[Parts], keys: list[dict[int, str]]) -> Tuning:
+        """What validation says of every draw; the seeds of the best one are then in the store, if they had to be trained."""
+        kept, key = self.session.store, store.key(tuning=keys)
+        entry = None if self.fresh and key not in self._trained else kept.get("tuning", key)
+        if entry is not None:
+            return Tuning(**entry.values)
+        runs = [Run(parts, seed) for parts in candidates for seed in keys[0]]
+        place = {id(parts): number for number, parts in enumerate(candidates)}
+        learned = {(place[id(run.parts)], run.seed): outcome for run, outcome in train_runs(label, runs)}
+        tuning = Tuning([[_judged(learned[number, seed]) for seed in keys[0]] for number in range(len(candidates))],
+                        sum(one.values["seconds"] for one in learned.values() if not isinstance(one, str)))
+        best = tuning.best
+        self._finish(candidates[best], keys[best], [(run, learned[best, run.seed]) for run in runs if place[id(run.parts)] == best], {})
+        kept.put("tuning", key, Entry(dataclasses.asdict(tuning)))
+        self._trained.add(key)
+        return tuning
+
+
+def _judged(learned: Entry | str) -> float | None:
+    """Validation NLL of the epoch kept, in nats; None for a run that failed."""
+    return None if isinstance(learned, str) else learned.values["curves"][learned.values["best_epoch"] - 1]["nll"]

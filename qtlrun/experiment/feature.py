@@ -1,5 +1,6 @@
 """Pictures to tensors, and the features of a backbone that does not move, computed once."""
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -46,59 +47,80 @@ def pictures(parts, split, backbone: nn.Module, augment_seed: int | None = None)
 
 
 def features(parts) -> dict[str, Tensor]:
-    """Features of the three splits under the row's backbone as it is, and the seconds that they took, by name."""
+    """Features of the three splits under the row's backbone as it is, and the seconds that they take, by name.
+
+    Kept by picture, so that every division of the same pictures shares them.
+    """
     said = parts.identity()
-    key = store.key(**{name: said[name] for name in ("backbone", "dtype", "accelerator", "weights", "data", "plugins", "versions")},
-                    sources=store.sources(*SOURCES))
-    return parts.session.once("features" + key, lambda: _load(parts, key))
+    said = {name: said[name] for name in ("backbone", "dtype", "accelerator", "weights", "plugins", "versions")}
+    pool = store.key(**said, classes=parts.dataset.classes, sources=store.sources(*SOURCES))
+    return parts.session.once("features" + pool + parts.dataset.fingerprint, lambda: _load(parts, pool))
 
 
-def scaling(parts) -> Callable[[Tensor], Tensor]:
-    """What is done to features before the head, with statistics of the training split alone."""
-    if parts.recipe.scale == "none":
-        return lambda given: given
+def scalings(parts, names: list[str]) -> Callable[[Tensor], Tensor]:
+    """What is done to features before the head, by statistics of the training split alone: shape (names, ...) of them."""
+    if set(names) == {"none"}:
+        return lambda given: given.unsqueeze(0)
     known = features(parts)["train"]
     mean, deviation = known.mean(0), known.std(0, correction=0).clamp_min(1e-6)
-    return lambda given: (given - mean) / deviation
+    return lambda given: torch.stack([given if name == "none" else (given - mean) / deviation for name in names])
 
 
 def _large(backbone: nn.Module) -> bool:
     return sum(parameter.numel() for parameter in backbone.parameters()) > LARGE
 
 
-def _load(parts, key: str) -> dict[str, Tensor]:
-    kept = parts.session.store
-    entry = kept.get("features", key)
-    if entry is None:
-        with kept.lock("features", key), threads(parts.backbone):
-            entry = kept.get("features", key) or _extract(parts)
-            kept.put("features", key, entry)
-    tensors = {name: torch.from_numpy(array).to(parts.accelerator) for name, array in entry.arrays.items()}
-    return tensors | {"seconds": torch.tensor(entry.values["seconds"])}
+def _load(parts, pool: str) -> dict[str, Tensor]:
+    """The features of the row's pictures; those that the pool lacks are computed and put into it."""
+    kept, splits = parts.session.store, {name: getattr(parts.dataset, name) for name in SPLITS}
+    entry = kept.get("features", pool)
+    if _lacking(entry, splits):
+        with kept.lock("features", pool), threads(parts.backbone):
+            entry = kept.get("features", pool)
+            if _lacking(entry, splits):
+                entry = _extended(parts, entry, splits)
+                kept.put("features", pool, entry)
+    place, values = {item: number for number, item in enumerate(entry.values["items"])}, torch.from_numpy(entry.arrays["features"])
+    found = {name: values[[place[item] for item in split.items]].to(parts.accelerator) for name, split in splits.items()}
+    pictures = sum(map(len, splits.values()))
+    return found | {"seconds": torch.tensor(entry.values["seconds"] * pictures / len(place))}
+
+
+def _lacking(entry: store.Entry | None, splits: dict) -> set[str]:
+    return {item for split in splits.values() for item in split.items} - set(entry.values["items"] if entry else ())
 
 
 @torch.inference_mode()
-def _extract(parts) -> store.Entry:
-    began, done, arrays = time.perf_counter(), 0, {}
+def _extended(parts, entry: store.Entry | None, splits: dict) -> store.Entry:
+    """A pool with the pictures that it lacked; a picture's features do not depend on those beside it."""
+    began, lacking, pieces, size = time.perf_counter(), _lacking(entry, splits), [], chunk(parts.backbone)
     backbone = getattr(parts.backbone, "settled", lambda: parts.backbone)()
-    for name in SPLITS:
-        split, pieces = getattr(parts.dataset, name), []
-        take = pictures(parts, split, parts.backbone)
-        with contextlib.closing(_ahead(take, torch.arange(len(split)).split(chunk(parts.backbone)))) as batches:
-            for batch in batches:
-                pieces.append(backbone(batch).cpu())
-                done += len(batch)
-                parts.session.step("features, pictures", done, parts.dataset.size)
-        arrays[name] = torch.cat(pieces).numpy()
-    return store.Entry({"seconds": time.perf_counter() - began}, arrays)
+    places = {item: (split, place) for split in splits.values() for place, item in enumerate(split.items) if item in lacking}
+    wanted = list(places.values())
+    with contextlib.closing(_ahead(lambda some: _read(parts, some), [wanted[at:at + size] for at in range(0, len(wanted), size)])) as batches:
+        for batch in batches:
+            whole = torch.cat([batch, batch[-1:].expand(size - len(batch), *batch.shape[1:])])  # a lesser one is rounded otherwise
+            pieces.append(backbone(whole)[:len(batch)].cpu())
+            parts.session.step("features, pictures", sum(map(len, pieces)), len(wanted))
+    seconds, items, known = time.perf_counter() - began, list(places), torch.cat(pieces)
+    if entry is not None:
+        items, known = entry.values["items"] + items, torch.cat([torch.from_numpy(entry.arrays["features"]), known])
+        seconds += entry.values["seconds"]
+    return store.Entry({"items": items, "seconds": seconds}, {"features": known.numpy()})
 
 
-def _ahead(take: Callable[[Tensor, int | None], Tensor], chunks: Iterable[Tensor]) -> Iterator[Tensor]:
-    """The batches of these indices; the next one is read while one is at work."""
+def _read(parts, some: list[tuple]) -> Tensor:
+    """The pictures at these places of their splits, as the backbone takes them."""
+    return parts.place(torch.cat([split.batch([place for _, place in mine], parts.backbone.preprocess)
+                                  for split, mine in itertools.groupby(some, key=lambda one: one[0])]))
+
+
+def _ahead(read: Callable[[list], Tensor], chunks: Iterable[list]) -> Iterator[Tensor]:
+    """What is read of these chunks; the next one is read while one is at work."""
     with ThreadPoolExecutor(1) as reader:
         waiting = None
-        for index in chunks:
-            following = reader.submit(take, index.unsqueeze(0), None)
+        for some in chunks:
+            following = reader.submit(read, some)
             if waiting is not None:
                 yield waiting.result()
             waiting = following

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 class Network(nn.Module):
     """Trains as one run: pictures to logits (1, batch, classes), through a scaling of the features that is fixed."""
 
-    def __init__(self, backbone: nn.Module, head: nn.Module, scale: Callable[[Tensor], Tensor] = lambda features: features):
+    def __init__(self, backbone: nn.Module, head: nn.Module, scale: Callable[[Tensor], Tensor] = lambda features: features.unsqueeze(0)):
         super().__init__()
         self.backbone, self.head, self.scale = backbone, head, scale
 
@@ -17,4 +17,4 @@ class Network(nn.Module):
 
     def features(self, pictures: Float[Tensor, "batch ..."]) -> Float[Tensor, "1 batch features"]:
         """What the head sees."""
-        return self.scale(self.backbone(pictures)).unsqueeze(0)
+        return self.scale(self.backbone(pictures))

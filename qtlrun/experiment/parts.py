@@ -1,6 +1,8 @@
 """The parts of one row's plan, built when first asked for, and the keys that they give the row."""
 import contextlib
+import copy
 import json
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -48,6 +50,25 @@ class Parts:
     def exact(self) -> bool:
         """Whether the row's circuit, if it has one, gives the same values each time: no shots, no random gradient."""
         return "device" not in plans.identity(self.plan) or getattr(self.device, "exact", True)
+
+    @cached_property
+    def fixed(self) -> bool:
+        """Whether the features of a picture never change, so that heads are trained on them."""
+        return self.freeze.fixed(self.backbone) and not self.recipe.augment
+
+    @cached_property
+    def reading(self) -> str:
+        """The fingerprint of the test split's pictures and labels, whatever they are called and in whichever order."""
+        test = self.dataset.test
+        return store.key(test=sorted(zip(test.items, test.labels.tolist(), strict=True)))
+
+    def planted(self, labels: dict[str, Tensor]) -> "Parts":
+        """The same with other labels, a tensor a split."""
+        other = Parts(self.plan, self.session)
+        other.dataset = copy.copy(self.dataset)
+        for name, drawn in labels.items():
+            setattr(other.dataset, name, replace(getattr(self.dataset, name), labels=drawn))
+        return other
 
     def dataset_of(self, part: dict, key: str):
         """A dataset, indexed once a session."""

@@ -9,6 +9,7 @@ from qtlrun.experiment import feature
 from qtlrun.experiment.network import Network
 from qtlrun.freeze import Freeze
 from qtlrun.layer import Start
+from qtlrun import plan as plans
 from qtlrun.plan import Refused, build
 
 TRAINING = ("train.py", "optimizer.py", "freeze.py", "layer.py", "head", "backbone", "dataset")  # the source that trains
@@ -40,7 +41,7 @@ def key(parts) -> str:
     """The key of the pre-trained state: all that it depends on, and nothing of the target task."""
     backbone, sub = parts.plan["backbone"], parts.plan["backbone"]["pretrain"]
     built = {name: value for name, value in backbone.items() if name not in ("pretrain", "weights", "layer", "seed")}
-    return store.key(plugins=[Path(path).read_text() for path in parts.plan["plugins"]], backbone=built, recipe=sub["recipe"], seed=sub["seed"], data=dataset(parts).fingerprint,
+    return store.key(plugins=[Path(path).read_text() for path in parts.plan["plugins"]], backbone=built, recipe=plans.bare(sub["recipe"]), seed=sub["seed"], data=dataset(parts).fingerprint,
                      dtype=parts.plan["dtype"], accelerator=parts.accelerator, versions=store.versions(),
                      sources=store.sources(*TRAINING, "experiment"))
 
@@ -69,7 +70,7 @@ def _train(parts) -> store.Entry:
     data = [train.Data(feature.pictures(parts, split, backbone, augment), split.labels, feature.chunk(backbone))
             for split in (source.train, source.validation)]
     with feature.threads(backbone):
-        for record in train.fit(network, backbone, recipe, Freeze(frozen=0, batch_norm="train"), *data, [sub["seed"]]):
+        for record in train.fit(network, backbone, [recipe], Freeze(frozen=0, batch_norm="train"), *data, [sub["seed"]]):
             parts.session.step("pre-training, epochs", record.epoch + 1, recipe.epochs)
     if record.best[0] < 0:
         raise FloatingPointError(f"pre-training diverged; backbone.pretrain.recipe.lr={recipe.lr} may be too large")

@@ -1,5 +1,7 @@
-"""Trains the seeds of a row, evaluates each on the test split once, and makes its entry for the store."""
+"""Trains rows and seeds, as many as can be in one program, and reads the test split for those that are reported."""
 import copy
+import itertools
+import json
 import math
 import resource
 import time
@@ -9,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from qtlrun import train
+from qtlrun import plan as plans, train
 from qtlrun.experiment import feature
 from qtlrun.experiment.network import Network
 from qtlrun.experiment.parts import Parts
@@ -18,69 +20,141 @@ from qtlrun.train import Data, Record
 
 LONG = 60  # seconds; a training that takes longer is announced
 RANKED = 64  # training items over which the effective angles are counted
+TOGETHER = 2**18  # trained numbers of one program, which caches hold; more runs are slower together than in turn
+OWN = {"recipe": train.OWN, "head": ("spread",)}  # values in which the runs of one program may differ
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: of which row, from which seed."""
+    parts: Parts
+    seed: int
 
 
 @dataclass(frozen=True)
 class Model:
-    """What is trained at once: the heads of all seeds on features, or one seed's whole network."""
+    """What is trained at once: the heads of all runs on features, or one run's whole network."""
     whole: nn.Module
     head: nn.Module
     backbone: nn.Module | None
     data: dict[str, Data]
-    seeds: list[int]
+    runs: list[Run]
 
 
-def train_seeds(label: str, parts: Parts, seeds: list[int]) -> Iterator[tuple[int, Entry | str]]:
-    """Every seed with its entry, or with the words of what went wrong."""
-    step, recipe, done = parts.session.step, parts.recipe, 0
-    for model in _models(parts, seeds):
+def train_runs(label: str, runs: list[Run]) -> Iterator[tuple[Run, Entry | str]]:
+    """Every run with what it learned (values and weights), or with the words of what went wrong; no test figure."""
+    programs = _programs(runs)
+    total, done = sum(group[0].parts.recipe.epochs for group in programs), 0
+    for group in programs:
+        parts, model = group[0].parts, _model(group)
         with feature.threads(model.backbone):
             if not done:
-                _announce(label, model, parts, seeds)
-            step(f"{label}, epochs", done, recipe.epochs * len(seeds) // len(model.seeds))
+                _announce(label, model, len(programs))
+            parts.session.step(f"{label}, epochs", done, total)
             began, records = time.perf_counter(), []
-            for record in train.fit(model.whole, model.backbone, recipe, parts.freeze, model.data["train"],
-                                    model.data["validation"], model.seeds):
+            for record in train.fit(model.whole, model.backbone, [run.parts.recipe for run in group], parts.freeze,
+                                    model.data["train"], model.data["validation"], [run.seed for run in group]):
                 records.append(record)
-                step(f"{label}, epochs", done + len(records), recipe.epochs * len(seeds) // len(model.seeds))
-            done += len(records)
-            logits = train.evaluate(model.whole, model.data["test"], len(model.seeds)).cpu().double()
-            seconds = (time.perf_counter() - began) / len(model.seeds)
-        yield from _outcomes(model, parts, records, logits, seconds)
+                done += 1
+                parts.session.step(f"{label}, epochs", done, total)
+            seconds = (time.perf_counter() - began) / len(group)
+        yield from _outcomes(model, records, seconds)
 
 
-def _models(parts: Parts, seeds: list[int]) -> Iterator[Model]:
-    """One model of all seeds where features do not change, else a network a seed."""
-    splits, scale = {name: getattr(parts.dataset, name) for name in feature.SPLITS}, feature.scaling(parts)
-    if parts.freeze.fixed(parts.backbone) and not parts.recipe.augment:
+def read(parts: Parts, learned: dict[int, Entry]) -> Iterator[tuple[int, Entry | str]]:
+    """Every seed of a row with its test figures beside what it learned; the one place that sees the test split."""
+    for seeds in [list(learned)] if _together(parts) else [[seed] for seed in learned]:
+        model = _model([Run(parts, seed) for seed in seeds])
+        _load(model, [learned[seed] for seed in seeds])
+        began = time.perf_counter()
+        with feature.threads(model.backbone):
+            logits = train.evaluate(model.whole, model.data["test"], len(seeds)).cpu().double()
+            seconds, ranks = (time.perf_counter() - began) / len(seeds), _effective(model)
+        for run, seed in enumerate(seeds):
+            entry = learned[seed]
+            if not logits[run].isfinite().all():
+                yield seed, "a test figure is not finite"
+                continue
+            values = {"seconds": entry.values["seconds"] + seconds, "angles_effective": ranks[run]}
+            arrays = {"logits": logits[run].numpy(), "labels": model.data["test"].labels.numpy()}
+            yield seed, Entry(entry.values | values, entry.arrays | arrays)
+
+
+def _programs(runs: list[Run]) -> list[list[Run]]:
+    """The runs in groups that are trained together: they differ in their own values alone."""
+    groups = {}
+    for run in runs:
+        own = "" if _together(run.parts) else (len(groups),)
+        groups.setdefault((_shared(run.parts), own), []).append(run)
+    programs = []
+    for group in groups.values():
+        size = sum(one.numel() for one in _head(group[:1]).parameters()) if len(group) > 1 else 0
+        most = max(1, TOGETHER // max(1, size))
+        programs += [group[at:at + most] for at in range(0, len(group), most)]
+    return programs
+
+
+def _together(parts: Parts) -> bool:
+    """Whether runs of a row can be one program: on features that do not change, with no chance but that of its seeds."""
+    return parts.fixed and parts.exact
+
+
+def _shared(parts: Parts) -> str:
+    """What runs of one program have in common."""
+    return json.dumps({group: {name: value for name, value in plans.bare(part).items() if name not in OWN.get(group, ())}
+                       if isinstance(part, dict) else part for group, part in parts.plan.items()}, sort_keys=True) + str(id(parts.dataset))
+
+
+def _model(runs: list[Run]) -> Model:
+    """The heads of all runs on their features, or the network of one run."""
+    parts, dataset = runs[0].parts, runs[0].parts.dataset
+    splits, names = {name: getattr(dataset, name) for name in feature.SPLITS}, [run.parts.recipe.scale for run in runs]
+    head, kinds = _head(runs), sorted(set(names))
+    scale = feature.scalings(parts, kinds)
+    if parts.fixed:
         known = feature.features(parts)
-        data = {name: train.cached(scale(known[name]), split.labels) for name, split in splits.items()}
-        for group in [seeds] if parts.exact else [[seed] for seed in seeds]:  # chance is drawn for a seed alone
-            head = parts.head(known["train"].shape[1], group)
-            yield Model(head, head, None, data, group)
-        return
-    for seed in seeds:
-        backbone = copy.deepcopy(parts.backbone)
-        head = parts.head(backbone.features, [seed])
-        data = {name: Data(feature.pictures(parts, split, backbone, seed if parts.recipe.augment else None), split.labels,
-                           feature.chunk(backbone)) for name, split in splits.items()}
-        yield Model(Network(backbone, head, scale), head, backbone, data, [seed])
+        data = {name: train.cached(scale(known[name]), split.labels, [kinds.index(name) for name in names]) for name, split in splits.items()}
+        return Model(head, head, None, data, runs)
+    backbone, augment = copy.deepcopy(parts.backbone), runs[0].seed if parts.recipe.augment else None
+    data = {name: Data(feature.pictures(parts, split, backbone, augment), split.labels, feature.chunk(backbone))
+            for name, split in splits.items()}
+    return Model(Network(backbone, head, scale), head, backbone, data, runs)
 
 
-def _outcomes(model: Model, parts: Parts, records: list[Record], logits, seconds: float) -> Iterator[tuple[int, Entry | str]]:
-    counts, ranks = _counts(model, parts), _effective(model, parts)
+def _head(runs: list[Run]) -> nn.Module:
+    """One head of all runs; each starts from the values that its own row gives it."""
+    size = runs[0].parts.backbone.features
+    head = runs[0].parts.head(size, [run.seed for run in runs])
+    rows = [(parts, [run.seed for run in mine]) for parts, mine in itertools.groupby(runs, key=lambda run: run.parts)]
+    if len({json.dumps(parts.plan["head"]) for parts, _ in rows}) > 1:
+        states = [parts.head(size, seeds).state_dict() for parts, seeds in rows]
+        head.load_state_dict({name: torch.cat([state[name] for state in states]) for name in states[0]})
+    return head
+
+
+def _load(model: Model, learned: list[Entry]) -> None:
+    """Put what was learned into a model."""
+    names = [name for name in learned[0].arrays if name.startswith("weights/head.")]
+    model.head.load_state_dict({name.removeprefix("weights/head."): torch.stack([torch.from_numpy(one.arrays[name]) for one in learned])
+                                for name in names})
+    if model.backbone is not None:
+        state = {name.removeprefix("weights/backbone."): torch.from_numpy(array) for name, array in learned[0].arrays.items()
+                 if name.startswith("weights/backbone.")}
+        model.backbone.load_state_dict(state)
+
+
+def _outcomes(model: Model, records: list[Record], seconds: float) -> Iterator[tuple[Run, Entry | str]]:
+    counts, parts = _counts(model), model.runs[0].parts
     waited = float(feature.features(parts)["seconds"]) if model.backbone is None else 0.
-    for run, seed in enumerate(model.seeds):
-        lost = [one.epoch + 1 for one in records if not math.isfinite(one.loss[run] + one.nll[run])]
-        if lost or not logits[run].isfinite().all():
-            yield seed, f"the loss is not finite from epoch {lost[0] if lost else len(records)} on; recipe.lr={parts.recipe.lr} may be too large"
+    for number, run in enumerate(model.runs):
+        lost = [one.epoch + 1 for one in records if not math.isfinite(one.loss[number] + one.nll[number])]
+        if lost:
+            yield run, f"the loss is not finite from epoch {lost[0]} on; recipe.lr={run.parts.recipe.lr} may be too large"
             continue
-        curves = [{"epoch": one.epoch + 1, "lr": one.lr} | {name: getattr(one, name)[run] for name in ("loss", "nll", "accuracy")}
+        curves = [{"epoch": one.epoch + 1} | {name: getattr(one, name)[number] for name in ("lr", "loss", "nll", "accuracy")}
                   for one in records]
-        values = {"seconds": seconds, "features_seconds": waited, "best_epoch": records[-1].best[run] + 1, "curves": curves,
-                  "angles_effective": ranks[run]} | counts
-        arrays = {"logits": logits[run].numpy(), "labels": model.data["test"].labels.numpy()}
-        yield seed, Entry(values, arrays | _weights(model, run))
+        values = {"seconds": seconds, "features_seconds": waited, "best_epoch": records[-1].best[number] + 1, "curves": curves}
+        yield run, Entry(values | counts, _weights(model, number))
 
 
 def _weights(model: Model, run: int) -> dict:
@@ -91,9 +165,9 @@ def _weights(model: Model, run: int) -> dict:
     return {name: value.detach().cpu().numpy() for name, value in state.items()}
 
 
-def _counts(model: Model, parts: Parts) -> dict[str, int]:
+def _counts(model: Model) -> dict[str, int]:
     """Trained parameters by place; circuit evaluations here, and executions on a processor, of one seed's training."""
-    runs, epochs = len(model.seeds), parts.recipe.epochs
+    parts, runs, epochs = model.runs[0].parts, len(model.runs), model.runs[0].parts.recipe.epochs
     angles = getattr(model.head, "angles", None)
     circuit = angles.numel() // runs if angles is not None and angles.requires_grad else 0
     head = sum(one.numel() for one in model.head.parameters() if one.requires_grad) // runs - circuit
@@ -114,13 +188,14 @@ def _trained_backbone(model: Model, parts: Parts) -> int:
     return sum(one.numel() for stage in model.backbone.stages[frozen:] for one in stage.parameters)
 
 
-def _effective(model: Model, parts: Parts) -> list[int]:
+def _effective(model: Model) -> list[int]:
     """The effective angles of each run, simulated without shots; 0 for a head without trained ones."""
+    parts, runs = model.runs[0].parts, len(model.runs)
     angles = getattr(model.head, "angles", None)
     if angles is None or not angles.requires_grad or not angles.numel():
-        return [0] * len(model.seeds)
+        return [0] * runs
     train_data = model.data["train"]
-    items = train_data.take(torch.arange(len(train_data.labels))[:RANKED].expand(len(model.seeds), -1), None)
+    items = train_data.take(torch.arange(len(train_data.labels))[:RANKED].expand(runs, -1), None)
     model.whole.eval()
     with torch.no_grad():
         features = items if model.backbone is None else model.whole.features(items)
@@ -128,15 +203,16 @@ def _effective(model: Model, parts: Parts) -> list[int]:
         return model.head.effective(features, exact.run(parts.circuit, model.head.entangle))
 
 
-def _announce(label: str, model: Model, parts: Parts, seeds: list[int]) -> None:
+def _announce(label: str, model: Model, programs: int) -> None:
     """Say how long it takes, and what memory a step has taken, where that is long."""
+    parts = model.runs[0].parts
     if not parts.exact:
         return  # a timing step would draw from the shots
     if model.backbone is not None:
         parts.freeze.apply(model.backbone, 0)
     steps = math.ceil(len(model.data["train"].labels) / parts.recipe.batch_size) * parts.recipe.epochs
-    pace = train.pace(model.whole, parts.recipe, model.data["train"], len(model.seeds))
-    seconds = pace * steps * len(seeds) / len(model.seeds)
+    pace = train.pace(model.whole, parts.recipe, model.data["train"], len(model.runs))
+    seconds = pace * steps * programs
     if seconds > LONG:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         parts.session.step(f"{label}: training takes about {seconds / 60:.0f} min and {memory:.1f} GiB of memory.", 0, 0)

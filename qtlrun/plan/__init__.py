@@ -4,14 +4,15 @@ import re
 from pathlib import Path
 
 from qtlrun.plan import kind
+from qtlrun.plan.draw import bare, check_space, drawn, draws, redraws
 from qtlrun.plan.letter import LETTERS, describe, differences, letter
 from qtlrun.plan.part import build, check_part, check_plugins, parameters
 from qtlrun.plan.refusal import Refused, finite, nearest, text
 
-__all__ = ["LETTERS", "PARTS", "Refused", "build", "check", "check_part", "describe", "differences", "finite", "identity", "letter", "nearest",
-           "parameters", "references", "row_plan", "seeds"]
+__all__ = ["LETTERS", "PARTS", "Refused", "bare", "build", "check", "check_part", "describe", "differences", "drawn", "draws", "finite", "identity",
+           "letter", "nearest", "parameters", "redraws", "references", "row_plan", "seeds"]
 PARTS = ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "device")
-SETTINGS = {"seeds": "int | list[int]", "dtype": "Literal['float32', 'float64']", "home": "str", "outputs": "str",
+SETTINGS = {"seeds": "int | list[int]", "splits": "int", "folds": "int | None", "tune": "int", "dtype": "Literal['float32', 'float64']", "home": "str", "outputs": "str",
             "accelerator": "Literal['cpu', 'cuda', 'mps']", "fresh": "bool", "plugins": "list[str]"}
 GIVEN = ("compare", "name", "overrides", "command")  # what else a plan holds: its references, its name, the words it was made from
 PRETRAIN = {"dataset": "dict", "recipe": "dict", "seed": "int"}
@@ -29,13 +30,16 @@ def check(plan: dict) -> None:
     for name, annotation in SETTINGS.items():
         kind.check(name, plan[name], ast.parse(annotation, mode="eval").body)
     seeds(plan)
+    if plan["tune"] < 0:
+        raise Refused(f"tune={plan['tune']}: how many draws of its values each row is given, from 1 up; 0 trains every row as it stands.")
     check_plugins(plan["plugins"])
     for group in (*PARTS, "study"):
         _check_group(group, plan[group])
         check_part(group, plan[group], plan["plugins"])
-    _check_pretrain(plan)
+    _check_row(plan)
+    redraws(plan)
     for name, row in references(plan)[0].items():
-        _check_pretrain(row)
+        _check_row(row)
         for group in set(PARTS) & set(plan["compare"][name]):
             check_part(group, row[group], plan["plugins"], f"compare.{name}.{group}")
 
@@ -86,6 +90,7 @@ def identity(row: dict) -> dict:
         named = [name for name in ("qubits", "depth") if name in head]
         known = all(name in row["circuit"] for name in named)
         said["circuit"] = {name: row["circuit"][name] for name in named} if known else row["circuit"]
+    said = {name: bare(part) if isinstance(part, dict) else part for name, part in said.items()}
     said["plugins"] = [Path(path).read_text() for path in row["plugins"]]
     return said
 
@@ -102,6 +107,13 @@ def seeds(plan: dict) -> list[int]:
 def _check_group(key: str, part: object) -> None:
     if not isinstance(part, dict):
         raise Refused(f"{key}={text(part)}: a group of values stands here, each given as {key}.KEY=VALUE.")
+
+
+def _check_row(plan: dict) -> None:
+    """Refuse a source task and spaces that cannot be."""
+    _check_pretrain(plan)
+    for group in PARTS:
+        check_space(group, plan[group], plan["plugins"])
 
 
 def _check_pretrain(plan: dict) -> None:

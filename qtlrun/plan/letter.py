@@ -49,7 +49,7 @@ def differences(one: dict, other: dict) -> str:
             words.append(f"{group} {_last(mine).lower()} against {_last(theirs).lower()}")
         else:
             words += [f"{group}.{name} {text(mine.get(name))} against {text(theirs.get(name))}"
-                      for name in dict.fromkeys((*mine, *theirs)) if mine.get(name) != theirs.get(name)]
+                      for name in dict.fromkeys((*mine, *theirs)) if name != "space" and mine.get(name) != theirs.get(name)]
     return ", ".join(words)
 
 

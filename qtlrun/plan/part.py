@@ -24,7 +24,7 @@ def check_part(group: str, part: dict, plugins: list[str], key: str = "") -> Non
     known = parameters(group, part.get("_target_"), tuple(plugins), key)
     offered = OFFERED.get(group, ())
     mine = [name for name in known if name not in offered]
-    apart = ("_target_", "pretrain") if group == "backbone" else ("_target_",)
+    apart = ("_target_", "space", *(("pretrain",) if group == "backbone" else ()))
     values = {name: value for name, value in part.items() if name not in apart}
     for name in values:
         if name not in mine:

@@ -3,6 +3,7 @@ import os
 import platform
 import subprocess
 import time
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from matplotlib.figure import Figure
 from qtlrun import disk, figure, result, statistic
 from qtlrun.device.reading import inputs_of
 from qtlrun.plan import build, parameters
-from qtlrun.row import Point
+from qtlrun.row import Point, Row
 
 PACKAGES = ("qtlrun", "torch", "torchvision", "pennylane", "pennylane-lightning", "numpy", "scipy", "scikit-learn",
             "pandas", "pillow", "hydra-core", "omegaconf")
@@ -31,7 +32,7 @@ def write(out: Path, jobs: list[dict], points: list[Point], table: str, frames: 
         disk.write(out / f"{name}.csv", result.csv(frame))
     for number, point in enumerate(points):
         place = out if len(points) == 1 else out / f"point-{number}"
-        if point.rows:
+        if point.labels:
             _draw(place / "figures", point)
             _write_weights(place / "weights", point)
             disk.write(place / "predictions.csv", result.csv(_predictions(point)))
@@ -42,7 +43,7 @@ def write(out: Path, jobs: list[dict], points: list[Point], table: str, frames: 
 
 def write_environment(out: Path, jobs: list[dict], points: list[Point]) -> None:
     """Versions, command, git state, machine; fingerprints of data and weights, by point and row."""
-    fingerprints = [{label: row.fingerprints for label, row in point.rows.items()} for point in points]
+    fingerprints = [[{label: row.fingerprints for label, row in rows.items()} for rows in point.splits] for point in points]
     disk.write_json(out / "environment.json", {
         "command": jobs[0]["command"], "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in PACKAGES}, "git": _git(),
@@ -55,6 +56,8 @@ def write_environment(out: Path, jobs: list[dict], points: list[Point]) -> None:
 def _draw(folder: Path, point: Point) -> None:
     _save(folder, "learning_curves", figure.learning_curves(point))
     _save(folder, "confusion", figure.confusion(point))
+    if any(row.tuning for rows in point.splits for row in rows.values()):
+        _save(folder, "tuning", figure.tuning(point))
 
 
 def _draw_circuit(folder: Path, job: dict) -> None:
@@ -80,26 +83,32 @@ def _save(folder: Path, name: str, drawn) -> None:
 def _write_weights(folder: Path, point: Point) -> None:
     """A safetensors file a row and seed."""
     from safetensors.numpy import save
-    for label, row in point.rows.items():
+    for label, place, row in _rows(point):
         for seed, entry in row.entries.items():
             weights = {name.removeprefix("weights/"): np.asarray(array, order="C") for name, array in entry.arrays.items()
                        if name.startswith("weights/")}
-            disk.write(folder / f"{label.rstrip('*')}-seed{seed}.safetensors", save(weights))
+            disk.write(folder / f"{label.rstrip('*')}{place}-seed{seed}.safetensors", save(weights))
 
 
 def _predictions(point: Point) -> pd.DataFrame:
     """A line a row, seed and test picture: its class, the predicted one, and the probability of each."""
     frames = []
-    for label, row in point.rows.items():
+    for label, split, row in _rows(point):
         classes = np.array(row.classes)
         for place, seed in enumerate(row.seeds):
             odds = np.exp(row.logits[place] - row.logits[place].max(-1, keepdims=True))
             odds /= odds.sum(-1, keepdims=True)
             frames.append(pd.DataFrame({
-                "row": label, "seed": seed, "picture": row.pictures or range(len(row.labels)), "class": classes[row.labels],
+                "row": label, **({"split": int(split.removeprefix("-split"))} if split else {}), "seed": seed, "picture": row.pictures or range(len(row.labels)), "class": classes[row.labels],
                 "predicted": classes[odds.argmax(-1)], "nll": statistic.nll(row.logits[place], row.labels),
                 **{f"p({name})": odds[:, number] for number, name in enumerate(row.classes)}}))
     return pd.concat(frames) if frames else pd.DataFrame()
+
+
+def _rows(point: Point) -> Iterator[tuple[str, str, Row]]:
+    """Every row: its label, the ending that tells its split apart where there are several, itself."""
+    several = len(point.splits) > 1
+    return ((label, f"-split{number}" if several else "", row) for number, rows in enumerate(point.splits) for label, row in rows.items())
 
 
 def _git() -> dict | None:

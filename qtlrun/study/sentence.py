@@ -1,7 +1,8 @@
 """What is said under a table: what the numbers allow to conclude, how to read them, what was held fixed, what failed."""
+import math
 from pathlib import Path
 
-from qtlrun import statistic
+from qtlrun import plan as plans, statistic
 from qtlrun.row import Point
 
 DEFECTS = (("freeze", "batch_norm", "train"), ("dataset", "validation", "test"), ("recipe", "schedule_step", "start"))
@@ -12,32 +13,33 @@ def contrasts(point: Point, margin: float) -> list[str]:
     lines = []
     for label, verdict in point.contrasts(margin).items():
         gap = verdict.interval
-        noise = (f"training noise {gap.training:.3f}, picture noise {gap.pictures:.3f}; {gap.seeds} seeds" if gap.seeds > 1
-                 else "one seed")
         detectable = ", the difference detectable, below the margin" if verdict.detectable else ""
         ending = {"better": f"{point.composed} is better.", "worse": f"{point.composed} is worse.",
                   "equivalent": f"equivalent within the margin of {margin:g}{detectable}.",
-                  "undecided": f"undecided; {_would_decide(verdict)}"}[verdict.word]
+                  "undecided": f"undecided; {_would_decide(verdict, margin)}"}[verdict.word]
         lines.append(f"{point.composed} - {label}, {point.isolates[label]}: {gap.mean:+z.3f} nats of NLL "
-                     f"[{gap.low:+z.3f}, {gap.high:+z.3f}] ({noise}, {gap.items} pictures): {ending}")
+                     f"[{gap.low:+z.3f}, {gap.high:+z.3f}] ({_noise(gap)}): {ending}")
     return lines
 
 
 def foot(point: Point) -> list[str]:
     """How to read the table."""
-    rows = [row for row in point.rows.values() if row.entries]
+    rows = [row for split in point.splits for row in split.values() if row.entries]
     if not rows:
         return []
-    seeds, pictures = len(rows[0].seeds), len(rows[0].labels)
-    if seeds == 1:
+    seeds, pictures, splits = len(rows[0].seeds), len(rows[0].labels), len(point.splits)
+    if splits > 1:
+        lines = [f"{splits} splits of {_count(seeds, 'seed')}, {pictures} test pictures each; 95 % intervals over splits of this pool (Nadeau and Bengio);"]
+    elif seeds == 1:
         lines = [f"One seed on {pictures} test pictures; 95 % intervals over pictures alone;"]
     else:
         lines = [f"{seeds} seeds on the same {pictures} test pictures; 95 % intervals over seeds and pictures;"]
     lines[0] += " trained: circuit + head + backbone; seconds per seed."
-    if seeds == 2:
+    if seeds == 2 and splits == 1:
         lines.append("Two seeds: intervals may be too narrow, and there is no verdict.")
     if any(row.stored for row in rows):
         lines.append("† found in the store, not trained again.")
+    lines.append(f"This test set has been read by {_count(point.reads, 'plan')} of this store.")
     return lines + sorted({row.caution for row in rows if row.caution})
 
 
@@ -47,14 +49,26 @@ def held(job: dict, rows: dict[str, dict]) -> str:
     weights = backbone.get("weights")
     name = weights if weights in (None, "none", "pretrain") else Path(weights).name
     seed = f" (seed {backbone['pretrain']['seed']})" if weights == "pretrain" else ""
-    said = [f"split seed {job['dataset']['split_seed']}" if "split_seed" in job["dataset"] else "",
+    said = [f"split seed {job['dataset']['split_seed']}" if "split_seed" in job["dataset"] and len(plans.redraws(job)) == 1 else "",
             f"weights {name}{seed}" if weights and _shared(rows, "backbone") else "",
-            f"one untuned recipe ({recipe['optimizer']}, lr {recipe['lr']:g}, {recipe['epochs']} epochs)" if _shared(rows, "recipe") else ""]
+            _recipe(job) if _shared(rows, "recipe") else ""]
     kept = [f"{group}.{key}={value} in {', '.join(having)}" for group, key, value in DEFECTS
             if (having := [name for name, row in rows.items() if row[group].get(key) == value and (
                 key != "batch_norm" or row[group]["frozen"] != 0)])]
     defects = f" Published defects kept: {'; '.join(kept)}." if kept else ""
     return f"Held fixed for every row: {', '.join(filter(None, said))}.{defects}"
+
+
+def _recipe(job: dict) -> str:
+    """The recipe, and what was done to choose it."""
+    recipe = job["recipe"]
+    if not job["tune"]:
+        return f"one untuned recipe ({recipe['optimizer']}, lr {recipe['lr']:g}, {recipe['epochs']} epochs)"
+    return f"one recipe ({recipe['optimizer']}, {recipe['epochs']} epochs), the same {_count(job['tune'], 'draw')} of its values, chosen by validation NLL"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'s' * (number != 1)}"
 
 
 def _shared(rows: dict[str, dict], group: str) -> bool:
@@ -66,13 +80,38 @@ def errors(point: Point) -> list[str]:
     """What failed, and where."""
     where = f" at {point.place}" if point.keys else ""
     lines = [f"{label}{where}: error: {words}" for label, words in point.errors.items()]
-    lines += [f"{label}{where}, seed {seed}: error: {words}" for label, row in point.rows.items() for seed, words in row.errors.items()]
+    lines += [f"{label}{where}{f', split {number + 1}' if len(point.splits) > 1 else ''}, seed {seed}: error: {words}"
+              for number, rows in enumerate(point.splits) for label, row in rows.items() for seed, words in row.errors.items()]
     return [line.rstrip(".") + "." for line in lines]
 
 
-def _would_decide(verdict: statistic.Verdict) -> str:
-    if verdict.interval.seeds < statistic.FEWEST:
+def _noise(gap: statistic.Interval) -> str:
+    """What an interval is made of."""
+    if gap.splits > 1:
+        pictures = "" if math.isnan(gap.pictures) else f", picture noise {gap.pictures:.3f}"
+        return f"noise of splits and training {gap.training:.3f}{pictures}; {gap.splits} splits, {_count(gap.seeds, 'seed')} and {gap.items} pictures each"
+    if gap.seeds == 1:
+        return f"one seed, {gap.items} pictures"
+    return f"training noise {gap.training:.3f}, picture noise {gap.pictures:.3f}; {gap.seeds} seeds, {gap.items} pictures"
+
+
+def _would_decide(verdict: statistic.Verdict, margin: float) -> str:
+    """What would decide a difference of the margin, from the noise that was seen."""
+    gap = verdict.interval
+    if max(gap.seeds, gap.splits) < statistic.FEWEST:
         return "fewer than three seeds give no verdict."
-    ways = [f"about {verdict.seeds} seeds on these pictures" if verdict.seeds else "",
-            f"about {verdict.pictures} pictures with these seeds" if verdict.pictures else ""]
-    return (" or ".join(filter(None, ways)) or "neither more seeds nor more pictures alone") + " would decide it."
+    if gap.splits > 1 and gap.splits < statistic.FEWEST:
+        return "fewer than three splits give no verdict."
+    need = statistic.needed(gap, margin)
+    ways = [(need.splits, gap.splits, f"about {need.splits} splits"), (need.seeds, gap.seeds, f"about {need.seeds} seeds on these pictures"),
+            (need.pictures, gap.items, f"about {need.pictures} pictures with these seeds")]
+    known = [(size, present, words) for size, present, words in ways if size]
+    if any(size <= present for size, present, _ in known):
+        return f"this size would detect a difference of {margin:g} four times in five."
+    if known:
+        words = " or ".join(words for _, _, words in known)
+    elif need.both:
+        words = f"about {math.ceil(need.both * gap.seeds)} seeds on {math.ceil(need.both * gap.items)} pictures"
+    else:
+        return f"no number of seeds{', splits' * (gap.splits > 1)} or pictures alone would detect a difference of {margin:g}."
+    return f"a difference of {margin:g} would be detected, four times in five, by {words}."

@@ -21,14 +21,15 @@ def fill(point: Point, job: dict, experiment: Experiment, progress: Progress) ->
     point.notes.extend(plans.references(job)[1])
     labels, made = _labels(point, job), rows(job)
     draws = plans.draws(list(made.values()), job["tune"]) if job["tune"] else None
-    reader, redraws = _reader(job, made), plans.redraws(job)
+    reader, redraws, seeds = _reader(job, made), plans.redraws(job), plans.seeds(job)
     for number, change in enumerate(redraws):
         point.splits.append({})
         for name, label in labels.items():
             where = f"{label}, split {number + 1} of {len(redraws)}" if len(redraws) > 1 else label
+            apart = [seed + number * (max(seeds) + 1) for seed in seeds]  # a seed that splits shared would hide its own noise
             row = made[name] | {"dataset": made[name]["dataset"] | change}
             try:
-                point.splits[-1][label] = experiment.row(where, row, plans.seeds(job), reader, draws)
+                point.splits[-1][label] = experiment.row(where, row, apart, reader, draws)
             except Exception as error:  # the border of a row: what fails here costs this row and no other
                 if isinstance(error, OSError) and error.errno in FULL:
                     raise
