@@ -3,10 +3,9 @@ import sys
 
 import numpy as np
 import pytest
-from scipy import special, stats
-from sklearn.metrics import f1_score
+from scipy import stats
 
-from qtlrun.statistic import calibration_error, correct, macro_f1, nll, two_way, verdict
+from qtlrun.statistic import Need, needed, two_way, verdict
 
 SEEDS = (3, 5, 10, 30)
 PICTURES = (40, 150, 1000)
@@ -119,8 +118,10 @@ def test_an_interval_follows_its_formula():
     degrees = squared**2 / (parts**2 / [3, 24, 72]).sum()
     low, high = stats.t.interval(0.90, degrees, 0.3, np.sqrt(squared))
     expected = (0.3, low, high, np.sqrt(0.2), np.sqrt(0.4), degrees, 0.8 - 5 / 25, 10 - 5 / 4, 5.0, 4, 25)
-    fields = list(vars(interval).values())
+    fields = list(vars(interval).values())[:11]
     np.testing.assert_allclose(fields, expected, rtol=1e-9)  # some thousand roundings of 1e-16, and room
+    assert (interval.splits, interval.held) == (1, 0.0)
+    assert np.isnan([interval.sigma2_split, interval.sigma2_pair]).all()  # of redrawn splits alone
 
 
 @pytest.mark.parametrize(
@@ -192,7 +193,8 @@ def noise(mean, scale=1.0):
 def test_a_verdict_is_the_word_that_the_intervals_allow(mean, margin, word, detectable):
     judged = verdict(noise(mean), margin)
     assert (judged.word, judged.detectable) == (word, detectable)
-    assert (judged.word == "undecided") or (judged.seeds is None and judged.pictures is None)
+    need = needed(judged.interval, margin) if word == "undecided" else Need()
+    assert (judged.seeds, judged.pictures, judged.splits) == (need.seeds, need.pictures, None)
 
 
 def test_more_is_better_for_a_metric_that_says_so():
@@ -220,104 +222,6 @@ def test_a_margin_must_be_positive(margin):
     with pytest.raises(ValueError) as error:
         verdict(noise(0), margin)
     assert str(error.value) == message
-
-
-def test_a_projection_for_seeds_is_the_closed_form_of_their_t_test():
-    # seeds alone vary, so the mean must exceed Student's quantile and the normal one of a chance of four in five
-    values = np.repeat(with_moments(5, 2, 0.05, 0.01, 0.0, 0.0)[:, :1], 50, 1)
-    judged = verdict(values, margin=1e-6)
-    reach = [(stats.t.ppf(0.975, n - 1) + stats.norm.ppf(0.8)) * 0.1 / np.sqrt(n) for n in range(6, 100)]
-    assert judged.word == "undecided"
-    assert judged.seeds == 6 + int(np.argmax(np.array(reach) <= 0.05))
-    assert judged.pictures is None  # they do not vary
-
-
-@pytest.mark.parametrize(
-    ("size", "moments", "margin"),
-    [
-        ((3, 150), (0.04, 0.0020, 0.020, 0.05), 1e-3),  # towards worse by seeds or by pictures
-        ((5, 100), (0.03, 0.0010, 0.020, 0.08), 1e-3),  # most of the noise in the residual
-        ((5, 150), (-0.001, 0.0004, 0.030, 0.05), 0.02),  # towards equivalent
-    ],
-)
-def test_an_experiment_of_the_recommended_size_is_mostly_decided(size, moments, margin):
-    judged = verdict(with_moments(*size, *moments), margin)
-    seen, generator, draws = judged.interval, np.random.default_rng(5), 200
-    variances = seen.sigma2_seed, seen.sigma2_picture, seen.sigma2_rest
-
-    def decided(seeds, pictures):
-        again = (mixed(crossed(generator, seeds, pictures), variances, seen.mean) for _ in range(draws))
-        return 1 - [verdict(values, margin).word for values in again].count("undecided") / draws
-
-    assert judged.word == "undecided"
-    assert decided(*size) < 0.65
-    sizes = (judged.seeds, size[1]), (size[0], judged.pictures)
-    possible = [(seeds, pictures) for seeds, pictures in sizes if seeds and pictures]
-    assert possible
-    for seeds, pictures in possible:
-        # four in five, less three standard errors of 200 draws (.085), and .05 for taking the error as known
-        assert decided(seeds, pictures) > 0.66
-
-
-def test_a_projection_is_none_where_no_number_decides():
-    few_pictures = verdict(with_moments(5, 40, 0.01, 0.0, 1.0, 0.0), margin=1e-6)
-    assert few_pictures.seeds is None and few_pictures.pictures > 40
-    nothing_there = verdict(with_moments(5, 40, 0.0, 1.0, 1.0, 0.1), margin=1e-6)
-    assert (nothing_there.word, nothing_there.seeds, nothing_there.pictures) == ("undecided", None, None)
-
-
-@pytest.fixture
-def logits():
-    return np.random.default_rng(6).normal(scale=3, size=(4, 60, 5))
-
-
-@pytest.fixture
-def labels():
-    return np.random.default_rng(7).integers(0, 5, 60)
-
-
-def test_nll_is_minus_the_log_softmax_of_the_label(logits, labels):
-    expected = -special.log_softmax(logits, -1)[:, np.arange(60), labels]
-    np.testing.assert_allclose(nll(logits, labels), expected, rtol=1e-12, atol=1e-14)  # a few roundings of float64
-    np.testing.assert_array_equal(nll(logits[0], labels), nll(logits, labels)[0])
-
-
-def test_nll_stays_finite_for_logits_beyond_the_range_of_the_exponential():
-    np.testing.assert_array_equal(nll(np.float32([[2e4, -2e4], [2e4, -2e4]]), np.array([0, 1])), [0, 4e4])
-
-
-def test_an_answer_is_correct_where_its_logit_is_largest(logits, labels):
-    others = np.arange(5) != labels[:, None]
-    expected = [(seed[~others] > seed[others].reshape(60, 4).max(1)).astype(float) for seed in logits]
-    np.testing.assert_array_equal(correct(logits, labels), expected)
-
-
-@pytest.mark.parametrize("classes", [5, 8])
-def test_macro_f1_is_that_of_scikit_learn(logits, labels, classes):
-    # three classes of eight are neither labelled nor predicted
-    predictions = logits.argmax(-1)
-    expected = [f1_score(labels, seed, average="macro") for seed in predictions]
-    np.testing.assert_allclose(macro_f1(labels, predictions, classes), expected, rtol=1e-12)  # a few roundings
-    assert macro_f1(labels, predictions[0], classes) == macro_f1(labels, predictions, classes)[0]
-
-
-def test_calibration_error_is_the_weighted_gap_of_each_bin():
-    # of ten bins: (.6, .7] holds two, one right, mean .65, so .15; (.7, .8] two, both right, mean .75, so .25; (.9, 1]
-    # one, wrong, so 1; weighted 2/5, 2/5, 1/5
-    confidence = np.array([0.62, 0.68, 0.72, 0.78, 1.0])
-    probabilities = np.stack([confidence, 1 - confidence], -1)
-    labels = np.array([0, 1, 0, 0, 1])
-    expected = (2 * 0.15 + 2 * 0.25 + 1) / 5
-    assert calibration_error(probabilities, labels, bins=10) == pytest.approx(expected, rel=1e-12)  # a few roundings
-    both = calibration_error(np.stack([probabilities, probabilities[:, ::-1]]), labels, bins=10)
-    # the second seed answers 1 throughout: right where the first was wrong
-    assert both == pytest.approx([expected, (2 * 0.15 + 2 * 0.75 + 0) / 5], rel=1e-12)
-
-
-def test_confidence_on_an_edge_belongs_to_the_bin_below():
-    # of two bins, (0, .5] and (.5, 1]: one right and one wrong at .5 make no gap, one right at .9 makes .1
-    probabilities = np.array([[0.5, 0.5], [0.5, 0.5], [0.9, 0.1]])
-    assert calibration_error(probabilities, np.array([0, 1, 0]), bins=2) == pytest.approx(0.1 / 3, rel=1e-12)
 
 
 def test_statistics_load_neither_scipy_nor_torch():

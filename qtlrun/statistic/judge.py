@@ -1,0 +1,74 @@
+"""The verdict on a paired difference."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from qtlrun.statistic.interval import Interval, two_way
+from qtlrun.statistic.power import check_margin, enough, needed
+from qtlrun.statistic.split import resampled
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a paired difference lets one say about two rows.
+
+    `word` is better, worse, equivalent or undecided; `detectable` says that the 95 % interval excludes zero. `seeds`,
+    `pictures` and `splits` are the smallest totals, each with the others as they are, at which a true difference of
+    the margin would be detected in four experiments of five (`power.needed`; they may be below the present ones); None
+    if decided, if none is enough, or if too few seeds or splits tell nothing; `splits` also where there is one.
+    """
+
+    word: str
+    detectable: bool
+    interval: Interval
+    seeds: int | None
+    pictures: int | None
+    splits: int | None = None
+
+
+def verdict(values: np.ndarray, margin: float, *, higher_is_better: bool = False) -> Verdict:
+    """Judge the per-picture paired differences (seeds, pictures) of a composed model minus its reference.
+
+    `values` and `margin` are in one unit: nats for NLL, where less is better. Equivalent, when the 90 % interval lies
+    inside +-margin (two one-sided tests at 5 %, Schuirmann 1987), wins over better and worse. Fewer than three seeds
+    are always undecided and foretell nothing, for their training noise is unknown. Raises ValueError for a margin that
+    is not positive and finite, and as `two_way` does.
+    """
+    check_margin(margin)
+    return _judge(two_way(values, 0.95), two_way(values, 0.90), margin, higher_is_better)
+
+
+def verdict_resampled(
+    values: Sequence[np.ndarray],
+    margin: float,
+    *,
+    train: float,
+    held: float,
+    same_pictures: bool,
+    higher_is_better: bool = False,
+) -> Verdict:
+    """Judge the paired differences of redrawn splits, one (seeds, pictures) a split, as `verdict` does those of one.
+
+    Any number of seeds will do, for the means of splits hold their noise; fewer than three splits are undecided.
+    Raises ValueError for a margin that is not positive and finite, and as `resampled` does.
+    """
+    check_margin(margin)
+    outer, inner = (
+        resampled(values, train=train, held=held, same_pictures=same_pictures, level=level) for level in (0.95, 0.90)
+    )
+    return _judge(outer, inner, margin, higher_is_better)
+
+
+def _judge(outer: Interval, inner: Interval, margin: float, higher_is_better: bool) -> Verdict:
+    if not enough(outer):
+        return Verdict("undecided", False, outer, None, None)
+    detectable = outer.low > 0 or outer.high < 0
+    word = "better" if (outer.mean > 0) == higher_is_better else "worse"
+    if -margin < inner.low and inner.high < margin:
+        word = "equivalent"
+    if detectable or word == "equivalent":
+        return Verdict(word, detectable, outer, None, None)
+    need = needed(outer, margin)
+    return Verdict("undecided", detectable, outer, need.seeds, need.pictures, need.splits)

@@ -1,0 +1,52 @@
+"""Shares: of a variance that a choice explains, of trials that hit."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def explained(values: Sequence[float] | np.ndarray, choices) -> dict[str, float]:
+    """Return the share of the variance of `values`, one a protocol, that each choice explains alone, in [0, 1].
+
+    `choices` (a data frame, or a dict of sequences) names the level of each choice in each protocol, as text or
+    numbers. The share is eta squared of the main effect, the sum of squares between levels over the total (Fisher
+    1925; Cohen 1973, doi:10.1177/001316447303300111). In a balanced grid the shares add up to at most one, and what
+    remains are interactions; in another, choices that go together explain the same variance twice. All are zero where
+    nothing varies. Raises ValueError for values or levels that are missing, and for columns of another length.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 1 or not values.size:
+        raise ValueError(f"values of shape {values.shape}: one number a protocol is needed.")
+    if not np.isfinite(values).all():
+        raise ValueError("values: some are nan or infinite; leave failed protocols out.")
+    centred = values - values[0]  # identical values then vary by exactly nothing
+    centred -= centred.mean()
+    total = float(np.square(centred).sum())
+    shares = {}
+    for name, levels in choices.items():
+        levels = list(levels)
+        if len(levels) != len(values):
+            raise ValueError(f"{name}: {len(levels)} levels for {len(values)} values.")
+        if any(level != level for level in levels):
+            raise ValueError(f"{name}: some levels are nan.")
+        places = {level: place for place, level in enumerate(dict.fromkeys(levels))}
+        group = np.array([places[level] for level in levels])
+        between = float((np.bincount(group, centred) ** 2 / np.bincount(group)).sum())
+        shares[name] = min(1.0, between / total) if total > 0 else 0.0
+    return shares
+
+
+def binomial(hits: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+    """Return the exact interval of the rate of `hits` in `trials`, in [0, 1].
+
+    Source: Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404, by the quantiles of the beta distribution. It covers
+    at least as often as it says. Raises ValueError for no trials and for hits that are not among them.
+    """
+    from scipy.special import betaincinv
+
+    if trials < 1 or not 0 <= hits <= trials:
+        raise ValueError(f"{hits} hits of {trials} trials: a rate needs a trial or more, and no more hits than trials.")
+    tail = (1 - level) / 2
+    low = float(betaincinv(hits, trials - hits + 1, tail)) if hits else 0.0
+    high = float(betaincinv(hits + 1, trials - hits, 1 - tail)) if hits < trials else 1.0
+    return low, high
