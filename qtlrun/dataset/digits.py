@@ -4,7 +4,7 @@ import hashlib
 import torch
 from sklearn import datasets
 
-from qtlrun.dataset.split import Split, fingerprint, stratified
+from qtlrun.dataset.split import Split, check_draw, fingerprint, folded, prefixed, sized, stratified
 
 CLASSES = list(range(10))
 
@@ -13,11 +13,14 @@ class Digits:
     """8 x 8 grey scans of the digits `classes`, of each the part `share` (from, to) in the order of the file.
 
     `train` and `validation` are numbers of scans a class, or shares of them; the rest is the test split. Two tasks whose
-    shares do not overlap have no scan in common. Source: the UCI archive's optical recognition of handwritten digits.
+    shares do not overlap have no scan in common. With a `fold` [k, K], part k (from 0) of the K into which `split_seed`
+    divides every class is the test split, and scans that neither train nor validation takes are left out. Of train,
+    `train_size` scans are used, all classes together, or that share; a larger size has every scan of a smaller one.
+    Source: the UCI archive's optical recognition of handwritten digits.
     """
 
     def __init__(self, classes: list[int], share: list[float], train: int | float, validation: int | float,
-                 split_seed: int = 0):
+                 split_seed: int = 0, train_size: int | float | None = None, fold: list[int] | None = None):
         if len(set(classes)) < len(classes) or len(classes) < 2 or not set(classes) <= set(CLASSES):
             raise ValueError(f"classes={classes}: two or more different digits, 0 to 9.")
         if len(share) != 2 or not 0 <= share[0] < share[1] <= 1:
@@ -25,17 +28,18 @@ class Digits:
         for name, count in (("train", train), ("validation", validation)):
             if count <= 0 or isinstance(count, float) and count >= 1:
                 raise ValueError(f"{name}={count}: scans a class, from 1 up, or their share, between 0 and 1.")
+        check_draw(train_size, fold)
         scans, labels = _scans(tuple(classes), *share)
         self.classes = tuple(str(digit) for digit in classes)
         items = tuple(hashlib.sha256(scan.numpy().tobytes()).hexdigest() for scan in scans)
         whole = Split(scans, labels, items)
-        try:
-            drawn = stratified(labels, (train, validation), split_seed, names=self.classes)
-        except ValueError as error:
-            raise ValueError(f"train={train}, validation={validation}: {error}") from None
-        if not len(drawn[-1]):
-            raise ValueError(f"train={train}, validation={validation}: no scan is left for the test split; take fewer.")
-        parts = [whole.subset(part) for part in drawn]
+        test, rest = folded(whole, fold, split_seed, self.classes) if fold else (None, whole)
+        with prefixed(f"train={train}, validation={validation}" + f", fold={fold}" * bool(fold)):
+            drawn = stratified(rest.labels, (train, validation), split_seed, names=self.classes)
+            if not fold and not len(drawn[-1]):
+                raise ValueError("no scan is left for the test split; take fewer.")
+        parts = [rest.subset(part) for part in drawn]
+        parts = [sized(parts[0], train_size, split_seed, self.classes), parts[1], test if fold else parts[2]]
         self.train, self.validation, self.test = parts
         self.size = len(whole)
         self.fingerprint = fingerprint(dict(zip(("train", "validation", "test"), parts, strict=True)))

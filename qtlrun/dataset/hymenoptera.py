@@ -11,8 +11,8 @@ from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 
 from qtlrun.dataset import picture
-from qtlrun.dataset.split import pool
-from qtlrun.dataset.tree import Tree, check_shares
+from qtlrun.dataset.split import check_draw, check_shares, pool
+from qtlrun.dataset.tree import Tree
 
 NAME = "hymenoptera_data"
 ADDRESS = "https://download.pytorch.org/tutorial/hymenoptera_data.zip"
@@ -29,20 +29,22 @@ UNPACKED = 200e6  # bytes
 class Hymenoptera:
     """Ants and bees, found in `data` or fetched into it: 244 pictures of train, 153 of test (the tutorial's `val`).
 
-    Their content is checked each time. Validation is a share of every class of train, drawn by `split_seed`, or
-    "test", as the tutorial has it: `qtlrun.dataset.tree.Tree` says what that means.
+    Their content is checked each time. Validation is a share of every class of train, drawn by `split_seed`, or a
+    `fold` of it, or "test", as the tutorial has it: `qtlrun.dataset.tree.Tree` says what that and `train_size` mean.
     """
 
     caution = ("Ants and bees are classes of ImageNet, on which public weights were trained: this reproduces a publication, "
                "and is no evidence about pictures of new classes.")
 
-    def __init__(self, data: Path, validation: float | str = 0.2, split_seed: int = 0) -> None:
+    def __init__(self, data: Path, validation: float | str = 0.2, split_seed: int = 0,
+                 train_size: int | float | None = None, fold: list[int] | None = None) -> None:
         check_shares(validation)
+        check_draw(train_size, fold)
         data = Path(data).expanduser()
         if not (data / NAME).exists():
             _unpack(data, _fetched(data))
         _check(data, data / NAME, "remove it, and it is fetched again")
-        tree = Tree(str(data / NAME), validation=validation, split_seed=split_seed)
+        tree = Tree(str(data / NAME), validation, split_seed=split_seed, train_size=train_size, fold=fold)
         self.train, self.validation, self.test = tree.train, tree.validation, tree.test
         self.classes, self.size, self.fingerprint = tree.classes, tree.size, tree.fingerprint
         self.verify = tree.verify

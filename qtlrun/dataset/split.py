@@ -1,8 +1,9 @@
 """Labelled items and their division into parts."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -79,7 +80,7 @@ def stratified(
         rest = any(isinstance(count, float) for count in counts)
         if sum(sizes) + rest > len(mine):
             parts = " + ".join(map(str, sizes + ["a rest"] * rest))
-            raise ValueError(_too_small(labels, label, names, parts))
+            raise ValueError(_too_small(labels, label, names, f"parts of {parts}"))
         sizes.append(len(mine) - sum(sizes))
         mine = mine[torch.randperm(len(mine), generator=generator)]
         for part, indices in zip(drawn, mine.split(sizes)):
@@ -87,12 +88,95 @@ def stratified(
     return [torch.cat(part).sort().values for part in drawn]
 
 
-def _too_small(labels: Tensor, small: int, names: Sequence[str], parts: str) -> str:
-    counts = {names[label] if names else str(label): int((labels == label).sum()) for label in labels.unique().tolist()}
-    name = names[small] if names else str(small)
-    listed = ", ".join(f"{key} {count}" for key, count in list(counts.items())[:12])
-    listed += ", ..." * (len(counts) > 12)
-    return f"class {name} has {counts[name]} items, too few for parts of {parts} (items a class: {listed})."
+def check_shares(validation: float | str, test: float | str = 0.2) -> None:
+    """Refuse shares that cannot be drawn, before any file is looked at."""
+    for key, share, other in (("validation", validation, " or 'test'"), ("test", test, "")):
+        if other and share == "test":
+            continue
+        if isinstance(share, str) or not 0 < share < 1:
+            raise ValueError(f"{key}={share}: give a share of every class between 0 and 1, such as 0.2{other}.")
+
+
+def check_draw(train_size: int | float | None, fold: list[int] | None) -> None:
+    """Refuse a `train_size` and a `fold` that no dataset can take, before any file is looked at."""
+    share = isinstance(train_size, float)
+    if train_size is not None and (isinstance(train_size, bool) or not train_size > 0 or share and train_size > 1):
+        raise ValueError(f"train_size={train_size}: give a number of items from 1 up, or a share above 0, at most 1.0.")
+    if fold is not None:
+        whole = len(fold) == 2 and all(type(number) is int for number in fold)
+        if not whole or fold[1] < 2 or not 0 <= fold[0] < fold[1]:
+            raise ValueError(f"fold={fold}: give [k, K], part k of K: K from 2 up, k from 0 to K - 1; null draws none.")
+
+
+def folded(whole: Split, fold: list[int], seed: int, names: Sequence[str]) -> tuple[Split, Split]:
+    """Part k of the K into which `seed` divides every class, and the rest; `fold` is [k, K].
+
+    The K parts are disjoint and leave nothing out; they differ by at most one item, in every class and in all. Fewer
+    than K items of a class raise a ValueError that lists the classes' counts; `names` are the words for them.
+    """
+    part, parts = fold
+    classes, counts = whole.labels.unique(return_counts=True)
+    if counts.min() < parts:
+        small = _too_small(whole.labels, int(classes[counts.argmin()]), names, f"{parts} folds")
+        raise ValueError(f"fold={fold}: {small}")
+    # Dealt out like cards, one class after the other, so that no part gets the odd item of every class.
+    taken = torch.zeros(len(whole), dtype=torch.bool)
+    taken[torch.cat(_shuffled(whole.labels, "fold", seed))[part::parts]] = True
+    return whole.subset(taken.nonzero().flatten()), whole.subset((~taken).nonzero().flatten())
+
+
+def sized(train: Split, train_size: int | float | None, seed: int, names: Sequence[str]) -> Split:
+    """So many items of a train split, in its order: a number of them all, or a share of them; null is all.
+
+    `seed` orders every class, the classes are merged in step, and a size is so far along that one order: a larger size
+    has every item of a smaller one. A size beyond what is there, or one that leaves a class without an item, raises a
+    ValueError; `names` are the words for the classes.
+    """
+    if train_size is None:
+        return train
+    shuffled = _shuffled(train.labels, "train_size", seed)
+    ranks = torch.cat([(torch.arange(len(mine), dtype=torch.float64) + 0.5) / len(mine) for mine in shuffled])
+    order = torch.cat(shuffled)[ranks.sort(stable=True).indices]
+    fewest = 1 + int(torch.isin(order, torch.stack([mine[0] for mine in shuffled])).nonzero().max())
+    size = train_size if isinstance(train_size, int) else round(train_size * len(train))
+    there = f"train_size={train_size}: the training split has {len(train)} items ({_counted(train.labels, names)})"
+    if size > len(train):
+        raise ValueError(f"{there}; use {len(train)} or fewer.")
+    if size < fewest:
+        raise ValueError(f"{there}, and {size} would leave a class without any; use {fewest} items or more.")
+    return train.subset(order[:size].sort().values)
+
+
+@contextmanager
+def prefixed(words: str) -> Iterator[None]:
+    """Errors that are raised within open with `words`."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{words}: {error}") from None
+
+
+def _shuffled(labels: Tensor, purpose: str, seed: int) -> list[Tensor]:
+    """The indices of each class, permuted by a generator of its own; draws for two purposes have nothing in common."""
+    shuffled = []
+    for label in labels.unique().tolist():
+        mine = (labels == label).nonzero().flatten()
+        digest = sha256(f"{purpose}\0{seed}\0{label}".encode()).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest[:4]))  # 32 bits are all that the generator uses
+        shuffled.append(mine[torch.randperm(len(mine), generator=generator)])
+    return shuffled
+
+
+def _too_small(labels: Tensor, small: int, names: Sequence[str], what: str) -> str:
+    name, count = names[small] if names else small, int((labels == small).sum())
+    return f"class {name} has {count} items, too few for {what} (items a class: {_counted(labels, names)})."
+
+
+def _counted(labels: Tensor, names: Sequence[str]) -> str:
+    """The classes' counts, of twelve classes at most."""
+    classes, counts = (found.tolist() for found in labels.unique(return_counts=True))
+    listed = [f"{names[label] if names else label} {count}" for label, count in zip(classes, counts)]
+    return ", ".join(listed[:12]) + ", ..." * (len(listed) > 12)
 
 
 def fingerprint(parts: dict[str, Split]) -> str:

@@ -10,7 +10,7 @@ import torch
 
 from qtlrun.dataset import picture
 from qtlrun.dataset.picture import ENDINGS, Pictures, printable
-from qtlrun.dataset.split import Split, fingerprint, pool, stratified
+from qtlrun.dataset.split import Split, check_draw, check_shares, fingerprint, folded, pool, prefixed, sized, stratified
 
 
 class Tree:
@@ -21,21 +21,30 @@ class Tree:
     whatever `validation` is. `validation="test"` is the defect of protocols that choose their epoch on the pictures
     they report: validation is the test split itself, and train keeps all of its own.
 
+    A `fold` [k, K] is part k (from 0) of the K into which `split_seed` divides every class of train: the test split
+    where no folder gives one, and else the validation split. Of what is then left for train, `train_size` pictures are
+    used, all classes together, or that share of them; a larger size has every picture of a smaller one.
+
     Hidden files, systems' litter, other endings and links to folders are left out; a file that one class reaches
     twice counts once. The names in a split are paths relative to `root`.
     """
 
-    def __init__(self, root: str, validation: float | str = 0.2, test: float | str = 0.2, split_seed: int = 0) -> None:
+    def __init__(self, root: str, validation: float | str = 0.2, test: float | str = 0.2, split_seed: int = 0,
+                 train_size: int | float | None = None, fold: list[int] | None = None) -> None:
         check_shares(validation, test)
+        check_draw(train_size, fold)
         self._called = f"root={printable(root)}"
-        try:
+        with prefixed(self._called):
             self._root = _located(root)
             self.classes, parts = _index(self._root)
-            self._paths = [path for part in parts.values() for path in part.inputs.paths]
-            parts = _divided(parts, self.classes, validation, test, split_seed)
-        except ValueError as error:
-            raise ValueError(f"{self._called}: {error}") from None
+        self._paths = [path for part in parts.values() for path in part.inputs.paths]
         self.size = len(self._paths)
+        if fold:
+            name = _fold_name(parts, validation, fold)
+            parts[name], parts["train"] = folded(parts["train"], fold, split_seed, self.classes)
+        with prefixed(self._called + f": fold={fold}" * bool(fold)):
+            parts = _divided(parts, self.classes, validation, test, split_seed)
+        parts["train"] = sized(parts["train"], train_size, split_seed, self.classes)
         self.train, self.validation, self.test = parts["train"], parts["validation"], parts["test"]
         self.fingerprint = fingerprint(parts)
 
@@ -47,15 +56,6 @@ class Tree:
 
         for done, _ in enumerate(pool().map(decode, self._paths), start=1):
             step(done, self.size)
-
-
-def check_shares(validation: float | str, test: float | str = 0.2) -> None:
-    """Refuse shares that cannot be drawn, before any file is looked at."""
-    for key, share, other in (("validation", validation, " or 'test'"), ("test", test, "")):
-        if other and share == "test":
-            continue
-        if isinstance(share, str) or not 0 < share < 1:
-            raise ValueError(f"{key}={share}: give a share of every class between 0 and 1, such as 0.2{other}.")
 
 
 def _located(root: str) -> Path:
@@ -172,6 +172,15 @@ def _pictures(root: Path, folder: Path) -> list[Path]:
         mend = f"add or convert some, or remove the folder ({' '.join(ENDINGS)} are taken)."
         raise ValueError(f"class {_relative(folder, root)} holds no pictures {there}{more}; {mend}")
     return pictures
+
+
+def _fold_name(parts: dict[str, Split], validation: float | str, fold: list[int]) -> str:
+    """The part that a fold is."""
+    if "validation" in parts:
+        raise ValueError(f"fold={fold}: root holds train, val and test, so no split is left to draw; use fold=null.")
+    if "test" in parts and validation == "test":
+        raise ValueError(f"fold={fold}: it would be validation, and validation=test is that already; leave out one.")
+    return "validation" if "test" in parts else "test"
 
 
 def _divided(
