@@ -25,18 +25,18 @@ class Tree:
     where no folder gives one, and else the validation split. Of what is then left for train, `train_size` pictures are
     used, all classes together, or that share of them; a larger size has every picture of a smaller one.
 
-    Hidden files, systems' litter, other endings and links to folders are left out; a file that one class reaches
+    `classes` takes some of the class folders. Hidden files, systems' litter, other endings and links to folders are left out; a file that one class reaches
     twice counts once. The names in a split are paths relative to `root`.
     """
 
     def __init__(self, root: str, validation: float | str = 0.2, test: float | str = 0.2, split_seed: int = 0,
-                 train_size: int | float | None = None, fold: list[int] | None = None) -> None:
+                 train_size: int | float | None = None, fold: list[int] | None = None, classes: list[str] | None = None) -> None:
         check_shares(validation, test)
         check_draw(train_size, fold)
         self._called = f"root={printable(root)}"
         with prefixed(self._called):
             self._root = _located(root)
-            self.classes, parts = _index(self._root)
+            self.classes, parts = _index(self._root, classes)
         self._paths = [path for part in parts.values() for path in part.inputs.paths]
         self.size = len(self._paths)
         if fold:
@@ -69,10 +69,10 @@ def _located(root: str) -> Path:
     return path
 
 
-def _index(root: Path) -> tuple[tuple[str, ...], dict[str, Split]]:
+def _index(root: Path, chosen: list[str] | None) -> tuple[tuple[str, ...], dict[str, Split]]:
     """The classes and the parts that lie there; every header has been checked, every file hashed."""
     folders = _parts(root)
-    classes = {part: _classes(root, folder) for part, folder in folders.items()}
+    classes = {part: _chosen(_classes(root, folder), chosen) for part, folder in folders.items()}
     names = tuple(sorted(classes["train"]))
     _check_same(names, classes, folders)
     files = [
@@ -142,6 +142,18 @@ def _classes(root: Path, folder: Path) -> dict[str, Path]:
             raise ValueError(f"two folders are named {name}, in different Unicode forms; put them together.")
         named[name] = child
     return named
+
+
+def _chosen(named: dict[str, Path], chosen: list[str] | None) -> dict[str, Path]:
+    """Those of the class folders that were asked for; all where none was."""
+    if chosen is None:
+        return named
+    for name in chosen:
+        if name not in named:
+            near = get_close_matches(name, named, n=1)
+            meant = f"; is {near[0]} meant?" if near else f"; there are {', '.join(sorted(named)[:12])}."
+            raise ValueError(f"classes={chosen}: there is no class folder {name}{meant}")
+    return {name: named[name] for name in chosen}
 
 
 def _check_level(root: Path, folder: Path) -> None:

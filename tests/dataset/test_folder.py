@@ -362,3 +362,20 @@ def test_the_published_ants_and_bees_have_244_and_153_pictures():
     assert [len(data.train) + len(data.validation), len(data.test)] == [244, 153]
     assert not set(data.test.items) & set(data.train.items + data.validation.items)
     data.verify()
+
+
+def test_classes_take_some_of_the_folders(tmp_path):
+    fill(tmp_path, cat=10, dog=10, ship=10)
+    pair = Folder(str(tmp_path), classes=["dog", "cat"])
+    assert pair.classes == ("cat", "dog")
+    assert {name.split("/")[0] for split in (pair.train, pair.validation, pair.test) for name in split.names} == {"cat", "dog"}
+    assert pair.size == 20
+    assert pair.fingerprint == Folder(str(tmp_path), classes=["cat", "dog"]).fingerprint
+
+
+@pytest.mark.parametrize(("classes", "words"), [
+    (["cat", "dogs"], "there is no class folder dogs; is dog meant?"), (["cat", "xyz"], "there are cat, dog, ship."),
+    (["cat"], "it holds one class only, cat")])
+def test_classes_that_are_not_there_are_refused(tmp_path, classes, words):
+    fill(tmp_path, cat=10, dog=10, ship=10)
+    assert words in refusal(tmp_path, classes=classes)
