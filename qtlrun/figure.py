@@ -76,6 +76,27 @@ def tuning(point: Point) -> Figure:
 
 
 @matplotlib.rc_context(STYLE)
+def specification_curve(frame: pd.DataFrame, composed: str, reference: str, keys: list[str]) -> Figure:
+    """The differences of all protocols in order, each with its interval, above the choices that made it; below 0 composed is better."""
+    frame = frame.dropna(subset="difference").sort_values("difference", ignore_index=True)
+    levels = [(key, value) for key in keys for value in dict.fromkeys(sorted(frame[key], key=lambda one: (str(type(one)), one)))]
+    figure = Figure(figsize=(9, 3.2 + .16 * len(levels)), layout="constrained")
+    above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, max(1, .18 * len(levels))])
+    places = np.arange(len(frame))
+    sure = np.where(frame["high"] < 0, "C0", np.where(frame["low"] > 0, "C3", "grey"))
+    above.vlines(places, frame["low"], frame["high"], color=sure, lw=.8, alpha=.5)
+    above.scatter(places, frame["difference"], c=sure, s=5, zorder=3)
+    above.axhline(0, color="black", lw=.8)
+    above.set(title=f"{composed} - {reference} under {len(frame)} protocols (coloured: the 95 % interval excludes 0)", ylabel="nats")
+    for line, (key, value) in enumerate(reversed(levels)):
+        here = places[(frame[key] == value).to_numpy()]
+        below.scatter(here, np.full(len(here), line), marker="|", s=18, lw=.8, c=sure[here])
+    below.set_yticks(range(len(levels)), [f"{key}={_short(value)}" for key, value in reversed(levels)], fontsize=7)
+    below.set(xlabel="protocols, by their difference", xticks=[])
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
 def sweep(frame: pd.DataFrame, keys: list[str]) -> Figure:
     """Validation NLL of the composed row and its distance to each reference over a sweep: heat maps for two keys, else points.
 

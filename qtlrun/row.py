@@ -31,6 +31,19 @@ class Tuning:
         return int(self.means.argmin())
 
 
+@dataclass(frozen=True)
+class Figures:
+    """What the seeds of one plan say of the test pictures; nan where one failed. NLL in nats."""
+    logits: np.ndarray  # (seeds, pictures, classes)
+    labels: np.ndarray
+    validation: np.ndarray  # NLL of each seed
+
+    @cached_property
+    def nll(self) -> np.ndarray:
+        """Shape (seeds, pictures)."""
+        return statistic.nll(self.logits, self.labels)
+
+
 @dataclass
 class Row:
     """A row of the table: what it is, and what each finished seed left in the store."""

@@ -15,10 +15,13 @@ def check(jobs: list[dict]):
     _check_home(jobs[0]["home"])
     from qtlrun.experiment import Experiment
     experiment = Experiment(jobs[0]["home"], jobs[0]["fresh"])
+    study = plans.build("study", jobs[0]["study"], jobs[0]["plugins"])
     for job in jobs:
-        plans.build("study", job["study"], job["plugins"])
         for row in rows(job):
-            experiment.check(row)
+            for change in plans.redraws(job):
+                experiment.check(row | {"dataset": row["dataset"] | change})
+    if hasattr(study, "check"):
+        study.check(jobs, experiment)
     for job in jobs:
         for row in rows(job):
             experiment.load(row)

@@ -1,13 +1,17 @@
 """Plans to rows: gets data, pre-training and features; builds, fits, evaluates; keeps in the store."""
 import dataclasses
+import json
+
+import numpy as np
 
 from qtlrun import plan as plans, store
+from qtlrun.experiment.feature import SPLITS, features
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 from qtlrun.experiment import source
 from qtlrun.experiment.training import Run, read, train_runs
 from qtlrun.plan import Refused
-from qtlrun.row import Row, Tuning
+from qtlrun.row import Figures, Row, Tuning
 from qtlrun.store import Entry
 
 
@@ -51,6 +55,48 @@ class Experiment:
         draws = [{key: value for key, value in draw.items() if key.partition(".")[2] in row[key.partition(".")[0]]} for draw in draws or ()]
         reads = self.session.store.enter("readers", parts.reading, reader) if reader else 0
         return dataclasses.replace(made, tuning=tuning, draws=draws, reads=reads)
+
+    def figures(self, label: str, rows: list[dict], seeds: list[int], reader: str = "", plant=None) -> list[Figures]:
+        """What every seed of many rows says of the test pictures, trained in as few programs as can be; kept as one.
+
+        `plant(features, split)` gives labels in place of the dataset's, from the features of a split (items, features).
+        """
+        distinct = {json.dumps(row, sort_keys=True): Parts(row, self.session) for row in rows}
+        if plant:
+            distinct = {said: parts.planted(self._planted(parts, plant)) for said, parts in distinct.items()}
+        parts, kept = list(distinct.values()), self.session.store
+        drawn = [[getattr(one.dataset, name).labels.tolist() for name in SPLITS] for one in parts[:1]] if plant else []
+        key = store.key(figures=[one.key(seed) for one in parts for seed in seeds], drawn=drawn)
+        entry = None if self.fresh and key not in self._trained else kept.get("figures", key)
+        if entry is None:
+            entry = self._entry(label, parts, seeds)
+            kept.put("figures", key, entry)
+            self._trained.add(key)
+        for test in {one.reading for one in parts} if reader else ():
+            kept.enter("readers", test, reader)
+        place = {said: number for number, said in enumerate(distinct)}
+        return [Figures(entry.arrays[f"{number}/logits"], entry.arrays[f"{number}/labels"], entry.arrays[f"{number}/validation"])
+                for number in (place[json.dumps(row, sort_keys=True)] for row in rows)]
+
+    def _entry(self, label: str, candidates: list[Parts], seeds: list[int]) -> Entry:
+        place, learned = {id(parts): number for number, parts in enumerate(candidates)}, [{} for _ in candidates]
+        for run, outcome in train_runs(label, [Run(parts, seed) for parts in candidates for seed in seeds]):
+            learned[place[id(run.parts)]][run.seed] = outcome
+        arrays = {}
+        for number, (parts, mine) in enumerate(zip(candidates, learned, strict=True)):
+            whole = {seed: one for seed, one in mine.items() if not isinstance(one, str)}
+            logits = np.full((len(seeds), len(parts.dataset.test), len(parts.dataset.classes)), np.nan, np.float32)
+            for seed, outcome in read(parts, whole, ranked=False) if whole else ():
+                if not isinstance(outcome, str):
+                    logits[seeds.index(seed)] = outcome.arrays["logits"]
+            judged = [_judged(mine[seed]) for seed in seeds]
+            arrays |= {f"{number}/logits": logits, f"{number}/labels": parts.dataset.test.labels.numpy(),
+                       f"{number}/validation": np.array([np.nan if one is None else one for one in judged])}
+        return Entry({}, arrays)
+
+    def _planted(self, parts: Parts, plant) -> dict:
+        known = features(parts)
+        return {name: plant(known[name].cpu(), name) for name in SPLITS}
 
     def _row(self, label: str, parts: Parts, keys: dict[int, str]) -> Row:
         kept, mine = self.session.store, {seed for seed, key in keys.items() if key in self._trained}

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from qtlrun import disk, plan as plans, store
+from qtlrun.device.ready import Ready
 from qtlrun.experiment import source
 from qtlrun.experiment.session import Session
 from qtlrun.layer import Start
@@ -28,8 +29,8 @@ class Parts:
 
     recipe = cached_property(lambda self: self._build("recipe"))
     freeze = cached_property(lambda self: self._build("freeze"))
-    circuit = cached_property(lambda self: self._build("circuit"))
-    device = cached_property(lambda self: self._build("device"))
+    circuit = cached_property(lambda self: self.session.once("circuit" + json.dumps(self.plan["circuit"]), lambda: self._build("circuit")))
+    device = cached_property(lambda self: self.session.once("device" + json.dumps(self.plan["device"]), lambda: self._build("device")))
     dataset = cached_property(lambda self: self.dataset_of(self.plan["dataset"], "dataset"))
 
     @cached_property
@@ -44,7 +45,7 @@ class Parts:
         """A head whose runs are the seeds, with start values."""
         sizes = {name: getattr(self.circuit, name) for name in ("qubits", "depth") if hasattr(self.circuit, name)}
         return self._build("head", features=features, classes=len(self.dataset.classes), circuit=self.circuit,
-                           device=self.device if self.exact else self.device.drawing(seeds[0]), start=Start(seeds, self.dtype), **sizes).to(self.accelerator)
+                           device=self.ready if self.exact else self.device.drawing(seeds[0]), start=Start(seeds, self.dtype), **sizes).to(self.accelerator)
 
     @property
     def exact(self) -> bool:
@@ -55,6 +56,11 @@ class Parts:
     def fixed(self) -> bool:
         """Whether the features of a picture never change, so that heads are trained on them."""
         return self.freeze.fixed(self.backbone) and not self.recipe.augment
+
+    @cached_property
+    def solved(self) -> bool:
+        """Whether the head is solved for, not trained by epochs."""
+        return hasattr(self.head(self._bare.features, [0]), "solve")
 
     @cached_property
     def reading(self) -> str:
@@ -69,6 +75,12 @@ class Parts:
         for name, drawn in labels.items():
             setattr(other.dataset, name, replace(getattr(self.dataset, name), labels=drawn))
         return other
+
+    @cached_property
+    def ready(self) -> Ready:
+        """The row's device without chance."""
+        exact = self.device if getattr(self.device, "exact", True) else self.device.exactly()
+        return self.session.once("ready" + json.dumps(self.plan["device"]), lambda: Ready(exact))
 
     def dataset_of(self, part: dict, key: str):
         """A dataset, indexed once a session."""
@@ -94,6 +106,8 @@ class Parts:
         except ValueError as error:
             raise Refused(str(error)) from error
         self.head(self._bare.features, [0])
+        if self.solved and not (self.freeze.fixed(self._bare) and not self.recipe.augment):
+            raise Refused("head: this one is solved for on features that do not change; use freeze=backbone and recipe.augment=false.")
         if source.wanted(self.plan):
             source.check(self)
 

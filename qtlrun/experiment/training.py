@@ -44,7 +44,7 @@ class Model:
 def train_runs(label: str, runs: list[Run]) -> Iterator[tuple[Run, Entry | str]]:
     """Every run with what it learned (values and weights), or with the words of what went wrong; no test figure."""
     programs = _programs(runs)
-    total, done = sum(group[0].parts.recipe.epochs for group in programs), 0
+    total, done = sum(1 if group[0].parts.solved else group[0].parts.recipe.epochs for group in programs), 0
     for group in programs:
         parts, model = group[0].parts, _model(group)
         with feature.threads(model.backbone):
@@ -52,8 +52,7 @@ def train_runs(label: str, runs: list[Run]) -> Iterator[tuple[Run, Entry | str]]
                 _announce(label, model, len(programs))
             parts.session.step(f"{label}, epochs", done, total)
             began, records = time.perf_counter(), []
-            for record in train.fit(model.whole, model.backbone, [run.parts.recipe for run in group], parts.freeze,
-                                    model.data["train"], model.data["validation"], [run.seed for run in group]):
+            for record in _learn(model):
                 records.append(record)
                 done += 1
                 parts.session.step(f"{label}, epochs", done, total)
@@ -61,15 +60,18 @@ def train_runs(label: str, runs: list[Run]) -> Iterator[tuple[Run, Entry | str]]
         yield from _outcomes(model, records, seconds)
 
 
-def read(parts: Parts, learned: dict[int, Entry]) -> Iterator[tuple[int, Entry | str]]:
-    """Every seed of a row with its test figures beside what it learned; the one place that sees the test split."""
+def read(parts: Parts, learned: dict[int, Entry], ranked: bool = True) -> Iterator[tuple[int, Entry | str]]:
+    """Every seed of a row with its test figures beside what it learned; the one place that sees the test split.
+
+    `ranked` counts their effective angles too.
+    """
     for seeds in [list(learned)] if _together(parts) else [[seed] for seed in learned]:
         model = _model([Run(parts, seed) for seed in seeds])
         _load(model, [learned[seed] for seed in seeds])
         began = time.perf_counter()
         with feature.threads(model.backbone):
             logits = train.evaluate(model.whole, model.data["test"], len(seeds)).cpu().double()
-            seconds, ranks = (time.perf_counter() - began) / len(seeds), _effective(model)
+            seconds, ranks = (time.perf_counter() - began) / len(seeds), _effective(model) if ranked else [0] * len(seeds)
         for run, seed in enumerate(seeds):
             entry = learned[seed]
             if not logits[run].isfinite().all():
@@ -80,11 +82,28 @@ def read(parts: Parts, learned: dict[int, Entry]) -> Iterator[tuple[int, Entry |
             yield seed, Entry(entry.values | values, entry.arrays | arrays)
 
 
+def _learn(model: Model) -> Iterator[Record]:
+    """Train a model by epochs, or solve its head where it is one that can be: once for equal features."""
+    first, splits = model.runs[0], (model.data["train"], model.data["validation"])
+    if not first.parts.solved:
+        yield from train.fit(model.whole, model.backbone, [run.parts.recipe for run in model.runs], first.parts.freeze, *splits,
+                             [run.seed for run in model.runs])
+        return
+    every = [(data.take(torch.arange(len(data.labels)).unsqueeze(0), None)[0], data.labels) for data in splits]
+
+    def solve() -> dict:
+        model.head.solve(*every)
+        return model.head.state_dict()
+    model.head.load_state_dict(first.parts.session.once("solved" + _shared(first.parts) + first.parts.recipe.scale, solve))
+    (loss, _), (nll, accuracy) = (train.score(train.evaluate(model.head, data, 1), data.labels) for data in splits)
+    yield Record(0, loss.tolist(), nll.tolist(), accuracy.tolist(), [0], [0.], 0.)
+
+
 def _programs(runs: list[Run]) -> list[list[Run]]:
     """The runs in groups that are trained together: they differ in their own values alone."""
     groups = {}
     for run in runs:
-        own = "" if _together(run.parts) else (len(groups),)
+        own = "" if _together(run.parts) and not run.parts.solved else len(groups)
         groups.setdefault((_shared(run.parts), own), []).append(run)
     programs = []
     for group in groups.values():
@@ -199,14 +218,13 @@ def _effective(model: Model) -> list[int]:
     model.whole.eval()
     with torch.no_grad():
         features = items if model.backbone is None else model.whole.features(items)
-        exact = parts.device.exactly() if hasattr(parts.device, "exactly") else parts.device
-        return model.head.effective(features, exact.run(parts.circuit, model.head.entangle))
+        return model.head.effective(features, parts.ready.run(parts.circuit, model.head.entangle))
 
 
 def _announce(label: str, model: Model, programs: int) -> None:
     """Say how long it takes, and what memory a step has taken, where that is long."""
     parts = model.runs[0].parts
-    if not parts.exact:
+    if parts.solved or not parts.exact:
         return  # a timing step would draw from the shots
     if model.backbone is not None:
         parts.freeze.apply(model.backbone, 0)

@@ -23,6 +23,8 @@ from qtlrun.row import Point, Row
 PACKAGES = ("qtlrun", "torch", "torchvision", "pennylane", "pennylane-lightning", "numpy", "scipy", "scikit-learn",
             "pandas", "pillow", "hydra-core", "omegaconf")
 
+SHORT = 60  # lines of a table that is read, not computed with
+
 
 def write(out: Path, jobs: list[dict], points: list[Point], table: str, frames: dict[str, pd.DataFrame]) -> None:
     """All files of a run: plans, table, frames, figures, predictions, weights."""
@@ -39,6 +41,17 @@ def write(out: Path, jobs: list[dict], points: list[Point], table: str, frames: 
         _draw_circuit(place / "figures", jobs[number])
     if len(points) > 1:
         _save(out / "figures", "sweep", figure.sweep(frames["table"], list(points[0].keys)))
+
+
+def write_study(out: Path, jobs: list[dict], lines: list[str], frames: dict[str, pd.DataFrame], figures: dict[str, Figure]) -> None:
+    """The files of a study that makes its own grid: plans, what it says, its frames and figures."""
+    disk.write(out / "plan.yaml", yaml.safe_dump_all(jobs, sort_keys=False))
+    disk.write(out / "table.md", "\n\n".join([*(result.markdown(frame) for frame in frames.values() if len(frame) <= SHORT), *lines]) + "\n")
+    for name, frame in frames.items():
+        disk.write(out / f"{name}.csv", result.csv(frame))
+    for name, drawn in figures.items():
+        _save(out / "figures", name, drawn)
+    write_environment(out, jobs, [])
 
 
 def write_environment(out: Path, jobs: list[dict], points: list[Point]) -> None:

@@ -29,7 +29,7 @@ def foot(point: Point) -> list[str]:
         return []
     seeds, pictures, splits = len(rows[0].seeds), len(rows[0].labels), len(point.splits)
     if splits > 1:
-        lines = [f"{splits} splits of {_count(seeds, 'seed')}, {pictures} test pictures each; 95 % intervals over splits of this pool (Nadeau and Bengio);"]
+        lines = [f"{splits} splits of {count(seeds, 'seed')}, {pictures} test pictures each; 95 % intervals over splits of this pool (Nadeau and Bengio);"]
     elif seeds == 1:
         lines = [f"One seed on {pictures} test pictures; 95 % intervals over pictures alone;"]
     else:
@@ -39,7 +39,7 @@ def foot(point: Point) -> list[str]:
         lines.append("Two seeds: intervals may be too narrow, and there is no verdict.")
     if any(row.stored for row in rows):
         lines.append("† found in the store, not trained again.")
-    lines.append(f"This test set has been read by {_count(point.reads, 'plan')} of this store.")
+    lines.append(f"This test set has been read by {count(point.reads, 'plan')} of this store.")
     return lines + sorted({row.caution for row in rows if row.caution})
 
 
@@ -59,16 +59,17 @@ def held(job: dict, rows: dict[str, dict]) -> str:
     return f"Held fixed for every row: {', '.join(filter(None, said))}.{defects}"
 
 
+def count(number: int, word: str) -> str:
+    """A number of things, in words."""
+    return f"{number} {word}{'s' * (number != 1)}"
+
+
 def _recipe(job: dict) -> str:
     """The recipe, and what was done to choose it."""
     recipe = job["recipe"]
     if not job["tune"]:
         return f"one untuned recipe ({recipe['optimizer']}, lr {recipe['lr']:g}, {recipe['epochs']} epochs)"
-    return f"one recipe ({recipe['optimizer']}, {recipe['epochs']} epochs), the same {_count(job['tune'], 'draw')} of its values, chosen by validation NLL"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'s' * (number != 1)}"
+    return f"one recipe ({recipe['optimizer']}, {recipe['epochs']} epochs), the same {count(job['tune'], 'draw')} of its values, chosen by validation NLL"
 
 
 def _shared(rows: dict[str, dict], group: str) -> bool:
@@ -89,7 +90,7 @@ def _noise(gap: statistic.Interval) -> str:
     """What an interval is made of."""
     if gap.splits > 1:
         pictures = "" if math.isnan(gap.pictures) else f", picture noise {gap.pictures:.3f}"
-        return f"noise of splits and training {gap.training:.3f}{pictures}; {gap.splits} splits, {_count(gap.seeds, 'seed')} and {gap.items} pictures each"
+        return f"noise of splits and training {gap.training:.3f}{pictures}; {gap.splits} splits, {count(gap.seeds, 'seed')} and {gap.items} pictures each"
     if gap.seeds == 1:
         return f"one seed, {gap.items} pictures"
     return f"training noise {gap.training:.3f}, picture noise {gap.pictures:.3f}; {gap.seeds} seeds, {gap.items} pictures"

@@ -21,7 +21,7 @@ def fill(point: Point, job: dict, experiment: Experiment, progress: Progress) ->
     point.notes.extend(plans.references(job)[1])
     labels, made = _labels(point, job), rows(job)
     draws = plans.draws(list(made.values()), job["tune"]) if job["tune"] else None
-    reader, redraws, seeds = _reader(job, made), plans.redraws(job), plans.seeds(job)
+    key, redraws, seeds = reader(job), plans.redraws(job), plans.seeds(job)
     for number, change in enumerate(redraws):
         point.splits.append({})
         for name, label in labels.items():
@@ -29,12 +29,28 @@ def fill(point: Point, job: dict, experiment: Experiment, progress: Progress) ->
             apart = [seed + number * (max(seeds) + 1) for seed in seeds]  # a seed that splits shared would hide its own noise
             row = made[name] | {"dataset": made[name]["dataset"] | change}
             try:
-                point.splits[-1][label] = experiment.row(where, row, apart, reader, draws)
+                point.splits[-1][label] = experiment.row(where, row, apart, key, draws)
             except Exception as error:  # the border of a row: what fails here costs this row and no other
                 if isinstance(error, OSError) and error.errno in FULL:
                     raise
                 point.errors[label] = f"{type(error).__name__}: {error}"
                 progress.trace()
+
+
+def check_one(jobs: list[dict], study: str) -> None:
+    """Refuse a sweep where a study makes a grid of its own, and settings that it would not heed."""
+    if len(jobs) > 1:
+        raise plans.Refused(f"study={study}: it takes one point, and this sweep has {len(jobs)}; leave out -m.")
+    for key, unset in (("tune", 0), ("splits", 1), ("folds", None)):
+        if jobs[0][key] != unset:
+            raise plans.Refused(f"{key}={jobs[0][key]}: study={study} does not use it; leave it out.")
+
+
+def claims(job: dict) -> dict[str, str]:
+    """What each reference is there to show, by name."""
+    point = begin(job, {})
+    _labels(point, job)
+    return point.isolates
 
 
 def name(job: dict) -> str:
@@ -48,6 +64,12 @@ def name(job: dict) -> str:
 def rows(job: dict) -> dict[str, dict]:
     """The plans of a point's rows by name, the composed one first."""
     return {name(job): plans.row_plan(job)} | plans.references(job)[0]
+
+
+def reader(job: dict) -> str:
+    """What tells this plan from others that read the same test split: all values that its figures depend on."""
+    said = {"rows": sorted(map(_identity, rows(job).values())), "seeds": plans.seeds(job), "splits": plans.redraws(job), "tune": job["tune"]}
+    return disk.digest(json.dumps(said, sort_keys=True).encode())
 
 
 def _labels(point: Point, job: dict) -> dict[str, str]:
@@ -68,12 +90,6 @@ def _labels(point: Point, job: dict) -> dict[str, str]:
         claims = job["compare"][name]["isolates"] if row != composed and labels[name] == name else None
         point.isolates[labels[name]] = (claims or {}).get(point.composed) or plans.differences(composed, row)
     return labels
-
-
-def _reader(job: dict, made: dict[str, dict]) -> str:
-    """What tells this plan from others that read the same test split: all values that its figures depend on."""
-    said = {"rows": sorted(map(_identity, made.values())), "seeds": plans.seeds(job), "splits": plans.redraws(job), "tune": job["tune"]}
-    return disk.digest(json.dumps(said, sort_keys=True).encode())
 
 
 def _identity(row: dict) -> str:

@@ -1,0 +1,115 @@
+"""Every defensible protocol as one grid: how often each sign of a difference holds, and which choice turns it."""
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from qtlrun import figure, plan as plans, result, statistic
+from qtlrun.experiment import Experiment
+from qtlrun.plan import Refused
+from qtlrun.study import record, table, terminal
+from qtlrun.study.progress import Progress
+from qtlrun.study.sentence import count
+
+
+@dataclass(frozen=True)
+class Multiverse:
+    """Trains the composed model and its references under every combination of `choices`, all seeds of each.
+
+    A difference is composed minus reference in nats of test NLL, two-way over seeds and pictures within its protocol.
+    Source: Steegen et al. 2016, doi:10.1177/1745691616658637; the specification curve of Simonsohn et al. 2020,
+    doi:10.1038/s41562-020-0912-z. `margin` is that of the verdicts.
+    """
+    margin: float
+    choices: dict
+
+    def __post_init__(self):
+        statistic.check_margin(self.margin)
+        if not self.choices or not all(isinstance(part, dict) and part for part in self.choices.values()):
+            raise ValueError("choices: groups of keys with the values to try, as study.choices.recipe.lr=[0.001,0.01].")
+        for group, part in self.choices.items():
+            for name, values in part.items():
+                if not isinstance(values, list) or not values or len({str(one) for one in values}) < len(values):
+                    raise ValueError(f"choices.{group}.{name}={values}: a list of different values is needed here.")
+
+    def check(self, jobs: list[dict], experiment: Experiment) -> None:
+        """Refuse several points, no reference, and protocols that cannot be."""
+        table.check_one(jobs, "multiverse")
+        if not plans.references(jobs[0])[0]:
+            raise Refused("compare=[]: a multiverse is one of differences; choose a reference, as compare=[twin].")
+        for row in table.rows(jobs[0]).values():
+            for protocol in self._alone():
+                changed = self._changed(row, protocol)
+                for group in self.choices:
+                    plans.check_part(group, changed[group], changed["plugins"])
+                experiment.check(changed)
+
+    def run(self, jobs: list[dict], out: Path, experiment: Experiment, console: Console) -> tuple[pd.DataFrame, bool]:
+        """The difference to each reference under each protocol, a line each, and whether none failed."""
+        job, protocols = jobs[0], self._protocols()
+        made, seeds = table.rows(job), plans.seeds(job)
+        with Progress(console, out / "log.txt") as progress:
+            experiment.session.step = progress.step
+            progress.say(f"{len(protocols)} protocols, {count(len(seeds), 'seed')} each:")
+            found = {name: experiment.figures(name, [self._changed(row, protocol) for protocol in protocols], seeds,
+                                              table.reader(job)) for name, row in made.items()}
+        frame = self._frame(protocols, found, table.name(job))
+        lines = self._sentences(frame, table.name(job), table.claims(job), len(seeds))
+        terminal.say(console, lines)
+        record.write_study(out, jobs, lines, {"multiverse": frame},
+                           {f"specification_curve-{name}": figure.specification_curve(part, table.name(job), name, self._keys())
+                            for name, part in frame.groupby("reference", sort=False)})
+        return frame, bool(np.isfinite(frame["difference"]).all())
+
+    def _keys(self) -> list[str]:
+        return [f"{group}.{name}" for group, part in self.choices.items() for name in part]
+
+    def _protocols(self) -> list[dict[str, object]]:
+        values = [given for part in self.choices.values() for given in part.values()]
+        return [dict(zip(self._keys(), one, strict=True)) for one in itertools.product(*values)]
+
+    def _alone(self) -> list[dict[str, object]]:
+        """Every value of every choice once, for the checks."""
+        return [{f"{group}.{name}": value} for group, part in self.choices.items() for name, values in part.items() for value in values]
+
+    def _changed(self, row: dict, protocol: dict[str, object]) -> dict:
+        """A row under a protocol; a choice that its parts do not have leaves it as it is."""
+        for key in protocol:
+            if key.partition(".")[0] not in plans.PARTS:
+                raise Refused(f"study.choices.{key}: {plans.nearest(key.partition('.')[0], plans.PARTS)}")
+        return plans.drawn(row, protocol)
+
+    def _frame(self, protocols: list[dict], found: dict, composed: str) -> pd.DataFrame:
+        lines = []
+        for name in found.keys() - {composed}:
+            for protocol, mine, other in zip(protocols, found[composed], found[name], strict=True):
+                whole = np.isfinite(mine.nll + other.nll).all(1)
+                line = {"reference": name, **protocol, "difference": np.nan, "seeds": int(whole.sum())}
+                if whole.any():
+                    verdict = statistic.verdict((mine.nll - other.nll)[whole], self.margin)
+                    gap = verdict.interval
+                    line |= {"difference": gap.mean, "low": gap.low, "high": gap.high, "verdict": verdict.word,
+                             "validation": float((mine.validation - other.validation)[whole].mean())}
+                lines.append(line)
+        return pd.DataFrame(lines).sort_values("reference", key=lambda names: names.map(list(found).index), kind="stable", ignore_index=True)
+
+    def _sentences(self, frame: pd.DataFrame, composed: str, claims: dict[str, str], seeds: int) -> list[str]:
+        """What the grid says of each reference."""
+        lines = []
+        for name, part in frame.groupby("reference", sort=False):
+            whole = part[np.isfinite(part["difference"])]
+            if whole.empty:
+                lines.append(f"{composed} - {name}: no protocol was finished.")
+                continue
+            gap, shares = whole["difference"], statistic.explained(whole["difference"].to_numpy(), {key: whole[key] for key in self._keys()})
+            below, above = (gap < 0).mean(), (gap > 0).mean()
+            first = max(shares, key=shares.get)
+            lines.append(
+                f"{composed} - {name}, {claims[name]}: below 0 ({composed} better) in {below:.0%} of {len(whole)} protocols of {count(seeds, 'seed')}, "
+                f"above 0 in {above:.0%}; median {gap.median():+z.3f} nats, from {gap.min():+z.3f} to {gap.max():+z.3f}; the 95 % interval lies below 0 "
+                f"in {(whole['high'] < 0).mean():.0%} and above 0 in {(whole['low'] > 0).mean():.0%}. {first} explains most of the variance "
+                f"({shares[first]:.0%}); {', '.join(f'{key} {share:.0%}' for key, share in shares.items() if key != first)}; interactions the rest.")
+        return lines
