@@ -97,6 +97,40 @@ def specification_curve(frame: pd.DataFrame, composed: str, reference: str, keys
 
 
 @matplotlib.rc_context(STYLE)
+def power(frame: pd.DataFrame, margin: float) -> Figure:
+    """The half-width foretold against seeds, a panel a reference and a line a number of pictures; the pilot is ringed."""
+    names = list(dict.fromkeys(frame["reference"]))
+    figure, axes = _panels(len(names), 3.2, 3)
+    for axis, name in zip(axes, names, strict=True):
+        for number, (pictures, line) in enumerate(frame[frame["reference"] == name].groupby("pictures")):
+            axis.plot(line["seeds"], line["half_width"], label=f"{pictures} pictures", marker="o", ms=3, lw=1.2, **_look(number))
+            axis.plot(line["seeds"][line["pilot"]], line["half_width"][line["pilot"]], "ko", ms=9, mfc="none")
+        axis.axhline(margin, color="grey", lw=.8, ls="--")
+        axis.set(title=f"composed - {name}", xlabel="seeds", ylabel="half-width, nats", xscale="log", ylim=(0, None))
+        axis.set_xticks(sorted(set(frame["seeds"])), sorted(set(frame["seeds"])))
+        axis.minorticks_off()
+    if axes:
+        _legend(axes[-1])
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def sizes(frame: pd.DataFrame) -> Figure:
+    """Test NLL and accuracy against the number of training pictures, a line a row with its 95 % interval as a band."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    axes = figure.subplots(1, 2)
+    for axis, name, unit in zip(axes, ("NLL", "accuracy"), ("nats", ""), strict=True):
+        for number, (label, line) in enumerate(frame.groupby("row", sort=False)):
+            axis.plot(line["train_size"], line[name], label=label, marker="o", ms=3, lw=1.5, **_look(number))
+            axis.fill_between(line["train_size"], line[f"{name} low"], line[f"{name} high"], color=_look(number)["color"], alpha=.15, lw=0)
+        axis.set(title=f"test {name}", xlabel="training pictures", ylabel=unit, xscale="log")
+        axis.set_xticks(sorted(set(frame["train_size"])), sorted(set(frame["train_size"])))
+        axis.minorticks_off()
+    _legend(axes[1])
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
 def sweep(frame: pd.DataFrame, keys: list[str]) -> Figure:
     """Validation NLL of the composed row and its distance to each reference over a sweep: heat maps for two keys, else points.
 

@@ -39,6 +39,10 @@ class Experiment:
             kept.put("verified", parts.dataset.fingerprint, store.Entry({"pictures": parts.dataset.size}))
         parts.check_items()
 
+    def training_labels(self, row: dict) -> list[int]:
+        """The label of each training item."""
+        return Parts(row, self.session).dataset.train.labels.tolist()
+
     def row(self, label: str, row: dict, seeds: list[int], reader: str = "", draws: list[dict] | None = None) -> Row:
         """The row: its seeds from the store, or trained now and kept there as each one ends.
 

@@ -11,6 +11,7 @@ CHANCE = 0.8  # of detecting a difference of the margin at the size recommended
 FEWEST = 3  # seeds, or splits, for a verdict: with two, a nominal 95 % interval covers as little as 87 %
 MOST = 10_000  # seeds or splits
 MOST_PICTURES = 10_000_000
+WIDEST = 0.5  # nats; the margin of a verdict is no wider
 SURE = 20.0  # errors: a difference of so many is always detected
 
 
@@ -101,6 +102,12 @@ def check_margin(margin: float) -> None:
             f"margin={margin}: the difference below which two models count as equal, in the unit of the metric"
             " (nats for NLL); it must be finite and above 0."
         )
+
+
+def check_nats(margin: float) -> None:
+    """Refuse a margin that no two models of use would stay within."""
+    if not (math.isfinite(margin) and 0 < margin <= WIDEST):
+        raise ValueError(f"margin={margin}: nats of negative log-likelihood, above 0 and at most {WIDEST:g}.")
 
 
 def _known(interval: Interval) -> tuple[str, ...]:

@@ -1,12 +1,11 @@
 """The composed model beside its references: trained, tabled, drawn, written."""
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 
-from qtlrun import result
+from qtlrun import result, statistic
 from qtlrun.experiment import Experiment
 from qtlrun.row import Point
 from qtlrun.study import record, sentence, table, terminal
@@ -24,8 +23,7 @@ class Compare:
     shots: int
 
     def __post_init__(self):
-        if not (math.isfinite(self.margin) and 0 < self.margin <= .5):
-            raise ValueError(f"margin={self.margin}: nats of negative log-likelihood, above 0 and at most 0.5.")
+        statistic.check_nats(self.margin)
         if self.shots < 1:
             raise ValueError(f"shots={self.shots}: measurements of an execution, from 1 up.")
 

@@ -27,7 +27,7 @@ class Multiverse:
     choices: dict
 
     def __post_init__(self):
-        statistic.check_margin(self.margin)
+        statistic.check_nats(self.margin)
         if not self.choices or not all(isinstance(part, dict) and part for part in self.choices.values()):
             raise ValueError("choices: groups of keys with the values to try, as study.choices.recipe.lr=[0.001,0.01].")
         for group, part in self.choices.items():

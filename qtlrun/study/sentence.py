@@ -18,7 +18,7 @@ def contrasts(point: Point, margin: float) -> list[str]:
                   "equivalent": f"equivalent within the margin of {margin:g}{detectable}.",
                   "undecided": f"undecided; {_would_decide(verdict, margin)}"}[verdict.word]
         lines.append(f"{point.composed} - {label}, {point.isolates[label]}: {gap.mean:+z.3f} nats of NLL "
-                     f"[{gap.low:+z.3f}, {gap.high:+z.3f}] ({_noise(gap)}): {ending}")
+                     f"[{gap.low:+z.3f}, {gap.high:+z.3f}] ({noise(gap)}): {ending}")
     return lines
 
 
@@ -86,7 +86,7 @@ def errors(point: Point) -> list[str]:
     return [line.rstrip(".") + "." for line in lines]
 
 
-def _noise(gap: statistic.Interval) -> str:
+def noise(gap: statistic.Interval) -> str:
     """What an interval is made of."""
     if gap.splits > 1:
         pictures = "" if math.isnan(gap.pictures) else f", picture noise {gap.pictures:.3f}"
@@ -94,6 +94,11 @@ def _noise(gap: statistic.Interval) -> str:
     if gap.seeds == 1:
         return f"one seed, {gap.items} pictures"
     return f"training noise {gap.training:.3f}, picture noise {gap.pictures:.3f}; {gap.seeds} seeds, {gap.items} pictures"
+
+
+def both(gap: statistic.Interval, need: statistic.Need) -> str:
+    """Seeds and pictures that grow together."""
+    return f"{math.ceil(need.both * gap.seeds)} seeds on {math.ceil(need.both * gap.items)} pictures" if need.both else ""
 
 
 def _would_decide(verdict: statistic.Verdict, margin: float) -> str:
@@ -112,7 +117,7 @@ def _would_decide(verdict: statistic.Verdict, margin: float) -> str:
     if known:
         words = " or ".join(words for _, _, words in known)
     elif need.both:
-        words = f"about {math.ceil(need.both * gap.seeds)} seeds on {math.ceil(need.both * gap.items)} pictures"
+        words = f"about {both(gap, need)}"
     else:
         return f"no number of seeds{', splits' * (gap.splits > 1)} or pictures alone would detect a difference of {margin:g}."
     return f"a difference of {margin:g} would be detected, four times in five, by {words}."

@@ -37,11 +37,11 @@ def fill(point: Point, job: dict, experiment: Experiment, progress: Progress) ->
                 progress.trace()
 
 
-def check_one(jobs: list[dict], study: str) -> None:
-    """Refuse a sweep where a study makes a grid of its own, and settings that it would not heed."""
+def check_one(jobs: list[dict], study: str, idle: tuple = (("tune", 0), ("splits", 1), ("folds", None))) -> None:
+    """Refuse a sweep where a study makes a grid of its own, and settings that it would not heed: `idle`, with their defaults."""
     if len(jobs) > 1:
         raise plans.Refused(f"study={study}: it takes one point, and this sweep has {len(jobs)}; leave out -m.")
-    for key, unset in (("tune", 0), ("splits", 1), ("folds", None)):
+    for key, unset in idle:
         if jobs[0][key] != unset:
             raise plans.Refused(f"{key}={jobs[0][key]}: study={study} does not use it; leave it out.")
 

@@ -1,0 +1,81 @@
+"""What a pilot foretells: the half-width of other sizes, and what would detect a difference of the margin."""
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+
+from qtlrun import figure, plan as plans, result, statistic
+from qtlrun.experiment import Experiment
+from qtlrun.plan import Refused
+from qtlrun.row import Point
+from qtlrun.study import record, sentence, table, terminal
+from qtlrun.study.progress import Progress
+
+
+@dataclass(frozen=True)
+class Power:
+    """Trains the composed model and its references as a pilot, and projects from its components of variance.
+
+    `margin` is the difference to be detected, in nats of NLL; `seeds`, and `pictures` as multiples of the pilot's, are the
+    sizes whose half-width is foretold. Splits are foretold where the pilot has several (`splits`, `folds`).
+    """
+    margin: float
+    seeds: list[int]
+    pictures: list[int]
+    shots: int
+
+    def __post_init__(self):
+        statistic.check_nats(self.margin)
+        for name in ("seeds", "pictures"):
+            if not getattr(self, name) or min(getattr(self, name)) < 1:
+                raise ValueError(f"{name}={getattr(self, name)}: sizes from 1 up.")
+        if min(self.seeds) < 2:
+            raise ValueError(f"seeds={self.seeds}: an interval needs two or more.")
+
+    def check(self, jobs: list[dict], experiment: Experiment) -> None:
+        """Refuse several points, and pilots that foretell nothing."""
+        table.check_one(jobs, "power", ())
+        if not plans.references(jobs[0])[0]:
+            raise Refused("compare=[]: power is that of a difference; choose a reference, as compare=[twin].")
+        if max(len(plans.seeds(jobs[0])), len(plans.redraws(jobs[0]))) < statistic.FEWEST:
+            raise Refused(f"seeds={jobs[0]['seeds']}: a pilot of fewer than three seeds foretells nothing.")
+
+    def run(self, jobs: list[dict], out: Path, experiment: Experiment, console: Console) -> tuple[pd.DataFrame, bool]:
+        """The half-widths foretold, a line a reference and size, and whether no row failed."""
+        (job,), point = jobs, table.begin(jobs[0], {})
+        with Progress(console, out / "log.txt") as progress:
+            experiment.session.step = progress.step
+            table.fill(point, job, experiment, progress)
+        frame = self._frame(point)
+        shown = result.table(point, self.margin, self.shots)
+        terminal.show(console, point, shown)
+        lines = [*self._sentences(point), *point.notes, *sentence.foot(point), point.held, *sentence.errors(point)]
+        terminal.say(console, lines)
+        record.write_study(out, jobs, lines, {"table": shown, "power": frame}, {"power": figure.power(frame, self.margin)})
+        return frame, not point.failed
+
+    def _frame(self, point: Point) -> pd.DataFrame:
+        lines = []
+        for label, verdict in point.contrasts(self.margin).items():
+            gap = verdict.interval
+            for seeds in sorted({gap.seeds, *self.seeds} if gap.seeds > 1 else {gap.seeds}):
+                for factor in [1] if pd.isna(gap.pictures) else sorted({1, *self.pictures}):
+                    half = statistic.half_width(gap, seeds=seeds, items=gap.items * factor)
+                    lines.append({"reference": label, "splits": gap.splits, "seeds": seeds, "pictures": gap.items * factor, "half_width": half,
+                                  "pilot": seeds == gap.seeds and factor == 1})
+        return pd.DataFrame(lines, columns=["reference", "splits", "seeds", "pictures", "half_width", "pilot"])
+
+    def _sentences(self, point: Point) -> list[str]:
+        """What each contrast of the pilot has, and what it would take."""
+        lines = []
+        for label, verdict in point.contrasts(self.margin).items():
+            gap, need = verdict.interval, statistic.needed(verdict.interval, self.margin)
+            ways = [f"{need.seeds} seeds on these pictures" if need.seeds else "no number of seeds on these pictures",
+                    f"{need.pictures} pictures with these seeds" if need.pictures else "no number of pictures with these seeds" * (not pd.isna(gap.pictures)),
+                    (f"{need.splits} splits" if need.splits else "no number of splits") if gap.splits > 1 else "",
+                    sentence.both(gap, need)]
+            lines.append(f"{point.composed} - {label}, {point.isolates[label]}: {gap.mean:+z.3f} nats, half-width {(gap.high - gap.low) / 2:.3f} "
+                         f"({sentence.noise(gap)}). A difference of {self.margin:g} would be detected, four times in five, by "
+                         f"{'; '.join(filter(None, ways))}.")
+        return lines
