@@ -115,6 +115,22 @@ def power(frame: pd.DataFrame, margin: float) -> Figure:
 
 
 @matplotlib.rc_context(STYLE)
+def detection(frame: pd.DataFrame) -> Figure:
+    """How often a planted effect is found against its size, with exact intervals: a panel a kind, a line a reference."""
+    kinds = [("planted circuit", "better"), ("planted linear", "worse")]
+    figure, axes = _panels(len(kinds), 3.6, 3)
+    for axis, (check, word) in zip(axes, kinds, strict=True):
+        for number, (contrast, line) in enumerate(frame[(frame["check"] == check) & (frame["verdict"] == word)].groupby("contrast")):
+            errors = [line["rate"] - line["low"], line["high"] - line["rate"]]
+            axis.errorbar(line["effect"] * (1 + .03 * number), line["rate"], errors, label=contrast, marker="o", ms=3, lw=1.2, capsize=2, **_look(number))
+        axis.set(title=f"{check}: A {word}", xlabel="deviation of the hidden logits", ylabel="share of trials", xscale="log", ylim=(-.03, 1.03))
+        axis.set_xticks(sorted(set(frame["effect"][frame["check"] == check])), [f"{one:g}" for one in sorted(set(frame["effect"][frame["check"] == check]))])
+        axis.minorticks_off()
+    _legend(axes[-1])
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
 def sizes(frame: pd.DataFrame) -> Figure:
     """Test NLL and accuracy against the number of training pictures, a line a row with its 95 % interval as a band."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")

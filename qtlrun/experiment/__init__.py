@@ -3,10 +3,12 @@ import dataclasses
 import json
 
 import numpy as np
+import torch
 
-from qtlrun import plan as plans, store
+from qtlrun import disk, plan as plans, store
 from qtlrun.experiment.feature import SPLITS, features
 from qtlrun.experiment.parts import Parts
+from qtlrun.experiment.plant import Plant
 from qtlrun.experiment.session import Session
 from qtlrun.experiment import source
 from qtlrun.experiment.training import Run, read, train_runs
@@ -60,16 +62,18 @@ class Experiment:
         reads = self.session.store.enter("readers", parts.reading, reader) if reader else 0
         return dataclasses.replace(made, tuning=tuning, draws=draws, reads=reads)
 
-    def figures(self, label: str, rows: list[dict], seeds: list[int], reader: str = "", plant=None) -> list[Figures]:
+    def figures(self, label: str, rows: list[dict], seeds: list[int], reader: str = "",
+                plant: Plant | None = None) -> list[Figures]:
         """What every seed of many rows says of the test pictures, trained in as few programs as can be; kept as one.
 
-        `plant(features, split)` gives labels in place of the dataset's, from the features of a split (items, features).
+        `plant` puts other features and labels in place of the dataset's.
         """
         distinct = {json.dumps(row, sort_keys=True): Parts(row, self.session) for row in rows}
         if plant:
             distinct = {said: parts.planted(self._planted(parts, plant)) for said, parts in distinct.items()}
         parts, kept = list(distinct.values()), self.session.store
-        drawn = [[getattr(one.dataset, name).labels.tolist() for name in SPLITS] for one in parts[:1]] if plant else []
+        drawn = [disk.digest(one.given[name].cpu().numpy().tobytes() + getattr(one.dataset, name).labels.numpy().tobytes())
+                 for one in parts for name in SPLITS] if plant else []
         key = store.key(figures=[one.key(seed) for one in parts for seed in seeds], drawn=drawn)
         entry = None if self.fresh and key not in self._trained else kept.get("figures", key)
         if entry is None:
@@ -98,9 +102,9 @@ class Experiment:
                        f"{number}/validation": np.array([np.nan if one is None else one for one in judged])}
         return Entry({}, arrays)
 
-    def _planted(self, parts: Parts, plant) -> dict:
+    def _planted(self, parts: Parts, plant: Plant) -> dict:
         known = features(parts)
-        return {name: plant(known[name].cpu(), name) for name in SPLITS}
+        return plant(parts, torch.cat([known[name] for name in SPLITS]))
 
     def _row(self, label: str, parts: Parts, keys: dict[int, str]) -> Row:
         kept, mine = self.session.store, {seed for seed, key in keys.items() if key in self._trained}

@@ -51,6 +51,8 @@ def features(parts) -> dict[str, Tensor]:
 
     Kept by picture, so that every division of the same pictures shares them.
     """
+    if parts.given is not None:
+        return parts.given
     said = parts.identity()
     said = {name: said[name] for name in ("backbone", "dtype", "accelerator", "weights", "plugins", "versions")}
     pool = store.key(**said, classes=parts.dataset.classes, sources=store.sources(*SOURCES))

@@ -2,7 +2,6 @@
 import contextlib
 import copy
 import json
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from qtlrun import disk, plan as plans, store
+from qtlrun.dataset.split import Split
 from qtlrun.device.ready import Ready
 from qtlrun.experiment import source
 from qtlrun.experiment.session import Session
@@ -24,6 +24,7 @@ class Parts:
 
     def __init__(self, plan: dict, session: Session):
         self.plan, self.session = plan, session
+        self.given: dict[str, Tensor] | None = None  # features that stand in for the backbone's
         self.dtype = getattr(torch, plan["dtype"])
         self.accelerator = plan["accelerator"]
 
@@ -68,12 +69,13 @@ class Parts:
         test = self.dataset.test
         return store.key(test=sorted(zip(test.items, test.labels.tolist(), strict=True)))
 
-    def planted(self, labels: dict[str, Tensor]) -> "Parts":
-        """The same with other labels, a tensor a split."""
+    def planted(self, splits: dict[str, tuple[Tensor, Tensor]]) -> "Parts":
+        """The same on features and labels that were made, a pair a split; they are fixed and cost nothing."""
         other = Parts(self.plan, self.session)
         other.dataset = copy.copy(self.dataset)
-        for name, drawn in labels.items():
-            setattr(other.dataset, name, replace(getattr(self.dataset, name), labels=drawn))
+        for name, (known, labels) in splits.items():
+            setattr(other.dataset, name, Split(known, labels, tuple(map(str, range(len(labels))))))
+        other.given = {name: known.to(self.accelerator, self.dtype) for name, (known, _) in splits.items()} | {"seconds": torch.tensor(0.)}
         return other
 
     @cached_property

@@ -142,7 +142,8 @@ def _model(runs: list[Run]) -> Model:
 
 def _head(runs: list[Run]) -> nn.Module:
     """One head of all runs; each starts from the values that its own row gives it."""
-    size = runs[0].parts.backbone.features
+    first = runs[0].parts
+    size = feature.features(first)["train"].shape[1] if first.fixed else first.backbone.features
     head = runs[0].parts.head(size, [run.seed for run in runs])
     rows = [(parts, [run.seed for run in mine]) for parts, mine in itertools.groupby(runs, key=lambda run: run.parts)]
     if len({json.dumps(parts.plan["head"]) for parts, _ in rows}) > 1:
