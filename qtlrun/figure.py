@@ -67,7 +67,7 @@ def tuning(point: Point) -> Figure:
     axis = figure.subplots()
     for number, label in enumerate(point.labels):
         if tuned := [row.tuning for row in point.of(label) if row.tuning]:
-            best = np.mean([np.minimum.accumulate(one.means) for one in tuned], axis=0)
+            best = np.mean([np.minimum.accumulate(list(one.means.values())) for one in tuned], axis=0)
             axis.step(np.arange(1, len(best) + 1), best, where="post", label=label, lw=1.5, marker="o", ms=3, **_look(number))
     axis.set(title="best validation NLL so far", xlabel="draws", ylabel="nats")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -20,7 +20,7 @@ def rows_frame(points: list[Point], shots: int) -> pd.DataFrame:
             lines += [{**place, "seed": seed, "metric": name, "value": value}
                       for seed, values in metrics.iterrows() for name, value in values.items()]
             lines += [{**place, "seed": seed, "metric": "error", "value": 1.} for seed in row.errors]
-        lines += [{**point.keys, "row": label, "split": 0, "seed": -1, "metric": "error", "value": 1.} for label in point.errors]
+        lines += [{**point.keys, "row": label, "split": number, "seed": -1, "metric": "error", "value": 1.} for label, number in point.errors]
     return pd.DataFrame(lines, columns=[*points[0].keys, "row", *_split(points), "seed", "metric", "value"])
 
 
@@ -28,8 +28,8 @@ def errors_frame(points: list[Point]) -> pd.DataFrame:
     """The words of every failure: the swept keys, row, split (where there are several), seed (-1: the whole row), error."""
     lines = [{**point.keys, "row": label, "split": number, "seed": seed, "error": words} for point in points
              for number, label, row in _rows(point) for seed, words in row.errors.items()]
-    lines += [{**point.keys, "row": label, "split": 0, "seed": -1, "error": words} for point in points
-              for label, words in point.errors.items()]
+    lines += [{**point.keys, "row": label, "split": number, "seed": -1, "error": words} for point in points
+              for (label, number), words in point.errors.items()]
     return pd.DataFrame(lines, columns=[*points[0].keys, "row", *_split(points), "seed", "error"])
 
 
@@ -37,7 +37,7 @@ def trials_frame(points: list[Point]) -> pd.DataFrame:
     """A line a draw of a tuned row: its values, validation NLL in nats (mean over seeds), and whether it was chosen."""
     lines = [{**point.keys, "row": label, "split": number, "trial": trial, **draw, "validation_nll": mean, "chosen": trial == row.tuning.best}
              for point in points for number, label, row in _rows(point) if row.tuning
-             for trial, (draw, mean) in enumerate(zip(row.draws, row.tuning.means, strict=True))]
+             for (trial, mean), draw in zip(row.tuning.means.items(), row.draws, strict=True)]
     return pd.DataFrame(lines).drop(columns=[] if _split(points) else "split", errors="ignore")
 
 
@@ -73,7 +73,7 @@ def table(point: Point, margin: float, shots: int) -> pd.DataFrame:
                      "difference high": verdict.interval.high, "training noise": verdict.interval.training,
                      "picture noise": verdict.interval.pictures, "verdict": verdict.word}
         lines.append(line)
-    lines += [{"row": label, "what it is": "error", "seeds": 0} for label in point.errors]
+    lines += [{"row": label, "what it is": "error", "seeds": 0} for label in dict.fromkeys(label for label, _ in point.errors)]
     frame = pd.DataFrame(lines)
     return frame.astype({name: "Int64" for name in (*COUNTS, "shots", "trials") if name in frame})
 

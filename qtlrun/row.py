@@ -1,4 +1,5 @@
 """A row of the table, and the point of a sweep that it belongs to."""
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,20 +16,32 @@ COUNTS = ("parameters_circuit", "parameters_head", "parameters_backbone", "angle
 @dataclass(frozen=True)
 class Tuning:
     """What validation said of the draws of a row: NLL in nats of each draw and seed, None where it failed; seconds of all."""
-    nll: list[list[float | None]]
+    nll: dict[int, list[float | None]]
     seconds: float
 
-    @cached_property
-    def means(self) -> np.ndarray:
-        """Mean over seeds, a draw; infinite where a seed failed."""
-        return np.array([np.inf if None in one else np.mean(one) for one in self.nll])
+    @classmethod
+    def of(cls, trials: dict[int, dict]) -> "Tuning":
+        """From the draws that were tried, by number."""
+        return cls({number: trials[number]["nll"] for number in sorted(trials)}, sum(one["seconds"] for one in trials.values()))
+
+    @property
+    def means(self) -> dict[int, float]:
+        """Mean over seeds of each draw; infinite where a seed failed."""
+        return {number: math.inf if None in one else float(np.mean(one)) for number, one in self.nll.items()}
+
+    @property
+    def winner(self) -> int | None:
+        """The first draw of least mean; none where all failed."""
+        means = self.means
+        number = min(means, key=means.get, default=None)
+        return None if number is None or math.isinf(means[number]) else number
 
     @property
     def best(self) -> int:
-        """The draw chosen: the first of least mean."""
-        if not np.isfinite(self.means).any():
-            raise FloatingPointError(f"all {len(self.means)} draws of its tuning diverged; lower recipe.space.lr")
-        return int(self.means.argmin())
+        """The draw chosen."""
+        if self.winner is None:
+            raise FloatingPointError(f"all {len(self.nll)} draws of its tuning diverged; lower recipe.space.lr")
+        return self.winner
 
 
 @dataclass(frozen=True)
@@ -128,13 +141,14 @@ class Point:
     held: str  # what every row of it has in common
     splits: list[dict[str, Row]] = field(default_factory=list)
     isolates: dict[str, str] = field(default_factory=dict)  # what a reference is there to show
-    errors: dict[str, str] = field(default_factory=dict)  # of rows that failed whole
+    errors: dict[tuple[str, int], str] = field(default_factory=dict)  # of rows that failed whole, by label and split
     notes: list[str] = field(default_factory=list)
 
     @property
     def labels(self) -> list[str]:
-        """The rows that were made, in their order."""
-        return list(dict.fromkeys(label for rows in self.splits for label in rows))
+        """The rows that were made on every split, in their order."""
+        lost = {label for label, _ in self.errors}
+        return [label for label in dict.fromkeys(label for rows in self.splits for label in rows) if label not in lost]
 
     @property
     def failed(self) -> bool:
@@ -166,15 +180,16 @@ class Point:
 
     def estimate(self, label: str, values: Callable[[Row], np.ndarray]) -> statistic.Interval:
         """The mean of a figure (seeds, pictures) of a row, with its interval."""
-        return self._interval([(row, values(row)) for row in self.of(label)])
+        return _judge(statistic.two_way, statistic.resampled, [(row, values(row)) for row in self.of(label)], len(self.splits))
 
     def contrasts(self, margin: float) -> dict[str, statistic.Verdict]:
         """The verdict on the composed row against each reference, on the seeds that both finished on the same pictures."""
         verdicts = {}
         for label in self.labels:
             if label != self.composed and (pairs := self.pairs(label)):
-                differences = [(mine, mine.of_seeds(mine.nll, both) - other.of_seeds(other.nll, both)) for mine, other, both in pairs]
-                verdicts[label] = self._verdict(differences, margin)
+                gaps = [(mine, mine.of_seeds(mine.nll, both) - other.of_seeds(other.nll, both)) for mine, other, both in pairs]
+                if len(gaps) == len(self.splits):
+                    verdicts[label] = _judge(statistic.verdict, statistic.verdict_resampled, gaps, len(self.splits), margin)
         return verdicts
 
     def pairs(self, label: str) -> list[tuple[Row, Row, list[int]]]:
@@ -187,15 +202,13 @@ class Point:
                 found.append((mine, other, both))
         return found
 
-    def _interval(self, values: list[tuple[Row, np.ndarray]]) -> statistic.Interval:
-        if len(values) == 1:
-            return statistic.two_way(values[0][1])
-        return statistic.resampled([one for _, one in values], **_redrawn([row for row, _ in values]))
 
-    def _verdict(self, values: list[tuple[Row, np.ndarray]], margin: float) -> statistic.Verdict:
-        if len(values) == 1:
-            return statistic.verdict(values[0][1], margin)
-        return statistic.verdict_resampled([one for _, one in values], margin, **_redrawn([row for row, _ in values]))
+def _judge(once: Callable, redrawn: Callable, values: list[tuple[Row, np.ndarray]], splits: int, *more):
+    """A statistic of (seeds, pictures) of one split or of several, of these with as many seeds as the least has."""
+    if splits == 1:
+        return once(values[0][1], *more)
+    least, rows = min(len(one) for _, one in values), [row for row, _ in values]
+    return redrawn([one[:least] for _, one in values], *more, **_redrawn(rows))
 
 
 def _redrawn(rows: list[Row]) -> dict[str, object]:

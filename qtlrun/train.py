@@ -73,6 +73,9 @@ def cached(features: Float[Tensor, "*scalings items features"], labels: Int[Tens
     shift = torch.tensor(scaling).unsqueeze(1) * features.shape[-2] if scaling else 0
 
     def take(index: Tensor, epoch: int | None) -> Tensor:
+        if index.stride(0) == 0 and len(set(scaling)) < 2:  # every run takes the same items: one copy of them
+            chosen = index[0] + (shift[0] if scaling else 0)
+            return flat.index_select(0, chosen.to(flat.device)).expand(len(index), -1, -1)
         return flat.index_select(0, (index + shift).flatten().to(flat.device)).unflatten(0, index.shape)
     return Data(take, labels, max(1, min(1024, CHUNK // features.shape[-1])))
 

@@ -44,11 +44,11 @@ def random_logits(seeds=5, pictures=40, classes=4, skill=1.0, number=0):
 
 def point(names=("A", "B", "twin"), keys=None, isolates=None, seeds=5, classes=4, pictures=40, skills=None, **values):
     """A point of rows that differ in skill; the first is the composed one."""
-    made = Point(keys or {}, names[0], "Held fixed for every row: split seed 0.")
+    made = Point(keys or {}, names[0], "Held fixed for every row: split seed 0.", splits=[{}])
     for number, name in enumerate(names):
         skill = (skills or {}).get(name, 1 + number / 2)
         logits, labels = random_logits(seeds, pictures, classes, skill, number)
-        made.rows[name] = row(name, logits, labels, **values)
+        made.splits[0][name] = row(name, logits, labels, **values)
         made.isolates[name] = (isolates or {}).get(name, f"what {name} shows" if number else "")
     return made
 
@@ -57,8 +57,21 @@ def pair(differences, base=1.0):
     """A point of a composed row A and a reference B whose NLL differ by exactly these nats (seeds, pictures)."""
     differences = np.asarray(differences, float)
     labels = np.zeros(differences.shape[1], int)
-    made = Point({}, "A", "Held fixed for every row: split seed 0.")
+    made = Point({}, "A", "Held fixed for every row: split seed 0.", splits=[{}])
     for name, nll in (("A", base + differences), ("B", np.full_like(differences, base))):
-        made.rows[name] = row(name, np.stack([-nll, np.log1p(-np.exp(-nll))], -1), labels)
+        made.splits[0][name] = row(name, np.stack([-nll, np.log1p(-np.exp(-nll))], -1), labels)
     made.isolates.update(A="", B="the whole head against one linear layer")
+    return made
+
+
+def resplit(names=("A", "B"), splits=3, seeds=2, pictures=40, same=False, trained_on=400, validated_on=100):
+    """A point of rows on redrawn splits, each with test pictures and seeds of its own; with the `same` test pictures."""
+    made = Point({}, names[0], "Held fixed for every row: ...", splits=[{} for _ in range(splits)])
+    for split, rows in enumerate(made.splits):
+        for number, name in enumerate(names):
+            logits, labels = random_logits(seeds, pictures, skill=1 + number / 4, number=10 * split + number)
+            items = tuple(f"{0 if same else split}/{item}" for item in range(pictures))
+            sizes = {"items": items, "trained_on": trained_on, "validated_on": validated_on}
+            rows[name] = row(name, logits, labels, range(split * seeds, (split + 1) * seeds), said=sizes)
+            made.isolates[name] = f"what {name} shows" if number else ""
     return made

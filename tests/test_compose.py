@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from composition import options
 from PIL import Image
 
 from qtlrun.compose import compose, main
@@ -21,9 +22,12 @@ from qtlrun.compose.check import check
 from qtlrun.plan import Refused
 
 QUICK = ["experiment=smoke", "backbone=identity", "compare=[]", "seeds=1", "recipe.epochs=1"]
-TOP = ("accelerator, backbone, circuit, compare, dataset, device, dtype, experiment, freeze, fresh, head, home, outputs, plugins, "
-       "recipe, seeds, study.")
-REFERENCES = "A, B, C, D, frozen_circuit, random_circuit, scratch, twin, unentangled, untrained, zeroed."
+TOP = ("accelerator, backbone, circuit, compare, dataset, device, dtype, experiment, folds, freeze, fresh, head, home, outputs, plugins, "
+       "recipe, seeds, splits, study, tune.")
+KEYS = ("seeds, splits, folds, tune, dtype, home, outputs, accelerator, fresh, plugins, dataset, backbone, freeze, recipe, circuit, "
+        "head, device, study.")
+WITH_MINE = ", ".join(sorted([*options("head"), "mine"])) + "."
+HEADS, REFERENCES = (", ".join(options(group)) + "." for group in ("head", "compare"))
 FORM = "this is no override; an override is KEY=VALUE, its brackets and quotes closed, in quotes for the shell where it has brackets or spaces."
 WHOLE = "a whole number is needed here"
 PART = "a part is a class of qtlrun.head, or of a file named in plugins=[FILE.py]."
@@ -64,17 +68,16 @@ def refusal(tmp_path, capsys):
 
 @pytest.mark.parametrize("word, said", [
     ("hed=quantum", f"hed: there is no such group or key; did you mean head? It is one of {TOP}"),
-    ("+sed=3", "sed: there is no such key; did you mean seeds? It is one of seeds, dtype, home, outputs, accelerator, fresh, plugins, "
-               "dataset, backbone, freeze, recipe, circuit, head, device, study."),
+    ("+sed=3", f"sed: there is no such key; did you mean seeds? It is one of {KEYS}"),
     ("+name=mine", "name: there is no such key."),
     ("lr=.1", "lr: there is no such group or key; did you mean recipe.lr?"),
     ("qubits=3", "qubits: there is no such group or key; did you mean circuit.qubits?"),
     ("circut.qubits=3", f"circut.qubits: there is no such key; did you mean circuit? It is one of {TOP}"),
     ("circuit.qbits=3", "circuit.qbits: there is no such key; did you mean qubits? It is one of depth, qubits."),
-    ("head.angels=zero", "head.angels: there is no such key; did you mean angles? It is one of angles, entangle, spread, state."),
+    ("head.angels=zero", "head.angels: there is no such key; did you mean angles? It is one of angles, entangle, space, spread, state."),
     ("backbone.pretrain.recipe.epoch=3", "backbone.pretrain.recipe.epoch: there is no such key; did you mean epochs? It is one of "
      "augment, backbone_lr, batch_size, epochs, gamma, label_smoothing, lr, momentum, optimizer, scale, schedule, schedule_step, "
-     "select, step_size, weight_decay."),
+     "select, space, step_size, weight_decay."),
     ("device.name=a", "device.name: the option chosen has no such key; device=default.qubit, device=lightning.qubit have it."),
     ("dataset.root=/here", "dataset.root: the option chosen has no such key; dataset=folder has it."),
     ("device.shot=0", "device.shot: there is no such key; did you mean shots? It is one of method, seed, shots."),
@@ -94,9 +97,9 @@ def test_the_right_keys_are_those_of_the_options_chosen(refusal):
 
 
 @pytest.mark.parametrize("word, said", [
-    ("head=quantun", "head=quantun: there is no such option; did you mean quantum? It is one of classical, quantum, twin."),
-    ("head=", "head=: there is no such option; it is one of classical, quantum, twin."),
-    ("head=null", "head=null: a group takes the name of an option; it is one of classical, quantum, twin."),
+    ("head=quantun", f"head=quantun: there is no such option; did you mean quantum? It is one of {HEADS}"),
+    ("head=", f"head=: there is no such option; it is one of {HEADS}"),
+    ("head=null", f"head=null: a group takes the name of an option; it is one of {HEADS}"),
     ("circuit=3", "circuit=3: a group takes the name of an option; it is one of dressed."),
     ("device=default.qubi", "device=default.qubi: there is no such option; did you mean default.qubit? It is one of default.qubit, "
                             "lightning.qubit, statevector."),
@@ -154,6 +157,82 @@ def test_an_empty_word_is_refused(refusal):
 ])
 def test_a_command_line_that_cannot_be_read_is_refused(refusal, words, said):
     assert refusal(*words) == said
+
+
+DATASET = """
+from qtlrun.dataset.digits import Digits
+
+class Fixed(Digits):
+    def __init__(self, classes: list[int]):
+        super().__init__(classes, [.4, 1.], 10, 20)
+"""
+RATES = "two numbers are needed here, [LOW,HIGH]; draws are log-uniform between them."
+ENDS = "draws are log-uniform; both ends must be finite and above 0."
+LIST = "a list is needed here, [LOW,HIGH] of a number or the options of a word."
+TAKEN = ("epochs, batch_size, lr, backbone_lr, optimizer, momentum, weight_decay, schedule, step_size, gamma, schedule_step, augment, "
+         "scale, label_smoothing, select.")
+
+
+@pytest.mark.parametrize("words, said", [
+    (["tune=-1"], "tune=-1: how many draws of its values each row is given, from 1 up; 0 trains every row as it stands."),
+    (["tune=2.5"], f"tune=2.5: {WHOLE}, and this is a number."),
+    (["tune=true"], f"tune=true: {WHOLE}, and this is true or false."),
+    (["splits=0"], "splits=0: how often train and validation are drawn, from 1 up."),
+    (["splits=-3"], "splits=-3: how often train and validation are drawn, from 1 up."),
+    (["splits=null"], f"splits=null: {WHOLE}, and this is nothing (null)."),
+    (["folds=1"], "folds=1: the parts of a cross-validation, from 2 up; null for none."),
+    (["folds=0"], "folds=0: the parts of a cross-validation, from 2 up; null for none."),
+    (["folds=3", "splits=2"], "splits=2, folds=3: choose one of the two."),
+    (["recipe.space.lr=[.1,.001]"], "recipe.space.lr=[0.1, 0.001]: its low end is above its high end; turn them round, [0.001,0.1]."),
+    (["recipe.space.lr=[0,.1]"], f"recipe.space.lr=[0, 0.1]: {ENDS}"),
+    (["recipe.space.lr=[-.1,.1]"], f"recipe.space.lr=[-0.1, 0.1]: {ENDS}"),
+    (["recipe.space.lr=[.1,inf]"], f"recipe.space.lr=[0.1, inf]: {ENDS}"),
+    (["recipe.space.lr=[.1,nan]"], f"recipe.space.lr=[0.1, nan]: {ENDS}"),
+    (["recipe.space.lr=[.1]"], f"recipe.space.lr=[0.1]: {RATES}"),
+    (["recipe.space.lr=[.1,.2,.3]"], f"recipe.space.lr=[0.1, 0.2, 0.3]: {RATES}"),
+    (["recipe.space.lr=5"], f"recipe.space.lr=5: {LIST}"),
+    (["recipe.space.lr=[]"], f"recipe.space.lr=[]: {LIST}"),
+    (["recipe.space.scale=none"], f"recipe.space.scale=none: {LIST}"),
+    (["recipe.space=3"], "recipe.space=3: a group of values stands here, each given as recipe.space.KEY=[LOW,HIGH]."),
+    (["recipe.space.lr=[.1,fast]"], "recipe.space.lr=fast: a number is needed here, and this is a text."),
+    (["+recipe.space.foo=[1,2]"], f"recipe.space.foo: recipe takes no such value; it is one of {TAKEN}"),
+    (["+recipe.space.momentun=[.1,.9]"], f"recipe.space.momentun: recipe takes no such value; did you mean momentum? It is one of {TAKEN}"),
+    (["recipe.space.scale=[none,standart]"],
+     "recipe.space.scale=standart: did you mean standard? It is one of none, standard."),
+    (["~recipe.space", "~head.space", "tune=4"],
+     "tune: no part of the plan has a space to draw from; give one, as recipe.space.lr=[0.0001,0.01]."),
+])
+def test_a_tuning_or_a_redraw_that_cannot_be_is_refused(refusal, words, said):
+    assert refusal(*words, "compare=[]") == said
+
+
+def test_a_key_that_no_space_has_is_refused_with_the_right_one(refusal):
+    assert refusal("recipe.space.nothing=[1,2]") == (
+        "recipe.space.nothing: there is no such key; it is one of backbone_lr, lr, scale, weight_decay.")
+
+
+@pytest.mark.parametrize("word, needs", [("splits=3", "split_seed"), ("folds=3", "fold")])
+def test_a_dataset_that_draws_no_splits_of_its_own_is_not_redrawn(refusal, place, word, needs):
+    (place / "mine.py").write_text(DATASET)
+    (place / "options/dataset").mkdir(parents=True)
+    (place / "options/dataset/fixed.yaml").write_text("# One's own.\n_target_: mine.Fixed\nclasses: [6, 7, 8, 9]\n")
+    words = ["--config-dir", str(place / "options"), f"plugins=[{place}/mine.py]", "dataset=fixed", "compare=[]", word]
+    assert refusal(*words) == f"{word}: this dataset draws no splits of its own (it has no {needs})."
+
+
+def test_folds_that_a_class_is_too_small_for_are_refused_with_the_counts(refusal):
+    said = refusal("folds=500", "compare=[]")
+    assert re.fullmatch(r"dataset\.fold=\[\d+, 500\]: .*\b(\d+)\b.*", said), said
+
+
+def test_a_redraw_that_only_a_later_split_cannot_be_is_refused_before_the_first_is_trained(refusal, tmp_path):
+    """A fold leaves too few scans for so many to train on and look at."""
+    said = refusal("folds=2", "dataset.train=40", "dataset.validation=40", "compare=[]")
+    assert "dataset." in said and "fold=[" in said
+
+
+def test_a_space_of_a_reference_is_checked_too(refusal):
+    assert refusal("compare=[C]", "+compare.C.recipe.space.lr=[.1]") == f"compare.C.recipe.space.lr=[0.1]: {RATES}"
 
 
 @pytest.mark.parametrize("words, said", [
@@ -387,7 +466,7 @@ def test_an_option_of_ones_own_is_an_option(refusal, mine, capsys):
     assert [job["head"].get("spread") for job in compose(["-cd", str(mine), "-m", "head=mine,classical"])] == [.3, None]
     assert not capsys.readouterr().err
     assert refusal("head=min", "-cd", str(mine)) == (
-        "head=min: there is no such option; did you mean mine? It is one of classical, mine, quantum, twin.")
+        "head=min: there is no such option; did you mean mine? It is one of " + WITH_MINE)
     assert refusal("head=mine", "head.sprea=3", "-cd", str(mine)) == (
         "head.sprea: there is no such key; did you mean spread? It is one of spread.")
 
@@ -412,10 +491,9 @@ def test_an_option_that_shadows_a_shipped_one_is_said_to_be_passed_over(mine, ca
     ("head/mine", "_target_: nowhere.Head\n", "head._target_=nowhere.Head: " + PART),
     ("head/mine", "_target_: qtlrun.head.dressed.Twin\nqbits: 3\n", "head.qbits: there is no such key; it takes none."),
     ("experiment/tiny", "# @package _global_\ndefaults:\n  - override /head: nowhere\n",
-     "head=nowhere: there is no such option; it is one of classical, mine, quantum, twin."),
+     "head=nowhere: there is no such option; it is one of " + WITH_MINE),
     ("experiment/tiny", "# @package _global_\nseed: 3\n",
-     "seed: there is no such key; did you mean seeds? It is one of seeds, dtype, home, outputs, accelerator, fresh, plugins, dataset, "
-     "backbone, freeze, recipe, circuit, head, device, study."),
+     f"seed: there is no such key; did you mean seeds? It is one of {KEYS}"),
 ])
 def test_an_option_of_ones_own_that_cannot_be_is_refused(refusal, mine, name, text, said):
     (mine / f"{name}.yaml").write_text(text)

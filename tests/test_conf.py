@@ -61,6 +61,8 @@ def job(pictures):
 def test_an_option_opens_with_what_it_is(path):
     lines = path.read_text().splitlines()
     package = path.parent.name in ("compare", "experiment")
+    if path.parent.name == "study" and lines[0] == "# @package _global_":  # it chooses references too
+        lines.pop(0)
     if package:
         assert lines.pop(0) == f"# @package {'_global_' if path.parent.name == 'experiment' else f'compare.{path.stem}'}"
     assert re.match(r"# \S.{10,}", lines[0])
@@ -79,11 +81,31 @@ def test_a_part_is_its_constructors_values(job, pair):
     part = job(pair, words=("compare=[]",))[group]
     known = plans.parameters(group, part["_target_"])
     mine = [key for key in known if key not in OFFERED.get(group, ())]
-    assert [key for key in part if key not in ("_target_", "pretrain")] == mine  # every one, in its order
+    assert [key for key in part if key not in ("_target_", "pretrain", "space")] == mine  # every one, in its order
     assert all(accepts(known[key][0], part[key]) for key in mine)
+    assert set(part.get("space", {})) <= set(mine)
     said = values(group, option)
+    if group == "study" and "study" in said:  # one that chooses references of its own
+        assert set(said) == {"defaults", "study"} and said["defaults"][0].keys() == {"override /compare"}
+        said = said["study"]
     told = [key for key in said if key in mine]
-    assert told == sorted(told, key=mine.index) and set(said) <= {*mine, "_target_", "pretrain", "defaults"}
+    assert told == sorted(told, key=mine.index) and set(said) <= {*mine, "_target_", "pretrain", "defaults", "space"}
+
+
+@pytest.mark.parametrize("pair", [pair for pair in PARTS if "space" in values(*pair)], ids=name)
+def test_a_space_holds_the_default_and_more_than_it(job, pair):
+    """What is tuned may end where it began, unless that is no decay at all, which no logarithm reaches."""
+    group, _ = pair
+    plan = job(pair, words=("compare=[]", "tune=4"))
+    plans.check(plan)
+    part = plan[group]
+    assert part["space"]
+    for key, given in part["space"].items():
+        assert len(set(given)) > 1
+        if isinstance(given[0], str):
+            assert part[key] in given
+        else:
+            assert given[0] <= part[key] <= given[1] or (key == "weight_decay" and part[key] == 0)
 
 
 @pytest.mark.parametrize("pair", [pair for pair in PARTS if pair != ("dataset", "hymenoptera")], ids=name)

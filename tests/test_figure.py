@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 from PIL import Image
-from rows import point, row
+from rows import point, resplit, row
 
 from qtlrun import figure, result
-from qtlrun.row import Point
+from qtlrun.row import Point, Tuning
 
 NAMES = (
     "A",
@@ -57,7 +57,7 @@ def swept(keys, names=("A", "B", "twin"), failed=()):
     for number, key in enumerate(keys):
         made = point(names, keys=key, seeds=2, validation=0.5 + 0.1 * number)
         if number in failed:
-            made.rows.pop(names[0])
+            made.splits[0].pop(names[0])
             made.errors[names[0]] = "MemoryError: 128 GiB"
         points.append(made)
     return result.sweep_table(points), list(keys[0])
@@ -81,7 +81,7 @@ def test_learning_curves_show_every_row(names, epochs):
 
 def test_a_learning_curve_is_the_mean_over_seeds_and_its_band_their_range():
     made = point(("A",), seeds=3)
-    for seed, one in made.rows["A"].entries.items():
+    for seed, one in made.splits[0]["A"].entries.items():
         for curve in one.values["curves"]:
             curve["nll"] = 1.0 + seed**2 / curve["epoch"]
     axis = figure.learning_curves(made).axes[1]
@@ -98,8 +98,8 @@ def test_one_epoch_is_a_point_that_can_be_seen():
 
 def test_rows_without_a_finished_seed_are_left_out():
     made = point(("A", "B", "twin"))
-    made.rows["B"].entries.clear()
-    del made.rows["A"].entries[0]
+    made.splits[0]["B"].entries.clear()
+    del made.splits[0]["A"].entries[0]
     curves, matrices = figure.learning_curves(made), figure.confusion(made)
     drawn(curves), drawn(matrices)
     assert [text.get_text() for text in curves.axes[1].get_legend().get_texts()] == ["A", "twin"]
@@ -108,7 +108,7 @@ def test_rows_without_a_finished_seed_are_left_out():
 
 def test_a_point_of_failures_alone_is_drawn_empty():
     made = point(("A",))
-    made.rows["A"].entries.clear()
+    made.splits[0]["A"].entries.clear()
     for one in (made, Point({}, "A", "")):
         drawn(figure.learning_curves(one))
         figure.encode(figure.confusion(one), "png")
@@ -132,7 +132,7 @@ def test_every_row_has_its_confusion_matrix(names, classes):
 def test_a_confusion_matrix_counts_pictures_and_its_colour_is_the_share_of_the_class():
     # two seeds, three pictures of class 0 and one of class 1, none of class 2
     answers = np.array([[0, 0, 1, 1], [0, 2, 1, 1]])
-    made = figure.confusion(Point({}, "A", "", {"A": row("A", np.eye(3)[answers], [0, 0, 0, 1])}))
+    made = figure.confusion(Point({}, "A", "", [{"A": row("A", np.eye(3)[answers], [0, 0, 0, 1])}]))
     axis = made.axes[0]
     assert [text.get_text() for text in axis.texts] == ["1.5", "1", "0.5", "0", "1", "0", "0", "0", "0"]
     np.testing.assert_allclose(axis.images[0].get_array(), [[0.5, 1 / 3, 1 / 6], [0, 1, 0], [0, 0, 0]])
@@ -140,16 +140,72 @@ def test_a_confusion_matrix_counts_pictures_and_its_colour_is_the_share_of_the_c
 
 def test_odd_names_are_drawn_as_they_are():
     made = point(("A", "B_$x$"), classes=4)
-    for one in made.rows.values():
+    for one in made.splits[0].values():
         one.classes = ODD
     matrices = figure.confusion(made)
     drawn(matrices), drawn(figure.learning_curves(made))
     assert {"$a$", "a$\\bad{$", "two lines", "a name that is long…", "B_$x$"} <= set(words(matrices))
 
 
+def tuned(made, label, *splits):
+    """Give a row, in each of its splits, these mean figures of its draws."""
+    for rows, means in zip(made.splits, splits, strict=True):
+        rows[label].tuning = Tuning([[None if mean is None else mean] for mean in means], 1.0)
+        rows[label].draws = [{"recipe.lr": 0.01 * (1 + number)} for number in range(len(means))]
+    return made
+
+
+def test_tuning_draws_a_line_a_tuned_row_that_falls_to_the_best_so_far():
+    made = tuned(tuned(point(("A", "B", "twin")), "A", [0.5, 0.7, 0.3, 0.4]), "twin", [0.9, 0.8, 0.85, 0.2])
+    shown = figure.tuning(made)
+    drawn(shown)
+    (axis,) = shown.axes
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["A", "twin"] and len(axis.lines) == 2
+    for line, best in zip(axis.lines, ([0.5, 0.5, 0.3, 0.3], [0.9, 0.8, 0.8, 0.2]), strict=True):
+        np.testing.assert_allclose(line.get_ydata(), best)
+        assert list(line.get_xdata()) == [1, 2, 3, 4] and line.get_drawstyle() == "steps-post"
+    colours = {line.get_label(): line.get_color() for line in axis.lines}
+    curves = {line.get_label(): line.get_color() for line in figure.learning_curves(made).axes[0].lines}
+    assert colours == {label: curves[label] for label in ("A", "twin")}  # a row looks alike in every figure
+
+
+def test_of_several_splits_tuning_draws_their_mean():
+    made = tuned(resplit(("A", "B"), splits=2), "A", [0.5, 0.3, 0.4], [0.9, 1.0, 0.1])
+    (line,) = figure.tuning(made).axes[0].lines
+    np.testing.assert_allclose(line.get_ydata(), [0.7, 0.6, 0.2])
+
+
+@pytest.mark.parametrize("means", [[None, 0.5, None, 0.3], [0.5, None]])
+def test_draws_that_diverged_leave_the_line_as_it_was(means):
+    shown = figure.tuning(tuned(point(("A",)), "A", means))
+    drawn(shown)
+    best = np.minimum.accumulate([np.inf if mean is None else mean for mean in means])
+    np.testing.assert_array_equal(shown.axes[0].lines[0].get_ydata(), best)
+
+
+def test_one_draw_is_a_point_that_can_be_seen():
+    shown = figure.tuning(tuned(point(("A",)), "A", [0.5]))
+    drawn(shown)
+    assert shown.axes[0].lines[0].get_marker() == "o"
+
+
+def test_a_confusion_matrix_and_a_learning_curve_of_splits_are_over_all_of_them():
+    made = resplit(("A",), splits=2, seeds=1, pictures=20)
+    counts = [np.zeros((4, 4)), np.zeros((4, 4))]
+    for rows, count in zip(made.splits, counts, strict=True):
+        np.add.at(count, (rows["A"].labels, rows["A"].logits[0].argmax(-1)), 1)
+    said = [text.get_text() for text in figure.confusion(made).axes[0].texts]
+    assert said == [f"{count:.1f}".removesuffix(".0") for count in np.mean(counts, 0).flat]
+    for curve in made.splits[1]["A"].entries[1].values["curves"]:
+        curve["nll"] += 2.0
+    line = figure.learning_curves(made).axes[1].lines[0]
+    kept = [one["nll"] for one in made.splits[0]["A"].entries[0].values["curves"]]
+    np.testing.assert_allclose(line.get_ydata(), np.add(kept, 1.0))
+
+
 def test_names_in_a_script_that_the_font_lacks_raise_no_warning():
     made = point(("A",), classes=2)
-    made.rows["A"].classes = ("蟻", "蜂")
+    made.splits[0]["A"].classes = ("蟻", "蜂")
     assert figure.encode(figure.confusion(made), "png")
 
 

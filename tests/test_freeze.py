@@ -28,7 +28,7 @@ def trained(backbone, freeze, size=8, epochs=1, items=8, optimizer="adam", **val
     x, labels = pictures(items, size), torch.arange(items) % 3
     data = Data(lambda index, epoch: x[index[0]], labels, 64)
     given = Recipe(epochs=epochs, batch_size=4, lr=.01, backbone_lr=.01, optimizer=optimizer, weight_decay=.1, select="last", **values)
-    list(fit(Network(backbone, head), backbone, given, freeze, data, data, [0]))
+    list(fit(Network(backbone, head), backbone, [given], freeze, data, data, [0]))
     return before, backbone.state_dict()
 
 

@@ -8,9 +8,9 @@ from torch import nn
 from qtlrun.optimizer import Buffer, Optimizer
 
 RATES = .1, .03  # of two buffers
-RECIPES = {
-    "adam": {}, "adam with decay": {"weight_decay": .1}, "adamw": {"weight_decay": .1}, "sgd": {},
-    "sgd with momentum and decay": {"momentum": .9, "weight_decay": .1}}
+RECIPES = {  # kind, decay, momentum
+    "adam": ("adam", 0., 0.), "adam with decay": ("adam", .1, 0.), "adamw": ("adamw", .1, 0.), "sgd": ("sgd", 0., 0.),
+    "sgd with momentum and decay": ("sgd", .1, .9)}
 TORCH = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 
 
@@ -25,10 +25,15 @@ def weights():
 
 def pair(recipe, made):
     """Our optimizer on `made`, and torch's on weights of its own."""
-    kind, theirs = recipe.split()[0], weights()
+    (kind, decay, momentum), theirs = RECIPES[recipe], weights()
     groups = [{"params": some, "lr": rate} for some, rate in zip(theirs, RATES, strict=True)]
-    mine = Optimizer([Buffer(some, rate) for some, rate in zip(made, RATES, strict=True)], kind, **RECIPES[recipe])
-    return mine, TORCH[kind](groups, **RECIPES[recipe]), theirs
+    mine = Optimizer([Buffer(some, [rate], [decay]) for some, rate in zip(made, RATES, strict=True)], kind, momentum)
+    return mine, by_torch(kind, groups, decay, momentum), theirs
+
+
+def by_torch(kind, groups, decay, momentum):
+    """Torch's own."""
+    return TORCH[kind](groups, weight_decay=decay, **({"momentum": momentum} if kind == "sgd" else {}))
 
 
 def differentiate(made, step):
@@ -80,9 +85,63 @@ def test_frozen_weights_do_not_move_and_go_on_where_they_were(recipe, frozen):
     assert [buffer.steps for buffer in mine.buffers] == [12, 12 - len(frozen)]
 
 
+OWN_RATES, OWN_DECAYS = [.1, .003, 1., .03], [0., .1, .02, 1e-3]  # of four runs
+
+
+def of_runs(dtype, chosen=slice(None)):
+    """Weights of four runs, whose first axis is theirs; odd sizes, one transposed."""
+    draw = torch.Generator().manual_seed(1)
+    shapes = [(4, 3), (4, 7, 5), (4, 1), (4, 17)]
+    made = [torch.randn(shape, generator=draw, dtype=torch.float64).to(dtype)[chosen].contiguous() for shape in shapes]
+    return [nn.Parameter(one.transpose(1, 2) if one.dim() == 3 else one) for one in made]
+
+
+def moved(made, optimizer, zero, factor=lambda step: 1., steps=20):
+    """The weights after so many steps."""
+    for step in range(steps):
+        zero()
+        differentiate([made], step)
+        optimizer(factor(step))
+    return [weight.detach().clone() for weight in made]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("decays", [OWN_DECAYS, [.1] * 4, [0.] * 4])
+@pytest.mark.parametrize("kind, momentum", [("adam", 0.), ("adamw", 0.), ("sgd", 0.), ("sgd", .9)])
+def test_a_run_with_a_rate_and_decay_of_its_own_ends_as_it_does_alone_to_the_bit(kind, momentum, decays, dtype):
+    def trained(runs, rates, decays):
+        made = of_runs(dtype, runs)
+        optimizer = Optimizer([Buffer(made, rates, decays)], kind, momentum)
+        return moved(made, optimizer.step, optimizer.zero, lambda step: .5 ** (step // 7))
+    among = trained(slice(None), OWN_RATES, decays)
+    for run in range(4):
+        alone = trained(slice(run, run + 1), OWN_RATES[run:run + 1], decays[run:run + 1])
+        assert all(torch.equal(many[run], one[0]) for many, one in zip(among, alone, strict=True))
+    last = trained(slice(2, 4), OWN_RATES[2:], decays[2:])
+    assert all(torch.equal(many[2:], two) for many, two in zip(among, last, strict=True))
+    same = trained(slice(None), [.1] * 4, decays)
+    assert torch.equal(same[1][0], among[1][0]) and not any(torch.equal(same[1][run], among[1][run]) for run in (1, 2, 3))
+
+
+@pytest.mark.parametrize("kind, momentum", [("adam", 0.), ("adamw", 0.), ("sgd", 0.), ("sgd", .9)])
+def test_each_run_moves_as_torch_moves_it_at_its_own_rate_and_decay(kind, momentum):
+    rates = [rate / (10 if kind == "sgd" else 1) for rate in OWN_RATES]  # a step of 1 throws its weights about
+    made = of_runs(torch.float64)
+    mine = Optimizer([Buffer(made, rates, OWN_DECAYS)], kind, momentum)
+    among = moved(made, mine.step, mine.zero)
+    for run in range(4):
+        theirs = of_runs(torch.float64, slice(run, run + 1))
+        torchs = by_torch(kind, [{"params": theirs, "lr": rates[run]}], OWN_DECAYS[run], momentum)
+        alone = moved(theirs, lambda factor: torchs.step(), torchs.zero_grad)
+        for many, one in zip(among, alone, strict=True):
+            torch.testing.assert_close(many[run], one[0], rtol=0, atol=1e-11)  # rounding of twenty steps in float64
+    starts = of_runs(torch.float64)
+    assert all((one - start).abs().max() > 1e-3 for one, start in zip(among, starts, strict=True))
+
+
 def test_gradients_add_up_until_they_are_forgotten():
     made = weights()
-    optimizer = Optimizer([Buffer(some, .1) for some in made], "sgd")
+    optimizer = Optimizer([Buffer(some, [.1], [0.]) for some in made], "sgd")
     differentiate(made, 0)
     once = [weight.grad.clone() for some in made for weight in some]
     differentiate(made, 0)
@@ -99,7 +158,7 @@ import qtlrun.train
 from qtlrun.optimizer import Buffer, Optimizer
 weight = torch.nn.Parameter(torch.ones(3))
 for kind in ("adam", "adamw", "sgd"):
-    optimizer = Optimizer([Buffer([weight], .1)], kind, .1, .9)
+    optimizer = Optimizer([Buffer([weight], [.1], [.1])], kind, .9)
     weight.square().sum().backward()
     optimizer.step()
     optimizer.zero()

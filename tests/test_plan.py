@@ -83,7 +83,7 @@ def test_what_is_offered_to_a_part_cannot_be_given(plan):
 
 def test_an_unknown_key_at_the_top_is_refused(plan):
     plan["sed"] = 3
-    assert refusal(plan).startswith("sed: there is no such key; did you mean seeds? It is one of seeds, dtype, home,")
+    assert refusal(plan).startswith("sed: there is no such key; did you mean seeds? It is one of seeds, splits, folds, tune, dtype, home,")
 
 
 @pytest.mark.parametrize("name", ["head", "device", "study", "seeds", "home", "plugins"])

@@ -5,12 +5,12 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from rows import entry, point, random_logits, row
+from rows import entry, point, random_logits, resplit, row
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 from qtlrun import result, statistic
-from qtlrun.row import Point
+from qtlrun.row import Point, Tuning
 
 SHOTS = 1024
 MARGIN = 0.05
@@ -21,14 +21,14 @@ def mixed():
     """A point of three rows on seeds 0 to 4; twin lost seed 1 and the composed row seed 3."""
     made = point(("A", "B", "twin"), evaluations=300, executions=7000)
     for name, seed in (("twin", 1), ("A", 3)):
-        made.rows[name].entries.pop(seed)
-        made.rows[name].errors[seed] = "the loss is not finite from epoch 2 on"
+        made.splits[0][name].entries.pop(seed)
+        made.splits[0][name].errors[seed] = "the loss is not finite from epoch 2 on"
     return made
 
 
 def failed(made, label):
     """The point with one row failed whole."""
-    made.rows.pop(label)
+    made.splits[0].pop(label)
     made.errors[label] = "MemoryError: 128 GiB"
     return made
 
@@ -89,7 +89,7 @@ def test_rows_are_long_and_a_failed_seed_is_the_metric_error(mixed):
     assert wide["error"].dropna().to_dict() == {("A", 3): 1, ("twin", 1): 1}
     finished = wide[wide["error"].isna()]
     assert len(finished) == 13 and not finished.drop(columns="error").isna().any(axis=None)
-    assert finished.loc[("B", 2), "test_nll"] == mixed.rows["B"].metrics.loc[2, "test_nll"]
+    assert finished.loc[("B", 2), "test_nll"] == mixed.splits[0]["B"].metrics.loc[2, "test_nll"]
     assert set(wide["shots"].dropna()) == {7000 * SHOTS}
 
 
@@ -107,10 +107,10 @@ def test_errors_have_their_words_and_a_row_that_failed_whole_has_the_seed_minus_
 def test_a_contrast_is_taken_on_the_seeds_that_both_finished(mixed):
     lines = result.contrasts_frame([mixed], MARGIN).set_index("reference")
     for label, seeds in (("B", [0, 1, 2, 4]), ("twin", [0, 2, 4])):
-        other, full = mixed.rows[label], random_logits(skill=1.0, number=0)
+        other, full = mixed.splits[0][label], random_logits(skill=1.0, number=0)
         mine = statistic.nll(full[0][seeds], full[1])
         verdict = statistic.verdict(mine - other.nll[[other.seeds.index(seed) for seed in seeds]], MARGIN)
-        assert mixed.both(label) == seeds
+        assert [both for _, _, both in mixed.pairs(label)] == [seeds]
         assert lines.loc[label, ["difference", "low", "high", "training", "pictures"]].tolist() == [
             getattr(verdict.interval, name) for name in ("mean", "low", "high", "training", "pictures")
         ]
@@ -120,8 +120,8 @@ def test_a_contrast_is_taken_on_the_seeds_that_both_finished(mixed):
 
 def test_rows_without_a_common_seed_or_without_common_pictures_have_no_contrast():
     made = point(("A", "B", "C", "D"))
-    made.rows["B"] = row("B", *random_logits(), seeds=[5, 6, 7, 8, 9])
-    made.rows["C"] = row("C", *random_logits(pictures=30))
+    made.splits[0]["B"] = row("B", *random_logits(), seeds=[5, 6, 7, 8, 9])
+    made.splits[0]["C"] = row("C", *random_logits(pictures=30))
     assert list(made.contrasts(MARGIN)) == ["D"]
     assert list(result.contrasts_frame([made], MARGIN)["reference"]) == ["D"]
     assert result.sweep_table([made]).loc[0, ["minus B", "minus C"]].isna().all()
@@ -135,7 +135,7 @@ def test_no_contrast_is_an_empty_frame_with_its_columns():
 def test_a_table_has_a_line_a_row_with_two_way_intervals(mixed):
     table = result.table(mixed, MARGIN, SHOTS).set_index("row")
     assert list(table.index) == ["A", "B", "twin"] and list(table["seeds"]) == [4, 5, 4]
-    one = mixed.rows["twin"]
+    one = mixed.splits[0]["twin"]
     accuracy, nll = statistic.two_way(statistic.correct(one.logits, one.labels)), statistic.two_way(one.nll)
     line = table.loc["twin"]
     assert (line["accuracy"], line["accuracy low"]) == (accuracy.mean, accuracy.low)
@@ -149,7 +149,7 @@ def test_a_table_has_a_line_a_row_with_two_way_intervals(mixed):
 def test_an_interval_does_not_leave_what_can_be():
     # two seeds that differ much: the interval of either figure would be wider than its range
     logits = np.array([[[3.0, 0]] * 8, [[0, 3.0]] * 8])
-    line = result.table(Point({}, "A", "", {"A": row("A", logits, [0] * 8)}), MARGIN, SHOTS).loc[0]
+    line = result.table(Point({}, "A", "", [{"A": row("A", logits, [0] * 8)}]), MARGIN, SHOTS).loc[0]
     assert (line["accuracy"], line["accuracy low"], line["accuracy high"]) == (0.5, 0, 1)
     assert line["NLL low"] == 0
 
@@ -171,7 +171,7 @@ def test_a_point_whose_composed_row_failed_still_gives_a_table(mixed):
 
 
 def test_a_row_that_lost_every_seed_has_a_line_without_figures(mixed):
-    mixed.rows["A"].entries.clear()
+    mixed.splits[0]["A"].entries.clear()
     table = result.table(mixed, MARGIN, SHOTS).set_index("row")
     assert table.loc["A", "seeds"] == 0 and np.isnan(table.loc["A", "accuracy"])
     assert result.sweep_table([mixed])["validation NLL"].isna().all()
@@ -196,6 +196,106 @@ def test_twelve_classes_have_a_table():
     assert 0 < line["macro F1"] < 1 and 0 < line["ECE"] < 1
 
 
+def tuned(row, *means, **draws):
+    """The row, tuned: mean validation figures of its draws, and their values by key."""
+    row.tuning = Tuning([[None if mean is None else mean] for mean in means], 12.5)
+    row.draws = [dict(zip(draws, values, strict=True)) for values in zip(*draws.values(), strict=True)]
+    return row
+
+
+def test_trials_have_a_line_a_draw_and_one_of_a_row_is_chosen():
+    made = point(("A", "B", "twin"))
+    tuned(made.splits[0]["A"], 0.5, 0.3, 0.4, lr=[1.0, 2.0, 3.0], spread=[0.1, 0.2, 0.3])
+    tuned(made.splits[0]["twin"], None, 0.9, 0.9, lr=[1.0, 2.0, 3.0])
+    frame = result.trials_frame([made])
+    assert list(frame.columns) == ["row", "trial", "lr", "spread", "validation_nll", "chosen"]
+    assert list(frame["row"]) == ["A"] * 3 + ["twin"] * 3 and list(frame["trial"]) == [0, 1, 2] * 2
+    assert list(frame["chosen"]) == [False, True, False] * 2  # of equal ones the first
+    assert frame["validation_nll"].tolist() == [0.5, 0.3, 0.4, np.inf, 0.9, 0.9]
+    assert frame["spread"].isna().tolist() == [False] * 3 + [True] * 3
+
+
+def test_trials_of_splits_and_of_a_sweep_have_their_columns():
+    made = resplit(("A",), splits=2)
+    for rows, best in zip(made.splits, (0, 1), strict=True):
+        tuned(rows["A"], 0.5 + best, 0.7, lr=[1.0, 2.0])
+    frame = result.trials_frame([made])
+    assert list(frame["split"]) == [0, 0, 1, 1] and list(frame["chosen"]) == [True, False, False, True]
+    points = swept_points([0.6, 0.4])
+    for one in points:
+        tuned(one.splits[0]["B"], 0.5, lr=[1.0])
+    frame = result.trials_frame(points)
+    assert list(frame["circuit.qubits"]) == [2, 3] and "split" not in frame
+
+
+def test_a_table_says_what_was_chosen_and_in_each_split_where_they_differ():
+    made = resplit(("A", "B"), splits=2)
+    tuned(made.splits[0]["A"], 0.5, 0.7, lr=[1.0, 2.0], scale=["none", "none"])
+    tuned(made.splits[1]["A"], 0.8, 0.7, lr=[1.0, 2.0], scale=["none", "none"])
+    table = result.table(made, MARGIN, SHOTS).set_index("row")
+    assert str(table.loc["A", "trials"]) == "2" and table.loc["B", "trials"] is pd.NA
+    assert table.loc["A", ["lr", "scale"]].tolist() == ["1.0 | 2.0", "none"]
+
+
+def test_a_tuned_row_alone_takes_the_time_of_all_its_draws():
+    logits, labels = random_logits(seeds=3)
+    assert tuned(row("A", logits, labels, seconds=2.0, features_seconds=0.5), 0.5, lr=[1.0]).seconds_alone == 13.0
+
+
+def test_the_choice_of_a_draw_is_the_least_mean_over_seeds_that_all_finished():
+    assert Tuning([[0.5, 0.7], [0.55, 0.55], [0.1, None]], 0.0).best == 1
+    assert Tuning([[0.5], [0.5]], 0.0).best == 0
+    with pytest.raises(FloatingPointError, match="^all 2 draws of its tuning diverged; lower recipe.space.lr$"):
+        Tuning([[None, 0.1], [0.2, None]], 0.0).best
+
+
+def test_figures_of_splits_are_means_over_them_with_the_interval_of_resampled_splits():
+    made = resplit(splits=4, seeds=2)
+    table = result.table(made, MARGIN, SHOTS).set_index("row")
+    rows = [rows["B"] for rows in made.splits]
+    nll = statistic.resampled([one.nll for one in rows], train=400, held=40, same_pictures=False)
+    accuracy = statistic.resampled(
+        [statistic.correct(one.logits, one.labels) for one in rows], train=400, held=40, same_pictures=False
+    )
+    line = table.loc["B"]
+    assert (line["NLL"], line["NLL low"], line["NLL high"]) == (nll.mean, max(nll.low, 0.0), nll.high)
+    assert (line["accuracy"], line["accuracy low"]) == (accuracy.mean, max(accuracy.low, 0.0))
+    assert line["macro F1"] == pytest.approx(np.mean([one.metrics["test_f1"].mean() for one in rows]))
+    assert (line["seeds"], line["seconds alone"]) == (8, 4 * (2 * 2.0 + 0.5))
+
+
+def test_where_the_test_pictures_stay_the_validation_items_are_what_was_held_out():
+    made = resplit(splits=3, seeds=2, same=True, trained_on=400, validated_on=100)
+    differences = [rows["A"].nll - rows["B"].nll for rows in made.splits]
+    verdict = statistic.verdict_resampled(differences, MARGIN, train=400, held=100, same_pictures=True)
+    assert made.contrasts(MARGIN)["B"] == verdict and verdict.interval.pictures > 0
+
+
+def test_rows_of_splits_have_their_column_and_errors_too():
+    made = resplit(splits=2, seeds=1)
+    made.splits[1]["B"].errors[9] = "diverged"
+    frame = result.rows_frame([made], SHOTS)
+    assert list(frame.columns) == ["row", "split", "seed", "metric", "value"]
+    assert frame.loc[frame["metric"] == "error", ["row", "split", "seed"]].values.tolist() == [["B", 1, 9]]
+    assert result.errors_frame([made]).to_dict("records") == [{"row": "B", "split": 1, "seed": 9, "error": "diverged"}]
+
+
+def test_a_seed_that_failed_in_one_split_leaves_a_table_of_the_others():
+    made = resplit(splits=3, seeds=3)
+    del made.splits[2]["B"].entries[7]
+    made.splits[2]["B"].errors[7] = "diverged"
+    table = result.table(made, MARGIN, SHOTS).set_index("row")
+    assert list(table["seeds"]) == [9, 8] and np.isfinite(table["NLL"]).all()
+    assert len(result.contrasts_frame([made], MARGIN)) == 1
+
+
+def test_a_row_that_failed_in_one_split_has_one_line():
+    made = resplit(splits=3, seeds=3)
+    made.splits[1].pop("B")
+    made.errors["B"] = "MemoryError: 128 GiB"
+    assert list(result.table(made, MARGIN, SHOTS)["row"]) == ["A", "B"]
+
+
 def swept_points(validations, **values):
     keys = [{"circuit.qubits": 2 + number} for number in range(len(validations))]
     return [point(("A", "B"), keys=key, validation=nll, **values) for key, nll in zip(keys, validations, strict=True)]
@@ -203,7 +303,7 @@ def swept_points(validations, **values):
 
 def test_a_sweep_shows_validation_and_marks_the_lowest():
     points = swept_points([0.6, 0.4, 0.5])
-    for one in points[1].rows["B"].entries.values():
+    for one in points[1].splits[0]["B"].entries.values():
         for curve in one.values["curves"]:
             curve["nll"] += 0.25
     frame = result.sweep_table(points)
@@ -215,10 +315,10 @@ def test_a_sweep_shows_validation_and_marks_the_lowest():
 
 def test_the_choice_does_not_look_at_test_figures():
     points = swept_points([0.5, 0.4])
-    points[0].rows["A"] = dataclasses.replace(
-        points[0].rows["A"], entries=row("A", *random_logits(skill=50), validation=0.5).entries
+    points[0].splits[0]["A"] = dataclasses.replace(
+        points[0].splits[0]["A"], entries=row("A", *random_logits(skill=50), validation=0.5).entries
     )
-    assert points[0].rows["A"].metrics["test_nll"].mean() < points[1].rows["A"].metrics["test_nll"].mean()
+    assert points[0].splits[0]["A"].metrics["test_nll"].mean() < points[1].splits[0]["A"].metrics["test_nll"].mean()
     assert list(result.sweep_table(points)["chosen"]) == [False, True]
 
 
@@ -228,7 +328,7 @@ def test_of_equal_points_the_first_is_chosen():
 
 def test_a_difference_over_a_sweep_is_taken_on_the_seeds_that_both_finished():
     points = swept_points([0.5, 0.5])
-    mine, other = points[0].rows["A"], points[0].rows["B"]
+    mine, other = points[0].splits[0]["A"], points[0].splits[0]["B"]
     other.entries[0] = entry(np.zeros((40, 4)), mine.labels, validation=0.1)
     del mine.entries[0]
     mine.errors[0] = "diverged"

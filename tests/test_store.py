@@ -300,3 +300,11 @@ def test_the_versions_are_those_of_the_libraries_that_compute():
 
     assert store.versions()["torch"] == torch.__version__.partition("+")[0]
     assert {"torchvision", "pennylane", "pennylane-lightning"} < store.versions().keys()
+
+
+def test_a_ledger_counts_names_and_each_of_them_once(tmp_path):
+    kept = Store(tmp_path)
+    assert [kept.enter("readers", "a" * 64, name) for name in ("x" * 64, "x" * 64, "y" * 64)] == [1, 1, 2]
+    assert kept.enter("readers", "b" * 64, "x" * 64) == 1
+    assert Store(tmp_path).enter("readers", "a" * 64, "z" * 64) == 3  # another command goes on counting
+    assert kept.enter("readers", "a" * 64, "z" * 64) == 3

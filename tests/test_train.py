@@ -36,10 +36,11 @@ def task(items=43, features=6, classes=3, dtype=torch.float64):
 
 
 def fitted(model, given, seeds, data=None, validation=None):
-    """Records of a training, the model left in its best epochs."""
+    """Records of a training, the model left in its best epochs; of one recipe for all runs, or one a run."""
     x, labels = data or task()
     train_data = cached(x, labels)
-    return list(fit(model, None, given, FROZEN, train_data, cached(*validation) if validation else train_data, seeds))
+    return list(fit(model, None, given if isinstance(given, list) else [given] * len(seeds), FROZEN, train_data,
+                    cached(*validation) if validation else train_data, seeds))
 
 
 def rates(given):
@@ -143,7 +144,7 @@ def test_backbone_and_head_have_their_own_rates():
     before = {name: value.clone() for name, value in model.state_dict().items()}
     data = cached(torch.ones(1, 1), torch.tensor([0]))
     given = recipe(epochs=1, lr=.5, backbone_lr=.001, optimizer="adam", select="last")
-    list(fit(model, model.backbone, given, Freeze(0), data, data, [0]))
+    list(fit(model, model.backbone, [given], Freeze(0), data, data, [0]))
     moved = {name: (value - before[name]).abs().max().item() for name, value in model.state_dict().items()}
     # Adam's first step is its rate
     assert moved == {"backbone.weight": pytest.approx(.001, rel=1e-3), "head.weight": pytest.approx(.5, rel=1e-3)}
@@ -157,7 +158,7 @@ def test_every_item_is_seen_once_an_epoch_in_an_order_of_its_run():
         taken.append((epoch, index.clone()))
         return x[index]
     seeds = [4, 0]
-    list(fit(Classical(6, 3, Start(seeds, torch.float64)), None, recipe(epochs=2), FROZEN, Data(take, labels, 1000),
+    list(fit(Classical(6, 3, Start(seeds, torch.float64)), None, [recipe(epochs=2)] * 2, FROZEN, Data(take, labels, 1000),
              cached(x, labels), seeds))
     sizes = [index.shape[1] for epoch, index in taken if epoch == 0]
     assert sizes == [8, 8, 8, 8, 8, 3]
@@ -218,6 +219,40 @@ def test_the_bits_are_the_same_whatever_the_angles_are_made_of(qubits, nonlinear
     alone = state([5])
     for seeds, weights in among.items():
         assert all(torch.equal(weights[name][seeds.index(5)], value[0]) for name, value in alone.items())
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
+def test_a_run_with_a_recipe_of_its_own_has_the_very_bits_that_it_has_alone(head, optimizer):
+    own = [dict(zip(train.OWN, values, strict=True)) for values in (
+        (.01, .1, 0., "none", "nll"), (.3, .2, .1, "standard", "accuracy"), (1e-4, .1, 1e-3, "none", "last"))]
+    recipes = [recipe(optimizer=optimizer, momentum=.5 * (optimizer == "sgd"), schedule="cosine", **values) for values in own]
+    x, labels = task(features=37, classes=4, dtype=torch.float32)
+    scaled = torch.stack([x, (x - x.mean(0)) / x.std(0, correction=0)])
+
+    def trained(chosen):
+        model = HEADS[head](37, 4, Start([3] * len(chosen)))
+        mine = [recipes[one] for one in chosen]
+        data = cached(scaled, labels, [int(one.scale == "standard") for one in mine])
+        records = list(fit(model, None, mine, FROZEN, data, data, [3] * len(chosen)))
+        return model.state_dict(), records
+    weights, records = trained([0, 1, 2])
+    for run in range(3):
+        alone, own_records = trained([run])
+        assert all(torch.equal(weights[name][run], value[0]) for name, value in alone.items())
+        assert [(one.nll[run], one.loss[run], one.best[run], one.lr[run]) for one in records] == [
+            (one.nll[0], one.loss[0], one.best[0], one.lr[0]) for one in own_records]
+    assert all(len({value[run].numpy().tobytes() for run in range(3)}) == 3 for value in weights.values())
+    assert records[-1].best[2] == 2  # it keeps its last epoch whatever the others keep
+
+
+def test_each_run_sees_the_features_under_its_own_scaling():
+    features = torch.arange(24.).view(2, 4, 3)
+    data = cached(features, torch.zeros(4, dtype=torch.int64), [1, 0, 1])
+    index = torch.tensor([[0, 3], [1, 1], [2, 0]])
+    expected = torch.stack([features[1][[0, 3]], features[0][[1, 1]], features[1][[2, 0]]])
+    assert torch.equal(data.take(index, None), expected)
+    assert torch.equal(cached(features[0], data.labels).take(index, 5), features[0][index])
 
 
 @pytest.mark.slow
@@ -284,7 +319,7 @@ def levels(starts, select, share, breaks=(), epochs=12):
     validation = cached(torch.zeros(100, 1).double(), (torch.arange(100) >= round(100 * share)).long())
     records = []
     given = recipe(epochs=epochs, lr=1., optimizer="sgd", select=select)
-    for record in fit(model, None, given, FROZEN, data, validation, list(range(len(starts)))):
+    for record in fit(model, None, [given] * len(starts), FROZEN, data, validation, list(range(len(starts)))):
         records.append(record)
         after.append(model.level.detach().clone())
     return model, records, torch.stack(after)
@@ -338,7 +373,7 @@ def test_the_training_loss_is_the_mean_over_items_not_over_batches():
 
 def test_the_rates_of_a_training_are_recorded():
     records = fitted(Classical(6, 3, Start([0], torch.float64)), recipe(schedule="step", step_size=1, gamma=.5), [0])
-    assert [record.lr for record in records] == [.01, .005, .0025]
+    assert [record.lr for record in records] == [[.01], [.005], [.0025]]
 
 
 def test_the_score_is_torch_s_cross_entropy_and_the_share_correct():

@@ -20,6 +20,8 @@ def check(jobs: list[dict]):
         for row in rows(job):
             for change in plans.redraws(job):
                 experiment.check(row | {"dataset": row["dataset"] | change})
+            for draw in plans.draws(rows(job), job["tune"]):
+                experiment.check(plans.drawn(row, draw))
     if hasattr(study, "check"):
         study.check(jobs, experiment)
     for job in jobs:

@@ -1,5 +1,6 @@
 """Plans to rows: gets data, pre-training and features; builds, fits, evaluates; keeps in the store."""
 import dataclasses
+import itertools
 import json
 
 import numpy as np
@@ -46,19 +47,18 @@ class Experiment:
         return Parts(row, self.session).dataset.train.labels.tolist()
 
     def row(self, label: str, row: dict, seeds: list[int], reader: str = "", draws: list[dict] | None = None) -> Row:
-        """The row: its seeds from the store, or trained now and kept there as each one ends.
+        """The row: its seeds from the store, or trained now and kept there as each program ends.
 
         Of several draws of its values the one of least validation NLL, mean over seeds, is the row. `reader` names the
         plan that this reading of the test split counts for.
         """
+        draws = [{key: value for key, value in draw.items() if plans.has(row, key)} for draw in draws or ()]
         candidates = [Parts(plans.drawn(row, draw), self.session) for draw in draws or [{}]]
         keys = [{seed: parts.key(seed) for seed in seeds} for parts in candidates]
         with self.session.store.lock("row", store.key(row=keys)):
             tuning = self._tuning(label, candidates, keys) if draws else None
-            best = tuning.best if tuning else 0
-            made = self._row(label, candidates[best], keys[best])
-        parts = candidates[best]
-        draws = [{key: value for key, value in draw.items() if key.partition(".")[2] in row[key.partition(".")[0]]} for draw in draws or ()]
+            parts = candidates[best := tuning.best if tuning else 0]
+            made = self._row(label, parts, keys[best])
         reads = self.session.store.enter("readers", parts.reading, reader) if reader else 0
         return dataclasses.replace(made, tuning=tuning, draws=draws, reads=reads)
 
@@ -88,7 +88,7 @@ class Experiment:
 
     def _entry(self, label: str, candidates: list[Parts], seeds: list[int]) -> Entry:
         place, learned = {id(parts): number for number, parts in enumerate(candidates)}, [{} for _ in candidates]
-        for run, outcome in train_runs(label, [Run(parts, seed) for parts in candidates for seed in seeds]):
+        for run, outcome in itertools.chain.from_iterable(train_runs(label, [Run(parts, seed) for parts in candidates for seed in seeds])):
             learned[place[id(run.parts)]][run.seed] = outcome
         arrays = {}
         for number, (parts, mine) in enumerate(zip(candidates, learned, strict=True)):
@@ -110,44 +110,52 @@ class Experiment:
         kept, mine = self.session.store, {seed for seed, key in keys.items() if key in self._trained}
         entries = {seed: kept.get("row", key) for seed, key in keys.items() if not self.fresh or seed in mine}
         entries = {seed: entry for seed, entry in entries.items() if entry is not None}
-        missing = [seed for seed in keys if seed not in entries]
-        errors = self._finish(parts, keys, train_runs(label, [Run(parts, seed) for seed in missing]), entries)
+        missing, errors = [seed for seed in keys if seed not in entries], {}
+        for outcomes in train_runs(label, [Run(parts, seed) for seed in missing]):
+            for seed, outcome in self._read(parts, {run.seed: outcome for run, outcome in outcomes}, keys).items():
+                (errors if isinstance(outcome, str) else entries)[seed] = outcome
         return Row(label, plans.describe(parts.plan), entries, parts.dataset.classes, errors, stored=not missing and not mine,
                    pictures=parts.dataset.test.names, items=parts.dataset.test.items, caution=getattr(parts.dataset, "caution", ""),
                    fingerprints={"data": parts.dataset.fingerprint, "weights": parts.weights_key()},
                    trained_on=len(parts.dataset.train), validated_on=len(parts.dataset.validation))
 
-    def _finish(self, parts: Parts, keys: dict[int, str], outcomes, entries: dict[int, Entry]) -> dict[int, str]:
-        """Read the test split for what was learned, and keep it as it comes; gives the words of what failed."""
-        errors = {}
-        for run, learned in outcomes:
-            for seed, outcome in [(run.seed, learned)] if isinstance(learned, str) else read(parts, {run.seed: learned}):
-                if isinstance(outcome, str):
-                    errors[seed] = outcome
-                    continue
+    def _read(self, parts: Parts, learned: dict[int, Entry | str], keys: dict[int, str]) -> dict[int, Entry | str]:
+        """Read the test split for what was learned, and keep it; what failed stays in its words."""
+        outcomes = dict(learned)
+        whole = {seed: one for seed, one in learned.items() if not isinstance(one, str)}
+        for seed, outcome in read(parts, whole) if whole else ():
+            outcomes[seed] = outcome
+            if not isinstance(outcome, str):
                 self.session.store.put("row", keys[seed], outcome)
                 self._trained.add(keys[seed])
-                entries[seed] = outcome
-        return errors
+        return outcomes
 
     def _tuning(self, label: str, candidates: list[Parts], keys: list[dict[int, str]]) -> Tuning:
-        """What validation says of every draw; the seeds of the best one are then in the store, if they had to be trained."""
-        kept, key = self.session.store, store.key(tuning=keys)
-        entry = None if self.fresh and key not in self._trained else kept.get("tuning", key)
-        if entry is not None:
-            return Tuning(**entry.values)
-        runs = [Run(parts, seed) for parts in candidates for seed in keys[0]]
-        place = {id(parts): number for number, parts in enumerate(candidates)}
-        learned = {(place[id(run.parts)], run.seed): outcome for run, outcome in train_runs(label, runs)}
-        tuning = Tuning([[_judged(learned[number, seed]) for seed in keys[0]] for number in range(len(candidates))],
-                        sum(one.values["seconds"] for one in learned.values() if not isinstance(one, str)))
-        best = tuning.best
-        self._finish(candidates[best], keys[best], [(run, learned[best, run.seed]) for run in runs if place[id(run.parts)] == best], {})
-        kept.put("tuning", key, Entry(dataclasses.asdict(tuning)))
-        self._trained.add(key)
+        """What validation says of every draw, each from the store or trained now; of these the best is then read and kept."""
+        kept, names = self.session.store, [store.key(trial=own) for own in keys]
+        trials = {number: entry.values for number, name in enumerate(names)
+                  if (not self.fresh or name in self._trained) and (entry := kept.get("trial", name))}
+        place, learned = {id(parts): number for number, parts in enumerate(candidates)}, {}
+        missing = [parts for number, parts in enumerate(candidates) if number not in trials]
+        for outcomes in train_runs(label, [Run(parts, seed) for parts in missing for seed in keys[0]]):
+            for run, outcome in outcomes:
+                learned.setdefault(place[id(run.parts)], {})[run.seed] = outcome
+            for number in [number for number, own in learned.items() if len(own) == len(keys[0]) and number not in trials]:
+                trials[number] = _trial([learned[number][seed] for seed in keys[0]])
+                kept.put("trial", names[number], Entry(trials[number]))
+                self._trained.add(names[number])
+            best = Tuning.of(trials).winner
+            learned = {number: own for number, own in learned.items() if number == best or number not in trials}  # weights take room
+        tuning = Tuning.of(trials)
+        if tuning.best in learned:
+            self._read(candidates[tuning.best], learned[tuning.best], keys[tuning.best])
         return tuning
 
 
+def _trial(learned: list[Entry | str]) -> dict:
+    """Validation NLL of the epoch kept in nats, a seed each, None for one that failed; and the seconds of all."""
+    return {"nll": [_judged(one) for one in learned], "seconds": sum(one.values["seconds"] for one in learned if not isinstance(one, str))}
+
+
 def _judged(learned: Entry | str) -> float | None:
-    """Validation NLL of the epoch kept, in nats; None for a run that failed."""
     return None if isinstance(learned, str) else learned.values["curves"][learned.values["best_epoch"] - 1]["nll"]

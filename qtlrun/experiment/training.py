@@ -41,8 +41,8 @@ class Model:
     runs: list[Run]
 
 
-def train_runs(label: str, runs: list[Run]) -> Iterator[tuple[Run, Entry | str]]:
-    """Every run with what it learned (values and weights), or with the words of what went wrong; no test figure."""
+def train_runs(label: str, runs: list[Run]) -> Iterator[list[tuple[Run, Entry | str]]]:
+    """Program by program every run with what it learned (values and weights), or with what went wrong; no test figure."""
     programs = _programs(runs)
     total, done = sum(1 if group[0].parts.solved else group[0].parts.recipe.epochs for group in programs), 0
     for group in programs:
@@ -57,7 +57,7 @@ def train_runs(label: str, runs: list[Run]) -> Iterator[tuple[Run, Entry | str]]
                 done += 1
                 parts.session.step(f"{label}, epochs", done, total)
             seconds = (time.perf_counter() - began) / len(group)
-        yield from _outcomes(model, records, seconds)
+        yield list(_outcomes(model, records, seconds))
 
 
 def read(parts: Parts, learned: dict[int, Entry], ranked: bool = True) -> Iterator[tuple[int, Entry | str]]:
@@ -109,6 +109,7 @@ def _programs(runs: list[Run]) -> list[list[Run]]:
     for group in groups.values():
         size = sum(one.numel() for one in _head(group[:1]).parameters()) if len(group) > 1 else 0
         most = max(1, TOGETHER // max(1, size))
+        group.sort(key=lambda run: run.parts.recipe.scale)  # runs of one scaling can share their items in memory
         programs += [group[at:at + most] for at in range(0, len(group), most)]
     return programs
 

@@ -4,12 +4,12 @@ import re
 from pathlib import Path
 
 from qtlrun.plan import kind
-from qtlrun.plan.draw import bare, check_space, drawn, draws, redraws
+from qtlrun.plan.draw import bare, check_space, drawn, draws, has, redraws, spaces
 from qtlrun.plan.letter import LETTERS, describe, differences, letter
 from qtlrun.plan.part import build, check_part, check_plugins, parameters
 from qtlrun.plan.refusal import Refused, finite, nearest, text
 
-__all__ = ["LETTERS", "PARTS", "Refused", "bare", "build", "check", "check_part", "describe", "differences", "drawn", "draws", "finite", "identity",
+__all__ = ["LETTERS", "PARTS", "Refused", "bare", "build", "check", "check_part", "describe", "differences", "drawn", "draws", "finite", "has", "identity",
            "letter", "nearest", "parameters", "redraws", "references", "row_plan", "seeds"]
 PARTS = ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "device")
 SETTINGS = {"seeds": "int | list[int]", "splits": "int", "folds": "int | None", "tune": "int", "dtype": "Literal['float32', 'float64']", "home": "str", "outputs": "str",
@@ -36,12 +36,18 @@ def check(plan: dict) -> None:
     for group in (*PARTS, "study"):
         _check_group(group, plan[group])
         check_part(group, plan[group], plan["plugins"])
-    _check_row(plan)
+    _check_pretrain(plan)
+    for group in PARTS:
+        check_space(group, plan[group], plan["plugins"])
     redraws(plan)
-    for name, row in references(plan)[0].items():
-        _check_row(row)
+    others = references(plan)[0]
+    for name, row in others.items():
+        _check_pretrain(row)
         for group in set(PARTS) & set(plan["compare"][name]):
             check_part(group, row[group], plan["plugins"], f"compare.{name}.{group}")
+            check_space(group, row[group], plan["plugins"], f"compare.{name}.{group}")
+    if plan["tune"] and not spaces([row_plan(plan), *others.values()]):
+        raise Refused(f"tune={plan['tune']}: no part has a space to draw from; give one, as recipe.space.lr=[0.0001,0.01].")
 
 
 def references(plan: dict) -> tuple[dict[str, dict], list[str]]:
@@ -109,13 +115,6 @@ def _check_group(key: str, part: object) -> None:
         raise Refused(f"{key}={text(part)}: a group of values stands here, each given as {key}.KEY=VALUE.")
 
 
-def _check_row(plan: dict) -> None:
-    """Refuse a source task and spaces that cannot be."""
-    _check_pretrain(plan)
-    for group in PARTS:
-        check_space(group, plan[group], plan["plugins"])
-
-
 def _check_pretrain(plan: dict) -> None:
     """Refuse a source task that is not what a backbone is pre-trained on."""
     backbone, task = plan["backbone"], plan["backbone"].get("pretrain")
@@ -134,6 +133,8 @@ def _check_pretrain(plan: dict) -> None:
     for group in ("dataset", "recipe"):
         _check_group(f"backbone.pretrain.{group}", task[group])
         check_part(group, task[group], plan["plugins"], f"backbone.pretrain.{group}")
+        if task[group].get("space"):
+            raise Refused(f"backbone.pretrain.{group}.space: a source task is not tuned; leave it null.")
 
 
 def _check_change(name: str, change: object) -> None:

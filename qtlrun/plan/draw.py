@@ -9,10 +9,9 @@ from qtlrun.plan.refusal import Refused, nearest, text
 SPACE = "space"  # of a part: what tuning draws its values from
 
 
-def check_space(group: str, part: dict, plugins: list[str]) -> None:
+def check_space(group: str, part: dict, plugins: list[str], key: str = "") -> None:
     """Refuse a space of what the part does not take: two numbers for a number, low below high; else a list of options."""
-    space, takes = part.get(SPACE, {}), parameters(group, part["_target_"], tuple(plugins))
-    key = f"{group}.{SPACE}"
+    space, takes, key = part.get(SPACE) or {}, parameters(group, part["_target_"], tuple(plugins), key), f"{key or group}.{SPACE}"
     if not isinstance(space, dict):
         raise Refused(f"{key}={text(space)}: a group of values stands here, each given as {key}.KEY=[LOW,HIGH].")
     for name, given in space.items():
@@ -31,29 +30,42 @@ def bare(part: dict) -> dict:
     return {name: value for name, value in part.items() if name != SPACE}
 
 
+def has(row: dict, key: str) -> bool:
+    """Whether a row's parts have a value, `group.key`."""
+    group, _, name = key.partition(".")
+    return name in row[group]
+
+
+def spaces(rows: list[dict]) -> dict[str, tuple]:
+    """What tuning draws from in any of the rows, by `group.key`: its annotation and the space of the first that has one."""
+    found = {}
+    for row in rows:
+        for group, part in row.items():
+            for name, given in (part.get(SPACE) or {} if isinstance(part, dict) else {}).items():
+                takes = parameters(group, part["_target_"], tuple(row["plugins"]))
+                found.setdefault(f"{group}.{name}", (takes[name][0], given))
+    return {key: found[key] for key in sorted(found)}
+
+
 def draws(rows: list[dict], count: int) -> list[dict[str, object]]:
     """So many draws of the values that any of the rows has a space for, by `group.key`; a point is one for all rows.
 
     A scrambled Sobol sequence (Sobol 1967; Owen 1998), log-uniform between two numbers, uniform over options.
     """
+    if not count:
+        return []
     from scipy.stats import qmc
-    spaces = {}
-    for row in rows:
-        for group, part in row.items():
-            for name, given in (part.get(SPACE, {}) if isinstance(part, dict) else {}).items():
-                spaces.setdefault(f"{group}.{name}", (group, part, name, given, tuple(row["plugins"])))
-    if not spaces:
-        raise Refused("tune: no part of the plan has a space to draw from; give one, as recipe.space.lr=[0.0001,0.01].")
-    points = qmc.Sobol(len(spaces), rng=0).random_base2(math.ceil(math.log2(count)))[:count]
-    return [{key: _value(share, *spaces[key]) for key, share in zip(sorted(spaces), point, strict=True)} for point in points.tolist()]
+    found = spaces(rows)
+    points = qmc.Sobol(len(found), rng=0).random_base2(math.ceil(math.log2(count)))[:count]
+    return [{key: _value(share, *found[key]) for key, share in zip(found, point, strict=True)} for point in points.tolist()]
 
 
 def drawn(row: dict, draw: dict[str, object]) -> dict:
     """A row with those drawn values that its parts have."""
     made = {name: dict(part) if isinstance(part, dict) else part for name, part in row.items()}
     for key, value in draw.items():
-        group, _, name = key.partition(".")
-        if name in made[group]:
+        if has(row, key):
+            group, _, name = key.partition(".")
             made[group][name] = value
     return made
 
@@ -92,9 +104,9 @@ def _ranged(annotation: ast.expr) -> bool:
     return kind.accepts(annotation, .5)
 
 
-def _value(share: float, group: str, part: dict, name: str, given: list, plugins: tuple[str, ...]) -> object:
+def _value(share: float, annotation: ast.expr, given: list) -> object:
     """What a number in [0, 1) means in a space; numbers are rounded to three figures, so that they can be typed again."""
-    if not _ranged(parameters(group, part["_target_"], plugins)[name][0]):
+    if not _ranged(annotation):
         return given[int(share * len(given))]
     low, high = given
-    return float(f"{low * (high / low) ** share:.3g}")
+    return min(max(float(f"{low * (high / low) ** share:.3g}"), low), high)

@@ -36,6 +36,21 @@ def explained(values: Sequence[float] | np.ndarray, choices) -> dict[str, float]
     return shares
 
 
+def swayed(values: Sequence[float] | np.ndarray, choices) -> dict[str, float]:
+    """Return the share of the variance of `values` that each choice has a part in, alone or with others, in [0, 1].
+
+    The total effect (Homma and Saltelli 1996, doi:10.1016/0951-8320(96)00002-6): what is left of the variance where all
+    other choices are held, over the total; exact in a full grid. The shares add up to more than one where choices
+    interact. Arguments and errors as `explained`.
+    """
+    levels = {name: list(given) for name, given in choices.items()}
+    shares = {}
+    for name in levels:
+        others = list(zip(*(given for other, given in levels.items() if other != name), strict=True)) or [()] * len(values)
+        shares[name] = 1 - explained(values, {"others": others})["others"] if len(set(levels[name])) > 1 else 0.0
+    return shares if np.ptp(values) > 0 else dict.fromkeys(shares, 0.0)
+
+
 def binomial(hits: int, trials: int, level: float = 0.95) -> tuple[float, float]:
     """Return the exact interval of the rate of `hits` in `trials`, in [0, 1].
 

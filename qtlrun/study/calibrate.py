@@ -14,7 +14,7 @@ from qtlrun.study import record, table, terminal
 from qtlrun.study.progress import Progress
 
 POPULATION = 200  # seeds of the population that coverage is measured on
-FALSE, COVERED, FOUND = .07, (.90, .98), .5  # at most, within, more than: what an honest instrument keeps
+FALSE, COVERED, FOUND = .05, (.90, .98), .5  # at most, within, more than: what no rate of an honest instrument contradicts
 COLUMNS = ["check", "effect", "contrast", "verdict", "trials", "hits", "rate", "low", "high"]
 
 
@@ -110,7 +110,7 @@ class Calibrate:
         null, coverage = (frame[frame["check"] == name].iloc[0] for name in ("null", "coverage"))
         lines = [f"Null: A against itself from other seeds, {seeds} seeds and {pictures} pictures each: {_said(null)} called better or worse.",
                  f"Coverage: the 95 % interval of A - twin holds the mean of its population in {_said(coverage)}."]
-        kept = [null["rate"] <= FALSE, COVERED[0] <= coverage["rate"] <= COVERED[1]]
+        kept = [null["low"] <= FALSE, coverage["high"] >= COVERED[0] and coverage["low"] <= COVERED[1]]
         for kind, word in (("circuit", "better"), ("linear", "worse")):
             found = frame[(frame["check"] == f"planted {kind}") & (frame["contrast"] == "A - C") & (frame["verdict"] == word)]
             rates = ", ".join(f"effect {line.effect:g}: {line.hits} of {line.trials}" for line in found.itertuples())

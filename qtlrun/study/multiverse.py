@@ -104,12 +104,14 @@ class Multiverse:
             if whole.empty:
                 lines.append(f"{composed} - {name}: no protocol was finished.")
                 continue
-            gap, shares = whole["difference"], statistic.explained(whole["difference"].to_numpy(), {key: whole[key] for key in self._keys()})
+            gap, choices = whole["difference"], {key: whole[key] for key in self._keys() if whole[key].nunique() > 1}
+            alone, total = (share(gap.to_numpy(), choices) for share in (statistic.explained, statistic.swayed))
             below, above = (gap < 0).mean(), (gap > 0).mean()
-            first = max(shares, key=shares.get)
+            order = sorted(total, key=total.get, reverse=True)
+            said = [f"{key} {total[key]:.0%} ({alone[key]:.0%} alone)" for key in order]
             lines.append(
                 f"{composed} - {name}, {claims[name]}: below 0 ({composed} better) in {below:.0%} of {len(whole)} protocols of {count(seeds, 'seed')}, "
                 f"above 0 in {above:.0%}; median {gap.median():+z.3f} nats, from {gap.min():+z.3f} to {gap.max():+z.3f}; the 95 % interval lies below 0 "
-                f"in {(whole['high'] < 0).mean():.0%} and above 0 in {(whole['low'] > 0).mean():.0%}. {first} explains most of the variance "
-                f"({shares[first]:.0%}); {', '.join(f'{key} {share:.0%}' for key, share in shares.items() if key != first)}; interactions the rest.")
+                f"in {(whole['high'] < 0).mean():.0%} and above 0 in {(whole['low'] > 0).mean():.0%}. Of the variance between protocols "
+                f"each choice has a part in: {', '.join(said)}.")
         return lines

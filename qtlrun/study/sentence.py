@@ -27,7 +27,8 @@ def foot(point: Point) -> list[str]:
     rows = [row for split in point.splits for row in split.values() if row.entries]
     if not rows:
         return []
-    seeds, pictures, splits = len(rows[0].seeds), len(rows[0].labels), len(point.splits)
+    seeds, pictures, splits = len(rows[0].seeds), sorted({len(row.labels) for row in rows}), len(point.splits)
+    pictures = " to ".join(map(str, dict.fromkeys((pictures[0], pictures[-1]))))
     if splits > 1:
         lines = [f"{splits} splits of {count(seeds, 'seed')}, {pictures} test pictures each; 95 % intervals over splits of this pool (Nadeau and Bengio);"]
     elif seeds == 1:
@@ -80,8 +81,9 @@ def _shared(rows: dict[str, dict], group: str) -> bool:
 def errors(point: Point) -> list[str]:
     """What failed, and where."""
     where = f" at {point.place}" if point.keys else ""
-    lines = [f"{label}{where}: error: {words}" for label, words in point.errors.items()]
-    lines += [f"{label}{where}{f', split {number + 1}' if len(point.splits) > 1 else ''}, seed {seed}: error: {words}"
+    split = (lambda number: f", split {number + 1}") if len(point.splits) > 1 else lambda number: ""
+    lines = [f"{label}{where}{split(number)}: error: {words}" for (label, number), words in point.errors.items()]
+    lines += [f"{label}{where}{split(number)}, seed {seed}: error: {words}"
               for number, rows in enumerate(point.splits) for label, row in rows.items() for seed, words in row.errors.items()]
     return [line.rstrip(".") + "." for line in lines]
 
@@ -104,10 +106,10 @@ def both(gap: statistic.Interval, need: statistic.Need) -> str:
 def _would_decide(verdict: statistic.Verdict, margin: float) -> str:
     """What would decide a difference of the margin, from the noise that was seen."""
     gap = verdict.interval
-    if max(gap.seeds, gap.splits) < statistic.FEWEST:
-        return "fewer than three seeds give no verdict."
-    if gap.splits > 1 and gap.splits < statistic.FEWEST:
+    if 1 < gap.splits < statistic.FEWEST:
         return "fewer than three splits give no verdict."
+    if gap.splits == 1 and gap.seeds < statistic.FEWEST:
+        return "fewer than three seeds give no verdict."
     need = statistic.needed(gap, margin)
     ways = [(need.splits, gap.splits, f"about {need.splits} splits"), (need.seeds, gap.seeds, f"about {need.seeds} seeds on these pictures"),
             (need.pictures, gap.items, f"about {need.pictures} pictures with these seeds")]

@@ -20,7 +20,7 @@ def fill(point: Point, job: dict, experiment: Experiment, progress: Progress) ->
     """Train a point's rows on each of its splits; equal plans are one row, and a row that fails costs that row."""
     point.notes.extend(plans.references(job)[1])
     labels, made = _labels(point, job), rows(job)
-    draws = plans.draws(list(made.values()), job["tune"]) if job["tune"] else None
+    draws = plans.draws(list(made.values()), job["tune"])
     key, redraws, seeds = reader(job), plans.redraws(job), plans.seeds(job)
     for number, change in enumerate(redraws):
         point.splits.append({})
@@ -33,7 +33,7 @@ def fill(point: Point, job: dict, experiment: Experiment, progress: Progress) ->
             except Exception as error:  # the border of a row: what fails here costs this row and no other
                 if isinstance(error, OSError) and error.errno in FULL:
                     raise
-                point.errors[label] = f"{type(error).__name__}: {error}"
+                point.errors[label, number] = f"{type(error).__name__}: {error}"
                 progress.trace()
 
 
@@ -68,7 +68,9 @@ def rows(job: dict) -> dict[str, dict]:
 
 def reader(job: dict) -> str:
     """What tells this plan from others that read the same test split: all values that its figures depend on."""
-    said = {"rows": sorted(map(_identity, rows(job).values())), "seeds": plans.seeds(job), "splits": plans.redraws(job), "tune": job["tune"]}
+    made = list(rows(job).values())
+    said = {"rows": sorted(map(_identity, made)), "seeds": plans.seeds(job), "splits": plans.redraws(job),
+            "draws": plans.draws(made, job["tune"])}
     return disk.digest(json.dumps(said, sort_keys=True).encode())
 
 

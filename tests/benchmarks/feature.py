@@ -62,7 +62,7 @@ def _tutorial() -> None:
     recipe = Recipe(epochs=EPOCHS, batch_size=BATCH, lr=4e-4, backbone_lr=4e-4)
     head = Quantum(FEATURES, 2, Dressed(4, 6), Statevector(), Start([0]))
     splits = [cached(features[part].clone(), labels[part]) for part in (slice(TRAIN), slice(TRAIN, None))]
-    for _ in fit(head, None, recipe, Freeze("all"), *splits, [0]):
+    for _ in fit(head, None, [recipe], Freeze("all"), *splits, [0]):
         pass
     trained = time.perf_counter() - began
     table("tutorial", f"The tutorial's experiment: {TRAIN} + {VALIDATION} pictures, {EPOCHS} epochs, batch {BATCH}, one seed; {machine()}.",

@@ -79,14 +79,14 @@ def _epochs(head, batch: int):
     from qtlrun.layer import generator
     from qtlrun.train import _epoch, _optimizer  # what `fit` calls for each epoch
     recipe, data = Recipe(epochs=1, batch_size=batch, lr=.001, backbone_lr=.001), _data(TRAIN)
-    optimizer = _optimizer(head, None, recipe)
+    optimizer = _optimizer(head, None, [recipe])
     orders = [generator(seed, "order") for seed in range(head.pre.weight.shape[0])]
     return lambda: _epoch(head, optimizer, 1., recipe, data, orders, 0)
 
 
 def _train(qubits: int, depth: int, seeds: list[int]) -> None:
     recipe = Recipe(epochs=30, batch_size=32, lr=.01, backbone_lr=.01)
-    for _ in fit(_quantum(qubits, depth, seeds), None, recipe, Freeze("all"), _data(TRAIN), _data(VALIDATION), seeds):
+    for _ in fit(_quantum(qubits, depth, seeds), None, [recipe] * len(seeds), Freeze("all"), _data(TRAIN), _data(VALIDATION), seeds):
         pass
 
 

@@ -8,9 +8,10 @@ from composition import options, part, rows
 
 from qtlrun import plan as plans, train
 from qtlrun.dataset.digits import Digits
-from qtlrun.experiment import Experiment, feature, row as training, source
+from qtlrun.experiment import Experiment, feature, source, training
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
+from qtlrun.experiment.training import Run
 from qtlrun.train import Data, evaluate
 
 SHORT = ("backbone.pretrain.recipe.epochs=2", "backbone.width=4", "recipe.epochs=2", "dataset.train=5", "dataset.validation=4")
@@ -35,6 +36,12 @@ def assert_same(first, second, seeds):
         for name, array in one.arrays.items():
             assert array.dtype == other.arrays[name].dtype and np.array_equal(array, other.arrays[name]), name
         assert said(one) == said(other)
+
+
+def models(parts, seeds):
+    """What is trained for a row: one program of all seeds, or one for each."""
+    together = [Run(parts, seed) for seed in seeds]
+    return [training._model(group) for group in ([together] if training._together(parts) else [[run] for run in together])]
 
 
 def said(entry):
@@ -100,8 +107,8 @@ def test_a_gradient_through_the_circuit_reaches_the_first_weights_of_a_transform
     words = ("backbone=torchvision", "backbone.name=vit_b_16", "backbone.weights=none", "backbone.size=32", "freeze=none",
              "dtype=float64", "recipe.epochs=1", "head.spread=0.5")
     parts = Parts(rows(*words)["composed"], Session(str(home)))
-    (model,) = training._models(parts, [0])
-    assert model.seeds == [0] and model.backbone is not None
+    (model,) = models(parts, [0])
+    assert [run.seed for run in model.runs] == [0] and model.backbone is not None
     model.whole.train()
     parts.freeze.apply(model.backbone, 0)
     model.whole.eval()  # dropout has a rate of 0 there; without it both evaluations are the same function
@@ -133,9 +140,9 @@ def test_b_and_c_start_from_the_same_head(home):
     plan = rows(*SHORT)
     heads = {}
     for name in ("B", "C"):
-        for model in training._models(Parts(plan[name], Session(str(home))), [0, 3]):
-            for run, seed in enumerate(model.seeds):
-                heads[name, seed] = {key: value[run].clone() for key, value in model.head.state_dict().items()}
+        for model in models(Parts(plan[name], Session(str(home))), [0, 3]):
+            for run, made in enumerate(model.runs):
+                heads[name, made.seed] = {key: value[run].clone() for key, value in model.head.state_dict().items()}
     for seed in (0, 3):
         assert all(torch.equal(value, heads["C", seed][key]) for key, value in heads["B", seed].items())
     assert not torch.equal(heads["B", 0]["linear.weight"], heads["B", 3]["linear.weight"])
@@ -153,13 +160,14 @@ def test_composed_and_frozen_circuit_start_from_the_same_angles(home):
 
 @pytest.fixture
 def extracted(monkeypatch):
-    """How often features were computed."""
-    calls, extract = [], feature._extract
+    """Of how many pictures features were computed, each time that they were."""
+    calls, extended = [], feature._extended
 
-    def counted(parts):
-        calls.append(parts)
-        return extract(parts)
-    monkeypatch.setattr(feature, "_extract", counted)
+    def counted(parts, entry, splits):
+        made = extended(parts, entry, splits)
+        calls.append(len(made.values["items"]) - (len(entry.values["items"]) if entry else 0))
+        return made
+    monkeypatch.setattr(feature, "_extended", counted)
     return calls
 
 
@@ -174,8 +182,10 @@ def test_features_are_computed_once_and_found_the_second_time(home, extracted):
     made(home, names=("B",))
     assert len(extracted) == 1  # a network that is trained has no features to keep
     made(home, "dataset.split_seed=1", names=("C",))
+    assert len(extracted) == 1  # another division of the same pictures
     made(home, "backbone.layer=layer2", names=("C",))
     made(home, "dtype=float64", names=("C",))
+    made(home, "backbone.pretrain.seed=1", names=("C",))
     assert len(extracted) == 4
 
 
@@ -191,7 +201,7 @@ def test_features_are_what_the_backbone_gives_its_pictures(home):
 
 def test_a_scale_is_that_of_the_training_features_alone(home):
     parts = Parts(rows(*SHORT, "recipe.scale=standard")["composed"], Session(str(home)))
-    scaled = feature.scaling(parts)(feature.features(parts)["train"].double())
+    scaled = feature.scalings(parts, ["standard"])(feature.features(parts)["train"].double())[0]
     moving = feature.features(parts)["train"].std(0) > 1e-5
     torch.testing.assert_close(scaled.mean(0), torch.zeros(16).double(), rtol=0, atol=1e-5)
     torch.testing.assert_close(scaled.std(0, correction=0)[moving], torch.ones(int(moving.sum())).double(), rtol=1e-5, atol=0)
@@ -199,24 +209,24 @@ def test_a_scale_is_that_of_the_training_features_alone(home):
 
 @pytest.mark.parametrize("name", [*NAMES, "D"])
 def test_the_test_split_is_read_once_after_the_training_and_never_by_it(home, name, monkeypatch):
-    events, models, fit = [], training._models, train.fit
+    events, make, fit = [], training._model, train.fit
 
-    def watched(parts, seeds):
-        for model in models(parts, seeds):
-            known = model.data["test"]
+    def watched(runs):
+        model = make(runs)
+        known, seeds = model.data["test"], tuple(run.seed for run in runs)
 
-            def take(index, epoch, known=known, seeds=model.seeds):
-                events.extend(("test", tuple(seeds), int(one)) for one in index[0])
-                return known.take(index, epoch)
-            model.data["test"] = Data(take, known.labels, known.chunk)
-            yield model
+        def take(index, epoch):
+            events.extend(("test", seed, int(one)) for seed, items in zip(seeds, index, strict=True) for one in items)
+            return known.take(index, epoch)
+        model.data["test"] = Data(take, known.labels, known.chunk)
+        return model
 
     def fitted(*given):
         events.append("fit begins")
         assert not any(len(one.labels) == tests for one in given if isinstance(one, Data))
         yield from fit(*given)
         events.append("fit ends")
-    monkeypatch.setattr(training, "_models", watched)
+    monkeypatch.setattr(training, "_model", watched)
     monkeypatch.setattr(train, "fit", fitted)
     plan = rows(*SHORT, "compare=[B,C,twin,D]")[name]
     parts = Parts(plan, Session(str(home)))
@@ -227,7 +237,7 @@ def test_the_test_split_is_read_once_after_the_training_and_never_by_it(home, na
     whole = name in ("B", "D")
     expected = []
     for seeds in [(0,), (1,)] if whole else [(0, 1)]:
-        expected += ["fit begins", "fit ends", *(("test", seeds, item) for item in range(tests))]
+        expected += ["fit begins", "fit ends", *(("test", seed, item) for seed in seeds for item in range(tests))]
     assert events == expected
 
 
@@ -271,7 +281,7 @@ def test_the_weights_kept_are_those_whose_logits_are_kept(home):
     for name, row in made(home, seeds=[3]).items():
         parts = Parts(rows(*SHORT)[name], Session(str(home)))
         arrays = {key: torch.from_numpy(value) for key, value in row.entries[3].arrays.items()}
-        (model,) = training._models(parts, [3])
+        (model,) = models(parts, [3])
         model.head.load_state_dict({key.removeprefix("weights/head."): value.unsqueeze(0) for key, value in arrays.items() if "/head." in key})
         if model.backbone is not None:
             model.backbone.load_state_dict({
@@ -428,6 +438,7 @@ def test_freeing_by_epoch_counts_all_that_was_ever_trained(home):
 # Another value for every key of every part that a row may have.
 OTHER = {
     "dataset.classes": [6, 7, 8], "dataset.share": [.5, 1.], "dataset.train": 6, "dataset.validation": 5, "dataset.split_seed": 1,
+    "dataset.train_size": 15, "dataset.fold": [1, 3],
     "backbone.layer": "layer2", "backbone.size": 16, "backbone.width": 5, "backbone.seed": 1, "backbone.weights": "none",
     "backbone.pretrain.seed": 1, "backbone.pretrain.dataset.classes": [0, 1], "backbone.pretrain.recipe.epochs": 1,
     "freeze.frozen": 3, "freeze.every": 2, "freeze.batch_norm": "train",
@@ -456,7 +467,7 @@ def changed(plan, key, value):
 def test_every_value_that_a_row_s_constructors_take_is_in_its_key_and_no_other(home, name):
     plan, session = rows(*SHORT)[name], Session(str(home))
     known = {f"{group}.{key}" for group in ("dataset", "backbone", "freeze", "recipe", "head", "circuit") for key in plan[group]
-             if key not in ("_target_", "pretrain")}
+             if key not in ("_target_", "pretrain", "space")}
     assert known <= set(OTHER)  # none is forgotten here
     not_taken = {"composed": set(), "C": {"circuit.qubits", "circuit.depth", "device"}, "twin": {"circuit.depth", "device"}}[name]
     key, keys = Parts(plan, session).key(0), []
@@ -468,6 +479,8 @@ def test_every_value_that_a_row_s_constructors_take_is_in_its_key_and_no_other(h
         keys += [other] if where not in not_taken else []
     assert len(set(keys)) == len(keys)
     assert Parts(plan, session).key(1) != key and Parts(deepcopy(plan), Session(str(home))).key(0) == key
+    for group in ("recipe", "head"):  # what tuning may draw is no value of a row
+        assert Parts(plan | {group: plan[group] | {"space": {}}}, session).key(0) == key
 
 
 @pytest.mark.parametrize("where, value", [("name", "lightning.qubit"), ("shots", 10), ("diff_method", "adjoint"), ("seed", 1)])

@@ -87,6 +87,7 @@ CHANGES = {
     "backbone.size": 16, "backbone.width": 5, "backbone.pretrain.seed": 1, "dtype": "float64", "accelerator": "mps",
     "backbone.pretrain.dataset.classes": [0, 1, 2], "backbone.pretrain.dataset.share": [0., .3],
     "backbone.pretrain.dataset.train": .5, "backbone.pretrain.dataset.validation": .15, "backbone.pretrain.dataset.split_seed": 1,
+    "backbone.pretrain.dataset.train_size": 100, "backbone.pretrain.dataset.fold": [0, 3],
     **{f"backbone.pretrain.recipe.{name}": value for name, value in {
         "epochs": 3, "batch_size": 16, "lr": .1, "backbone_lr": .1, "optimizer": "sgd", "momentum": .5, "weight_decay": .1,
         "schedule": "none", "step_size": 3, "gamma": .2, "schedule_step": "start", "augment": True, "scale": "standard",
@@ -107,11 +108,11 @@ def changed(plan, key, value):
 def test_the_state_s_key_has_all_that_it_depends_on_and_nothing_of_the_target(home):
     plan, session = rows(*SHORT)["composed"], Session(str(home))
     sub = plan["backbone"]["pretrain"]
-    known = {f"backbone.pretrain.{group}.{name}" for group in ("dataset", "recipe") for name in sub[group] if name != "_target_"}
+    known = {f"backbone.pretrain.{group}.{name}" for group in ("dataset", "recipe") for name in sub[group] if name not in ("_target_", "space")}
     assert known | {"backbone.pretrain.seed"} == {key for key in CHANGES if "pretrain" in key}  # none is forgotten here
     keys = [source.key(Parts(plan, session)), *(source.key(Parts(changed(plan, key, value), session)) for key, value in CHANGES.items())]
     assert len(set(keys)) == len(keys)
-    for key, value in {"backbone.layer": "layer2", "backbone.seed": 1, "dataset.train": 3, "dataset.classes": [6, 7], "recipe.epochs": 9, "circuit.qubits": 3,
+    for key, value in {"backbone.pretrain.recipe.space": {"lr": [0.1, 0.2]}, "backbone.layer": "layer2", "backbone.seed": 1, "dataset.train": 3, "dataset.classes": [6, 7], "recipe.epochs": 9, "circuit.qubits": 3,
                        "freeze.frozen": 1}.items():
         assert source.key(Parts(changed(plan, key, value), session)) == keys[0]
 

@@ -22,7 +22,7 @@ def run(place, points, outcome=trained):
     jobs = [composition.job(f"home={place}", *words) | {"command": ["qtlrun", *words]} for words in points]
     experiment = Experiment(str(place))
 
-    def make(label, plan, seeds):
+    def make(label, plan, seeds, reader="", draws=None):
         made = outcome(label, plan, seeds)
         experiment.session.step(label, 1, 1)
         return made

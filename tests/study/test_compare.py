@@ -16,7 +16,7 @@ def outcomes(failures):
     def outcome(label, row, seeds):
         if label in failures:
             raise failures[label]
-        made = point((label,), seeds=len(seeds)).rows[label]
+        made = point((label,), seeds=len(seeds)).splits[0][label]
         made.entries = dict(zip(seeds, made.entries.values(), strict=True))
         return made
 

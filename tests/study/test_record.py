@@ -91,13 +91,14 @@ def test_the_environment_is_strict_json_that_says_where_and_with_what(once):
     assert said["machine"]["threads"] == torch.get_num_threads() and said["machine"]["cores"] >= 1
     assert (said["accelerator"], said["dtype"]) == ("cpu", "float32")
     each = {"data": "d" * 64, "weights": "w" * 64}
-    assert said["fingerprints"] == [{"A": each, "B": each, "twin": each}]
+    assert said["fingerprints"] == [[{"A": each, "B": each, "twin": each}]]
     assert said["time"][:2] == "20" and said["python"].startswith("3.")
 
 
 def test_every_point_of_a_sweep_has_its_fingerprints(compare):
     found = compare([["compare=[]", f"dataset.split_seed={seed}"] for seed in (0, 1)])
-    assert [list(rows) for rows in strict(found.out / "environment.json")["fingerprints"]] == [["A"], ["A"]]
+    points = strict(found.out / "environment.json")["fingerprints"]
+    assert [[list(rows) for rows in splits] for splits in points] == [[["A"]], [["A"]]]
 
 
 def test_the_state_of_the_folder_is_its_commit_and_whether_it_differs(tmp_path, monkeypatch):
@@ -134,7 +135,7 @@ def test_of_the_environment_the_plan_holds_the_home_alone(home, monkeypatch):
 @pytest.mark.parametrize("names", [("a,b", 'say "x"', "two\nlines", "c|d"), ("=1+1", "+cmd", "-1+2", "@x")])
 def test_classes_of_any_name_come_back_from_the_predictions(compare, names):
     def outcome(label, plan, seeds):
-        made = point((label,), seeds=len(seeds)).rows[label]
+        made = point((label,), seeds=len(seeds)).splits[0][label]
         made.classes = names
         return made
 

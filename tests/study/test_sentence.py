@@ -1,10 +1,14 @@
+import math
+
 import numpy as np
 import pytest
-from rows import pair, point
+from rows import pair, point, resplit
 
+from qtlrun import statistic
 from qtlrun.study import sentence
 
 MARGIN = 0.05
+FORETOLD = ": undecided; a difference of 0.05 would be detected, four times in five,"
 # between seeds and between pictures only, so that the intervals are those of two small t tests
 SEEDS, PICTURES = np.array([-1.0, 0, 1]), np.tile([-1.0, 1], 50)
 HELD = {
@@ -12,7 +16,11 @@ HELD = {
     "dataset": {"split_seed": 0, "validation": 0.1},
     "freeze": {"batch_norm": "eval"},
     "recipe": {"optimizer": "adam", "lr": 0.01, "epochs": 60, "schedule_step": "end"},
+    "splits": 1,
+    "folds": None,
+    "tune": 0,
 }
+READ = "This test set has been read by 0 plans of this store."
 
 
 def differences(mean, seed=0.0, picture=0.0):
@@ -58,10 +66,13 @@ def test_an_undecided_contrast_says_what_would_decide_it_and_not_that_the_rows_a
     made = pair(differences(0.04, picture=0.5))
     verdict = made.contrasts(MARGIN)["B"]
     (line,) = sentence.contrasts(made, MARGIN)
-    assert verdict.word == "undecided" and verdict.pictures > 100 and verdict.seeds is None
+    # four of five at 5 %: a difference of 2.8 errors, which are 0.5 / root of the pictures
+    assert verdict.word == "undecided" and verdict.seeds is None
+    assert verdict.pictures == pytest.approx((2.8 * 0.5 / MARGIN) ** 2, rel=0.05)
     assert line == (
         "A - B, the whole head against one linear layer: +0.040 nats of NLL [-0.060, +0.140] (training noise 0.000, "
-        f"picture noise 0.050; 3 seeds, 100 pictures): undecided; about {verdict.pictures} pictures with these seeds would decide it."
+        "picture noise 0.050; 3 seeds, 100 pictures): undecided; a difference of 0.05 would be detected, four times in five, by "
+        f"about {verdict.pictures} pictures with these seeds."
     )
 
 
@@ -70,23 +81,50 @@ def test_seeds_that_would_decide_it_are_named():
     verdict = made.contrasts(MARGIN)["B"]
     (line,) = sentence.contrasts(made, MARGIN)
     assert verdict.word == "undecided" and verdict.seeds > 3
-    assert line.endswith(f": undecided; about {verdict.seeds} seeds on these pictures would decide it.")
+    assert line.endswith(f"{FORETOLD} by about {verdict.seeds} seeds on these pictures.")
 
 
-def test_where_both_ways_decide_both_are_named_and_where_none_does_that_is_said():
+def test_where_both_ways_decide_both_are_named():
     noise = np.random.default_rng(2).standard_normal((3, 100))
     both = pair(differences(0.04) + 0.4 * noise, base=5.0)
     verdict = both.contrasts(MARGIN)["B"]
     assert verdict.seeds > 3 and verdict.pictures > 100
     (line,) = sentence.contrasts(both, MARGIN)
     assert line.endswith(
-        f": undecided; about {verdict.seeds} seeds on these pictures or about {verdict.pictures} pictures with these seeds"
-        " would decide it."
+        f"{FORETOLD} by about {verdict.seeds} seeds on these pictures or about {verdict.pictures} pictures with these seeds."
     )
-    none = pair(differences(0.05, seed=0.1, picture=0.5))
-    assert (none.contrasts(0.01)["B"].seeds, none.contrasts(0.01)["B"].pictures) == (None, None)
-    (line,) = sentence.contrasts(none, 0.01)
-    assert line.endswith(": undecided; neither more seeds nor more pictures alone would decide it.")
+
+
+def test_where_neither_decides_alone_both_together_are_named():
+    made = pair(differences(0.05, seed=0.1, picture=0.5))
+    verdict = made.contrasts(0.01)["B"]
+    assert (verdict.seeds, verdict.pictures) == (None, None)
+    factor = statistic.needed(verdict.interval, 0.01).both
+    (line,) = sentence.contrasts(made, 0.01)
+    assert line.endswith(
+        ": undecided; a difference of 0.01 would be detected, four times in five, by "
+        f"about {math.ceil(3 * factor)} seeds on {math.ceil(100 * factor)} pictures."
+    )
+
+
+def test_where_no_number_is_enough_that_is_said():
+    made = pair(differences(0.05, seed=0.1, picture=0.5))
+    (line,) = sentence.contrasts(made, 1e-6)
+    assert line.endswith(
+        ": undecided; no number of seeds or pictures alone would detect a difference of 1e-06."
+    )
+
+
+def test_a_size_that_would_have_detected_the_margin_says_so_and_asks_for_no_more():
+    # an error of 0.0175: 2.9 of them are the margin, 1.9 the difference
+    made = pair(differences(0.033, picture=0.174))
+    (line,) = sentence.contrasts(made, MARGIN)
+    assert line.endswith(": undecided; this size would detect a difference of 0.05 four times in five.")
+
+
+def test_what_would_decide_depends_on_the_margin_and_not_on_the_difference_seen():
+    lines = [sentence.contrasts(pair(differences(mean, picture=0.5)), MARGIN)[0] for mean in (0.0, 0.04, -0.06)]
+    assert len({line.partition("undecided; ")[2] for line in lines}) == 1 and all("undecided; a" in line for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -125,9 +163,10 @@ def test_the_foot_says_how_to_read_the_table():
     assert sentence.foot(made) == [
         "5 seeds on the same 40 test pictures; 95 % intervals over seeds and pictures; trained: circuit + head + backbone; "
         "seconds per seed.",
+        READ,
         "The test pictures are 40 only.",
     ]
-    made.rows["B"].stored = True
+    made.splits[0]["B"].stored = True
     assert "† found in the store, not trained again." in sentence.foot(made)
 
 
@@ -135,13 +174,66 @@ def test_the_foot_of_two_seeds_doubts_its_intervals_and_that_of_one_seed_says_wh
     two, one = sentence.foot(point(("A", "B"), seeds=2)), sentence.foot(point(("A", "B"), seeds=1))
     assert two[1] == "Two seeds: intervals may be too narrow, and there is no verdict."
     assert one == [
-        "One seed on 40 test pictures; 95 % intervals over pictures alone; trained: circuit + head + backbone; seconds per seed."
+        "One seed on 40 test pictures; 95 % intervals over pictures alone; trained: circuit + head + backbone; seconds per seed.",
+        READ,
     ]
+
+
+def test_the_foot_says_how_many_plans_have_read_the_test_set():
+    once, often = point(("A", "B"), said={"reads": 1}), point(("A", "B"), said={"reads": 1})
+    often.splits[0]["B"].reads = 7
+    assert "This test set has been read by 1 plan of this store." in sentence.foot(once)
+    assert "This test set has been read by 7 plans of this store." in sentence.foot(often)
+
+
+def test_the_foot_of_several_splits_says_over_what_its_intervals_are():
+    made = resplit(splits=3, seeds=2)
+    assert sentence.foot(made)[0] == (
+        "3 splits of 2 seeds, 40 test pictures each; 95 % intervals over splits of this pool (Nadeau and Bengio); "
+        "trained: circuit + head + backbone; seconds per seed."
+    )
+    assert not any(line.startswith("Two seeds") for line in sentence.foot(made))
+
+
+def test_a_contrast_over_splits_names_their_noise():
+    made = resplit(splits=3, seeds=2)
+    gap = made.contrasts(MARGIN)["B"].interval
+    (line,) = sentence.contrasts(made, MARGIN)
+    assert f"(noise of splits and training {gap.training:.3f}; 3 splits, 2 seeds and 40 pictures each)" in line
+    (line,) = sentence.contrasts(resplit(splits=3, seeds=1, same=True), MARGIN)
+    assert "; 3 splits, 1 seed and 40 pictures each)" in line and ", picture noise " in line
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 5])
+def test_fewer_than_three_splits_give_no_verdict_and_say_so(seeds):
+    (line,) = sentence.contrasts(resplit(splits=2, seeds=seeds), MARGIN)
+    assert line.endswith(": undecided; fewer than three splits give no verdict.")
+
+
+def test_what_was_tuned_is_said_with_the_number_of_its_draws():
+    for count, words in ((1, "1 draw"), (16, "16 draws")):
+        job = HELD | {"tune": count}
+        assert sentence.held(job, {"A": job}).endswith(
+            f", one recipe (adam, 60 epochs), the same {words} of its values, chosen by validation NLL."
+        )
+
+
+def test_a_split_seed_that_is_redrawn_is_not_held_fixed():
+    folded = HELD["dataset"] | {"fold": None}
+    for change in ({"splits": 3}, {"folds": 5, "dataset": folded}):
+        job = HELD | change
+        assert "split seed" not in sentence.held(job, {"A": job})
+
+
+def test_a_failure_in_one_of_several_splits_says_in_which():
+    made = resplit(splits=3, seeds=3)
+    made.splits[1]["B"].errors[5] = "the loss is not finite from epoch 2 on"
+    assert sentence.errors(made) == ["B, split 2, seed 5: error: the loss is not finite from epoch 2 on."]
 
 
 def test_a_point_without_a_finished_row_has_no_foot():
     made = point(("A",))
-    made.rows["A"].entries.clear()
+    made.splits[0]["A"].entries.clear()
     assert sentence.foot(made) == []
 
 
@@ -168,7 +260,7 @@ def test_published_defects_are_named():
 def test_every_failure_is_a_sentence_with_its_place():
     made = point(("A", "B"), keys={"circuit.qubits": 4, "recipe.lr": 0.00125})
     made.errors["twin"] = "MemoryError: 128 GiB"
-    made.rows["A"].errors[3] = "the loss is not finite from epoch 2 on."
+    made.splits[0]["A"].errors[3] = "the loss is not finite from epoch 2 on."
     where = "at circuit.qubits=4, recipe.lr=0.00125"
     assert sentence.errors(made) == [
         f"twin {where}: error: MemoryError: 128 GiB.",

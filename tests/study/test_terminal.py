@@ -36,10 +36,10 @@ def words(lines):
 def wild():
     """Rows with long names, long descriptions, large counts, large differences, and two that failed."""
     made = point(("composed", "B"), seeds=2, about=ABOUT, **LARGE)
-    made.rows[LONG] = row(LONG, *random_logits(seeds=2, skill=200), about=ABOUT, **LARGE)
-    made.rows["B"].stored = True
-    made.rows["lost"] = row("lost", *random_logits(seeds=2), about=ABOUT)
-    made.rows["lost"].entries.clear()
+    made.splits[0][LONG] = row(LONG, *random_logits(seeds=2, skill=200), about=ABOUT, **LARGE)
+    made.splits[0]["B"].stored = True
+    made.splits[0]["lost"] = row("lost", *random_logits(seeds=2), about=ABOUT)
+    made.splits[0]["lost"].entries.clear()
     made.errors["twin"] = "MemoryError: 128 GiB"
     return made
 
@@ -96,7 +96,7 @@ def test_names_are_printed_as_they_are():
 
 def test_a_point_of_failures_alone_is_printed():
     made = point(("A",))
-    made.rows.clear()
+    made.splits[0].clear()
     made.errors["A"] = "MemoryError: 128 GiB"
     assert shown(made).splitlines()[2].split() == ["A", "error:", "see", "below", "error"]
     assert "error" in shown(made, 60)

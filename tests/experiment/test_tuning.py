@@ -1,0 +1,262 @@
+"""One row, many draws of its values: trained as one program, chosen by validation, kept by key."""
+import json
+from collections import Counter
+from copy import deepcopy
+
+import numpy as np
+import pytest
+from composition import rows
+
+from qtlrun import experiment as package, plan as plans, store, train
+from qtlrun.dataset.digits import Digits
+from qtlrun.experiment import Experiment, training
+from qtlrun.experiment.parts import Parts
+from qtlrun.experiment.session import Session
+from qtlrun.experiment.training import Run
+from qtlrun.train import Data
+
+SHORT = ("backbone=identity", "recipe.epochs=2", "dataset.train=5", "dataset.validation=4", "circuit.depth=2")
+WHOLE = ("backbone.weights=none", "backbone.width=4", "recipe.epochs=1", "dataset.train=5", "dataset.validation=4")
+NAMES = ("composed", "C", "twin")
+DRAWS = [
+    {"recipe.lr": .01, "recipe.weight_decay": 0., "recipe.scale": "none", "head.spread": .01},
+    {"recipe.lr": .05, "recipe.weight_decay": .01, "recipe.scale": "standard", "head.spread": .01},
+    {"recipe.lr": .2, "recipe.weight_decay": 1e-5, "recipe.scale": "none", "head.spread": 1.},
+    {"recipe.lr": .01, "recipe.weight_decay": .1, "recipe.scale": "standard", "head.spread": .3},
+]
+SICK = {"recipe.lr": 1e30, "recipe.weight_decay": .1}  # no weight stays a number
+
+
+def plan_of(name, *words):
+    return rows(*SHORT, *words)[name]
+
+
+def assert_same(one, other):
+    """Every number but the seconds, to the last bit."""
+    assert one.arrays.keys() == other.arrays.keys()
+    for name, array in one.arrays.items():
+        assert array.dtype == other.arrays[name].dtype and np.array_equal(array, other.arrays[name]), name
+    known = [{name: value for name, value in entry.values.items() if "seconds" not in name} for entry in (one, other)]
+    assert known[0] == known[1]
+
+
+def learned(home, plan, draws, seeds=(0, 3)):
+    """What each draw and seed learned, by its place, without any test figure."""
+    session = Session(str(home))
+    candidates = [Parts(plans.drawn(plan, draw), session) for draw in draws]
+    place = {id(parts): number for number, parts in enumerate(candidates)}
+    runs = [Run(parts, seed) for parts in candidates for seed in seeds]
+    return {(place[id(run.parts)], run.seed): outcome for run, outcome in training.train_runs("row", runs)}
+
+
+@pytest.fixture
+def programs(monkeypatch):
+    """How many runs each training had."""
+    sizes, fit = [], train.fit
+
+    def fitted(*given):
+        sizes.append(len(given[2]))
+        return fit(*given)
+    monkeypatch.setattr(train, "fit", fitted)
+    return sizes
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_draws_are_one_program_in_which_each_has_the_very_bits_that_it_has_alone(home, programs, name):
+    plan = plan_of(name)
+    among = learned(home, plan, DRAWS)
+    assert programs == [8]
+    for number, draw in enumerate(DRAWS):
+        alone = learned(home, plan, [draw])
+        for seed in (0, 3):
+            assert_same(among[number, seed], alone[0, seed])
+    assert len({among[number, 0].arrays[next(iter(among[0, 0].arrays))].tobytes() for number in range(4)}) == 4
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_programs_that_are_too_large_are_split_and_give_the_same_bits(home, programs, monkeypatch, name):
+    plan = plan_of(name)
+    among = learned(home, plan, DRAWS)
+    head = Parts(plan, Session(str(home))).head(64, [0])
+    size = sum(one.numel() for one in head.parameters())
+    monkeypatch.setattr(training, "TOGETHER", 3 * size)
+    split = learned(home, plan, DRAWS)
+    monkeypatch.setattr(training, "TOGETHER", 1)
+    single = learned(home, plan, DRAWS)
+    assert programs == [8, 3, 3, 2, *[1] * 8]
+    for place, one in among.items():
+        assert_same(one, split[place])
+        assert_same(one, single[place])
+
+
+def test_draws_of_what_runs_may_not_differ_in_are_programs_of_their_own(home, programs):
+    found = learned(home, plan_of("C"), [{"recipe.batch_size": 4}, {"recipe.batch_size": 8}, {"recipe.batch_size": 4, "recipe.lr": .1}])
+    assert programs == [4, 2] and len(found) == 6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_row_is_the_draw_of_least_validation_nll_as_if_it_had_been_typed(home, tmp_path, name):
+    plan = plan_of(name)
+    row = Experiment(str(home)).row(name, plan, [0, 3], draws=DRAWS)
+    means = [np.mean([one.values["curves"][one.values["best_epoch"] - 1]["nll"] for seed in (0, 3) for one in [made[0, seed]]])
+             for made in (learned(home, plan, [draw]) for draw in DRAWS)]
+    assert row.tuning.means.tolist() == pytest.approx(means, rel=1e-12) and row.tuning.best == int(np.argmin(means))
+    chosen = DRAWS[row.tuning.best]
+    typed = [f"{key}={value}" for key, value in chosen.items() if not key.startswith("head.") or name == "composed"]
+    alone = Experiment(str(tmp_path / "elsewhere")).row(name, plan_of(name, *typed), [0, 3])
+    for seed in (0, 3):
+        assert_same(row.entries[seed], alone.entries[seed])
+    assert row.drawn == {key: value for key, value in chosen.items() if name == "composed" or key != "head.spread"}
+
+
+def test_a_trained_backbone_is_tuned_too_and_its_draws_are_what_they_are_alone(home, tmp_path):
+    plan = rows(*WHOLE)["B"]
+    draws = [{"recipe.backbone_lr": .001, "recipe.lr": .01}, {"recipe.backbone_lr": .03, "recipe.lr": .1}]
+    row = Experiment(str(home)).row("B", plan, [0], draws=draws)
+    alone = Experiment(str(tmp_path / "elsewhere")).row("B", plans.drawn(plan, draws[row.tuning.best]), [0])
+    assert_same(row.entries[0], alone.entries[0])
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """How often a picture of the test split was looked at, by the learning rate of who looked."""
+    counted, make = Counter(), training._model
+
+    def watched(runs):
+        model = make(runs)
+        known = model.data["test"]
+
+        def take(index, epoch):
+            for run, items in zip(model.runs, index, strict=True):
+                counted[run.parts.recipe.lr] += len(items)
+            return known.take(index, epoch)
+        model.data["test"] = Data(take, known.labels, known.chunk)
+        return model
+    monkeypatch.setattr(training, "_model", watched)
+    return counted
+
+
+@pytest.mark.parametrize("name, words", [*((name, SHORT) for name in NAMES), ("B", WHOLE)])
+def test_the_test_split_is_read_for_the_chosen_draw_alone(home, looks, monkeypatch, name, words):
+    asked, read = [], package.read
+
+    def counted(parts, learned, *more):
+        asked.append((parts.recipe.lr, sorted(learned)))
+        return read(parts, learned, *more)
+    monkeypatch.setattr(package, "read", counted)
+    draws = [{"recipe.lr": lr} for lr in (.001, .02, .3)]
+    row = Experiment(str(home)).row(name, rows(*words)[name], [0, 3], draws=draws)
+    chosen = draws[row.tuning.best]["recipe.lr"]
+    assert looks == {chosen: 2 * len(row.labels)}
+    assert {lr for lr, _ in asked} == {chosen} and sorted(seed for _, seeds in asked for seed in seeds) == [0, 3]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_other_test_labels_and_pictures_change_nothing_of_the_choice(home, tmp_path, monkeypatch, name):
+    plan, begin = plan_of(name), Digits.__init__
+    first = Experiment(str(home)).row(name, plan, [0, 3], draws=DRAWS)
+
+    def planted(self, *given, **values):
+        begin(self, *given, **values)
+        self.test.labels.copy_((self.test.labels + 1) % 4)
+        self.test.inputs.zero_()
+    monkeypatch.setattr(Digits, "__init__", planted)
+    second = Experiment(str(tmp_path / "elsewhere")).row(name, plan, [0, 3], draws=DRAWS)
+    assert first.tuning.nll == second.tuning.nll and first.tuning.best == second.tuning.best and first.drawn == second.drawn
+    assert not np.array_equal(first.labels, second.labels) and not np.array_equal(first.logits, second.logits)
+
+
+def test_a_draw_that_diverges_is_never_chosen(home):
+    draws = [SICK, {"recipe.lr": .01, "recipe.weight_decay": 0.}, SICK]
+    row = Experiment(str(home)).row("A", plan_of("composed", "recipe.optimizer=sgd"), [0, 3], draws=draws)
+    assert row.tuning.best == 1 and row.tuning.nll[0] == [None, None] and np.isinf(row.tuning.means[[0, 2]]).all()
+    assert row.errors == {} and row.seeds == [0, 3]
+
+
+def test_a_draw_of_which_one_seed_diverges_is_never_chosen(home, monkeypatch):
+    """Though its other seed would be the best of all."""
+    def sick(label, runs):
+        for run, outcome in trained(label, runs):
+            yield run, "diverged" if run.parts.recipe.lr == .05 and run.seed == 3 else outcome
+    trained = package.train_runs
+    monkeypatch.setattr(package, "train_runs", sick)
+    draws = [{"recipe.lr": .05}, {"recipe.lr": 1e-6}]
+    row = Experiment(str(home)).row("C", plan_of("C"), [0, 3], draws=draws)
+    assert row.tuning.nll[0][0] < row.tuning.nll[1][0] and row.tuning.nll[0][1] is None
+    assert row.tuning.best == 1 and row.errors == {}
+
+
+def test_where_all_draws_diverge_the_row_says_what_to_lower(home):
+    one, plan = Experiment(str(home)), plan_of("composed", "recipe.optimizer=sgd")
+    with pytest.raises(FloatingPointError) as error:
+        one.row("A", plan, [0], draws=[SICK, SICK | {"recipe.lr": 1e31}])
+    assert str(error.value) == "all 2 draws of its tuning diverged; lower recipe.space.lr"
+    assert one.row("A", plan, [0], draws=[SICK, {"recipe.lr": .01}]).seeds == [0]  # nothing of it stands in the way
+
+
+def test_a_tuned_row_is_found_in_the_store(home, monkeypatch):
+    plan = plan_of("composed")
+    first = Experiment(str(home)).row("A", plan, [0, 3], draws=DRAWS)
+    monkeypatch.setattr(train, "fit", None)  # nothing is trained now
+    second = Experiment(str(home)).row("A", plan, [0, 3], draws=DRAWS)
+    assert second.stored and not first.stored
+    assert (first.tuning.nll, first.tuning.seconds, first.draws) == (second.tuning.nll, second.tuning.seconds, second.draws)
+    assert first.seconds_alone == second.seconds_alone
+    for seed in (0, 3):
+        assert_same(first.entries[seed], second.entries[seed])
+        assert first.entries[seed].values == second.entries[seed].values
+    # the chosen draw is an ordinary row, whoever trained it
+    assert Experiment(str(home)).row("A", plans.drawn(plan, first.drawn), [0, 3]).stored
+
+
+def test_asked_for_afresh_a_tuned_row_is_trained_anew_once(home, programs):
+    plan = plan_of("composed")
+    first = Experiment(str(home)).row("A", plan, [0, 3], draws=DRAWS)
+    one = Experiment(str(home), fresh=True)
+    second, third = (one.row("A", plan, [0, 3], draws=DRAWS) for _ in range(2))
+    assert programs == [8, 8] and not second.stored and not third.stored
+    assert first.tuning.nll == second.tuning.nll == third.tuning.nll
+    for seed in (0, 3):
+        assert_same(first.entries[seed], second.entries[seed])
+
+
+def test_more_seeds_or_other_draws_are_tuned_anew(home, programs):
+    plan, one = plan_of("C"), Experiment(str(home))
+    one.row("C", plan, [0], draws=DRAWS)
+    one.row("C", plan, [0, 3], draws=DRAWS)
+    one.row("C", plan, [0, 3], draws=DRAWS[:3])
+    assert programs == [4, 8, 6]
+
+
+def test_a_space_is_in_no_key(home):
+    for name in NAMES:
+        plan = plan_of(name)
+        other = deepcopy(plan)
+        other["recipe"]["space"] = {"lr": [.1, .2]}
+        other["head"].pop("space", None)
+        assert Parts(plan, Session(str(home))).key(0) == Parts(other, Session(str(home))).key(0)
+        assert plans.identity(plan) == plans.identity(other)
+
+
+def test_an_untuned_row_stays_in_the_store_whatever_may_be_drawn(home, monkeypatch):
+    one = Experiment(str(home))
+    one.row("A", plan_of("composed"), [0])
+    monkeypatch.setattr(train, "fit", None)
+    assert one.row("A", plan_of("composed", "recipe.space.lr=[0.1,0.2]", "head.space.spread=[0.5,0.6]", "+recipe.space.gamma=[.1,.2]"), [0]).entries
+
+
+def test_what_tuning_costs_is_the_time_of_all_its_draws(home):
+    row = Experiment(str(home)).row("C", plan_of("C"), [0, 3], draws=DRAWS)
+    assert row.tuning.seconds > row.metrics["seconds"].sum() * .5  # half of the draws at the least, in whatever order
+    assert row.seconds_alone == row.entries[0].values["features_seconds"] + row.tuning.seconds
+
+
+def test_what_tuning_keeps_is_strict_json(home):
+    Experiment(str(home)).row("A", plan_of("composed", "recipe.optimizer=sgd"), [0], draws=[SICK, {"recipe.lr": .01}])
+    (path,) = (home / "store/tuning").glob("*/values.json")
+
+    def no_constant(text):
+        raise AssertionError(text)
+    values = json.loads(path.read_text(), parse_constant=no_constant)
+    assert values["nll"][0] == [None] and values["nll"][1][0] > 0
+    assert store.Store(str(home)).get("tuning", path.parent.name).values == values
