@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help compare check test test-all bench reproduce clean
+.PHONY: help compare check test test-all bench reproduce calibrate fair clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,18 @@ FEATURES := backbone=mobilenet_v2 'backbone.mean=[.5,.5,.5]' 'backbone.std=[.5,.
 reproduce: .venv/installed  ## ants and bees on MobileNetV2: make reproduce QTLRUN_DATA=FOLDER WEIGHTS=FILE
 	QTLRUN_DATA=$(QTLRUN_DATA) $(BIN)/qtlrun experiment=ants_bees $(FEATURES) 'compare=[C,twin,frozen_circuit]'
 	QTLRUN_DATA=$(QTLRUN_DATA) $(BIN)/qtlrun experiment=ants_bees $(FEATURES) recipe.epochs=3 'seeds=[0]' 'compare=[B,D]'
+
+calibrate: .venv/installed  ## is the instrument honest? equal models, planted effects, coverage (10 min)
+	$(BIN)/qtlrun study=calibrate
+
+PAIR := recipe=mari2019 dataset=folder dataset.root=$(QTLRUN_DATA)/cifar10_pairs 'dataset.classes=[cat,dog]' dataset.validation=0.04
+ROWS := 'compare=[C,twin,frozen_circuit]' tune=16
+fair: .venv/installed  ## equal tuning and the multiverse: make fair QTLRUN_DATA=FOLDER WEIGHTS=FILE (40 min)
+	QTLRUN_DATA=$(QTLRUN_DATA) $(BIN)/qtlrun experiment=ants_bees $(FEATURES) $(ROWS) seeds=10
+	QTLRUN_DATA=$(QTLRUN_DATA) $(BIN)/qtlrun experiment=ants_bees $(FEATURES) study=multiverse
+	$(BIN)/qtlrun $(PAIR) $(FEATURES) $(ROWS) dataset.train_size=400 seeds=10
+	$(BIN)/qtlrun $(PAIR) $(FEATURES) $(ROWS) recipe.batch_size=32 recipe.epochs=10
+	$(BIN)/qtlrun $(PAIR) $(FEATURES) study=multiverse dataset.train_size=400
 
 clean:  ## remove the environment and build folders; outputs and the store stay
 	rm -rf .venv build dist *.egg-info

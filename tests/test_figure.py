@@ -58,7 +58,7 @@ def swept(keys, names=("A", "B", "twin"), failed=()):
         made = point(names, keys=key, seeds=2, validation=0.5 + 0.1 * number)
         if number in failed:
             made.splits[0].pop(names[0])
-            made.errors[names[0]] = "MemoryError: 128 GiB"
+            made.errors[names[0], 0] = "MemoryError: 128 GiB"
         points.append(made)
     return result.sweep_table(points), list(keys[0])
 
@@ -150,7 +150,7 @@ def test_odd_names_are_drawn_as_they_are():
 def tuned(made, label, *splits):
     """Give a row, in each of its splits, these mean figures of its draws."""
     for rows, means in zip(made.splits, splits, strict=True):
-        rows[label].tuning = Tuning([[None if mean is None else mean] for mean in means], 1.0)
+        rows[label].tuning = Tuning({number: [mean] for number, mean in enumerate(means)}, 1.0)
         rows[label].draws = [{"recipe.lr": 0.01 * (1 + number)} for number in range(len(means))]
     return made
 

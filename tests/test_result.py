@@ -29,7 +29,7 @@ def mixed():
 def failed(made, label):
     """The point with one row failed whole."""
     made.splits[0].pop(label)
-    made.errors[label] = "MemoryError: 128 GiB"
+    made.errors[label, 0] = "MemoryError: 128 GiB"
     return made
 
 
@@ -198,7 +198,7 @@ def test_twelve_classes_have_a_table():
 
 def tuned(row, *means, **draws):
     """The row, tuned: mean validation figures of its draws, and their values by key."""
-    row.tuning = Tuning([[None if mean is None else mean] for mean in means], 12.5)
+    row.tuning = Tuning({number: [mean] for number, mean in enumerate(means)}, 12.5)
     row.draws = [dict(zip(draws, values, strict=True)) for values in zip(*draws.values(), strict=True)]
     return row
 
@@ -243,10 +243,18 @@ def test_a_tuned_row_alone_takes_the_time_of_all_its_draws():
 
 
 def test_the_choice_of_a_draw_is_the_least_mean_over_seeds_that_all_finished():
-    assert Tuning([[0.5, 0.7], [0.55, 0.55], [0.1, None]], 0.0).best == 1
-    assert Tuning([[0.5], [0.5]], 0.0).best == 0
+    assert Tuning({0: [0.5, 0.7], 1: [0.55, 0.55], 2: [0.1, None]}, 0.0).best == 1
+    assert Tuning({0: [0.5], 1: [0.5]}, 0.0).best == 0
+    assert Tuning({3: [0.5], 7: [0.4]}, 0.0).best == 7  # by their numbers, while others are still to be tried
     with pytest.raises(FloatingPointError, match="^all 2 draws of its tuning diverged; lower recipe.space.lr$"):
-        Tuning([[None, 0.1], [0.2, None]], 0.0).best
+        Tuning({0: [None, 0.1], 1: [0.2, None]}, 0.0).best
+    assert Tuning({0: [None]}, 0.0).winner is None and Tuning({}, 0.0).winner is None
+
+
+def test_trials_are_tuned_in_the_order_of_their_numbers_whichever_came_first():
+    made = Tuning.of({5: {"nll": [0.4, 0.6], "seconds": 1.5}, 2: {"nll": [0.5, 0.5], "seconds": 2.0}})
+    assert list(made.nll) == [2, 5] and made.means == {2: 0.5, 5: 0.5}
+    assert made.best == 2 and made.seconds == 3.5
 
 
 def test_figures_of_splits_are_means_over_them_with_the_interval_of_resampled_splits():
@@ -292,8 +300,40 @@ def test_a_seed_that_failed_in_one_split_leaves_a_table_of_the_others():
 def test_a_row_that_failed_in_one_split_has_one_line():
     made = resplit(splits=3, seeds=3)
     made.splits[1].pop("B")
-    made.errors["B"] = "MemoryError: 128 GiB"
+    made.errors["B", 1] = "MemoryError: 128 GiB"
+    table = result.table(made, MARGIN, SHOTS)
+    assert list(table["row"]) == ["A", "B"] and list(table["what it is"])[1] == "error" and list(table["seeds"]) == [9, 0]
+    assert result.errors_frame([made]).to_dict("records") == [
+        {"row": "B", "split": 1, "seed": -1, "error": "MemoryError: 128 GiB"}
+    ]
+    frame = result.rows_frame([made], SHOTS)
+    failures = frame[frame["metric"] == "error"]
+    assert failures[["row", "split", "seed"]].values.tolist() == [["B", 1, -1]]
+    assert set(frame.loc[(frame["row"] == "B") & (frame["seed"] >= 0), "split"]) == {0, 2}  # what was finished is kept
+    assert made.contrasts(MARGIN) == {}
+
+
+def test_a_row_that_failed_in_several_splits_has_one_line_and_all_its_errors():
+    made = resplit(splits=3, seeds=3)
+    for split in (0, 2):
+        made.splits[split].pop("B")
+        made.errors["B", split] = "MemoryError: 128 GiB"
     assert list(result.table(made, MARGIN, SHOTS)["row"]) == ["A", "B"]
+    assert list(result.errors_frame([made])["split"]) == [0, 2]
+
+
+def test_a_contrast_that_a_split_lacks_is_left_out_and_one_of_fewer_seeds_takes_as_many_of_each():
+    made = resplit(("A", "B", "C"), splits=3, seeds=3)
+    for seed in (3, 4, 5):
+        made.splits[1]["B"].errors[seed] = "diverged"
+    made.splits[1]["B"].entries.clear()
+    del made.splits[2]["C"].entries[6]
+    contrasts = made.contrasts(MARGIN)
+    assert list(contrasts) == ["C"] and contrasts["C"].interval.seeds == 2
+    values = [rows["A"].nll - rows["C"].nll for rows in made.splits[:2]]
+    last = made.splits[2]["A"].nll[1:] - made.splits[2]["C"].nll
+    expected = statistic.resampled([*(one[:2] for one in values), last], train=400, held=40, same_pictures=False)
+    assert contrasts["C"].interval == expected
 
 
 def swept_points(validations, **values):

@@ -90,6 +90,19 @@ def needed(interval: Interval, margin: float) -> Need:
     return Need(**found)
 
 
+def doubt(interval: Interval, level: float = 0.95) -> tuple[float, float]:
+    """Tell between which multiples of what a pilot foretells the truth lies, were its noise normal.
+
+    By the chi-squared quantiles of its degrees of freedom (a variance from them, Satterthwaite 1946). Seeds that fail
+    now and then make tails heavier than normal, and the range then is too narrow.
+    """
+    from scipy.special import chdtri
+
+    tail, degrees = (1 - level) / 2, interval.degrees
+    low, high = (float(np.sqrt(degrees / chdtri(degrees, share))) for share in (tail, 1 - tail))
+    return low, high
+
+
 def enough(interval: Interval) -> bool:
     """Tell whether there are seeds, or splits where they are redrawn, for a verdict."""
     return (interval.seeds if interval.splits == 1 else interval.splits) >= FEWEST

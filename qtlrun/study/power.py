@@ -71,11 +71,10 @@ class Power:
         lines = []
         for label, verdict in point.contrasts(self.margin).items():
             gap, need = verdict.interval, statistic.needed(verdict.interval, self.margin)
-            ways = [f"{need.seeds} seeds on these pictures" if need.seeds else "no number of seeds on these pictures",
-                    f"{need.pictures} pictures with these seeds" if need.pictures else "no number of pictures with these seeds" * (not pd.isna(gap.pictures)),
-                    (f"{need.splits} splits" if need.splits else "no number of splits") if gap.splits > 1 else "",
-                    sentence.both(gap, need)]
+            low, high = statistic.doubt(gap)
+            ways = [(need.seeds, "seeds on these pictures"), (need.pictures, "pictures with these seeds"), (need.splits, "splits")]
+            words = " or ".join([f"{size} {what}" for size, what in ways if size] + ([sentence.both(gap, need)] if need.both else []))
             lines.append(f"{point.composed} - {label}, {point.isolates[label]}: {gap.mean:+z.3f} nats, half-width {(gap.high - gap.low) / 2:.3f} "
-                         f"({sentence.noise(gap)}). A difference of {self.margin:g} would be detected, four times in five, by "
-                         f"{'; '.join(filter(None, ways))}.")
+                         f"({sentence.noise(gap)}; so small a pilot knows it to {low:.2f} to {high:.2f} times that). A difference of "
+                         f"{self.margin:g} would be detected, four times in five, by {words or 'no size that is foretold here'}.")
         return lines

@@ -1,5 +1,7 @@
 """One row, many draws of its values: trained as one program, chosen by validation, kept by key."""
+import gc
 import json
+import weakref
 from collections import Counter
 from copy import deepcopy
 
@@ -46,7 +48,7 @@ def learned(home, plan, draws, seeds=(0, 3)):
     candidates = [Parts(plans.drawn(plan, draw), session) for draw in draws]
     place = {id(parts): number for number, parts in enumerate(candidates)}
     runs = [Run(parts, seed) for parts in candidates for seed in seeds]
-    return {(place[id(run.parts)], run.seed): outcome for run, outcome in training.train_runs("row", runs)}
+    return {(place[id(run.parts)], run.seed): outcome for outcomes in training.train_runs("row", runs) for run, outcome in outcomes}
 
 
 @pytest.fixture
@@ -100,7 +102,7 @@ def test_the_row_is_the_draw_of_least_validation_nll_as_if_it_had_been_typed(hom
     row = Experiment(str(home)).row(name, plan, [0, 3], draws=DRAWS)
     means = [np.mean([one.values["curves"][one.values["best_epoch"] - 1]["nll"] for seed in (0, 3) for one in [made[0, seed]]])
              for made in (learned(home, plan, [draw]) for draw in DRAWS)]
-    assert row.tuning.means.tolist() == pytest.approx(means, rel=1e-12) and row.tuning.best == int(np.argmin(means))
+    assert list(row.tuning.means.values()) == pytest.approx(means, rel=1e-12) and row.tuning.best == int(np.argmin(means))
     chosen = DRAWS[row.tuning.best]
     typed = [f"{key}={value}" for key, value in chosen.items() if not key.startswith("head.") or name == "composed"]
     alone = Experiment(str(tmp_path / "elsewhere")).row(name, plan_of(name, *typed), [0, 3])
@@ -169,15 +171,15 @@ def test_other_test_labels_and_pictures_change_nothing_of_the_choice(home, tmp_p
 def test_a_draw_that_diverges_is_never_chosen(home):
     draws = [SICK, {"recipe.lr": .01, "recipe.weight_decay": 0.}, SICK]
     row = Experiment(str(home)).row("A", plan_of("composed", "recipe.optimizer=sgd"), [0, 3], draws=draws)
-    assert row.tuning.best == 1 and row.tuning.nll[0] == [None, None] and np.isinf(row.tuning.means[[0, 2]]).all()
+    assert row.tuning.best == 1 and row.tuning.nll[0] == [None, None] and np.isinf([row.tuning.means[number] for number in (0, 2)]).all()
     assert row.errors == {} and row.seeds == [0, 3]
 
 
 def test_a_draw_of_which_one_seed_diverges_is_never_chosen(home, monkeypatch):
     """Though its other seed would be the best of all."""
     def sick(label, runs):
-        for run, outcome in trained(label, runs):
-            yield run, "diverged" if run.parts.recipe.lr == .05 and run.seed == 3 else outcome
+        for outcomes in trained(label, runs):
+            yield [(run, "diverged" if run.parts.recipe.lr == .05 and run.seed == 3 else outcome) for run, outcome in outcomes]
     trained = package.train_runs
     monkeypatch.setattr(package, "train_runs", sick)
     draws = [{"recipe.lr": .05}, {"recipe.lr": 1e-6}]
@@ -220,12 +222,79 @@ def test_asked_for_afresh_a_tuned_row_is_trained_anew_once(home, programs):
         assert_same(first.entries[seed], second.entries[seed])
 
 
-def test_more_seeds_or_other_draws_are_tuned_anew(home, programs):
+def test_other_seeds_are_tuned_anew(home, programs):
     plan, one = plan_of("C"), Experiment(str(home))
     one.row("C", plan, [0], draws=DRAWS)
     one.row("C", plan, [0, 3], draws=DRAWS)
     one.row("C", plan, [0, 3], draws=DRAWS[:3])
-    assert programs == [4, 8, 6]
+    assert programs == [4, 8]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tuning_of_more_draws_trains_only_those_that_one_of_fewer_lacked(home, tmp_path, programs, name):
+    plan = plan_of(name)
+    fewer = Experiment(str(home)).row(name, plan, [0, 3], draws=DRAWS[:3])
+    more = Experiment(str(home)).row(name, plan, [0, 3], draws=DRAWS)
+    assert programs[:2] == [6, 2]
+    whole = Experiment(str(tmp_path / "elsewhere")).row(name, plan, [0, 3], draws=DRAWS)
+    assert {number: more.tuning.nll[number] for number in range(3)} == fewer.tuning.nll
+    assert more.tuning.nll == whole.tuning.nll and more.tuning.best == whole.tuning.best
+    for seed in (0, 3):
+        assert_same(more.entries[seed], whole.entries[seed])
+    assert more.tuning.seconds > fewer.tuning.seconds
+
+
+def test_fewer_draws_of_a_tuning_train_at_most_their_best(home, programs):
+    """Of the others the weights were not kept."""
+    plan, one = plan_of("C"), Experiment(str(home))
+    more = one.row("C", plan, [0, 3], draws=DRAWS)
+    fewer = Experiment(str(home)).row("C", plan, [0, 3], draws=[draw for number, draw in enumerate(DRAWS) if number != more.tuning.best])
+    assert programs == [8, 2] and fewer.errors == {} and fewer.seeds == [0, 3]
+    assert set(map(tuple, fewer.tuning.nll.values())) < set(map(tuple, more.tuning.nll.values()))
+
+
+@pytest.mark.parametrize("best", [0, 3])
+def test_an_interrupted_tuning_goes_on_where_it_was(home, tmp_path, programs, monkeypatch, best):
+    plan, draws = plan_of("C"), [{"recipe.lr": .02 if number == best else 1e-6 * (1 + number)} for number in range(4)]
+    monkeypatch.setattr(training, "TOGETHER", 1)  # a program a run
+    trained = package.train_runs
+
+    def interrupted(label, runs):
+        for number, outcomes in enumerate(trained(label, runs)):
+            if number == 5:  # of the third draw one seed is done
+                raise KeyboardInterrupt
+            yield outcomes
+    with monkeypatch.context() as patch:
+        patch.setattr(package, "train_runs", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            Experiment(str(home)).row("C", plan, [0, 3], draws=draws)
+    programs.clear()
+    row = Experiment(str(home)).row("C", plan, [0, 3], draws=draws)
+    assert len(programs) == 2 * (2 + (best == 0))  # two draws were finished; if one of them wins, its weights are trained anew
+    whole = Experiment(str(tmp_path / "elsewhere")).row("C", plan, [0, 3], draws=draws)
+    assert row.tuning.nll == whole.tuning.nll and row.tuning.best == whole.tuning.best == best
+    for seed in (0, 3):
+        assert_same(row.entries[seed], whole.entries[seed])
+
+
+def test_weights_are_kept_in_memory_of_the_best_draw_so_far_alone(home, monkeypatch):
+    """As many draws as can be are trained, each a network of its own."""
+    monkeypatch.setattr(training, "TOGETHER", 1)
+    trained, alive = package.train_runs, []
+
+    def watched(label, runs):
+        for outcomes in trained(label, runs):
+            for run, outcome in outcomes:
+                alive.append(weakref.ref(outcome))
+            yield outcomes
+            outcomes = run = outcome = None
+            gc.collect()
+            counts.append(sum(one() is not None for one in alive))
+    counts = []
+    monkeypatch.setattr(package, "train_runs", watched)
+    draws = [{"recipe.lr": lr} for lr in (.001, .002, .003, .004, .005, .006)]
+    Experiment(str(home)).row("C", plan_of("C"), [0], draws=draws)
+    assert len(alive) == 6 and max(counts) <= 2  # the best so far, and the last
 
 
 def test_a_space_is_in_no_key(home):
@@ -253,10 +322,11 @@ def test_what_tuning_costs_is_the_time_of_all_its_draws(home):
 
 def test_what_tuning_keeps_is_strict_json(home):
     Experiment(str(home)).row("A", plan_of("composed", "recipe.optimizer=sgd"), [0], draws=[SICK, {"recipe.lr": .01}])
-    (path,) = (home / "store/tuning").glob("*/values.json")
+    paths = list((home / "store/trial").glob("*/values.json"))
 
     def no_constant(text):
         raise AssertionError(text)
-    values = json.loads(path.read_text(), parse_constant=no_constant)
-    assert values["nll"][0] == [None] and values["nll"][1][0] > 0
-    assert store.Store(str(home)).get("tuning", path.parent.name).values == values
+    kept = {path.parent.name: json.loads(path.read_text(), parse_constant=no_constant) for path in paths}
+    sick, well = sorted((values["nll"] for values in kept.values()), key=lambda one: one != [None])
+    assert len(paths) == 2 and sick == [None] and well[0] > 0
+    assert all(store.Store(str(home)).get("trial", name).values == values for name, values in kept.items())

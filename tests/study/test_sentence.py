@@ -259,7 +259,7 @@ def test_published_defects_are_named():
 
 def test_every_failure_is_a_sentence_with_its_place():
     made = point(("A", "B"), keys={"circuit.qubits": 4, "recipe.lr": 0.00125})
-    made.errors["twin"] = "MemoryError: 128 GiB"
+    made.errors["twin", 0] = "MemoryError: 128 GiB"
     made.splits[0]["A"].errors[3] = "the loss is not finite from epoch 2 on."
     where = "at circuit.qubits=4, recipe.lr=0.00125"
     assert sentence.errors(made) == [

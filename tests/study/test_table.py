@@ -219,8 +219,9 @@ def test_a_seed_that_failed_in_one_split_costs_that_seed_and_not_the_table(ran, 
     trained = package.train_runs
 
     def sick(label, runs):
-        for run, outcome in trained(label, runs):
-            yield run, "the loss is not finite" if label == "C*, split 2 of 3" and run.seed == 2 else outcome
+        sick = label == "C*, split 2 of 3"
+        for outcomes in trained(label, runs):
+            yield [(run, "the loss is not finite" if sick and run.seed == 2 else outcome) for run, outcome in outcomes]
     monkeypatch.setattr(package, "train_runs", sick)
     found = ran(("splits=3",))
     assert not found.well and "C*, split 2, seed 2: error: the loss is not finite." in found.whole
@@ -241,6 +242,7 @@ def test_a_row_that_failed_in_one_split_alone_says_in_which(made, monkeypatch):
     monkeypatch.setattr(Experiment, "row", sick)
     point = made("splits=2")
     assert point.failed and len(point.of("C*")) == 1 and len(point.of("composed")) == 2
+    assert point.labels == ["composed", "twin"] and set(point.contrasts(.05)) == {"twin"} and list(point.errors) == [("C*", 1)]
     (line,) = sentence.errors(point)
     assert "C*" in line and "split 2" in line and line.endswith(": error: MemoryError: 128 GiB.")
 
@@ -291,4 +293,4 @@ def test_each_test_set_has_readers_of_its_own(readers, made):
 def test_a_row_that_was_never_trained_has_read_nothing(home, made, monkeypatch):
     monkeypatch.setattr(train, "fit", None)
     point = made()
-    assert set(point.errors) == {"composed", "C*", "twin"} and not (home / "store/readers").exists()
+    assert set(point.errors) == {("composed", 0), ("C*", 0), ("twin", 0)} and not (home / "store/readers").exists()

@@ -40,7 +40,7 @@ def wild():
     made.splits[0]["B"].stored = True
     made.splits[0]["lost"] = row("lost", *random_logits(seeds=2), about=ABOUT)
     made.splits[0]["lost"].entries.clear()
-    made.errors["twin"] = "MemoryError: 128 GiB"
+    made.errors["twin", 0] = "MemoryError: 128 GiB"
     return made
 
 
@@ -97,7 +97,7 @@ def test_names_are_printed_as_they_are():
 def test_a_point_of_failures_alone_is_printed():
     made = point(("A",))
     made.splits[0].clear()
-    made.errors["A"] = "MemoryError: 128 GiB"
+    made.errors["A", 0] = "MemoryError: 128 GiB"
     assert shown(made).splitlines()[2].split() == ["A", "error:", "see", "below", "error"]
     assert "error" in shown(made, 60)
 
