@@ -200,7 +200,7 @@ TAKEN = ("epochs, batch_size, lr, backbone_lr, optimizer, momentum, weight_decay
     (["recipe.space.scale=[none,standart]"],
      "recipe.space.scale=standart: did you mean standard? It is one of none, standard."),
     (["~recipe.space", "~head.space", "tune=4"],
-     "tune: no part of the plan has a space to draw from; give one, as recipe.space.lr=[0.0001,0.01]."),
+     "tune=4: no part has a space to draw from; give one, as recipe.space.lr=[0.0001,0.01]."),
 ])
 def test_a_tuning_or_a_redraw_that_cannot_be_is_refused(refusal, words, said):
     assert refusal(*words, "compare=[]") == said
@@ -233,6 +233,24 @@ def test_a_redraw_that_only_a_later_split_cannot_be_is_refused_before_the_first_
 
 def test_a_space_of_a_reference_is_checked_too(refusal):
     assert refusal("compare=[C]", "+compare.C.recipe.space.lr=[.1]") == f"compare.C.recipe.space.lr=[0.1]: {RATES}"
+    assert refusal("compare=[C]", "+compare.C.recipe.space=3") == (
+        "compare.C.recipe.space=3: a group of values stands here, each given as compare.C.recipe.space.KEY=[LOW,HIGH].")
+    assert refusal("compare=[C]", "+compare.C.recipe.space.foo=[1,2]") == f"compare.C.recipe.space.foo: recipe takes no such value; it is one of {TAKEN}"
+
+
+def test_what_a_constructor_would_not_take_of_a_draw_is_refused_before_the_start(refusal):
+    """Types are right, and both ends may be drawn; each draw is built."""
+    said = refusal("tune=2", "+recipe.space.label_smoothing=[1.5,1.6]", "compare=[]")
+    assert re.fullmatch(r"recipe\.label_smoothing=1\.[56]\d*: from 0 up, below 1\.", said)
+    said = refusal("tune=4", "+recipe.space.epochs=[5,0]", "compare=[]")
+    assert said == f"recipe.epochs=0: {COUNT}"
+    said = refusal("tune=4", "compare=[twin]", "head=twin", "+compare.twin.head.space.qubits=[3,0]")
+    assert said.startswith("compare.twin.head.space.qubits: head takes no such value")
+
+
+def test_a_source_task_is_not_tuned(refusal):
+    assert refusal("backbone.pretrain.recipe.space={lr:[.1,.2]}") == (
+        "backbone.pretrain.recipe.space: a source task is not tuned; leave it null.")
 
 
 @pytest.mark.parametrize("words, said", [

@@ -3,7 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from composition import rows
+from composition import job, rows
 
 from qtlrun import plan as plans
 from qtlrun.plan import Refused
@@ -87,10 +87,20 @@ def test_a_row_takes_of_a_draw_what_its_parts_have():
 
 
 def test_tuning_without_anything_to_draw_from_is_refused():
-    made = rows("backbone=identity", "~recipe.space", "~head.space", "compare=[]")
+    words = ("backbone=identity", "~recipe.space", "tune=4")
     with pytest.raises(Refused) as error:
-        plans.draws(list(made.values()), 4)
-    assert str(error.value) == "tune: no part of the plan has a space to draw from; give one, as recipe.space.lr=[0.0001,0.01]."
+        plans.check(job(*words, "~head.space", "compare=[]"))
+    assert str(error.value) == "tune=4: no part has a space to draw from; give one, as recipe.space.lr=[0.0001,0.01]."
+    plans.check(job(*words, "compare=[A]", "head=twin"))  # a reference has one
+    plans.check(job(*words[:2], "~head.space", "compare=[]"))  # and untuned none is needed
+
+
+def test_the_space_of_a_value_is_that_of_the_first_row_that_has_one():
+    made = rows("backbone=identity", "compare=[C]", "+compare.C.recipe.space={lr: [.5,.6], momentum: [.1,.2]}", "~recipe.space.scale")
+    found = {key: space for key, (_, space) in plans.spaces(list(made.values())).items()}
+    assert found["recipe.lr"] == [.0001, .05] and found["recipe.momentum"] == [.1, .2] and found["head.spread"] == [.01, 1.]
+    assert list(found) == sorted(found) and "recipe.scale" not in found
+    assert plans.has(made["composed"], "head.spread") and not plans.has(made["C"], "head.spread")
 
 
 def redraws(**values):

@@ -73,7 +73,7 @@ class Compare:
                 parts.append(result.markdown(self._table([point])))
         if point:
             terminal.show(console, point, self._table([point]))
-            said = [*sentence.contrasts(point, self.margin), *point.notes, *sentence.foot(point), point.held]
+            said = [*sentence.contrasts(point, self.margin), *point.notes, *sentence.foot(point, max(one.reads for one in points)), point.held]
         said += [line for one in points for line in sentence.errors(one)]
         terminal.say(console, said)
         return "\n\n".join([*parts, *said]) + "\n"

@@ -55,7 +55,7 @@ class LearningCurve:
                             .rename_axis(None, axis=1), ("train_size",))
         lines = ["Test NLL in nats, a line a size." if not any(point.failed for point in points) else "Test NLL in nats; a cell without a number failed."]
         lines += [f"{point.place}: {line}" for point in points for line in sentence.contrasts(point, self.margin)]
-        lines += [*points[0].notes, *sentence.foot(points[-1]), points[-1].held, *(line for point in points for line in sentence.errors(point))]
+        lines += [*points[0].notes, *sentence.foot(points[-1], max(point.reads for point in points)), points[-1].held, *(line for point in points for line in sentence.errors(point))]
         terminal.say(console, lines)
         record.write_study(out, jobs, lines, frames, {"learning_curve": figure.sizes(frames["curve"])})
         return frames["rows"], not any(point.failed for point in points)

@@ -50,7 +50,7 @@ class Power:
         frame = self._frame(point)
         shown = result.table(point, self.margin, self.shots)
         terminal.show(console, point, shown)
-        lines = [*self._sentences(point), *point.notes, *sentence.foot(point), point.held, *sentence.errors(point)]
+        lines = [*self._sentences(point), *point.notes, *sentence.foot(point, point.reads), point.held, *sentence.errors(point)]
         terminal.say(console, lines)
         record.write_study(out, jobs, lines, {"table": shown, "power": frame}, {"power": figure.power(frame, self.margin)})
         return frame, not point.failed

@@ -22,8 +22,8 @@ def contrasts(point: Point, margin: float) -> list[str]:
     return lines
 
 
-def foot(point: Point) -> list[str]:
-    """How to read the table."""
+def foot(point: Point, reads: int) -> list[str]:
+    """How to read the table; `reads` is how many plans have read its test pictures."""
     rows = [row for split in point.splits for row in split.values() if row.entries]
     if not rows:
         return []
@@ -40,7 +40,7 @@ def foot(point: Point) -> list[str]:
         lines.append("Two seeds: intervals may be too narrow, and there is no verdict.")
     if any(row.stored for row in rows):
         lines.append("† found in the store, not trained again.")
-    lines.append(f"This test set has been read by {count(point.reads, 'plan')} of this store.")
+    lines.append(f"This test set has been read by {count(reads, 'plan')} of this store.")
     return lines + sorted({row.caution for row in rows if row.caution})
 
 

@@ -1,0 +1,81 @@
+"""Rows to plots: learning curves, confusion, tuning."""
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from qtlrun.figure import style
+from qtlrun.figure.style import STYLE
+from qtlrun.row import Point, Row
+
+NAMED = 12  # classes that have room for their names and numbers
+
+
+@matplotlib.rc_context(STYLE)
+def learning_curves(point: Point) -> Figure:
+    """Training loss and validation NLL by epoch: the mean over runs as a line, from lowest to highest run as a band."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    for number, label in enumerate(point.labels):
+        for axis, name in zip(axes, ("loss", "nll") if point.of(label) else (), strict=False):
+            curves = np.concatenate([_curves(row, name) for row in point.of(label)])
+            epochs, look = np.arange(1, curves.shape[1] + 1), style.look(number)
+            axis.plot(epochs, curves.mean(0), label=label, lw=1.5, marker="o" if len(epochs) == 1 else "", **look)
+            axis.fill_between(epochs, curves.min(0), curves.max(0), color=look["color"], alpha=.15, lw=0)
+    for axis, title in zip(axes, ("training loss", "validation NLL"), strict=True):
+        axis.set(title=title, xlabel="epoch")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        if axis.get_xlim()[1] < 2:  # one epoch
+            axis.set_xlim(.5, 1.5)
+    axes[0].set_ylabel("nats")
+    style.legend(axes[1])
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def confusion(point: Point) -> Figure:
+    """A confusion matrix a row: test pictures by their class and the predicted one, mean over seeds and splits."""
+    rows = {label: found for label in point.labels if (found := point.of(label))}
+    classes = max((len(found[0].classes) for found in rows.values()), default=0)
+    size = max(2.2, .34 * classes) if classes <= NAMED else 3
+    figure, axes = style.panels(len(rows), size + .4, size + .6)
+    for axis, (label, found) in zip(axes, rows.items(), strict=True):
+        row, counts = found[0], np.mean([_counts(one) for one in found], axis=0)
+        shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+        image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        axis.set(title=label, xlabel="predicted", ylabel="class", xticks=[], yticks=[])
+        if classes <= NAMED:
+            style.write(axis, image, shares, np.vectorize(lambda count: f"{count:.1f}".removesuffix(".0"))(counts))
+            style.name(axis.set_xticks, row.classes)
+            axis.set_yticks(range(classes), [style.short(name) for name in row.classes])
+    if rows:
+        figure.colorbar(image, ax=axes, label="share of the class", shrink=.8)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def tuning(point: Point) -> Figure:
+    """Best validation NLL so far against the number of draws, mean over seeds: a line a row, of several splits their mean."""
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axis = figure.subplots()
+    for number, label in enumerate(point.labels):
+        if tuned := [row.tuning for row in point.of(label) if row.tuning]:
+            best = np.mean([np.minimum.accumulate(list(one.means.values())) for one in tuned], axis=0)
+            axis.step(np.arange(1, len(best) + 1), best, where="post", label=label, lw=1.5, marker="o", ms=3, **style.look(number))
+    axis.set(title="best validation NLL so far", xlabel="draws", ylabel="nats")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    style.legend(axis)
+    return figure
+
+
+def _curves(row: Row, name: str) -> np.ndarray:
+    """Shape (seeds, epochs)."""
+    return np.array([[one[name] for one in row.entries[seed].values["curves"]] for seed in row.seeds])
+
+
+def _counts(row: Row) -> np.ndarray:
+    """Mean number of pictures by (class, predicted class)."""
+    counts = np.zeros((len(row.classes), len(row.classes)))
+    for predicted in row.logits.argmax(-1):
+        np.add.at(counts, (row.labels, predicted), 1)
+    return counts / len(row.seeds)
