@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from qtlrun import statistic
-from qtlrun.row import COUNTS, Point, Row
+from qtlrun.row import COSTS, COUNTS, Point, Row
 
 FORMULA = ("=", "+", "-", "@", "\t")  # a spreadsheet computes what begins with one of these
 
@@ -63,7 +63,9 @@ def table(point: Point, margin: float, shots: int) -> pd.DataFrame:
             line |= {"accuracy": accuracy.mean, "accuracy low": max(accuracy.low, 0.), "accuracy high": min(accuracy.high, 1.),
                      "macro F1": mean["test_f1"], "NLL": nll.mean, "NLL low": max(nll.low, 0.), "NLL high": nll.high,
                      "ECE": mean["test_ece"]}
-            line |= {name: round(mean[name]) for name in COUNTS} | {"shots": round(mean["executions"]) * shots}
+            trials = max(1, *(len(row.draws) for row in point.of(label)), 1)  # the cost of a tuned row is that of all its draws
+            costs = {name: round(mean[name]) * (trials if name in COSTS else 1) for name in COUNTS}
+            line |= costs | {"shots": costs["executions"] * shots}
             line |= {"seconds per seed": mean["seconds"], "seconds alone": sum(row.seconds_alone for row in point.of(label)),
                      "from the store": all(row.stored for row in point.of(label))}
             line |= _chosen(point.of(label))

@@ -11,6 +11,7 @@ from qtlrun import statistic
 from qtlrun.store import Entry
 
 COUNTS = ("parameters_circuit", "parameters_head", "parameters_backbone", "angles_effective", "evaluations", "executions")
+COSTS = COUNTS[-2:]  # those that each training has
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Figures:
     logits: np.ndarray  # (seeds, pictures, classes)
     labels: np.ndarray
     validation: np.ndarray  # NLL of each seed
+    errors: dict[str, str] = field(default_factory=dict)  # of the seeds that failed
+    reads: int = 0  # distinct plans that have read this test split
 
     @cached_property
     def nll(self) -> np.ndarray:
@@ -180,7 +183,7 @@ class Point:
 
     def estimate(self, label: str, values: Callable[[Row], np.ndarray]) -> statistic.Interval:
         """The mean of a figure (seeds, pictures) of a row, with its interval."""
-        return _judge(statistic.two_way, statistic.resampled, [(row, values(row)) for row in self.of(label)], len(self.splits))
+        return _judge(statistic.two_way, statistic.resampled, [(row, values(row)) for row in self.of(label)])
 
     def contrasts(self, margin: float) -> dict[str, statistic.Verdict]:
         """The verdict on the composed row against each reference, on the seeds that both finished on the same pictures."""
@@ -189,7 +192,7 @@ class Point:
             if label != self.composed and (pairs := self.pairs(label)):
                 gaps = [(mine, mine.of_seeds(mine.nll, both) - other.of_seeds(other.nll, both)) for mine, other, both in pairs]
                 if len(gaps) == len(self.splits):
-                    verdicts[label] = _judge(statistic.verdict, statistic.verdict_resampled, gaps, len(self.splits), margin)
+                    verdicts[label] = _judge(statistic.verdict, statistic.verdict_resampled, gaps, margin)
         return verdicts
 
     def pairs(self, label: str) -> list[tuple[Row, Row, list[int]]]:
@@ -203,9 +206,9 @@ class Point:
         return found
 
 
-def _judge(once: Callable, redrawn: Callable, values: list[tuple[Row, np.ndarray]], splits: int, *more):
+def _judge(once: Callable, redrawn: Callable, values: list[tuple[Row, np.ndarray]], *more):
     """A statistic of (seeds, pictures) of one split or of several, of these with as many seeds as the least has."""
-    if splits == 1:
+    if len(values) == 1:
         return once(values[0][1], *more)
     least, rows = min(len(one) for _, one in values), [row for row, _ in values]
     return redrawn([one[:least] for _, one in values], *more, **_redrawn(rows))

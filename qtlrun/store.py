@@ -71,4 +71,5 @@ def sources(*places: str) -> str:
 @functools.cache
 def versions() -> dict[str, str]:
     """The versions of the libraries that compute."""
-    return {name: metadata.version(name) for name in ("torch", "torchvision", "pennylane", "pennylane-lightning")}
+    return {name: metadata.version(name) for name in ("torch", "torchvision", "pennylane", "pennylane-lightning", "numpy", "scipy", "scikit-learn",
+                                                    "pillow")}

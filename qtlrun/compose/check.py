@@ -17,6 +17,7 @@ def check(jobs: list[dict]):
     experiment = Experiment(jobs[0]["home"], jobs[0]["fresh"])
     study = plans.build("study", jobs[0]["study"], jobs[0]["plugins"])
     for job in jobs:
+        _check_redraws(job, experiment)
         for row in rows(job):
             for change in plans.redraws(job):
                 experiment.check(row | {"dataset": row["dataset"] | change})
@@ -33,6 +34,13 @@ def check(jobs: list[dict]):
 def rows(job: dict) -> list[dict]:
     """The plans of a job's rows, the composed one first."""
     return [plans.row_plan(job), *plans.references(job)[0].values()]
+
+
+def _check_redraws(job: dict, experiment) -> None:
+    """Refuse to repeat a split that is the same each time."""
+    row, changes = plans.row_plan(job), plans.redraws(job)
+    if len(changes) > 1 and len({experiment.dataset(row | {"dataset": row["dataset"] | change}).fingerprint for change in changes}) < len(changes):
+        raise Refused(f"splits={job['splits']}: this dataset comes with all its splits, and nothing would be drawn anew.")
 
 
 def _check_points(jobs: list[dict]) -> None:

@@ -79,9 +79,11 @@ def _job(config, jobs: list, errors: list, scratch: Path) -> None:
     if not alone:
         disk.write(scratch / f"{chosen.job.num:06d}.json", json.dumps(job))
         experiment = check([job])
+        draws, seeds = plans.draws(rows(job), job["tune"]), plans.seeds(job)
         for row in rows(job):
-            with contextlib.suppress(Exception):  # the parent meets it again, and tells
-                experiment.row("", row, plans.seeds(job))
+            for number, change in enumerate(plans.redraws(job)):
+                with contextlib.suppress(Exception):  # the parent meets it again, and tells
+                    experiment.row("", row | {"dataset": row["dataset"] | change}, plans.apart(seeds, number), "", draws)
 
 
 def _sort(words: list[str]) -> tuple[list[str], list[str]]:

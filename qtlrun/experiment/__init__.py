@@ -6,7 +6,7 @@ import json
 import numpy as np
 import torch
 
-from qtlrun import disk, plan as plans, store
+from qtlrun import plan as plans, store
 from qtlrun.experiment.feature import SPLITS, features
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.plant import Plant
@@ -42,9 +42,9 @@ class Experiment:
             kept.put("verified", parts.dataset.fingerprint, store.Entry({"pictures": parts.dataset.size}))
         parts.check_items()
 
-    def training_labels(self, row: dict) -> list[int]:
-        """The label of each training item."""
-        return Parts(row, self.session).dataset.train.labels.tolist()
+    def dataset(self, row: dict):
+        """The dataset of a row, indexed."""
+        return Parts(row, self.session).dataset
 
     def row(self, label: str, row: dict, seeds: list[int], reader: str = "", draws: list[dict] | None = None) -> Row:
         """The row: its seeds from the store, or trained now and kept there as each program ends.
@@ -53,6 +53,7 @@ class Experiment:
         plan that this reading of the test split counts for.
         """
         draws = [{key: value for key, value in draw.items() if plans.has(row, key)} for draw in draws or ()]
+        draws = [draw for number, draw in enumerate(draws) if draw not in draws[:number]]  # a row may have few of the values
         candidates = [Parts(plans.drawn(row, draw), self.session) for draw in draws or [{}]]
         keys = [{seed: parts.key(seed) for seed in seeds} for parts in candidates]
         with self.session.store.lock("row", store.key(row=keys)):
@@ -62,49 +63,43 @@ class Experiment:
         reads = self.session.store.enter("readers", parts.reading, reader) if reader else 0
         return dataclasses.replace(made, tuning=tuning, draws=draws, reads=reads)
 
-    def figures(self, label: str, rows: list[dict], seeds: list[int], reader: str = "",
+    def figures(self, label: str, rows: list[dict], seeds: list[int], readers: list[str] | None = None,
                 plant: Plant | None = None) -> list[Figures]:
-        """What every seed of many rows says of the test pictures, trained in as few programs as can be; kept as one.
+        """What every seed of many rows says of the test pictures, trained in as few programs as can be.
 
-        `plant` puts other features and labels in place of the dataset's.
+        `readers` name the plan that each reading of the test split counts for. `plant` puts other features and labels in
+        place of the dataset's.
         """
-        distinct = {json.dumps(row, sort_keys=True): Parts(row, self.session) for row in rows}
+        said = [json.dumps(row, sort_keys=True) for row in rows]
+        distinct = {one: Parts(row, self.session) for one, row in zip(said, rows, strict=True)}
         if plant:
-            distinct = {said: parts.planted(self._planted(parts, plant)) for said, parts in distinct.items()}
-        parts, kept = list(distinct.values()), self.session.store
-        drawn = [disk.digest(one.given[name].cpu().numpy().tobytes() + getattr(one.dataset, name).labels.numpy().tobytes())
-                 for one in parts for name in SPLITS] if plant else []
-        key = store.key(figures=[one.key(seed) for one in parts for seed in seeds], drawn=drawn)
-        entry = None if self.fresh and key not in self._trained else kept.get("figures", key)
-        if entry is None:
-            entry = self._entry(label, parts, seeds)
-            kept.put("figures", key, entry)
-            self._trained.add(key)
-        for test in {one.reading for one in parts} if reader else ():
-            kept.enter("readers", test, reader)
-        place = {said: number for number, said in enumerate(distinct)}
-        return [Figures(entry.arrays[f"{number}/logits"], entry.arrays[f"{number}/labels"], entry.arrays[f"{number}/validation"])
-                for number in (place[json.dumps(row, sort_keys=True)] for row in rows)]
+            distinct = {one: parts.planted(self._planted(parts, plant)) for one, parts in distinct.items()}
+        made = self._figures(label, list(distinct.values()), seeds)
+        entries = dict(zip(distinct, made, strict=True))
+        reads = [self.session.store.enter("readers", distinct[one].reading, reader) for one, reader in zip(said, readers or (), strict=False)]
+        return [Figures(**entries[one].arrays, errors=entries[one].values["errors"], reads=max(reads, default=0)) for one in said]
 
-    def _entry(self, label: str, candidates: list[Parts], seeds: list[int]) -> Entry:
-        place, learned = {id(parts): number for number, parts in enumerate(candidates)}, [{} for _ in candidates]
-        for run, outcome in itertools.chain.from_iterable(train_runs(label, [Run(parts, seed) for parts in candidates for seed in seeds])):
-            learned[place[id(run.parts)]][run.seed] = outcome
-        arrays = {}
-        for number, (parts, mine) in enumerate(zip(candidates, learned, strict=True)):
-            whole = {seed: one for seed, one in mine.items() if not isinstance(one, str)}
-            logits = np.full((len(seeds), len(parts.dataset.test), len(parts.dataset.classes)), np.nan, np.float32)
-            for seed, outcome in read(parts, whole, ranked=False) if whole else ():
-                if not isinstance(outcome, str):
-                    logits[seeds.index(seed)] = outcome.arrays["logits"]
-            judged = [_judged(mine[seed]) for seed in seeds]
-            arrays |= {f"{number}/logits": logits, f"{number}/labels": parts.dataset.test.labels.numpy(),
-                       f"{number}/validation": np.array([np.nan if one is None else one for one in judged])}
-        return Entry({}, arrays)
+    def _figures(self, label: str, candidates: list[Parts], seeds: list[int]) -> list[Entry]:
+        """The entry of each candidate; one is read and kept as soon as all its seeds have ended."""
+        kept, names = self.session.store, [store.key(figures=[parts.key(seed) for seed in seeds], given=parts.given_key) for parts in candidates]
+        found = {name: entry for name in names if (not self.fresh or name in self._trained) and (entry := kept.get("figures", name))}
+        waiting = {id(parts): (name, parts, {}) for name, parts in zip(names, candidates, strict=True) if name not in found}
+        runs = [Run(parts, seed) for _, parts, _ in waiting.values() for seed in seeds]
+        for run, outcome in itertools.chain.from_iterable(train_runs(label, runs)):
+            name, parts, learned = waiting[id(run.parts)]
+            learned[run.seed] = outcome
+            if len(learned) == len(seeds):
+                found[name] = _figured(parts, seeds, learned)
+                kept.put("figures", name, found[name])
+                self._trained.add(name)
+                learned.clear()  # weights take room
+        return [found[name] for name in names]
 
     def _planted(self, parts: Parts, plant: Plant) -> dict:
-        known = features(parts)
-        return plant(parts, torch.cat([known[name] for name in SPLITS]))
+        known, place = features(parts), {}
+        for name in SPLITS:
+            place |= dict(zip(getattr(parts.dataset, name).items, known[name], strict=True))
+        return plant(parts, torch.stack(list(place.values())))
 
     def _row(self, label: str, parts: Parts, keys: dict[int, str]) -> Row:
         kept, mine = self.session.store, {seed for seed, key in keys.items() if key in self._trained}
@@ -150,6 +145,17 @@ class Experiment:
         if tuning.best in learned:
             self._read(candidates[tuning.best], learned[tuning.best], keys[tuning.best])
         return tuning
+
+
+def _figured(parts: Parts, seeds: list[int], learned: dict[int, Entry | str]) -> Entry:
+    """Test logits and validation NLL of each seed, nan where it failed, and the words of that."""
+    outcomes = learned | dict(read(parts, {seed: one for seed, one in learned.items() if not isinstance(one, str)}, ranked=False))
+    blank = np.full((len(parts.dataset.test.labels), len(parts.dataset.classes)), np.nan)
+    whole = {seed: one for seed, one in outcomes.items() if not isinstance(one, str)}
+    return Entry({"errors": {str(seed): one for seed, one in outcomes.items() if isinstance(one, str)}},
+                 {"logits": np.stack([whole[seed].arrays["logits"] if seed in whole else blank for seed in seeds]),
+                  "labels": parts.dataset.test.labels.numpy(),
+                  "validation": np.array([_judged(whole[seed]) if seed in whole else np.nan for seed in seeds])})
 
 
 def _trial(learned: list[Entry | str]) -> dict:

@@ -55,7 +55,8 @@ def features(parts) -> dict[str, Tensor]:
         return parts.given
     said = parts.identity()
     said = {name: said[name] for name in ("backbone", "dtype", "accelerator", "weights", "plugins", "versions")}
-    pool = store.key(**said, classes=parts.dataset.classes, sources=store.sources(*SOURCES))
+    vectors = isinstance(parts.dataset.train.inputs, Tensor) and parts.dataset.train.inputs.is_floating_point()  # scaled by its training split
+    pool = store.key(**said, classes=parts.dataset.classes, vectors=vectors and parts.dataset.fingerprint, sources=store.sources(*SOURCES))
     return parts.session.once("features" + pool + parts.dataset.fingerprint, lambda: _load(parts, pool))
 
 

@@ -59,6 +59,12 @@ class Parts:
         return self.freeze.fixed(self.backbone) and not self.recipe.augment
 
     @cached_property
+    def given_key(self) -> str:
+        """What tells features and labels that were made from others."""
+        return "" if self.given is None else disk.digest(b"".join(
+            self.given[name].cpu().numpy().tobytes() + getattr(self.dataset, name).labels.numpy().tobytes() for name in ("train", "validation", "test")))
+
+    @cached_property
     def solved(self) -> bool:
         """Whether the head is solved for, not trained by epochs."""
         return hasattr(self.head(self._bare.features, [0]), "solve")
@@ -108,6 +114,8 @@ class Parts:
         except ValueError as error:
             raise Refused(str(error)) from error
         self.head(self._bare.features, [0])
+        if self.solved and self.dataset.validation is self.dataset.test:
+            raise Refused("head: validation chooses its penalty, and dataset.validation=test would let the test split do so.")
         if self.solved and not (self.freeze.fixed(self._bare) and not self.recipe.augment):
             raise Refused("head: this one is solved for on features that do not change; use freeze=backbone and recipe.augment=false.")
         if source.wanted(self.plan):

@@ -94,7 +94,7 @@ def _learn(model: Model) -> Iterator[Record]:
     def solve() -> dict:
         model.head.solve(*every)
         return model.head.state_dict()
-    model.head.load_state_dict(first.parts.session.once("solved" + _shared(first.parts) + first.parts.recipe.scale, solve))
+    model.head.load_state_dict(first.parts.session.once("solved" + _shared(first.parts) + first.parts.given_key + first.parts.recipe.scale, solve))
     (loss, _), (nll, accuracy) = (train.score(train.evaluate(model.head, data, 1), data.labels) for data in splits)
     yield Record(0, loss.tolist(), nll.tolist(), accuracy.tolist(), [0], [0.], 0.)
 

@@ -9,8 +9,8 @@ from qtlrun.plan.letter import LETTERS, describe, differences, letter
 from qtlrun.plan.part import build, check_part, check_plugins, parameters
 from qtlrun.plan.refusal import Refused, finite, nearest, text
 
-__all__ = ["LETTERS", "PARTS", "Refused", "bare", "build", "check", "check_part", "describe", "differences", "drawn", "draws", "finite", "has", "identity",
-           "letter", "nearest", "parameters", "redraws", "references", "row_plan", "seeds"]
+__all__ = ["LETTERS", "PARTS", "Refused", "apart", "bare", "build", "check", "check_part", "describe", "differences", "drawn", "draws", "finite", "has", "identity",
+           "letter", "nearest", "parameters", "redraws", "references", "row_plan", "seeds", "spaces", "text"]
 PARTS = ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "device")
 SETTINGS = {"seeds": "int | list[int]", "splits": "int", "folds": "int | None", "tune": "int", "dtype": "Literal['float32', 'float64']", "home": "str", "outputs": "str",
             "accelerator": "Literal['cpu', 'cuda', 'mps']", "fresh": "bool", "plugins": "list[str]"}
@@ -40,6 +40,7 @@ def check(plan: dict) -> None:
     for group in PARTS:
         check_space(group, plan[group], plan["plugins"])
     redraws(plan)
+    _check_tuned(plan)
     others = references(plan)[0]
     for name, row in others.items():
         _check_pretrain(row)
@@ -110,9 +111,25 @@ def seeds(plan: dict) -> list[int]:
     return named
 
 
+def apart(seeds: list[int], split: int) -> list[int]:
+    """The seeds of a split: its own, for an effect that all splits shared would show in no difference between them."""
+    return [seed + split * (max(seeds) + 1) for seed in seeds]
+
+
 def _check_group(key: str, part: object) -> None:
     if not isinstance(part, dict):
         raise Refused(f"{key}={text(part)}: a group of values stands here, each given as {key}.KEY=VALUE.")
+
+
+def _check_tuned(plan: dict) -> None:
+    """Refuse a tuning that the test split would decide, and values that were typed though tuning draws them."""
+    if not plan["tune"]:
+        return
+    if plan["dataset"].get("validation") == "test":
+        raise Refused(f"tune={plan['tune']}, dataset.validation=test: the test split would choose the draw; leave one of them out.")
+    for key in spaces([row_plan(plan)]):
+        if _typed(plan, f"{key}="):
+            raise Refused(f"{key}: tune draws it, so the value typed would not be heeded; ~{key.replace('.', '.space.')} holds it.")
 
 
 def _check_pretrain(plan: dict) -> None:

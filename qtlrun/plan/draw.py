@@ -7,11 +7,14 @@ from qtlrun.plan.part import parameters
 from qtlrun.plan.refusal import Refused, nearest, text
 
 SPACE = "space"  # of a part: what tuning draws its values from
+TUNABLE = ("recipe", "head", "circuit", "freeze")
 
 
 def check_space(group: str, part: dict, plugins: list[str], key: str = "") -> None:
     """Refuse a space of what the part does not take: two numbers for a number, low below high; else a list of options."""
     space, takes, key = part.get(SPACE) or {}, parameters(group, part["_target_"], tuple(plugins), key), f"{key or group}.{SPACE}"
+    if space and group not in TUNABLE:
+        raise Refused(f"{key}: {group} is not tuned; rows must share it. {', '.join(TUNABLE)} may have a space.")
     if not isinstance(space, dict):
         raise Refused(f"{key}={text(space)}: a group of values stands here, each given as {key}.KEY=[LOW,HIGH].")
     for name, given in space.items():

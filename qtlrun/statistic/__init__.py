@@ -3,11 +3,11 @@
 from qtlrun.statistic.interval import Interval, two_way
 from qtlrun.statistic.judge import Verdict, verdict, verdict_resampled
 from qtlrun.statistic.metric import calibration_error, correct, macro_f1, nll
-from qtlrun.statistic.power import CHANCE, FEWEST, Need, check_nats, doubt, half_width, needed
+from qtlrun.statistic.power import CHANCE, FEWEST, Need, check_nats, check_shots, doubt, half_width, needed
 from qtlrun.statistic.share import binomial, explained, swayed
 from qtlrun.statistic.split import resampled
 
 __all__ = [
-    "CHANCE", "FEWEST", "Interval", "Need", "Verdict", "binomial", "calibration_error", "check_nats", "correct", "doubt",
-    "explained", "half_width", "macro_f1", "needed", "nll", "resampled", "swayed", "two_way", "verdict", "verdict_resampled",
+    "CHANCE", "FEWEST", "Interval", "Need", "Verdict", "binomial", "calibration_error", "check_nats", "check_shots",
+    "correct", "doubt", "explained", "half_width", "macro_f1", "needed", "nll", "resampled", "swayed", "two_way", "verdict", "verdict_resampled",
 ]

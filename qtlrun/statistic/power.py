@@ -123,6 +123,12 @@ def check_nats(margin: float) -> None:
         raise ValueError(f"margin={margin}: nats of negative log-likelihood, above 0 and at most {WIDEST:g}.")
 
 
+def check_shots(shots: int) -> None:
+    """Refuse executions that measure nothing."""
+    if shots < 1:
+        raise ValueError(f"shots={shots}: measurements of an execution, from 1 up.")
+
+
 def _known(interval: Interval) -> tuple[str, ...]:
     """Name the sizes whose noise the interval tells apart."""
     own_pictures = math.isnan(interval.pictures)

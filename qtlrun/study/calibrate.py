@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from qtlrun import figure, plan as plans, statistic
+from qtlrun import disk, figure, plan as plans, statistic
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.plant import Plant
 from qtlrun.plan import Refused
-from qtlrun.study import record, table, terminal
+from qtlrun.study import record, sentence, table, terminal
 from qtlrun.study.progress import Progress
 
 POPULATION = 200  # seeds of the population that coverage is measured on
@@ -59,14 +59,17 @@ class Calibrate:
         with Progress(console, out / "log.txt") as progress:
             experiment.session.step = progress.step
             many = list(range(max(2 * seeds * self.nulls, POPULATION)))
-            own = experiment.figures("A", [rows["A"]], many, table.reader(job))[0].nll
-            twin = experiment.figures("twin", [rows["twin"]], many[:POPULATION], table.reader(job))[0].nll
+            reader = [disk.digest(f"{table.reader(job)} calibrate {self.nulls}".encode())]
+            own = experiment.figures("A", [rows["A"]], many, reader)[0].nll
+            twin = experiment.figures("twin", [rows["twin"]], many[:POPULATION], reader)[0]
+            reads, twin = twin.reads, twin.nll
             lines = [self._null(own[:2 * seeds * self.nulls], seeds), self._coverage(own[:POPULATION] - twin, seeds)]
             for kind in ("circuit", "linear"):
                 for effect in self.effects:
                     lines += self._found(experiment, rows, seeds, Plant(kind, effect, 0), progress)
         frame = pd.DataFrame(lines, columns=COLUMNS)
         said, honest = self._sentences(frame, seeds, own.shape[1])
+        said.append(sentence.readers(reads))
         terminal.say(console, said)
         record.write_study(out, jobs, said, {"calibration": frame}, {"detection": figure.detection(frame)})
         return frame, honest
@@ -115,9 +118,9 @@ class Calibrate:
             found = frame[(frame["check"] == f"planted {kind}") & (frame["contrast"] == "A - C") & (frame["verdict"] == word)]
             rates = ", ".join(f"effect {line.effect:g}: {line.hits} of {line.trials}" for line in found.itertuples())
             lines.append(f"Planted {kind if kind == 'circuit' else 'linear map'}: A {word} than C in {rates}.")
-            kept.append(found["rate"].max() > FOUND)
-        lines.append("The instrument is honest on these cases." if all(kept) else
-                     "The instrument is NOT honest on these cases: a rate is not what it promises; look at calibration.csv.")
+            kept.append(found["high"].max() > FOUND)
+        lines.append("No rate contradicts what an honest instrument promises." if all(kept) else
+                     "NOT honest: a rate contradicts what is promised; look at calibration.csv.")
         return lines, all(kept)
 
 

@@ -24,8 +24,7 @@ class Compare:
 
     def __post_init__(self):
         statistic.check_nats(self.margin)
-        if self.shots < 1:
-            raise ValueError(f"shots={self.shots}: measurements of an execution, from 1 up.")
+        statistic.check_shots(self.shots)
 
     def run(self, jobs: list[dict], out: Path, experiment: Experiment, console: Console) -> tuple[pd.DataFrame, bool]:
         """Rows of all points as a data frame, and whether all went well.

@@ -28,6 +28,7 @@ class LearningCurve:
 
     def __post_init__(self):
         statistic.check_nats(self.margin)
+        statistic.check_shots(self.shots)
         if self.sizes is not None and (not self.sizes or min(self.sizes) < 1 or len(set(self.sizes)) < len(self.sizes)):
             raise ValueError(f"sizes={self.sizes}: different numbers of training pictures, from 1 up.")
 
@@ -38,7 +39,8 @@ class LearningCurve:
             raise Refused("study=learning_curve: this dataset has no train_size.")
         for job in self._jobs(jobs[0], experiment):
             for row in table.rows(job).values():
-                experiment.check(row)
+                for change in plans.redraws(job):
+                    experiment.check(row | {"dataset": row["dataset"] | change})
 
     def run(self, jobs: list[dict], out: Path, experiment: Experiment, console: Console) -> tuple[pd.DataFrame, bool]:
         """Rows of all sizes as a data frame, and whether all went well."""
@@ -51,8 +53,9 @@ class LearningCurve:
                 table.fill(points[-1], job, experiment, progress)
         frames = {"curve": self._frame(points), "contrasts": result.contrasts_frame(points, self.margin),
                   "rows": result.rows_frame(points, self.shots)}
-        terminal.show_sweep(console, frames["curve"].pivot(index="train_size", columns="row", values="NLL")[points[0].labels].reset_index()
-                            .rename_axis(None, axis=1), ("train_size",))
+        labels = dict.fromkeys(label for point in points for label in point.labels)
+        wide = frames["curve"].pivot(index="train_size", columns="row", values="NLL").reindex(index=[point.keys["train_size"] for point in points], columns=labels)
+        terminal.show_sweep(console, wide.rename_axis(None, axis=1).rename_axis("train_size").reset_index(), ("train_size",))
         lines = ["Test NLL in nats, a line a size." if not any(point.failed for point in points) else "Test NLL in nats; a cell without a number failed."]
         lines += [f"{point.place}: {line}" for point in points for line in sentence.contrasts(point, self.margin)]
         lines += [*points[0].notes, *sentence.foot(points[-1], max(point.reads for point in points)), points[-1].held, *(line for point in points for line in sentence.errors(point))]
@@ -64,7 +67,9 @@ class LearningCurve:
         """The plan at each size, from the smallest."""
         sizes = self.sizes
         if sizes is None:
-            labels = experiment.training_labels(plans.row_plan(job))
+            row = plans.row_plan(job)
+            drawn = [experiment.dataset(row | {"dataset": row["dataset"] | change}).train.labels.tolist() for change in plans.redraws(job)]
+            labels = min(drawn, key=len)
             sizes = [size for number in range(HALVES) if (size := len(labels) >> number) >= 2 * len(set(labels))] or [len(labels)]
         return [job | {"dataset": job["dataset"] | {"train_size": size}} for size in sorted(sizes)]
 

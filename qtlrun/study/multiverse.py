@@ -1,5 +1,6 @@
 """Every defensible protocol as one grid: how often each sign of a difference holds, and which choice turns it."""
 import itertools
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,10 +8,10 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from qtlrun import figure, plan as plans, result, statistic
+from qtlrun import disk, figure, plan as plans, statistic
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Refused
-from qtlrun.study import record, table, terminal
+from qtlrun.study import record, sentence, table, terminal
 from qtlrun.study.progress import Progress
 from qtlrun.study.sentence import count
 
@@ -40,9 +41,16 @@ class Multiverse:
         table.check_one(jobs, "multiverse")
         if not plans.references(jobs[0])[0]:
             raise Refused("compare=[]: a multiverse is one of differences; choose a reference, as compare=[twin].")
-        for row in table.rows(jobs[0]).values():
+        rows = table.rows(jobs[0])
+        for key in self._keys():
+            group = key.partition(".")[0]
+            if group not in plans.PARTS:
+                raise Refused(f"study.choices.{group}: {plans.nearest(group, plans.PARTS)}")
+            if not any(plans.has(row, key) for row in rows.values()):
+                raise Refused(f"study.choices.{key}: no row has such a value; {plans.nearest(key.partition('.')[2], list(plans.row_plan(jobs[0])[group]))}")
+        for row in rows.values():
             for protocol in self._alone():
-                changed = self._changed(row, protocol)
+                changed = plans.drawn(row, protocol)
                 for group in self.choices:
                     plans.check_part(group, changed[group], changed["plugins"])
                 experiment.check(changed)
@@ -50,19 +58,21 @@ class Multiverse:
     def run(self, jobs: list[dict], out: Path, experiment: Experiment, console: Console) -> tuple[pd.DataFrame, bool]:
         """The difference to each reference under each protocol, a line each, and whether none failed."""
         job, protocols = jobs[0], self._protocols()
-        made, seeds = table.rows(job), plans.seeds(job)
+        claims, seeds, composed = table.claims(job), plans.seeds(job), table.name(job)
+        made, readers = table.rows(job), [disk.digest(json.dumps([table.reader(job), protocol]).encode()) for protocol in protocols]
         with Progress(console, out / "log.txt") as progress:
             experiment.session.step = progress.step
             progress.say(f"{len(protocols)} protocols, {count(len(seeds), 'seed')} each:")
-            found = {name: experiment.figures(name, [self._changed(row, protocol) for protocol in protocols], seeds,
-                                              table.reader(job)) for name, row in made.items()}
-        frame = self._frame(protocols, found, table.name(job))
-        lines = self._sentences(frame, table.name(job), table.claims(job), len(seeds))
+            found = {name: experiment.figures(name, [plans.drawn(made[name], protocol) for protocol in protocols], seeds, readers)
+                     for name in (composed, *claims)}
+        frame = self._frame(protocols, found, composed)
+        lines = self._sentences(frame, composed, claims, len(seeds))
+        lines.append(sentence.readers(max(one.reads for figures in found.values() for one in figures)))
         terminal.say(console, lines)
         record.write_study(out, jobs, lines, {"multiverse": frame},
-                           {f"specification_curve-{name}": figure.specification_curve(part, table.name(job), name, self._keys())
+                           {f"specification_curve-{name}": figure.specification_curve(part, composed, name, self._keys())
                             for name, part in frame.groupby("reference", sort=False)})
-        return frame, bool(np.isfinite(frame["difference"]).all())
+        return frame, bool((frame["seeds"] == len(seeds)).all())
 
     def _keys(self) -> list[str]:
         return [f"{group}.{name}" for group, part in self.choices.items() for name in part]
@@ -75,20 +85,13 @@ class Multiverse:
         """Every value of every choice once, for the checks."""
         return [{f"{group}.{name}": value} for group, part in self.choices.items() for name, values in part.items() for value in values]
 
-    def _changed(self, row: dict, protocol: dict[str, object]) -> dict:
-        """A row under a protocol; a choice that its parts do not have leaves it as it is."""
-        for key in protocol:
-            if key.partition(".")[0] not in plans.PARTS:
-                raise Refused(f"study.choices.{key}: {plans.nearest(key.partition('.')[0], plans.PARTS)}")
-        return plans.drawn(row, protocol)
-
     def _frame(self, protocols: list[dict], found: dict, composed: str) -> pd.DataFrame:
         lines = []
         for name in found.keys() - {composed}:
             for protocol, mine, other in zip(protocols, found[composed], found[name], strict=True):
                 whole = np.isfinite(mine.nll + other.nll).all(1)
-                line = {"reference": name, **protocol, "difference": np.nan, "seeds": int(whole.sum())}
-                if whole.any():
+                line = {"reference": name, **{key: _plain(value) for key, value in protocol.items()}, "difference": np.nan, "seeds": int(whole.sum())}
+                if whole.sum() >= min(len(whole), statistic.FEWEST):
                     verdict = statistic.verdict((mine.nll - other.nll)[whole], self.margin)
                     gap = verdict.interval
                     line |= {"difference": gap.mean, "low": gap.low, "high": gap.high, "verdict": verdict.word,
@@ -104,14 +107,21 @@ class Multiverse:
             if whole.empty:
                 lines.append(f"{composed} - {name}: no protocol was finished.")
                 continue
+            lost = (part["seeds"] < seeds).sum()
             gap, choices = whole["difference"], {key: whole[key] for key in self._keys() if whole[key].nunique() > 1}
             alone, total = (share(gap.to_numpy(), choices) for share in (statistic.explained, statistic.swayed))
             below, above = (gap < 0).mean(), (gap > 0).mean()
             order = sorted(total, key=total.get, reverse=True)
             said = [f"{key} {total[key]:.0%} ({alone[key]:.0%} alone)" for key in order]
+            failed = f" {count(int(lost), 'protocol')} had seeds that failed; those with fewer than three are left out." if lost else ""
             lines.append(
                 f"{composed} - {name}, {claims[name]}: below 0 ({composed} better) in {below:.0%} of {len(whole)} protocols of {count(seeds, 'seed')}, "
                 f"above 0 in {above:.0%}; median {gap.median():+z.3f} nats, from {gap.min():+z.3f} to {gap.max():+z.3f}; the 95 % interval lies below 0 "
                 f"in {(whole['high'] < 0).mean():.0%} and above 0 in {(whole['low'] > 0).mean():.0%}. Of the variance between protocols "
-                f"each choice has a part in: {', '.join(said)}.")
+                f"each choice has a part in: {', '.join(said)}.{failed}")
         return lines
+
+
+def _plain(value: object) -> object:
+    """A choice as a cell: null and lists as the words that they are typed by."""
+    return value if isinstance(value, (int, float, str)) else plans.text(value)

@@ -30,6 +30,7 @@ class Power:
         for name in ("seeds", "pictures"):
             if not getattr(self, name) or min(getattr(self, name)) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: sizes from 1 up.")
+        statistic.check_shots(self.shots)
         if min(self.seeds) < 2:
             raise ValueError(f"seeds={self.seeds}: an interval needs two or more.")
 
@@ -38,8 +39,9 @@ class Power:
         table.check_one(jobs, "power", ())
         if not plans.references(jobs[0])[0]:
             raise Refused("compare=[]: power is that of a difference; choose a reference, as compare=[twin].")
-        if max(len(plans.seeds(jobs[0])), len(plans.redraws(jobs[0]))) < statistic.FEWEST:
-            raise Refused(f"seeds={jobs[0]['seeds']}: a pilot of fewer than three seeds foretells nothing.")
+        seeds, splits = len(plans.seeds(jobs[0])), len(plans.redraws(jobs[0]))
+        if (splits if splits > 1 else seeds) < statistic.FEWEST:
+            raise Refused(f"{f'splits={splits}' if splits > 1 else f'seeds={seeds}'}: a pilot of fewer than three foretells nothing.")
 
     def run(self, jobs: list[dict], out: Path, experiment: Experiment, console: Console) -> tuple[pd.DataFrame, bool]:
         """The half-widths foretold, a line a reference and size, and whether no row failed."""

@@ -40,8 +40,15 @@ def foot(point: Point, reads: int) -> list[str]:
         lines.append("Two seeds: intervals may be too narrow, and there is no verdict.")
     if any(row.stored for row in rows):
         lines.append("† found in the store, not trained again.")
-    lines.append(f"This test set has been read by {count(reads, 'plan')} of this store.")
+    if splits > 1 and (held := max(point.estimate(label, lambda row: row.nll).held for label in point.labels)) > 1:
+        lines.append(f"What is held out is {held:.1f} times what is trained on, so these intervals are very wide; a larger training share narrows them.")
+    lines.append(readers(reads))
     return lines + sorted({row.caution for row in rows if row.caution})
+
+
+def readers(reads: int) -> str:
+    """The ledger's line."""
+    return f"This test set has been read by {count(reads, 'plan')} of this store."
 
 
 def held(job: dict, rows: dict[str, dict]) -> str:
@@ -70,7 +77,10 @@ def _recipe(job: dict) -> str:
     recipe = job["recipe"]
     if not job["tune"]:
         return f"one untuned recipe ({recipe['optimizer']}, lr {recipe['lr']:g}, {recipe['epochs']} epochs)"
-    return f"one recipe ({recipe['optimizer']}, {recipe['epochs']} epochs), the same {count(job['tune'], 'draw')} of its values, chosen by validation NLL"
+    drawn = plans.spaces([plans.row_plan(job), *plans.references(job)[0].values()])
+    epochs = "" if "recipe.epochs" in drawn else f", {recipe['epochs']} epochs"
+    return (f"one recipe ({recipe['optimizer']}{epochs}), the same {count(job['tune'], 'draw')} of {', '.join(drawn)}, "
+            "chosen by validation NLL")
 
 
 def _shared(rows: dict[str, dict], group: str) -> bool:

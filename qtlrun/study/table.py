@@ -26,10 +26,14 @@ def fill(point: Point, job: dict, experiment: Experiment, progress: Progress) ->
         point.splits.append({})
         for name, label in labels.items():
             where = f"{label}, split {number + 1} of {len(redraws)}" if len(redraws) > 1 else label
-            apart = [seed + number * (max(seeds) + 1) for seed in seeds]  # a seed that splits shared would hide its own noise
             row = made[name] | {"dataset": made[name]["dataset"] | change}
             try:
-                point.splits[-1][label] = experiment.row(where, row, apart, key, draws)
+                point.splits[-1][label] = experiment.row(where, row, plans.apart(seeds, number), key, draws)
+            except KeyboardInterrupt:
+                if number:  # a split that lacks rows is no split
+                    point.splits.pop()
+                    point.notes.append(f"Stopped in split {number + 1} of {len(redraws)}; the table has those before it.")
+                raise
             except Exception as error:  # the border of a row: what fails here costs this row and no other
                 if isinstance(error, OSError) and error.errno in FULL:
                     raise
@@ -47,10 +51,10 @@ def check_one(jobs: list[dict], study: str, idle: tuple = (("tune", 0), ("splits
 
 
 def claims(job: dict) -> dict[str, str]:
-    """What each reference is there to show, by name."""
+    """What each reference that is no other row is there to show, by name."""
     point = begin(job, {})
-    _labels(point, job)
-    return point.isolates
+    labels = _labels(point, job)
+    return {name: point.isolates[label] for name, label in labels.items() if name != point.composed}
 
 
 def name(job: dict) -> str:
