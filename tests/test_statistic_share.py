@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from qtlrun.statistic import binomial, explained
+from qtlrun.statistic import binomial, explained, swayed
 
 
 @pytest.fixture
@@ -77,3 +77,34 @@ def test_a_rate_of_no_trials_or_of_impossible_hits_is_refused(hits, trials):
     assert str(error.value) == (
         f"{hits} hits of {trials} trials: a rate needs a trial or more, and no more hits than trials."
     )
+
+
+def test_of_a_pure_interaction_no_choice_explains_anything_and_each_has_a_part_in_all():
+    choices = {"a": [0, 0, 1, 1], "b": [0, 1, 0, 1]}
+    assert explained([1.0, -1.0, -1.0, 1.0], choices) == {"a": 0, "b": 0}
+    assert swayed([1.0, -1.0, -1.0, 1.0], choices) == {"a": 1, "b": 1}
+
+
+def test_without_interactions_a_choice_has_its_part_alone(grid):
+    choices = grid[["optimizer", "lr", "split"]].iloc[: len(grid)].drop_duplicates()
+    values = choices["split"] ** 2 / 5 + np.log10(choices["lr"]) + (choices["optimizer"] == "sgd")
+    alone, total = (share(values.to_numpy(), choices) for share in (explained, swayed))
+    assert list(total) == ["optimizer", "lr", "split"] and sum(alone.values()) == pytest.approx(1, rel=1e-12)
+    assert total == pytest.approx(alone, rel=1e-9)
+
+
+def test_shares_that_are_swayed_by_hand():
+    # 3 a + b + 2 a b on -1 and 1: variances 9, 1 and 4 of 14
+    a, b = np.array([-1, -1, 1, 1]), np.array([-1, 1, -1, 1])
+    choices = {"a": a, "b": b, "fixed": ["x"] * 4}
+    assert swayed(3 * a + b + 2 * a * b, choices) == pytest.approx({"a": 13 / 14, "b": 5 / 14, "fixed": 0}, abs=1e-12)
+    assert explained(3 * a + b + 2 * a * b, choices) == pytest.approx({"a": 9 / 14, "b": 1 / 14, "fixed": 0}, abs=1e-12)
+
+
+def test_one_choice_alone_sways_everything_and_repetitions_are_nobodys():
+    assert swayed([1.0, 2.0, 4.0], {"a": [0, 1, 2]}) == {"a": 1}
+    assert swayed([1.0, 3.0, 2.0, 4.0], {"a": [0, 0, 1, 1]})["a"] == pytest.approx(1)  # what no choice tells apart counts too
+
+
+def test_where_nothing_varies_nothing_is_swayed():
+    assert swayed(np.full(4, 0.1), {"a": [0, 0, 1, 1], "b": [0, 1, 0, 1]}) == {"a": 0, "b": 0}

@@ -16,15 +16,16 @@ def check(jobs: list[dict]):
     from qtlrun.experiment import Experiment
     experiment = Experiment(jobs[0]["home"], jobs[0]["fresh"])
     study = plans.build("study", jobs[0]["study"], jobs[0]["plugins"])
+    if hasattr(study, "check"):
+        study.check(jobs, experiment)
     for job in jobs:
         _check_redraws(job, experiment)
         for row in rows(job):
             for change in plans.redraws(job):
                 experiment.check(row | {"dataset": row["dataset"] | change})
             for draw in plans.draws(rows(job), job["tune"]):
+                plans.check_same(row, draw, "tune")
                 experiment.check(plans.drawn(row, draw))
-    if hasattr(study, "check"):
-        study.check(jobs, experiment)
     for job in jobs:
         for row in rows(job):
             experiment.load(row)
@@ -45,7 +46,7 @@ def _check_redraws(job: dict, experiment) -> None:
 
 def _check_points(jobs: list[dict]) -> None:
     """Refuse a sweep over what all its points share, and two points that are the same."""
-    for key in ("study", "home", "outputs", "fresh", "plugins"):
+    for key in ("study", "home", "outputs", "fresh", "plugins", "splits", "folds"):
         if any(job[key] != jobs[0][key] for job in jobs):
             raise Refused(f"{key}: all points of a sweep share it; run one sweep for each.")
     plain = [json.dumps({name: value for name, value in job.items() if name not in ("name", "overrides")}, sort_keys=True) for job in jobs]

@@ -148,6 +148,8 @@ def _chosen(named: dict[str, Path], chosen: list[str] | None) -> dict[str, Path]
     """Those of the class folders that were asked for; all where none was."""
     if chosen is None:
         return named
+    if len(set(chosen)) < 2:
+        raise ValueError(f"classes={chosen}: name two or more of {', '.join(sorted(named)[:12])}; null takes all.")
     for name in chosen:
         if name not in named:
             near = get_close_matches(name, named, n=1)

@@ -9,8 +9,8 @@ from qtlrun.plan.letter import LETTERS, describe, differences, letter
 from qtlrun.plan.part import build, check_part, check_plugins, parameters
 from qtlrun.plan.refusal import Refused, finite, nearest, text
 
-__all__ = ["LETTERS", "PARTS", "Refused", "apart", "bare", "build", "check", "check_part", "describe", "differences", "drawn", "draws", "finite", "has", "identity",
-           "letter", "nearest", "parameters", "redraws", "references", "row_plan", "seeds", "spaces", "text"]
+__all__ = ["LETTERS", "PARTS", "Refused", "apart", "bare", "check_same", "build", "check", "check_part", "describe", "differences", "drawn", "draws", "finite", "has", "identity",
+           "letter", "nearest", "parameters", "redraws", "references", "row_plan", "seeds", "spaces", "text", "typed"]
 PARTS = ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "device")
 SETTINGS = {"seeds": "int | list[int]", "splits": "int", "folds": "int | None", "tune": "int", "dtype": "Literal['float32', 'float64']", "home": "str", "outputs": "str",
             "accelerator": "Literal['cpu', 'cuda', 'mps']", "fresh": "bool", "plugins": "list[str]"}
@@ -121,6 +121,13 @@ def _check_group(key: str, part: object) -> None:
         raise Refused(f"{key}={text(part)}: a group of values stands here, each given as {key}.KEY=VALUE.")
 
 
+def check_same(row: dict, changed: dict[str, object], what: str) -> None:
+    """Refuse changed values that make another row of it: what A is must not hang on a draw."""
+    if letter(drawn(row, changed))[0] != letter(row)[0]:
+        said = ", ".join(f"{key}={text(value)}" for key, value in changed.items() if has(row, key))
+        raise Refused(f"{what}: with {said} it would no longer be {letter(row)[0] or 'the same row'}; choose a reference for that.")
+
+
 def _check_tuned(plan: dict) -> None:
     """Refuse a tuning that the test split would decide, and values that were typed though tuning draws them."""
     if not plan["tune"]:
@@ -128,7 +135,7 @@ def _check_tuned(plan: dict) -> None:
     if plan["dataset"].get("validation") == "test":
         raise Refused(f"tune={plan['tune']}, dataset.validation=test: the test split would choose the draw; leave one of them out.")
     for key in spaces([row_plan(plan)]):
-        if _typed(plan, f"{key}="):
+        if typed(plan, key):
             raise Refused(f"{key}: tune draws it, so the value typed would not be heeded; ~{key.replace('.', '.space.')} holds it.")
 
 
@@ -173,6 +180,11 @@ def _chosen(plan: dict, name: str) -> bool:
     """Whether the command line chooses a reference by its name."""
     return any(word.lstrip("+").startswith("compare=") and name in re.findall(r"[\w.-]+", word.partition("=")[2])
                for word in plan.get("overrides", ()))
+
+
+def typed(plan: dict, key: str) -> bool:
+    """Whether the command line gives a key a value."""
+    return _typed(plan, f"{key}=")
 
 
 def _typed(plan: dict, begin: str) -> bool:

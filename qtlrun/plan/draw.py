@@ -7,7 +7,7 @@ from qtlrun.plan.part import parameters
 from qtlrun.plan.refusal import Refused, nearest, text
 
 SPACE = "space"  # of a part: what tuning draws its values from
-TUNABLE = ("recipe", "head", "circuit", "freeze")
+TUNABLE = ("recipe", "head", "circuit")
 
 
 def check_space(group: str, part: dict, plugins: list[str], key: str = "") -> None:
@@ -85,6 +85,8 @@ def redraws(plan: dict) -> list[dict]:
         raise Refused(f"splits={count}, folds={folds}: choose one of the two.")
     if count == 1 and folds is None:
         return [{}]
+    if dataset.get("fold") is not None:
+        raise Refused(f"{name}={plan[name]}, dataset.fold={text(dataset['fold'])}: choose one of the two.")
     needs = "fold" if folds is not None else "split_seed"
     if needs not in dataset:
         raise Refused(f"{name}={plan[name]}: this dataset draws no splits of its own (it has no {needs}).")

@@ -37,6 +37,8 @@ class LearningCurve:
         table.check_one(jobs, "learning_curve", ())
         if "train_size" not in jobs[0]["dataset"]:
             raise Refused("study=learning_curve: this dataset has no train_size.")
+        if jobs[0]["dataset"]["train_size"] is not None:
+            raise Refused(f"dataset.train_size={jobs[0]['dataset']['train_size']}: the study varies it; name the sizes as study.sizes=[20,40].")
         for job in self._jobs(jobs[0], experiment):
             for row in table.rows(job).values():
                 for change in plans.redraws(job):

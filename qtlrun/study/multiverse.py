@@ -47,9 +47,13 @@ class Multiverse:
             if group not in plans.PARTS:
                 raise Refused(f"study.choices.{group}: {plans.nearest(group, plans.PARTS)}")
             if not any(plans.has(row, key) for row in rows.values()):
-                raise Refused(f"study.choices.{key}: no row has such a value; {plans.nearest(key.partition('.')[2], list(plans.row_plan(jobs[0])[group]))}")
+                raise Refused(f"study.choices.{key}: no row has such a value; {plans.nearest(key.partition('.')[2], [name for name in plans.bare(jobs[0][group]) if name != '_target_'])}")
+            if plans.typed(jobs[0], key):
+                raise Refused(f"{key}: study.choices.{key} has it too, so the value typed would not be heeded; "
+                              f"~study.choices.{key} takes it out of the grid.")
         for row in rows.values():
             for protocol in self._alone():
+                plans.check_same(row, protocol, "study.choices")
                 changed = plans.drawn(row, protocol)
                 for group in self.choices:
                     plans.check_part(group, changed[group], changed["plugins"])

@@ -76,9 +76,9 @@ def _recipe(job: dict) -> str:
     """The recipe, and what was done to choose it."""
     recipe = job["recipe"]
     if not job["tune"]:
-        return f"one untuned recipe ({recipe['optimizer']}, lr {recipe['lr']:g}, {recipe['epochs']} epochs)"
+        return f"one untuned recipe ({recipe['optimizer']}, lr {recipe['lr']:g}, {count(recipe['epochs'], 'epoch')})"
     drawn = plans.spaces([plans.row_plan(job), *plans.references(job)[0].values()])
-    epochs = "" if "recipe.epochs" in drawn else f", {recipe['epochs']} epochs"
+    epochs = "" if "recipe.epochs" in drawn else f", {count(recipe['epochs'], 'epoch')}"
     return (f"one recipe ({recipe['optimizer']}{epochs}), the same {count(job['tune'], 'draw')} of {', '.join(drawn)}, "
             "chosen by validation NLL")
 

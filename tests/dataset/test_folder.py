@@ -375,7 +375,7 @@ def test_classes_take_some_of_the_folders(tmp_path):
 
 @pytest.mark.parametrize(("classes", "words"), [
     (["cat", "dogs"], "there is no class folder dogs; is dog meant?"), (["cat", "xyz"], "there are cat, dog, ship."),
-    (["cat"], "it holds one class only, cat")])
+    (["cat"], "name two or more of cat, dog, ship; null takes all."), ([], "name two or more of cat, dog, ship; null takes all.")])
 def test_classes_that_are_not_there_are_refused(tmp_path, classes, words):
     fill(tmp_path, cat=10, dog=10, ship=10)
     assert words in refusal(tmp_path, classes=classes)

@@ -56,3 +56,59 @@ def once(tmp_path_factory):
         patch.setenv("AWS_SECRET_ACCESS_KEY", "planted-secret")
         patch.setenv("QTLRUN_HOME", "/planted/home")
         return run(tmp_path_factory.mktemp("once"), [["compare=[B,twin]", "seeds=2"]])
+
+
+SHORT = (
+    "backbone=identity", "recipe.epochs=1", "recipe.batch_size=32", "dataset.train=6", "dataset.validation=4",
+    "circuit.qubits=2", "circuit.depth=1", "seeds=3",
+)  # fmt: skip
+
+
+def plan_of(place, *words, **study):
+    """The plan of these words, each in place of a short one of its key; `study` are values of the study."""
+    keys = {word.partition("=")[0] for word in words}
+    short = (word for word in SHORT if word.partition("=")[0] not in keys)
+    made = composition.job(f"home={place}", *short, *words) | {"command": ["qtlrun", *words]}
+    made["study"] |= study
+    return made
+
+
+@pytest.fixture
+def studied(home, tmp_path, monkeypatch):
+    """A study of a small plan, checked and run as the command does: what it said, its frame, its files, its figures."""
+    from qtlrun import figure
+    from qtlrun import plan as plans
+    from qtlrun.compose.check import check
+
+    drawn = []
+    monkeypatch.setattr(figure, "encode", lambda made, kind: drawn.append(made) or b"drawn")
+
+    def study(*words, place=home, **values):
+        job, out = plan_of(place, *words, **values), tmp_path / f"out-{len(list(tmp_path.glob('out-*')))}"
+        console = Console(file=io.StringIO(), width=100)
+        experiment, made = check([job]), plans.build("study", job["study"], job["plugins"])
+        out.mkdir()
+        drawn.clear()
+        frame, well = made.run([job], out, experiment, console)
+        said = " ".join(console.file.getvalue().split())
+        files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+        return SimpleNamespace(job=job, frame=frame, well=well, said=said, out=out, files=files, figures=drawn[::2])
+
+    return study
+
+
+@pytest.fixture
+def refusal(home, monkeypatch):
+    """What a study of a small plan is refused with before anything is trained; `points` are the words of several."""
+    from qtlrun import train
+    from qtlrun.compose.check import check
+    from qtlrun.plan import Refused
+
+    monkeypatch.setattr(train, "fit", None)
+
+    def refuse(*words, points=((),), **values):
+        with pytest.raises(Refused) as error:
+            check([plan_of(home, *words, *more, **values) for more in points])
+        return str(error.value)
+
+    return refuse
