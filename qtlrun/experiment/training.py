@@ -1,52 +1,28 @@
 """Trains rows and seeds, as many as can be in one program, and reads the test split for those that are reported."""
-import copy
-import itertools
-import json
 import math
 import resource
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
-from torch import nn
 
-from qtlrun import plan as plans, train
-from qtlrun.experiment import feature
-from qtlrun.experiment.network import Network
+from qtlrun import train
+from qtlrun.experiment import feature, model as models
+from qtlrun.experiment.model import Model, Run
 from qtlrun.experiment.parts import Parts
 from qtlrun.store import Entry
-from qtlrun.train import Data, Record
+from qtlrun.train import Record
 
 LONG = 60  # seconds; a training that takes longer is announced
 RANKED = 64  # training items over which the effective angles are counted
-TOGETHER = 2**18  # trained numbers of one program, which caches hold; more runs are slower together than in turn
-OWN = {"recipe": train.OWN, "head": ("spread",)}  # values in which the runs of one program may differ
-
-
-@dataclass(frozen=True)
-class Run:
-    """One training: of which row, from which seed."""
-    parts: Parts
-    seed: int
-
-
-@dataclass(frozen=True)
-class Model:
-    """What is trained at once: the heads of all runs on features, or one run's whole network."""
-    whole: nn.Module
-    head: nn.Module
-    backbone: nn.Module | None
-    data: dict[str, Data]
-    runs: list[Run]
 
 
 def train_runs(label: str, runs: list[Run]) -> Iterator[list[tuple[Run, Entry | str]]]:
     """Program by program every run with what it learned (values and weights), or with what went wrong; no test figure."""
-    programs = _programs(runs)
+    programs = models.programs(runs)
     total, done = sum(1 if group[0].parts.solved else group[0].parts.recipe.epochs for group in programs), 0
     for group in programs:
-        parts, model = group[0].parts, _model(group)
+        parts, model = group[0].parts, models.build(group)
         with feature.threads(model.backbone):
             if not done:
                 _announce(label, model, len(programs))
@@ -65,9 +41,9 @@ def read(parts: Parts, learned: dict[int, Entry], ranked: bool = True) -> Iterat
 
     `ranked` counts their effective angles too.
     """
-    for seeds in [list(learned)] if _together(parts) else [[seed] for seed in learned]:
-        model = _model([Run(parts, seed) for seed in seeds])
-        _load(model, [learned[seed] for seed in seeds])
+    for seeds in [list(learned)] if models.together(parts) else [[seed] for seed in learned]:
+        model = models.build([Run(parts, seed) for seed in seeds])
+        models.load(model, [learned[seed] for seed in seeds])
         began = time.perf_counter()
         with feature.threads(model.backbone):
             logits = train.evaluate(model.whole, model.data["test"], len(seeds)).cpu().double()
@@ -94,74 +70,9 @@ def _learn(model: Model) -> Iterator[Record]:
     def solve() -> dict:
         model.head.solve(*every)
         return model.head.state_dict()
-    model.head.load_state_dict(first.parts.session.once("solved" + _shared(first.parts) + first.parts.given_key + first.parts.recipe.scale, solve))
+    model.head.load_state_dict(first.parts.session.once("solved" + models.shared(first.parts) + first.parts.given_key + first.parts.recipe.scale, solve))
     (loss, _), (nll, accuracy) = (train.score(train.evaluate(model.head, data, 1), data.labels) for data in splits)
     yield Record(0, loss.tolist(), nll.tolist(), accuracy.tolist(), [0], [0.], 0.)
-
-
-def _programs(runs: list[Run]) -> list[list[Run]]:
-    """The runs in groups that are trained together: they differ in their own values alone."""
-    groups = {}
-    for run in runs:
-        own = "" if _together(run.parts) and not run.parts.solved else len(groups)
-        groups.setdefault((_shared(run.parts), own), []).append(run)
-    programs = []
-    for group in groups.values():
-        size = sum(one.numel() for one in _head(group[:1]).parameters()) if len(group) > 1 else 0
-        most = max(1, TOGETHER // max(1, size))
-        group.sort(key=lambda run: run.parts.recipe.scale)  # runs of one scaling can share their items in memory
-        programs += [group[at:at + most] for at in range(0, len(group), most)]
-    return programs
-
-
-def _together(parts: Parts) -> bool:
-    """Whether runs of a row can be one program: on features that do not change, with no chance but that of its seeds."""
-    return parts.fixed and parts.exact
-
-
-def _shared(parts: Parts) -> str:
-    """What runs of one program have in common."""
-    return json.dumps({group: {name: value for name, value in plans.bare(part).items() if name not in OWN.get(group, ())}
-                       if isinstance(part, dict) else part for group, part in parts.plan.items()}, sort_keys=True) + str(id(parts.dataset))
-
-
-def _model(runs: list[Run]) -> Model:
-    """The heads of all runs on their features, or the network of one run."""
-    parts, dataset = runs[0].parts, runs[0].parts.dataset
-    splits, names = {name: getattr(dataset, name) for name in feature.SPLITS}, [run.parts.recipe.scale for run in runs]
-    head, kinds = _head(runs), sorted(set(names))
-    scale = feature.scalings(parts, kinds)
-    if parts.fixed:
-        known = feature.features(parts)
-        data = {name: train.cached(scale(known[name]), split.labels, [kinds.index(name) for name in names]) for name, split in splits.items()}
-        return Model(head, head, None, data, runs)
-    backbone, augment = copy.deepcopy(parts.backbone), runs[0].seed if parts.recipe.augment else None
-    data = {name: Data(feature.pictures(parts, split, backbone, augment), split.labels, feature.chunk(backbone))
-            for name, split in splits.items()}
-    return Model(Network(backbone, head, scale), head, backbone, data, runs)
-
-
-def _head(runs: list[Run]) -> nn.Module:
-    """One head of all runs; each starts from the values that its own row gives it."""
-    first = runs[0].parts
-    size = feature.features(first)["train"].shape[1] if first.fixed else first.backbone.features
-    head = runs[0].parts.head(size, [run.seed for run in runs])
-    rows = [(parts, [run.seed for run in mine]) for parts, mine in itertools.groupby(runs, key=lambda run: run.parts)]
-    if len({json.dumps(parts.plan["head"]) for parts, _ in rows}) > 1:
-        states = [parts.head(size, seeds).state_dict() for parts, seeds in rows]
-        head.load_state_dict({name: torch.cat([state[name] for state in states]) for name in states[0]})
-    return head
-
-
-def _load(model: Model, learned: list[Entry]) -> None:
-    """Put what was learned into a model."""
-    names = [name for name in learned[0].arrays if name.startswith("weights/head.")]
-    model.head.load_state_dict({name.removeprefix("weights/head."): torch.stack([torch.from_numpy(one.arrays[name]) for one in learned])
-                                for name in names})
-    if model.backbone is not None:
-        state = {name.removeprefix("weights/backbone."): torch.from_numpy(array) for name, array in learned[0].arrays.items()
-                 if name.startswith("weights/backbone.")}
-        model.backbone.load_state_dict(state)
 
 
 def _outcomes(model: Model, records: list[Record], seconds: float) -> Iterator[tuple[Run, Entry | str]]:

@@ -41,7 +41,7 @@ def assert_same(first, second, seeds):
 def models(parts, seeds):
     """What is trained for a row: one program of all seeds, or one for each."""
     together = [Run(parts, seed) for seed in seeds]
-    return [training._model(group) for group in ([together] if training._together(parts) else [[run] for run in together])]
+    return [model.build(group) for group in ([together] if model.together(parts) else [[run] for run in together])]
 
 
 def said(entry):
@@ -209,7 +209,7 @@ def test_a_scale_is_that_of_the_training_features_alone(home):
 
 @pytest.mark.parametrize("name", [*NAMES, "D"])
 def test_the_test_split_is_read_once_after_the_training_and_never_by_it(home, name, monkeypatch):
-    events, make, fit = [], training._model, train.fit
+    events, make, fit = [], model.build, train.fit
 
     def watched(runs):
         model = make(runs)

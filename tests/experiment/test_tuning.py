@@ -122,7 +122,7 @@ def test_a_trained_backbone_is_tuned_too_and_its_draws_are_what_they_are_alone(h
 @pytest.fixture
 def looks(monkeypatch):
     """How often a picture of the test split was looked at, by the learning rate of who looked."""
-    counted, make = Counter(), training._model
+    counted, make = Counter(), model.build
 
     def watched(runs):
         model = make(runs)
