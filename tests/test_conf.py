@@ -11,6 +11,7 @@ from PIL import Image
 
 from qtlrun import plan as plans
 from qtlrun.compose import compose as command
+from qtlrun.compose.check import check
 from qtlrun.experiment import Experiment
 from qtlrun.plan.kind import accepts
 from qtlrun.plan.part import OFFERED
@@ -120,6 +121,30 @@ def test_ants_and_bees_can_be_built(job, tmp_path, data, monkeypatch):
     plan = job(("dataset", "hymenoptera"), words=("compare=[]",))
     plans.check(plan)
     Experiment(str(tmp_path)).check(plans.row_plan(plan))
+
+
+GRIDS = {"multiverse", "power", "learning_curve", "calibrate"}  # studies of one point, which make a grid of their own
+
+
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "study"])
+def test_a_study_is_checked_before_it_starts_and_says_whether_it_takes_a_sweep(tmp_path, option):
+    """With the references that it chooses itself; a study that would sweep a plan of its own takes one point."""
+    def points(*words):
+        made = []
+        for more in words:
+            with initialize_config_module("qtlrun.conf", version_base="1.3"):
+                plan = OmegaConf.to_container(compose("config", [f"study={option}", f"home={tmp_path}", "backbone.width=4", "backbone.pretrain.recipe.epochs=1", more]), resolve=True)
+            made.append(plan | {"name": "test", "overrides": [more]})
+        return made
+    single = points("seeds=3")
+    assert check(single) and single[0]["study"]["margin"] == .05 and hasattr(plans.build("study", single[0]["study"], []), "run")
+    sweep = points("circuit.qubits=2", "circuit.qubits=3")
+    if option not in GRIDS:
+        assert check(sweep)
+        return
+    with pytest.raises(plans.Refused) as error:
+        check(sweep)
+    assert str(error.value) == f"study={option}: it takes one point, and this sweep has 2; leave out -m."
 
 
 MODELS = {"A": (), "B": (("head", "classical"), ("freeze", "none")), "C": (("head", "classical"),), "D": (("freeze", "none"),)}

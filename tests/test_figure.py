@@ -3,6 +3,7 @@ import itertools
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.text import Text
 from PIL import Image
@@ -289,3 +290,107 @@ def test_drawing_leaves_the_settings_and_the_open_figures_of_others_alone():
     before = dict(matplotlib.rcParams)
     figure.encode(figure.learning_curves(point()), "png")
     assert dict(matplotlib.rcParams) == before
+
+
+def projected(names, pictures=(300, 600), seeds=(3, 5, 10)):
+    """Half-widths foretold, that of the pilot first."""
+    lines = [
+        {"reference": name, "splits": 1, "seeds": seed, "pictures": count, "half_width": 3.0 / seed / count, "pilot": (seed, count) == (3, 300)}
+        for name in names
+        for seed in seeds
+        for count in pictures
+    ]
+    return pd.DataFrame(lines)
+
+
+@pytest.mark.parametrize("names", [("twin",), NAMES[:6]])
+def test_power_has_a_panel_a_reference_a_line_a_number_of_pictures_and_the_pilot_ringed(names):
+    made = figure.power(projected(names), 0.05)
+    drawn(made)
+    assert [axis.get_title() for axis in made.axes] == [f"composed - {name}" for name in names]
+    for axis in made.axes:
+        lines = [line for line in axis.lines if line.get_label().endswith(" pictures")]
+        assert [line.get_label() for line in lines] == ["300 pictures", "600 pictures"]
+        np.testing.assert_allclose(lines[0].get_ydata(), [1 / 300, 1 / 500, 1 / 1000])
+        rings = [(list(line.get_xdata()), list(line.get_ydata())) for line in axis.lines if line.get_markersize() == 9]
+        assert [ring for ring in rings if ring[0]] == [([3], [1 / 300])]
+        assert [0.05, 0.05] in [list(line.get_ydata()) for line in axis.lines]
+        assert ticks(axis.xaxis) == ["3", "5", "10"]
+
+
+def rates(contrasts=("A - C", "A - twin"), effects=(1.0, 2.0, 8.0)):
+    lines = [
+        {"check": f"planted {kind}", "effect": effect, "contrast": contrast, "verdict": word, "rate": rate, "low": rate / 2, "high": (1 + rate) / 2}
+        for kind, right in (("circuit", "better"), ("linear", "worse"))
+        for effect in effects
+        for contrast in contrasts
+        for word in ("better", "worse", "equivalent", "undecided")
+        for rate in [effect / 10 if word == right else 0.9]
+    ]
+    return pd.DataFrame([{"check": "null", "effect": 0.0, "contrast": "A - A", "verdict": "better or worse", "rate": 0.04}, *lines])
+
+
+def test_detection_has_a_panel_a_kind_and_a_line_a_reference_of_what_is_right():
+    made = figure.detection(rates())
+    drawn(made)
+    assert [axis.get_title() for axis in made.axes] == ["planted circuit: A better", "planted linear: A worse"]
+    for axis in made.axes:
+        assert len(axis.containers) == 2 and ticks(axis.xaxis) == ["1", "2", "8"]
+        for container in axis.containers:
+            assert list(container.lines[0].get_ydata()) == pytest.approx([0.1, 0.2, 0.8])
+    assert [text.get_text() for text in made.axes[1].get_legend().get_texts()] == ["A - C", "A - twin"]
+
+
+def test_sizes_have_a_line_a_row_in_both_panels_with_its_band():
+    lines = [
+        {"train_size": size, "row": name, "NLL": 1 / size, "NLL low": 0.5 / size, "NLL high": 2 / size, "accuracy": 0.5, "accuracy low": 0.4, "accuracy high": 0.6}
+        for size in (10, 20, 40)
+        for name in ("A", "twin", "logistic")
+    ]
+    made = figure.sizes(pd.DataFrame(lines))
+    drawn(made)
+    assert [axis.get_title() for axis in made.axes] == ["test NLL", "test accuracy"]
+    for axis in made.axes:
+        assert [line.get_label() for line in axis.lines] == ["A", "twin", "logistic"] and len(axis.collections) == 3
+        assert ticks(axis.xaxis) == ["10", "20", "40"]
+    np.testing.assert_allclose(made.axes[0].lines[1].get_ydata(), [0.1, 0.05, 0.025])
+
+
+def protocols(**choices):
+    frame = pd.DataFrame(list(itertools.product(*choices.values())), columns=[name.replace("__", ".") for name in choices])
+    gap = np.linspace(-0.3, 0.5, len(frame))[::-1]
+    return frame.assign(difference=gap, low=gap - 0.1, high=gap + 0.1)
+
+
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"recipe__lr": [0.001, 0.01], "recipe__scale": ["none", "standard"], "head__spread": [0.01, 1.0]},
+        {"recipe__lr": [0.01]},
+        {"dataset__train_size": ["null", 20], "dataset__fold": ["[0, 3]", "[1, 3]"]},
+    ],
+)
+def test_a_specification_curve_orders_the_protocols_above_the_choices_that_made_them(choices):
+    frame = protocols(**choices)
+    keys = [column for column in frame if "." in column]
+    made = figure.specification_curve(frame, "A", "twin", keys)
+    drawn(made)
+    above, below = made.axes
+    offsets = above.collections[1].get_offsets()
+    np.testing.assert_allclose(offsets[:, 1], sorted(frame["difference"]))
+    levels = sum(len(values) for values in choices.values())
+    assert len(below.collections) == len(below.get_yticks()) == levels and f"under {len(frame)} protocols" in above.get_title()
+    marks = [mark.get_offsets() for mark in below.collections]
+    assert sum(map(len, marks)) == len(frame) * len(keys)  # each protocol has one mark a choice
+    ordered = frame.sort_values("difference", ignore_index=True)
+    for mark, text in zip(marks, [text.get_text() for text in below.get_yticklabels()], strict=True):
+        key, _, value = text.partition("=")
+        assert list(mark[:, 0]) == [place for place, one in enumerate(ordered[key]) if (f"{one:.4g}" if isinstance(one, float) else str(one)) == value]
+
+
+def test_protocols_that_failed_are_left_out_of_a_specification_curve():
+    frame = protocols(recipe__lr=[0.001, 0.01, 0.1])
+    frame.loc[1, ["difference", "low", "high"]] = np.nan
+    made = figure.specification_curve(frame, "A", "twin", ["recipe.lr"])
+    drawn(made)
+    assert len(made.axes[0].collections[1].get_offsets()) == 2 and "under 2 protocols" in made.axes[0].get_title()

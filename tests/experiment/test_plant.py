@@ -74,12 +74,13 @@ def test_every_class_is_planted_in_every_split(parts, known, kind, effect):
 
 def test_linear_labels_are_those_of_a_linear_map_and_a_circuits_are_not(parts, known):
     from sklearn.linear_model import LogisticRegression
-    found = {}
+    found = {kind: [] for kind in KINDS}
     for kind in KINDS:
-        made = Plant(kind, 1e3, 0)(parts, known)
-        (x, y), (seen, answers) = made["train"], made["test"]
-        found[kind] = LogisticRegression(C=1e4, max_iter=5000).fit(x.numpy(), y.numpy()).score(seen.numpy(), answers.numpy())
-    assert found["linear"] > .93 and found["circuit"] < found["linear"] - .1
+        for number in range(4):
+            made = Plant(kind, 1e3, number)(parts, known)
+            (x, y), (seen, answers) = made["train"], made["test"]
+            found[kind].append(LogisticRegression(C=1e4, max_iter=5000).fit(x.numpy(), y.numpy()).score(seen.numpy(), answers.numpy()))
+    assert min(found["linear"]) > .93 and np.mean(found["circuit"]) < np.mean(found["linear"]) - .08
 
 
 def test_rows_are_trained_on_what_is_planted_and_kept_by_it(home):

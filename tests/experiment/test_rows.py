@@ -8,10 +8,10 @@ from composition import options, part, rows
 
 from qtlrun import plan as plans, train
 from qtlrun.dataset.digits import Digits
-from qtlrun.experiment import Experiment, feature, source, training
+from qtlrun.experiment import Experiment, feature, model, source
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
-from qtlrun.experiment.training import Run
+from qtlrun.experiment.model import Run
 from qtlrun.train import Data, evaluate
 
 SHORT = ("backbone.pretrain.recipe.epochs=2", "backbone.width=4", "recipe.epochs=2", "dataset.train=5", "dataset.validation=4")
@@ -226,7 +226,7 @@ def test_the_test_split_is_read_once_after_the_training_and_never_by_it(home, na
         assert not any(len(one.labels) == tests for one in given if isinstance(one, Data))
         yield from fit(*given)
         events.append("fit ends")
-    monkeypatch.setattr(training, "_model", watched)
+    monkeypatch.setattr(model, "build", watched)
     monkeypatch.setattr(train, "fit", fitted)
     plan = rows(*SHORT, "compare=[B,C,twin,D]")[name]
     parts = Parts(plan, Session(str(home)))

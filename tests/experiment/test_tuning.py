@@ -11,10 +11,10 @@ from composition import rows
 
 from qtlrun import experiment as package, plan as plans, store, train
 from qtlrun.dataset.digits import Digits
-from qtlrun.experiment import Experiment, training
+from qtlrun.experiment import Experiment, model, training
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
-from qtlrun.experiment.training import Run
+from qtlrun.experiment.model import Run
 from qtlrun.train import Data
 
 SHORT = ("backbone=identity", "recipe.epochs=2", "dataset.train=5", "dataset.validation=4", "circuit.depth=2")
@@ -81,9 +81,9 @@ def test_programs_that_are_too_large_are_split_and_give_the_same_bits(home, prog
     among = learned(home, plan, DRAWS)
     head = Parts(plan, Session(str(home))).head(64, [0])
     size = sum(one.numel() for one in head.parameters())
-    monkeypatch.setattr(training, "TOGETHER", 3 * size)
+    monkeypatch.setattr(model, "TOGETHER", 3 * size)
     split = learned(home, plan, DRAWS)
-    monkeypatch.setattr(training, "TOGETHER", 1)
+    monkeypatch.setattr(model, "TOGETHER", 1)
     single = learned(home, plan, DRAWS)
     assert programs == [8, 3, 3, 2, *[1] * 8]
     for place, one in among.items():
@@ -134,7 +134,7 @@ def looks(monkeypatch):
             return known.take(index, epoch)
         model.data["test"] = Data(take, known.labels, known.chunk)
         return model
-    monkeypatch.setattr(training, "_model", watched)
+    monkeypatch.setattr(model, "build", watched)
     return counted
 
 
@@ -169,7 +169,7 @@ def test_other_test_labels_and_pictures_change_nothing_of_the_choice(home, tmp_p
 
 
 def test_a_draw_that_diverges_is_never_chosen(home):
-    draws = [SICK, {"recipe.lr": .01, "recipe.weight_decay": 0.}, SICK]
+    draws = [SICK, {"recipe.lr": .01, "recipe.weight_decay": 0.}, SICK | {"recipe.lr": 2e30}]
     row = Experiment(str(home)).row("A", plan_of("composed", "recipe.optimizer=sgd"), [0, 3], draws=draws)
     assert row.tuning.best == 1 and row.tuning.nll[0] == [None, None] and np.isinf([row.tuning.means[number] for number in (0, 2)]).all()
     assert row.errors == {} and row.seeds == [0, 3]
@@ -256,7 +256,7 @@ def test_fewer_draws_of_a_tuning_train_at_most_their_best(home, programs):
 @pytest.mark.parametrize("best", [0, 3])
 def test_an_interrupted_tuning_goes_on_where_it_was(home, tmp_path, programs, monkeypatch, best):
     plan, draws = plan_of("C"), [{"recipe.lr": .02 if number == best else 1e-6 * (1 + number)} for number in range(4)]
-    monkeypatch.setattr(training, "TOGETHER", 1)  # a program a run
+    monkeypatch.setattr(model, "TOGETHER", 1)  # a program a run
     trained = package.train_runs
 
     def interrupted(label, runs):
@@ -279,7 +279,7 @@ def test_an_interrupted_tuning_goes_on_where_it_was(home, tmp_path, programs, mo
 
 def test_weights_are_kept_in_memory_of_the_best_draw_so_far_alone(home, monkeypatch):
     """As many draws as can be are trained, each a network of its own."""
-    monkeypatch.setattr(training, "TOGETHER", 1)
+    monkeypatch.setattr(model, "TOGETHER", 1)
     trained, alive = package.train_runs, []
 
     def watched(label, runs):

@@ -68,7 +68,7 @@ def plan_of(place, *words, **study):
     """The plan of these words, each in place of a short one of its key; `study` are values of the study."""
     keys = {word.partition("=")[0] for word in words}
     short = (word for word in SHORT if word.partition("=")[0] not in keys)
-    made = composition.job(f"home={place}", *short, *words) | {"command": ["qtlrun", *words]}
+    made = composition.job(f"home={place}", *short, *words) | {"command": ["qtlrun", *words], "overrides": list(words)}
     made["study"] |= study
     return made
 

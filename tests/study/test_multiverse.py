@@ -140,6 +140,11 @@ def test_a_choice_that_no_row_has_is_refused(refusal, choices):
         (("tune=4",), "tune=4: study=multiverse does not use it; leave it out."),
         (("splits=2",), "splits=2: study=multiverse does not use it; leave it out."),
         (("folds=2",), "folds=2: study=multiverse does not use it; leave it out."),
+        (
+            ("recipe.lr=.1",),
+            "recipe.lr: study.choices.recipe.lr has it too, so the value typed would not be heeded; ~study.choices.recipe.lr takes it out "
+            "of the grid.",
+        ),
         (("study.margin=0",), "study.margin=0: nats of negative log-likelihood, above 0 and at most 0.5."),
         (("study.margin=.6",), "study.margin=0.6: nats of negative log-likelihood, above 0 and at most 0.5."),
     ],
