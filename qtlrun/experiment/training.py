@@ -41,7 +41,7 @@ def read(parts: Parts, learned: dict[int, Entry], ranked: bool = True) -> Iterat
 
     `ranked` counts their effective angles too.
     """
-    for seeds in [list(learned)] if models.together(parts) else [[seed] for seed in learned]:
+    for seeds in [list(learned)] if learned and models.together(parts) else [[seed] for seed in learned]:
         model = models.build([Run(parts, seed) for seed in seeds])
         models.load(model, [learned[seed] for seed in seeds])
         began = time.perf_counter()

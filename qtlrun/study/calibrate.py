@@ -88,7 +88,7 @@ class Calibrate:
         for _ in range(self.resamples):
             some, pictures = (draw.integers(size, size=count) for size, count in zip(differences.shape, (seeds, differences.shape[1]), strict=True))
             interval = statistic.two_way(differences[np.ix_(some, pictures)])
-            hits += interval.low <= truth <= interval.high
+            hits += bool(interval.low <= truth <= interval.high)
         return _rate("coverage", np.nan, "A - twin", "covered", hits, self.resamples)
 
     def _found(self, experiment: Experiment, rows: dict[str, dict], seeds: int, first: Plant, progress: Progress) -> list[dict]:

@@ -101,7 +101,8 @@ class Multiverse:
                     line |= {"difference": gap.mean, "low": gap.low, "high": gap.high, "verdict": verdict.word,
                              "validation": float((mine.validation - other.validation)[whole].mean())}
                 lines.append(line)
-        return pd.DataFrame(lines).sort_values("reference", key=lambda names: names.map(list(found).index), kind="stable", ignore_index=True)
+        columns = ["reference", *self._keys(), "seeds", "difference", "low", "high", "verdict", "validation"]
+        return pd.DataFrame(lines, columns=columns).sort_values("reference", key=lambda names: names.map(list(found).index), kind="stable", ignore_index=True)
 
     def _sentences(self, frame: pd.DataFrame, composed: str, claims: dict[str, str], seeds: int) -> list[str]:
         """What the grid says of each reference."""

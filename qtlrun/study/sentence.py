@@ -40,7 +40,8 @@ def foot(point: Point, reads: int) -> list[str]:
         lines.append("Two seeds: intervals may be too narrow, and there is no verdict.")
     if any(row.stored for row in rows):
         lines.append("† found in the store, not trained again.")
-    if splits > 1 and (held := max(point.estimate(label, lambda row: row.nll).held for label in point.labels)) > 1:
+    held = max((point.estimate(label, lambda row: row.nll).held for label in point.labels if point.of(label)), default=0)
+    if held > 1:
         lines.append(f"What is held out is {held:.1f} times what is trained on, so these intervals are very wide; a larger training share narrows them.")
     lines.append(readers(reads))
     return lines + sorted({row.caution for row in rows if row.caution})

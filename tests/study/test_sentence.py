@@ -1,5 +1,6 @@
 import math
 
+import composition
 import numpy as np
 import pytest
 from rows import pair, point, resplit
@@ -160,18 +161,18 @@ def test_every_reference_has_its_sentence_named_for_what_it_isolates():
 
 def test_the_foot_says_how_to_read_the_table():
     made = point(("A", "B"), said={"caution": "The test pictures are 40 only."})
-    assert sentence.foot(made) == [
+    assert sentence.foot(made, 0) == [
         "5 seeds on the same 40 test pictures; 95 % intervals over seeds and pictures; trained: circuit + head + backbone; "
         "seconds per seed.",
         READ,
         "The test pictures are 40 only.",
     ]
     made.splits[0]["B"].stored = True
-    assert "† found in the store, not trained again." in sentence.foot(made)
+    assert "† found in the store, not trained again." in sentence.foot(made, 0)
 
 
 def test_the_foot_of_two_seeds_doubts_its_intervals_and_that_of_one_seed_says_what_they_lack():
-    two, one = sentence.foot(point(("A", "B"), seeds=2)), sentence.foot(point(("A", "B"), seeds=1))
+    two, one = sentence.foot(point(("A", "B"), seeds=2), 0), sentence.foot(point(("A", "B"), seeds=1), 0)
     assert two[1] == "Two seeds: intervals may be too narrow, and there is no verdict."
     assert one == [
         "One seed on 40 test pictures; 95 % intervals over pictures alone; trained: circuit + head + backbone; seconds per seed.",
@@ -180,19 +181,40 @@ def test_the_foot_of_two_seeds_doubts_its_intervals_and_that_of_one_seed_says_wh
 
 
 def test_the_foot_says_how_many_plans_have_read_the_test_set():
-    once, often = point(("A", "B"), said={"reads": 1}), point(("A", "B"), said={"reads": 1})
-    often.splits[0]["B"].reads = 7
-    assert "This test set has been read by 1 plan of this store." in sentence.foot(once)
-    assert "This test set has been read by 7 plans of this store." in sentence.foot(often)
+    made = point(("A", "B"), said={"reads": 1})
+    assert "This test set has been read by 1 plan of this store." in sentence.foot(made, 1)
+    made.splits[0]["B"].reads = 7
+    assert "This test set has been read by 7 plans of this store." in sentence.foot(made, made.reads)
 
 
 def test_the_foot_of_several_splits_says_over_what_its_intervals_are():
     made = resplit(splits=3, seeds=2)
-    assert sentence.foot(made)[0] == (
+    assert sentence.foot(made, 0)[0] == (
         "3 splits of 2 seeds, 40 test pictures each; 95 % intervals over splits of this pool (Nadeau and Bengio); "
         "trained: circuit + head + backbone; seconds per seed."
     )
-    assert not any(line.startswith("Two seeds") for line in sentence.foot(made))
+    assert not any(line.startswith("Two seeds") for line in sentence.foot(made, 0))
+
+
+def test_the_foot_of_splits_that_hold_out_more_than_they_train_on_warns_of_their_width():
+    lines = sentence.foot(resplit(splits=3, seeds=2, trained_on=16), 0)
+    assert "What is held out is 2.5 times what is trained on, so these intervals are very wide; a larger training share narrows them." in lines
+    assert not any("held out" in line for line in sentence.foot(resplit(splits=3, seeds=2, trained_on=40), 0))
+
+
+def test_the_foot_of_splits_stands_though_a_row_lost_all_its_seeds():
+    made = resplit(("A", "B", "C"), splits=3, seeds=2)
+    for rows in made.splits:
+        rows["B"].entries.clear()
+    assert sentence.foot(made, 0)[0].startswith("3 splits of 2 seeds, 40 test pictures each;")
+
+
+def test_the_foot_of_splits_stands_though_every_row_was_lost_in_one_of_them():
+    made = resplit(("A", "B"), splits=3, seeds=2)
+    for name, split in (("A", 1), ("B", 2)):
+        del made.splits[split][name]
+        made.errors[name, split] = "MemoryError: 128 GiB"
+    assert sentence.foot(made, 0)[0].startswith("3 splits of 2 seeds, 40 test pictures each;")
 
 
 def test_a_contrast_over_splits_names_their_noise():
@@ -212,10 +234,13 @@ def test_fewer_than_three_splits_give_no_verdict_and_say_so(seeds):
 
 def test_what_was_tuned_is_said_with_the_number_of_its_draws():
     for count, words in ((1, "1 draw"), (16, "16 draws")):
-        job = HELD | {"tune": count}
+        job = composition.job("backbone=identity", "compare=[]", f"tune={count}")
+        drawn = "head.spread, recipe.backbone_lr, recipe.lr, recipe.scale, recipe.weight_decay"
         assert sentence.held(job, {"A": job}).endswith(
-            f", one recipe (adam, 60 epochs), the same {words} of its values, chosen by validation NLL."
+            f", one recipe (adam, 60 epochs), the same {words} of {drawn}, chosen by validation NLL."
         )
+    job = composition.job("backbone=identity", "head=classical", "compare=[]", "tune=2", "+recipe.space.epochs=[10,20]", "~recipe.space.lr")
+    assert "one recipe (adam), the same 2 draws of recipe.backbone_lr, recipe.epochs, recipe.scale" in sentence.held(job, {"C": job})
 
 
 def test_a_split_seed_that_is_redrawn_is_not_held_fixed():
@@ -234,7 +259,7 @@ def test_a_failure_in_one_of_several_splits_says_in_which():
 def test_a_point_without_a_finished_row_has_no_foot():
     made = point(("A",))
     made.splits[0]["A"].entries.clear()
-    assert sentence.foot(made) == []
+    assert sentence.foot(made, 0) == []
 
 
 def test_what_was_held_fixed_is_said():

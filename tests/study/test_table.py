@@ -102,7 +102,7 @@ def test_a_tuned_run_has_a_line_a_draw_of_which_one_a_row_and_split_is_chosen(ra
         assert mine.loc[mine["chosen"], "validation_nll"].item() == mine["validation_nll"].min()
     assert trials.loc[trials["row"] != "composed", "head.spread"].isna().all() and trials.loc[trials["row"] == "composed", "head.spread"].notna().all()
     assert list(found.tables["table"]["trials"]) == [3, 3, 3]
-    assert "the same 3 draws of its values, chosen by validation NLL." in found.whole
+    assert "the same 3 draws of head.spread, recipe.backbone_lr, recipe.lr, recipe.scale, recipe.weight_decay, chosen by validation NLL." in found.whole
     single = ran(("tune=3",)).tables["trials"]
     assert "split" not in single and len(single) == 3 * 3
 
