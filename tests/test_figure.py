@@ -327,7 +327,7 @@ def rates(contrasts=("A - C", "A - twin"), effects=(1.0, 2.0, 8.0)):
         for word in ("better", "worse", "equivalent", "undecided")
         for rate in [effect / 10 if word == right else 0.9]
     ]
-    return pd.DataFrame([{"check": "null", "effect": 0.0, "contrast": "A - A", "verdict": "better or worse", "rate": 0.04}, *lines])
+    return pd.DataFrame([{"check": "equal models", "effect": 0.0, "contrast": "A - A", "verdict": "better or worse", "rate": 0.04}, *lines])
 
 
 def test_detection_has_a_panel_a_kind_and_a_line_a_reference_of_what_is_right():

@@ -78,7 +78,7 @@ class Calibrate:
         """How often equal models are called better or worse."""
         pairs = nll.reshape(self.nulls, 2, seeds, -1)
         words = [statistic.verdict(one - other, self.margin).word for one, other in pairs if np.isfinite(one - other).all()]
-        return _rate("null", 0., "A - A", "better or worse", sum(word in ("better", "worse") for word in words), len(words))
+        return _rate("equal models", 0., "A - A", "better or worse", sum(word in ("better", "worse") for word in words), len(words))
 
     def _coverage(self, differences: np.ndarray, seeds: int) -> dict:
         """How often the interval holds the mean of the population that its seeds and pictures were drawn from."""
@@ -110,7 +110,7 @@ class Calibrate:
 
     def _sentences(self, frame: pd.DataFrame, seeds: int, pictures: int) -> tuple[list[str], bool]:
         """The rates in words, and whether they are what was promised."""
-        null, coverage = (frame[frame["check"] == name].iloc[0] for name in ("null", "coverage"))
+        null, coverage = (frame[frame["check"] == name].iloc[0] for name in ("equal models", "coverage"))
         lines = [f"Null: A against itself from other seeds, {seeds} seeds and {pictures} pictures each: {_said(null)} called better or worse.",
                  f"Coverage: the 95 % interval of A - twin holds the mean of its population in {_said(coverage)}."]
         kept = [null["low"] <= FALSE, coverage["high"] >= COVERED[0] and coverage["low"] <= COVERED[1]]

@@ -63,9 +63,10 @@ class Power:
             gap = verdict.interval
             for seeds in sorted({gap.seeds, *self.seeds} if gap.seeds > 1 else {gap.seeds}):
                 for factor in [1] if pd.isna(gap.pictures) else sorted({1, *self.pictures}):
-                    half = statistic.half_width(gap, seeds=seeds, items=gap.items * factor)
+                    pilot = seeds == gap.seeds and factor == 1
+                    half = (gap.high - gap.low) / 2 if pilot else statistic.half_width(gap, seeds=seeds, items=gap.items * factor)
                     lines.append({"reference": label, "splits": gap.splits, "seeds": seeds, "pictures": gap.items * factor, "half_width": half,
-                                  "pilot": seeds == gap.seeds and factor == 1})
+                                  "pilot": pilot})
         return pd.DataFrame(lines, columns=["reference", "splits", "seeds", "pictures", "half_width", "pilot"])
 
     def _sentences(self, point: Point) -> list[str]:

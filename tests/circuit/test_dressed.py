@@ -56,7 +56,7 @@ def test_at_weights_of_0_each_output_is_the_published_product_of_sines(qubits, d
 @pytest.mark.parametrize("qubits", range(1, 9))
 def test_at_weights_of_0_each_output_is_what_the_cnots_carry_back(qubits):
     x = angles(5, qubits)
-    for depth in range(9):
+    for depth in range(4 if qubits == 6 else 9):  # the widest circuit that is one chain of matrices takes seconds to build
         wires = [[int(wire) for wire in one] for one in carried_back(qubits, depth)]
         expected = torch.stack([(-x.sin())[:, one].prod(1) for one in wires], 1)
         torch.testing.assert_close(values(qubits, depth, x, torch.zeros(depth, qubits).double()), expected, rtol=0, atol=1e-14)

@@ -225,7 +225,8 @@ def test_probabilities_without_wires_are_those_of_the_circuit_s_wires(names):
 
 
 @pytest.mark.parametrize("kind", CIRCUITS)
-@pytest.mark.parametrize("method, qubits", [("dense", 4), ("dense", 6), ("grouped", 6), ("grouped", 9), ("gatewise", 4)])
+@pytest.mark.parametrize("method, qubits", [("dense", 4), pytest.param("dense", 6, marks=pytest.mark.slow), ("grouped", 6),
+                                            ("grouped", 9), ("gatewise", 4)])
 def test_float32_loses_no_more_than_its_rounding(method, qubits, kind):
     circuit = CIRCUITS[kind](qubits, 4)
     x, w = data(circuit, batch=4)

@@ -60,7 +60,7 @@ def test_every_rate_is_a_share_within_its_exact_interval(honest):
     frame = honest.frame
     read = pd.read_csv(honest.out / "calibration.csv", keep_default_na=False, na_values=[""])  # one check is called null
     pd.testing.assert_frame_equal(frame, read, check_exact=True)
-    assert list(frame["check"].unique()) == ["null", "coverage", "planted circuit", "planted linear"]
+    assert list(frame["check"].unique()) == ["equal models", "coverage", "planted circuit", "planted linear"]
     assert len(frame) == 2 + 2 * 2 * 4  # of each planted effect every verdict on C and on twin
     assert frame["trials"].tolist() == [40, 200] + [2] * 16
     for line in frame.itertuples():
