@@ -18,7 +18,7 @@ class Buffer:
 
     def __init__(self, weights: list[nn.Parameter], rates: list[float], decays: list[float]):
         self.weights, self.steps = weights, 0
-        self.rates, self.decays = (torch.tensor(_one(given), dtype=torch.float64) for given in (rates, decays))
+        self.rates, self.decays, self.decayed = _one(rates), _one(decays), any(decays)
         starts = [0]
         for weight in weights:
             starts.append(-(-(starts[-1] + weight.numel()) // LANES) * LANES)
@@ -35,10 +35,10 @@ class Buffer:
         """Whether these weights are trained now; all of them are frozen together."""
         return self.weights[0].requires_grad
 
-    def times(self, numbers: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
+    def times(self, numbers: torch.Tensor, factors: float | torch.Tensor) -> torch.Tensor:
         """Numbers that lie as the weights do, those of each run times its factor; rounded alike for one factor or many."""
-        if len(factors) == 1:
-            return numbers.mul(factors.item())
+        if isinstance(factors, float):
+            return numbers.mul(factors)
         product, factors = torch.zeros_like(numbers), factors.to(numbers)
         for place in self.places:
             torch.mul(numbers.as_strided(*place), factors.view(-1, *[1] * (len(place[0]) - 1)), out=product.as_strided(*place))
@@ -69,22 +69,22 @@ class Optimizer:
                 buffer.steps += 1
                 self.update(buffer, buffer.rates * factor)
 
-    def _adam(self, buffer: Buffer, rates: torch.Tensor) -> None:
+    def _adam(self, buffer: Buffer, rates: float | torch.Tensor) -> None:
         """Kingma and Ba, arXiv:1412.6980; with decay apart from the gradient Loshchilov and Hutter, arXiv:1711.05101."""
         slopes = buffer.slopes if self.decoupled else _decayed(buffer)
-        if self.decoupled and buffer.decays.any():
+        if self.decoupled and buffer.decayed:
             buffer.values.copy_(buffer.times(buffer.values, 1 - rates * buffer.decays))
         buffer.mean.lerp_(slopes, 1 - BETA)
         buffer.square.mul_(BETA_SQUARES).addcmul_(slopes, slopes, value=1 - BETA_SQUARES)
         unbias = math.sqrt(1 - BETA_SQUARES**buffer.steps)
         spread = buffer.square.sqrt().add_(TINY * unbias)
         moves = -rates * (unbias / (1 - BETA**buffer.steps))
-        if len(moves) == 1:
-            buffer.values.addcdiv_(buffer.mean, spread, value=moves.item())
+        if isinstance(moves, float):
+            buffer.values.addcdiv_(buffer.mean, spread, value=moves)
         else:
             buffer.values.addcdiv_(buffer.times(buffer.mean, moves), spread)
 
-    def _sgd(self, buffer: Buffer, rates: torch.Tensor) -> None:
+    def _sgd(self, buffer: Buffer, rates: float | torch.Tensor) -> None:
         slopes = _decayed(buffer)
         if self.momentum:
             slopes = buffer.mean.mul_(self.momentum).add_(slopes)
@@ -93,9 +93,9 @@ class Optimizer:
 
 def _decayed(buffer: Buffer) -> torch.Tensor:
     """The gradient with that of the decay."""
-    return buffer.slopes + buffer.times(buffer.values, buffer.decays) if buffer.decays.any() else buffer.slopes
+    return buffer.slopes + buffer.times(buffer.values, buffer.decays) if buffer.decayed else buffer.slopes
 
 
-def _one(given: list[float]) -> list[float]:
-    """One number where all are the same."""
-    return given[:1] if len(set(given)) == 1 else given
+def _one(given: list[float]) -> float | torch.Tensor:
+    """One number where all are the same, else one a run."""
+    return float(given[0]) if len(set(given)) == 1 else torch.tensor(given, dtype=torch.float64)
