@@ -158,6 +158,11 @@ class Point:
         return bool(self.errors) or any(row.errors for rows in self.splits for row in rows.values())
 
     @property
+    def tuned(self) -> bool:
+        """Whether any row was chosen from draws."""
+        return any(row.tuning for rows in self.splits for row in rows.values())
+
+    @property
     def place(self) -> str:
         """Where in the sweep it lies."""
         return ", ".join(f"{key}={value}" for key, value in self.keys.items())

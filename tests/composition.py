@@ -8,6 +8,10 @@ from omegaconf import OmegaConf
 from qtlrun import plan as plans
 
 CONF = Path(__file__).parents[1] / "conf"
+SHORT = (
+    "backbone=identity", "recipe.epochs=1", "recipe.batch_size=32", "dataset.train=6", "dataset.validation=4",
+    "circuit.qubits=2", "circuit.depth=1", "seeds=3",
+)  # fmt: skip
 
 
 def job(*words):
@@ -30,3 +34,12 @@ def part(group, option):
 
 def options(group):
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def plan_of(place, *words, **study):
+    """The plan of these words, each in place of a short one of its key; `study` are values of the study."""
+    keys = {word.partition("=")[0] for word in words}
+    short = (word for word in SHORT if word.partition("=")[0] not in keys)
+    made = job(f"home={place}", *short, *words) | {"command": ["qtlrun", *words], "overrides": list(words)}
+    made["study"] |= study
+    return made

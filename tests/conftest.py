@@ -26,3 +26,16 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("QTLRUN_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("QTLRUN_DATA", raising=False)
     return tmp_path / "home"
+
+
+@pytest.fixture
+def programs(monkeypatch):
+    """How many runs each training had."""
+    from qtlrun import train
+    sizes, fit = [], train.fit
+
+    def fitted(*given):
+        sizes.append(len(given[2]))
+        return fit(*given)
+    monkeypatch.setattr(train, "fit", fitted)
+    return sizes

@@ -194,7 +194,7 @@ def test_a_verdict_is_the_word_that_the_intervals_allow(mean, margin, word, dete
     judged = verdict(noise(mean), margin)
     assert (judged.word, judged.detectable) == (word, detectable)
     need = needed(judged.interval, margin) if word == "undecided" else Need()
-    assert (judged.seeds, judged.pictures, judged.splits) == (need.seeds, need.pictures, None)
+    assert (judged.need.seeds, judged.need.pictures, judged.need.splits) == (need.seeds, need.pictures, None)
 
 
 def test_more_is_better_for_a_metric_that_says_so():
@@ -210,7 +210,7 @@ def test_equal_rows_are_equivalent():
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_fewer_than_three_seeds_give_no_verdict(seeds):
     judged = verdict(noise(5.0)[:seeds], 0.05)
-    assert (judged.word, judged.detectable, judged.seeds, judged.pictures) == ("undecided", False, None, None)
+    assert (judged.word, judged.detectable, judged.need.seeds, judged.need.pictures) == ("undecided", False, None, None)
 
 
 @pytest.mark.parametrize("margin", [0, -0.1, float("nan"), float("inf")])

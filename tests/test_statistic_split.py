@@ -135,23 +135,23 @@ def test_splits_are_judged_by_the_rules_that_seeds_are_judged_by(mean, margin, h
     table = noise(mean)
     splits = verdict_resampled(as_splits(table), margin, same_pictures=True, higher_is_better=higher, **NO_OVERLAP)
     seeds = verdict(table, margin, higher_is_better=higher)
-    assert (splits.word, splits.detectable, splits.pictures) == (seeds.word, seeds.detectable, seeds.pictures)
-    assert splits.splits == seeds.seeds and splits.seeds is None  # one seed a split tells nothing of more
+    assert (splits.word, splits.detectable, splits.need.pictures) == (seeds.word, seeds.detectable, seeds.need.pictures)
+    assert splits.need.splits == seeds.need.seeds and splits.need.seeds is None  # one seed a split tells nothing of more
 
 
 def test_an_undecided_verdict_on_splits_says_what_would_show_the_margin():
     values = [split + seed for split in means_of(-1, 0.2, 1, 2) for seed in [np.array([[-0.5], [0.5]])]]
     judged = verdict_resampled(values, 2.0, train=80, held=20, same_pictures=False)
     need = needed(judged.interval, 2.0)
-    assert judged.word == "undecided" and judged.splits > 4 and judged.pictures is None
-    assert (judged.seeds, judged.splits) == (need.seeds, need.splits)
+    assert judged.word == "undecided" and judged.need.splits > 4 and judged.need.pictures is None
+    assert (judged.need.seeds, judged.need.splits) == (need.seeds, need.splits)
 
 
 @pytest.mark.parametrize("same", [True, False])
 def test_two_splits_give_no_verdict_and_one_seed_in_three_does(same):
     words = {"train": 80, "held": 20, "same_pictures": same}
     two = verdict_resampled(means_of(5, 5), 0.05, **words)
-    assert (two.word, two.detectable, two.seeds, two.pictures, two.splits) == ("undecided", False, None, None, None)
+    assert (two.word, two.detectable, two.need.seeds, two.need.pictures, two.need.splits) == ("undecided", False, None, None, None)
     assert verdict_resampled(means_of(5, 5, 5, seeds=1), 0.05, **words).word == "worse"
     assert verdict_resampled(means_of(0, 0, 0, seeds=1), 0.05, **words).word == "equivalent"
 

@@ -20,10 +20,11 @@ def check(jobs: list[dict]):
         study.check(jobs, experiment)
     for job in jobs:
         _check_redraws(job, experiment)
+        draws = plans.draws(rows(job), job["tune"])
         for row in rows(job):
             for change in plans.redraws(job):
                 experiment.check(row | {"dataset": row["dataset"] | change})
-            for draw in plans.draws(rows(job), job["tune"]):
+            for draw in draws:
                 plans.check_same(row, draw, "tune")
                 experiment.check(plans.drawn(row, draw))
     for job in jobs:

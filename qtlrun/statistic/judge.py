@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from qtlrun.statistic.interval import Interval, two_way
-from qtlrun.statistic.power import check_margin, enough, needed
+from qtlrun.statistic.power import Need, check_margin, enough, needed
 from qtlrun.statistic.split import resampled
 
 
@@ -14,18 +14,18 @@ from qtlrun.statistic.split import resampled
 class Verdict:
     """What a paired difference lets one say about two rows.
 
-    `word` is better, worse, equivalent or undecided; `detectable` says that the 95 % interval excludes zero. `seeds`,
-    `pictures` and `splits` are the smallest totals, each with the others as they are, at which a true difference of
-    the margin would be detected in four experiments of five (`power.needed`; they may be below the present ones); None
-    if decided, if none is enough, or if too few seeds or splits tell nothing; `splits` also where there is one.
+    `word` is better, worse, equivalent or undecided; `detectable` says that the 95 % interval excludes zero.
     """
 
     word: str
     detectable: bool
     interval: Interval
-    seeds: int | None
-    pictures: int | None
-    splits: int | None = None
+    margin: float
+
+    @property
+    def need(self) -> Need:
+        """What would detect a true difference of the margin (`power.needed`); nothing where it is decided already."""
+        return needed(self.interval, self.margin) if self.word == "undecided" else Need()
 
 
 def verdict(values: np.ndarray, margin: float, *, higher_is_better: bool = False) -> Verdict:
@@ -63,12 +63,9 @@ def verdict_resampled(
 
 def _judge(outer: Interval, inner: Interval, margin: float, higher_is_better: bool) -> Verdict:
     if not enough(outer):
-        return Verdict("undecided", False, outer, None, None)
+        return Verdict("undecided", False, outer, margin)
     detectable = outer.low > 0 or outer.high < 0
     word = "better" if (outer.mean > 0) == higher_is_better else "worse"
     if -margin < inner.low and inner.high < margin:
         word = "equivalent"
-    if detectable or word == "equivalent":
-        return Verdict(word, detectable, outer, None, None)
-    need = needed(outer, margin)
-    return Verdict("undecided", detectable, outer, need.seeds, need.pictures, need.splits)
+    return Verdict(word if detectable or word == "equivalent" else "undecided", detectable, outer, margin)

@@ -46,7 +46,7 @@ class Compare:
         if points:
             frames = {"rows": result.rows_frame(points, self.shots), "contrasts": result.contrasts_frame(points, self.margin),
                       "table": self._table(points)}
-            if any(row.tuning for point in points for rows in point.splits for row in rows.values()):
+            if any(point.tuned for point in points):
                 frames["trials"] = result.trials_frame(points)
             if any(point.failed for point in points):
                 frames["errors"] = result.errors_frame(points)

@@ -63,7 +63,8 @@ class Multiverse:
         """The difference to each reference under each protocol, a line each, and whether none failed."""
         job, protocols = jobs[0], self._protocols()
         claims, seeds, composed = table.claims(job), plans.seeds(job), table.name(job)
-        made, readers = table.rows(job), [disk.digest(json.dumps([table.reader(job), protocol]).encode()) for protocol in protocols]
+        made, reader = table.rows(job), table.reader(job)
+        readers = [disk.digest(json.dumps([reader, protocol]).encode()) for protocol in protocols]
         with Progress(console, out / "log.txt") as progress:
             experiment.session.step = progress.step
             progress.say(f"{len(protocols)} protocols, {count(len(seeds), 'seed')} each:")

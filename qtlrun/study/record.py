@@ -69,7 +69,7 @@ def write_environment(out: Path, jobs: list[dict], points: list[Point]) -> None:
 def _draw(folder: Path, point: Point) -> None:
     _save(folder, "learning_curves", figure.learning_curves(point))
     _save(folder, "confusion", figure.confusion(point))
-    if any(row.tuning for rows in point.splits for row in rows.values()):
+    if point.tuned:
         _save(folder, "tuning", figure.tuning(point))
 
 

@@ -121,7 +121,7 @@ def _would_decide(verdict: statistic.Verdict, margin: float) -> str:
         return "fewer than three splits give no verdict."
     if gap.splits == 1 and gap.seeds < statistic.FEWEST:
         return "fewer than three seeds give no verdict."
-    need = statistic.needed(gap, margin)
+    need = verdict.need
     ways = [(need.splits, gap.splits, f"about {need.splits} splits"), (need.seeds, gap.seeds, f"about {need.seeds} seeds on these pictures"),
             (need.pictures, gap.items, f"about {need.pictures} pictures with these seeds")]
     known = [(size, present, words) for size, present, words in ways if size]

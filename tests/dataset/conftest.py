@@ -52,3 +52,17 @@ def refusal(make):
             make(**values)
         return str(error.value)
     return words
+
+
+@pytest.fixture
+def early_refusals(tmp_path):
+    """The words of digits, folder and ants and bees for some values, where there is nothing to look at yet, and nothing is left."""
+    def words(**values):
+        said = []
+        for dataset, *place in ((Digits, [3, 8], [0.0, 0.2], 12, 6), (Folder, "/nowhere"), (Hymenoptera, tmp_path)):
+            with pytest.raises(ValueError) as error:
+                dataset(*place, **values)
+            said.append(str(error.value))
+        assert not list(tmp_path.iterdir())
+        return said
+    return words

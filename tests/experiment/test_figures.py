@@ -3,25 +3,13 @@ import numpy as np
 import pytest
 from composition import rows
 
-from qtlrun import plan as plans, train
+from qtlrun import plan as plans
 from qtlrun.experiment import Experiment
 
 SHORT = ("backbone=identity", "recipe.epochs=2", "dataset.train=5", "dataset.validation=4", "circuit.qubits=2", "circuit.depth=1", "compare=[C,twin]")
 WHOLE = ("backbone.weights=none", "backbone.width=4", "recipe.epochs=1", "dataset.train=5", "dataset.validation=4")
 PROTOCOLS = [{"recipe.lr": .01, "recipe.scale": "none"}, {"recipe.lr": .05, "recipe.scale": "standard"},
              {"recipe.lr": .01, "recipe.scale": "none", "recipe.epochs": 1}, {"dataset.split_seed": 1}, {"head.spread": 1.}]
-
-
-@pytest.fixture
-def programs(monkeypatch):
-    """How many runs each training had."""
-    sizes, fit = [], train.fit
-
-    def fitted(*given):
-        sizes.append(len(given[2]))
-        return fit(*given)
-    monkeypatch.setattr(train, "fit", fitted)
-    return sizes
 
 
 @pytest.mark.parametrize("name", ["composed", "C", "twin"])

@@ -51,18 +51,6 @@ def learned(home, plan, draws, seeds=(0, 3)):
     return {(place[id(run.parts)], run.seed): outcome for outcomes in training.train_runs("row", runs) for run, outcome in outcomes}
 
 
-@pytest.fixture
-def programs(monkeypatch):
-    """How many runs each training had."""
-    sizes, fit = [], train.fit
-
-    def fitted(*given):
-        sizes.append(len(given[2]))
-        return fit(*given)
-    monkeypatch.setattr(train, "fit", fitted)
-    return sizes
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_draws_are_one_program_in_which_each_has_the_very_bits_that_it_has_alone(home, programs, name):
     plan = plan_of(name)

@@ -58,19 +58,6 @@ def once(tmp_path_factory):
         return run(tmp_path_factory.mktemp("once"), [["compare=[B,twin]", "seeds=2"]])
 
 
-SHORT = (
-    "backbone=identity", "recipe.epochs=1", "recipe.batch_size=32", "dataset.train=6", "dataset.validation=4",
-    "circuit.qubits=2", "circuit.depth=1", "seeds=3",
-)  # fmt: skip
-
-
-def plan_of(place, *words, **study):
-    """The plan of these words, each in place of a short one of its key; `study` are values of the study."""
-    keys = {word.partition("=")[0] for word in words}
-    short = (word for word in SHORT if word.partition("=")[0] not in keys)
-    made = composition.job(f"home={place}", *short, *words) | {"command": ["qtlrun", *words], "overrides": list(words)}
-    made["study"] |= study
-    return made
 
 
 @pytest.fixture
@@ -84,7 +71,7 @@ def studied(home, tmp_path, monkeypatch):
     monkeypatch.setattr(figure, "encode", lambda made, kind: drawn.append(made) or b"drawn")
 
     def study(*words, place=home, **values):
-        job, out = plan_of(place, *words, **values), tmp_path / f"out-{len(list(tmp_path.glob('out-*')))}"
+        job, out = composition.plan_of(place, *words, **values), tmp_path / f"out-{len(list(tmp_path.glob('out-*')))}"
         console = Console(file=io.StringIO(), width=100)
         experiment, made = check([job]), plans.build("study", job["study"], job["plugins"])
         out.mkdir()
@@ -108,7 +95,7 @@ def refusal(home, monkeypatch):
 
     def refuse(*words, points=((),), **values):
         with pytest.raises(Refused) as error:
-            check([plan_of(home, *words, *more, **values) for more in points])
+            check([composition.plan_of(home, *words, *more, **values) for more in points])
         return str(error.value)
 
     return refuse

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import plan_of
+from composition import plan_of
 from rich.console import Console
 
 from qtlrun import figure, statistic
@@ -84,7 +84,7 @@ def test_intervals_that_are_too_narrow_are_found_out(calibrate, honest, monkeypa
         gap = statistic.two_way(values)
         low, high = (gap.mean + (end - gap.mean) / 3 for end in (gap.low, gap.high))
         word = "better" if high < 0 else "worse" if low > 0 else "undecided"
-        return Verdict(word, word != "undecided", gap, None, None)
+        return Verdict(word, word != "undecided", gap, margin)
 
     monkeypatch.setattr(statistic, "verdict", narrow)
     found = calibrate("narrow")
@@ -126,7 +126,7 @@ def test_a_verdict_that_finds_nothing_says_so(calibrate, monkeypatch):
     verdict = statistic.verdict
 
     def shy(values, margin, **more):
-        return Verdict("undecided", False, verdict(values, margin).interval, None, None)
+        return Verdict("undecided", False, verdict(values, margin).interval, margin)
 
     monkeypatch.setattr(statistic, "verdict", shy)
     found = calibrate("shy")

@@ -92,7 +92,7 @@ def test_a_dataset_that_cannot_be_cut_is_refused(refusal, tmp_path, monkeypatch)
         "from qtlrun.dataset.digits import Digits\n\nclass Fixed(Digits):\n    def __init__(self, classes: list[int]):\n"
         "        super().__init__(classes, [.4, 1.], 10, 20)\n"
     )
-    from conftest import plan_of
+    from composition import plan_of
 
     from qtlrun.compose.check import check
 

@@ -68,12 +68,12 @@ def test_an_undecided_contrast_says_what_would_decide_it_and_not_that_the_rows_a
     verdict = made.contrasts(MARGIN)["B"]
     (line,) = sentence.contrasts(made, MARGIN)
     # four of five at 5 %: a difference of 2.8 errors, which are 0.5 / root of the pictures
-    assert verdict.word == "undecided" and verdict.seeds is None
-    assert verdict.pictures == pytest.approx((2.8 * 0.5 / MARGIN) ** 2, rel=0.05)
+    assert verdict.word == "undecided" and verdict.need.seeds is None
+    assert verdict.need.pictures == pytest.approx((2.8 * 0.5 / MARGIN) ** 2, rel=0.05)
     assert line == (
         "A - B, the whole head against one linear layer: +0.040 nats of NLL [-0.060, +0.140] (training noise 0.000, "
         "picture noise 0.050; 3 seeds, 100 pictures): undecided; a difference of 0.05 would be detected, four times in five, by "
-        f"about {verdict.pictures} pictures with these seeds."
+        f"about {verdict.need.pictures} pictures with these seeds."
     )
 
 
@@ -81,25 +81,25 @@ def test_seeds_that_would_decide_it_are_named():
     made = pair(differences(0.04, seed=0.03))
     verdict = made.contrasts(MARGIN)["B"]
     (line,) = sentence.contrasts(made, MARGIN)
-    assert verdict.word == "undecided" and verdict.seeds > 3
-    assert line.endswith(f"{FORETOLD} by about {verdict.seeds} seeds on these pictures.")
+    assert verdict.word == "undecided" and verdict.need.seeds > 3
+    assert line.endswith(f"{FORETOLD} by about {verdict.need.seeds} seeds on these pictures.")
 
 
 def test_where_both_ways_decide_both_are_named():
     noise = np.random.default_rng(2).standard_normal((3, 100))
     both = pair(differences(0.04) + 0.4 * noise, base=5.0)
     verdict = both.contrasts(MARGIN)["B"]
-    assert verdict.seeds > 3 and verdict.pictures > 100
+    assert verdict.need.seeds > 3 and verdict.need.pictures > 100
     (line,) = sentence.contrasts(both, MARGIN)
     assert line.endswith(
-        f"{FORETOLD} by about {verdict.seeds} seeds on these pictures or about {verdict.pictures} pictures with these seeds."
+        f"{FORETOLD} by about {verdict.need.seeds} seeds on these pictures or about {verdict.need.pictures} pictures with these seeds."
     )
 
 
 def test_where_neither_decides_alone_both_together_are_named():
     made = pair(differences(0.05, seed=0.1, picture=0.5))
     verdict = made.contrasts(0.01)["B"]
-    assert (verdict.seeds, verdict.pictures) == (None, None)
+    assert (verdict.need.seeds, verdict.need.pictures) == (None, None)
     factor = statistic.needed(verdict.interval, 0.01).both
     (line,) = sentence.contrasts(made, 0.01)
     assert line.endswith(
