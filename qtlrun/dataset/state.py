@@ -1,0 +1,83 @@
+"""Optical states as items: what is common to the datasets that draw them."""
+
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from numpy.random import MT19937, RandomState, SeedSequence
+from torch import Tensor
+
+from qtlrun.dataset.split import Split, check_draw, fingerprint, sized
+
+NUMBERS = 6  # of an item, a mode
+LARGEST = 2**31 - 1  # of either seed: their sum seeds numpy's RandomState, which takes 32 bits
+
+Draw = Callable[[RandomState, int], tuple[np.ndarray, np.ndarray]]
+
+
+class States:
+    """Splits of states that `make(generator, count)` draws: an item says how its state is prepared.
+
+    It has six numbers a mode, [photons n, Re alpha, Im alpha, rotation r1, squeezing s, rotation r2], for the state
+    R(r2) S(s) R(r1) D(alpha) |n>; angles are in radians, and the gates are those of arXiv:1806.06871. These are no
+    features but the settings of an experiment, and are not standardised: scaled, they would prepare other states.
+
+    `draw="apart"` gives each split a generator of its own, from `seed`, `split_seed` and its place, so no split
+    feels the size of another. `draw="mari2019"` draws the train and then the test split from RandomState(`seed` +
+    `split_seed`), as arXiv:1912.08278 does, with `validation="test"`: there validation is the test split itself.
+
+    Of the train split `train_size` items are used, or that share of them, in the order in which they were drawn. With
+    `order="drawn"`, `sequence(epoch)` is that order in every epoch; else it is None: every run shuffles by its seed.
+    """
+
+    def __init__(self, make: Draw, names: Sequence[str], train: int, validation: int | str, test: int, seed: int,
+                 draw: str, order: str | None, split_seed: int, train_size: int | float | None):
+        check_draw(train_size, None)
+        for name, value in (("seed", seed), ("split_seed", split_seed)):
+            if not 0 <= value <= LARGEST:
+                raise ValueError(f"{name}={value}: a whole number from 0 to {LARGEST}.")
+        generators = _generators(draw, seed, split_seed)
+        parts = {name: _split(*make(generators[name], count))
+                 for name, count in (("train", train), ("validation", validation), ("test", test)) if count != "test"}
+        self.size = sum(map(len, parts.values()))
+        parts["train"] = sized(parts["train"], train_size, split_seed, names)
+        parts.setdefault("validation", parts["test"])
+        self.train, self.validation, self.test = parts["train"], parts["validation"], parts["test"]
+        self.fingerprint = fingerprint(parts)
+        self.sequence = self._drawn if order == "drawn" else None
+        if order == "drawn":  # what is learned from the same states then differs
+            self.fingerprint = sha256(f"{self.fingerprint}\0{order}".encode()).hexdigest()
+
+    def verify(self, step: Callable[[int, int], None] = lambda done, total: None) -> None:
+        """Nothing to verify: the items are numbers already."""
+
+    def _drawn(self, epoch: int) -> Int64[Tensor, "items"]:
+        return torch.arange(len(self.train))
+
+
+def check(train: int, validation: int | str, test: int, draw: str, what: str, least: int = 1, batch: int = 1) -> None:
+    """Refuse too few states, and what a publication cannot draw: a third split, or part of a `batch`."""
+    if draw == "mari2019" and validation != "test":
+        raise ValueError(f"validation={validation}: draw=mari2019 has train and test states alone; "
+                         "give validation=test, or draw=apart.")
+    for name, count in (("train", train), ("validation", validation), ("test", test)):
+        if count != "test" and count < least:
+            raise ValueError(f"{name}={count}: {what}, from {least} up.")
+        if draw == "mari2019" and count != "test" and count % batch:
+            raise ValueError(f"{name}={count}: draw=mari2019 draws batches of {batch}; give a multiple of {batch}.")
+
+
+def _generators(draw: str, seed: int, split_seed: int) -> dict[str, RandomState]:
+    """The generator of each split; numpy keeps what a RandomState draws the same in every version."""
+    splits = ("train", "validation", "test")
+    if draw == "mari2019":
+        return dict.fromkeys(splits, RandomState(seed + split_seed))
+    return {name: RandomState(MT19937(SeedSequence([seed, split_seed, number]))) for number, name in enumerate(splits)}
+
+
+def _split(items: np.ndarray, labels: np.ndarray) -> Split:
+    rows = np.ascontiguousarray(items, np.float64)
+    hashes = tuple(sha256(row).hexdigest() for row in rows)
+    return Split(torch.from_numpy(rows), torch.from_numpy(labels.astype(np.int64)), hashes)

@@ -1,0 +1,181 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from composition import part
+from scipy import stats
+
+from qtlrun.dataset.coherent import Coherent
+
+VALUES = {name: value for name, value in part("dataset", "coherent").items() if name != "_target_"}
+PUBLISHED = {"draw": "mari2019", "validation": "test", "order": "drawn"}
+SMALL = {"train": 12, "validation": 5, "test": 8}
+# The displacements of the two modes, class by class, in units of the amplitude (arXiv:1912.08278, example 4).
+ALPHA, BETA = np.array([1, -1, 1, -1, 1j, -1j, 1j]), np.array([1, 1, -1, -1, 1j, 1j, -1j])
+
+
+def make(**values):
+    return Coherent(**VALUES | values)
+
+
+def displacement(items):
+    """Of both modes, as complex numbers."""
+    items = items.numpy()
+    return items[:, 1] + 1j * items[:, 2], items[:, 7] + 1j * items[:, 8]
+
+
+def all_items(data):
+    return data.train.items + data.validation.items + data.test.items
+
+
+def published(batches, seed=100):
+    """The displacements of so many batches, each drawn by four calls as the publication's program does."""
+    generator = np.random.RandomState(seed)
+    alpha, beta = [], []
+    for _ in range(batches):
+        re_alpha, im_alpha, re_beta, im_beta = (generator.normal(scale=0.6, size=7) for _ in range(4))
+        alpha.append(1.4 * ALPHA + re_alpha + 1j * im_alpha)
+        beta.append(1.4 * BETA + re_beta + 1j * im_beta)
+    return np.concatenate(alpha), np.concatenate(beta)
+
+
+def test_the_published_states_come_from_one_stream_train_before_test():
+    data = make(**PUBLISHED)
+    wanted = published(2000)
+    for mine, theirs in zip(displacement(data.train.inputs), wanted, strict=True):
+        np.testing.assert_allclose(mine, theirs[:7000], rtol=0, atol=1e-15)
+    for mine, theirs in zip(displacement(data.test.inputs), wanted, strict=True):
+        np.testing.assert_allclose(mine, theirs[7000:], rtol=0, atol=1e-15)
+    assert data.validation is data.test and data.size == 14000
+    assert data.train.labels.tolist() == list(range(7)) * 1000 == data.test.labels.tolist()
+
+
+def test_the_published_stream_of_another_seed_or_split_is_another_seeds():
+    for values in ({"seed": 103}, {"split_seed": 3}):
+        mine = displacement(make(**PUBLISHED | {"train": 20, "test": 5}, **values).train.inputs)
+        np.testing.assert_allclose(mine, np.array(published(20, 103)), rtol=0, atol=1e-15)
+
+
+def test_an_item_is_a_displaced_vacuum_in_each_mode():
+    data = make(**SMALL)
+    assert data.modes == 2 and len(data.classes) == 7
+    for split in (data.train, data.validation, data.test):
+        assert split.inputs.shape[1] == 12 and split.inputs.dtype == torch.float64
+        assert not split.inputs[:, [0, 3, 4, 5, 6, 9, 10, 11]].any()
+
+
+def test_the_centres_are_the_states_without_noise():
+    for amplitude in (1.4, 0.3):
+        data = make(**SMALL, amplitude=amplitude)
+        alpha, beta = displacement(data.centres)
+        assert data.centres.shape == (7, 12)
+        assert np.array_equal(alpha, amplitude * ALPHA) and np.array_equal(beta, amplitude * BETA)
+
+
+def test_the_ceiling_is_the_nearest_centres_accuracy():
+    """A decision that knows the displacement has .958 over 7000 states, of standard error .0024."""
+    for values in ({}, {"seed": 3}, PUBLISHED):
+        assert make(**values).ceiling == pytest.approx(0.958, abs=0.005)
+    # The union bound: an error is at most the sum over the other centres of Q(distance / 2 sd).
+    ends = np.stack([ALPHA.real, ALPHA.imag, BETA.real, BETA.imag], 1) * 1.4
+    gaps = np.linalg.norm(ends[:, None] - ends[None], axis=-1)
+    bound = 1 - stats.norm.sf(gaps[gaps > 0] / 1.2).sum() / 7
+    assert make(test=30000).ceiling > bound - 0.002 > 0.94  # .002 is over four standard errors
+    assert make(noise=0.01, test=10).ceiling == 1
+    assert make(noise=1e6).ceiling == pytest.approx(1 / 7, abs=0.02)  # blind: 4.8 standard errors
+
+
+def test_the_noise_is_normal_and_of_its_own_in_every_quadrature():
+    data = make(train=4000)
+    noise = (data.train.inputs - data.centres[data.train.labels])[:, [1, 2, 7, 8]]
+    count = len(noise)
+    assert noise.mean(0).abs().max() < 5 * 0.6 / math.sqrt(count)
+    assert (noise.std(0) - 0.6).abs().max() < 5 * 0.6 / math.sqrt(2 * count)
+    assert (torch.corrcoef(noise.T) - torch.eye(4)).abs().max() < 5 / math.sqrt(count)
+    assert stats.kstest(noise.flatten().numpy() / 0.6, "norm").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("draw", [{"draw": "apart"}, PUBLISHED])
+def test_the_classes_are_balanced_and_no_state_is_drawn_twice(draw):
+    data = make(**SMALL | draw)
+    counts = [split.labels.bincount().tolist() for split in (data.train, data.validation, data.test)]
+    assert counts == [[12] * 7, [8] * 7 if data.validation is data.test else [5] * 7, [8] * 7]
+    assert len(set(all_items(data))) == data.size == (140 if data.validation is data.test else 175)
+
+
+def test_a_split_does_not_feel_the_size_of_another():
+    data = make(**SMALL)
+    for name, size in (("train", 30), ("validation", 2), ("test", 3), ("validation", "test")):
+        other = make(**SMALL | {name: size})
+        for split in {"train", "validation", "test"} - {name}:
+            assert getattr(other, split).items == getattr(data, split).items
+    assert make(**SMALL | {"train": 30}).train.items[:84] == data.train.items
+
+
+def test_each_seed_each_split_seed_and_each_split_draws_states_of_its_own():
+    found = [make(**SMALL, seed=seed, split_seed=split) for seed in (0, 1) for split in (0, 1)]
+    assert len({item for data in found for item in all_items(data)}) == 4 * 175
+    again = make(**SMALL, seed=0, split_seed=0)
+    assert again.fingerprint == found[0].fingerprint and torch.equal(again.test.inputs, found[0].test.inputs)
+    assert len({data.fingerprint for data in found}) == 4
+
+
+def test_the_drawn_order_is_one_of_each_class_a_batch_in_every_epoch():
+    data = make(**SMALL, order="drawn")
+    order = data.sequence(0)
+    assert order.tolist() == list(range(84)) == data.sequence(5).tolist() and order.dtype == torch.int64
+    assert all(sorted(batch.tolist()) == list(range(7)) for batch in data.train.labels[order].split(7))
+    assert make(**SMALL).sequence is None
+
+
+def test_an_order_makes_another_fingerprint_of_the_same_states():
+    with_order, without = make(**SMALL, order="drawn"), make(**SMALL)
+    assert with_order.fingerprint != without.fingerprint and with_order.train.items == without.train.items
+
+
+def test_a_train_size_keeps_the_drawn_order():
+    data, whole = make(**SMALL, order="drawn", train_size=30), make(**SMALL)
+    places = [whole.train.items.index(item) for item in data.train.items]
+    assert places == sorted(places) and len(places) == 30 and data.size == whole.size
+    assert data.sequence(0).tolist() == list(range(30))
+    assert set(data.train.items) < set(make(**SMALL, train_size=50).train.items)
+
+
+def test_there_is_nothing_to_verify():
+    steps = []
+    make(**SMALL).verify(lambda *step: steps.append(step))
+    assert steps == []
+
+
+WHOLE = "a whole number from 0 to 2147483647."
+
+
+@pytest.mark.parametrize("values, sentence", [
+    ({"amplitude": -1.0}, "amplitude=-1.0: a finite number of 0 or more is needed here."),
+    ({"noise": math.nan}, "noise=nan: a finite number of 0 or more is needed here."),
+    ({"amplitude": 0}, "amplitude=0: all classes would be one; give a number above 0."),
+    ({"noise": 0.0}, "noise=0: all states of a class would be one, in train as in test; give a number above 0."),
+    ({"train": 0}, "train=0: states a class, from 1 up."),
+    ({"validation": -3}, "validation=-3: states a class, from 1 up."),
+    ({"test": 0}, "test=0: states a class, from 1 up."),
+    ({"seed": -1}, f"seed=-1: {WHOLE}"),
+    ({"seed": 2**31}, f"seed=2147483648: {WHOLE}"),
+    ({"split_seed": -2}, f"split_seed=-2: {WHOLE}"),
+    ({"draw": "mari2019"},
+     "validation=200: draw=mari2019 has train and test states alone; give validation=test, or draw=apart."),
+    ({"train_size": 0}, "train_size=0: give a number of items from 1 up, or a share above 0, at most 1.0."),
+    (SMALL | {"train_size": 85}, ("train_size=85: the training split has 84 items "
+     "(L 12, O 12, T 12, I 12, S 12, J 12, Z 12); use 84 or fewer.")),
+    (SMALL | {"train_size": 3}, ("train_size=3: the training split has 84 items "
+     "(L 12, O 12, T 12, I 12, S 12, J 12, Z 12), and 3 would leave a class without any; use 7 items or more.")),
+])
+def test_what_cannot_be_is_refused_in_a_sentence(values, sentence):
+    with pytest.raises(ValueError) as error:
+        make(**values)
+    assert str(error.value) == sentence
+
+
+def test_the_largest_seeds_are_taken():
+    for draw in ({}, PUBLISHED):
+        assert len(make(**SMALL | draw, seed=2**31 - 1, split_seed=2**31 - 1).train) == 84
