@@ -1,4 +1,4 @@
-"""Adam, AdamW and SGD on all weights of a model at once."""
+"""Adam, AdamW, SGD and an old Adam of PennyLane's, on all weights of a model at once."""
 import math
 
 import torch
@@ -7,6 +7,7 @@ from torch import nn
 from qtlrun.layer import LANES
 
 BETA, BETA_SQUARES, TINY = .9, .999, 1e-8  # as torch.optim has them
+OLD_SQUARES = .99  # PennyLane 0.7's
 BLOCK = 64  # numbers that are updated at once; a rest would be rounded otherwise
 
 
@@ -46,14 +47,15 @@ class Buffer:
 
 
 class Optimizer:
-    """Updates buffers as torch.optim does.
+    """Updates buffers as torch.optim does, or as PennyLane 0.7's Adam did ("pennylane_adam").
 
     Unlike torch.optim's it needs no compiler, whose import takes a second, makes one update of all weights instead of
     one for each, and takes a learning rate and a decay for each run.
     """
 
     def __init__(self, buffers: list[Buffer], kind: str, momentum: float = 0.):
-        self.buffers, self.update = buffers, {"adam": self._adam, "adamw": self._adam, "sgd": self._sgd}[kind]
+        self.buffers, self.update = buffers, {
+            "adam": self._adam, "adamw": self._adam, "sgd": self._sgd, "pennylane_adam": self._pennylane_adam}[kind]
         self.momentum, self.decoupled = momentum, kind == "adamw"
 
     def zero(self) -> None:
@@ -83,6 +85,14 @@ class Optimizer:
             buffer.values.addcdiv_(buffer.mean, spread, value=moves)
         else:
             buffer.values.addcdiv_(buffer.times(buffer.mean, moves), spread)
+
+    def _pennylane_adam(self, buffer: Buffer, rates: float | torch.Tensor) -> None:
+        """PennyLane 0.7's: the moments begin as the first gradient and its square, unscaled, and are unbiased all the same."""
+        slopes, share = _decayed(buffer), (1., 1.) if buffer.steps == 1 else (1 - BETA, 1 - OLD_SQUARES)
+        buffer.mean.lerp_(slopes, share[0])
+        buffer.square.lerp_(slopes * slopes, share[1])
+        unbias = math.sqrt(1 - OLD_SQUARES**buffer.steps) / (1 - BETA**buffer.steps)
+        buffer.values.sub_(buffer.times(buffer.mean / (buffer.square.sqrt() + TINY), rates * unbias))
 
     def _sgd(self, buffer: Buffer, rates: float | torch.Tensor) -> None:
         slopes = _decayed(buffer)

@@ -25,12 +25,14 @@ class Recipe:
     `schedule=step` multiplies the rates by `gamma` every `step_size` epochs, cosine lets them fall to 0. The epoch kept
     is the best on validation by `select`. `schedule_step=start` steps the schedule before the first epoch, one epoch
     early, as published code does. `scale=standard` standardises the features by statistics of the training split.
+    `optimizer=pennylane_adam` is that of PennyLane 0.7; `reduction=sum` sums the loss over a batch, which ties the rate to
+    its size, as published code does.
     """
     epochs: int
     batch_size: int
     lr: float
     backbone_lr: float
-    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    optimizer: Literal["adam", "adamw", "sgd", "pennylane_adam"] = "adam"
     momentum: float = 0.
     weight_decay: float = 0.
     schedule: Literal["none", "step", "cosine"] = "none"
@@ -40,6 +42,7 @@ class Recipe:
     augment: bool = False
     scale: Literal["none", "standard"] = "none"
     label_smoothing: float = 0.
+    reduction: Literal["mean", "sum"] = "mean"
     select: Literal["nll", "accuracy", "last"] = "nll"
 
     def __post_init__(self):
@@ -61,13 +64,18 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Data:
-    """What is trained or evaluated on: `take(index, epoch)` gives items (runs, batch, ...) of an index (runs, batch)."""
+    """What is trained or evaluated on: `take(index, epoch)` gives items (runs, batch, ...) of an index (runs, batch).
+
+    `sequence(epoch)`, where there is one, is the order in which every run takes the items; else each has its own.
+    """
     take: Callable[[Int[Tensor, "runs batch"], int | None], Tensor]
     labels: Int[Tensor, "items"]
     chunk: int  # items that evaluation takes at once
+    sequence: Callable[[int], Int[Tensor, "items"]] | None = None
 
 
-def cached(features: Float[Tensor, "*scalings items features"], labels: Int[Tensor, "items"], scaling: list[int] = ()) -> Data:
+def cached(features: Float[Tensor, "*scalings items features"], labels: Int[Tensor, "items"], scaling: list[int] = (),
+           sequence: Callable[[int], Int[Tensor, "items"]] | None = None) -> Data:
     """Features that are computed already, the same for every epoch; of several scalings each run sees its own."""
     flat = features.flatten(0, -2)
     shift = torch.tensor(scaling).unsqueeze(1) * features.shape[-2] if scaling else 0
@@ -77,7 +85,7 @@ def cached(features: Float[Tensor, "*scalings items features"], labels: Int[Tens
             chosen = index[0] + (shift[0] if scaling else 0)
             return flat.index_select(0, chosen.to(flat.device)).expand(len(index), -1, -1)
         return flat.index_select(0, (index + shift).flatten().to(flat.device)).unflatten(0, index.shape)
-    return Data(take, labels, max(1, min(1024, CHUNK // features.shape[-1])))
+    return Data(take, labels, max(1, min(1024, CHUNK // features.shape[-1])), sequence)
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ def fit(model: nn.Module, backbone: nn.Module | None, recipes: list[Recipe], fre
         seeds: list[int]) -> Iterator[Record]:
     """Train every run of a model; yields a record an epoch, and leaves each run in the state of its best epoch.
 
-    Each run has a recipe and a seed; recipes may differ in what `OWN` names. The loss of a run is the mean over its
+    Each run has a recipe and a seed; recipes may differ in what `OWN` names. The loss of a run is the mean (or sum) over its
     batch; losses are summed over runs, which do not feel each other. A run whose loss is no longer finite keeps its best
     epoch so far (-1: it never had one).
     """
@@ -155,19 +163,22 @@ def score(logits: Float[Tensor, "runs items classes"], labels: Int[Tensor, "item
 
 
 def _epoch(model: nn.Module, optimizer: Optimizer, factor: float, recipe: Recipe, data: Data, orders: list, epoch: int) -> Float[Tensor, "runs"]:
-    """One pass over the data, each run in an order of its own; the mean loss of each."""
-    order = torch.stack([torch.randperm(len(data.labels), generator=one) for one in orders])
+    """One pass over the data, each run in an order of its own unless one is given; the mean loss of each."""
+    if data.sequence is not None:
+        order = data.sequence(epoch).expand(len(orders), -1)
+    else:
+        order = torch.stack([torch.randperm(len(data.labels), generator=one) for one in orders])
     total = []
     for index in order.split(recipe.batch_size, dim=1):
         items = data.take(index, epoch)
         labels = data.labels.index_select(0, index.flatten()).to(items.device)
         logits = model(items)
         losses = nn.functional.cross_entropy(logits.flatten(0, 1), labels, reduction="none", label_smoothing=recipe.label_smoothing)
-        losses = losses.view(index.shape).mean(1)
+        losses = losses.view(index.shape).sum(1) if recipe.reduction == "sum" else losses.view(index.shape).mean(1)
         optimizer.zero()
         losses.sum().backward()
         optimizer.step(factor)
-        total.append(losses.detach() * index.shape[1])
+        total.append(losses.detach() * (1 if recipe.reduction == "sum" else index.shape[1]))
         del logits, losses  # and with them what the backward pass kept, before the next batch
     return torch.stack(total).cpu().double().sum(0) / order.shape[1]
 

@@ -69,12 +69,18 @@ def build(runs: list[Run]) -> Model:
     scale = feature.scalings(parts, kinds)
     if parts.fixed:
         known = feature.features(parts)
-        data = {name: train.cached(scale(known[name]), split.labels, [kinds.index(name) for name in names]) for name, split in splits.items()}
+        scaling = [kinds.index(name) for name in names]
+        data = {name: train.cached(scale(known[name]), split.labels, scaling, _sequence(dataset, name)) for name, split in splits.items()}
         return Model(head, head, None, data, runs)
     backbone, augment = copy.deepcopy(parts.backbone), runs[0].seed if parts.recipe.augment else None
-    data = {name: Data(feature.pictures(parts, split, backbone, augment), split.labels, feature.chunk(backbone))
+    data = {name: Data(feature.pictures(parts, split, backbone, augment), split.labels, feature.chunk(backbone), _sequence(dataset, name))
             for name, split in splits.items()}
     return Model(Network(backbone, head, scale), head, backbone, data, runs)
+
+
+def _sequence(dataset, split: str):
+    """The order in which a dataset gives its training items, where it prescribes one."""
+    return getattr(dataset, "sequence", None) if split == "train" else None
 
 
 def _head(runs: list[Run]) -> nn.Module:
