@@ -2,9 +2,11 @@
 import contextlib
 import copy
 import json
+import math
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -39,12 +41,14 @@ class Parts:
         """The backbone with its weights, in evaluation mode; rows share it, and train a copy."""
         def make() -> nn.Module:
             state = source.state(self) if source.wanted(self.plan) else None
-            return self.place(self._build("backbone", state=state)).eval()
-        return self.session.once(json.dumps([self.plan[name] for name in ("backbone", "dtype", "accelerator")]), make)
+            return self.place(self._build("backbone", state=state, **self._offered)).eval()
+        return self.session.once(json.dumps([self._sized, *(self.plan[name] for name in ("backbone", "dtype", "accelerator"))]), make)
 
     def head(self, features: int, seeds: list[int]) -> nn.Module:
         """A head whose runs are the seeds, with start values."""
         sizes = {name: getattr(self.circuit, name) for name in ("qubits", "depth") if hasattr(self.circuit, name)}
+        if hasattr(self.circuit, "shape"):
+            sizes["circuit_angles"] = math.prod(self.circuit.shape)
         return self._build("head", features=features, classes=len(self.dataset.classes), circuit=self.circuit,
                            device=self.ready if self.exact else self.device.drawing(seeds[0]), start=Start(seeds, self.dtype), **sizes).to(self.accelerator)
 
@@ -113,6 +117,7 @@ class Parts:
             self.freeze.check(len(self._bare.stages))
         except ValueError as error:
             raise Refused(str(error)) from error
+        self._check_kind()
         self.head(self._bare.features, [0])
         if self.solved and self.dataset.validation is self.dataset.test:
             raise Refused("head: validation chooses its penalty, and dataset.validation=test would let the test split do so.")
@@ -148,6 +153,39 @@ class Parts:
         said = self.identity()
         return store.key(**said, seed=seed, sources=store.sources("experiment", *source.TRAINING, *(CIRCUIT if "device" in said else ())))
 
+    def patterns(self) -> np.ndarray | None:
+        """What the backbone makes of each class's centre, (classes, side, side); None where there is no such picture."""
+        centres = getattr(self.dataset, "centres", None)
+        if centres is None or not hasattr(self.backbone, "patterns") or self.backbone.modes != 2:
+            return None
+        with torch.no_grad():
+            return self.backbone.patterns(self.place(self.backbone.preprocess(centres))).cpu().numpy()
+
+    @property
+    def noun(self) -> str:
+        """What an item of the dataset is called."""
+        return {"pictures": "picture", "vectors": "item", "states": "state"}[_kind(self.dataset)]
+
+    def _check_kind(self) -> None:
+        """Refuse a backbone that takes items of another kind than the dataset's."""
+        takes, gives = getattr(self._bare, "takes", ("pictures",)), _kind(self.dataset)
+        if gives not in takes:
+            others = {"pictures": "small or resnet18", "vectors": "identity", "states": "photonic or heterodyne"}[gives]
+            raise Refused(f"backbone: it takes {' or '.join(takes)}, and the dataset's items are {gives}; use backbone={others}.")
+
+    @property
+    def _offered(self) -> dict:
+        """What a backbone may ask for beside its values."""
+        return {"data": self.session.data, "numbers": self._sized}
+
+    @property
+    def _sized(self) -> int | None:
+        """The numbers of an item, where the backbone asks for them and all items have as many."""
+        if "numbers" not in plans.parameters("backbone", self.plan["backbone"]["_target_"], tuple(self.plan["plugins"])):
+            return None
+        inputs = self.dataset.train.inputs
+        return inputs[0].numel() if isinstance(inputs, Tensor) else None
+
     def _build(self, group: str, **offered):
         return build(group, self.plan[group], self.plan["plugins"], **offered)
 
@@ -159,6 +197,14 @@ class Parts:
 
         def make() -> nn.Module:
             with contextlib.suppress(NotImplementedError), torch.device("meta"):
-                return build("backbone", part, plugins)
-            return build("backbone", part, plugins)  # some models compute while they are built
-        return self.session.once("bare" + json.dumps(part), make)
+                return build("backbone", part, plugins, **self._offered)
+            return build("backbone", part, plugins, **self._offered)  # some models compute while they are built
+        return self.session.once(f"bare{self._sized}" + json.dumps(part), make)
+
+
+def _kind(dataset) -> str:
+    """What a dataset's items are: states, vectors or pictures."""
+    if hasattr(dataset, "modes"):
+        return "states"
+    inputs = dataset.train.inputs
+    return "vectors" if isinstance(inputs, Tensor) and inputs.is_floating_point() else "pictures"

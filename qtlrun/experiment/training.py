@@ -2,7 +2,7 @@
 import math
 import resource
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 
@@ -48,18 +48,20 @@ def read(parts: Parts, learned: dict[int, Entry], ranked: bool = True) -> Iterat
         with feature.threads(model.backbone):
             logits = train.evaluate(model.whole, model.data["test"], len(seeds)).cpu().double()
             seconds, ranks = (time.perf_counter() - began) / len(seeds), _effective(model) if ranked else [0] * len(seeds)
+            kept = _kept(model)
         for run, seed in enumerate(seeds):
             entry = learned[seed]
             if not logits[run].isfinite().all():
                 yield seed, "a test figure is not finite"
                 continue
             values = {"seconds": entry.values["seconds"] + seconds, "angles_effective": ranks[run]}
+            values |= {name: float(shares[run]) for name, shares in kept.items()}
             arrays = {"logits": logits[run].numpy(), "labels": model.data["test"].labels.numpy()}
             yield seed, Entry(entry.values | values, entry.arrays | arrays)
 
 
 def _learn(model: Model) -> Iterator[Record]:
-    """Train a model by epochs, or solve its head where it is one that can be: once for equal features."""
+    """Train a model by epochs, or solve its head where it is one that can be: once for equal features, and seeds it names."""
     first, splits = model.runs[0], (model.data["train"], model.data["validation"])
     if not first.parts.solved:
         yield from train.fit(model.whole, model.backbone, [run.parts.recipe for run in model.runs], first.parts.freeze, *splits,
@@ -70,7 +72,9 @@ def _learn(model: Model) -> Iterator[Record]:
     def solve() -> dict:
         model.head.solve(*every)
         return model.head.state_dict()
-    model.head.load_state_dict(first.parts.session.once("solved" + models.shared(first.parts) + first.parts.given_key + first.parts.recipe.scale, solve))
+    own = str(getattr(model.head, "seeds", ""))  # of a head whose solution depends on them
+    model.head.load_state_dict(first.parts.session.once(
+        "solved" + models.shared(first.parts) + first.parts.given_key + first.parts.recipe.scale + own, solve))
     (loss, _), (nll, accuracy) = (train.score(train.evaluate(model.head, data, 1), data.labels) for data in splits)
     yield Record(0, loss.tolist(), nll.tolist(), accuracy.tolist(), [0], [0.], 0.)
 
@@ -131,7 +135,32 @@ def _effective(model: Model) -> list[int]:
     model.whole.eval()
     with torch.no_grad():
         features = items if model.backbone is None else model.whole.features(items)
-        return model.head.effective(features, parts.ready.run(parts.circuit, model.head.entangle))
+        return model.head.effective(features, parts.ready.run(model.head.circuit, model.head.entangle))
+
+
+@torch.no_grad()
+def _kept(model: Model) -> dict[str, torch.Tensor]:
+    """Of photonic parts the probability that is inside the cutoff, and in what is selected: mean over test items, by run.
+
+    Where backbone and head are photonic, the head's is what is left at the end of both.
+    """
+    parts, data, found = model.runs[0].parts, model.data["test"], {}
+    backbone = model.backbone if model.backbone is not None else parts.backbone
+    every = torch.arange(len(data.labels)).expand(len(model.runs), -1).split(data.chunk, dim=1)
+    if hasattr(backbone, "kept") and parts.given is None:
+        items = [parts.place(parts.dataset.test.batch(index[0], backbone.preprocess)) for index in every]
+        found |= {name: torch.cat(shares).expand(len(model.runs), -1) for name, shares in _gathered(map(backbone.kept, items)).items()}
+    if hasattr(model.head, "kept"):
+        inputs = (data.take(index, None) for index in every)
+        features = inputs if model.backbone is None else map(model.whole.features, inputs)
+        found |= {name: torch.cat(shares, -1) for name, shares in _gathered(map(model.head.kept, features)).items()}
+    return {name: shares.double().mean(-1).cpu() for name, shares in found.items()}
+
+
+def _gathered(batches: Iterable[dict]) -> dict[str, list]:
+    """Of dicts with the same names the values of each."""
+    batches = list(batches)
+    return {name: [batch[name] for batch in batches] for name in batches[0]}
 
 
 def _announce(label: str, model: Model, programs: int) -> None:

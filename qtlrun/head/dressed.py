@@ -1,4 +1,4 @@
-"""Linear, squash, a middle, linear: the dressed quantum network and its classical twin."""
+"""Linear, squash, a middle, linear: the dressed quantum network and what stands in its circuit's place."""
 import math
 from typing import Literal
 
@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from qtlrun.circuit import product as products
 from qtlrun.device.reading import inputs_of
 from qtlrun.head import published
 from qtlrun.layer import Linear, Start
@@ -15,17 +16,26 @@ class Quantum(nn.Module):
     """A circuit between two linear layers; its input angles are pi/2 tanh of the first one's values, in radians.
 
     `angles` says what becomes of the circuit's weights: trained from a normal start of standard deviation `spread`,
-    frozen at that start, random (uniform on (-pi, pi), never trained) or zero. `state` is a file of published weights.
-    Source: Mari et al., arXiv:1912.08278, eq. 10. Raises ValueError where `state` does not fit.
+    frozen at that start, random (uniform on (-pi, pi), never trained) or zero. `product` puts the product circuit of as
+    many qubits, inputs and angles in the circuit's place; <Z> of every wire is then its output, whatever the circuit
+    measured. `state` is a file of published weights, `layout` draws start values as a publication did; angles that were
+    published for the circuit are no start for the product circuit, which keeps its own. `circuit` is the one that runs.
+    Source: Mari et al., arXiv:1912.08278, eq. 10. Raises ValueError where `state` or `layout` does not fit.
     """
 
     def __init__(self, features: int, classes: int, circuit, device, start: Start,
                  angles: Literal["trained", "frozen", "random", "zero"] = "trained", entangle: bool = True,
-                 spread: float = .01, state: str | None = None):
+                 spread: float = .01, state: str | None = None, product: bool = False,
+                 layout: Literal["mari2019"] | None = None):
         super().__init__()
         if not (math.isfinite(spread) and spread >= 0):
             raise ValueError(f"spread={spread}: a standard deviation in radians, 0 or more.")
-        self.run, self.entangle = device.run(circuit, entangle), entangle
+        if state is not None and layout is not None:
+            raise ValueError(f"layout={layout}: state gives the start values already; leave one of the two null.")
+        if product:
+            circuit = products.sized(circuit.qubits, inputs_of(circuit), math.prod(circuit.shape))
+        self.circuit, self.entangle = circuit, entangle
+        self.run = device.run(circuit, entangle)
         self.pre = Linear(start, "pre", features, inputs_of(circuit))
         self.post = Linear(start, "post", self.run.outputs, classes)
         if angles == "random":
@@ -33,8 +43,11 @@ class Quantum(nn.Module):
         else:
             values = start.normal("angles", circuit.shape, spread if angles != "zero" else 0.)
         self.angles = nn.Parameter(values, requires_grad=angles == "trained")
+        own = angles in ("trained", "frozen") and not product
         if state is not None:
-            published.load(self, state, circuit.shape, angles=angles in ("trained", "frozen"))
+            published.load(self, state, circuit.shape, angles=own)
+        if layout is not None:
+            published.begin(self, start.seeds, angles=own)
 
     def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch classes"]:
         return self.post(self.run(squash(self.pre(x)), self.angles))
@@ -66,18 +79,45 @@ class Quantum(nn.Module):
 
 
 class Twin(nn.Module):
-    """The quantum head with a linear layer and tanh in the circuit's place: same widths, same squashing."""
+    """The quantum head with a linear layer and tanh in the circuit's place: same widths, same squashing, reach tanh.
+
+    `reach` is in radians where a circuit takes it: pi/2 as in the quantum head, 1 in the published classical rival.
+    `layout` draws the start values as a publication did. Source: Mari et al., arXiv:1912.08278, example 1.
+    """
+
+    def __init__(self, features: int, classes: int, qubits: int, start: Start, reach: float = math.pi / 2,
+                 layout: Literal["mari2019"] | None = None):
+        super().__init__()
+        if not (math.isfinite(reach) and reach > 0):
+            raise ValueError(f"reach={reach}: the largest value that the squashing gives, above 0; "
+                             "pi/2 is the quantum head's.")
+        self.reach = reach
+        self.pre = Linear(start, "pre", features, qubits)
+        self.middle = Linear(start, "middle", qubits, qubits)
+        self.post = Linear(start, "post", qubits, classes)
+        if layout is not None:
+            published.begin(self, start.seeds)
+
+    def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch classes"]:
+        return self.post(self.middle(squash(self.pre(x), self.reach)).tanh())
+
+
+class Sine(nn.Module):
+    """The quantum head with minus the sine of each angle in the circuit's place, computed classically.
+
+    It is what Hadamard and RY alone give, and what the dressed circuit gives at weights of 0 where its depth is a
+    multiple of the number of layers after which its CNOTs are the identity.
+    """
 
     def __init__(self, features: int, classes: int, qubits: int, start: Start):
         super().__init__()
         self.pre = Linear(start, "pre", features, qubits)
-        self.middle = Linear(start, "middle", qubits, qubits)
         self.post = Linear(start, "post", qubits, classes)
 
     def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch classes"]:
-        return self.post(self.middle(squash(self.pre(x))).tanh())
+        return self.post(-squash(self.pre(x)).sin())
 
 
-def squash(x: Tensor) -> Tensor:
-    """Any number to an angle between -pi/2 and pi/2."""
-    return math.pi / 2 * x.tanh()
+def squash(x: Tensor, reach: float = math.pi / 2) -> Tensor:
+    """Any number to one between -reach and reach: an angle of at most a right one."""
+    return reach * x.tanh()

@@ -1,11 +1,13 @@
-"""Weights of the dressed quantum network as they were published, read into a head of ours."""
+"""Weights of the dressed quantum network as they were published or drawn, put into a head of ours."""
 import math
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 STORED = 15  # rows of circuit weights in the published files, whatever the depth; row k + 1 is layer k
+SPREAD = .001  # standard deviation of the spirals' start values
 
 
 def load(head: nn.Module, path: str, shape: tuple[int, ...], angles: bool = True) -> None:
@@ -17,8 +19,11 @@ def load(head: nn.Module, path: str, shape: tuple[int, ...], angles: bool = True
         raise ValueError(f"state={path}: there is no such file.")
     try:
         file = torch.load(path, map_location="cpu", weights_only=True)
-        values = {"angles": _rows(file["q_params"].flatten(), shape, path), "pre.weight": file["pre_net.weight"], "pre.bias": file["pre_net.bias"],
-                  "post.weight": file["post_net.weight"], "post.bias": file["post_net.bias"]}
+        values = {"angles": file["q_params"].flatten(), "pre.weight": file["pre_net.weight"],
+                  "pre.bias": file["pre_net.bias"], "post.weight": file["post_net.weight"],
+                  "post.bias": file["post_net.bias"]}
+        if angles:
+            values["angles"] = _rows(values["angles"], shape, path)
     except Exception as error:  # torch.load raises a dozen kinds on a damaged file
         if isinstance(error, ValueError):
             raise
@@ -31,6 +36,39 @@ def load(head: nn.Module, path: str, shape: tuple[int, ...], angles: bool = True
             raise ValueError(f"state={path}: {name} is {tuple(values[name].shape)} in the file and "
                              f"{tuple(parameter.shape[1:])} in this head.")
         parameter.data.copy_(values[name].expand_as(parameter))
+
+
+@torch.no_grad()
+def begin(head: nn.Module, seeds: list[int], angles: bool = True) -> None:
+    """Fill `pre`, `post`, and `angles` (if asked) and `middle` where a head has them, with the spirals' start values.
+
+    They are one normal vector a seed, from NumPy's RandomState: pre, 15 rows of circuit weights of which row k + 1 is
+    layer k, the classical rival's middle, post; an affine map is (outputs, inputs + 1), its bias in the last column.
+    Source: arXiv:1912.08278, example 1, its notebook. Raises ValueError for a circuit whose angles are not such rows.
+    """
+    wires, features = head.pre.weight.shape[1:]
+    classes, outputs = head.post.weight.shape[1:]
+    shapes = {"pre": (wires, features + 1), "angles": (STORED, wires), "middle": (wires, wires + 1),
+              "post": (classes, outputs + 1)}
+    sizes = [math.prod(shape) for shape in shapes.values()]
+    drawn = np.stack([SPREAD * np.random.RandomState(seed).randn(sum(sizes)) for seed in seeds])
+    blocks = torch.from_numpy(drawn).split(sizes, dim=1)
+    for (name, shape), block in zip(shapes.items(), blocks, strict=True):
+        block = block.unflatten(1, shape)
+        if name == "angles" and hasattr(head, name) and angles:
+            _fits(head.angles.shape[1:], wires)
+            head.angles.copy_(block[:, 1:head.angles.shape[1] + 1])
+        elif name != "angles" and hasattr(head, name):
+            layer = getattr(head, name)
+            layer.weight.copy_(block[..., :-1])
+            layer.bias.copy_(block[..., -1])
+
+
+def _fits(shape: tuple[int, ...], wires: int) -> None:
+    if len(shape) != 2 or shape[1] != wires or shape[0] >= STORED:
+        sizes = " x ".join(map(str, shape)) or "one"
+        raise ValueError(f"layout=mari2019: it has {STORED - 1} layers of {wires} angles, one an input, and this "
+                         f"circuit's weights are {sizes}; use circuit=dressed up to depth {STORED - 1}, or null.")
 
 
 def _rows(flat: Tensor, shape: tuple[int, ...], path: str) -> Tensor:

@@ -14,7 +14,7 @@ __all__ = ["LETTERS", "PARTS", "Refused", "apart", "bare", "check_same", "build"
 PARTS = ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "device")
 SETTINGS = {"seeds": "int | list[int]", "splits": "int", "folds": "int | None", "tune": "int", "dtype": "Literal['float32', 'float64']", "home": "str", "outputs": "str",
             "accelerator": "Literal['cpu', 'cuda', 'mps']", "fresh": "bool", "plugins": "list[str]"}
-GIVEN = ("compare", "name", "overrides", "command")  # what else a plan holds: its references, its name, the words it was made from
+GIVEN = ("compare", "published", "name", "overrides", "command", "run", "refused")  # what else a plan holds: its references, published figures, the words it was made from
 PRETRAIN = {"dataset": "dict", "recipe": "dict", "seed": "int"}
 
 
@@ -95,7 +95,7 @@ def identity(row: dict) -> dict:
         said |= {"circuit": row["circuit"], "device": row["device"]}
     else:  # of the circuit only what the head names; all of it where the circuit computes that itself
         named = [name for name in ("qubits", "depth") if name in head]
-        known = all(name in row["circuit"] for name in named)
+        known = "circuit_angles" not in head and all(name in row["circuit"] for name in named)
         said["circuit"] = {name: row["circuit"][name] for name in named} if known else row["circuit"]
     said = {name: bare(part) if isinstance(part, dict) else part for name, part in said.items()}
     said["plugins"] = [Path(path).read_text() for path in row["plugins"]]

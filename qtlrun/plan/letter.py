@@ -10,12 +10,16 @@ def letter(row: dict) -> tuple[str, str]:
     backbone, freeze, head = row["backbone"], row["freeze"], row["head"]
     if backbone.get("weights") in (None, "none"):
         return "", "its backbone is not pre-trained"
+    if backbone["_target_"] == "qtlrun.backbone.photonic.Photonic":
+        return "", "its backbone is a circuit itself"
     froze = {("all", 0): "backbone", (0, 0): "none"}.get((freeze["frozen"], freeze.get("every", 0)))
     if froze is None:
         return "", "it freezes neither exactly the backbone nor nothing"
     if head["_target_"] == "qtlrun.head.classical.Classical":
         return LETTERS[froze, "linear"], ""
     if _circuit(row):
+        if _product(row):
+            return "", "its circuit is a product"
         if head.get("angles", "trained") == "trained" and head.get("entangle", True):
             return LETTERS[froze, "circuit"], ""
         return "", "its circuit is not trained, or has no entangler"
@@ -34,10 +38,15 @@ def describe(row: dict) -> str:
         circuit = row["circuit"]
         size = "x".join(str(circuit[name]) for name in ("qubits", "depth") if name in circuit)
         angles = f", angles {head['angles']}" if head.get("angles", "trained") != "trained" else ""
-        words = f"{_last(circuit).lower()} circuit {size}{angles}{'' if head.get('entangle', True) else ', unentangled'}"
+        kind = _last(circuit).lower()
+        kind = f"product circuit sized as {kind}" if head.get("product") else f"{kind} circuit"
+        words = f"{kind} {size}{angles}{'' if head.get('entangle', True) else ', unentangled'}"
     else:
         words = {"Classical": "one linear layer"}.get(_last(head), _last(head).lower())
-    return f"{name}{layer}{weights}, {froze} + {words}"
+    if backbone["_target_"] == "qtlrun.backbone.identity.Identity":
+        return words
+    sizes = f" of {backbone['layers']} layers, cutoff {backbone['cutoff']}" if "cutoff" in backbone else ""
+    return f"{name}{layer}{sizes}{weights}, {froze} + {words}"
 
 
 def differences(one: dict, other: dict) -> str:
@@ -55,6 +64,11 @@ def differences(one: dict, other: dict) -> str:
 
 def _circuit(row: dict) -> bool:
     return "circuit" in parameters("head", row["head"]["_target_"], tuple(row["plugins"]))
+
+
+def _product(row: dict) -> bool:
+    """Whether no gate of the circuit is on two wires."""
+    return bool(row["head"].get("product")) or row["circuit"]["_target_"] == "qtlrun.circuit.product.Product"
 
 
 def _last(part: dict) -> str:

@@ -13,8 +13,8 @@ from qtlrun.plan.refusal import Refused, nearest, text
 
 PACKAGE = Path(__file__).parents[1]
 ROOMS = {"recipe": "qtlrun.train"}  # the module or folder that a group's `_target_` lies in, where its name differs
-OFFERED = {"dataset": ("data",), "backbone": ("state",),
-           "head": ("features", "classes", "circuit", "device", "start", "qubits", "depth")}
+OFFERED = {"dataset": ("data",), "backbone": ("state", "data", "numbers"),
+           "head": ("features", "classes", "circuit", "device", "start", "qubits", "depth", "circuit_angles")}
 KEYED = re.compile(r"\w+\.[\w.]+=|(dataset|backbone|freeze|recipe|circuit|head|device)[=:]")  # words that open with a key
 
 

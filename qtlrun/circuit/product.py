@@ -1,0 +1,65 @@
+"""A circuit without entanglement: what its wires can do apart."""
+
+import functools
+
+import pennylane as qml
+
+
+class Product:
+    """Hadamards, then layers of RY(input) and two rotations a wire, RY and RZ; no gate on two wires, <Z> of each.
+
+    A wire has `depth` angles, the first `more` wires one more. The last layer turns by RZ and RY, or RY alone where a
+    wire's angles are odd in number, and each layer before it by RY and RZ. So every angle acts by itself: the third one
+    of a general rotation would not, for RYs on both sides of an upload add up, and <Z> feels but two of the last three.
+    Every layer uploads anew (Perez-Salinas et al., arXiv:1907.02085): wire w of layer l the input (l qubits + w) modulo
+    `inputs`, in radians; there are as many layers as the angles and the inputs need. `inputs` None is one a wire.
+    """
+
+    def __init__(self, qubits: int, depth: int, more: int = 0, inputs: int | None = None):
+        if qubits < 1:
+            raise ValueError(f"qubits={qubits}: a circuit needs at least one qubit; the dressed one has 4.")
+        if depth < 0:
+            raise ValueError(f"depth={depth}: a wire's angles are counted from 0 up; in the dressed circuit it has 6.")
+        if not 0 <= more < qubits:
+            raise ValueError(
+                f"more={more}: fewer than all {qubits} wires have an angle more; "
+                f"give every wire one by depth={depth + 1}."
+            )
+        if inputs is not None and inputs < 1:
+            raise ValueError(f"inputs={inputs}: one or more, or null for one a qubit.")
+        self.qubits, self.depth = qubits, depth
+        self.inputs = qubits if inputs is None else inputs
+        self.counts = [depth + (wire < more) for wire in range(qubits)]
+        self.layers = max(1, -(-max(self.counts) // 2), -(-self.inputs // qubits))
+        self.shape = (sum(self.counts),)
+
+    def __call__(self, inputs, weights):
+        first = 0
+        for wire, count in enumerate(self.counts):
+            qml.Hadamard(wire)
+            self._turn(wire, inputs, weights[first : first + count])
+            first += count
+        return [qml.expval(qml.PauliZ(wire)) for wire in range(self.qubits)]
+
+    def _turn(self, wire: int, inputs, angles) -> None:
+        """All layers of one wire; its angles lie in the order in which they act."""
+        last = 2 - len(angles) % 2 if len(angles) else 0
+        for layer in range(self.layers):
+            qml.RY(inputs[(layer * self.qubits + wire) % self.inputs], wire)
+            place = (
+                len(angles) - last - 2 * (self.layers - 1 - layer)
+            )  # of the layer's first angle; below 0 it has none
+            if layer < self.layers - 1 and place >= 0:
+                qml.RY(angles[place], wire)
+                qml.RZ(angles[place + 1], wire)
+        if last == 2:
+            qml.RZ(angles[-2], wire)
+        if last:
+            qml.RY(angles[-1], wire)
+
+
+@functools.cache
+def sized(qubits: int, inputs: int, angles: int) -> Product:
+    """The product circuit of so many qubits, inputs and angles; one a size, so that a device traces it once."""
+    depth, more = divmod(angles, qubits)
+    return Product(qubits, depth, more, inputs)

@@ -1,0 +1,119 @@
+"""The classical rival with a kernel: a support vector machine."""
+
+import math
+import warnings
+from itertools import combinations
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from qtlrun.head import scikit
+from qtlrun.layer import Linear, Start, affine
+
+TOLERANCE = 1e-5  # to which the conditions of the optimum hold
+
+
+class SVM(nn.Module):
+    """A support vector machine with a Gaussian kernel, fitted by scikit-learn; validation chooses a cost (C).
+
+    The kernel's gamma is 1 / (features times the variance of the training features), scikit-learn's "scale". Logits are
+    a multinomial logistic regression on the decision values of each pair of classes (of two classes Platt's sigmoid),
+    fitted on the validation split with an L2 penalty of half the squared weights beside the summed loss; one item of
+    each class at a decision value of 0 stands beside them, so that a class that validation lacks has a finite logit.
+    Validation so chooses the cost by items that the logits were fitted on. Neither seed nor learning rate plays a part.
+    Raises ValueError for costs that are not positive.
+    """
+
+    def __init__(self, features: int, classes: int, start: Start, costs: list[float]):
+        super().__init__()
+        self.costs = scikit.strengths("costs", costs)
+        self.pairs = list(combinations(range(classes), 2))
+        self.register_buffer("vectors", torch.zeros(len(start.seeds), 0, features, dtype=start.dtype))
+        self.register_buffer("owners", torch.zeros(len(start.seeds), 0, dtype=torch.int64))  # the class of each vector
+        self.register_buffer("gamma", torch.ones(len(start.seeds), dtype=start.dtype))
+        self.duals = nn.Parameter(torch.zeros(len(start.seeds), classes - 1, 0, dtype=start.dtype))
+        self.offsets = nn.Parameter(torch.zeros(len(start.seeds), len(self.pairs), dtype=start.dtype))
+        self.post = Linear(start, "post", len(self.pairs), classes)
+        self.register_load_state_dict_pre_hook(_resize)
+
+    def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch classes"]:
+        return self.post(self.decisions(x))
+
+    def decisions(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch pairs"]:
+        """The decision value of each pair of classes, as scikit-learn has them for "ovo"."""
+        middle = self.vectors.mean(1, keepdim=True)  # near it the squares are small, and so is their rounding
+        x, vectors = x - middle, self.vectors - middle
+        distance = affine(x, -2 * vectors, vectors.square().sum(-1)) + x.square().sum(-1, keepdim=True)
+        kernel = (-self.gamma.view(-1, 1, 1) * distance.clamp_min(0)).exp()
+        return affine(kernel, _coefficients(self.duals, self.owners, self.pairs), self.offsets)
+
+    @torch.no_grad()
+    def solve(
+        self,
+        train: tuple[Float[Tensor, "items features"], Int[Tensor, "items"]],
+        validation: tuple[Float[Tensor, "others features"], Int[Tensor, "others"]],
+    ) -> None:
+        """Fit every run on the training split, once a cost; keep what validation likes best."""
+        from sklearn.svm import SVC
+
+        (known, labels), (seen, answers) = map(scikit.arrays, (train, validation))
+        variance, middle = known.var(), known.mean(0)
+        gamma = 1 / (known.shape[1] * variance) if variance else 1.0
+        inner, outer = (_kernel(items - middle, known - middle, gamma) for items in (known, seen))  # once for all costs
+        best = math.inf
+        for cost in self.costs:
+            model = SVC(C=cost, kernel="precomputed", tol=TOLERANCE).fit(inner, labels)
+            duals, owners = torch.from_numpy(model.dual_coef_), torch.from_numpy(labels[model.support_])
+            rows = _coefficients(duals[None], owners[None], self.pairs)[0].numpy()
+            values = outer[:, model.support_] @ rows.T + model.intercept_
+            logits = _calibrated(values, answers, len(self.post.bias[0]))
+            nll = scikit.nll(values, answers, *logits)
+            if nll < best:
+                vectors, offsets = (torch.from_numpy(one) for one in (known[model.support_], model.intercept_))
+                best, kept = nll, (vectors, owners, torch.tensor(gamma), duals, offsets, *logits)
+        names = ("vectors", "owners", "gamma", "duals", "offsets", "post.weight", "post.bias")
+        self.load_state_dict(
+            {name: value.expand(len(self.gamma), *value.shape) for name, value in zip(names, kept, strict=True)}
+        )
+
+
+def _resize(head: SVM, state: dict[str, Tensor], prefix: str, *_) -> None:
+    """Make room for as many support vectors as a state has; the data decides how many they are."""
+    count = state[prefix + "vectors"].shape[1]
+    runs, _, features = head.vectors.shape
+    head.vectors = head.vectors.new_zeros(runs, count, features)
+    head.owners = head.owners.new_zeros(runs, count)
+    head.duals = nn.Parameter(head.duals.new_zeros(runs, head.duals.shape[1], count))
+
+
+def _coefficients(
+    duals: Float[Tensor, "runs others vectors"], owners: Int[Tensor, "runs vectors"], pairs: list[tuple[int, int]]
+) -> Float[Tensor, "runs pairs vectors"]:
+    """What each vector adds to each pair's decision value; its duals are in the order of the other classes."""
+    first, second = (torch.tensor(one, device=owners.device).view(-1, 1) for one in zip(*pairs, strict=True))
+    mine = owners.unsqueeze(1)
+    return duals[:, second.flatten() - 1] * (mine == first) + duals[:, first.flatten()] * (mine == second)
+
+
+def _kernel(items: np.ndarray, others: np.ndarray, gamma: float) -> np.ndarray:
+    """exp(-gamma squared distance), (items, others), in one array of that size."""
+    values = items @ others.T
+    values *= -2
+    values += np.square(items).sum(1)[:, None]
+    values += np.square(others).sum(1)
+    np.maximum(values, 0, out=values)
+    values *= -gamma
+    return np.exp(values, out=values)
+
+
+def _calibrated(values: np.ndarray, labels: np.ndarray, classes: int) -> tuple[Tensor, Tensor]:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    values = np.concatenate([values, np.zeros((classes, values.shape[1]))])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # decision values that hardly differ
+        model = LogisticRegression(max_iter=1000).fit(values, np.concatenate([labels, np.arange(classes)]))
+    return scikit.both(model.coef_, model.intercept_)
