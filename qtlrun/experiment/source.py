@@ -12,7 +12,7 @@ from qtlrun.layer import Start
 from qtlrun import plan as plans
 from qtlrun.plan import Refused, build
 
-TRAINING = ("train.py", "optimizer.py", "freeze.py", "layer.py", "head", "backbone", "dataset")  # the source that trains
+TRAINING = ("train.py", "optimizer.py", "freeze.py", "layer.py", "fock.py", "head", "backbone", "dataset")  # the source that trains
 
 
 def wanted(plan: dict) -> bool:

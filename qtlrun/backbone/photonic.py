@@ -1,0 +1,170 @@
+"""A photonic network in truncated Fock space: states of light through layers of gates, and what is read of them."""
+import math
+import urllib.request
+from hashlib import sha256
+from http.client import HTTPException
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from qtlrun import disk, fock
+from qtlrun.backbone import weights as files
+from qtlrun.backbone.stage import Stage
+from qtlrun.device import memory
+from qtlrun.layer import generator
+
+SIDE = 4  # levels of each mode that a block has
+ANGLES = {1: [2, 3, 4], 2: [0, 1, 2, 3, 4, 5, 7, 9, 11, 13]}  # which weights of a layer are angles
+SPREAD = .1  # standard deviation of the other weights of a random layer
+FLOOR = 1e-12  # what a norm is divided by at least, so that slopes stay finite where nothing is kept
+ITEMS, COPIES = 512, 8  # what goes through at once, and the arrays of each that are held for that
+ADDRESS = "https://raw.githubusercontent.com/XanaduAI/quantum-transfer-learning/master/pre_trained/"
+PUBLISHED = {  # by modes, with its SHA-256
+    1: ("circuit_A.npy", "adcc41c80444b5ea5e3bb71f9a3533059007d3c8b788c603c10cc46cd64e0acd"),
+    2: ("trained_params.npy", "f529b6ebd87111f6ed4de82df569c8d5e83c4d1dbc1b3bc04182e0ffc6f6037d")}
+SILENCE = 20  # seconds without a byte after which the server is given up
+LARGEST = 1_000_000  # bytes; the larger file has 1,728
+
+
+class Photonic(nn.Module):
+    """The first `layers` of a photonic network on the states that items prepare, with `cutoff` levels a mode.
+
+    `weights` is mari2019 (two modes: 25 layers of Killoran et al., arXiv:1806.06871, that draw tetrominoes; one mode:
+    one layer), a .npy file of a layer a column, or none: layers drawn from `seed`, angles uniform, all else normal with
+    standard deviation .1. `output` is block, the moduli of the amplitudes of up to three photons a mode, divided by
+    their norm, as a device that post-selects would have them (Mari et al., arXiv:1912.08278, example 4); or state, the
+    real parts of all amplitudes, then the imaginary ones, as they are. `squeezing=false` leaves the squeezing out of a
+    layer on one mode, as the published code does by accident. What is moved above the cutoff is lost; `kept` says how
+    much is not. Raises ValueError for weights that cannot be had or do not fit, and for a cutoff that cannot be held.
+    """
+
+    takes, folded = ("states",), False
+
+    def __init__(self, modes: int, cutoff: int, layers: int, weights: str | None, output: Literal["block", "state"],
+                 squeezing: bool = True, seed: int = 0, data: Path | None = None):
+        super().__init__()
+        if modes not in fock.WEIGHTS:
+            raise ValueError(f"modes={modes}: layers are known for 1 mode and for 2.")
+        if layers < 0:
+            raise ValueError(f"layers={layers}: layers of the network that are used, from 0 up.")
+        _check_cutoff(modes, cutoff, SIDE if output == "block" else 2)
+        self.modes, self.cutoff, self.output, self.squeezing = modes, cutoff, output, squeezing
+        columns, self.fingerprint = _columns(modes, layers, weights, seed, data)
+        self.layers = nn.ParameterList(nn.Parameter(column) for column in columns)
+        self.stages = [Stage([layer], []) for layer in self.layers]
+        self.features = SIDE**modes if output == "block" else 2 * cutoff**modes
+
+    def preprocess(self, item: Tensor, generator=None) -> Tensor:
+        """An item as it is."""
+        return item
+
+    def forward(self, items: Tensor) -> Float[Tensor, "batch features"]:
+        """The features, in the precision of the items (batch, 6 modes)."""
+        state = self._state(items)
+        if self.output == "state":
+            return torch.cat([state.real.flatten(1), state.imag.flatten(1)], 1)
+        moduli = self._block(state).abs().flatten(1)
+        return moduli / _positive(torch.linalg.vector_norm(moduli, dim=1, keepdim=True))
+
+    def kept(self, items: Tensor) -> dict[str, Float[Tensor, "batch"]]:
+        """The probability that each state keeps within the cutoff, and that with which post-selection keeps it."""
+        state = self._state(items)
+        kept = {"norm_kept": fock.probability(state).flatten(1).sum(1)}
+        if self.output == "block":
+            kept["post_selected"] = fock.probability(self._block(state)).flatten(1).sum(1)
+        return kept
+
+    def patterns(self, items: Tensor) -> Float[Tensor, "batch *levels"]:
+        """The probabilities of up to three photons a mode, renormalised: a picture, for two modes."""
+        chance = fock.probability(self._block(self._state(items)))
+        return chance / _positive(chance.sum(tuple(range(1, chance.dim())), keepdim=True))
+
+    def _state(self, items: Tensor) -> Tensor:
+        fock.check(items, self.modes)
+        state = fock.prepare(items, self.cutoff).to(items.dtype.to_complex())
+        for weights in self.layers:
+            if self.modes == 1:
+                state = state @ fock.one_mode(weights, self.cutoff, self.squeezing).to(state.dtype).mT
+            else:
+                state = fock.two_modes(weights, state)
+        return state
+
+    def _block(self, state: Tensor) -> Tensor:
+        return state[(slice(None), *[slice(SIDE)] * self.modes)]
+
+
+def _check_cutoff(modes: int, cutoff: int, least: int) -> None:
+    if cutoff < least:
+        raise ValueError(f"cutoff={cutoff}: levels a mode, from {least} up{f'; a block has {SIDE}' * (least == SIDE)}.")
+    if cutoff > fock.LEVELS:
+        raise ValueError(f"cutoff={cutoff}: double precision does not hold its gates; use {fock.LEVELS} or fewer.")
+    each, held = 16 * COPIES * ITEMS * modes, memory.total()
+    most = math.isqrt(held // each)
+    if cutoff > most:
+        raise ValueError(f"cutoff={cutoff}: {ITEMS} items at once need {each * cutoff**2 / 2**30:.2g} GiB, and this "
+                         f"machine has {held / 2**30:.2g}; use {most} or fewer.")
+
+
+def _columns(modes: int, layers: int, weights: str | None, seed: int, data: Path | None) -> tuple[list[Tensor], str]:
+    """The weights of each layer, and the hash of their file."""
+    if weights in (None, "none"):
+        return [_random(modes, generator(seed, "layer", number)) for number in range(layers)], "none"
+    path = _published(modes, data) if weights == "mari2019" else Path(weights)
+    stored = _read(path, weights, modes)
+    if layers > stored.shape[1]:
+        raise ValueError(f"layers={layers}: {path.name} has {stored.shape[1]}; use {stored.shape[1]} or fewer.")
+    return list(torch.from_numpy(stored.astype(float)).T[:layers].clone()), files.digest(path)
+
+
+def _random(modes: int, draw: torch.Generator) -> Tensor:
+    column = SPREAD * torch.randn(fock.WEIGHTS[modes], generator=draw, dtype=torch.double, device="cpu")
+    turns = torch.rand(len(ANGLES[modes]), generator=draw, dtype=torch.double, device="cpu")
+    column[ANGLES[modes]] = (2 * turns - 1) * math.pi
+    return column
+
+
+def _read(path: Path, weights: str, modes: int) -> np.ndarray:
+    if not path.is_file():
+        raise ValueError(f"weights={weights}: there is no such file; give a .npy file, mari2019, or none for random.")
+    try:
+        with open(path, "rb") as file:
+            stored = np.lib.format.read_array(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ValueError(f"weights={weights}: no array of numpy's could be read from this file "
+                         f"({type(error).__name__}).") from error
+    rows = fock.WEIGHTS[modes]
+    if stored.ndim != 2 or stored.shape[0] != rows or stored.dtype.kind != "f" or not np.isfinite(stored).all():
+        raise ValueError(f"weights={weights}: for modes={modes} it must hold finite numbers of shape ({rows}, layers), "
+                         f"and it holds {stored.dtype} of shape {stored.shape}.")
+    return stored
+
+
+def _published(modes: int, data: Path | None) -> Path:
+    """The published file, downloaded on first use; its hash is checked at every use."""
+    name, content = PUBLISHED[modes]
+    path = Path(data or ".").expanduser() / "mari2019" / name
+    if not path.is_file():
+        try:
+            with urllib.request.urlopen(ADDRESS + name, timeout=SILENCE) as response:
+                found = response.read(LARGEST)
+            if sha256(found).hexdigest() != content:
+                raise OSError("what came is another file")
+            disk.write(path, found)
+        except (OSError, HTTPException) as error:
+            raise ValueError(
+                f"weights=mari2019: {name} could not be downloaded ({getattr(error, 'reason', error)}).\n"
+                f"Put {ADDRESS}{name} (its SHA-256 begins with {content[:8]}) into {path.parent}, or name a file with "
+                "backbone.weights=FILE.") from error
+    if files.digest(path) != content:
+        raise ValueError(f"weights=mari2019: {path} is not the published file, whose SHA-256 begins with {content[:8]};"
+                         " remove it, and it is downloaded again.")
+    return path
+
+
+def _positive(x: Tensor) -> Tensor:
+    """Norms that can be divided by: a block that nothing reaches stays 0."""
+    return x.clamp_min(FLOOR)
