@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from qtlrun import statistic
-from qtlrun.row import COSTS, COUNTS, Point, Row
+from qtlrun.row import COSTS, COUNTS, SHARES, Point, Row
 
 FORMULA = ("=", "+", "-", "@", "\t")  # a spreadsheet computes what begins with one of these
 
@@ -65,7 +65,7 @@ def table(point: Point, margin: float, shots: int) -> pd.DataFrame:
                      "ECE": mean["test_ece"]}
             trials = max(1, *(len(row.draws) for row in point.of(label)), 1)  # the cost of a tuned row is that of all its draws
             costs = {name: round(mean[name]) * (trials if name in COSTS else 1) for name in COUNTS}
-            line |= costs | {"shots": costs["executions"] * shots}
+            line |= costs | {"shots": costs["executions"] * shots} | {name: mean[name] for name in SHARES if name in mean}
             line |= {"seconds per seed": mean["seconds"], "seconds alone": sum(row.seconds_alone for row in point.of(label)),
                      "from the store": all(row.stored for row in point.of(label))}
             line |= _chosen(point.of(label))
@@ -90,6 +90,8 @@ def sweep_table(points: list[Point]) -> pd.DataFrame:
         own = point.metrics(point.composed)["validation_nll"] if point.of(point.composed) else pd.Series(dtype=float)
         failures = len(point.errors) + sum(len(row.errors) for _, _, row in _rows(point))
         line = {**point.keys, "validation NLL": own.mean(), "error": failures}
+        if point.of(point.composed):  # of photonic rows, whose cutoff may be what is swept
+            line |= {name: mean for name, mean in point.metrics(point.composed).mean().items() if name in SHARES}
         for label in point.labels:
             if label != point.composed:
                 gaps = [mine.metrics["validation_nll"].loc[both] - other.metrics["validation_nll"].loc[both]

@@ -12,6 +12,7 @@ from qtlrun.store import Entry
 
 COUNTS = ("parameters_circuit", "parameters_head", "parameters_backbone", "angles_effective", "evaluations", "executions")
 COSTS = COUNTS[-2:]  # those that each training has
+SHARES = ("norm_kept", "post_selected")  # of photonic rows: probability inside the cutoff, and in what is selected
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,9 @@ class Row:
     tuning: Tuning | None = None
     draws: list[dict[str, object]] = field(default_factory=list)  # the values that it was tuned over
     reads: int = 0  # distinct plans that have read this test split
+    noun: str = "picture"  # what a test item is called
+    ceiling: float | None = None  # the best accuracy that the test items allow, where it is known
+    patterns: np.ndarray | None = None  # what a photonic backbone makes of each class's centre, (classes, side, side)
 
     @property
     def seeds(self) -> list[int]:
@@ -111,6 +115,7 @@ class Row:
             "validation_nll": [one["nll"] for one in kept], "validation_accuracy": [one["accuracy"] for one in kept],
             "seconds": [value["seconds"] for value in values], "best_epoch": [value["best_epoch"] for value in values],
         } | {name: [value.get(name, 0) for value in values] for name in COUNTS}
+        frame |= {name: [value[name] for value in values] for name in SHARES if name in values[0]}
         return pd.DataFrame(frame, index=pd.Index(self.seeds, name="seed"))
 
     @property
@@ -171,6 +176,11 @@ class Point:
     def reads(self) -> int:
         """How many distinct plans have read the test split; of several the one that was read most."""
         return max((row.reads for rows in self.splits for row in rows.values()), default=0)
+
+    @property
+    def noun(self) -> str:
+        """What a test item is called."""
+        return next((row.noun for rows in self.splits for row in rows.values()), "picture")
 
     @property
     def about(self) -> dict[str, str]:

@@ -9,7 +9,7 @@ from matplotlib.text import Text
 from PIL import Image
 from rows import point, resplit, row
 
-from qtlrun import figure, result
+from qtlrun import figure, result, statistic
 from qtlrun.row import Point, Tuning
 
 NAMES = (
@@ -394,3 +394,128 @@ def test_protocols_that_failed_are_left_out_of_a_specification_curve():
     made = figure.specification_curve(frame, "A", "twin", ["recipe.lr"])
     drawn(made)
     assert len(made.axes[0].collections[1].get_offsets()) == 2 and "under 2 protocols" in made.axes[0].get_title()
+
+
+@pytest.mark.parametrize("names", [NAMES[:1], NAMES[:3], NAMES, ODD])
+def test_accuracy_has_a_line_a_row_with_its_trainings_its_mean_and_its_interval(names):
+    made = point(names, seeds=4)
+    shown = figure.accuracy(made)
+    drawn(shown)
+    (axis,) = shown.axes
+    assert ticks(axis.yaxis) == [figure.style.short(name) for name in names] and axis.yaxis_inverted()  # the composed one above
+    assert axis.get_xlabel() == "test accuracy" and len(axis.containers) == len(names)
+    marks = [line for line in axis.lines if line.get_marker() == "|" and line.get_color() == "grey"]
+    for place, (name, line, bar) in enumerate(zip(names, marks, axis.containers, strict=True)):
+        accuracy = made.splits[0][name].metrics["test_accuracy"]
+        np.testing.assert_array_equal(line.get_xdata(), accuracy)
+        assert set(line.get_ydata()) == {place}
+        (mean,), ((start, end),) = bar.lines[0].get_xdata(), bar.lines[2][0].get_segments()
+        interval = statistic.two_way(statistic.correct(made.splits[0][name].logits, made.splits[0][name].labels))
+        assert mean == pytest.approx(accuracy.mean(), rel=1e-12)
+        np.testing.assert_allclose([start[0], end[0]], [max(interval.low, 0), min(interval.high, 1)], rtol=1e-12)
+
+
+def test_accuracy_of_one_seed_of_right_answers_alone_is_drawn_and_no_interval_leaves_what_can_be():
+    made, labels = Point({}, "A", "", splits=[{}]), np.array([0, 1] * 5)
+    for name, right in (("A", 10), ("B", 9), ("C", 0)):
+        guess = np.where(np.arange(10) < right, labels, 1 - labels)
+        made.splits[0][name] = row(name, np.eye(2)[guess][None], labels)
+    shown = figure.accuracy(made)
+    drawn(shown)
+    ends = np.array([bar.lines[2][0].get_segments()[0][:, 0] for bar in shown.axes[0].containers])
+    assert ends[0].tolist() == [1, 1] and ends[2].tolist() == [0, 0] and ends[1, 1] == 1 and ends[1, 0] < 0.9
+
+
+def test_accuracy_of_several_splits_shows_every_training():
+    made = resplit(splits=3, seeds=2)
+    shown = figure.accuracy(made)
+    drawn(shown)
+    assert [len(line.get_xdata()) for line in shown.axes[0].lines if line.get_color() == "grey"] == [6, 6]
+    interval = made.estimate("A", lambda row: statistic.correct(row.logits, row.labels))
+    assert shown.axes[0].containers[0].lines[0].get_xdata()[0] == pytest.approx(interval.mean, rel=1e-12)
+
+
+@pytest.mark.parametrize("ceiling", [0.884, 1.0, 0.5])
+def test_a_ceiling_is_a_line_with_its_figure(ceiling):
+    shown = figure.accuracy(point(NAMES[:3], said={"ceiling": ceiling}))
+    drawn(shown)
+    dashed = [line for line in shown.axes[0].lines if line.get_linestyle() == "--"]
+    assert [list(line.get_xdata()) for line in dashed] == [[ceiling, ceiling]] and f"ceiling {ceiling:.3f}" in words(shown)
+    assert not any(word.startswith("ceiling") for word in words(figure.accuracy(point(NAMES[:3]))))
+
+
+def test_accuracy_leaves_out_a_row_without_a_finished_seed():
+    made = point(NAMES[:3])
+    made.splits[0]["B"].entries.clear()
+    shown = figure.accuracy(made)
+    drawn(shown)
+    assert ticks(shown.axes[0].yaxis) == ["A", "C"]
+
+
+def test_accuracy_of_failures_alone_is_drawn_empty():
+    made = point(("A",))
+    made.splits[0]["A"].entries.clear()
+    for one in (made, Point({}, "A", "")):
+        figure.encode(figure.accuracy(one), "png")
+
+
+@pytest.mark.parametrize(("classes", "side"), [(1, 4), (7, 4), (2, 2)])
+def test_patterns_have_a_panel_a_class_in_one_scale(classes, side):
+    generator = np.random.default_rng(0)
+    probabilities = generator.dirichlet(np.ones(side**2), classes).reshape(classes, side, side)
+    names = tuple("LOTISJZ"[:classes])
+    made = row("A", np.zeros((1, 3, classes)), [0, 0, 0], classes=names, said={"patterns": probabilities})
+    shown = figure.patterns(made)
+    drawn(shown)
+    assert [axis.get_title() for axis in shown.axes] == list(names)
+    for axis, probability in zip(shown.axes, probabilities, strict=True):
+        (image,) = axis.images
+        np.testing.assert_array_equal(image.get_array(), probability)
+        assert image.get_clim() == (0, max(0.3, probabilities.max()))
+        assert ticks(axis.xaxis) == ticks(axis.yaxis) == [str(number) for number in range(side)]
+    first = shown.axes[0]
+    assert (first.get_xlabel(), first.get_ylabel()) == ("photons, mode 1", "photons, mode 0")
+
+
+def differences(series=("spirals, turns",), names=("twin", "mlp"), values=(0.5, 1.0, 2.0)):
+    lines = [
+        {"series": one, "key": f"dataset.{one.split()[-1]}", "value": value, "reference": name, "metric": metric}
+        | {"difference": sign * value + number, "low": sign * value + number - 0.1, "high": sign * value + number + 0.2}
+        for one in series
+        for number, name in enumerate(names)
+        for metric, sign in (("NLL", -1), ("accuracy", 1))
+        for value in values
+    ]
+    return pd.DataFrame(lines)
+
+
+@pytest.mark.parametrize("names", [("twin",), NAMES[1:]])
+@pytest.mark.parametrize("series", [("spirals, turns",), ("spirals, turns", "square, noise", "moons, noise")])
+def test_a_trend_has_a_column_a_series_a_row_a_metric_and_a_line_a_reference(series, names):
+    made = figure.trend(differences(series, names))
+    drawn(made)
+    titles = [f"{one}: {metric}" for metric in ("NLL", "accuracy") for one in series]
+    assert [axis.get_title() for axis in made.axes] == titles
+    for number, axis in enumerate(made.axes):
+        below = number >= len(series)
+        lines = [line for line in axis.lines if line.get_label() in names]
+        assert [line.get_label() for line in lines] == list(names) and len(axis.collections) == len(names)
+        for place, (line, band) in enumerate(zip(lines, axis.collections, strict=True)):
+            expected = np.array([0.5, 1, 2]) * (1 if below else -1) + place
+            np.testing.assert_array_equal(line.get_xdata(), [0.5, 1, 2])
+            np.testing.assert_allclose(line.get_ydata(), expected)
+            heights = band.get_paths()[0].vertices[:, 1]
+            np.testing.assert_allclose([heights.min(), heights.max()], [expected.min() - 0.1, expected.max() + 0.2])
+        assert [0, 0] in [list(line.get_ydata()) for line in axis.lines]
+        assert axis.get_xlabel() == (f"dataset.{series[number - len(series)].split()[-1]}" if below else "")
+    looks = {(line.get_color(), line.get_linestyle()) for line in made.axes[0].lines if line.get_label() in names}
+    assert len(looks) == len(names)
+    assert made.axes[0].get_ylabel() == "nats (below 0: composed is better)"
+    assert made.axes[len(series)].get_ylabel() == "(above 0: composed is better)"
+    assert [text.get_text() for text in made.axes[len(series) - 1].get_legend().get_texts()] == list(names)
+
+
+def test_a_trend_of_one_value_that_was_left_is_a_point_that_can_be_seen():
+    made = figure.trend(differences(values=(0.5,)))
+    drawn(made)
+    assert all(line.get_marker() == "o" for line in made.axes[0].lines if line.get_label() in ("twin", "mlp"))

@@ -7,11 +7,33 @@ from torch import nn
 
 from qtlrun.optimizer import Buffer, Optimizer
 
+
+class OldAdam(torch.optim.Optimizer):
+    """PennyLane 0.7's Adam, rule by rule: decays of .9 and .99, moments that begin as the first slope and its square."""
+
+    def __init__(self, groups, weight_decay):
+        super().__init__(groups, {"lr": 0., "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self):
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    slope = weight.grad + group["weight_decay"] * weight
+                    past = self.state[weight]
+                    past["t"] = t = past.get("t", 0) + 1
+                    past["m"] = slope if t == 1 else .9 * past["m"] + .1 * slope
+                    past["v"] = slope**2 if t == 1 else .99 * past["v"] + .01 * slope**2
+                    rate = group["lr"] * (1 - .99**t)**.5 / (1 - .9**t)
+                    weight -= rate * past["m"] / (past["v"].sqrt() + 1e-8)
+
+
 RATES = .1, .03  # of two buffers
 RECIPES = {  # kind, decay, momentum
     "adam": ("adam", 0., 0.), "adam with decay": ("adam", .1, 0.), "adamw": ("adamw", .1, 0.), "sgd": ("sgd", 0., 0.),
-    "sgd with momentum and decay": ("sgd", .1, .9)}
-TORCH = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
+    "sgd with momentum and decay": ("sgd", .1, .9), "pennylane_adam": ("pennylane_adam", 0., 0.),
+    "pennylane_adam with decay": ("pennylane_adam", .1, 0.)}
+TORCH = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD, "pennylane_adam": OldAdam}
 
 
 def weights():
@@ -24,7 +46,7 @@ def weights():
 
 
 def pair(recipe, made):
-    """Our optimizer on `made`, and torch's on weights of its own."""
+    """Our optimizer on `made`, and the other on weights of its own."""
     (kind, decay, momentum), theirs = RECIPES[recipe], weights()
     groups = [{"params": some, "lr": rate} for some, rate in zip(theirs, RATES, strict=True)]
     mine = Optimizer([Buffer(some, [rate], [decay]) for some, rate in zip(made, RATES, strict=True)], kind, momentum)
@@ -32,7 +54,7 @@ def pair(recipe, made):
 
 
 def by_torch(kind, groups, decay, momentum):
-    """Torch's own."""
+    """Torch's own; of PennyLane's the rule above."""
     return TORCH[kind](groups, weight_decay=decay, **({"momentum": momentum} if kind == "sgd" else {}))
 
 
@@ -107,7 +129,7 @@ def moved(made, optimizer, zero, factor=lambda step: 1., steps=20):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("decays", [OWN_DECAYS, [.1] * 4, [0.] * 4])
-@pytest.mark.parametrize("kind, momentum", [("adam", 0.), ("adamw", 0.), ("sgd", 0.), ("sgd", .9)])
+@pytest.mark.parametrize("kind, momentum", [("adam", 0.), ("adamw", 0.), ("sgd", 0.), ("sgd", .9), ("pennylane_adam", 0.)])
 def test_a_run_with_a_rate_and_decay_of_its_own_ends_as_it_does_alone_to_the_bit(kind, momentum, decays, dtype):
     def trained(runs, rates, decays):
         made = of_runs(dtype, runs)
@@ -123,7 +145,7 @@ def test_a_run_with_a_rate_and_decay_of_its_own_ends_as_it_does_alone_to_the_bit
     assert torch.equal(same[1][0], among[1][0]) and not any(torch.equal(same[1][run], among[1][run]) for run in (1, 2, 3))
 
 
-@pytest.mark.parametrize("kind, momentum", [("adam", 0.), ("adamw", 0.), ("sgd", 0.), ("sgd", .9)])
+@pytest.mark.parametrize("kind, momentum", [("adam", 0.), ("adamw", 0.), ("sgd", 0.), ("sgd", .9), ("pennylane_adam", 0.)])
 def test_each_run_moves_as_torch_moves_it_at_its_own_rate_and_decay(kind, momentum):
     rates = [rate / (10 if kind == "sgd" else 1) for rate in OWN_RATES]  # a step of 1 throws its weights about
     made = of_runs(torch.float64)
@@ -137,6 +159,22 @@ def test_each_run_moves_as_torch_moves_it_at_its_own_rate_and_decay(kind, moment
             torch.testing.assert_close(many[run], one[0], rtol=0, atol=1e-11)  # rounding of twenty steps in float64
     starts = of_runs(torch.float64)
     assert all((one - start).abs().max() > 1e-3 for one, start in zip(among, starts, strict=True))
+
+
+def test_the_first_step_of_pennylanes_old_adam_is_the_rate_and_the_next_ones_are_shorter():
+    """Under a constant slope the moments stay at it and its square, and what unbiases them starts at 1 and falls below."""
+    weight = nn.Parameter(torch.tensor([1., -2.], dtype=torch.float64))
+    optimizer, places = Optimizer([Buffer([weight], [.25], [0.])], "pennylane_adam"), []
+    for _ in range(30):
+        optimizer.zero()
+        (weight * torch.tensor([5., -.5], dtype=torch.float64)).sum().backward()
+        optimizer.step()
+        places.append(weight.detach().clone())
+    torch.testing.assert_close(places[0], torch.tensor([.75, -1.75], dtype=torch.float64), rtol=0, atol=1e-8)  # 1e-8 is added
+    moves = torch.stack(places).diff(dim=0)[:, 1]
+    expected = [.25 * (1 - .99**t)**.5 / (1 - .9**t) for t in range(2, 31)]
+    torch.testing.assert_close(moves, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-8)
+    assert max(expected) < .25
 
 
 def test_gradients_add_up_until_they_are_forgotten():
@@ -157,7 +195,7 @@ import torch
 import qtlrun.train
 from qtlrun.optimizer import Buffer, Optimizer
 weight = torch.nn.Parameter(torch.ones(3))
-for kind in ("adam", "adamw", "sgd"):
+for kind in ("adam", "adamw", "sgd", "pennylane_adam"):
     optimizer = Optimizer([Buffer([weight], [.1], [.1])], kind, .9)
     weight.square().sum().backward()
     optimizer.step()

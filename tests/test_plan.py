@@ -1,4 +1,5 @@
 import copy
+import math
 
 import pytest
 from torch import nn
@@ -78,7 +79,7 @@ def test_a_part_without_keys_says_so(plan):
 
 def test_what_is_offered_to_a_part_cannot_be_given(plan):
     plan["head"]["features"] = 3
-    assert refusal(plan).startswith("head.features: there is no such key; it is one of angles, entangle, spread, state.")
+    assert refusal(plan).startswith("head.features: there is no such key; it is one of angles, entangle, spread, state, product, layout.")
 
 
 def test_an_unknown_key_at_the_top_is_refused(plan):
@@ -122,8 +123,8 @@ WHOLE, NUMBER, FLAG = "a whole number is needed here", "a number is needed here"
     ("recipe", "lr", "1e-4x", f"recipe.lr=1e-4x: {NUMBER}, and this is a text."),
     ("recipe", "lr", True, f"recipe.lr=true: {NUMBER}, and this is true or false."),
     ("recipe", "augment", 1, f"recipe.augment=1: {FLAG}, and this is a whole number."),
-    ("recipe", "optimizer", "adan", "recipe.optimizer=adan: did you mean adam? It is one of adam, adamw, sgd."),
-    ("recipe", "optimizer", 3, "recipe.optimizer=3: one of adam, adamw, sgd is needed here, and this is a whole number."),
+    ("recipe", "optimizer", "adan", "recipe.optimizer=adan: did you mean adam? It is one of adam, adamw, sgd, pennylane_adam."),
+    ("recipe", "optimizer", 3, "recipe.optimizer=3: one of adam, adamw, sgd, pennylane_adam is needed here, and this is a whole number."),
     ("freeze", "frozen", "half", "freeze.frozen=half: a whole number or all is needed here, and this is a text."),
     ("freeze", "frozen", True, "freeze.frozen=true: a whole number or all is needed here, and this is true or false."),
     ("backbone", "layer", "layer9", "backbone.layer=layer9: did you mean layer3? It is one of layer1, layer2, layer3, null."),
@@ -187,7 +188,7 @@ def test_a_class_outside_its_group_is_refused(plan, target):
 def test_a_function_is_no_class(plan):
     plan["head"] = {"_target_": "qtlrun.head.dressed.squash"}
     assert refusal(plan) == ("head._target_=qtlrun.head.dressed.squash: qtlrun.head.dressed has no class squash; "
-                             "it is one of Quantum, Twin.")
+                             "it is one of Quantum, Twin, Sine.")
 
 
 def test_a_misspelt_class_is_refused_with_the_nearest_right_one(plan):
@@ -251,8 +252,8 @@ def test_a_plugin_that_fails_while_it_loads_is_refused(tmp_path):
 
 def test_parameters_are_read_from_the_source_of_a_constructor_or_a_dataclass():
     head = parameters("head", "qtlrun.head.dressed.Quantum")
-    assert list(head) == ["features", "classes", "circuit", "device", "start", "angles", "entangle", "spread", "state"]
-    assert [required for _, required in head.values()] == [True] * 5 + [False] * 4
+    assert list(head) == ["features", "classes", "circuit", "device", "start", "angles", "entangle", "spread", "state", "product", "layout"]
+    assert [required for _, required in head.values()] == [True] * 5 + [False] * 6
     freeze = parameters("freeze", "qtlrun.freeze.Freeze")
     assert [(name, required) for name, (_, required) in freeze.items()] == [("frozen", True), ("every", False), ("batch_norm", False)]
     assert parameters("head", "qtlrun.head.classical.Classical").keys() == {"features", "classes", "start"}
@@ -315,7 +316,7 @@ def test_a_part_of_a_reference_that_has_a_class_replaces_the_composed_part(plan)
     rows, left_out = references(plan)
     assert list(rows) == ["B", "C", "twin", "frozen_circuit"] and not left_out
     assert rows["C"]["head"] == {"_target_": "qtlrun.head.classical.Classical"}
-    assert rows["twin"]["head"] == {"_target_": "qtlrun.head.dressed.Twin"}
+    assert rows["twin"]["head"] == {"_target_": "qtlrun.head.dressed.Twin", "reach": pytest.approx(math.pi / 2), "layout": None}
 
 
 def test_a_part_of_a_reference_without_a_class_is_merged_into_the_composed_part(plan):

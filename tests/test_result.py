@@ -75,6 +75,23 @@ def test_a_row_alone_takes_its_features_once_and_all_its_seeds():
     assert row("A", logits, labels, seconds=2.0, features_seconds=0.5).seconds_alone == 6.5
 
 
+def test_shares_of_photonic_rows_are_columns_of_theirs_alone():
+    made = point(("A", "B"), seeds=3)
+    for seed, one in made.splits[0]["A"].entries.items():
+        one.values.update(norm_kept=0.9 + 0.03 * seed, post_selected=0.2)
+    assert {"norm_kept", "post_selected"} & set(made.splits[0]["B"].metrics) == set()
+    assert made.splits[0]["A"].metrics["norm_kept"].tolist() == pytest.approx([0.9, 0.93, 0.96])
+    frame = result.table(made, MARGIN, SHOTS).set_index("row")
+    assert frame.loc["A", ["norm_kept", "post_selected"]].tolist() == pytest.approx([0.93, 0.2])
+    assert frame.loc["B", ["norm_kept", "post_selected"]].isna().all()
+    rows = result.rows_frame([made], SHOTS)
+    assert rows[rows["metric"] == "norm_kept"][["row", "seed"]].to_numpy().tolist() == [["A", 0], ["A", 1], ["A", 2]]
+
+
+def test_a_table_without_photonic_rows_has_no_such_columns():
+    assert not {"norm_kept", "post_selected"} & set(result.table(point(("A", "B")), MARGIN, SHOTS))
+
+
 def test_seeds_stand_in_order_however_they_were_finished():
     logits, labels = random_logits(seeds=2)
     made = row("A", logits, labels, seeds=[7, 3])

@@ -82,6 +82,7 @@ SETTINGS = [
     {"optimizer": "sgd"}, {"optimizer": "sgd", "momentum": .9, "weight_decay": .1},
     {"optimizer": "adam", "schedule": "step", "step_size": 1, "gamma": .5},
     {"optimizer": "sgd", "lr": .5, "schedule": "cosine"}, {"optimizer": "adam", "label_smoothing": .2},
+    {"optimizer": "sgd", "reduction": "sum"}, {"optimizer": "adam", "reduction": "sum", "weight_decay": .1},
 ]
 
 
@@ -101,10 +102,11 @@ def by_torch(seed, given, x, labels, start):
         total = 0.
         for batch in torch.randperm(len(labels), generator=order).split(given.batch_size):
             optimizer.zero_grad()
-            loss = cross_entropy(layer(x[batch]), labels[batch], label_smoothing=given.label_smoothing)
+            loss = cross_entropy(layer(x[batch]), labels[batch], label_smoothing=given.label_smoothing,
+                                 reduction=given.reduction)
             loss.backward()
             optimizer.step()
-            total += loss.item() * len(batch)
+            total += loss.item() * (len(batch) if given.reduction == "mean" else 1)
         schedule.step()
         losses.append(total / len(labels))
         seen.append(cross_entropy(layer(x), labels).item())
@@ -169,6 +171,56 @@ def test_every_item_is_seen_once_an_epoch_in_an_order_of_its_run():
     streams = [generator(seed, "order") for seed in seeds]
     for order in orders:
         assert torch.equal(order, torch.stack([torch.randperm(43, generator=stream) for stream in streams]))
+
+
+def test_a_summed_loss_ties_the_rate_to_the_batch_size():
+    """Of equal batches a sum is the mean at a rate so many times as large, and what is recorded is the mean in both."""
+    def trained(**values):
+        model = Classical(6, 3, Start([0, 1], torch.float64))
+        given = recipe(optimizer="sgd", select="last", **values)
+        return model, [record.loss for record in fitted(model, given, [0, 1], task(items=40))]
+    (summed, losses), (meant, others) = trained(reduction="sum", lr=.01), trained(lr=.08)
+    torch.testing.assert_close(summed.linear.weight, meant.linear.weight, rtol=0, atol=1e-12)  # 15 steps in float64
+    for mine, other in zip(losses, others, strict=True):
+        assert mine == pytest.approx(other, rel=1e-12)
+    assert not torch.equal(summed.linear.weight, trained(lr=.01)[0].linear.weight)
+
+
+def test_a_given_sequence_is_the_order_of_every_run_in_its_epoch():
+    x, labels = task()
+    taken = []
+
+    def take(index, epoch):
+        taken.append((epoch, index.clone()))
+        return x[index]
+    given = [torch.randperm(43, generator=torch.Generator().manual_seed(epoch))[:40] for epoch in range(2)]
+    data = Data(take, labels, 1000, lambda epoch: given[epoch])
+    model = Classical(6, 3, Start([4, 0], torch.float64))
+    list(fit(model, None, [recipe(epochs=2)] * 2, FROZEN, data, cached(x, labels), [4, 0]))
+    for epoch, sequence in enumerate(given):  # some items may be left out of it
+        order = torch.cat([index for when, index in taken if when == epoch], 1)
+        assert torch.equal(order, sequence.expand(2, -1)) and sequence.unique().numel() == 40
+
+
+def test_runs_that_differ_in_their_order_alone_are_one_under_a_sequence():
+    def trained(sequence):
+        x, labels = task()
+        model = Classical(6, 3, Start([7, 7], torch.float64))  # the same start values
+        list(fit(model, None, [recipe()] * 2, FROZEN, cached(x, labels, sequence=sequence), cached(x, labels), [4, 0]))
+        return model.linear.weight
+    apart, same = trained(None), trained(lambda epoch: torch.arange(43))
+    assert torch.equal(same[0], same[1]) and not torch.equal(apart[0], apart[1])
+
+
+def test_the_loss_of_an_epoch_over_part_of_the_items_is_their_mean():
+    """At a rate of 0: the first ten of 43."""
+    x, labels = task()
+    model = Classical(6, 3, Start([0], torch.float64))
+    for reduction in ("mean", "sum"):
+        data = cached(x, labels, sequence=lambda epoch: torch.arange(10))
+        (record,) = fit(model, None, [recipe(epochs=1, lr=0., reduction=reduction)], FROZEN, data, cached(x, labels), [0])
+        expected = cross_entropy(model(x[:10].unsqueeze(0))[0], labels[:10])
+        assert record.loss[0] == pytest.approx(expected.item(), rel=1e-12)
 
 
 def states(head, features, seeds, **values):
@@ -467,7 +519,7 @@ def test_what_is_no_number_is_refused(name, value, kind):
 
 
 @pytest.mark.parametrize("name, value, known", [
-    ("optimizer", "rmsprop", "adam"), ("schedule", "linear", "cosine"), ("schedule_step", "middle", "start"),
+    ("optimizer", "rmsprop", "pennylane_adam"), ("reduction", "average", "mean, sum"), ("schedule", "linear", "cosine"), ("schedule_step", "middle", "start"),
     ("scale", "minmax", "standard"), ("select", "f1", "accuracy"), ("augment", "yes", "true or false")])
 def test_an_unknown_choice_is_refused_with_those_there_are(name, value, known):
     words = refusal(**{name: value})
@@ -476,7 +528,7 @@ def test_an_unknown_choice_is_refused_with_those_there_are(name, value, known):
 
 def test_every_field_of_a_recipe_is_refused_somewhere_above():
     checked = {"epochs", "batch_size", "step_size", "lr", "backbone_lr", "momentum", "weight_decay", "gamma", "label_smoothing",
-               "optimizer", "schedule", "schedule_step", "scale", "select", "augment"}
+               "optimizer", "schedule", "schedule_step", "scale", "select", "augment", "reduction"}
     assert set(Recipe.__dataclass_fields__) == checked
 
 

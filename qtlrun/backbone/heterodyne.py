@@ -25,7 +25,7 @@ class Heterodyne(nn.Module):
 
     def __init__(self, modes: int | None, shots: int, order: int, seed: int = 0, numbers: int | None = None):
         super().__init__()
-        modes = max(1, (numbers or 0) // fock.NUMBERS) if modes is None else modes
+        modes = (2 if numbers == 2 * fock.NUMBERS else 1) if modes is None else modes
         if modes not in fock.WEIGHTS:
             raise ValueError(f"modes={modes}: photonic datasets have 1 mode or 2.")
         if not 1 <= shots <= MANY:

@@ -4,10 +4,18 @@ from torch import Tensor, nn
 
 
 class Identity(nn.Module):
-    """Passes a vector on as it is, and a picture as its pixels in a row, in [0, 1]; `features` is how many they are."""
+    """Passes a vector on as it is, and a picture as its pixels in a row, in [0, 1].
 
-    def __init__(self, features: int):
+    `features` is how many numbers that is; None leaves it to the dataset, whose items have `numbers`.
+    """
+
+    takes = ("vectors", "pictures")
+
+    def __init__(self, features: int | None = None, numbers: int | None = None):
         super().__init__()
+        features = numbers if features is None else features
+        if features is None:
+            raise ValueError("features=null: the dataset's pictures differ in size; give the numbers that an item has.")
         if features < 1:
             raise ValueError(f"features={features}: numbers an item has, from 1 up.")
         self.features = features

@@ -112,7 +112,8 @@ class Experiment:
         return Row(label, plans.describe(parts.plan), entries, parts.dataset.classes, errors, stored=not missing and not mine,
                    pictures=parts.dataset.test.names, items=parts.dataset.test.items, caution=getattr(parts.dataset, "caution", ""),
                    fingerprints={"data": parts.dataset.fingerprint, "weights": parts.weights_key()},
-                   trained_on=len(parts.dataset.train), validated_on=len(parts.dataset.validation))
+                   trained_on=len(parts.dataset.train), validated_on=len(parts.dataset.validation),
+                   noun=parts.noun, ceiling=getattr(parts.dataset, "ceiling", None), patterns=parts.patterns())
 
     def _read(self, parts: Parts, learned: dict[int, Entry | str], keys: dict[int, str]) -> dict[int, Entry | str]:
         """Read the test split for what was learned, and keep it; what failed stays in its words."""

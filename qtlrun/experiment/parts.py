@@ -172,6 +172,9 @@ class Parts:
         if gives not in takes:
             others = {"pictures": "small or resnet18", "vectors": "identity", "states": "photonic or heterodyne"}[gives]
             raise Refused(f"backbone: it takes {' or '.join(takes)}, and the dataset's items are {gives}; use backbone={others}.")
+        if gives == "states" and self._bare.modes != self.dataset.modes:
+            raise Refused(f"backbone.modes={self._bare.modes}: the dataset's states have {self.dataset.modes}; use backbone.modes={self.dataset.modes}, "
+                          "or photonic_mode for one and photonic for two.")
 
     @property
     def _offered(self) -> dict:

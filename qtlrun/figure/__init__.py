@@ -1,7 +1,8 @@
 """Rows to plots: matplotlib figures, drawn without a display."""
 from qtlrun.figure.style import encode
-from qtlrun.figure.study import detection, power, sizes, specification_curve
+from qtlrun.figure.study import detection, power, sizes, specification_curve, trend
 from qtlrun.figure.sweep import sweep
-from qtlrun.figure.table import confusion, learning_curves, tuning
+from qtlrun.figure.table import accuracy, confusion, learning_curves, patterns, tuning
 
-__all__ = ["confusion", "detection", "encode", "learning_curves", "power", "sizes", "specification_curve", "sweep", "tuning"]
+__all__ = ["accuracy", "confusion", "detection", "encode", "learning_curves", "patterns", "power", "sizes", "specification_curve", "sweep",
+           "trend", "tuning"]

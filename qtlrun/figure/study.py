@@ -64,6 +64,26 @@ def detection(frame: pd.DataFrame) -> Figure:
 
 
 @matplotlib.rc_context(STYLE)
+def trend(frame: pd.DataFrame) -> Figure:
+    """Composed minus each reference against the value swept: a column a series, NLL above and accuracy below, 95 % intervals as bands."""
+    series, metrics = list(dict.fromkeys(frame["series"])), ["NLL", "accuracy"]
+    figure = Figure(figsize=(3.4 * len(series) + 1.6, 5.6), layout="constrained")
+    axes = figure.subplots(2, max(1, len(series)), squeeze=False, sharex="col")
+    if not series:  # everything failed
+        return figure
+    for (row, column), axis in np.ndenumerate(axes):
+        mine = frame[(frame["series"] == series[column]) & (frame["metric"] == metrics[row])]
+        for number, (label, line) in enumerate(mine.groupby("reference", sort=False)):
+            axis.plot(line["value"], line["difference"], label=label, marker="o", ms=3, lw=1.5, **style.look(number))
+            axis.fill_between(line["value"], line["low"], line["high"], color=style.look(number)["color"], alpha=.12, lw=0)
+        axis.axhline(0, color="black", lw=.8)
+        axis.set(title=f"{series[column]}: {metrics[row]}", ylabel=("nats (below 0: composed is better)", "(above 0: composed is better)")[row] if not column else "",
+                 xlabel=mine["key"].iloc[0] if row and len(mine) else "")
+    style.legend(axes[0, -1])
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
 def sizes(frame: pd.DataFrame) -> Figure:
     """Test NLL and accuracy against the number of training pictures, a line a row with its 95 % interval as a band."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")

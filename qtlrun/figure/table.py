@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from qtlrun import statistic
 from qtlrun.figure import style
 from qtlrun.figure.style import STYLE
 from qtlrun.row import Point, Row
@@ -50,6 +51,37 @@ def confusion(point: Point) -> Figure:
             axis.set_yticks(range(classes), [style.short(name) for name in row.classes])
     if rows:
         figure.colorbar(image, ax=axes, label="share of the class", shrink=.8)
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def accuracy(point: Point) -> Figure:
+    """The test accuracy of each row: every training as a dot, the mean with its 95 % interval; the ceiling where it is known."""
+    rows = {label: found for label in point.labels if (found := point.of(label))}
+    figure = Figure(figsize=(6, .36 * len(rows) + 1.2), layout="constrained")
+    axis, ceilings = figure.subplots(), {row.ceiling for found in rows.values() for row in found if row.ceiling}
+    for place, (label, found) in enumerate(rows.items()):
+        mean = point.estimate(label, lambda row: statistic.correct(row.logits, row.labels))
+        dots = np.concatenate([row.metrics["test_accuracy"] for row in found])
+        axis.plot(dots, np.full(len(dots), place), "|", color="grey", ms=9, lw=0)
+        axis.errorbar(mean.mean, place, xerr=[[mean.mean - max(mean.low, 0)], [min(mean.high, 1) - mean.mean]], fmt="o", ms=4, capsize=3,
+                      color=style.look(place)["color"])
+    for ceiling in ceilings:
+        axis.axvline(ceiling, color="black", lw=.8, ls="--")
+        axis.annotate(f"ceiling {ceiling:.3f}", (ceiling, 1.01), xycoords=("data", "axes fraction"), ha="center", va="bottom", fontsize=7)
+    axis.set_yticks(range(len(rows)), [style.short(label) for label in rows])
+    axis.set(xlabel="test accuracy", ylim=(max(len(rows), 1) - .5, -.5))
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def patterns(row: Row) -> Figure:
+    """What a photonic backbone makes of each class's centre: the probabilities of few photons in both modes, post-selected."""
+    figure, axes = style.panels(len(row.patterns), 1.6, 1.9)
+    for axis, name, pattern in zip(axes, row.classes, row.patterns, strict=True):
+        axis.imshow(pattern, cmap="Greys", vmin=0, vmax=max(.3, float(row.patterns.max())))
+        axis.set(title=style.short(name), xticks=range(pattern.shape[1]), yticks=range(pattern.shape[0]))
+    axes[0].set(xlabel="photons, mode 1", ylabel="photons, mode 0")
     return figure
 
 

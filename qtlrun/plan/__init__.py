@@ -33,6 +33,7 @@ def check(plan: dict) -> None:
     if plan["tune"] < 0:
         raise Refused(f"tune={plan['tune']}: how many draws of its values each row is given, from 1 up; 0 trains every row as it stands.")
     check_plugins(plan["plugins"])
+    _check_published(plan.get("published", {}))
     for group in (*PARTS, "study"):
         _check_group(group, plan[group])
         check_part(group, plan[group], plan["plugins"])
@@ -49,6 +50,18 @@ def check(plan: dict) -> None:
             check_space(group, row[group], plan["plugins"], f"compare.{name}.{group}")
     if plan["tune"] and not spaces([row_plan(plan), *others.values()]):
         raise Refused(f"tune={plan['tune']}: no part has a space to draw from; give one, as recipe.space.lr=[0.0001,0.01].")
+
+
+def _check_published(published: object) -> None:
+    """Refuse published figures that are none."""
+    if not isinstance(published, dict):
+        raise Refused(f"published={text(published)}: source and accuracy are needed here, as published.accuracy.composed=0.97.")
+    figures = published.get("accuracy", {})
+    if not isinstance(figures, dict):
+        raise Refused(f"published.accuracy={text(figures)}: an accuracy for each row is needed here, as published.accuracy.composed=0.97.")
+    for name, figure in figures.items():
+        if type(figure) not in (int, float) or not 0 <= figure <= 1:
+            raise Refused(f"published.accuracy.{name}={text(figure)}: an accuracy is a number from 0 to 1.")
 
 
 def references(plan: dict) -> tuple[dict[str, dict], list[str]]:

@@ -75,9 +75,9 @@ class Power:
         for label, verdict in point.contrasts(self.margin).items():
             gap, need = verdict.interval, statistic.needed(verdict.interval, self.margin)
             low, high = statistic.doubt(gap)
-            ways = [(need.seeds, "seeds on these pictures"), (need.pictures, "pictures with these seeds"), (need.splits, "splits")]
-            words = " or ".join([f"{size} {what}" for size, what in ways if size] or [sentence.both(gap, need)] * bool(need.both))
+            ways = [(need.seeds, f"seeds on these {point.noun}s"), (need.pictures, f"{point.noun}s with these seeds"), (need.splits, "splits")]
+            words = " or ".join([f"{size} {what}" for size, what in ways if size] or [sentence.both(gap, need, point.noun)] * bool(need.both))
             lines.append(f"{point.composed} - {label}, {point.isolates[label]}: {gap.mean:+z.3f} nats, half-width {(gap.high - gap.low) / 2:.3f} "
-                         f"({sentence.noise(gap)}; so small a pilot knows it to {low:.2f} to {high:.2f} times that). A difference of "
+                         f"({sentence.noise(gap, point.noun)}; so small a pilot knows it to {low:.2f} to {high:.2f} times that). A difference of "
                          f"{self.margin:g} would be detected, four times in five, by {words or 'no size that is foretold here'}.")
         return lines

@@ -69,6 +69,10 @@ def write_environment(out: Path, jobs: list[dict], points: list[Point]) -> None:
 def _draw(folder: Path, point: Point) -> None:
     _save(folder, "learning_curves", figure.learning_curves(point))
     _save(folder, "confusion", figure.confusion(point))
+    _save(folder, "accuracy", figure.accuracy(point))
+    first = next((row for row in point.of(point.composed) if row.patterns is not None), None)
+    if first:
+        _save(folder, "patterns", figure.patterns(first))
     if point.tuned:
         _save(folder, "tuning", figure.tuning(point))
 

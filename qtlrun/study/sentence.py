@@ -5,7 +5,10 @@ from pathlib import Path
 from qtlrun import plan as plans, statistic
 from qtlrun.row import Point
 
-DEFECTS = (("freeze", "batch_norm", "train"), ("dataset", "validation", "test"), ("recipe", "schedule_step", "start"))
+DEFECTS = (("freeze", "batch_norm", "train"), ("dataset", "validation", "test"), ("recipe", "schedule_step", "start"),
+           ("recipe", "reduction", "sum"), ("dataset", "scaled_by", "all"), ("dataset", "mirrored", True), ("dataset", "draw", "mari2019"),
+           ("dataset", "order", "after_classical"), ("backbone", "squeezing", False), ("head", "lost", "first"))
+LEAST_NORM = .99  # of a state inside its cutoff
 
 
 def contrasts(point: Point, margin: float) -> list[str]:
@@ -16,35 +19,46 @@ def contrasts(point: Point, margin: float) -> list[str]:
         detectable = ", the difference detectable, below the margin" if verdict.detectable else ""
         ending = {"better": f"{point.composed} is better.", "worse": f"{point.composed} is worse.",
                   "equivalent": f"equivalent within the margin of {margin:g}{detectable}.",
-                  "undecided": f"undecided; {_would_decide(verdict, margin)}"}[verdict.word]
+                  "undecided": f"undecided; {_would_decide(verdict, margin, point.noun)}"}[verdict.word]
         lines.append(f"{point.composed} - {label}, {point.isolates[label]}: {gap.mean:+z.3f} nats of NLL "
-                     f"[{gap.low:+z.3f}, {gap.high:+z.3f}] ({noise(gap)}): {ending}")
+                     f"[{gap.low:+z.3f}, {gap.high:+z.3f}] ({noise(gap, point.noun)}): {ending}")
     return lines
 
 
 def foot(point: Point, reads: int) -> list[str]:
-    """How to read the table; `reads` is how many plans have read its test pictures."""
+    """How to read the table; `reads` is how many plans have read its test items."""
     rows = [row for split in point.splits for row in split.values() if row.entries]
     if not rows:
         return []
-    seeds, pictures, splits = len(rows[0].seeds), sorted({len(row.labels) for row in rows}), len(point.splits)
-    pictures = " to ".join(map(str, dict.fromkeys((pictures[0], pictures[-1]))))
+    seeds, sizes, splits = len(rows[0].seeds), sorted({len(row.labels) for row in rows}), len(point.splits)
+    items = f"{' to '.join(map(str, dict.fromkeys((sizes[0], sizes[-1]))))} test {point.noun}s"
     if splits > 1:
-        lines = [f"{splits} splits of {count(seeds, 'seed')}, {pictures} test pictures each; 95 % intervals over splits of this pool (Nadeau and Bengio);"]
+        lines = [f"{splits} splits of {count(seeds, 'seed')}, {items} each; 95 % intervals over splits of this pool (Nadeau and Bengio);"]
     elif seeds == 1:
-        lines = [f"One seed on {pictures} test pictures; 95 % intervals over pictures alone;"]
+        lines = [f"One seed on {items}; 95 % intervals over {point.noun}s alone;"]
     else:
-        lines = [f"{seeds} seeds on the same {pictures} test pictures; 95 % intervals over seeds and pictures;"]
+        lines = [f"{seeds} seeds on the same {items}; 95 % intervals over seeds and {point.noun}s;"]
     lines[0] += " trained: circuit + head + backbone; seconds per seed."
     if seeds == 2 and splits == 1:
         lines.append("Two seeds: intervals may be too narrow, and there is no verdict.")
     if any(row.stored for row in rows):
         lines.append("† found in the store, not trained again.")
+    lines += _cut(point)
     held = max((point.estimate(label, lambda row: row.nll).held for label in point.labels if point.of(label)), default=0)
     if held > 1:
         lines.append(f"What is held out is {held:.1f} times what is trained on, so these intervals are very wide; a larger training share narrows them.")
     lines.append(readers(reads))
     return lines + sorted({row.caution for row in rows if row.caution})
+
+
+def _cut(point: Point) -> list[str]:
+    """A warning where a cutoff loses probability, and what post-selection throws away."""
+    shares = {label: point.metrics(label).mean() for label in point.labels if point.of(label)}
+    lost = [f"{label} {mean['norm_kept']:.2f}" for label, mean in shares.items() if mean.get("norm_kept", 1.) < LEAST_NORM]
+    thrown = [f"{label} {mean['post_selected']:.2f}" for label, mean in shares.items() if "post_selected" in mean]
+    lines = [f"Norm kept inside the cutoff: {', '.join(lost)}; below {LEAST_NORM} these are figures of the truncated model, not of the "
+             "states. Sweep the cutoff: -m backbone.cutoff=15,20,30."] if lost else []
+    return lines + ([f"Post-selection keeps this share of the probability, and a device would throw the rest away: {', '.join(thrown)}."] if thrown else [])
 
 
 def readers(reads: int) -> str:
@@ -61,7 +75,7 @@ def held(job: dict, rows: dict[str, dict]) -> str:
     said = [f"split seed {job['dataset']['split_seed']}" if "split_seed" in job["dataset"] and len(plans.redraws(job)) == 1 else "",
             f"weights {name}{seed}" if weights and _shared(rows, "backbone") else "",
             _recipe(job) if _shared(rows, "recipe") else ""]
-    kept = [f"{group}.{key}={value} in {', '.join(having)}" for group, key, value in DEFECTS
+    kept = [f"{group}.{key}={plans.text(value)}" + f" in {', '.join(having)}" * (len(having) < len(rows)) for group, key, value in DEFECTS
             if (having := [name for name, row in rows.items() if row[group].get(key) == value and (
                 key != "batch_norm" or row[group]["frozen"] != 0)])]
     defects = f" Published defects kept: {'; '.join(kept)}." if kept else ""
@@ -99,22 +113,22 @@ def errors(point: Point) -> list[str]:
     return [line.rstrip(".") + "." for line in lines]
 
 
-def noise(gap: statistic.Interval) -> str:
-    """What an interval is made of."""
+def noise(gap: statistic.Interval, noun: str) -> str:
+    """What an interval is made of; `noun` is what a test item is called."""
     if gap.splits > 1:
-        pictures = "" if math.isnan(gap.pictures) else f", picture noise {gap.pictures:.3f}"
-        return f"noise of splits and training {gap.training:.3f}{pictures}; {gap.splits} splits, {count(gap.seeds, 'seed')} and {gap.items} pictures each"
+        items = "" if math.isnan(gap.pictures) else f", {noun} noise {gap.pictures:.3f}"
+        return f"noise of splits and training {gap.training:.3f}{items}; {gap.splits} splits, {count(gap.seeds, 'seed')} and {gap.items} {noun}s each"
     if gap.seeds == 1:
-        return f"one seed, {gap.items} pictures"
-    return f"training noise {gap.training:.3f}, picture noise {gap.pictures:.3f}; {gap.seeds} seeds, {gap.items} pictures"
+        return f"one seed, {gap.items} {noun}s"
+    return f"training noise {gap.training:.3f}, {noun} noise {gap.pictures:.3f}; {gap.seeds} seeds, {gap.items} {noun}s"
 
 
-def both(gap: statistic.Interval, need: statistic.Need) -> str:
-    """Seeds and pictures that grow together."""
-    return f"{math.ceil(need.both * gap.seeds)} seeds on {math.ceil(need.both * gap.items)} pictures" if need.both else ""
+def both(gap: statistic.Interval, need: statistic.Need, noun: str) -> str:
+    """Seeds and test items that grow together."""
+    return f"{math.ceil(need.both * gap.seeds)} seeds on {math.ceil(need.both * gap.items)} {noun}s" if need.both else ""
 
 
-def _would_decide(verdict: statistic.Verdict, margin: float) -> str:
+def _would_decide(verdict: statistic.Verdict, margin: float, noun: str) -> str:
     """What would decide a difference of the margin, from the noise that was seen."""
     gap = verdict.interval
     if 1 < gap.splits < statistic.FEWEST:
@@ -122,15 +136,15 @@ def _would_decide(verdict: statistic.Verdict, margin: float) -> str:
     if gap.splits == 1 and gap.seeds < statistic.FEWEST:
         return "fewer than three seeds give no verdict."
     need = verdict.need
-    ways = [(need.splits, gap.splits, f"about {need.splits} splits"), (need.seeds, gap.seeds, f"about {need.seeds} seeds on these pictures"),
-            (need.pictures, gap.items, f"about {need.pictures} pictures with these seeds")]
+    ways = [(need.splits, gap.splits, f"about {need.splits} splits"), (need.seeds, gap.seeds, f"about {need.seeds} seeds on these {noun}s"),
+            (need.pictures, gap.items, f"about {need.pictures} {noun}s with these seeds")]
     known = [(size, present, words) for size, present, words in ways if size]
     if any(size <= present for size, present, _ in known):
         return f"this size would detect a difference of {margin:g} four times in five."
     if known:
         words = " or ".join(words for _, _, words in known)
     elif need.both:
-        words = f"about {both(gap, need)}"
+        words = f"about {both(gap, need, noun)}"
     else:
-        return f"no number of seeds{', splits' * (gap.splits > 1)} or pictures alone would detect a difference of {margin:g}."
+        return f"no number of seeds{', splits' * (gap.splits > 1)} or {noun}s alone would detect a difference of {margin:g}."
     return f"a difference of {margin:g} would be detected, four times in five, by {words}."

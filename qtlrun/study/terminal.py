@@ -38,10 +38,25 @@ def show_sweep(console: Console, frame: pd.DataFrame, exact: tuple[str, ...] = (
     console.print(table)
 
 
+def show_words(console: Console, frame: pd.DataFrame) -> None:
+    """A table of words and numbers, the words to the left."""
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for name, kind in frame.dtypes.items():
+        table.add_column(Text(name), justify="right" if pd.api.types.is_numeric_dtype(kind) else "left", overflow="fold")
+    for line in cells(frame):
+        table.add_row(*map(Text, line))
+    console.print(table)
+
+
 def say(console: Console, lines: list[str]) -> None:
     """Print sentences as they are."""
     for line in lines:
         console.print(line, markup=False, highlight=False, emoji=False)
+
+
+def interval(mean: float, low: float, high: float, form: str = ".3f", ends: str = ".2f") -> str:
+    """A figure and the ends of its interval."""
+    return f"{_plain(mean, form)} [{_plain(low, ends)}, {_plain(high, ends)}]"
 
 
 def trained(line: dict) -> str:
@@ -68,7 +83,7 @@ def _sweep(frame: pd.DataFrame, exact: tuple[str, ...]) -> Table:
 
 
 def _interval(line: dict, name: str, form: str, ends: str) -> str:
-    return f"{_plain(line[name], form)} [{_plain(line[name + ' low'], ends)}, {_plain(line[name + ' high'], ends)}]"
+    return interval(line[name], line[name + " low"], line[name + " high"], form, ends)
 
 
 def _plain(value: float, form: str) -> str:

@@ -445,8 +445,9 @@ OTHER = {
     **{f"recipe.{name}": value for name, value in {
         "epochs": 3, "batch_size": 16, "lr": .1, "backbone_lr": .1, "optimizer": "sgd", "momentum": .5, "weight_decay": .1,
         "schedule": "step", "step_size": 3, "gamma": .2, "schedule_step": "start", "augment": True, "scale": "standard",
-        "label_smoothing": .1, "select": "last"}.items()},
-    "head.angles": "frozen", "head.entangle": False, "head.spread": .1, "head.state": __file__,
+        "label_smoothing": .1, "reduction": "sum", "select": "last"}.items()},
+    "head.angles": "frozen", "head.entangle": False, "head.spread": .1, "head.state": __file__, "head.product": True, "head.layout": "mari2019",
+    "head.reach": 1.,
     "circuit.qubits": 3, "circuit.depth": 2, "device": {"_target_": "qtlrun.device.pennylane.PennyLane", "name": "default.qubit"},
     "dtype": "float64", "accelerator": "mps",
 }
@@ -472,7 +473,7 @@ def test_every_value_that_a_row_s_constructors_take_is_in_its_key_and_no_other(h
     not_taken = {"composed": set(), "C": {"circuit.qubits", "circuit.depth", "device"}, "twin": {"circuit.depth", "device"}}[name]
     key, keys = Parts(plan, session).key(0), []
     for where, value in OTHER.items():
-        if where.startswith("head.") and name != "composed":
+        if where.startswith("head.") and where.removeprefix("head.") not in plan["head"]:
             continue
         other = Parts(changed(plan, where, value), session).key(0)
         assert (other == key) == (where in not_taken), where

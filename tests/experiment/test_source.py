@@ -91,7 +91,7 @@ CHANGES = {
     **{f"backbone.pretrain.recipe.{name}": value for name, value in {
         "epochs": 3, "batch_size": 16, "lr": .1, "backbone_lr": .1, "optimizer": "sgd", "momentum": .5, "weight_decay": .1,
         "schedule": "none", "step_size": 3, "gamma": .2, "schedule_step": "start", "augment": True, "scale": "standard",
-        "label_smoothing": .1, "select": "last"}.items()}}
+        "label_smoothing": .1, "reduction": "sum", "select": "last"}.items()}}
 
 
 def changed(plan, key, value):

@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 
 from qtlrun.study import record
 
-FIGURES = [f"figures/{name}.{kind}" for name in ("circuit", "confusion", "learning_curves") for kind in ("png", "svg")]
+FIGURES = [f"figures/{name}.{kind}" for name in ("accuracy", "circuit", "confusion", "learning_curves") for kind in ("png", "svg")]
 TABLES = ["contrasts.csv", "environment.json", "log.txt", "plan.yaml", "rows.csv", "table.csv", "table.md"]
 
 

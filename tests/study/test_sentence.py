@@ -16,6 +16,7 @@ HELD = {
     "backbone": {"weights": "pretrain", "pretrain": {"seed": 3}},
     "dataset": {"split_seed": 0, "validation": 0.1},
     "freeze": {"batch_norm": "eval"},
+    "head": {"angles": "trained"},
     "recipe": {"optimizer": "adam", "lr": 0.01, "epochs": 60, "schedule_step": "end"},
     "splits": 1,
     "folds": None,
@@ -277,9 +278,69 @@ def test_published_defects_are_named():
     job = HELD | defects | {"recipe": HELD["recipe"] | {"schedule_step": "start"}}
     tuned = job | {"freeze": {"frozen": 0, "batch_norm": "train"}}  # moving statistics are no defect where all is trained
     assert sentence.held(job, {"A": job, "B": tuned}).endswith(
-        " Published defects kept: freeze.batch_norm=train in A; dataset.validation=test in A, B; "
-        "recipe.schedule_step=start in A, B."
+        " Published defects kept: freeze.batch_norm=train in A; dataset.validation=test; recipe.schedule_step=start."
     )
+
+
+@pytest.mark.parametrize(
+    ("group", "values", "said"),
+    [
+        ("recipe", {"reduction": "sum"}, "recipe.reduction=sum"),
+        ("dataset", {"scaled_by": "all"}, "dataset.scaled_by=all"),
+        ("dataset", {"mirrored": True}, "dataset.mirrored=true"),
+        ("dataset", {"draw": "mari2019"}, "dataset.draw=mari2019"),
+        ("dataset", {"order": "after_classical"}, "dataset.order=after_classical"),
+        ("backbone", {"squeezing": False}, "backbone.squeezing=false"),
+        ("head", {"lost": "first"}, "head.lost=first"),
+    ],
+)
+def test_a_published_defect_is_named_where_a_row_has_it(group, values, said):
+    row = HELD | {group: HELD[group] | values}
+    assert sentence.held(HELD, {"A": HELD, "twin": row}).endswith(f" Published defects kept: {said} in twin.")
+
+
+def test_what_is_sound_is_no_defect():
+    dataset = {"scaled_by": "train", "mirrored": False, "draw": "apart", "order": "drawn"}
+    row = HELD | {"dataset": dataset, "recipe": HELD["recipe"] | {"reduction": "mean"}} | {"backbone": {"squeezing": True}, "head": {"lost": "halved"}}
+    assert "defect" not in sentence.held(row, {"A": row})
+
+
+def shares(**values):
+    """A point of rows A, B and twin; `values` are the shares that each of them keeps."""
+    made = point(("A", "B", "twin"), seeds=2)
+    for name, kept in values.items():
+        for seed, one in made.splits[0][name].entries.items():
+            one.values.update({key: share + 0.01 * seed for key, share in kept.items()})
+    return made
+
+
+def test_a_cutoff_that_loses_probability_is_warned_of_with_the_rows_and_their_means():
+    lines = sentence.foot(shares(A={"norm_kept": 0.897}, B={"norm_kept": 0.99}, twin={"norm_kept": 0.971}), 0)
+    (line,) = [line for line in lines if "cutoff" in line]
+    # means of two seeds a hundredth apart: .902, .995 and .976
+    assert line == (
+        "Norm kept inside the cutoff: A 0.90, twin 0.98; below 0.99 these are figures of the truncated model, not of the "
+        "states. Sweep the cutoff: -m backbone.cutoff=15,20,30."
+    )
+    assert not any("ost-selection" in line for line in lines)
+
+
+def test_what_post_selection_throws_away_is_said_of_the_rows_that_select():
+    lines = sentence.foot(shares(A={"norm_kept": 1.0, "post_selected": 0.302}, B={"norm_kept": 1.0}), 0)
+    said = "Post-selection keeps this share of the probability, and a device would throw the rest away: A 0.31."
+    assert said in lines and not any("cutoff" in line for line in lines)
+
+
+def test_rows_without_photons_have_nothing_to_say_of_a_cutoff():
+    assert not any("cutoff" in line or "selection" in line for line in sentence.foot(point(("A", "B")), 0))
+
+
+@pytest.mark.parametrize("noun", ["item", "state"])
+def test_test_items_are_called_what_they_are(noun):
+    made = point(("A", "B"), said={"noun": noun})
+    said = " ".join([*sentence.contrasts(made, MARGIN), *sentence.foot(made, 0)])
+    assert f"5 seeds and 40 {noun}s" in said or f"5 seeds, 40 {noun}s" in said
+    assert f"5 seeds on the same 40 test {noun}s; 95 % intervals over seeds and {noun}s;" in said and "picture" not in said
 
 
 def test_every_failure_is_a_sentence_with_its_place():

@@ -1,0 +1,254 @@
+"""Pictures, vectors and states: which backbone takes which, and what only states have."""
+
+import numpy as np
+import pytest
+import torch
+from composition import rows
+from PIL import Image
+
+from qtlrun.experiment import Experiment, model
+from qtlrun.experiment.model import Run
+from qtlrun.experiment.parts import Parts
+from qtlrun.experiment.session import Session
+from qtlrun.plan import Refused
+
+STATES = (
+    "dataset=coherent",
+    "dataset.train=4",
+    "dataset.validation=3",
+    "dataset.test=5",
+    "recipe.epochs=2",
+    "head=classical",
+)
+PLUGIN = """
+import torch
+from torch import Tensor, nn
+from qtlrun.backbone.stage import Stage
+
+
+class Plain(nn.Module):
+    '''Says nothing of what it takes.'''
+
+    def __init__(self):
+        super().__init__()
+        self.features, self.stages, self.folded, self.fingerprint = 12, [], False, "plain"
+
+    def preprocess(self, item, generator=None):
+        return item
+
+    def forward(self, items):
+        return items
+
+
+class Optical(nn.Module):
+    '''One gain on the numbers that prepare a state; it keeps a share that depends on the first displacement.'''
+
+    takes = ("states",)
+
+    def __init__(self, modes: int = 2, cut: float = .5, data=None):
+        super().__init__()
+        self.gain, self.features, self.modes, self.cut, self.data = nn.Parameter(torch.ones(())), 12, modes, cut, data
+        self.stages, self.folded, self.fingerprint = [Stage([self.gain], [self])], False, "optical"
+
+    def preprocess(self, item, generator=None):
+        return item
+
+    def forward(self, items: Tensor):
+        return self.gain * items
+
+    def kept(self, items: Tensor):
+        return {"norm_kept": 1 - self.cut * items[:, 1].abs() / 10}
+
+    def patterns(self, items: Tensor):
+        return items[:, [1, 2, 7, 8]].unflatten(1, (2, 2))
+
+
+class Selecting(nn.Module):
+    '''A linear head that keeps a share of each state: another one of each run.'''
+
+    def __init__(self, features: int, classes: int, start):
+        super().__init__()
+        self.weight = nn.Parameter(start.normal("mine", (classes, features), .1))
+
+    def forward(self, features: Tensor):
+        return features @ self.weight.transpose(1, 2)
+
+    def kept(self, features: Tensor):
+        share = torch.arange(1, len(features) + 1).unsqueeze(1) / 10
+        return {"norm_kept": share + 0 * features[..., 1], "post_selected": features[..., 1]}
+"""
+
+
+@pytest.fixture
+def plan(tmp_path, home):
+    """The plan of these words with parts of one's own, (group, its class, its values)."""
+    path = tmp_path / "mine_kinds.py"
+    path.write_text(PLUGIN)
+
+    def make(*words, **parts):
+        made = rows(*words)["composed"] | {"plugins": [str(path)]}
+        return made | {group: {"_target_": f"mine_kinds.{name}", **values} for group, (name, values) in parts.items()}
+
+    return make
+
+
+@pytest.fixture
+def parts(plan, home):
+    return lambda *words, **own: Parts(plan(*words, **own), Session(str(home)))
+
+
+OPTICAL = {"backbone": ("Optical", {"modes": 2, "cut": 0.5})}
+TAKES_PICTURES = "backbone: it takes pictures, and the dataset's items are"
+TAKES_STATES = "backbone: it takes states, and the dataset's items are"
+
+
+@pytest.mark.parametrize(
+    ("words", "own", "said"),
+    [
+        (["dataset=spirals"], {}, f"{TAKES_PICTURES} vectors; use backbone=identity."),
+        (["dataset=iris"], {"backbone": ("Plain", {})}, f"{TAKES_PICTURES} vectors; use backbone=identity."),
+        (STATES, {}, f"{TAKES_PICTURES} states; use backbone=photonic or heterodyne."),
+        (
+            [*STATES, "backbone=identity"],
+            {},
+            "backbone: it takes vectors or pictures, and the dataset's items are states; "
+            "use backbone=photonic or heterodyne.",
+        ),
+        ([], OPTICAL, f"{TAKES_STATES} pictures; use backbone=small or resnet18."),
+        (["dataset=moons"], OPTICAL, f"{TAKES_STATES} vectors; use backbone=identity."),
+    ],
+)
+def test_a_backbone_of_another_kind_than_the_items_is_refused_with_one_that_takes_them(plan, home, words, own, said):
+    with pytest.raises(Refused) as error:
+        Experiment(str(home)).check(plan(*words, **own))
+    assert str(error.value) == said
+
+
+@pytest.mark.parametrize(
+    ("words", "own", "noun"),
+    [
+        ([], {}, "picture"),
+        (["backbone=identity"], {}, "picture"),
+        (["backbone=identity", "dataset=spirals"], {}, "item"),
+        (STATES, OPTICAL, "state"),
+    ],
+)
+def test_a_backbone_that_takes_the_items_is_not_refused_and_the_table_calls_them_what_they_are(
+    plan, parts, home, words, own, noun
+):
+    Experiment(str(home)).check(plan(*words, **own))
+    assert parts(*words, **own).noun == noun
+
+
+@pytest.mark.parametrize(
+    ("words", "features"),
+    [([], 64), (["dataset=moons"], 2), (["dataset=iris"], 4), (["dataset=spirals", "backbone.features=2"], 2)],
+)
+def test_without_a_backbone_there_are_as_many_features_as_an_item_has_numbers(parts, words, features):
+    made = parts("backbone=identity", *words)
+    made.check()
+    assert made.backbone.features == features
+    items = made.dataset.train.batch([0, 1], made.backbone.preprocess)
+    assert made.backbone(items).shape == (2, features)
+
+
+def test_one_session_holds_the_features_of_two_datasets_apart(plan, home):
+    session = Session(str(home))
+    sizes = [
+        Parts(plan("backbone=identity", f"dataset={name}"), session).backbone.features
+        for name in ("moons", "iris", "moons")
+    ]
+    assert sizes == [2, 4, 2]
+
+
+def test_pictures_of_several_sizes_need_their_number_of_features(plan, home, tmp_path):
+    for number in range(20):
+        path = tmp_path / "pictures" / ("ants", "bees")[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8 + number), (number, 0, 0)).save(path)
+    words = ("backbone=identity", "dataset=folder", f"dataset.root={tmp_path}/pictures")
+    with pytest.raises(Refused) as error:
+        Experiment(str(home)).check(plan(*words))
+    assert (
+        str(error.value)
+        == "backbone.features=null: the dataset's pictures differ in size; give the numbers that an item has."
+    )
+
+
+@pytest.mark.parametrize("features", [0, -1])
+def test_no_features_are_refused(plan, home, features):
+    with pytest.raises(Refused) as error:
+        Experiment(str(home)).check(plan("backbone=identity", f"backbone.features={features}"))
+    assert str(error.value) == f"backbone.features={features}: numbers an item has, from 1 up."
+
+
+def test_a_backbone_that_asks_for_the_folder_of_data_is_given_it(parts, home):
+    assert parts(*STATES, **OPTICAL).backbone.data == Session(str(home)).data
+
+
+def test_a_dataset_that_prescribes_an_order_gives_it_to_training_alone(parts):
+    for freeze in ("backbone", "none"):
+        made = parts(*STATES, "dataset.order=drawn", f"freeze={freeze}", **OPTICAL)
+        data = model.build([Run(made, 0)]).data
+        assert torch.equal(data["train"].sequence(3), torch.arange(4 * 7))
+        assert data["validation"].sequence is None and data["test"].sequence is None
+    assert model.build([Run(parts(*STATES, **OPTICAL), 0)]).data["train"].sequence is None
+
+
+def test_a_prescribed_order_is_that_of_training(plan, home, monkeypatch):
+    """Of the same start values every seed ends the same only where the order is given."""
+    from qtlrun.layer import Start
+
+    seeds = Start.__init__
+    monkeypatch.setattr(Start, "__init__", lambda self, given, *more: seeds(self, [0] * len(given), *more))
+    logits = {
+        order: Experiment(str(home)).row("C", plan(*STATES, f"dataset.order={order}", **OPTICAL), [0, 1]).logits
+        for order in ("drawn", "null")
+    }
+    assert np.array_equal(*logits["drawn"]) and not np.array_equal(*logits["null"])
+
+
+@pytest.mark.parametrize("freeze", ["backbone", "none"])
+def test_what_a_photonic_backbone_keeps_is_the_mean_over_the_test_items(plan, parts, home, freeze):
+    words = (*STATES, f"freeze={freeze}")
+    row = Experiment(str(home)).row("C", plan(*words, **OPTICAL), [0, 1])
+    lost = 0.05 * parts(*words, **OPTICAL).dataset.test.inputs[:, 1].abs().mean().item()
+    assert row.metrics["norm_kept"].tolist() == pytest.approx([1 - lost] * 2, rel=1e-6)  # of float32
+    assert lost > 0.01 and "post_selected" not in row.metrics
+
+
+def test_a_row_found_in_the_store_has_kept_what_it_kept(plan, home):
+    first, second = (Experiment(str(home)).row("C", plan(*STATES, **OPTICAL), [0, 1]) for _ in range(2))
+    assert second.stored and second.metrics["norm_kept"].tolist() == first.metrics["norm_kept"].tolist()
+
+
+@pytest.mark.parametrize("freeze", ["backbone", "none"])
+def test_what_a_photonic_head_keeps_is_that_of_each_run_and_stands_for_both(plan, parts, home, freeze):
+    own = OPTICAL | {"head": ("Selecting", {})}
+    words = (*STATES, f"freeze={freeze}", "recipe.lr=0", "recipe.backbone_lr=0")
+    row = Experiment(str(home)).row("mine", plan(*words, **own), [0, 1])
+    displaced = parts(*words, **own).dataset.test.inputs[:, 1].mean().item()
+    shares = (
+        [0.1, 0.2] if freeze == "backbone" else [0.1, 0.1]
+    )  # trained backbones go one by one, and each is its program's first run
+    assert row.metrics["norm_kept"].tolist() == pytest.approx(shares, rel=1e-6)  # of float32
+    assert row.metrics["post_selected"].tolist() == pytest.approx([displaced] * 2, rel=1e-5, abs=1e-7)
+
+
+def test_rows_without_photonic_parts_keep_nothing(plan, home):
+    row = Experiment(str(home)).row(
+        "C", plan("backbone=identity", "dataset=moons", "recipe.epochs=1", "head=classical"), [0]
+    )
+    assert not {"norm_kept", "post_selected"} & set(row.metrics) and row.ceiling is None and row.patterns is None
+
+
+def test_the_pattern_of_each_class_is_what_the_backbone_makes_of_its_centre(plan, parts, home):
+    row = Experiment(str(home)).row("C", plan(*STATES, **OPTICAL), [0])
+    centres = parts(*STATES, **OPTICAL).dataset.centres
+    np.testing.assert_allclose(row.patterns, centres[:, [1, 2, 7, 8]].reshape(7, 2, 2), rtol=1e-6)  # of float32
+    assert row.ceiling == parts(*STATES, **OPTICAL).dataset.ceiling and 0.5 < row.ceiling <= 1
+
+
+def test_one_mode_has_no_pattern(parts):
+    assert parts(*STATES, backbone=("Optical", {"modes": 1, "cut": 0.5})).patterns() is None
+    assert parts("backbone=identity").patterns() is None
