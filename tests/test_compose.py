@@ -26,8 +26,16 @@ TOP = ("accelerator, backbone, circuit, compare, dataset, device, dtype, experim
        "recipe, seeds, splits, study, tune.")
 KEYS = ("seeds, splits, folds, tune, dtype, home, outputs, accelerator, fresh, plugins, dataset, backbone, freeze, recipe, circuit, "
         "head, device, study.")
-WITH_MINE = ", ".join(sorted([*options("head"), "mine"])) + "."
-HEADS, REFERENCES = (", ".join(options(group)) + "." for group in ("head", "compare"))
+
+
+def listed(names):
+    """Names as a refusal lists them, the first twelve of many."""
+    return ", ".join(names if len(names) <= 20 else [*names[:12], f"{len(names) - 12} more"]) + "."
+
+
+WITH_MINE = listed(sorted([*options("head"), "mine"]))
+HEADS, REFERENCES, CIRCUITS, PRESETS, DATASETS = (listed(options(group)) for group in ("head", "compare", "circuit", "experiment", "dataset"))
+ANGLES = "angles, entangle, spread, state, product, layout."
 FORM = "this is no override; an override is KEY=VALUE, its brackets and quotes closed, in quotes for the shell where it has brackets or spaces."
 WHOLE = "a whole number is needed here"
 PART = "a part is a class of qtlrun.head, or of a file named in plugins=[FILE.py]."
@@ -55,7 +63,8 @@ def place(tmp_path, home, monkeypatch):
 def refusal(tmp_path, capsys):
     """What a command line is refused with, in words; nothing of it is left on disk."""
     def refuse(*words):
-        once = [] if "-m" in words else ["--run"]  # spares Hydra to compose once only to ask for the mode
+        several = "-m" in words or any(word.startswith("study.runs=") for word in words)
+        once = [] if several else ["--run"]  # spares Hydra to compose once only to ask for the mode
         code, (out, err) = main([*words, *once]), capsys.readouterr()
         assert code == 2, err
         assert not out and err.startswith("qtlrun: ") and err.count("\n") <= 2
@@ -74,14 +83,14 @@ def refusal(tmp_path, capsys):
     ("qubits=3", "qubits: there is no such group or key; did you mean circuit.qubits?"),
     ("circut.qubits=3", f"circut.qubits: there is no such key; did you mean circuit? It is one of {TOP}"),
     ("circuit.qbits=3", "circuit.qbits: there is no such key; did you mean qubits? It is one of depth, qubits."),
-    ("head.angels=zero", "head.angels: there is no such key; did you mean angles? It is one of angles, entangle, space, spread, state."),
+    ("head.angels=zero", "head.angels: there is no such key; did you mean angles? It is one of angles, entangle, layout, product, space, spread, state."),
     ("backbone.pretrain.recipe.epoch=3", "backbone.pretrain.recipe.epoch: there is no such key; did you mean epochs? It is one of "
-     "augment, backbone_lr, batch_size, epochs, gamma, label_smoothing, lr, momentum, optimizer, scale, schedule, schedule_step, "
+     "augment, backbone_lr, batch_size, epochs, gamma, label_smoothing, lr, momentum, optimizer, reduction, scale, schedule, schedule_step, "
      "select, space, step_size, weight_decay."),
     ("device.name=a", "device.name: the option chosen has no such key; device=default.qubit, device=lightning.qubit have it."),
     ("dataset.root=/here", "dataset.root: the option chosen has no such key; dataset=folder has it."),
     ("device.shot=0", "device.shot: there is no such key; did you mean shots? It is one of method, seed, shots."),
-    ("++head.foo=3", "head.foo: there is no such key; it is one of angles, entangle, spread, state."),
+    ("++head.foo=3", f"head.foo: there is no such key; it is one of {ANGLES}"),
     ("hydra.foo=3", "hydra.foo: there is no such key; qtlrun --cfg hydra prints those of Hydra."),
     ("head@foo=classical", "head@foo: no option stands there; head=OPTION chooses one."),
 ])
@@ -100,13 +109,11 @@ def test_the_right_keys_are_those_of_the_options_chosen(refusal):
     ("head=quantun", f"head=quantun: there is no such option; did you mean quantum? It is one of {HEADS}"),
     ("head=", f"head=: there is no such option; it is one of {HEADS}"),
     ("head=null", f"head=null: a group takes the name of an option; it is one of {HEADS}"),
-    ("circuit=3", "circuit=3: a group takes the name of an option; it is one of dressed."),
+    ("circuit=3", f"circuit=3: a group takes the name of an option; it is one of {CIRCUITS}"),
     ("device=default.qubi", "device=default.qubi: there is no such option; did you mean default.qubit? It is one of default.qubit, "
                             "lightning.qubit, statevector."),
-    ("experiment=smok", "experiment=smok: there is no such option; did you mean smoke? It is one of ants_bees, ants_bees_paper, "
-                        "pytorch_tutorial, pytorch_tutorial_paper, smoke."),
-    ("experiment=null", "experiment=null: a group takes the name of an option; it is one of ants_bees, ants_bees_paper, "
-                        "pytorch_tutorial, pytorch_tutorial_paper, smoke. Leave it out for none."),
+    ("experiment=smok", "experiment=smok: there is no such option; did you mean smoke? It is one of " + PRESETS),
+    ("experiment=null", "experiment=null: a group takes the name of an option; it is one of " + PRESETS + " Leave it out for none."),
     ("compare=[Z]", f"compare=Z: there is no such option; it is one of {REFERENCES}"),
     ("compare=Z", f"compare=Z: there is no such option; it is one of {REFERENCES}"),
     ("compare=[B,twins]", f"compare=twins: there is no such option; did you mean twin? It is one of {REFERENCES}"),
@@ -170,7 +177,7 @@ RATES = "two numbers are needed here, [LOW,HIGH]; draws are log-uniform between 
 ENDS = "draws are log-uniform; both ends must be finite and above 0."
 LIST = "a list is needed here, [LOW,HIGH] of a number or the options of a word."
 TAKEN = ("epochs, batch_size, lr, backbone_lr, optimizer, momentum, weight_decay, schedule, step_size, gamma, schedule_step, augment, "
-         "scale, label_smoothing, select.")
+         "scale, label_smoothing, reduction, select.")
 
 
 @pytest.mark.parametrize("words, said", [
@@ -428,6 +435,8 @@ def test_a_folder_of_pictures_that_is_not_there_is_refused(refusal, pictures):
 def test_a_backbone_that_does_not_take_the_datasets_items_is_refused(refusal, pictures):
     assert refusal("backbone=identity", "backbone.features=65") == "backbone.features=65: the dataset's items have 64 numbers."
     assert refusal("backbone=identity", "dataset=folder", f"dataset.root={pictures}") == (
+        "backbone.features=null: the dataset's pictures differ in size; give the numbers that an item has.")
+    assert refusal("backbone=identity", "backbone.features=64", "dataset=folder", f"dataset.root={pictures}") == (
         "backbone.features=64: the dataset's items have 192 numbers.")
 
 
@@ -499,7 +508,7 @@ def test_an_option_of_ones_own_runs(mine, place, capsys):
 def test_an_option_that_shadows_a_shipped_one_is_said_to_be_passed_over(mine, capsys):
     (mine / "head/twin.yaml").write_text("# One's own.\n_target_: qtlrun.head.classical.Classical\n")
     (job,) = compose(["head=twin", "--config-dir", str(mine)])
-    assert job["head"] == {"_target_": "qtlrun.head.dressed.Twin"}
+    assert job["head"]["_target_"] == "qtlrun.head.dressed.Twin"
     assert capsys.readouterr().err == (
         f"qtlrun: {mine}/head/twin.yaml is not used: qtlrun ships an option of that name; rename it.\n")
 
@@ -507,7 +516,7 @@ def test_an_option_that_shadows_a_shipped_one_is_said_to_be_passed_over(mine, ca
 @pytest.mark.parametrize("name, text, said", [
     ("head/mine", "a: [1\nb: 2\n", "{}/head/mine.yaml: line 2: expected ',' or ']', but got ':'."),
     ("head/mine", "_target_: nowhere.Head\n", "head._target_=nowhere.Head: " + PART),
-    ("head/mine", "_target_: qtlrun.head.dressed.Twin\nqbits: 3\n", "head.qbits: there is no such key; it takes none."),
+    ("head/mine", "_target_: qtlrun.head.dressed.Twin\nqbits: 3\n", "head.qbits: there is no such key; it is one of reach, layout."),
     ("experiment/tiny", "# @package _global_\ndefaults:\n  - override /head: nowhere\n",
      "head=nowhere: there is no such option; it is one of " + WITH_MINE),
     ("experiment/tiny", "# @package _global_\nseed: 3\n",
@@ -542,8 +551,8 @@ def test_a_circuit_of_ones_own_runs_with_every_control(mine, place, capsys):
     assert main([*QUICK, "circuit=ring", "plugins=[ring.py]", "--config-dir", str(mine),
                  "compare=[frozen_circuit,unentangled,zeroed,twin]"]) == 0
     table = next(place.glob("outputs/*/*/table.md")).read_text()
-    assert "| composed | identity, frozen + ring circuit 3x1 |" in table
-    assert "| unentangled | identity, frozen + ring circuit 3x1, unentangled |" in table
+    assert "| composed | ring circuit 3x1 |" in table
+    assert "| unentangled | ring circuit 3x1, unentangled |" in table
 
 
 def test_flags_may_stand_anywhere_among_the_overrides():
@@ -565,9 +574,160 @@ def test_a_reference_is_added_to_the_default_ones():
     assert list(compose(["compare=[D]"])[0]["compare"]) == ["D"] and not compose(["compare=[]"])[0].get("compare")
 
 
-def test_a_run_is_named_for_its_preset_or_for_dataset_and_head():
-    assert [compose(words)[0]["name"] for words in ([], ["head=twin"], ["experiment=ants_bees"])] == [
-        "digits-quantum", "digits-twin", "ants_bees"]
+@pytest.mark.parametrize("words, name", [
+    ([], "digits-quantum"), (["head=twin"], "digits-twin"), (["experiment=ants_bees"], "ants_bees"), (["study=power"], "power"),
+    (["study=power", "experiment=ants_bees"], "ants_bees"), (["experiment=nonlinearity", "study.runs=null"], "nonlinearity"),
+    (["study=trend", "-m", "circuit.qubits=2,3"], "trend")])
+def test_a_run_is_named_for_its_preset_or_its_study_or_for_dataset_and_head(words, name):
+    assert {job["name"] for job in compose(words)} == {name}
+
+
+RUNS = ["study=trend", "compare=[twin]", "seeds=3"]
+
+
+def test_a_study_that_names_runs_has_the_plans_of_each(place):
+    words = [*RUNS, "circuit.depth=2", "study.runs=['circuit.qubits=2,3','head=twin recipe.lr=0.01,0.02,0.03']"]
+    jobs = compose(words)
+    assert [job["run"] for job in jobs] == ["circuit.qubits=2,3"] * 2 + ["head=twin recipe.lr=0.01,0.02,0.03"] * 3
+    assert [job["circuit"]["qubits"] for job in jobs] == [2, 3, 4, 4, 4]
+    assert [job["recipe"]["lr"] for job in jobs] == [.01, .01, .01, .02, .03]
+    assert {job["circuit"]["depth"] for job in jobs} == {2} and {job["seeds"] for job in jobs} == {3}
+    assert jobs[0]["overrides"] == [*RUNS, "circuit.depth=2", "circuit.qubits=2", "study.runs=null"]
+    for job in jobs:
+        assert job["command"] == ["qtlrun", *words] and job["name"] == "trend" and job["study"]["runs"] is None
+    assert jobs[2]["head"]["_target_"].endswith("Twin") and not list(place.iterdir())
+
+
+def test_a_run_of_a_study_is_what_its_words_would_be_alone():
+    made, alone = compose([*RUNS, "study.runs=['-m dataset.train=5,6']"]), compose([*RUNS, "-m", "dataset.train=5,6"])
+    for mine, its in zip(made, alone, strict=True):
+        assert {key: value for key, value in mine.items() if key not in ("run", "overrides", "command")} == {
+            key: value for key, value in its.items() if key not in ("overrides", "command")}
+
+
+def test_a_run_may_choose_a_preset_and_quote_as_a_shell_does():
+    (job,) = compose(["study=reproduce", "study.runs=['experiment=smoke \"compare=[twin, C]\" recipe.epochs=7']"])
+    assert job["recipe"]["epochs"] == 7 and job["recipe"]["batch_size"] == 16 and list(job["compare"]) == ["twin", "C"]
+    assert job["name"] == "reproduce"
+
+
+def test_a_run_takes_words_from_the_environment(monkeypatch):
+    monkeypatch.setenv("QTLRUN_MORE", "circuit.qubits=3 seeds=[7,8,9]")
+    (job,) = compose([*RUNS, "study.runs=['recipe.lr=0.5 $QTLRUN_MORE']"])
+    assert job["circuit"]["qubits"] == 3 and job["seeds"] == [7, 8, 9] and job["run"] == "recipe.lr=0.5 $QTLRUN_MORE"
+    monkeypatch.setenv("QTLRUN_MORE", "")
+    assert compose([*RUNS, "study.runs=['recipe.lr=0.5 $QTLRUN_MORE']"])[0]["circuit"]["qubits"] == 4
+
+
+def test_the_runs_of_a_preset_are_its_own_and_can_be_changed():
+    jobs = compose(["experiment=nonlinearity", "seeds=3"])
+    assert [job["dataset"].get("turns") for job in jobs][:6] == [.25, .5, 1., 1.5, 2., 2.5]
+    assert len({job["run"] for job in jobs}) == 3
+    assert {job["seeds"] for job in jobs} == {3} and {job["name"] for job in jobs} == {"nonlinearity"}
+    (job,) = compose(["experiment=nonlinearity", "study.runs=['dataset.turns=3.0']"])
+    assert job["dataset"]["turns"] == 3 and job["run"] == "dataset.turns=3.0"
+
+
+LINES = "command lines are needed here, as study.runs=['experiment=spirals','experiment=moons']."
+
+
+@pytest.mark.parametrize("words, said", [
+    (["study.runs=3"], f"study.runs=3: {LINES}"),
+    (["study.runs=[]"], f"study.runs=[]: {LINES}"),
+    (["study.runs=[3]"], f"study.runs=[3]: {LINES}"),
+    (["study.runs=moons"], f"study.runs=moons: {LINES}"),
+    (["-m", "circuit.qubits=2,3", "study.runs=['seeds=4']"], "study.runs: this study has runs of its own; leave out -m."),
+    (["study.runs=['seeds=4','circuit.qbits=2,3']"],
+     "study.runs, circuit.qbits=2,3: circuit.qbits: there is no such key; did you mean qubits? It is one of depth, qubits."),
+    (["study.runs=['dataset=spiral dataset.turns=1,2']"],
+     "study.runs, dataset=spiral dataset.turns=1,2: dataset=spiral: there is no such option; did you mean spirals? It is one of "
+     + DATASETS),
+    (['study.runs=["recipe.lr=.1 \'seeds=4"]'],
+     "study.runs, recipe.lr=.1 'seeds=4: it cannot be read as a command line (No closing quotation)."),
+    (["study.runs=['circuit.qubits=2,3','circuit.qubits=3']"],
+     "study.runs, circuit.qubits=3: study=trend follows one number; sweep it, as -m dataset.turns=0.5,1,2 (here vary: none)."),
+    (["study.runs=['circuit.qubits=2,3','circuit.depth=1,2 compare=[]']"],
+     "study.runs, circuit.depth=1,2 compare=[]: compare=[]: a trend is one of differences; choose a reference, as compare=[twin]."),
+])
+def test_runs_that_cannot_be_are_refused_by_name(refusal, words, said):
+    assert refusal(*RUNS, *words) == said
+
+
+@pytest.mark.parametrize("key", ["run", "refused"])
+def test_what_a_plan_is_told_by_its_study_cannot_be_typed(refusal, key):
+    assert refusal(f"+{key}=mine") == f"{key}: there is no such key."
+
+
+STUDY = """
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Patient:
+    # goes on without a plan that is refused
+    excuses = True
+
+@dataclass(frozen=True)
+class Strict:
+    pass
+"""
+
+
+@pytest.fixture
+def jobs(default, home, place):
+    """Plans of a study of one's own whose second cannot be built, and whose third lacks its data."""
+    (place / "mine_study.py").write_text(STUDY)
+
+    def make(study):
+        shared = copy.deepcopy(default) | {"home": str(home), "plugins": [f"{place}/mine_study.py"], "compare": {}}
+        shared["study"] = {"_target_": f"mine_study.{study}"}
+        shared["backbone"] = {"_target_": "qtlrun.backbone.identity.Identity", "features": None}
+        lame, wide = shared["circuit"] | {"qubits": 0}, shared["backbone"] | {"features": 65}
+        changes = ({"seeds": 1}, {"circuit": lame}, {"backbone": wide})
+        return [shared | change for change in changes]
+    return make
+
+
+QUBITS, NUMBERS = ("circuit.qubits=0: a circuit needs at least one qubit; 4 is the published number.",
+                   "backbone.features=65: the dataset's items have 64 numbers.")
+
+
+def test_a_study_that_excuses_goes_on_without_the_plans_that_are_refused(jobs):
+    made = jobs("Patient")
+    assert check(made).session.home is not None
+    assert [job.get("refused") for job in made] == [None, QUBITS, NUMBERS]
+
+
+@pytest.mark.parametrize("number, said", [(1, QUBITS), (2, NUMBERS)])
+def test_another_study_ends_at_the_first_plan_that_is_refused(jobs, number, said):
+    made = jobs("Strict")
+    with pytest.raises(Refused) as error:
+        check([made[0], made[number]])
+    assert str(error.value) == said and not any("refused" in job for job in made)
+
+
+def test_what_is_misspelt_is_excused_by_no_study(jobs):
+    made = jobs("Patient")
+    made[1]["circuit"] = made[1]["circuit"] | {"qubits": "four"}
+    with pytest.raises(Refused) as error:
+        check(made)
+    assert str(error.value) == f"circuit.qubits=four: {WHOLE}, and this is a text."
+
+
+def test_a_plan_that_is_excused_downloads_nothing(jobs, monkeypatch):
+    """It was refused for what it is, and its weights are of no use."""
+    from qtlrun.experiment import Experiment
+    loaded = []
+    monkeypatch.setattr(Experiment, "load", lambda self, row: loaded.append(row["circuit"]["qubits"]))
+    check(jobs("Patient")[:2])
+    assert loaded == [4]
+
+
+@pytest.mark.parametrize("word, said", [
+    ("+published=3", "published=3"), ("+published.accuracy=3", "published.accuracy=3"),
+    ("+published.accuracy.composed=abc", "published.accuracy.composed=abc"),
+])
+def test_published_figures_of_another_form_are_refused(refusal, word, said):
+    assert refusal(*QUICK, "study=reproduce", "study.runs=null", word).startswith(f"{said}: ")
 
 
 def test_the_home_is_an_environment_variable(home, monkeypatch):
@@ -584,7 +744,7 @@ def test_the_version_is_that_of_the_package(capsys):
 def test_help_names_every_group_and_what_the_exit_codes_mean(capsys):
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
-    assert "dataset: digits, folder, hymenoptera" in out and "2 your error and nothing started" in out
+    assert f"dataset: {', '.join(options('dataset'))}" in " ".join(out.split()) and "2 your error and nothing started" in out
 
 
 def test_the_composed_values_are_printed_and_nothing_is_left(capsys, place):

@@ -1,5 +1,6 @@
 """The contract of every option: it is found here by itself when its YAML is added."""
 import functools
+import importlib
 import re
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from qtlrun import plan as plans
 from qtlrun.compose import compose as command
 from qtlrun.compose.check import check
 from qtlrun.experiment import Experiment
+from qtlrun.experiment.parts import Parts
+from qtlrun.experiment.session import Session
 from qtlrun.plan.kind import accepts
 from qtlrun.plan.part import OFFERED
 
@@ -21,13 +24,72 @@ FILES = sorted(path for path in (ROOT / "conf").glob("*/*.yaml") if path.parent.
 OPTIONS = [(path.parent.name, path.stem if path.suffix == ".yaml" else path.name) for path in FILES]
 PARTS = [pair for pair in OPTIONS if pair[0] not in ("compare", "experiment")]
 PRESETS = [option for group, option in OPTIONS if group == "experiment"]
-REFERENCES = [option for group, option in OPTIONS if group == "compare"]
 NEEDED = {("backbone", "torchvision"): ["backbone.name=resnet18", "backbone.weights=none"]}  # what has no default
+# datasets that are downloaded, and where they lie then
+FETCHED = {"hymenoptera": "hymenoptera_data", "cifar10": "cifar-10-batches-py", "mnist": "MNIST"}
+STATE = ["dataset=gaussian", "backbone=photonic", "backbone.modes=1", "backbone.layers=1", "backbone.output=state"]
+BESIDE = {  # what a part is built beside, where that is no default: one that takes or gives what it does
+    "vectors": ["backbone=identity"], "states": ["backbone=heterodyne", "head=classical"],
+    ("head", "photonic"): STATE, ("head", "photonic_paper"): STATE}
 
 
 def values(group, option):
     """What an option's own file holds."""
     return yaml.safe_load((ROOT / f"conf/{group}/{option}.yaml").read_text())
+
+
+def many(option):
+    """Whether a reference is a list of others."""
+    said = values("compare", option)
+    return set(said) == {"defaults"} and all(isinstance(entry, str) for entry in said["defaults"])
+
+
+NAMED = [option for group, option in OPTIONS if group == "compare"]
+REFERENCES = [option for option in NAMED if not many(option)]
+
+
+def presets(option):
+    """What a preset's file holds, that of those that it builds on before it."""
+    said = values("experiment", option)
+    return [one for entry in parents(said) for one in presets(entry)] + [said]
+
+
+def parents(said):
+    """The options of its own group that an option builds on."""
+    return [entry for entry in said.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]
+
+
+def chosen(option):
+    """The option of each group that a preset has."""
+    files = [yaml.safe_load((ROOT / "conf/config.yaml").read_text()), *presets(option)]
+    places = [entry for said in files for entry in said["defaults"] if isinstance(entry, dict)]
+    return {key.removeprefix("override /"): one for entry in places for key, one in entry.items()}
+
+
+def class_of(part):
+    """The class of a part."""
+    module, _, name = part["_target_"].rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def gives(option):
+    """Whether a dataset has pictures, vectors or states."""
+    made = class_of(values("dataset", option))
+    module = vars(importlib.import_module(made.__module__))
+    return "states" if hasattr(made, "modes") else "vectors" if {"vector", "scaled"} & set(module) else "pictures"
+
+
+def beside(pair, part):
+    """Words that go with a part, so that it can be built."""
+    group, option = pair
+    if group == "dataset":
+        more = [f"backbone.modes={class_of(part).modes}"] if gives(option) == "states" else []
+        return [*BESIDE.get(gives(option), []), *more]
+    if group == "backbone":
+        if "pictures" in getattr(class_of(part), "takes", ("pictures",)):
+            return []
+        return [f"dataset={'gaussian' if part['modes'] == 1 else 'coherent'}", "head=classical"]
+    return BESIDE.get(pair, [])
 
 
 def name(value):
@@ -62,10 +124,12 @@ def job(pictures):
 def test_an_option_opens_with_what_it_is(path):
     lines = path.read_text().splitlines()
     package = path.parent.name in ("compare", "experiment")
+    several = path.parent.name == "experiment" or path.stem in NAMED and path.stem not in REFERENCES
+    group = "_global_" if several else f"compare.{path.stem}"
     if path.parent.name == "study" and lines[0] == "# @package _global_":  # it chooses references too
         lines.pop(0)
     if package:
-        assert lines.pop(0) == f"# @package {'_global_' if path.parent.name == 'experiment' else f'compare.{path.stem}'}"
+        assert lines.pop(0) == f"# @package {group}"
     assert re.match(r"# \S.{10,}", lines[0])
     if path.parent.name == "experiment":
         assert lines[0] == f"# qtlrun experiment={path.stem}" and lines[1].startswith("# ")
@@ -87,7 +151,8 @@ def test_a_part_is_its_constructors_values(job, pair):
     assert set(part.get("space") or {}) <= set(mine)
     said = values(group, option)
     if group == "study" and "study" in said:  # one that chooses references of its own
-        assert set(said) == {"defaults", "study"} and said["defaults"][0].keys() == {"override /compare"}
+        assert set(said) <= {"defaults", "study"}
+        assert all(entry.keys() == {"override /compare"} for entry in said.get("defaults", []))
         said = said["study"]
     told = [key for key in said if key in mine]
     assert told == sorted(told, key=mine.index) and set(said) <= {*mine, "_target_", "pretrain", "defaults", "space"}
@@ -109,18 +174,52 @@ def test_a_space_holds_the_default_and_more_than_it(job, pair):
             assert given[0] <= part[key] <= given[1] or (key == "weight_decay" and part[key] == 0)
 
 
-@pytest.mark.parametrize("pair", [pair for pair in PARTS if pair != ("dataset", "hymenoptera")], ids=name)
+def built(job, home, pair):
+    words = beside(pair, job(pair, words=("compare=[]",)).get(pair[0], {}))
+    plan = job(pair, words=("compare=[]", *words))
+    plans.check(plan)
+    Experiment(str(home)).check(plans.row_plan(plan))
+
+
+@pytest.mark.parametrize("pair", [pair for pair in PARTS if pair[0] != "dataset" or pair[1] not in FETCHED], ids=name)
 def test_a_part_can_be_built(job, tmp_path, pair):
-    plan = job(pair, words=("compare=[]",))
-    plans.check(plan)
-    Experiment(str(tmp_path)).check(plans.row_plan(plan))
+    built(job, tmp_path, pair)
 
 
-def test_ants_and_bees_can_be_built(job, tmp_path, data, monkeypatch):
+@pytest.mark.parametrize("option", FETCHED)
+def test_a_dataset_that_is_fetched_can_be_built(job, tmp_path, data, monkeypatch, option):
+    if not (data / FETCHED[option]).is_dir():
+        pytest.skip(f"{FETCHED[option]} is not here")
     monkeypatch.setenv("QTLRUN_DATA", str(data))
-    plan = job(("dataset", "hymenoptera"), words=("compare=[]",))
+    built(job, tmp_path, ("dataset", option))
+
+
+@pytest.mark.parametrize("backbone", [option for group, option in OPTIONS if group == "backbone"])
+@pytest.mark.parametrize("dataset", ["digits", "iris", "coherent"])
+def test_a_backbone_is_built_beside_the_kinds_of_items_that_it_takes_and_refused_beside_others(job, tmp_path, backbone, dataset):
+    plan = job(("backbone", backbone), ("dataset", dataset), words=("compare=[]", "head=classical"))
+    takes = getattr(class_of(plan["backbone"]), "takes", ("pictures",))
+    made, one_mode = Parts(plans.row_plan(plan), Session(str(tmp_path))), plan["backbone"].get("modes") == 1
+
+    def look():
+        made.check()
+        made.check_items()
+    if gives(dataset) in takes and not one_mode:
+        return look()
+    with pytest.raises(plans.Refused) as error:
+        look()
+    others = {"pictures": "small or resnet18", "vectors": "identity", "states": "photonic or heterodyne"}[gives(dataset)]
+    said = f"backbone: it takes {' or '.join(takes)}, and the dataset's items are {gives(dataset)}; use backbone={others}."
+    assert str(error.value) == said if gives(dataset) not in takes else "modes" in str(error.value)
+
+
+@pytest.mark.parametrize("option", [option for option in NAMED if option not in REFERENCES])
+def test_a_list_of_references_has_each_of_them_once(job, option):
+    listed = values("compare", option)["defaults"]
+    assert set(listed) <= set(REFERENCES) and len(set(listed)) == len(listed)
+    plan = job(words=(f"compare={option}",))
     plans.check(plan)
-    Experiment(str(tmp_path)).check(plans.row_plan(plan))
+    assert list(plan["compare"]) == listed and set(plans.references(plan)[0]) <= set(listed)
 
 
 GRIDS = {"multiverse", "power", "learning_curve", "calibrate"}  # studies of one point, which make a grid of their own
@@ -129,16 +228,25 @@ GRIDS = {"multiverse", "power", "learning_curve", "calibrate"}  # studies of one
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "study"])
 def test_a_study_is_checked_before_it_starts_and_says_whether_it_takes_a_sweep(tmp_path, option):
     """With the references that it chooses itself; a study that would sweep a plan of its own takes one point."""
+    target = values("study", option).get("study", values("study", option))["_target_"]
+    published = {"published": {"accuracy": {"composed": .9}}} if target.endswith(".Reproduce") else {}
+
     def points(*words):
         made = []
         for more in words:
             with initialize_config_module("qtlrun.conf", version_base="1.3"):
-                plan = OmegaConf.to_container(compose("config", [f"study={option}", f"home={tmp_path}", "backbone.width=4", "backbone.pretrain.recipe.epochs=1", more]), resolve=True)
-            made.append(plan | {"name": "test", "overrides": [more]})
+                words = [f"study={option}", f"home={tmp_path}", "backbone.width=4", "backbone.pretrain.recipe.epochs=1", more]
+                plan = OmegaConf.to_container(compose("config", words), resolve=True)
+            made.append(plan | published | {"name": "test", "overrides": [more]})
         return made
-    single = points("seeds=3")
-    assert check(single) and single[0]["study"]["margin"] == .05 and hasattr(plans.build("study", single[0]["study"], []), "run")
-    sweep = points("circuit.qubits=2", "circuit.qubits=3")
+    single, sweep = points("seeds=3"), points("circuit.qubits=2", "circuit.qubits=3")
+    assert single[0]["study"].get("margin", .05) == .05 and hasattr(plans.build("study", single[0]["study"], []), "run")
+    if target.endswith(".Trend"):
+        with pytest.raises(plans.Refused) as error:
+            check(single)
+        assert str(error.value).startswith("study=trend follows one number; sweep it, ")
+    else:
+        assert check(single)
     if option not in GRIDS:
         assert check(sweep)
         return
@@ -147,7 +255,8 @@ def test_a_study_is_checked_before_it_starts_and_says_whether_it_takes_a_sweep(t
     assert str(error.value) == f"study={option}: it takes one point, and this sweep has 2; leave out -m."
 
 
-MODELS = {"A": (), "B": (("head", "classical"), ("freeze", "none")), "C": (("head", "classical"),), "D": (("freeze", "none"),)}
+MODELS = {"A": (), "B": (("head", "classical"), ("freeze", "none")), "C": (("head", "classical"),), "D": (("freeze", "none"),),
+          "composed": (("backbone", "photonic"), ("dataset", "coherent"), ("head", "classical"))}  # it has no letter
 
 
 @pytest.mark.parametrize("option", REFERENCES)
@@ -159,7 +268,7 @@ def test_a_reference_claims_one_thing_where_it_changes_one_part(job, option):
         plan = job(*MODELS[letter], words=(f"compare=[{option}]",))
         plans.check(plan)
         composed, (row,) = plans.row_plan(plan), plans.references(plan)[0].values()
-        assert plans.letter(composed) == (letter, "")
+        assert plans.letter(composed)[0] == (letter if letter != "composed" else "")
         freeze = [one["freeze"] | {"batch_norm": None} for one in (composed, row)]
         changed = [group for group in plans.PARTS if composed[group] != row[group] and (group != "freeze" or freeze[0] != freeze[1])]
         assert len(changed) > 1 if words.startswith("the whole model") else len(changed) == 1
@@ -175,13 +284,11 @@ def test_a_reference_changes_parts_alone(option):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_composes_with_every_option_of_every_other_group(job, preset):
-    """But for the dataset, where the preset sets its values: a protocol belongs to its pictures."""
+    """But for the dataset and the study, where the preset sets their values: a protocol belongs to its items."""
     plans.check(job(("experiment", preset)))
-    said = values("experiment", preset)
-    chosen = {key.removeprefix("override /"): option for entries in (yaml.safe_load((ROOT / "conf/config.yaml").read_text()), said)
-              for entry in entries["defaults"] if isinstance(entry, dict) for key, option in entry.items()}
-    others = [pair for pair in PARTS if pair[1] != chosen[pair[0]] and not (pair[0] == "dataset" and "dataset" in said)]
-    assert len(others) > len(PARTS) / 2
+    kept = {"dataset", "study"} & set().union(*presets(preset))
+    others = [pair for pair in PARTS if pair[1] != chosen(preset)[pair[0]] and pair[0] not in kept]
+    assert len(others) > len(PARTS) / 3
     for pair in others:
         plan = job(("experiment", preset), pair)
         plans.check(plan)
@@ -194,21 +301,63 @@ def test_a_preset_composes_with_every_reference(job, preset):
     plan = job(("experiment", preset), words=(f"compare=[{','.join(REFERENCES)}]",))
     plans.check(plan)
     made, left_out = plans.references(plan)
-    missing = [f"compare={option}: it changes head.{key}, which the composed model does not have." for option, key in (
-        ("frozen_circuit", "angles"), ("random_circuit", "angles"), ("unentangled", "entangle"), ("zeroed", "angles"))]
-    assert sorted(left_out) == (missing if "angles" not in plan["head"] else [])
+    missing = []
+    for option in REFERENCES:
+        said = values("compare", option)
+        whole = {place.partition("@")[2] for entry in said.get("defaults", []) for place in entry}
+        lacking = [f"{group}.{key}" for group in plans.PARTS if group not in whole
+                   for key in said.get(group, {}) if key not in plan[group]]
+        if lacking:
+            words = f"compare={option}: it changes {', '.join(lacking)}, which the composed model does not have."
+            missing.append(words)
+    assert sorted(left_out) == sorted(missing)
     assert len(made) + len(left_out) == len(REFERENCES)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_sets_nothing_that_belongs_to_one_option_but_the_datasets(preset):
+    """And its study's, and a circuit's size, which every circuit has."""
     said = values("experiment", preset)
-    shared = {"freeze": {"batch_norm"}, "recipe": set(plans.parameters("recipe", "qtlrun.train.Recipe")), "dataset": {"validation"}}
+    own = {group: plans.parameters(group, _target(group, chosen(preset)[group])) for group in ("dataset", "study", "recipe")}
+    shared = {group: set(names) for group, names in own.items()} | {"freeze": {"batch_norm"}, "circuit": {"qubits", "depth"}}
     for key, changed in said.items():
-        if key in plans.PARTS:
+        if key in (*plans.PARTS, "study"):
             assert set(changed) <= shared[key]
         else:
-            assert key in ("defaults", "seeds", "compare", "dtype")
+            assert key in ("defaults", "seeds", "compare", "dtype", "published")
+    for name, change in said.get("compare", {}).items():
+        assert name in chosen(preset)["compare"] and set(change) <= set(plans.PARTS)
+
+
+def _target(group, option):
+    """The class of an option, of one that builds on others theirs."""
+    said = values(group, option)
+    return said.get("study", said).get("_target_") or _target(group, parents(said)[0])
+
+
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "circuit"])
+def test_every_circuit_has_a_size(option):
+    assert {"qubits", "depth"} <= set(values("circuit", option))
+
+
+@pytest.mark.parametrize("preset", [preset for preset in PRESETS if "published" in values("experiment", preset)])
+def test_published_figures_are_accuracies_of_rows_and_stand_in_the_first_lines_with_their_source(job, preset):
+    plan = job(("experiment", preset))
+    assert set(plan["published"]) == {"source", "accuracy"} and len(plan["published"]["source"]) > 10
+    assert set(plan["published"]["accuracy"]) <= {"composed", *plan["compare"]}
+    text = (ROOT / f"conf/experiment/{preset}.yaml").read_text()
+    opening, figures = text.partition("defaults:")[0], re.findall(r"accuracy: (.*)", text)
+    shown = [(float(one), len(one) - 1) for one in re.findall(r"\.\d+", opening)]  # to as many places as there are
+    for figure in map(float, re.findall(r"\b0\.\d+", figures[0])):
+        assert .5 < figure < 1 and any(round(figure, places) == one and places >= 3 for one, places in shown)
+
+
+@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "study" and "reproduce" in option])
+def test_runs_of_a_reproduction_are_presets_with_published_figures_or_the_sound_form_of_one(option):
+    runs = [re.match(r"experiment=(\w+)", run)[1] for run in values("study", option)["study"]["runs"]]
+    assert set(runs) <= set(PRESETS) and len(set(runs)) == len(runs)
+    for run in runs:
+        assert any("published" in said for said in presets(run)) or f"{run}_paper" in runs
 
 
 @pytest.mark.parametrize("pair", OPTIONS, ids=name)

@@ -18,19 +18,33 @@ def check(jobs: list[dict]):
     study = plans.build("study", jobs[0]["study"], jobs[0]["plugins"])
     if hasattr(study, "check"):
         study.check(jobs, experiment)
-    for job in jobs:
-        _check_redraws(job, experiment)
-        draws = plans.draws(rows(job), job["tune"])
-        for row in rows(job):
-            for change in plans.redraws(job):
-                experiment.check(row | {"dataset": row["dataset"] | change})
-            for draw in draws:
-                plans.check_same(row, draw, "tune")
-                experiment.check(plans.drawn(row, draw))
-    for job in jobs:
-        for row in rows(job):
-            experiment.load(row)
+    for look in (_check_parts, _load):
+        for job in (job for job in jobs if "refused" not in job):
+            try:
+                look(job, experiment)
+            except Refused as error:
+                if not getattr(study, "excuses", False):
+                    raise
+                job["refused"] = str(error)
     return experiment
+
+
+def _check_parts(job: dict, experiment) -> None:
+    """Refuse a job whose rows cannot be built; nothing large is loaded."""
+    _check_redraws(job, experiment)
+    draws = plans.draws(rows(job), job["tune"])
+    for row in rows(job):
+        for change in plans.redraws(job):
+            experiment.check(row | {"dataset": row["dataset"] | change})
+        for draw in draws:
+            plans.check_same(row, draw, "tune")
+            experiment.check(plans.drawn(row, draw))
+
+
+def _load(job: dict, experiment) -> None:
+    """Refuse a job whose weights or data cannot be had."""
+    for row in rows(job):
+        experiment.load(row)
 
 
 def rows(job: dict) -> list[dict]:

@@ -2,6 +2,8 @@
 import contextlib
 import json
 import os
+import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -18,7 +20,48 @@ VALUED = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp",
 
 
 def compose(words: list[str]) -> list[dict]:
-    """The plans of a command line; none where it asked for help or a listing."""
+    """The plans of a command line, or those of its study's runs; none where it asked for help or a listing."""
+    jobs = _composed(words)
+    study = jobs[0].get("study") if jobs else None
+    runs = study.get("runs") if isinstance(study, dict) else None
+    if runs is not None:
+        jobs = _runs(jobs, runs, words)
+    return [job | {"command": ["qtlrun", *words]} for job in jobs]
+
+
+def _runs(jobs: list[dict], runs: object, words: list[str]) -> list[dict]:
+    """The plans of each of a study's `runs`, which are more words to the same command line."""
+    if not isinstance(runs, list) or not runs or not all(isinstance(run, str) for run in runs):
+        raise Refused(f"study.runs={plans.text(runs)}: command lines are needed here, as study.runs=['experiment=spirals','experiment=moons'].")
+    if len(jobs) > 1:
+        raise Refused("study.runs: this study has runs of its own; leave out -m.")
+    mine = [word for word in words if not word.lstrip("+").startswith("study.runs=") and word != "--run"]
+    made = []
+    for run in runs:
+        with _named(run):
+            made += [job | {"name": jobs[0]["name"], "run": run} for job in _composed(["-m", *mine, *_split(run), "study.runs=null"])]
+    return made
+
+
+@contextlib.contextmanager
+def _named(run: str):
+    """Refusals within say which of the runs they are about."""
+    try:
+        yield
+    except Refused as error:
+        raise Refused(f"study.runs, {run}: {error}") from error
+
+
+def _split(run: str) -> list[str]:
+    """The words of a run, as a shell would split them; $NAME is a variable of the environment, empty where it is not set."""
+    try:
+        return shlex.split(re.sub(r"\$(\w+)", lambda name: os.environ.get(name[1], ""), run))
+    except ValueError as error:
+        raise Refused(f"it cannot be read as a command line ({error}).") from error
+
+
+def _composed(words: list[str]) -> list[dict]:
+    """The plans that Hydra composes, one a point of a sweep."""
     flags, overrides = _sort(words)
     if "--version" in flags:
         print(f"qtlrun {metadata.version('qtlrun')}")
@@ -44,7 +87,7 @@ def compose(words: list[str]) -> list[dict]:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     _warn_of_shadows(flags)
-    return [job | {"command": ["qtlrun", *words]} for job in jobs]
+    return jobs
 
 
 def _scratch(overrides: list[str]) -> Path:
@@ -65,7 +108,7 @@ def _job(config, jobs: list, errors: list, scratch: Path) -> None:
     alone = chosen.launcher._target_.endswith("BasicLauncher")
     try:
         job = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-        if taken := set(job) & {"name", "overrides", "command"}:
+        if taken := set(job) & {"name", "overrides", "command", "run", "refused"}:
             raise Refused(f"{min(taken)}: there is no such key.")
     except (OmegaConfBaseException, Refused) as error:
         if not alone:
@@ -73,7 +116,9 @@ def _job(config, jobs: list, errors: list, scratch: Path) -> None:
         errors.append(error)  # raised here, Hydra would print it first
         return
     choices = chosen.runtime.choices
-    job = {"name": choices.get("experiment") or "-".join(Path(choices[group]).stem for group in ("dataset", "head") if group in choices),
+    study = choices.get("study", "compare")
+    parts = [choices[group] for group in ("dataset", "head") if group in choices] if study == "compare" else [study]
+    job = {"name": choices.get("experiment") or "-".join(Path(part).stem for part in parts),
            "overrides": list(chosen.overrides.task)} | job
     jobs.append(job)
     if not alone:

@@ -69,6 +69,17 @@ def two_way(values: np.ndarray, level: float = 0.95) -> Interval:
     return Interval(*mean, math.sqrt(seed / seeds), math.sqrt(picture / items), float(degrees), *sigma2, seeds, items)
 
 
+def further(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """Return the ends between which one more of these values (seeds,) would fall: Student's prediction interval.
+
+    Of one value nothing is known but itself.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if len(values) == 1:
+        return float(values[0]), float(values[0])
+    return ends(float(values.mean()), len(values) - 1, values.var(ddof=1) * (1 + 1 / len(values)), level)[1:]
+
+
 def variances(values: np.ndarray) -> tuple[float, float, float]:
     """Return the variance of row means, of column means and of the residual; nan for what one row does not tell."""
     rows, columns = values.shape

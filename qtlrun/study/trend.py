@@ -1,0 +1,167 @@
+"""How the differences to the references change along one value: slopes with intervals, and what they say of a claim."""
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+
+from qtlrun import figure, plan as plans, result, statistic
+from qtlrun.experiment import Experiment
+from qtlrun.plan import Refused
+from qtlrun.row import Point, Row
+from qtlrun.study import record, table, sentence, terminal
+from qtlrun.study.progress import Progress
+
+DIFFERENCES = ["series", "key", "value", "reference", "metric", "difference", "low", "high"]
+SLOPES = ["series", "key", "reference", "classical", "metric", "slope", "low", "high", "seeds", "places"]
+METRICS = {"NLL": ("nats", lambda row: row.nll), "accuracy": ("", lambda row: statistic.correct(row.logits, row.labels))}
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Trains the composed model and its references along a sweep of one number, and fits a line to each difference.
+
+    `runs` are command lines that each sweep one key; without them the sweep of the command line itself is taken.
+    `claim` is a sentence that predicts that the composed model gains on its classical references as the number grows, which the slopes
+    in NLL are held against: intervals of 95 % each, over seeds and test items.
+    """
+    runs: list[str] | None
+    claim: str | None
+    shots: int
+
+    def __post_init__(self):
+        statistic.check_shots(self.shots)
+
+    def check(self, jobs: list[dict], experiment: Experiment) -> None:
+        """Refuse sweeps of several keys, of words, of one value, of one seed, and models without references."""
+        for mine in _runs(jobs):
+            where = f"study.runs, {mine[0]['run']}: " if "run" in mine[0] else ""
+            keys = _swept(mine)
+            if len(keys[0]) != 1 or not all(isinstance(value, (int, float)) for one in keys for value in one.values()):
+                raise Refused(f"{where}study=trend follows one number; sweep it, as -m dataset.turns=0.5,1,2 (here vary: {', '.join(keys[0]) or 'none'}).")
+            if not plans.references(mine[0])[0]:
+                raise Refused(f"{where}compare=[]: a trend is one of differences; choose a reference, as compare=[twin].")
+            if len(plans.seeds(mine[0])) < statistic.FEWEST:
+                raise Refused(f"{where}seeds={mine[0]['seeds']}: fewer than three seeds give no interval here.")
+        for key, unset in (("splits", 1), ("folds", None)):
+            if jobs[0][key] != unset:
+                raise Refused(f"{key}={jobs[0][key]}: study=trend does not use it; leave it out.")
+
+    def run(self, jobs: list[dict], out: Path, experiment: Experiment, console: Console) -> tuple[pd.DataFrame, bool]:
+        """A line a series, reference and metric: its slope; and whether no row failed."""
+        series = {}
+        with Progress(console, out / "log.txt") as progress:
+            experiment.session.step = progress.step
+            for name, mine in _series(jobs).items():
+                points = series[name] = []
+                for keys, job in zip(_swept(mine), mine, strict=True):
+                    points.append(table.begin(job, keys))
+                    progress.say(f"{job['dataset']['_target_'].rpartition('.')[2].lower()}, {points[-1].place}:")
+                    table.fill(points[-1], job, experiment, progress)
+        differences = pd.DataFrame([line for name, points in series.items() for line in _differences(name, points)], columns=DIFFERENCES)
+        slopes = pd.DataFrame([line for (name, points), mine in zip(series.items(), _series(jobs).values(), strict=True)
+                               for line in _slopes(name, points, _rivals(mine[0]))], columns=SLOPES)
+        every = [point for points in series.values() for point in points]
+        terminal.show_words(console, _shown(slopes))
+        lines = [*self._verdict(slopes, differences), *dict.fromkeys(note for point in every for note in point.notes),
+                 *sentence.foot(every[-1], max(point.reads for point in every)), *dict.fromkeys(point.held for point in every),
+                 *(line for point in every for line in sentence.errors(point))]
+        terminal.say(console, lines)
+        record.write_study(out, jobs, lines, {"shown": _shown(slopes), "slopes": slopes, "differences": differences,
+                                              "rows": pd.concat(result.rows_frame(points, self.shots) for points in series.values())},
+                           {"trend": figure.trend(differences)})
+        return slopes, not any(point.failed for point in every)
+
+    def _verdict(self, slopes: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
+        """What the slopes in NLL against classical references say of the claim."""
+        if self.claim is None:
+            return []
+        lines, found = [f"The claim: {self.claim}"], slopes[(slopes["metric"] == "NLL") & slopes["classical"]]
+        for name, mine in found.groupby("series", sort=False):
+            end = differences[(differences["series"] == name) & (differences["metric"] == "NLL") & differences["reference"].isin(mine["reference"])]
+            end = end[end["value"] == end["value"].max()]
+            gains, loses = (mine["reference"][mine[side] * sign > 0].tolist() for side, sign in (("high", -1), ("low", 1)))
+            better = end["reference"][end["high"] < 0].tolist()
+            word = "supported" if len(gains) == len(mine) == len(better) else "contradicted" if loses and not gains else "not supported"
+            lines.append(f"{name}: {word}. As {mine['key'].iloc[0]} grows, the composed model gains on {_listed(gains)}, loses on {_listed(loses)} of "
+                         f"{len(mine)} classical references; at the largest it is better than {_listed(better)}.")
+        return lines
+
+
+def _runs(jobs: list[dict]) -> list[list[dict]]:
+    """The jobs of each run; without runs all of them."""
+    return [list(mine) for _, mine in itertools.groupby(jobs, key=lambda job: job.get("run"))]
+
+
+def _series(jobs: list[dict]) -> dict[str, list[dict]]:
+    """The jobs of each run by a name for it: its own words, where the short names of two are the same."""
+    names = [_name(mine) for mine in _runs(jobs)]
+    return {name if names.count(name) == 1 else mine[0]["run"]: mine for name, mine in zip(names, _runs(jobs), strict=True)}
+
+
+def _swept(jobs: list[dict]) -> list[dict[str, object]]:
+    """The keys that vary within a series, with their values, a dict a job."""
+    return result.swept([job["overrides"] for job in jobs])
+
+
+def _name(jobs: list[dict]) -> str:
+    """What a series is called: the words that it does not sweep, or its dataset."""
+    (key,) = _swept(jobs)[0]
+    words = [word for word in jobs[0].get("run", "").split() if not word.startswith(f"{key}=")]
+    return f"{' '.join(words).removeprefix('dataset=') or jobs[0]['dataset']['_target_'].rpartition('.')[2].lower()}, {key.rpartition('.')[2]}"
+
+
+def _rivals(job: dict) -> set[str]:
+    """The references without a circuit."""
+    return {label for label, row in plans.references(job)[0].items()
+            if "circuit" not in plans.parameters("head", row["head"]["_target_"], tuple(row["plugins"]))}
+
+
+def _gaps(points: list[Point], label: str, values) -> tuple[list[float], list[np.ndarray]]:
+    """Where a reference has differences, and these (seeds, items), of the seeds that ended at every place."""
+    found = [(point, mine, other, both) for point in points for mine, other, both in point.pairs(label)]
+    seeds = sorted(set.intersection(*(set(both) for *_, both in found))) if found else []
+    return ([next(iter(point.keys.values())) for point, *_ in found],
+            [mine.of_seeds(values(mine), seeds) - other.of_seeds(values(other), seeds) for _, mine, other, _ in found])
+
+
+def _differences(name: str, points: list[Point]) -> list[dict]:
+    """A line a value, reference and metric: composed minus reference."""
+    lines, (key,) = [], points[0].keys
+    for label in _references(points):
+        for metric, (_, values) in METRICS.items():
+            for value, gaps in zip(*_gaps(points, label, values), strict=True):
+                gap = statistic.two_way(gaps)
+                lines.append({"series": name, "key": key, "value": value, "reference": label, "metric": metric,
+                              "difference": gap.mean, "low": gap.low, "high": gap.high})
+    return lines
+
+
+def _slopes(name: str, points: list[Point], rivals: set[str]) -> list[dict]:
+    lines, (key,) = [], points[0].keys
+    for label in _references(points):
+        for metric, (unit, values) in METRICS.items():
+            places, gaps = _gaps(points, label, values)
+            if len(set(places)) > 1 and len(gaps[0]) > 1:
+                line = statistic.slope(places, gaps)
+                lines.append({"series": name, "key": key, "reference": label, "classical": label.rstrip("*") in rivals, "metric": metric,
+                              "slope": line.mean, "low": line.low, "high": line.high, "seeds": line.seeds, "places": len(places)})
+    return lines
+
+
+def _references(points: list[Point]) -> list[str]:
+    return [label for label in dict.fromkeys(label for point in points for label in point.labels) if label != points[0].composed]
+
+
+def _shown(slopes: pd.DataFrame) -> pd.DataFrame:
+    """A line a series and reference, as it is read."""
+    told = slopes.assign(words=[terminal.interval(*line) for line in slopes[["slope", "low", "high"]].itertuples(index=False)])
+    nll, accuracy = (told[told["metric"] == metric].set_index(["series", "reference"])["words"] for metric in METRICS)
+    wide = pd.DataFrame({"slope of NLL, nats a unit, 95 %": nll, "slope of accuracy, a unit, 95 %": accuracy}, index=nll.index)
+    return wide.reset_index().rename(columns={"reference": "composed minus"})
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names) or "none"

@@ -1,0 +1,319 @@
+"""Published figures beside ours: what counts as reproduced, what stands beside it, what a refused run costs."""
+
+import io
+from types import SimpleNamespace
+
+import composition
+import numpy as np
+import pandas as pd
+import pytest
+import statsmodels.api as sm
+from rich.console import Console
+from rows import row
+
+from qtlrun import plan as plans
+from qtlrun.compose import main
+from qtlrun.experiment import Experiment
+from qtlrun.study.reproduce import Reproduce
+
+WORDS = ("compare=[twin,C]", "seeds=3")
+SOURCE = "arXiv:0000.00000"
+ITEMS = 1000
+
+
+def answers(label, accuracies, errors=None):
+    """A row whose seeds have exactly these accuracies."""
+    right = [np.arange(ITEMS) < round(accuracy * ITEMS) for accuracy in accuracies]
+    logits = np.stack([np.stack([one, ~one], -1).astype(float) for one in right])
+    return row(label, logits, np.zeros(ITEMS, int), errors=errors)
+
+
+@pytest.fixture
+def reproduce(home, tmp_path):
+    """The study over runs: {run: ({row: accuracies of its seeds, or what it fails with}, published accuracies)}."""
+
+    def study(runs, refused=()):
+        jobs = []
+        for number, (run, (_, published)) in enumerate(runs.items()):
+            job = composition.plan_of(home, *WORDS, f"dataset.split_seed={number}") | {"run": run}
+            jobs.append(job | ({"published": {"source": SOURCE, "accuracy": published}} if published else {}))
+            jobs[-1] |= {"refused": "weights: they are not here.\nFetch them."} if run in refused else {}
+        experiment = Experiment(str(home))
+
+        def trained(label, plan, *_):
+            made = list(runs.values())[plan["dataset"]["split_seed"]][0][label.rstrip("*")]
+            if isinstance(made, BaseException):
+                raise made
+            experiment.session.step(label, 1, 1)
+            return made if not isinstance(made, list) else answers(label, made)
+
+        experiment.row = trained
+        made, console = Reproduce(None, 1024), Console(file=io.StringIO(), width=400)
+        made.check(jobs, experiment)
+        found = SimpleNamespace(jobs=jobs, out=tmp_path / f"out-{len(list(tmp_path.glob('out-*')))}", error=None)
+        found.out.mkdir()
+        try:
+            found.frame, found.well = made.run(jobs, found.out, experiment, console)
+        except KeyboardInterrupt as error:
+            found.error = error
+        found.said = " ".join(console.file.getvalue().split())
+        found.files = sorted(path.relative_to(found.out).as_posix() for path in found.out.rglob("*") if path.is_file())
+        return found
+
+    return study
+
+
+def all_of(accuracies):
+    return dict.fromkeys(("composed", "twin", "C"), accuracies)
+
+
+def verdicts(found):
+    return found.frame.set_index(["run", "row"])["verdict"].to_dict()
+
+
+def test_a_figure_is_reproduced_where_one_more_training_would_give_it(reproduce):
+    ours = [0.93, 0.95, 0.97]
+    # of new observations, about .85 to 1.05
+    low, high = sm.OLS(ours, np.ones(3)).fit().get_prediction([1.0]).conf_int(obs=True)[0].tolist()
+    for figure, word in (
+        (low - 0.001, "not reproduced"),
+        (low, "reproduced"),
+        (0.95, "reproduced"),
+        (0.999, "reproduced"),
+        (low - 0.0004, "reproduced"),
+    ):
+        found = reproduce({"experiment=a_paper": (all_of(ours), {"composed": figure})})
+        assert verdicts(found) == {("experiment=a_paper", "composed"): word}
+        line = found.frame.iloc[0]
+        np.testing.assert_allclose(
+            [line["least"], line["most"], line["ours"]], [low, high, 0.95], rtol=1e-9
+        )  # roundings, and room
+        assert (line["seeds"], line["published"], line["source"]) == (3, figure, SOURCE) and found.well
+
+
+def test_a_published_figure_above_all_that_seeds_give_is_not_reproduced(reproduce):
+    found = reproduce({"experiment=a": (all_of([0.700, 0.701, 0.702]), {"composed": 0.8, "twin": 0.701})})
+    assert verdicts(found) == {("experiment=a", "composed"): "not reproduced", ("experiment=a", "twin"): "reproduced"}
+    assert "2 published figures: 1 not reproduced, 1 reproduced." in found.said
+
+
+@pytest.mark.parametrize(
+    ("ours", "word"), [(0.970, "reproduced"), (0.971, "not reproduced"), (0.969, "not reproduced")]
+)
+def test_one_seed_reproduces_a_figure_that_it_equals_to_three_places(reproduce, ours, word):
+    found = reproduce({"experiment=a_paper": (all_of([ours]), {"composed": 0.9702})})
+    assert found.frame["verdict"].tolist() == [word] and found.frame["least"][0] == found.frame["most"][0] == ours
+
+
+def test_the_interval_of_ours_is_over_seeds_and_test_items_and_stays_an_accuracy(reproduce):
+    found = reproduce({"experiment=a": (all_of([0.999, 1.0, 0.999]), {"composed": 0.999})})
+    line = found.frame.iloc[0]
+    assert line["high"] == 1 and 0.99 < line["low"] < line["ours"]
+
+
+def test_a_reference_is_found_by_its_name_whatever_the_table_calls_it(reproduce):
+    """A linear layer on pixels is no C in the sense of the literature, and its row is C*."""
+    found = reproduce({"experiment=a": (all_of([0.5]) | {"C": [0.75]}, {"C": 0.75})})
+    assert "C*" in set(pd.read_csv(found.out / "rows.csv")["row"])
+    assert found.frame[["row", "ours", "verdict"]].to_numpy().tolist() == [["C", 0.75, "reproduced"]]
+
+
+def test_beside_a_paper_preset_stands_the_sound_one_of_its_name(reproduce):
+    found = reproduce(
+        {
+            "experiment=a_paper": (all_of([0.97]), {"composed": 0.97, "twin": 0.97}),
+            "experiment=b_paper": (all_of([0.6]), {"composed": 0.6}),
+            "experiment=a seeds=3": (all_of([0.9, 0.92, 0.94]), {"composed": 0.97}),
+            "experiment=a": (all_of([0.1]), None),
+            "experiment=ab": (all_of([0.2]), None),
+        }
+    )
+    lines = found.frame.set_index(["run", "row"])
+    for name in ("composed", "twin"):
+        line = lines.loc["experiment=a_paper", name]
+        assert (line["sound run"], line["sound"]) == ("experiment=a seeds=3", pytest.approx(0.92)) and line[
+            "sound low"
+        ] < 0.92 < line["sound high"]
+    assert lines.loc["experiment=b_paper", "composed"][["sound run", "sound"]].isna().all()
+    assert lines.loc["experiment=a seeds=3", "composed"][["sound run", "sound"]].isna().all()
+
+
+def test_a_run_that_was_refused_is_left_out_and_the_table_says_why(reproduce):
+    runs = {
+        "experiment=a_paper": (all_of(AssertionError("it was run")), {"composed": 0.9, "twin": 0.8}),
+        "experiment=b_paper seeds=1": (all_of([0.6]), {"composed": 0.6}),
+    }
+    found = reproduce(runs, refused=["experiment=a_paper"])
+    assert found.well and verdicts(found) == {
+        ("experiment=a_paper", "composed"): "not run",
+        ("experiment=a_paper", "twin"): "not run",
+        ("experiment=b_paper seeds=1", "composed"): "reproduced",
+    }
+    assert found.frame["ours"].isna().tolist() == [True, True, False]
+    assert (
+        "experiment=a_paper: not run: weights: they are not here. "
+        "With the weights or data in place: qtlrun experiment=a_paper"
+        in found.said
+    )
+    assert "3 published figures: 2 not run, 1 reproduced." in found.said and set(
+        pd.read_csv(found.out / "rows.csv")["run"]
+    ) == {"experiment=b_paper seeds=1"}
+
+
+def test_a_sound_run_that_was_refused_stands_beside_nothing(reproduce):
+    runs = {"experiment=a_paper": (all_of([0.9]), {"composed": 0.9}), "experiment=a": (all_of([0.5]), None)}
+    assert reproduce(runs, refused=["experiment=a"]).frame["sound run"].isna().all()
+
+
+def test_where_every_run_was_refused_there_is_a_table_all_the_same(reproduce):
+    found = reproduce({"experiment=a": (all_of([0.9]), {"composed": 0.9})}, refused=["experiment=a"])
+    assert found.well and found.frame["verdict"].tolist() == ["not run"] and "reproduction.csv" in found.files
+
+
+def test_a_seed_that_fails_is_left_out_and_said(reproduce):
+    lost = answers("composed", [0.9, 0.92], errors={2: "the loss is not finite from epoch 1 on"})
+    found = reproduce({"experiment=a": (all_of([0.5]) | {"composed": lost}, {"composed": 0.91})})
+    assert not found.well and found.frame[["seeds", "verdict"]].to_numpy().tolist() == [[2, "reproduced"]]
+    assert "composed at run=experiment=a, seed 2: error: the loss is not finite from epoch 1 on." in found.said
+
+
+def test_a_row_that_fails_costs_its_own_figure(reproduce):
+    found = reproduce(
+        {"experiment=a": (all_of([0.5]) | {"twin": MemoryError("128 GiB")}, {"composed": 0.5, "twin": 0.6})}
+    )
+    assert not found.well and found.frame["verdict"].tolist() == ["reproduced", "error"]
+    assert "twin at run=experiment=a: error: MemoryError: 128 GiB." in found.said
+
+
+def test_a_row_whose_seeds_all_failed_is_an_error(reproduce):
+    nothing = row("composed", np.zeros((0, 4, 2)), [0, 1, 0, 1], errors={0: "the loss is not finite from epoch 1 on"})
+    found = reproduce({"experiment=a": (all_of([0.5]) | {"composed": nothing}, {"composed": 0.5, "twin": 0.5})})
+    assert not found.well and found.frame["verdict"].tolist() == ["error", "reproduced"]
+
+
+def test_a_study_that_is_stopped_says_so_to_its_caller_and_claims_nothing(reproduce):
+    runs = {
+        "experiment=a": (all_of([0.5]), {"composed": 0.5}),
+        "experiment=b": (all_of(KeyboardInterrupt()), {"composed": 0.5}),
+    }
+    found = reproduce(runs)
+    assert isinstance(found.error, KeyboardInterrupt) and found.files == ["log.txt"] and "reproduced" not in found.said
+
+
+def test_what_is_written_is_the_frame_and_what_is_read(reproduce):
+    found = reproduce(
+        {
+            "experiment=a_paper": (all_of([0.93, 0.95, 0.97]), {"composed": 0.97}),
+            "experiment=a": (all_of([0.9, 0.91, 0.92]), None),
+        }
+    )
+    assert found.files == [
+        "environment.json",
+        "log.txt",
+        "plan.yaml",
+        "reproduction.csv",
+        "rows.csv",
+        "shown.csv",
+        "table.md",
+    ]
+    written = pd.read_csv(found.out / "reproduction.csv")
+    assert list(written) == list(found.frame) and written["most"][0] == pytest.approx(
+        found.frame["most"][0], rel=1e-12
+    )
+    rows = pd.read_csv(found.out / "rows.csv")
+    assert set(rows["run"]) == {"experiment=a_paper", "experiment=a"} and set(rows["row"]) == {
+        "composed",
+        "twin",
+        "C*",
+    }
+    table = (found.out / "table.md").read_text()
+    assert (
+        "| a_paper | composed | 0.970 | .950 [.91, .99] | 3 | reproduced | .910 [.89, .93] |" in table
+        and f"| {SOURCE} |" in table
+    )
+
+
+def test_plans_without_published_figures_are_refused(home):
+    with pytest.raises(plans.Refused) as error:
+        Reproduce(None, 1024).check([composition.plan_of(home)], Experiment(str(home)))
+    assert str(error.value) == (
+        "study=reproduce: no plan here has published figures; choose presets that have, "
+        "as study.runs=['experiment=spirals_paper']."
+    )
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (
+            "twins",
+            "published.accuracy.twins: this plan has no such row; did you mean twin? It is one of composed, twin, C.",
+        ),
+        ("quantum", "published.accuracy.quantum: this plan has no such row; it is one of composed, twin, C."),
+    ],
+)
+def test_a_published_figure_of_a_row_that_is_not_there_is_refused(home, row, said):
+    job = composition.plan_of(home, *WORDS) | {"published": {"accuracy": {row: 0.5}}}
+    with pytest.raises(plans.Refused) as error:
+        Reproduce(None, 1024).check([job], Experiment(str(home)))
+    assert str(error.value) == said
+
+
+def test_measurements_that_cannot_be_are_refused():
+    with pytest.raises(ValueError) as error:
+        Reproduce(None, 0)
+    assert str(error.value) == "shots=0: measurements of an execution, from 1 up."
+
+
+@pytest.fixture
+def presets(tmp_path, monkeypatch):
+    """A folder of presets: a sound one and its paper's, one that claims too much, one whose data are not there."""
+    folder, shared = (
+        tmp_path / "options/experiment",
+        "# @package _global_\n# One's own.\ndefaults:\n  - override /recipe: smoke\n",
+    )
+    folder.mkdir(parents=True)
+    tiny = (
+        shared
+        + "  - override /backbone: identity\n  - override /dataset: moons\n  - override /compare: [C]\n"
+        + "dataset: {points: 60}\nseeds: 2\n"
+    )
+    figures = "published: {source: nowhere, accuracy: {composed: %s, C: 0.8}}\n"
+    for name, text in (
+        ("a", tiny),
+        ("a_paper", tiny + figures % 0.8),
+        ("far_paper", tiny.replace("seeds: 2", "seeds: 3") + figures % 0),
+    ):
+        (folder / f"{name}.yaml").write_text(text)
+    (folder / "lost_paper.yaml").write_text(
+        (tiny + figures % 0.8).replace("moons", "folder").replace("points: 60", "root: /nowhere")
+    )
+    monkeypatch.chdir(tmp_path)
+    return ["--config-dir", str(tmp_path / "options"), "study=reproduce"]
+
+
+def test_presets_of_a_command_line_are_reproduced_and_the_one_whose_data_are_not_here_is_not_run(
+    presets, home, tmp_path, capsys
+):
+    runs = "['experiment=a_paper','experiment=lost_paper','experiment=far_paper','experiment=a']"
+    assert main([*presets, f"study.runs={runs}", "circuit.qubits=2", "circuit.depth=1"]) == 0
+    (out,) = tmp_path.glob("outputs/*/*-reproduce")
+    frame = pd.read_csv(out / "reproduction.csv").set_index(["run", "row"])
+    assert frame.loc[("experiment=far_paper", "composed"), "verdict"] == "not reproduced"  # no net of two classes is always wrong
+    assert (
+        set(frame.loc["experiment=lost_paper", "verdict"]) == {"not run"}
+        and frame.loc["experiment=a_paper", "ours"].notna().all()
+    )
+    assert set(frame.loc["experiment=a_paper", "sound run"]) == {"experiment=a"}
+    said = " ".join(capsys.readouterr().out.split())
+    assert (
+        "experiment=lost_paper: not run: dataset.root=/nowhere: there is no such folder; "
+        "give one that holds class folders."
+        in said
+    )
+
+
+def test_a_run_that_is_a_sweep_has_a_line_a_point(presets, home, tmp_path):
+    assert main([*presets, "study.runs=['experiment=a_paper seeds=1,3']", "circuit.qubits=2", "circuit.depth=1"]) == 0
+    frame = pd.read_csv(next(tmp_path.glob("outputs/*/*/reproduction.csv")))
+    assert frame[frame["row"] == "composed"]["seeds"].tolist() == [1, 3]
