@@ -2,10 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help compare check test test-all bench reproduce calibrate fair clean
+.PHONY: help compare check test test-all bench reproduce reproduce-all calibrate fair clean
 
 help:  ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .venv/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "qtlrun needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
@@ -30,18 +30,34 @@ bench: .venv/installed  ## speed beside peers, which are installed first; tables
 	for part in circuit training feature memory command; do OMP_NUM_THREADS= $(BIN)/python -W ignore tests/benchmarks/$$part.py || exit 1; done
 
 FEATURES := backbone=mobilenet_v2 'backbone.mean=[.5,.5,.5]' 'backbone.std=[.5,.5,.5]' backbone.weights=$(WEIGHTS)
-reproduce: .venv/installed  ## ants and bees on MobileNetV2: make reproduce QTLRUN_DATA=FOLDER WEIGHTS=FILE
-	QTLRUN_DATA=$(QTLRUN_DATA) $(BIN)/qtlrun experiment=ants_bees $(FEATURES) 'compare=[C,twin,frozen_circuit]'
-	QTLRUN_DATA=$(QTLRUN_DATA) $(BIN)/qtlrun experiment=ants_bees $(FEATURES) recipe.epochs=3 'seeds=[0]' 'compare=[B,D]'
+LAYER3 := backbone=resnet18 backbone.layer=layer3 backbone.weights=$(RESNET18)
+PAIRS := dataset=folder dataset.root=$(QTLRUN_DATA)/cifar10_pairs
+reproduce reproduce-all fair: export QTLRUN_DATA := $(QTLRUN_DATA)
+
+reproduce: .venv/installed  ## published figures beside ours, spirals and states of light with controls (3 min)
+	$(BIN)/qtlrun study=reproduce
+	$(BIN)/qtlrun experiment=spirals
+	$(BIN)/qtlrun experiment=qc_states
+	$(BIN)/qtlrun experiment=qc_states backbone.layers=25
+	$(BIN)/qtlrun experiment=qq_states
+
+reproduce-all: .venv/installed  ## on pictures: make reproduce-all QTLRUN_DATA=FOLDER WEIGHTS=FILE RESNET18=FILE (30 min)
+	QTLRUN_FEATURES="$(FEATURES)" QTLRUN_PAIRS="$(PAIRS)" $(BIN)/qtlrun study=reproduce_all
+	$(BIN)/qtlrun experiment=nonlinearity
+	$(BIN)/qtlrun experiment=ants_bees $(FEATURES) 'compare=[C,twin,frozen_circuit]'
+	$(BIN)/qtlrun experiment=ants_bees $(FEATURES) recipe.epochs=3 'seeds=[0]' 'compare=[B,D]'
+	$(BIN)/qtlrun experiment=ants_bees $(LAYER3) 'compare=[C,twin,frozen_circuit]'
+	for pair in cat_dog plane_car; do $(BIN)/qtlrun experiment=cifar_$$pair $(FEATURES) $(PAIRS) && \
+		$(BIN)/qtlrun experiment=cifar_$$pair $(LAYER3) $(PAIRS) || exit 1; done
 
 calibrate: .venv/installed  ## is the instrument honest? equal models, planted effects, coverage (10 min)
 	$(BIN)/qtlrun study=calibrate
 
-PAIR := recipe=mari2019 dataset=folder dataset.root=$(QTLRUN_DATA)/cifar10_pairs 'dataset.classes=[cat,dog]' dataset.validation=0.04
+PAIR := recipe=mari2019 $(PAIRS) 'dataset.classes=[cat,dog]' dataset.validation=0.04
 ROWS := 'compare=[C,twin,frozen_circuit]' tune=16
 fair: .venv/installed  ## equal tuning and the multiverse: make fair QTLRUN_DATA=FOLDER WEIGHTS=FILE (40 min)
-	QTLRUN_DATA=$(QTLRUN_DATA) $(BIN)/qtlrun experiment=ants_bees $(FEATURES) $(ROWS) seeds=10
-	QTLRUN_DATA=$(QTLRUN_DATA) $(BIN)/qtlrun experiment=ants_bees $(FEATURES) study=multiverse
+	$(BIN)/qtlrun experiment=ants_bees $(FEATURES) $(ROWS) seeds=10
+	$(BIN)/qtlrun experiment=ants_bees $(FEATURES) study=multiverse
 	$(BIN)/qtlrun $(PAIR) $(FEATURES) $(ROWS) dataset.train_size=400 seeds=10
 	$(BIN)/qtlrun $(PAIR) $(FEATURES) $(ROWS) recipe.batch_size=32 recipe.epochs=10
 	$(BIN)/qtlrun $(PAIR) $(FEATURES) study=multiverse dataset.train_size=400

@@ -83,7 +83,8 @@ def table(point: Point, margin: float, shots: int) -> pd.DataFrame:
 def sweep_table(points: list[Point]) -> pd.DataFrame:
     """A line a point: validation NLL of the composed row in nats, and composed minus reference, a column each.
 
-    Validation figures, because a point may be chosen by them; `chosen` marks the (first) lowest among points in which no seed failed.
+    Validation figures, because a point may be chosen by them; `chosen` marks the (first) lowest among points in which no seed failed
+    and that may be chosen.
     """
     lines = []
     for point in points:
@@ -99,7 +100,7 @@ def sweep_table(points: list[Point]) -> pd.DataFrame:
                 line[f"minus {label}"] = pd.concat(gaps).mean() if gaps else np.nan
         lines.append(line)
     frame = pd.DataFrame(lines)
-    whole = frame["validation NLL"].where(frame["error"] == 0)
+    whole = frame["validation NLL"].where((frame["error"] == 0) & pd.Series([point.choosable for point in points]))
     lowest = whole == whole.min()
     return frame.assign(chosen=lowest & ~lowest.cumsum().gt(1))
 

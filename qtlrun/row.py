@@ -74,11 +74,13 @@ class Row:
     items: tuple[str, ...] = ()  # hashes of the test pictures
     fingerprints: dict[str, str] = field(default_factory=dict)  # of data and weights
     caution: str = ""  # what the dataset does not allow to conclude
+    blind: bool = True  # whether validation items are others than the test items
     trained_on: int = 0  # training items
     validated_on: int = 0
     tuning: Tuning | None = None
     draws: list[dict[str, object]] = field(default_factory=list)  # the values that it was tuned over
     reads: int = 0  # distinct plans that have read this test split
+    independent: bool = False  # whether another split draws other items, not the same ones divided otherwise
     noun: str = "picture"  # what a test item is called
     ceiling: float | None = None  # the best accuracy that the test items allow, where it is known
     patterns: np.ndarray | None = None  # what a photonic backbone makes of each class's centre, (classes, side, side)
@@ -178,6 +180,12 @@ class Point:
         return max((row.reads for rows in self.splits for row in rows.values()), default=0)
 
     @property
+    def choosable(self) -> bool:
+        """Whether validation may choose this point of its sweep: on items of its own, among models of one task."""
+        tasks = any(key.startswith("dataset.") or key.endswith(".cutoff") for key in self.keys)
+        return not tasks and all(row.blind for row in self.of(self.composed))
+
+    @property
     def noun(self) -> str:
         """What a test item is called."""
         return next((row.noun for rows in self.splits for row in rows.values()), "picture")
@@ -232,4 +240,6 @@ def _judge(once: Callable, redrawn: Callable, values: list[tuple[Row, np.ndarray
 def _redrawn(rows: list[Row]) -> dict[str, object]:
     """What was redrawn between the splits of a row: items trained on, items held out, and whether the test pictures stayed."""
     same = all(row.items == rows[0].items for row in rows)
+    if rows[0].independent:
+        return {"train": 1, "held": 1e-9, "same_pictures": False}
     return {"train": rows[0].trained_on, "held": rows[0].validated_on if same else len(rows[0].labels), "same_pictures": same}

@@ -148,7 +148,9 @@ def pace(model: nn.Module, recipe: Recipe, data: Data, runs: int) -> float:
     seconds = []
     for _ in range(3):  # the first is slower, and a busy machine makes any of them so
         began = time.perf_counter()
-        model(data.take(index, None)).square().mean().backward()
+        worth = model(data.take(index, None)).square().mean()
+        if worth.requires_grad:
+            worth.backward()
         model.zero_grad(set_to_none=True)
         seconds.append(time.perf_counter() - began)
     return min(seconds)
@@ -175,9 +177,10 @@ def _epoch(model: nn.Module, optimizer: Optimizer, factor: float, recipe: Recipe
         logits = model(items)
         losses = nn.functional.cross_entropy(logits.flatten(0, 1), labels, reduction="none", label_smoothing=recipe.label_smoothing)
         losses = losses.view(index.shape).sum(1) if recipe.reduction == "sum" else losses.view(index.shape).mean(1)
-        optimizer.zero()
-        losses.sum().backward()
-        optimizer.step(factor)
+        if losses.requires_grad:  # a head may have nothing to train
+            optimizer.zero()
+            losses.sum().backward()
+            optimizer.step(factor)
         total.append(losses.detach() * (1 if recipe.reduction == "sum" else index.shape[1]))
         del logits, losses  # and with them what the backward pass kept, before the next batch
     return torch.stack(total).cpu().double().sum(0) / order.shape[1]

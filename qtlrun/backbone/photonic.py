@@ -16,6 +16,7 @@ from qtlrun.backbone import weights as files
 from qtlrun.backbone.stage import Stage
 from qtlrun.device import memory
 from qtlrun.layer import generator
+from qtlrun.plan import Absent
 
 SIDE = 4  # levels of each mode that a block has
 ANGLES = {1: [2, 3, 4], 2: [0, 1, 2, 3, 4, 5, 7, 9, 11, 13]}  # which weights of a layer are angles
@@ -129,7 +130,7 @@ def _random(modes: int, draw: torch.Generator) -> Tensor:
 
 def _read(path: Path, weights: str, modes: int) -> np.ndarray:
     if not path.is_file():
-        raise ValueError(f"weights={weights}: there is no such file; give a .npy file, mari2019, or none for random.")
+        raise Absent(f"weights={weights}: there is no such file; give a .npy file, mari2019, or none for random.")
     try:
         with open(path, "rb") as file:
             stored = np.lib.format.read_array(file, allow_pickle=False)
@@ -155,7 +156,7 @@ def _published(modes: int, data: Path | None) -> Path:
                 raise OSError("what came is another file")
             disk.write(path, found)
         except (OSError, HTTPException) as error:
-            raise ValueError(
+            raise Absent(
                 f"weights=mari2019: {name} could not be downloaded ({getattr(error, 'reason', error)}).\n"
                 f"Put {ADDRESS}{name} (its SHA-256 begins with {content[:8]}) into {path.parent}, or name a file with "
                 "backbone.weights=FILE.") from error

@@ -7,6 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from qtlrun.plan import Absent
+
 
 def public(entry) -> Path:
     """The file of a weights entry of torchvision's, downloaded on first use; its hash is checked at every use.
@@ -26,7 +28,7 @@ def public(entry) -> Path:
             finally:
                 socket.setdefaulttimeout(before)
         except (OSError, urllib.error.URLError, RuntimeError) as error:
-            raise ValueError(
+            raise Absent(
                 f"weights={entry.name}: {name} could not be downloaded ({getattr(error, 'reason', error)}).\n"
                 f"Put {entry.url} (its SHA-256 begins with {begins}) into {folder}, or name a file with "
                 "backbone.weights=FILE.") from error
@@ -40,7 +42,7 @@ def read(path: str | Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file or of a state dict saved by torch; nothing in the file is executed."""
     path = Path(path)
     if not path.is_file():
-        raise ValueError(f"weights={path}: there is no such file; give a file, a public name, or none for random weights.")
+        raise Absent(f"weights={path}: there is no such file; give a file, a public name, or none for random weights.")
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file

@@ -23,7 +23,7 @@ def check(jobs: list[dict]):
             try:
                 look(job, experiment)
             except Refused as error:
-                if not getattr(study, "excuses", False):
+                if not (getattr(study, "excuses", False) and isinstance(error.__cause__, plans.Absent)):
                     raise
                 job["refused"] = str(error)
     return experiment

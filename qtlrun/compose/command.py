@@ -36,9 +36,11 @@ def _runs(jobs: list[dict], runs: object, words: list[str]) -> list[dict]:
     if len(jobs) > 1:
         raise Refused("study.runs: this study has runs of its own; leave out -m.")
     mine = [word for word in words if not word.lstrip("+").startswith("study.runs=") and word != "--run"]
-    made = []
+    made, typed = [], {word.partition("=")[0].lstrip("+"): word for word in mine if "=" in word}
     for run in runs:
         with _named(run):
+            if both := [typed[key] for word in _split(run) if (key := word.partition("=")[0].lstrip("+")) in typed]:
+                raise Refused(f"{both[0]}: this run says it otherwise; leave it out, or name runs of your own with study.runs=[...].")
             made += [job | {"name": jobs[0]["name"], "run": run} for job in _composed(["-m", *mine, *_split(run), "study.runs=null"])]
     return made
 

@@ -32,6 +32,7 @@ class Coherent:
     """
 
     modes = 2
+    independent = True  # another split_seed draws other states
 
     def __init__(self, amplitude: float, noise: float, train: int, validation: int | Literal["test"], test: int,
                  seed: int, draw: Literal["apart", "mari2019"], order: Literal["drawn"] | None = None,

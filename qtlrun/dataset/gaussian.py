@@ -28,6 +28,7 @@ class Gaussian:
     """
 
     modes = 1
+    independent = True  # another split_seed draws other states
 
     def __init__(self, squeezing: float, train: int, validation: int | Literal["test"], test: int, seed: int,
                  draw: Literal["apart", "mari2019"], order: Literal["drawn"] | None = None, split_seed: int = 0,

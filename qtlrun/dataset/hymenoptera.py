@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from qtlrun.dataset import picture
 from qtlrun.dataset.split import check_draw, check_shares, pool
 from qtlrun.dataset.tree import Tree
+from qtlrun.plan import Absent
 
 NAME = "hymenoptera_data"
 ADDRESS = "https://download.pytorch.org/tutorial/hymenoptera_data.zip"
@@ -109,9 +110,9 @@ def _check_members(data: Path, members: list[zipfile.ZipInfo]) -> None:
         raise _refusal(data, f"came with more than {UNPACKED / 1e6:.0f} MB to unpack")
 
 
-def _refusal(data: Path, what: str) -> ValueError:
+def _refusal(data: Path, what: str) -> Absent:
     there = picture.printable(data / NAME)
-    return ValueError(
+    return Absent(
         f"data={picture.printable(data)}: {NAME}.zip {what}.\n"
         f"Fetch {ADDRESS} and unpack it, so that {there} is there (content {CONTENT[:12]}), "
         f"or let QTLRUN_DATA name the folder that holds {NAME}."

@@ -16,7 +16,7 @@ from torchvision.datasets.utils import download_url
 
 from qtlrun.dataset.picture import printable
 from qtlrun.dataset.split import Split, check_draw, check_shares, fingerprint, folded, prefixed, sized, stratified
-from qtlrun.plan import nearest
+from qtlrun.plan import Absent, nearest
 
 SILENCE = 20  # seconds without a byte after which a server is given up
 
@@ -106,7 +106,7 @@ def fetch(addresses: Sequence[str], md5: str, place: Path, data: Path,
         why = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         top = place.relative_to(data).parts[0]
         unpack = "" if place.name == name else " and unpack it"
-        raise ValueError(
+        raise Absent(
             f"data={printable(data)}: {name} could not be fetched ({str(why).rstrip('.')}).\n"
             f"Fetch {addresses[0]} (its md5 is {md5}){unpack}, so that {printable(place)} is there, "
             f"or let QTLRUN_DATA name the folder that holds {top}."

@@ -153,7 +153,7 @@ def prefixed(words: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"{words}: {error}") from None
+        raise type(error)(f"{words}: {error}") from None
 
 
 def _shuffled(labels: Tensor, purpose: str, seed: int) -> list[Tensor]:

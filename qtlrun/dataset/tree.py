@@ -11,6 +11,7 @@ import torch
 from qtlrun.dataset import picture
 from qtlrun.dataset.picture import ENDINGS, Pictures, printable
 from qtlrun.dataset.split import Split, check_draw, check_shares, fingerprint, folded, pool, prefixed, sized, stratified
+from qtlrun.plan import Absent
 
 
 class Tree:
@@ -63,7 +64,7 @@ def _located(root: str) -> Path:
     if not root or not os.path.exists(path):
         near = get_close_matches(path.name, os.listdir(path.parent) if os.path.isdir(path.parent) else [], n=1)
         meant = f"; is {printable(path.parent / near[0])} meant?" if near else "; give one that holds class folders."
-        raise ValueError(f"there is no such folder{meant}")
+        raise Absent(f"there is no such folder{meant}")
     if not os.path.isdir(path):
         raise ValueError("this is a file; give a folder that holds class folders (unpack an archive first).")
     return path

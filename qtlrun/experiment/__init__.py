@@ -113,6 +113,7 @@ class Experiment:
                    pictures=parts.dataset.test.names, items=parts.dataset.test.items, caution=getattr(parts.dataset, "caution", ""),
                    fingerprints={"data": parts.dataset.fingerprint, "weights": parts.weights_key()},
                    trained_on=len(parts.dataset.train), validated_on=len(parts.dataset.validation),
+                   blind=parts.dataset.validation is not parts.dataset.test, independent=getattr(parts.dataset, "independent", False),
                    noun=parts.noun, ceiling=getattr(parts.dataset, "ceiling", None), patterns=parts.patterns())
 
     def _read(self, parts: Parts, learned: dict[int, Entry | str], keys: dict[int, str]) -> dict[int, Entry | str]:

@@ -12,7 +12,7 @@ from qtlrun import store
 from qtlrun.layer import generator
 
 SPLITS = ("train", "validation", "test")
-SOURCES = ("backbone", "fock.py", "dataset", "experiment/feature.py", "experiment/parts.py")
+SOURCES = ("backbone", "fock.py", "layer.py", "dataset", "experiment/feature.py", "experiment/parts.py")
 LARGE = 1_000_000  # weights; a smaller backbone takes more pictures at once
 
 

@@ -118,7 +118,9 @@ class Parts:
         except ValueError as error:
             raise Refused(str(error)) from error
         self._check_kind()
-        self.head(self._bare.features, [0])
+        head = self.head(self._bare.features, [0])
+        if getattr(head, "amplitudes", False):
+            self._check_amplitudes()
         if self.solved and self.dataset.validation is self.dataset.test:
             raise Refused("head: validation chooses its penalty, and dataset.validation=test would let the test split do so.")
         if self.solved and not (self.freeze.fixed(self._bare) and not self.recipe.augment):
@@ -151,7 +153,7 @@ class Parts:
     def key(self, seed: int) -> str:
         """The key of the row's entry for one seed."""
         said = self.identity()
-        return store.key(**said, seed=seed, sources=store.sources("experiment", *source.TRAINING, *(CIRCUIT if "device" in said else ())))
+        return store.key(**said, seed=seed, sources=store.sources("experiment", *source.TRAINING, *(CIRCUIT if "device" in said or "_target_" in said["circuit"] else ())))
 
     def patterns(self) -> np.ndarray | None:
         """What the backbone makes of each class's centre, (classes, side, side); None where there is no such picture."""
@@ -172,9 +174,17 @@ class Parts:
         if gives not in takes:
             others = {"pictures": "small or resnet18", "vectors": "identity", "states": "photonic or heterodyne"}[gives]
             raise Refused(f"backbone: it takes {' or '.join(takes)}, and the dataset's items are {gives}; use backbone={others}.")
+        if gives != "pictures" and self.recipe.augment:
+            raise Refused(f"recipe.augment=true: the dataset's items are {gives}, which are neither cropped nor mirrored; use false.")
         if gives == "states" and self._bare.modes != self.dataset.modes:
-            raise Refused(f"backbone.modes={self._bare.modes}: the dataset's states have {self.dataset.modes}; use backbone.modes={self.dataset.modes}, "
-                          "or photonic_mode for one and photonic for two.")
+            raise Refused(f"backbone.modes={self._bare.modes}: the dataset's states have {self.dataset.modes}; use backbone.modes={self.dataset.modes}.")
+
+    def _check_amplitudes(self) -> None:
+        """Refuse features that are no amplitudes of one mode, for a head that takes them as such."""
+        if getattr(self._bare, "output", "") != "state" or self._bare.modes != 1:
+            raise Refused("head: this one takes the amplitudes of one mode; use backbone=photonic_mode.")
+        if self.recipe.scale != "none":
+            raise Refused(f"recipe.scale={self.recipe.scale}: scaled amplitudes are no state; use none.")
 
     @property
     def _offered(self) -> dict:

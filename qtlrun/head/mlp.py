@@ -85,4 +85,6 @@ class MLP(nn.Module):
             nll = scikit.nll((torch.from_numpy(validation[0]) @ weights.T + bias).tanh(), validation[1], *output)
             if nll < best:
                 best, kept = nll, [weights, bias, *output]
+        if kept is None:
+            raise FloatingPointError("no penalty gives a finite fit; recipe.scale=standard may help")
         return kept

@@ -18,11 +18,13 @@ class Photonic(nn.Module):
 
     The logits are log(1 - p) and log p, with p the probability of no photon at the end: the published loss of Mari et
     al., arXiv:1912.08278, example 5. Of the probability that left the truncated space, `lost` counts half for each class
-    ("halved": it says nothing, so training has no use for losing it), all for the first class ("first", as published),
-    or nothing, p being divided by what is left ("discarded", a post-selection that training exploits). A result holds
-    where a larger cutoff repeats it: see `kept`. Each run's layers start normal with standard deviation `spread`. Raises
+    ("halved"), all for the first class ("first", as published), or nothing, p being divided by what is left
+    ("discarded"). Training finds a use for each of them (an answer of one half is better than a wrong one), so a result
+    holds only where a larger cutoff repeats it: see `kept`. Each run's layers start normal with standard deviation `spread`. Raises
     ValueError for other features or classes.
     """
+
+    amplitudes = True  # what its features are
 
     def __init__(self, features: int, classes: int, start: Start, layers: int = 3, spread: float = .001,
                  lost: Literal["halved", "first", "discarded"] = "halved"):

@@ -62,7 +62,7 @@ class SVM(nn.Module):
         variance, middle = known.var(), known.mean(0)
         gamma = 1 / (known.shape[1] * variance) if variance else 1.0
         inner, outer = (_kernel(items - middle, known - middle, gamma) for items in (known, seen))  # once for all costs
-        best = math.inf
+        best, kept = math.inf, None
         for cost in self.costs:
             model = SVC(C=cost, kernel="precomputed", tol=TOLERANCE).fit(inner, labels)
             duals, owners = torch.from_numpy(model.dual_coef_), torch.from_numpy(labels[model.support_])
@@ -73,6 +73,8 @@ class SVM(nn.Module):
             if nll < best:
                 vectors, offsets = (torch.from_numpy(one) for one in (known[model.support_], model.intercept_))
                 best, kept = nll, (vectors, owners, torch.tensor(gamma), duals, offsets, *logits)
+        if kept is None:
+            raise FloatingPointError("no cost gives a finite fit; recipe.scale=standard may help")
         names = ("vectors", "owners", "gamma", "duals", "offsets", "post.weight", "post.bias")
         self.load_state_dict(
             {name: value.expand(len(self.gamma), *value.shape) for name, value in zip(names, kept, strict=True)}

@@ -7,9 +7,9 @@ from qtlrun.plan import kind
 from qtlrun.plan.draw import bare, check_space, drawn, draws, has, redraws, spaces
 from qtlrun.plan.letter import LETTERS, describe, differences, letter
 from qtlrun.plan.part import build, check_part, check_plugins, parameters
-from qtlrun.plan.refusal import Refused, finite, nearest, text
+from qtlrun.plan.refusal import Absent, Refused, finite, nearest, text
 
-__all__ = ["LETTERS", "PARTS", "Refused", "apart", "bare", "check_same", "build", "check", "check_part", "describe", "differences", "drawn", "draws", "finite", "has", "identity",
+__all__ = ["Absent", "LETTERS", "PARTS", "Refused", "apart", "bare", "check_same", "build", "check", "check_part", "describe", "differences", "drawn", "draws", "finite", "has", "identity",
            "letter", "nearest", "parameters", "redraws", "references", "row_plan", "seeds", "spaces", "text", "typed"]
 PARTS = ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "device")
 SETTINGS = {"seeds": "int | list[int]", "splits": "int", "folds": "int | None", "tune": "int", "dtype": "Literal['float32', 'float64']", "home": "str", "outputs": "str",
@@ -74,11 +74,9 @@ def references(plan: dict) -> tuple[dict[str, dict], list[str]]:
     for name, change in (plan.get("compare") or {}).items():
         _check_change(name, change)
         if "isolates" not in change:
-            words = f"compare.{name} is changed, but {name} is not among the references"
             if _typed(plan, f"compare.{name}."):
                 raise Refused(f"compare.{name}: it is changed, but not among the references; choose it with +compare={name}.")
-            left_out.append(words + ".")
-            continue
+            continue  # a preset changes it, should it be chosen
         row = row_plan(plan)
         lacking = [f"{group}.{key}" for group in PARTS for key in change.get(group, ())
                    if "_target_" not in change[group] and key not in row[group]]
@@ -119,6 +117,8 @@ def seeds(plan: dict) -> list[int]:
     """`seeds: 5` is 0 to 4; a list names them."""
     given = plan["seeds"]
     named = list(range(given)) if isinstance(given, int) else given
+    if named and max(named) >= 2**32:
+        raise Refused(f"seeds={given}: numpy's generators take seeds below 2**32.")
     if not named or len(set(named)) < len(named) or min(named) < 0:
         raise Refused(f"seeds={given}: a number from 1 up (5 is seeds 0 to 4), or a list of different seeds from 0 up.")
     return named
@@ -145,8 +145,10 @@ def _check_tuned(plan: dict) -> None:
     """Refuse a tuning that the test split would decide, and values that were typed though tuning draws them."""
     if not plan["tune"]:
         return
-    if plan["dataset"].get("validation") == "test":
-        raise Refused(f"tune={plan['tune']}, dataset.validation=test: the test split would choose the draw; leave one of them out.")
+    for name, row in {"": row_plan(plan), **references(plan)[0]}.items():
+        if row["dataset"].get("validation") == "test":
+            where = f"compare.{name}." if name and plan["dataset"].get("validation") != "test" else ""
+            raise Refused(f"tune={plan['tune']}, {where}dataset.validation=test: the test split would choose the draw; leave one of them out.")
     for key in spaces([row_plan(plan)]):
         if typed(plan, key):
             raise Refused(f"{key}: tune draws it, so the value typed would not be heeded; ~{key.replace('.', '.space.')} holds it.")

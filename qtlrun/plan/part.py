@@ -65,7 +65,7 @@ def build(group: str, part: dict, plugins: list[str] = (), key: str = "", **offe
     made = getattr(_load(module, tuple(plugins), _bytes(plugins)), name)
     try:
         return made(**values)
-    except ValueError as error:
+    except ValueError as error:  # what is absent remains that in the cause
         raise Refused(_keyed(str(error), key, set(takes) - set(offered))) from error
 
 

@@ -7,6 +7,10 @@ class Refused(ValueError):
     """What the user gave cannot be; the message says what was given, why not, and what would be right."""
 
 
+class Absent(ValueError):
+    """Data or weights that are not on this machine and could not be fetched."""
+
+
 def nearest(given: object, known) -> str:
     """The right names, the closest first where one is close."""
     known = [str(name) for name in known]

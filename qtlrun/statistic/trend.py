@@ -3,15 +3,16 @@ import math
 
 import numpy as np
 
-from qtlrun.statistic.interval import Interval, ends, squared_error, variances
+from qtlrun.statistic.interval import Interval, ends, squared_error, two_way, variances
 
 
 def slope(places: list[float], values: list[np.ndarray], level: float = 0.95) -> Interval:
     """Estimate the slope of the mean of `values` (seeds, pictures), one array a place, and its interval.
 
-    The places have pictures of their own, and the same number of seeds; seed s of every place is one draw, so that what
-    a seed has in common between places cancels as it should. `items` counts the pictures of all places. The interval
-    covers other seeds and other pictures, and no bend of the line. Raises ValueError for fewer than two different
+    Seed s of every place is one draw, and so is picture i where the places have as many pictures: what they have in
+    common between places cancels as it should, and nothing is lost where they have nothing in common. Pictures of
+    differing numbers are taken as each place's own, and `items` counts them all. The interval covers other seeds and
+    other pictures, and no bend of the line. Raises ValueError for fewer than two different
     places, and for fewer than two seeds.
     """
     if any(one.shape[1] < 2 or not np.isfinite(one).all() for one in values):
@@ -23,6 +24,8 @@ def slope(places: list[float], values: list[np.ndarray], level: float = 0.95) ->
         raise ValueError("values: a slope needs two seeds or more, the same number at every place.")
     count, items = seeds.pop(), sum(one.shape[1] for one in values)
     weights = (places - places.mean()) / np.square(places - places.mean()).sum()
+    if len({one.shape[1] for one in values}) == 1:
+        return two_way(sum(weight * one for weight, one in zip(weights, values, strict=True)), level)
     by_seed = sum(weight * one.mean(1) for weight, one in zip(weights, values, strict=True))
     parts = [variances(one - one.mean()) for one in values]
     sizes = [one.shape[1] for one in values]

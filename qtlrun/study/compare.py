@@ -70,9 +70,11 @@ class Compare:
                 parts.append(f"Chosen by validation NLL: {point.place}. The test figures below are those of that point alone.")
                 terminal.say(console, parts[-1:])
                 parts.append(result.markdown(self._table([point])))
+            elif not any(one.choosable for one in points):
+                said = ["No point is chosen: what is swept is the task or the simulation, or validation is the test split. table.csv and rows.csv have all points."]
         if point:
             terminal.show(console, point, self._table([point]))
-            said = [*sentence.contrasts(point, self.margin), *point.notes, *sentence.foot(point, max(one.reads for one in points)), point.held]
+            said += [*sentence.contrasts(point, self.margin), *point.notes, *sentence.foot(point, max(one.reads for one in points)), point.held]
         said += [line for one in points for line in sentence.errors(one)]
         terminal.say(console, said)
         return "\n\n".join([*parts, *said]) + "\n"

@@ -16,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from qtlrun import disk, figure, result, statistic
+from qtlrun.circuit import product
 from qtlrun.device.reading import inputs_of
 from qtlrun.plan import build, parameters
 from qtlrun.row import Point, Row
@@ -82,6 +83,10 @@ def _draw_circuit(folder: Path, job: dict) -> None:
     if "circuit" not in parameters("head", job["head"]["_target_"], tuple(job["plugins"])):
         return
     circuit = build("circuit", job["circuit"], job["plugins"])
+    if job["head"].get("product"):
+        circuit = product.sized(circuit.qubits, inputs_of(circuit), int(np.prod(circuit.shape)))
+    if not job["head"].get("entangle", True):
+        return  # what is dropped would be drawn
     if circuit.qubits > 16 or np.prod(circuit.shape) > 500:
         return  # a drawing of that size shows nothing
     node = qml.QNode(circuit, qml.device("default.qubit", wires=circuit.qubits))

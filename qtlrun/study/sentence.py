@@ -33,7 +33,8 @@ def foot(point: Point, reads: int) -> list[str]:
     seeds, sizes, splits = len(rows[0].seeds), sorted({len(row.labels) for row in rows}), len(point.splits)
     items = f"{' to '.join(map(str, dict.fromkeys((sizes[0], sizes[-1]))))} test {point.noun}s"
     if splits > 1:
-        lines = [f"{splits} splits of {count(seeds, 'seed')}, {items} each; 95 % intervals over splits of this pool (Nadeau and Bengio);"]
+        lines = [f"{splits} splits of {count(seeds, 'seed')}, {items} each; 95 % intervals over " + (
+            "data drawn anew;" if rows[0].independent else "splits of this pool (Nadeau and Bengio);")]
     elif seeds == 1:
         lines = [f"One seed on {items}; 95 % intervals over {point.noun}s alone;"]
     else:
@@ -54,7 +55,7 @@ def foot(point: Point, reads: int) -> list[str]:
 def _cut(point: Point) -> list[str]:
     """A warning where a cutoff loses probability, and what post-selection throws away."""
     shares = {label: point.metrics(label).mean() for label in point.labels if point.of(label)}
-    lost = [f"{label} {mean['norm_kept']:.2f}" for label, mean in shares.items() if mean.get("norm_kept", 1.) < LEAST_NORM]
+    lost = [f"{label} {mean['norm_kept']:.3f}" for label, mean in shares.items() if mean.get("norm_kept", 1.) < LEAST_NORM]
     thrown = [f"{label} {mean['post_selected']:.2f}" for label, mean in shares.items() if "post_selected" in mean]
     lines = [f"Norm kept inside the cutoff: {', '.join(lost)}; below {LEAST_NORM} these are figures of the truncated model, not of the "
              "states. Sweep the cutoff: -m backbone.cutoff=15,20,30."] if lost else []
@@ -72,8 +73,9 @@ def held(job: dict, rows: dict[str, dict]) -> str:
     weights = backbone.get("weights")
     name = weights if weights in (None, "none", "pretrain") else Path(weights).name
     seed = f" (seed {backbone['pretrain']['seed']})" if weights == "pretrain" else ""
-    said = [f"split seed {job['dataset']['split_seed']}" if "split_seed" in job["dataset"] and len(plans.redraws(job)) == 1 else "",
-            f"weights {name}{seed}" if weights and _shared(rows, "backbone") else "",
+    chance = (f"{group} seed {job[group]['seed']}" for group in ("dataset", "backbone") if "seed" in job[group] and (group == "dataset" or weights in (None, "none")))
+    said = [*chance, f"split seed {job['dataset']['split_seed']}" if "split_seed" in job["dataset"] and len(plans.redraws(job)) == 1 else "",
+            f"weights {name}{seed}" + " in the composed row" * (not _shared(rows, "backbone")) if weights else "",
             _recipe(job) if _shared(rows, "recipe") else ""]
     kept = [f"{group}.{key}={plans.text(value)}" + f" in {', '.join(having)}" * (len(having) < len(rows)) for group, key, value in DEFECTS
             if (having := [name for name, row in rows.items() if row[group].get(key) == value and (

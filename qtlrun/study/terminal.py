@@ -39,10 +39,10 @@ def show_sweep(console: Console, frame: pd.DataFrame, exact: tuple[str, ...] = (
 
 
 def show_words(console: Console, frame: pd.DataFrame) -> None:
-    """A table of words and numbers, the words to the left."""
+    """A table of words and numbers, the words to the left; the first column gives way where there is no room."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
-    for name, kind in frame.dtypes.items():
-        table.add_column(Text(name), justify="right" if pd.api.types.is_numeric_dtype(kind) else "left", overflow="fold")
+    for number, (name, kind) in enumerate(frame.dtypes.items()):
+        table.add_column(Text(name), justify="right" if pd.api.types.is_numeric_dtype(kind) else "left", no_wrap=number > 0, overflow="fold")
     for line in cells(frame):
         table.add_row(*map(Text, line))
     console.print(table)

@@ -66,10 +66,11 @@ class Trend:
         every = [point for points in series.values() for point in points]
         terminal.show_words(console, _shown(slopes))
         lines = [*self._verdict(slopes, differences), *dict.fromkeys(note for point in every for note in point.notes),
-                 *sentence.foot(every[-1], max(point.reads for point in every)), *dict.fromkeys(point.held for point in every),
+                 f"Least-squares slopes with 95 % intervals over {len(plans.seeds(jobs[0]))} seeds and the test items of each value.",
+                 sentence.readers(max(point.reads for point in every)), *dict.fromkeys(point.held for point in every),
                  *(line for point in every for line in sentence.errors(point))]
         terminal.say(console, lines)
-        record.write_study(out, jobs, lines, {"shown": _shown(slopes), "slopes": slopes, "differences": differences,
+        record.write_study(out, jobs, lines, {"table": _shown(slopes), "slopes": slopes, "differences": differences,
                                               "rows": pd.concat(result.rows_frame(points, self.shots) for points in series.values())},
                            {"trend": figure.trend(differences)})
         return slopes, not any(point.failed for point in every)
@@ -123,6 +124,8 @@ def _gaps(points: list[Point], label: str, values) -> tuple[list[float], list[np
     """Where a reference has differences, and these (seeds, items), of the seeds that ended at every place."""
     found = [(point, mine, other, both) for point in points for mine, other, both in point.pairs(label)]
     seeds = sorted(set.intersection(*(set(both) for *_, both in found))) if found else []
+    if not seeds:
+        return [], []
     return ([next(iter(point.keys.values())) for point, *_ in found],
             [mine.of_seeds(values(mine), seeds) - other.of_seeds(values(other), seeds) for _, mine, other, _ in found])
 
