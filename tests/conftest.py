@@ -14,7 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 @pytest.fixture(scope="session")
 def data():
     """The folder of real pictures and weights."""
-    folder = Path(os.environ.get("QTLRUN_DATA", Path(__file__).parents[2] / "shared/data"))
+    folder = Path(os.environ.get("QTLRUN_DATA") or Path(__file__).parents[2] / "shared/data")
     if not folder.is_dir():
         pytest.skip("the real pictures and weights are not here; QTLRUN_DATA names their folder")
     return folder

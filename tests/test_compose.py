@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from composition import options
+from composition import options, part
 from PIL import Image
 
 from qtlrun.compose import compose, main
@@ -612,9 +612,9 @@ def test_a_run_may_choose_a_preset_and_quote_as_a_shell_does():
 
 
 def test_a_run_takes_words_from_the_environment(monkeypatch):
-    monkeypatch.setenv("QTLRUN_MORE", "circuit.qubits=3 seeds=[7,8,9]")
+    monkeypatch.setenv("QTLRUN_MORE", "circuit.qubits=3 dtype=float64")
     (job,) = compose([*RUNS, "study.runs=['recipe.lr=0.5 $QTLRUN_MORE']"])
-    assert job["circuit"]["qubits"] == 3 and job["seeds"] == [7, 8, 9] and job["run"] == "recipe.lr=0.5 $QTLRUN_MORE"
+    assert job["circuit"]["qubits"] == 3 and job["dtype"] == "float64" and job["run"] == "recipe.lr=0.5 $QTLRUN_MORE"
     monkeypatch.setenv("QTLRUN_MORE", "")
     assert compose([*RUNS, "study.runs=['recipe.lr=0.5 $QTLRUN_MORE']"])[0]["circuit"]["qubits"] == 4
 
@@ -628,6 +628,7 @@ def test_the_runs_of_a_preset_are_its_own_and_can_be_changed():
     assert job["dataset"]["turns"] == 3 and job["run"] == "dataset.turns=3.0"
 
 
+TWICE = ": this run says it otherwise; leave it out, or name runs of your own with study.runs=[...]."
 LINES = "command lines are needed here, as study.runs=['experiment=spirals','experiment=moons']."
 
 
@@ -637,17 +638,21 @@ LINES = "command lines are needed here, as study.runs=['experiment=spirals','exp
     (["study.runs=[3]"], f"study.runs=[3]: {LINES}"),
     (["study.runs=moons"], f"study.runs=moons: {LINES}"),
     (["-m", "circuit.qubits=2,3", "study.runs=['seeds=4']"], "study.runs: this study has runs of its own; leave out -m."),
-    (["study.runs=['seeds=4','circuit.qbits=2,3']"],
+    (["study.runs=['recipe.lr=.1','circuit.qbits=2,3']"],
      "study.runs, circuit.qbits=2,3: circuit.qbits: there is no such key; did you mean qubits? It is one of depth, qubits."),
     (["study.runs=['dataset=spiral dataset.turns=1,2']"],
      "study.runs, dataset=spiral dataset.turns=1,2: dataset=spiral: there is no such option; did you mean spirals? It is one of "
      + DATASETS),
     (['study.runs=["recipe.lr=.1 \'seeds=4"]'],
      "study.runs, recipe.lr=.1 'seeds=4: it cannot be read as a command line (No closing quotation)."),
+    (["dataset=moons", "study.runs=['dataset=spirals dataset.turns=1,2']"],
+     "study.runs, dataset=spirals dataset.turns=1,2: dataset=moons" + TWICE),
+    (["circuit.qubits=2", "study.runs=['recipe.lr=.1,.2','recipe.lr=.1,.2 ++circuit.qubits=3']"],
+     "study.runs, recipe.lr=.1,.2 ++circuit.qubits=3: circuit.qubits=2" + TWICE),
     (["study.runs=['circuit.qubits=2,3','circuit.qubits=3']"],
      "study.runs, circuit.qubits=3: study=trend follows one number; sweep it, as -m dataset.turns=0.5,1,2 (here vary: none)."),
-    (["study.runs=['circuit.qubits=2,3','circuit.depth=1,2 compare=[]']"],
-     "study.runs, circuit.depth=1,2 compare=[]: compare=[]: a trend is one of differences; choose a reference, as compare=[twin]."),
+    (["study.runs=['circuit.qubits=2,3','circuit.depth=1,2 ~compare.twin']"],
+     "study.runs, circuit.depth=1,2 ~compare.twin: compare=[]: a trend is one of differences; choose a reference, as compare=[twin]."),
 ])
 def test_runs_that_cannot_be_are_refused_by_name(refusal, words, said):
     assert refusal(*RUNS, *words) == said
@@ -674,30 +679,48 @@ class Strict:
 
 @pytest.fixture
 def jobs(default, home, place):
-    """Plans of a study of one's own whose second cannot be built, and whose third lacks its data."""
+    """Plans of a study of one's own whose second lacks its data, and whose third its weights."""
     (place / "mine_study.py").write_text(STUDY)
 
     def make(study):
         shared = copy.deepcopy(default) | {"home": str(home), "plugins": [f"{place}/mine_study.py"], "compare": {}}
         shared["study"] = {"_target_": f"mine_study.{study}"}
         shared["backbone"] = {"_target_": "qtlrun.backbone.identity.Identity", "features": None}
-        lame, wide = shared["circuit"] | {"qubits": 0}, shared["backbone"] | {"features": 65}
-        changes = ({"seeds": 1}, {"circuit": lame}, {"backbone": wide})
+        folder = part("dataset", "folder") | {"root": "/nowhere"}
+        small = default["backbone"] | {"weights": "/nowhere.pt"}
+        changes = ({"seeds": 1}, {"dataset": folder}, {"backbone": small})
         return [shared | change for change in changes]
     return make
+
+
+FOLDER, FILE = ("dataset.root=/nowhere: there is no such folder; give one that holds class folders.",
+                "backbone.weights=/nowhere.pt: there is no such file; give a file, a public name, or none for random weights.")
+
+
+def test_a_study_that_excuses_goes_on_without_the_plans_whose_data_or_weights_are_not_here(jobs):
+    made = jobs("Patient")
+    assert check(made).session.home is not None
+    assert [job.get("refused") for job in made] == [None, FOLDER, FILE]
 
 
 QUBITS, NUMBERS = ("circuit.qubits=0: a circuit needs at least one qubit; 4 is the published number.",
                    "backbone.features=65: the dataset's items have 64 numbers.")
 
 
-def test_a_study_that_excuses_goes_on_without_the_plans_that_are_refused(jobs):
+@pytest.mark.parametrize("group, values, said", [
+    ("circuit", {"qubits": 0}, QUBITS), ("backbone", {"features": 65}, NUMBERS),
+    ("dataset", {"root": __file__}, f"dataset.root={__file__}: this is a file; give a folder that holds class folders (unpack an archive first)."),
+])
+def test_a_plan_that_no_data_would_mend_is_excused_by_no_study(jobs, group, values, said):
     made = jobs("Patient")
-    assert check(made).session.home is not None
-    assert [job.get("refused") for job in made] == [None, QUBITS, NUMBERS]
+    plan = made[1] if group == "dataset" else made[0]
+    plan[group] = plan[group] | values
+    with pytest.raises(Refused) as error:
+        check([plan])
+    assert str(error.value) == said and "refused" not in plan
 
 
-@pytest.mark.parametrize("number, said", [(1, QUBITS), (2, NUMBERS)])
+@pytest.mark.parametrize("number, said", [(1, FOLDER), (2, FILE)])
 def test_another_study_ends_at_the_first_plan_that_is_refused(jobs, number, said):
     made = jobs("Strict")
     with pytest.raises(Refused) as error:
@@ -714,12 +737,12 @@ def test_what_is_misspelt_is_excused_by_no_study(jobs):
 
 
 def test_a_plan_that_is_excused_downloads_nothing(jobs, monkeypatch):
-    """It was refused for what it is, and its weights are of no use."""
+    """Its data are not here, and its weights are of no use."""
     from qtlrun.experiment import Experiment
     loaded = []
-    monkeypatch.setattr(Experiment, "load", lambda self, row: loaded.append(row["circuit"]["qubits"]))
+    monkeypatch.setattr(Experiment, "load", lambda self, row: loaded.append(row["dataset"]["_target_"].rpartition(".")[2]))
     check(jobs("Patient")[:2])
-    assert loaded == [4]
+    assert loaded == ["Digits"]
 
 
 @pytest.mark.parametrize("word, said", [

@@ -173,6 +173,13 @@ def test_seeds_that_cannot_be_are_refused(plan, given):
     assert refusal(plan) == f"seeds={given}: a number from 1 up (5 is seeds 0 to 4), or a list of different seeds from 0 up."
 
 
+def test_seeds_that_numpy_does_not_take_are_refused(plan):
+    assert seeds({"seeds": [2**32 - 1]}) == [2**32 - 1]
+    for given in ([2**32], [0, 2**40]):
+        plan["seeds"] = given
+        assert refusal(plan) == f"seeds={given}: numpy's generators take seeds below 2**32."
+
+
 TARGETS = ["os.system", "joblib.load", "qtlrun.backbone.small.Small", "qtlrun.plan", "qtlrun.plan.part.build", "qtlrun.headless.Head",
            "qtlrun.head", "qtlrun.head.missing.Head", "builtins.eval", "Classical", "", None, "qtlrun.head.classical"]
 
@@ -346,9 +353,11 @@ def test_a_reference_that_lacks_keys_is_refused_where_it_was_typed_and_noted_whe
     assert references(plan | {"overrides": ["experiment=ants_bees", "study.margin=.1"]})[1] == left_out
 
 
-def test_a_change_to_a_reference_that_is_not_chosen_is_noted_or_refused(plan):
+def test_a_change_to_a_reference_that_is_not_chosen_is_silent_from_a_preset_and_refused_where_it_was_typed(plan):
+    before = references(plan)
     plan["compare"]["untrained"] = {"backbone": {"weights": "none"}}
-    assert references(plan)[1] == ["compare.untrained is changed, but untrained is not among the references."]
+    check(plan)
+    assert references(plan) == before and "untrained" not in before[0] and not before[1]
     plan["overrides"] = ["+compare.untrained.backbone.weights=none"]
     assert refusal(plan) == ("compare.untrained: it is changed, but not among the references; choose it with "
                              "+compare=untrained.")
@@ -367,6 +376,17 @@ def test_a_change_to_a_reference_that_is_not_chosen_is_noted_or_refused(plan):
 def test_a_reference_that_cannot_be_is_refused(plan, change, words):
     plan["compare"]["B"] = change
     assert refusal(plan) == words
+
+
+def test_a_reference_whose_validation_is_the_test_split_is_not_tuned():
+    """Its draw would be chosen on the test split, though the composed row's is not."""
+    plan = compose(["dataset=moons", "backbone=identity", "compare=[twin]", "tune=2"])[0]
+    check(plan)
+    words = "dataset.validation=test: the test split would choose the draw; leave one of them out."
+    plan["compare"]["twin"]["dataset"] = {"validation": "test"}
+    assert refusal(plan) == f"tune=2, compare.twin.{words}"
+    plan["dataset"]["validation"] = "test"  # then the references have it from there
+    assert refusal(plan) == f"tune=2, {words}"
 
 
 @pytest.mark.parametrize("name", ["../B", "", "a b", "B/C", "x" * 65])
@@ -454,6 +474,12 @@ def test_a_classical_row_is_described_without_a_circuit(plan):
 ])
 def test_where_two_rows_differ_is_said(every, name, words):
     assert plans.differences(row_plan(every), references(every)[0][name]) == words
+
+
+def test_outcomes_of_a_measurement_on_arrival_are_described(plan):
+    plan["backbone"] = {"_target_": "qtlrun.backbone.heterodyne.Heterodyne", "modes": None, "shots": 100, "order": 1, "seed": 0}
+    plan["head"] = {"_target_": "qtlrun.head.logistic.Logistic"}
+    assert plans.describe(row_plan(plan)) == "heterodyne, 100 outcomes, frozen + logistic"
 
 
 def test_a_backbone_by_name_is_described_by_it(plan):

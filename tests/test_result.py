@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from rows import entry, point, random_logits, resplit, row
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score, f1_score, log_loss
@@ -314,6 +315,19 @@ def test_a_seed_that_failed_in_one_split_leaves_a_table_of_the_others():
     assert len(result.contrasts_frame([made], MARGIN)) == 1
 
 
+def test_splits_of_data_that_are_drawn_anew_have_students_interval_over_them():
+    """They have no item in common, so nothing is to be corrected."""
+    made = resplit(splits=4, seeds=2, trained_on=16)
+    wide = result.table(made, MARGIN, SHOTS).set_index("row").loc["B"]
+    for rows in made.splits:
+        for one in rows.values():
+            one.independent = True
+    line = result.table(made, MARGIN, SHOTS).set_index("row").loc["B"]
+    low, high = sm.stats.DescrStatsW([rows["B"].nll.mean() for rows in made.splits]).tconfint_mean()
+    np.testing.assert_allclose([line["NLL low"], line["NLL high"]], [low, high], rtol=1e-6)  # the ratio is 1e-9, not 0
+    assert wide["NLL high"] - wide["NLL low"] > 2 * (high - low)
+
+
 def test_a_row_that_failed_in_one_split_has_one_line():
     made = resplit(splits=3, seeds=3)
     made.splits[1].pop("B")
@@ -407,6 +421,27 @@ def test_a_point_that_failed_is_a_line_with_its_errors_and_is_never_chosen():
 def test_a_sweep_of_failures_alone_chooses_nothing():
     frame = result.sweep_table([failed(failed(one, "A"), "B") for one in swept_points([0.1, 0.4])])
     assert frame["error"].tolist() == [2, 2] and not frame["chosen"].any() and frame["validation NLL"].isna().all()
+
+
+@pytest.mark.parametrize("key, chosen", [
+    ("dataset.turns", False), ("dataset.train_size", False), ("backbone.cutoff", False), ("head.cutoff", False),
+    ("recipe.lr", True), ("backbone.layers", True), ("dataset", True),
+])
+def test_no_point_is_chosen_among_tasks_or_among_simulations(key, chosen):
+    """An easier task, or a cutoff that loses more, has the lower validation NLL for no merit of the model."""
+    points = swept_points([0.6, 0.4])
+    for number, one in enumerate(points):
+        one.keys = {key: number, "recipe.epochs": number}
+    assert result.sweep_table(points)["chosen"].tolist() == [False, chosen]
+
+
+def test_no_point_is_chosen_where_validation_is_the_test_split():
+    points = swept_points([0.4, 0.6])
+    points[0].splits[0]["A"].blind = False
+    assert result.sweep_table(points)["chosen"].tolist() == [False, True]
+    points[1].splits[0]["A"].blind = False
+    frame = result.sweep_table(points)
+    assert frame["chosen"].tolist() == [False, False] and frame["validation NLL"].tolist() == [0.4, 0.6]
 
 
 def test_swept_keys_stand_in_every_frame():

@@ -459,6 +459,31 @@ def test_the_pace_is_measured_on_a_model_that_stays_as_it_is():
     assert all(parameter.grad is None for parameter in model.parameters())
 
 
+class Fixed(nn.Module):
+    """A head with nothing to train; its weights are of no account."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(2, 0))
+
+    def forward(self, x):
+        return x[..., :3]
+
+
+def test_a_head_with_nothing_to_train_is_judged_as_it_is():
+    x, labels = task()
+    records = fitted(Fixed(), recipe(), [0, 1])
+    nll = cross_entropy(x[:, :3], labels).item()
+    for one in records:  # the mean over batches is that over items, to a few roundings
+        assert one.loss == pytest.approx([nll] * 2, rel=1e-12) and one.nll == pytest.approx([nll] * 2, rel=1e-12)
+    assert [one.best for one in records] == [[0, 0]] * 3
+
+
+def test_the_pace_of_a_head_with_nothing_to_train_is_that_of_its_evaluation():
+    x, labels = task()
+    assert train.pace(Fixed(), recipe(), cached(x, labels), 2) > 0
+
+
 class Dropped(Classical):
     """A head with dropout, as it stands in torchvision's classifiers."""
 

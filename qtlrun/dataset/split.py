@@ -13,6 +13,7 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from qtlrun.dataset.picture import Pictures
+from qtlrun.plan import Absent
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,7 +154,7 @@ def prefixed(words: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise type(error)(f"{words}: {error}") from None
+        raise (Absent if isinstance(error, Absent) else ValueError)(f"{words}: {error}") from None
 
 
 def _shuffled(labels: Tensor, purpose: str, seed: int) -> list[Tensor]:

@@ -11,7 +11,7 @@ from qtlrun.experiment.feature import SPLITS, features
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.plant import Plant
 from qtlrun.experiment.session import Session
-from qtlrun.experiment import source
+from qtlrun.experiment import item, source
 from qtlrun.experiment.training import Run, read, train_runs
 from qtlrun.plan import Refused
 from qtlrun.row import Figures, Row, Tuning
@@ -114,7 +114,7 @@ class Experiment:
                    fingerprints={"data": parts.dataset.fingerprint, "weights": parts.weights_key()},
                    trained_on=len(parts.dataset.train), validated_on=len(parts.dataset.validation),
                    blind=parts.dataset.validation is not parts.dataset.test, independent=getattr(parts.dataset, "independent", False),
-                   noun=parts.noun, ceiling=getattr(parts.dataset, "ceiling", None), patterns=parts.patterns())
+                   noun=item.noun(parts.dataset), ceiling=getattr(parts.dataset, "ceiling", None), patterns=parts.patterns())
 
     def _read(self, parts: Parts, learned: dict[int, Entry | str], keys: dict[int, str]) -> dict[int, Entry | str]:
         """Read the test split for what was learned, and keep it; what failed stays in its words."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from qtlrun import store
+from qtlrun.experiment.item import noun
 from qtlrun.layer import generator
 
 SPLITS = ("train", "validation", "test")
@@ -104,7 +105,7 @@ def _extended(parts, entry: store.Entry | None, splits: dict) -> store.Entry:
         for batch in batches:
             whole = torch.cat([batch, batch[-1:].expand(size - len(batch), *batch.shape[1:])])  # a lesser one is rounded otherwise
             pieces.append(backbone(whole)[:len(batch)].cpu())
-            parts.session.step(f"features, {parts.noun}s", sum(map(len, pieces)), len(wanted))
+            parts.session.step(f"features, {noun(parts.dataset)}s", sum(map(len, pieces)), len(wanted))
     seconds, items, known = time.perf_counter() - began, list(places), torch.cat(pieces)
     if entry is not None:
         items, known = entry.values["items"] + items, torch.cat([torch.from_numpy(entry.arrays["features"]), known])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from qtlrun import disk, plan as plans, store
 from qtlrun.dataset.split import Split
 from qtlrun.device.ready import Ready
-from qtlrun.experiment import source
+from qtlrun.experiment import item, source
 from qtlrun.experiment.session import Session
 from qtlrun.layer import Start
 from qtlrun.plan import Refused, build
@@ -117,10 +117,8 @@ class Parts:
             self.freeze.check(len(self._bare.stages))
         except ValueError as error:
             raise Refused(str(error)) from error
-        self._check_kind()
-        head = self.head(self._bare.features, [0])
-        if getattr(head, "amplitudes", False):
-            self._check_amplitudes()
+        item.check(self.dataset, self._bare, self.recipe)
+        item.check_head(self.head(self._bare.features, [0]), self._bare, self.recipe)
         if self.solved and self.dataset.validation is self.dataset.test:
             raise Refused("head: validation chooses its penalty, and dataset.validation=test would let the test split do so.")
         if self.solved and not (self.freeze.fixed(self._bare) and not self.recipe.augment):
@@ -131,10 +129,10 @@ class Parts:
     @torch.no_grad()
     def check_items(self) -> None:
         """Refuse a backbone that does not take the dataset's items; asked of one item and no weights."""
-        item = self.dataset.train.batch([0], self._bare.preprocess)
-        place = next((one.device for one in self._bare.parameters()), item.device)
+        first = self.dataset.train.batch([0], self._bare.preprocess)
+        place = next((one.device for one in self._bare.parameters()), first.device)
         try:
-            self._bare.eval()(item.to(place))
+            self._bare.eval()(first.to(place))
         except ValueError as error:
             raise Refused(str(error)) from error
 
@@ -164,29 +162,6 @@ class Parts:
             return self.backbone.patterns(self.place(self.backbone.preprocess(centres))).cpu().numpy()
 
     @property
-    def noun(self) -> str:
-        """What an item of the dataset is called."""
-        return {"pictures": "picture", "vectors": "item", "states": "state"}[_kind(self.dataset)]
-
-    def _check_kind(self) -> None:
-        """Refuse a backbone that takes items of another kind than the dataset's."""
-        takes, gives = getattr(self._bare, "takes", ("pictures",)), _kind(self.dataset)
-        if gives not in takes:
-            others = {"pictures": "small or resnet18", "vectors": "identity", "states": "photonic or heterodyne"}[gives]
-            raise Refused(f"backbone: it takes {' or '.join(takes)}, and the dataset's items are {gives}; use backbone={others}.")
-        if gives != "pictures" and self.recipe.augment:
-            raise Refused(f"recipe.augment=true: the dataset's items are {gives}, which are neither cropped nor mirrored; use false.")
-        if gives == "states" and self._bare.modes != self.dataset.modes:
-            raise Refused(f"backbone.modes={self._bare.modes}: the dataset's states have {self.dataset.modes}; use backbone.modes={self.dataset.modes}.")
-
-    def _check_amplitudes(self) -> None:
-        """Refuse features that are no amplitudes of one mode, for a head that takes them as such."""
-        if getattr(self._bare, "output", "") != "state" or self._bare.modes != 1:
-            raise Refused("head: this one takes the amplitudes of one mode; use backbone=photonic_mode.")
-        if self.recipe.scale != "none":
-            raise Refused(f"recipe.scale={self.recipe.scale}: scaled amplitudes are no state; use none.")
-
-    @property
     def _offered(self) -> dict:
         """What a backbone may ask for beside its values."""
         return {"data": self.session.data, "numbers": self._sized}
@@ -213,11 +188,3 @@ class Parts:
                 return build("backbone", part, plugins, **self._offered)
             return build("backbone", part, plugins, **self._offered)  # some models compute while they are built
         return self.session.once(f"bare{self._sized}" + json.dumps(part), make)
-
-
-def _kind(dataset) -> str:
-    """What a dataset's items are: states, vectors or pictures."""
-    if hasattr(dataset, "modes"):
-        return "states"
-    inputs = dataset.train.inputs
-    return "vectors" if isinstance(inputs, Tensor) and inputs.is_floating_point() else "pictures"

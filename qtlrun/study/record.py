@@ -85,7 +85,7 @@ def _draw_circuit(folder: Path, job: dict) -> None:
     circuit = build("circuit", job["circuit"], job["plugins"])
     if job["head"].get("product"):
         circuit = product.sized(circuit.qubits, inputs_of(circuit), int(np.prod(circuit.shape)))
-    if not job["head"].get("entangle", True):
+    elif not job["head"].get("entangle", True):
         return  # what is dropped would be drawn
     if circuit.qubits > 16 or np.prod(circuit.shape) > 500:
         return  # a drawing of that size shows nothing

@@ -12,7 +12,13 @@ from qtlrun.plan import Refused, build
 
 
 def made(**values):
-    return build("backbone", part("backbone", "heterodyne") | values, numbers=12)
+    return build("backbone", part("backbone", "heterodyne") | {"shots": 1} | values, numbers=12)
+
+
+def test_a_hundred_copies_of_a_state_are_measured_where_nothing_else_is_said():
+    """One outcome beside a photonic network read without shots would be no rival."""
+    assert part("backbone", "heterodyne")["shots"] == 100
+    assert build("backbone", part("backbone", "heterodyne"), numbers=12).shots == 100
 
 
 def outcomes(*item, shots=100_000, seed=0):

@@ -15,6 +15,7 @@ from torchvision.datasets import utils
 
 from qtlrun.dataset import cifar10
 from qtlrun.dataset.cifar10 import CIFAR10, CLASSES
+from qtlrun.plan import Absent
 
 ADDRESS = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 FOLDER = "cifar-10-batches-py"
@@ -123,6 +124,14 @@ def instruction(data, what):
     return (f"data={data}: cifar-10-python.tar.gz {what}.\n"
             f"Fetch {ADDRESS} (its md5 is {datasets.CIFAR10.tgz_md5}) and unpack it, so that {data}/{FOLDER} is there, "
             f"or let QTLRUN_DATA name the folder that holds {FOLDER}.")
+
+
+def test_data_that_cannot_be_fetched_are_absent(small, served):
+    answers, _ = served
+    for key in (answers if isinstance(answers, dict) else range(len(answers))):
+        answers[key] = OSError("no network")
+    with pytest.raises(Absent, match=r"could not be fetched \(.+\)\.\nFetch http"):
+        make(small)
 
 
 def test_the_official_parts_are_train_and_test(small):

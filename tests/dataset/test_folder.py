@@ -13,6 +13,7 @@ from PIL import Image
 
 from qtlrun.dataset import picture
 from qtlrun.dataset.folder import Folder
+from qtlrun.plan import Absent
 
 
 def paint(path, size=(8, 6)):
@@ -38,6 +39,19 @@ def refusal(root, **values):
     with pytest.raises(ValueError) as error:
         Folder(str(root), **values)
     return str(error.value)
+
+
+def test_a_folder_that_is_not_there_is_absent_and_one_that_is_wrong_is_not(tmp_path):
+    """Whatever has words put before it: only what is absent would another day's data mend."""
+    assert issubclass(Absent, ValueError)
+    with pytest.raises(Absent) as error:
+        Folder(str(tmp_path / "nowhere"))
+    assert str(error.value) == f"root={tmp_path}/nowhere: there is no such folder; give one that holds class folders."
+    paint(tmp_path / "one.png")
+    for root in (tmp_path, tmp_path / "one.png"):
+        with pytest.raises(ValueError) as error:
+            Folder(str(root))
+        assert not isinstance(error.value, Absent)
 
 
 def test_class_folders_are_divided_by_class(tmp_path):

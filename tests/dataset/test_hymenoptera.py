@@ -12,6 +12,7 @@ from PIL import Image
 
 from qtlrun.dataset import hymenoptera
 from qtlrun.dataset.hymenoptera import ADDRESS, Hymenoptera
+from qtlrun.plan import Absent
 
 SMALL = [
     f"{part}/{label}/{number}.png"
@@ -72,6 +73,13 @@ def instruction(data, what):
         f"{data}/hymenoptera_data is there (content {hymenoptera.CONTENT[:12]}), "
         f"or let QTLRUN_DATA name the folder that holds hymenoptera_data."
     )
+
+
+def test_pictures_that_cannot_be_fetched_are_absent(tmp_path, served):
+    served[0].append(OSError("no network"))
+    with pytest.raises(Absent) as error:
+        Hymenoptera(tmp_path)
+    assert str(error.value) == instruction(tmp_path, "could not be fetched (no network)")
 
 
 def test_absent_pictures_are_fetched_once_and_only_they_are_left(tmp_path, served):

@@ -15,6 +15,7 @@ from torchvision.datasets import utils
 
 from qtlrun.dataset import mnist
 from qtlrun.dataset.mnist import MNIST
+from qtlrun.plan import Absent
 
 NAMES = [name for name, _ in datasets.MNIST.resources]
 COUNTS = {"train": 8, "t10k": 3}  # scans a digit of the small stand-in
@@ -87,6 +88,14 @@ def refusal(data, *given, **values):
 
 def all_items(data):
     return data.train.items + data.validation.items + data.test.items
+
+
+def test_data_that_cannot_be_fetched_are_absent(small, served):
+    answers, _ = served
+    for key in (answers if isinstance(answers, dict) else range(len(answers))):
+        answers[key] = OSError("no network")
+    with pytest.raises(Absent, match=r"could not be fetched \(.+\)\.\nFetch http"):
+        make(small)
 
 
 def test_the_official_parts_are_train_and_test(small):

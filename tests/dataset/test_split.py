@@ -7,6 +7,7 @@ import torch
 from qtlrun.dataset import split as module
 from qtlrun.dataset.picture import Pictures
 from qtlrun.dataset.split import Split, fingerprint, pool, stratified
+from qtlrun.plan import Absent
 
 LABELS = torch.tensor([0] * 20 + [1] * 50 + [2] * 30)[torch.randperm(100, generator=torch.Generator().manual_seed(1))]
 
@@ -142,6 +143,13 @@ def test_the_chances_of_an_item_do_not_depend_on_its_batch():
     assert torch.equal(data.batch([9, 4, 1], noisy, seeded)[1], alone)
     assert torch.equal(data.batch(range(12), noisy, seeded)[4], alone)
     assert not torch.equal(data.batch([4], noisy, lambda item: seeded(item + 1))[0], alone)
+
+
+def test_words_before_a_refusal_leave_it_what_it_is():
+    for kind in (ValueError, Absent):
+        with pytest.raises(ValueError) as error, module.prefixed("root=x"):
+            raise kind("it is not there.")
+        assert type(error.value) is kind and str(error.value) == "root=x: it is not there."
 
 
 def test_an_error_in_a_thread_reaches_the_caller():

@@ -6,7 +6,7 @@ import torch
 from composition import rows
 from PIL import Image
 
-from qtlrun.experiment import Experiment, model
+from qtlrun.experiment import Experiment, item, model
 from qtlrun.experiment.model import Run
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
@@ -137,7 +137,7 @@ def test_a_backbone_that_takes_the_items_is_not_refused_and_the_table_calls_them
     plan, parts, home, words, own, noun
 ):
     Experiment(str(home)).check(plan(*words, **own))
-    assert parts(*words, **own).noun == noun
+    assert item.noun(parts(*words, **own).dataset) == noun
 
 
 @pytest.mark.parametrize(
@@ -173,6 +173,67 @@ def test_pictures_of_several_sizes_need_their_number_of_features(plan, home, tmp
         str(error.value)
         == "backbone.features=null: the dataset's pictures differ in size; give the numbers that an item has."
     )
+
+
+AUGMENTED = "recipe.augment=true: the dataset's items are"
+
+
+@pytest.mark.parametrize(
+    ("words", "own", "kind"),
+    [
+        (["backbone=identity", "dataset=moons"], {}, "vectors"),
+        (STATES, OPTICAL, "states"),
+        ([*STATES, "backbone=heterodyne", "freeze=none"], {}, "states"),
+    ],
+)
+def test_what_is_no_picture_is_not_augmented(plan, home, words, own, kind):
+    with pytest.raises(Refused) as error:
+        Experiment(str(home)).check(plan(*words, "recipe.augment=true", **own))
+    assert str(error.value) == f"{AUGMENTED} {kind}, which are neither cropped nor mirrored; use false."
+
+
+def test_pictures_are_augmented(plan, home):
+    Experiment(str(home)).check(plan("recipe.augment=true"))
+
+
+MODE = ("dataset=gaussian", "backbone=photonic_mode", "backbone.weights=none", "head=photonic", "recipe=photonic")
+AMPLITUDES = "head: this one takes the amplitudes of one mode; use backbone=photonic_mode."
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["backbone.output=block"], AMPLITUDES),
+        (["backbone=heterodyne", "backbone.modes=1", "backbone.order=4"], AMPLITUDES),
+        (["dataset=digits", "dataset.classes=[3,8]", "backbone=identity"], AMPLITUDES),
+        (["dataset=digits", "dataset.classes=[3,8]", "backbone=small"], AMPLITUDES),
+        (["recipe.scale=standard"], "recipe.scale=standard: scaled amplitudes are no state; use none."),
+    ],
+)
+def test_a_photonic_head_takes_the_amplitudes_of_one_mode_as_they_are(plan, home, words, said):
+    """Of as many numbers, too: a head that took anything else for a state would train without a word."""
+    names = {word.partition("=")[0] for word in words}
+    kept = [word for word in MODE if word.partition("=")[0] not in names]
+    if {"backbone=heterodyne", "backbone=identity", "backbone=small"} & set(words):
+        kept.remove("backbone.weights=none")
+    Experiment(str(home)).check(plan(*MODE))
+    with pytest.raises(Refused) as error:
+        Experiment(str(home)).check(plan(*kept, *words))
+    assert str(error.value) == said
+
+
+def test_a_head_of_no_layers_has_nothing_to_train_and_runs(plan, parts, home):
+    """It reads the states as they come: the chance of no photon, and half of what is lost."""
+    words = (*MODE, "head.layers=0", "dataset.train=4", "dataset.validation=4", "dataset.test=6", "recipe.epochs=2")
+    row = Experiment(str(home)).row("mine", plan(*words, "dtype=float64"), [0, 1])
+    assert not row.errors and row.metrics["parameters_head"].tolist() == [0, 0]
+    made = parts(*words, "dtype=float64")
+    with torch.no_grad():
+        real, imaginary = made.backbone(made.dataset.test.inputs.double()).double().chunk(2, -1)
+    chances = real.square() + imaginary.square()
+    none = chances[:, 0] + (1 - chances.sum(1)) / 2
+    expected = torch.stack([1 - none, none], -1).numpy() + 1e-7
+    np.testing.assert_allclose(np.exp(row.logits), [expected] * 2, rtol=1e-9)  # a few roundings of float64
 
 
 @pytest.mark.parametrize("features", [0, -1])

@@ -210,7 +210,7 @@ def test_a_reference_follows_the_composed_circuit_and_has_no_letter():
     assert plans.describe(composed) == "small, frozen + product circuit 4x6"
     assert (
         job("compare=[product]")["compare"]["product"]["isolates"]["A"]
-        == "the circuit against wires of as many angles that never meet"
+        == "the circuit against wires of as many angles that never meet and take their inputs anew"
     )
 
 

@@ -104,6 +104,34 @@ def test_a_sweep_prints_the_test_figures_of_the_chosen_point_alone(compare):
     assert "circuit.qubits=3:" in (found.out / "log.txt").read_text()
 
 
+NONE = (
+    "No point is chosen: what is swept is the task or the simulation, or validation is the test split. "
+    "table.csv and rows.csv have all points."
+)
+
+
+@pytest.mark.parametrize("words, blind", [
+    ([["dataset.share=[0.4,0.9]"], ["dataset.share=[0.4,1.0]"]], True),
+    ([["recipe.lr=0.1"], ["recipe.lr=0.2"]], False),
+])
+def test_a_sweep_of_which_no_point_may_be_chosen_says_so_and_prints_no_test_figures(compare, words, blind):
+    def outcome(label, row, seeds):
+        made = outcomes({})(label, row, seeds)
+        made.blind = blind
+        return made
+
+    found = compare([["compare=[C]", "seeds=3", *more] for more in words], outcome)
+    table = (found.out / "table.md").read_text()
+    assert found.well and table.endswith(f"\n\n{NONE}\n") and NONE in " ".join(found.said.split())
+    assert "Chosen by" not in table and "accuracy" not in found.said and "A - C" not in table and "| row |" not in table
+    assert not pd.read_csv(found.out / "table.csv")["chosen"].any()
+
+
+def test_a_sweep_of_which_points_might_be_chosen_but_failed_does_not_say_so(compare):
+    words = [["compare=[]", f"circuit.qubits={qubits}", "seeds=2"] for qubits in (2, 3)]
+    assert "No point is chosen" not in compare(words, outcomes({"A": ValueError("nan")})).said
+
+
 def test_a_full_disk_ends_the_run(compare):
     found = compare([["compare=[B]", "seeds=2"]], outcomes({"B": OSError(errno.ENOSPC, "No space left on device")}))
     assert isinstance(found.error, OSError) and found.error.errno == errno.ENOSPC

@@ -150,6 +150,27 @@ def test_a_model_without_a_circuit_has_no_drawing_of_one(compare):
     assert found.well and not any("circuit" in name for name in found.files)
 
 
+def drawn(monkeypatch, folder, *words):
+    """The circuits that would be drawn of a plan."""
+    found, draw = [], record.qml.QNode
+    monkeypatch.setattr(record.qml, "QNode", lambda circuit, device: found.append(circuit) or draw(circuit, device))
+    monkeypatch.setattr(record, "_save", lambda *_: None)
+    record._draw_circuit(folder, composition.job(*words))
+    return found
+
+
+def test_the_circuit_drawn_is_the_one_that_runs(monkeypatch, tmp_path):
+    words = ("circuit.qubits=3", "circuit.depth=2", "compare=[]")
+    (circuit,) = drawn(monkeypatch, tmp_path, *words)
+    assert type(circuit).__name__ == "Dressed" and circuit.shape == (2, 3)
+    (circuit,) = drawn(monkeypatch, tmp_path, *words, "head.product=true")
+    assert type(circuit).__name__ == "Product" and (circuit.qubits, circuit.inputs, circuit.shape) == (3, 3, (6,))
+
+
+def test_a_circuit_whose_entanglers_are_dropped_is_not_drawn_with_them(monkeypatch, tmp_path):
+    assert drawn(monkeypatch, tmp_path, "head.entangle=false", "compare=[]") == []
+
+
 def test_a_circuit_too_large_to_be_read_is_not_drawn(tmp_path):
     for words in (["circuit.qubits=17"], ["circuit.depth=126"]):
         record._draw_circuit(tmp_path, composition.job(*words))

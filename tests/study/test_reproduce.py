@@ -1,6 +1,7 @@
 """Published figures beside ours: what counts as reproduced, what stands beside it, what a refused run costs."""
 
 import io
+import urllib.error
 from types import SimpleNamespace
 
 import composition
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
+import torch
 from rich.console import Console
 from rows import row
 
@@ -72,23 +74,33 @@ def verdicts(found):
 
 
 def test_a_figure_is_reproduced_where_one_more_training_would_give_it(reproduce):
-    ours = [0.93, 0.95, 0.97]
-    # of new observations, about .85 to 1.05
+    ours = [0.68, 0.69, 0.70]
+    # of new observations, about .64 to .74
     low, high = sm.OLS(ours, np.ones(3)).fit().get_prediction([1.0]).conf_int(obs=True)[0].tolist()
     for figure, word in (
-        (low - 0.001, "not reproduced"),
-        (low, "reproduced"),
-        (0.95, "reproduced"),
-        (0.999, "reproduced"),
-        (low - 0.0004, "reproduced"),
+        (low - 0.0101, "not reproduced"),
+        (low - 0.0099, "reproduced"),
+        (0.69, "reproduced"),
+        (high + 0.0099, "reproduced"),
+        (high + 0.0101, "not reproduced"),
     ):
         found = reproduce({"experiment=a_paper": (all_of(ours), {"composed": figure})})
         assert verdicts(found) == {("experiment=a_paper", "composed"): word}
         line = found.frame.iloc[0]
         np.testing.assert_allclose(
-            [line["least"], line["most"], line["ours"]], [low, high, 0.95], rtol=1e-9
+            [line["least"], line["most"], line["ours"]], [low, high, 0.69], rtol=1e-9
         )  # roundings, and room
         assert (line["seeds"], line["published"], line["source"]) == (3, figure, SOURCE) and found.well
+
+
+def test_seeds_that_might_give_anything_neither_reproduce_a_figure_nor_refute_it(reproduce):
+    found = reproduce({"experiment=a": (all_of([0.4, 0.6, 0.5]), {"composed": 0.5, "twin": 0.99})})
+    assert set(verdicts(found).values()) == {"undecided"}
+
+
+def test_what_one_more_training_might_give_is_an_accuracy(reproduce):
+    line = reproduce({"experiment=a": (all_of([0.93, 0.95, 0.97]), {"composed": 0.97})}).frame.iloc[0]
+    assert line["most"] == 1 and 0.8 < line["least"] < 0.93  # 1.05, but for that
 
 
 def test_a_published_figure_above_all_that_seeds_give_is_not_reproduced(reproduce):
@@ -98,9 +110,9 @@ def test_a_published_figure_above_all_that_seeds_give_is_not_reproduced(reproduc
 
 
 @pytest.mark.parametrize(
-    ("ours", "word"), [(0.970, "reproduced"), (0.971, "not reproduced"), (0.969, "not reproduced")]
+    ("ours", "word"), [(0.970, "reproduced"), (0.981, "not reproduced"), (0.959, "not reproduced")]
 )
-def test_one_seed_reproduces_a_figure_that_it_equals_to_three_places(reproduce, ours, word):
+def test_one_seed_reproduces_a_figure_that_it_equals_to_one_point(reproduce, ours, word):
     found = reproduce({"experiment=a_paper": (all_of([ours]), {"composed": 0.9702})})
     assert found.frame["verdict"].tolist() == [word] and found.frame["least"][0] == found.frame["most"][0] == ours
 
@@ -151,7 +163,7 @@ def test_a_run_that_was_refused_is_left_out_and_the_table_says_why(reproduce):
     }
     assert found.frame["ours"].isna().tolist() == [True, True, False]
     assert (
-        "experiment=a_paper: not run: weights: they are not here. "
+        "experiment=a_paper: not run: weights: they are not here. Fetch them. "
         "With the weights or data in place: qtlrun experiment=a_paper"
         in found.said
     )
@@ -171,7 +183,7 @@ def test_where_every_run_was_refused_there_is_a_table_all_the_same(reproduce):
 
 
 def test_a_seed_that_fails_is_left_out_and_said(reproduce):
-    lost = answers("composed", [0.9, 0.92], errors={2: "the loss is not finite from epoch 1 on"})
+    lost = answers("composed", [0.908, 0.912], errors={2: "the loss is not finite from epoch 1 on"})
     found = reproduce({"experiment=a": (all_of([0.5]) | {"composed": lost}, {"composed": 0.91})})
     assert not found.well and found.frame[["seeds", "verdict"]].to_numpy().tolist() == [[2, "reproduced"]]
     assert "composed at run=experiment=a, seed 2: error: the loss is not finite from epoch 1 on." in found.said
@@ -213,7 +225,7 @@ def test_what_is_written_is_the_frame_and_what_is_read(reproduce):
         "plan.yaml",
         "reproduction.csv",
         "rows.csv",
-        "shown.csv",
+        "table.csv",
         "table.md",
     ]
     written = pd.read_csv(found.out / "reproduction.csv")
@@ -228,9 +240,21 @@ def test_what_is_written_is_the_frame_and_what_is_read(reproduce):
     }
     table = (found.out / "table.md").read_text()
     assert (
-        "| a_paper | composed | 0.970 | .950 [.91, .99] | 3 | reproduced | .910 [.89, .93] |" in table
+        "| a_paper: composed | 0.970 | .950 [.91, .99] | 3 | reproduced | .910 [.89, .93] |" in table
         and f"| {SOURCE} |" in table
     )
+
+
+def test_the_norm_kept_stands_beside_figures_of_states_alone(reproduce):
+    """A figure of a model that loses its states is one of the truncated model."""
+    plain = reproduce({"experiment=a": (all_of([0.9, 0.91]), {"composed": 0.9})})
+    assert plain.frame["norm_kept"].isna().all() and "| norm |" not in (plain.out / "table.md").read_text()
+    cut = answers("composed", [0.9, 0.91])
+    for seed, one in cut.entries.items():
+        one.values["norm_kept"] = 0.9 + 0.05 * seed
+    found = reproduce({"experiment=a": (all_of([0.9, 0.91]) | {"composed": cut}, {"composed": 0.9, "twin": 0.9})})
+    assert found.frame["norm_kept"][0] == pytest.approx(0.925) and pd.isna(found.frame["norm_kept"][1])
+    assert "| norm | seeds |" in (table := (found.out / "table.md").read_text()) and "| 0.925 | 2 |" in table
 
 
 def test_plans_without_published_figures_are_refused(home):
@@ -282,7 +306,7 @@ def presets(tmp_path, monkeypatch):
     for name, text in (
         ("a", tiny),
         ("a_paper", tiny + figures % 0.8),
-        ("far_paper", tiny.replace("seeds: 2", "seeds: 3") + figures % 0),
+        ("far_paper", tiny.replace("seeds: 2", "seeds: 1") + figures % 0),
     ):
         (folder / f"{name}.yaml").write_text(text)
     (folder / "lost_paper.yaml").write_text(
@@ -308,9 +332,44 @@ def test_presets_of_a_command_line_are_reproduced_and_the_one_whose_data_are_not
     said = " ".join(capsys.readouterr().out.split())
     assert (
         "experiment=lost_paper: not run: dataset.root=/nowhere: there is no such folder; "
-        "give one that holds class folders."
-        in said
+        "give one that holds class folders. With the weights or data in place: qtlrun experiment=lost_paper" in said
     )
+
+
+def test_weights_that_are_not_here_are_excused_too_and_are_said_in_full(presets, home, tmp_path, capsys, monkeypatch):
+    def fail(*_, **__):
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", fail)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    run = "experiment=a_paper dataset=digits ~dataset.points backbone=resnet18"
+    assert main([*presets, f"study.runs=['{run}']", "circuit.qubits=2", "circuit.depth=1"]) == 0
+    (said,) = [line for line in logged(tmp_path) if ": not run: " in line]
+    assert said == (
+        f"{run}: not run: backbone.weights=IMAGENET1K_V1: resnet18-f37072fd.pth could not be downloaded (no network). Put "
+        f"https://download.pytorch.org/models/resnet18-f37072fd.pth (its SHA-256 begins with f37072fd) into "
+        f"{tmp_path}/torch/hub/checkpoints, or name a file with backbone.weights=FILE. "
+        f"With the weights or data in place: qtlrun {run}"
+    )
+
+
+def logged(place):
+    """The lines under the table that the study wrote."""
+    return next(place.glob("outputs/*/*/table.md")).read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("circuit.qubits=0", "circuit.qubits=0: a circuit needs at least one qubit; 4 is the published number."),
+        ("recipe.augment=true", "recipe.augment=true: the dataset's items are vectors, which are neither cropped nor mirrored; use false."),
+        ("backbone.features=3", "backbone.features=3: the dataset's items have 2 numbers."),
+    ],
+)
+def test_a_run_that_is_refused_for_what_it_is_ends_the_study(presets, home, tmp_path, capsys, word, said):
+    """What is wrong with it no weights or data would mend."""
+    assert main([*presets, f"study.runs=['experiment=a_paper {word}','experiment=far_paper']"]) == 2
+    assert capsys.readouterr().err == f"qtlrun: {said}\n" and not list(tmp_path.glob("outputs/*/*"))
 
 
 def test_a_run_that_is_a_sweep_has_a_line_a_point(presets, home, tmp_path):

@@ -197,6 +197,19 @@ def test_the_foot_of_several_splits_says_over_what_its_intervals_are():
     assert not any(line.startswith("Two seeds") for line in sentence.foot(made, 0))
 
 
+def test_the_foot_of_splits_that_are_drawn_anew_says_so_and_speaks_of_no_pool():
+    made = resplit(splits=3, seeds=2, trained_on=16)
+    for rows in made.splits:
+        for one in rows.values():
+            one.independent = True
+    lines = sentence.foot(made, 0)
+    assert lines == [
+        "3 splits of 2 seeds, 40 test pictures each; 95 % intervals over data drawn anew; "
+        "trained: circuit + head + backbone; seconds per seed.",
+        READ,
+    ]
+
+
 def test_the_foot_of_splits_that_hold_out_more_than_they_train_on_warns_of_their_width():
     lines = sentence.foot(resplit(splits=3, seeds=2, trained_on=16), 0)
     assert "What is held out is 2.5 times what is trained on, so these intervals are very wide; a larger training share narrows them." in lines
@@ -270,7 +283,19 @@ def test_what_was_held_fixed_is_said():
     bare = HELD | {"backbone": {}, "dataset": {}}
     assert sentence.held(bare, {"A": bare}) == "Held fixed for every row: one untuned recipe (adam, lr 0.01, 60 epochs)."
     other = HELD | {"backbone": {"weights": "none"}, "recipe": HELD["recipe"] | {"lr": 1.0}}
-    assert sentence.held(HELD, {"A": HELD, "scratch": other}) == "Held fixed for every row: split seed 0."
+    assert sentence.held(HELD, {"A": HELD, "scratch": other}) == (
+        "Held fixed for every row: split seed 0, weights pretrain (seed 3) in the composed row."
+    )
+
+
+@pytest.mark.parametrize("backbone, said", [
+    ({"weights": "none", "seed": 4}, "dataset seed 7, backbone seed 4, split seed 0, weights none, "),
+    ({"seed": 4}, "dataset seed 7, backbone seed 4, split seed 0, "),
+    ({"weights": "mari2019", "seed": 4}, "dataset seed 7, split seed 0, weights mari2019, "),  # nothing is drawn
+])
+def test_the_seeds_of_the_data_and_of_random_weights_are_held_fixed(backbone, said):
+    job = HELD | {"backbone": backbone, "dataset": HELD["dataset"] | {"seed": 7}}
+    assert sentence.held(job, {"A": job}) == f"Held fixed for every row: {said}one untuned recipe (adam, lr 0.01, 60 epochs)."
 
 
 def test_published_defects_are_named():
@@ -315,11 +340,11 @@ def shares(**values):
 
 
 def test_a_cutoff_that_loses_probability_is_warned_of_with_the_rows_and_their_means():
-    lines = sentence.foot(shares(A={"norm_kept": 0.897}, B={"norm_kept": 0.99}, twin={"norm_kept": 0.971}), 0)
+    lines = sentence.foot(shares(A={"norm_kept": 0.897}, B={"norm_kept": 0.99}, twin={"norm_kept": 0.9805}), 0)
     (line,) = [line for line in lines if "cutoff" in line]
-    # means of two seeds a hundredth apart: .902, .995 and .976
+    # means of two seeds a hundredth apart: .902, .995 and .9855, which two digits would show as the .99 that it is below
     assert line == (
-        "Norm kept inside the cutoff: A 0.90, twin 0.98; below 0.99 these are figures of the truncated model, not of the "
+        "Norm kept inside the cutoff: A 0.902, twin 0.986; below 0.99 these are figures of the truncated model, not of the "
         "states. Sweep the cutoff: -m backbone.cutoff=15,20,30."
     )
     assert not any("ost-selection" in line for line in lines)

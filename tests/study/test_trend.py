@@ -276,6 +276,24 @@ def test_a_study_that_is_stopped_says_so_to_its_caller_and_claims_nothing(trend)
     assert isinstance(found.error, KeyboardInterrupt) and found.files == ["log.txt"] and "supported" not in found.said
 
 
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_the_foot_is_of_the_slopes_and_says_over_what_their_intervals_are(trend, seeds):
+    found = trend(alone(TURNED), lambda place, name: 0.3 * place, words=(f"seeds={seeds}",))
+    lines = (found.out / "table.md").read_text().split("\n\n")
+    foot = f"Least-squares slopes with 95 % intervals over {seeds} seeds and the test items of each value."
+    assert foot in lines and foot in found.said
+    assert lines[lines.index(foot) + 1] == "This test set has been read by 0 plans of this store."
+    assert "seconds per seed" not in found.said and "trained: " not in found.said
+
+
+def test_a_reference_without_a_seed_in_common_has_no_slope(trend):
+    def outcome(label, place, seeds):
+        return [seed for seed in seeds if (seed == 0) == (place == 1)] if label == "twin" else None
+
+    found = trend(alone(TURNED), lambda place, name: 0.3 * place, outcome=outcome)
+    assert set(found.frame["reference"]) == {"mlp", "zeroed"} and found.well
+
+
 def test_what_is_written_is_the_frames_and_the_figure(trend):
     found = trend(alone(TURNED), lambda place, name: 0.3 * place, claim=CLAIM, noise=0.01)
     tables = [
@@ -286,8 +304,8 @@ def test_what_is_written_is_the_frames_and_the_figure(trend):
         "log.txt",
         "plan.yaml",
         "rows.csv",
-        "shown.csv",
         "slopes.csv",
+        "table.csv",
         "table.md",
     ]
     assert found.files == tables
