@@ -115,7 +115,7 @@ def test_a_run_ends_well_and_says_where_its_files_are(single):
 
 def test_a_run_leaves_these_files_and_no_other(single):
     out = single[0]
-    figures = {f"figures/{name}.{kind}" for name in ("circuit", "confusion", "learning_curves") for kind in ("png", "svg")}
+    figures = {f"figures/{name}.{kind}" for name in ("accuracy", "circuit", "confusion", "learning_curves") for kind in ("png", "svg")}
     weights = {f"weights/{row}-seed{seed}.safetensors" for row in "AC" for seed in (0, 3)}
     files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
     assert files == figures | weights | {"plan.yaml", "rows.csv", "contrasts.csv", "table.csv", "table.md", "predictions.csv",

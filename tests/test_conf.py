@@ -286,7 +286,10 @@ def test_a_reference_changes_parts_alone(option):
     assert set(said) - {"isolates"} | places <= set(plans.PARTS) and len(said) + len(places) > 1
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+SWAPPED = [pytest.param(preset, marks=pytest.mark.slow) if preset.endswith(("_paper", "_hard")) else preset for preset in PRESETS]
+
+
+@pytest.mark.parametrize("preset", SWAPPED)  # the others choose what their sound forms choose
 def test_a_preset_composes_with_every_option_of_every_other_group(job, preset):
     """But for the dataset and the study, where the preset sets their values: a protocol belongs to its items."""
     plans.check(job(("experiment", preset)))
