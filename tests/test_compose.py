@@ -366,6 +366,7 @@ METHODS = "parameter-shift, finite-diff, spsa, hadamard."
     (["device.seed=-1"], r"device\.seed=-1: a whole number from 0 up\."),
     (["device.method=dense", "circuit.qubits=9"], r"device\.method=dense: the matrices of 9 qubits are too large; use it up to 8, grouped beyond\."),
     (["device=default.qubit", "device.seed=-1"], r"device\.seed=-1: a whole number from 0 up\."),
+    (["circuit.qubits=1000000"], r"circuit\.qubits=1000000: a state of 2\*\*1000000 amplitudes needs 2\*\*999974 GiB, .* use \d+ or fewer\."),
     (["circuit.qubits=40"], r"circuit\.qubits=40: a state of 2\*\*40 amplitudes needs 16,384 GiB, .* this machine has [\d.]+; use \d+ or fewer\."),
     (["device=lightning.qubit", "circuit.qubits=60"], r"circuit\.qubits=60: a state of 2\*\*60 amplitudes .*; use \d+ or fewer\."),
 ])

@@ -13,9 +13,10 @@ def fits(qubits: int, mixed: bool = False) -> None:
     """Refuse, with the largest number that fits, a state (`mixed`: a density matrix) that this machine cannot hold."""
     bits, held = qubits * (1 + mixed), total()
     room = held // 4 // 16
-    if 2**bits > room:
+    if bits >= room.bit_length():
+        need = f"{2.**(bits - 26):,.0f}" if bits < 90 else f"2**{bits - 26}"
         raise ValueError(
-            f"circuit.qubits={qubits}: a state of 2**{bits} amplitudes needs {2**bits * 16 / 2**30:,.0f} GiB, with its gradient "
+            f"circuit.qubits={qubits}: a state of 2**{bits} amplitudes needs {need} GiB, with its gradient "
             f"four times that, and this machine has {held / 2**30:.0f}; use {(room.bit_length() - 1) // (1 + mixed)} or fewer.")
 
 

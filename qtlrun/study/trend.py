@@ -10,13 +10,13 @@ from rich.console import Console
 from qtlrun import figure, plan as plans, result, statistic
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Refused
-from qtlrun.row import Point, Row
-from qtlrun.study import record, table, sentence, terminal
+from qtlrun.row import Point
+from qtlrun.study import record, sentence, table, terminal
 from qtlrun.study.progress import Progress
 
 DIFFERENCES = ["series", "key", "value", "reference", "metric", "difference", "low", "high"]
 SLOPES = ["series", "key", "reference", "classical", "metric", "slope", "low", "high", "seeds", "places"]
-METRICS = {"NLL": ("nats", lambda row: row.nll), "accuracy": ("", lambda row: statistic.correct(row.logits, row.labels))}
+METRICS = {"NLL": lambda row: row.nll, "accuracy": lambda row: statistic.correct(row.logits, row.labels)}
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def _differences(name: str, points: list[Point]) -> list[dict]:
     """A line a value, reference and metric: composed minus reference."""
     lines, (key,) = [], points[0].keys
     for label in _references(points):
-        for metric, (_, values) in METRICS.items():
+        for metric, values in METRICS.items():
             for value, gaps in zip(*_gaps(points, label, values), strict=True):
                 gap = statistic.two_way(gaps)
                 lines.append({"series": name, "key": key, "value": value, "reference": label, "metric": metric,
@@ -145,7 +145,7 @@ def _differences(name: str, points: list[Point]) -> list[dict]:
 def _slopes(name: str, points: list[Point], rivals: set[str]) -> list[dict]:
     lines, (key,) = [], points[0].keys
     for label in _references(points):
-        for metric, (unit, values) in METRICS.items():
+        for metric, values in METRICS.items():
             places, gaps = _gaps(points, label, values)
             if len(set(places)) > 1 and len(gaps[0]) > 1:
                 line = statistic.slope(places, gaps)
