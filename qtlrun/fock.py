@@ -17,6 +17,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 LEVELS = 60  # a cut product loses a bit every second level, and half of the 53 are left at these
+FLOOR = 1e-12  # what a norm is divided by at least, so that slopes stay finite where nothing is kept
 NUMBERS = 6  # of a mode of an item: photons, Re alpha, Im alpha, rotation, squeezing, rotation
 WEIGHTS = {1: 6, 2: 16}  # of a layer, by modes
 

@@ -182,7 +182,7 @@ class Point:
     @property
     def choosable(self) -> bool:
         """Whether validation may choose this point of its sweep: on items of its own, among models of one task."""
-        tasks = any(key.startswith("dataset.") or key.endswith(".cutoff") for key in self.keys)
+        tasks = any(key.partition(".")[0] in ("dataset", "experiment") or key.endswith(".cutoff") for key in self.keys)
         return not tasks and all(row.blind for row in self.of(self.composed))
 
     @property

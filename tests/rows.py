@@ -1,6 +1,10 @@
 """Rows and points of a comparison, made by hand: their logits, labels and curves are known and nothing is trained."""
 
+import io
+from types import SimpleNamespace
+
 import numpy as np
+from rich.console import Console
 
 from qtlrun.row import Point, Row
 from qtlrun.store import Entry
@@ -75,3 +79,17 @@ def resplit(names=("A", "B"), splits=3, seeds=2, pictures=40, same=False, traine
             rows[name] = row(name, logits, labels, range(split * seeds, (split + 1) * seeds), said=sizes)
             made.isolates[name] = f"what {name} shows" if number else ""
     return made
+
+
+def watched(study, jobs, experiment, place):
+    """Run a study in a new folder of `place`: what it gave, said and wrote, and whether it was stopped."""
+    console = Console(file=io.StringIO(), width=400)
+    found = SimpleNamespace(jobs=jobs, out=place / f"out-{len(list(place.glob('out-*')))}", error=None)
+    found.out.mkdir()
+    try:
+        found.frame, found.well = study.run(jobs, found.out, experiment, console)
+    except KeyboardInterrupt as error:
+        found.error = error
+    found.said = " ".join(console.file.getvalue().split())
+    found.files = sorted(path.relative_to(found.out).as_posix() for path in found.out.rglob("*") if path.is_file())
+    return found

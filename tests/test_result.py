@@ -425,7 +425,7 @@ def test_a_sweep_of_failures_alone_chooses_nothing():
 
 @pytest.mark.parametrize("key, chosen", [
     ("dataset.turns", False), ("dataset.train_size", False), ("backbone.cutoff", False), ("head.cutoff", False),
-    ("recipe.lr", True), ("backbone.layers", True), ("dataset", True),
+    ("recipe.lr", True), ("backbone.layers", True), ("dataset", False), ("experiment", False),
 ])
 def test_no_point_is_chosen_among_tasks_or_among_simulations(key, chosen):
     """An easier task, or a cutoff that loses more, has the lower validation NLL for no merit of the model."""

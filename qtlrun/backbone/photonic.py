@@ -21,7 +21,6 @@ from qtlrun.plan import Absent
 SIDE = 4  # levels of each mode that a block has
 ANGLES = {1: [2, 3, 4], 2: [0, 1, 2, 3, 4, 5, 7, 9, 11, 13]}  # which weights of a layer are angles
 SPREAD = .1  # standard deviation of the other weights of a random layer
-FLOOR = 1e-12  # what a norm is divided by at least, so that slopes stay finite where nothing is kept
 ITEMS, COPIES = 512, 8  # what goes through at once, and the arrays of each that are held for that
 ADDRESS = "https://raw.githubusercontent.com/XanaduAI/quantum-transfer-learning/master/pre_trained/"
 PUBLISHED = {  # by modes, with its SHA-256
@@ -168,4 +167,4 @@ def _published(modes: int, data: Path | None) -> Path:
 
 def _positive(x: Tensor) -> Tensor:
     """Norms that can be divided by: a block that nothing reaches stays 0."""
-    return x.clamp_min(FLOOR)
+    return x.clamp_min(fock.FLOOR)

@@ -39,9 +39,10 @@ def _runs(jobs: list[dict], runs: object, words: list[str]) -> list[dict]:
     made, typed = [], {word.partition("=")[0].lstrip("+"): word for word in mine if "=" in word}
     for run in runs:
         with _named(run):
-            if both := [typed[key] for word in _split(run) if (key := word.partition("=")[0].removeprefix("++")) in typed and word != typed[key]]:
+            more = _split(run)
+            if both := [typed[key] for word in more if (key := word.partition("=")[0].removeprefix("++")) in typed and word != typed[key]]:
                 raise Refused(f"{both[0]}: this run says it otherwise; leave it out, or name runs of your own with study.runs=[...].")
-            made += [job | {"name": jobs[0]["name"], "run": run} for job in _composed(["-m", *mine, *_split(run), "study.runs=null"])]
+            made += [job | {"name": jobs[0]["name"], "run": run} for job in _composed(["-m", *mine, *more, "study.runs=null"])]
     return made
 
 

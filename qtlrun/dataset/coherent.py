@@ -9,7 +9,8 @@ from numpy.random import RandomState
 from torch import Tensor
 
 from qtlrun.dataset.split import Split
-from qtlrun.dataset.state import NUMBERS, States, check
+from qtlrun.dataset.state import States, check
+from qtlrun.fock import NUMBERS
 from qtlrun.plan import finite
 
 # The tetromino that the published network, pre-trained by Killoran et al. (arXiv:1806.06871), draws of each class, and

@@ -6,7 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.random import RandomState
 
-from qtlrun.dataset.state import NUMBERS, States, check
+from qtlrun.dataset.state import States, check
+from qtlrun.fock import NUMBERS
 from qtlrun.plan import finite
 
 CLASSES = ("Gaussian", "non-Gaussian")

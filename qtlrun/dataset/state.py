@@ -11,7 +11,6 @@ from torch import Tensor
 
 from qtlrun.dataset.split import Split, check_draw, fingerprint, sized
 
-NUMBERS = 6  # of an item, a mode
 LARGEST = 2**31 - 1  # of either seed: their sum seeds numpy's RandomState, which takes 32 bits
 
 Draw = Callable[[RandomState, int], tuple[np.ndarray, np.ndarray]]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from qtlrun import store
-from qtlrun.experiment.item import noun
+from qtlrun.experiment.item import kind, noun
 from qtlrun.layer import generator
 
 SPLITS = ("train", "validation", "test")
@@ -56,7 +56,7 @@ def features(parts) -> dict[str, Tensor]:
         return parts.given
     said = parts.identity()
     said = {name: said[name] for name in ("backbone", "dtype", "accelerator", "weights", "plugins", "versions")}
-    vectors = isinstance(parts.dataset.train.inputs, Tensor) and parts.dataset.train.inputs.is_floating_point()  # scaled by its training split
+    vectors = kind(parts.dataset) != "pictures"  # which may be scaled by their training split
     pool = store.key(**said, classes=parts.dataset.classes, vectors=vectors and parts.dataset.fingerprint, sources=store.sources(*SOURCES))
     return parts.session.once("features" + pool + parts.dataset.fingerprint, lambda: _load(parts, pool))
 

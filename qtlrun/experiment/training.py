@@ -39,7 +39,7 @@ def train_runs(label: str, runs: list[Run]) -> Iterator[list[tuple[Run, Entry | 
 def read(parts: Parts, learned: dict[int, Entry], ranked: bool = True) -> Iterator[tuple[int, Entry | str]]:
     """Every seed of a row with its test figures beside what it learned; the one place that sees the test split.
 
-    `ranked` counts their effective angles too.
+    `ranked` counts their effective angles too, and what a cutoff keeps.
     """
     for seeds in [list(learned)] if learned and models.together(parts) else [[seed] for seed in learned]:
         model = models.build([Run(parts, seed) for seed in seeds])
@@ -48,7 +48,7 @@ def read(parts: Parts, learned: dict[int, Entry], ranked: bool = True) -> Iterat
         with feature.threads(model.backbone):
             logits = train.evaluate(model.whole, model.data["test"], len(seeds)).cpu().double()
             seconds, ranks = (time.perf_counter() - began) / len(seeds), _effective(model) if ranked else [0] * len(seeds)
-            kept = _kept(model)
+            kept = _kept(model) if ranked else {}
         for run, seed in enumerate(seeds):
             entry = learned[seed]
             if not logits[run].isfinite().all():

@@ -10,7 +10,6 @@ from qtlrun import fock
 from qtlrun.layer import Start
 
 LEAST = 1e-7  # added to a probability before its logarithm, as published
-FLOOR = 1e-12  # what a norm is divided by at least, so that slopes stay finite where nothing is kept
 
 
 class Photonic(nn.Module):
@@ -47,7 +46,7 @@ class Photonic(nn.Module):
         if self.lost == "halved":
             none = none + (1 - kept) / 2
         elif self.lost == "discarded":
-            none = none / kept.clamp_min(FLOOR)
+            none = none / kept.clamp_min(fock.FLOOR)
         none = none.clamp(0, 1)  # which rounding exceeds
         return torch.stack([1 - none, none], -1).add(LEAST).log()
 

@@ -45,7 +45,7 @@ def describe(row: dict) -> str:
         words = {"Classical": "one linear layer"}.get(_last(head), _last(head).lower())
     if backbone["_target_"] == "qtlrun.backbone.identity.Identity":
         return words
-    sizes = f", {backbone['shots']} outcomes" if "shots" in backbone else f" x {backbone['layers']}, cutoff {backbone['cutoff']}" if "cutoff" in backbone else ""
+    sizes = f", {backbone['shots']} outcome{'s' * (backbone['shots'] != 1)}" if "shots" in backbone else f" x {backbone['layers']}, cutoff {backbone['cutoff']}" if "cutoff" in backbone else ""
     return f"{name}{layer}{sizes}{weights}, {froze} + {words}"
 
 

@@ -57,13 +57,13 @@ class Reproduce:
         frame = pd.DataFrame([line for job in jobs for line in _lines(job, points)], columns=COLUMNS)
         made = [point for point in points.values() if point.splits]
         frames = {"reproduction": frame, "rows": result.rows_frame(made, self.shots) if made else pd.DataFrame()}
-        lines = self._lines(jobs, frame, made)
+        lines = self._sentences(jobs, frame, made)
         terminal.show_words(console, _shown(frame).drop(columns=["source", "seeds"]))
         terminal.say(console, lines)
         record.write_study(out, jobs, lines, {"table": _shown(frame)} | frames, {})
         return frame, not any(point.failed for point in made)
 
-    def _lines(self, jobs: list[dict], frame: pd.DataFrame, points: list[Point]) -> list[str]:
+    def _sentences(self, jobs: list[dict], frame: pd.DataFrame, points: list[Point]) -> list[str]:
         done = frame["verdict"].value_counts()
         lines = [f"{len(frame)} published figures: {', '.join(f'{count} {word}' for word, count in done.items())}.",
                  "Reproduced: one more training here would give the published figure, to one point of accuracy (95 %, over seeds); undecided where that "

@@ -10,6 +10,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from serving import Response
 from torchvision import datasets
 from torchvision.datasets import utils
 
@@ -84,14 +85,6 @@ def small(tmp_path, files, content, monkeypatch):
     for name, data in files.items():
         (tmp_path / "data" / FOLDER / name).write_bytes(data)
     return tmp_path / "data"
-
-
-class Response(io.BytesIO):
-    url = None
-
-    @property
-    def length(self):
-        return len(self.getvalue())
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 import gzip
 import hashlib
-import io
 import shutil
 import socket
 import urllib.error
@@ -9,6 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
+from serving import Response
 from sklearn.linear_model import LogisticRegression
 from torchvision import datasets
 from torchvision.datasets import utils
@@ -48,14 +48,6 @@ def small(tmp_path, monkeypatch):
     for name, content in files.items():
         (raw / name).write_bytes(content)
     return tmp_path / "data"
-
-
-class Response(io.BytesIO):
-    url = None
-
-    @property
-    def length(self):
-        return len(self.getvalue())
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """Published figures beside ours: what counts as reproduced, what stands beside it, what a refused run costs."""
 
-import io
 import urllib.error
-from types import SimpleNamespace
 
 import composition
 import numpy as np
@@ -10,8 +8,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 import torch
-from rich.console import Console
-from rows import row
+from rows import row, watched
 
 from qtlrun import plan as plans
 from qtlrun.compose import main
@@ -50,17 +47,9 @@ def reproduce(home, tmp_path):
             return made if not isinstance(made, list) else answers(label, made)
 
         experiment.row = trained
-        made, console = Reproduce(None, 1024), Console(file=io.StringIO(), width=400)
+        made = Reproduce(None, 1024)
         made.check(jobs, experiment)
-        found = SimpleNamespace(jobs=jobs, out=tmp_path / f"out-{len(list(tmp_path.glob('out-*')))}", error=None)
-        found.out.mkdir()
-        try:
-            found.frame, found.well = made.run(jobs, found.out, experiment, console)
-        except KeyboardInterrupt as error:
-            found.error = error
-        found.said = " ".join(console.file.getvalue().split())
-        found.files = sorted(path.relative_to(found.out).as_posix() for path in found.out.rglob("*") if path.is_file())
-        return found
+        return watched(made, jobs, experiment, tmp_path)
 
     return study
 

@@ -1,15 +1,12 @@
 """Slopes of differences along a swept number: what they are, and what they say of a claim."""
 
 import functools
-import io
-from types import SimpleNamespace
 
 import composition
 import numpy as np
 import pandas as pd
 import pytest
-from rich.console import Console
-from rows import row
+from rows import row, watched
 
 from qtlrun import plan as plans
 from qtlrun import statistic
@@ -83,16 +80,7 @@ def trend(home, tmp_path):
             return told(label, nll(mean, (len(label), round(100 * place)), len(seeds), noise), seeds)
 
         experiment.row = trained
-        console = Console(file=io.StringIO(), width=400)
-        found = SimpleNamespace(jobs=jobs, out=tmp_path / f"out-{len(list(tmp_path.glob('out-*')))}", error=None)
-        found.out.mkdir()
-        try:
-            found.frame, found.well = made.run(jobs, found.out, experiment, console)
-        except KeyboardInterrupt as error:
-            found.error = error
-        found.said = " ".join(console.file.getvalue().split())
-        found.files = sorted(path.relative_to(found.out).as_posix() for path in found.out.rglob("*") if path.is_file())
-        return found
+        return watched(made, jobs, experiment, tmp_path)
 
     return study
 
