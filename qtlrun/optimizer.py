@@ -6,7 +6,7 @@ from torch import nn
 
 from qtlrun.layer import LANES
 
-BETA, BETA_SQUARES, TINY = .9, .999, 1e-8  # as torch.optim has them
+BETA, BETA_SQUARES = .9, .999  # as torch.optim has them
 OLD_SQUARES = .99  # PennyLane 0.7's
 BLOCK = 64  # numbers that are updated at once; a rest would be rounded otherwise
 
@@ -19,7 +19,7 @@ class Buffer:
 
     def __init__(self, weights: list[nn.Parameter], rates: list[float], decays: list[float]):
         self.weights, self.steps = weights, 0
-        self.rates, self.decays, self.decayed = _one(rates), _one(decays), any(decays)
+        self.rates, self.decays, self.decayed = one_or_each(rates), one_or_each(decays), any(decays)
         starts = [0]
         for weight in weights:
             starts.append(-(-(starts[-1] + weight.numel()) // LANES) * LANES)
@@ -50,13 +50,13 @@ class Optimizer:
     """Updates buffers as torch.optim does, or as PennyLane 0.7's Adam did ("pennylane_adam").
 
     Unlike torch.optim's it needs no compiler, whose import takes a second, makes one update of all weights instead of
-    one for each, and takes a learning rate and a decay for each run.
+    one for each, and takes a learning rate and a decay for each run. `eps` is added to the root of Adam's squares.
     """
 
-    def __init__(self, buffers: list[Buffer], kind: str, momentum: float = 0.):
+    def __init__(self, buffers: list[Buffer], kind: str, momentum: float = 0., eps: float = 1e-8):
         self.buffers, self.update = buffers, {
             "adam": self._adam, "adamw": self._adam, "sgd": self._sgd, "pennylane_adam": self._pennylane_adam}[kind]
-        self.momentum, self.decoupled = momentum, kind == "adamw"
+        self.momentum, self.eps, self.decoupled = momentum, eps, kind == "adamw"
 
     def zero(self) -> None:
         """Forget the gradients."""
@@ -64,8 +64,8 @@ class Optimizer:
             buffer.slopes.zero_()
 
     @torch.no_grad()
-    def step(self, factor: float = 1.) -> None:
-        """Move the weights that are trained now, every buffer by its rates times a factor."""
+    def step(self, factor: float | torch.Tensor = 1.) -> None:
+        """Move the weights that are trained now, every buffer by its rates times a factor, or one for each run."""
         for buffer in self.buffers:
             if buffer.moves:
                 buffer.steps += 1
@@ -79,7 +79,7 @@ class Optimizer:
         buffer.mean.lerp_(slopes, 1 - BETA)
         buffer.square.mul_(BETA_SQUARES).addcmul_(slopes, slopes, value=1 - BETA_SQUARES)
         unbias = math.sqrt(1 - BETA_SQUARES**buffer.steps)
-        spread = buffer.square.sqrt().add_(TINY * unbias)
+        spread = buffer.square.sqrt().add_(self.eps * unbias)
         moves = -rates * (unbias / (1 - BETA**buffer.steps))
         if isinstance(moves, float):
             buffer.values.addcdiv_(buffer.mean, spread, value=moves)
@@ -92,7 +92,7 @@ class Optimizer:
         buffer.mean.lerp_(slopes, share[0])
         buffer.square.lerp_(slopes * slopes, share[1])
         unbias = math.sqrt(1 - OLD_SQUARES**buffer.steps) / (1 - BETA**buffer.steps)
-        buffer.values.sub_(buffer.times(buffer.mean / (buffer.square.sqrt() + TINY), rates * unbias))
+        buffer.values.sub_(buffer.times(buffer.mean / (buffer.square.sqrt() + self.eps), rates * unbias))
 
     def _sgd(self, buffer: Buffer, rates: float | torch.Tensor) -> None:
         slopes = _decayed(buffer)
@@ -101,11 +101,11 @@ class Optimizer:
         buffer.values.sub_(buffer.times(slopes, rates))
 
 
+def one_or_each(given: list[float]) -> float | torch.Tensor:
+    """One number where all are the same, else one a run."""
+    return float(given[0]) if len(set(given)) == 1 else torch.tensor(given, dtype=torch.float64)
+
+
 def _decayed(buffer: Buffer) -> torch.Tensor:
     """The gradient with that of the decay."""
     return buffer.slopes + buffer.times(buffer.values, buffer.decays) if buffer.decayed else buffer.slopes
-
-
-def _one(given: list[float]) -> float | torch.Tensor:
-    """One number where all are the same, else one a run."""
-    return float(given[0]) if len(set(given)) == 1 else torch.tensor(given, dtype=torch.float64)

@@ -2,6 +2,7 @@
 import contextlib
 import functools
 import json
+import shutil
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -40,6 +41,10 @@ class Store:
         arrays = {name: np.asarray(array, order="C") for name, array in entry.arrays.items()}
         disk.write_folder(self._path(kind, key), {"values.json": json.dumps(entry.values, allow_nan=False).encode(),
                                                   "arrays.safetensors": save(arrays)})
+
+    def drop(self, kind: str, key: str) -> None:
+        """Forget an artefact, if it is there."""
+        shutil.rmtree(self._path(kind, key), ignore_errors=True)
 
     def enter(self, kind: str, key: str, name: str) -> int:
         """Add a name to a ledger, once; gives how many it holds."""

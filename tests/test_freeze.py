@@ -11,7 +11,8 @@ from qtlrun.freeze import Freeze
 from qtlrun.head.classical import Classical
 from qtlrun.layer import Start
 from qtlrun.plan import Refused, build
-from qtlrun.train import Data, Recipe, fit
+from qtlrun.recipe import Recipe
+from qtlrun.train import Data, fit
 
 TARGET = {"_target_": "qtlrun.freeze.Freeze"}
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked")

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from qtlrun.optimizer import Buffer, Optimizer
+from qtlrun.optimizer import Buffer, Optimizer, one_or_each
 
 
 class OldAdam(torch.optim.Optimizer):
@@ -143,6 +143,39 @@ def test_a_run_with_a_rate_and_decay_of_its_own_ends_as_it_does_alone_to_the_bit
     assert all(torch.equal(many[2:], two) for many, two in zip(among, last, strict=True))
     same = trained(slice(None), [.1] * 4, decays)
     assert torch.equal(same[1][0], among[1][0]) and not any(torch.equal(same[1][run], among[1][run]) for run in (1, 2, 3))
+
+
+def factors(step):
+    """Of four runs: the first keeps its rates, the others' fall in steps of their own."""
+    return [1., .5 ** (step // 7), .3 ** (step // 4), .1 ** (step > 11)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("rates", [OWN_RATES, [.03] * 4])
+@pytest.mark.parametrize("decays", [OWN_DECAYS, [.1] * 4, [0.] * 4])
+@pytest.mark.parametrize("kind, momentum", [("adam", 0.), ("adamw", 0.), ("sgd", 0.), ("sgd", .9), ("pennylane_adam", 0.)])
+def test_a_run_with_a_factor_of_its_own_ends_as_it_does_alone_to_the_bit(kind, momentum, decays, rates, dtype):
+    def trained(runs, factor):
+        made = of_runs(dtype, runs)
+        optimizer = Optimizer([Buffer(made, rates[runs], decays[runs])], kind, momentum)
+        return moved(made, optimizer.step, optimizer.zero, factor)
+    among = trained(slice(None), lambda step: one_or_each(factors(step)))
+    for run in range(4):
+        alone = trained(slice(run, run + 1), lambda step, run=run: factors(step)[run])
+        assert all(torch.equal(many[run], one[0]) for many, one in zip(among, alone, strict=True))
+    same = trained(slice(None), lambda step: 1.)
+    assert torch.equal(same[0][0], among[0][0]) and not any(torch.equal(same[0][run], among[0][run]) for run in (1, 2, 3))
+
+
+@pytest.mark.parametrize("eps", [1e-8, 1e-3, .5])
+@pytest.mark.parametrize("kind", ["adam", "adamw", "pennylane_adam"])
+def test_the_first_step_of_every_adam_is_the_rate_times_the_slope_over_its_size_and_eps(kind, eps):
+    slopes = torch.tensor([2., -.25, 1e-3], dtype=torch.float64)
+    weight = nn.Parameter(torch.zeros(3, dtype=torch.float64))
+    optimizer = Optimizer([Buffer([weight], [.1], [0.])], kind, eps=eps)
+    (weight * slopes).sum().backward()
+    optimizer.step()
+    torch.testing.assert_close(weight.detach(), -.1 * slopes / (slopes.abs() + eps), rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("kind, momentum", [("adam", 0.), ("adamw", 0.), ("sgd", 0.), ("sgd", .9), ("pennylane_adam", 0.)])

@@ -3,7 +3,6 @@ import math
 import pennylane as qml
 import pytest
 import torch
-from composition import part
 from torch import nn
 from torch.nn.functional import cross_entropy
 
@@ -15,8 +14,8 @@ from qtlrun.freeze import Freeze
 from qtlrun.head.classical import Classical
 from qtlrun.head.dressed import Quantum, Twin
 from qtlrun.layer import Start, generator
-from qtlrun.plan import Refused, build
-from qtlrun.train import Data, Recipe, cached, evaluate, fit, score
+from qtlrun.recipe import OWN, Recipe
+from qtlrun.train import Data, cached, evaluate, fit, score
 
 FROZEN = Freeze("all")
 HEADS = {
@@ -43,45 +42,14 @@ def fitted(model, given, seeds, data=None, validation=None):
                     cached(*validation) if validation else train_data, seeds))
 
 
-def rates(given):
-    return [given.lr * given.rate(epoch) for epoch in range(given.epochs)]
-
-
-def test_the_step_schedule_falls_after_its_epochs():
-    mari = recipe(epochs=30, lr=4e-4, schedule="step", step_size=10, gamma=.1)
-    assert rates(mari) == pytest.approx([4e-4] * 10 + [4e-5] * 10 + [4e-6] * 10, rel=1e-12)
-
-
-def test_stepped_at_the_start_it_falls_one_epoch_early_as_published():
-    mari = recipe(epochs=30, lr=4e-4, schedule="step", step_size=10, gamma=.1, schedule_step="start")
-    assert rates(mari) == pytest.approx([4e-4] * 9 + [4e-5] * 10 + [4e-6] * 10 + [4e-7], rel=1e-12)
-
-
-def test_three_epochs_stepped_at_the_start_fall_in_the_last():
-    plane_car = recipe(epochs=3, lr=7e-4, schedule="step", step_size=3, gamma=.1, schedule_step="start")
-    assert rates(plane_car) == pytest.approx([7e-4, 7e-4, 7e-5], rel=1e-12)
-
-
-def test_the_cosine_schedule_is_torch_s():
-    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=.3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=7)
-    expected = []
-    for _ in range(7):
-        expected.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
-    assert rates(recipe(epochs=7, lr=.3, schedule="cosine")) == pytest.approx(expected, rel=1e-12)
-
-
-def test_without_a_schedule_the_rate_stays():
-    assert rates(recipe(epochs=4, schedule_step="start")) == [.01] * 4
-
-
 SETTINGS = [
     {"optimizer": "adam"}, {"optimizer": "adam", "weight_decay": .1}, {"optimizer": "adamw", "weight_decay": .1},
     {"optimizer": "sgd"}, {"optimizer": "sgd", "momentum": .9, "weight_decay": .1},
     {"optimizer": "adam", "schedule": "step", "step_size": 1, "gamma": .5},
     {"optimizer": "sgd", "lr": .5, "schedule": "cosine"}, {"optimizer": "adam", "label_smoothing": .2},
+    {"optimizer": "adam", "eps": .01}, {"optimizer": "adamw", "eps": 1e-3, "weight_decay": .1},
+    {"optimizer": "sgd", "lr": 5., "schedule": "plateau", "patience": 1, "gamma": .5, "epochs": 20},
+    {"optimizer": "adam", "lr": .5, "eps": 1e-6, "schedule": "plateau", "patience": 0, "gamma": .3, "epochs": 20},
     {"optimizer": "sgd", "reduction": "sum"}, {"optimizer": "adam", "reduction": "sum", "weight_decay": .1},
 ]
 
@@ -91,15 +59,18 @@ def by_torch(seed, given, x, labels, start):
     layer = nn.Linear(x.shape[1], 3, dtype=x.dtype)
     layer.load_state_dict({"weight": start.linear.weight[0].detach(), "bias": start.linear.bias[0].detach()})
     chosen = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}[given.optimizer]
-    momentum = {"momentum": given.momentum} if given.optimizer == "sgd" else {}
-    optimizer = chosen(layer.parameters(), lr=given.lr, weight_decay=given.weight_decay, **momentum)
+    own = {"momentum": given.momentum} if given.optimizer == "sgd" else {"eps": given.eps}
+    optimizer = chosen(layer.parameters(), lr=given.lr, weight_decay=given.weight_decay, **own)
     schedule = {"none": lambda: torch.optim.lr_scheduler.ConstantLR(optimizer, 1.),
                 "step": lambda: torch.optim.lr_scheduler.StepLR(optimizer, given.step_size, given.gamma),
-                "cosine": lambda: torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, given.epochs)}[given.schedule]()
+                "cosine": lambda: torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, given.epochs),
+                "plateau": lambda: torch.optim.lr_scheduler.ReduceLROnPlateau(
+                    optimizer, factor=given.gamma, patience=given.patience, eps=0.)}[given.schedule]()
     order = generator(seed, "order")
-    losses, seen = [], []
+    losses, seen, used = [], [], []
     for _ in range(given.epochs):
         total = 0.
+        used.append(optimizer.param_groups[0]["lr"])
         for batch in torch.randperm(len(labels), generator=order).split(given.batch_size):
             optimizer.zero_grad()
             loss = cross_entropy(layer(x[batch]), labels[batch], label_smoothing=given.label_smoothing,
@@ -107,10 +78,10 @@ def by_torch(seed, given, x, labels, start):
             loss.backward()
             optimizer.step()
             total += loss.item() * (len(batch) if given.reduction == "mean" else 1)
-        schedule.step()
         losses.append(total / len(labels))
+        schedule.step(*[losses[-1]] * (given.schedule == "plateau"))
         seen.append(cross_entropy(layer(x), labels).item())
-    return layer, losses, seen
+    return layer, losses, seen, used
 
 
 @pytest.mark.parametrize("values", SETTINGS)
@@ -121,12 +92,15 @@ def test_every_run_is_trained_as_torch_trains_it_alone(values):
     starts = [Classical(6, 3, Start([seed], torch.float64)) for seed in seeds]
     records = fitted(model, given, seeds, (x, labels))
     for run, seed in enumerate(seeds):
-        layer, losses, seen = by_torch(seed, given, x, labels, starts[run])
+        layer, losses, seen, used = by_torch(seed, given, x, labels, starts[run])
         # 18 steps in float64; a wrong rate, order, decay or mean shows in the second digit
         torch.testing.assert_close(model.linear.weight[run], layer.weight, rtol=0, atol=1e-12)
         torch.testing.assert_close(model.linear.bias[run], layer.bias, rtol=0, atol=1e-12)
         assert [record.loss[run] for record in records] == pytest.approx(losses, rel=1e-12)
         assert [record.nll[run] for record in records] == pytest.approx(seen, rel=1e-12)
+        assert [record.lr[run] for record in records] == pytest.approx(used, rel=1e-12)
+    if given.schedule == "plateau":  # which each run meets in epochs of its own
+        assert len({tuple(record.lr[run] for record in records) for run in range(3)}) == 3
 
 
 class Both(nn.Module):
@@ -276,7 +250,7 @@ def test_the_bits_are_the_same_whatever_the_angles_are_made_of(qubits, nonlinear
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
 def test_a_run_with_a_recipe_of_its_own_has_the_very_bits_that_it_has_alone(head, optimizer):
-    own = [dict(zip(train.OWN, values, strict=True)) for values in (
+    own = [dict(zip(OWN, values, strict=True)) for values in (
         (.01, .1, 0., "none", "nll"), (.3, .2, .1, "standard", "accuracy"), (1e-4, .1, 1e-3, "none", "last"))]
     recipes = [recipe(optimizer=optimizer, momentum=.5 * (optimizer == "sgd"), schedule="cosine", **values) for values in own]
     x, labels = task(features=37, classes=4, dtype=torch.float32)
@@ -296,6 +270,22 @@ def test_a_run_with_a_recipe_of_its_own_has_the_very_bits_that_it_has_alone(head
             (one.nll[0], one.loss[0], one.best[0], one.lr[0]) for one in own_records]
     assert all(len({value[run].numpy().tobytes() for run in range(3)}) == 3 for value in weights.values())
     assert records[-1].best[2] == 2  # it keeps its last epoch whatever the others keep
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_run_has_the_very_bits_that_it_has_alone_when_plateaus_come_to_each_at_its_time(head):
+    seeds, given = [0, 1, 2], {"schedule": "plateau", "patience": 0, "gamma": .5, "lr": .3, "epochs": 8, "select": "last"}
+    x, labels = task(features=37, classes=4, dtype=torch.float32)
+
+    def trained(chosen):
+        model = HEADS[head](37, 4, Start(chosen))
+        records = fitted(model, recipe(**given), chosen, (x, labels))
+        return model.state_dict(), [[one.lr[run] for one in records] for run in range(len(chosen))]
+    weights, rates = trained(seeds)
+    assert len(set(map(tuple, rates))) > 1
+    for run in seeds:
+        alone, (own_rates,) = trained([run])
+        assert own_rates == rates[run] and all(torch.equal(weights[name][run], value[0]) for name, value in alone.items())
 
 
 def test_each_run_sees_the_features_under_its_own_scaling():
@@ -516,48 +506,3 @@ def test_dropout_differs_from_epoch_to_epoch():
             return super().forward(x)
     fitted(Watched(6, 3, Start([0], torch.float64)), recipe(batch_size=43), [0])
     assert len({tuple(mask.tolist()) for mask in masks}) == 3
-
-
-@pytest.mark.parametrize("values, words", [
-    *(({name: value}, f"recipe.{name}={value}: a whole number from 1 up is needed here.")
-      for name in ("epochs", "batch_size", "step_size") for value in (0, -1)),
-    *(({name: value}, f"recipe.{name}={value}: a finite number of 0 or more is needed here.")
-      for name in ("lr", "backbone_lr", "momentum", "weight_decay", "gamma") for value in (-.1, math.nan, math.inf)),
-    *(({"label_smoothing": value}, f"recipe.label_smoothing={value}: from 0 up, below 1.") for value in (-.1, 1., math.nan)),
-])
-def test_numbers_that_no_training_has_are_refused(values, words):
-    assert refusal(**values) == words
-
-
-@pytest.mark.parametrize("name", ["epochs", "batch_size", "step_size"])
-@pytest.mark.parametrize("value, kind", [(math.nan, "a number"), (2.5, "a number"), (True, "true or false"), ("3", "a text")])
-def test_what_is_no_whole_number_is_refused(name, value, kind):
-    given = {True: "true"}.get(value, value)
-    assert refusal(**{name: value}) == f"recipe.{name}={given}: a whole number is needed here, and this is {kind}."
-
-
-@pytest.mark.parametrize("name", ["lr", "backbone_lr", "momentum", "weight_decay", "gamma", "label_smoothing"])
-@pytest.mark.parametrize("value, kind", [(True, "true or false"), ("fast", "a text"), (None, "nothing (null)")])
-def test_what_is_no_number_is_refused(name, value, kind):
-    words = refusal(**{name: value})
-    assert words.startswith(f"recipe.{name}=") and words.endswith(f": a number is needed here, and this is {kind}.")
-
-
-@pytest.mark.parametrize("name, value, known", [
-    ("optimizer", "rmsprop", "pennylane_adam"), ("reduction", "average", "mean, sum"), ("schedule", "linear", "cosine"), ("schedule_step", "middle", "start"),
-    ("scale", "minmax", "standard"), ("select", "f1", "accuracy"), ("augment", "yes", "true or false")])
-def test_an_unknown_choice_is_refused_with_those_there_are(name, value, known):
-    words = refusal(**{name: value})
-    assert words.startswith(f"recipe.{name}={value}: ") and known in words
-
-
-def test_every_field_of_a_recipe_is_refused_somewhere_above():
-    checked = {"epochs", "batch_size", "step_size", "lr", "backbone_lr", "momentum", "weight_decay", "gamma", "label_smoothing",
-               "optimizer", "schedule", "schedule_step", "scale", "select", "augment", "reduction"}
-    assert set(Recipe.__dataclass_fields__) == checked
-
-
-def refusal(**values):
-    with pytest.raises(Refused) as error:
-        build("recipe", part("recipe", "default") | values)
-    return str(error.value)

@@ -11,8 +11,8 @@ Step = Callable[[str, int, int], None]  # stage, done, total; a total of 0 is a 
 class Session:
     """One per command: artefacts on disk in `store`, objects in memory by `once`."""
 
-    def __init__(self, home: str, step: Step = lambda stage, done, total: None):
-        self.home = Path(home).expanduser()
+    def __init__(self, home: str, fresh: bool = False, step: Step = lambda stage, done, total: None):
+        self.home, self.fresh = Path(home).expanduser(), fresh
         self.store = Store(home)
         self.step = step
         self._made: dict[str, object] = {}

@@ -14,7 +14,8 @@ from qtlrun.device.statevector import Statevector
 from qtlrun.freeze import Freeze
 from qtlrun.head.dressed import Quantum
 from qtlrun.layer import Start
-from qtlrun.train import Recipe, cached, fit
+from qtlrun.recipe import Recipe
+from qtlrun.train import cached, fit
 
 CHUNK = 32  # pictures at once
 EPOCHS, BATCH = 30, 4

@@ -11,7 +11,8 @@ from qtlrun.device.statevector import Statevector
 from qtlrun.freeze import Freeze
 from qtlrun.head.dressed import Quantum, Twin
 from qtlrun.layer import Start
-from qtlrun.train import Data, Recipe, cached, fit
+from qtlrun.recipe import Recipe
+from qtlrun.train import Data, cached, fit
 
 FEATURES, TRAIN, VALIDATION = 512, 244, 153  # as of ResNet18 on the pictures of ants and bees
 SWEEP = [(qubits, depth) for qubits in range(2, 9) for depth in range(1, 7)]

@@ -1,0 +1,97 @@
+"""How far a training has come, and all of it as arrays, so that one which was broken off goes on."""
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from qtlrun.optimizer import Optimizer
+
+State = dict[str, np.ndarray]  # of a training, by name
+CURVES = ("loss", "nll", "accuracy", "best", "lr", "seconds")  # of a record, beside its epoch
+
+
+@dataclass(frozen=True)
+class Record:
+    """One epoch, one number a run: mean training loss while it went, and validation after it (nats, share correct)."""
+    epoch: int
+    loss: list[float]
+    nll: list[float]
+    accuracy: list[float]
+    best: list[int]
+    lr: list[float]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Keeper:
+    """Where a long training leaves its state, and finds the one it was broken off in; `get` gives None where there is none.
+
+    That the state is of the very same training (model, data, recipes, seeds) is for its owner to know. A model that
+    draws chances from a stream of its own, as for shots, would go on with others: it gets no keeper.
+    """
+    get: Callable[[], State | None]
+    put: Callable[[State], None]
+
+
+class Progress:
+    """What training has made so far: a record an epoch, each run's best epoch, and the model's state in it."""
+
+    def __init__(self, model: nn.Module, optimizer: Optimizer, runs: int):
+        self.model, self.optimizer, self.records = model, optimizer, []
+        self.worth = torch.full((runs,), torch.inf, dtype=torch.float64)
+        self.best = torch.full((runs,), -1)
+        self.kept = {name: value.clone() for name, value in model.state_dict().items()}
+
+    def judge(self, epoch: int, worth: Float[Tensor, "runs"]) -> None:
+        """Take over the model's state in the runs that are worth less than ever before; nan is never less.
+
+        A network has one run, and no run axis but in its head.
+        """
+        better = worth < self.worth
+        if better.any():
+            self.worth[better], self.best[better] = worth[better], epoch
+            for name, value in self.model.state_dict().items():
+                chosen = better.to(value.device).view(-1, *[1] * (value.dim() - 1)) if value.dim() else better[0].to(value.device)
+                self.kept[name] = torch.where(chosen, value, self.kept[name])
+
+    def state(self) -> State:
+        """All that an epoch leaves to the next ones, copied."""
+        tensors = {name: value.detach().cpu().numpy().copy() for name, value in self._tensors().items()}
+        steps = np.array([buffer.steps for buffer in self.optimizer.buffers], dtype=np.int64)
+        return tensors | {"steps": steps} | {f"records/{name}": np.array([getattr(one, name) for one in self.records]) for name in CURVES}
+
+    @torch.no_grad()
+    def resume(self, state: State, epochs: int) -> None:
+        """Go on from a state; ValueError, and nothing is changed, for that of another model or of more epochs than are wanted."""
+        _check(state, self.state())
+        done = len(state["records/loss"])
+        if done > epochs:
+            raise ValueError(f"keeper: its state is of another training; {done} epochs are behind it, and recipe.epochs={epochs}.")
+        for name, value in self._tensors().items():
+            value.copy_(torch.tensor(state[name]))
+        for buffer, steps in zip(self.optimizer.buffers, state["steps"].tolist(), strict=True):
+            buffer.steps = steps
+        self.records = [Record(epoch, *(state[f"records/{name}"][epoch].tolist() for name in CURVES)) for epoch in range(done)]
+
+    def _tensors(self) -> dict[str, Tensor]:
+        """Every tensor that training changes, itself."""
+        made = {f"model/{name}": value for name, value in self.model.state_dict().items()}
+        made |= {f"kept/{name}": value for name, value in self.kept.items()}
+        made |= {f"optimizer/{place}.{name}": getattr(buffer, name) for place, buffer in enumerate(self.optimizer.buffers)
+                 for name in ("mean", "square")}
+        return made | {"worth": self.worth, "best": self.best}
+
+
+def _check(found: State, needed: State) -> None:
+    """Refuse a state of other names, numbers or shapes; how many records it has is its own."""
+    def described(state: State, name: str) -> str:
+        if name not in state:
+            return "absent"
+        return "there" if name.startswith("records/") else f"{state[name].dtype} {list(state[name].shape)}"
+    for name in sorted({*found, *needed}):
+        there, here = described(found, name), described(needed, name)
+        if there != here:
+            raise ValueError(f"keeper: its state is of another training; {name} is {there} in it, and {here} in this one.")
