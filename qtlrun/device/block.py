@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from qtlrun.device import schedule
-from qtlrun.device.angle import Affine
+from qtlrun.device.angle import Affine, Chosen
 from qtlrun.device.reading import Gate
 from qtlrun.device.rotation import Rotations, added
 
@@ -13,7 +13,7 @@ from qtlrun.device.rotation import Rotations, added
 class Blocks:
     """Blocks on equally many wires; their matrices act on amplitudes from the right."""
 
-    def __init__(self, blocks: list[tuple[list[Gate], tuple[int, ...]]], affine: Affine, fed: frozenset[int], real: bool):
+    def __init__(self, blocks: list[tuple[list[Gate], tuple[int, ...]]], affine: Affine | Chosen, fed: frozenset[int], real: bool):
         layers, self.members, self.real = [], [], real  # `members` are the numbers of each block's layers
         for gates, wires in blocks:
             own = schedule.layers([_local(gate, wires) for gate in gates], tuple(range(len(wires))), fed)

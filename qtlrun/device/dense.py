@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from qtlrun.device import pauli, schedule
-from qtlrun.device.angle import Affine
+from qtlrun.device.angle import Affine, Chosen
 from qtlrun.device.reading import Gate
 from qtlrun.device.readout import Operators
 from qtlrun.device.rotation import Rotations, added
@@ -18,7 +18,7 @@ class Dense:
     The state begins at all zeros, or (`started`) as given for each sample. Without outcomes the amplitudes are the values.
     """
 
-    def __init__(self, gates: list[Gate], wires: tuple[int, ...], affine: Affine, fed: frozenset[int], real: bool,
+    def __init__(self, gates: list[Gate], wires: tuple[int, ...], affine: Affine | Chosen, fed: frozenset[int], real: bool,
                  outcomes: list | None = None, started: bool = False):
         layers = schedule.layers(gates, wires, fed) or [schedule.Layer()]
         after = np.eye(2**len(wires))

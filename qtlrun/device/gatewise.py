@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from qtlrun.device import pauli
-from qtlrun.device.angle import Affine
+from qtlrun.device.angle import Affine, Chosen
 from qtlrun.device.measure import Probabilities, Value
 from qtlrun.device.reading import Gate
 
@@ -15,7 +15,7 @@ from qtlrun.device.reading import Gate
 class Gatewise:
     """A circuit as rotations and constants on amplitudes (samples, amplitudes), one after the other."""
 
-    def __init__(self, gates: list[Gate], wires: tuple[int, ...], affine: Affine, real: bool, outcomes: list):
+    def __init__(self, gates: list[Gate], wires: tuple[int, ...], affine: Affine | Chosen, real: bool, outcomes: list):
         self.qubits, self.affine, self.real, self.outcomes = len(wires), affine, real, outcomes
         self.angles = [gate.angle for gate in gates]
         self.actions = [_action(gate, len(wires)) for gate in gates]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from qtlrun.device import pauli, schedule
-from qtlrun.device.angle import Affine
+from qtlrun.device.angle import Affine, Chosen
 from qtlrun.device.block import Blocks
 from qtlrun.device.dense import Dense
 from qtlrun.device.reading import Gate
@@ -24,7 +24,7 @@ class Grouped:
     sample.
     """
 
-    def __init__(self, gates: list[Gate], wires: tuple[int, ...], affine: Affine, fed: frozenset[int], real: bool,
+    def __init__(self, gates: list[Gate], wires: tuple[int, ...], affine: Affine | Chosen, fed: frozenset[int], real: bool,
                  outcomes: list, started: bool = False):
         self.parts, self.qubits, self.real = schedule.groups(len(wires)), len(wires), real
         slots, self.opening = schedule.slots(gates, self.parts, fed), []

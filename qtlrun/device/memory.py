@@ -11,13 +11,17 @@ LIMIT = Path("/sys/fs/cgroup/memory.max")  # what a container may take, on Linux
 
 def fits(qubits: int, mixed: bool = False) -> None:
     """Refuse, with the largest number that fits, a state (`mixed`: a density matrix) that this machine cannot hold."""
-    bits, held = qubits * (1 + mixed), total()
-    room = held // 4 // 16
-    if bits >= room.bit_length():
+    bits, held, most = qubits * (1 + mixed), total(), largest() // (1 + mixed)
+    if qubits > most:
         need = f"{2.**(bits - 26):,.0f}" if bits < 90 else f"2**{bits - 26}"
         raise ValueError(
             f"circuit.qubits={qubits}: a state of 2**{bits} amplitudes needs {need} GiB, with its gradient "
-            f"four times that, and this machine has {held / 2**30:.0f}; use {(room.bit_length() - 1) // (1 + mixed)} or fewer.")
+            f"four times that, and this machine has {held / 2**30:.0f}; use {most} or fewer.")
+
+
+def largest() -> int:
+    """The qubits of the largest state that this machine holds with its gradient."""
+    return (total() // 4 // 16).bit_length() - 1
 
 
 def holds(qubits: int, need: int, device: torch.device | None = None) -> None:

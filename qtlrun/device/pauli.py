@@ -119,7 +119,7 @@ def marginal(probabilities: Tensor, wires: Sequence[int], qubits: int) -> Tensor
     """Probabilities (samples, 2**wires) of some wires, from those (samples, 2**qubits) of all."""
     others = [wire for wire in range(qubits) if wire not in wires]
     cube = probabilities.reshape(-1, *[2] * qubits).permute(0, *(wire + 1 for wire in (*wires, *others)))
-    return cube.reshape(len(probabilities), 2**len(wires), -1).sum(-1)
+    return cube.reshape(len(probabilities), 2**len(wires), 2**len(others)).sum(-1)
 
 
 def _moved(matrix: np.ndarray, wires: Sequence[int], qubits: int) -> tuple[np.ndarray, np.ndarray]:

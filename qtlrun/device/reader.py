@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from qtlrun.device import pauli, preparation
-from qtlrun.device.angle import SIGNAL, Affine, Quadratic, every
+from qtlrun.device.angle import SIGNAL, Affine, Chosen, Quadratic, every, single
 from qtlrun.device.reading import Gate, Preparation, Reading, apart, inputs_of, split
 from qtlrun.layer import generator
 
@@ -20,6 +20,9 @@ ROTATIONS = {
     "IsingXX": [("XX", 0, 1)], "IsingYY": [("YY", 0, 1)], "IsingZZ": [("ZZ", 0, 1)],
     "CRX": [("IX", 0, .5), ("ZX", 0, -.5)], "CRY": [("IY", 0, .5), ("ZY", 0, -.5)],
     "CRZ": [("IZ", 0, .5), ("ZZ", 0, -.5)],
+    "CRot": [("IZ", 0, .5), ("ZZ", 0, -.5), ("IY", 1, .5), ("ZY", 1, -.5), ("IZ", 2, .5), ("ZZ", 2, -.5)],
+    "U3": [("Z", 2, 1), ("Y", 0, 1), ("Z", 1, 1)],  # but for a phase, which a control feels
+    "C(U3)": [("IZ", 2, .5), ("ZZ", 2, -.5), ("IY", 0, .5), ("ZY", 0, -.5), ("IZ", 1, .5), ("ZZ", 1, -.5), ("ZI", 1, .5), ("ZI", 2, .5)],
     "ControlledPhaseShift": [("ZI", 0, .5), ("IZ", 0, .5), ("ZZ", 0, -.5)],
 }
 POINTS = 12  # at which a circuit is read; each second one is the one before it mirrored, so |x| is not taken for x
@@ -43,17 +46,21 @@ def read(circuit, entangle: bool = True, embed: bool = False) -> Reading:
         raise ValueError(DEPENDS)
     if not all(_measured(measurements) == _measured(other.measurements) for other in lowered):
         raise ValueError(OBSERVED)
+    starts = tuple(_preparation(circuit, entangle, [one.starts[place] for one in lowered], lowered, place)
+                   for place in range(len(lowered[0].starts)))
+    if found := single([(one.angles, one.inputs, one.weights) for one in lowered]):
+        affine, fed, trained = _chosen(*found, inputs_of(circuit), math.prod(circuit.shape))
+        return Reading(circuit.qubits, inputs_of(circuit), gates, lambda x, w: (x, w), affine, measurements, fed, trained, starts)
     pieces = [_slopes(one) for one in lowered]
     fed, trained = (frozenset(sum((piece[place] != 0).any(1) for piece in pieces).nonzero().flatten().tolist()) for place in (0, 1))
     steps = {place for piece in pieces for place in (~piece[2].isclose(pieces[0][2], rtol=0, atol=SIGNAL)).nonzero().flatten().tolist()}
     fed |= steps - fed - trained  # an angle that jumps: it has no slope anywhere, and differs from sample to sample
     affine = Affine(*pieces[0])
-    starts = tuple(_preparation(circuit, entangle, [one.starts[place] for one in lowered], lowered, place)
-                   for place in range(len(lowered[0].starts)))
     if all(affine.near(Affine(*piece)) for piece in pieces[1:]):
         return Reading(circuit.qubits, inputs_of(circuit), gates, lambda x, w: (x, w), affine, measurements, fed, trained, starts)
     angles = Quadratic.found([(one.angles, one.inputs, one.weights) for one in lowered]) or _retrace(circuit, entangle, embed, gates)
-    return Reading(circuit.qubits, inputs_of(circuit), gates, split(angles, fed, trained), apart(affine.rest, fed, trained), measurements, fed, trained, starts)
+    return Reading(circuit.qubits, inputs_of(circuit), gates, split(angles, fed, trained), apart(affine.rest, fed, trained), measurements,
+                   fed, trained, starts)
 
 
 def trace(circuit, inputs, weights, entangle: bool = True) -> tuple[list, list]:
@@ -141,7 +148,7 @@ def _append(operation, gates: list[Gate], angles: list) -> None:
     if name in ("MultiRZ", "PauliRot"):
         words = [("Z" * len(wires) if name == "MultiRZ" else operation.hyperparameters["pauli_word"], 0, 1)]
     else:
-        words = ROTATIONS.get(name)
+        words = ROTATIONS.get(name) if getattr(operation, "control_values", [True]) == [True] else None  # of one control, if any
     if isinstance(operation, qml.StatePrep) and not operation.is_sparse:
         for on, word, angle in preparation.gates(torch.as_tensor(operation.data[0]), wires):
             gates.append(Gate(on, word, matrix=pauli.CNOT) if angle is None else Gate(on, word, len(angles)))
@@ -163,6 +170,17 @@ def _unitary(name: str, matrix: Tensor) -> Tensor:
     if not torch.allclose(matrix @ matrix.mH, torch.eye(len(matrix), dtype=matrix.dtype), rtol=0, atol=1e-6):  # a float32's worth
         raise ValueError(f"circuit: the matrix of its {name} is not unitary.")
     return matrix
+
+
+def _chosen(place: Tensor, factor: Tensor, rest: Tensor, features: int,
+            weights: int) -> tuple[Affine | Chosen, frozenset[int], frozenset[int]]:
+    """Angles of one element of (inputs, weights) each, with those that depend on the inputs, and on the weights."""
+    fed, trained = (frozenset(((factor != 0) & side).nonzero().flatten().tolist()) for side in (place < features, place >= features))
+    if not features:
+        return Chosen(place, factor, rest, weights), fed, trained
+    slopes = torch.zeros(len(rest), features + weights, dtype=torch.float64)
+    slopes[torch.arange(len(rest)), place] = factor
+    return Affine(slopes[:, :features].contiguous(), slopes[:, features:].contiguous(), rest), fed, trained
 
 
 def _slopes(at: _Lowered) -> tuple[Tensor, Tensor, Tensor]:

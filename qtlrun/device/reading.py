@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from qtlrun.device.angle import Affine
+from qtlrun.device.angle import Affine, Chosen
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Reading:
     features: int  # inputs of a sample
     gates: list[Gate]
     prepare: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-    affine: Affine
+    affine: Affine | Chosen
     measurements: list
     fed: frozenset[int]  # the angles that depend on the inputs
     trained: frozenset[int]  # those that depend on the weights

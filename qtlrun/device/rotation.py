@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from qtlrun.device import pauli
-from qtlrun.device.angle import Affine
+from qtlrun.device.angle import Affine, Chosen
 from qtlrun.device.schedule import Layer
 from qtlrun.layer import LANES
 
@@ -24,7 +24,7 @@ class Rotations:
     layer, and of its matrix the row that acts on the state of all zeros.
     """
 
-    def __init__(self, layers: dict[int, Layer], wires: tuple[int, ...], affine: Affine, real: bool, first: bool = False):
+    def __init__(self, layers: dict[int, Layer], wires: tuple[int, ...], affine: Affine | Chosen, real: bool, first: bool = False):
         found = {}
         for number, layer in layers.items():
             signs, table = _table(layer, wires)
@@ -106,7 +106,7 @@ def added(totals: tuple, more: tuple) -> tuple:
     return tuple(one if other is None else other if one is None else one + other for one, other in zip(totals, more, strict=True))
 
 
-def _sums(layer: Layer | None, signs: np.ndarray, affine: Affine, terms: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _sums(layer: Layer | None, signs: np.ndarray, affine: Affine | Chosen, terms: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What sums of angles a layer's cosines are taken of: their slopes by input and weight, and the rest, in rows."""
     total = np.zeros((len(signs), len(affine.rest)))
     for column, angles in zip(signs.T, layer.turns.values() if layer else (), strict=bool(layer)):

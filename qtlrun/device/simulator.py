@@ -7,20 +7,25 @@ from jaxtyping import Float
 from torch import Tensor
 
 from qtlrun.device import memory
-from qtlrun.device.angle import Affine
+from qtlrun.device.angle import Affine, Chosen
 from qtlrun.device.dense import Dense
+from qtlrun.device.fused import Fused
 from qtlrun.device.gatewise import Gatewise
 from qtlrun.device.grouped import Grouped
 from qtlrun.device.reading import Gate
 
-ENGINES = {"dense": Dense, "grouped": Grouped}
+ENGINES = {"dense": Dense, "grouped": Grouped, "fused": Fused}
 
 
 class Simulator:
-    """A circuit with outcomes under one method; what would not fit in the memory at once is simulated in pieces."""
+    """A circuit with outcomes under one method; what would not fit in the memory at once is simulated in pieces.
 
-    def __init__(self, gates: list[Gate], qubits: int, affine: Affine, fed: frozenset[int], real: bool, outcomes: list, started: bool, method: str):
-        self.qubits, wires = qubits, tuple(range(qubits))
+    `alike` says that the samples of a run have one state, which is then simulated once.
+    """
+
+    def __init__(self, gates: list[Gate], qubits: int, affine: Affine | Chosen, fed: frozenset[int], real: bool, outcomes: list,
+                 started: bool, method: str, alike: bool = False):
+        self.qubits, self.alike, wires = qubits, alike, tuple(range(qubits))
         made = ENGINES.get(method)
         self.engine = made and made(gates, wires, affine, fed, real, outcomes, started)
         constants = 48 * 2**qubits * (1 if self.engine else len(gates))  # bytes, while permutations are made
@@ -29,9 +34,11 @@ class Simulator:
 
     def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs ..."],
                  start: Tensor | None = None) -> Float[Tensor, "runs batch outputs"]:
-        if self.engine is None or not x.numel():
+        if self.alike and x.shape[1] > 1:
+            return self(x[:, :1], w, None if start is None else start[:, :1]).expand(-1, x.shape[1], -1)
+        if self.engine is None or not len(x) or not x.shape[1]:
             return self.plain()(x, w, start)
-        if x.shape[1] == 1:  # a product of one row is rounded otherwise where it stands alone
+        if x.shape[1] == 1 and not self.alike:  # a product of one row is rounded otherwise where it stands alone
             start = None if start is None else start.expand(-1, 2, -1)
             return self(x.expand(-1, 2, -1), w, start)[:, :1]
         need = self.engine.bytes(x.element_size())

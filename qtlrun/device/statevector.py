@@ -15,7 +15,7 @@ from qtlrun.device.simulator import Simulator
 from qtlrun.layer import generator
 from qtlrun.plan import nearest
 
-METHODS = ("auto", "dense", "grouped", "gatewise")
+METHODS = ("auto", "dense", "grouped", "fused", "gatewise")
 LEAST = 4  # qubits, idle ones included, so that every state fills whole lines of memory and is rounded alike in any batch
 FEW = {True: 6, False: 5}  # qubits up to which dense matrices are faster, of real and of complex circuits
 MOST = 8  # qubits of dense matrices: of one layer they hold 8**qubits numbers
@@ -25,13 +25,14 @@ FREED, MAPPED = (-1, 2**29), (-3, 2**25)  # glibc's M_TRIM_THRESHOLD and M_MMAP_
 class Statevector:
     """Runs circuits on real amplitudes where every gate is real, on complex ones else.
 
-    `method` is dense (every layer one matrix, for few qubits), grouped (blocks on about four wires, for many), gatewise
-    (plain autograd, which torch.func takes too), or auto: the faster of the first two. `shots` (None: exact values)
+    `method` is dense (every layer one matrix, for few qubits), grouped (blocks on about four wires, for many), fused
+    (clusters of gates on four wires, for many without inputs), gatewise (plain autograd, which torch.func takes too), or
+    auto: the fastest that there is. `shots` (None: exact values)
     measures each circuit so many times, drawn from `seed`; its gradient is taken by parameter shift, of values that were
     measured as often.
     """
 
-    def __init__(self, method: Literal["auto", "dense", "grouped", "gatewise"] = "auto", shots: int | None = None, seed: int = 0):
+    def __init__(self, method: Literal["auto", "dense", "grouped", "fused", "gatewise"] = "auto", shots: int | None = None, seed: int = 0):
         if method not in METHODS:
             raise ValueError(f"method={method}: {nearest(method, METHODS)}")
         if shots is not None and shots < 1:
@@ -78,11 +79,16 @@ class Run:
     def __init__(self, reading: Reading, method: str, shots: int | None = None, seed: int = 0):
         self.reading = reading
         self.qubits = max(reading.qubits, LEAST)
-        self.gates = [_settled(gate, reading) for gate in reading.gates]
+        moving = reading.fed | reading.trained
+        self.gates = [gate if gate.angle in moving else _settled(gate, reading) for gate in reading.gates]
         self.outcomes = measure.read(reading.measurements, reading.qubits, self.qubits)
         self.outputs = sum(outcome.outputs for outcome in self.outcomes)
         self.real = all(pauli.real(gate) for gate in self.gates) and all(start.real for start in reading.starts)
-        self.method = method if method != "auto" else "dense" if self.qubits <= FEW[self.real] else "grouped"
+        many = "grouped" if reading.features else "fused"
+        self.method = method if method != "auto" else "dense" if self.qubits <= FEW[self.real] else many
+        if self.method == "fused" and reading.features:
+            raise ValueError(f"device.method=fused: it simulates one state a run, and each sample's {reading.features} inputs ask for its own; "
+                             "use grouped.")
         if self.method == "dense" and self.qubits > MOST:
             raise ValueError(f"device.method=dense: the matrices of {self.qubits} qubits are too large; use it up to {MOST}, grouped beyond.")
         if shots is None:
@@ -100,7 +106,8 @@ class Run:
         return self.simulate(*prepared, self._start(inputs, weights)) if self.reading.starts else self.simulate(*prepared)
 
     def _simulator(self, affine, more: list[Gate], real: bool, outcomes: list) -> Simulator:
-        return Simulator(self.gates + more, self.qubits, affine, self.reading.fed, real, outcomes, bool(self.reading.starts), self.method)
+        return Simulator(self.gates + more, self.qubits, affine, self.reading.fed, real, outcomes, bool(self.reading.starts), self.method,
+                         alike=not self.reading.features)
 
     def _start(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """The amplitudes that the circuit begins in, (runs, batch, 2**qubits)."""
@@ -129,7 +136,7 @@ def _keep_freed_memory() -> None:
 
 def _settled(gate: Gate, reading: Reading) -> Gate:
     """A rotation whose angle depends on nothing, as a constant."""
-    if gate.angle is None or gate.angle in reading.fed | reading.trained or len(gate.wires) > 3:
+    if gate.angle is None or len(gate.wires) > 3:
         return gate
     matrix = pauli.turned(gate.word, float(reading.affine.rest[gate.angle]))
     return Gate(gate.wires, gate.word, matrix=torch.from_numpy(matrix))

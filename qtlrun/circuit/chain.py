@@ -1,0 +1,26 @@
+"""A circuit of rotations about one axis at a time, with a chain of controlled phases between."""
+import pennylane as qml
+
+
+class Chain:
+    """Hadamards, then blocks of RY (RZ in each second block) on every wire and CZ between neighbours; all probabilities.
+
+    Takes no inputs; weights are angles in radians. Source: the CIFAR-10 notebook beside Liu et al., arXiv:2402.16465.
+    """
+
+    def __init__(self, qubits: int, depth: int):
+        if qubits < 1:
+            raise ValueError(f"qubits={qubits}: a circuit needs at least one qubit.")
+        if depth < 0:
+            raise ValueError(f"depth={depth}: blocks are counted from 0 up.")
+        self.qubits, self.depth, self.inputs, self.shape = qubits, depth, 0, (depth, qubits)
+
+    def __call__(self, inputs, weights):
+        for wire in range(self.qubits):
+            qml.Hadamard(wire)
+        for block in range(self.depth):
+            for wire in range(self.qubits):
+                (qml.RZ if block % 2 else qml.RY)(weights[block, wire], wire)
+            for wire in range(self.qubits - 1):
+                qml.CZ([wire, wire + 1])
+        return qml.probs(wires=range(self.qubits))
