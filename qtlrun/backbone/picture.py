@@ -15,7 +15,8 @@ class Preprocess:
     """Resizes the shorter side to `resize` pixels, cuts the central `size` x `size`, normalises each channel.
 
     With a generator the crop is random instead (8 to 100 % of the area, sides 3:4 to 4:3) and half the pictures are
-    mirrored, as in the transfer-learning tutorial of PyTorch. Pictures of one channel become grey ones of three.
+    mirrored, as in the transfer-learning tutorial of PyTorch. With three numbers in `mean`, pictures of one channel become
+    grey ones of three; with one, pictures of three become grey ones of one, by the luma of ITU-R BT.601 as torchvision has it.
     """
     size: int
     resize: int
@@ -24,7 +25,7 @@ class Preprocess:
     interpolation: InterpolationMode = InterpolationMode.BILINEAR
 
     def __call__(self, picture: UInt8[Tensor, "*batch channels height width"],
-                 generator: Generator | None = None) -> Float[Tensor, "*batch 3 size size"]:
+                 generator: Generator | None = None) -> Float[Tensor, "*batch colours size size"]:
         if generator is None:
             if min(picture.shape[-2:]) != self.resize:
                 picture = functional.resize(picture, [self.resize], self.interpolation, antialias=True)
@@ -35,7 +36,9 @@ class Preprocess:
                                               antialias=True)
             if torch.rand((), generator=generator) < .5:
                 picture = picture.flip(-1)
-        picture = picture.expand(*picture.shape[:-3], 3, -1, -1)
+        if len(self.mean) < picture.shape[-3]:
+            picture = functional.rgb_to_grayscale(picture)
+        picture = picture.expand(*picture.shape[:-3], len(self.mean), -1, -1)
         mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (self.mean, self.std))
         return (picture / 255 - mean) / std
 

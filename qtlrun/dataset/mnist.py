@@ -1,15 +1,11 @@
-"""MNIST, and whatever is published in its four files of bytes."""
+"""MNIST."""
 
-import gzip
-import hashlib
 from pathlib import Path
 
-import numpy as np
-import torch
 from torchvision import datasets
 
-from qtlrun.dataset.picture import printable
-from qtlrun.dataset.public import Part, Public, fetch
+from qtlrun.dataset.idx import read
+from qtlrun.dataset.public import Public
 
 DIGITS = tuple(range(10))
 
@@ -17,9 +13,8 @@ DIGITS = tuple(range(10))
 class MNIST:
     """28 x 28 grey scans of handwritten digits, 60,000 of train and 10,000 of test, found in `data` or fetched into it.
 
-    The four archives of `data`/MNIST/raw are read as they are: nothing is unpacked there, so the folder may be
-    read-only, and their checksums, torchvision's, are compared each time. `classes` are digits, a label is the place of
-    its digit there, and null takes all ten. `qtlrun.dataset.public.Public` says what the other values mean.
+    `classes` are digits, a label is the place of its digit there, and null takes all ten. `qtlrun.dataset.idx.read` says
+    what is done with the files, `qtlrun.dataset.public.Public` what the other values mean.
     Source: LeCun, Cortes and Burges, from the scans of NIST's special databases 1 and 3.
     """
 
@@ -29,28 +24,3 @@ class MNIST:
         self.train, self.validation, self.test = public.train, public.validation, public.test
         self.classes, self.size, self.fingerprint = public.classes, public.size, public.fingerprint
         self.verify = public.verify
-
-
-def read(data: Path, source: type[datasets.MNIST]) -> tuple[Part, Part]:
-    """Pictures and labels, of train and of test, of MNIST or of one of torchvision's sets in its format."""
-    data = Path(data).expanduser()
-    folder = data / source.__name__ / "raw"
-    for name, md5 in source.resources:
-        if not (folder / name).is_file():
-            fetch([mirror + name for mirror in source.mirrors], md5, folder / name, data)
-    pictures, labels, others, their_labels = (_unpacked(data, folder / name, md5) for name, md5 in source.resources)
-    return Part(pictures.unsqueeze(1), labels.long()), Part(others.unsqueeze(1), their_labels.long())
-
-
-def _unpacked(data: Path, path: Path, md5: str) -> torch.Tensor:
-    """The bytes of one archive in the shape that its head gives: three bytes, the number of axes, each axis' length."""
-    content = path.read_bytes()
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if found != md5:
-        name = printable(path.relative_to(data))
-        raise ValueError(f"data={printable(data)}: {name} has the md5 {found}, and the published file has {md5}; "
-                         "remove it, and it is fetched again.")
-    content = gzip.decompress(content)
-    axes = content[3]
-    shape = np.frombuffer(content, ">i4", axes, 4)
-    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(shape).copy())

@@ -5,9 +5,9 @@ import socket
 import urllib.error
 from itertools import combinations
 
-import numpy as np
 import pytest
 import torch
+from archives import stand_in
 from serving import Response
 from sklearn.linear_model import LogisticRegression
 from torchvision import datasets
@@ -18,23 +18,6 @@ from qtlrun.dataset.mnist import MNIST
 from qtlrun.plan import Absent
 
 NAMES = [name for name, _ in datasets.MNIST.resources]
-COUNTS = {"train": 8, "t10k": 3}  # scans a digit of the small stand-in
-
-
-def archive(array):
-    """An archive as LeCun's page describes it: two zeros, 8 for bytes, how many axes, four bytes for each length."""
-    head = bytes([0, 0, 8, array.ndim]) + b"".join(length.to_bytes(4, "big") for length in array.shape)
-    return gzip.compress(head + array.tobytes(), mtime=0)
-
-
-def stand_in():
-    """Scans of noise, a digit after the other, in the four archives."""
-    generator, files = np.random.default_rng(0), {}
-    for part, count in COUNTS.items():
-        scans = generator.integers(0, 256, (10 * count, 28, 28), np.uint8)
-        files[f"{part}-images-idx3-ubyte.gz"] = archive(scans)
-        files[f"{part}-labels-idx1-ubyte.gz"] = archive(np.tile(np.arange(10, dtype=np.uint8), count))
-    return files
 
 
 @pytest.fixture
