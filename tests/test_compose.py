@@ -22,10 +22,10 @@ from qtlrun.compose.check import check
 from qtlrun.plan import Refused
 
 QUICK = ["experiment=smoke", "backbone=identity", "compare=[]", "seeds=1", "recipe.epochs=1"]
-TOP = ("accelerator, backbone, circuit, compare, dataset, device, dtype, experiment, folds, freeze, fresh, head, home, outputs, plugins, "
-       "recipe, seeds, splits, study, tune.")
+TOP = ("accelerator, backbone, circuit, compare, dataset, device, dtype, experiment, folds, freeze, fresh, head, home, outputs, "
+       "parametrization, plugins, recipe, seeds, splits, study, tune.")
 KEYS = ("seeds, splits, folds, tune, dtype, home, outputs, accelerator, fresh, plugins, dataset, backbone, freeze, recipe, circuit, "
-        "head, device, study.")
+        "head, parametrization, device, study.")
 
 
 def listed(names):
@@ -85,7 +85,7 @@ def refusal(tmp_path, capsys):
     ("circuit.qbits=3", "circuit.qbits: there is no such key; did you mean qubits? It is one of depth, qubits."),
     ("head.angels=zero", "head.angels: there is no such key; did you mean angles? It is one of angles, entangle, layout, product, space, spread, state."),
     ("backbone.pretrain.recipe.epoch=3", "backbone.pretrain.recipe.epoch: there is no such key; did you mean epochs? It is one of "
-     "augment, backbone_lr, batch_size, epochs, gamma, label_smoothing, lr, momentum, optimizer, reduction, scale, schedule, schedule_step, "
+     "augment, backbone_lr, batch_size, epochs, eps, gamma, label_smoothing, lr, momentum, optimizer, patience, reduction, scale, schedule, schedule_step, "
      "select, space, step_size, weight_decay."),
     ("device.name=a", "device.name: the option chosen has no such key; device=default.qubit, device=lightning.qubit have it."),
     ("dataset.root=/here", "dataset.root: the option chosen has no such key; dataset=folder has it."),
@@ -176,7 +176,7 @@ class Fixed(Digits):
 RATES = "two numbers are needed here, [LOW,HIGH]; draws are log-uniform between them."
 ENDS = "draws are log-uniform; both ends must be finite and above 0."
 LIST = "a list is needed here, [LOW,HIGH] of a number or the options of a word."
-TAKEN = ("epochs, batch_size, lr, backbone_lr, optimizer, momentum, weight_decay, schedule, step_size, gamma, schedule_step, augment, "
+TAKEN = ("epochs, batch_size, lr, backbone_lr, optimizer, momentum, eps, weight_decay, schedule, step_size, gamma, patience, schedule_step, augment, "
          "scale, label_smoothing, reduction, select.")
 
 

@@ -14,6 +14,7 @@ from qtlrun import plan as plans
 from qtlrun.compose import compose as command
 from qtlrun.compose.check import check
 from qtlrun.experiment import Experiment
+from qtlrun.experiment.check import check as check_row, check_loaded
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 from qtlrun.plan.kind import accepts
@@ -26,11 +27,12 @@ PARTS = [pair for pair in OPTIONS if pair[0] not in ("compare", "experiment")]
 PRESETS = [option for group, option in OPTIONS if group == "experiment"]
 NEEDED = {("backbone", "torchvision"): ["backbone.name=resnet18", "backbone.weights=none"]}  # what has no default
 # datasets that are downloaded, and where they lie then
-FETCHED = {"hymenoptera": "hymenoptera_data", "cifar10": "cifar-10-batches-py", "mnist": "MNIST"}
+FETCHED = {"hymenoptera": "hymenoptera_data", "cifar10": "cifar-10-batches-py", "mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 STATE = ["dataset=gaussian", "backbone=photonic", "backbone.modes=1", "backbone.layers=1", "backbone.output=state"]
 BESIDE = {  # what a part is built beside, where that is no default: one that takes or gives what it does
     "vectors": ["backbone=identity"], "states": ["backbone=heterodyne", "head=classical"],
-    ("head", "photonic"): STATE, ("head", "photonic_paper"): STATE}
+    ("head", "photonic"): STATE, ("head", "photonic_paper"): STATE, ("parametrization", "quantum_train_adapter"): ["head=adapter"],
+    **{("parametrization", f"quantum_train_{name}"): ["backbone=convolution", "freeze=none"] for name in ("network", "small", "paper", "cifar10_paper")}}
 
 
 def values(group, option):
@@ -206,13 +208,13 @@ def test_a_backbone_is_built_beside_the_kinds_of_items_that_it_takes_and_refused
     made, one_mode = Parts(plans.row_plan(plan), Session(str(tmp_path))), plan["backbone"].get("modes") == 1
 
     def look():
-        made.check()
-        made.check_items()
+        check_row(made)
+        check_loaded(made)
     if gives(dataset) in takes and not one_mode:
         return look()
     with pytest.raises(plans.Refused) as error:
         look()
-    others = {"pictures": "small or resnet18", "vectors": "identity", "states": "photonic or heterodyne"}[gives(dataset)]
+    others = {"pictures": "small or resnet18", "vectors": "identity or perceptron", "states": "photonic or heterodyne"}[gives(dataset)]
     said = f"backbone: it takes {' or '.join(takes)}, and the dataset's items are {gives(dataset)}; use backbone={others}."
     assert str(error.value) == said if gives(dataset) not in takes else "modes" in str(error.value)
 
@@ -226,7 +228,8 @@ def test_a_list_of_references_has_each_of_them_once(job, option):
     assert list(plan["compare"]) == listed and set(plans.references(plan)[0]) <= set(listed)
 
 
-GRIDS = {"multiverse", "power", "learning_curve", "calibrate"}  # studies of one point, which make a grid of their own
+GRIDS = {"multiverse", "power", "learning_curve", "calibrate", "export"}  # studies of one point; all but the last make a grid of their own
+ALONE = {"export": ["head=classical"]}  # what a study needs of the model
 
 
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "study"])
@@ -239,7 +242,7 @@ def test_a_study_is_checked_before_it_starts_and_says_whether_it_takes_a_sweep(t
         made = []
         for more in words:
             with initialize_config_module("qtlrun.conf", version_base="1.3"):
-                words = [f"study={option}", f"home={tmp_path}", "backbone.width=4", "backbone.pretrain.recipe.epochs=1", more]
+                words = [f"study={option}", f"home={tmp_path}", "backbone.width=4", "backbone.pretrain.recipe.epochs=1", *ALONE.get(option, ()), more]
                 plan = OmegaConf.to_container(compose("config", words), resolve=True)
             made.append(plan | published | {"name": "test", "overrides": [more]})
         return made
@@ -261,6 +264,7 @@ def test_a_study_is_checked_before_it_starts_and_says_whether_it_takes_a_sweep(t
 
 MODELS = {"A": (), "B": (("head", "classical"), ("freeze", "none")), "C": (("head", "classical"),), "D": (("freeze", "none"),),
           "composed": (("backbone", "photonic"), ("dataset", "coherent"), ("head", "classical"))}  # it has no letter
+GENERATED = (("head", "classical"), ("parametrization", "quantum_train"))  # nor has this
 
 
 @pytest.mark.parametrize("option", REFERENCES)
@@ -269,21 +273,26 @@ def test_a_reference_claims_one_thing_where_it_changes_one_part(job, option):
     claims = values("compare", option)["isolates"]
     assert claims and set(claims) <= set(MODELS)
     for letter, words in claims.items():
-        plan = job(*MODELS[letter], words=(f"compare=[{option}]",))
+        generated = letter == "composed" and "parametrization" in changed(option)
+        plan = job(*(GENERATED if generated else MODELS[letter]), words=(f"compare=[{option}]",))
         plans.check(plan)
         composed, (row,) = plans.row_plan(plan), plans.references(plan)[0].values()
         assert plans.letter(composed)[0] == (letter if letter != "composed" else "")
         freeze = [one["freeze"] | {"batch_norm": None} for one in (composed, row)]
-        changed = [group for group in plans.PARTS if composed[group] != row[group] and (group != "freeze" or freeze[0] != freeze[1])]
-        assert len(changed) > 1 if words.startswith("the whole model") else len(changed) == 1
+        other = [group for group in plans.PARTS if composed[group] != row[group] and (group != "freeze" or freeze[0] != freeze[1])]
+        assert len(other) > 1 if words.startswith("the whole model") else len(other) == 1
         assert len(words.split()) > 1 and not words.endswith(".")
 
 
 @pytest.mark.parametrize("option", REFERENCES)
 def test_a_reference_changes_parts_alone(option):
+    assert changed(option) and changed(option) <= set(plans.PARTS)
+
+
+def changed(option):
+    """The groups of which a reference says anything."""
     said = values("compare", option)
-    places = {place.partition("@")[2] for entry in said.pop("defaults", []) for place in entry}
-    assert set(said) - {"isolates"} | places <= set(plans.PARTS) and len(said) + len(places) > 1
+    return set(said) - {"isolates", "defaults"} | {place.partition("@")[2] for entry in said.get("defaults", []) for place in entry}
 
 
 SWAPPED = [pytest.param(preset, marks=pytest.mark.slow) if preset.endswith(("_paper", "_hard")) else preset for preset in PRESETS]
@@ -366,6 +375,15 @@ def test_runs_of_a_reproduction_are_presets_with_published_figures_or_the_sound_
     assert set(runs) <= set(PRESETS) and len(set(lines)) == len(lines)  # a preset may stand there with other words too
     for run in runs:
         assert any("published" in said for said in presets(run)) or f"{run}_paper" in runs
+
+
+def test_every_preset_with_published_figures_is_in_a_reproduction_or_named_as_one_that_takes_too_long():
+    options = [option for group, option in OPTIONS if group == "study" and "reproduce" in option]
+    runs = {re.match(r"experiment=(\w+)", run)[1] for option in options for run in values("study", option)["study"]["runs"]}
+    left = {"qt_mnist_paper", "qt_fashion_paper", "qt_cifar10_paper"}
+    assert {preset for preset in PRESETS if "published" in values("experiment", preset)} == {run for run in runs if "published" in values("experiment", run)} | left
+    opening = (ROOT / "conf/study/reproduce.yaml").read_text().partition("study:")[0]
+    assert not left & runs and all(preset in opening for preset in left)
 
 
 @pytest.mark.parametrize("pair", OPTIONS, ids=name)

@@ -19,11 +19,13 @@ ORDER = [
     {"lens"},
     {"experiment"},
     {"train"},
-    {"backbone", "head", "dataset", "freeze", "optimizer", "parametrization"},
+    {"checkpoint"},
+    {"backbone", "head", "dataset", "freeze", "optimizer", "recipe", "parametrization"},
     {"device"},
     {"layer"},
     {"circuit", "fock"},
     {"result", "figure"},
+    {"point"},
     {"row"},
     {"plan", "store"},
     {"statistic", "disk"},
@@ -133,7 +135,7 @@ def run(code, *words):
     return done.stdout
 
 
-@pytest.mark.parametrize("module", ["result", "row", "statistic", "figure", "plan", "store", "disk"])
+@pytest.mark.parametrize("module", ["result", "point", "row", "statistic", "figure", "plan", "store", "disk"])
 def test_results_are_read_without_torch(module):
     loaded = run(f"import sys, qtlrun.{module}; print(*sys.modules)").split()
     assert f"qtlrun.{module}" in loaded and not {"torch", "pennylane", "hydra"} & set(loaded)

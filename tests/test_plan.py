@@ -199,8 +199,8 @@ def test_a_function_is_no_class(plan):
 
 
 def test_a_misspelt_class_is_refused_with_the_nearest_right_one(plan):
-    plan["recipe"]["_target_"] = "qtlrun.train.Recip"
-    assert refusal(plan).startswith("recipe._target_=qtlrun.train.Recip: qtlrun.train has no class Recip; did you mean Recipe?")
+    plan["recipe"]["_target_"] = "qtlrun.recipe.Recip"
+    assert refusal(plan).startswith("recipe._target_=qtlrun.recipe.Recip: qtlrun.recipe has no class Recip; did you mean Recipe?")
 
 
 def test_a_class_of_a_plugin_is_found_and_built(plan, plugin):
@@ -366,7 +366,7 @@ def test_a_change_to_a_reference_that_is_not_chosen_is_silent_from_a_preset_and_
 @pytest.mark.parametrize("change, words", [
     (3, "compare.B=3: a reference is a group of values; compare=[B] chooses it."),
     ({"isolates": "", "hed": {}}, "compare.B.hed: there is no such key; did you mean head? It is one of dataset, backbone, freeze, "
-                                  "recipe, circuit, head, device."),
+                                  "recipe, circuit, head, parametrization, device."),
     ({"isolates": "", "head": 3}, "compare.B.head=3: a group of values stands here, each given as compare.B.head.KEY=VALUE."),
     ({"isolates": "", "head": {"angles": "frosen"}},
      "compare.B.head.angles=frosen: did you mean frozen? It is one of trained, frozen, random, zero."),

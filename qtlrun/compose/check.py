@@ -1,4 +1,5 @@
 """What cannot be is refused here, in every plan and before anything starts."""
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -33,9 +34,10 @@ def _check_parts(job: dict, experiment) -> None:
     """Refuse a job whose rows cannot be built; nothing large is loaded."""
     _check_redraws(job, experiment)
     draws = plans.draws(rows(job), job["tune"])
-    for row in rows(job):
+    for name, row in named(job).items():
         for change in plans.redraws(job):
-            experiment.check(row | {"dataset": row["dataset"] | change})
+            with _of(name):
+                experiment.check(row | {"dataset": row["dataset"] | change})
         for draw in draws:
             plans.check_same(row, draw, "tune")
             experiment.check(plans.drawn(row, draw))
@@ -49,7 +51,23 @@ def _load(job: dict, experiment) -> None:
 
 def rows(job: dict) -> list[dict]:
     """The plans of a job's rows, the composed one first."""
-    return [plans.row_plan(job), *plans.references(job)[0].values()]
+    return list(named(job).values())
+
+
+def named(job: dict) -> dict[str, dict]:
+    """The same by the reference's name, which the composed one has not."""
+    return {"": plans.row_plan(job)} | plans.references(job)[0]
+
+
+@contextlib.contextmanager
+def _of(reference: str):
+    """Name the reference that lacks the weights which the composed model generates."""
+    try:
+        yield
+    except Refused as error:
+        if reference and str(error).startswith("parametrization.weights="):
+            raise Refused(f"compare={reference}: {error}") from error
+        raise
 
 
 def _check_redraws(job: dict, experiment) -> None:

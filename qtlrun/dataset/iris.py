@@ -24,6 +24,7 @@ class Iris:
         parts = vector.drawn(every, self.classes, validation, test, split_seed, train_size, fold)
         scaled = vector.scaled(parts, by=parts["train"])
         self.train, self.validation, self.test = scaled.train, scaled.validation, scaled.test
+        self.scaling = scaled.scaling
         self.size, self.fingerprint = len(every), scaled.fingerprint
 
     def verify(self, step=lambda done, total: None) -> None:

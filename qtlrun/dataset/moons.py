@@ -26,6 +26,7 @@ class Moons:
         parts = vector.drawn(every, CLASSES, validation, test, split_seed, train_size, fold)
         scaled = vector.scaled(parts, by=parts["train"])
         self.train, self.validation, self.test = scaled.train, scaled.validation, scaled.test
+        self.scaling = scaled.scaling
         self.classes, self.size, self.fingerprint = CLASSES, len(every), scaled.fingerprint
 
     def verify(self, step=lambda done, total: None) -> None:

@@ -14,12 +14,13 @@ SEEDS = 2**32  # how many seeds numpy's RandomState has
 
 @dataclass(frozen=True, eq=False)
 class Scaled:
-    """Three splits of scaled vectors; the fingerprint knows their items and the scaling."""
+    """Three splits of scaled vectors; the fingerprint knows their items and the scaling, here as plain numbers."""
 
     train: Split
     validation: Split
     test: Split
     fingerprint: str
+    scaling: dict[str, list[float]]
 
 
 def check(validation: float | str, test: float, train_size: int | float | None, fold: list[int] | None,
@@ -72,7 +73,8 @@ def scaled(parts: dict[str, Split], by: Split) -> Scaled:
     if parts["validation"] is parts["test"]:
         made["validation"] = made["test"]
     statistics = torch.stack([mean, deviation]).numpy().tobytes()
-    return Scaled(**made, fingerprint=sha256(fingerprint(parts).encode() + statistics).hexdigest())
+    return Scaled(**made, fingerprint=sha256(fingerprint(parts).encode() + statistics).hexdigest(),
+                  scaling={"mean": mean.tolist(), "deviation": deviation.tolist()})
 
 
 def _statistics(

@@ -5,29 +5,32 @@ import json
 
 import numpy as np
 import torch
+from torch import nn
 
 from qtlrun import plan as plans, store
+from qtlrun.experiment.check import check, check_loaded
 from qtlrun.experiment.feature import SPLITS, features
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.plant import Plant
 from qtlrun.experiment.session import Session
-from qtlrun.experiment import item, source
+from qtlrun.experiment import generation, item, model as models, source
 from qtlrun.experiment.training import Run, read, train_runs
 from qtlrun.plan import Refused
 from qtlrun.row import Figures, Row, Tuning
 from qtlrun.store import Entry
+from qtlrun.train import Data
 
 
 class Experiment:
     """Makes the rows of one command; what several of them share is made once."""
 
     def __init__(self, home: str, fresh: bool = False):
-        self.session, self.fresh = Session(home), fresh
+        self.session, self.fresh = Session(home, fresh), fresh
         self._trained: set[str] = set()  # keys of the entries that this command made
 
     def check(self, row: dict) -> None:
         """Refuse a row whose parts cannot be built; nothing large is loaded."""
-        Parts(row, self.session).check()
+        check(Parts(row, self.session))
 
     def load(self, row: dict) -> None:
         """Get the weights, and look at every picture once; refuse what cannot be had or read."""
@@ -40,7 +43,7 @@ class Experiment:
             except ValueError as error:
                 raise Refused(f"dataset.{error}") from error
             kept.put("verified", parts.dataset.fingerprint, store.Entry({"pictures": parts.dataset.size}))
-        parts.check_items()
+        check_loaded(parts)
 
     def dataset(self, row: dict):
         """The dataset of a row, indexed."""
@@ -62,6 +65,10 @@ class Experiment:
             made = self._row(label, parts, keys[best])
         reads = self.session.store.enter("readers", parts.reading, reader) if reader else 0
         return dataclasses.replace(made, tuning=tuning, draws=draws, reads=reads)
+
+    def plain(self, row: dict, seed: int, learned: Entry) -> tuple[nn.Module, Data]:
+        """The network of a finished row and seed from items to logits (1, batch, classes), all weights its own; and the test items."""
+        return models.plain(Run(Parts(row, self.session), seed), learned)
 
     def figures(self, label: str, rows: list[dict], seeds: list[int], readers: list[str] | None = None,
                 plant: Plant | None = None) -> list[Figures]:
@@ -109,12 +116,25 @@ class Experiment:
         for outcomes in train_runs(label, [Run(parts, seed) for seed in missing]):
             for seed, outcome in self._read(parts, {run.seed: outcome for run, outcome in outcomes}, keys).items():
                 (errors if isinstance(outcome, str) else entries)[seed] = outcome
+        if entries:
+            first = min(entries)
+            entries[first] = Entry(entries[first].values | self._ranked(parts, first, keys[first], entries[first]), entries[first].arrays)
         return Row(label, plans.describe(parts.plan), entries, parts.dataset.classes, errors, stored=not missing and not mine,
                    pictures=parts.dataset.test.names, items=parts.dataset.test.items, caution=getattr(parts.dataset, "caution", ""),
                    fingerprints={"data": parts.dataset.fingerprint, "weights": parts.weights_key()},
                    trained_on=len(parts.dataset.train), validated_on=len(parts.dataset.validation),
                    blind=parts.dataset.validation is not parts.dataset.test, independent=getattr(parts.dataset, "independent", False),
                    noun=item.noun(parts.dataset), ceiling=getattr(parts.dataset, "ceiling", None), patterns=parts.patterns())
+
+    def _ranked(self, parts: Parts, seed: int, key: str, entry: Entry) -> dict:
+        """What takes as many passes as a generator has numbers, and is told of one seed: the rank of its map."""
+        if not parts.generated:
+            return {}
+        found = self.session.store.get("rank", key)
+        if found is None:
+            found = generation.ranked(Run(parts, seed), entry)
+            self.session.store.put("rank", key, found)
+        return found.values
 
     def _read(self, parts: Parts, learned: dict[int, Entry | str], keys: dict[int, str]) -> dict[int, Entry | str]:
         """Read the test split for what was learned, and keep it; what failed stays in its words."""

@@ -14,6 +14,7 @@ from qtlrun.layer import generator
 
 SPLITS = ("train", "validation", "test")
 SOURCES = ("backbone", "fock.py", "layer.py", "dataset", "experiment/feature.py", "experiment/parts.py")
+LEAST = 1e-6  # deviation of a feature; below it the feature is constant
 LARGE = 1_000_000  # weights; a smaller backbone takes more pictures at once
 
 
@@ -57,16 +58,17 @@ def features(parts) -> dict[str, Tensor]:
     said = parts.identity()
     said = {name: said[name] for name in ("backbone", "dtype", "accelerator", "weights", "plugins", "versions")}
     vectors = kind(parts.dataset) != "pictures"  # which may be scaled by their training split
-    pool = store.key(**said, classes=parts.dataset.classes, vectors=vectors and parts.dataset.fingerprint, sources=store.sources(*SOURCES))
+    pool = store.key(**said, classes=parts.dataset.classes, numbers=parts.numbers, vectors=vectors and parts.dataset.fingerprint, sources=store.sources(*SOURCES))
     return parts.session.once("features" + pool + parts.dataset.fingerprint, lambda: _load(parts, pool))
 
 
-def scalings(parts, names: list[str]) -> Callable[[Tensor], Tensor]:
-    """What is done to features before the head, by statistics of the training split alone: shape (names, ...) of them."""
+def scalings(names: list[str], known: Callable[[], Tensor]) -> Callable[[Tensor], Tensor]:
+    """What is done to features before the head, by statistics of the training split's `known()` alone: shape (names, ...) of them."""
     if set(names) == {"none"}:
         return lambda given: given.unsqueeze(0)
-    known = features(parts)["train"]
-    mean, deviation = known.mean(0), known.std(0, correction=0).clamp_min(1e-6)
+    features = known()
+    mean, deviation = features.mean(0), features.std(0, correction=0)
+    deviation = torch.where(deviation < LEAST, 1, deviation)  # one that is constant may move once the network is trained
     return lambda given: torch.stack([given if name == "none" else (given - mean) / deviation for name in names])
 
 

@@ -2,20 +2,24 @@
 import copy
 import itertools
 import json
+import math
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from qtlrun import plan as plans, train
+from qtlrun import plan as plans, recipe, train
 from qtlrun.experiment import feature
 from qtlrun.experiment.network import Network
 from qtlrun.experiment.parts import Parts
+from qtlrun.layer import Start
+from qtlrun.parametrization.generated import HEAD, Generated
+from qtlrun.parametrization.generator import Generator
 from qtlrun.store import Entry
 from qtlrun.train import Data
 
 TOGETHER = 2**18  # trained numbers of one program, which caches hold; more runs are slower together than in turn
-OWN = {"recipe": train.OWN, "head": ("spread",)}  # values in which the runs of one program may differ
+OWN = {"recipe": recipe.OWN, "head": ("spread",)}  # values in which the runs of one program may differ
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,22 @@ class Run:
 @dataclass(frozen=True)
 class Model:
     """What is trained at once: the heads of all runs on features, or one run's whole network."""
-    whole: nn.Module
+    whole: nn.Module  # with its generator, where it has one
     head: nn.Module
     backbone: nn.Module | None
     data: dict[str, Data]
     runs: list[Run]
+
+    @property
+    def generator(self) -> Generator | None:
+        """What generates some of its weights."""
+        return self.whole.generator if isinstance(self.whole, Generated) else None
+
+    @property
+    def places(self) -> dict[str, nn.Module]:
+        """Its parts by the names that their weights have in an entry."""
+        parts = {"head": self.head, "backbone": self.backbone, "generator": self.generator}
+        return {name: part for name, part in parts.items() if part is not None}
 
 
 def programs(runs: list[Run]) -> list[list[Run]]:
@@ -43,7 +58,7 @@ def programs(runs: list[Run]) -> list[list[Run]]:
         groups.setdefault((shared(run.parts), own), []).append(run)
     programs = []
     for group in groups.values():
-        size = sum(one.numel() for one in _head(group[:1]).parameters()) if len(group) > 1 else 0
+        size = _size(group[0]) if len(group) > 1 else 0
         most = max(1, TOGETHER // max(1, size))
         group.sort(key=lambda run: run.parts.recipe.scale)  # runs of one scaling can share their items in memory
         programs += [group[at:at + most] for at in range(0, len(group), most)]
@@ -66,16 +81,45 @@ def build(runs: list[Run]) -> Model:
     parts, dataset = runs[0].parts, runs[0].parts.dataset
     splits, names = {name: getattr(dataset, name) for name in feature.SPLITS}, [run.parts.recipe.scale for run in runs]
     head, kinds = _head(runs), sorted(set(names))
-    scale = feature.scalings(parts, kinds)
     if parts.fixed:
         known = feature.features(parts)
+        scale = feature.scalings(kinds, lambda: known["train"])
         scaling = [kinds.index(name) for name in names]
         data = {name: train.cached(scale(known[name]), split.labels, scaling, _sequence(dataset, name)) for name, split in splits.items()}
-        return Model(head, head, None, data, runs)
-    backbone, augment = copy.deepcopy(parts.backbone), runs[0].seed if parts.recipe.augment else None
+        return Model(_generated(head, runs, HEAD), head, None, data, runs)
+    backbone, augment = parts.trained_backbone(runs[0].seed), runs[0].seed if parts.recipe.augment else None
     data = {name: Data(feature.pictures(parts, split, backbone, augment), split.labels, feature.chunk(backbone), _sequence(dataset, name))
             for name, split in splits.items()}
-    return Model(Network(backbone, head, scale), head, backbone, data, runs)
+    network = Network(backbone, head)
+    whole = _generated(network, runs)
+    network.scale = feature.scalings(kinds, lambda: _begun(whole, data["train"]))
+    return Model(whole, head, backbone, data, runs)
+
+
+@torch.no_grad()
+def _begun(whole: nn.Module, data: Data) -> Tensor:
+    """The features of all items before anything is trained."""
+    whole.eval()
+    every = torch.arange(len(data.labels)).unsqueeze(0).split(data.chunk, dim=1)
+    return torch.cat([whole.features(data.take(index, None))[0] for index in every])
+
+
+def _generated(model: nn.Module, runs: list[Run], within: str = "") -> nn.Module:
+    """The model with those weights generated that its parametrization names."""
+    parts = runs[0].parts
+    if not parts.generated:
+        return model
+    start = Start([run.seed for run in runs], parts.dtype)
+    made = Generated(model, parts.parametrization, list(parts.generated), start, within)
+    for stage in getattr(getattr(model, "backbone", None), "stages", ()):
+        stage.parameters[:] = [one for one in stage.parameters if any(one is own for own in made.parameters())]
+    return made
+
+
+def _size(run: Run) -> int:
+    """Numbers that one run works on in a step: those that are trained, and of a generator its weights and amplitudes."""
+    weights = sum(map(math.prod, run.parts.generated.values()))
+    return sum(one.numel() for one in _head([run]).parameters()) + 4 * weights
 
 
 def _sequence(dataset, split: str):
@@ -97,10 +141,19 @@ def _head(runs: list[Run]) -> nn.Module:
 
 def load(model: Model, learned: list[Entry]) -> None:
     """Put what was learned into a model."""
-    names = [name for name in learned[0].arrays if name.startswith("weights/head.")]
-    model.head.load_state_dict({name.removeprefix("weights/head."): torch.stack([torch.from_numpy(one.arrays[name]) for one in learned])
-                                for name in names})
-    if model.backbone is not None:
-        state = {name.removeprefix("weights/backbone."): torch.from_numpy(array) for name, array in learned[0].arrays.items()
-                 if name.startswith("weights/backbone.")}
-        model.backbone.load_state_dict(state)
+    for place, part in model.places.items():
+        begin = f"weights/{place}."
+        names = [name for name in learned[0].arrays if name.startswith(begin)]
+        state = {name: [torch.from_numpy(one.arrays[name]) for one in learned] for name in names}
+        part.load_state_dict({name.removeprefix(begin): values[0] if place == "backbone" else torch.stack(values) for name, values in state.items()})
+
+
+def plain(run: Run, learned: Entry) -> tuple[nn.Module, Data]:
+    """One finished run as a network from items to logits (1, batch, classes) whose weights are its own, and the test items."""
+    parts, model = run.parts, build([run])
+    load(model, [learned])
+    whole = model.whole.plain() if model.generator else model.whole
+    backbone = model.backbone or parts.backbone
+    network = whole if model.backbone else Network(copy.deepcopy(backbone), whole, feature.scalings([parts.recipe.scale], lambda: feature.features(parts)["train"]))
+    test = parts.dataset.test
+    return network.eval(), Data(feature.pictures(parts, test, backbone), test.labels, feature.chunk(backbone))

@@ -13,16 +13,17 @@ from torch import Tensor, nn
 from qtlrun import disk, plan as plans, store
 from qtlrun.dataset.split import Split
 from qtlrun.device.ready import Ready
-from qtlrun.experiment import item, source
+from qtlrun.experiment import source
 from qtlrun.experiment.session import Session
-from qtlrun.layer import Start
+from qtlrun.layer import Start, generator
+from qtlrun.parametrization.generated import BACKBONE, HEAD
 from qtlrun.plan import Refused, build
 
 CIRCUIT = ("circuit", "device")  # and the source of a row whose head has a circuit
 
 
 class Parts:
-    """Circuit, device, recipe, freeze, dataset, backbone and head of a row."""
+    """Circuit, device, recipe, freeze, dataset, backbone, head and parametrization of a row."""
 
     def __init__(self, plan: dict, session: Session):
         self.plan, self.session = plan, session
@@ -34,6 +35,7 @@ class Parts:
     freeze = cached_property(lambda self: self._build("freeze"))
     circuit = cached_property(lambda self: self.session.once("circuit" + json.dumps(self.plan["circuit"]), lambda: self._build("circuit")))
     device = cached_property(lambda self: self.session.once("device" + json.dumps(self.plan["device"]), lambda: self._build("device")))
+    parametrization = cached_property(lambda self: self._build("parametrization", device=self.ready))
     dataset = cached_property(lambda self: self.dataset_of(self.plan["dataset"], "dataset"))
 
     @cached_property
@@ -42,7 +44,15 @@ class Parts:
         def make() -> nn.Module:
             state = source.state(self) if source.wanted(self.plan) else None
             return self.place(self._build("backbone", state=state, **self._offered)).eval()
-        return self.session.once(json.dumps([self._sized, *(self.plan[name] for name in ("backbone", "dtype", "accelerator"))]), make)
+        return self.session.once(json.dumps([self.numbers, *(self.plan[name] for name in ("backbone", "dtype", "accelerator"))]), make)
+
+    def trained_backbone(self, seed: int) -> nn.Module:
+        """A copy of the backbone to train; one that is not pre-trained starts from random weights of the run's own, if it is trained."""
+        part = self.plan["backbone"]
+        if "seed" not in part or part.get("weights") not in (None, "none") or self.freeze.fixed(self.backbone):
+            return copy.deepcopy(self.backbone)
+        own = generator(seed, "backbone", part["seed"]).initial_seed() % 2**32
+        return self.place(build("backbone", part | {"seed": own}, self.plan["plugins"], **self._offered)).eval()
 
     def head(self, features: int, seeds: list[int]) -> nn.Module:
         """A head whose runs are the seeds, with start values."""
@@ -60,7 +70,20 @@ class Parts:
     @cached_property
     def fixed(self) -> bool:
         """Whether the features of a picture never change, so that heads are trained on them."""
-        return self.freeze.fixed(self.backbone) and not self.recipe.augment
+        return self.freeze.fixed(self.backbone) and not self.recipe.augment and not any(map(_of_backbone, self.generated))
+
+    @cached_property
+    def generated(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the weights that are generated, by their names in the whole network."""
+        if not self.parametrization.weights:
+            return {}
+        shapes = {f"{BACKBONE}{name}": tuple(one.shape) for name, one in self.bare.named_parameters()}
+        shapes |= {f"{HEAD}{name}": tuple(one.shape[1:]) for name, one in self.head(self.bare.features, [0]).named_parameters()
+                   if one.requires_grad}  # what a head holds fixed stays its own
+        try:
+            return {name: shapes[name] for name in self.parametrization.matched(list(shapes))}
+        except ValueError as error:
+            raise Refused(f"parametrization.{error}") from error
 
     @cached_property
     def given_key(self) -> str:
@@ -71,7 +94,7 @@ class Parts:
     @cached_property
     def solved(self) -> bool:
         """Whether the head is solved for, not trained by epochs."""
-        return hasattr(self.head(self._bare.features, [0]), "solve")
+        return hasattr(self.head(self.bare.features, [0]), "solve")
 
     @cached_property
     def reading(self) -> str:
@@ -83,6 +106,7 @@ class Parts:
         """The same on features and labels that were made, a pair a split; they are fixed and cost nothing."""
         other = Parts(self.plan, self.session)
         other.dataset = copy.copy(self.dataset)
+        other.dataset.sequence = None  # an order of other items
         for name, (known, labels) in splits.items():
             setattr(other.dataset, name, Split(known, labels, tuple(map(str, range(len(labels))))))
         other.given = {name: known.to(self.accelerator, self.dtype) for name, (known, _) in splits.items()} | {"seconds": torch.tensor(0.)}
@@ -105,37 +129,6 @@ class Parts:
         flat = isinstance(what, Tensor) and what.dim() != 4
         return what.to(self.accelerator, self.dtype, memory_format=torch.preserve_format if flat else torch.channels_last)
 
-    def check(self) -> None:
-        """Build all that needs no weights, cheapest first; refuse what cannot be."""
-        if self.accelerator != "cpu" and not getattr(torch, self.accelerator).is_available():
-            raise Refused(f"accelerator={self.accelerator}: torch finds none on this machine; use cpu.")
-        for name in ("circuit", "device", "recipe", "freeze", "dataset"):
-            getattr(self, name)
-        if len(self.dataset.test) < 2:
-            raise Refused(f"dataset: its test split has {len(self.dataset.test)} item, and an interval needs two or more.")
-        try:
-            self.freeze.check(len(self._bare.stages))
-        except ValueError as error:
-            raise Refused(str(error)) from error
-        item.check(self.dataset, self._bare, self.recipe)
-        item.check_head(self.head(self._bare.features, [0]), self._bare, self.recipe)
-        if self.solved and self.dataset.validation is self.dataset.test:
-            raise Refused("head: validation chooses its penalty, and dataset.validation=test would let the test split do so.")
-        if self.solved and not (self.freeze.fixed(self._bare) and not self.recipe.augment):
-            raise Refused("head: this one is solved for on features that do not change; use freeze=backbone and recipe.augment=false.")
-        if source.wanted(self.plan):
-            source.check(self)
-
-    @torch.no_grad()
-    def check_items(self) -> None:
-        """Refuse a backbone that does not take the dataset's items; asked of one item and no weights."""
-        first = self.dataset.train.batch([0], self._bare.preprocess)
-        place = next((one.device for one in self._bare.parameters()), first.device)
-        try:
-            self._bare.eval()(first.to(place))
-        except ValueError as error:
-            raise Refused(str(error)) from error
-
     def weights_key(self) -> str:
         """What identifies the backbone's weights: their bytes, or the key of the pre-training that makes them."""
         return source.key(self) if source.wanted(self.plan) else self.backbone.fingerprint
@@ -151,7 +144,7 @@ class Parts:
     def key(self, seed: int) -> str:
         """The key of the row's entry for one seed."""
         said = self.identity()
-        return store.key(**said, seed=seed, sources=store.sources("experiment", *source.TRAINING, *(CIRCUIT if "device" in said or "_target_" in said["circuit"] else ())))
+        return store.key(**said, seed=seed, sources=store.sources("experiment", "parametrization", *source.TRAINING, *(CIRCUIT if "device" in said or "_target_" in said["circuit"] else ())))
 
     def patterns(self) -> np.ndarray | None:
         """What the backbone makes of each class's centre, (classes, side, side); None where there is no such picture."""
@@ -164,10 +157,10 @@ class Parts:
     @property
     def _offered(self) -> dict:
         """What a backbone may ask for beside its values."""
-        return {"data": self.session.data, "numbers": self._sized}
+        return {"data": self.session.data, "numbers": self.numbers}
 
     @property
-    def _sized(self) -> int | None:
+    def numbers(self) -> int | None:
         """The numbers of an item, where the backbone asks for them and all items have as many."""
         if "numbers" not in plans.parameters("backbone", self.plan["backbone"]["_target_"], tuple(self.plan["plugins"])):
             return None
@@ -178,7 +171,7 @@ class Parts:
         return build(group, self.plan[group], self.plan["plugins"], **offered)
 
     @property
-    def _bare(self) -> nn.Module:
+    def bare(self) -> nn.Module:
         """The backbone without weights or memory, for its sizes."""
         part, plugins = self.plan["backbone"], self.plan["plugins"]
         part = part | ({"weights": "none"} if "weights" in part else {})
@@ -187,4 +180,8 @@ class Parts:
             with contextlib.suppress(NotImplementedError), torch.device("meta"):
                 return build("backbone", part, plugins, **self._offered)
             return build("backbone", part, plugins, **self._offered)  # some models compute while they are built
-        return self.session.once(f"bare{self._sized}" + json.dumps(part), make)
+        return self.session.once(f"bare{self.numbers}" + json.dumps(part), make)
+
+
+def _of_backbone(name: str) -> bool:
+    return name.startswith(BACKBONE)

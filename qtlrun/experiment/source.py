@@ -11,8 +11,9 @@ from qtlrun.freeze import Freeze
 from qtlrun.layer import Start
 from qtlrun import plan as plans
 from qtlrun.plan import Refused, build
+from qtlrun.recipe import Recipe
 
-TRAINING = ("train.py", "optimizer.py", "freeze.py", "layer.py", "fock.py", "head", "backbone", "dataset")  # the source that trains
+TRAINING = ("train.py", "checkpoint.py", "recipe.py", "optimizer.py", "freeze.py", "layer.py", "fock.py", "head", "backbone", "dataset")  # the source that trains
 
 
 def wanted(plan: dict) -> bool:
@@ -78,7 +79,7 @@ def _train(parts) -> store.Entry:
                        {name: value.detach().cpu().numpy() for name, value in backbone.state_dict().items()})
 
 
-def _recipe(parts) -> train.Recipe:
+def _recipe(parts) -> Recipe:
     recipe = build("recipe", parts.plan["backbone"]["pretrain"]["recipe"], parts.plan["plugins"], "backbone.pretrain.recipe")
     if recipe.scale != "none":
         raise Refused(f"backbone.pretrain.recipe.scale={recipe.scale}: features that are being learnt have no fixed scale; use none.")

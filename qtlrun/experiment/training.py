@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 import torch
 
 from qtlrun import train
-from qtlrun.experiment import feature, model as models
+from qtlrun.checkpoint import Record
+from qtlrun.experiment import feature, generation, model as models, resume
 from qtlrun.experiment.model import Model, Run
 from qtlrun.experiment.parts import Parts
 from qtlrun.store import Entry
-from qtlrun.train import Record
 
 LONG = 60  # seconds; a training that takes longer is announced
 RANKED = 64  # training items over which the effective angles are counted
@@ -32,14 +32,15 @@ def train_runs(label: str, runs: list[Run]) -> Iterator[list[tuple[Run, Entry | 
                 records.append(record)
                 done += 1
                 parts.session.step(f"{label}, epochs", done, total)
-            seconds = (time.perf_counter() - began) / len(group)
+            seconds = max(time.perf_counter() - began, sum(record.seconds for record in records)) / len(group)  # of one resumed, all of it
         yield list(_outcomes(model, records, seconds))
+        resume.forget(group)
 
 
 def read(parts: Parts, learned: dict[int, Entry], ranked: bool = True) -> Iterator[tuple[int, Entry | str]]:
     """Every seed of a row with its test figures beside what it learned; the one place that sees the test split.
 
-    `ranked` counts their effective angles too, and what a cutoff keeps.
+    `ranked` adds the accuracy on the training split, effective angles, what a cutoff keeps, and what a generator can do.
     """
     for seeds in [list(learned)] if learned and models.together(parts) else [[seed] for seed in learned]:
         model = models.build([Run(parts, seed) for seed in seeds])
@@ -47,17 +48,25 @@ def read(parts: Parts, learned: dict[int, Entry], ranked: bool = True) -> Iterat
         began = time.perf_counter()
         with feature.threads(model.backbone):
             logits = train.evaluate(model.whole, model.data["test"], len(seeds)).cpu().double()
-            seconds, ranks = (time.perf_counter() - began) / len(seeds), _effective(model) if ranked else [0] * len(seeds)
-            kept = _kept(model) if ranked else {}
+            seconds, more = (time.perf_counter() - began) / len(seeds), _more(model) if ranked else [Entry({})] * len(seeds)
         for run, seed in enumerate(seeds):
             entry = learned[seed]
             if not logits[run].isfinite().all():
                 yield seed, "a test figure is not finite"
                 continue
-            values = {"seconds": entry.values["seconds"] + seconds, "angles_effective": ranks[run]}
-            values |= {name: float(shares[run]) for name, shares in kept.items()}
-            arrays = {"logits": logits[run].numpy(), "labels": model.data["test"].labels.numpy()}
+            values = {"seconds": entry.values["seconds"] + seconds} | more[run].values
+            arrays = {"logits": logits[run].numpy(), "labels": model.data["test"].labels.numpy()} | more[run].arrays
             yield seed, Entry(entry.values | values, entry.arrays | arrays)
+
+
+def _more(model: Model) -> list[Entry]:
+    """What a row says beside its logits, for each run."""
+    data, runs = model.data["train"], len(model.runs)
+    _, seen = train.score(train.evaluate(model.whole, data, runs), data.labels)
+    ranks, kept, made = _effective(model), _kept(model), generation.measured(model)
+    values = [{"train_accuracy": float(seen[run]), "angles_effective": ranks[run]} | {name: float(shares[run]) for name, shares in kept.items()}
+              for run in range(runs)]
+    return [Entry(mine | one.values, one.arrays) for mine, one in zip(values, made, strict=True)]
 
 
 def _learn(model: Model) -> Iterator[Record]:
@@ -65,7 +74,7 @@ def _learn(model: Model) -> Iterator[Record]:
     first, splits = model.runs[0], (model.data["train"], model.data["validation"])
     if not first.parts.solved:
         yield from train.fit(model.whole, model.backbone, [run.parts.recipe for run in model.runs], first.parts.freeze, *splits,
-                             [run.seed for run in model.runs])
+                             [run.seed for run in model.runs], resume.keeper(model.runs))
         return
     every = [(data.take(torch.arange(len(data.labels)).unsqueeze(0), None)[0], data.labels) for data in splits]
 
@@ -94,11 +103,9 @@ def _outcomes(model: Model, records: list[Record], seconds: float) -> Iterator[t
 
 
 def _weights(model: Model, run: int) -> dict:
-    """The state of one run: its slice of the head, and the backbone where that was trained too."""
-    state = {f"weights/head.{name}": value[run] for name, value in model.head.state_dict().items()}
-    if model.backbone is not None:
-        state |= {f"weights/backbone.{name}": value for name, value in model.backbone.state_dict().items()}
-    return {name: value.detach().cpu().numpy() for name, value in state.items()}
+    """The state of one run: its slice of head and generator, and the backbone where that was trained too."""
+    return {f"weights/{place}.{name}": (value if place == "backbone" else value[run]).detach().cpu().numpy()
+            for place, part in model.places.items() for name, value in part.state_dict().items()}
 
 
 def _counts(model: Model) -> dict[str, int]:
@@ -113,7 +120,9 @@ def _counts(model: Model) -> dict[str, int]:
         steps = epochs * len(model.data["train"].labels)
         looks = epochs * len(model.data["validation"].labels) + len(model.data["test"].labels)
         counts |= {"evaluations": steps + looks, "executions": steps * model.head.executions() + looks}
-    return counts
+    for name, cost in generation.costs(model).items():
+        counts[name] = counts.get(name, 0) + cost
+    return counts | generation.counts(model)
 
 
 def _trained_backbone(model: Model, parts: Parts) -> int:

@@ -42,7 +42,8 @@ class Quantum(nn.Module):
             values = start.uniform("angles", circuit.shape, math.pi)
         else:
             values = start.normal("angles", circuit.shape, spread if angles != "zero" else 0.)
-        self.angles = nn.Parameter(values, requires_grad=angles == "trained")
+        self.trained = angles == "trained"
+        self.angles = nn.Parameter(values, requires_grad=self.trained)
         own = angles in ("trained", "frozen") and not product
         if state is not None:
             published.load(self, state, circuit.shape, angles=own)
@@ -59,7 +60,7 @@ class Quantum(nn.Module):
         arXiv:1811.11184).
         """
         reading = self.run.reading
-        return 1 + 2 * len(reading.fed | (reading.trained if self.angles.requires_grad else frozenset()))
+        return 1 + 2 * len(reading.fed | (reading.trained if self.trained else frozenset()))
 
     @torch.enable_grad()
     def effective(self, x: Float[Tensor, "runs batch features"], exact=None) -> list[int]:

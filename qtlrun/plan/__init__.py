@@ -5,13 +5,13 @@ from pathlib import Path
 
 from qtlrun.plan import kind
 from qtlrun.plan.draw import bare, check_space, drawn, draws, has, redraws, spaces
-from qtlrun.plan.letter import LETTERS, describe, differences, letter
+from qtlrun.plan.letter import LETTERS, describe, differences, letter, simulates
 from qtlrun.plan.part import build, check_part, check_plugins, parameters
 from qtlrun.plan.refusal import Absent, Refused, finite, nearest, text
 
 __all__ = ["Absent", "LETTERS", "PARTS", "Refused", "apart", "bare", "check_same", "build", "check", "check_part", "describe", "differences", "drawn", "draws", "finite", "has", "identity",
-           "letter", "nearest", "parameters", "redraws", "references", "row_plan", "seeds", "spaces", "text", "typed"]
-PARTS = ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "device")
+           "letter", "nearest", "parameters", "redraws", "references", "row_plan", "seeds", "simulates", "spaces", "text", "typed"]
+PARTS = ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "parametrization", "device")
 SETTINGS = {"seeds": "int | list[int]", "splits": "int", "folds": "int | None", "tune": "int", "dtype": "Literal['float32', 'float64']", "home": "str", "outputs": "str",
             "accelerator": "Literal['cpu', 'cuda', 'mps']", "fresh": "bool", "plugins": "list[str]"}
 GIVEN = ("compare", "published", "name", "overrides", "command", "run", "refused")  # what else a plan holds: its references, published figures, the words it was made from
@@ -101,7 +101,9 @@ def row_plan(plan: dict) -> dict:
 def identity(row: dict) -> dict:
     """The values that a row's constructors take: a head without a circuit has none of it in its key."""
     head = parameters("head", row["head"]["_target_"], tuple(row["plugins"]))
-    said = {name: row[name] for name in ("backbone", "freeze", "recipe", "head", "dtype", "accelerator")}
+    said = {name: row[name] for name in ("backbone", "freeze", "recipe", "head", "parametrization", "dtype", "accelerator")}
+    if "device" in parameters("parametrization", row["parametrization"]["_target_"], tuple(row["plugins"])):
+        said["device"] = row["device"]
     if "circuit" in head:
         said |= {"circuit": row["circuit"], "device": row["device"]}
     else:  # of the circuit only what the head names; all of it where the circuit computes that itself

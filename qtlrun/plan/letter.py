@@ -5,13 +5,23 @@ from qtlrun.plan.refusal import text
 LETTERS = {("backbone", "circuit"): "A", ("none", "linear"): "B", ("backbone", "linear"): "C", ("none", "circuit"): "D"}
 
 
+PHOTONIC = "qtlrun.backbone.photonic.Photonic"
+
+
+def simulates(row: dict) -> bool:
+    """Whether a circuit is part of the row's network, not only of what generates its weights."""
+    return _circuit(row) or row["backbone"]["_target_"] == PHOTONIC
+
+
 def letter(row: dict) -> tuple[str, str]:
     """The row's letter in the literature, A to D, or an empty one and the reason why it has none."""
     backbone, freeze, head = row["backbone"], row["freeze"], row["head"]
     if backbone.get("weights") in (None, "none"):
         return "", "its backbone is not pre-trained"
-    if backbone["_target_"] == "qtlrun.backbone.photonic.Photonic":
+    if backbone["_target_"] == PHOTONIC:
         return "", "its backbone is a circuit itself"
+    if _generated(row):
+        return "", "its weights are generated"
     froze = {("all", 0): "backbone", (0, 0): "none"}.get((freeze["frozen"], freeze.get("every", 0)))
     if froze is None:
         return "", "it freezes neither exactly the backbone nor nothing"
@@ -31,8 +41,9 @@ def describe(row: dict) -> str:
     backbone, freeze, head = row["backbone"], row["freeze"], row["head"]
     name = backbone.get("name") or _last(backbone).lower()
     layer = f".{backbone['layer']}" if backbone.get("layer") else ""
-    weights = ", random" if backbone.get("weights", "") in (None, "none") else ""
-    froze = {("all", 0): "frozen", (0, 0): "fine-tuned"}.get(
+    random = backbone.get("weights", "") in (None, "none")
+    weights = ", random" if random and freeze["frozen"] else ""
+    froze = {("all", 0): "frozen", (0, 0): "from scratch" if random else "fine-tuned"}.get(
         (freeze["frozen"], freeze.get("every", 0)), f"{freeze['frozen']} stages frozen" if not freeze.get("every", 0) else "unfrozen by epoch")
     if _circuit(row):
         circuit = row["circuit"]
@@ -43,6 +54,7 @@ def describe(row: dict) -> str:
         words = f"{kind} {size}{angles}{'' if head.get('entangle', True) else ', unentangled'}"
     else:
         words = {"Classical": "one linear layer"}.get(_last(head), _last(head).lower())
+    words += _generated(row)
     if backbone["_target_"] == "qtlrun.backbone.identity.Identity":
         return words
     sizes = f", {backbone['shots']} outcome{'s' * (backbone['shots'] != 1)}" if "shots" in backbone else f" x {backbone['layers']}, cutoff {backbone['cutoff']}" if "cutoff" in backbone else ""
@@ -52,7 +64,7 @@ def describe(row: dict) -> str:
 def differences(one: dict, other: dict) -> str:
     """Where two rows differ, in words: `head quantum against twin`, `freeze.frozen all against 0`."""
     words = []
-    for group in ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "device"):
+    for group in ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "parametrization", "device"):
         mine, theirs = one[group], other[group]
         if mine["_target_"] != theirs["_target_"]:
             words.append(f"{group} {_last(mine).lower()} against {_last(theirs).lower()}")
@@ -60,6 +72,16 @@ def differences(one: dict, other: dict) -> str:
             words += [f"{group}.{name} {text(mine.get(name))} against {text(theirs.get(name))}"
                       for name in dict.fromkeys((*mine, *theirs)) if name != "space" and mine.get(name) != theirs.get(name)]
     return ", ".join(words)
+
+
+def _generated(row: dict) -> str:
+    """What generates weights of the row, in words; nothing where none are."""
+    part = row["parametrization"]
+    if part["_target_"] == "qtlrun.parametrization.direct.Direct":
+        return ""
+    which = "all" if part.get("weights") == ["*"] else ",".join(part.get("weights", ()))
+    words = {"circuit": "a circuit", "frozen": "a frozen circuit", "constant": "their places alone", "low_rank": "a low rank"}
+    return f", {which} from {words.get(part.get('source'), part.get('source'))}"
 
 
 def _circuit(row: dict) -> bool:

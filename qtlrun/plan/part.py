@@ -12,10 +12,9 @@ from qtlrun.plan import kind
 from qtlrun.plan.refusal import Refused, nearest, text
 
 PACKAGE = Path(__file__).parents[1]
-ROOMS = {"recipe": "qtlrun.train"}  # the module or folder that a group's `_target_` lies in, where its name differs
-OFFERED = {"dataset": ("data",), "backbone": ("state", "data", "numbers"),
+OFFERED = {"dataset": ("data",), "backbone": ("state", "data", "numbers"), "parametrization": ("device",),
            "head": ("features", "classes", "circuit", "device", "start", "qubits", "depth", "circuit_angles")}
-KEYED = re.compile(r"\w+\.[\w.]+=|(dataset|backbone|freeze|recipe|circuit|head|device)[=:]")  # words that open with a key
+KEYED = re.compile(r"\w+\.[\w.]+=|(dataset|backbone|freeze|recipe|circuit|head|parametrization|device)[=:]")  # words that open with a key
 
 
 def check_part(group: str, part: dict, plugins: list[str], key: str = "") -> None:
@@ -76,7 +75,7 @@ def parameters(group: str, target: str | None, plugins: tuple[str, ...] = (), ke
 
 @functools.cache
 def _parameters(group: str, target: str | None, plugins: tuple[str, ...], _: tuple[bytes, ...], key: str) -> dict:
-    room = ROOMS.get(group, f"qtlrun.{group}")
+    room = f"qtlrun.{group}"  # the module or folder of a group
     module, _, name = (target or "").rpartition(".")
     path = _source(module, plugins)
     if path is None or not (module == room or module.startswith(room + ".") or module in map(_stem, plugins)):

@@ -17,7 +17,7 @@ def nearest(given: object, known) -> str:
     if not known:
         return "it takes none."
     near = difflib.get_close_matches(str(given), known, n=1, cutoff=.5)
-    listed = ", ".join(known if len(known) <= 20 else [*known[:12], f"{len(known) - 12} more"])
+    listed = ", ".join(known if len(known) <= 24 else [*known[:12], f"{len(known) - 12} more"])
     return f"did you mean {near[0]}? It is one of {listed}." if near else f"it is one of {listed}."
 
 

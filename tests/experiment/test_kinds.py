@@ -6,6 +6,7 @@ import torch
 from composition import rows
 from PIL import Image
 
+from qtlrun.experiment.check import check
 from qtlrun.experiment import Experiment, item, model
 from qtlrun.experiment.model import Run
 from qtlrun.experiment.parts import Parts
@@ -105,8 +106,8 @@ TAKES_STATES = "backbone: it takes states, and the dataset's items are"
 @pytest.mark.parametrize(
     ("words", "own", "said"),
     [
-        (["dataset=spirals"], {}, f"{TAKES_PICTURES} vectors; use backbone=identity."),
-        (["dataset=iris"], {"backbone": ("Plain", {})}, f"{TAKES_PICTURES} vectors; use backbone=identity."),
+        (["dataset=spirals"], {}, f"{TAKES_PICTURES} vectors; use backbone=identity or perceptron."),
+        (["dataset=iris"], {"backbone": ("Plain", {})}, f"{TAKES_PICTURES} vectors; use backbone=identity or perceptron."),
         (STATES, {}, f"{TAKES_PICTURES} states; use backbone=photonic or heterodyne."),
         (
             [*STATES, "backbone=identity"],
@@ -115,7 +116,7 @@ TAKES_STATES = "backbone: it takes states, and the dataset's items are"
             "use backbone=photonic or heterodyne.",
         ),
         ([], OPTICAL, f"{TAKES_STATES} pictures; use backbone=small or resnet18."),
-        (["dataset=moons"], OPTICAL, f"{TAKES_STATES} vectors; use backbone=identity."),
+        (["dataset=moons"], OPTICAL, f"{TAKES_STATES} vectors; use backbone=identity or perceptron."),
     ],
 )
 def test_a_backbone_of_another_kind_than_the_items_is_refused_with_one_that_takes_them(plan, home, words, own, said):
@@ -146,7 +147,7 @@ def test_a_backbone_that_takes_the_items_is_not_refused_and_the_table_calls_them
 )
 def test_without_a_backbone_there_are_as_many_features_as_an_item_has_numbers(parts, words, features):
     made = parts("backbone=identity", *words)
-    made.check()
+    check(made)
     assert made.backbone.features == features
     items = made.dataset.train.batch([0, 1], made.backbone.preprocess)
     assert made.backbone(items).shape == (2, features)

@@ -201,7 +201,7 @@ def test_features_are_what_the_backbone_gives_its_pictures(home):
 
 def test_a_scale_is_that_of_the_training_features_alone(home):
     parts = Parts(rows(*SHORT, "recipe.scale=standard")["composed"], Session(str(home)))
-    scaled = feature.scalings(parts, ["standard"])(feature.features(parts)["train"].double())[0]
+    scaled = feature.scalings(["standard"], lambda: feature.features(parts)["train"])(feature.features(parts)["train"].double())[0]
     moving = feature.features(parts)["train"].std(0) > 1e-5
     torch.testing.assert_close(scaled.mean(0), torch.zeros(16).double(), rtol=0, atol=1e-5)
     torch.testing.assert_close(scaled.std(0, correction=0)[moving], torch.ones(int(moving.sum())).double(), rtol=1e-5, atol=0)
@@ -445,7 +445,7 @@ OTHER = {
     **{f"recipe.{name}": value for name, value in {
         "epochs": 3, "batch_size": 16, "lr": .1, "backbone_lr": .1, "optimizer": "sgd", "momentum": .5, "weight_decay": .1,
         "schedule": "step", "step_size": 3, "gamma": .2, "schedule_step": "start", "augment": True, "scale": "standard",
-        "label_smoothing": .1, "reduction": "sum", "select": "last"}.items()},
+        "label_smoothing": .1, "reduction": "sum", "select": "last", "eps": 1e-6, "patience": 3}.items()},
     "head.angles": "frozen", "head.entangle": False, "head.spread": .1, "head.state": __file__, "head.product": True, "head.layout": "mari2019",
     "head.reach": 1.,
     "circuit.qubits": 3, "circuit.depth": 2, "device": {"_target_": "qtlrun.device.pennylane.PennyLane", "name": "default.qubit"},

@@ -4,6 +4,7 @@ import pytest
 import torch
 from composition import rows
 
+from qtlrun.experiment.check import check
 from qtlrun.experiment import Experiment, source
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
@@ -38,7 +39,7 @@ def test_all_ten_digits_may_be_the_target_where_the_shares_do_not_overlap(home):
 def test_a_source_task_that_shares_scans_is_refused_with_their_number(home, words):
     made = parts(home, *words)
     with pytest.raises(Refused) as error:
-        made.check()
+        check(made)
     task = made.dataset_of(made.plan["backbone"]["pretrain"]["dataset"], "")
     shared, mine = items(made.dataset) & items(task, "train", "validation"), items(made.dataset)
     assert shared and str(error.value) == (
@@ -91,7 +92,7 @@ CHANGES = {
     **{f"backbone.pretrain.recipe.{name}": value for name, value in {
         "epochs": 3, "batch_size": 16, "lr": .1, "backbone_lr": .1, "optimizer": "sgd", "momentum": .5, "weight_decay": .1,
         "schedule": "none", "step_size": 3, "gamma": .2, "schedule_step": "start", "augment": True, "scale": "standard",
-        "label_smoothing": .1, "reduction": "sum", "select": "last"}.items()}}
+        "label_smoothing": .1, "reduction": "sum", "select": "last", "eps": 1e-6, "patience": 3}.items()}}
 
 
 def changed(plan, key, value):
