@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 
 from qtlrun import statistic
-from qtlrun.row import COSTS, COUNTS, SHARES, Point, Row
+from qtlrun.point import Point
+from qtlrun.row import COSTS, COUNTS, GENERATED, SHARES, Row
 
 FORMULA = ("=", "+", "-", "@", "\t")  # a spreadsheet computes what begins with one of these
 
@@ -18,7 +19,7 @@ def rows_frame(points: list[Point], shots: int) -> pd.DataFrame:
             place = {**point.keys, "row": label, "split": number}
             metrics = row.metrics.assign(shots=lambda frame: frame["executions"] * shots) if row.entries else pd.DataFrame()
             lines += [{**place, "seed": seed, "metric": name, "value": value}
-                      for seed, values in metrics.iterrows() for name, value in values.items()]
+                      for seed, values in metrics.iterrows() for name, value in values.items() if not np.isnan(value)]
             lines += [{**place, "seed": seed, "metric": "error", "value": 1.} for seed in row.errors]
         lines += [{**point.keys, "row": label, "split": number, "seed": -1, "metric": "error", "value": 1.} for label, number in point.errors]
     return pd.DataFrame(lines, columns=[*points[0].keys, "row", *_split(points), "seed", "metric", "value"])
@@ -41,6 +42,14 @@ def trials_frame(points: list[Point]) -> pd.DataFrame:
     return pd.DataFrame(lines).drop(columns=[] if _split(points) else "split", errors="ignore")
 
 
+def shots_frame(points: list[Point]) -> pd.DataFrame:
+    """A line a number of shots: the test accuracy of a row's seed where its generator's probabilities are estimated from them."""
+    lines = [{**point.keys, "row": label, "split": number, "seed": seed, "shots": shots, "accuracy": accuracy}
+             for point in points for number, label, row in _rows(point)
+             for seed, line in row.shots.iterrows() for shots, accuracy in line.items()]
+    return pd.DataFrame(lines, columns=[*points[0].keys, "row", *_split(points), "seed", "shots", "accuracy"])
+
+
 def contrasts_frame(points: list[Point], margin: float) -> pd.DataFrame:
     """A line a contrast: composed minus reference in nats of test NLL, its 95 % interval, its two noises, the verdict."""
     lines = [{**point.keys, "reference": label, "metric": "test_nll", "difference": verdict.interval.mean,
@@ -61,11 +70,13 @@ def table(point: Point, margin: float, shots: int) -> pd.DataFrame:
             accuracy = point.estimate(label, lambda row: statistic.correct(row.logits, row.labels))
             nll = point.estimate(label, lambda row: row.nll)
             line |= {"accuracy": accuracy.mean, "accuracy low": max(accuracy.low, 0.), "accuracy high": min(accuracy.high, 1.),
+                     "train accuracy": mean["train_accuracy"], "gap": mean["generalisation_gap"],
                      "macro F1": mean["test_f1"], "NLL": nll.mean, "NLL low": max(nll.low, 0.), "NLL high": nll.high,
                      "ECE": mean["test_ece"]}
             trials = max(1, *(len(row.draws) for row in point.of(label)), 1)  # the cost of a tuned row is that of all its draws
             costs = {name: round(mean[name]) * (trials if name in COSTS else 1) for name in COUNTS}
-            line |= costs | {"shots": costs["executions"] * shots} | {name: mean[name] for name in SHARES if name in mean}
+            line |= costs | {"shots": costs["executions"] * shots} | {name: mean[name] for name in (*SHARES, "compression") if name in mean}
+            line |= {name: round(mean[name]) for name in GENERATED if name in mean}
             line |= {"seconds per seed": mean["seconds"], "seconds alone": sum(row.seconds_alone for row in point.of(label)),
                      "from the store": all(row.stored for row in point.of(label))}
             line |= _chosen(point.of(label))
@@ -77,7 +88,7 @@ def table(point: Point, margin: float, shots: int) -> pd.DataFrame:
         lines.append(line)
     lines += [{"row": label, "what it is": "error", "seeds": 0} for label in dict.fromkeys(label for label, _ in point.errors)]
     frame = pd.DataFrame(lines)
-    return frame.astype({name: "Int64" for name in (*COUNTS, "shots", "trials") if name in frame})
+    return frame.astype({name: "Int64" for name in (*COUNTS, *GENERATED, "shots", "trials") if name in frame})
 
 
 def sweep_table(points: list[Point]) -> pd.DataFrame:

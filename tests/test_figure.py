@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 from PIL import Image
-from rows import point, resplit, row
+from rows import generated, point, resplit, row
 
 from qtlrun import figure, result, statistic
-from qtlrun.row import Point, Tuning
+from qtlrun.point import Point
+from qtlrun.row import Tuning
 
 NAMES = (
     "A",
@@ -182,6 +183,29 @@ def test_draws_that_diverged_leave_the_line_as_it_was(means):
     drawn(shown)
     best = np.minimum.accumulate([np.inf if mean is None else mean for mean in means])
     np.testing.assert_array_equal(shown.axes[0].lines[0].get_ydata(), best)
+
+
+def test_accuracy_by_shots_has_a_line_a_generated_row_with_the_range_of_its_seeds_and_the_exact_figure():
+    made = generated(generated(point(("A", "B", "twin"), seeds=3), "A", {10**3: 0.25, 10**6: 0.9}), "twin", {10**3: 0.5, 10**6: 0.6})
+    shown = figure.shots(made)
+    drawn(shown)
+    (axis,) = shown.axes
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["A", "twin"]
+    assert axis.get_xscale() == "log" and ticks(axis.xaxis) == ["10³", "10⁴", "10⁵", "10⁶"]
+    curves = {line.get_label(): line.get_color() for line in figure.learning_curves(made).axes[0].lines}
+    for label, line, exact, band, first in zip(("A", "twin"), axis.lines[::2], axis.lines[1::2], axis.collections, (0.25, 0.5), strict=True):
+        np.testing.assert_allclose(line.get_xdata(), [10**3, 10**6])
+        np.testing.assert_allclose(line.get_ydata()[0], first + 0.01)  # of three seeds, a hundredth apart
+        np.testing.assert_allclose(exact.get_ydata(), [made.metrics(label)["test_accuracy"].mean()] * 2)
+        assert line.get_color() == exact.get_color() == curves[label]
+        ends = [y for x, y in band.get_paths()[0].vertices if x == 10**3]
+        assert (min(ends), max(ends)) == pytest.approx((first, first + 0.02))
+
+
+def test_accuracy_by_shots_is_over_all_splits():
+    made = generated(resplit(("A",), splits=2, seeds=1), "A", {10**3: 0.25, 10**6: 0.9})
+    made.splits[1]["A"].entries[1].arrays["shots_accuracy"] = np.array([0.75, 0.8])
+    np.testing.assert_allclose(figure.shots(made).axes[0].lines[0].get_ydata(), [0.5, 0.85])
 
 
 def test_one_draw_is_a_point_that_can_be_seen():

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from rows import entry, point, random_logits, resplit, row
+from rows import entry, generated, point, random_logits, resplit, row
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 from qtlrun import result, statistic
-from qtlrun.row import Point, Tuning
+from qtlrun.point import Point
+from qtlrun.row import Tuning
 
 SHOTS = 1024
 MARGIN = 0.05
@@ -91,6 +92,67 @@ def test_shares_of_photonic_rows_are_columns_of_theirs_alone():
 
 def test_a_table_without_photonic_rows_has_no_such_columns():
     assert not {"norm_kept", "post_selected"} & set(result.table(point(("A", "B")), MARGIN, SHOTS))
+
+
+def test_the_generalisation_gap_is_training_minus_test_accuracy():
+    # right in two of three and in all three test pictures, and in seven of eight training pictures
+    logits = np.log([[[3, 1], [3, 1], [3, 1]], [[3, 1], [3, 1], [1, 3]]])
+    made = Point({}, "A", "", [{"A": row("A", logits, [0, 0, 1], train_accuracy=7 / 8)}])
+    metrics = made.splits[0]["A"].metrics
+    assert metrics["train_accuracy"].tolist() == [7 / 8, 7 / 8]
+    assert metrics["generalisation_gap"].tolist() == pytest.approx([7 / 8 - 2 / 3, 7 / 8 - 1])
+    rows = result.rows_frame([made], SHOTS).set_index(["metric", "seed"])["value"]
+    assert rows["generalisation_gap", 1] == pytest.approx(-1 / 8) and rows["train_accuracy", 0] == 7 / 8
+    line = result.table(made, MARGIN, SHOTS).loc[0]
+    assert line["train accuracy"] == 7 / 8 and line["gap"] == pytest.approx(7 / 8 - 5 / 6)
+
+
+def test_figures_of_a_generator_are_columns_of_its_rows_alone():
+    made = generated(point(("A", "B", "hashing"), seeds=2), "A")
+    rival = {"weights_generated": 6690, "parameters_mapping": 1497, "compression": 6690 / 1497}
+    generated(made, "hashing", values=rival)
+    made.splits[0]["A"].entries[1].values["generator_rank"] = 1239
+    own = ["weights_generated", "parameters_mapping", "generator_qubits", "generator_gates", "angles_live", "generator_rank", "executions_step"]
+    table = result.table(made, MARGIN, SHOTS).set_index("row")
+    assert table.loc["A", own].tolist() == [6690, 249, 13, 416, 1223, 1238, 4577]
+    assert str(table.loc["A", "executions_step"]) == "4577"  # a whole number, though the row beside it has none
+    assert table.loc["B", [*own, "compression"]].isna().all() and table.loc["hashing", own[2:]].isna().all()
+    assert table["compression"].tolist() == pytest.approx([6690 / 1497, np.nan, 6690 / 1497], nan_ok=True)
+    rows = result.rows_frame([made], SHOTS)
+    assert rows[rows["metric"] == "generator_rank"][["row", "seed", "value"]].to_numpy().tolist() == [["A", 0, 1237], ["A", 1, 1239]]
+    assert set(rows.loc[rows["metric"] == "compression", "row"]) == {"A", "hashing"}
+    assert made.generated == ["A", "hashing"]
+
+
+def test_a_table_without_a_generator_has_no_such_columns():
+    made = point(("A", "B"))
+    made.splits[0]["B"].entries.clear()
+    assert not {"weights_generated", "parameters_mapping", "compression"} & set(result.table(made, MARGIN, SHOTS))
+    assert made.generated == []
+
+
+def test_accuracies_by_shots_have_a_line_a_number_of_shots_of_each_seed():
+    made = generated(point(("A", "B"), seeds=2), "A", {1000: 0.25, 10_000: 0.5})
+    assert result.shots_frame([made]).to_dict("records") == [
+        {"row": "A", "seed": 0, "shots": 1000, "accuracy": 0.25},
+        {"row": "A", "seed": 0, "shots": 10_000, "accuracy": 0.5},
+        {"row": "A", "seed": 1, "shots": 1000, "accuracy": 0.26},
+        {"row": "A", "seed": 1, "shots": 10_000, "accuracy": 0.51},
+    ]
+    assert result.csv(result.shots_frame([made])).splitlines()[2] == "A,0,10000,0.5"
+
+
+def test_accuracies_by_shots_of_splits_and_of_a_sweep_have_their_columns():
+    frame = result.shots_frame([generated(resplit(("A",), splits=2, seeds=1), "A", {1000: 0.25})])
+    assert list(frame.columns) == ["row", "split", "seed", "shots", "accuracy"] and list(frame["split"]) == [0, 1]
+    frame = result.shots_frame([generated(one, "A", {1000: 0.25}) for one in swept_points([0.6, 0.4])])
+    assert list(frame["circuit.qubits"]) == [2] * 5 + [3] * 5 and "split" not in frame
+
+
+def test_rows_without_a_generator_have_no_accuracies_by_shots():
+    made = point(("A", "B"))
+    made.splits[0]["B"].entries.clear()
+    assert len(result.shots_frame([made])) == 0 and len(made.shots("A")) == 0
 
 
 def test_seeds_stand_in_order_however_they_were_finished():

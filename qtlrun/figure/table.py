@@ -1,4 +1,4 @@
-"""Rows to plots: learning curves, confusion, tuning."""
+"""Rows to plots: learning curves, confusion, accuracy, shots, tuning."""
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
@@ -7,9 +7,11 @@ from matplotlib.ticker import MaxNLocator
 from qtlrun import statistic
 from qtlrun.figure import style
 from qtlrun.figure.style import STYLE
-from qtlrun.row import Point, Row
+from qtlrun.point import Point
+from qtlrun.row import Row
 
 NAMED = 12  # classes that have room for their names and numbers
+RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 @matplotlib.rc_context(STYLE)
@@ -82,6 +84,24 @@ def patterns(row: Row) -> Figure:
         axis.imshow(pattern, cmap="Greys", vmin=0, vmax=max(.3, float(row.patterns.max())))
         axis.set(title=style.short(name), xticks=range(pattern.shape[1]), yticks=range(pattern.shape[0]))
     axes[0].set(xlabel="photons, mode 1", ylabel="photons, mode 0")
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def shots(point: Point) -> Figure:
+    """Test accuracy against the shots of a generator's circuit: the mean over runs as a line, lowest to highest as a band; exact as dashes."""
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axis = figure.subplots()
+    for number, label in enumerate(point.labels):
+        known, colour = point.shots(label) if point.of(label) else (), style.look(number)["color"]
+        if len(known):
+            axis.plot(known.columns, known.mean(), label=label, lw=1.5, marker="o", ms=3, **style.look(number))
+            axis.fill_between(known.columns, known.min(), known.max(), color=colour, alpha=.15, lw=0)
+            axis.axhline(point.metrics(label)["test_accuracy"].mean(), color=colour, lw=.8, ls=(0, (6, 4)))
+    axis.set(title="test accuracy with probabilities estimated from shots (dashed: exact)", xlabel="shots", xscale="log")
+    axis.xaxis.set_major_formatter(lambda place, _: "10" + f"{np.log10(place):.0f}".translate(RAISED))  # its ticks are powers of 10
+    axis.minorticks_off()
+    style.legend(axis)
     return figure
 
 

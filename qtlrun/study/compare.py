@@ -7,7 +7,7 @@ from rich.console import Console
 
 from qtlrun import result, statistic
 from qtlrun.experiment import Experiment
-from qtlrun.row import Point
+from qtlrun.point import Point
 from qtlrun.study import record, sentence, table, terminal
 from qtlrun.study.progress import Progress
 
@@ -46,6 +46,8 @@ class Compare:
         if points:
             frames = {"rows": result.rows_frame(points, self.shots), "contrasts": result.contrasts_frame(points, self.margin),
                       "table": self._table(points)}
+            if len(shots := result.shots_frame(points)):
+                frames["shots"] = shots
             if any(point.tuned for point in points):
                 frames["trials"] = result.trials_frame(points)
             if any(point.failed for point in points):
@@ -74,7 +76,8 @@ class Compare:
                 said = ["No point is chosen: what is swept is the task or the simulation, or validation is the test split. table.csv and rows.csv have all points."]
         if point:
             terminal.show(console, point, self._table([point]))
-            said += [*sentence.contrasts(point, self.margin), *point.notes, *sentence.foot(point, max(one.reads for one in points)), point.held]
+            said += [*sentence.generated(point), *sentence.contrasts(point, self.margin), *point.notes]
+            said += [*sentence.foot(point, max(one.reads for one in points)), point.held]
         said += [line for one in points for line in sentence.errors(one)]
         terminal.say(console, said)
         return "\n\n".join([*parts, *said]) + "\n"

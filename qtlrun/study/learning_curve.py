@@ -8,7 +8,7 @@ from rich.console import Console
 from qtlrun import figure, plan as plans, result, statistic
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Refused
-from qtlrun.row import Point
+from qtlrun.point import Point
 from qtlrun.study import record, sentence, table, terminal
 from qtlrun.study.progress import Progress
 

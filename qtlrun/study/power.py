@@ -8,7 +8,7 @@ from rich.console import Console
 from qtlrun import figure, plan as plans, result, statistic
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Refused
-from qtlrun.row import Point
+from qtlrun.point import Point
 from qtlrun.study import record, sentence, table, terminal
 from qtlrun.study.progress import Progress
 
@@ -52,7 +52,7 @@ class Power:
         frame = self._frame(point)
         shown = result.table(point, self.margin, self.shots)
         terminal.show(console, point, shown)
-        lines = [*self._sentences(point), *point.notes, *sentence.foot(point, point.reads), point.held, *sentence.errors(point)]
+        lines = [*sentence.generated(point), *self._sentences(point), *point.notes, *sentence.foot(point, point.reads), point.held, *sentence.errors(point)]
         terminal.say(console, lines)
         record.write_study(out, jobs, lines, {"table": shown, "power": frame}, {"power": figure.power(frame, self.margin)})
         return frame, not point.failed

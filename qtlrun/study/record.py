@@ -19,7 +19,8 @@ from qtlrun import disk, figure, result, statistic
 from qtlrun.circuit import product
 from qtlrun.device.reading import inputs_of
 from qtlrun.plan import build, parameters
-from qtlrun.row import Point, Row
+from qtlrun.point import Point
+from qtlrun.row import Row
 
 PACKAGES = ("qtlrun", "torch", "torchvision", "pennylane", "pennylane-lightning", "numpy", "scipy", "scikit-learn",
             "pandas", "pillow", "hydra-core", "omegaconf")
@@ -74,6 +75,8 @@ def _draw(folder: Path, point: Point) -> None:
     first = next((row for row in point.of(point.composed) if row.patterns is not None), None)
     if first:
         _save(folder, "patterns", figure.patterns(first))
+    if any(len(point.shots(label)) for label in point.generated):
+        _save(folder, "shots", figure.shots(point))
     if point.tuned:
         _save(folder, "tuning", figure.tuning(point))
 

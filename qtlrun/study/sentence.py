@@ -2,13 +2,20 @@
 import math
 from pathlib import Path
 
+import pandas as pd
+
 from qtlrun import plan as plans, statistic
-from qtlrun.row import Point
+from qtlrun.point import Point
 
 DEFECTS = (("freeze", "batch_norm", "train"), ("dataset", "validation", "test"), ("recipe", "schedule_step", "start"),
            ("recipe", "reduction", "sum"), ("dataset", "scaled_by", "all"), ("dataset", "mirrored", True), ("dataset", "draw", "mari2019"),
-           ("dataset", "order", "after_classical"), ("backbone", "squeezing", False), ("head", "lost", "first"))
+           ("dataset", "order", "after_classical"), ("backbone", "squeezing", False), ("backbone", "activation", "none"), ("head", "lost", "first"),
+           ("parametrization", "activation", "none"),
+           ("parametrization", "inputs", "published"))
+TRAINED = ("parameters_circuit", "parameters_head", "parameters_backbone")
+NEARLY = .05  # share by which same_count may miss the count
 LEAST_NORM = .99  # of a state inside its cutoff
+SHOTS = 10**6  # at which a generated row's accuracy is named
 
 
 def contrasts(point: Point, margin: float) -> list[str]:
@@ -25,6 +32,41 @@ def contrasts(point: Point, margin: float) -> list[str]:
     return lines
 
 
+def generated(point: Point) -> list[str]:
+    """One line a row whose weights are generated: how many by how many numbers, by what, and what shots leave of its accuracy."""
+    lines = [f"{label}: {_generated(point.metrics(label))}{_measured(point, label)}." for label in point.generated]
+    totals = {label: point.metrics(label)[[*TRAINED]].sum(axis=1).iloc[0] + point.metrics(label).get("parameters_mapping", pd.Series([0])).iloc[0]
+              for label in {point.composed, "same_count"} if point.of(label)}
+    if len(totals) == 2 and abs(totals["same_count"] / totals[point.composed] - 1) > NEARLY:
+        lines.append(f"same_count trains {totals['same_count']:.0f} numbers and {point.composed} {totals[point.composed]:.0f}: not the same count; give it other widths.")
+    return lines
+
+
+def _generated(metrics: pd.DataFrame) -> str:
+    """Numbers against weights; of a circuit its angles, size, and cost. Whole numbers, the same for every seed but the rank."""
+    mean = metrics.mean()
+    weights, mapping = round(mean["weights_generated"]), round(mean["parameters_mapping"])
+    numbers = round(weights / mean["compression"])
+    fewer = "no compression" if numbers >= weights else f"{mean['compression']:{'.2f' if mean['compression'] < 2 else '.1f'}} times fewer"
+    said = [f"{numbers} numbers generate {weights} weights: {fewer}"]
+    if "generator_qubits" in mean:
+        live = f"{mean['angles_live']:.0f} of {numbers - mapping} angles live" if numbers > mapping else "no angle trained"
+        said += [f"{live}, mapping {mapping}", f"{count(round(mean['generator_qubits']), 'qubit')}, {mean['generator_gates']:.0f} gates"]
+    if "generator_rank" in mean:
+        rank = metrics["generator_rank"].dropna()  # of one seed
+        said.append(f"Jacobian's rank {rank.iloc[0]:.0f} (seed {rank.index[0][1]})")
+    if "executions_step" in mean:
+        said.append(f"{count(round(mean['executions_step']), 'execution')} a step{' by parameter-shift' * (numbers > mapping)}")
+    return "; ".join(said)
+
+
+def _measured(point: Point, label: str) -> str:
+    """The accuracy at so many shots beside the exact one."""
+    shots = point.shots(label)
+    exact = point.metrics(label)["test_accuracy"].mean()
+    return f"; accuracy {shots[SHOTS].mean():.3f} at 10^{math.log10(SHOTS):.0f} shots, {exact:.3f} exact" if SHOTS in shots else ""
+
+
 def foot(point: Point, reads: int) -> list[str]:
     """How to read the table; `reads` is how many plans have read its test items."""
     rows = [row for split in point.splits for row in split.values() if row.entries]
@@ -39,7 +81,8 @@ def foot(point: Point, reads: int) -> list[str]:
         lines = [f"One seed on {items}; 95 % intervals over {point.noun}s alone;"]
     else:
         lines = [f"{seeds} seeds on the same {items}; 95 % intervals over seeds and {point.noun}s;"]
-    lines[0] += " trained: circuit + head + backbone; seconds per seed."
+    lines[0] += (" trained: circuit + rest of the generator + head + backbone; gap: accuracy on the whole training split - accuracy; seconds per seed."
+                 if point.generated else " trained: circuit + head + backbone; seconds per seed.")
     if seeds == 2 and splits == 1:
         lines.append("Two seeds: intervals may be too narrow, and there is no verdict.")
     if any(row.stored for row in rows):
@@ -73,15 +116,22 @@ def held(job: dict, rows: dict[str, dict]) -> str:
     weights = backbone.get("weights")
     name = weights if weights in (None, "none", "pretrain") else Path(weights).name
     seed = f" (seed {backbone['pretrain']['seed']})" if weights == "pretrain" else ""
-    chance = (f"{group} seed {job[group]['seed']}" for group in ("dataset", "backbone") if "seed" in job[group] and (group == "dataset" or weights in (None, "none")))
+    fixed = ("dataset", "backbone") if weights in (None, "none") and job["freeze"]["frozen"] == "all" else ("dataset",)  # else a run draws its own
+    chance = (f"{group} seed {job[group]['seed']}" for group in fixed if "seed" in job[group])
     said = [*chance, f"split seed {job['dataset']['split_seed']}" if "split_seed" in job["dataset"] and len(plans.redraws(job)) == 1 else "",
             f"weights {name}{seed}" + " in the composed row" * (not _shared(rows, "backbone")) if weights else "",
             _recipe(job) if _shared(rows, "recipe") else ""]
     kept = [f"{group}.{key}={plans.text(value)}" + f" in {', '.join(having)}" * (len(having) < len(rows)) for group, key, value in DEFECTS
-            if (having := [name for name, row in rows.items() if row[group].get(key) == value and (
-                key != "batch_norm" or row[group]["frozen"] != 0)])]
+            if (having := [name for name, row in rows.items() if _has(row.get(group, {}), key, value)])]
     defects = f" Published defects kept: {'; '.join(kept)}." if kept else ""
     return f"Held fixed for every row: {', '.join(filter(None, said))}.{defects}"
+
+
+def _has(part: dict, key: str, value: object) -> bool:
+    """Whether a part has this value where it acts: moving statistics of what is frozen, the activation of a mapping that there is."""
+    if part.get(key) != value or key == "batch_norm" and part["frozen"] == 0:
+        return False
+    return part.get("source") not in ("hashing", "low_rank")
 
 
 def count(number: int, word: str) -> str:

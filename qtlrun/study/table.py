@@ -4,7 +4,7 @@ import json
 
 from qtlrun import disk, plan as plans
 from qtlrun.experiment import Experiment
-from qtlrun.row import Point
+from qtlrun.point import Point
 from qtlrun.study import sentence
 from qtlrun.study.progress import Progress
 

@@ -7,16 +7,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from qtlrun.point import Point
 from qtlrun.result import cells
-from qtlrun.row import Point
 
 WIDE = 100
+ROOMY = 120
 
 
 def show(console: Console, point: Point, frame: pd.DataFrame) -> None:
-    """Row, accuracy and difference with their intervals, NLL; on a wide terminal also what it is, trained numbers, seconds."""
-    columns = {"row": "row", "what it is": "about", "accuracy, 95 %": "accuracy", "NLL": "nll", "trained": "trained", "s": "seconds",
-               f"{point.composed} - row, nats": "difference"}
+    """Row, accuracy and difference with their intervals, NLL; on a wide terminal also what it is, trained numbers, seconds.
+
+    Where weights are generated the gap to the accuracy on the training split stands in place of seconds; with room for them also both.
+    """
+    columns = {"row": "row", "what it is": "about", "accuracy, 95 %": "accuracy", "train": "train", "gap": "gap", "NLL": "nll",
+               "trained": "trained", "s": "seconds", f"{point.composed} - row, nats": "difference"}
+    left = ("train", "s") * (console.width < ROOMY) if point.generated else ("train", "gap")
+    columns = {name: key for name, key in columns.items() if name not in left}
     if console.width < WIDE:
         columns = {name: key for name, key in columns.items() if key in ("row", "accuracy", "nll", "difference")}
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
@@ -60,14 +66,17 @@ def interval(mean: float, low: float, high: float, form: str = ".3f", ends: str 
 
 
 def trained(line: dict) -> str:
-    """Trained numbers, circuit + head + backbone."""
-    return "+".join(_short(line[f"parameters_{place}"]) for place in ("circuit", "head", "backbone"))
+    """Trained numbers, circuit + head + backbone; where a row of the table has a mapping, circuit + mapping + head + backbone."""
+    places = ("circuit", "mapping", "head", "backbone") if "parameters_mapping" in line else ("circuit", "head", "backbone")
+    numbers = (line[f"parameters_{place}"] for place in places)
+    return "+".join("0" if pd.isna(number) else _short(number) for number in numbers)
 
 
 def _line(line: dict) -> dict[str, str]:
     """The cells of a finished row, by column."""
     said = {"row": line["row"] + ("†" if line["from the store"] else ""), "about": line["what it is"], "trained": trained(line),
             "accuracy": _interval(line, "accuracy", ".3f", ".2f"), "nll": _plain(line["NLL"], ".3f"),
+            "train": _plain(line["train accuracy"], ".3f"), "gap": _plain(line["gap"], "+z.3f"),
             "seconds": format(line["seconds per seed"], ".2g" if line["seconds per seed"] < 10 else ".0f")}
     judged = isinstance(line.get("verdict"), str)
     return said | ({"difference": _interval(line, "difference", "+z.2f", "+z.2f")} if judged else {})

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 import yaml
-from rows import point
+from rows import generated, point
 from safetensors.numpy import load_file
 
 from qtlrun.study import record
@@ -38,6 +38,20 @@ def test_a_sweep_leaves_these_files(compare):
     each = [*FIGURES, "predictions.csv", "weights/A-seed0.safetensors", "weights/C-seed0.safetensors"]
     points = [f"point-{number}/{name}" for number in (0, 1) for name in each]
     assert found.files == sorted([*TABLES, *points, "figures/sweep.png", "figures/sweep.svg"])
+
+
+def test_a_generated_row_leaves_its_accuracy_by_shots_its_figure_and_its_line(compare):
+    def outcome(label, plan, seeds):
+        made = point((label,), seeds=len(seeds))
+        return (generated(made, label, {10**3: 0.5, 10**6: 0.75}) if label == "A" else made).splits[0][label]
+
+    found = compare([["compare=[B]", "seeds=2"]], outcome)
+    each = [*FIGURES, "figures/shots.png", "figures/shots.svg", "predictions.csv", "shots.csv"]
+    assert found.files == sorted([*TABLES, *each, *(f"weights/{label}-seed{seed}.safetensors" for label in "AB" for seed in (0, 1))])
+    shots = pd.read_csv(found.out / "shots.csv")
+    assert shots["shots"].tolist() == [10**3, 10**6] * 2 and shots["accuracy"].tolist() == [0.5, 0.75, 0.51, 0.76]
+    line = "A: 1497 numbers generate 6690 weights: 4.5 times fewer; "
+    assert line in " ".join(found.said.split()) and line in (found.out / "table.md").read_text()
 
 
 def test_the_plan_is_what_was_composed(once):

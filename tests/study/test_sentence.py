@@ -3,7 +3,7 @@ import math
 import composition
 import numpy as np
 import pytest
-from rows import pair, point, resplit
+from rows import MNIST, generated, pair, point, resplit
 
 from qtlrun import statistic
 from qtlrun.study import sentence
@@ -15,7 +15,7 @@ SEEDS, PICTURES = np.array([-1.0, 0, 1]), np.tile([-1.0, 1], 50)
 HELD = {
     "backbone": {"weights": "pretrain", "pretrain": {"seed": 3}},
     "dataset": {"split_seed": 0, "validation": 0.1},
-    "freeze": {"batch_norm": "eval"},
+    "freeze": {"frozen": "all", "batch_norm": "eval"},
     "head": {"angles": "trained"},
     "recipe": {"optimizer": "adam", "lr": 0.01, "epochs": 60, "schedule_step": "end"},
     "splits": 1,
@@ -298,6 +298,13 @@ def test_the_seeds_of_the_data_and_of_random_weights_are_held_fixed(backbone, sa
     assert sentence.held(job, {"A": job}) == f"Held fixed for every row: {said}one untuned recipe (adam, lr 0.01, 60 epochs)."
 
 
+def test_the_seed_of_random_weights_that_are_trained_is_not_held_fixed():
+    job = HELD | {"backbone": {"weights": "none", "seed": 4}, "freeze": HELD["freeze"] | {"frozen": 0}}
+    assert sentence.held(job, {"B": job}) == (
+        "Held fixed for every row: split seed 0, weights none, one untuned recipe (adam, lr 0.01, 60 epochs)."
+    )
+
+
 def test_published_defects_are_named():
     defects = {"freeze": {"frozen": "all", "batch_norm": "train"}, "dataset": {"split_seed": 0, "validation": "test"}}
     job = HELD | defects | {"recipe": HELD["recipe"] | {"schedule_step": "start"}}
@@ -317,10 +324,12 @@ def test_published_defects_are_named():
         ("dataset", {"order": "after_classical"}, "dataset.order=after_classical"),
         ("backbone", {"squeezing": False}, "backbone.squeezing=false"),
         ("head", {"lost": "first"}, "head.lost=first"),
+        ("backbone", {"activation": "none"}, "backbone.activation=none"),
+        ("parametrization", {"activation": "none", "source": "circuit"}, "parametrization.activation=none"),
     ],
 )
 def test_a_published_defect_is_named_where_a_row_has_it(group, values, said):
-    row = HELD | {group: HELD[group] | values}
+    row = HELD | {group: HELD.get(group, {}) | values}
     assert sentence.held(HELD, {"A": HELD, "twin": row}).endswith(f" Published defects kept: {said} in twin.")
 
 
@@ -328,6 +337,84 @@ def test_what_is_sound_is_no_defect():
     dataset = {"scaled_by": "train", "mirrored": False, "draw": "apart", "order": "drawn"}
     row = HELD | {"dataset": dataset, "recipe": HELD["recipe"] | {"reduction": "mean"}} | {"backbone": {"squeezing": True}, "head": {"lost": "halved"}}
     assert "defect" not in sentence.held(row, {"A": row})
+
+
+@pytest.mark.parametrize("source", ["hashing", "low_rank"])
+def test_a_rival_without_a_mapping_keeps_no_defect_of_it(source):
+    part = {"activation": "none", "source": "circuit"}
+    rows = {"composed": HELD | {"parametrization": part}, source: HELD | {"parametrization": part | {"source": source}}}
+    assert sentence.held(HELD, rows).endswith(" Published defects kept: parametrization.activation=none in composed.")
+
+
+def test_a_generated_row_says_how_many_weights_come_from_how_many_numbers():
+    made = generated(point(("composed", "B"), seeds=3, pictures=100), "composed", {10**3: 0.25, 10**6: 0.9})
+    exact = made.metrics("composed")["test_accuracy"].mean()
+    assert sentence.generated(made) == [
+        "composed: 1497 numbers generate 6690 weights: 4.5 times fewer; 1223 of 1248 angles live, mapping 249; 13 qubits, 416 gates; "
+        f"Jacobian's rank 1237 (seed 0); 4577 executions a step by parameter-shift; accuracy 0.910 at 10^6 shots, {exact:.3f} exact."
+    ]
+
+
+def test_where_numbers_are_no_fewer_than_the_weights_that_is_said():
+    # Iris, 4-8-3: 67 weights by 168 angles and a mapping of 225
+    iris = {"weights_generated": 67, "parameters_circuit": 168, "parameters_mapping": 225, "compression": 67 / 393, "generator_qubits": 7,
+            "generator_gates": 56, "angles_live": 155, "executions_step": 617}
+    (line,) = sentence.generated(generated(point(("A",), seeds=2), "A", values=iris))
+    assert line == ("A: 393 numbers generate 67 weights: no compression; 155 of 168 angles live, mapping 225; 7 qubits, 56 gates; "
+                    "617 executions a step by parameter-shift.")
+    (line,) = sentence.generated(generated(point(("A",), seeds=2), "A", values=iris | {"weights_generated": 393, "compression": 1.0}))
+    assert line.startswith("A: 393 numbers generate 393 weights: no compression; ")
+    (line,) = sentence.generated(generated(point(("A",), seeds=2), "A", values=iris | {"weights_generated": 400, "compression": 400 / 393}))
+    assert line.startswith("A: 393 numbers generate 400 weights: 1.02 times fewer; ")
+
+
+def test_a_generator_without_a_circuit_speaks_of_none():
+    rival = {"weights_generated": 6690, "parameters_mapping": 1497, "compression": 6690 / 1497, "generator_rank": 1490}
+    made = generated(generated(point(("composed", "hashing", "B")), "composed"), "hashing", values=rival)
+    assert sentence.generated(made)[1:] == ["hashing: 1497 numbers generate 6690 weights: 4.5 times fewer; Jacobian's rank 1490 (seed 0)."]
+
+
+def test_angles_of_a_head_are_none_of_the_generator():
+    (line,) = sentence.generated(generated(point(("A",), seeds=2), "A", values=MNIST | {"parameters_circuit": 1248 + 24}))
+    assert "; 1223 of 1248 angles live, mapping 249; " in line
+
+
+def test_a_generator_whose_angles_are_frozen_says_that_none_is_trained():
+    frozen = {name: value for name, value in MNIST.items() if name != "executions_step"} | {"parameters_circuit": 0, "angles_live": 0, "compression": 6690 / 249, "generator_rank": 238}
+    assert sentence.generated(generated(point(("A",), seeds=2), "A", values=frozen)) == [
+        "A: 249 numbers generate 6690 weights: 26.9 times fewer; no angle trained, mapping 249; 13 qubits, 416 gates; Jacobian's rank 238 (seed 0)."
+    ]
+
+
+def test_a_rank_is_that_of_one_seed_which_is_named():
+    made = generated(point(("A",), seeds=3), "A")
+    for seed in (0, 2):
+        del made.splits[0]["A"].entries[seed].values["generator_rank"]
+    assert "; Jacobian's rank 1237 (seed 1); " in sentence.generated(made)[0]
+
+
+@pytest.mark.parametrize("numbers, said", [(1500, []), (395, ["same_count trains 395 numbers and A 1497: not the same count; give it other widths."])])
+def test_a_network_of_the_same_count_that_has_another_is_said(numbers, said):
+    made = generated(point(("A", "same_count"), seeds=2), "A")
+    for entry in made.splits[0]["same_count"].entries.values():
+        entry.values["parameters_head"] = numbers
+    for entry in made.splits[0]["A"].entries.values():
+        entry.values["parameters_head"] = 0
+    assert sentence.generated(made)[1:] == said
+
+
+def test_rows_that_train_their_own_weights_have_no_such_line():
+    made = point(("A", "B"))
+    made.splits[0]["B"].entries.clear()
+    assert sentence.generated(made) == []
+
+
+def test_the_foot_beneath_a_generated_row_explains_its_columns():
+    assert sentence.foot(generated(point(("A", "B")), "A"), 0) == [
+        "5 seeds on the same 40 test pictures; 95 % intervals over seeds and pictures; trained: circuit + rest of the generator + head + backbone; "
+        "gap: accuracy on the whole training split - accuracy; seconds per seed.",
+        READ,
+    ]
 
 
 def shares(**values):

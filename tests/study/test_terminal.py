@@ -1,8 +1,9 @@
 import io
 
+import pandas as pd
 import pytest
 from rich.console import Console
-from rows import point, random_logits, row
+from rows import MNIST, generated, point, random_logits, row
 
 from qtlrun import result
 from qtlrun.study import terminal
@@ -59,6 +60,31 @@ def test_a_row_says_what_it_is_its_figures_and_their_intervals():
         assert said in lines[3], said
     assert "small, frozen + one" in lines[2] or "small, frozen + one" in shown(made)
     assert f"{table.loc['A', 'accuracy']:.3f}"[1:] in lines[2]
+
+
+def test_where_weights_are_generated_the_gap_stands_in_place_of_seconds_and_with_room_both_do():
+    made = generated(point(("composed", "direct"), pictures=80, about="convolution + one linear layer"), "composed")
+    table = result.table(made, 0.05, 1024).set_index("row")
+    lines = shown(made).splitlines()
+    assert lines[0].split() == "row what it is accuracy, 95 % gap NLL trained composed - row, nats".split()
+    line = table.loc["composed"]
+    figures = f"{line['gap']:+.3f} {line['NLL']:.3f} 1248+249+0+0".replace("0.", ".")
+    assert figures in " ".join(lines[2].split()) and "0+0+10+0" in shown(made)
+    roomy = shown(made, 120).splitlines()
+    assert roomy[0].split() == "row what it is accuracy, 95 % train gap NLL trained s composed - row, nats".split()
+    assert f".875 {figures} 2" in " ".join(roomy[2].split())
+
+
+def test_a_generated_row_fits_a_hundred_columns_with_room_for_what_it_is():
+    about = "convolution, fine-tuned + one linear layer, head.*,backbone.* from a circuit"
+    made = generated(point(("composed", "frozen_angles", "mapping_only"), about=about, parameters_head=6690, seconds=3800.0), "composed",
+                     values=MNIST | {"parameters_circuit": 10_830, "parameters_mapping": 17_121})
+    text = shown(made)
+    assert "…" not in text and max(map(len, text.splitlines())) <= 100 and "11k+17k+0+0" in text
+    place = text.index("what it is")
+    end = text.index("accuracy,") - 1
+    assert {word for line in text.splitlines()[2:] for word in line[place:end].split()} >= {"convolution,", "fine-tuned", "one", "circuit"}
+    assert {line[:place].strip() for line in text.splitlines()[2:]} == {"composed", "frozen_angles", "mapping_only", ""}  # and none broken
 
 
 def test_nothing_is_cut_at_a_hundred_columns(wild):
@@ -118,6 +144,12 @@ def test_trained_numbers_are_short(numbers, said):
         )
         == said
     )
+
+
+def test_in_a_table_with_a_mapping_every_row_has_a_place_for_it():
+    numbers = {"parameters_circuit": 0, "parameters_head": 10, "parameters_backbone": 0}
+    assert terminal.trained(numbers | {"parameters_mapping": 249}) == "0+249+10+0"
+    assert terminal.trained(numbers | {"parameters_mapping": pd.NA}) == "0+0+10+0"
 
 
 def test_no_count_is_a_thousand_thousands():

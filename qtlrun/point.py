@@ -1,0 +1,124 @@
+"""A point of a sweep: the rows of one plan on each of its splits, and what they say together."""
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from qtlrun import statistic
+from qtlrun.row import Row
+
+
+@dataclass
+class Point:
+    """One point of a sweep: its swept keys, its rows by label (the composed one first), and what is said beside them.
+
+    `splits` has the rows of each redraw of the data, one where there is none.
+    """
+    keys: dict[str, object]
+    composed: str
+    held: str  # what every row of it has in common
+    splits: list[dict[str, Row]] = field(default_factory=list)
+    isolates: dict[str, str] = field(default_factory=dict)  # what a reference is there to show
+    errors: dict[tuple[str, int], str] = field(default_factory=dict)  # of rows that failed whole, by label and split
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def labels(self) -> list[str]:
+        """The rows that were made on every split, in their order."""
+        lost = {label for label, _ in self.errors}
+        return [label for label in dict.fromkeys(label for rows in self.splits for label in rows) if label not in lost]
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.errors) or any(row.errors for rows in self.splits for row in rows.values())
+
+    @property
+    def tuned(self) -> bool:
+        """Whether any row was chosen from draws."""
+        return any(row.tuning for rows in self.splits for row in rows.values())
+
+    @property
+    def place(self) -> str:
+        """Where in the sweep it lies."""
+        return ", ".join(f"{key}={value}" for key, value in self.keys.items())
+
+    @property
+    def reads(self) -> int:
+        """How many distinct plans have read the test split; of several the one that was read most."""
+        return max((row.reads for rows in self.splits for row in rows.values()), default=0)
+
+    @property
+    def choosable(self) -> bool:
+        """Whether validation may choose this point of its sweep: on items of its own, among models of one task."""
+        tasks = any(key.partition(".")[0] in ("dataset", "experiment") or key.endswith(".cutoff") for key in self.keys)
+        return not tasks and all(row.blind for row in self.of(self.composed))
+
+    @property
+    def noun(self) -> str:
+        """What a test item is called."""
+        return next((row.noun for rows in self.splits for row in rows.values()), "picture")
+
+    @property
+    def generated(self) -> list[str]:
+        """The rows whose weights are generated."""
+        return [label for label in self.labels if any(row.generated for row in self.of(label))]
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What each row is, by label."""
+        return {label: next(rows[label].about for rows in self.splits if label in rows) for label in self.labels}
+
+    def of(self, label: str) -> list[Row]:
+        """A row's splits in which a seed was finished."""
+        return [rows[label] for rows in self.splits if label in rows and rows[label].entries]
+
+    def metrics(self, label: str) -> pd.DataFrame:
+        """The metrics of a row, a line a split and seed."""
+        return pd.concat({split: rows[label].metrics for split, rows in enumerate(self.splits)
+                          if label in rows and rows[label].entries}, names=["split"])
+
+    def shots(self, label: str) -> pd.DataFrame:
+        """The accuracies of a row's generator by shots, a line a split and seed."""
+        return pd.concat({split: rows[label].shots for split, rows in enumerate(self.splits)
+                          if label in rows and rows[label].entries}, names=["split"])
+
+    def estimate(self, label: str, values: Callable[[Row], np.ndarray]) -> statistic.Interval:
+        """The mean of a figure (seeds, pictures) of a row, with its interval."""
+        return _judge(statistic.two_way, statistic.resampled, [(row, values(row)) for row in self.of(label)])
+
+    def contrasts(self, margin: float) -> dict[str, statistic.Verdict]:
+        """The verdict on the composed row against each reference, on the seeds that both finished on the same pictures."""
+        verdicts = {}
+        for label in self.labels:
+            if label != self.composed and (pairs := self.pairs(label)):
+                gaps = [(mine, mine.of_seeds(mine.nll, both) - other.of_seeds(other.nll, both)) for mine, other, both in pairs]
+                if len(gaps) == len(self.splits):
+                    verdicts[label] = _judge(statistic.verdict, statistic.verdict_resampled, gaps, margin)
+        return verdicts
+
+    def pairs(self, label: str) -> list[tuple[Row, Row, list[int]]]:
+        """The composed row and a reference in each split, with the seeds that both finished on the same test pictures."""
+        found = []
+        for rows in self.splits:
+            mine, other = rows.get(self.composed), rows.get(label)
+            both = sorted(mine.entries.keys() & other.entries.keys()) if mine and other else []
+            if both and mine.items == other.items and np.array_equal(mine.labels, other.labels):
+                found.append((mine, other, both))
+        return found
+
+
+def _judge(once: Callable, redrawn: Callable, values: list[tuple[Row, np.ndarray]], *more):
+    """A statistic of (seeds, pictures) of one split or of several, of these with as many seeds as the least has."""
+    if len(values) == 1:
+        return once(values[0][1], *more)
+    least, rows = min(len(one) for _, one in values), [row for row, _ in values]
+    return redrawn([one[:least] for _, one in values], *more, **_redrawn(rows))
+
+
+def _redrawn(rows: list[Row]) -> dict[str, object]:
+    """What was redrawn between the splits of a row: items trained on, items held out, and whether the test pictures stayed."""
+    same = all(row.items == rows[0].items for row in rows)
+    if rows[0].independent:
+        return {"train": 1, "held": 1e-9, "same_pictures": False}
+    return {"train": rows[0].trained_on, "held": rows[0].validated_on if same else len(rows[0].labels), "same_pictures": same}
