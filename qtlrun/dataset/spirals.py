@@ -15,6 +15,7 @@ from qtlrun.plan import finite
 CLASSES = ("first", "second")
 LEAST = 3  # points a class: one in every split
 TRAIN, TEST, DRAW, SHUFFLE = 2000, 200, 42, 150  # the published numbers of points, and seeds of their draw and order
+SHARE = 0.2  # of the points: the test split of draw="stratified"
 PASSES = 5  # of the published training over its points
 
 
@@ -29,7 +30,8 @@ class Spirals:
 
     `draw="stratified"` draws every split as `qtlrun.dataset.vector.drawn` says. `draw="mari2019"` is the publication's
     division and fixes the number of items: 200 points are the test split and validation too, the next 2000 in the order
-    of that draw are the train split, and whatever `points` leaves beyond them is not used; `test` changes nothing.
+    of that draw are the train split, and whatever `points` leaves beyond them is not used. `test` is the share of the
+    points in the test split; None is a fifth, or those 200 points, beside which no share is taken.
 
     `sequence(epoch)` is the order in which an epoch (from 0) trains on the items of train; None where each run shuffles
     by its own seed. `order="first"` is the published one, whose permutations compose, `order="after_classical"` that of
@@ -40,25 +42,27 @@ class Spirals:
 
     def __init__(self, points: int, turns: float, noise: float, seed: int, mirrored: bool,
                  scaled_by: Literal["train", "all"], draw: Literal["stratified", "mari2019"],
-                 order: Literal["first", "after_classical"] | None, validation: float | str, test: float,
+                 order: Literal["first", "after_classical"] | None, validation: float | str, test: float | None = None,
                  split_seed: int = 0, train_size: int | float | None = None, fold: list[int] | None = None):
         if points < LEAST:
             raise ValueError(f"points={points}: every class needs a point in each split; give {LEAST} or more a class.")
         finite(turns=turns, noise=noise)
         if turns == 0:
             raise ValueError(f"turns={turns}: a spiral winds about its centre more than 0 times; 1.52 is published.")
-        vector.check(validation, test, train_size, fold, seed)
+        share = SHARE if test is None else test
+        vector.check(validation, share, train_size, fold, seed)
         if draw == "mari2019":
-            _check_published(points, validation, split_seed, train_size, fold)
+            _check_published(points, validation, test, split_seed, train_size, fold)
         elif order is not None:
             raise ValueError(f"order={order}: it is the order of draw=mari2019 alone; use that draw, or order=null.")
         every = vector.whole(_points(points, turns, noise, seed, mirrored), np.repeat([0, 1], points))
         if draw == "mari2019":
             parts = _published(every)
         else:
-            parts = vector.drawn(every, CLASSES, validation, test, split_seed, train_size, fold)
+            parts = vector.drawn(every, CLASSES, validation, share, split_seed, train_size, fold)
         scaled = vector.scaled(parts, by=parts["train"] if scaled_by == "train" else every)
         self.train, self.validation, self.test = scaled.train, scaled.validation, scaled.test
+        self.scaling = scaled.scaling
         self.classes, self.size = CLASSES, len(every)
         self.fingerprint = scaled.fingerprint
         self.sequence = None
@@ -105,14 +109,14 @@ def _spiral(draw: np.random.RandomState, points: int, turns: float, noise: float
     return np.concatenate([x, y], axis=1)
 
 
-def _check_published(points: int, validation: float | str, split_seed: int, train_size: int | float | None,
-                     fold: list[int] | None) -> None:
+def _check_published(points: int, validation: float | str, test: float | None, split_seed: int,
+                     train_size: int | float | None, fold: list[int] | None) -> None:
     """Refuse what the published division leaves no room for."""
     if validation != "test":
         raise ValueError(f"validation={validation}: draw=mari2019 has no split for it; use test, or draw=stratified.")
     if split_seed != 0:
         raise ValueError(f"split_seed={split_seed}: draw=mari2019 is one division; use 0, or draw=stratified.")
-    for name, value, part in (("train_size", train_size, "training"), ("fold", fold, "test")):
+    for name, value, part in (("test", test, "test"), ("train_size", train_size, "training"), ("fold", fold, "test")):
         if value is not None:
             raise ValueError(f"{name}={value}: draw=mari2019 fixes the {part} split; use null, or draw=stratified.")
     if 2 * points < TRAIN + TEST:

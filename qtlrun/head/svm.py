@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Iterator
 from itertools import combinations
 
 import numpy as np
@@ -16,19 +17,21 @@ TOLERANCE = 1e-5  # to which the conditions of the optimum hold
 
 
 class SVM(nn.Module):
-    """A support vector machine with a Gaussian kernel, fitted by scikit-learn; validation chooses a cost (C).
+    """A support vector machine with a Gaussian kernel, fitted by scikit-learn; validation chooses gamma and cost (C).
 
-    The kernel's gamma is 1 / (features times the variance of the training features), scikit-learn's "scale". Logits are
-    a multinomial logistic regression on the decision values of each pair of classes (of two classes Platt's sigmoid),
+    `gammas` multiply 1 / (features times the variance of the training features), scikit-learn's "scale"; each is tried
+    with each of `costs`, but for costs above one that no vector reaches: their solution is the same. Logits are a
+    multinomial logistic regression on the decision values of each pair of classes (of two classes Platt's sigmoid),
     fitted on the validation split with an L2 penalty of half the squared weights beside the summed loss; one item of
     each class at a decision value of 0 stands beside them, so that a class that validation lacks has a finite logit.
-    Validation so chooses the cost by items that the logits were fitted on. Neither seed nor learning rate plays a part.
-    Raises ValueError for costs that are not positive.
+    Validation so chooses both by items that the logits were fitted on. Neither seed nor learning rate plays a part.
+    Raises ValueError for gammas and costs that are not positive.
     """
 
-    def __init__(self, features: int, classes: int, start: Start, costs: list[float]):
+    def __init__(self, features: int, classes: int, start: Start, gammas: list[float], costs: list[float]):
         super().__init__()
-        self.costs = scikit.strengths("costs", costs)
+        self.gammas = scikit.strengths("gammas", gammas)
+        self.costs = scikit.strengths("costs", costs)[::-1]
         self.pairs = list(combinations(range(classes), 2))
         self.register_buffer("vectors", torch.zeros(len(start.seeds), 0, features, dtype=start.dtype))
         self.register_buffer("owners", torch.zeros(len(start.seeds), 0, dtype=torch.int64))  # the class of each vector
@@ -55,26 +58,25 @@ class SVM(nn.Module):
         train: tuple[Float[Tensor, "items features"], Int[Tensor, "items"]],
         validation: tuple[Float[Tensor, "others features"], Int[Tensor, "others"]],
     ) -> None:
-        """Fit every run on the training split, once a cost; keep what validation likes best."""
-        from sklearn.svm import SVC
-
+        """Fit every run on the training split, once a gamma and cost; keep what validation likes best."""
         (known, labels), (seen, answers) = map(scikit.arrays, (train, validation))
         variance, middle = known.var(), known.mean(0)
-        gamma = 1 / (known.shape[1] * variance) if variance else 1.0
-        inner, outer = (_kernel(items - middle, known - middle, gamma) for items in (known, seen))  # once for all costs
+        scale = 1 / (known.shape[1] * variance) if variance else 1.0
+        inner, outer = (_squares(items - middle, known - middle) for items in (known, seen))  # once for all gammas
         best, kept = math.inf, None
-        for cost in self.costs:
-            model = SVC(C=cost, kernel="precomputed", tol=TOLERANCE).fit(inner, labels)
-            duals, owners = torch.from_numpy(model.dual_coef_), torch.from_numpy(labels[model.support_])
-            rows = _coefficients(duals[None], owners[None], self.pairs)[0].numpy()
-            values = outer[:, model.support_] @ rows.T + model.intercept_
-            logits = _calibrated(values, answers, len(self.post.bias[0]))
-            nll = scikit.nll(values, answers, *logits)
-            if nll < best:
-                vectors, offsets = (torch.from_numpy(one) for one in (known[model.support_], model.intercept_))
-                best, kept = nll, (vectors, owners, torch.tensor(gamma), duals, offsets, *logits)
+        for gamma in (scale * one for one in self.gammas):
+            beside = np.exp(-gamma * outer)
+            for model in _models(np.exp(-gamma * inner), labels, self.costs):
+                duals, owners = torch.from_numpy(model.dual_coef_), torch.from_numpy(labels[model.support_])
+                rows = _coefficients(duals[None], owners[None], self.pairs)[0].numpy()
+                values = beside[:, model.support_] @ rows.T + model.intercept_
+                logits = _calibrated(values, answers, len(self.post.bias[0]))
+                nll = scikit.nll(values, answers, *logits)
+                if nll < best:
+                    vectors, offsets = (torch.from_numpy(one) for one in (known[model.support_], model.intercept_))
+                    best, kept = nll, (vectors, owners, torch.tensor(gamma), duals, offsets, *logits)
         if kept is None:
-            raise FloatingPointError("no cost gives a finite fit; recipe.scale=standard may help")
+            raise FloatingPointError("no gamma and cost give a finite fit; recipe.scale=standard may help")
         names = ("vectors", "owners", "gamma", "duals", "offsets", "post.weight", "post.bias")
         self.load_state_dict(
             {name: value.expand(len(self.gamma), *value.shape) for name, value in zip(names, kept, strict=True)}
@@ -99,15 +101,24 @@ def _coefficients(
     return duals[:, second.flatten() - 1] * (mine == first) + duals[:, first.flatten()] * (mine == second)
 
 
-def _kernel(items: np.ndarray, others: np.ndarray, gamma: float) -> np.ndarray:
-    """exp(-gamma squared distance), (items, others), in one array of that size."""
+def _models(kernel: np.ndarray, labels: np.ndarray, costs: list[float]) -> Iterator:
+    """The machine of each cost, from the least on, to the first at which no dual is at its bound."""
+    from sklearn.svm import SVC
+
+    for cost in costs:
+        model = SVC(C=cost, kernel="precomputed", tol=TOLERANCE).fit(kernel, labels)
+        yield model
+        if abs(model.dual_coef_).max() < cost:
+            break
+
+
+def _squares(items: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Squared distances, (items, others), in one array of that size."""
     values = items @ others.T
     values *= -2
     values += np.square(items).sum(1)[:, None]
     values += np.square(others).sum(1)
-    np.maximum(values, 0, out=values)
-    values *= -gamma
-    return np.exp(values, out=values)
+    return np.maximum(values, 0, out=values)
 
 
 def _calibrated(values: np.ndarray, labels: np.ndarray, classes: int) -> tuple[Tensor, Tensor]:

@@ -3,17 +3,24 @@ import math
 
 import numpy as np
 
-from qtlrun.statistic.interval import Interval, ends, squared_error, two_way, variances
+from qtlrun.statistic.interval import Interval, ends, squared_error
+
+Names = tuple[str, ...]  # of a place's pictures
 
 
-def slope(places: list[float], values: list[np.ndarray], level: float = 0.95) -> Interval:
+def slope(places: list[float], values: list[np.ndarray], items: list[Names], level: float = 0.95) -> Interval:
     """Estimate the slope of the mean of `values` (seeds, pictures), one array a place, and its interval.
 
-    Seed s of every place is one draw, and so is picture i where the places have as many pictures: what they have in
-    common between places cancels as it should, and nothing is lost where they have nothing in common. Pictures of
-    differing numbers are taken as each place's own, and `items` counts them all. The interval covers other seeds and
-    other pictures, and no bend of the line. Raises ValueError for fewer than two different
-    places, and for fewer than two seeds.
+    Seed s of every place is one draw, and so are pictures of one name in `items`: what they have in common between
+    places cancels or adds up as it should, also where a place has some of another's pictures alone. Where no two places
+    share a name, picture i of one is paired with picture i of the others if they have as many: one draw of the same
+    numbers often made both, and where it did not nothing is lost. `items` of the interval counts the pictures that are
+    different ones. It covers other seeds and other pictures, and no bend of the line. Raises ValueError for fewer than
+    two different places, and for fewer than two seeds.
+
+    Each picture's share of the slope is one value, whose squares are summed: with all pictures at every place that is
+    `two_way` of their slopes, with none shared the sum of the places' own errors, and between these the linearised
+    variance of a mean over clusters (Liang and Zeger 1986).
     """
     if any(one.shape[1] < 2 or not np.isfinite(one).all() for one in values):
         raise ValueError("values: each place needs two pictures or more, and finite values; leave failed seeds out.")
@@ -22,16 +29,31 @@ def slope(places: list[float], values: list[np.ndarray], level: float = 0.95) ->
         raise ValueError("places: a slope needs two different ones or more.")
     if len(seeds) != 1 or min(seeds) < 2:
         raise ValueError("values: a slope needs two seeds or more, the same number at every place.")
-    count, items = seeds.pop(), sum(one.shape[1] for one in values)
+    count, (names, groups) = seeds.pop(), _paired(items)
     weights = (places - places.mean()) / np.square(places - places.mean()).sum()
-    if len({one.shape[1] for one in values}) == 1:
-        return two_way(sum(weight * one for weight, one in zip(weights, values, strict=True)), level)
     by_seed = sum(weight * one.mean(1) for weight, one in zip(weights, values, strict=True))
-    parts = [variances(one - one.mean()) for one in values]
-    sizes = [one.shape[1] for one in values]
-    picture = sum(weight**2 * part[1] / size for weight, part, size in zip(weights, parts, sizes, strict=True))
-    rest = sum(weight**2 * part[2] / (count * size) for weight, part, size in zip(weights, parts, sizes, strict=True))
+    different, which = np.unique(np.concatenate(names), return_inverse=True)
+    shares, start = np.zeros((len(different), count)), 0
+    for weight, one in zip(weights, values, strict=True):
+        size, centred = one.shape[1], one - one.mean(1, keepdims=True)
+        np.add.at(shares, which[start:start + size], weight * centred.T / math.sqrt(size * (size - 1)))
+        start += size
+    picture = float(np.square(shares.mean(1)).sum())
+    rest = float(np.square(shares - shares.mean(1, keepdims=True)).sum()) / (count * (count - 1))
     training = float(by_seed.var(ddof=1)) / count
-    error2, degrees = squared_error(training, picture, rest, count - 1, items - len(values))
+    error2, degrees = squared_error(training, picture, rest, count - 1, len(different) - groups)
     mean = ends(float(by_seed.mean()), degrees, error2, level)
-    return Interval(*mean, math.sqrt(training), math.sqrt(picture), float(degrees), math.nan, math.nan, math.nan, count, items)
+    return Interval(*mean, math.sqrt(training), math.sqrt(picture), float(degrees), math.nan, math.nan, math.nan, count, len(different))
+
+
+def _paired(items: list[Names]) -> tuple[list[list[str]], int]:
+    """The pictures' names by which places are paired, and how many groups of places share none with one another."""
+    groups = []
+    for one in map(set, items):
+        linked = [group for group in groups if group & one]
+        groups = [group for group in groups if group not in linked] + [one.union(*linked)]
+    if len(groups) < len(items):
+        return [list(one) for one in items], len(groups)
+    if len({len(one) for one in items}) == 1:
+        return [[str(number) for number in range(len(one))] for one in items], 1
+    return [list(one) for one in items], len(groups)

@@ -9,13 +9,15 @@ from rich.console import Console
 from qtlrun import plan as plans, result, statistic
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Refused
-from qtlrun.row import Point
+from qtlrun.point import Point
 from qtlrun.study import record, sentence, table, terminal
 from qtlrun.study.progress import Progress
 
 POINT = .01  # of accuracy: what another library's rounding and order may move a figure by
 WIDE = .2  # a range of possible figures beyond which none is told from others
-COLUMNS = ("run", "row", "published", "ours", "low", "high", "least", "most", "norm_kept", "seeds", "verdict", "sound run", "sound", "sound low", "sound high", "source")
+CHANGED = "with this changed"  # what stands in a verdict's place
+COLUMNS = ("run", "row", "published", "ours", "low", "high", "least", "most", "norm_kept", "seeds", "verdict",
+           "sound run", "sound", "sound low", "sound high", "sound norm_kept", "source")
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Reproduce:
     `runs` are command lines, one a preset; beside those of `experiment=NAME_paper` stand the figures of the first run of
     `experiment=NAME`. A figure counts as reproduced where one more training of ours would give it, to one point of accuracy: where
     it lies that near to Student's prediction interval over our seeds (95 %; of a single seed the figure itself), and is
-    undecided where that interval is wider than 20 points. A run whose weights or data cannot be had is left out, and the table says why.
+    undecided where that interval is wider than 20 points. A run whose words change more than the preset, its seeds or its references is no
+    repetition: it has neither verdict nor sound figure. A run whose weights or data cannot be had is left out, and the table says why.
     """
     runs: list[str] | None
     shots: int
@@ -35,7 +38,7 @@ class Reproduce:
         statistic.check_shots(self.shots)
 
     def check(self, jobs: list[dict], experiment: Experiment) -> None:
-        """Refuse plans without a published figure, and figures of rows that are not there."""
+        """Refuse plans without a published figure, figures of rows that are not there, and splits drawn anew."""
         if not any("published" in job for job in jobs):
             raise Refused("study=reproduce: no plan here has published figures; choose presets that have, as study.runs=['experiment=spirals_paper'].")
         for job in jobs:
@@ -43,6 +46,9 @@ class Reproduce:
                 known = ("composed", *(job.get("compare") or {}))
                 if row not in known:
                     raise Refused(f"published.accuracy.{row}: this plan has no such row; {plans.nearest(row, known)}")
+            for key, unset in (("splits", 1), ("folds", None)):
+                if job[key] != unset:
+                    raise Refused(f"{key}={job[key]}: study=reproduce does not use it; leave it out.")
 
     def run(self, jobs: list[dict], out: Path, experiment: Experiment, console: Console) -> tuple[pd.DataFrame, bool]:
         """A line a published figure, and whether no run failed."""
@@ -64,12 +70,12 @@ class Reproduce:
         return frame, not any(point.failed for point in made)
 
     def _sentences(self, jobs: list[dict], frame: pd.DataFrame, points: list[Point]) -> list[str]:
-        done = frame["verdict"].value_counts()
-        lines = [f"{len(frame)} published figures: {', '.join(f'{count} {word}' for word, count in done.items())}.",
+        lines = [_counted(frame),
                  "Reproduced: one more training here would give the published figure, to one point of accuracy (95 %, over seeds); undecided where that "
                  "range is wider than 20 points. Sound: the same example without the published defects. Intervals are over seeds and test items."]
         lines += [f"{_place(job)}: not run: {' '.join(job['refused'].splitlines()).rstrip('.')}. With the weights or data in place: qtlrun {_place(job)}"
                   for job in jobs if "refused" in job]
+        lines += _truncated(frame)
         sound = [point for point in points if point.place.removeprefix("run=") in set(frame["sound run"].dropna())]
         lines += [f"{point.place.removeprefix('run=')}: {point.about[point.composed]}. {point.held}" for point in sound if point.composed in point.labels]
         return lines + [line for point in points for line in sentence.errors(point)]
@@ -84,9 +90,11 @@ def _lines(job: dict, points: dict[str, Point]) -> list[dict]:
             line["verdict"] = "not run"
         else:
             line |= _ours(points[_place(job)], name, figure)
-        sound = _sound(_place(job), points)
-        if sound and (found := _estimate(sound, name)):
-            line |= {"sound run": sound.place.removeprefix("run="), "sound": found.mean, "sound low": max(found.low, 0.), "sound high": min(found.high, 1.)}
+        if _changed(job):
+            line |= {"verdict": CHANGED} if line["verdict"] not in ("not run", "error") else {}
+        elif (sound := _sound(_place(job), points)) and (found := _estimate(sound, name)):
+            line |= {"sound run": sound.place.removeprefix("run="), "sound": found.mean, "sound low": max(found.low, 0.),
+                     "sound high": min(found.high, 1.), "sound norm_kept": _norm(sound, name)}
         lines.append(line)
     return lines
 
@@ -100,7 +108,37 @@ def _ours(point: Point, name: str, figure: float) -> dict:
     least, most = np.clip(statistic.further(values), 0, 1)
     inside = least - POINT <= figure <= most + POINT
     return {"ours": found.mean, "low": max(found.low, 0.), "high": min(found.high, 1.), "least": least, "most": most, "seeds": len(values),
-            "norm_kept": point.metrics(_label(point, name)).mean().get("norm_kept"), "verdict": "undecided" if most - least > WIDE else "reproduced" if inside else "not reproduced"}
+            "norm_kept": _norm(point, name), "verdict": "undecided" if most - least > WIDE else "reproduced" if inside else "not reproduced"}
+
+
+def _changed(job: dict) -> bool:
+    """Whether more than the preset, its seeds and which references it has was said: any value that a figure depends on."""
+    keys = (word.lstrip("+~").partition("=")[0] for word in job["overrides"])
+    return any(key in ("dtype", "tune") or key.partition(".")[0] in plans.PARTS or key.startswith("compare.") for key in keys)
+
+
+def _norm(point: Point, name: str) -> float | None:
+    """What is left of a row's states inside their cutoff, a mean; None of a row without states."""
+    return point.metrics(_label(point, name)).mean().get("norm_kept")
+
+
+def _counted(frame: pd.DataFrame) -> str:
+    """How many figures have which verdict: each preset's row once, by its first run as published."""
+    repeated = frame[frame["verdict"] != CHANGED]
+    once = repeated[~pd.DataFrame({"preset": repeated["run"].str.split().str[0], "row": repeated["row"]}).duplicated()]
+    done = ", ".join(f"{count} {word}" for word, count in once["verdict"].value_counts().items())
+    more = len(frame) - len(repeated)
+    return (f"{sentence.count(len(once), 'published figure')}{': ' * bool(done)}{done}."
+            + f" {sentence.count(more, 'line')} with something changed: no repetition, and no verdict." * bool(more))
+
+
+def _truncated(frame: pd.DataFrame) -> list[str]:
+    """A warning where a cutoff loses probability."""
+    kept = {run: norm for name, key in (("run", "norm_kept"), ("sound run", "sound norm_kept"))
+            for run, norm in zip(frame[name], frame[key].astype(float), strict=True) if not np.isnan(norm)}
+    lost = sum(norm < sentence.LEAST_NORM for norm in kept.values())
+    return [f"Norm kept inside the cutoff: below {sentence.LEAST_NORM} in {lost} of {sentence.count(len(kept), 'run')} with states. These are figures of the "
+            "truncated model, not of the states. Sweep the cutoff: -m backbone.cutoff=15,20,30."] if lost else []
 
 
 def _sound(place: str, points: dict[str, Point]) -> Point | None:
@@ -130,9 +168,10 @@ def _shown(frame: pd.DataFrame) -> pd.DataFrame:
     """The table as it is read."""
     def spread(line: pd.Series, *names: str) -> str:
         return "" if pd.isna(line[names[0]]) else terminal.interval(*line[list(names)])
-    norm = {"norm": frame["norm_kept"].astype(float)} if frame["norm_kept"].notna().any() else {}
+    norm, beside = ({name: frame[key].astype(float)} if frame[key].notna().any() else {}
+                    for name, key in (("norm", "norm_kept"), ("its norm", "sound norm_kept")))
     return pd.DataFrame({
         "run: row": frame["run"].str.removeprefix("experiment=") + ": " + frame["row"], "paper": frame["published"].astype(float),
         "ours, 95 %": [spread(line, "ours", "low", "high") for _, line in frame.iterrows()],
         **norm, "seeds": frame["seeds"].astype("Int64"), "verdict": frame["verdict"],
-        "sound, 95 %": [spread(line, "sound", "sound low", "sound high") for _, line in frame.iterrows()], "source": frame["source"]})
+        "sound, 95 %": [spread(line, "sound", "sound low", "sound high") for _, line in frame.iterrows()], **beside, "source": frame["source"]})

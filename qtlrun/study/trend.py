@@ -10,12 +10,12 @@ from rich.console import Console
 from qtlrun import figure, plan as plans, result, statistic
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Refused
-from qtlrun.row import Point
+from qtlrun.point import Point
 from qtlrun.study import record, sentence, table, terminal
 from qtlrun.study.progress import Progress
 
 DIFFERENCES = ["series", "key", "value", "reference", "metric", "difference", "low", "high"]
-SLOPES = ["series", "key", "reference", "classical", "metric", "slope", "low", "high", "seeds", "places"]
+SLOPES = ["series", "key", "reference", "classical", "metric", "slope", "low", "high", "range", "seeds", "places"]
 METRICS = {"NLL": lambda row: row.nll, "accuracy": lambda row: statistic.correct(row.logits, row.labels)}
 
 
@@ -35,7 +35,7 @@ class Trend:
         statistic.check_shots(self.shots)
 
     def check(self, jobs: list[dict], experiment: Experiment) -> None:
-        """Refuse sweeps of several keys, of words, of one value, of one seed, and models without references."""
+        """Refuse sweeps of several keys, of words, of one value, of few seeds, and models without references that it needs."""
         for mine in _runs(jobs):
             where = f"study.runs, {mine[0]['run']}: " if "run" in mine[0] else ""
             keys = _swept(mine)
@@ -43,6 +43,8 @@ class Trend:
                 raise Refused(f"{where}study=trend follows one number; sweep it, as -m dataset.turns=0.5,1,2 (here vary: {', '.join(keys[0]) or 'none'}).")
             if not plans.references(mine[0])[0]:
                 raise Refused(f"{where}compare=[]: a trend is one of differences; choose a reference, as compare=[twin].")
+            if self.claim is not None and not _rivals(mine[0]):
+                raise Refused(f"{where}study.claim: it is held against references without a circuit, and there is none; choose one, as compare=[twin].")
             if len(plans.seeds(mine[0])) < statistic.FEWEST:
                 raise Refused(f"{where}seeds={mine[0]['seeds']}: fewer than three seeds give no interval here.")
         for key, unset in (("splits", 1), ("folds", None)):
@@ -66,7 +68,8 @@ class Trend:
         every = [point for points in series.values() for point in points]
         terminal.show_words(console, _shown(slopes))
         lines = [*self._verdict(slopes, differences), *dict.fromkeys(note for point in every for note in point.notes),
-                 f"Least-squares slopes with 95 % intervals over {len(plans.seeds(jobs[0]))} seeds and the test items of each value.",
+                 f"Least-squares lines from the least to the largest value, with 95 % intervals over {len(plans.seeds(jobs[0]))} seeds and the test "
+                 "items; items that values share are paired.",
                  sentence.readers(max(point.reads for point in every)), *dict.fromkeys(point.held for point in every),
                  *(line for point in every for line in sentence.errors(point))]
         terminal.say(console, lines)
@@ -120,14 +123,15 @@ def _rivals(job: dict) -> set[str]:
             if "circuit" not in plans.parameters("head", row["head"]["_target_"], tuple(row["plugins"]))}
 
 
-def _gaps(points: list[Point], label: str, values) -> tuple[list[float], list[np.ndarray]]:
-    """Where a reference has differences, and these (seeds, items), of the seeds that ended at every place."""
+def _gaps(points: list[Point], label: str, values) -> tuple[list[float], list[np.ndarray], list[tuple[str, ...]]]:
+    """Where a reference has differences, these (seeds, items), of the seeds that ended at every place, and the items' hashes."""
     found = [(point, mine, other, both) for point in points for mine, other, both in point.pairs(label)]
     seeds = sorted(set.intersection(*(set(both) for *_, both in found))) if found else []
     if not seeds:
-        return [], []
+        return [], [], []
     return ([next(iter(point.keys.values())) for point, *_ in found],
-            [mine.of_seeds(values(mine), seeds) - other.of_seeds(values(other), seeds) for _, mine, other, _ in found])
+            [mine.of_seeds(values(mine), seeds) - other.of_seeds(values(other), seeds) for _, mine, other, _ in found],
+            [mine.items for _, mine, *_ in found])
 
 
 def _differences(name: str, points: list[Point]) -> list[dict]:
@@ -135,7 +139,7 @@ def _differences(name: str, points: list[Point]) -> list[dict]:
     lines, (key,) = [], points[0].keys
     for label in _references(points):
         for metric, values in METRICS.items():
-            for value, gaps in zip(*_gaps(points, label, values), strict=True):
+            for value, gaps, _ in zip(*_gaps(points, label, values), strict=True):
                 gap = statistic.two_way(gaps)
                 lines.append({"series": name, "key": key, "value": value, "reference": label, "metric": metric,
                               "difference": gap.mean, "low": gap.low, "high": gap.high})
@@ -146,11 +150,12 @@ def _slopes(name: str, points: list[Point], rivals: set[str]) -> list[dict]:
     lines, (key,) = [], points[0].keys
     for label in _references(points):
         for metric, values in METRICS.items():
-            places, gaps = _gaps(points, label, values)
+            places, gaps, items = _gaps(points, label, values)
             if len(set(places)) > 1 and len(gaps[0]) > 1:
-                line = statistic.slope(places, gaps)
+                line = statistic.slope(places, gaps, items)
                 lines.append({"series": name, "key": key, "reference": label, "classical": label.rstrip("*") in rivals, "metric": metric,
-                              "slope": line.mean, "low": line.low, "high": line.high, "seeds": line.seeds, "places": len(places)})
+                              "slope": line.mean, "low": line.low, "high": line.high, "range": max(places) - min(places),
+                              "seeds": line.seeds, "places": len(places)})
     return lines
 
 
@@ -159,10 +164,11 @@ def _references(points: list[Point]) -> list[str]:
 
 
 def _shown(slopes: pd.DataFrame) -> pd.DataFrame:
-    """A line a series and reference, as it is read."""
-    told = slopes.assign(words=[terminal.interval(*line) for line in slopes[["slope", "low", "high"]].itertuples(index=False)])
+    """A line a series and reference, as it is read: slopes times the range of the values, whatever their unit."""
+    changes = slopes[["slope", "low", "high"]].mul(slopes["range"], axis=0).astype(float)
+    told = slopes.assign(words=[terminal.interval(*line, "+z.3f", "+z.3f") for line in changes.itertuples(index=False)])
     nll, accuracy = (told[told["metric"] == metric].set_index(["series", "reference"])["words"] for metric in METRICS)
-    wide = pd.DataFrame({"slope of NLL, nats a unit, 95 %": nll, "slope of accuracy, a unit, 95 %": accuracy}, index=nll.index)
+    wide = pd.DataFrame({"NLL along the range, nats, 95 %": nll, "accuracy, 95 %": accuracy}, index=nll.index)
     return wide.reset_index().rename(columns={"reference": "composed minus"})
 
 

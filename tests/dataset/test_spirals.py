@@ -10,7 +10,7 @@ from qtlrun.dataset.spirals import Spirals
 from qtlrun.plan import Refused, build
 
 PUBLISHED = {"points": 2200, "turns": 1.52, "noise": 0.7, "seed": 21, "mirrored": True, "scaled_by": "all",
-             "draw": "mari2019", "order": "after_classical", "validation": "test", "test": 0.2}  # fmt: skip
+             "draw": "mari2019", "order": "after_classical", "validation": "test"}  # fmt: skip
 SOUND = PUBLISHED | {"mirrored": False, "scaled_by": "train", "draw": "stratified", "order": None, "validation": 0.2}
 
 
@@ -85,10 +85,9 @@ def test_the_scaling_by_all_points_has_the_same_items_and_another_fingerprint():
     assert (every.train.inputs.mean(0).abs() > 1e-6).all()
 
 
-def test_the_published_division_has_its_size_whatever_the_points_and_the_share_for_test_are():
+def test_the_published_division_has_its_size_whatever_the_points_are():
     data = Spirals(**PUBLISHED | {"points": 1100})
     assert (len(data.train), len(data.test), data.size) == (2000, 200, 2200)
-    assert Spirals(**PUBLISHED | {"test": 0.5}).fingerprint == Spirals(**PUBLISHED).fingerprint
 
 
 def test_the_first_order_shuffles_after_each_epoch_what_the_one_before_had_left():
@@ -138,6 +137,7 @@ def test_the_published_division_refuses_what_it_has_no_room_for():
     assert refusal(**published, train_size=100) == f"dataset.train_size=100: {said}"
     said = "draw=mari2019 fixes the test split; use null, or draw=stratified."
     assert refusal(**published, fold=[0, 5]) == f"dataset.fold=[0, 5]: {said}"
+    assert refusal(**published, test=0.5) == f"dataset.test=0.5: {said}"
     said = "draw=mari2019 is one division; use 0, or draw=stratified."
     assert refusal(**published, split_seed=1) == f"dataset.split_seed=1: {said}"
     said = "draw=mari2019 takes 2000 points for training and 200 for the test"

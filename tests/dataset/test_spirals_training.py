@@ -9,7 +9,7 @@ from qtlrun.dataset.spirals import Spirals
 from qtlrun.device.statevector import Statevector
 
 PUBLISHED = {"points": 2200, "noise": 0.7, "seed": 21, "mirrored": True, "scaled_by": "all",
-             "draw": "mari2019", "validation": "test", "test": 0.2}  # fmt: skip
+             "draw": "mari2019", "validation": "test"}  # fmt: skip
 # Summed loss of the batch before the step at iterations 0, 1, 9 and 99, and the test accuracy at the end: the code of
 # Mari et al., arXiv:1912.08278, run again in float64; the accuracies are those that it prints.
 TRACE = {

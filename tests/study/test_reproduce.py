@@ -34,7 +34,7 @@ def reproduce(home, tmp_path):
     def study(runs, refused=()):
         jobs = []
         for number, (run, (_, published)) in enumerate(runs.items()):
-            job = composition.plan_of(home, *WORDS, f"dataset.split_seed={number}") | {"run": run}
+            job = composition.plan_of(home, *WORDS, f"dataset.split_seed={number}") | {"run": run, "overrides": run.split()}
             jobs.append(job | ({"published": {"source": SOURCE, "accuracy": published}} if published else {}))
             jobs[-1] |= {"refused": "weights: they are not here.\nFetch them."} if run in refused else {}
         experiment = Experiment(str(home))
@@ -137,6 +137,51 @@ def test_beside_a_paper_preset_stands_the_sound_one_of_its_name(reproduce):
         ] < 0.92 < line["sound high"]
     assert lines.loc["experiment=b_paper", "composed"][["sound run", "sound"]].isna().all()
     assert lines.loc["experiment=a seeds=3", "composed"][["sound run", "sound"]].isna().all()
+
+
+CHANGES = ("circuit.depth=9", "backbone.cutoff=20", "head=photonic", "+dataset.noise=.1", "~recipe.lr", "dtype=float32", "tune=4", "compare.twin.head.reach=1")
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_run_with_something_changed_has_neither_verdict_nor_sound_figure(reproduce, change):
+    """Its figure is no repetition, and the sound one is of another model."""
+    found = reproduce(
+        {
+            "experiment=a_paper": (all_of([0.97]), {"composed": 0.97, "twin": 0.8}),
+            f"experiment=a_paper {change}": (all_of([0.97]), {"composed": 0.97, "twin": 0.8}),
+            "experiment=a": (all_of([0.9]), None),
+        }
+    )
+    lines = found.frame.set_index(["run", "row"])
+    assert lines.loc["experiment=a_paper", "verdict"].tolist() == ["reproduced", "not reproduced"]
+    assert lines.loc["experiment=a_paper", "sound"].tolist() == [0.9, 0.9]
+    changed = lines.loc[f"experiment=a_paper {change}"]
+    assert set(changed["verdict"]) == {"with this changed"} and changed["sound"].isna().all() and (changed["ours"] == 0.97).all()
+    assert (
+        "2 published figures: 1 reproduced, 1 not reproduced. 2 lines with something changed: no repetition, and no verdict."
+        in found.said
+    )
+
+
+@pytest.mark.parametrize("word", ["seeds=3", "compare=[twin,C]", "accelerator=cpu", "fresh=true"])
+def test_a_run_with_other_seeds_or_references_is_a_repetition_and_its_figure_counts_once(reproduce, word):
+    runs = dict.fromkeys(("experiment=a_paper", f"experiment=a_paper {word}"), (all_of([0.97]), {"composed": 0.97}))
+    found = reproduce(runs)
+    assert found.frame["verdict"].tolist() == ["reproduced", "reproduced"]
+    assert "1 published figure: 1 reproduced. Reproduced:" in found.said
+
+
+def test_where_everything_was_changed_there_is_no_published_figure_to_count(reproduce):
+    found = reproduce({"experiment=a circuit.depth=9": (all_of([0.97]), {"composed": 0.97})})
+    assert "0 published figures. 1 line with something changed: no repetition, and no verdict." in found.said
+
+
+@pytest.mark.parametrize(("key", "value"), [("splits", 2), ("folds", 5)])
+def test_splits_drawn_anew_are_refused(home, key, value):
+    job = composition.plan_of(home, *WORDS) | {"published": {"accuracy": {"twin": 0.5}}, key: value}
+    with pytest.raises(plans.Refused) as error:
+        Reproduce(None, 1024).check([job], Experiment(str(home)))
+    assert str(error.value) == f"{key}={value}: study=reproduce does not use it; leave it out."
 
 
 def test_a_run_that_was_refused_is_left_out_and_the_table_says_why(reproduce):
@@ -246,6 +291,29 @@ def test_the_norm_kept_stands_beside_figures_of_states_alone(reproduce):
     assert "| norm | seeds |" in (table := (found.out / "table.md").read_text()) and "| 0.925 | 2 |" in table
 
 
+def test_the_norm_of_the_sound_figure_stands_beside_it_and_what_is_lost_is_said(reproduce):
+    def kept(norm):
+        made = answers("composed", [0.9, 0.91])
+        for one in made.entries.values():
+            one.values["norm_kept"] = norm
+        return all_of([0.9, 0.91]) | {"composed": made}
+
+    def study(published, sound):
+        return reproduce({"experiment=a_paper": (kept(published), {"composed": 0.9}), "experiment=a": (kept(sound), None)})
+
+    said = (
+        "Norm kept inside the cutoff: below 0.99 in {} of 2 runs with states. These are figures of the truncated model, not of the states. "
+        "Sweep the cutoff: -m backbone.cutoff=15,20,30."
+    )
+    found = study(0.727, 0.757)
+    assert found.frame["norm_kept"][0] == pytest.approx(0.727) and found.frame["sound norm_kept"][0] == pytest.approx(0.757)
+    table = (found.out / "table.md").read_text()
+    assert "| norm | seeds | verdict | sound, 95 % | its norm |" in table and "| 0.757 |" in table
+    assert said.format(2) in found.said
+    assert said.format(1) in study(0.995, 0.757).said and said.format(1) in study(0.727, 0.99).said
+    assert "Norm kept" not in study(0.99, 0.99).said
+
+
 def test_plans_without_published_figures_are_refused(home):
     with pytest.raises(plans.Refused) as error:
         Reproduce(None, 1024).check([composition.plan_of(home)], Experiment(str(home)))
@@ -289,7 +357,7 @@ def presets(tmp_path, monkeypatch):
     tiny = (
         shared
         + "  - override /backbone: identity\n  - override /dataset: moons\n  - override /compare: [C]\n"
-        + "dataset: {points: 60}\nseeds: 2\n"
+        + "dataset: {points: 60}\nseeds: 2\ncircuit: {qubits: 2, depth: 1}\n"
     )
     figures = "published: {source: nowhere, accuracy: {composed: %s, C: 0.8}}\n"
     for name, text in (
@@ -309,7 +377,7 @@ def test_presets_of_a_command_line_are_reproduced_and_the_one_whose_data_are_not
     presets, home, tmp_path, capsys
 ):
     runs = "['experiment=a_paper','experiment=lost_paper','experiment=far_paper','experiment=a']"
-    assert main([*presets, f"study.runs={runs}", "circuit.qubits=2", "circuit.depth=1"]) == 0
+    assert main([*presets, f"study.runs={runs}"]) == 0
     (out,) = tmp_path.glob("outputs/*/*-reproduce")
     frame = pd.read_csv(out / "reproduction.csv").set_index(["run", "row"])
     assert frame.loc[("experiment=far_paper", "composed"), "verdict"] == "not reproduced"  # no net of two classes is always wrong
@@ -332,7 +400,7 @@ def test_weights_that_are_not_here_are_excused_too_and_are_said_in_full(presets,
     monkeypatch.setattr(torch.hub, "download_url_to_file", fail)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     run = "experiment=a_paper dataset=digits ~dataset.points backbone=resnet18"
-    assert main([*presets, f"study.runs=['{run}']", "circuit.qubits=2", "circuit.depth=1"]) == 0
+    assert main([*presets, f"study.runs=['{run}']"]) == 0
     (said,) = [line for line in logged(tmp_path) if ": not run: " in line]
     assert said == (
         f"{run}: not run: backbone.weights=IMAGENET1K_V1: resnet18-f37072fd.pth could not be downloaded (no network). Put "
@@ -362,6 +430,6 @@ def test_a_run_that_is_refused_for_what_it_is_ends_the_study(presets, home, tmp_
 
 
 def test_a_run_that_is_a_sweep_has_a_line_a_point(presets, home, tmp_path):
-    assert main([*presets, "study.runs=['experiment=a_paper seeds=1,3']", "circuit.qubits=2", "circuit.depth=1"]) == 0
+    assert main([*presets, "study.runs=['experiment=a_paper seeds=1,3']"]) == 0
     frame = pd.read_csv(next(tmp_path.glob("outputs/*/*/reproduction.csv")))
     assert frame[frame["row"] == "composed"]["seeds"].tolist() == [1, 3]

@@ -12,7 +12,7 @@ from qtlrun import plan as plans
 from qtlrun import statistic
 from qtlrun.compose import main
 from qtlrun.experiment import Experiment
-from qtlrun.row import Point
+from qtlrun.point import Point
 from qtlrun.study.trend import Trend
 
 CLAIM = "a circuit gains where the data are more nonlinear"
@@ -28,6 +28,7 @@ WORDS = (
 )
 COMPARE = ("compare=[twin,mlp,zeroed]", "seeds=3")
 ITEMS = 40
+ITEM = tuple(f"item {number}" for number in range(ITEMS))
 
 
 def nll(mean, number, seeds, noise):
@@ -40,7 +41,7 @@ def nll(mean, number, seeds, noise):
 def told(label, values, seeds):
     """A row of two classes with these NLL; they are below log 2 where the answer is right."""
     logits = np.stack([-values, np.log1p(-np.exp(-values))], -1)
-    return row(label, logits, np.zeros(values.shape[1], int), seeds)
+    return row(label, logits, np.zeros(values.shape[1], int), seeds, said={"items": ITEM})
 
 
 def runs(*keys, words=()):
@@ -126,7 +127,7 @@ def test_slopes_and_differences_are_those_of_the_statistics(trend):
             )
             values = (lambda one: one) if metric == "NLL" else (lambda one: (one < np.log(2)).astype(float))
             gaps.append(values(composed) - values(twin))
-        expected, line = statistic.slope(places, gaps), slopes(found, metric).loc["spirals, turns", "twin"]
+        expected, line = statistic.slope(places, gaps, [ITEM] * len(places)), slopes(found, metric).loc["spirals, turns", "twin"]
         np.testing.assert_allclose(
             [line["slope"], line["low"], line["high"]],
             [expected.mean, expected.low, expected.high],
@@ -268,7 +269,10 @@ def test_a_study_that_is_stopped_says_so_to_its_caller_and_claims_nothing(trend)
 def test_the_foot_is_of_the_slopes_and_says_over_what_their_intervals_are(trend, seeds):
     found = trend(alone(TURNED), lambda place, name: 0.3 * place, words=(f"seeds={seeds}",))
     lines = (found.out / "table.md").read_text().split("\n\n")
-    foot = f"Least-squares slopes with 95 % intervals over {seeds} seeds and the test items of each value."
+    foot = (
+        f"Least-squares lines from the least to the largest value, with 95 % intervals over {seeds} seeds and the test items; "
+        "items that values share are paired."
+    )
     assert foot in lines and foot in found.said
     assert lines[lines.index(foot) + 1] == "This test set has been read by 0 plans of this store."
     assert "seconds per seed" not in found.said and "trained: " not in found.said
@@ -302,9 +306,39 @@ def test_what_is_written_is_the_frames_and_the_figure(trend):
     assert set(rows["dataset.turns"]) == {0.5, 1, 2} and set(rows["row"]) == {"composed", "twin", "mlp", "zeroed"}
     table = (found.out / "table.md").read_text()
     assert (
-        "| series | composed minus | slope of NLL, nats a unit, 95 % | slope of accuracy, a unit, 95 % |" in table
+        "| series | composed minus | NLL along the range, nats, 95 % | accuracy, 95 % |" in table
         and f"The claim: {CLAIM}" in table
     )
+
+
+def test_the_table_has_the_change_along_the_range_whatever_the_unit(trend):
+    """A slope of 1e-5 an item is .01 nats along a thousand items; what rounds to zero has no minus."""
+    for unit in (1, 1e-5):
+        points = runs(("dataset.turns", [place / unit for place in (1, 2, 3)]))
+        found = trend(alone(points), lambda place, name, unit=unit: {"twin": 0.1, "mlp": -0.1, "zeroed": 2e-5}[name] * place * unit)
+        lines = (found.out / "table.md").read_text()
+        said = {"twin": "-.200 [-.200, -.200]", "mlp": "+.200 [+.200, +.200]", "zeroed": "+.000 [+.000, +.000]"}
+        for name, words in said.items():
+            assert f"| spirals, turns | {name} | {words} |" in lines
+        assert slopes(found).loc["spirals, turns"]["range"].tolist() == pytest.approx([2 / unit] * 3)
+
+
+def test_items_that_two_places_share_in_part_are_paired(trend, monkeypatch):
+    """The study hands the items' hashes to the statistics, of each place its own."""
+    given = []
+    monkeypatch.setattr(statistic, "slope", lambda places, gaps, items, slope=statistic.slope: given.append(items) or slope(places, gaps, items))
+    trend(alone(TURNED), lambda place, name: 0.3 * place)
+    assert len(given) == 6 and all(one == [ITEM] * 3 for one in given)  # three references, two metrics
+
+
+def test_a_claim_that_no_reference_could_contradict_is_refused(trend):
+    words = ("compare=[zeroed,unentangled]",)
+    said = "study.claim: it is held against references without a circuit, and there is none; choose one, as compare=[twin]."
+    for run, where in (("", ""), ("dataset.turns=0.5,1", "study.runs, dataset.turns=0.5,1: ")):
+        with pytest.raises(plans.Refused) as error:
+            trend([(run, overrides) for overrides in TURNED], lambda place, name: 0.0, claim=CLAIM, words=words)
+        assert str(error.value) == where + said
+    assert trend(alone(TURNED), lambda place, name: 0.0, words=words).well  # without a claim there is nothing to hold
 
 
 ONE = "study=trend follows one number; sweep it, as -m dataset.turns=0.5,1,2 (here vary: {})."
