@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 import qtlrun
+from qtlrun import compose
 from qtlrun.compose import main
 from qtlrun.plan import Refused
 
@@ -247,3 +249,23 @@ def test_the_points_of_a_sweep_may_be_trained_in_parallel(single, start):
     assert code == 0, err
     assert [line["circuit.qubits"] for line in table(out / "table.csv")] == ["2", "3"]
     assert not trained(said) and "† found in the store" in said  # the parent only makes the table
+
+
+def test_a_signal_that_a_destructor_would_swallow_stops_the_run_after_it():
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
+
+    class Last:
+        def __del__(self):
+            os.kill(os.getpid(), signal.SIGTERM)
+            sum(range(10))  # the signal is heard here, where what it raises is dropped
+    try:
+        stop = compose._listen()
+        last = Last()
+        with pytest.raises(KeyboardInterrupt):
+            del last
+            time.sleep(10)
+        assert stop == [128 + signal.SIGTERM]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -13,6 +13,7 @@ from qtlrun.compose.command import compose
 from qtlrun.plan import Refused
 
 DONE, FAILED, REFUSED, BUG, RESOURCE, STOPPED = 0, 1, 2, 3, 4, 130
+SWALLOWS = ("__del__", "_xla_gc_callback")  # functions whose exceptions Python drops; the second is JAX's, which PennyLane loads
 
 
 def main(words: list[str] | None = None) -> int:
@@ -79,8 +80,12 @@ def _listen() -> list[int]:
     """Let both signals stop the run as Ctrl-C does, even where the shell had them ignored; gives the exit code to be."""
     stop = [STOPPED]
 
-    def heard(number, _):
-        stop[0] = 128 + number
+    def heard(number, frame):
+        stop[0] = 128 + number if number != signal.SIGALRM else stop[0]
+        if frame is not None and frame.f_code.co_name in SWALLOWS:
+            signal.signal(signal.SIGALRM, heard)
+            signal.setitimer(signal.ITIMER_REAL, .01)
+            return
         signal.signal(number, signal.SIG_DFL)  # a second one stops at once
         raise KeyboardInterrupt
     for number in (signal.SIGINT, signal.SIGTERM):
