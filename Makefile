@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help compare check test test-all bench reproduce reproduce-all calibrate fair clean
+.PHONY: help compare check test test-all bench bench-generator reproduce reproduce-all quantum-train calibrate fair clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,10 +29,14 @@ bench: .venv/installed  ## speed beside peers, which are installed first; tables
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,bench]'
 	for part in circuit training feature memory command; do OMP_NUM_THREADS= $(BIN)/python -W ignore tests/benchmarks/$$part.py || exit 1; done
 
+bench-generator: .venv/installed  ## a circuit of 13 and 19 qubits without inputs beside peers (1 h)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,bench]'
+	$(BIN)/python -W ignore tests/benchmarks/generator.py
+
 FEATURES := backbone=mobilenet_v2 'backbone.mean=[.5,.5,.5]' 'backbone.std=[.5,.5,.5]' backbone.weights=$(WEIGHTS)
 LAYER3 := backbone=resnet18 backbone.layer=layer3 backbone.weights=$(RESNET18)
 PAIRS := dataset=folder dataset.root=$(QTLRUN_DATA)/cifar10_pairs
-reproduce reproduce-all fair: export QTLRUN_DATA := $(QTLRUN_DATA)
+reproduce reproduce-all quantum-train fair: export QTLRUN_DATA := $(QTLRUN_DATA)
 
 reproduce: .venv/installed  ## published figures beside ours, spirals and states of light with controls (3 min)
 	$(BIN)/qtlrun study=reproduce
@@ -49,6 +53,16 @@ reproduce-all: .venv/installed  ## on pictures: make reproduce-all QTLRUN_DATA=F
 	$(BIN)/qtlrun experiment=ants_bees $(LAYER3) 'compare=[C,twin,frozen_circuit]'
 	for pair in cat_dog plane_car; do $(BIN)/qtlrun experiment=cifar_$$pair $(FEATURES) $(PAIRS) && \
 		$(BIN)/qtlrun experiment=cifar_$$pair $(LAYER3) $(PAIRS) || exit 1; done
+
+RIVALS := mapping_only,frozen_angles,hashing,low_rank
+quantum-train: .venv/installed  ## weights that a circuit generates: make quantum-train QTLRUN_DATA=FOLDER WEIGHTS=FILE (1 h)
+	$(BIN)/qtlrun experiment=qt_iris
+	$(BIN)/qtlrun experiment=qt_mnist
+	$(BIN)/qtlrun experiment=qt_mnist study=export
+	$(BIN)/qtlrun experiment=qt_mnist_paper
+	$(BIN)/qtlrun experiment=qt_ants_bees $(FEATURES) 'compare=[A,C,$(RIVALS)]'
+	$(BIN)/qtlrun experiment=qt_ants_bees_adapter $(FEATURES) 'compare=[A,C,direct,$(RIVALS)]'
+	$(BIN)/qtlrun experiment=qt_ants_bees $(FEATURES) recipe.epochs=3 'seeds=[0]' 'compare=[B]'
 
 calibrate: .venv/installed  ## is the instrument honest? equal models, planted effects, coverage (10 min)
 	$(BIN)/qtlrun study=calibrate
