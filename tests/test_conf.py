@@ -335,7 +335,7 @@ def test_a_preset_sets_nothing_that_belongs_to_one_option_but_the_datasets(prese
     """And its study's, and a circuit's size, which every circuit has."""
     said = values("experiment", preset)
     own = {group: plans.parameters(group, _target(group, chosen(preset)[group])) for group in ("dataset", "study", "recipe")}
-    shared = {group: set(names) for group, names in own.items()} | {"freeze": {"batch_norm"}, "circuit": {"qubits", "depth"}}
+    shared = {group: {*names, *(["space"] if group == "recipe" else [])} for group, names in own.items()} | {"freeze": {"batch_norm"}, "circuit": {"qubits", "depth"}}
     for key, changed in said.items():
         if key in (*plans.PARTS, "study"):
             assert set(changed) <= shared[key]

@@ -14,7 +14,7 @@ GRID = {
     "recipe": {"lr": [0.002, 0.03], "scale": ["none", "standard"], "epochs": [1, 2]},
     "head": {"spread": [0.01, 1.0]},
 }
-PARTS = "dataset, backbone, freeze, recipe, circuit, head, device."
+PARTS = "dataset, backbone, freeze, recipe, circuit, head, parametrization, device."
 
 
 @pytest.fixture
