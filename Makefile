@@ -29,7 +29,7 @@ bench: .venv/installed  ## speed beside peers, which are installed first; tables
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,bench]'
 	for part in circuit training feature memory command; do OMP_NUM_THREADS= $(BIN)/python -W ignore tests/benchmarks/$$part.py || exit 1; done
 
-bench-generator: .venv/installed  ## a circuit of 13 and 19 qubits without inputs beside peers (1 h)
+bench-generator: .venv/installed  ## a circuit of 13 and 19 qubits without inputs beside peers (long)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,bench]'
 	$(BIN)/python -W ignore tests/benchmarks/generator.py
 
@@ -55,7 +55,7 @@ reproduce-all: .venv/installed  ## on pictures: make reproduce-all QTLRUN_DATA=F
 		$(BIN)/qtlrun experiment=cifar_$$pair $(LAYER3) $(PAIRS) || exit 1; done
 
 RIVALS := mapping_only,frozen_angles,hashing,low_rank
-quantum-train: .venv/installed  ## weights that a circuit generates: make quantum-train QTLRUN_DATA=FOLDER WEIGHTS=FILE (1 h)
+quantum-train: .venv/installed  ## weights that a circuit generates: make quantum-train QTLRUN_DATA=FOLDER WEIGHTS=FILE (40 min)
 	$(BIN)/qtlrun experiment=qt_iris
 	$(BIN)/qtlrun experiment=qt_mnist
 	$(BIN)/qtlrun experiment=qt_mnist study=export

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 LANES = 16  # numbers in a line of memory, in float32
+ACTIVATIONS = {"none": nn.Identity(), "relu": torch.relu, "tanh": torch.tanh, "gelu": functional.gelu}
 
 
 class Start:

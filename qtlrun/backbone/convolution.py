@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from qtlrun.backbone import dense
 from qtlrun.backbone.picture import Preprocess
+from qtlrun.layer import ACTIVATIONS
 
 LARGEST = 256  # pixels
 
@@ -46,7 +47,7 @@ class Convolution(nn.Module):
     def forward(self, pictures: Float[Tensor, "batch colours size size"]) -> Float[Tensor, "batch features"]:
         maps = pictures
         for layer in self.convolutions:
-            maps = functional.max_pool2d(dense.ACTIVATIONS[self.activation](layer(maps)), 2)
+            maps = functional.max_pool2d(ACTIVATIONS[self.activation](layer(maps)), 2)
         return dense.through(self.hidden, self.activation, maps.flatten(1))
 
 

@@ -1,11 +1,10 @@
 """Linear layers with an activation after each, and what networks that begin at random have in common."""
-import torch
 from torch import Tensor, nn
 
 from qtlrun.backbone import stage, weights as files
 from qtlrun.device import memory
+from qtlrun.layer import ACTIVATIONS
 
-ACTIVATIONS = {"none": nn.Identity(), "relu": torch.relu, "tanh": torch.tanh}
 TRAINED = 16  # bytes a weight with its gradient and the two moments of Adam, in single precision
 
 

@@ -49,9 +49,7 @@ def measured(model: Model) -> list[Entry]:
 
 
 def ranked(run: Run, learned: Entry) -> Entry:
-    """The rank of a finished run's map, by name; nothing where there is no generator, or its Jacobian is too large."""
-    if not run.parts.generated:
-        return Entry({})
+    """The rank of a finished run's map, by name; nothing where its Jacobian is too large."""
     model = models.build([run])
     models.load(model, [learned])
     with feature.threads(model.backbone):

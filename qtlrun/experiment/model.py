@@ -111,8 +111,9 @@ def _generated(model: nn.Module, runs: list[Run], within: str = "") -> nn.Module
         return model
     start = Start([run.seed for run in runs], parts.dtype)
     made = Generated(model, parts.parametrization, list(parts.generated), start, within)
+    own = set(map(id, made.parameters()))
     for stage in getattr(getattr(model, "backbone", None), "stages", ()):
-        stage.parameters[:] = [one for one in stage.parameters if any(one is own for own in made.parameters())]
+        stage.parameters[:] = [one for one in stage.parameters if id(one) in own]
     return made
 
 

@@ -1,14 +1,11 @@
 """A residual bottleneck before the linear layer."""
 from typing import Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
-from qtlrun.layer import Linear, Start
+from qtlrun.layer import ACTIVATIONS, Linear, Start
 
-ACTIVATIONS = {"relu": torch.relu, "gelu": functional.gelu, "tanh": torch.tanh}
 WIDEST = 10_000
 
 

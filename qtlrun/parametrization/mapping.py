@@ -9,9 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from qtlrun.device.reader import trace
-from qtlrun.layer import LANES, Linear, Start, generator
+from qtlrun.layer import ACTIVATIONS, LANES, Linear, Start, generator
 
-ACTIVATIONS = {"none": lambda values: values, "tanh": torch.tanh, "relu": torch.relu}
 LEAST = 1e-20  # a probability; below it the slope of its power would have no bound
 
 
@@ -20,21 +19,20 @@ class Mapping(nn.Module):
 
     The probability p of a basis state of n qubits enters as (.8 tanh(2**(n - 1) p / 10))**.3 minus the mean over all
     weights; without a circuit's `run` as 0. Source: Liu et al., arXiv:2402.16465, in the constants of their code. What the
-    bits say of a weight is then some forty times what its probability says (13 qubits), neighbouring weights are nearly
+    bits say of a weight is then some thirty times what its probability says (13 qubits: sqrt(13) against .115), neighbouring weights are nearly
     equal, and little is learnt; `standard` gives the scaled probabilities, and all bits together, a deviation of 1.
     """
 
     def __init__(self, count: int, qubits: int, widths: list[int], activation: str, start: Start, circuit, run: Callable | None,
                  spread: float | None, *, trained: bool, standard: bool):
         super().__init__()
-        self.standard, self.still = standard, None
+        self.standard = standard
+        self.register_buffer("still", None, persistent=False)  # probabilities of angles that never move
         self.circuit, self.run, self.qubits, self.activation = circuit, run, qubits, ACTIVATIONS[activation]
         if run is not None:
             values = start.uniform("generator.angles", circuit.shape, math.pi) if spread is None else start.normal("generator.angles", circuit.shape, spread)
             self.angles = nn.Parameter(values, requires_grad=trained)
-        sizes = [qubits + 1, *widths, 1]
-        self.layers = nn.ModuleList(Linear(start, f"mapping.{place}", inputs, outputs)
-                                    for place, (inputs, outputs) in enumerate(zip(sizes, sizes[1:])))
+        self.layers = nn.ModuleList(Linear(start, f"mapping.{place}", *size) for place, size in enumerate(_sizes(qubits, widths)))
         index = torch.arange(count).unsqueeze(1) >> torch.arange(qubits).flip(0)
         bits = (2 * (index & 1) - 1).unsqueeze(0) / (math.sqrt(qubits) if standard else 1)
         self.register_buffer("bits", bits.to(start.dtype), persistent=False)
@@ -84,8 +82,7 @@ class Mapping(nn.Module):
     @staticmethod
     def numbers(qubits: int, widths: list[int]) -> int:
         """How many numbers a mapping of these widths has."""
-        sizes = [qubits + 1, *widths, 1]
-        return sum((inputs + 1) * outputs for inputs, outputs in zip(sizes, sizes[1:]))
+        return sum((inputs + 1) * outputs for inputs, outputs in _sizes(qubits, widths))
 
 
 def scaled(chances: Float[Tensor, "runs weights"], qubits: int) -> Float[Tensor, "runs weights"]:
@@ -94,3 +91,8 @@ def scaled(chances: Float[Tensor, "runs weights"], qubits: int) -> Float[Tensor,
     whole = functional.pad(chances, (0, -size % (2 * LANES)))  # torch's pow takes two lines of memory at once, and rounds a rest otherwise
     powers = (.8 * torch.tanh(whole.clamp_min(LEAST) * (2**(qubits - 1) / 10))).pow(.3)[..., :size]
     return powers - powers.mean(-1, keepdim=True)
+
+
+def _sizes(qubits: int, widths: list[int]) -> list[tuple[int, int]]:
+    """Inputs and outputs of each layer."""
+    return list(zip([qubits + 1, *widths], [*widths, 1], strict=True))

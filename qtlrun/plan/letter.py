@@ -3,8 +3,6 @@ from qtlrun.plan.part import parameters
 from qtlrun.plan.refusal import text
 
 LETTERS = {("backbone", "circuit"): "A", ("none", "linear"): "B", ("backbone", "linear"): "C", ("none", "circuit"): "D"}
-
-
 PHOTONIC = "qtlrun.backbone.photonic.Photonic"
 
 

@@ -67,8 +67,7 @@ def all_items(data):
 
 def test_data_that_cannot_be_fetched_are_absent(small, served):
     answers, _ = served
-    for key in (answers if isinstance(answers, dict) else range(len(answers))):
-        answers[key] = OSError("no network")
+    answers.update(dict.fromkeys(answers, OSError("no network")))
     with pytest.raises(Absent, match=r"could not be fetched \(.+\)\.\nFetch http"):
         make(small)
 

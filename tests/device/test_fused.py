@@ -18,13 +18,7 @@ from qtlrun.plan import Refused, build
 X, Y, Z = qml.PauliX, qml.PauliY, qml.PauliZ
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Sums are taken in another order by more threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def of_weights(function, qubits, shape):

@@ -23,13 +23,7 @@ FEWER, MORE = (2, 3, 4, 5, 6), (1, 7, 8, 9, 10)  # wires
 X, Y, Z = qml.PauliX, qml.PauliY, qml.PauliZ
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Sums are taken in another order by more threads."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def size(number):
