@@ -112,7 +112,7 @@ def readers(reads: int) -> str:
 
 def held(job: dict, rows: dict[str, dict]) -> str:
     """What all rows of a point have in common and no interval covers; and which of them keep a published defect."""
-    backbone, recipe = job["backbone"], job["recipe"]
+    backbone = job["backbone"]
     weights = backbone.get("weights")
     name = weights if weights in (None, "none", "pretrain") else Path(weights).name
     seed = f" (seed {backbone['pretrain']['seed']})" if weights == "pretrain" else ""
