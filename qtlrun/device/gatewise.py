@@ -17,23 +17,33 @@ class Gatewise:
 
     def __init__(self, gates: list[Gate], wires: tuple[int, ...], affine: Affine | Chosen, real: bool, outcomes: list):
         self.qubits, self.affine, self.real, self.outcomes = len(wires), affine, real, outcomes
-        self.angles = [gate.angle for gate in gates]
+        self.gates = gates
         self.actions = [_action(gate, len(wires)) for gate in gates]
         self.on = lru_cache(maxsize=8)(self._on)
 
-    def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs ..."],
-                 start: Tensor | None = None) -> Float[Tensor, "runs batch outputs"]:
+    def __call__(
+        self,
+        x: Float[Tensor, "runs batch features"],
+        w: Float[Tensor, "runs ..."],
+        start: Tensor | None = None,
+        matrices: tuple[Tensor, ...] = (),
+    ) -> Float[Tensor, "runs batch outputs"]:
         half = self.affine(x, w).flatten(0, 1) / 2
         cosines, sines = half.cos().unsqueeze(-1), half.sin().unsqueeze(-1)
         dtype = x.dtype if self.real else x.dtype.to_complex()
+        matrices = [matrix.flatten(0, 1).to(dtype) for matrix in matrices]
         if start is None:
             state = torch.zeros(len(half), 2**self.qubits, dtype=dtype, device=x.device)
             state[:, 0] = 1
         else:
             state = start.flatten(0, 1)
-        for angle, terms in zip(self.angles, self.on(dtype, x.device), strict=True):
-            moved = _moved(state, terms)
-            state = moved if angle is None else cosines[:, angle] * state + sines[:, angle] * moved
+        for gate, terms in zip(self.gates, self.on(dtype, x.device), strict=True):
+            if gate.moving is not None:
+                state = _moved(state, [(source, _column(matrices[gate.moving], *place)) for source, place in terms])
+            else:
+                moved = _moved(state, terms)
+                angle = gate.angle
+                state = moved if angle is None else cosines[:, angle] * state + sines[:, angle] * moved
         values = [value for outcome in self.outcomes for value in _values(state, outcome, self.qubits, self.real)]
         return torch.stack(values, dim=-1).unflatten(0, x.shape[:2])
 
@@ -42,14 +52,24 @@ class Gatewise:
         def place(values: np.ndarray) -> Tensor:
             values = values if dtype.is_complex else values.real
             return torch.as_tensor(np.ascontiguousarray(values), dtype=dtype, device=device)
-        return [[(torch.from_numpy(source).to(device), place(factor)) for source, factor in terms] for terms in self.actions]
+
+        def put(source: np.ndarray, factor) -> tuple:
+            moves = isinstance(factor, tuple)
+            return torch.from_numpy(source).to(device), factor if moves else place(factor)
+
+        return [[put(source, factor) for source, factor in terms] for terms in self.actions]
 
 
 def _action(gate: Gate, qubits: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """A gate as terms (source, factor): (O psi)[k] = sum of factor[k] psi[source[k]]; of a rotation exp(-i a P / 2) those of -i P."""
+    """A gate as terms (source, factor): (O psi)[k] = sum of factor[k] psi[source[k]].
+
+    Of a rotation exp(-i a P / 2) those of -i P; of a moving matrix the factor is where its elements stand, (rows, column).
+    """
     if gate.angle is not None:
         source, phase = pauli.action(pauli.spread(gate.word, gate.wires, range(qubits)), qubits)
         return [(source, -1j * phase)]
+    if gate.moving is not None:
+        return pauli.sources(gate.wires, qubits)
     matrix = pauli.straight(gate.matrix.numpy())
     if pauli.monomial(gate.matrix):
         return [pauli.permutation([gate], qubits)]
@@ -58,6 +78,11 @@ def _action(gate: Gate, qubits: int) -> list[tuple[np.ndarray, np.ndarray]]:
 
 def _moved(state: Tensor, terms: list[tuple[Tensor, Tensor]]) -> Tensor:
     return sum(factor * state.index_select(1, source) for source, factor in terms)
+
+
+def _column(matrix: Tensor, rows: np.ndarray, column: int) -> Tensor:
+    """The elements of one column of each sample's matrix that each basis state takes, (samples, 2**qubits)."""
+    return matrix[:, :, column].index_select(1, torch.from_numpy(rows).to(matrix.device))
 
 
 def _values(state: Tensor, outcome: Value | Probabilities, qubits: int, real: bool) -> list[Tensor]:

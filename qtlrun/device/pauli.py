@@ -62,6 +62,8 @@ def real(gate: Gate) -> bool:
     """Whether a gate keeps real amplitudes real, up to a phase."""
     if gate.angle is not None:
         return gate.word.count("Y") % 2 == 1
+    if gate.moving is not None:
+        return False
     return bool(np.allclose(straight(gate.matrix.numpy()).imag, 0, atol=SMALL))
 
 
@@ -111,8 +113,15 @@ def gather(word: str, wires: Sequence[int]) -> tuple[list[Gate], Callable[[int],
 
 def columns(matrix: np.ndarray, wires: Sequence[int], qubits: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """A matrix on a few wires as terms, one a column: (U psi)[k] is the sum of factor[k] psi[source[k]]."""
+    return [(source, matrix[rows, column]) for source, (rows, column) in sources(wires, qubits)]
+
+
+def sources(wires: Sequence[int], qubits: int) -> list[tuple[np.ndarray, tuple[np.ndarray, int]]]:
+    """The terms of any matrix on these wires, one a column: the source of each basis state, and where its factor stands."""
     row, cleared = local(wires, qubits), _cleared(wires, qubits)
-    return [(cleared | _scatter(np.full_like(row, column), wires, qubits), matrix[row, column]) for column in range(len(matrix))]
+    return [
+        (cleared | _scatter(np.full_like(row, column), wires, qubits), (row, column)) for column in range(2 ** len(wires))
+    ]
 
 
 def marginal(probabilities: Tensor, wires: Sequence[int], qubits: int) -> Tensor:

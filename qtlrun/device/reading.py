@@ -10,11 +10,12 @@ from qtlrun.device.angle import Affine, Chosen
 
 @dataclass(frozen=True)
 class Gate:
-    """A rotation about a Pauli word by the angle of that number, or (angle None) a constant matrix."""
+    """A rotation about a Pauli word by the angle of that number, the moving matrix of that number, or a constant matrix."""
     wires: tuple[int, ...]
     word: str = ""
     angle: int | None = None
     matrix: Tensor | None = None
+    moving: int | None = None
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,12 @@ class Reading:
     """A circuit as data: `affine(*prepare(inputs, weights))` gives the angle of every rotation among `gates`.
 
     What is prepared is (runs, batch, ...) for each sample and (runs, ...) for each run: inputs and weights themselves
-    where all angles are affine in them, else the angles.
+    where all angles are affine in them, else the angles. Moving matrices (runs, batch, side, side) come behind them.
     """
     qubits: int
     features: int  # inputs of a sample
     gates: list[Gate]
-    prepare: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    prepare: Callable[[Tensor, Tensor], tuple[Tensor, ...]]
     affine: Affine | Chosen
     measurements: list
     fed: frozenset[int]  # the angles that depend on the inputs
@@ -44,7 +45,12 @@ class Reading:
 
     def angles(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """The angles (runs, batch, angles) of inputs (runs, batch, features) and weights (runs, *shape)."""
-        return self.affine(*self.prepare(inputs, weights))
+        return self.affine(*self.prepare(inputs, weights)[:2])
+
+    @property
+    def moving(self) -> str | None:
+        """The name of a gate whose matrix moves, if there is one."""
+        return next((gate.word for gate in self.gates if gate.moving is not None), None)
 
     @property
     def split(self) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:

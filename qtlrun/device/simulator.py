@@ -85,6 +85,8 @@ class _Pass(torch.autograd.Function):
 
 def _again(plain: Callable[[], Gatewise], given: tuple, needed: tuple[bool, ...], upstream: Tensor) -> list[Tensor | None]:
     """Gradients that can be differentiated, by those of x, w and start that need one."""
+    # views, so that no gradient passes from one to another: amplitudes are made of the inputs, and have one of their own
+    given = tuple(None if one is None else one.view_as(one) for one in given)
     wanted = [one for one, need in zip(given, needed, strict=True) if need]
     values = plain()(*given)
     if not values.requires_grad:  # whatever the angles are, they are the same

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from qtlrun.device import measure, memory, pauli, reader
+from qtlrun.device.gatewise import Gatewise
 from qtlrun.device.reading import Gate, Reading
 from qtlrun.device.shot import Shots
 from qtlrun.device.simulator import Simulator
@@ -91,7 +92,11 @@ class Run:
                              "use grouped.")
         if self.method == "dense" and self.qubits > MOST:
             raise ValueError(f"device.method=dense: the matrices of {self.qubits} qubits are too large; use it up to {MOST}, grouped beyond.")
-        if shots is None:
+        if reading.moving:
+            self._check_moving(method, shots)
+            self.method = "gatewise"
+            self.simulate = Gatewise(self.gates, tuple(range(self.qubits)), reading.affine, self.real, self.outcomes)
+        elif shots is None:
             self.simulate = self._simulator(reading.affine, [], self.real, self.outcomes)
         else:
             self.simulate = Shots(reading, self.outcomes, self.qubits, shots, seed, self.real, self._simulator)
@@ -102,8 +107,19 @@ class Run:
             return self(inputs.unsqueeze(0), weights.unsqueeze(0)).squeeze(0)
         if inputs.shape[-1] != self.reading.features:
             raise ValueError(f"circuit: it takes {self.reading.features} inputs, and was given {inputs.shape[-1]}.")
-        prepared = self.reading.prepare(inputs, weights)
-        return self.simulate(*prepared, self._start(inputs, weights)) if self.reading.starts else self.simulate(*prepared)
+        x, w, *matrices = self.reading.prepare(inputs, weights)
+        start = (self._start(inputs, weights),) if self.reading.starts else ()
+        if matrices:
+            return self.simulate(x, w, *(start or (None,)), matrices)
+        return self.simulate(x, w, *start)
+
+    def _check_moving(self, method: str, shots: int | None) -> None:
+        """Refuse what takes angles alone, where the matrix of a gate depends on inputs or weights."""
+        reason = f"the matrix of the circuit's {self.reading.moving} depends on inputs or weights"
+        if method not in ("auto", "gatewise"):
+            raise ValueError(f"device.method={method}: {reason}, and this method takes angles alone; use auto or gatewise.")
+        if shots is not None:
+            raise ValueError(f"device.shots={shots}: {reason}, and only angles are differentiated by shots; use null.")
 
     def _simulator(self, affine, more: list[Gate], real: bool, outcomes: list) -> Simulator:
         return Simulator(self.gates + more, self.qubits, affine, self.reading.fed, real, outcomes, bool(self.reading.starts), self.method,

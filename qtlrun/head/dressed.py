@@ -74,7 +74,13 @@ class Quantum(nn.Module):
         for run in range(len(inputs)):
             weights = self.angles[run].detach().cpu().double().expand(inputs.shape[1], *self.angles.shape[1:]).requires_grad_()
             values = simulate(inputs[run].unsqueeze(1), weights)  # each sample as a run of its own
-            slopes = [torch.autograd.grad(one.sum(), weights, retain_graph=True)[0] for one in values.unbind(-1)]
+            if not values.requires_grad:  # the circuit takes no weight, or none that it does not detach
+                ranks.append(0)
+                continue
+            slopes = [
+                torch.autograd.grad(one.sum(), weights, retain_graph=True, allow_unused=True, materialize_grads=True)[0]
+                for one in values.unbind(-1)
+            ]
             ranks.append(int(torch.linalg.matrix_rank(torch.cat(slopes).flatten(1), rtol=1e-6)))
         return ranks
 

@@ -1,0 +1,73 @@
+"""Proof from autograd's graph that a number is affine or quadratic in the leaves it depends on."""
+
+import re
+from math import inf
+
+from torch import Tensor
+from torch.autograd.graph import Node
+
+BUILT_IN = re.compile(r"(\w+?)Backward\d+")  # of torch's own nodes; a function of the user's has no number
+LINEAR = frozenset(
+    "Add Sub Rsub Neg Sum Mean Cumsum Trace Select Slice Index IndexSelect Gather Unbind Split SplitWithSizes Narrow"
+    " View ReshapeAlias UnsafeView Expand Repeat Squeeze Unsqueeze T Transpose Permute Flip Roll Stack Cat Clone Alias"
+    " Tril Triu Diagonal ConstantPadNd ToCopy Real Imag Conj ConjPhysical ResolveConj Complex ViewAsReal ViewAsComplex"
+    " Unfold Lift LiftFresh".split()
+)
+PRODUCT = frozenset("Mul Mm Mv Bmm Dot Vdot".split())
+SUM_OF_PRODUCT = frozenset("Addmm Addmv Addbmm Baddbmm Addcmul Addr".split())  # the summand comes first
+
+
+class Degree:
+    """Degrees of polynomials in the leaves of autograd's graph: 0, 1, 2, or infinity for whatever is not proved.
+
+    What a node's result is follows from its kind alone, at every point: sums, selections and constant factors keep a
+    degree, products add theirs. Constants must be constants: what is computed from the leaves without a gradient is
+    for the caller to find (`Watch.bent`).
+    """
+
+    def __init__(self, *leaves: Tensor):
+        self._leaves = {id(leaf) for leaf in leaves}
+        self._known: dict[Node, float] = {}
+
+    def of(self, value: object) -> float:
+        """The degree of a number or a tensor, the highest of its elements."""
+        if not isinstance(value, Tensor) or not value.requires_grad:
+            return 0
+        if value.grad_fn is None:
+            return 1 if id(value) in self._leaves else inf
+        return self._node(value.grad_fn)
+
+    def _node(self, top: Node) -> float:
+        """Degree of a node, its inputs first: graphs are deeper than Python's stack."""
+        waiting = [top]
+        while waiting:
+            node = waiting[-1]
+            before = [one for one, _ in node.next_functions if one is not None]
+            unknown = [one for one in before if one not in self._known]
+            if unknown and node not in self._known:
+                waiting += unknown
+                continue
+            if node not in self._known:
+                self._known[node] = self._judge(node)
+            waiting.pop()
+        return self._known[top]
+
+    def _judge(self, node: Node) -> float:
+        degrees = [0 if one is None else self._known[one] for one, _ in node.next_functions]
+        if not degrees:
+            return 1 if id(getattr(node, "variable", None)) in self._leaves else inf
+        match = BUILT_IN.fullmatch(node.name())
+        kind = match[1] if match else ""
+        if kind in LINEAR:
+            degree = max(degrees)
+        elif kind in PRODUCT:
+            degree = sum(degrees)
+        elif kind in SUM_OF_PRODUCT:
+            degree = max(degrees[0], sum(degrees[1:]))
+        elif kind == "Div" and degrees[1:] in ([], [0]):
+            degree = degrees[0]
+        elif kind == "Pow" and len(degrees) == 1 and node._saved_exponent in (1, 2):
+            degree = degrees[0] * node._saved_exponent
+        else:
+            degree = inf
+        return degree if degree <= 2 else inf

@@ -1,0 +1,136 @@
+"""Provenance of tensors in a traced circuit: what derives from inputs or weights, and whose values are asked for."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from enum import IntFlag
+
+import numpy as np
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+# Methods that tell a tensor's form, and functions that take its form alone. Whatever else gives a number tells its value.
+FORM = frozenset(
+    "dim ndimension size numel nelement element_size stride storage_offset is_contiguous is_complex is_floating_point"
+    " is_signed is_inference is_conj is_neg is_same_size is_tensor is_shared is_pinned is_set_to is_nested"
+    " __len__ __hash__ __repr__ __str__ __format__ __dir__ data_ptr get_device dense_dim sparse_dim type"
+    " result_type can_cast promote_types broadcast_shapes backward register_hook retain_grad requires_grad_"
+    " zeros_like ones_like empty_like full_like rand_like randn_like randint_like"
+    " new_zeros new_ones new_empty new_full".split()
+)
+# Checks whose answer does not change what is recorded: PennyLane's of a norm that is one anyway, and the reader's own.
+EXCUSED = frozenset(
+    {
+        ("pennylane.ops.qubit.state_preparation", "_preprocess"),
+        ("pennylane.templates.state_preparations.mottonen", "__init__"),
+        ("pennylane.templates.state_preparations.multiplexer", "__init__"),
+    }
+)
+READER = ("qtlrun.device.lowering", "qtlrun.device.reader")
+PASSED_ON = ("torch", "autoray", "numpy", "pennylane.math", "qtlrun.tape")  # whose frames ask for another's sake
+NUMBERS = (bool, int, float, complex, np.ndarray, np.generic)
+
+
+class Source(IntFlag):
+    """What a tensor derives from."""
+
+    NONE = 0
+    INPUTS = 1
+    WEIGHTS = 2
+    BOTH = 3
+
+
+class Watch(TorchFunctionMode):
+    """Follows inputs and weights through everything that torch computes while the mode is on.
+
+    A tensor is `bent` where its gradient does not tell how it depends on them: a comparison, a rounding to integers, a
+    detached copy, and what is computed from one. `asked` says whose values left torch, as a truth, a number or an array,
+    so that Python could decide by them.
+    """
+
+    def __init__(self, inputs: Tensor, weights: Tensor):
+        super().__init__()
+        self.asked = Source.NONE
+        self._marks: dict[int, tuple[Tensor, Source, bool]] = {}
+        self._mark(inputs, Source.INPUTS, bent=False)
+        self._mark(weights, Source.WEIGHTS, bent=False)
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        result = function(*args, **kwargs)
+        name = function.__name__
+        if name in FORM:
+            return result
+        source, bent = Source.NONE, False
+        for tensor in _tensors((args, tuple(kwargs.values()))):
+            mark = self._found(tensor)
+            if mark is not None:
+                source, bent = source | mark[1], bent or mark[2]
+        if source:
+            self._follow(name, source, bent, args, kwargs, result)
+        return result
+
+    def source(self, value: object) -> Source:
+        """What a number, a tensor or a list of them derives from."""
+        source = Source.NONE
+        for tensor in _tensors((value,)):
+            mark = self._found(tensor)
+            source |= mark[1] if mark else Source.NONE
+        return source
+
+    def bent(self, value: object) -> bool:
+        """Whether its gradient does not tell how it depends on inputs and weights."""
+        return any(mark[2] for tensor in _tensors((value,)) if (mark := self._found(tensor)))
+
+    def _follow(self, name: str, source: Source, bent: bool, args, kwargs: dict, result) -> None:
+        """Mark what a function gave or changed, and note a value that left torch."""
+        if name != "__get__" and _leaves(result) and not _excused():
+            self.asked |= source
+        for tensor in _tensors((result,)):
+            self._mark(tensor, source, bent or not tensor.requires_grad)
+        changed = kwargs.get("out")
+        if name == "__setitem__" or name.endswith("_") and not name.endswith("__") or name.startswith("__i"):
+            changed = args[0]
+        for tensor in _tensors((changed,)):
+            self._mark(tensor, source, bent or not tensor.requires_grad)
+            if tensor._base is not None:
+                self._mark(tensor._base, source, bent or not tensor.requires_grad)
+
+    def _mark(self, tensor: Tensor, source: Source, bent: bool) -> None:
+        before = self._marks.get(id(tensor))
+        if before is not None:
+            source, bent = source | before[1], bent or before[2]
+        self._marks[id(tensor)] = tensor, source, bent  # the tensor is kept, so that its id stays its own
+
+    def _found(self, tensor: Tensor) -> tuple[Tensor, Source, bool] | None:
+        mark = self._marks.get(id(tensor))
+        if mark is None and tensor._base is not None:
+            mark = self._marks.get(id(tensor._base))
+        return mark
+
+
+def _tensors(values: Iterable) -> Iterator[Tensor]:
+    """The tensors among values, and in their lists."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, (tuple, list)):
+            yield from _tensors(value)
+
+
+def _leaves(result: object) -> bool:
+    """Whether a result is a number or an array, or a list of them."""
+    if isinstance(result, (tuple, list)) and not hasattr(result, "numel"):
+        return any(_leaves(item) for item in result)
+    return isinstance(result, NUMBERS)
+
+
+def _excused() -> bool:
+    """Whether whoever asks for the value is known to record the same whatever it is."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and _name(frame).startswith(PASSED_ON):
+        frame = frame.f_back
+    return _name(frame) in READER or (_name(frame), frame.f_code.co_name) in EXCUSED
+
+
+def _name(frame) -> str:
+    return frame.f_globals.get("__name__", "")
