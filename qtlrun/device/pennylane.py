@@ -10,6 +10,7 @@ from torch import Tensor
 
 from qtlrun.device import measure, memory, reader
 from qtlrun.device.reading import Gate, Reading
+from qtlrun.device.verification import Verification
 from qtlrun.layer import generator
 from qtlrun.plan import nearest
 
@@ -65,7 +66,8 @@ class PennyLane:
             if not isinstance(measurement, NUMBERS):
                 raise measure.untaken(measurement)
         device = self._device(circuit.qubits + (self.diff_method == "hadamard"))  # that test needs a wire of its own
-        return Run(reading, device, self.shots, self._method(device, reading), self.seed)
+        method = self._method(device, reading)
+        return Run(reading, device, self.shots, method, self.seed, Verification(circuit, entangle, reading, self.shots is None))
 
     def _device(self, qubits: int):
         options = {"seed": self.seed} if self.name.startswith(("default.", "lightning.")) else {}
@@ -79,16 +81,24 @@ class PennyLane:
 
     def _method(self, device, reading: Reading) -> str:
         """The gradient method, resolved and found possible for a tape of this circuit."""
-        tape = _tape(reading, [.1] * _angles(reading), self.shots)
+        sides = [2 ** len(gate.wires) for gate in reading.gates if gate.moving is not None]
+        tape = _tape(reading, [.1] * _angles(reading), self.shots, [np.eye(side) for side in sides])
         values = all(isinstance(one, qml.measurements.ExpectationMP) for one in reading.measurements)  # adjoint takes no others
 
         def can(method: str) -> bool:
+            if reading.moving and method != "backprop":
+                return False  # it is no angle that moves
             asked = method in TRANSFORMS or self.shots is None and (method == "backprop" or values)
             return asked and (method in TRANSFORMS or device.supports_derivatives(ExecutionConfig(gradient_method=method), tape))
-        if self.diff_method == "best":
-            return next(method for method in ("backprop", "adjoint", "parameter-shift") if can(method))
-        if can(self.diff_method):
-            return self.diff_method
+        methods = [self.diff_method] if self.diff_method != "best" else ["backprop", "adjoint", "parameter-shift"]
+        chosen = next(filter(can, methods), None)
+        if chosen is not None:
+            return chosen
+        if reading.moving:
+            raise ValueError(
+                f"device.name={self.name}: the matrix of the circuit's {reading.moving} depends on inputs or weights, which only "
+                "backprop differentiates; use device=statevector or default.qubit, without shots."
+            )
         others = [method for method in ("backprop", "adjoint", *TRANSFORMS) if can(method)]
         shots = f" with shots={self.shots}" if self.shots is not None else ""
         raise ValueError(f"device.diff_method={self.diff_method}: {self.name}{shots} cannot differentiate this circuit so; "
@@ -98,8 +108,9 @@ class PennyLane:
 class Run:
     """A circuit on a PennyLane device: inputs (runs, batch, features), weights (runs, *shape) to its measured values."""
 
-    def __init__(self, reading: Reading, device, shots: int | None, method: str, seed: int):
+    def __init__(self, reading: Reading, device, shots: int | None, method: str, seed: int, verification: Verification):
         self.reading = reading
+        self.verification = verification
         self.device = device
         self.shots = shots
         self.method = method
@@ -112,15 +123,20 @@ class Run:
                  weights: Float[Tensor, "..."]) -> Float[Tensor, "*runs batch outputs"]:
         if inputs.dim() == 2:
             return self(inputs.unsqueeze(0), weights.unsqueeze(0)).squeeze(0)
-        angles = self.reading.angles(inputs, weights).flatten(0, 1)
+        x, w, *matrices = self.reading.prepare(inputs, weights)
+        angles = self.reading.affine(x, w).flatten(0, 1)
         if self.method == "backprop":
-            values = self._broadcast(angles.cpu().double())
+            values = self._broadcast(angles.cpu().double(), [matrix.flatten(0, 1).cpu() for matrix in matrices])
         else:
             values = _Tapes.apply(angles.cpu().double(), self)
-        return values.to(inputs).unflatten(0, inputs.shape[:2])
+        values = values.to(inputs).unflatten(0, inputs.shape[:2])
+        if self.verification.wanted(weights):
+            self.verification.check(inputs, weights, values)
+        return values
 
-    def _broadcast(self, angles: Tensor) -> Tensor:
-        tape = _tape(self.reading, list(angles.T), None)
+    def _broadcast(self, angles: Tensor, matrices: list[Tensor]) -> Tensor:
+        matrices = [matrix.to(torch.complex128) for matrix in matrices]
+        tape = _tape(self.reading, list(angles.T), None, matrices)
         (values,) = qml.execute([tape], self.device, diff_method="backprop")
         values = values if isinstance(values, (tuple, list)) else [values]
         columns = [torch.as_tensor(value).reshape(-1, size).expand(len(angles), size) for value, size in zip(values, self.sizes, strict=True)]
@@ -173,13 +189,19 @@ class _Tapes(torch.autograd.Function):
         return torch.einsum("so,soa->sa", upstream, slopes), None
 
 
-def _tape(reading: Reading, angles: list, shots: int | None) -> qml.tape.QuantumScript:
-    """The circuit's gates with angles put in; every angle is a trainable parameter of the tape."""
-    operations = [operation for gate in reading.gates for operation in (
-        [qml.QubitUnitary(gate.matrix.numpy(), gate.wires)] if gate.angle is None else _rotation(gate, angles[gate.angle]))]
+def _tape(reading: Reading, angles: list, shots: int | None, matrices: list = ()) -> qml.tape.QuantumScript:
+    """The circuit's gates with angles and matrices put in; every angle is a trainable parameter of the tape."""
+    operations = [operation for gate in reading.gates for operation in _operations(gate, angles, matrices)]
     tape = qml.tape.QuantumScript(operations, reading.measurements, shots=shots)
     tape.trainable_params = [place for place, (operation, _) in enumerate(_parameters(tape)) if operation.name != "QubitUnitary"]
     return tape
+
+
+def _operations(gate: Gate, angles: list, matrices: list) -> list:
+    if gate.angle is not None:
+        return _rotation(gate, angles[gate.angle])
+    matrix = gate.matrix.numpy() if gate.moving is None else matrices[gate.moving]
+    return [qml.QubitUnitary(matrix, gate.wires)]
 
 
 def _parameters(tape):

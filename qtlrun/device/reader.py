@@ -83,7 +83,7 @@ class _Reader:
         if degree <= 1:
             affine, fed, trained = self._affine()
             if self._confirmed(affine):
-                return Reading(*sizes, first.gates, _unchanged, affine, first.measurements, fed, trained, starts)
+                return Reading(*sizes, first.gates, _unchanged, affine, first.measurements, fed, trained, starts, first.checks)
         angles, fed, trained = self._quadratic() if degree <= 2 else (None, None, None)
         if angles is None or not self._confirmed(angles):
             angles, fed, trained = self._each_step()
@@ -91,7 +91,7 @@ class _Reader:
         prepare, affine = split(angles, fed, trained), apart(rest, fed, trained)
         if first.matrices:
             prepare = self._with_matrices(fed, trained)
-        return Reading(*sizes, first.gates, prepare, affine, first.measurements, fed, trained, starts)
+        return Reading(*sizes, first.gates, prepare, affine, first.measurements, fed, trained, starts, first.checks)
 
     @property
     def _features(self) -> int:

@@ -42,6 +42,7 @@ class Reading:
     fed: frozenset[int]  # the angles that depend on the inputs
     trained: frozenset[int]  # those that depend on the weights
     starts: tuple[Preparation, ...] = ()  # of wires that do not begin in zero
+    checks: object = None  # verdicts of the reader's, for tracing again (`lowering.Checks`)
 
     def angles(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """The angles (runs, batch, angles) of inputs (runs, batch, features) and weights (runs, *shape)."""

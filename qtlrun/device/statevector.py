@@ -13,6 +13,7 @@ from qtlrun.device.gatewise import Gatewise
 from qtlrun.device.reading import Gate, Reading
 from qtlrun.device.shot import Shots
 from qtlrun.device.simulator import Simulator
+from qtlrun.device.verification import Verification
 from qtlrun.layer import generator
 from qtlrun.plan import nearest
 
@@ -68,7 +69,8 @@ class Statevector:
         memory.fits(circuit.qubits)
         _keep_freed_memory()
         with torch.inference_mode(False):
-            return Run(reader.read(circuit, entangle, embed=self.exact), self.method, self.shots, self.seed)
+            reading = reader.read(circuit, entangle, embed=self.exact)
+            return Run(reading, self.method, self.shots, self.seed, Verification(circuit, entangle, reading, self.exact))
 
 
 class Run:
@@ -77,8 +79,8 @@ class Run:
     Wire 0 is the most significant bit of a basis state's index.
     """
 
-    def __init__(self, reading: Reading, method: str, shots: int | None = None, seed: int = 0):
-        self.reading = reading
+    def __init__(self, reading: Reading, method: str, shots: int | None = None, seed: int = 0, verification: Verification | None = None):
+        self.reading, self.verification = reading, verification
         self.qubits = max(reading.qubits, LEAST)
         moving = reading.fed | reading.trained
         self.gates = [gate if gate.angle in moving else _settled(gate, reading) for gate in reading.gates]
@@ -107,6 +109,12 @@ class Run:
             return self(inputs.unsqueeze(0), weights.unsqueeze(0)).squeeze(0)
         if inputs.shape[-1] != self.reading.features:
             raise ValueError(f"circuit: it takes {self.reading.features} inputs, and was given {inputs.shape[-1]}.")
+        values = self._values(inputs, weights)
+        if self.verification is not None and self.verification.wanted(weights):
+            self.verification.check(inputs, weights, values)
+        return values
+
+    def _values(self, inputs: Tensor, weights: Tensor) -> Tensor:
         x, w, *matrices = self.reading.prepare(inputs, weights)
         start = (self._start(inputs, weights),) if self.reading.starts else ()
         if matrices:
