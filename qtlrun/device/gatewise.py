@@ -1,4 +1,5 @@
 """Circuits gate by gate in plain torch: slow, and differentiable as often as wanted."""
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -26,7 +27,7 @@ class Gatewise:
         x: Float[Tensor, "runs batch features"],
         w: Float[Tensor, "runs ..."],
         start: Tensor | None = None,
-        matrices: tuple[Tensor, ...] = (),
+        matrices: Sequence[Tensor] = (),
     ) -> Float[Tensor, "runs batch outputs"]:
         half = self.affine(x, w).flatten(0, 1) / 2
         cosines, sines = half.cos().unsqueeze(-1), half.sin().unsqueeze(-1)
@@ -60,7 +61,7 @@ class Gatewise:
         return [[put(source, factor) for source, factor in terms] for terms in self.actions]
 
 
-def _action(gate: Gate, qubits: int) -> list[tuple[np.ndarray, np.ndarray]]:
+def _action(gate: Gate, qubits: int) -> list[tuple]:
     """A gate as terms (source, factor): (O psi)[k] = sum of factor[k] psi[source[k]].
 
     Of a rotation exp(-i a P / 2) those of -i P; of a moving matrix the factor is where its elements stand, (rows, column).

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pennylane as qml
 import torch
 from pennylane.exceptions import OperatorPropertyUndefined
@@ -105,7 +106,7 @@ class Lowering:
             return [_turn(operation, *word) for word in words]
         if isinstance(operation, qml.StatePrep) and not operation.is_sparse:
             return _prepared(operation)
-        constant = not self.watch.source(list(operation.data))
+        constant = not operation.data or not (self.watch.asked or self.watch.source(list(operation.data)))
         if constant and len(operation.wires) <= WIDE and operation.has_matrix:
             return [self._matrix(operation, moves=False)]
         inner = replace(self, within=(*self.within, operation))
@@ -380,7 +381,7 @@ def _phases(angles: Tensor, wires: tuple[int, ...]) -> list[Turn]:
 
 
 def _controlled_matrix(matrix: Tensor, values: Sequence[bool]) -> Tensor:
-    side, place = len(matrix), int("".join("1" if value else "0" for value in values), 2)
+    side, place = len(matrix), sum(bool(value) << place for place, value in enumerate(reversed(values)))
     blocks = [torch.eye(side, dtype=matrix.dtype)] * 2 ** len(values)
     blocks[place] = matrix
     return torch.block_diag(*blocks)
@@ -399,4 +400,5 @@ def _embed(matrix: Tensor, of: tuple[int, ...], wires: tuple[int, ...]) -> Tenso
 
 
 def _tensor(values: object) -> Tensor:
-    return torch.as_tensor(values).to(torch.complex128)
+    values = values if isinstance(values, Tensor) else torch.as_tensor(np.asarray(values))
+    return values.to(torch.complex128)

@@ -1,4 +1,5 @@
 """Every device of PennyLane's, driven by tapes: one per sample, or one broadcast tape with backprop."""
+from collections.abc import Sequence
 from importlib import metadata
 
 import numpy as np
@@ -189,7 +190,7 @@ class _Tapes(torch.autograd.Function):
         return torch.einsum("so,soa->sa", upstream, slopes), None
 
 
-def _tape(reading: Reading, angles: list, shots: int | None, matrices: list = ()) -> qml.tape.QuantumScript:
+def _tape(reading: Reading, angles: list, shots: int | None, matrices: Sequence = ()) -> qml.tape.QuantumScript:
     """The circuit's gates with angles and matrices put in; every angle is a trainable parameter of the tape."""
     operations = [operation for gate in reading.gates for operation in _operations(gate, angles, matrices)]
     tape = qml.tape.QuantumScript(operations, reading.measurements, shots=shots)
@@ -197,7 +198,7 @@ def _tape(reading: Reading, angles: list, shots: int | None, matrices: list = ()
     return tape
 
 
-def _operations(gate: Gate, angles: list, matrices: list) -> list:
+def _operations(gate: Gate, angles: list, matrices: Sequence) -> list:
     if gate.angle is not None:
         return _rotation(gate, angles[gate.angle])
     matrix = gate.matrix.numpy() if gate.moving is None else matrices[gate.moving]
