@@ -2,7 +2,8 @@
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +36,7 @@ CONTROLS = 6  # control wires, each of which doubles the rotations
 CONTROLLED = 8  # wires up to which a controlled constant is written as rotations
 REPEATS = 32  # up to which a power is written out
 LARGEST = 8  # wires of a matrix that depends on inputs or weights
+UNFIT = (RuntimeError, TypeError, AttributeError, ImportError, NotImplementedError)  # of PennyLane's, for torch tensors
 ENDLESS = 8  # times that an operation may stand in its own decomposition, on the same wires
 NEAR = 1e-6  # the worth of a float32
 
@@ -147,7 +149,8 @@ class Lowering:
 
     def _matrix(self, operation, *, moves: bool) -> Matrix:
         """An operation as one matrix; refused where that is not unitary."""
-        matrix = matrix_of(operation)
+        with _blamed(operation):
+            matrix = matrix_of(operation)
         if not self.checks.ask(lambda: _unitary(matrix)):
             raise ValueError(f"circuit: the matrix of its {operation.name} is not unitary.")
         return Matrix(tuple(operation.wires), operation.name, matrix if moves else matrix.detach(), moves)
@@ -256,9 +259,19 @@ def _prepared(operation) -> list[Step]:
 def _decomposition(operation) -> list | None:
     """An operation's own decomposition, None where it has none for these parameters."""
     try:
-        return operation.decomposition()
+        with _blamed(operation):
+            return operation.decomposition()
     except OperatorPropertyUndefined:
         return None
+
+
+@contextmanager
+def _blamed(operation) -> Iterator[None]:
+    """Name the operation whose code fails."""
+    try:
+        yield
+    except UNFIT as error:
+        raise ValueError(f"circuit: PennyLane's {operation.name} does not take these values: {error}") from error
 
 
 def _unitary(matrix: Tensor) -> bool:

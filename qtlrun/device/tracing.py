@@ -104,7 +104,12 @@ def trace_at(
             fresh = not touched & set(operation.wires)
             if fresh and isinstance(operation, PREPARATIONS):
                 operation = qml.StatePrep(operation.data[0], operation.wires)
-            if embed and fresh and isinstance(operation, qml.StatePrep) and not operation.is_sparse:
+            if isinstance(operation, qml.StatePrep) and not fresh:
+                raise ValueError(
+                    f"circuit: its {operation.name} sets wires {operation.wires.tolist()} after gates have acted on them; "
+                    "prepare amplitudes first."
+                )
+            if embed and isinstance(operation, qml.StatePrep) and not operation.is_sparse:
                 starts.append(operation)
             else:
                 for step in Lowering(watch, checks).steps(operation):
@@ -127,7 +132,7 @@ def point(circuit, number: int) -> tuple[Tensor, Tensor]:
 def _composed(operation) -> list | None:
     """The operations that one is composed of, in the order they act; None for a gate."""
     if isinstance(operation, op_math.CompositeOp):
-        return None if isinstance(operation, op_math.Sum) else operation.operands[::-1]
+        return None if isinstance(operation, op_math.Sum) else list(operation.operands[::-1])
     if isinstance(operation, op_math.Adjoint):
         return _reverse(_composed(operation.base))
     if isinstance(operation, op_math.Pow):

@@ -26,7 +26,7 @@ EXCUSED = frozenset(
     }
 )
 READER = ("qtlrun.device.lowering", "qtlrun.device.reader")
-PASSED_ON = ("torch", "autoray", "numpy", "pennylane.math", "qtlrun.tape")  # whose frames ask for another's sake
+PASSED_ON = ("torch", "autoray", "numpy", "pennylane.math", "qtlrun.tape", "jaxtyping", "beartype")  # they ask for others
 NUMBERS = (bool, int, float, complex, np.ndarray, np.generic)
 
 

@@ -227,20 +227,73 @@ def test_every_gate_is_in_some_random_circuit():
     assert used == set(GATES)
 
 
+class Own(qml.operation.Operation):
+    """An operation of the user's on two wires, known by what it is made of."""
+
+    num_params, num_wires = 2, 2
+
+    def decomposition(self):
+        return [qml.RY(self.data[0], self.wires[0]), qml.CNOT(self.wires), qml.RX(self.data[1], self.wires[1])]
+
+
+def layers(w, wires):
+    qml.StronglyEntanglingLayers(w.reshape(1, 2, 3), wires)
+
+
+# What is left of it on two wires without gates on both, as operations.
+APART = {
+    "a gate": (lambda w: qml.CRX(w[0], [0, 1]), lambda w: []),
+    "a gate that is made of others": (lambda w: qml.IsingXX(w[0], [0, 1]), lambda w: []),
+    "a product": (lambda w: qml.prod(qml.RX(w[0], 0), qml.CNOT([0, 1]), qml.RY(w[1], 1)), lambda w: [qml.RY(w[1], 1), qml.RX(w[0], 0)]),
+    "an operation of one's own": (lambda w: Own(w[0], w[1], [0, 1]), lambda w: [qml.RY(w[0], 0), qml.RX(w[1], 1)]),
+    "its adjoint": (lambda w: qml.adjoint(Own(w[0], w[1], [0, 1])), lambda w: [qml.RX(-w[1], 1), qml.RY(-w[0], 0)]),
+    "its square": (lambda w: qml.pow(Own(w[0], w[1], [0, 1]), 2), lambda w: [qml.RY(2 * w[0], 0), qml.RX(2 * w[1], 1)]),
+    "an adjoint template": (
+        lambda w: qml.adjoint(layers)(w, [0, 1]),
+        lambda w: [qml.adjoint(qml.Rot(*w[3 * wire:3 * wire + 3], wire)) for wire in (1, 0)]),
+    "a controlled template": (lambda w: qml.ctrl(qml.AngleEmbedding(w[:1], [1]), 0), lambda w: []),
+    "an evolution": (lambda w: qml.evolve(.3 * X(0) + .2 * Z(1), w[0]), lambda w: [qml.RX(.6 * w[0], 0), qml.RZ(.4 * w[0], 1)]),
+    "a Pauli word with a wire to spare": (lambda w: qml.PauliRot(w[0], "IX", [0, 1]), lambda w: [qml.RX(w[0], 1)]),
+    "a Fourier transform": (lambda w: qml.QFT([0, 1]), lambda w: [H(0), H(1)]),
+}
+
+
 @pytest.mark.parametrize("name", ["statevector", "default.qubit", "lightning.qubit"])
+@pytest.mark.parametrize("spelling", APART)
+def test_without_entangler_the_gates_on_single_wires_are_what_is_left(spelling, name):
+    whole, left = APART[spelling]
+
+    def circuit(part):
+        def function(x, w):
+            for wire in range(2):
+                qml.Rot(x[wire], .4, w[wire], wire)
+            for operation in [part(w)] if part is whole else part(w):
+                operation
+            return [qml.expval(Z(0)), qml.expval(Y(1))]
+        return Circuit(function, 2)
+    x, w = draw(1, 2, 2).detach(), draw(1, WEIGHTS, seed=1).detach()
+    values = DEVICES[name].run(circuit(whole), entangle=False)(x, w)
+    torch.testing.assert_close(values, DEVICES[name].run(circuit(left))(x, w), rtol=0, atol=1e-12)
+
+
 @pytest.mark.parametrize("number", range(3))
-def test_without_entangler_every_gate_on_several_wires_is_dropped(number, name):
+def test_without_entangler_no_gate_on_several_wires_is_left_and_none_on_one_is_lost(number):
     circuit = random_circuit(number)
     inputs, weights = draw(1, 1, WIRES).detach(), draw(1, WEIGHTS, seed=1).detach()
-    operations, measured = reader.trace(circuit, inputs[0, 0], weights[0], entangle=False)
+    operations, _ = reader.trace(circuit, inputs[0, 0], weights[0], entangle=False)
     assert operations and all(len(one.wires) == 1 for one in operations)
     everything, _ = reader.trace(circuit, inputs[0, 0], weights[0])
-    assert [one for one in everything if len(one.wires) == 1] == operations and len(everything) > len(operations)
+    assert len(everything) > len(operations) and all(one in operations for one in everything if len(one.wires) == 1)
 
-    tape = qml.tape.QuantumScript(operations, measured)
-    (values,) = qml.execute([tape], qml.device("default.qubit", wires=WIRES), diff_method=None)
-    expected = torch.stack(values).view(1, 1, -1)
-    torch.testing.assert_close(DEVICES[name].run(circuit, entangle=False)(inputs, weights), expected, rtol=0, atol=1e-12)
+
+def test_a_circuit_without_entangler_is_the_same_without_it():
+    def function(x, w):
+        for wire in range(WIRES):
+            qml.prod(qml.RX(x[wire], wire), qml.RY(w[wire], (wire + 1) % WIRES))
+        return [qml.expval(Z(wire)) for wire in range(WIRES)]
+    x, w = draw(2, 3, WIRES).detach(), draw(2, WEIGHTS, seed=1).detach()
+    whole, apart = (Statevector().run(Circuit(function), entangle=entangle)(x, w) for entangle in (True, False))
+    assert torch.equal(whole, apart)
 
 
 def test_an_affine_angle_is_found_and_others_are_traced_again():
@@ -495,3 +548,74 @@ def test_an_arc_cosine_of_what_heads_feed_is_an_angle():
     x = torch.linspace(-1.5, 1.5, 5, dtype=torch.float64).view(1, 5, 1).expand(1, 5, WIRES)
     values = Statevector().run(Circuit(function))(x, draw(1, WEIGHTS))
     torch.testing.assert_close(values, x[..., :1] * 2 / math.pi, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", ["statevector", "default.qubit", "lightning.qubit"])
+@pytest.mark.parametrize("function, shape, inputs, expected", [
+    (lambda x, w: qml.RX(x[0], 0) and qml.RX(w, 0) and qml.expval(Z(0)), (), 1, lambda x, w: (x[..., 0] + w[:, None]).cos()),
+    (lambda x, w: qml.RX(x[0], 0) and qml.expval(Z(0)), (0,), 1, lambda x, w: x[..., 0].cos()),
+    (lambda x, w: qml.Hadamard(0) and qml.expval(X(0)), (0,), 0, lambda x, w: torch.ones(x.shape[:2], dtype=x.dtype)),
+    (lambda x, w: qml.expval(Z(0)), (0,), 0, lambda x, w: torch.ones(x.shape[:2], dtype=x.dtype)),
+])
+def test_weights_of_any_shape_and_none_are_taken(name, function, shape, inputs, expected):
+    circuit = Circuit(function, 2, shape)
+    circuit.inputs = inputs
+    x, w = draw(2, 3, inputs).detach(), draw(2, *shape, seed=1).detach()
+    torch.testing.assert_close(DEVICES[name].run(circuit)(x, w)[..., 0], expected(x, w), rtol=0, atol=1e-12)
+
+
+class Endless(qml.operation.Operation):
+    """Made of two of its own kind."""
+
+    num_params, num_wires = 1, 1
+
+    def decomposition(self):
+        return [Endless(self.data[0] / 2, self.wires)] * 2
+
+
+@pytest.mark.parametrize("function, words", [
+    (lambda x, w: Endless(w[0], 0), "circuit: the decomposition of its Endless contains itself, so it never ends."),
+    (lambda x, w: qml.RX(w[0] * 1j, 0), "circuit: an angle is complex; angles are real numbers, in radians."),
+    (lambda x, w: qml.exp(X(0), w[0]), "circuit: its Exp is not unitary; the exponent of a gate is imaginary, as 1j * angle."),
+    (lambda x, w: qml.QubitUnitary(torch.stack([w[:2], w[:2]]), 0), "circuit: the matrix of its QubitUnitary is not unitary."),
+    (lambda x, w: qml.Hadamard(0) and qml.StatePrep(x[:2] / x[:2].norm(), 0),
+     "circuit: its StatePrep sets wires [0] after gates have acted on them; prepare amplitudes first."),
+    (lambda x, w: qml.pow(qml.RX(.3, 0), w[0]), "does not take these values"),
+])
+def test_what_no_device_can_run_is_refused_in_a_sentence(function, words):
+    for name in ("statevector", "default.qubit"):
+        assert words in refusal(lambda x, w: function(x, w) and qml.expval(Z(0)), name)
+
+
+@pytest.mark.parametrize("device, words", [
+    (Statevector("dense"), "device.method=dense: the matrix of the circuit's QubitUnitary depends on inputs or weights"),
+    (Statevector(shots=10), "device.shots=10: the matrix of the circuit's QubitUnitary depends on inputs or weights"),
+    (PennyLane("lightning.qubit"), "device.name=lightning.qubit: the matrix of the circuit's QubitUnitary depends on"),
+    (PennyLane("default.qubit", diff_method="adjoint"), "device.name=default.qubit: the matrix of the circuit's QubitUnitary"),
+])
+def test_a_matrix_that_depends_on_weights_is_refused_where_angles_alone_are_differentiated(device, words):
+    def function(x, w):
+        qml.QubitUnitary(qml.matrix(qml.RX(w[0], 0)), 0)
+        return qml.expval(Z(0))
+    with pytest.raises(ValueError) as error:
+        device.run(Circuit(function))
+    assert str(error.value).startswith(words)
+
+
+def test_a_circuit_that_changes_after_it_was_read_is_found_out_by_the_first_batch_of_each_training():
+    change = {"turn": 0.}
+
+    def function(x, w):
+        qml.RX(x[0] + change["turn"], 0)
+        qml.RY(w[0], 0)
+        return qml.expval(Z(0))
+    x = draw(2, 3, WIRES).detach()
+    for device in (Statevector(), PennyLane("default.qubit"), Statevector(shots=1000)):
+        change["turn"] = 0.
+        run = device.run(Circuit(function))
+        first, second = (torch.nn.Parameter(draw(2, WEIGHTS, seed=seed).detach()) for seed in (1, 2))
+        run(x, first)
+        change["turn"] = .3
+        run(x, first)  # it was compared already
+        with pytest.raises(ValueError, match="is not that of the circuit's own gates"):
+            run(x, second)

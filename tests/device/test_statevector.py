@@ -153,6 +153,27 @@ def test_first_and_second_derivatives_are_those_of_differences(method, kind, mea
     assert torch.autograd.gradcheck(run, given) and torch.autograd.gradgradcheck(run, given)
 
 
+@pytest.mark.parametrize("method", ["auto", "dense", "grouped", "gatewise"])
+def test_a_gradient_that_can_be_differentiated_again_is_the_plain_gradient(method):
+    """gradgradcheck compares a differentiable gradient with its own differences, so a factor of two passes it.
+
+    Inputs are amplitudes and angles here: they reach the values in two ways.
+    """
+    def function(inputs, weights):
+        qml.AmplitudeEmbedding(inputs, [3, 0], normalize=True, pad_with=.2)
+        qml.RY(inputs[0] + weights[0], 0)
+        qml.CNOT([0, 3])
+        qml.RX(weights[1], 3)
+        return [qml.expval(Z(0)), qml.expval(X(3))]
+    circuit = Circuit(function, 6, (2,), inputs=2)
+    run, given = Statevector(method).run(circuit), data(circuit, runs=1, batch=2)
+    plain = torch.autograd.grad(run(*given).sin().sum(), given)
+    again = torch.autograd.grad(run(*given).sin().sum(), given, create_graph=True)
+    for one, other in zip(plain, again, strict=True):
+        torch.testing.assert_close(one, other.detach(), rtol=0, atol=1e-12)
+    assert torch.autograd.gradgradcheck(run, given)
+
+
 @pytest.mark.parametrize("method", ["dense", "grouped"])
 def test_a_value_that_is_zero_everywhere_has_derivatives_that_are(method):
     def function(inputs, weights):
