@@ -22,6 +22,7 @@ ORDER = [
     {"checkpoint"},
     {"backbone", "head", "dataset", "freeze", "optimizer", "recipe", "parametrization"},
     {"device"},
+    {"tape"},
     {"layer"},
     {"circuit", "fock"},
     {"result", "figure"},

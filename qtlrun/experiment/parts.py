@@ -19,7 +19,7 @@ from qtlrun.layer import Start, generator
 from qtlrun.parametrization.generated import BACKBONE, HEAD
 from qtlrun.plan import Refused, build
 
-CIRCUIT = ("circuit", "device")  # and the source of a row whose head has a circuit
+CIRCUIT = ("circuit", "device", "tape")  # and the source of a row whose head has a circuit
 
 
 class Parts:
