@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help compare check test test-all bench bench-generator reproduce reproduce-all quantum-train calibrate fair clean
+.PHONY: help compare check test test-all torture bench bench-generator reproduce reproduce-all quantum-train calibrate fair clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,6 +21,9 @@ test: .venv/installed  ## install, then the tests (offline, minutes)
 
 test-all: .venv/installed  ## the tests that take long, too
 	$(BIN)/python -m pytest -m 'not gpu'
+
+torture: .venv/installed  ## 10,000 random circuits of kinked and smooth angles on every engine and device (2 h)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/torture/circuits.py
 
 check: .venv/installed  ## every shipped option composes and is checked; nothing is trained
 	$(BIN)/python -m pytest tests/test_conf.py

@@ -218,8 +218,24 @@ class _Reader:
             for slope, leaf in zip(slopes, leaves, strict=True)
         )
         rest = (vector - by_input @ leaves[0] - by_weight @ leaves[1].flatten()).detach()
-        amplitudes = Affine(by_input, by_weight, rest * (rest.abs() > SIGNAL))
-        return lambda x, w: torch.nn.functional.normalize(amplitudes(x, w), dim=-1, eps=0)
+        amplitudes = _padded(by_input, by_weight, rest) or Affine(by_input, by_weight, rest)
+
+        def scaled(x: Tensor, w: Tensor) -> Tensor:
+            values = amplitudes(x, w)
+            return values / torch.linalg.vector_norm(values, dim=-1, keepdim=True)
+
+        return scaled
+
+
+def _padded(by_input: Tensor, by_weight: Tensor, rest: Tensor) -> Callable[[Tensor, Tensor], Tensor] | None:
+    """The affine map of inputs as they are with constants behind them; None for any other."""
+    features = by_input.shape[1]
+    if features > len(rest) or by_weight.any() or not torch.equal(by_input, torch.eye(len(rest), features, dtype=by_input.dtype)):
+        return None
+    behind = rest[features:]
+    if not len(behind):
+        return lambda x, w: x
+    return lambda x, w: torch.cat([x, behind.to(x).expand(*x.shape[:2], -1)], dim=-1)
 
 
 def _unchanged(x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:

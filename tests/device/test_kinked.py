@@ -11,6 +11,7 @@ from qtlrun.device import reader
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
 
+pytestmark = pytest.mark.filterwarnings("ignore:Converting a tensor")  # torch says that a number has no gradient
 FIRST, MANY = range(16), range(16, 400)
 Z = qml.PauliZ
 
@@ -24,36 +25,45 @@ def devices(number, features):
     return made
 
 
-def differences(number):
-    """The devices whose values or gradients are not the QNode's, with what they say; those that refuse are none."""
+def outcomes(number):
+    """What each device makes of a circuit: equal, refused, or differs with by how much in values and gradients."""
     qubits = 2 + number % 4
     features = (0 if number % 2 else qubits) if number % 3 else 3
     circuit, (x, w) = kinked.circuit(number, qubits, features), kinked.points(number, features)
     right = qnode(circuit, x, w)
     right_slopes = slopes(right, x, w)
-    wrong = {}
+    found = {}
     for name, device in devices(number, features).items():
         try:
             values = device.run(circuit)(x, w)
         except ValueError as refusal:
-            assert "depends on inputs or weights" in str(refusal), refusal
+            found[name] = f"refused: {refusal}"
             continue
         pairs = [(values, right, 1e-9), *zip(slopes(values, x, w), right_slopes, (1e-7, 1e-7), strict=True)]
-        off = [float((mine - its)[its.isfinite()].abs().max()) for mine, its, most in pairs if its.numel()]
-        if not all(difference < most for difference, (*_, most) in zip(off, pairs, strict=False)):
-            wrong[name] = off
-    return wrong
+        off = [float((mine - its)[its.isfinite()].abs().max()) if its.numel() else 0 for mine, its, _ in pairs]
+        right_everywhere = all(difference < most for difference, (*_, most) in zip(off, pairs, strict=True))
+        found[name] = "equal" if right_everywhere else f"differs: {off}"
+    return found
+
+
+def wrong(number):
+    """The devices that differ, and those that refuse for another reason than a matrix that no angle moves."""
+    return {
+        name: outcome
+        for name, outcome in outcomes(number).items()
+        if outcome != "equal" and "depends on inputs or weights" not in outcome
+    }
 
 
 @pytest.mark.parametrize("number", FIRST)
 def test_angles_of_any_kind_have_the_values_and_gradients_of_default_qubit(number):
-    assert differences(number) == {}
+    assert wrong(number) == {}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", MANY)
 def test_many_angles_of_any_kind_have_the_values_and_gradients_of_default_qubit(number):
-    assert differences(number) == {}
+    assert wrong(number) == {}
 
 
 @pytest.mark.parametrize("place", range(8))
