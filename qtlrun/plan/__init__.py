@@ -1,15 +1,14 @@
 """A plan is a plain dict, one part a group: what may stand in it, its references, what its key is made of."""
 import ast
 import re
-from pathlib import Path
 
-from qtlrun.plan import kind
+from qtlrun.plan import kind, plugin
 from qtlrun.plan.draw import bare, check_space, drawn, draws, has, redraws, spaces
 from qtlrun.plan.letter import LETTERS, describe, differences, letter, simulates
-from qtlrun.plan.part import build, check_part, check_plugins, parameters
+from qtlrun.plan.part import build, check_part, is_own, parameters
 from qtlrun.plan.refusal import Absent, Refused, finite, nearest, text
 
-__all__ = ["Absent", "LETTERS", "PARTS", "Refused", "apart", "bare", "check_same", "build", "check", "check_part", "describe", "differences", "drawn", "draws", "finite", "has", "identity",
+__all__ = ["Absent", "LETTERS", "PARTS", "Refused", "apart", "bare", "check_same", "build", "check", "check_part", "describe", "differences", "drawn", "draws", "finite", "has", "identity", "is_own",
            "letter", "nearest", "parameters", "redraws", "references", "row_plan", "seeds", "simulates", "spaces", "text", "typed"]
 PARTS = ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "parametrization", "device")
 SETTINGS = {"seeds": "int | list[int]", "splits": "int", "folds": "int | None", "tune": "int", "dtype": "Literal['float32', 'float64']", "home": "str", "outputs": "str",
@@ -32,7 +31,7 @@ def check(plan: dict) -> None:
     seeds(plan)
     if plan["tune"] < 0:
         raise Refused(f"tune={plan['tune']}: how many draws of its values each row is given, from 1 up; 0 trains every row as it stands.")
-    check_plugins(plan["plugins"])
+    plugin.check(plan["plugins"])
     _check_published(plan.get("published", {}))
     for group in (*PARTS, "study"):
         _check_group(group, plan[group])
@@ -111,8 +110,7 @@ def identity(row: dict) -> dict:
         known = "circuit_angles" not in head and all(name in row["circuit"] for name in named)
         said["circuit"] = {name: row["circuit"][name] for name in named} if known else row["circuit"]
     said = {name: bare(part) if isinstance(part, dict) else part for name, part in said.items()}
-    said["plugins"] = [Path(path).read_text() for path in row["plugins"]]
-    return said
+    return said | {"plugins": plugin.identity(row["plugins"])}
 
 
 def seeds(plan: dict) -> list[int]:
