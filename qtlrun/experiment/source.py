@@ -58,9 +58,9 @@ def state(parts) -> dict[str, Tensor]:
 
 def _train(parts) -> store.Entry:
     """Train the whole backbone, down from its last layer, on the source task with a linear head."""
-    sub, source, plugins = parts.plan["backbone"]["pretrain"], dataset(parts), parts.plan["plugins"]
+    sub, source = parts.plan["backbone"]["pretrain"], dataset(parts)
     bare = {name: value for name, value in parts.plan["backbone"].items() if name not in ("pretrain", "layer")}
-    backbone = build("backbone", bare | {"weights": "none"} | ({"seed": sub["seed"]} if "seed" in bare else {}), plugins)
+    backbone = parts.network(bare | {"weights": "none"} | ({"seed": sub["seed"]} if "seed" in bare else {}), seed=sub["seed"])
     recipe = _recipe(parts)
     head = build("head", {"_target_": "qtlrun.head.classical.Classical"}, features=backbone.features,
                  classes=len(source.classes), start=Start([sub["seed"]], parts.dtype))

@@ -22,8 +22,8 @@ NEEDS = {  # what a part of each group has, and what that is
     "recipe": (("epochs", "batch_size", "lr", "backbone_lr", "optimizer", "momentum", "eps", "weight_decay", "augment", "scale",
                 "label_smoothing", "reduction", "select", "rate"),
                "a recipe has the values of qtlrun.recipe.Recipe, and rate; inherit from it"),
-    "parametrization": (("weights",), "a parametrization has weights, patterns of the names of what it generates, and is then built as "
-                                      "qtlrun.parametrization.quantum_train.QuantumTrain is"),
+    "parametrization": (("weights", "matched", "check", "generator", "added"),
+                        "a parametrization has these as qtlrun.parametrization.quantum_train.QuantumTrain has them"),
     "device": (("run",), "a device has run(circuit, entangle), which gives a function of inputs (runs, batch, features) and weights "
                          "(runs, *shape) with outputs (how many numbers it gives)"),
     "study": (("run",), "a study has run(jobs, out, experiment, console)"),
@@ -32,22 +32,27 @@ MAX_WEIGHTS = 20_000  # of a circuit: to read it takes a matrix of its angles by
 
 
 class Circuit:
-    """A circuit of the user's: what it raises is named by file and line; qubits, inputs and shape are plain numbers."""
+    """A circuit of the user's: what it raises is named by file and line; qubits, inputs and shape are plain numbers.
+
+    One whose shape is () sees its weight as a single number, and is a circuit of shape (1,) to all others.
+    """
 
     def __init__(self, circuit, name: str, qubits: int, inputs: int, shape: tuple[int, ...]):
-        self.circuit, self.name, self.qubits, self.inputs, self.shape = circuit, name, qubits, inputs, shape
+        self.circuit, self.name, self.qubits, self.inputs = circuit, name, qubits, inputs
+        self.shape, self.single = shape or (1,), not shape
         depth = getattr(circuit, "depth", None)
         if isinstance(depth, Integral):
             self.depth = int(depth)  # which some heads are sized by
 
     def __call__(self, inputs, weights):
         with plugin.blamed(f"circuit: {self.name}"):
-            return self.circuit(inputs, weights)
+            return self.circuit(inputs, weights[0] if self.single else weights)
 
 
 def check(group: str, part: object, key: str, target: str) -> None:
     """Refuse a part that lacks what its group needs, with the list of it."""
     names, words = NEEDS[group]
+    names = names[:1] if group == "parametrization" and not getattr(part, "weights", True) else names  # it generates none
     absent = [name for name in names if not _has(part, name)]
     if absent:
         raise Refused(f"{key}: {target} has no {' and no '.join(absent)}; {words}.")

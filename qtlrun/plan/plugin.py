@@ -6,6 +6,7 @@ import functools
 import hashlib
 import importlib
 import importlib.util
+import re
 import sys
 import sysconfig
 from collections.abc import Iterator
@@ -157,7 +158,7 @@ def blamed(what: str) -> Iterator[None]:
 
 def worded(error: BaseException) -> str:
     """An error's kind and its first line."""
-    lines = [line for line in str(error).splitlines() if line.strip()]
+    lines = [line for line in re.sub(rf"{SCOPE}\w+\.", "", str(error)).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0].strip().rstrip('.')}." if lines else f"{type(error).__name__}."
 
 
@@ -191,7 +192,7 @@ def parsed(content: bytes, path: Path, given: str) -> ast.Module:
     try:
         return ast.parse(content)
     except (SyntaxError, ValueError) as error:  # the second for null bytes
-        line = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) else str(error)
+        line = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) and error.lineno else str(error)
         beside = "" if Path(given or path).expanduser().resolve() == path else f"{shown(path)}, "
         raise Refused(f"plugins=[{given}]: {beside}{line}.") from error
 

@@ -158,7 +158,7 @@ class Reader:
         return plugin.parsed(module.path.read_bytes(), module.path, "")
 
 
-def _statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+def _statements(body: list[ast.stmt | ast.ExceptHandler]) -> Iterator[ast.stmt]:
     """The statements of a body, those under `if`, `try` and `with` included."""
     for node in body:
         yield node
