@@ -3,6 +3,7 @@ import math
 
 import torch
 
+from qtlrun.device import memory
 from qtlrun.experiment import source
 from qtlrun.experiment.item import kind
 from qtlrun.parametrization.generated import BACKBONE
@@ -10,6 +11,7 @@ from qtlrun.layer import Start, generator
 from qtlrun.experiment.seedwise import seeded
 from qtlrun.plan import Refused, is_own, plugin
 
+COPIES = 5  # of each trained weight: itself, its gradient, two moments of Adam, the best epoch's
 TAKERS = {"pictures": "small or resnet18", "vectors": "identity or perceptron", "states": "photonic or heterodyne"}
 
 
@@ -21,6 +23,7 @@ def check(parts) -> None:
         getattr(parts, name)
     if len(parts.dataset.test) < 2:
         raise Refused(f"dataset: its test split has {len(parts.dataset.test)} item, and an interval needs two or more.")
+    _check_size(parts.bare)
     try:
         parts.freeze.check(len(parts.bare.stages))
     except ValueError as error:
@@ -35,6 +38,15 @@ def check(parts) -> None:
         _check_generated(parts)
     if source.wanted(parts.plan):
         source.check(parts)
+
+
+def _check_size(backbone) -> None:
+    """Refuse a backbone whose weights this machine cannot hold with their gradients; they are not there yet."""
+    count = sum(one.numel() for one in backbone.parameters())
+    need, held = 4 * COPIES * count, memory.total()
+    if need > held:
+        raise Refused(f"backbone: its {count:,} weights take {need / 2**30:,.0f} GiB with gradient and optimiser, and this machine has "
+                      f"{held / 2**30:,.0f}; choose a narrower one.")
 
 
 def check_loaded(parts) -> None:

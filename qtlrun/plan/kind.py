@@ -4,6 +4,7 @@ import contextlib
 import functools
 
 from qtlrun.plan.refusal import Refused, nearest, text
+from qtlrun.plan.size import WHOLE
 
 ONE = {"float": "a number", "int": "a whole number", "str": "a text", "bool": "true or false"}
 MANY = {"float": "numbers", "int": "whole numbers", "str": "texts", "bool": "true or false"}
@@ -13,12 +14,20 @@ KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "
 def check(key: str, value: object, annotation: ast.expr | None) -> None:
     """Refuse a value that its annotation does not allow; true is no whole number, and a whole number is a number."""
     annotation = _plain(annotation)
+    for number in value if isinstance(value, list) else [value]:
+        if type(number) is int and abs(number) >= WHOLE:
+            raise Refused(f"{key}={_brief(number)}: whole numbers lie below 2**63 here.")
     if accepts(annotation, value):
         return
     options = _options(annotation)
     if options and isinstance(value, str):
         raise Refused(f"{key}={value}: {nearest(value, options)}")
     raise Refused(f"{key}={text(value)}: {_words(annotation)} is needed here, and this is {_kind(value)}.")
+
+
+def _brief(number: int) -> str:
+    """A number, by its length where it is longer than a line."""
+    return text(number) if number.bit_length() < 128 else f"{str(number)[:6]}... ({len(str(number))} digits)"
 
 
 def accepts(node: ast.expr, value: object) -> bool:
