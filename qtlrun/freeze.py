@@ -2,10 +2,6 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import nn
-
-NORMS = (nn.modules.batchnorm._BatchNorm,)
-
 
 @dataclass(frozen=True)
 class Freeze:
@@ -30,20 +26,20 @@ class Freeze:
         if self.frozen != "all" and self.frozen > stages:
             raise ValueError(f"freeze.frozen={self.frozen}: this backbone has {stages} stages; use {stages} or fewer, or all.")
 
-    def apply(self, backbone: nn.Module, epoch: int) -> None:
-        """Set gradients and modes for an epoch; call it after `train()`, which it corrects."""
+    def apply(self, backbone, epoch: int) -> None:
+        """Set gradients and modes of a backbone for an epoch; call it after `train()`, which it corrects."""
         frozen = self.count(len(backbone.stages), epoch)
         for number, stage in enumerate(backbone.stages):
             for parameter in stage.parameters:
                 parameter.requires_grad_(number >= frozen)
             for module in stage.modules:
-                norm = isinstance(module, NORMS)
+                norm = _is_norm(module)
                 moves = self.batch_norm == "train" and not backbone.folded
                 module.training = moves if norm else module.training and number >= frozen
 
-    def fixed(self, backbone: nn.Module) -> bool:
+    def fixed(self, backbone) -> bool:
         """Whether the features of a picture never change: all frozen for good, and no statistic moves."""
-        norms = not backbone.folded and any(isinstance(module, NORMS) for module in backbone.modules())
+        norms = not backbone.folded and any(_is_norm(module) for module in backbone.modules())
         moves = self.batch_norm == "train" and norms
         stages = len(backbone.stages)
         return not stages or (self.count(stages, 0) == stages and not self.every and not moves)
@@ -52,3 +48,8 @@ class Freeze:
         """How many of a backbone's stages, from the input, are frozen in an epoch."""
         frozen = stages if self.frozen == "all" else self.frozen
         return max(0, frozen - (epoch // self.every if self.every else 0))
+
+
+def _is_norm(module) -> bool:
+    from torch.nn.modules.batchnorm import _BatchNorm  # a freeze is made, and its values are refused, without torch
+    return isinstance(module, _BatchNorm)

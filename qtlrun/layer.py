@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 LANES = 16  # numbers in a line of memory, in float32
+MAX_NUMBERS = 2**28  # of one weight of one run: 2 GiB as they are drawn
 ACTIVATIONS = {"none": nn.Identity(), "relu": torch.relu, "tanh": torch.tanh, "gelu": functional.gelu}
 
 
@@ -24,13 +25,20 @@ class Start:
 
     def uniform(self, name: str, shape: tuple[int, ...], bound: float) -> Tensor:
         """Uniform on (-bound, bound), shape (runs, *shape)."""
+        _check_size(name, shape)
         draw = [torch.rand(shape, generator=generator(seed, name), dtype=torch.float64) for seed in self.seeds]
         return ((2 * torch.stack(draw) - 1) * bound).to(self.dtype)
 
     def normal(self, name: str, shape: tuple[int, ...], spread: float) -> Tensor:
         """Normal with mean 0 and standard deviation `spread`, shape (runs, *shape)."""
+        _check_size(name, shape)
         draw = [torch.randn(shape, generator=generator(seed, name), dtype=torch.float64) for seed in self.seeds]
         return (torch.stack(draw) * spread).to(self.dtype)
+
+
+def _check_size(name: str, shape: tuple[int, ...]) -> None:
+    if math.prod(shape) > MAX_NUMBERS:
+        raise ValueError(f"{name} would have {math.prod(shape):,} numbers of start values; use {MAX_NUMBERS:,} or fewer.")
 
 
 class Linear(nn.Module):

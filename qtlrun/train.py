@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from qtlrun.checkpoint import Keeper, Progress, Record
 from qtlrun.freeze import Freeze
 from qtlrun.layer import generator
+from qtlrun.mode import each_freshly
 from qtlrun.optimizer import Buffer, Optimizer, one_or_each
 from qtlrun.recipe import JUDGES, Recipe
 
@@ -43,6 +44,7 @@ def cached(features: Float[Tensor, "*scalings items features"], labels: Int[Tens
     return Data(take, labels, max(1, min(1024, CHUNK // features.shape[-1])), sequence)
 
 
+@each_freshly
 def fit(model: nn.Module, backbone: nn.Module | None, recipes: list[Recipe], freeze: Freeze, train: Data, validation: Data,
         seeds: list[int], keeper: Keeper | None = None) -> Iterator[Record]:
     """Train every run of a model; yields a record an epoch, and leaves each run in the state of its best epoch.

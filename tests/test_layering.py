@@ -29,7 +29,7 @@ ORDER = [
     {"point"},
     {"row"},
     {"plan", "store"},
-    {"statistic", "disk"},
+    {"statistic", "disk", "mode"},
 ]
 HOMES = {  # where else a library may not be imported
     "hydra": {"compose"},

@@ -254,7 +254,7 @@ def test_a_plugin_that_fails_while_it_loads_is_refused(tmp_path):
     path.write_text("import nowhere_at_all\nclass Head: ...\n")
     with pytest.raises(Refused) as error:
         build("head", {"_target_": "stumbles.Head"}, [str(path)])
-    assert str(error.value) == f"plugins=[{path}]: it does not load (ModuleNotFoundError: No module named 'nowhere_at_all')."
+    assert str(error.value) == f"plugins=[{path}]: it does not load; {path}, line 1: ModuleNotFoundError: No module named 'nowhere_at_all'."
 
 
 def test_parameters_are_read_from_the_source_of_a_constructor_or_a_dataclass():
@@ -283,20 +283,21 @@ def test_the_words_of_a_constructor_follow_its_key(group, part, words):
 
 
 @pytest.mark.parametrize("said, words", [
-    ("one=3: too few.", "head.one=3: too few."),
-    ("one: too few.", "head.one: too few."),
-    ("given=3: not the user's.", "head: given=3: not the user's."),
-    ("class 6 has 3 items. Too few.", "head: class 6 has 3 items. Too few."),
-    ("circuit.qubits=40: too many.", "circuit.qubits=40: too many."),
-    ("device=statevector: it cannot.", "device=statevector: it cannot."),
-    ("circuit: its gates depend on values.", "circuit: its gates depend on values."),
+    ("one=3: too few.", "head.one=3: too few"),
+    ("one: too few.", "head.one: too few"),
+    ("given=3: not the user's.", "head: given=3: not the user's"),
+    ("class 6 has 3 items. Too few.", "head: class 6 has 3 items. Too few"),
+    ("circuit.qubits=40: too many.", "circuit.qubits=40: too many"),
+    ("device=statevector: it cannot.", "device=statevector: it cannot"),
+    ("circuit: its gates depend on values.", "circuit: its gates depend on values"),
 ])
 def test_words_that_name_another_key_keep_it(tmp_path, said, words):
+    """Of a class of the user's they are followed by the line that raised them."""
     path = tmp_path / f"says{abs(hash(said))}.py"
     path.write_text(f"class Head:\n    def __init__(self, one: int, features: int):\n        raise ValueError({said!r})\n")
     with pytest.raises(Refused) as error:
         build("head", {"_target_": f"{path.stem}.Head", "one": 3}, [str(path)], features=3)
-    assert str(error.value) == words
+    assert str(error.value) == f"{words} ({path}, line 3)."
 
 
 def test_a_source_task_is_checked_like_any_part(plan):

@@ -10,6 +10,7 @@ from pathlib import Path
 from qtlrun import disk, plan as plans
 from qtlrun.compose.check import check
 from qtlrun.compose.command import compose
+from qtlrun.mode import freshly
 from qtlrun.plan import Refused
 
 DONE, FAILED, REFUSED, BUG, RESOURCE, STOPPED = 0, 1, 2, 3, 4, 130
@@ -49,6 +50,7 @@ def frame(overrides: tuple[str, ...]):
     return _study(compose(list(overrides)))[0]
 
 
+@freshly
 def _study(jobs: list[dict]):
     """Check every plan, then run the study on all of them; gives its rows, and whether all went well."""
     experiment = check(jobs)

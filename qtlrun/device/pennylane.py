@@ -72,6 +72,9 @@ class PennyLane:
 
     def _device(self, qubits: int):
         options = {"seed": self.seed} if self.name.startswith(("default.", "lightning.")) else {}
+        if self.name.startswith("default.qutrit"):
+            raise ValueError(f"device.name={self.name}: it simulates qutrits, and the circuits here are of qubits; use default.qubit or "
+                             "lightning.qubit.")
         try:
             return qml.device(self.name, wires=qubits, **options)
         except qml.exceptions.DeviceError as error:

@@ -15,6 +15,7 @@ from qtlrun.experiment.plant import Plant
 from qtlrun.experiment.session import Session
 from qtlrun.experiment import generation, item, model as models, source
 from qtlrun.experiment.training import Run, read, train_runs
+from qtlrun.mode import freshly
 from qtlrun.plan import Refused
 from qtlrun.row import Figures, Row, Tuning
 from qtlrun.store import Entry
@@ -28,10 +29,12 @@ class Experiment:
         self.session, self.fresh = Session(home, fresh), fresh
         self._trained: set[str] = set()  # keys of the entries that this command made
 
+    @freshly
     def check(self, row: dict) -> None:
         """Refuse a row whose parts cannot be built; nothing large is loaded."""
         check(Parts(row, self.session))
 
+    @freshly
     def load(self, row: dict) -> None:
         """Get the weights, and look at every picture once; refuse what cannot be had or read."""
         parts, kept = Parts(row, self.session), self.session.store
@@ -45,10 +48,12 @@ class Experiment:
             kept.put("verified", parts.dataset.fingerprint, store.Entry({"pictures": parts.dataset.size}))
         check_loaded(parts)
 
+    @freshly
     def dataset(self, row: dict):
         """The dataset of a row, indexed."""
         return Parts(row, self.session).dataset
 
+    @freshly
     def row(self, label: str, row: dict, seeds: list[int], reader: str = "", draws: list[dict] | None = None) -> Row:
         """The row: its seeds from the store, or trained now and kept there as each program ends.
 
@@ -66,10 +71,12 @@ class Experiment:
         reads = self.session.store.enter("readers", parts.reading, reader) if reader else 0
         return dataclasses.replace(made, tuning=tuning, draws=draws, reads=reads)
 
+    @freshly
     def plain(self, row: dict, seed: int, learned: Entry) -> tuple[nn.Module, Data]:
         """The network of a finished row and seed from items to logits (1, batch, classes), all weights its own; and the test items."""
         return models.plain(Run(Parts(row, self.session), seed), learned)
 
+    @freshly
     def figures(self, label: str, rows: list[dict], seeds: list[int], readers: list[str] | None = None,
                 plant: Plant | None = None) -> list[Figures]:
         """What every seed of many rows says of the test pictures, trained in as few programs as can be.

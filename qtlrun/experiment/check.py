@@ -1,11 +1,17 @@
 """What cannot be of one row is refused here, before anything large is loaded."""
+import math
+
 import torch
 
+from qtlrun.device import memory
 from qtlrun.experiment import source
 from qtlrun.experiment.item import kind
 from qtlrun.parametrization.generated import BACKBONE
-from qtlrun.plan import Refused
+from qtlrun.layer import Start, generator
+from qtlrun.experiment.seedwise import seeded
+from qtlrun.plan import Refused, is_own, plugin
 
+COPIES = 5  # of each trained weight: itself, its gradient, two moments of Adam, the best epoch's
 TAKERS = {"pictures": "small or resnet18", "vectors": "identity or perceptron", "states": "photonic or heterodyne"}
 
 
@@ -17,6 +23,7 @@ def check(parts) -> None:
         getattr(parts, name)
     if len(parts.dataset.test) < 2:
         raise Refused(f"dataset: its test split has {len(parts.dataset.test)} item, and an interval needs two or more.")
+    _check_size(parts.bare)
     try:
         parts.freeze.check(len(parts.bare.stages))
     except ValueError as error:
@@ -33,15 +40,55 @@ def check(parts) -> None:
         source.check(parts)
 
 
-@torch.no_grad()
+def _check_size(backbone) -> None:
+    """Refuse a backbone whose weights this machine cannot hold with their gradients; they are not there yet."""
+    count = sum(one.numel() for one in backbone.parameters())
+    need, held = 4 * COPIES * count, memory.total()
+    if need > held:
+        raise Refused(f"backbone: its {count:,} weights take {need / 2**30:,.0f} GiB with gradient and optimiser, and this machine has "
+                      f"{held / 2**30:,.0f}; choose a narrower one.")
+
+
 def check_loaded(parts) -> None:
-    """Refuse a backbone that does not take the dataset's items; asked of one item and no weights."""
+    """Refuse a backbone that does not take the dataset's items; asked of one item and no weights, or of the user's own."""
+    if is_own(parts.plan["backbone"]["_target_"]):
+        _check_network(parts)
+    else:
+        _check_backbone(parts)
+
+
+@torch.no_grad()
+def _check_backbone(parts) -> None:
     first = parts.dataset.train.batch([0], parts.bare.preprocess)
     place = next((one.device for one in parts.bare.parameters()), first.device)
     try:
         parts.bare.eval()(first.to(place))
     except ValueError as error:
         raise Refused(str(error)) from error
+
+
+def _check_network(parts) -> None:
+    """Refuse a backbone of the user's that does not give features of a few items, or gives them without a gradient to train by."""
+    network, target, train = parts.bare, parts.plan["backbone"]["_target_"], parts.dataset.train
+    words = f"backbone: {target}"
+    with plugin.blamed(words), seeded(0, "trial"):
+        try:
+            items = parts.place(train.batch(range(min(2, len(train))), network.preprocess))
+            if parts.recipe.augment:
+                train.batch([0], network.preprocess, lambda item: generator(0, "augment", 0, item))
+            features = network.eval()(items)
+        except (RuntimeError, TypeError, IndexError, AttributeError) as error:
+            if plugin.place(error):
+                raise
+            raise Refused(f"{words} does not take the dataset's items: {plugin.worded(error)}") from error
+    shape = tuple(features.shape) if isinstance(features, torch.Tensor) else type(features).__name__
+    if shape != (len(items), network.features):
+        raise Refused(f"{words} gives {shape} of {len(items)} items; (batch, features) is needed, here ({len(items)}, {network.features}).")
+    if not features.isfinite().all():
+        raise Refused(f"{words} gives features that are not finite.")
+    if not parts.freeze.fixed(network) and not features.requires_grad:
+        raise Refused(f"{words} gives features without a gradient, so nothing of it would be trained; is there a detach or no_grad in its "
+                      "forward? freeze=backbone leaves it as it is.")
 
 
 def _check_items(dataset, backbone, recipe) -> None:
@@ -74,10 +121,28 @@ def _check_generated(parts) -> None:
     if not parts.exact:
         raise Refused("device.shots: a generator is trained on exact probabilities, and its row has the accuracy at 1000 to 10^8 shots; leave it null.")
     _check_frozen(parts)
+    if is_own(parts.plan["parametrization"]["_target_"]):
+        _check_generator(parts)
     try:
         parts.parametrization.check(parts.generated)
     except ValueError as error:
         raise Refused(f"parametrization.{error}") from error
+
+
+def _check_generator(parts) -> None:
+    """Refuse a parametrization of the user's whose generator does not give every run its weights."""
+    part, target = parts.parametrization, parts.plan["parametrization"]["_target_"]
+    words, count = f"parametrization: {target}", sum(map(math.prod, parts.generated.values()))
+    for runs in (2, 3):
+        with plugin.blamed(words), seeded(0, "trial"):
+            made = part.generator(parts.generated, Start(list(range(runs)), parts.dtype), parts.generated)
+            values = made()
+        shapes = {name: tuple(value.shape) for name, value in made.state_dict().items()}
+        apart = [name for name, shape in shapes.items() if shape[:1] != (runs,)]
+        if tuple(values.shape) != (runs, count) or apart:
+            raise Refused(f"{words}: of {runs} runs and {count} weights its generator gives {tuple(values.shape)}"
+                          f"{f', and {apart[0]} is {shapes[apart[0]]}' if apart else ''}; ({runs}, {count}) is needed, and an axis of runs "
+                          "in front of all that it trains or keeps.")
 
 
 def _check_frozen(parts) -> None:

@@ -67,7 +67,7 @@ def programs(runs: list[Run]) -> list[list[Run]]:
 
 def together(parts: Parts) -> bool:
     """Whether runs of a row can be one program: on features that do not change, with no chance but that of its seeds."""
-    return parts.fixed and parts.exact
+    return parts.fixed and parts.exact and parts.stacked
 
 
 def shared(parts: Parts) -> str:

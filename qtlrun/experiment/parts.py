@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from qtlrun import disk, plan as plans, store
 from qtlrun.dataset.split import Split
 from qtlrun.device.ready import Ready
-from qtlrun.experiment import source
+from qtlrun.experiment import contract, seedwise, source
 from qtlrun.experiment.session import Session
 from qtlrun.layer import Start, generator
 from qtlrun.parametrization.generated import BACKBONE, HEAD
-from qtlrun.plan import Refused, build
+from qtlrun.plan import Refused, build, contract as needs, is_own, plugin
 
 CIRCUIT = ("circuit", "device", "tape")  # and the source of a row whose head has a circuit
 
@@ -33,7 +33,7 @@ class Parts:
 
     recipe = cached_property(lambda self: self._build("recipe"))
     freeze = cached_property(lambda self: self._build("freeze"))
-    circuit = cached_property(lambda self: self.session.once("circuit" + json.dumps(self.plan["circuit"]), lambda: self._build("circuit")))
+    circuit = cached_property(lambda self: self.session.once("circuit" + json.dumps(self.plan["circuit"]), lambda: self._sized(self._build("circuit"))))
     device = cached_property(lambda self: self.session.once("device" + json.dumps(self.plan["device"]), lambda: self._build("device")))
     parametrization = cached_property(lambda self: self._build("parametrization", device=self.ready))
     dataset = cached_property(lambda self: self.dataset_of(self.plan["dataset"], "dataset"))
@@ -43,24 +43,46 @@ class Parts:
         """The backbone with its weights, in evaluation mode; rows share it, and train a copy."""
         def make() -> nn.Module:
             state = source.state(self) if source.wanted(self.plan) else None
-            return self.place(self._build("backbone", state=state, **self._offered)).eval()
+            return self.place(self.network(self.plan["backbone"], state=state)).eval()
         return self.session.once(json.dumps([self.numbers, *(self.plan[name] for name in ("backbone", "dtype", "accelerator"))]), make)
 
     def trained_backbone(self, seed: int) -> nn.Module:
         """A copy of the backbone to train; one that is not pre-trained starts from random weights of the run's own, if it is trained."""
         part = self.plan["backbone"]
-        if "seed" not in part or part.get("weights") not in (None, "none") or self.freeze.fixed(self.backbone):
+        drawn = "seed" in part or is_own(part["_target_"])
+        if not drawn or part.get("weights") not in (None, "none") or self.freeze.fixed(self.backbone):
             return copy.deepcopy(self.backbone)
-        own = generator(seed, "backbone", part["seed"]).initial_seed() % 2**32
-        return self.place(build("backbone", part | {"seed": own}, self.plan["plugins"], **self._offered)).eval()
+        own = generator(seed, "backbone", part.get("seed", 0)).initial_seed() % 2**32
+        part = part | ({"seed": own} if "seed" in part else {})
+        return self.place(self.network(part, seed=own)).eval()
 
     def head(self, features: int, seeds: list[int]) -> nn.Module:
         """A head whose runs are the seeds, with start values."""
+        if not is_own(self.plan["head"]["_target_"]):
+            return self._head(features, seeds).to(self.accelerator)
+        form = self.form(features)
+        return seedwise.build(lambda mine: self._head(features, mine), seeds, form).to(self.accelerator, self.dtype)
+
+    def form(self, features: int) -> seedwise.Form:
+        """How the head is run; one of the user's is asked, on a small batch."""
+        target = self.plan["head"]["_target_"]
+        if not is_own(target):
+            return seedwise.Form(stacked=True)
+
+        def make(seeds: list[int]) -> nn.Module:
+            head = self._head(features, seeds)
+            needs.check("head", head, "head", target)
+            return head.to(self.dtype)
+        name = json.dumps([features, len(self.dataset.classes), self.plan], sort_keys=True)
+        return self.session.once("form" + name, lambda: seedwise.form(
+            make, features, len(self.dataset.classes), target, self.dtype, starts="start" in plans.parameters("head", target, tuple(self.plan["plugins"]))))
+
+    def _head(self, features: int, seeds: list[int]) -> nn.Module:
         sizes = {name: getattr(self.circuit, name) for name in ("qubits", "depth") if hasattr(self.circuit, name)}
         if hasattr(self.circuit, "shape"):
             sizes["circuit_angles"] = math.prod(self.circuit.shape)
         return self._build("head", features=features, classes=len(self.dataset.classes), circuit=self.circuit,
-                           device=self.ready if self.exact else self.device.drawing(seeds[0]), start=Start(seeds, self.dtype), **sizes).to(self.accelerator)
+                           device=self.ready if self.exact else self.device.drawing(seeds[0]), start=Start(seeds, self.dtype), **sizes)
 
     @property
     def exact(self) -> bool:
@@ -71,6 +93,12 @@ class Parts:
     def fixed(self) -> bool:
         """Whether the features of a picture never change, so that heads are trained on them."""
         return self.freeze.fixed(self.backbone) and not self.recipe.augment and not any(map(_of_backbone, self.generated))
+
+    @cached_property
+    def stacked(self) -> bool:
+        """Whether heads of several seeds can be one, without a chance that they would share."""
+        form = self.form(self.bare.features)
+        return form.stacked and not form.chance
 
     @cached_property
     def generated(self) -> dict[str, tuple[int, ...]]:
@@ -122,7 +150,13 @@ class Parts:
         """A dataset, indexed once a session."""
         offered = {"data": self.session.data}
         return self.session.once(json.dumps([part, str(self.session.data)]),
-                                 lambda: build("dataset", part, self.plan["plugins"], key, **offered))
+                                 lambda: self._completed(part, key, build("dataset", part, self.plan["plugins"], key, **offered)))
+
+    def _completed(self, part: dict, key: str, made):
+        if not is_own(part["_target_"]):
+            return made
+        with plugin.blamed(f"{key}: {part['_target_']}"):
+            return contract.dataset(made, key, part["_target_"])
 
     def place(self, what: Tensor | nn.Module):
         """Pictures or a network in the row's dtype on its accelerator."""
@@ -168,15 +202,36 @@ class Parts:
         return inputs[0].numel() if isinstance(inputs, Tensor) else None
 
     def _build(self, group: str, **offered):
-        return build(group, self.plan[group], self.plan["plugins"], **offered)
+        made, target = build(group, self.plan[group], self.plan["plugins"], **offered), self.plan[group]["_target_"]
+        if is_own(target) and group in ("freeze", "recipe", "device", "parametrization"):
+            needs.check(group, made, group, target)
+        return made
+
+    def network(self, part: dict, seed: int = 0, **offered) -> nn.Module:
+        """A backbone with its weights; of the user's one its chances are drawn from the seed."""
+        target = part["_target_"]
+        if not is_own(target):
+            return build("backbone", part, self.plan["plugins"], **offered, **self._offered)
+        with seedwise.seeded(seed, "backbone"):
+            network = build("backbone", part, self.plan["plugins"], **offered, **self._offered)
+        with plugin.blamed(f"backbone: {target}"):
+            return contract.backbone(network, target)
+
+    def _sized(self, circuit):
+        needs.check_size(circuit, "circuit")
+        return circuit
 
     @property
     def bare(self) -> nn.Module:
         """The backbone without weights or memory, for its sizes."""
         part, plugins = self.plan["backbone"], self.plan["plugins"]
+        if is_own(part["_target_"]) and not source.wanted(self.plan):
+            return self.backbone  # what it computes while it is built is not known
         part = part | ({"weights": "none"} if "weights" in part else {})
 
         def make() -> nn.Module:
+            if is_own(part["_target_"]):
+                return self.place(self.network(part)).eval()
             with contextlib.suppress(NotImplementedError), torch.device("meta"):
                 return build("backbone", part, plugins, **self._offered)
             return build("backbone", part, plugins, **self._offered)  # some models compute while they are built

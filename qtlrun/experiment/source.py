@@ -1,6 +1,4 @@
 """Pre-training as an experiment: a backbone without public weights learns its source task first."""
-from pathlib import Path
-
 import torch
 from torch import Tensor
 
@@ -10,7 +8,7 @@ from qtlrun.experiment.network import Network
 from qtlrun.freeze import Freeze
 from qtlrun.layer import Start
 from qtlrun import plan as plans
-from qtlrun.plan import Refused, build
+from qtlrun.plan import Refused, build, plugin
 from qtlrun.recipe import Recipe
 
 TRAINING = ("train.py", "checkpoint.py", "recipe.py", "optimizer.py", "freeze.py", "layer.py", "fock.py", "head", "backbone", "dataset")  # the source that trains
@@ -42,7 +40,7 @@ def key(parts) -> str:
     """The key of the pre-trained state: all that it depends on, and nothing of the target task."""
     backbone, sub = parts.plan["backbone"], parts.plan["backbone"]["pretrain"]
     built = {name: value for name, value in backbone.items() if name not in ("pretrain", "weights", "layer", "seed")}
-    return store.key(plugins=[Path(path).read_text() for path in parts.plan["plugins"]], backbone=built, recipe=plans.bare(sub["recipe"]), seed=sub["seed"], data=dataset(parts).fingerprint,
+    return store.key(plugins=plugin.identity(parts.plan["plugins"]), backbone=built, recipe=plans.bare(sub["recipe"]), seed=sub["seed"], data=dataset(parts).fingerprint,
                      dtype=parts.plan["dtype"], accelerator=parts.accelerator, versions=store.versions(),
                      sources=store.sources(*TRAINING, "experiment"))
 
@@ -60,9 +58,9 @@ def state(parts) -> dict[str, Tensor]:
 
 def _train(parts) -> store.Entry:
     """Train the whole backbone, down from its last layer, on the source task with a linear head."""
-    sub, source, plugins = parts.plan["backbone"]["pretrain"], dataset(parts), parts.plan["plugins"]
+    sub, source = parts.plan["backbone"]["pretrain"], dataset(parts)
     bare = {name: value for name, value in parts.plan["backbone"].items() if name not in ("pretrain", "layer")}
-    backbone = build("backbone", bare | {"weights": "none"} | ({"seed": sub["seed"]} if "seed" in bare else {}), plugins)
+    backbone = parts.network(bare | {"weights": "none"} | ({"seed": sub["seed"]} if "seed" in bare else {}), seed=sub["seed"])
     recipe = _recipe(parts)
     head = build("head", {"_target_": "qtlrun.head.classical.Classical"}, features=backbone.features,
                  classes=len(source.classes), start=Start([sub["seed"]], parts.dtype))

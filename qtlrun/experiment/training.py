@@ -111,18 +111,24 @@ def _weights(model: Model, run: int) -> dict:
 def _counts(model: Model) -> dict[str, int]:
     """Trained parameters by place; circuit evaluations here, and executions on a processor, of one seed's training."""
     parts, runs, epochs = model.runs[0].parts, len(model.runs), model.runs[0].parts.recipe.epochs
-    angles = getattr(model.head, "angles", None)
-    circuit = angles.numel() // runs if angles is not None and angles.requires_grad else 0
+    angles = _angles(model)
+    circuit = 0 if angles is None else angles.numel() // runs
     head = sum(one.numel() for one in model.head.parameters() if one.requires_grad) // runs - circuit
     backbone = _trained_backbone(model, parts)
     counts = {"parameters_circuit": circuit, "parameters_head": head, "parameters_backbone": backbone}
-    if hasattr(model.head, "executions"):
+    if callable(getattr(model.head, "executions", None)):
         steps = epochs * len(model.data["train"].labels)
         looks = epochs * len(model.data["validation"].labels) + len(model.data["test"].labels)
         counts |= {"evaluations": steps + looks, "executions": steps * model.head.executions() + looks}
     for name, cost in generation.costs(model).items():
         counts[name] = counts.get(name, 0) + cost
     return counts | generation.counts(model)
+
+
+def _angles(model: Model) -> torch.Tensor | None:
+    """The trained angles of a head's circuit, if it has some."""
+    angles = getattr(model.head, "angles", None)
+    return angles if isinstance(angles, torch.Tensor) and angles.requires_grad else None
 
 
 def _trained_backbone(model: Model, parts: Parts) -> int:
@@ -136,8 +142,8 @@ def _trained_backbone(model: Model, parts: Parts) -> int:
 def _effective(model: Model) -> list[int]:
     """The effective angles of each run, simulated without shots; 0 for a head without trained ones."""
     parts, runs = model.runs[0].parts, len(model.runs)
-    angles = getattr(model.head, "angles", None)
-    if angles is None or not angles.requires_grad or not angles.numel():
+    angles = _angles(model)
+    if angles is None or not angles.numel() or not hasattr(model.head, "effective"):
         return [0] * runs
     train_data = model.data["train"]
     items = train_data.take(torch.arange(len(train_data.labels))[:RANKED].expand(runs, -1), None)

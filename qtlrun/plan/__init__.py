@@ -1,20 +1,20 @@
 """A plan is a plain dict, one part a group: what may stand in it, its references, what its key is made of."""
 import ast
 import re
-from pathlib import Path
 
-from qtlrun.plan import kind
+from qtlrun.plan import kind, plugin, size
 from qtlrun.plan.draw import bare, check_space, drawn, draws, has, redraws, spaces
 from qtlrun.plan.letter import LETTERS, describe, differences, letter, simulates
-from qtlrun.plan.part import build, check_part, check_plugins, parameters
+from qtlrun.plan.part import build, check_part, is_own, parameters
 from qtlrun.plan.refusal import Absent, Refused, finite, nearest, text
 
-__all__ = ["Absent", "LETTERS", "PARTS", "Refused", "apart", "bare", "check_same", "build", "check", "check_part", "describe", "differences", "drawn", "draws", "finite", "has", "identity",
+__all__ = ["Absent", "LETTERS", "PARTS", "Refused", "apart", "bare", "check_same", "build", "check", "check_part", "describe", "differences", "drawn", "draws", "finite", "has", "identity", "is_own",
            "letter", "nearest", "parameters", "redraws", "references", "row_plan", "seeds", "simulates", "spaces", "text", "typed"]
 PARTS = ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "parametrization", "device")
 SETTINGS = {"seeds": "int | list[int]", "splits": "int", "folds": "int | None", "tune": "int", "dtype": "Literal['float32', 'float64']", "home": "str", "outputs": "str",
             "accelerator": "Literal['cpu', 'cuda', 'mps']", "fresh": "bool", "plugins": "list[str]"}
 GIVEN = ("compare", "published", "name", "overrides", "command", "run", "refused")  # what else a plan holds: its references, published figures, the words it was made from
+PLAIN = ("recipe", "freeze")  # groups whose parts are built without torch
 PRETRAIN = {"dataset": "dict", "recipe": "dict", "seed": "int"}
 
 
@@ -29,14 +29,15 @@ def check(plan: dict) -> None:
             raise Refused(f"{name}: every run needs it, and it is taken away.")
     for name, annotation in SETTINGS.items():
         kind.check(name, plan[name], ast.parse(annotation, mode="eval").body)
+        size.check(name, plan[name])
     seeds(plan)
     if plan["tune"] < 0:
         raise Refused(f"tune={plan['tune']}: how many draws of its values each row is given, from 1 up; 0 trains every row as it stands.")
-    check_plugins(plan["plugins"])
+    plugin.check(plan["plugins"])
     _check_published(plan.get("published", {}))
     for group in (*PARTS, "study"):
         _check_group(group, plan[group])
-        check_part(group, plan[group], plan["plugins"])
+        _check_part(group, plan[group], plan["plugins"])
     _check_pretrain(plan)
     for group in PARTS:
         check_space(group, plan[group], plan["plugins"])
@@ -46,10 +47,19 @@ def check(plan: dict) -> None:
     for name, row in others.items():
         _check_pretrain(row)
         for group in set(PARTS) & set(plan["compare"][name]):
-            check_part(group, row[group], plan["plugins"], f"compare.{name}.{group}")
+            _check_part(group, row[group], plan["plugins"], f"compare.{name}.{group}")
             check_space(group, row[group], plan["plugins"], f"compare.{name}.{group}")
+    size.check_trainings(plan, len(seeds(plan)), 1 + len(others))
     if plan["tune"] and not spaces([row_plan(plan), *others.values()]):
         raise Refused(f"tune={plan['tune']}: no part has a space to draw from; give one, as recipe.space.lr=[0.0001,0.01].")
+
+
+def _check_part(group: str, part: dict, plugins: list[str], key: str = "") -> None:
+    """Refuse names, types and sizes that cannot be, and values of what is built without torch."""
+    check_part(group, part, plugins, key)
+    size.check_part(group, part, key)
+    if group in PLAIN and not is_own(part["_target_"]):
+        build(group, part, plugins, key)
 
 
 def _check_published(published: object) -> None:
@@ -82,7 +92,7 @@ def references(plan: dict) -> tuple[dict[str, dict], list[str]]:
                    if "_target_" not in change[group] and key not in row[group]]
         if lacking:
             words = f"compare={name}: it changes {', '.join(lacking)}, which the composed model does not have"
-            if _chosen(plan, name):
+            if _chosen(plan, name) or _typed(plan, f"compare.{name}."):
                 raise Refused(words + "; leave it out.")
             left_out.append(words + ".")
             continue
@@ -111,8 +121,7 @@ def identity(row: dict) -> dict:
         known = "circuit_angles" not in head and all(name in row["circuit"] for name in named)
         said["circuit"] = {name: row["circuit"][name] for name in named} if known else row["circuit"]
     said = {name: bare(part) if isinstance(part, dict) else part for name, part in said.items()}
-    said["plugins"] = [Path(path).read_text() for path in row["plugins"]]
-    return said
+    return said | {"plugins": plugin.identity(row["plugins"])}
 
 
 def seeds(plan: dict) -> list[int]:
@@ -173,7 +182,7 @@ def _check_pretrain(plan: dict) -> None:
     kind.check("backbone.pretrain.seed", task["seed"], ast.Name("int"))
     for group in ("dataset", "recipe"):
         _check_group(f"backbone.pretrain.{group}", task[group])
-        check_part(group, task[group], plan["plugins"], f"backbone.pretrain.{group}")
+        _check_part(group, task[group], plan["plugins"], f"backbone.pretrain.{group}")
         if task[group].get("space"):
             raise Refused(f"backbone.pretrain.{group}.space: a source task is not tuned; leave it null.")
 

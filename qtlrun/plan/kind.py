@@ -1,15 +1,22 @@
 """The types of values, as a constructor's annotations say them."""
 import ast
+import contextlib
+import functools
 
 from qtlrun.plan.refusal import Refused, nearest, text
+from qtlrun.plan.size import WHOLE
 
 ONE = {"float": "a number", "int": "a whole number", "str": "a text", "bool": "true or false"}
 MANY = {"float": "numbers", "int": "whole numbers", "str": "texts", "bool": "true or false"}
 KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list", type(None): "nothing (null)"}
 
 
-def check(key: str, value: object, annotation: ast.expr) -> None:
+def check(key: str, value: object, annotation: ast.expr | None) -> None:
     """Refuse a value that its annotation does not allow; true is no whole number, and a whole number is a number."""
+    annotation = _plain(annotation)
+    for number in value if isinstance(value, list) else [value]:
+        if type(number) is int and abs(number) >= WHOLE:
+            raise Refused(f"{key}={_brief(number)}: whole numbers lie below 2**63 here.")
     if accepts(annotation, value):
         return
     options = _options(annotation)
@@ -18,23 +25,55 @@ def check(key: str, value: object, annotation: ast.expr) -> None:
     raise Refused(f"{key}={text(value)}: {_words(annotation)} is needed here, and this is {_kind(value)}.")
 
 
+def _brief(number: int) -> str:
+    """A number, by its length where it is longer than a line."""
+    return text(number) if number.bit_length() < 128 else f"{str(number)[:6]}... ({len(str(number))} digits)"
+
+
 def accepts(node: ast.expr, value: object) -> bool:
     """Whether an annotation allows a value of a YAML file; one that is no plain type allows any."""
-    match node:
+    match _plain(node):
+        case ast.Name(id="list" | "tuple"):
+            return isinstance(value, list)
+        case ast.Name(id="dict") | ast.Subscript(value=ast.Name(id="dict")):
+            return isinstance(value, dict)
         case ast.Name(id="float"):
             return type(value) in (int, float)
         case ast.Name(id="int" | "str" | "bool" as name):
             return type(value).__name__ == name
         case ast.Constant(value=None):
             return value is None
-        case ast.BinOp(op=ast.BitOr()):
-            return accepts(node.left, value) or accepts(node.right, value)
-        case ast.Subscript(value=ast.Name(id="Literal")):
-            return type(value) is not bool and value in _values(node)
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return accepts(left, value) or accepts(right, value)
+        case ast.Subscript(value=ast.Name(id="Literal")) as literal:
+            return type(value) is not bool and value in _values(literal)
         case ast.Subscript(value=ast.Name(id="list" | "tuple"), slice=item):
             item = item.elts[0] if isinstance(item, ast.Tuple) else item
             return isinstance(value, list) and all(accepts(item, one) for one in value)
     return True
+
+
+def _plain(node: ast.expr | None) -> ast.expr | None:
+    """An annotation in its plainest spelling: of "int" int, of typing.Optional[X] X | None, of typing.List list."""
+    match node:
+        case ast.Constant(value=str(words)):
+            with contextlib.suppress(SyntaxError):
+                return _plain(ast.parse(words, mode="eval").body)
+        case ast.Attribute(value=ast.Name(id="typing" | "t"), attr=name):
+            return _plain(ast.Name(name))
+        case ast.Name(id="List" | "Tuple" | "Dict" as name):
+            return ast.Name(name.lower())
+        case ast.Name(id="Sequence" | "Iterable"):
+            return ast.Name("list")
+        case ast.Subscript(value=head, slice=inner):
+            head = _plain(head)
+            if isinstance(head, ast.Name) and head.id == "Optional":
+                return ast.BinOp(_plain(inner), ast.BitOr(), ast.Constant(None))
+            if isinstance(head, ast.Name) and head.id == "Union":
+                options = [_plain(one) for one in (inner.elts if isinstance(inner, ast.Tuple) else [inner])]
+                return functools.reduce(lambda left, right: ast.BinOp(left, ast.BitOr(), right), options)
+            return ast.Subscript(head, inner)
+    return node
 
 
 def _values(node: ast.expr) -> tuple:
@@ -50,14 +89,19 @@ def _options(node: ast.expr) -> list[str]:
 
 
 def _words(node: ast.expr) -> str:
+    node = _plain(node)
     match node:
+        case ast.Name(id="list" | "tuple"):
+            return "a list"
+        case ast.Name(id="dict") | ast.Subscript(value=ast.Name(id="dict")):
+            return "a group of values"
         case ast.BinOp(op=ast.BitOr()):
             words = [_words(one) for one in (node.left, node.right)]
             return "a number" if set(words) == {"a number", "a whole number"} else " or ".join(words)
         case ast.Name(id=name):
             return ONE.get(name, name)
         case ast.Subscript(value=ast.Name(id="list" | "tuple"), slice=item):
-            name = ast.unparse(item.elts[0] if isinstance(item, ast.Tuple) else item)
+            name = ast.unparse(_plain(item.elts[0] if isinstance(item, ast.Tuple) else item))
             return f"a list of {MANY.get(name, name)}"
     options = _options(node)
     return f"{'one of ' * (len(options) > 1)}{', '.join(options)}" if options else text(getattr(node, "value", ast.unparse(node)))

@@ -1,0 +1,48 @@
+"""Sizes that are bounded before anything of that size is made."""
+import math
+
+from qtlrun.plan.refusal import Refused
+
+WHOLE = 2**63  # torch and NumPy count in 64 bits
+LIMITS = {  # by key: the largest value, and why
+    "seeds": (10_000, "each is a training, with an entry of its own in the store"),
+    "splits": (1_000, "each is another set of trainings"),
+    "folds": (1_000, "each is another set of trainings"),
+    "tune": (4_096, "each draw trains every row"),
+    "recipe.epochs": (1_000_000, "each leaves its figures in memory and in the store"),
+    "recipe.batch_size": (2**31 - 1, "one as large as the training split takes it whole"),
+    "circuit.qubits": (10_000, "a classical head in the circuit's place is as wide"),
+    "dataset.points": (10_000_000, "they are drawn at once, and kept in memory"),
+    "dataset.train": (10_000_000, "they are kept in memory"),
+    "dataset.validation": (10_000_000, "they are kept in memory"),
+    "dataset.test": (10_000_000, "they are kept in memory"),
+    "head.width": (10_000, "it is the side of a matrix of weights"),
+    "backbone.width": (1_024, "the last block has four times as many channels"),
+}
+TRAININGS = 1_000_000  # of one point
+
+
+def check(key: str, value: object, of: str = "") -> None:
+    """Refuse a size beyond what can be; `of` is its name without the reference or the source task that it stands in."""
+    limit = LIMITS.get(of or key)
+    if limit and type(value) in (int, float) and value > limit[0]:
+        raise Refused(f"{key}={value}: {limit[1]}; use {limit[0]:,} or fewer.")
+
+
+def check_part(group: str, part: dict, key: str = "") -> None:
+    """Refuse sizes of a part, and of what it is tuned over."""
+    for name, value in part.items():
+        check(f"{key or group}.{name}", value, f"{group}.{name}")
+    for name, space in (part.get("space") or {}).items():
+        for value in space if isinstance(space, list) else ():
+            check(f"{key or group}.space.{name}", value, f"{group}.{name}")
+
+
+def check_trainings(plan: dict, seeds: int, rows: int) -> None:
+    """Refuse more trainings in one point than anyone waits for."""
+    factors = {"seeds": seeds, "splits": plan["splits"], "folds": plan["folds"] or 1, "tune": plan["tune"] or 1, "rows": rows}
+    count = math.prod(factors.values())
+    if count > TRAININGS:
+        words = " x ".join(f"{value:,} {name}" for name, value in factors.items() if value > 1)
+        raise Refused(f"{next(name for name, value in factors.items() if value == max(factors.values()))}: {words} are {count:,} "
+                      f"trainings; use {TRAININGS:,} or fewer.")

@@ -1,0 +1,120 @@
+"""The caller's global modes reach neither training nor the store, and are there again afterwards."""
+import contextlib
+
+import numpy as np
+import pytest
+import torch
+from composition import SHORT, rows
+
+import qtlrun
+from qtlrun.experiment import Experiment
+from qtlrun.freeze import Freeze
+from qtlrun.head.classical import Classical
+from qtlrun.layer import Start
+from qtlrun.mode import fresh
+from qtlrun.recipe import Recipe
+from qtlrun.train import cached, fit
+
+
+@contextlib.contextmanager
+def putting(put, value, before):
+    put(value)
+    try:
+        yield
+    finally:
+        put(before)
+
+
+MODES = {
+    "no_grad": torch.no_grad,
+    "set_grad_enabled": lambda: putting(torch.set_grad_enabled, False, True),
+    "inference_mode": torch.inference_mode,
+    "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
+    "default dtype": lambda: putting(torch.set_default_dtype, torch.float64, torch.float32),
+    "half default dtype": lambda: putting(torch.set_default_dtype, torch.bfloat16, torch.float32),
+    "default device": lambda: putting(torch.set_default_device, "meta", None),
+    "device context": lambda: torch.device("meta"),
+    "deterministic": lambda: putting(torch.use_deterministic_algorithms, True, False),
+    "products in bfloat16": lambda: putting(torch.set_float32_matmul_precision, "medium", "highest"),
+    "anomaly": lambda: torch.autograd.set_detect_anomaly(True),
+    "one thread more": lambda: putting(torch.set_num_threads, torch.get_num_threads() + 1, torch.get_num_threads()),
+    "numpy raises": lambda: np.errstate(all="raise"),
+    "another seed": lambda: contextlib.nullcontext(torch.manual_seed(3)),
+}
+PRETRAINED = ("backbone.pretrain.recipe.epochs=1", "recipe.epochs=1", "dataset.train=6", "circuit.qubits=2", "circuit.depth=1")
+
+
+def told(row):
+    return {seed: (entry.values["curves"], entry.arrays["logits"].tobytes()) for seed, entry in row.entries.items()}
+
+
+def without_seconds(entries):
+    return {seed: ([{name: value for name, value in one.items() if name != "seconds"} for one in curves], logits)
+            for seed, (curves, logits) in entries.items()}
+
+
+@pytest.fixture(scope="module")
+def right(tmp_path_factory):
+    """Two rows as they are trained in a process without other modes: a head on pixels, and on pre-trained features."""
+    home, found = tmp_path_factory.mktemp("right"), {}
+    for name, words in (("pixels", SHORT), ("pretrained", PRETRAINED)):
+        row = rows(*words)["composed"]
+        found[name] = row, without_seconds(told(Experiment(str(home)).row("A", row, [0, 1])))
+    return found
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_the_callers_mode_does_not_reach_training(right, tmp_path, name):
+    row, expected = right["pixels"]
+    with MODES[name]():
+        made = Experiment(str(tmp_path)).row("A", row, [0, 1])
+    assert without_seconds(told(made)) == expected and not made.errors
+
+
+@pytest.mark.parametrize("name", ["no_grad", "inference_mode", "autocast", "default dtype"])
+def test_nor_does_it_reach_pre_training_and_what_the_store_keeps_of_it(right, tmp_path, name):
+    row, expected = right["pretrained"]
+    with MODES[name]():
+        Experiment(str(tmp_path)).row("A", row, [0, 1])
+    later = Experiment(str(tmp_path), fresh=True).row("A", row, [0, 1])  # trained anew on what was pre-trained then
+    assert without_seconds(told(later)) == expected
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_the_callers_mode_is_there_again_afterwards(name):
+    def state():
+        return (torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu"), torch.get_default_dtype(),
+                torch.get_default_device(), torch.get_deterministic_debug_mode(), torch.get_float32_matmul_precision(),
+                torch.is_anomaly_enabled(), np.geterr())
+    plain = state()
+    with MODES[name]():
+        before = state()
+        with pytest.raises(KeyError), fresh():
+            assert state() == plain
+            raise KeyError
+        assert state() == before
+    assert state() == plain
+
+
+def test_a_training_that_is_stepped_through_leaves_the_caller_its_mode_between_two_epochs():
+    draw = torch.Generator().manual_seed(0)
+    data = cached(torch.randn(12, 3, generator=draw), torch.arange(12) % 2)
+
+    def losses(mode):
+        head, steps = Classical(3, 2, Start([0])), []
+        with mode():
+            for record in fit(head, None, [Recipe(3, 4, .1, .1)], Freeze("all"), data, data, [0]):
+                steps.append((record.loss, torch.is_grad_enabled()))
+        return [loss for loss, _ in steps], {grad for _, grad in steps}
+    plain, off = losses(contextlib.nullcontext), losses(torch.no_grad)
+    assert plain == (off[0], {True}) and off[1] == {False} and len(set(map(tuple, plain[0]))) == 3
+
+
+def test_a_run_from_python_under_no_grad_gives_the_rows_of_one_without(home, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frames = []
+    for place, mode in (("a", contextlib.nullcontext), ("b", torch.no_grad)):
+        with mode():
+            frame = qtlrun.run(*SHORT, "compare=[]", f"home={tmp_path / place}")
+        frames.append(frame[~frame.metric.str.contains("second")].reset_index(drop=True))
+    assert frames[0].equals(frames[1]) and len(frames[0])
