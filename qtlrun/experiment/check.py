@@ -5,6 +5,7 @@ from qtlrun.experiment import source
 from qtlrun.experiment.item import kind
 from qtlrun.parametrization.generated import BACKBONE
 from qtlrun.plan import Refused
+from qtlrun.row import Duplicates
 
 TAKERS = {"pictures": "small or resnet18", "vectors": "identity or perceptron", "states": "photonic or heterodyne"}
 
@@ -42,6 +43,13 @@ def check_loaded(parts) -> None:
         parts.bare.eval()(first.to(place))
     except ValueError as error:
         raise Refused(str(error)) from error
+
+
+def check_labels(duplicates: Duplicates, noun: str) -> None:
+    """Refuse a dataset of which more than half has several labels: no model can be right about it."""
+    if 2 * duplicates.contradictory > duplicates.distinct:
+        raise Refused(f"dataset: {duplicates.contradictory} of its {duplicates.distinct} different {noun}s stand in two classes "
+                      "or more; leave each in one.")
 
 
 def _check_items(dataset, backbone, recipe) -> None:
