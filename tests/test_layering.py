@@ -22,7 +22,7 @@ ORDER = [
     {"checkpoint"},
     {"backbone", "head", "dataset", "freeze", "optimizer", "recipe", "parametrization"},
     {"device"},
-    {"layer"},
+    {"layer", "statefile"},
     {"circuit", "fock"},
     {"result", "figure"},
     {"point"},

@@ -13,7 +13,7 @@ from qtlrun import plan as plans
 from qtlrun.plan import Refused, build
 from qtlrun.recipe import Recipe
 
-TRAINING = ("train.py", "checkpoint.py", "recipe.py", "optimizer.py", "freeze.py", "layer.py", "fock.py", "head", "backbone", "dataset")  # the source that trains
+TRAINING = ("train.py", "checkpoint.py", "recipe.py", "optimizer.py", "freeze.py", "layer.py", "fock.py", "statefile.py", "head", "backbone", "dataset")  # the source that trains
 
 
 def wanted(plan: dict) -> bool:
