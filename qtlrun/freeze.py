@@ -43,10 +43,13 @@ class Freeze:
 
     def fixed(self, backbone: nn.Module) -> bool:
         """Whether the features of a picture never change: all frozen for good, and no statistic moves."""
-        norms = not backbone.folded and any(isinstance(module, NORMS) for module in backbone.modules())
-        moves = self.batch_norm == "train" and norms
         stages = len(backbone.stages)
-        return not stages or (self.count(stages, 0) == stages and not self.every and not moves)
+        return not stages or (self.count(stages, 0) == stages and not self.every and not self.normalises(backbone))
+
+    def normalises(self, backbone: nn.Module) -> bool:
+        """Whether a batch norm of the backbone takes its statistics from each batch."""
+        norms = any(isinstance(module, NORMS) for module in backbone.modules())
+        return self.batch_norm == "train" and norms and not backbone.folded
 
     def count(self, stages: int, epoch: int) -> int:
         """How many of a backbone's stages, from the input, are frozen in an epoch."""

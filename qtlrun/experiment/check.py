@@ -3,6 +3,7 @@ import torch
 
 from qtlrun.experiment import source
 from qtlrun.experiment.item import kind
+from qtlrun.experiment.single import check_single
 from qtlrun.parametrization.generated import BACKBONE
 from qtlrun.plan import Refused
 from qtlrun.row import Duplicates
@@ -43,6 +44,8 @@ def check_loaded(parts) -> None:
         parts.bare.eval()(first.to(place))
     except ValueError as error:
         raise Refused(str(error)) from error
+    if source.wanted(parts.plan) or not parts.backbone.folded:
+        check_single(parts.bare, parts.freeze, parts.recipe, first.to(place))
 
 
 def check_labels(duplicates: Duplicates, noun: str) -> None:
