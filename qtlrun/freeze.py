@@ -33,16 +33,19 @@ class Freeze:
             for parameter in stage.parameters:
                 parameter.requires_grad_(number >= frozen)
             for module in stage.modules:
-                norm = _is_norm(module)
+                norm = is_norm(module)
                 moves = self.batch_norm == "train" and not backbone.folded
                 module.training = moves if norm else module.training and number >= frozen
 
     def fixed(self, backbone) -> bool:
         """Whether the features of a picture never change: all frozen for good, and no statistic moves."""
-        norms = not backbone.folded and any(_is_norm(module) for module in backbone.modules())
-        moves = self.batch_norm == "train" and norms
         stages = len(backbone.stages)
-        return not stages or (self.count(stages, 0) == stages and not self.every and not moves)
+        return not stages or (self.count(stages, 0) == stages and not self.every and not self.normalises(backbone))
+
+    def normalises(self, backbone) -> bool:
+        """Whether a batch norm of the backbone takes its statistics from each batch."""
+        norms = any(is_norm(module) for module in backbone.modules())
+        return self.batch_norm == "train" and norms and not backbone.folded
 
     def count(self, stages: int, epoch: int) -> int:
         """How many of a backbone's stages, from the input, are frozen in an epoch."""
@@ -50,6 +53,7 @@ class Freeze:
         return max(0, frozen - (epoch // self.every if self.every else 0))
 
 
-def _is_norm(module) -> bool:
+def is_norm(module) -> bool:
+    """Whether a module is a batch norm."""
     from torch.nn.modules.batchnorm import _BatchNorm  # a freeze is made, and its values are refused, without torch
     return isinstance(module, _BatchNorm)

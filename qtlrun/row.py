@@ -48,6 +48,23 @@ class Tuning:
 
 
 @dataclass(frozen=True)
+class Duplicates:
+    """How many items of a dataset are equal: of different ones, and of those in each split; by pixels, for pictures.
+
+    `repeated` ones stand more than once, `contradictory` ones with more than one label. A validation split that is the
+    test split counts as none.
+    """
+    distinct: int
+    repeated: int
+    contradictory: int
+    test: int
+    test_in_train: int
+    test_in_validation: int
+    validation: int
+    validation_in_train: int
+
+
+@dataclass(frozen=True)
 class Figures:
     """What the seeds of one plan say of the test pictures; nan where one failed. NLL in nats."""
     logits: np.ndarray  # (seeds, pictures, classes)
@@ -84,6 +101,9 @@ class Row:
     independent: bool = False  # whether another split draws other items, not the same ones divided otherwise
     noun: str = "picture"  # what a test item is called
     ceiling: float | None = None  # the best accuracy that the test items allow, where it is known
+    duplicates: Duplicates | None = None
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)  # items of each split and class
+    files: dict[str, str] = field(default_factory=dict)  # SHA-256 of the files of weights, by the key that names them
     patterns: np.ndarray | None = None  # what a photonic backbone makes of each class's centre, (classes, side, side)
 
     @property

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from qtlrun.checkpoint import Keeper, Progress, Record
-from qtlrun.freeze import Freeze
+from qtlrun.freeze import Freeze, is_norm
 from qtlrun.layer import generator
 from qtlrun.mode import each_freshly
 from qtlrun.optimizer import Buffer, Optimizer, one_or_each
@@ -56,6 +56,7 @@ def fit(model: nn.Module, backbone: nn.Module | None, recipes: list[Recipe], fre
     """
     recipe, optimizer = recipes[0], _optimizer(model, backbone, recipes)
     orders = [generator(seed, "order") for seed in seeds]
+    joined = joins(model, backbone, freeze)
     progress, put = Progress(model, optimizer, len(seeds)), time.monotonic()
     if keeper is not None and (state := keeper.get()) is not None:
         progress.resume(state, recipe.epochs)
@@ -70,7 +71,7 @@ def fit(model: nn.Module, backbone: nn.Module | None, recipes: list[Recipe], fre
             freeze.apply(backbone, epoch)
         with torch.random.fork_rng():
             torch.manual_seed(generator(seeds[0], "dropout", epoch).initial_seed())  # dropout draws from torch's own generator
-            loss = _epoch(model, optimizer, one_or_each(rates), recipe, train, orders, epoch)
+            loss = _epoch(model, optimizer, one_or_each(rates), recipe, train, orders, epoch, joined)
         nll, accuracy = score(evaluate(model, validation, len(seeds)), validation.labels)
         progress.judge(epoch, _worth(recipes, epoch, nll, accuracy).where(loss.isfinite() & nll.isfinite(), torch.nan))
         progress.records.append(Record(epoch, loss.tolist(), nll.tolist(), accuracy.tolist(), progress.best.tolist(),
@@ -80,6 +81,26 @@ def fit(model: nn.Module, backbone: nn.Module | None, recipes: list[Recipe], fre
             put = time.monotonic()
         yield progress.records[-1]
     model.load_state_dict(progress.kept)
+
+
+def joins(model: nn.Module, backbone: nn.Module | None, freeze: Freeze) -> bool:
+    """Whether a last batch of one item joins the batch before: a batch norm that is trained has no variance of one."""
+    inside = set(backbone.modules()) if backbone is not None else set()
+    outside = any(is_norm(module) for module in model.modules() if module not in inside)
+    return outside or backbone is not None and freeze.normalises(backbone)
+
+
+def steps(items: int, batch_size: int, joined: bool) -> int:
+    """The number of batches of an epoch."""
+    return len(_sizes(items, batch_size, joined))
+
+
+def _sizes(items: int, batch_size: int, joined: bool) -> list[int]:
+    """The number of items in each batch of an epoch."""
+    sizes = [batch_size] * (items // batch_size) + [items % batch_size] * (items % batch_size > 0)
+    if joined and len(sizes) > 1 and sizes[-1] == 1 < batch_size:
+        sizes[-2:] = [batch_size + 1]
+    return sizes
 
 
 @torch.no_grad()
@@ -115,10 +136,10 @@ def score(logits: Float[Tensor, "runs items classes"], labels: Int[Tensor, "item
 
 
 def _epoch(model: nn.Module, optimizer: Optimizer, factor: float | Float[Tensor, "runs"], recipe: Recipe, data: Data,
-           orders: list[torch.Generator], epoch: int) -> Float[Tensor, "runs"]:
+           orders: list[torch.Generator], epoch: int, joined: bool) -> Float[Tensor, "runs"]:
     """One pass over the data; the mean loss of each run."""
     order, total = _order(data, orders, epoch), []
-    for index in order.split(recipe.batch_size, dim=1):
+    for index in order.split(_sizes(order.shape[1], recipe.batch_size, joined), dim=1):
         items = data.take(index, epoch)
         labels = data.labels.index_select(0, index.flatten()).to(items.device)
         logits = model(items)

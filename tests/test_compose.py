@@ -414,7 +414,7 @@ def truncate(path):
 
 @pytest.mark.parametrize("spoil, said", [
     (lambda root: [path.unlink() for path in root.glob("ants/*")],
-     "class ants holds no pictures and nothing else; add or convert some, or remove the folder (.jpg .jpeg .png .webp .bmp are taken)."),
+     "class ants holds no pictures and nothing else; add or convert some, or remove the folder (JPEG, PNG, WebP, BMP, TIFF and PPM are taken)."),
     (lambda root: [path.rename(root / "bees" / f"more-{path.name}") for path in root.glob("ants/*")] and (root / "ants").rmdir(),
      "it holds one class only, bees; add a folder for a second class."),
     (lambda root: truncate(root / "ants/3.png"), "ants/3.png is damaged or cut off (image file is truncated); fetch it again or remove it."),

@@ -23,7 +23,7 @@ ORDER = [
     {"backbone", "head", "dataset", "freeze", "optimizer", "recipe", "parametrization"},
     {"device"},
     {"tape"},
-    {"layer"},
+    {"layer", "statefile"},
     {"circuit", "fock"},
     {"result", "figure"},
     {"point"},

@@ -49,6 +49,8 @@ class Torchvision(nn.Module):
         self.network = _cut(whole, layer)
         if weights not in (None, "none"):
             file = files.public(public) if public else weights
+            if public is None:
+                files.check_published(file, [entry.url for entry in models.get_model_weights(name)])
             files.fill(self.network, files.read(file), known, weights)
         self.folded = file is not None and files.folded(self.network)
         self.fingerprint = files.digest(file) if file else "none"

@@ -1,13 +1,17 @@
 """Weights of a backbone: by a public name, from a file; never random in silence."""
-import hashlib
 import socket
 import urllib.error
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from qtlrun.plan import Absent
+from qtlrun.statefile import digest, read_state
+
+COUNTER = "num_batches_tracked"  # of a batch norm, which older files lack
 
 
 def public(entry) -> Path:
@@ -44,33 +48,74 @@ def read(path: str | Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise Absent(f"weights={path}: there is no such file; give a file, a public name, or none for random weights.")
     try:
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-            state = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-        return {name: value for name, value in state.items() if isinstance(value, Tensor)}
-    except Exception as error:  # a damaged file raises a dozen kinds
-        raise ValueError(f"weights={path}: no state dict could be read from this file ({type(error).__name__}).") from error
+        return read_state(path)
+    except ValueError as error:
+        raise ValueError(f"weights={path}: {error}") from error
+
+
+def check_published(path: str | Path, addresses: Iterable[str]) -> None:
+    """Refuse a file that has the name of a published one, in which a part of its hash stands, and is not that file."""
+    name = Path(path).name
+    begins = name.rpartition("-")[2].partition(".")[0]
+    if name in {address.rpartition("/")[2] for address in addresses} and not digest(path).startswith(begins):
+        raise ValueError(f"weights={path}: this is not the published {name}, whose SHA-256 begins with {begins}; it is "
+                         "damaged, or another file under its name.")
 
 
 def fill(network: nn.Module, state: dict[str, Tensor], known: set[str], path: object) -> None:
     """Load what the network has from a state dict; layers above the feature layer (in `known`) are left aside.
 
-    Raises ValueError where the file lacks a weight of the network, has one of another size, or none of this model's.
+    Names may all begin with more, as `module.` or `model.`, and what begins otherwise is then left aside too. Raises
+    ValueError where the file lacks a weight of the network, has one of another size or kind, one that is not finite, or
+    none of this model's.
     """
     needed = network.state_dict()
-    missing = [name for name in needed if name not in state and not name.endswith("num_batches_tracked")]
+    state = _unprefixed(state, {name for name in needed if not name.endswith(COUNTER)}, path)
+    missing = [name for name in needed if name not in state and not name.endswith(COUNTER)]
     strange = [name for name in state if name not in known]
     if missing or strange:
         what = f"lacks {missing[0]}" if missing else f"has {strange[0]}, which this model has not"
+        names = f" Its names are {', '.join([*state][:3])}{', ...' * (len(state) > 3)}." if len(strange) == len(state) else ""
         raise ValueError(f"weights={path}: this file {what} ({len(missing)} of {len(needed)} missing, {len(strange)} "
-                         "unknown); name the model it was made for, and with backbone.layer the layer that it reaches to.")
+                         "unknown); name the model it was made for, and with backbone.layer the layer that it reaches to."
+                         + names)
     for name, value in needed.items():
-        if name in state and state[name].shape != value.shape:
-            raise ValueError(f"weights={path}: {name} is {tuple(state[name].shape)} in the file and "
-                             f"{tuple(value.shape)} in the model.")
+        if name in state:
+            _check_tensor(name, state[name], value, path)
     network.load_state_dict({name: state.get(name, value) for name, value in needed.items()})
+
+
+def _unprefixed(state: dict[str, Tensor], needed: set[str], path: object) -> dict[str, Tensor]:
+    """The tensors under the one beginning of names under which all, or most, of what is needed stands."""
+    found = Counter()
+    for name in state:
+        words = name.split(".")
+        found.update(".".join(words[:at]) for at in range(len(words)) if ".".join(words[at:]) in needed)
+    whole = [prefix for prefix, count in found.items() if count == len(needed)]
+    if len(whole) > 1 and "" not in whole:
+        names = " and ".join(f"{prefix}." for prefix in whole)
+        raise ValueError(f"weights={path}: this file has the model {len(whole)} times, under {names}; save the one wanted alone.")
+    prefix = max(found, key=lambda one: (found[one], one == ""), default="")
+    if prefix == "":
+        return state
+    return {name.removeprefix(f"{prefix}."): value for name, value in state.items() if name.startswith(f"{prefix}.")}
+
+
+def _check_tensor(name: str, value: Tensor, needed: Tensor, path: object) -> None:
+    """Refuse a tensor that cannot be a weight or a statistic of the network."""
+    if value.shape != needed.shape:
+        raise ValueError(f"weights={path}: {name} is {tuple(value.shape)} in the file and {tuple(needed.shape)} in the model.")
+    if not needed.is_floating_point():
+        return
+    if not value.is_floating_point():
+        kinds = [str(one.dtype).removeprefix("torch.") for one in (value, needed)]
+        raise ValueError(f"weights={path}: {name} is {kinds[0]} in the file and {kinds[1]} in the model.")
+    lost = int((~value.to(needed.dtype).isfinite()).sum())
+    if lost:
+        raise ValueError(f"weights={path}: {lost} of the {value.numel()} numbers of {name} are not finite; the file is damaged, "
+                         "or its training diverged.")
+    if name.endswith("running_var") and (value < 0).any():
+        raise ValueError(f"weights={path}: {name} has variances below 0; the file is damaged.")
 
 
 def folded(network: nn.Module) -> bool:
@@ -79,9 +124,3 @@ def folded(network: nn.Module) -> bool:
     return bool(norms) and all(
         not norm.running_mean.any() and torch.allclose(norm.weight, (norm.running_var + norm.eps).sqrt(), rtol=0, atol=1e-6)
         for norm in norms)  # a new batch norm differs by eps / 2 = 5e-6
-
-
-def digest(path: str | Path) -> str:
-    """SHA-256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

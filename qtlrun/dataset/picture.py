@@ -1,7 +1,8 @@
 """The one way from a picture's file to its pixels, shared by training and prediction.
 
-What cannot be read as 8-bit colour without a guess (transparency, 16 bits, a side ratio that an ordinary resize turns
-into gigabytes) is refused, never converted in silence. Of an animation the first frame is taken.
+What cannot be read as 8-bit colour without a guess (transparency, 16 bits, several pages, a side ratio that an ordinary
+resize turns into gigabytes) is refused, never converted in silence. Of an animation the first frame is taken; an alpha
+channel that is 255 throughout says nothing and is dropped.
 """
 
 import hashlib
@@ -13,16 +14,23 @@ import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP")
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+# Without GIF, as torchvision's ImageFolder: the tutorial's ants and bees have one that says "image not found".
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM")
+ENDINGS = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp"),
+    *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
+)
+BITS = 258  # the TIFF tag that gives the bits of each channel
 MEGAPIXELS = 50
 RATIO = 20
 LITTER = ("__MACOSX", "Thumbs.db", "desktop.ini", "@eaDir")
@@ -56,10 +64,19 @@ def read(path: str | Path, *, name: str = "") -> UInt8[Tensor, "3 height width"]
         except BROKEN as error:
             raise ValueError(f"{name} is damaged or cut off ({error}); fetch it again or remove it.") from None
         turn = UPRIGHT.get(_orientation(image))
-        image = image.convert("RGB")
+        image = _colours(image, name)
     if turn is not None:
         image = image.transpose(turn)
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+
+
+def _colours(image: Image.Image, name: str) -> Image.Image:
+    """A decoded picture in RGB; refused where a pixel of it is transparent."""
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        if image.getchannel("A").getextrema() != (255, 255):
+            raise ValueError(f"{name} has transparency; flatten it onto a background.")
+    return image.convert("RGB")
 
 
 def check_header(path: str | Path, *, name: str = "") -> None:
@@ -72,6 +89,20 @@ def hash(path: str | Path) -> str:
     """The SHA-256 of a file's bytes in hexadecimal: what makes two pictures one item."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def content(pixels: UInt8[Tensor, "3 height width"]) -> str:
+    """The SHA-256 of a picture's size and pixels: equal for one picture in two files, formats or encodings."""
+    digest = hashlib.sha256(repr(tuple(pixels.shape)).encode())
+    digest.update(pixels.numpy())
+    return digest.hexdigest()
+
+
+def size(path: str | Path) -> tuple[int, int]:
+    """Height and width of a picture in pixels, upright by its Exif orientation; nothing is decoded."""
+    with _opened(path, printable(path)) as image:
+        width, height = image.size
+        return (width, height) if _orientation(image) in (5, 6, 7, 8) else (height, width)
 
 
 def printable(path: str | Path) -> str:
@@ -92,11 +123,22 @@ class Pictures:
     def __getitem__(self, index: int) -> UInt8[Tensor, "3 height width"]:
         return read(self.paths[index])
 
+    @cached_property
+    def sizes(self) -> list[tuple[int, int]]:
+        """The heights and widths that occur, in pixels: one of all pictures, or the first two that differ."""
+        sizes: dict[tuple[int, int], None] = {}
+        for path in self.paths:
+            sizes[size(path)] = None
+            if len(sizes) > 1:
+                break
+        return list(sizes)
+
 
 def scan(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
     """What lies directly in a folder, sorted: its folders, files with a picture's ending, other files.
 
-    Hidden names, the litter of operating systems and links to folders, which may lead in a circle, are left out.
+    Links to folders are followed. Hidden names, the litter of operating systems and links to the folder itself or to
+    one that it lies in, which would lead in a circle, are left out.
     """
     folders, pictures, others = [], [], []
     try:
@@ -104,12 +146,21 @@ def scan(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
     except OSError as error:
         raise ValueError(f"{printable(folder)} cannot be listed ({error.strerror}); mend its rights.") from None
     for entry in entries:
-        if entry.name.startswith(".") or entry.name in LITTER or (entry.is_symlink() and os.path.isdir(entry)):
+        if entry.name.startswith(".") or entry.name in LITTER:
             continue
-        ending = os.path.splitext(entry.name)[1].lower()
-        kind = folders if entry.is_dir(follow_symlinks=False) else pictures if ending in ENDINGS else others
-        kind.append(folder / entry.name)
+        path = folder / entry.name
+        if os.path.isdir(entry):
+            if not entry.is_symlink() or not _circular(path):
+                folders.append(path)
+        else:
+            kind = pictures if os.path.splitext(entry.name)[1].lower() in ENDINGS else others
+            kind.append(path)
     return folders, pictures, others
+
+
+def _circular(link: Path) -> bool:
+    """Whether a link leads to a folder that it lies in, by device and inode."""
+    return any(os.path.samefile(link, folder) for folder in link.absolute().parents)
 
 
 @contextmanager
@@ -134,7 +185,7 @@ def _opened(path: str | Path, name: str) -> Iterator[Image.Image]:
             raise ValueError(f"{name} has more than {MEGAPIXELS} megapixels; make it smaller.") from None
         except BROKEN:
             mend = "convert it, fetch it again or remove it"
-            raise ValueError(f"{name} is no readable JPEG, PNG, WebP or BMP picture; {mend}.") from None
+            raise ValueError(f"{name} is no readable JPEG, PNG, WebP, BMP, TIFF or PPM picture; {mend}.") from None
         _check(image, head, name)
         yield image
 
@@ -146,11 +197,23 @@ def _check(image: Image.Image, head: bytes, name: str) -> None:
         raise ValueError(f"{name} has {size}; make it smaller.")
     if max(width, height) > RATIO * min(width, height):
         raise ValueError(f"{name} has {width} x {height} pixels, a side ratio above {RATIO}; crop it or remove it.")
-    # Pillow calls a PNG of three 16-bit channels "RGB" and drops half its bits; the depth is byte 24 (PNG, 11.2.1).
-    if image.mode.startswith(("I", "F")) or (image.format == "PNG" and head[24] == 16):
+    if image.mode.startswith(("I", "F")) or _deep(image, head):
         raise ValueError(f"{name} has 16 or more bits a channel; convert it to 8 bits a channel.")
-    if image.has_transparency_data:
-        raise ValueError(f"{name} has transparency; flatten it onto a background.")
+    pages = image.n_frames if isinstance(image, TiffImageFile) else 1
+    if pages > 1:
+        raise ValueError(f"{name} has {pages} pages; save each as a picture of its own, or remove it.")
+
+
+def _deep(image: Image.Image, head: bytes) -> bool:
+    """Whether a file has more than 8 bits a channel of which Pillow would drop some in silence."""
+    if image.format == "PNG":  # the depth is byte 24 (PNG, 11.2.1)
+        return head[24] == 16
+    if isinstance(image, TiffImageFile):
+        return max(image.tag_v2.get(BITS, (1,))) > 8
+    if image.format == "PPM":
+        (_, _, _, arguments), *_ = image.tile
+        return isinstance(arguments, tuple) and arguments[1] > 255  # the raw mode, and the largest value
+    return False
 
 
 def _orientation(image: Image.Image) -> int:

@@ -2,22 +2,27 @@
 
 import os
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 
 import torch
 
 from qtlrun.dataset import picture
-from qtlrun.dataset.picture import ENDINGS, Pictures, printable
+from qtlrun.dataset.picture import Pictures, printable
 from qtlrun.dataset.split import Split, check_draw, check_shares, fingerprint, folded, pool, prefixed, sized, stratified
-from qtlrun.plan import Absent
+from qtlrun.plan import Absent, text
+
+PARTS = {"train": ("train", "training"), "validation": ("val", "valid", "validation"), "test": ("test", "testing")}
+LISTED = 5  # names of files that a line gives
 
 
 class Tree:
     """The pictures of `root/CLASS/*.jpg`, or of `root/train/CLASS/*.jpg` with `root/val`, `root/test` or both.
 
-    A lone `val` or `test` is the published second part and becomes the test split; of both, each is what it says.
+    A lone `val` or `test` is the published second part and becomes the test split; of both, each is what it says. The
+    folders may also be called training, valid, validation and testing, in small letters or large ones.
     Splits that no folder gives are drawn from train as shares of every class, `test` first, so that it stays the same
     whatever `validation` is. `validation="test"` is the defect of protocols that choose their epoch on the pictures
     they report: validation is the test split itself, and train keeps all of its own.
@@ -26,20 +31,23 @@ class Tree:
     where no folder gives one, and else the validation split. Of what is then left for train, `train_size` pictures are
     used, all classes together, or that share of them; a larger size has every picture of a smaller one.
 
-    `classes` takes some of the class folders. Hidden files, systems' litter, other endings and links to folders are left out; a file that one class reaches
-    twice counts once. The names in a split are paths relative to `root`.
+    `classes` takes some of the class folders; a number or a truth value is the folder whose name reads as it. Links to
+    folders are followed, but not in a circle. Hidden files and systems' litter are left out, and so are files whose
+    ending is no picture's: `caution` says how many. A file that one class reaches twice counts once. The names
+    in a split are paths relative to `root`.
     """
 
     def __init__(self, root: str, validation: float | str = 0.2, test: float | str = 0.2, split_seed: int = 0,
-                 train_size: int | float | None = None, fold: list[int] | None = None, classes: list[str] | None = None) -> None:
+                 train_size: int | float | None = None, fold: list[int] | None = None,
+                 classes: list[str | int | float | bool] | None = None) -> None:
         check_shares(validation, test)
         check_draw(train_size, fold)
         self._called = f"root={printable(root)}"
         with prefixed(self._called):
             self._root = _located(root)
-            self.classes, parts = _index(self._root, classes)
-        self._paths = [path for part in parts.values() for path in part.inputs.paths]
-        self.size = len(self._paths)
+            self.classes, parts, others = _index(self._root, classes)
+        self._files = [pair for part in parts.values() for pair in zip(part.inputs.paths, part.items, strict=True)]
+        self.size, self.caution = len(self._files), _left_out(others)
         if fold:
             name = _fold_name(parts, validation, fold)
             parts[name], parts["train"] = folded(parts["train"], fold, split_seed, self.classes)
@@ -49,14 +57,30 @@ class Tree:
         self.train, self.validation, self.test = parts["train"], parts["validation"], parts["test"]
         self.fingerprint = fingerprint(parts)
 
-    def verify(self, step: Callable[[int, int], None] = lambda done, total: None) -> None:
-        """Decode every picture once; the first bad one in path order raises a ValueError that names it."""
+    def verify(self, step: Callable[[int, int], None] = lambda done, total: None) -> dict[str, str]:
+        """Decode every picture once; the hash of the pixels of each item that looks like another, by item.
 
-        def decode(path: Path) -> None:
-            picture.read(path, name=f"{self._called}: {_relative(path, self._root)}")
+        What cannot be decoded raises a ValueError that names the first in path order and says how many there are.
+        """
 
-        for done, _ in enumerate(pool().map(decode, self._paths), start=1):
+        def decode(file: tuple[Path, str]) -> str | ValueError:
+            try:
+                return picture.content(picture.read(file[0], name=_relative(file[0], self._root)))
+            except ValueError as error:
+                return error
+
+        contents: dict[str, str] = {}
+        refusals = []
+        for done, ((path, item), content) in enumerate(zip(self._files, pool().map(decode, self._files)), start=1):
+            if isinstance(content, ValueError):
+                refusals.append((_relative(path, self._root), content))
+            else:
+                contents[item] = content
             step(done, self.size)
+        with prefixed(self._called):
+            _refuse(refusals)
+        count = Counter(contents.values())
+        return {item: content for item, content in contents.items() if count[content] > 1}
 
 
 def _located(root: str) -> Path:
@@ -70,45 +94,85 @@ def _located(root: str) -> Path:
     return path
 
 
-def _index(root: Path, chosen: list[str] | None) -> tuple[tuple[str, ...], dict[str, Split]]:
-    """The classes and the parts that lie there; every header has been checked, every file hashed."""
-    folders = _parts(root)
-    classes = {part: _chosen(_classes(root, folder), chosen) for part, folder in folders.items()}
+def _index(root: Path, chosen: list | None) -> tuple[tuple[str, ...], dict[str, Split], list[Path]]:
+    """The classes, the parts that lie there, and the files that are none of theirs.
+
+    Every header has been checked, every file hashed.
+    """
+    folders, others = _parts(root)
+    classes = {}
+    for part, folder in folders.items():
+        named, loose = _classes(root, folder)
+        classes[part] = _chosen(named, chosen)
+        others.extend(loose)
     names = tuple(sorted(classes["train"]))
     _check_same(names, classes, folders)
-    files = [
-        (path, part, label)
-        for part in folders
-        for label, name in enumerate(names)
-        for path in _pictures(root, classes[part][name])
-    ]
-    paths = [path for path, _, _ in files]
+    files = []
+    for part in folders:
+        for label, name in enumerate(names):
+            pictures, rest = _pictures(root, classes[part][name])
+            files += [(path, part, label) for path in pictures]
+            others.extend(rest)
     kept = {part: [] for part in folders}
     first: dict[tuple[int, int], Path] = {}
-    for (path, part, label), (name, item, place) in zip(files, _admitted(root, paths)):
+    paths = [path for path, _, _ in files]
+    for (path, part, label), (name, item, place) in zip(files, _admitted(root, paths), strict=True):
         twin = first.setdefault(place, path)
         if twin is path:
             kept[part].append((path, label, item, name))
         elif twin.parent != path.parent:
             raise ValueError(f"{_relative(twin, root)} and {name} are one file, linked to two places; remove one.")
-    return names, {part: _split(rows) for part, rows in kept.items()}
+    return names, {part: _split(rows) for part, rows in kept.items()}, others
 
 
-def _admitted(root: Path, paths: list[Path]) -> Iterator[tuple[str, str, tuple[int, int]]]:
+def _admitted(root: Path, paths: list[Path]) -> list[tuple[str, str, tuple[int, int]]]:
     """Of each file, in order: its name, the hash of its content, and its place on the disk, which links share."""
 
-    def admit(some: list[Path]) -> list[tuple[str, str, tuple[int, int]]]:
-        rows = []
-        for path in some:
-            name = _relative(path, root)
-            picture.check_header(path, name=name)
-            status = path.stat()
-            rows.append((name, picture.hash(path), (status.st_dev, status.st_ino)))
-        return rows
+    def admit(some: list[Path]) -> list[tuple[str, str | ValueError, tuple[int, int]]]:
+        return [_admit(path, _relative(path, root)) for path in some]
 
     # Small files would cost more in handing over than in hashing, were they handed over one by one.
-    for rows in pool().map(admit, [paths[i : i + 64] for i in range(0, len(paths), 64)]):
-        yield from rows
+    chunks = pool().map(admit, [paths[i : i + 64] for i in range(0, len(paths), 64)])
+    rows = [row for rows in chunks for row in rows]
+    _refuse([(name, item) for name, item, _ in rows if isinstance(item, ValueError)])
+    return rows
+
+
+def _admit(path: Path, name: str) -> tuple[str, str | ValueError, tuple[int, int]]:
+    """A file's name, its hash or why it is refused, and its place on the disk."""
+    try:
+        picture.check_header(path, name=name)
+    except ValueError as error:
+        return name, error, (0, 0)
+    status = path.stat()
+    return name, picture.hash(path), (status.st_dev, status.st_ino)
+
+
+def _refuse(refusals: list[tuple[str, ValueError]]) -> None:
+    """Raise the first of some files' errors, with the number and the names of the others."""
+    if not refusals:
+        return
+    (_, first), *rest = refusals
+    more = f" {len(refusals)} files cannot be taken; the others are {_listed([name for name, _ in rest])}." if rest else ""
+    raise ValueError(f"{first}{more}")
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:LISTED]) + ", ..." * (len(names) > LISTED)
+
+
+def _left_out(others: list[Path]) -> str:
+    """The line that counts the files which no class has, by their endings, and names the folders beside the parts."""
+    folders = [printable(path.name) for path in others if path.is_dir()]
+    endings = Counter(printable(path.suffix.lower() or path.name) for path in others if not path.is_dir())
+    count, lines = endings.total(), []
+    if count:
+        ranked = sorted(endings.items(), key=lambda pair: (-pair[1], pair[0]))
+        kinds = [f"{ending} ({number})" for ending, number in ranked] if len(endings) > 1 else [*endings]
+        lines.append(f"{count} file{'s' * (count > 1)} left out: {_listed(kinds)}.")
+    if folders:
+        lines.append(f"Left out beside the parts: {_listed(folders)}.")
+    return " ".join(lines)
 
 
 def _split(rows: list[tuple[Path, int, str, str]]) -> Split:
@@ -116,22 +180,35 @@ def _split(rows: list[tuple[Path, int, str, str]]) -> Split:
     return Split(Pictures(paths), torch.tensor(labels), items, names)
 
 
-def _parts(root: Path) -> dict[str, Path]:
-    """The folder of each part; of a root without parts, all of it is train."""
-    given = {folder.name: folder for folder in picture.scan(root)[0] if folder.name in ("train", "val", "test")}
-    if len(given) < 2:
-        return {"train": root}
+def _parts(root: Path) -> tuple[dict[str, Path], list[Path]]:
+    """The folder of each part, and the files and folders beside them; of a root without parts, all of it is train."""
+    folders, pictures, others = picture.scan(root)
+    spelt = {name: part for part, names in PARTS.items() for name in names}
+    named: dict[str, list[Path]] = {}
+    for folder in folders:
+        named.setdefault(spelt.get(folder.name.lower(), ""), []).append(folder)
+    beside = [*named.pop("", []), *pictures, *others]
+    if len(named) < 2:
+        return {"train": root}, []
+    for part, twins in named.items():
+        if len(twins) > 1:
+            raise ValueError(f"{' and '.join(twin.name for twin in twins)} would both be its {part} part; keep one.")
+    given = {part: folder for part, (folder,) in named.items()}
     if "train" not in given:
-        raise ValueError("it holds val and test but no train; add train, or give one of the two as root.")
+        names = " and ".join(given[part].name for part in ("validation", "test"))
+        raise ValueError(f"it holds {names} but no train; add train, or give one of the two as root.")
     if len(given) == 3:
-        return {"train": given["train"], "validation": given["val"], "test": given["test"]}
-    return {"train": given.pop("train"), "test": given.popitem()[1]}
+        return {part: given[part] for part in ("train", "validation", "test")}, beside
+    return {"train": given.pop("train"), "test": given.popitem()[1]}, beside
 
 
-def _classes(root: Path, folder: Path) -> dict[str, Path]:
-    """Class names, in one Unicode form, and their folders."""
-    folders, pictures, _ = picture.scan(folder)
+def _classes(root: Path, folder: Path) -> tuple[dict[str, Path], list[Path]]:
+    """Class names, in one Unicode form, with their folders, and the files beside them."""
+    folders, pictures, others = picture.scan(folder)
     here = "root" if folder == root else _relative(folder, root)
+    for link in (path for path in others if path.is_symlink() and not path.exists() and not path.suffix):
+        target = printable(os.readlink(link))
+        raise ValueError(f"{_relative(link, root)} is a link that leads nowhere, to {target}; mend or remove it.")
     if not folders:
         found = f"pictures lie directly in {here}" if pictures else f"{here} holds no class folders"
         raise ValueError(f"{found}; give each class a folder of its own, such as {here}/CLASS/1.jpg.")
@@ -142,21 +219,44 @@ def _classes(root: Path, folder: Path) -> dict[str, Path]:
         if name in named:
             raise ValueError(f"two folders are named {name}, in different Unicode forms; put them together.")
         named[name] = child
-    return named
+    return named, [*pictures, *others]
 
 
-def _chosen(named: dict[str, Path], chosen: list[str] | None) -> dict[str, Path]:
+def _chosen(named: dict[str, Path], chosen: list[str | int | float | bool] | None) -> dict[str, Path]:
     """Those of the class folders that were asked for; all where none was."""
     if chosen is None:
         return named
-    if len(set(chosen)) < 2:
-        raise ValueError(f"classes={chosen}: name two or more of {', '.join(sorted(named)[:12])}; null takes all.")
-    for name in chosen:
+    names = [_spelt(named, name) for name in chosen]
+    listed = f"classes=[{', '.join(map(text, chosen))}]"
+    if len(set(names)) < 2:
+        raise ValueError(f"{listed}: name two or more of {', '.join(sorted(named)[:12])}; null takes all.")
+    for name in names:
         if name not in named:
             near = get_close_matches(name, named, n=1)
             meant = f"; is {near[0]} meant?" if near else f"; there are {', '.join(sorted(named)[:12])}."
-            raise ValueError(f"classes={chosen}: there is no class folder {name}{meant}")
-    return {name: named[name] for name in chosen}
+            raise ValueError(f"{listed}: there is no class folder {name}{meant}")
+    return {name: named[name] for name in names}
+
+
+def _spelt(named: dict[str, Path], value: str | int | float | bool) -> str:
+    """The folder's name that a value of a YAML file stands for: 7 for 7 or 007, true for true or True."""
+    if isinstance(value, str) or text(value) in named:
+        return text(value)
+    alike = [name for name in named if _read_as(name, value)]
+    if len(alike) > 1:
+        spellings = ", ".join(f"'{name}'" for name in alike)
+        raise ValueError(f"classes: {text(value)} may be any of {spellings}; put the one meant in quotes.")
+    return alike[0] if alike else text(value)
+
+
+def _read_as(name: str, value: int | float | bool) -> bool:
+    """Whether a name without quotes would be read as that value."""
+    if isinstance(value, bool):
+        return name.lower() == text(value)
+    try:
+        return float(name) == value
+    except ValueError:
+        return False
 
 
 def _check_level(root: Path, folder: Path) -> None:
@@ -179,14 +279,14 @@ def _check_same(names: tuple[str, ...], classes: dict[str, dict[str, Path]], fol
         raise ValueError(f"it holds one class only, {names[0]}; add a folder for a second class.")
 
 
-def _pictures(root: Path, folder: Path) -> list[Path]:
+def _pictures(root: Path, folder: Path) -> tuple[list[Path], list[Path]]:
+    """The pictures of a class folder, and its other files."""
     _, pictures, others = picture.scan(folder)
     if not pictures:
-        there = f"but {', '.join(printable(other.name) for other in others[:5])}" if others else "and nothing else"
-        more = ", ..." if len(others) > 5 else ""
-        mend = f"add or convert some, or remove the folder ({' '.join(ENDINGS)} are taken)."
-        raise ValueError(f"class {_relative(folder, root)} holds no pictures {there}{more}; {mend}")
-    return pictures
+        there = f"but {_listed([printable(other.name) for other in others])}" if others else "and nothing else"
+        mend = f"add or convert some, or remove the folder (JPEG, PNG, WebP, BMP, TIFF and PPM are taken)."
+        raise ValueError(f"class {_relative(folder, root)} holds no pictures {there}; {mend}")
+    return pictures, others
 
 
 def _fold_name(parts: dict[str, Split], validation: float | str, fold: list[int]) -> str:

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from qtlrun import plan as plans, store
-from qtlrun.experiment.check import check, check_loaded
+from qtlrun.experiment.check import check, check_labels, check_loaded
+from qtlrun.experiment.duplicate import count_duplicates
 from qtlrun.experiment.feature import SPLITS, features
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.plant import Plant
@@ -17,7 +18,7 @@ from qtlrun.experiment import generation, item, model as models, source
 from qtlrun.experiment.training import Run, read, train_runs
 from qtlrun.mode import freshly
 from qtlrun.plan import Refused
-from qtlrun.row import Figures, Row, Tuning
+from qtlrun.row import Duplicates, Figures, Row, Tuning
 from qtlrun.store import Entry
 from qtlrun.train import Data
 
@@ -40,13 +41,21 @@ class Experiment:
         parts, kept = Parts(row, self.session), self.session.store
         if not source.wanted(row):
             parts.backbone  # noqa: B018  # weights that cannot be had are the user's error, found before anything starts
-        if kept.get("verified", parts.dataset.fingerprint) is None:
+        entry = kept.get("verified", parts.dataset.fingerprint)
+        if entry is None or "contents" not in entry.values:
             try:
-                parts.dataset.verify(lambda done, total: self.session.step("reading pictures", done, total))
+                contents = parts.dataset.verify(lambda done, total: self.session.step("reading pictures", done, total))
             except ValueError as error:
                 raise Refused(f"dataset.{error}") from error
-            kept.put("verified", parts.dataset.fingerprint, store.Entry({"pictures": parts.dataset.size}))
+            entry = store.Entry({"pictures": parts.dataset.size, "contents": contents or {}})
+            kept.put("verified", parts.dataset.fingerprint, entry)
+        self.session.contents.update(entry.values["contents"])
         check_loaded(parts)
+        check_labels(self._duplicates(parts), item.noun(parts.dataset))
+
+    def describe(self, label: str, row: dict) -> Row:
+        """A row without its seeds: what it is, its data, its files."""
+        return self._described(label, Parts(row, self.session))
 
     @freshly
     def dataset(self, row: dict):
@@ -126,12 +135,18 @@ class Experiment:
         if entries:
             first = min(entries)
             entries[first] = Entry(entries[first].values | self._ranked(parts, first, keys[first], entries[first]), entries[first].arrays)
-        return Row(label, plans.describe(parts.plan), entries, parts.dataset.classes, errors, stored=not missing and not mine,
-                   pictures=parts.dataset.test.names, items=parts.dataset.test.items, caution=getattr(parts.dataset, "caution", ""),
+        return dataclasses.replace(self._described(label, parts), entries=entries, errors=errors, stored=not missing and not mine)
+
+    def _described(self, label: str, parts: Parts) -> Row:
+        return Row(label, plans.describe(parts.plan), {}, parts.dataset.classes, pictures=parts.dataset.test.names, items=parts.dataset.test.items, caution=getattr(parts.dataset, "caution", ""),
                    fingerprints={"data": parts.dataset.fingerprint, "weights": parts.weights_key()},
                    trained_on=len(parts.dataset.train), validated_on=len(parts.dataset.validation),
                    blind=parts.dataset.validation is not parts.dataset.test, independent=getattr(parts.dataset, "independent", False),
+                   duplicates=self._duplicates(parts), counts=item.counts(parts.dataset), files=parts.files(),
                    noun=item.noun(parts.dataset), ceiling=getattr(parts.dataset, "ceiling", None), patterns=parts.patterns())
+
+    def _duplicates(self, parts: Parts) -> Duplicates:
+        return self.session.once("duplicates" + parts.dataset.fingerprint, lambda: count_duplicates(parts.dataset, self.session.contents))
 
     def _ranked(self, parts: Parts, seed: int, key: str, entry: Entry) -> dict:
         """What takes as many passes as a generator has numbers, and is told of one seed: the rank of its map."""

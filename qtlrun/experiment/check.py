@@ -6,10 +6,12 @@ import torch
 from qtlrun.device import memory
 from qtlrun.experiment import source
 from qtlrun.experiment.item import kind
+from qtlrun.experiment.single import check_single
 from qtlrun.parametrization.generated import BACKBONE
 from qtlrun.layer import Start, generator
 from qtlrun.experiment.seedwise import seeded
 from qtlrun.plan import Refused, is_own, plugin
+from qtlrun.row import Duplicates
 
 COPIES = 5  # of each trained weight: itself, its gradient, two moments of Adam, the best epoch's
 TAKERS = {"pictures": "small or resnet18", "vectors": "identity or perceptron", "states": "photonic or heterodyne"}
@@ -65,6 +67,15 @@ def _check_backbone(parts) -> None:
         parts.bare.eval()(first.to(place))
     except ValueError as error:
         raise Refused(str(error)) from error
+    if source.wanted(parts.plan) or not parts.backbone.folded:
+        check_single(parts.bare, parts.freeze, parts.recipe, first.to(place))
+
+
+def check_labels(duplicates: Duplicates, noun: str) -> None:
+    """Refuse a dataset of which more than half has several labels: no model can be right about it."""
+    if 2 * duplicates.contradictory > duplicates.distinct:
+        raise Refused(f"dataset: {duplicates.contradictory} of its {duplicates.distinct} different {noun}s stand in two classes "
+                      "or more; leave each in one.")
 
 
 def _check_network(parts) -> None:

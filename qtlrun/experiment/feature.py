@@ -13,7 +13,7 @@ from qtlrun.experiment.item import kind, noun
 from qtlrun.layer import generator
 
 SPLITS = ("train", "validation", "test")
-SOURCES = ("backbone", "fock.py", "layer.py", "dataset", "experiment/feature.py", "experiment/parts.py")
+SOURCES = ("backbone", "fock.py", "layer.py", "statefile.py", "dataset", "experiment/feature.py", "experiment/parts.py")
 LEAST = 1e-6  # deviation of a feature; below it the feature is constant
 LARGE = 1_000_000  # weights; a smaller backbone takes more pictures at once
 

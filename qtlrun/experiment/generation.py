@@ -32,7 +32,8 @@ def costs(model: Model) -> dict[str, int]:
     if not _angles(model):
         return {"evaluations": 1, "executions": 1}  # the same probabilities all along
     recipe, looks = model.runs[0].parts.recipe, model.runs[0].parts.recipe.epochs + 1
-    steps = recipe.epochs * math.ceil(len(model.data["train"].labels) / recipe.batch_size)
+    joined = train.joins(model.whole, model.backbone, model.runs[0].parts.freeze)
+    steps = recipe.epochs * train.steps(len(model.data["train"].labels), recipe.batch_size, joined)
     return {"parameters_circuit": _angles(model), "evaluations": steps + looks, "executions": steps * _executions(model) + looks}
 
 

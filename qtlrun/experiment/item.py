@@ -12,6 +12,13 @@ def kind(dataset) -> str:
     return "vectors" if isinstance(inputs, Tensor) and inputs.is_floating_point() else "pictures"
 
 
+def counts(dataset) -> dict[str, dict[str, int]]:
+    """How many items of each class are in each split."""
+    splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    numbers = {name: split.labels.bincount(minlength=len(dataset.classes)).tolist() for name, split in splits.items()}
+    return {name: dict(zip(dataset.classes, number, strict=True)) for name, number in numbers.items()}
+
+
 def noun(dataset) -> str:
     """What one item is called."""
     return NOUNS[kind(dataset)]

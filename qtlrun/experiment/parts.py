@@ -167,6 +167,12 @@ class Parts:
         """What identifies the backbone's weights: their bytes, or the key of the pre-training that makes them."""
         return source.key(self) if source.wanted(self.plan) else self.backbone.fingerprint
 
+    def files(self) -> dict[str, str]:
+        """The SHA-256 of each file of weights that the row begins with, by the key that names it."""
+        files = {} if source.wanted(self.plan) or self.backbone.fingerprint == "none" else {"weights": self.backbone.fingerprint}
+        state = self.plan["head"].get("state")
+        return files | ({"head.state": disk.digest(Path(state).read_bytes())} if state else {})
+
     def identity(self) -> dict:
         """The row's identity, with the bytes of data and weights in place of their paths."""
         said = plans.identity(self.plan)

@@ -15,6 +15,7 @@ class Session:
         self.home, self.fresh = Path(home).expanduser(), fresh
         self.store = Store(home)
         self.step = step
+        self.contents: dict[str, str] = {}  # the hash of the pixels of pictures that look alike, by item
         self._made: dict[str, object] = {}
 
     @property

@@ -5,13 +5,15 @@ from torch import Tensor
 from qtlrun import store, train
 from qtlrun.experiment import feature
 from qtlrun.experiment.network import Network
+from qtlrun.experiment.single import check_single
 from qtlrun.freeze import Freeze
 from qtlrun.layer import Start
 from qtlrun import plan as plans
 from qtlrun.plan import Refused, build, plugin
 from qtlrun.recipe import Recipe
 
-TRAINING = ("train.py", "checkpoint.py", "recipe.py", "optimizer.py", "freeze.py", "layer.py", "fock.py", "head", "backbone", "dataset")  # the source that trains
+FREEZE = Freeze(frozen=0, batch_norm="train")
+TRAINING = ("train.py", "checkpoint.py", "recipe.py", "optimizer.py", "freeze.py", "layer.py", "fock.py", "statefile.py", "head", "backbone", "dataset")  # the source that trains
 
 
 def wanted(plan: dict) -> bool:
@@ -20,9 +22,10 @@ def wanted(plan: dict) -> bool:
 
 
 def check(parts) -> None:
-    """Refuse a source task whose dataset or recipe cannot be built."""
-    dataset(parts)
-    _recipe(parts)
+    """Refuse a source task whose dataset or recipe cannot be built, or whose batches are too small."""
+    first = dataset(parts).train.batch([0], parts.bare.preprocess)
+    place = next((weight.device for weight in parts.bare.parameters()), first.device)
+    check_single(parts.bare, FREEZE, _recipe(parts), first.to(place), "backbone.pretrain.")
 
 
 def dataset(parts):
@@ -69,7 +72,7 @@ def _train(parts) -> store.Entry:
     data = [train.Data(feature.pictures(parts, split, backbone, augment), split.labels, feature.chunk(backbone))
             for split in (source.train, source.validation)]
     with feature.threads(backbone):
-        for record in train.fit(network, backbone, [recipe], Freeze(frozen=0, batch_norm="train"), *data, [sub["seed"]]):
+        for record in train.fit(network, backbone, [recipe], FREEZE, *data, [sub["seed"]]):
             parts.session.step("pre-training, epochs", record.epoch + 1, recipe.epochs)
     if record.best[0] < 0:
         raise FloatingPointError(f"pre-training diverged; backbone.pretrain.recipe.lr={recipe.lr} may be too large")

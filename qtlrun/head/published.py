@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from qtlrun import statefile
+
 STORED = 15  # rows of circuit weights in the published files, whatever the depth; row k + 1 is layer k
 SPREAD = .001  # standard deviation of the spirals' start values
 
@@ -18,7 +20,10 @@ def load(head: nn.Module, path: str, shape: tuple[int, ...], angles: bool = True
     if not Path(path).is_file():
         raise ValueError(f"state={path}: there is no such file.")
     try:
-        file = torch.load(path, map_location="cpu", weights_only=True)
+        file = statefile.read(Path(path))
+    except ValueError as error:
+        raise ValueError(f"state={path}: {error}") from error
+    try:
         values = {"angles": file["q_params"].flatten(), "pre.weight": file["pre_net.weight"],
                   "pre.bias": file["pre_net.bias"], "post.weight": file["post_net.weight"],
                   "post.bias": file["post_net.bias"]}
@@ -35,6 +40,8 @@ def load(head: nn.Module, path: str, shape: tuple[int, ...], angles: bool = True
         if parameter.shape[1:] != values[name].shape:
             raise ValueError(f"state={path}: {name} is {tuple(values[name].shape)} in the file and "
                              f"{tuple(parameter.shape[1:])} in this head.")
+        if not values[name].isfinite().all():
+            raise ValueError(f"state={path}: {name} has numbers that are not finite; the file is damaged.")
         parameter.data.copy_(values[name].expand_as(parameter))
 
 

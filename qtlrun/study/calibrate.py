@@ -70,6 +70,7 @@ class Calibrate:
         frame = pd.DataFrame(lines, columns=COLUMNS)
         said, honest = self._sentences(frame, seeds, own.shape[1])
         said.append(sentence.readers(reads))
+        said += sentence.described([(name, experiment.describe(name, row)) for name, row in rows.items()])
         terminal.say(console, said)
         record.write_study(out, jobs, said, {"calibration": frame}, {"detection": figure.detection(frame)})
         return frame, honest

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from qtlrun import disk, plan as plans, train
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Refused
-from qtlrun.study import record, table, terminal
+from qtlrun.study import record, sentence, table, terminal
 from qtlrun.study.progress import Progress
 
 NAME = "network"  # of the files
@@ -53,7 +53,7 @@ class Export:
             network, data = experiment.plain(plans.drawn(row, made.drawn), seed, made.entries[seed])
             scaling = getattr(experiment.dataset(row), "scaling", None)
             frame = self._written(out, _Exported(network), data, made, seed, scaling)
-        self._said(out, jobs, frame, [*self._lines(frame, made, seed), *failed], console)
+        self._said(out, jobs, frame, [*self._lines(frame, made, seed), *sentence.described([(made.name, made)]), *failed], console)
         return frame, bool((frame["difference"] <= NEAR).all()) and not failed
 
     def _said(self, out: Path, jobs: list[dict], frame: pd.DataFrame, lines: list[str], console: Console) -> pd.DataFrame:

@@ -1,4 +1,5 @@
 """Writes what a comparison found into its output folder."""
+import dataclasses
 import os
 import platform
 import subprocess
@@ -57,15 +58,22 @@ def write_study(out: Path, jobs: list[dict], lines: list[str], frames: dict[str,
 
 
 def write_environment(out: Path, jobs: list[dict], points: list[Point]) -> None:
-    """Versions, command, git state, machine; fingerprints of data and weights, by point and row."""
+    """Versions, command, git state, machine; by point, split and row fingerprints, and what the dataset holds."""
     fingerprints = [[{label: row.fingerprints for label, row in rows.items()} for rows in point.splits] for point in points]
+    data = [[{label: _data(row) for label, row in rows.items()} for rows in point.splits] for point in points]
     disk.write_json(out / "environment.json", {
         "command": jobs[0]["command"], "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"), "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in PACKAGES}, "git": _git(),
         "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count(),
                     "threads": torch.get_num_threads(),
                     "accelerators": [torch.cuda.get_device_name(one) for one in range(torch.cuda.device_count())]},
-        "accelerator": jobs[0]["accelerator"], "dtype": jobs[0]["dtype"], "fingerprints": fingerprints})
+        "accelerator": jobs[0]["accelerator"], "dtype": jobs[0]["dtype"], "fingerprints": fingerprints, "data": data})
+
+
+def _data(row: Row) -> dict:
+    """Items of each split and class, how many are equal, what the dataset warns of, SHA-256 of the files of weights."""
+    duplicates = dataclasses.asdict(row.duplicates) if row.duplicates else None
+    return {"items": row.counts, "duplicates": duplicates, "caution": row.caution, "files": row.files}
 
 
 def _draw(folder: Path, point: Point) -> None:

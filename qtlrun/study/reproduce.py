@@ -78,7 +78,7 @@ class Reproduce:
         lines += _truncated(frame)
         sound = [point for point in points if point.place.removeprefix("run=") in set(frame["sound run"].dropna())]
         lines += [f"{point.place.removeprefix('run=')}: {point.about[point.composed]}. {point.held}" for point in sound if point.composed in point.labels]
-        return lines + [line for point in points for line in sentence.errors(point)]
+        return lines + sentence.data(points) + [line for point in points for line in sentence.errors(point)]
 
 
 def _lines(job: dict, points: dict[str, Point]) -> list[dict]:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from qtlrun import plan as plans, statistic
 from qtlrun.point import Point
+from qtlrun.row import Duplicates, Row
 
 DEFECTS = (("freeze", "batch_norm", "train"), ("dataset", "validation", "test"), ("recipe", "schedule_step", "start"),
            ("recipe", "reduction", "sum"), ("dataset", "scaled_by", "all"), ("dataset", "mirrored", True), ("dataset", "draw", "mari2019"),
@@ -15,6 +16,7 @@ DEFECTS = (("freeze", "batch_norm", "train"), ("dataset", "validation", "test"),
 TRAINED = ("parameters_circuit", "parameters_head", "parameters_backbone")
 NEARLY = .05  # share by which same_count may miss the count
 LEAST_NORM = .99  # of a state inside its cutoff
+DIGITS = 12  # of a file's hash that are shown
 SHOTS = 10**6  # at which a generated row's accuracy is named
 
 
@@ -92,7 +94,47 @@ def foot(point: Point, reads: int) -> list[str]:
     if held > 1:
         lines.append(f"What is held out is {held:.1f} times what is trained on, so these intervals are very wide; a larger training share narrows them.")
     lines.append(readers(reads))
-    return lines + sorted({row.caution for row in rows if row.caution})
+    return lines + data([point])
+
+
+def data(points: list[Point]) -> list[str]:
+    """What points are made of: files of weights by their hash, cautions about the dataset, its equal items."""
+    return described([pair for point in points for rows in point.splits for pair in rows.items()])
+
+
+def described(named: list[tuple[str, Row]]) -> list[str]:
+    """The same of rows with their labels."""
+    rows = [row for _, row in named]
+    lines = _files(named) + sorted({row.caution for row in rows if row.caution})
+    found = {row.duplicates: row.noun for row in rows if row.duplicates and row.duplicates.repeated}
+    if found:
+        worst = max(found, key=lambda one: (one.test_in_train, one.validation_in_train, one.repeated))
+        several = ", in the split that has most" if len(found) > 1 else ""
+        lines.append(f"Equal {found[worst]}s{several}: {_duplicates(worst, found[worst])}.")
+    return lines
+
+
+def _files(named: list[tuple[str, Row]]) -> list[str]:
+    """One line with the first digits of each file's hash, and the rows that begin with it where not all do."""
+    users: dict[tuple[str, str], dict[str, None]] = {}
+    for label, row in named:
+        for name, digest in row.files.items():
+            users.setdefault((name, digest), {})[label] = None
+    names = {label for label, _ in named}
+    said = [f"{name} sha256 {digest[:DIGITS]}" + f" ({', '.join(own)})" * (set(own) != names) for (name, digest), own in users.items()]
+    return [f"{', '.join(said)}."] if said else []
+
+
+def _duplicates(count: Duplicates, noun: str) -> str:
+    """Equal items in words, the worst first."""
+    shares = [(count.test_in_train, count.test, "test", "train, so that accuracy there may be memory"),
+              (count.validation_in_train, count.validation, "validation", "train"),
+              (count.test_in_validation, count.test, "test", "validation")]
+    said = [f"{number} of {total} {part} {noun}s are also in {other}" for number, total, part, other in shares if number]
+    said.append(f"{count.repeated} of {count.distinct} different {noun}s stand twice or more")
+    if count.contradictory:
+        said.append(f"{count.contradictory} of them in two classes, with two labels")
+    return "; ".join(said)
 
 
 def _cut(point: Point) -> list[str]:

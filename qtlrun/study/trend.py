@@ -70,7 +70,7 @@ class Trend:
         lines = [*self._verdict(slopes, differences), *dict.fromkeys(note for point in every for note in point.notes),
                  f"Least-squares lines from the least to the largest value, with 95 % intervals over {len(plans.seeds(jobs[0]))} seeds and the test "
                  "items; items that values share are paired.",
-                 sentence.readers(max(point.reads for point in every)), *dict.fromkeys(point.held for point in every),
+                 sentence.readers(max(point.reads for point in every)), *dict.fromkeys(point.held for point in every), *sentence.data(every),
                  *(line for point in every for line in sentence.errors(point))]
         terminal.say(console, lines)
         record.write_study(out, jobs, lines, {"table": _shown(slopes), "slopes": slopes, "differences": differences,

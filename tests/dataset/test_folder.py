@@ -138,7 +138,7 @@ def test_litter_and_other_files_are_left_out(tmp_path):
     data.verify()
 
 
-def test_links_to_folders_are_not_followed_and_each_file_counts_once(tmp_path):
+def test_links_in_a_circle_are_not_followed_and_each_file_counts_once(tmp_path):
     fill(tmp_path, ants=5, bees=5)
     (tmp_path / "round").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "ants/round").symlink_to(tmp_path / "ants", target_is_directory=True)
@@ -147,6 +147,114 @@ def test_links_to_folders_are_not_followed_and_each_file_counts_once(tmp_path):
     os.link(tmp_path / "bees/1.png", tmp_path / "bees/once more.png")
     data = Folder(str(tmp_path))
     assert data.classes == ("ants", "bees") and data.size == 10
+
+
+def test_a_linked_class_folder_and_linked_parts_are_read_as_if_they_lay_there(tmp_path):
+    """Trees of many gigabytes are put together by links; what is read must not hang on which folders are links."""
+    real = fill(parts_of(tmp_path / "real"), train__moths=4, val__moths=2)
+    plain = Folder(str(real))
+    (tmp_path / "classes/val").mkdir(parents=True)
+    (tmp_path / "classes/train").symlink_to(real / "train")
+    for name in ("ants", "bees", "moths"):
+        (tmp_path / "classes/val" / name).symlink_to(real / "val" / name)
+    (tmp_path / "all").symlink_to(tmp_path / "classes")
+    for root in ("classes", "all"):
+        linked = Folder(str(tmp_path / root))
+        assert linked.classes == plain.classes == ("ants", "bees", "moths")
+        assert linked.fingerprint == plain.fingerprint and linked.size == plain.size == 22
+        linked.verify()
+
+
+def test_one_folder_linked_to_two_classes_is_refused(tmp_path):
+    fill(tmp_path, ants=3, bees=3)
+    (tmp_path / "moths").symlink_to(tmp_path / "ants")
+    sentence = "ants/0.png and moths/0.png are one file, linked to two places; remove one."
+    assert refusal(tmp_path) == f"root={tmp_path}: {sentence}"
+
+
+def test_a_link_to_a_class_folder_that_is_gone_is_refused_by_its_name(tmp_path):
+    fill(tmp_path, ants=3, bees=3)
+    (tmp_path / "moths").symlink_to("/nowhere/moths")
+    sentence = "moths is a link that leads nowhere, to /nowhere/moths; mend or remove it."
+    assert refusal(tmp_path) == f"root={tmp_path}: {sentence}"
+
+
+def test_pictures_in_a_linked_further_folder_are_refused(tmp_path):
+    fill(tmp_path, root__ants=3, root__bees=3, elsewhere=2)
+    (tmp_path / "root/ants/more").symlink_to(tmp_path / "elsewhere")
+    assert "class ants holds pictures in a further folder, more; move them up" in refusal(tmp_path / "root")
+
+
+def test_what_is_left_out_is_counted_by_its_ending(tmp_path):
+    fill(tmp_path, ants=5, bees=5)
+    assert Folder(str(tmp_path)).caution == ""
+    for number in range(3):
+        (tmp_path / f"ants/{number}.HEIC").write_bytes(b"x")
+    assert Folder(str(tmp_path)).caution == "3 files left out: .heic."
+    for name in ("bees/1.gif", "labels.csv", "1.png", ".hidden"):
+        (tmp_path / name).write_bytes(b"x")
+    assert Folder(str(tmp_path)).caution == "6 files left out: .heic (3), .csv (1), .gif (1), .png (1)."
+
+
+@pytest.mark.parametrize("names", [("train", "valid"), ("Train", "Val"), ("training", "validation"), ("train", "testing")])
+def test_the_usual_names_of_two_parts_are_understood(tmp_path, names):
+    train, second = names
+    data = Folder(str(fill(tmp_path, **{f"{train}__ants": 5, f"{train}__bees": 5, f"{second}__ants": 3, f"{second}__bees": 2})))
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [8, 2, 5]
+    assert data.caution == ""
+
+
+def test_the_usual_names_of_three_parts_are_understood_and_what_lies_beside_is_said(tmp_path):
+    fill(tmp_path, train__ants=5, train__bees=5, valid__ants=2, valid__bees=2, test__ants=3, test__bees=3, extra__ants=4)
+    data = Folder(str(tmp_path))
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [10, 4, 6]
+    assert {name.split("/")[0] for name in data.validation.names} == {"valid"}
+    assert data.caution == "Left out beside the parts: extra."
+
+
+def test_two_folders_for_one_part_are_refused(tmp_path):
+    fill(tmp_path, train__ants=2, train__bees=2, val__ants=2, val__bees=2, valid__ants=2, valid__bees=2)
+    assert refusal(tmp_path) == f"root={tmp_path}: val and valid would both be its validation part; keep one."
+
+
+def test_a_refusal_says_how_many_files_it_is_about(tmp_path):
+    fill(tmp_path, ants=9, bees=9)
+    for number in range(7):
+        Image.new("RGBA", (8, 6), (number, 0, 0, 9)).save(tmp_path / f"ants/{number}.png")
+    data = Folder(str(tmp_path))
+    with pytest.raises(ValueError) as error:
+        data.verify()
+    first = "ants/0.png has transparency; flatten it onto a background."
+    more = "7 files cannot be taken; the others are ants/1.png, ants/2.png, ants/3.png, ants/4.png, ants/5.png, ..."
+    assert str(error.value) == f"root={tmp_path}: {first} {more}."
+
+
+def test_verify_gives_the_content_of_pictures_that_look_alike_whatever_their_files(tmp_path):
+    fill(tmp_path, ants=5, bees=5)
+    image = Image.open(tmp_path / "ants/0.png")
+    image.save(tmp_path / "bees/copy.bmp")
+    image.convert("RGBA").save(tmp_path / "bees/copy.png")
+    data = Folder(str(tmp_path))
+    contents = data.verify()
+    twins = [picture.hash(tmp_path / name) for name in ("ants/0.png", "bees/copy.bmp", "bees/copy.png")]
+    assert len(set(twins)) == 3 and contents == dict.fromkeys(twins, picture.content(picture.read(tmp_path / "ants/0.png")))
+
+
+@pytest.mark.parametrize("given, taken", [
+    ([1, 2], ("1", "2")), ([1, "2"], ("1", "2")), ([7, 10], ("007", "10")), ([1.5, 2], ("1.50", "2")),
+    ([True, False], ("False", "True")), (["yes", True], ("True", "yes")), ([0, 1], ("0", "1")),
+])
+def test_a_number_or_a_truth_value_is_the_class_folder_whose_name_reads_as_it(tmp_path, given, taken):
+    fill(tmp_path, **{name: 3 for name in ("0", "1", "2", "007", "10", "1.50", "True", "False", "yes")})
+    assert Folder(str(tmp_path), classes=given).classes == taken
+
+
+def test_a_number_that_may_be_two_class_folders_is_refused_with_their_spellings(tmp_path):
+    fill(tmp_path, **{"07": 3, "007": 3, "8": 3})
+    sentence = "classes: 7 may be any of '007', '07'; put the one meant in quotes."
+    assert refusal(tmp_path, classes=[7, 8]) == f"root={tmp_path}: {sentence}"
+    assert Folder(str(tmp_path), classes=["07", 8]).classes == ("07", "8")
+    assert "classes=[3, 8]: there is no class folder 3; there are 007, 07, 8." in refusal(tmp_path, classes=[3, 8])
 
 
 def test_a_file_linked_from_elsewhere_is_a_picture(tmp_path):
@@ -229,7 +337,7 @@ def test_one_class_is_refused_by_its_name(tmp_path):
 def test_an_empty_class_is_refused_with_what_lies_there_and_what_is_taken(tmp_path):
     fill(tmp_path, ants=5)
     (tmp_path / "bees").mkdir()
-    mend = "add or convert some, or remove the folder (.jpg .jpeg .png .webp .bmp are taken)."
+    mend = "add or convert some, or remove the folder (JPEG, PNG, WebP, BMP, TIFF and PPM are taken)."
     assert refusal(tmp_path) == f"root={tmp_path}: class bees holds no pictures and nothing else; {mend}"
     for number in range(6):
         (tmp_path / f"bees/{number}.heic").write_bytes(b"x")
@@ -312,9 +420,10 @@ def test_a_bad_header_is_refused_at_once_by_its_relative_path(tmp_path):
     fill(tmp_path, ants=5, bees=5)
     (tmp_path / "bees/9.jpg").write_bytes(b"<html>404</html>")
     mend = "convert it, fetch it again or remove it."
-    assert refusal(tmp_path) == f"root={tmp_path}: bees/9.jpg is no readable JPEG, PNG, WebP or BMP picture; {mend}"
+    assert refusal(tmp_path) == f"root={tmp_path}: bees/9.jpg is no readable JPEG, PNG, WebP, BMP, TIFF or PPM picture; {mend}"
     (tmp_path / "ants/8.jpg").write_bytes(b"")
-    assert refusal(tmp_path) == f"root={tmp_path}: ants/8.jpg holds 0 bytes; fetch it again or remove it."
+    first = f"root={tmp_path}: ants/8.jpg holds 0 bytes; fetch it again or remove it."
+    assert refusal(tmp_path) == f"{first} 2 files cannot be taken; the others are bees/9.jpg."
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
@@ -344,7 +453,8 @@ def test_verify_names_the_first_bad_picture_in_path_order(tmp_path):
     with pytest.raises(ValueError) as error:
         data.verify()
     assert str(error.value).startswith(f"root={tmp_path}: ants/3.png is damaged or cut off (")
-    assert str(error.value).endswith("); fetch it again or remove it.")
+    more = "3 files cannot be taken; the others are ants/4.png, bees/0.png."
+    assert str(error.value).endswith(f"); fetch it again or remove it. {more}")
 
 
 def test_a_batch_of_pictures_keeps_the_order_of_the_index(tmp_path):

@@ -134,7 +134,7 @@ def test_a_damaged_exif_block_leaves_the_picture_as_stored(tmp_path):
     assert torch.equal(picture.read(tmp_path / "1.jpg"), picture.read(tmp_path / "whole.jpg"))
 
 
-UNREADABLE = "is no readable JPEG, PNG, WebP or BMP picture; convert it, fetch it again or remove it."
+UNREADABLE = "is no readable JPEG, PNG, WebP, BMP, TIFF or PPM picture; convert it, fetch it again or remove it."
 DEEP = "has 16 or more bits a channel; convert it to 8 bits a channel."
 CLEAR = "has transparency; flatten it onto a background."
 
@@ -159,12 +159,11 @@ def transparent_palette():
         (b"<!DOCTYPE html><html>404</html>", UNREADABLE),
         (b"GIF89a" + bytes(100), UNREADABLE),
         (b"\xff\xd8\xff\xe0", UNREADABLE),
-        (Image.fromarray(noise(channels=1).astype(np.float32)), UNREADABLE),
+        (Image.fromarray(noise(channels=1).astype(np.float32)), DEEP),
+        (b"P6 1 1 65535\n" + bytes(6), DEEP),
+        (b"P3 1 1 65535\n1 2 3\n", DEEP),
         (Image.fromarray(noise(channels=1, dtype=np.uint16)), DEEP),
         (png(6, 6, depth=16, color=2), DEEP),
-        (Image.fromarray(noise(channels=4)), CLEAR),
-        (Image.fromarray(noise(channels=2), mode="LA"), CLEAR),
-        (transparent_palette(), CLEAR),
         (png(10_000, 5_100), "has 10000 x 5100 pixels, more than 50 megapixels; make it smaller."),
         (png(13_000, 7_400), "has 13000 x 7400 pixels, more than 50 megapixels; make it smaller."),
         (png(16_000, 14_000), "has more than 50 megapixels; make it smaller."),
@@ -181,6 +180,89 @@ def test_a_header_that_cannot_be_used_is_refused_in_one_sentence(tmp_path, conte
         with pytest.raises(ValueError) as error:
             refuse(path)
         assert str(error.value) == f"{path} {sentence}"
+
+
+@pytest.mark.parametrize(
+    "image", [Image.fromarray(noise(channels=4)), Image.fromarray(noise(channels=2), mode="LA"), transparent_palette()]
+)
+def test_a_picture_with_a_transparent_pixel_is_refused_when_decoded(tmp_path, image):
+    write(tmp_path / "1.png", image)
+    picture.check_header(tmp_path / "1.png")
+    with pytest.raises(ValueError) as error:
+        picture.read(tmp_path / "1.png")
+    assert str(error.value) == f"{tmp_path / '1.png'} {CLEAR}"
+
+
+def coloured_key():
+    """A PNG in which one colour, that no pixel has, is transparent (PNG, 11.3.2.1)."""
+    image = Image.fromarray(noise() // 2)
+    image.info["transparency"] = (255, 255, 255)
+    return image
+
+
+@pytest.mark.parametrize("ending", ["png", "webp", "tif"])
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "key"])
+def test_an_opaque_alpha_channel_changes_no_pixel(tmp_path, ending, mode):
+    plain = Image.fromarray(noise() // 2)
+    shown = {"LA": plain.convert("L"), "P": plain.quantize(16)}.get(mode, plain).convert("RGB")
+    stored = {"LA": shown.convert("LA"), "P": shown.quantize(16)}.get(mode, shown.convert("RGBA"))
+    stored = coloured_key() if mode == "key" else stored
+    words = {"lossless": True} if ending == "webp" else {}
+    stored.save(tmp_path / f"1.{ending}", **words, **(stored.info if mode == "key" and ending == "png" else {}))
+    assert np.array_equal(picture.read(tmp_path / f"1.{ending}").permute(1, 2, 0).numpy(), np.array(shown))
+
+
+@pytest.mark.parametrize("ending", ["tif", "tiff", "ppm", "pnm", "png", "bmp"])
+def test_every_format_without_loss_gives_the_same_pixels_and_content(tmp_path, ending):
+    """One picture in another format is the same picture; one that is turned on its side is another."""
+    Image.fromarray(noise()).save(tmp_path / f"1.{ending}")
+    pixels = picture.read(tmp_path / f"1.{ending}")
+    assert np.array_equal(pixels.permute(1, 2, 0).numpy(), noise())
+    assert picture.content(pixels) == picture.content(torch.from_numpy(noise()).permute(2, 0, 1).contiguous())
+    assert picture.content(pixels) != picture.content(pixels.reshape(3, 9, 6))
+    assert picture.content(pixels) != picture.content(pixels.flip(1))
+
+
+@pytest.mark.parametrize("ending", ["pgm", "pbm", "jfif", "jpe"])
+def test_gray_maps_and_other_endings_of_jpeg_are_pictures(tmp_path, ending):
+    image = Image.fromarray(noise(channels=1)).convert("1" if ending == "pbm" else "L")
+    image.save(tmp_path / f"1.{ending}", "PPM" if ending.startswith("p") else "JPEG")
+    assert picture.scan(tmp_path)[1] == [tmp_path / f"1.{ending}"]
+    pixels = picture.read(tmp_path / f"1.{ending}")
+    assert pixels.shape == (3, 6, 9) and torch.equal(pixels[0], pixels[2])
+    if ending.startswith("p"):
+        assert np.array_equal(pixels[0].numpy(), np.array(image.convert("L")))
+
+
+def test_a_tiff_of_several_pages_or_of_deep_channels_is_refused(tmp_path):
+    """Pillow would take the first page, and drop half the bits of each channel."""
+    Image.fromarray(noise()).save(tmp_path / "pages.tif", save_all=True, append_images=[Image.fromarray(noise())] * 2)
+    Image.fromarray(noise()).save(tmp_path / "deep.tif")
+    plain = (tmp_path / "deep.tif").read_bytes()
+    assert plain.count(struct.pack("<3H", 8, 8, 8)) == 1
+    (tmp_path / "deep.tif").write_bytes(plain.replace(struct.pack("<3H", 8, 8, 8), struct.pack("<3H", 16, 16, 16)))
+    with Image.open(tmp_path / "deep.tif") as image:
+        assert image.mode == "RGB" and image.tag_v2[picture.BITS] == (16, 16, 16)
+    for name, words in (
+        ("pages", "has 3 pages; save each as a picture of its own, or remove it."),
+        ("deep", DEEP),
+    ):
+        with pytest.raises(ValueError) as error:
+            picture.read(tmp_path / f"{name}.tif")
+        assert str(error.value) == f"{tmp_path / name}.tif {words}"
+
+
+@pytest.mark.parametrize("orientation", STORED)
+def test_the_size_of_a_picture_is_that_of_its_pixels(tmp_path, orientation):
+    Image.fromarray(noise()).save(tmp_path / "1.jpg", exif=oriented(orientation))
+    assert picture.size(tmp_path / "1.jpg") == tuple(picture.read(tmp_path / "1.jpg").shape[1:])
+
+
+def test_the_sizes_of_pictures_are_one_where_they_are_equal(tmp_path):
+    for number, size in enumerate([(4, 5), (4, 5), (5, 4)]):
+        Image.fromarray(noise(*size)).save(tmp_path / f"{number}.png")
+    paths = sorted(tmp_path.iterdir())
+    assert picture.Pictures(paths[:2]).sizes == [(4, 5)] and picture.Pictures(paths).sizes == [(4, 5), (5, 4)]
 
 
 @pytest.mark.parametrize("ending, part", [("jpg", 0.5), ("png", 0.5), ("webp", 0.5), ("bmp", 0.5), ("jpg", 0.9)])
@@ -292,7 +374,7 @@ def test_pictures_are_decoded_when_asked_for(tmp_path):
         pictures[1]
 
 
-def test_a_listing_leaves_out_hidden_names_litter_and_links_to_folders(tmp_path):
+def test_a_listing_leaves_out_hidden_names_litter_and_links_in_a_circle(tmp_path):
     for name in ("a.JPG", "b.webp", "c.gif", ".hidden.jpg", "._a.jpg", "Thumbs.db"):
         (tmp_path / name).write_bytes(b"")
     for name in ("inner", ".ipynb_checkpoints", "__MACOSX"):

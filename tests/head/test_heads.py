@@ -122,12 +122,13 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
     assert refusal(state=path) == f"head.state={path}: there is no such file."
 
 
-@pytest.mark.parametrize("content, kind", [(b"not a file of torch's", "UnpicklingError"), (None, "KeyError")])
-def test_a_file_of_something_else_is_refused(tmp_path, content, kind):
+@pytest.mark.parametrize("content, words", [
+    (b"not a file of torch's", "no state dict could be read from this file (UnpicklingError)."),
+    (None, "no file of published weights (q_params, pre_net, post_net) could be read from it (KeyError).")])
+def test_a_file_of_something_else_is_refused(tmp_path, content, words):
     path = tmp_path / "other.pt"
     path.write_bytes(content) if content else torch.save({"weight": torch.zeros(3)}, path)
-    assert refusal(state=str(path)) == (
-        f"head.state={path}: no file of published weights (q_params, pre_net, post_net) could be read from it ({kind}).")
+    assert refusal(state=str(path)) == f"head.state={path}: {words}"
 
 
 def refusal(**values):

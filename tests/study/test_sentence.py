@@ -6,6 +6,7 @@ import pytest
 from rows import MNIST, generated, pair, point, resplit
 
 from qtlrun import statistic
+from qtlrun.row import Duplicates
 from qtlrun.study import sentence
 
 MARGIN = 0.05
@@ -466,3 +467,33 @@ def test_every_failure_is_a_sentence_with_its_place():
     ]
     made.keys = {}
     assert sentence.errors(made)[1] == "A, seed 3: error: the loss is not finite from epoch 2 on."
+
+
+def test_equal_items_and_files_of_weights_are_said_under_the_table():
+    made = point(("A", "B"), said={"files": {"weights": "ab" * 32}})
+    (rows,) = made.splits
+    assert sentence.data([made]) == ["weights sha256 abababababab."]
+    rows["B"].files = {"weights": "cd" * 32, "head.state": "ef" * 32}
+    assert sentence.data([made])[0] == "weights sha256 abababababab (A), weights sha256 cdcdcdcdcdcd (B), head.state sha256 efefefefefef (B)."
+    rows["B"].files = rows["A"].files = {}
+    counts = {"distinct": 30, "repeated": 9, "contradictory": 2, "test": 24, "test_in_train": 5, "test_in_validation": 1,
+              "validation": 6, "validation_in_train": 3}
+    rows["A"].duplicates = rows["B"].duplicates = Duplicates(**counts)
+    assert sentence.data([made]) == [
+        "Equal pictures: 5 of 24 test pictures are also in train, so that accuracy there may be memory; 3 of 6 validation "
+        "pictures are also in train; 1 of 24 test pictures are also in validation; 9 of 30 different pictures stand twice or "
+        "more; 2 of them in two classes, with two labels."]
+    rows["A"].duplicates = rows["B"].duplicates = Duplicates(30, 9, 0, 24, 0, 0, 6, 0)
+    assert sentence.foot(made, 0)[-1] == "Equal pictures: 9 of 30 different pictures stand twice or more."
+    rows["A"].duplicates = rows["B"].duplicates = Duplicates(30, 0, 0, 24, 0, 0, 6, 0)
+    assert sentence.data([made]) == []
+
+
+def test_of_several_splits_the_one_with_most_equal_items_is_said():
+    made = resplit()
+    for number, rows in enumerate(made.splits):
+        for row in rows.values():
+            row.duplicates = Duplicates(30, 9, 0, 24, number, 0, 6, 0)
+    assert sentence.data([made]) == [
+        "Equal pictures, in the split that has most: 2 of 24 test pictures are also in train, so that accuracy there may be "
+        "memory; 9 of 30 different pictures stand twice or more."]
