@@ -70,8 +70,8 @@ class Calibrate:
         frame = pd.DataFrame(lines, columns=COLUMNS)
         said, honest = self._sentences(frame, seeds, own.shape[1])
         said.append(sentence.readers(reads))
-        terminal.say(console, said)
         record.write_study(out, jobs, said, {"calibration": frame}, {"detection": figure.detection(frame)})
+        terminal.say(console, said)
         return frame, honest
 
     def _null(self, nll: np.ndarray, seeds: int) -> dict:

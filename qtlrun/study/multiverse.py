@@ -73,10 +73,10 @@ class Multiverse:
         frame = self._frame(protocols, found, composed)
         lines = self._sentences(frame, composed, claims, len(seeds))
         lines.append(sentence.readers(max(one.reads for figures in found.values() for one in figures)))
-        terminal.say(console, lines)
         record.write_study(out, jobs, lines, {"multiverse": frame},
                            {f"specification_curve-{name}": figure.specification_curve(part, composed, name, self._keys())
                             for name, part in frame.groupby("reference", sort=False)})
+        terminal.say(console, lines)
         return frame, bool((frame["seeds"] == len(seeds)).all())
 
     def _keys(self) -> list[str]:
