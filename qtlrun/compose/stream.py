@@ -5,7 +5,6 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from typing import TextIO
 
 STANDARD = ("stdin", "stdout", "stderr")  # in the order of their descriptors
 
@@ -13,7 +12,7 @@ STANDARD = ("stdin", "stdout", "stderr")  # in the order of their descriptors
 class Stream(io.TextIOBase):
     """A text stream that goes silent at its first error of writing, which it keeps in `error`."""
 
-    def __init__(self, stream: TextIO):
+    def __init__(self, stream):
         self.stream, self.error = stream, None
 
     @property
