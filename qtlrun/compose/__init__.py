@@ -15,6 +15,7 @@ from qtlrun.plan import Refused
 
 DONE, FAILED, REFUSED, BUG, RESOURCE, STOPPED = 0, 1, 2, 3, 4, 130
 FOLDERS = ("HOME", "QTLRUN_HOME", "QTLRUN_DATA", "TMPDIR", "TORCH_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+LONG = 800  # characters of a line of an error
 SWALLOWS = ("__del__", "_xla_gc_callback")  # functions whose exceptions Python drops; the second is JAX's, which PennyLane loads
 
 
@@ -132,5 +133,10 @@ def _listen() -> list[int]:
 def _say(words: str, code: int, error: Exception | None = None) -> int:
     if error is not None and os.environ.get("HYDRA_FULL_ERROR") == "1":
         traceback.print_exception(error)
-    print(words, file=sys.stderr)
+    print("\n".join(map(_cut, words.split("\n"))), file=sys.stderr)
     return code
+
+
+def _cut(line: str) -> str:
+    """A line without its middle where a value of the user's makes it very long."""
+    return line if len(line) <= LONG else f"{line[:LONG // 2]} ... {line[-LONG // 4:]}"

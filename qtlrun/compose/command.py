@@ -79,6 +79,7 @@ def _composed(words: list[str]) -> list[dict]:
 def _compose(flags: Namespace, words: list[str]) -> list[dict]:
     """The plans that Hydra composes of flags and of other words; none where it was asked to print."""
     folders = flag.folders(flags)
+    flags.run = not any((flags.help, flags.hydra_help, flags.multirun, flags.cfg, flags.info, flags.shell_completion))
     if flags.hydra_help:
         words = []  # they change nothing of it
     elif not flags.shell_completion:

@@ -14,6 +14,7 @@ from qtlrun.plan import Refused, nearest, text
 
 KNOWN = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 RAISED = (*KNOWN, ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, RuntimeError, TypeError, ValueError)
+MAX_NAME = 200  # bytes of an option's name; file systems take no longer ones
 NO_NAME = re.compile(r"null|nan|inf|true|false|[-+.\de]*\d[-+.\de]*", re.IGNORECASE)  # values that are no text
 
 
@@ -60,6 +61,8 @@ def check(override: Override, folders: list[Path]) -> None:
             if not isinstance(name, str) or NO_NAME.fullmatch(name):
                 nothing = " Leave it out for none." if group == "experiment" else ""
                 raise Refused(f"{given}: a group takes the name of an option; {nearest(text(name), options(group, folders))}{nothing}")
+            if len(name.encode()) > MAX_NAME:
+                raise Refused(f"{given}: there is no such option; {nearest(name[:MAX_NAME], options(group, folders))}")
 
 
 def _names(override: Override) -> list:

@@ -47,6 +47,6 @@ def sweeper(name: object) -> str:
 
 def launcher(name: object) -> str:
     """How a launcher that is not here can be had."""
-    if name in PACKAGES:
+    if isinstance(name, str) and name in PACKAGES:
         return f"Hydra has no such option here; pip install '{PACKAGES[name]}' 'hydra-core<1.4' brings it."
     return f"Hydra has no such launcher; {nearest(name, ['basic', *PACKAGES])}"
