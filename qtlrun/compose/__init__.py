@@ -35,7 +35,7 @@ def main(words: list[str] | None = None) -> int:
         return code
 
 
-def frame(overrides: tuple[str, ...]):
+def frame(overrides: tuple):
     """The rows of a command line as a data frame; what `qtlrun.run` calls."""
     for word in overrides:
         if not isinstance(word, str):

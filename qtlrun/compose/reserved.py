@@ -3,13 +3,14 @@ from hydra.core.override_parser.types import Override
 
 from qtlrun.plan import Refused, nearest
 
-FREE = ("launcher", "callbacks", "searchpath")  # settings that are Hydra's to heed
+FREE = ("launcher",)  # settings that are Hydra's to heed
 OUTPUTS = "results go to OUTPUTS/DATE/TIME-NAME; name another folder with outputs=FOLDER."
 LOG = "a run writes log.txt into its folder; HYDRA_FULL_ERROR=1 shows where an error comes from."
 SET = "qtlrun sets it itself; leave it out."
 INSTEAD = {
     "run": OUTPUTS, "sweep": OUTPUTS, "output_subdir": OUTPUTS, "job_logging": LOG, "hydra_logging": LOG, "verbose": LOG,
     "job": "a run stays in the folder that it is started in and is named by its preset; outputs=FOLDER names another for results.",
+    "searchpath": "--config-dir DIR adds options of yours.", "callbacks": "none is called here; leave it out.",
     "mode": "a sweep is asked for with the flag -m.",
     "sweeper": "a sweep's values stand on the command line, as -m circuit.qubits=2,4; tune=K draws K values of each row's space.",
     "help": SET, "hydra_help": SET, "env": SET, "output": SET, "runtime": SET, "overrides": SET, "defaults": SET,
@@ -32,8 +33,10 @@ def check(override: Override) -> None:
         raise Refused(f"{word}: Hydra's settings are given one by one, as hydra/launcher=joblib.")
     if names == ["sweeper"] and "/" in override.key_or_group:
         raise Refused(f"{word}: {sweeper(override.value())}")
-    if names[0] not in FREE and names[0] in INSTEAD:
+    if names[0] in INSTEAD:
         raise Refused(f"{word}: {INSTEAD[names[0]]}")
+    if names[0] not in FREE:
+        raise Refused(f"{override.key_or_group}: there is no such key; qtlrun --cfg hydra prints those of Hydra.")
     if override.is_sweep_override():
         raise Refused(f"{word}: Hydra's settings are not swept.")
     if names == ["launcher"] and not isinstance(override.value(), str):
