@@ -1,4 +1,5 @@
 """How far a training has come, and all of it as arrays, so that one which was broken off goes on."""
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from torch import Tensor, nn
 from qtlrun.optimizer import Optimizer
 
 State = dict[str, np.ndarray]  # of a training, by name
+LEAST_S = .03  # seconds that writing a small state takes at least: some files are synced
+BYTES_PER_S = 200e6  # that are hashed and written
 CURVES = ("loss", "nll", "accuracy", "best", "lr", "seconds")  # of a record, beside its epoch
 
 
@@ -36,6 +39,27 @@ class Keeper:
     put: Callable[[State], None]
 
 
+class Schedule:
+    """When a training leaves its state: after work that took `times` as long as writing one does, so at a bounded cost.
+
+    How long that is is known once one was written; before, it is estimated from its size in bytes.
+    """
+
+    def __init__(self, times: float, size: int):
+        self.times, self.seconds = times, LEAST_S + size / BYTES_PER_S
+        self.last = time.monotonic()
+
+    def due(self) -> bool:
+        return time.monotonic() - self.last >= self.times * self.seconds
+
+    def put(self, keeper: Keeper, state: Callable[[], State]) -> None:
+        """Leave a state, and see how long that takes."""
+        began = time.monotonic()
+        keeper.put(state())
+        self.last = time.monotonic()
+        self.seconds = max(self.last - began, LEAST_S)
+
+
 class Progress:
     """What training has made so far: a record an epoch, each run's best epoch, and the model's state in it."""
 
@@ -56,6 +80,10 @@ class Progress:
             for name, value in self.model.state_dict().items():
                 chosen = better.to(value.device).view(-1, *[1] * (value.dim() - 1)) if value.dim() else better[0].to(value.device)
                 self.kept[name] = torch.where(chosen, value, self.kept[name])
+
+    def size(self) -> int:
+        """Bytes of the state, without its records."""
+        return sum(value.numel() * value.element_size() for value in self._tensors().values())
 
     def state(self) -> State:
         """All that an epoch leaves to the next ones, copied."""

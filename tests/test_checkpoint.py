@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from qtlrun import train
+from qtlrun import checkpoint, train
 from qtlrun.backbone.small import Small
 from qtlrun.checkpoint import Keeper
 from qtlrun.circuit.dressed import Dressed
@@ -152,15 +152,39 @@ def test_a_training_may_be_broken_off_often(tmp_path):
     assert ended(last[0], list(fit(*last, kept.keeper))) == expected
 
 
-def test_a_state_is_kept_a_minute_after_the_last_one(monkeypatch, tmp_path):
-    clock, kept, counts = [0.], Kept(tmp_path), []
+@pytest.mark.parametrize("epoch, writing", [(.1, .01), (1., .01), (3., .2), (.5, 3.), (20., 3.)])
+def test_leaving_states_takes_less_than_two_percent_and_a_stop_costs_little_more_than_an_epoch(monkeypatch, tmp_path, epoch, writing):
+    """Seconds of an epoch and of writing a state, on a clock that only these two move."""
+    clock, kept, unsaved = [0.], Kept(tmp_path), [0.]
     monkeypatch.setattr(train, "KEPT", 60)
-    monkeypatch.setattr(train.time, "monotonic", lambda: clock[0])
-    training = fit(*TRAININGS["dropout, sgd with momentum"](), kept.keeper)
-    for clock[0] in (0., 59., 61., 119., 121.):  # at the end of each epoch, and of the first at its beginning
-        next(training)
-        counts.append(kept.count)
-    assert counts == [0, 0, 1, 1, 2]
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: clock[0])
+
+    def put(state):
+        clock[0] += writing
+        kept.count += 1
+        unsaved.append(0.)
+    training = fit(*heads(classical, [recipe(epochs=1000)]), Keeper(lambda: None, put))
+    for _ in training:  # the first epoch takes no time on this clock
+        clock[0] += epoch
+        unsaved.append(unsaved[-1] + epoch)
+    assert 0 < kept.count * writing < .02 * clock[0]
+    assert max(unsaved) <= epoch + max(60 * writing, 2)
+
+
+def test_a_training_of_half_a_minute_leaves_states(monkeypatch):
+    clock, states = [0.], []
+    monkeypatch.setattr(train, "KEPT", 60)
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: clock[0])
+    for record in fit(*heads(quantum, [recipe(epochs=30)]), Keeper(lambda: None, states.append)):
+        clock[0] = record.epoch + 1.
+    assert 10 <= len(states) <= 15
+    assert [len(one["records/loss"]) for one in states] == sorted(len(one["records/loss"]) for one in states)
+
+
+def test_a_large_state_is_first_left_when_that_is_worth_it():
+    """What 200 MB take to be written is not known before: a second, say; a minute is enough work, and five are too much."""
+    schedule = checkpoint.Schedule(60, 200_000_000)
+    assert 60 <= schedule.times * schedule.seconds <= 300
 
 
 def test_a_kept_state_does_not_change_while_training_goes_on():

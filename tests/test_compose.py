@@ -1,23 +1,30 @@
 import copy
 import functools
+import logging
 import math
 import os
 import re
 import signal
+import subprocess
 import sys
 import tempfile
 import urllib.error
 import zlib
 from importlib import metadata
+from pathlib import Path
 
+import hydra
 import numpy as np
 import pytest
 import torch
 import yaml
 from composition import options, part
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from PIL import Image
 
-from qtlrun.compose import compose, main
+from qtlrun import disk
+from qtlrun.compose import compose, frame, main
 from qtlrun.compose.check import check
 from qtlrun.plan import Refused
 
@@ -48,7 +55,7 @@ FLAGS = "an override is KEY=VALUE, and --hydra-help lists the flags."
 @pytest.fixture(autouse=True)
 def place(tmp_path, home, monkeypatch):
     """A folder to run in and one for temporary files, both empty; what the command line does to signals is undone."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     for name in ("work", "scratch"):
         (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path / "work")
@@ -120,8 +127,16 @@ def test_the_right_keys_are_those_of_the_options_chosen(refusal):
     ("+compare=Z", f"compare=Z: there is no such option; it is one of {REFERENCES}"),
     ("compare=[B,B]", "compare: B is named twice."),
     ("+head=twin", "head: it is there already; head=VALUE, without the +, changes it."),
-    ("hydra/launcher=joblibs", "hydra/launcher=joblibs: Hydra has no such option here; pip install 'hydra-joblibs-launcher' "
-                               "'hydra-core<1.4' may bring it."),
+    ("hydra/launcher=joblibs", "hydra/launcher=joblibs: Hydra has no such launcher; did you mean joblib? It is one of basic, joblib, "
+                               "submitit_local, submitit_slurm, ray, ray_aws, rq."),
+    ("hydra/launcher=ray_aws", "hydra/launcher=ray_aws: Hydra has no such option here; pip install 'hydra-ray-launcher' 'hydra-core<1.4' "
+                               "brings it."),
+    ("hydra/launcher=[ray]", "hydra/launcher=[ray]: Hydra has no such launcher; did you mean ray? It is one of basic, joblib, submitit_local, "
+                             "submitit_slurm, ray, ray_aws, rq."),
+    ("+compare=null", "+compare=null: a group takes the name of an option; did you mean full? It is one of " + REFERENCES),
+    ("+compare=[1]", f"+compare=[1]: a group takes the name of an option; it is one of {REFERENCES}"),
+    ("head=[quantum,twin]", "head=[quantum,twin]: one option is chosen here, as head=adapter."),
+    ("head=" + "x" * 300, f"head={'x' * 300}: there is no such option; it is one of {HEADS}"),
 ])
 def test_an_option_that_is_not_there_is_refused_with_the_right_one(refusal, word, said):
     assert refusal(word) == said
@@ -132,6 +147,7 @@ def test_an_option_that_is_not_there_is_refused_with_the_right_one(refusal, word
     ("~seeds", "seeds: every run needs it, and it is taken away."),
     ("~head.anglez", "~head.anglez: there is no such key, or it is null and need not be taken away."),
     ("~compare", "~compare: the references cannot be taken away so; compare=[] chooses none."),
+    ("~compare=[x]", "~compare: the references cannot be taken away so; compare=[] chooses none."),
     ("+compare.B=3", "compare.B: it is there already; compare.B=VALUE, without the +, changes it."),
     ("+compare.Z.head.angles=zero", "compare.Z: it is changed, but not among the references; choose it with +compare=Z."),
     ("compare.frozen_circuit.head.angles=frosen",
@@ -164,6 +180,190 @@ def test_an_empty_word_is_refused(refusal):
 ])
 def test_a_command_line_that_cannot_be_read_is_refused(refusal, words, said):
     assert refusal(*words) == said
+
+
+FED = "a sweep here gives no value to go by; tune=K does the same: it draws K values of each row's space and chooses by validation."
+OUTPUTS = "results go to OUTPUTS/DATE/TIME-NAME; name another folder with outputs=FOLDER."
+LOG = "a run writes log.txt into its folder; HYDRA_FULL_ERROR=1 shows where an error comes from."
+
+
+@pytest.mark.parametrize("words, said", [
+    (["hydra/sweeper=optuna", "-m"], f"hydra/sweeper=optuna: {FED}"),
+    (["hydra/sweeper=ax"], f"hydra/sweeper=ax: {FED}"),
+    (["hydra.sweeper.params={a:1}"], "hydra.sweeper.params={a:1}: a sweep's values stand on the command line, as -m circuit.qubits=2,4; tune=K "
+                                     "draws K values of each row's space."),
+    (["hydra.run.dir=x"], f"hydra.run.dir=x: {OUTPUTS}"),
+    (["-m", "hydra.sweep.dir=x"], f"hydra.sweep.dir=x: {OUTPUTS}"),
+    (["hydra.output_subdir=x"], f"hydra.output_subdir=x: {OUTPUTS}"),
+    (["hydra.verbose=true"], f"hydra.verbose=true: {LOG}"),
+    (["hydra/job_logging=colorlog"], f"hydra/job_logging=colorlog: {LOG}"),
+    (["hydra.job.chdir=true"], "hydra.job.chdir=true: a run stays in the folder that it is started in and is named by its preset; "
+                               "outputs=FOLDER names another for results."),
+    (["hydra.mode=MULTIRUN"], "hydra.mode=MULTIRUN: a sweep is asked for with the flag -m."),
+    (["hydra.searchpath=[x]"], "hydra.searchpath=[x]: --config-dir DIR adds options of yours."),
+    (["+hydra.callbacks.x._target_=joblib.load"], "+hydra.callbacks.x._target_=joblib.load: none is called here; leave it out."),
+    (["hydra=null"], "hydra=null: Hydra's settings are given one by one, as hydra/launcher=joblib."),
+    (["+hydra.foo=3"], "hydra.foo: there is no such key; qtlrun --cfg hydra prints those of Hydra."),
+])
+def test_a_setting_of_hydra_that_would_change_nothing_is_refused_with_what_does_the_same(refusal, words, said):
+    assert refusal(*words) == said
+
+
+@pytest.mark.parametrize("words, said", [
+    (["-m", "--cfg", "job"], "--cfg and -m do not go together; leave one out."),
+    (["--info", "-m"], "--info and -m do not go together; leave one out."),
+    (["--cfg=all", "--info"], "--cfg and --info do not go together; leave one out."),
+    (["--resolve"], "--resolve: it goes with --cfg, which prints the composed values."),
+    (["--package", "recipe"], "--package: it goes with --cfg, and names the part that is printed."),
+    (["--cfg", "job", "-p", "nope"], "--package nope: the composed values have no such part; qtlrun --cfg job prints them all."),
+    (["-sc", "x"], "--shell-completion: install=SHELL or uninstall=SHELL goes with it, as install=bash; SHELL is bash, fish or zsh."),
+    (["--experimental-rerun", "x"], "--experimental-rerun: it would execute what a pickled file holds; give the run's command again, which its "
+                                    "environment.json has, and rows are found in the store."),
+    (["--config-name", "x"], "--config-name: qtlrun composes its own config.yaml; --config-dir DIR adds options of yours, and a preset "
+                             "DIR/experiment/NAME.yaml is chosen with experiment=NAME."),
+    (["--config-path", "x"], "--config-path: qtlrun composes its own config.yaml; --config-dir DIR adds options of yours, and a preset "
+                             "DIR/experiment/NAME.yaml is chosen with experiment=NAME."),
+    (["--config-dir", ".", "--config-dir=."], "--config-dir: it is given twice, and one folder can be added; put the options into one."),
+    (["--config-dir="], "--config-dir : there is no such folder."),
+    (["--multi"], f"no such flag: --multi; {FLAGS}"),
+    (["-"], f"no such flag: -; {FLAGS}"),
+])
+def test_flags_that_say_nothing_together_are_refused(capsys, words, said):
+    assert main(words) == 2
+    assert capsys.readouterr() == ("", f"qtlrun: {said}\n")
+
+
+@pytest.mark.parametrize("words, begins", [
+    (["--hydra-help", "seeds=3"], "Hydra ("), (["--help", "-m"], "qtlrun - what"), (["--info", "seeds=3"], "Hydra 1."),
+    (["--info=defaults"], "\nDefaults List"), (["--info", "searchpath"], "\nConfig search path"), (["-cjob", "seeds=3"], "backbone:"),
+    (["--cfg", "hydra"], "hydra:"), (["--cfg", "all", "--resolve", "-p", "recipe"], "# @package recipe"), (["--", "--cfg=job"], "backbone:"),
+    (["-sc", "install=bash"], "export _HYDRA_OLD_COMP"), (["--version", "nonsense"], "qtlrun "),
+])
+def test_flags_that_print_print_and_leave_nothing(capsys, place, words, begins):
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    assert not err and out.startswith(begins) and not list(place.iterdir())
+
+
+AWKWARD = ["C&A (1)", "Ärzte", "007", "1e3", "true", "blank ", "a=b", "$5 {x", "a,b", "[old] p", "x'y", 'x"y', "back\\slash", "(draft)", "#1",
+           "tab{1}", "my pictures, 2", "{a}", "100%", "~"]
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+def test_a_folder_may_have_any_name(refusal, place, name):
+    (place / name).mkdir()
+    assert refusal("dataset=folder", f"dataset.root={name}").startswith(f"dataset.root={name}: {name if name == '~' else 'root'} holds no class ") or name == "~"
+    assert compose([f"outputs={name}", f"home={name}"])[0] | {"outputs": name, "home": name} == compose([f"outputs={name}", f"home={name}"])[0]
+
+
+@pytest.mark.parametrize("word, key, value", [
+    ("backbone.weights=~/a b.pt", "weights", "/home/me/a b.pt"), ("backbone.weights=~/x.pt", "weights", "/home/me/x.pt"),
+    ("backbone.weights=null", "weights", None), ("backbone.weights=none", "weights", "none"),
+])
+def test_a_tilde_is_the_home_folder(monkeypatch, word, key, value):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert compose([word])[0]["backbone"][key] == value
+
+
+def test_a_list_may_hold_names_that_hydra_does_not_take(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    (job,) = compose(["dataset.classes=[Ameise,Bär]", "plugins=[~/a b.py,c.py]"])
+    assert job["dataset"]["classes"] == ["Ameise", "Bär"] and job["plugins"] == ["/home/me/a b.py", "c.py"]
+
+
+@pytest.mark.parametrize("words, said", [
+    (["dataset=folder", "dataset.root=nowhere, x"], "dataset.root=nowhere, x: several values are a sweep and need the flag -m; a text with a comma "
+                                                    "is written dataset.root='nowhere, x'."),
+    (["circuit.qubits=4;"], f"circuit.qubits=4;: {WHOLE}, and this is a text."),
+    (["seeds=range(0,10)"], "seeds=range(0,10): a sweep needs the flag -m."),
+    (["-m", "circuit.qubits=rang(1,3)"], "circuit.qubits=rang(1,3): Unknown function 'rang'."),
+    (["-m", "circuit.qubits=choice()"], "circuit.qubits=choice(): empty choice is not legal."),
+    (["-m", "circuit.qubits=range(3,1)"], "circuit.qubits=range(3,1): a sweep over no value; give one, as 2,4 or range(2,5)."),
+    (["-m", "head=glob(zzz)"], "head=glob(zzz): a sweep over no value; give one, as 2,4 or range(2,5)."),
+    (["-m", "recipe.lr=interval(0,1)"], "recipe.lr=interval(0,1): an interval has no values of its own; name them, as 2,4 or range(2,5), or draw "
+                                        "from it with tune=K and a space, as recipe.space.lr=[0.0001,0.01]."),
+    (["-m", "recipe.lr=range(0,1,0)"], "recipe.lr=range(0,1,0): a range has a first number, an end and a step that is not 0."),
+    (["-m", "recipe.lr=range(0,inf)"], "recipe.lr=range(0,inf): a range has a first number, an end and a step that is not 0."),
+    (["-m", "seeds=range(0,1000000000)"], "seeds=range(0,1000000000): a sweep of 1,000,000,000 points; 1,000 at most, run several of them."),
+    (["-m", "recipe.lr=range(0,1,1e-300)"], "recipe.lr=range(0,1,1e-300): a sweep of too many points; 1,000 at most, run several of them."),
+    (["-m", "seeds=range(0,1000)", "circuit.depth=shuffle(range(0,1000))"],
+     "seeds=range(0,1000) circuit.depth=shuffle(range(0,1000)): a sweep of 1,000,000 points; 1,000 at most, run several of them."),
+    (["recipe.lr=" + "9" * 5000], f"recipe.lr={'9' * 80} ... {'9' * 30}: the number has too many digits."),
+    (["seeds=" + "[" * 40 + "]" * 40], f"seeds={'[' * 40}{']' * 40}: 40 brackets in one another; 20 at most are read."),
+    (["a" * 30_000], f"{'a' * 90} ... {'a' * 30}: 30,000 characters; a word has 20,000 at most."),
+    (["outputs="], "outputs=: a folder is needed here; . is the one that the command runs in."),
+    (["home="], "home=: a folder is needed here; . is the one that the command runs in."),
+    (["home=~nobody9/x"], "home=~nobody9/x: no home folder is known for ~nobody9; name a folder with home=FOLDER."),
+])
+def test_words_that_hydra_would_split_refuse_or_count_for_ever_are_answered_at_once(refusal, words, said):
+    assert refusal(*words) == said
+
+
+def test_an_option_that_ends_in_yml_is_said_to_be_passed_over(refusal, tmp_path):
+    (tmp_path / "options/circuit").mkdir(parents=True)
+    (tmp_path / "options/circuit/ring.yml").write_text("_target_: ring.Ring\n")
+    assert refusal("circuit=ring", "--config-dir", str(tmp_path / "options")) == (
+        f"circuit=ring: {tmp_path}/options/circuit/ring.yml ends in .yml, and Hydra reads .yaml alone; rename it.")
+
+
+@pytest.mark.parametrize("name", ["QTLRUN_HOME", "HOME"])
+def test_an_empty_variable_of_a_folder_counts_as_none(monkeypatch, place, capsys, name):
+    monkeypatch.setenv(name, "")
+    assert main(["--cfg", "job", "-p", "home"]) == 0
+    assert capsys.readouterr().out == ("~/.cache/qtlrun\n" if name == "QTLRUN_HOME" else f"{os.environ['QTLRUN_HOME']}\n")
+    assert os.environ[name] == "" and not list(place.iterdir())
+
+
+def test_a_run_inside_another_hydra_program_leaves_its_globals_alone():
+    """After initialize, and in an error too: state, registered configs, version, logging, arguments are the caller's."""
+    store, before = ConfigStore.instance(), list(sys.argv)
+    store.store(group="head", name="foreign", node={"a": 1})
+    store.store(name="config", node={"foreign": True})
+    try:
+        with hydra.initialize_config_module("qtlrun.conf", version_base="1.2"):
+            mine, handlers, base = GlobalHydra.instance().hydra, logging.getLogger().handlers[:], hydra.version.getbase()
+            for words in (["seeds=7"], ["-m", "circuit.qubits=2,3"]):
+                assert "foreign" not in compose(words)[0]
+            for word in ("seed=7", "head=foreign", "hydra/launcher=nope"):
+                with pytest.raises(Refused):
+                    compose([word])
+            assert GlobalHydra.instance().hydra is mine and hydra.version.getbase() == base
+            assert logging.getLogger().handlers == handlers and sys.argv == before
+            assert hydra.compose("head/foreign").head.a == 1
+            assert set(store.repo["head"]) == {"foreign.yaml"} and "config.yaml" in store.repo
+    finally:
+        del store.repo["head"], store.repo["config.yaml"]
+
+
+PROGRAM = """
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from qtlrun.compose import compose
+
+@hydra.main(version_base="1.3", config_path=None)
+def main(config):
+    assert compose(["seeds=7"])[0]["seeds"] == 7
+    print(HydraConfig.get().job.name)
+
+main()
+"""
+
+
+def test_a_run_may_be_composed_within_a_hydra_main(tmp_path):
+    (tmp_path / "program.py").write_text(PROGRAM)
+    done = subprocess.run([sys.executable, "program.py", "hydra.run.dir=here"], cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "program\n"), done.stderr
+
+
+@pytest.mark.parametrize("words, said", [
+    (["--help"], "--help: this prints and trains nothing; qtlrun.run gives rows, and the command line prints."),
+    ([["seeds=1"]], "qtlrun.run(['seeds=1']): each word of a command line is a text by itself, as qtlrun.run('seeds=1', 'compare=[]')."),
+    ([None], "qtlrun.run(None): each word of a command line is a text by itself, as qtlrun.run('seeds=1', 'compare=[]')."),
+])
+def test_from_python_what_gives_no_rows_is_refused(words, said):
+    with pytest.raises(Refused) as error:
+        frame(tuple(words))
+    assert str(error.value) == said
 
 
 DATASET = """
@@ -779,6 +979,9 @@ def test_the_composed_values_are_printed_and_nothing_is_left(capsys, place):
 
 @pytest.mark.parametrize("error, code, said", [
     (OSError(28, "No space left on device", "/store"), 4, "qtlrun: /store: No space left on device.\n"),
+    (disk.Unwritable(OSError(30, "Read-only file system"), Path("/store/row")), 4,
+     "qtlrun: /store/row: Read-only file system; name another folder with outputs=FOLDER or home=FOLDER.\n"),
+    (KeyError("x" * 5000), 3, f"qtlrun: a bug: KeyError: '{'x' * 374} ... {'x' * 199}'\nHYDRA_FULL_ERROR=1 shows where.\n"),
     (MemoryError(), 4, "qtlrun: out of memory; a smaller batch, fewer seeds or fewer qubits need less.\n"),
     (KeyError("x"), 3, "qtlrun: a bug: KeyError: 'x'\nHYDRA_FULL_ERROR=1 shows where.\n"),
     (KeyboardInterrupt(), 130, "qtlrun: stopped; what was finished is in the store, and the same command goes on from there.\n"),

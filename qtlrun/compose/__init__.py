@@ -8,46 +8,74 @@ import traceback
 from pathlib import Path
 
 from qtlrun import disk, plan as plans
-from qtlrun.compose.check import check
+from qtlrun.compose.check import check, folder
 from qtlrun.compose.command import compose
+from qtlrun.compose.stream import guarded
 from qtlrun.mode import freshly
 from qtlrun.plan import Refused
 
 DONE, FAILED, REFUSED, BUG, RESOURCE, STOPPED = 0, 1, 2, 3, 4, 130
+FOLDERS = ("HOME", "QTLRUN_HOME", "QTLRUN_DATA", "TMPDIR", "TORCH_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+LONG = 800  # characters of a line of an error
 SWALLOWS = ("__del__", "_xla_gc_callback")  # functions whose exceptions Python drops; the second is JAX's, which PennyLane loads
 
 
 def main(words: list[str] | None = None) -> int:
     """Run a command line and return its exit code.
 
-    0 done, 1 something failed, 2 the user's error and nothing started, 3 a bug, 4 disk, memory or time, 130, 141 and 143
-    a signal: what was finished is kept.
+    0 done, 1 something failed, 2 the user's error and nothing started, 3 a bug, 4 disk, memory or time, 129, 130, 141 and
+    143 a signal (141: whoever read what is printed has gone): what was finished is kept.
     """
-    words = sys.argv[1:] if words is None else words
+    with _variables(), guarded() as out:
+        code = _ended(sys.argv[1:] if words is None else words)
+        out.flush()
+        if out.broken:
+            return code or 128 + signal.SIGPIPE
+        if out.error:
+            return _say(f"qtlrun: standard output: {out.error.strerror}; what is written to files is whole.", code or RESOURCE)
+        return code
+
+
+def frame(overrides: tuple):
+    """The rows of a command line as a data frame; what `qtlrun.run` calls."""
+    for word in overrides:
+        if not isinstance(word, str):
+            raise Refused(f"qtlrun.run({word!r}): each word of a command line is a text by itself, as qtlrun.run('seeds=1', 'compare=[]').")
+    with _variables(), guarded():
+        jobs = compose(list(overrides))
+        if not jobs:
+            raise Refused(f"{' '.join(overrides)}: this prints and trains nothing; qtlrun.run gives rows, and the command line prints.")
+        return _study(jobs)[0]
+
+
+def _ended(words: list[str]) -> int:
+    """The exit code that a command line ends with; why it is not 0 stands in the errors."""
     stop = _listen()
     try:
         jobs = compose(words)
-        code = DONE if not jobs or _study(jobs)[1] else FAILED
-        sys.stdout.flush()  # here a reader that has gone is met, and not when Python ends
-        return code
+        return DONE if not jobs or _study(jobs)[1] else FAILED
     except Refused as error:
         return _say(f"qtlrun: {error}", REFUSED, error)
     except KeyboardInterrupt:
         return _say("qtlrun: stopped; what was finished is in the store, and the same command goes on from there.", stop[0])
     except MemoryError as error:
         return _say("qtlrun: out of memory; a smaller batch, fewer seeds or fewer qubits need less.", RESOURCE, error)
-    except BrokenPipeError:  # whoever read what is printed has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes
-        return 128 + signal.SIGPIPE
+    except disk.Unwritable as error:
+        return _say(f"qtlrun: {error}", RESOURCE, error)
     except OSError as error:
         return _say(f"qtlrun: {error.filename or 'disk'}: {error.strerror or error}.", RESOURCE, error)
     except Exception as error:
         return _say(f"qtlrun: a bug: {type(error).__name__}: {error}\nHYDRA_FULL_ERROR=1 shows where.", BUG, error)
 
 
-def frame(overrides: tuple[str, ...]):
-    """The rows of a command line as a data frame; what `qtlrun.run` calls."""
-    return _study(compose(list(overrides)))[0]
+@contextlib.contextmanager
+def _variables():
+    """Take a variable of the environment that names a folder, and is empty, for one that is not set."""
+    empty = {name: os.environ.pop(name) for name in FOLDERS if os.environ.get(name) == ""}
+    try:
+        yield
+    finally:
+        os.environ.update(empty)
 
 
 @freshly
@@ -61,9 +89,9 @@ def _study(jobs: list[dict]):
     try:
         rows, well = study.run(jobs, out, experiment, console)
     finally:
-        for folder in (out, out.parent):
+        for place in (out, out.parent):
             with contextlib.suppress(OSError):  # it holds something
-                folder.rmdir()
+                place.rmdir()
         if out.is_dir():
             console.print(f"Written to {out}", markup=False, highlight=False)
     return rows, well
@@ -71,15 +99,22 @@ def _study(jobs: list[dict]):
 
 def _folder(job: dict) -> Path:
     """A new folder OUTPUTS/DATE/TIME-NAME, found writable before anything is trained."""
+    outputs = folder("outputs", job["outputs"])
     try:
-        return disk.new_folder(Path(job["outputs"]).expanduser() / time.strftime("%Y-%m-%d"), time.strftime("%H-%M-%S-") + job["name"])
+        disk.clean_outputs(outputs)
+        return disk.new_folder(outputs / time.strftime("%Y-%m-%d"), time.strftime("%H-%M-%S-") + job["name"])
     except OSError as error:
+        if error.errno in disk.FULL:
+            raise
         raise Refused(f"outputs={job['outputs']}: no folder can be made there ({error.strerror}); name another with "
                       "outputs=FOLDER.") from error
 
 
 def _listen() -> list[int]:
-    """Let both signals stop the run as Ctrl-C does, even where the shell had them ignored; gives the exit code to be."""
+    """Let these signals stop the run as Ctrl-C does, even where the shell had them ignored; gives the exit code to be.
+
+    The end of a terminal alone stays ignored where it was: that is what nohup asks for.
+    """
     stop = [STOPPED]
 
     def heard(number, frame):
@@ -90,14 +125,20 @@ def _listen() -> list[int]:
             return
         signal.signal(number, signal.SIG_DFL)  # a second one stops at once
         raise KeyboardInterrupt
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         with contextlib.suppress(ValueError):  # not in the main thread
-            signal.signal(number, heard)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, heard)
     return stop
 
 
 def _say(words: str, code: int, error: Exception | None = None) -> int:
     if error is not None and os.environ.get("HYDRA_FULL_ERROR") == "1":
         traceback.print_exception(error)
-    print(words, file=sys.stderr)
+    print("\n".join(map(_cut, words.split("\n"))), file=sys.stderr)
     return code
+
+
+def _cut(line: str) -> str:
+    """A line without its middle where a value of the user's makes it very long."""
+    return line if len(line) <= LONG else f"{line[:LONG // 2]} ... {line[-LONG // 4:]}"

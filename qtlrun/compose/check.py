@@ -88,9 +88,20 @@ def _check_points(jobs: list[dict]) -> None:
             raise Refused(f"{' '.join(jobs[number]['overrides'])}: this point stands twice in the sweep.")
 
 
+def folder(key: str, value: str) -> Path:
+    """The folder that a setting names, its ~ replaced; refuses an empty one, and that of a user who has none."""
+    if not value.strip():
+        raise Refused(f"{key}={value}: a folder is needed here; . is the one that the command runs in.")
+    try:
+        return Path(value).expanduser()
+    except RuntimeError as error:
+        user = value.partition("/")[0]
+        raise Refused(f"{key}={value}: no home folder is known for {user}; name a folder with {key}=FOLDER.") from error
+
+
 def _check_home(home: str) -> None:
     """Refuse a place for the store that cannot be written, without leaving anything there."""
-    place = Path(home).expanduser().absolute()
+    place = folder("home", home).absolute()
     while not os.path.lexists(place):
         place = place.parent
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):

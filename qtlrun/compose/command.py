@@ -1,5 +1,6 @@
 """One command line to plain plans, one a point of a sweep."""
 import contextlib
+import io
 import json
 import os
 import re
@@ -7,16 +8,17 @@ import shlex
 import shutil
 import sys
 import tempfile
+from argparse import Namespace
 from importlib import metadata
 from pathlib import Path
 
 from qtlrun import disk, plan as plans
-from qtlrun.compose import refusal
+from qtlrun.compose import flag, grammar, refusal, reserved
 from qtlrun.compose.check import check, rows
+from qtlrun.compose.isolation import isolated
 from qtlrun.plan import Refused
 
-VALUED = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c", "--package", "-p", "--info", "-i",
-          "--experimental-rerun")  # Hydra's flags that are followed by a value
+SCRATCH = "qtlrun-"  # in the names of the folders that Hydra writes into
 
 
 def compose(words: list[str]) -> list[dict]:
@@ -65,51 +67,82 @@ def _split(run: str) -> list[str]:
 
 def _composed(words: list[str]) -> list[dict]:
     """The plans that Hydra composes, one a point of a sweep."""
-    flags, overrides = _sort(words)
-    if "--version" in flags:
+    flagged, overrides = flag.sort(words)
+    if "--version" in flagged:
         print(f"qtlrun {metadata.version('qtlrun')}")
         return []
-    import hydra
-    _check_flags(flags)
-    refusal.check_overrides(flags, overrides)
-    scratch = _scratch(overrides)
-    jobs, errors = [], []
+    flags = flag.read(flagged, overrides)
+    with isolated():
+        return _compose(flags, overrides)
+
+
+def _compose(flags: Namespace, words: list[str]) -> list[dict]:
+    """The plans that Hydra composes of flags and of other words; none where it was asked to print."""
+    folders = flag.folders(flags)
+    flags.run = not any((flags.help, flags.hydra_help, flags.multirun, flags.cfg, flags.info, flags.shell_completion))
+    if flags.hydra_help:
+        words = []  # they change nothing of it
+    elif not flags.shell_completion:
+        read = grammar.read(words, flags.multirun, lambda group: refusal.options(group, folders))
+        for override in read.overrides:
+            reserved.check(override)
+            refusal.check(override, folders)
+        words = read.texts
+    scratch, jobs, errors = _scratch(words), [], []
     try:
-        with _hydra_words(flags, overrides, scratch):
-            hydra.main(version_base="1.3", config_path="pkg://qtlrun.conf", config_name="config")(
-                lambda config: _job(config, jobs, errors, scratch))()
-    except SystemExit as stopped:  # it printed help or a listing
-        if stopped.code:
-            raise
-    except refusal.KNOWN as error:
-        raise Refused(refusal.word(error, flags, overrides)) from error
-    else:
+        _run_hydra([*flag.written(flags), *words], lambda config: _job(config, jobs, errors, scratch), scratch)
         if errors:
-            raise Refused(refusal.word(errors[0], flags, overrides)) from errors[0]
+            raise errors[0]
+    except Refused:
+        raise
+    except (refusal.KNOWN if _launched(words) else refusal.RAISED) as error:
+        raise Refused(refusal.word(error, folders, words)) from error
+    else:
         jobs = jobs or [json.loads(path.read_text()) | {"fresh": False} for path in sorted(scratch.glob("*.json"))]
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    _warn_of_shadows(flags)
+    _warn_of_shadows(folders)
     return jobs
 
 
-def _scratch(overrides: list[str]) -> Path:
+def _launched(words: list[str]) -> bool:
+    """Whether the command line names a launcher, whose processes may fail in ways of their own."""
+    return any(word.lstrip("+").startswith("hydra/launcher=") for word in words)
+
+
+def _scratch(words: list[str]) -> Path:
     """A folder for what Hydra writes; under the home, which a cluster's machines share, where they launch the jobs."""
-    if not any(word.startswith("hydra/launcher=") for word in overrides):
-        return Path(tempfile.mkdtemp(prefix="qtlrun-"))
-    place = Path(os.environ.get("QTLRUN_HOME", "~/.cache/qtlrun")).expanduser() / "scratch"
-    place.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix="qtlrun-", dir=place))
+    place = Path(tempfile.gettempdir())
+    if _launched(words):
+        place = Path(os.environ.get("QTLRUN_HOME", "~/.cache/qtlrun")).expanduser() / "scratch"
+        place.mkdir(parents=True, exist_ok=True)
+    disk.clean_temporary(place, SCRATCH)
+    return Path(tempfile.mkdtemp(prefix=SCRATCH + disk.writer(), dir=place))
+
+
+def _run_hydra(words: list[str], task, scratch: Path) -> None:
+    """Let Hydra compose, and call `task` for each point, or print; what it prints of its own end is an error."""
+    import hydra
+    run = hydra.main(version_base="1.3", config_path="pkg://qtlrun.conf", config_name="config")(task)
+    complaint = io.StringIO()
+    try:
+        with _hydra_words(words, scratch), contextlib.redirect_stderr(complaint):
+            run()
+    except SystemExit as stopped:  # it printed help or a listing
+        if stopped.code:
+            raise ValueError(complaint.getvalue().strip() or "Hydra ended.") from stopped
 
 
 def _job(config, jobs: list, errors: list, scratch: Path) -> None:
     """Take one composed config as a plain plan; in a process of a parallel launcher, also train it into the store."""
     from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
     chosen = HydraConfig.get()
-    alone = chosen.launcher._target_.endswith("BasicLauncher")
+    alone = chosen.mode == RunMode.RUN or chosen.launcher._target_.endswith("BasicLauncher")
     try:
+        _check_sweeper(chosen)
         job = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         if taken := set(job) & {"name", "overrides", "command", "run", "refused"}:
             raise Refused(f"{min(taken)}: there is no such key.")
@@ -134,32 +167,22 @@ def _job(config, jobs: list, errors: list, scratch: Path) -> None:
                     experiment.row("", row | {"dataset": row["dataset"] | change}, plans.apart(seeds, number), "", draws)
 
 
-def _sort(words: list[str]) -> tuple[list[str], list[str]]:
-    """Flags and overrides, which may stand in any order."""
-    flags, overrides = [], []
-    for before, word in zip(["", *words], words, strict=False):
-        (flags if word.startswith("-") or before in VALUED else overrides).append(word)
-    return flags, overrides
-
-
-def _check_flags(flags: list[str]) -> None:
-    """Refuse a flag that Hydra does not have, or that lacks its value."""
-    from hydra._internal.utils import get_args_parser
-    parser = get_args_parser()
-
-    def refuse(words: str) -> None:
-        words = words.replace("unrecognized arguments: ", "no such flag: ")
-        raise Refused(f"{words}; an override is KEY=VALUE, and --hydra-help lists the flags.")
-    parser.error = refuse
-    parser.parse_args(flags)
+def _check_sweeper(chosen) -> None:
+    """Refuse a sweeper that is fed with values, whoever chose it."""
+    target = chosen.sweeper._target_
+    if any(f"hydra_{name}_sweeper" in target for name in reserved.SWEEPERS):
+        raise Refused(f"hydra/sweeper={chosen.runtime.choices.get('hydra/sweeper')}: {reserved.UNFED}")
 
 
 @contextlib.contextmanager
-def _hydra_words(flags: list[str], overrides: list[str], scratch: Path):
+def _hydra_words(words: list[str], scratch: Path):
     """Hydra's command line, with the folders that it insists on in a scratch folder, and its own logging off."""
     before = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
-    sys.argv = ["qtlrun", *overrides, f"hydra.run.dir={scratch}", f"hydra.sweep.dir={scratch}", "hydra.sweep.subdir=.",
-                "hydra.output_subdir=null", "hydra/job_logging=none", "hydra/hydra_logging=none", *flags]
+    folders = [f"hydra.{key}.dir={grammar.quoted(str(scratch))}" for key in ("run", "sweep")]
+    sys.argv = ["qtlrun", *words, *folders, "hydra.sweep.subdir=.", "hydra.output_subdir=null", "hydra/job_logging=none",
+                "hydra/hydra_logging=none"]
+    if "--shell-completion" in words:
+        sys.argv = ["qtlrun", *words]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that its exceptions arrive here
     try:
         yield
@@ -170,10 +193,10 @@ def _hydra_words(flags: list[str], overrides: list[str], scratch: Path):
             os.environ["HYDRA_FULL_ERROR"] = before[1]
 
 
-def _warn_of_shadows(flags: list[str]) -> None:
+def _warn_of_shadows(folders: list[Path]) -> None:
     """Say which options of an added folder Hydra passes over, because one of that name is shipped."""
     shipped = refusal.conf()
-    for folder in refusal.added(flags):
+    for folder in folders:
         for path in folder.glob("*/*.yaml"):
             if (shipped / path.relative_to(folder)).is_file():
                 print(f"qtlrun: {path} is not used: qtlrun ships an option of that name; rename it.", file=sys.stderr)

@@ -71,8 +71,8 @@ class Calibrate:
         said, honest = self._sentences(frame, seeds, own.shape[1])
         said.append(sentence.readers(reads))
         said += sentence.described([(name, experiment.describe(name, row)) for name, row in rows.items()])
-        terminal.say(console, said)
         record.write_study(out, jobs, said, {"calibration": frame}, {"detection": figure.detection(frame)})
+        terminal.say(console, said)
         return frame, honest
 
     def _null(self, nll: np.ndarray, seeds: int) -> dict:

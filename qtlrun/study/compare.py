@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from qtlrun import result, statistic
+from qtlrun import disk, result, statistic
 from qtlrun.experiment import Experiment
 from qtlrun.point import Point
 from qtlrun.study import record, sentence, table, terminal
@@ -29,7 +29,8 @@ class Compare:
     def run(self, jobs: list[dict], out: Path, experiment: Experiment, console: Console) -> tuple[pd.DataFrame, bool]:
         """Rows of all points as a data frame, and whether all went well.
 
-        A row that fails costs that row. What is finished when the user stops it is shown and written all the same.
+        A row that fails costs that row. What is finished when the user stops it, or the disk of the store is full, is written
+        and shown all the same: files first, for whoever reads what is printed may have gone.
         """
         points, stopped = [], None
         with Progress(console, out / "log.txt") as progress:
@@ -40,8 +41,8 @@ class Compare:
                     if keys:
                         progress.say(f"{points[-1].place}:")
                     table.fill(points[-1], job, experiment, progress)
-            except KeyboardInterrupt as signal:
-                stopped = signal
+            except (KeyboardInterrupt, disk.Unwritable) as reason:
+                stopped = reason
         points = [point for point in points if point.labels or point.errors]
         if points:
             frames = {"rows": result.rows_frame(points, self.shots), "contrasts": result.contrasts_frame(points, self.margin),
@@ -52,8 +53,9 @@ class Compare:
                 frames["trials"] = result.trials_frame(points)
             if any(point.failed for point in points):
                 frames["errors"] = result.errors_frame(points)
-            record.write(out, jobs[:len(points)], points, self._show(points, frames["table"], console), frames)
-            record.write_environment(out, jobs, points)
+            with terminal.later(console):
+                record.write(out, jobs[:len(points)], points, self._show(points, frames["table"], console), frames)
+                record.write_environment(out, jobs, points)
         if stopped:
             raise stopped
         return frames["rows"], not any(point.failed for point in points)

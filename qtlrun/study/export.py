@@ -57,8 +57,8 @@ class Export:
         return frame, bool((frame["difference"] <= NEAR).all()) and not failed
 
     def _said(self, out: Path, jobs: list[dict], frame: pd.DataFrame, lines: list[str], console: Console) -> pd.DataFrame:
-        terminal.say(console, lines)
         record.write_study(out, jobs, lines, {"export": frame}, {})
+        terminal.say(console, lines)
         return frame
 
     def _written(self, out: Path, network: "_Exported", data: train.Data, made, seed: int, scaling: dict | None) -> pd.DataFrame:

@@ -75,10 +75,10 @@ class Multiverse:
         lines.append(sentence.readers(max(one.reads for figures in found.values() for one in figures)))
         lines += sentence.described([(name, experiment.describe(name, plans.drawn(row, protocol))) for name, row in made.items() if name in found
                                      for protocol in protocols])
-        terminal.say(console, lines)
         record.write_study(out, jobs, lines, {"multiverse": frame},
                            {f"specification_curve-{name}": figure.specification_curve(part, composed, name, self._keys())
                             for name, part in frame.groupby("reference", sort=False)})
+        terminal.say(console, lines)
         return frame, bool((frame["seeds"] == len(seeds)).all())
 
     def _keys(self) -> list[str]:

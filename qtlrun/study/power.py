@@ -51,10 +51,10 @@ class Power:
             table.fill(point, job, experiment, progress)
         frame = self._frame(point)
         shown = result.table(point, self.margin, self.shots)
-        terminal.show(console, point, shown)
         lines = [*sentence.generated(point), *self._sentences(point), *point.notes, *sentence.foot(point, point.reads), point.held, *sentence.errors(point)]
-        terminal.say(console, lines)
         record.write_study(out, jobs, lines, {"table": shown, "power": frame}, {"power": figure.power(frame, self.margin)})
+        terminal.show(console, point, shown)
+        terminal.say(console, lines)
         return frame, not point.failed
 
     def _frame(self, point: Point) -> pd.DataFrame:

@@ -64,9 +64,9 @@ class Reproduce:
         made = [point for point in points.values() if point.splits]
         frames = {"reproduction": frame, "rows": result.rows_frame(made, self.shots) if made else pd.DataFrame()}
         lines = self._sentences(jobs, frame, made)
+        record.write_study(out, jobs, lines, {"table": _shown(frame)} | frames, {})
         terminal.show_words(console, _shown(frame).drop(columns=["source", "seeds"]))
         terminal.say(console, lines)
-        record.write_study(out, jobs, lines, {"table": _shown(frame)} | frames, {})
         return frame, not any(point.failed for point in made)
 
     def _sentences(self, jobs: list[dict], frame: pd.DataFrame, points: list[Point]) -> list[str]:

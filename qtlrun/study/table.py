@@ -1,5 +1,4 @@
 """The rows of a plan: the composed one and its references, trained on every split, as a point of the table."""
-import errno
 import json
 
 from qtlrun import disk, plan as plans
@@ -7,8 +6,6 @@ from qtlrun.experiment import Experiment
 from qtlrun.point import Point
 from qtlrun.study import sentence
 from qtlrun.study.progress import Progress
-
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def begin(job: dict, keys: dict[str, object]) -> Point:
@@ -35,7 +32,7 @@ def fill(point: Point, job: dict, experiment: Experiment, progress: Progress) ->
                     point.notes.append(f"Stopped in split {number + 1} of {len(redraws)}; the table has those before it.")
                 raise
             except Exception as error:  # the border of a row: what fails here costs this row and no other
-                if isinstance(error, OSError) and error.errno in FULL:
+                if isinstance(error, OSError) and (isinstance(error, disk.Unwritable) or error.errno in disk.FULL):
                     raise
                 point.errors[label, number] = f"{type(error).__name__}: {error}"
                 progress.trace()

@@ -1,5 +1,7 @@
 """The table and what is said under it, for a terminal of 100 columns; a narrower one gets fewer columns, none of them cut."""
+import contextlib
 import re
+from collections.abc import Iterator
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
@@ -52,6 +54,17 @@ def show_words(console: Console, frame: pd.DataFrame) -> None:
     for line in cells(frame):
         table.add_row(*map(Text, line))
     console.print(table)
+
+
+@contextlib.contextmanager
+def later(console: Console) -> Iterator[None]:
+    """Print at the end what is printed within, also where that ends by an error."""
+    captured = console.capture()
+    try:
+        with captured:
+            yield
+    finally:
+        console.file.write(captured.get())
 
 
 def say(console: Console, lines: list[str]) -> None:

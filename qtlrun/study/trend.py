@@ -66,16 +66,16 @@ class Trend:
         slopes = pd.DataFrame([line for (name, points), mine in zip(series.items(), _series(jobs).values(), strict=True)
                                for line in _slopes(name, points, _rivals(mine[0]))], columns=SLOPES)
         every = [point for points in series.values() for point in points]
-        terminal.show_words(console, _shown(slopes))
         lines = [*self._verdict(slopes, differences), *dict.fromkeys(note for point in every for note in point.notes),
                  f"Least-squares lines from the least to the largest value, with 95 % intervals over {len(plans.seeds(jobs[0]))} seeds and the test "
                  "items; items that values share are paired.",
                  sentence.readers(max(point.reads for point in every)), *dict.fromkeys(point.held for point in every), *sentence.data(every),
                  *(line for point in every for line in sentence.errors(point))]
-        terminal.say(console, lines)
         record.write_study(out, jobs, lines, {"table": _shown(slopes), "slopes": slopes, "differences": differences,
                                               "rows": pd.concat(result.rows_frame(points, self.shots) for points in series.values())},
                            {"trend": figure.trend(differences)})
+        terminal.show_words(console, _shown(slopes))
+        terminal.say(console, lines)
         return slopes, not any(point.failed for point in every)
 
     def _verdict(self, slopes: pd.DataFrame, differences: pd.DataFrame) -> list[str]:

@@ -1,0 +1,212 @@
+"""Words of the command line to overrides that Hydra's grammar takes; a text that it does not take is quoted."""
+import contextlib
+import functools
+import math
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import (
+    ChoiceSweep, Glob, IntervalSweep, Override, Quote, QuotedString, RangeSweep, Sweep, ValueType,
+)
+from hydra.errors import HydraException
+
+from qtlrun.plan import Refused
+
+FORM = "an override is KEY=VALUE, its brackets and quotes closed, in quotes for the shell where it has brackets or spaces."
+PLACES = ("outputs", "home", "root", "weights", "state", "plugins")  # last names of keys whose values are files and folders
+EXPANDED = ("weights", "state", "plugins")  # of these the ones whose ~ nothing else replaces
+KEY = re.compile(r"(\+{0,2}|~)\w[\w./@:-]*")
+CALL = re.compile(r"\w+(?= while evaluating)|(?<=': ).*", re.DOTALL)
+MAX_POINTS = 1000  # of a sweep: each is composed and checked before the first is trained
+MAX_WORD = 20_000  # characters; parsing takes a second for these
+MAX_NESTING = 20  # brackets in one another
+
+
+@dataclass(frozen=True)
+class Words:
+    """Overrides as they are given to Hydra, each beside its parsed form."""
+    texts: list[str]
+    overrides: list[Override]
+
+
+def read(words: list[str], sweep: bool, options) -> Words:
+    """Parse the words of a command line; `options(group)` lists what a glob chooses from.
+
+    Refuses a word that is no override, several values where no sweep is asked for, and a sweep without end.
+    """
+    overrides = [_read(word, sweep) for word in words]
+    if sweep:
+        _check_points(overrides, options)
+    return Words([one.input_line for one in overrides], overrides)
+
+
+def no_override(word: str) -> Refused:
+    """The refusal of a word that is no override."""
+    return Refused(f"{_short(word) or 'an empty word'}: this is no override; {FORM}")
+
+
+def quoted(text: str) -> str:
+    """A text in quotes, for Hydra's grammar; what looks like an interpolation, and is none, is escaped."""
+    text = re.sub(r"\$\{(?![^{}]*\})", r"\\${", text)
+    return QuotedString(text, Quote.single).with_quotes()
+
+
+def _read(word: str, sweep: bool) -> Override:
+    key, _, value = word.partition("=")
+    if not key.lstrip("+~"):
+        raise no_override(word)
+    _check_size(word)
+    try:
+        override = _parse(word)
+    except (HydraException, ValueError) as error:
+        override = _mended(word, str(error), sweep)
+    if _is_place(key):
+        override = _as_it_stands(override, key, value, sweep)
+    if override.is_sweep_override() and not sweep:
+        raise Refused(_several(override, key, value))
+    return override
+
+
+def _parse(word: str) -> Override:
+    return _parser().parse_overrides([word])[0]
+
+
+@functools.cache
+def _parser() -> OverridesParser:
+    return OverridesParser.create()
+
+
+def _check_size(word: str) -> None:
+    """Refuse a word that parsing would not come to an end with."""
+    if "\0" in word:
+        raise no_override(word.replace("\0", ""))
+    if len(word) > MAX_WORD:
+        raise Refused(f"{_short(word)}: {len(word):,} characters; a word has {MAX_WORD:,} at most.")
+    depth = deepest = 0
+    for character in word:
+        depth += (character in "[{(") - (character in "]})")
+        deepest = max(deepest, depth)
+    if deepest > MAX_NESTING:
+        raise Refused(f"{_short(word)}: {deepest} brackets in one another; {MAX_NESTING} at most are read.")
+
+
+def _mended(word: str, reason: str, sweep: bool) -> Override:
+    """A word that the grammar does not take, its value in quotes; refuses one that quotes would not mend."""
+    key, equals, value = word.partition("=")
+    if not equals or not KEY.fullmatch(key):
+        raise no_override(word)
+    if "limit" in reason and "digits" in reason:
+        raise Refused(f"{_short(word)}: the number has too many digits.")
+    if re.match(r"\w+\(.*\)$", value) and not _is_place(key) and "while evaluating" in reason:
+        raise Refused(f"{_short(word)}: {CALL.findall(reason)[-1].splitlines()[0].rstrip('.')}.")
+    if _is_list(value):
+        items = [item.strip() for item in value[1:-1].split(",")]
+        mended = f"[{','.join(map(_item, items))}]" if all(items) else value
+    elif value[:1] in ("[", "{", "'", '"') and not (_is_place(key) and _closed(value)):
+        raise no_override(word)
+    elif sweep and "," in value:
+        mended = ",".join(_item(item.strip()) for item in value.split(","))
+    else:
+        mended = quoted(value)
+    try:
+        return _parse(f"{key}={mended}")
+    except (HydraException, ValueError) as error:
+        raise no_override(word) from error
+
+
+def _item(text: str) -> str:
+    """One of several values, in quotes where the grammar does not take it."""
+    try:
+        _parse(f"key={text}")
+    except (HydraException, ValueError):
+        return quoted(text)
+    return text
+
+
+def _is_list(value: str) -> bool:
+    """Whether a value is a list of plain items."""
+    return value.startswith("[") and value.endswith("]") and not re.search(r"[\[\]{}()'\"]", value[1:-1])
+
+
+def _closed(value: str) -> bool:
+    """Whether every bracket is closed, and every quote."""
+    pairs = all(value.count(begin) == value.count(end) for begin, end in ("[]", "{}", "()"))
+    return pairs and value.count("'") % 2 == 0 and value.count('"') % 2 == 0
+
+
+def _is_place(key: str) -> bool:
+    return re.split(r"[.@]", key.lstrip("+~"))[-1] in PLACES
+
+
+def _as_it_stands(override: Override, key: str, value: str, sweep: bool) -> Override:
+    """The name of a file or folder as it was typed: 007 is no number, a blank at its end is part of it; ~ is replaced."""
+    name, typed, plain = key.rpartition(".")[2], value, not re.search(r"['\"\\$\[{]", value)
+    parsed = override.value()
+    if name in EXPANDED and not isinstance(parsed, Sweep):
+        parsed = _expanded(parsed)
+        if isinstance(parsed, list):
+            return _parse(f"{key}=[{','.join(quoted(str(item)) for item in parsed)}]")
+        typed = str(parsed) if isinstance(parsed, str) else typed
+    if override.value_type == ValueType.SIMPLE_CHOICE_SWEEP and not sweep:
+        if name in ("outputs", "home") or os.path.lexists(Path(value).expanduser()):
+            return _parse(f"{key}={quoted(value)}")
+    number = override.value_type == ValueType.ELEMENT and type(parsed) in (int, float, bool)
+    if number or (plain and isinstance(parsed, str) and typed != override.value()):
+        return _parse(f"{key}={quoted(typed)}")
+    return override
+
+
+def _expanded(value: object) -> object:
+    """A path with its ~ replaced, or each of a list of them."""
+    if isinstance(value, list):
+        return [_expanded(one) for one in value]
+    return os.path.expanduser(value) if isinstance(value, str) and value.startswith("~") else value
+
+
+def _several(override: Override, key: str, value: str) -> str:
+    """That a sweep needs its flag, and how else the values are written."""
+    if override.value_type != ValueType.SIMPLE_CHOICE_SWEEP:
+        return f"{_short(f'{key}={value}')}: a sweep needs the flag -m."
+    other = f"a text with a comma is written {key}={quoted(value)}" if _is_place(key) else f"a list is written {key}=[{value}]"
+    return f"{_short(f'{key}={value}')}: several values are a sweep and need the flag -m; {_short(other)}."
+
+
+def _check_points(overrides: list[Override], options) -> None:
+    """Refuse a sweep without values, and one of more points than are taken; nothing is enumerated."""
+    swept = {one.get_key_element(): one for one in overrides if one.is_sweep_override()}
+    numbers = {one.input_line: _count(one, options) for one in swept.values()}
+    for word, number in numbers.items():
+        if number == 0:
+            raise Refused(f"{_short(word)}: a sweep over no value; give one, as 2,4 or range(2,5).")
+    points = math.prod(numbers.values())
+    if points > MAX_POINTS:
+        amount = f"{points:,}" if points < 10**12 else "too many"
+        raise Refused(f"{_short(' '.join(numbers))}: a sweep of {amount} points; {MAX_POINTS:,} at most, run several of them.")
+
+
+def _count(override: Override, options) -> int:
+    """How many values a sweep has."""
+    value = override.value()
+    if isinstance(override._value, Glob):
+        return len(override._value.filter(options(override.key_or_group)))
+    if isinstance(value, ChoiceSweep):
+        return len(value.list)
+    if isinstance(value, RangeSweep):
+        ends = value.start, value.stop, value.step
+        if not all(map(math.isfinite, ends)) or value.step == 0:
+            raise Refused(f"{_short(override.input_line)}: a range has a first number, an end and a step that is not 0.")
+        with contextlib.suppress(OverflowError):
+            return max(0, math.ceil((value.stop - value.start) / value.step))
+        return 10**300
+    assert isinstance(value, IntervalSweep)
+    raise Refused(f"{_short(override.input_line)}: an interval has no values of its own; name them, as 2,4 or range(2,5), "
+                  "or draw from it with tune=K and a space, as recipe.space.lr=[0.0001,0.01].")
+
+
+def _short(word: str) -> str:
+    """A word as a message shows it: printable, and cut where it is long."""
+    shown = "".join(character if character.isprintable() else repr(character)[1:-1] for character in word)
+    return shown if len(shown) <= 200 else f"{shown[:90]} ... {shown[-30:]}"

@@ -1,0 +1,35 @@
+"""Hydra's globals, set aside while a command line is composed, for whoever calls may be a Hydra program itself."""
+import contextlib
+import logging
+from collections.abc import Iterator
+
+OURS = ("hydra", "_dummy_empty_config_.yaml")  # that Hydra itself has in its store of configs
+
+
+@contextlib.contextmanager
+def isolated() -> Iterator[None]:
+    """Give Hydra globals of its own within, and put the caller's back, also after an error."""
+    from hydra.core.config_store import ConfigStore
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.core.singleton import Singleton
+    from hydra.core.utils import JobRuntime
+    from hydra.version import VersionBase
+    from omegaconf.basecontainer import BaseContainer
+    configs, root = ConfigStore.instance(), logging.getLogger()
+    callers = {kind: Singleton._instances.pop(kind, None) for kind in (GlobalHydra, HydraConfig, JobRuntime, VersionBase)}
+    repository, resolvers = configs.repo, dict(BaseContainer._resolvers)
+    level, handlers = root.level, root.handlers[:]
+    configs.repo = {name: node for name, node in repository.items() if name in OURS}
+    try:
+        yield
+    finally:
+        for kind, instance in callers.items():
+            Singleton._instances.pop(kind, None)
+            if instance is not None:
+                Singleton._instances[kind] = instance
+        configs.repo = repository
+        BaseContainer._resolvers.clear()
+        BaseContainer._resolvers.update(resolvers)
+        root.setLevel(level)
+        root.handlers[:] = handlers
