@@ -87,15 +87,29 @@ class Point:
         """The mean of a figure (seeds, pictures) of a row, with its interval."""
         return _judge(statistic.two_way, statistic.resampled, [(row, values(row)) for row in self.of(label)])
 
+    def accuracy(self, label: str) -> statistic.Interval:
+        """Test accuracy of a row, in [0, 1], with the interval of a proportion."""
+        answers = [(row, row.correct) for row in self.of(label)]
+        return _judge(statistic.proportion, statistic.proportion_resampled, answers)
+
+    def accuracy_gaps(self) -> dict[str, statistic.Interval]:
+        """Paired accuracy difference of the composed row to each reference that has a contrast."""
+        judges = statistic.proportion_difference, statistic.proportion_difference_resampled
+        return {label: _judge(*judges, gaps) for label, gaps in self._gaps("correct").items()}
+
     def contrasts(self, margin: float) -> dict[str, statistic.Verdict]:
         """The verdict on the composed row against each reference, on the seeds that both finished on the same pictures."""
-        verdicts = {}
+        judges = statistic.verdict, statistic.verdict_resampled
+        return {label: _judge(*judges, gaps, margin) for label, gaps in self._gaps("nll").items()}
+
+    def _gaps(self, figure: str) -> dict[str, list[tuple[Row, np.ndarray]]]:
+        """Paired differences of a figure (seeds, pictures) on every split, by reference."""
+        gaps = {}
         for label in self.labels:
-            if label != self.composed and (pairs := self.pairs(label)):
-                gaps = [(mine, mine.of_seeds(mine.nll, both) - other.of_seeds(other.nll, both)) for mine, other, both in pairs]
-                if len(gaps) == len(self.splits):
-                    verdicts[label] = _judge(statistic.verdict, statistic.verdict_resampled, gaps, margin)
-        return verdicts
+            pairs = self.pairs(label) if label != self.composed else []
+            if pairs and len(pairs) == len(self.splits):
+                gaps[label] = [(mine, mine.paired(other, figure, both)) for mine, other, both in pairs]
+        return gaps
 
     def pairs(self, label: str) -> list[tuple[Row, Row, list[int]]]:
         """The composed row and a reference in each split, with the seeds that both finished on the same test pictures."""

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from qtlrun import statistic
 from qtlrun.point import Point
 from qtlrun.row import COSTS, COUNTS, GENERATED, SHARES, Row
 
@@ -67,9 +66,9 @@ def table(point: Point, margin: float, shots: int) -> pd.DataFrame:
         line = {"row": label, "what it is": point.about[label], "seeds": sum(len(row.entries) for row in point.of(label))}
         if line["seeds"]:
             mean = point.metrics(label).mean()
-            accuracy = point.estimate(label, lambda row: statistic.correct(row.logits, row.labels))
+            accuracy = point.accuracy(label)
             nll = point.estimate(label, lambda row: row.nll)
-            line |= {"accuracy": accuracy.mean, "accuracy low": max(accuracy.low, 0.), "accuracy high": min(accuracy.high, 1.),
+            line |= {"accuracy": accuracy.mean, "accuracy low": accuracy.low, "accuracy high": accuracy.high,
                      "train accuracy": mean["train_accuracy"], "gap": mean["generalisation_gap"],
                      "macro F1": mean["test_f1"], "NLL": nll.mean, "NLL low": max(nll.low, 0.), "NLL high": nll.high,
                      "ECE": mean["test_ece"]}

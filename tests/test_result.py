@@ -230,7 +230,7 @@ def test_an_interval_does_not_leave_what_can_be():
     # two seeds that differ much: the interval of either figure would be wider than its range
     logits = np.array([[[3.0, 0]] * 8, [[0, 3.0]] * 8])
     line = result.table(Point({}, "A", "", [{"A": row("A", logits, [0] * 8)}]), MARGIN, SHOTS).loc[0]
-    assert (line["accuracy"], line["accuracy low"], line["accuracy high"]) == (0.5, 0, 1)
+    assert (line["accuracy"], line["accuracy low"], line["accuracy high"]) == pytest.approx((0.5, 0, 1))
     assert line["NLL low"] == 0
 
 
@@ -342,7 +342,7 @@ def test_figures_of_splits_are_means_over_them_with_the_interval_of_resampled_sp
     table = result.table(made, MARGIN, SHOTS).set_index("row")
     rows = [rows["B"] for rows in made.splits]
     nll = statistic.resampled([one.nll for one in rows], train=400, held=40, same_pictures=False)
-    accuracy = statistic.resampled(
+    accuracy = statistic.proportion_resampled(
         [statistic.correct(one.logits, one.labels) for one in rows], train=400, held=40, same_pictures=False
     )
     line = table.loc["B"]

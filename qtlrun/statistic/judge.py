@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qtlrun.statistic.interval import Interval, two_way
+from qtlrun.statistic.interval import Interval, crossed
 from qtlrun.statistic.power import Need, check_margin, enough, needed
 from qtlrun.statistic.split import resampled
 
@@ -34,10 +34,10 @@ def verdict(values: np.ndarray, margin: float, *, higher_is_better: bool = False
     `values` and `margin` are in one unit: nats for NLL, where less is better. Equivalent, when the 90 % interval lies
     inside +-margin (two one-sided tests at 5 %, Schuirmann 1987), wins over better and worse. Fewer than three seeds
     are always undecided and foretell nothing, for their training noise is unknown. Raises ValueError for a margin that
-    is not positive and finite, and as `two_way` does.
+    is not positive and finite, and as `crossed` does.
     """
     check_margin(margin)
-    return _judge(two_way(values, 0.95), two_way(values, 0.90), margin, higher_is_better)
+    return _judge(crossed(values, 0.95), crossed(values, 0.90), margin, higher_is_better)
 
 
 def verdict_resampled(

@@ -80,8 +80,7 @@ class LearningCurve:
         for point in points:
             for label in point.labels:
                 if point.of(label):
-                    nll, accuracy = (point.estimate(label, values) for values in (
-                        lambda row: row.nll, lambda row: statistic.correct(row.logits, row.labels)))
+                    nll, accuracy = point.estimate(label, lambda row: row.nll), point.accuracy(label)
                     lines.append({**point.keys, "row": label, "NLL": nll.mean, "NLL low": nll.low, "NLL high": nll.high,
                                   "accuracy": accuracy.mean, "accuracy low": accuracy.low, "accuracy high": accuracy.high})
         return pd.DataFrame(lines, columns=["train_size", "row", "NLL", "NLL low", "NLL high", "accuracy", "accuracy low", "accuracy high"])

@@ -16,7 +16,8 @@ from qtlrun.study.progress import Progress
 
 DIFFERENCES = ["series", "key", "value", "reference", "metric", "difference", "low", "high"]
 SLOPES = ["series", "key", "reference", "classical", "metric", "slope", "low", "high", "range", "seeds", "places"]
-METRICS = {"NLL": lambda row: row.nll, "accuracy": lambda row: statistic.correct(row.logits, row.labels)}
+METRICS = {"NLL": lambda row: row.nll, "accuracy": lambda row: row.correct}
+ERRORS = {"NLL": statistic.crossed, "accuracy": statistic.proportion_difference}
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def _differences(name: str, points: list[Point]) -> list[dict]:
     for label in _references(points):
         for metric, values in METRICS.items():
             for value, gaps, _ in zip(*_gaps(points, label, values), strict=True):
-                gap = statistic.two_way(gaps)
+                gap = ERRORS[metric](gaps)
                 lines.append({"series": name, "key": key, "value": value, "reference": label, "metric": metric,
                               "difference": gap.mean, "low": gap.low, "high": gap.high})
     return lines
@@ -152,7 +153,7 @@ def _slopes(name: str, points: list[Point], rivals: set[str]) -> list[dict]:
         for metric, values in METRICS.items():
             places, gaps, items = _gaps(points, label, values)
             if len(set(places)) > 1 and len(gaps[0]) > 1:
-                line = statistic.slope(places, gaps, items)
+                line = statistic.slope(places, gaps, items, answers=metric == "accuracy")
                 lines.append({"series": name, "key": key, "reference": label, "classical": label.rstrip("*") in rivals, "metric": metric,
                               "slope": line.mean, "low": line.low, "high": line.high, "range": max(places) - min(places),
                               "seeds": line.seeds, "places": len(places)})
