@@ -1,7 +1,7 @@
 """Intervals, the verdict on a paired difference and the sizes that it needs, and the metrics they are put around."""
 
 from qtlrun.statistic.interval import Interval, crossed, further
-from qtlrun.statistic.judge import Verdict, verdict, verdict_resampled
+from qtlrun.statistic.judge import Verdict, detect, verdict, verdict_resampled
 from qtlrun.statistic.metric import calibration_error, correct, macro_f1, nll
 from qtlrun.statistic.power import (
     CHANCE,
@@ -36,6 +36,7 @@ __all__ = [
     "check_shots",
     "correct",
     "crossed",
+    "detect",
     "doubt",
     "explained",
     "further",

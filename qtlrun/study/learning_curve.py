@@ -59,7 +59,7 @@ class LearningCurve:
         wide = frames["curve"].pivot(index="train_size", columns="row", values="NLL").reindex(index=[point.keys["train_size"] for point in points], columns=labels)
         terminal.show_sweep(console, wide.rename_axis(None, axis=1).rename_axis("train_size").reset_index(), ("train_size",))
         lines = ["Test NLL in nats, a line a size." if not any(point.failed for point in points) else "Test NLL in nats; a cell without a number failed."]
-        lines += [f"{point.place}: {line}" for point in points for line in sentence.contrasts(point, self.margin)]
+        lines += [f"{point.place}: {line}" for point in points for line in (*sentence.contrasts(point, self.margin), *sentence.chance(point))]
         lines += [*points[0].notes, *sentence.foot(points[-1], max(point.reads for point in points)), points[-1].held, *(line for point in points for line in sentence.errors(point))]
         terminal.say(console, lines)
         record.write_study(out, jobs, lines, frames, {"learning_curve": figure.sizes(frames["curve"])})

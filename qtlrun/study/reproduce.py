@@ -106,9 +106,10 @@ def _ours(point: Point, name: str, figure: float) -> dict:
         return {"verdict": "error"}
     values = np.concatenate([row.correct.mean(1) for row in point.of(_label(point, name))])
     least, most = np.clip(statistic.further(values), 0, 1)
+    unsure = most - least > WIDE or point.failures(_label(point, name))
     inside = least - POINT <= figure <= most + POINT
     return {"ours": found.mean, "low": found.low, "high": found.high, "least": least, "most": most, "seeds": len(values),
-            "norm_kept": _norm(point, name), "verdict": "undecided" if most - least > WIDE else "reproduced" if inside else "not reproduced"}
+            "norm_kept": _norm(point, name), "verdict": "undecided" if unsure else "reproduced" if inside else "not reproduced"}
 
 
 def _changed(job: dict) -> bool:

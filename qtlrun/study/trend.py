@@ -68,7 +68,7 @@ class Trend:
                                for line in _slopes(name, points, _rivals(mine[0]))], columns=SLOPES)
         every = [point for points in series.values() for point in points]
         terminal.show_words(console, _shown(slopes))
-        lines = [*self._verdict(slopes, differences), *dict.fromkeys(note for point in every for note in point.notes),
+        lines = [*self._verdict(slopes, differences, {name: _failures(points) for name, points in series.items()}), *dict.fromkeys(note for point in every for note in point.notes),
                  f"Least-squares lines from the least to the largest value, with 95 % intervals over {len(plans.seeds(jobs[0]))} seeds and the test "
                  "items; items that values share are paired.",
                  sentence.readers(max(point.reads for point in every)), *dict.fromkeys(point.held for point in every),
@@ -79,12 +79,15 @@ class Trend:
                            {"trend": figure.trend(differences)})
         return slopes, not any(point.failed for point in every)
 
-    def _verdict(self, slopes: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
-        """What the slopes in NLL against classical references say of the claim."""
+    def _verdict(self, slopes: pd.DataFrame, differences: pd.DataFrame, failures: dict[str, int]) -> list[str]:
+        """What the slopes in NLL against classical references say of the claim; nothing where trainings failed."""
         if self.claim is None:
             return []
         lines, found = [f"The claim: {self.claim}"], slopes[(slopes["metric"] == "NLL") & slopes["classical"]]
         for name, mine in found.groupby("series", sort=False):
+            if failures[name]:
+                lines.append(f"{name}: no verdict, for {sentence.count(failures[name], 'training')} failed; the slopes are of the others.")
+                continue
             end = differences[(differences["series"] == name) & (differences["metric"] == "NLL") & differences["reference"].isin(mine["reference"])]
             end = end[end["value"] == end["value"].max()]
             gains, loses = (mine["reference"][mine[side] * sign > 0].tolist() for side, sign in (("high", -1), ("low", 1)))
@@ -93,6 +96,11 @@ class Trend:
             lines.append(f"{name}: {word}. As {mine['key'].iloc[0]} grows, the composed model gains on {_listed(gains)}, loses on {_listed(loses)} of "
                          f"{len(mine)} classical references; at the largest it is better than {_listed(better)}.")
         return lines
+
+
+def _failures(points: list[Point]) -> int:
+    """Trainings that failed anywhere in a series."""
+    return sum(point.failures(label) for point in points for label in point.labels) + sum(len(point.errors) for point in points)
 
 
 def _runs(jobs: list[dict]) -> list[list[dict]]:
