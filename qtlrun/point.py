@@ -87,15 +87,55 @@ class Point:
         """The mean of a figure (seeds, pictures) of a row, with its interval."""
         return _judge(statistic.two_way, statistic.resampled, [(row, values(row)) for row in self.of(label)])
 
+    def accuracy(self, label: str) -> statistic.Interval:
+        """Test accuracy of a row, in [0, 1], with the interval of a proportion."""
+        answers = [(row, row.correct) for row in self.of(label)]
+        return _judge(statistic.proportion, statistic.proportion_resampled, answers)
+
+    def chance(self, label: str) -> float:
+        """Accuracy of always naming the largest class of a row's test items, mean over splits."""
+        return float(np.mean([np.bincount(row.labels).max() / len(row.labels) for row in self.of(label)]))
+
+    def beats_chance(self, label: str) -> bool:
+        """Whether the interval of a row's accuracy lies above chance; true of test items of one class, which tell nothing."""
+        level = self.chance(label)
+        return level == 1 or self.accuracy(label).low > level
+
+    def failures(self, label: str) -> int:
+        """Number of trainings of a row that failed, over all splits."""
+        return sum(len(rows[label].errors) for rows in self.splits if label in rows)
+
+    def trainings(self, label: str) -> int:
+        """Number of trainings of a row, over all splits."""
+        finished = sum(len(rows[label].entries) for rows in self.splits if label in rows)
+        return finished + self.failures(label)
+
     def contrasts(self, margin: float) -> dict[str, statistic.Verdict]:
-        """The verdict on the composed row against each reference, on the seeds that both finished on the same pictures."""
-        verdicts = {}
+        """The verdict on the composed row against each reference, on the seeds that both finished on the same pictures.
+
+        Where a training of either failed there is none: the seeds that ended are no sample of all.
+        """
+        judges = statistic.verdict, statistic.verdict_resampled
+        return {label: self._admitted(label, _judge(*judges, gaps, margin)) for label, gaps in self._gaps("nll").items()}
+
+    def accuracy_contrasts(self) -> dict[str, statistic.Verdict]:
+        """The paired accuracy difference of the composed row to each reference, on the same seeds and pictures."""
+        judges = statistic.proportion_difference, statistic.proportion_difference_resampled
+        gaps = self._gaps("correct")
+        return {label: self._admitted(label, statistic.detect(_judge(*judges, gaps[label]))) for label in gaps}
+
+    def _admitted(self, label: str, verdict: statistic.Verdict) -> statistic.Verdict:
+        failed = self.failures(self.composed) + self.failures(label)
+        return verdict.withheld() if failed else verdict
+
+    def _gaps(self, figure: str) -> dict[str, list[tuple[Row, np.ndarray]]]:
+        """Paired differences of a figure (seeds, pictures) on every split, by reference."""
+        gaps = {}
         for label in self.labels:
-            if label != self.composed and (pairs := self.pairs(label)):
-                gaps = [(mine, mine.of_seeds(mine.nll, both) - other.of_seeds(other.nll, both)) for mine, other, both in pairs]
-                if len(gaps) == len(self.splits):
-                    verdicts[label] = _judge(statistic.verdict, statistic.verdict_resampled, gaps, margin)
-        return verdicts
+            pairs = self.pairs(label) if label != self.composed else []
+            if pairs and len(pairs) == len(self.splits):
+                gaps[label] = [(mine, mine.paired(other, figure, both)) for mine, other, both in pairs]
+        return gaps
 
     def pairs(self, label: str) -> list[tuple[Row, Row, list[int]]]:
         """The composed row and a reference in each split, with the seeds that both finished on the same test pictures."""

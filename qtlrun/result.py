@@ -4,7 +4,6 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from qtlrun import statistic
 from qtlrun.point import Point
 from qtlrun.row import COSTS, COUNTS, GENERATED, SHARES, Row
 
@@ -51,25 +50,41 @@ def shots_frame(points: list[Point]) -> pd.DataFrame:
 
 
 def contrasts_frame(points: list[Point], margin: float) -> pd.DataFrame:
-    """A line a contrast: composed minus reference in nats of test NLL, its 95 % interval, its two noises, the verdict."""
-    lines = [{**point.keys, "reference": label, "metric": "test_nll", "difference": verdict.interval.mean,
-              "low": verdict.interval.low, "high": verdict.interval.high, "training": verdict.interval.training,
-              "pictures": verdict.interval.pictures, "verdict": verdict.word}
-             for point in points for label, verdict in point.contrasts(margin).items()]
+    """A line a contrast and metric: composed minus reference, its 95 % interval, its two noises, the verdict.
+
+    Of test NLL in nats, where less is better, and of test accuracy, where more is; accuracy has no margin.
+    """
+    lines = [
+        {
+            **point.keys,
+            "reference": label,
+            "metric": metric,
+            "difference": verdict.interval.mean,
+            "low": verdict.interval.low,
+            "high": verdict.interval.high,
+            "training": verdict.interval.training,
+            "pictures": verdict.interval.pictures,
+            "verdict": verdict.word,
+        }
+        for point in points
+        for metric, contrasts in (("test_nll", point.contrasts(margin)), ("test_accuracy", point.accuracy_contrasts()))
+        for label, verdict in contrasts.items()
+    ]
     return pd.DataFrame(lines, columns=[*points[0].keys, "reference", "metric", "difference", "low", "high", "training",
                                         "pictures", "verdict"])
 
 
 def table(point: Point, margin: float, shots: int) -> pd.DataFrame:
     """The table of one point, a line a row; of several splits the mean."""
-    verdicts, lines = point.contrasts(margin), []
+    verdicts, accuracies, lines = point.contrasts(margin), point.accuracy_contrasts(), []
     for label in point.labels:
-        line = {"row": label, "what it is": point.about[label], "seeds": sum(len(row.entries) for row in point.of(label))}
+        line = {"row": label, "what it is": point.about[label], "seeds": sum(len(row.entries) for row in point.of(label)),
+                "failed": point.failures(label)}
         if line["seeds"]:
             mean = point.metrics(label).mean()
-            accuracy = point.estimate(label, lambda row: statistic.correct(row.logits, row.labels))
+            accuracy = point.accuracy(label)
             nll = point.estimate(label, lambda row: row.nll)
-            line |= {"accuracy": accuracy.mean, "accuracy low": max(accuracy.low, 0.), "accuracy high": min(accuracy.high, 1.),
+            line |= {"accuracy": accuracy.mean, "accuracy low": accuracy.low, "accuracy high": accuracy.high,
                      "train accuracy": mean["train_accuracy"], "gap": mean["generalisation_gap"],
                      "macro F1": mean["test_f1"], "NLL": nll.mean, "NLL low": max(nll.low, 0.), "NLL high": nll.high,
                      "ECE": mean["test_ece"]}
@@ -85,10 +100,12 @@ def table(point: Point, margin: float, shots: int) -> pd.DataFrame:
             line |= {"difference": verdict.interval.mean, "difference low": verdict.interval.low,
                      "difference high": verdict.interval.high, "training noise": verdict.interval.training,
                      "picture noise": verdict.interval.pictures, "verdict": verdict.word}
+            gap = accuracies[label].interval
+            line |= {"accuracy difference": gap.mean, "accuracy difference low": gap.low, "accuracy difference high": gap.high}
         lines.append(line)
-    lines += [{"row": label, "what it is": "error", "seeds": 0} for label in dict.fromkeys(label for label, _ in point.errors)]
+    lines += [{"row": label, "what it is": "error", "seeds": 0, "failed": pd.NA} for label in dict.fromkeys(label for label, _ in point.errors)]
     frame = pd.DataFrame(lines)
-    return frame.astype({name: "Int64" for name in (*COUNTS, *GENERATED, "shots", "trials") if name in frame})
+    return frame.astype({name: "Int64" for name in ("failed", *COUNTS, *GENERATED, "shots", "trials") if name in frame})
 
 
 def sweep_table(points: list[Point]) -> pd.DataFrame:

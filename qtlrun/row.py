@@ -2,6 +2,7 @@
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -125,13 +126,18 @@ class Row:
         return statistic.nll(self.logits, self.labels)
 
     @cached_property
+    def correct(self) -> np.ndarray:
+        """Right and wrong answers, 1 and 0, shape (seeds, pictures)."""
+        return statistic.correct(self.logits, self.labels)
+
+    @cached_property
     def metrics(self) -> pd.DataFrame:
         """One line a seed, one column a metric; accuracies in [0, 1], NLL in nats, times in seconds."""
         shifted = self.logits - self.logits.max(-1, keepdims=True)
         probabilities = np.exp(shifted) / np.exp(shifted).sum(-1, keepdims=True)
         values = [self.entries[seed].values for seed in self.seeds]
         kept = [value["curves"][value["best_epoch"] - 1] for value in values]
-        accuracy, train = statistic.correct(self.logits, self.labels).mean(1), np.array([value["train_accuracy"] for value in values])
+        accuracy, train = self.correct.mean(1), np.array([value["train_accuracy"] for value in values])
         frame = {
             "test_accuracy": accuracy, "train_accuracy": train, "generalisation_gap": train - accuracy, "test_nll": self.nll.mean(1),
             "test_f1": statistic.macro_f1(self.labels, self.logits.argmax(-1), len(self.classes)),
@@ -164,6 +170,11 @@ class Row:
     def drawn(self) -> dict[str, object]:
         """The values that tuning chose."""
         return self.draws[self.tuning.best] if self.tuning else {}
+
+    def paired(self, other: "Row", figure: Literal["nll", "correct"], seeds: list[int]) -> np.ndarray:
+        """Difference of a figure to another row's, shape (seeds, pictures)."""
+        mine, theirs = (row.nll if figure == "nll" else row.correct for row in (self, other))
+        return self.of_seeds(mine, seeds) - other.of_seeds(theirs, seeds)
 
     def of_seeds(self, values: np.ndarray, seeds: list[int]) -> np.ndarray:
         """The lines of those seeds."""

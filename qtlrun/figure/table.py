@@ -4,7 +4,6 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from qtlrun import statistic
 from qtlrun.figure import style
 from qtlrun.figure.style import STYLE
 from qtlrun.point import Point
@@ -63,10 +62,10 @@ def accuracy(point: Point) -> Figure:
     figure = Figure(figsize=(6, .36 * len(rows) + 1.2), layout="constrained")
     axis, ceilings = figure.subplots(), {row.ceiling for found in rows.values() for row in found if row.ceiling}
     for place, (label, found) in enumerate(rows.items()):
-        mean = point.estimate(label, lambda row: statistic.correct(row.logits, row.labels))
+        mean = point.accuracy(label)
         dots = np.concatenate([row.metrics["test_accuracy"] for row in found])
         axis.plot(dots, np.full(len(dots), place), "|", color="grey", ms=9, lw=0)
-        axis.errorbar(mean.mean, place, xerr=[[mean.mean - max(mean.low, 0)], [min(mean.high, 1) - mean.mean]], fmt="o", ms=4, capsize=3,
+        axis.errorbar(mean.mean, place, xerr=[[mean.mean - mean.low], [mean.high - mean.mean]], fmt="o", ms=4, capsize=3,
                       color=style.look(place)["color"])
     for ceiling in ceilings:
         axis.axvline(ceiling, color="black", lw=.8, ls="--")

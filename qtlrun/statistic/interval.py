@@ -39,8 +39,8 @@ class Interval:
     sigma2_pair: float = math.nan
 
 
-def two_way(values: np.ndarray, level: float = 0.95) -> Interval:
-    """Estimate the mean of `values` (seeds, pictures) and its interval for new seeds and new pictures.
+def crossed(values: np.ndarray, level: float = 0.95) -> Interval:
+    """Estimate the mean of `values` (seeds, pictures) and its t interval for new seeds and new pictures.
 
     All seeds are judged on the same pictures, so the mean is uncertain in two directions, and an interval over seeds
     alone would hold for these pictures only. With one seed it holds for that seed only. Raises ValueError for another
@@ -102,6 +102,14 @@ def squared_error(training, picture, overlap, training_degrees, picture_degrees)
     alone = np.where(training > picture, training_degrees, picture_degrees)
     both = np.square(total) / np.where(doubt > 0, doubt, 1)
     return np.maximum(total, largest), np.where(total > largest, both, alone)
+
+
+def pad(values: np.ndarray, *extra: float) -> np.ndarray:
+    """Append a picture for each of these values, the same for every seed."""
+    if values.ndim != 2:
+        return values
+    columns = [np.full((len(values), 1), value) for value in extra]
+    return np.concatenate([values, *columns], axis=1)
 
 
 def quantile(degrees, level: float):

@@ -1,11 +1,11 @@
 """The verdict on a paired difference."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from qtlrun.statistic.interval import Interval, two_way
+from qtlrun.statistic.interval import Interval, crossed
 from qtlrun.statistic.power import Need, check_margin, enough, needed
 from qtlrun.statistic.split import resampled
 
@@ -14,18 +14,25 @@ from qtlrun.statistic.split import resampled
 class Verdict:
     """What a paired difference lets one say about two rows.
 
-    `word` is better, worse, equivalent or undecided; `detectable` says that the 95 % interval excludes zero.
+    `word` is better, worse, equivalent or undecided; `detectable` says that the 95 % interval excludes zero. Without a
+    margin nothing is equivalent, and no size is foretold.
     """
 
     word: str
     detectable: bool
     interval: Interval
-    margin: float
+    margin: float | None
 
     @property
     def need(self) -> Need:
         """What would detect a true difference of the margin (`power.needed`); nothing where it is decided already."""
-        return needed(self.interval, self.margin) if self.word == "undecided" else Need()
+        if self.word != "undecided" or self.margin is None:
+            return Need()
+        return needed(self.interval, self.margin)
+
+    def withheld(self) -> "Verdict":
+        """The same difference without a verdict, where trainings that failed are missing from it."""
+        return replace(self, word="undecided", detectable=False, margin=None)
 
 
 def verdict(values: np.ndarray, margin: float, *, higher_is_better: bool = False) -> Verdict:
@@ -34,10 +41,10 @@ def verdict(values: np.ndarray, margin: float, *, higher_is_better: bool = False
     `values` and `margin` are in one unit: nats for NLL, where less is better. Equivalent, when the 90 % interval lies
     inside +-margin (two one-sided tests at 5 %, Schuirmann 1987), wins over better and worse. Fewer than three seeds
     are always undecided and foretell nothing, for their training noise is unknown. Raises ValueError for a margin that
-    is not positive and finite, and as `two_way` does.
+    is not positive and finite, and as `crossed` does.
     """
     check_margin(margin)
-    return _judge(two_way(values, 0.95), two_way(values, 0.90), margin, higher_is_better)
+    return _judge(crossed(values, 0.95), crossed(values, 0.90), margin, higher_is_better)
 
 
 def verdict_resampled(
@@ -59,6 +66,13 @@ def verdict_resampled(
         resampled(values, train=train, held=held, same_pictures=same_pictures, level=level) for level in (0.95, 0.90)
     )
     return _judge(outer, inner, margin, higher_is_better)
+
+
+def detect(interval: Interval) -> Verdict:
+    """Judge a difference in a metric of which more is better by its interval alone: better, worse or undecided."""
+    detectable = enough(interval) and (interval.low > 0 or interval.high < 0)
+    word = "better" if interval.mean > 0 else "worse"
+    return Verdict(word if detectable else "undecided", detectable, interval, None)
 
 
 def _judge(outer: Interval, inner: Interval, margin: float, higher_is_better: bool) -> Verdict:

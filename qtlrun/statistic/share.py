@@ -57,10 +57,15 @@ def binomial(hits: int, trials: int, level: float = 0.95) -> tuple[float, float]
     Source: Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404, by the quantiles of the beta distribution. It covers
     at least as often as it says. Raises ValueError for no trials and for hits that are not among them.
     """
-    from scipy.special import betaincinv
-
     if trials < 1 or not 0 <= hits <= trials:
         raise ValueError(f"{hits} hits of {trials} trials: a rate needs a trial or more, and no more hits than trials.")
+    return beta_ends(hits, trials, level)
+
+
+def beta_ends(hits: float, trials: float, level: float) -> tuple[float, float]:
+    """Return Clopper and Pearson's ends, which the beta distribution gives for fractions of hits and trials too."""
+    from scipy.special import betaincinv
+
     tail = (1 - level) / 2
     low = float(betaincinv(hits, trials - hits + 1, tail)) if hits else 0.0
     high = float(betaincinv(hits + 1, trials - hits, 1 - tail)) if hits < trials else 1.0

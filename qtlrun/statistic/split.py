@@ -9,7 +9,13 @@ from qtlrun.statistic.interval import Interval, ends, squared_error, variances
 
 
 def resampled(
-    values: Sequence[np.ndarray], *, train: float, held: float, same_pictures: bool, level: float = 0.95
+    values: Sequence[np.ndarray],
+    *,
+    train: float,
+    held: float,
+    same_pictures: bool,
+    level: float = 0.95,
+    pictures_floor: bool = False,
 ) -> Interval:
     """Estimate the mean of `values`, one (seeds, pictures) a redrawn split of a pool, and its interval for new splits.
 
@@ -29,12 +35,18 @@ def resampled(
     no difference between its splits and is held fixed, as the weights are: an interval for other pools would take the
     ratio train/held for the noise of the training items (the delete-d jackknife, Shao and Wu 1989, Annals of Statistics
     17:1176).
+
+    `pictures_floor` takes the variance between splits with pictures of their own as no less than what these pictures
+    alone make, which the pictures within a split tell with many more degrees of freedom.
     """
     values = _checked(values, train, held, same_pictures)
     origin = float(values[0][0, 0])
     values = [split - origin for split in values]  # identical values then give exactly zero width
-    judge = _same_pictures if same_pictures else _own_pictures
-    training, pictures, error2, degrees, components = judge(values, 1 / len(values) + held / train)
+    factor = 1 / len(values) + held / train
+    if same_pictures:
+        training, pictures, error2, degrees, components = _same_pictures(values, factor)
+    else:
+        training, pictures, error2, degrees, components = _own_pictures(values, factor, pictures_floor)
     mean = ends(float(np.mean([split.mean() for split in values])) + origin, degrees, error2, level)
     (seed, picture, rest), between = components
     sizes = len(values[0]), min(split.shape[1] for split in values), len(values), held / train
@@ -71,12 +83,16 @@ def _within(values: list[np.ndarray]) -> tuple[float, float]:
     return seed, rest
 
 
-def _own_pictures(values, factor):
-    split = float(np.var([one.mean() for one in values], ddof=1))
+def _own_pictures(values, factor, pictures_floor):
+    split, degrees = float(np.var([one.mean() for one in values], ddof=1)), len(values) - 1
+    if pictures_floor:
+        least = float(np.mean([variances(one)[1] / one.shape[1] for one in values]))
+        if least > split:
+            split, degrees = least, sum(one.shape[1] - 1 for one in values)
     seed, _ = _within(values)
     alone = split if math.isnan(seed) else max(0.0, split - seed / len(values[0]))
     components = (seed, math.nan, math.nan), (alone, math.nan)
-    return math.sqrt(factor * split), math.nan, factor * split, len(values) - 1, components
+    return math.sqrt(factor * split), math.nan, factor * split, degrees, components
 
 
 def _same_pictures(values, factor):

@@ -3,12 +3,19 @@ import math
 
 import numpy as np
 
-from qtlrun.statistic.interval import Interval, ends, squared_error
+from qtlrun.statistic.interval import Interval, ends, pad, squared_error
 
 Names = tuple[str, ...]  # of a place's pictures
 
 
-def slope(places: list[float], values: list[np.ndarray], items: list[Names], level: float = 0.95) -> Interval:
+def slope(
+    places: list[float],
+    values: list[np.ndarray],
+    items: list[Names],
+    level: float = 0.95,
+    *,
+    answers: bool = False,
+) -> Interval:
     """Estimate the slope of the mean of `values` (seeds, pictures), one array a place, and its interval.
 
     Seed s of every place is one draw, and so are pictures of one name in `items`: what they have in common between
@@ -21,6 +28,9 @@ def slope(places: list[float], values: list[np.ndarray], items: list[Names], lev
     Each picture's share of the slope is one value, whose squares are summed: with all pictures at every place that is
     `two_way` of their slopes, with none shared the sum of the places' own errors, and between these the linearised
     variance of a mean over clusters (Liang and Zeger 1986).
+
+    `answers` says that the values are differences of right and wrong answers, -1, 0 or 1: each place then has two more
+    pictures of its own in the variance, one that each model alone gets right, as `proportion_difference` has.
     """
     if any(one.shape[1] < 2 or not np.isfinite(one).all() for one in values):
         raise ValueError("values: each place needs two pictures or more, and finite values; leave failed seeds out.")
@@ -32,6 +42,10 @@ def slope(places: list[float], values: list[np.ndarray], items: list[Names], lev
     count, (names, groups) = seeds.pop(), _paired(items)
     weights = (places - places.mean()) / np.square(places - places.mean()).sum()
     by_seed = sum(weight * one.mean(1) for weight, one in zip(weights, values, strict=True))
+    items_different = len(set().union(*names))
+    if answers:
+        values = [pad(place, 1.0, -1.0) for place in values]
+        names = [[*some, f"/{place}+", f"/{place}-"] for place, some in enumerate(names)]
     different, which = np.unique(np.concatenate(names), return_inverse=True)
     shares, start = np.zeros((len(different), count)), 0
     for weight, one in zip(weights, values, strict=True):
@@ -43,7 +57,7 @@ def slope(places: list[float], values: list[np.ndarray], items: list[Names], lev
     training = float(by_seed.var(ddof=1)) / count
     error2, degrees = squared_error(training, picture, rest, count - 1, len(different) - groups)
     mean = ends(float(by_seed.mean()), degrees, error2, level)
-    return Interval(*mean, math.sqrt(training), math.sqrt(picture), float(degrees), math.nan, math.nan, math.nan, count, len(different))
+    return Interval(*mean, math.sqrt(training), math.sqrt(picture), float(degrees), math.nan, math.nan, math.nan, count, items_different)
 
 
 def _paired(items: list[Names]) -> tuple[list[list[str]], int]:

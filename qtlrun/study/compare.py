@@ -78,7 +78,7 @@ class Compare:
                 said = ["No point is chosen: what is swept is the task or the simulation, or validation is the test split. table.csv and rows.csv have all points."]
         if point:
             terminal.show(console, point, self._table([point]))
-            said += [*sentence.generated(point), *sentence.contrasts(point, self.margin), *point.notes]
+            said += [*sentence.generated(point), *sentence.contrasts(point, self.margin), *sentence.chance(point), *point.notes]
             said += [*sentence.foot(point, max(one.reads for one in points)), point.held]
         said += [line for one in points for line in sentence.errors(one)]
         terminal.say(console, said)

@@ -58,7 +58,7 @@ class LearningCurve:
         labels = dict.fromkeys(label for point in points for label in point.labels)
         wide = frames["curve"].pivot(index="train_size", columns="row", values="NLL").reindex(index=[point.keys["train_size"] for point in points], columns=labels)
         lines = ["Test NLL in nats, a line a size." if not any(point.failed for point in points) else "Test NLL in nats; a cell without a number failed."]
-        lines += [f"{point.place}: {line}" for point in points for line in sentence.contrasts(point, self.margin)]
+        lines += [f"{point.place}: {line}" for point in points for line in (*sentence.contrasts(point, self.margin), *sentence.chance(point))]
         lines += [*points[0].notes, *sentence.foot(points[-1], max(point.reads for point in points)), points[-1].held, *(line for point in points for line in sentence.errors(point))]
         record.write_study(out, jobs, lines, frames, {"learning_curve": figure.sizes(frames["curve"])})
         terminal.show_sweep(console, wide.rename_axis(None, axis=1).rename_axis("train_size").reset_index(), ("train_size",))
@@ -80,8 +80,7 @@ class LearningCurve:
         for point in points:
             for label in point.labels:
                 if point.of(label):
-                    nll, accuracy = (point.estimate(label, values) for values in (
-                        lambda row: row.nll, lambda row: statistic.correct(row.logits, row.labels)))
+                    nll, accuracy = point.estimate(label, lambda row: row.nll), point.accuracy(label)
                     lines.append({**point.keys, "row": label, "NLL": nll.mean, "NLL low": nll.low, "NLL high": nll.high,
                                   "accuracy": accuracy.mean, "accuracy low": accuracy.low, "accuracy high": accuracy.high})
         return pd.DataFrame(lines, columns=["train_size", "row", "NLL", "NLL low", "NLL high", "accuracy", "accuracy low", "accuracy high"])

@@ -100,6 +100,8 @@ class Multiverse:
                 line = {"reference": name, **{key: _plain(value) for key, value in protocol.items()}, "difference": np.nan, "seeds": int(whole.sum())}
                 if whole.sum() >= min(len(whole), statistic.FEWEST):
                     verdict = statistic.verdict((mine.nll - other.nll)[whole], self.margin)
+                    if not whole.all():
+                        verdict = verdict.withheld()
                     gap = verdict.interval
                     line |= {"difference": gap.mean, "low": gap.low, "high": gap.high, "verdict": verdict.word,
                              "validation": float((mine.validation - other.validation)[whole].mean())}
@@ -116,16 +118,17 @@ class Multiverse:
                 lines.append(f"{composed} - {name}: no protocol was finished.")
                 continue
             lost = (part["seeds"] < seeds).sum()
+            sure = whole["seeds"] == seeds
             gap, choices = whole["difference"], {key: whole[key] for key in self._keys() if whole[key].nunique() > 1}
             alone, total = (share(gap.to_numpy(), choices) for share in (statistic.explained, statistic.swayed))
             below, above = (gap < 0).mean(), (gap > 0).mean()
             order = sorted(total, key=total.get, reverse=True)
             said = [f"{key} {total[key]:.0%} ({alone[key]:.0%} alone)" for key in order]
-            failed = f" {count(int(lost), 'protocol')} had seeds that failed; those with fewer than three are left out." if lost else ""
+            failed = f" {count(int(lost), 'protocol')} had seeds that failed and no verdict; those with fewer than three are left out." if lost else ""
             lines.append(
                 f"{composed} - {name}, {claims[name]}: below 0 ({composed} better) in {below:.0%} of {len(whole)} protocols of {count(seeds, 'seed')}, "
                 f"above 0 in {above:.0%}; median {gap.median():+z.3f} nats, from {gap.min():+z.3f} to {gap.max():+z.3f}; the 95 % interval lies below 0 "
-                f"in {(whole['high'] < 0).mean():.0%} and above 0 in {(whole['low'] > 0).mean():.0%}. Of the variance between protocols "
+                f"in {(sure & (whole['high'] < 0)).mean():.0%} and above 0 in {(sure & (whole['low'] > 0)).mean():.0%}. Of the variance between protocols "
                 f"each choice has a part in: {', '.join(said)}.{failed}")
         return lines
 

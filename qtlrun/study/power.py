@@ -51,7 +51,7 @@ class Power:
             table.fill(point, job, experiment, progress)
         frame = self._frame(point)
         shown = result.table(point, self.margin, self.shots)
-        lines = [*sentence.generated(point), *self._sentences(point), *point.notes, *sentence.foot(point, point.reads), point.held, *sentence.errors(point)]
+        lines = [*sentence.generated(point), *self._sentences(point), *sentence.chance(point), *point.notes, *sentence.foot(point, point.reads), point.held, *sentence.errors(point)]
         record.write_study(out, jobs, lines, {"table": shown, "power": frame}, {"power": figure.power(frame, self.margin)})
         terminal.show(console, point, shown)
         terminal.say(console, lines)
@@ -77,7 +77,9 @@ class Power:
             low, high = statistic.doubt(gap)
             ways = [(need.seeds, f"seeds on these {point.noun}s"), (need.pictures, f"{point.noun}s with these seeds"), (need.splits, "splits")]
             words = " or ".join([f"{size} {what}" for size, what in ways if size] or [sentence.both(gap, need, point.noun)] * bool(need.both))
+            foretold = f"A difference of {self.margin:g} would be detected, four times in five, by {words or 'no size that is foretold here'}."
+            if missing := sentence.failures(point, label):
+                foretold = f"{missing}: the others foretell nothing of all."
             lines.append(f"{point.composed} - {label}, {point.isolates[label]}: {gap.mean:+z.3f} nats, half-width {(gap.high - gap.low) / 2:.3f} "
-                         f"({sentence.noise(gap, point.noun)}; so small a pilot knows it to {low:.2f} to {high:.2f} times that). A difference of "
-                         f"{self.margin:g} would be detected, four times in five, by {words or 'no size that is foretold here'}.")
+                         f"({sentence.noise(gap, point.noun)}; so small a pilot knows it to {low:.2f} to {high:.2f} times that). {foretold}")
         return lines

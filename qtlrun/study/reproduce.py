@@ -93,8 +93,8 @@ def _lines(job: dict, points: dict[str, Point]) -> list[dict]:
         if _changed(job):
             line |= {"verdict": CHANGED} if line["verdict"] not in ("not run", "error") else {}
         elif (sound := _sound(_place(job), points)) and (found := _estimate(sound, name)):
-            line |= {"sound run": sound.place.removeprefix("run="), "sound": found.mean, "sound low": max(found.low, 0.),
-                     "sound high": min(found.high, 1.), "sound norm_kept": _norm(sound, name)}
+            line |= {"sound run": sound.place.removeprefix("run="), "sound": found.mean, "sound low": found.low,
+                     "sound high": found.high, "sound norm_kept": _norm(sound, name)}
         lines.append(line)
     return lines
 
@@ -104,11 +104,12 @@ def _ours(point: Point, name: str, figure: float) -> dict:
     found = _estimate(point, name)
     if found is None:
         return {"verdict": "error"}
-    values = np.concatenate([statistic.correct(row.logits, row.labels).mean(1) for row in point.of(_label(point, name))])
+    values = np.concatenate([row.correct.mean(1) for row in point.of(_label(point, name))])
     least, most = np.clip(statistic.further(values), 0, 1)
+    unsure = most - least > WIDE or point.failures(_label(point, name))
     inside = least - POINT <= figure <= most + POINT
-    return {"ours": found.mean, "low": max(found.low, 0.), "high": min(found.high, 1.), "least": least, "most": most, "seeds": len(values),
-            "norm_kept": _norm(point, name), "verdict": "undecided" if most - least > WIDE else "reproduced" if inside else "not reproduced"}
+    return {"ours": found.mean, "low": found.low, "high": found.high, "least": least, "most": most, "seeds": len(values),
+            "norm_kept": _norm(point, name), "verdict": "undecided" if unsure else "reproduced" if inside else "not reproduced"}
 
 
 def _changed(job: dict) -> bool:
@@ -150,7 +151,7 @@ def _sound(place: str, points: dict[str, Point]) -> Point | None:
 def _estimate(point: Point, name: str) -> statistic.Interval | None:
     """The accuracy of a row by the name that it has in `compare`; None where no seed of it ended."""
     label = _label(point, name)
-    return point.estimate(label, lambda row: statistic.correct(row.logits, row.labels)) if label in point.labels and point.of(label) else None
+    return point.accuracy(label) if label in point.labels and point.of(label) else None
 
 
 def _label(point: Point, name: str) -> str:

@@ -21,17 +21,66 @@ SHOTS = 10**6  # at which a generated row's accuracy is named
 
 
 def contrasts(point: Point, margin: float) -> list[str]:
-    """One sentence a contrast, named for what it isolates, saying what the numbers allow and no more."""
-    lines = []
+    """One sentence a contrast, named for what it isolates, saying what the numbers allow and no more.
+
+    What the accuracies have against a verdict is part of it.
+    """
+    accuracies, lines = point.accuracy_contrasts(), []
     for label, verdict in point.contrasts(margin).items():
-        gap = verdict.interval
-        detectable = ", the difference detectable, below the margin" if verdict.detectable else ""
-        ending = {"better": f"{point.composed} is better.", "worse": f"{point.composed} is worse.",
-                  "equivalent": f"equivalent within the margin of {margin:g}{detectable}.",
-                  "undecided": f"undecided; {_would_decide(verdict, margin, point.noun)}"}[verdict.word]
-        lines.append(f"{point.composed} - {label}, {point.isolates[label]}: {gap.mean:+z.3f} nats of NLL "
-                     f"[{gap.low:+z.3f}, {gap.high:+z.3f}] ({noise(gap, point.noun)}): {ending}")
+        gap, accuracy = verdict.interval, accuracies[label]
+        lines.append(
+            f"{point.composed} - {label}, {point.isolates[label]}: {gap.mean:+z.3f} nats of NLL "
+            f"[{gap.low:+z.3f}, {gap.high:+z.3f}] ({noise(gap, point.noun)}), accuracy {difference(accuracy.interval)}: "
+            f"{_ending(point, label, verdict, accuracy, margin)}"
+        )
     return lines
+
+
+def _ending(
+    point: Point, label: str, verdict: statistic.Verdict, accuracy: statistic.Verdict, margin: float
+) -> str:
+    """The verdict in words, with what contradicts it."""
+    composed = point.composed
+    if missing := failures(point, label):
+        return f"no verdict, for {missing}; these figures are of the others."
+    if verdict.word == "undecided":
+        against = f" by NLL, its accuracy {accuracy.word}" if accuracy.detectable else ""
+        return f"undecided{against}; {_would_decide(verdict, margin, point.noun)}"
+    if verdict.word == "equivalent":
+        detectable = ", the difference detectable, below the margin" if verdict.detectable else ""
+        against = f", but the accuracy of {composed} is {accuracy.word}" if accuracy.detectable else ""
+        return f"equivalent within the margin of {margin:g}{detectable}{against}."
+    against = ""
+    if accuracy.detectable and accuracy.word != verdict.word:
+        against = f" by NLL alone: its accuracy is {accuracy.word}"
+    elif not point.beats_chance(winner := composed if verdict.word == "better" else label):
+        against = f" by NLL alone: the accuracy of {winner} is not above chance"
+    return f"{composed} is {verdict.word}{against}."
+
+
+def failures(point: Point, label: str) -> str:
+    """How many trainings of a contrast failed, in words; empty where none did."""
+    rows = {name: point.failures(name) for name in (point.composed, label)}
+    words = [f"{number} of {count(point.trainings(name), 'training')} of {name}" for name, number in rows.items() if number]
+    return f"{' and '.join(words)} failed" if words else ""
+
+
+def difference(gap: statistic.Interval) -> str:
+    """A difference of accuracies with its interval."""
+    return f"{gap.mean:+z.3f} [{gap.low:+z.3f}, {gap.high:+z.3f}]"
+
+
+def chance(point: Point) -> list[str]:
+    """A line of the rows whose accuracy is not above that of naming the largest class for every item."""
+    rows = [label for label in point.labels if point.of(label) and not point.beats_chance(label)]
+    if not rows:
+        return []
+    accuracies = ((label, point.accuracy(label)) for label in rows)
+    words = [f"{label} {one.mean:.3f} [{one.low:.3f}, {one.high:.3f}]" for label, one in accuracies]
+    return [
+        f"Not above chance, which is {point.chance(rows[0]):.3f} (the largest class for every test {point.noun}): "
+        f"{', '.join(words)}."
+    ]
 
 
 def generated(point: Point) -> list[str]:

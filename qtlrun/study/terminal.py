@@ -22,17 +22,22 @@ def show(console: Console, point: Point, frame: pd.DataFrame) -> None:
     Where weights are generated the gap to the accuracy on the training split stands in place of seconds; with room for them also both.
     """
     columns = {"row": "row", "what it is": "about", "accuracy, 95 %": "accuracy", "train": "train", "gap": "gap", "NLL": "nll",
-               "trained": "trained", "s": "seconds", f"{point.composed} - row, nats": "difference"}
-    left = ("train", "s") * (console.width < ROOMY) if point.generated else ("train", "gap")
+               "trained": "trained", "s": "seconds", "failed": "failed", f"{point.composed} - row, nats": "difference",
+               f"{point.composed} - row, accuracy": "accuracy difference"}
+    roomy = console.width >= ROOMY
+    left = ("train", "s") * (not roomy) if point.generated else ("train", "gap")
+    left += ("failed",) * (not frame["failed"].any())
+    left += (f"{point.composed} - row, accuracy",) * (not roomy or bool(point.generated))
     columns = {name: key for name, key in columns.items() if name not in left}
     if console.width < WIDE:
-        columns = {name: key for name, key in columns.items() if key in ("row", "accuracy", "nll", "difference")}
+        columns = {name: key for name, key in columns.items() if key in ("row", "accuracy", "nll", "failed", "difference")}
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for name, key in columns.items():
         words = key in ("row", "about")
         table.add_column(name, justify="left" if words else "right", no_wrap=not words, overflow="fold")
     for line in frame.to_dict("records"):
-        said = _line(line) if line["seeds"] else {"row": line["row"], "about": "error: see below", "accuracy": "error"}
+        lost = {"row": line["row"], "about": "error: see below", "accuracy": "error", "failed": _failed(line)}
+        said = _line(line) if line["seeds"] else lost
         table.add_row(*(Text(said.get(key, "")) for key in columns.values()))
     console.print(table)
 
@@ -92,7 +97,17 @@ def _line(line: dict) -> dict[str, str]:
             "train": _plain(line["train accuracy"], ".3f"), "gap": _plain(line["gap"], "+z.3f"),
             "seconds": format(line["seconds per seed"], ".2g" if line["seconds per seed"] < 10 else ".0f")}
     judged = isinstance(line.get("verdict"), str)
-    return said | ({"difference": _interval(line, "difference", "+z.2f", "+z.2f")} if judged else {})
+    said["failed"] = _failed(line)
+    if judged:
+        said |= {name: _interval(line, name, "+z.2f", "+z.2f") for name in ("difference", "accuracy difference")}
+    return said
+
+
+def _failed(line: dict) -> str:
+    """Trainings that failed, of how many."""
+    if pd.isna(line["failed"]):
+        return "all"
+    return f"{line['failed']} of {line['failed'] + line['seeds']}" if line["failed"] else ""
 
 
 def _sweep(frame: pd.DataFrame, exact: tuple[str, ...]) -> Table:

@@ -16,7 +16,8 @@ from qtlrun.study.progress import Progress
 
 DIFFERENCES = ["series", "key", "value", "reference", "metric", "difference", "low", "high"]
 SLOPES = ["series", "key", "reference", "classical", "metric", "slope", "low", "high", "range", "seeds", "places"]
-METRICS = {"NLL": lambda row: row.nll, "accuracy": lambda row: statistic.correct(row.logits, row.labels)}
+METRICS = {"NLL": lambda row: row.nll, "accuracy": lambda row: row.correct}
+ERRORS = {"NLL": statistic.crossed, "accuracy": statistic.proportion_difference}
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Trend:
         slopes = pd.DataFrame([line for (name, points), mine in zip(series.items(), _series(jobs).values(), strict=True)
                                for line in _slopes(name, points, _rivals(mine[0]))], columns=SLOPES)
         every = [point for points in series.values() for point in points]
-        lines = [*self._verdict(slopes, differences), *dict.fromkeys(note for point in every for note in point.notes),
+        lines = [*self._verdict(slopes, differences, {name: _failures(points) for name, points in series.items()}), *dict.fromkeys(note for point in every for note in point.notes),
                  f"Least-squares lines from the least to the largest value, with 95 % intervals over {len(plans.seeds(jobs[0]))} seeds and the test "
                  "items; items that values share are paired.",
                  sentence.readers(max(point.reads for point in every)), *dict.fromkeys(point.held for point in every), *sentence.data(every),
@@ -78,12 +79,15 @@ class Trend:
         terminal.say(console, lines)
         return slopes, not any(point.failed for point in every)
 
-    def _verdict(self, slopes: pd.DataFrame, differences: pd.DataFrame) -> list[str]:
-        """What the slopes in NLL against classical references say of the claim."""
+    def _verdict(self, slopes: pd.DataFrame, differences: pd.DataFrame, failures: dict[str, int]) -> list[str]:
+        """What the slopes in NLL against classical references say of the claim; nothing where trainings failed."""
         if self.claim is None:
             return []
         lines, found = [f"The claim: {self.claim}"], slopes[(slopes["metric"] == "NLL") & slopes["classical"]]
         for name, mine in found.groupby("series", sort=False):
+            if failures[name]:
+                lines.append(f"{name}: no verdict, for {sentence.count(failures[name], 'training')} failed; the slopes are of the others.")
+                continue
             end = differences[(differences["series"] == name) & (differences["metric"] == "NLL") & differences["reference"].isin(mine["reference"])]
             end = end[end["value"] == end["value"].max()]
             gains, loses = (mine["reference"][mine[side] * sign > 0].tolist() for side, sign in (("high", -1), ("low", 1)))
@@ -92,6 +96,11 @@ class Trend:
             lines.append(f"{name}: {word}. As {mine['key'].iloc[0]} grows, the composed model gains on {_listed(gains)}, loses on {_listed(loses)} of "
                          f"{len(mine)} classical references; at the largest it is better than {_listed(better)}.")
         return lines
+
+
+def _failures(points: list[Point]) -> int:
+    """Trainings that failed anywhere in a series."""
+    return sum(point.failures(label) for point in points for label in point.labels) + sum(len(point.errors) for point in points)
 
 
 def _runs(jobs: list[dict]) -> list[list[dict]]:
@@ -140,7 +149,7 @@ def _differences(name: str, points: list[Point]) -> list[dict]:
     for label in _references(points):
         for metric, values in METRICS.items():
             for value, gaps, _ in zip(*_gaps(points, label, values), strict=True):
-                gap = statistic.two_way(gaps)
+                gap = ERRORS[metric](gaps)
                 lines.append({"series": name, "key": key, "value": value, "reference": label, "metric": metric,
                               "difference": gap.mean, "low": gap.low, "high": gap.high})
     return lines
@@ -152,7 +161,7 @@ def _slopes(name: str, points: list[Point], rivals: set[str]) -> list[dict]:
         for metric, values in METRICS.items():
             places, gaps, items = _gaps(points, label, values)
             if len(set(places)) > 1 and len(gaps[0]) > 1:
-                line = statistic.slope(places, gaps, items)
+                line = statistic.slope(places, gaps, items, answers=metric == "accuracy")
                 lines.append({"series": name, "key": key, "reference": label, "classical": label.rstrip("*") in rivals, "metric": metric,
                               "slope": line.mean, "low": line.low, "high": line.high, "range": max(places) - min(places),
                               "seeds": line.seeds, "places": len(places)})

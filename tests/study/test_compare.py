@@ -39,7 +39,7 @@ def test_an_execution_has_a_shot():
 def test_what_stands_under_the_table_is_printed_and_written(once):
     assert once.well and once.error is None
     table = (once.out / "table.md").read_text()
-    assert table.startswith("| row | what it is | seeds | accuracy |")
+    assert table.startswith("| row | what it is | seeds | failed | accuracy |")
     printed = " ".join(once.said.split())
     for said in table.split("\n\n")[1:]:
         assert " ".join(said.split()) in printed
@@ -56,7 +56,7 @@ def test_a_row_that_fails_costs_that_row_and_its_words_are_kept(compare):
     )
     errors = pd.read_csv(found.out / "errors.csv").to_dict("records")
     assert errors == [{"row": "B", "seed": -1, "error": "MemoryError: 128 GiB"}]
-    assert pd.read_csv(found.out / "contrasts.csv")["reference"].tolist() == ["twin"]
+    assert pd.read_csv(found.out / "contrasts.csv")["reference"].tolist() == ["twin", "twin"]
 
 
 def test_a_composed_row_that_fails_leaves_the_table_of_the_others(compare):

@@ -49,7 +49,7 @@ def test_a_size_is_what_it_would_be_alone(home, studied, tmp_path):
     assert curve["NLL low"][0] < curve["NLL"][0] < curve["NLL high"][0]
     assert "train_size=12: composed - twin, " in found.said and "train_size=24: composed - twin, " in found.said
     assert {"curve.csv", "contrasts.csv", "rows.csv", "figures/learning_curve.png"} <= set(found.files)
-    assert list(pd.read_csv(found.out / "contrasts.csv")["train_size"]) == [12, 24]
+    assert list(pd.read_csv(found.out / "contrasts.csv")["train_size"]) == [12, 12, 24, 24]
 
 
 def test_a_row_that_fails_at_one_size_costs_that_cell(studied, monkeypatch):

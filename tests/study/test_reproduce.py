@@ -109,7 +109,7 @@ def test_one_seed_reproduces_a_figure_that_it_equals_to_one_point(reproduce, our
 def test_the_interval_of_ours_is_over_seeds_and_test_items_and_stays_an_accuracy(reproduce):
     found = reproduce({"experiment=a": (all_of([0.999, 1.0, 0.999]), {"composed": 0.999})})
     line = found.frame.iloc[0]
-    assert line["high"] == 1 and 0.99 < line["low"] < line["ours"]
+    assert 0.99 < line["low"] < line["ours"] < line["high"] <= 1
 
 
 def test_a_reference_is_found_by_its_name_whatever_the_table_calls_it(reproduce):
@@ -219,7 +219,7 @@ def test_where_every_run_was_refused_there_is_a_table_all_the_same(reproduce):
 def test_a_seed_that_fails_is_left_out_and_said(reproduce):
     lost = answers("composed", [0.908, 0.912], errors={2: "the loss is not finite from epoch 1 on"})
     found = reproduce({"experiment=a": (all_of([0.5]) | {"composed": lost}, {"composed": 0.91})})
-    assert not found.well and found.frame[["seeds", "verdict"]].to_numpy().tolist() == [[2, "reproduced"]]
+    assert not found.well and found.frame[["seeds", "verdict"]].to_numpy().tolist() == [[2, "undecided"]]
     assert "composed at run=experiment=a, seed 2: error: the loss is not finite from epoch 1 on." in found.said
 
 
@@ -274,7 +274,7 @@ def test_what_is_written_is_the_frame_and_what_is_read(reproduce):
     }
     table = (found.out / "table.md").read_text()
     assert (
-        "| a_paper: composed | 0.970 | .950 [.91, .99] | 3 | reproduced | .910 [.89, .93] |" in table
+        "| a_paper: composed | 0.970 | .950 [.89, .98] | 3 | reproduced | .910 [.89, .93] |" in table
         and f"| {SOURCE} |" in table
     )
 

@@ -3,9 +3,10 @@ import math
 import composition
 import numpy as np
 import pytest
-from rows import MNIST, generated, pair, point, resplit
+from rows import MNIST, generated, pair, point, resplit, row
 
-from qtlrun import statistic
+from qtlrun import result, statistic
+from qtlrun.point import Point
 from qtlrun.row import Duplicates
 from qtlrun.study import sentence
 
@@ -37,25 +38,25 @@ def differences(mean, seed=0.0, picture=0.0):
     [
         (
             differences(-0.3, seed=0.02),
-            "-0.300 nats of NLL [-0.350, -0.250] (training noise 0.012, picture noise 0.000; 3 seeds, 100 pictures): A is better.",
+            "-0.300 nats of NLL [-0.350, -0.250] (training noise 0.012, picture noise 0.000; 3 seeds, 100 pictures), accuracy +0.333 [-1.000, +1.000]: A is better.",
         ),
         (
             differences(0.3, picture=0.5),
-            "+0.300 nats of NLL [+0.200, +0.400] (training noise 0.000, picture noise 0.050; 3 seeds, 100 pictures): A is worse.",
+            "+0.300 nats of NLL [+0.200, +0.400] (training noise 0.000, picture noise 0.050; 3 seeds, 100 pictures), accuracy +0.000 [-0.028, +0.028]: A is worse.",
         ),
         (
             differences(0.001, picture=0.1),
-            "+0.001 nats of NLL [-0.019, +0.021] (training noise 0.000, picture noise 0.010; 3 seeds, 100 pictures): "
+            "+0.001 nats of NLL [-0.019, +0.021] (training noise 0.000, picture noise 0.010; 3 seeds, 100 pictures), accuracy +0.000 [-0.028, +0.028]: "
             "equivalent within the margin of 0.05.",
         ),
         (
             differences(0.03, picture=0.1),
-            "+0.030 nats of NLL [+0.010, +0.050] (training noise 0.000, picture noise 0.010; 3 seeds, 100 pictures): "
+            "+0.030 nats of NLL [+0.010, +0.050] (training noise 0.000, picture noise 0.010; 3 seeds, 100 pictures), accuracy +0.000 [-0.028, +0.028]: "
             "equivalent within the margin of 0.05, the difference detectable, below the margin.",
         ),
         (
             differences(-1e-6, picture=0.001),
-            "+0.000 nats of NLL [+0.000, +0.000] (training noise 0.000, picture noise 0.000; 3 seeds, 100 pictures): "
+            "+0.000 nats of NLL [+0.000, +0.000] (training noise 0.000, picture noise 0.000; 3 seeds, 100 pictures), accuracy +0.000 [-0.028, +0.028]: "
             "equivalent within the margin of 0.05.",
         ),
     ],
@@ -66,7 +67,7 @@ def test_a_decided_contrast_says_what_was_decided_and_by_how_much(values, said):
 
 
 def test_an_undecided_contrast_says_what_would_decide_it_and_not_that_the_rows_are_equal():
-    made = pair(differences(0.04, picture=0.5))
+    made = pair(differences(0.04, picture=0.5), base=5.0)
     verdict = made.contrasts(MARGIN)["B"]
     (line,) = sentence.contrasts(made, MARGIN)
     # four of five at 5 %: a difference of 2.8 errors, which are 0.5 / root of the pictures
@@ -74,7 +75,7 @@ def test_an_undecided_contrast_says_what_would_decide_it_and_not_that_the_rows_a
     assert verdict.need.pictures == pytest.approx((2.8 * 0.5 / MARGIN) ** 2, rel=0.05)
     assert line == (
         "A - B, the whole head against one linear layer: +0.040 nats of NLL [-0.060, +0.140] (training noise 0.000, "
-        "picture noise 0.050; 3 seeds, 100 pictures): undecided; a difference of 0.05 would be detected, four times in five, by "
+        "picture noise 0.050; 3 seeds, 100 pictures), accuracy +0.000 [-0.028, +0.028]: undecided; a difference of 0.05 would be detected, four times in five, by "
         f"about {verdict.need.pictures} pictures with these seeds."
     )
 
@@ -99,7 +100,7 @@ def test_where_both_ways_decide_both_are_named():
 
 
 def test_where_neither_decides_alone_both_together_are_named():
-    made = pair(differences(0.05, seed=0.1, picture=0.5))
+    made = pair(differences(0.05, seed=0.1, picture=0.5), base=5.0)
     verdict = made.contrasts(0.01)["B"]
     assert (verdict.need.seeds, verdict.need.pictures) == (None, None)
     factor = statistic.needed(verdict.interval, 0.01).both
@@ -111,7 +112,7 @@ def test_where_neither_decides_alone_both_together_are_named():
 
 
 def test_where_no_number_is_enough_that_is_said():
-    made = pair(differences(0.05, seed=0.1, picture=0.5))
+    made = pair(differences(0.05, seed=0.1, picture=0.5), base=5.0)
     (line,) = sentence.contrasts(made, 1e-6)
     assert line.endswith(
         ": undecided; no number of seeds or pictures alone would detect a difference of 1e-06."
@@ -126,7 +127,7 @@ def test_a_size_that_would_have_detected_the_margin_says_so_and_asks_for_no_more
 
 
 def test_what_would_decide_depends_on_the_margin_and_not_on_the_difference_seen():
-    lines = [sentence.contrasts(pair(differences(mean, picture=0.5)), MARGIN)[0] for mean in (0.0, 0.04, -0.06)]
+    lines = [sentence.contrasts(pair(differences(mean, picture=0.5), base=5.0), MARGIN)[0] for mean in (0.0, 0.04, -0.06)]
     assert len({line.partition("undecided; ")[2] for line in lines}) == 1 and all("undecided; a" in line for line in lines)
 
 
@@ -136,7 +137,7 @@ def test_what_would_decide_depends_on_the_margin_and_not_on_the_difference_seen(
 def test_fewer_than_three_seeds_give_no_verdict_and_say_so(seeds, noise):
     (line,) = sentence.contrasts(pair(differences(5.0, picture=0.5)[:seeds]), MARGIN)
     assert line == (
-        f"A - B, the whole head against one linear layer: +5.000 nats of NLL [+4.900, +5.100] ({noise}, 100 pictures): "
+        f"A - B, the whole head against one linear layer: +5.000 nats of NLL [+4.900, +5.100] ({noise}, 100 pictures), accuracy +0.000 [-0.028, +0.028]: "
         "undecided; fewer than three seeds give no verdict."
     )
 
@@ -497,3 +498,92 @@ def test_of_several_splits_the_one_with_most_equal_items_is_said():
     assert sentence.data([made]) == [
         "Equal pictures, in the split that has most: 2 of 24 test pictures are also in train, so that accuracy there may be "
         "memory; 9 of 30 different pictures stand twice or more."]
+
+
+def with_failures(made, **errors):
+    """The point in which seeds of these rows failed."""
+    for name, seeds in errors.items():
+        made.splits[0][name].errors.update({seed: "the loss is not finite from epoch 1 on" for seed in seeds})
+    return made
+
+
+@pytest.mark.parametrize("mean", [-0.3, 0.3, 0.0, 0.04])
+@pytest.mark.parametrize(
+    ("errors", "words"),
+    [
+        ({"A": [7, 8]}, "2 of 5 trainings of A failed"),
+        ({"B": [7]}, "1 of 4 trainings of B failed"),
+        ({"A": [7], "B": [8]}, "1 of 4 trainings of A and 1 of 4 trainings of B failed"),
+    ],
+)
+def test_a_row_with_failed_seeds_gets_no_verdict_and_its_failures_are_counted(mean, errors, words):
+    made = with_failures(pair(differences(mean, picture=0.1)), **errors)
+    verdict = made.contrasts(MARGIN)["B"]
+    assert (verdict.word, verdict.detectable, verdict.need) == ("undecided", False, statistic.Need())
+    assert {one.word for one in made.accuracy_contrasts().values()} == {"undecided"}
+    (line,) = sentence.contrasts(made, MARGIN)
+    assert line.endswith(f": no verdict, for {words}; these figures are of the others.")
+    assert pair(differences(-0.3)).contrasts(MARGIN)["B"].word == "better"
+
+
+def answered(right, confidence, pictures=200, seeds=4):
+    """Logits of two classes, half the labels each: this share right, and the label's logit above the other's so far."""
+    labels = np.arange(pictures) % 2
+    logits = np.zeros((seeds, pictures, 2))
+    generator = np.random.default_rng(round(1000 * right))
+    sign = np.where(generator.random((seeds, pictures)) < right, 1, -1)
+    logits[:, np.arange(pictures), labels] = confidence * sign
+    return logits, labels
+
+
+def rivals(mine, other):
+    made = Point({}, "A", "", splits=[{"A": row("A", *answered(*mine)), "C": row("C", *answered(*other))}])
+    made.isolates.update(A="", C="the whole head against one linear layer")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "ending"),
+    [
+        ((0.5, 0.1), (0.8, 50), "A is better by NLL alone: its accuracy is worse."),
+        ((0.8, 50), (0.5, 0.1), "A is worse by NLL alone: its accuracy is better."),
+        ((0.5, 0.01), (0.5, 50), "A is better by NLL alone: the accuracy of A is not above chance."),
+        ((0.5, 50), (0.5, 0.01), "A is worse by NLL alone: the accuracy of C is not above chance."),
+        ((0.9, 2), (0.7, 1), "A is better."),
+        ((0.7, 0.02), (0.5, 0.0), "equivalent within the margin of 0.05, the difference detectable, below the margin, but the accuracy of A is better."),
+    ],
+)
+def test_a_verdict_that_accuracy_contradicts_says_so(mine, other, ending):
+    (line,) = sentence.contrasts(rivals(mine, other), MARGIN)
+    assert line.partition("]: ")[2] == ending
+
+
+def test_rows_at_chance_are_named_with_the_share_of_the_largest_class():
+    made = rivals((0.5, 1), (0.8, 1))
+    accuracy = made.accuracy("A")
+    assert accuracy.low < 0.5 < accuracy.high
+    (line,) = sentence.chance(made)
+    assert line == (
+        "Not above chance, which is 0.500 (the largest class for every test picture): "
+        f"A {accuracy.mean:.3f} [{accuracy.low:.3f}, {accuracy.high:.3f}]."
+    )
+    assert sentence.chance(rivals((0.9, 1), (0.8, 1))) == []
+
+
+def test_chance_is_that_of_the_largest_class_and_not_of_as_many_guesses_as_classes():
+    labels = np.array([0] * 70 + [1] * 30)
+    always = np.tile([1.0, 0.0], (3, 100, 1))
+    made = Point({}, "A", "", splits=[{"A": row("A", always, labels)}])
+    assert made.chance("A") == 0.7 and not made.beats_chance("A")
+
+
+def test_the_accuracy_difference_stands_beside_that_of_nll():
+    made = rivals((0.9, 2), (0.7, 1))
+    gap = statistic.proportion_difference(made.splits[0]["A"].correct - made.splits[0]["C"].correct)
+    (line,) = sentence.contrasts(made, MARGIN)
+    assert f", accuracy {gap.mean:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]: " in line
+    frame = result.contrasts_frame([made], MARGIN).set_index("metric")
+    assert frame.loc["test_accuracy", ["difference", "low", "high", "verdict"]].tolist() == [gap.mean, gap.low, gap.high, "better"]
+    table = result.table(made, MARGIN, 1024).set_index("row")
+    names = ["accuracy difference", "accuracy difference low", "accuracy difference high"]
+    assert table.loc["C", names].tolist() == [gap.mean, gap.low, gap.high]

@@ -197,3 +197,21 @@ def test_sentences_are_printed_as_they_are():
     terminal.say(place, ["A - B [red]: [+0.1, +0.2] :bee:", "x" * 150])
     text = place.file.getvalue()
     assert text.startswith("A - B [red]: [+0.1, +0.2] :bee:\n") and text.count("x") == 150
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 160])
+def test_how_many_trainings_failed_stands_in_the_table_at_every_width(width):
+    made = point(("A", "C"), seeds=6)
+    assert "failed" not in shown(made, width)
+    made.splits[0]["C"].errors.update({6: "the loss is not finite", 7: "the loss is not finite"})
+    text = shown(made, width)
+    assert "failed" in text.splitlines()[0] and "2 of 8" in text and "of 6" not in text
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_with_room_the_accuracy_difference_has_a_column():
+    made = point(("A", "C"), seeds=6)
+    gap = made.accuracy_contrasts()["C"].interval
+    cell = f"{gap.mean:+.2f} [{gap.low:+.2f}, {gap.high:+.2f}]".replace("0.", ".")
+    assert "A - row, accuracy" in shown(made, 120) and cell in shown(made, 120)
+    assert "A - row, accuracy" not in shown(made, 100)

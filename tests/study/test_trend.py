@@ -127,7 +127,9 @@ def test_slopes_and_differences_are_those_of_the_statistics(trend):
             )
             values = (lambda one: one) if metric == "NLL" else (lambda one: (one < np.log(2)).astype(float))
             gaps.append(values(composed) - values(twin))
-        expected, line = statistic.slope(places, gaps, [ITEM] * len(places)), slopes(found, metric).loc["spirals, turns", "twin"]
+        answers = metric == "accuracy"
+        expected = statistic.slope(places, gaps, [ITEM] * len(places), answers=answers)
+        line = slopes(found, metric).loc["spirals, turns", "twin"]
         np.testing.assert_allclose(
             [line["slope"], line["low"], line["high"]],
             [expected.mean, expected.low, expected.high],
@@ -137,7 +139,7 @@ def test_slopes_and_differences_are_those_of_the_statistics(trend):
         differences = pd.read_csv(found.out / "differences.csv")
         mine = differences[(differences["reference"] == "twin") & (differences["metric"] == metric)]
         assert mine["value"].tolist() == places
-        for gap, (_, line) in zip(map(statistic.two_way, gaps), mine.iterrows(), strict=True):
+        for gap, (_, line) in zip(map(statistic.proportion_difference if answers else statistic.two_way, gaps), mine.iterrows(), strict=True):
             np.testing.assert_allclose(
                 [line["difference"], line["low"], line["high"]], [gap.mean, gap.low, gap.high], rtol=1e-6, atol=1e-12
             )
@@ -326,7 +328,7 @@ def test_the_table_has_the_change_along_the_range_whatever_the_unit(trend):
 def test_items_that_two_places_share_in_part_are_paired(trend, monkeypatch):
     """The study hands the items' hashes to the statistics, of each place its own."""
     given = []
-    monkeypatch.setattr(statistic, "slope", lambda places, gaps, items, slope=statistic.slope: given.append(items) or slope(places, gaps, items))
+    monkeypatch.setattr(statistic, "slope", lambda places, gaps, items, slope=statistic.slope, **more: given.append(items) or slope(places, gaps, items, **more))
     trend(alone(TURNED), lambda place, name: 0.3 * place)
     assert len(given) == 6 and all(one == [ITEM] * 3 for one in given)  # three references, two metrics
 
