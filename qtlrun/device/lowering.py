@@ -1,7 +1,5 @@
 """PennyLane operations as rotations about Pauli words and matrices; adjoints, powers and controls follow by rule."""
 
-import itertools
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,26 +12,25 @@ from pennylane.ops import op_math
 from torch import Tensor
 
 from qtlrun.device import pauli, preparation
+from qtlrun.device.step import WIDE, Matrix, Step, Turn, commute, controlled, controlled_matrix, embed, flipped, full
 from qtlrun.tape.watch import Watch
 
-NOTHING = frozenset({"Identity", "Barrier", "WireCut", "Snapshot"})
+NOTHING = (qml.Identity, qml.Barrier, qml.WireCut, qml.Snapshot)
 # A gate as rotations exp(-i a P / 2), in the order they act: the word P, and a as a multiple of which parameter. A word
 # of I alone is a phase, which only a control sees.
 ROTATIONS = {
-    "RX": [("X", 0, 1)],
-    "RY": [("Y", 0, 1)],
-    "RZ": [("Z", 0, 1)],
-    "PhaseShift": [("Z", 0, 1), ("I", 0, -1)],
-    "U1": [("Z", 0, 1), ("I", 0, -1)],
-    "Rot": [("Z", 0, 1), ("Y", 1, 1), ("Z", 2, 1)],
-    "U3": [("Z", 2, 1), ("Y", 0, 1), ("Z", 1, 1), ("I", 1, -1), ("I", 2, -1)],
-    "IsingXX": [("XX", 0, 1)],
-    "IsingYY": [("YY", 0, 1)],
-    "IsingZZ": [("ZZ", 0, 1)],
+    qml.RX: [("X", 0, 1)],
+    qml.RY: [("Y", 0, 1)],
+    qml.RZ: [("Z", 0, 1)],
+    qml.PhaseShift: [("Z", 0, 1), ("I", 0, -1)],
+    qml.U1: [("Z", 0, 1), ("I", 0, -1)],
+    qml.Rot: [("Z", 0, 1), ("Y", 1, 1), ("Z", 2, 1)],
+    qml.U3: [("Z", 2, 1), ("Y", 0, 1), ("Z", 1, 1), ("I", 1, -1), ("I", 2, -1)],
+    qml.IsingXX: [("XX", 0, 1)],
+    qml.IsingYY: [("YY", 0, 1)],
+    qml.IsingZZ: [("ZZ", 0, 1)],
 }
-WIDE = 3  # wires up to which a constant operation is one matrix
 CONTROLS = 6  # control wires, each of which doubles the rotations
-CONTROLLED = 8  # wires up to which a controlled constant is written as rotations
 REPEATS = 32  # up to which a power is written out
 LARGEST = 8  # wires of a matrix that depends on inputs or weights
 UNFIT = (RuntimeError, TypeError, AttributeError, ImportError, NotImplementedError)  # of PennyLane's, for torch tensors
@@ -42,28 +39,6 @@ NEAR = 1e-6  # the worth of a float32
 
 # They take a matrix, and their decomposition has no gradient where its angles coincide.
 OF_MATRICES = (qml.QubitUnitary, qml.DiagonalQubitUnitary, qml.SpecialUnitary)
-
-
-@dataclass(frozen=True)
-class Turn:
-    """The rotation exp(-i angle P / 2) about a Pauli word P without I; without wires a phase."""
-
-    wires: tuple[int, ...]
-    word: str
-    angle: float | Tensor
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """A unitary matrix; `moves` says that it depends on inputs or weights, or is too large to be fused with others."""
-
-    wires: tuple[int, ...]
-    name: str
-    matrix: Tensor
-    moves: bool = False
-
-
-Step = Turn | Matrix
 
 
 class Checks:
@@ -101,7 +76,7 @@ class Lowering:
         They are chosen by the kind of the operation and never by its values. Raises ValueError for what is no unitary
         gate, and for a decomposition that does not end.
         """
-        if operation.name in NOTHING:
+        if isinstance(operation, NOTHING):
             return []
         words = _words(operation)
         if words is not None:
@@ -186,32 +161,8 @@ def matrix_of(operation) -> Tensor:
     if isinstance(operation, op_math.Pow) and whole(operation.z):
         return torch.linalg.matrix_power(matrix_of(operation.base), int(operation.z))
     if isinstance(operation, op_math.Controlled) and type(operation).compute_matrix is qml.operation.Operator.compute_matrix:
-        return _controlled_matrix(matrix_of(operation.base), operation.control_values)
+        return controlled_matrix(matrix_of(operation.base), operation.control_values)
     return _tensor(operation.matrix())
-
-
-def flipped(step: Step) -> Step:
-    """The adjoint of a step."""
-    if isinstance(step, Turn):
-        return replace(step, angle=-step.angle)
-    return replace(step, matrix=step.matrix.mH.resolve_conj())
-
-
-def controlled(step: Step, controls: tuple[int, ...], values: Sequence[bool]) -> list[Step]:
-    """A step that acts where the control wires have these values.
-
-    A rotation by a becomes one by a / 2**controls for each subset of the controls: the projector on their values is the
-    sum of products of Z over all subsets.
-    """
-    if isinstance(step, Matrix):
-        return _controlled_constant(step, controls, values)
-    turns = []
-    for chosen in itertools.product((False, True), repeat=len(controls)):
-        some = [(wire, value) for wire, value, taken in zip(controls, values, chosen, strict=True) if taken]
-        sign = math.prod(-1 if value else 1 for _, value in some)
-        wires = (*(wire for wire, _ in some), *step.wires)
-        turns.append(Turn(wires, "Z" * len(some) + step.word, step.angle * (sign / 2 ** len(controls))))
-    return turns
 
 
 def exponentials(operation) -> list[Turn] | None:
@@ -226,18 +177,18 @@ def exponentials(operation) -> list[Turn] | None:
     for word, factor in words.items():
         exponent = _tensor(operation.coeff) * _tensor(factor)  # exp(i phi P) turns by -2 phi
         turns.append(Turn(tuple(word.keys()), "".join(word.values()), -2 * exponent.imag))
-    return turns if _commute(turns) else None
+    return turns if commute(turns) else None
 
 
 def _words(operation) -> list[tuple[str, int, float]] | None:
     """The rotations of a gate that is made of some, None for any other."""
-    if operation.name == "MultiRZ":
+    if isinstance(operation, qml.MultiRZ):
         return [("Z" * len(operation.wires), 0, 1)]
-    if operation.name == "PauliRot":
+    if isinstance(operation, qml.PauliRot):
         return [(operation.hyperparameters["pauli_word"], 0, 1)]
-    if operation.name == "GlobalPhase":
+    if isinstance(operation, qml.GlobalPhase):
         return [("", 0, 2)]
-    return ROTATIONS.get(operation.name)
+    return ROTATIONS.get(type(operation))
 
 
 def _turn(operation, word: str, parameter: int, factor: float) -> Turn:
@@ -288,16 +239,8 @@ def _agrees(operation, steps: list[Step]) -> bool:
         return True  # it borrows wires
     product = torch.eye(2 ** len(wires), dtype=torch.complex128)
     for step in steps:
-        product = _full(step, wires) @ product
+        product = full(step, wires) @ product
     return torch.allclose(product, matrix_of(operation).detach(), rtol=0, atol=NEAR)
-
-
-def _full(step: Step, wires: tuple[int, ...]) -> Tensor:
-    """A step's matrix on all these wires."""
-    if isinstance(step, Matrix):
-        return _embed(step.matrix.detach(), step.wires, wires)
-    angle = float(torch.as_tensor(step.angle, dtype=torch.float64).detach())
-    return _embed(torch.from_numpy(pauli.turned(step.word, angle)), step.wires, wires)
 
 
 def _prod(lowering: Lowering, operation) -> list[Step]:
@@ -315,7 +258,7 @@ def _power(lowering: Lowering, operation) -> list[Step] | None:
     steps, count = lowering.steps(operation.base), abs(int(exponent))
     if exponent < 0:
         steps = [flipped(step) for step in reversed(steps)]
-    if all(isinstance(step, Turn) for step in steps) and _commute(steps):
+    if all(isinstance(step, Turn) for step in steps) and commute(steps):
         return [replace(step, angle=step.angle * count) for step in steps]
     return steps * count if count <= REPEATS else None
 
@@ -355,61 +298,8 @@ def _imaginary(operation) -> bool:
     return all(abs((coefficient * _tensor(factor).detach()).real) < NEAR for factor in factors)
 
 
-def _commute(turns: list[Turn]) -> bool:
-    wires = sorted({wire for turn in turns for wire in turn.wires})
-    words = [pauli.spread(turn.word, turn.wires, wires) for turn in turns]
-    return all(pauli.commute(one, other) for one, other in itertools.combinations(words, 2))
-
-
-def _controlled_constant(step: Matrix, controls: tuple[int, ...], values: Sequence[bool]) -> list[Step]:
-    """A controlled matrix, as one where it is small or moves, else by its eigenvectors around controlled phases."""
-    wires = (*controls, *step.wires)
-    if step.moves or len(wires) <= WIDE:
-        return [replace(step, wires=wires, name=f"C({step.name})", matrix=_controlled_matrix(step.matrix, values))]
-    if len(wires) > CONTROLLED:
-        raise ValueError(f"circuit: a control of its {step.name} acts on {len(wires)} wires; {CONTROLLED} are the most.")
-    eigenvalues, vectors = _eigenvectors(step.matrix)
-    turns = [turn for phase in _phases(eigenvalues.angle(), step.wires) for turn in controlled(phase, controls, values)]
-    return [replace(step, matrix=vectors.mH.resolve_conj()), *turns, replace(step, matrix=vectors)]
-
-
-def _eigenvectors(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues and orthonormal eigenvectors of a unitary matrix, by its Schur form."""
-    from scipy.linalg import schur
-
-    triangle, vectors = schur(matrix.numpy(), output="complex")
-    return torch.from_numpy(triangle.diagonal().copy()), torch.from_numpy(vectors)
-
-
-def _phases(angles: Tensor, wires: tuple[int, ...]) -> list[Turn]:
-    """A diagonal matrix exp(i angles) as rotations about products of Z."""
-    turns, size = [], len(angles)
-    states = range(size)
-    for mask in range(size):
-        signs = torch.tensor([(-1) ** (state & mask).bit_count() for state in states], dtype=torch.float64)
-        share = float(signs @ angles) / size
-        some = tuple(wire for place, wire in enumerate(wires) if mask >> (len(wires) - 1 - place) & 1)
-        turns.append(Turn(some, "Z" * len(some), -2 * share))
-    return turns
-
-
-def _controlled_matrix(matrix: Tensor, values: Sequence[bool]) -> Tensor:
-    side, place = len(matrix), sum(bool(value) << place for place, value in enumerate(reversed(values)))
-    blocks = [torch.eye(side, dtype=matrix.dtype)] * 2 ** len(values)
-    blocks[place] = matrix
-    return torch.block_diag(*blocks)
-
-
 def _embedded(operation, wires: tuple[int, ...]) -> Tensor:
-    return _embed(matrix_of(operation), tuple(operation.wires), wires)
-
-
-def _embed(matrix: Tensor, of: tuple[int, ...], wires: tuple[int, ...]) -> Tensor:
-    """A matrix on its own wires as one on all of these."""
-    count, few = len(wires), len(of)
-    order = [[*of, *(wire for wire in wires if wire not in of)].index(wire) for wire in wires]
-    full = torch.kron(matrix.contiguous(), torch.eye(2 ** (count - few), dtype=matrix.dtype)).reshape([2] * 2 * count)
-    return full.permute([*order, *(count + place for place in order)]).reshape(2**count, 2**count)
+    return embed(matrix_of(operation), tuple(operation.wires), wires)
 
 
 def _tensor(values: object) -> Tensor:

@@ -9,8 +9,9 @@ import torch
 from pennylane.ops import op_math
 from torch import Tensor
 
-from qtlrun.device.lowering import Checks, Lowering, Step, Turn, exponentials, whole
+from qtlrun.device.lowering import Checks, Lowering, exponentials, whole
 from qtlrun.device.reading import Gate, inputs_of
+from qtlrun.device.step import Step, Turn
 from qtlrun.layer import generator
 from qtlrun.tape.watch import Watch
 

@@ -9,19 +9,20 @@ from test_reader import Circuit, draw
 
 from qtlrun.device import reader
 from qtlrun.device.pennylane import PennyLane
-from qtlrun.device.statevector import Statevector
+from qtlrun.device.statevector import Run, Statevector
 
 pytestmark = pytest.mark.filterwarnings("ignore:Converting a tensor")  # torch says that a number has no gradient
 FIRST, MANY = range(16), range(16, 400)
 Z = qml.PauliZ
 
 
-def devices(number, features):
-    """Every engine that takes the circuit, and PennyLane's devices for each fourth."""
+def runs(number, features, circuit):
+    """What runs the circuit: every engine that takes it, on one reading, and PennyLane's devices for each fourth."""
+    reading = reader.read(circuit, embed=True)
     names = ["dense", "grouped", "gatewise", "auto"] + ([] if features else ["fused"])
-    made = {name: Statevector(name) for name in names}
+    made = {name: lambda name=name: Run(reading, name) for name in names}
     if number % 4 == 0:
-        made |= {name: PennyLane(name) for name in ("default.qubit", "lightning.qubit")}
+        made |= {name: lambda name=name: PennyLane(name).run(circuit) for name in ("default.qubit", "lightning.qubit")}
     return made
 
 
@@ -33,9 +34,9 @@ def outcomes(number):
     right = qnode(circuit, x, w)
     right_slopes = slopes(right, x, w)
     found = {}
-    for name, device in devices(number, features).items():
+    for name, ready in runs(number, features, circuit).items():
         try:
-            values = device.run(circuit)(x, w)
+            values = ready()(x, w)
         except ValueError as refusal:
             found[name] = f"refused: {refusal}"
             continue

@@ -619,3 +619,18 @@ def test_a_circuit_that_changes_after_it_was_read_is_found_out_by_the_first_batc
         run(x, first)  # it was compared already
         with pytest.raises(ValueError, match="is not that of the circuit's own gates"):
             run(x, second)
+
+
+def test_an_operation_of_the_user_s_is_not_taken_for_a_gate_of_the_same_name():
+    class RX(qml.operation.Operation):
+        num_params, num_wires = 1, 1
+
+        def decomposition(self):
+            return [qml.RY(self.data[0], self.wires), qml.RX(self.data[0], self.wires)]
+
+    def function(x, w):
+        RX(w[0], 0)
+        return qml.expval(X(0))
+    w = draw(1, WEIGHTS).detach()
+    values = Statevector().run(Circuit(function, 2))(torch.zeros(1, 1, 2, dtype=torch.float64), w)
+    torch.testing.assert_close(values[0, 0, 0], w[0, 0].sin(), rtol=0, atol=1e-12)
