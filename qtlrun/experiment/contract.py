@@ -16,7 +16,7 @@ OPTIONAL = ("modes", "sequence", "caution", "ceiling", "centres", "scaling", "in
 SPLITS = ("train", "validation", "test")
 
 
-def backbone(network: nn.Module, target: str) -> nn.Module:
+def backbone(network, target: str) -> nn.Module:
     """A backbone whose stages, fingerprint and folded batch norms are there, found where the class leaves them out."""
     contract.check("backbone", network, "backbone", target)
     if not isinstance(network.features, Integral) or isinstance(network.features, bool) or network.features < 1:

@@ -58,6 +58,8 @@ def _check_part(group: str, part: dict, plugins: list[str], key: str = "") -> No
     """Refuse names, types and sizes that cannot be, and values of what is built without torch."""
     check_part(group, part, plugins, key)
     size.check_part(group, part, key)
+    if group == "circuit" and not is_own(part["_target_"]) and "depth" in part:  # a weight a qubit and layer
+        size.check_weights(part["qubits"] * part["depth"], f"{key or group}.depth={part['depth']}")
     if group in PLAIN and not is_own(part["_target_"]):
         build(group, part, plugins, key)
 
@@ -83,7 +85,7 @@ def references(plan: dict) -> tuple[dict[str, dict], list[str]]:
     made, left_out = {}, []
     for name, change in (plan.get("compare") or {}).items():
         _check_change(name, change)
-        if "isolates" not in change:
+        if "isolates" not in change and not _chosen(plan, name):
             if _typed(plan, f"compare.{name}."):
                 raise Refused(f"compare.{name}: it is changed, but not among the references; choose it with +compare={name}.")
             continue  # a preset changes it, should it be chosen

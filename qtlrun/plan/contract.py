@@ -3,7 +3,7 @@ import inspect
 import math
 from numbers import Integral
 
-from qtlrun.plan import plugin
+from qtlrun.plan import plugin, size
 from qtlrun.plan.refusal import Refused
 
 NEEDS = {  # what a part of each group has, and what that is
@@ -28,7 +28,6 @@ NEEDS = {  # what a part of each group has, and what that is
                          "(runs, *shape) with outputs (how many numbers it gives)"),
     "study": (("run",), "a study has run(jobs, out, experiment, console)"),
 }
-MAX_WEIGHTS = 20_000  # of a circuit: to read it takes a matrix of its angles by its weights, and a minute at this size
 
 
 class Circuit:
@@ -67,7 +66,7 @@ def circuit(part, key: str, target: str) -> Circuit:
             raise Refused(f"{key}: {target} has shape={shape}; a circuit has one tensor of weights, as shape=(depth, qubits).")
         (shape,) = shape.values()
     sizes = (shape,) if isinstance(shape, Integral) else shape
-    if not isinstance(sizes, (tuple, list)) or not all(_counts(size, 0) for size in sizes):
+    if not isinstance(sizes, (tuple, list)) or not all(_counts(count, 0) for count in sizes):
         raise Refused(f"{key}: {target} has shape={shape!r}; the sizes of one tensor of weights are needed, as shape=(depth, qubits).")
     if not _counts(part.qubits, 1):
         raise Refused(f"{key}: {target} has qubits={part.qubits!r}; a whole number from 1 up is needed.")
@@ -80,11 +79,8 @@ def circuit(part, key: str, target: str) -> Circuit:
 def check_size(circuit, key: str) -> None:
     """Refuse a circuit whose weights are too many to read; nothing is traced."""
     weights = math.prod(circuit.shape)
-    if weights > MAX_WEIGHTS:
-        depth = getattr(circuit, "depth", None)
-        at = f".depth={depth}" if depth else ""
-        raise Refused(f"{key}{at}: a circuit of {weights:,} weights; to read it takes a matrix of angles by weights, here "
-                      f"{8 * weights**2 / 2**30:,.0f} GiB or more; use {MAX_WEIGHTS:,} weights or fewer.")
+    depth = getattr(circuit, "depth", None)
+    size.check_weights(weights, f"{key}.depth={depth}" if depth else key)
 
 
 def _has(part: object, name: str) -> bool:

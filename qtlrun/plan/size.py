@@ -8,7 +8,7 @@ LIMITS = {  # by key: the largest value, and why
     "seeds": (10_000, "each is a training, with an entry of its own in the store"),
     "splits": (1_000, "each is another set of trainings"),
     "folds": (1_000, "each is another set of trainings"),
-    "tune": (4_096, "each draw trains every row"),
+    "tune": (1_024, "each draw is checked before the start, and trains every row"),
     "recipe.epochs": (1_000_000, "each leaves its figures in memory and in the store"),
     "recipe.batch_size": (2**31 - 1, "one as large as the training split takes it whole"),
     "circuit.qubits": (10_000, "a classical head in the circuit's place is as wide"),
@@ -19,6 +19,7 @@ LIMITS = {  # by key: the largest value, and why
     "head.width": (10_000, "it is the side of a matrix of weights"),
     "backbone.width": (1_024, "the last block has four times as many channels"),
 }
+WEIGHTS = 5_000  # of a circuit: it is traced and differentiated angle by angle, a minute or two at this size
 TRAININGS = 1_000_000  # of one point
 
 
@@ -36,6 +37,13 @@ def check_part(group: str, part: dict, key: str = "") -> None:
     for name, space in (part.get("space") or {}).items():
         for value in space if isinstance(space, list) else ():
             check(f"{key or group}.space.{name}", value, f"{group}.{name}")
+
+
+def check_weights(count: int, where: str) -> None:
+    """Refuse a circuit whose weights are too many to read."""
+    if count > WEIGHTS:
+        raise Refused(f"{where}: a circuit of {count:,} weights; it is traced and differentiated weight by weight before it is trained, "
+                      f"which takes minutes from {WEIGHTS:,} on; use fewer.")
 
 
 def check_trainings(plan: dict, seeds: int, rows: int) -> None:
