@@ -9,7 +9,7 @@ import torch
 
 from qtlrun.compose import compose, main
 from qtlrun.layer import MAX_NUMBERS, Start
-from qtlrun.plan import Refused, check
+from qtlrun.plan import Refused, check, row_plan
 from qtlrun.plan.size import LIMITS, TRAININGS, WEIGHTS
 
 HUGE = [10**9, 10**12, 2**62]
@@ -35,7 +35,6 @@ def refusal(*words):
         "folds",
         "tune",
         "recipe.epochs",
-        "circuit.qubits",
         "circuit.depth",
         "dataset.train",
         "dataset.validation",
@@ -156,7 +155,6 @@ def test_a_circuit_of_the_users_with_too_many_weights_is_refused_before_it_is_tr
     composed, home, tmp_path
 ):
     from qtlrun.experiment import Experiment
-    from qtlrun.plan import row_plan
 
     (tmp_path / "wide.py").write_text(PLUGIN)
     plan = row_plan(composed) | {
@@ -242,3 +240,31 @@ def test_a_device_of_qutrits_is_refused_in_a_sentence(capsys, tmp_path, monkeypa
             f"qtlrun: device.name={name}: it simulates qutrits, and the circuits here are of qubits; use "
             "default.qubit or lightning.qubit.\n"
         )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["circuit.qubits=1000000000"], "circuit.qubits=1000000000: a state of 2**1000000000"),
+        (
+            ["circuit.qubits=1000000000", "head=twin"],
+            "head: pre.weight would have 64,000,000,000 numbers of start values; use 268,435,456",
+        ),
+        (["circuit.qubits=8", "circuit.depth=1000"], "circuit.depth=1000: a circuit of 8,000"),
+    ],
+)
+def test_a_circuit_that_cannot_be_is_refused_where_something_takes_it(home, words, said):
+    from qtlrun.experiment import Experiment
+
+    job = compose([*words, "compare=[]", "backbone=identity"])[0]
+    check(job)
+    with pytest.raises(Refused) as error:
+        Experiment(str(home)).check(row_plan(job))
+    assert str(error.value).startswith(said)
+
+
+def test_a_circuit_that_nothing_runs_may_be_of_any_depth(home):
+    from qtlrun.experiment import Experiment
+
+    words = ["circuit.qubits=8", "circuit.depth=1000", "head=twin", "compare=[]", "backbone=identity"]
+    Experiment(str(home)).check(row_plan(compose(words)[0]))

@@ -58,8 +58,6 @@ def _check_part(group: str, part: dict, plugins: list[str], key: str = "") -> No
     """Refuse names, types and sizes that cannot be, and values of what is built without torch."""
     check_part(group, part, plugins, key)
     size.check_part(group, part, key)
-    if group == "circuit" and not is_own(part["_target_"]) and "depth" in part:  # a weight a qubit and layer
-        size.check_weights(part["qubits"] * part["depth"], f"{key or group}.depth={part['depth']}")
     if group in PLAIN and not is_own(part["_target_"]):
         build(group, part, plugins, key)
 

@@ -333,7 +333,7 @@ def _lies_in(path: Path) -> bool:
 
 
 def _within_qtlrun(rest: list[str]) -> list[Module]:
-    for length in range(len(rest), -1, -1):
+    for length in range(len(rest), 0, -1):  # of the package itself nothing is computed by
         folder = PACKAGE.joinpath(*rest[:length])
         for path in (folder.with_suffix(".py"), folder / "__init__.py"):
             if path.is_file():

@@ -5,6 +5,7 @@ import math
 from qtlrun.plan.refusal import Refused
 
 WHOLE = 2**63  # torch and NumPy count in 64 bits
+WEIGHTS = 5_000  # of a circuit: it is differentiated angle by angle, minutes at this size
 LIMITS = {  # by key: the largest value, and why
     "seeds": (10_000, "each is a training, with an entry of its own in the store"),
     "splits": (1_000, "each is another set of trainings"),
@@ -12,7 +13,7 @@ LIMITS = {  # by key: the largest value, and why
     "tune": (1_024, "each draw is checked before the start, and trains every row"),
     "recipe.epochs": (1_000_000, "each leaves its figures in memory and in the store"),
     "recipe.batch_size": (2**31 - 1, "one as large as the training split takes it whole"),
-    "circuit.qubits": (10_000, "a classical head in the circuit's place is as wide"),
+    "circuit.depth": (WEIGHTS, "it is differentiated weight by weight before it is trained"),
     "dataset.points": (10_000_000, "they are drawn at once, and kept in memory"),
     "dataset.train": (10_000_000, "they are kept in memory"),
     "dataset.validation": (10_000_000, "they are kept in memory"),
@@ -20,7 +21,6 @@ LIMITS = {  # by key: the largest value, and why
     "head.width": (10_000, "it is the side of a matrix of weights"),
     "backbone.width": (1_024, "the last block has four times as many channels"),
 }
-WEIGHTS = 5_000  # of a circuit: it is differentiated angle by angle, minutes at this size
 TRAININGS = 1_000_000  # of one point
 
 
