@@ -1,4 +1,5 @@
 """Torch's and NumPy's global modes as a fresh process has them, whatever the caller has set."""
+
 import contextlib
 import functools
 import sys
@@ -19,7 +20,10 @@ def fresh() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         if "numpy" in sys.modules:
             import numpy
-            stack.enter_context(numpy.errstate(divide="warn", over="warn", under="ignore", invalid="warn"))
+
+            stack.enter_context(
+                numpy.errstate(divide="warn", over="warn", under="ignore", invalid="warn")
+            )
         if "torch" in sys.modules:
             _enter_torch(stack)
         yield
@@ -27,15 +31,18 @@ def fresh() -> Iterator[None]:
 
 def freshly(function: Callable) -> Callable:
     """Decorate a function, not a generator, so that it runs in fresh modes."""
+
     @functools.wraps(function)
     def within(*values, **named):
         with fresh():
             return function(*values, **named)
+
     return within
 
 
 def each_freshly(function: Callable) -> Callable:
-    """Decorate a generator so that each of its steps runs in fresh modes, and the caller's in between."""
+    """Decorate a generator so that its steps run in fresh modes; between them are the caller's."""
+
     @functools.wraps(function)
     def within(*values, **named):
         steps, end = function(*values, **named), object()
@@ -45,11 +52,13 @@ def each_freshly(function: Callable) -> Callable:
             if step is end:
                 return
             yield step
+
     return within
 
 
 def _enter_torch(stack: contextlib.ExitStack) -> None:
     import torch
+
     stack.enter_context(torch.inference_mode(False))
     stack.enter_context(torch.enable_grad())
     for accelerator in ACCELERATORS:

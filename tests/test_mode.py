@@ -1,4 +1,5 @@
 """The caller's global modes reach neither training nor the store, and are there again afterwards."""
+
 import contextlib
 
 import numpy as np
@@ -35,22 +36,40 @@ MODES = {
     "default device": lambda: putting(torch.set_default_device, "meta", None),
     "device context": lambda: torch.device("meta"),
     "deterministic": lambda: putting(torch.use_deterministic_algorithms, True, False),
-    "products in bfloat16": lambda: putting(torch.set_float32_matmul_precision, "medium", "highest"),
+    "products in bfloat16": lambda: putting(
+        torch.set_float32_matmul_precision, "medium", "highest"
+    ),
     "anomaly": lambda: torch.autograd.set_detect_anomaly(True),
-    "one thread more": lambda: putting(torch.set_num_threads, torch.get_num_threads() + 1, torch.get_num_threads()),
+    "one thread more": lambda: putting(
+        torch.set_num_threads, torch.get_num_threads() + 1, torch.get_num_threads()
+    ),
     "numpy raises": lambda: np.errstate(all="raise"),
     "another seed": lambda: contextlib.nullcontext(torch.manual_seed(3)),
 }
-PRETRAINED = ("backbone.pretrain.recipe.epochs=1", "recipe.epochs=1", "dataset.train=6", "circuit.qubits=2", "circuit.depth=1")
+PRETRAINED = (
+    "backbone.pretrain.recipe.epochs=1",
+    "recipe.epochs=1",
+    "dataset.train=6",
+    "circuit.qubits=2",
+    "circuit.depth=1",
+)
 
 
 def told(row):
-    return {seed: (entry.values["curves"], entry.arrays["logits"].tobytes()) for seed, entry in row.entries.items()}
+    return {
+        seed: (entry.values["curves"], entry.arrays["logits"].tobytes())
+        for seed, entry in row.entries.items()
+    }
 
 
 def without_seconds(entries):
-    return {seed: ([{name: value for name, value in one.items() if name != "seconds"} for one in curves], logits)
-            for seed, (curves, logits) in entries.items()}
+    return {
+        seed: (
+            [{name: value for name, value in one.items() if name != "seconds"} for one in curves],
+            logits,
+        )
+        for seed, (curves, logits) in entries.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -76,16 +95,27 @@ def test_nor_does_it_reach_pre_training_and_what_the_store_keeps_of_it(right, tm
     row, expected = right["pretrained"]
     with MODES[name]():
         Experiment(str(tmp_path)).row("A", row, [0, 1])
-    later = Experiment(str(tmp_path), fresh=True).row("A", row, [0, 1])  # trained anew on what was pre-trained then
+    later = Experiment(str(tmp_path), fresh=True).row(
+        "A", row, [0, 1]
+    )  # trained anew on what was pre-trained then
     assert without_seconds(told(later)) == expected
 
 
 @pytest.mark.parametrize("name", MODES)
 def test_the_callers_mode_is_there_again_afterwards(name):
     def state():
-        return (torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.is_autocast_enabled("cpu"), torch.get_default_dtype(),
-                torch.get_default_device(), torch.get_deterministic_debug_mode(), torch.get_float32_matmul_precision(),
-                torch.is_anomaly_enabled(), np.geterr())
+        return (
+            torch.is_grad_enabled(),
+            torch.is_inference_mode_enabled(),
+            torch.is_autocast_enabled("cpu"),
+            torch.get_default_dtype(),
+            torch.get_default_device(),
+            torch.get_deterministic_debug_mode(),
+            torch.get_float32_matmul_precision(),
+            torch.is_anomaly_enabled(),
+            np.geterr(),
+        )
+
     plain = state()
     with MODES[name]():
         before = state()
@@ -103,9 +133,10 @@ def test_a_training_that_is_stepped_through_leaves_the_caller_its_mode_between_t
     def losses(mode):
         head, steps = Classical(3, 2, Start([0])), []
         with mode():
-            for record in fit(head, None, [Recipe(3, 4, .1, .1)], Freeze("all"), data, data, [0]):
+            for record in fit(head, None, [Recipe(3, 4, 0.1, 0.1)], Freeze("all"), data, data, [0]):
                 steps.append((record.loss, torch.is_grad_enabled()))
         return [loss for loss, _ in steps], {grad for _, grad in steps}
+
     plain, off = losses(contextlib.nullcontext), losses(torch.no_grad)
     assert plain == (off[0], {True}) and off[1] == {False} and len(set(map(tuple, plain[0]))) == 3
 

@@ -1,4 +1,5 @@
 """A constructor read from source, against what Python itself says of the loaded class."""
+
 import inspect
 import textwrap
 
@@ -38,7 +39,7 @@ CLASSES = {
     "of the second of two": "class A: ...\nclass B:\n    def __init__(self, b): ...\nclass Head(A, B): ...",
     "of a diamond": "class O:\n    def __init__(self, o): ...\nclass A(O): ...\nclass B(O):\n    def __init__(self, b): ...\nclass Head(A, B): ...",
     "of one that is generic": "from typing import Generic, TypeVar\nT = TypeVar('T')\nclass A(Generic[T]):\n    def __init__(self, a): ...\n"
-                              "class Head(A[int]): ...",
+    "class Head(A[int]): ...",
     "of an abstract one": "from abc import ABC\nclass A(ABC):\n    def __init__(self, a, *, b=1): ...\nclass Head(A): ...",
     "of torch's module": "from torch import nn\nclass Head(nn.Module): ...",
     "of nothing": "class Head: ...",
@@ -54,9 +55,9 @@ CLASSES = {
     "with names after a slash": "class Head:\n    def __init__(self, /, a, *, b=2): ...",
     "of a dataclass": "from dataclasses import dataclass\n@dataclass\nclass Head:\n    a: int\n    b: float = 1.",
     "of a dataclass with a call": "import dataclasses as d\n@d.dataclass(frozen=True)\nclass Head:\n    a: int\n    e: int = d.field()\n"
-                                  "    b: list = d.field(default_factory=list)\n    c: int = d.field(init=False, default=3)",
+    "    b: list = d.field(default_factory=list)\n    c: int = d.field(init=False, default=3)",
     "of a dataclass with class variables": "from dataclasses import dataclass, KW_ONLY\nfrom typing import ClassVar\n@dataclass\nclass Head:\n"
-                                           "    x: ClassVar[int] = 3\n    a: int\n    _: KW_ONLY\n    b: int = 2",
+    "    x: ClassVar[int] = 3\n    a: int\n    _: KW_ONLY\n    b: int = 2",
     "of a dataclass that inherits": "from dataclasses import dataclass\nfrom beside import Sizes\n@dataclass\nclass Head(Sizes):\n    depth: int = 1",
     "of a child of a dataclass": "from beside import Sizes\nclass Head(Sizes):\n    depth: int = 1",
     "of a dataclass with a constructor": "from dataclasses import dataclass\n@dataclass\nclass Head:\n    a: int\n    def __init__(self, b): ...",
@@ -65,11 +66,20 @@ CLASSES = {
     "of a named tuple": "from typing import NamedTuple\nclass Head(NamedTuple):\n    a: int\n    b: int = 2",
 }
 PASSED_ON = {
-    "to a class beside": ("from beside import Wide\nclass Head(Wide): ...", {"width": True, "tall": False, "qubits": True, "depth": False}),
-    "with places": ("from beside import Base\nclass Head(Base):\n    def __init__(self, *args, more: int = 1, **kwargs):\n"
-                    "        super().__init__(*args, **kwargs)", {"more": False, "qubits": True, "depth": False}),
-    "to a part of ours": ("from qtlrun.circuit.dressed import Dressed\nclass Head(Dressed):\n    def __init__(self, depth: int = 1, **rest):\n"
-                          "        super().__init__(depth=depth, **rest)", {"depth": False, "qubits": True}),
+    "to a class beside": (
+        "from beside import Wide\nclass Head(Wide): ...",
+        {"width": True, "tall": False, "qubits": True, "depth": False},
+    ),
+    "with places": (
+        "from beside import Base\nclass Head(Base):\n    def __init__(self, *args, more: int = 1, **kwargs):\n"
+        "        super().__init__(*args, **kwargs)",
+        {"more": False, "qubits": True, "depth": False},
+    ),
+    "to a part of ours": (
+        "from qtlrun.circuit.dressed import Dressed\nclass Head(Dressed):\n    def __init__(self, depth: int = 1, **rest):\n"
+        "        super().__init__(depth=depth, **rest)",
+        {"depth": False, "qubits": True},
+    ),
 }
 
 
@@ -80,6 +90,7 @@ def source(tmp_path):
         path = tmp_path / "mine.py"
         path.write_text(text + "\n")
         return str(path)
+
     return write
 
 
@@ -90,24 +101,46 @@ def test_the_constructor_is_the_one_that_python_would_call(source, text):
     bound = set(getattr(kind, "keywords", ()))  # of functools.partial
     signature = inspect.signature(kind).parameters.values()
     variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    right = {one.name: one.default is one.empty and one.name not in bound for one in signature if one.kind not in variadic}
-    assert {name: required for name, (_, required) in parameters("head", "mine.Head", (path,)).items()} == right
+    right = {
+        one.name: one.default is one.empty and one.name not in bound
+        for one in signature
+        if one.kind not in variadic
+    }
+    assert {
+        name: required for name, (_, required) in parameters("head", "mine.Head", (path,)).items()
+    } == right
 
 
 @pytest.mark.parametrize(("text", "takes"), PASSED_ON.values(), ids=PASSED_ON)
 def test_what_a_constructor_passes_on_is_what_the_next_one_takes(source, text, takes):
     path = source(text)
-    assert {name: required for name, (_, required) in parameters("head", "mine.Head", (path,)).items()} == takes
-    build("device", {"_target_": "mine.Head"} | {name: 2 for name, required in takes.items() if required and name != "width"} |
-          ({"width": 1.} if "width" in takes else {}), [path])
+    assert {
+        name: required for name, (_, required) in parameters("head", "mine.Head", (path,)).items()
+    } == takes
+    build(
+        "device",
+        {"_target_": "mine.Head"}
+        | {name: 2 for name, required in takes.items() if required and name != "width"}
+        | ({"width": 1.0} if "width" in takes else {}),
+        [path],
+    )
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ("from rich.text import Text\nclass Head(Text): ...", "it inherits its constructor from rich.text.Text, whose source is not read; "
-                                                          "write an __init__ that names what it takes."),
-    ("class Head:\n    def __init__(self, **options): ...", "it takes **options, and a part's constructor names what it takes; write the "
-                                                            "names out."),
-])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "from rich.text import Text\nclass Head(Text): ...",
+            "it inherits its constructor from rich.text.Text, whose source is not read; "
+            "write an __init__ that names what it takes.",
+        ),
+        (
+            "class Head:\n    def __init__(self, **options): ...",
+            "it takes **options, and a part's constructor names what it takes; write the "
+            "names out.",
+        ),
+    ],
+)
 def test_a_constructor_that_source_does_not_tell_is_refused_with_what_to_write(source, text, words):
     with pytest.raises(Refused) as error:
         parameters("head", "mine.Head", (source(text),))
@@ -116,18 +149,30 @@ def test_a_constructor_that_source_does_not_tell_is_refused_with_what_to_write(s
 
 def test_an_inherited_constructor_is_checked_by_its_types(source):
     path = source("from beside import Late\nclass Head(Late): ...")
-    with pytest.raises(Refused, match="^circuit.qubits=four: a whole number is needed here, and this is a text.$"):
+    with pytest.raises(
+        Refused, match="^circuit.qubits=four: a whole number is needed here, and this is a text.$"
+    ):
         check_part("circuit", {"_target_": "mine.Head", "qubits": "four", "depth": 1}, [path])
 
 
-@pytest.mark.parametrize(("annotation", "right", "wrong", "words"), [
-    ("'int'", 3, "x", "a whole number"), ("Optional[int]", None, "x", "a whole number or null"), ("Union[int, str]", "x", 1.5, "a whole number or a text"),
-    ("typing.Literal['a', 'b']", "a", "c", "it is one of a, b."), ("typing.List[int]", [1], ["x"], "a list of whole numbers"),
-    ("list['int']", [1], ["x"], "a list of whole numbers"), ("typing.Optional['float']", 1, "x", "a number or null"),
-    ("list", [1], 3, "a list"), ("dict", {"a": 1}, 3, "a group of values"),
-])
+@pytest.mark.parametrize(
+    ("annotation", "right", "wrong", "words"),
+    [
+        ("'int'", 3, "x", "a whole number"),
+        ("Optional[int]", None, "x", "a whole number or null"),
+        ("Union[int, str]", "x", 1.5, "a whole number or a text"),
+        ("typing.Literal['a', 'b']", "a", "c", "it is one of a, b."),
+        ("typing.List[int]", [1], ["x"], "a list of whole numbers"),
+        ("list['int']", [1], ["x"], "a list of whole numbers"),
+        ("typing.Optional['float']", 1, "x", "a number or null"),
+        ("list", [1], 3, "a list"),
+        ("dict", {"a": 1}, 3, "a group of values"),
+    ],
+)
 def test_annotations_are_understood_in_all_their_spellings(source, annotation, right, wrong, words):
-    path = source(f"import typing\nfrom typing import *\nclass Head:\n    def __init__(self, a: {annotation}): ...")
+    path = source(
+        f"import typing\nfrom typing import *\nclass Head:\n    def __init__(self, a: {annotation}): ..."
+    )
     check_part("head", {"_target_": "mine.Head", "a": right}, [path])
     with pytest.raises(Refused) as error:
         check_part("head", {"_target_": "mine.Head", "a": wrong}, [path])
@@ -138,10 +183,16 @@ def test_every_part_of_ours_is_read_as_python_reads_it():
     import importlib
     from test_layering import CONF
     import yaml
-    targets = {(path.parent.name, target) for path in CONF.glob("*/*.yaml") if (target := (yaml.safe_load(path.read_text()) or {}).get("_target_"))}
+
+    targets = {
+        (path.parent.name, target)
+        for path in CONF.glob("*/*.yaml")
+        if (target := (yaml.safe_load(path.read_text()) or {}).get("_target_"))
+    }
     assert len(targets) >= 40
     for group, target in targets:
         module, _, name = target.rpartition(".")
         signature = inspect.signature(getattr(importlib.import_module(module), name)).parameters
         assert {key: required for key, (_, required) in parameters(group, target).items()} == {
-            key: one.default is one.empty for key, one in signature.items()}, target
+            key: one.default is one.empty for key, one in signature.items()
+        }, target

@@ -1,4 +1,5 @@
-"""Backbones and datasets of the user's, completed with what they may leave out; refused where they lack what they need."""
+"""Backbones and datasets of the user's: checked, and given what they may leave out."""
+
 import hashlib
 from numbers import Integral
 from types import SimpleNamespace
@@ -12,26 +13,47 @@ from qtlrun.dataset.split import Split, fingerprint
 from qtlrun.experiment.item import NOUNS
 from qtlrun.plan import Refused, contract, nearest
 
-OPTIONAL = ("modes", "sequence", "caution", "ceiling", "centres", "scaling", "independent")  # what a dataset may have beside
+OPTIONAL = (
+    "modes",
+    "sequence",
+    "caution",
+    "ceiling",
+    "centres",
+    "scaling",
+    "independent",
+)  # what a dataset may have beside
 SPLITS = ("train", "validation", "test")
 
 
-def backbone(network: nn.Module, target: str) -> nn.Module:
-    """A backbone whose stages, fingerprint and folded batch norms are there, found where the class leaves them out."""
+def backbone(network, target: str) -> nn.Module:
+    """Complete a backbone with stages, fingerprint and whether its batch norms are folded."""
     contract.check("backbone", network, "backbone", target)
-    if not isinstance(network.features, Integral) or isinstance(network.features, bool) or network.features < 1:
-        raise Refused(f"backbone: {target} has features={_brief(network.features)}; the numbers that forward gives of an item are needed, "
-                      "a whole number from 1 up (call a layer otherwise).")
+    if (
+        not isinstance(network.features, Integral)
+        or isinstance(network.features, bool)
+        or network.features < 1
+    ):
+        raise Refused(
+            f"backbone: {target} has features={_brief(network.features)}; the numbers that forward "
+            "gives of an item are needed, a whole number from 1 up (call a layer otherwise)."
+        )
     if not callable(network.preprocess):
-        raise Refused(f"backbone: {target} has preprocess={_brief(network.preprocess)}; a method (picture, generator=None) is needed, "
-                      "which gives what forward takes.")
+        raise Refused(
+            f"backbone: {target} has preprocess={_brief(network.preprocess)}; a method "
+            "(picture, generator=None) is needed, which gives what forward takes."
+        )
     takes = network.takes if hasattr(network, "takes") else ("pictures",)
     network.takes = (takes,) if isinstance(takes, str) else tuple(takes)
     if strange := set(network.takes) - set(NOUNS):
-        raise Refused(f"backbone: {target} has takes={_brief(takes)}; {nearest(min(map(str, strange)), NOUNS)}")
-    if "stages" in network._modules or not all(isinstance(one, stage.Stage) for one in getattr(network, "stages", ())):
-        raise Refused(f"backbone: {target} has stages that are no list of qtlrun.backbone.stage.Stage; leave them out, and its children "
-                      "in their order are the stages (call a layer otherwise).")
+        words = nearest(min(map(str, strange)), NOUNS)
+        raise Refused(f"backbone: {target} has takes={_brief(takes)}; {words}")
+    if "stages" in network._modules or not all(
+        isinstance(one, stage.Stage) for one in getattr(network, "stages", ())
+    ):
+        raise Refused(
+            f"backbone: {target} has stages that are no list of qtlrun.backbone.stage.Stage; leave "
+            "them out, and its children in their order are the stages (call a layer otherwise)."
+        )
     if not hasattr(network, "stages"):
         network.stages = stage.split(network)
     if not hasattr(network, "folded"):
@@ -42,7 +64,7 @@ def backbone(network: nn.Module, target: str) -> nn.Module:
 
 
 def dataset(made, key: str, target: str):
-    """A dataset with splits of tensors, a size, a fingerprint and a check of its items, made where the class leaves them out."""
+    """Complete a dataset: splits of tensors, size, fingerprint, and a check of its items."""
     contract.check("dataset", made, key, target)
     classes = _classes(made.classes, key, target)
     splits, known = {}, {}
@@ -52,9 +74,13 @@ def dataset(made, key: str, target: str):
         splits[name] = known[id(given)]
     _check_widths(splits, f"{key}: {target}")
     size = len({item for split in splits.values() for item in split.items})
-    settled = SimpleNamespace(**splits, classes=classes, size=getattr(made, "size", size),
-                              fingerprint=getattr(made, "fingerprint", None) or fingerprint(splits),
-                              verify=getattr(made, "verify", _verified))
+    settled = SimpleNamespace(
+        **splits,
+        classes=classes,
+        size=getattr(made, "size", size),
+        fingerprint=getattr(made, "fingerprint", None) or fingerprint(splits),
+        verify=getattr(made, "verify", _verified),
+    )
     for name in OPTIONAL:
         if hasattr(made, name):
             setattr(settled, name, getattr(made, name))
@@ -67,10 +93,15 @@ def _verified(step=None) -> None:
 
 def _classes(names, key: str, target: str) -> tuple[str, ...]:
     if isinstance(names, (str, dict)) or not hasattr(names, "__len__"):
-        raise Refused(f"{key}: {target} has classes={_brief(names)}; a list of their names is needed.")
+        raise Refused(
+            f"{key}: {target} has classes={_brief(names)}; a list of their names is needed."
+        )
     named = tuple(str(name) for name in names)
     if len(named) < 2 or len(set(named)) < len(named):
-        raise Refused(f"{key}: {target} has classes={_brief(list(named))}; two or more different names are needed.")
+        raise Refused(
+            f"{key}: {target} has classes={_brief(list(named))}; two or more different names are "
+            "needed."
+        )
     return named
 
 
@@ -81,35 +112,51 @@ def _split(given, classes: tuple[str, ...], where: str) -> Split:
     elif isinstance(given, (tuple, list)) and len(given) == 2:
         inputs, labels = _inputs(given[0], where), _labels(given[1], classes, where)
         if len(inputs) != len(labels):
-            raise Refused(f"{where}: {len(inputs)} inputs and {len(labels)} labels; each input has one.")
+            raise Refused(
+                f"{where}: {len(inputs)} inputs and {len(labels)} labels; each input has one."
+            )
         rows = np.ascontiguousarray(inputs.numpy())
-        split = Split(inputs, labels, tuple(hashlib.sha256(row.tobytes()).hexdigest() for row in rows))
+        split = Split(
+            inputs, labels, tuple(hashlib.sha256(row.tobytes()).hexdigest() for row in rows)
+        )
     else:
-        raise Refused(f"{where}: it is {_brief(given)}; (inputs, labels) is needed, or a qtlrun.dataset.split.Split.")
+        raise Refused(
+            f"{where}: it is {_brief(given)}; (inputs, labels) is needed, or a "
+            "qtlrun.dataset.split.Split."
+        )
     if not len(split):
         raise Refused(f"{where}: it has no item.")
     if int(split.labels.min()) < 0 or int(split.labels.max()) >= len(classes):
-        raise Refused(f"{where}: its labels run from {int(split.labels.min())} to {int(split.labels.max())}, and {len(classes)} classes "
-                      f"are labelled 0 to {len(classes) - 1}.")
+        raise Refused(
+            f"{where}: its labels run from {int(split.labels.min())} to {int(split.labels.max())}, "
+            f"and {len(classes)} classes are labelled 0 to {len(classes) - 1}."
+        )
     return split
 
 
 def _inputs(given, where: str) -> Tensor:
-    """Pictures (items, channels, height, width) as uint8, or vectors (items, features) as float64."""
+    """Pictures (items, channels, height, width) in uint8, or vectors in float64."""
     array = given.detach().cpu().numpy() if isinstance(given, Tensor) else np.asarray(given)
     if array.dtype == np.uint8 and array.ndim in (3, 4):
         pictures = torch.from_numpy(np.ascontiguousarray(array))
         pictures = pictures if array.ndim == 4 else pictures.unsqueeze(1)
         if pictures.shape[1] not in (1, 3):
-            raise Refused(f"{where}: its pictures have the shape {tuple(pictures.shape[1:])}; (channels, height, width) is needed, with 1 "
-                          "or 3 channels.")
+            raise Refused(
+                f"{where}: its pictures have the shape {tuple(pictures.shape[1:])}; "
+                "(channels, height, width) is needed, with 1 or 3 channels."
+            )
         return pictures
     if array.ndim != 2 or array.dtype.kind not in "fiub":
-        raise Refused(f"{where}: its inputs are {array.dtype} of shape {array.shape}; numbers (items, features) are needed, or uint8 "
-                      "pictures (items, channels, height, width).")
+        raise Refused(
+            f"{where}: its inputs are {array.dtype} of shape {array.shape}; numbers "
+            "(items, features) are needed, or uint8 pictures (items, channels, height, width)."
+        )
     vectors = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64))
     if not vectors.isfinite().all():
-        raise Refused(f"{where}: its inputs hold a number that is not finite, first in item {int((~vectors.isfinite()).any(1).nonzero()[0])}.")
+        first = int((~vectors.isfinite()).any(1).nonzero()[0])
+        raise Refused(
+            f"{where}: its inputs hold a number that is not finite, first in item {first}."
+        )
     return vectors
 
 
@@ -119,19 +166,29 @@ def _labels(given, classes: tuple[str, ...], where: str) -> Tensor:
     if array.ndim == 1 and array.dtype.kind in "UO":
         strange = sorted({str(name) for name in array} - set(classes))
         if strange:
-            raise Refused(f"{where}: a label is {strange[0]}, which is none of the classes {', '.join(classes[:12])}.")
+            raise Refused(
+                f"{where}: a label is {strange[0]}, which is none of the classes "
+                f"{', '.join(classes[:12])}."
+            )
         array = np.array([classes.index(str(name)) for name in array])
     if array.ndim != 1 or array.dtype.kind not in "fiub" or not np.equal(np.mod(array, 1), 0).all():
-        raise Refused(f"{where}: its labels are {array.dtype} of shape {array.shape}; a whole number an item is needed, the place of its "
-                      "class in classes, or the class's name.")
+        raise Refused(
+            f"{where}: its labels are {array.dtype} of shape {array.shape}; a whole number an item "
+            "is needed, the place of its class in classes, or the class's name."
+        )
     return torch.from_numpy(array.astype(np.int64))
 
 
 def _check_widths(splits: dict[str, Split], where: str) -> None:
     """Refuse vectors of other lengths in one split than in another."""
-    widths = {name: split.inputs.shape[1] for name, split in splits.items() if isinstance(split.inputs, Tensor) and split.inputs.dim() == 2}
+    widths = {
+        name: split.inputs.shape[1]
+        for name, split in splits.items()
+        if isinstance(split.inputs, Tensor) and split.inputs.dim() == 2
+    }
     if len(set(widths.values())) > 1:
-        raise Refused(f"{where}: its items have {', '.join(f'{width} numbers in {name}' for name, width in widths.items())}; all need as many.")
+        words = ", ".join(f"{width} numbers in {name}" for name, width in widths.items())
+        raise Refused(f"{where}: its items have {words}; all need as many.")
 
 
 def _digest(network: nn.Module) -> str:
@@ -140,8 +197,11 @@ def _digest(network: nn.Module) -> str:
     for name, value in network.state_dict().items():
         if isinstance(value, Tensor):
             total.update(f"{name}\0{value.dtype}\0{tuple(value.shape)}\0".encode())
-            total.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes() if value.numel() and value.dim() else
-                         str(value.tolist()).encode())
+            total.update(
+                value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()
+                if value.numel() and value.dim()
+                else str(value.tolist()).encode()
+            )
     return total.hexdigest()
 
 

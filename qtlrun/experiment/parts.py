@@ -33,7 +33,7 @@ class Parts:
 
     recipe = cached_property(lambda self: self._build("recipe"))
     freeze = cached_property(lambda self: self._build("freeze"))
-    circuit = cached_property(lambda self: self.session.once("circuit" + json.dumps(self.plan["circuit"]), lambda: self._sized(self._build("circuit"))))
+    circuit = cached_property(lambda self: self.session.once("circuit" + json.dumps(self.plan["circuit"]), lambda: self._build("circuit")))
     device = cached_property(lambda self: self.session.once("device" + json.dumps(self.plan["device"]), lambda: self._build("device")))
     parametrization = cached_property(lambda self: self._build("parametrization", device=self.ready))
     dataset = cached_property(lambda self: self.dataset_of(self.plan["dataset"], "dataset"))
@@ -81,6 +81,8 @@ class Parts:
         sizes = {name: getattr(self.circuit, name) for name in ("qubits", "depth") if hasattr(self.circuit, name)}
         if hasattr(self.circuit, "shape"):
             sizes["circuit_angles"] = math.prod(self.circuit.shape)
+        if "device" in plans.identity(self.plan):
+            needs.check_size(self.circuit, "circuit")
         return self._build("head", features=features, classes=len(self.dataset.classes), circuit=self.circuit,
                            device=self.ready if self.exact else self.device.drawing(seeds[0]), start=Start(seeds, self.dtype), **sizes)
 
@@ -222,10 +224,6 @@ class Parts:
             network = build("backbone", part, self.plan["plugins"], **offered, **self._offered)
         with plugin.blamed(f"backbone: {target}"):
             return contract.backbone(network, target)
-
-    def _sized(self, circuit):
-        needs.check_size(circuit, "circuit")
-        return circuit
 
     @property
     def bare(self) -> nn.Module:

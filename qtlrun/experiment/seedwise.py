@@ -1,4 +1,5 @@
-"""Heads of the user's: one axis of runs in front of all weights, their own or one that is put there."""
+"""Heads of the user's, with an axis of runs of their own or one put in front of theirs."""
+
 import contextlib
 import functools
 import random
@@ -15,13 +16,16 @@ from qtlrun.layer import Start, generator
 from qtlrun.plan import Refused, plugin
 
 Make = Callable[[list[int]], nn.Module]  # builds a head whose runs are these seeds
-NEEDED = ("a head takes features (batch, features) and gives logits (batch, classes), or has an axis of runs in front of both, of every "
-          "parameter and of every buffer, as `start` draws them")
+NEEDED = (
+    "a head takes features (batch, features) and gives logits (batch, classes), or has an axis of "
+    "runs in front of both, of every parameter and of every buffer, as `start` draws them"
+)
 
 
 @dataclass(frozen=True)
 class Form:
     """How a head of the user's is run."""
+
     stacked: bool  # its weights begin with an axis of runs
     bare: bool = False  # it takes the features of one run without that axis
     chance: bool = False  # its values differ from call to call, as with dropout
@@ -30,27 +34,39 @@ class Form:
 class Seedwise(nn.Module):
     """A head without an axis of runs, one module for each seed, under the names of its own weights.
 
-    Every parameter and buffer has the runs as its first axis; a call goes through the module run by run with that run's.
+    Every parameter and buffer has the runs as its first axis; a call goes through the module run by
+    run with that run's.
     """
 
     def __init__(self, modules: list[nn.Module], bare: bool):
         super().__init__()
-        self.__dict__.update(single=modules[0], bare=bare)  # no child of this one: its weights are not counted
+        self.__dict__.update(
+            single=modules[0], bare=bare
+        )  # no child of this one: its weights are not counted
         weights = [dict(one.named_parameters()) for one in modules]
         buffers = [dict(one.named_buffers()) for one in modules]
         for name, value in weights[0].items():
-            stack = nn.Parameter(torch.stack([one[name].detach() for one in weights]), requires_grad=value.requires_grad)
+            stack = nn.Parameter(
+                torch.stack([one[name].detach() for one in weights]),
+                requires_grad=value.requires_grad,
+            )
             self._owner(name).register_parameter(name.rpartition(".")[2], stack)
         for name in buffers[0]:
-            self._owner(name).register_buffer(name.rpartition(".")[2], torch.stack([one[name] for one in buffers]))
+            self._owner(name).register_buffer(
+                name.rpartition(".")[2], torch.stack([one[name] for one in buffers])
+            )
         self.__dict__["names"] = [*weights[0], *buffers[0]]
 
-    def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch classes"]:
+    def forward(
+        self, x: Float[Tensor, "runs batch features"]
+    ) -> Float[Tensor, "runs batch classes"]:
         values = {name: functools.reduce(getattr, name.split("."), self) for name in self.names}
         out = []
         for run, features in enumerate(x):
             mine = {name: value[run] for name, value in values.items()}
-            logits = functional_call(self.single, mine, (features if self.bare else features.unsqueeze(0),))
+            logits = functional_call(
+                self.single, mine, (features if self.bare else features.unsqueeze(0),)
+            )
             out.append(logits if self.bare else logits.squeeze(0))
         return torch.stack(out)
 
@@ -85,8 +101,11 @@ class Solved(Seedwise):
 
 @contextlib.contextmanager
 def seeded(seed: int, purpose: str) -> Iterator[None]:
-    """Draws from torch's, NumPy's and Python's own generators within depend on the seed alone, and move none of them."""
-    drawn, kept = generator(seed, purpose).initial_seed() % 2**32, (np.random.get_state(), random.getstate())
+    """Let draws from torch's, NumPy's and Python's own generators depend on the seed alone."""
+    drawn, kept = (
+        generator(seed, purpose).initial_seed() % 2**32,
+        (np.random.get_state(), random.getstate()),
+    )
     with torch.random.fork_rng():
         torch.manual_seed(drawn)
         np.random.seed(drawn)
@@ -99,13 +118,17 @@ def seeded(seed: int, purpose: str) -> Iterator[None]:
 
 
 def build(make: Make, seeds: list[int], form: Form) -> nn.Module:
-    """A head whose runs are the seeds; each run starts from values that its own seed gives, whichever runs stand beside it."""
+    """Build a head whose runs are the seeds; each starts from values of its seed alone."""
     alone = []
     for seed in seeds:
         with seeded(seed, "head"):
             alone.append(make([seed]))
     if not form.stacked:
-        return Solved(alone, form.bare, seeds) if _has_solution(alone[0]) else Seedwise(alone, form.bare)
+        return (
+            Solved(alone, form.bare, seeds)
+            if _has_solution(alone[0])
+            else Seedwise(alone, form.bare)
+        )
     if len(seeds) == 1:
         return alone[0]
     with seeded(seeds[0], "head"):
@@ -115,11 +138,13 @@ def build(make: Make, seeds: list[int], form: Form) -> nn.Module:
     return head
 
 
-def form(make: Make, features: int, classes: int, target: str, dtype: torch.dtype, *, starts: bool) -> Form:
-    """How a head is run, from its weights for two and for three runs and from what it gives of a small batch.
+def form(
+    make: Make, features: int, classes: int, target: str, dtype: torch.dtype, *, starts: bool
+) -> Form:
+    """How a head is run, from its weights for two and three runs and its logits of a small batch.
 
-    `starts`: its constructor takes `start`, which knows the runs; no other can have their axis. Refuses what gives no
-    logits in either way.
+    `starts`: its constructor takes `start`, which knows the runs; no other can have their axis.
+    Refuses what gives no logits in either way.
     """
     batch = next(size for size in (2, 3, 4) if size not in (features, classes))
     draw = generator(0, "trial")
@@ -128,33 +153,45 @@ def form(make: Make, features: int, classes: int, target: str, dtype: torch.dtyp
         if starts and _stacked(make):
             head = make([0, 1])
             logits = _called(head, x, target)
-            if tuple(logits.shape) != (2, batch, classes):
-                raise Refused(f"head: {target} gives {tuple(logits.shape)} of features {tuple(x.shape)}, and (2, {batch}, {classes}) is "
-                              f"needed; {NEEDED}.")
+            _check_shape(logits, x, (2, batch, classes), target)
             _check_gradient(head, logits, target)
             return Form(stacked=True, chance=_draws(head, x))
-        head = make([0])
-        shape, error = None, None
-        for bare in (True, False) if starts else (True,):
-            given = x[0] if bare else x[:1]
-            try:
-                logits = _called(head, given, target)
-            except (RuntimeError, ValueError, IndexError, TypeError) as caught:
-                error = caught
-                continue
-            if tuple(logits.shape) == (*given.shape[:-1], classes):
-                _check_gradient(head, logits, target)
-                return Form(stacked=False, bare=bare)
-            shape = shape or f"head: {target} gives {tuple(logits.shape)} of features {tuple(given.shape)}; {NEEDED}."
-        if error is not None:
-            raise error
-        raise Refused(shape)
+        return _seedwise(make([0]), x, classes, target, starts=starts)
+
+
+def _seedwise(head: nn.Module, x: Tensor, classes: int, target: str, *, starts: bool) -> Form:
+    """Whether a head of one run takes features without the axis of runs, or with it."""
+    error = None
+    for bare in (True, False) if starts else (True,):
+        given = x[0] if bare else x[:1]
+        try:
+            logits = _called(head, given, target)
+            _check_shape(logits, given, (*given.shape[:-1], classes), target)
+        except (RuntimeError, ValueError, IndexError, TypeError) as caught:
+            error = caught
+            continue
+        _check_gradient(head, logits, target)
+        return Form(stacked=False, bare=bare)
+    raise error
+
+
+def _check_shape(logits: Tensor, x: Tensor, right: tuple[int, ...], target: str) -> None:
+    if tuple(logits.shape) != right:
+        raise Refused(
+            f"head: {target} gives {tuple(logits.shape)} of features {tuple(x.shape)}, and {right} "
+            f"is needed; {NEEDED}."
+        )
 
 
 def _stacked(make: Make) -> bool:
     """Whether every weight begins with an axis of as many runs as there are."""
-    two, three = ({name: tuple(value.shape) for name, value in make(list(range(runs))).state_dict().items()} for runs in (2, 3))
-    return {name: (3, *shape[1:]) for name, shape in two.items() if shape[:1] == (2,)} == three and len(two) == len(three)
+    two, three = (
+        {name: tuple(value.shape) for name, value in make(list(range(runs))).state_dict().items()}
+        for runs in (2, 3)
+    )
+    return {
+        name: (3, *shape[1:]) for name, shape in two.items() if shape[:1] == (2,)
+    } == three and len(two) == len(three)
 
 
 def _called(head: nn.Module, x: Tensor, target: str) -> Tensor:
@@ -164,17 +201,29 @@ def _called(head: nn.Module, x: Tensor, target: str) -> Tensor:
     except (RuntimeError, IndexError, TypeError) as error:
         if plugin.place(error):
             raise
-        raise Refused(f"head: {target} does not take features {tuple(x.shape)} ({plugin.worded(error)}); {NEEDED}.") from error
+        raise Refused(
+            f"head: {target} does not take features {tuple(x.shape)} ({plugin.worded(error)}); "
+            f"{NEEDED}."
+        ) from error
     if not isinstance(logits, Tensor):
-        raise Refused(f"head: {target} gives {type(logits).__name__}, and a tensor of logits is needed; {NEEDED}.")
+        raise Refused(
+            f"head: {target} gives {type(logits).__name__}, and a tensor of logits is needed; "
+            f"{NEEDED}."
+        )
     return logits
 
 
 def _check_gradient(head: nn.Module, logits: Tensor, target: str) -> None:
     """Refuse a head with trained weights that its logits do not feel."""
-    if any(one.requires_grad for one in head.parameters()) and not logits.requires_grad and not _has_solution(head):
-        raise Refused(f"head: {target} gives logits without a gradient, so nothing of it would be trained; is there a detach or no_grad "
-                      "in its forward?")
+    if (
+        any(one.requires_grad for one in head.parameters())
+        and not logits.requires_grad
+        and not _has_solution(head)
+    ):
+        raise Refused(
+            f"head: {target} gives logits without a gradient, so nothing of it would be trained; "
+            "is there a detach or no_grad in its forward?"
+        )
 
 
 @torch.no_grad()

@@ -83,7 +83,7 @@ def references(plan: dict) -> tuple[dict[str, dict], list[str]]:
     made, left_out = {}, []
     for name, change in (plan.get("compare") or {}).items():
         _check_change(name, change)
-        if "isolates" not in change:
+        if "isolates" not in change and not _chosen(plan, name):
             if _typed(plan, f"compare.{name}."):
                 raise Refused(f"compare.{name}: it is changed, but not among the references; choose it with +compare={name}.")
             continue  # a preset changes it, should it be chosen

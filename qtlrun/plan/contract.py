@@ -1,40 +1,77 @@
-"""What a part of the user's must have, by group, and a circuit of the user's in the form that heads and devices read."""
+"""Contracts of the user's parts by group, and a circuit of the user's as it is read."""
+
 import inspect
 import math
 from numbers import Integral
 
-from qtlrun.plan import plugin
+from qtlrun.plan import plugin, size
 from qtlrun.plan.refusal import Refused
 
+STATE = 60  # qubits beyond which no machine holds a state
 NEEDS = {  # what a part of each group has, and what that is
-    "circuit": (("qubits", "shape", "__call__"),
-                "a circuit has qubits (its wires are 0 to qubits - 1), shape (of its weights), and a __call__ of inputs and weights "
-                "that returns measurements; it may have inputs (how many, else one a qubit)"),
-    "head": (("forward", "state_dict"),
-             "a head is a torch.nn.Module from features (batch, features) to logits (batch, classes), or with an axis of runs before both"),
-    "backbone": (("forward", "state_dict", "features", "preprocess"),
-                 "a backbone is a torch.nn.Module with features (how many numbers it gives), preprocess(picture, generator=None) and "
-                 "forward from a batch of what that gives to (batch, features); it may have takes, stages, fingerprint, folded"),
-    "dataset": (("train", "validation", "test", "classes"),
-                "a dataset has train, validation and test, each (inputs, labels) or a qtlrun.dataset.split.Split, and classes (their "
-                "names); it may have size, fingerprint, verify"),
-    "freeze": (("apply", "check", "count", "fixed"), "a freeze has apply, check, count and fixed, as qtlrun.freeze.Freeze has them"),
-    "recipe": (("epochs", "batch_size", "lr", "backbone_lr", "optimizer", "momentum", "eps", "weight_decay", "augment", "scale",
-                "label_smoothing", "reduction", "select", "rate"),
-               "a recipe has the values of qtlrun.recipe.Recipe, and rate; inherit from it"),
-    "parametrization": (("weights", "matched", "check", "generator", "added"),
-                        "a parametrization has these as qtlrun.parametrization.quantum_train.QuantumTrain has them"),
-    "device": (("run",), "a device has run(circuit, entangle), which gives a function of inputs (runs, batch, features) and weights "
-                         "(runs, *shape) with outputs (how many numbers it gives)"),
-    "study": (("run",), "a study has run(jobs, out, experiment, console)"),
+    "circuit": (
+        ("qubits", "shape", "__call__"),
+        "a circuit has qubits (its wires are 0 to qubits - 1), shape (of its weights), and a "
+        "__call__ of inputs and weights that returns measurements; it may have inputs (how many, "
+        "else one a qubit)",
+    ),
+    "head": (
+        ("forward", "state_dict"),
+        "a head is a torch.nn.Module from features (batch, features) to logits (batch, classes), "
+        "or with an axis of runs before both",
+    ),
+    "backbone": (
+        ("forward", "state_dict", "features", "preprocess"),
+        "a backbone is a torch.nn.Module with features (how many numbers it gives), "
+        "preprocess(picture, generator=None) and forward from a batch of what that gives to "
+        "(batch, features); it may have takes, stages, fingerprint, folded",
+    ),
+    "dataset": (
+        ("train", "validation", "test", "classes"),
+        "a dataset has train, validation and test, each (inputs, labels) or a "
+        "qtlrun.dataset.split.Split, and classes (their names); it may have size, "
+        "fingerprint, verify",
+    ),
+    "freeze": (
+        ("apply", "check", "count", "fixed"),
+        "a freeze has apply, check, count and fixed, as qtlrun.freeze.Freeze has them",
+    ),
+    "recipe": (
+        (
+            "epochs",
+            "batch_size",
+            "lr",
+            "backbone_lr",
+            "optimizer",
+            "momentum",
+            "eps",
+            "weight_decay",
+            "augment",
+            "scale",
+            "label_smoothing",
+            "reduction",
+            "select",
+            "rate",
+        ),
+        "a recipe has the values of qtlrun.recipe.Recipe, and rate; inherit from it",
+    ),
+    "parametrization": (
+        ("weights", "matched", "check", "generator", "added"),
+        "a parametrization has these as qtlrun.parametrization.quantum_train.QuantumTrain has them",
+    ),
+    "device": (
+        ("run",),
+        "a device has run(circuit, entangle), which gives a function of inputs "
+        "(runs, batch, features) and weights (runs, *shape) with outputs (how many numbers it "
+        "gives)",
+    ),
 }
-MAX_WEIGHTS = 20_000  # of a circuit: to read it takes a matrix of its angles by its weights, and a minute at this size
 
 
 class Circuit:
-    """A circuit of the user's: what it raises is named by file and line; qubits, inputs and shape are plain numbers.
+    """A circuit of the user's with plain numbers as its sizes, whose errors name file and line.
 
-    One whose shape is () sees its weight as a single number, and is a circuit of shape (1,) to all others.
+    One whose shape is () sees its weight as a single number; to all others its shape is (1,).
     """
 
     def __init__(self, circuit, name: str, qubits: int, inputs: int, shape: tuple[int, ...]):
@@ -52,7 +89,9 @@ class Circuit:
 def check(group: str, part: object, key: str, target: str) -> None:
     """Refuse a part that lacks what its group needs, with the list of it."""
     names, words = NEEDS[group]
-    names = names[:1] if group == "parametrization" and not getattr(part, "weights", True) else names  # it generates none
+    names = (
+        names[:1] if group == "parametrization" and not getattr(part, "weights", True) else names
+    )  # it generates none
     absent = [name for name in names if not _has(part, name)]
     if absent:
         raise Refused(f"{key}: {target} has no {' and no '.join(absent)}; {words}.")
@@ -64,13 +103,21 @@ def circuit(part, key: str, target: str) -> Circuit:
     shape = part.shape
     if isinstance(shape, dict):  # as the weight_shapes of PennyLane's TorchLayer
         if len(shape) != 1:
-            raise Refused(f"{key}: {target} has shape={shape}; a circuit has one tensor of weights, as shape=(depth, qubits).")
+            raise Refused(
+                f"{key}: {target} has shape={shape}; a circuit has one tensor of weights, as "
+                "shape=(depth, qubits)."
+            )
         (shape,) = shape.values()
     sizes = (shape,) if isinstance(shape, Integral) else shape
-    if not isinstance(sizes, (tuple, list)) or not all(_counts(size, 0) for size in sizes):
-        raise Refused(f"{key}: {target} has shape={shape!r}; the sizes of one tensor of weights are needed, as shape=(depth, qubits).")
+    if not isinstance(sizes, (tuple, list)) or not all(_counts(count, 0) for count in sizes):
+        raise Refused(
+            f"{key}: {target} has shape={shape!r}; the sizes of one tensor of weights are needed, "
+            "as shape=(depth, qubits)."
+        )
     if not _counts(part.qubits, 1):
-        raise Refused(f"{key}: {target} has qubits={part.qubits!r}; a whole number from 1 up is needed.")
+        raise Refused(
+            f"{key}: {target} has qubits={part.qubits!r}; a whole number from 1 up is needed."
+        )
     inputs = getattr(part, "inputs", part.qubits)
     if not _counts(inputs, 0):
         raise Refused(f"{key}: {target} has inputs={inputs!r}; a whole number from 0 up is needed.")
@@ -79,19 +126,20 @@ def circuit(part, key: str, target: str) -> Circuit:
 
 def check_size(circuit, key: str) -> None:
     """Refuse a circuit whose weights are too many to read; nothing is traced."""
+    if circuit.qubits > STATE:
+        return  # its state is what cannot be, and the device says how large one may be
     weights = math.prod(circuit.shape)
-    if weights > MAX_WEIGHTS:
-        depth = getattr(circuit, "depth", None)
-        at = f".depth={depth}" if depth else ""
-        raise Refused(f"{key}{at}: a circuit of {weights:,} weights; to read it takes a matrix of angles by weights, here "
-                      f"{8 * weights**2 / 2**30:,.0f} GiB or more; use {MAX_WEIGHTS:,} weights or fewer.")
+    depth = getattr(circuit, "depth", None)
+    size.check_weights(weights, f"{key}.depth={depth}" if depth else key)
 
 
 def _has(part: object, name: str) -> bool:
     if name == "__call__":
         return callable(part)
     value = getattr(part, name, None)
-    unwritten = inspect.ismethod(value) and value.__func__.__name__ == "_forward_unimplemented"  # as torch.nn.Module has it
+    unwritten = (
+        inspect.ismethod(value) and value.__func__.__name__ == "_forward_unimplemented"
+    )  # as torch.nn.Module has it
     return value is not None and not unwritten
 
 

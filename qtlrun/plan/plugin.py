@@ -1,4 +1,5 @@
-"""The user's Python files: found without loading, loaded apart from all other modules, named in errors."""
+"""The user's Python files: found without loading, loaded apart, named in errors."""
+
 import ast
 import builtins
 import contextlib
@@ -11,7 +12,13 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.machinery import ExtensionFileLoader, ModuleSpec, PathFinder, SourceFileLoader, SourcelessFileLoader
+from importlib.machinery import (
+    ExtensionFileLoader,
+    ModuleSpec,
+    PathFinder,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from types import ModuleType
@@ -21,13 +28,18 @@ from qtlrun.plan.refusal import Refused
 SCOPE = "qtlrun_plugin_"  # begins the names of the user's modules in sys.modules
 PACKAGE = Path(__file__).parents[1]
 INSTALLED = {"site-packages", "dist-packages"}  # folders of installed packages
-LOADERS = (SourceFileLoader, SourcelessFileLoader, ExtensionFileLoader)  # of modules that are loaded apart
+LOADERS = (
+    SourceFileLoader,
+    SourcelessFileLoader,
+    ExtensionFileLoader,
+)  # of modules that are loaded apart
 STANDARD = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")]
 
 
 @dataclass(frozen=True)
 class Module:
-    """A module of the user's or of qtlrun: its dotted name, its file, and the folder that its imports begin in."""
+    """A module of the user's or of qtlrun: its name, its file, the folder of its imports."""
+
     name: str
     path: Path
     folder: Path | None  # None: a module of qtlrun's
@@ -47,10 +59,19 @@ def check(paths: list[str]) -> None:
         if not name.isidentifier():
             raise Refused(f"plugins=[{given}]: {name} is no name of a module; rename the file.")
         if name == "qtlrun" or _is_installed(name):
-            raise Refused(f"plugins=[{given}]: {name} is the name of an installed module; rename the file.")
-        others = [other for other in paths[:number] if stem(other) == name and not path.samefile(Path(other).expanduser())]
+            raise Refused(
+                f"plugins=[{given}]: {name} is the name of an installed module; rename the file."
+            )
+        others = [
+            other
+            for other in paths[:number]
+            if stem(other) == name and not path.samefile(Path(other).expanduser())
+        ]
         if others:
-            raise Refused(f"plugins=[{others[0]},{given}]: a part is found by its file's name, and both are called {name}; rename one.")
+            raise Refused(
+                f"plugins=[{others[0]},{given}]: a part is found by its file's name, and both are "
+                f"called {name}; rename one."
+            )
     closure(tuple(paths))
 
 
@@ -70,10 +91,10 @@ def begin(path: Path) -> Module:
 
 
 def closure(paths: tuple[str, ...]) -> dict[Module, bytes]:
-    """All that plugins import from outside the installed packages, themselves included, with the bytes.
+    """Plugins and all that they import from outside the installed packages, with the bytes.
 
-    Read from source, at any depth of it, so that an import within a function counts. Raises Refused for source that
-    is no Python, and for a module that hides an installed one.
+    Read from source, at any depth of it, so that an import within a function counts. Raises Refused
+    for source that is no Python, and for a module that hides an installed one.
     """
     found, waiting = {}, [(begin(Path(path).expanduser().resolve()), path) for path in paths]
     while waiting:
@@ -86,17 +107,21 @@ def closure(paths: tuple[str, ...]) -> dict[Module, bytes]:
 
 
 def identity(paths: list[str]) -> list:
-    """All that plugins and their imports are: names and bytes of the user's modules, versions of installed ones."""
+    """Names and bytes of plugins and the user's modules, versions of installed ones."""
     modules, installed = closure(tuple(paths)), set()
     for module, content in modules.items():
         names = imports(module, content, "") if module.folder else ()
-        installed |= {name.partition(".")[0] for name in names if not find(module, name, tuple(paths))}
-    files = sorted((module.name, hashlib.sha256(content).hexdigest()) for module, content in modules.items())
+        installed |= {
+            name.partition(".")[0] for name in names if not find(module, name, tuple(paths))
+        }
+    files = sorted(
+        (module.name, hashlib.sha256(content).hexdigest()) for module, content in modules.items()
+    )
     return [list(one) for one in (*files, *_versions(installed))]
 
 
 def find(module: Module, name: str, paths: tuple[str, ...], given: str = "") -> list[Module]:
-    """The modules that are loaded where a module imports a dotted name, its packages first; none of an installed one."""
+    """The user's modules that importing a dotted name loads, its packages first."""
     top, *rest = name.split(".")
     if top == "qtlrun":
         return _within_qtlrun(rest)
@@ -106,7 +131,9 @@ def find(module: Module, name: str, paths: tuple[str, ...], given: str = "") -> 
     while True:
         if spec.origin is not None and spec.has_location:
             path = Path(spec.origin).resolve()
-            plugin = len(names) == 1 and path == file(top, paths)  # what it imports lies beside itself
+            plugin = len(names) == 1 and path == file(
+                top, paths
+            )  # what it imports lies beside itself
             found.append(begin(path) if plugin else Module(".".join(names), path, module.folder))
         if not rest or spec.submodule_search_locations is None:
             return found
@@ -159,7 +186,11 @@ def blamed(what: str) -> Iterator[None]:
 def worded(error: BaseException) -> str:
     """An error's kind and its first line."""
     lines = [line for line in re.sub(rf"{SCOPE}\w+\.", "", str(error)).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0].strip().rstrip('.')}." if lines else f"{type(error).__name__}."
+    return (
+        f"{type(error).__name__}: {lines[0].strip().rstrip('.')}."
+        if lines
+        else f"{type(error).__name__}."
+    )
 
 
 def shown(path: Path) -> str:
@@ -183,32 +214,50 @@ def _loading(given: str) -> Iterator[None]:
         raise
     except (Exception, SystemExit) as error:  # whatever the user's file does wrong
         where = place(error)
-        raise Refused(f"plugins=[{given}]: it does not load; {f'{where}: ' if where else ''}{worded(error)}") from error
+        raise Refused(
+            f"plugins=[{given}]: it does not load; {f'{where}: ' if where else ''}{worded(error)}"
+        ) from error
 
 
 @functools.cache
 def parsed(content: bytes, path: Path, given: str) -> ast.Module:
-    """The source of a module; the plugin that it was imported for is named where it is no Python."""
+    """Parse a module; the plugin that it was imported for is named where it is no Python."""
     try:
         return ast.parse(content)
     except (SyntaxError, ValueError) as error:  # the second for null bytes
-        line = f"line {error.lineno}: {error.msg}" if isinstance(error, SyntaxError) and error.lineno else str(error)
+        line = (
+            f"line {error.lineno}: {error.msg}"
+            if isinstance(error, SyntaxError) and error.lineno
+            else str(error)
+        )
         beside = "" if Path(given or path).expanduser().resolve() == path else f"{shown(path)}, "
         raise Refused(f"plugins=[{given}]: {beside}{line}.") from error
 
 
 @functools.cache
 def imports(module: Module, content: bytes, given: str) -> tuple[str, ...]:
-    """The dotted names that a module imports, anywhere in it; `from a import b` may mean the module a.b."""
+    """The dotted names that a module imports; `from a import b` may mean the module a.b."""
     names = []
-    for node in ast.walk(parsed(content, module.path, given)) if module.path.suffix == ".py" else ():
+    for node in (
+        ast.walk(parsed(content, module.path, given)) if module.path.suffix == ".py" else ()
+    ):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = imported(module, node)
-            names += [f"{base}.{alias.name}".strip(".") for alias in node.names if alias.name != "*"] or [base]
-        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("__import__", "import_module", "importlib.import_module"):
-            names += [one.value for one in node.args[:1] if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+            names += [
+                f"{base}.{alias.name}".strip(".") for alias in node.names if alias.name != "*"
+            ] or [base]
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in (
+            "__import__",
+            "import_module",
+            "importlib.import_module",
+        ):
+            names += [
+                one.value
+                for one in node.args[:1]
+                if isinstance(one, ast.Constant) and isinstance(one.value, str)
+            ]
     return tuple(dict.fromkeys(name for name in names if name and not name.startswith(".")))
 
 
@@ -217,17 +266,23 @@ def imported(module: Module, node: ast.ImportFrom) -> str:
     if not node.level:
         return node.module or ""
     parts = module.package.split(".") if module.package else []
-    parts = parts[:len(parts) - node.level + 1]
+    parts = parts[: len(parts) - node.level + 1]
     return ".".join([*parts, node.module or ""]).strip(".")
 
 
 def _spec(folder: Path, top: str, paths: tuple[str, ...], given: str = "") -> ModuleSpec | None:
-    """The user's module of this name: one beside the plugin, another plugin, or one elsewhere; None for an installed one."""
+    """The user's module of this name: beside the plugin, a plugin, or elsewhere on the path.
+
+    None for an installed one.
+    """
     beside, installed = PathFinder.find_spec(top, [str(folder)]), _is_installed(top)
     if beside is not None and beside.has_location:
         if installed and not _lies_in(Path(beside.origin)):
-            raise Refused(f"plugins=[{given}]: it imports {top}, an installed module, which {shown(Path(beside.origin))} would hide; "
-                          "rename that file.")
+            raise Refused(
+                f"plugins=[{given}]: it imports {top}, an installed module, which "
+                f"{shown(Path(beside.origin))} would hide; "
+                "rename that file."
+            )
         return None if installed else beside
     if installed:
         return None
@@ -247,14 +302,26 @@ _installed: set[str] = set()  # names looked up before; of them none becomes ano
 
 
 def _is_installed(top: str) -> bool:
-    """Whether a name is that of a module of Python's or of an installed package, or of one that only its own finder loads."""
+    """Whether a name is that of a module of Python's or of an installed package.
+
+    So is one that neither source, byte code nor a library holds: only its own finder loads it.
+    """
     if top in sys.stdlib_module_names or top == "qtlrun" or top in _installed:
         return True
     spec = _elsewhere(top)
     if spec is None:
         return False
-    place = spec.origin if spec.has_location else next(iter(spec.submodule_search_locations or ()), None)
-    if place is None or spec.has_location and not isinstance(spec.loader, LOADERS) or _lies_in(Path(place)):
+    place = (
+        spec.origin
+        if spec.has_location
+        else next(iter(spec.submodule_search_locations or ()), None)
+    )
+    if (
+        place is None
+        or spec.has_location
+        and not isinstance(spec.loader, LOADERS)
+        or _lies_in(Path(place))
+    ):
         _installed.add(top)
     return top in _installed
 
@@ -266,7 +333,7 @@ def _lies_in(path: Path) -> bool:
 
 
 def _within_qtlrun(rest: list[str]) -> list[Module]:
-    for length in range(len(rest), -1, -1):
+    for length in range(len(rest), 0, -1):  # of the package itself nothing is computed by
         folder = PACKAGE.joinpath(*rest[:length])
         for path in (folder.with_suffix(".py"), folder / "__init__.py"):
             if path.is_file():
@@ -288,7 +355,7 @@ def _distributions() -> dict[str, list[str]]:
 
 
 def _scope(name: str, folder: Path, paths: tuple[str, ...]) -> str:
-    """A package of its own for what a plugin imports, so that two folders do not share the names of their modules."""
+    """Make a package for what a plugin imports: two folders do not share their names."""
     if name not in sys.modules:
         package = ModuleType(name)
         package.__path__ = [str(folder)]
@@ -328,23 +395,27 @@ class _Finder:
             bare.submodule_search_locations = places
             return bare
         kind = _Loader if isinstance(spec.loader, SourceFileLoader) else type(spec.loader)
-        return importlib.util.spec_from_file_location(name, spec.origin, loader=kind(name, spec.origin), submodule_search_locations=places)
+        return importlib.util.spec_from_file_location(
+            name, spec.origin, loader=kind(name, spec.origin), submodule_search_locations=places
+        )
 
 
 class _Loader(SourceFileLoader):
-    """Loads a module of the user's whose imports begin in its scope; reads and leaves no byte code, which may be stale."""
+    """Loads a module of the user's, whose imports begin in its scope, never from byte code."""
 
     def get_code(self, fullname: str):
         return self.source_to_code(self.get_data(self.path), self.path)
 
     def exec_module(self, module: ModuleType) -> None:
         scope = module.__name__.partition(".")[0]
-        module.__dict__["__builtins__"] = vars(builtins) | {"__import__": functools.partial(_import, scope)}
+        module.__dict__["__builtins__"] = vars(builtins) | {
+            "__import__": functools.partial(_import, scope)
+        }
         super().exec_module(module)
 
 
 def _import(scope: str, name: str, globals=None, locals=None, fromlist=(), level: int = 0):
-    """Python's `__import__` for a module of the user's: names of the user's modules are those of its scope."""
+    """Python's `__import__` for a module of the user's: names are looked up in its scope."""
     top = name.partition(".")[0]
     if level or _within(scope, top) is None:
         return builtins.__import__(name, globals, locals, fromlist, level)

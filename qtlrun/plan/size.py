@@ -1,17 +1,19 @@
 """Sizes that are bounded before anything of that size is made."""
+
 import math
 
 from qtlrun.plan.refusal import Refused
 
 WHOLE = 2**63  # torch and NumPy count in 64 bits
+WEIGHTS = 5_000  # of a circuit: it is differentiated angle by angle, minutes at this size
 LIMITS = {  # by key: the largest value, and why
     "seeds": (10_000, "each is a training, with an entry of its own in the store"),
     "splits": (1_000, "each is another set of trainings"),
     "folds": (1_000, "each is another set of trainings"),
-    "tune": (4_096, "each draw trains every row"),
+    "tune": (1_024, "each draw is checked before the start, and trains every row"),
     "recipe.epochs": (1_000_000, "each leaves its figures in memory and in the store"),
     "recipe.batch_size": (2**31 - 1, "one as large as the training split takes it whole"),
-    "circuit.qubits": (10_000, "a classical head in the circuit's place is as wide"),
+    "circuit.depth": (WEIGHTS, "it is differentiated weight by weight before it is trained"),
     "dataset.points": (10_000_000, "they are drawn at once, and kept in memory"),
     "dataset.train": (10_000_000, "they are kept in memory"),
     "dataset.validation": (10_000_000, "they are kept in memory"),
@@ -23,7 +25,7 @@ TRAININGS = 1_000_000  # of one point
 
 
 def check(key: str, value: object, of: str = "") -> None:
-    """Refuse a size beyond what can be; `of` is its name without the reference or the source task that it stands in."""
+    """Refuse a size beyond what can be; `of` is its name without what it stands in."""
     limit = LIMITS.get(of or key)
     if limit and type(value) in (int, float) and value > limit[0]:
         raise Refused(f"{key}={value}: {limit[1]}; use {limit[0]:,} or fewer.")
@@ -33,16 +35,33 @@ def check_part(group: str, part: dict, key: str = "") -> None:
     """Refuse sizes of a part, and of what it is tuned over."""
     for name, value in part.items():
         check(f"{key or group}.{name}", value, f"{group}.{name}")
-    for name, space in (part.get("space") or {}).items():
+    spaces = part.get("space")
+    for name, space in spaces.items() if isinstance(spaces, dict) else ():
         for value in space if isinstance(space, list) else ():
             check(f"{key or group}.space.{name}", value, f"{group}.{name}")
 
 
+def check_weights(count: int, where: str) -> None:
+    """Refuse a circuit whose weights are too many to read."""
+    if count > WEIGHTS:
+        raise Refused(
+            f"{where}: a circuit of {count:,} weights; it is traced and differentiated weight by "
+            "weight before it is trained, "
+            f"which takes minutes from {WEIGHTS:,} on; use fewer."
+        )
+
+
 def check_trainings(plan: dict, seeds: int, rows: int) -> None:
     """Refuse more trainings in one point than anyone waits for."""
-    factors = {"seeds": seeds, "splits": plan["splits"], "folds": plan["folds"] or 1, "tune": plan["tune"] or 1, "rows": rows}
+    factors = {
+        "seeds": seeds,
+        "splits": plan["splits"],
+        "folds": plan["folds"] or 1,
+        "tune": plan["tune"] or 1,
+        "rows": rows,
+    }
     count = math.prod(factors.values())
     if count > TRAININGS:
         words = " x ".join(f"{value:,} {name}" for name, value in factors.items() if value > 1)
-        raise Refused(f"{next(name for name, value in factors.items() if value == max(factors.values()))}: {words} are {count:,} "
-                      f"trainings; use {TRAININGS:,} or fewer.")
+        largest = max(factors, key=factors.get)
+        raise Refused(f"{largest}: {words} are {count:,} trainings; use {TRAININGS:,} or fewer.")

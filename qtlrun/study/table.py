@@ -90,7 +90,7 @@ def _labels(point: Point, job: dict) -> dict[str, str]:
             reason = reason or f"it is {letter}"
         if labels[name] != name:
             point.notes.append(f"{labels[name]} is not {name} in the sense of the literature: {reason}.")
-        claims = job["compare"][name]["isolates"] if row != composed and labels[name] == name else None
+        claims = job["compare"][name].get("isolates") if row != composed and labels[name] == name else None
         point.isolates[labels[name]] = (claims or {}).get(point.composed) or plans.differences(composed, row)
     return labels
 
