@@ -4,8 +4,10 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from qtlrun import store
@@ -62,14 +64,31 @@ def features(parts) -> dict[str, Tensor]:
     return parts.session.once("features" + pool + parts.dataset.fingerprint, lambda: _load(parts, pool))
 
 
-def scalings(names: list[str], known: Callable[[], Tensor]) -> Callable[[Tensor], Tensor]:
-    """What is done to features before the head, by statistics of the training split's `known()` alone: shape (names, ...) of them."""
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """Scale features before the head in each of several ways: not at all, or to mean 0 and deviation 1."""
+    names: list[str]
+    mean: Tensor | None = None
+    deviation: Tensor | None = None
+
+    def __call__(self, given: Float[Tensor, "*items features"]) -> Float[Tensor, "names *items features"]:
+        if self.mean is None:
+            return given.unsqueeze(0)
+        return torch.stack([given if name == "none" else (given - self.mean) / self.deviation for name in self.names])
+
+    def statistics(self, name: str) -> dict[str, Tensor]:
+        """Mean and deviation of the way of this name; nothing where features stay as they are."""
+        return {} if name == "none" else {"mean": self.mean, "deviation": self.deviation}
+
+
+def scalings(names: list[str], known: Callable[[], Tensor]) -> Scaling:
+    """The scaling of features by statistics of the training split's `known()` alone."""
     if set(names) == {"none"}:
-        return lambda given: given.unsqueeze(0)
+        return Scaling(names)
     features = known()
     mean, deviation = features.mean(0), features.std(0, correction=0)
     deviation = torch.where(deviation < LEAST, 1, deviation)  # one that is constant may move once the network is trained
-    return lambda given: torch.stack([given if name == "none" else (given - mean) / deviation for name in names])
+    return Scaling(names, mean, deviation)
 
 
 def _large(backbone: nn.Module) -> bool:

@@ -1,6 +1,8 @@
 """The parts of one row's plan, built when first asked for, and the keys that they give the row."""
 import contextlib
 import copy
+import dataclasses
+import enum
 import json
 import math
 from functools import cached_property
@@ -139,6 +141,21 @@ class Parts:
         state = self.plan["head"].get("state")
         return files | ({"head.state": disk.digest(Path(state).read_bytes())} if state else {})
 
+    def made_of(self) -> dict[str, object]:
+        """Plain values that a network of the row is built from again."""
+        preprocess = self.backbone.preprocess
+        values = dataclasses.asdict(preprocess) if dataclasses.is_dataclass(preprocess) else None
+        said = plans.identity(self.plan)
+        kept = ("backbone", "head", "circuit", "device", "parametrization", "dtype")
+        parts = {name: said[name] for name in kept if name in said} | {"scale": self.recipe.scale}
+        return json.loads(json.dumps(parts | {"preprocessing": values}, default=_plain), parse_constant=str)
+
+    def frozen_state(self) -> dict[str, np.ndarray]:
+        """The weights of a backbone that stays as it is and comes from no file: pre-trained here, or random."""
+        if not self.fixed or self.backbone.fingerprint != "none":
+            return {}
+        return {name: value.detach().cpu().numpy() for name, value in self.backbone.state_dict().items()}
+
     def identity(self) -> dict:
         """The row's identity, with the bytes of data and weights in place of their paths."""
         said = plans.identity(self.plan)
@@ -187,6 +204,11 @@ class Parts:
                 return build("backbone", part, plugins, **self._offered)
             return build("backbone", part, plugins, **self._offered)  # some models compute while they are built
         return self.session.once(f"bare{self.numbers}" + json.dumps(part), make)
+
+
+def _plain(value: object) -> object:
+    """A value that JSON does not have: of an enumeration its own, of all else its words."""
+    return value.value if isinstance(value, enum.Enum) else str(value)
 
 
 def _of_backbone(name: str) -> bool:
