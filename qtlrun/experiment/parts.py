@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from qtlrun import disk, plan as plans, store
 from qtlrun.dataset.split import Split
 from qtlrun.device.ready import Ready
-from qtlrun.experiment import source
+from qtlrun.experiment import item, source
 from qtlrun.experiment.session import Session
 from qtlrun.layer import Start, generator
 from qtlrun.parametrization.generated import BACKBONE, HEAD
@@ -182,13 +182,15 @@ class Parts:
         """What a backbone may ask for beside its values."""
         return {"data": self.session.data, "numbers": self.numbers}
 
-    @property
+    @cached_property
     def numbers(self) -> int | None:
         """The numbers of an item, where the backbone asks for them and all items have as many."""
         if "numbers" not in plans.parameters("backbone", self.plan["backbone"]["_target_"], tuple(self.plan["plugins"])):
             return None
-        inputs = self.dataset.train.inputs
-        return inputs[0].numel() if isinstance(inputs, Tensor) else None
+        if isinstance(self.dataset.train.inputs, Tensor):
+            return self.dataset.train.inputs[0].numel()
+        sizes = item.sizes(self.dataset)
+        return 3 * math.prod(*sizes) if len(sizes) == 1 else None
 
     def _build(self, group: str, **offered):
         return build(group, self.plan[group], self.plan["plugins"], **offered)
