@@ -8,6 +8,9 @@ from qtlrun.point import Point
 from qtlrun.row import COSTS, COUNTS, GENERATED, SHARES, Row
 
 FORMULA = ("=", "+", "-", "@", "\t")  # a spreadsheet computes what begins with one of these
+TRUTHS = ("true", "false")  # in any letters, truth values to pandas.read_csv; and what it takes for missing:
+MISSING = {" ", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA", "NULL",
+           "NaN", "None", "n/a", "nan", "null"}
 
 
 def rows_frame(points: list[Point], shots: int) -> pd.DataFrame:
@@ -141,7 +144,7 @@ def swept(overrides: list[list[str]]) -> list[dict[str, object]]:
 
 
 def csv(frame: pd.DataFrame) -> str:
-    """A data frame as CSV; before a text that a spreadsheet would take for a formula stands an apostrophe."""
+    """A data frame as CSV; an apostrophe stands before a text that a spreadsheet or pandas would take for something else."""
     texts = frame.select_dtypes(exclude="number")
     return frame.assign(**{name: texts[name].map(_inert) for name in texts}).to_csv(index=False)
 
@@ -202,5 +205,14 @@ def _one_line(cell: str) -> str:
 def _inert(value: object) -> object:
     if not isinstance(value, str):
         return value
-    formula = value.startswith(FORMULA) and isinstance(number(value), str)
-    return "'" * formula + value.replace("\r", "\\r")  # unquoted, it would end the line
+    return "'" * _mistaken(value) + value.replace("\r", "\\r")  # unquoted, it would end the line
+
+
+def _mistaken(text: str) -> bool:
+    """Whether a spreadsheet computes a text, or pandas.read_csv gives a missing value, a truth value or another number for it."""
+    if text in MISSING or text.lower() in TRUTHS:
+        return True
+    value = number(text)
+    if isinstance(value, str):
+        return text.startswith(FORMULA)
+    return str(value) != text or isinstance(value, int) and not -2**63 <= value < 2**63

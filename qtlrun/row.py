@@ -105,6 +105,9 @@ class Row:
     duplicates: Duplicates | None = None
     counts: dict[str, dict[str, int]] = field(default_factory=dict)  # items of each split and class
     files: dict[str, str] = field(default_factory=dict)  # SHA-256 of the files of weights, by the key that names them
+    made_of: dict[str, object] = field(default_factory=dict)  # its parts' values, preprocessing and dtype
+    scaling: dict[str, list[float]] | None = None  # mean and deviation by which the dataset has scaled its vectors
+    backbone: dict[str, np.ndarray] = field(default_factory=dict)  # weights of a frozen one that are in no public file
     patterns: np.ndarray | None = None  # what a photonic backbone makes of each class's centre, (classes, side, side)
 
     @property

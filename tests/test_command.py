@@ -120,7 +120,8 @@ def test_a_run_leaves_these_files_and_no_other(single):
     figures = {f"figures/{name}.{kind}" for name in ("accuracy", "circuit", "confusion", "learning_curves") for kind in ("png", "svg")}
     weights = {f"weights/{row}-seed{seed}.safetensors" for row in "AC" for seed in (0, 3)}
     files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-    assert files == figures | weights | {"plan.yaml", "rows.csv", "contrasts.csv", "table.csv", "table.md", "predictions.csv",
+    (backbone,) = {name for name in files if name.startswith("weights/backbone-")}
+    assert files == figures | weights | {backbone, "weights.json", "plan.yaml", "rows.csv", "contrasts.csv", "table.csv", "table.md", "predictions.csv",
                                          "environment.json", "log.txt"}
     assert {path.name for path in out.parents[2].iterdir()} == {"outputs"}
 

@@ -635,8 +635,6 @@ def test_a_folder_of_pictures_that_is_not_there_is_refused(refusal, pictures):
 
 def test_a_backbone_that_does_not_take_the_datasets_items_is_refused(refusal, pictures):
     assert refusal("backbone=identity", "backbone.features=65") == "backbone.features=65: the dataset's items have 64 numbers."
-    assert refusal("backbone=identity", "dataset=folder", f"dataset.root={pictures}") == (
-        "backbone.features=null: the dataset's pictures differ in size; give the numbers that an item has.")
     assert refusal("backbone=identity", "backbone.features=64", "dataset=folder", f"dataset.root={pictures}") == (
         "backbone.features=64: the dataset's items have 192 numbers.")
 

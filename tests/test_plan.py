@@ -130,7 +130,8 @@ WHOLE, NUMBER, FLAG = "a whole number is needed here", "a number is needed here"
     ("backbone", "layer", "layer9", "backbone.layer=layer9: did you mean layer3? It is one of layer1, layer2, layer3, null."),
     ("backbone", "weights", 3, "backbone.weights=3: a text or null is needed here, and this is a whole number."),
     ("dataset", "train", "all", f"dataset.train=all: {NUMBER}, and this is a text."),
-    ("dataset", "classes", [1, "2"], "dataset.classes=[1, '2']: a list of whole numbers is needed here, and this is a list."),
+    ("dataset", "classes", [1, "2"], "dataset.classes=[1, '2']: a list of whole numbers is needed here, and this is a list in which "
+                                    "2 is a text."),
     ("dataset", "classes", 3, "dataset.classes=3: a list of whole numbers is needed here, and this is a whole number."),
     ("head", "entangle", None, f"head.entangle=null: {FLAG}, and this is nothing (null)."),
 ])

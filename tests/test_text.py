@@ -25,7 +25,29 @@ def test_a_text_that_a_spreadsheet_would_compute_gets_an_apostrophe(name):
     assert frame.loc[0, "class"] == "'" + name and frame.loc[0, "seed"] == -1
 
 
-@pytest.mark.parametrize("name", ["-1", "+1", "-0.5", "+1e3", "-inf"])
+HARD = ["NA", "nan", "NaN", "null", "None", "N/A", "n/a", "<NA>", "#N/A", "-nan", "007", "1e3", "1.50", "+1", " 1", "1 ", "true", "False", "TRUE",
+        "0x10", "1_000", "Infinity", "-1", "3", "1.5", "inf", "plain", "NA ", "nanny", "none", "1,5", " ", "nil", "2**3", "1.", ".5", "1e-400",
+        "99999999999999999999", "9223372036854775807", "é", "1,000", "12:30", "2024-01-01", "T", "yes", "off", '"', "'", "''", "\\N", "1j"]
+
+
+def test_every_name_survives_pandas_default_reading_of_a_csv():
+    """As itself, as the number that is written so, or behind an apostrophe; two names are never one."""
+    read = {}
+    for name in HARD:
+        (value,) = pd.read_csv(io.StringIO(text.csv(pd.DataFrame({"class": [name], "seed": [0]}))))["class"]
+        assert not pd.isna(value) and str(value) in (name, "'" + name), (name, value)
+        read[name] = str(value)
+    assert len(set(read.values())) == len(HARD)
+    assert read["plain"] == "plain" and read["3"] == "3" and read["none"] == "none" and read["NA"] == "'NA"
+
+
+def test_the_words_that_pandas_takes_for_missing_are_all_known():
+    from pandas._libs.parsers import STR_NA_VALUES
+
+    assert STR_NA_VALUES - {""} <= text.MISSING
+
+
+@pytest.mark.parametrize("name", ["-1", "-0.5", "-inf"])
 def test_a_class_that_is_a_signed_number_stays_as_it_is(name):
     assert back(pd.DataFrame({"class": [name]})).loc[0, "class"] == name
 

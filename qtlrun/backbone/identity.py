@@ -15,7 +15,7 @@ class Identity(nn.Module):
         super().__init__()
         features = numbers if features is None else features
         if features is None:
-            raise ValueError("features=null: the dataset's pictures differ in size; give the numbers that an item has.")
+            raise ValueError("dataset: its pictures differ in size, and their pixels in a row take equal ones; use backbone=small or resnet18.")
         if features < 1:
             raise ValueError(f"features={features}: numbers an item has, from 1 up.")
         self.features = features

@@ -24,7 +24,7 @@ class Perceptron(nn.Module):
             raise ValueError("widths=[]: give the width of one layer or more; backbone=identity has none.")
         dense.check("widths", widths)
         if numbers is None:
-            raise ValueError("dataset: its pictures may differ in size, and a perceptron takes equal ones; use backbone=convolution.")
+            raise ValueError("dataset: its pictures differ in size, and a perceptron takes equal ones; use backbone=convolution.")
         dense.fits("widths", widths, dense.sizes(numbers, widths))
         with torch.random.fork_rng():
             torch.manual_seed(seed)

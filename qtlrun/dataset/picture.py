@@ -92,10 +92,9 @@ def hash(path: str | Path) -> str:
 
 
 def content(pixels: UInt8[Tensor, "3 height width"]) -> str:
-    """The SHA-256 of a picture's size and pixels: equal for one picture in two files, formats or encodings."""
-    digest = hashlib.sha256(repr(tuple(pixels.shape)).encode())
-    digest.update(pixels.numpy())
-    return digest.hexdigest()
+    """A picture's size and the SHA-256 of its pixels: equal for one picture in two files, formats or encodings."""
+    _, height, width = pixels.shape
+    return f"{height} x {width} {hashlib.sha256(pixels.numpy()).hexdigest()}"
 
 
 def size(path: str | Path) -> tuple[int, int]:

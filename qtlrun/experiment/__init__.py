@@ -143,6 +143,7 @@ class Experiment:
                    trained_on=len(parts.dataset.train), validated_on=len(parts.dataset.validation),
                    blind=parts.dataset.validation is not parts.dataset.test, independent=getattr(parts.dataset, "independent", False),
                    duplicates=self._duplicates(parts), counts=item.counts(parts.dataset), files=parts.files(),
+                   made_of=parts.made_of(), scaling=getattr(parts.dataset, "scaling", None), backbone=parts.frozen_state(),
                    noun=item.noun(parts.dataset), ceiling=getattr(parts.dataset, "ceiling", None), patterns=parts.patterns())
 
     def _duplicates(self, parts: Parts) -> Duplicates:

@@ -4,8 +4,11 @@ import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from qtlrun import store
@@ -15,6 +18,8 @@ from qtlrun.layer import generator
 SPLITS = ("train", "validation", "test")
 SOURCES = ("backbone", "fock.py", "layer.py", "statefile.py", "dataset", "experiment/feature.py", "experiment/parts.py")
 LEAST = 1e-6  # deviation of a feature; below it the feature is constant
+KEPT = 20  # seconds of work after which features are put into the pool, and
+SHARE = 20  # times as long as putting them took
 LARGE = 1_000_000  # weights; a smaller backbone takes more pictures at once
 
 
@@ -62,14 +67,31 @@ def features(parts) -> dict[str, Tensor]:
     return parts.session.once("features" + pool + parts.dataset.fingerprint, lambda: _load(parts, pool))
 
 
-def scalings(names: list[str], known: Callable[[], Tensor]) -> Callable[[Tensor], Tensor]:
-    """What is done to features before the head, by statistics of the training split's `known()` alone: shape (names, ...) of them."""
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """Scale features before the head in each of several ways: not at all, or to mean 0 and deviation 1."""
+    names: list[str]
+    mean: Tensor | None = None
+    deviation: Tensor | None = None
+
+    def __call__(self, given: Float[Tensor, "*items features"]) -> Float[Tensor, "names *items features"]:
+        if self.mean is None:
+            return given.unsqueeze(0)
+        return torch.stack([given if name == "none" else (given - self.mean) / self.deviation for name in self.names])
+
+    def statistics(self, name: str) -> dict[str, Tensor]:
+        """Mean and deviation of the way of this name; nothing where features stay as they are."""
+        return {} if name == "none" else {"mean": self.mean, "deviation": self.deviation}
+
+
+def scalings(names: list[str], known: Callable[[], Tensor]) -> Scaling:
+    """The scaling of features by statistics of the training split's `known()` alone."""
     if set(names) == {"none"}:
-        return lambda given: given.unsqueeze(0)
+        return Scaling(names)
     features = known()
     mean, deviation = features.mean(0), features.std(0, correction=0)
     deviation = torch.where(deviation < LEAST, 1, deviation)  # one that is constant may move once the network is trained
-    return lambda given: torch.stack([given if name == "none" else (given - mean) / deviation for name in names])
+    return Scaling(names, mean, deviation)
 
 
 def _large(backbone: nn.Module) -> bool:
@@ -84,8 +106,8 @@ def _load(parts, pool: str) -> dict[str, Tensor]:
         with kept.lock("features", pool), threads(parts.backbone):
             entry = kept.get("features", pool)
             if _lacking(entry, splits):
-                entry = _extended(parts, entry, splits)
-                kept.put("features", pool, entry)
+                for entry in _extended(parts, entry, splits):
+                    kept.put("features", pool, entry)
     place, values = {item: number for number, item in enumerate(entry.values["items"])}, torch.from_numpy(entry.arrays["features"])
     found = {name: values[[place[item] for item in split.items]].to(parts.accelerator) for name, split in splits.items()}
     pictures = sum(map(len, splits.values()))
@@ -96,23 +118,37 @@ def _lacking(entry: store.Entry | None, splits: dict) -> set[str]:
     return {item for split in splits.values() for item in split.items} - set(entry.values["items"] if entry else ())
 
 
-@torch.inference_mode()
-def _extended(parts, entry: store.Entry | None, splits: dict) -> store.Entry:
-    """A pool with the pictures that it lacked; a picture's features do not depend on those beside it."""
+def _extended(parts, entry: store.Entry | None, splits: dict) -> Iterator[store.Entry]:
+    """A pool with the pictures that it lacked, and before that with some, from time to time, so that a run which is killed goes on.
+
+    A picture's features do not depend on those beside it.
+    """
     began, lacking, pieces, size = time.perf_counter(), _lacking(entry, splits), [], chunk(parts.backbone)
+    due = began + KEPT
     backbone = getattr(parts.backbone, "settled", lambda: parts.backbone)()
     places = {item: (split, place) for split in splits.values() for place, item in enumerate(split.items) if item in lacking}
     wanted = list(places.values())
     with contextlib.closing(_ahead(lambda some: _read(parts, some), [wanted[at:at + size] for at in range(0, len(wanted), size)])) as batches:
         for batch in batches:
             whole = torch.cat([batch, batch[-1:].expand(size - len(batch), *batch.shape[1:])])  # a lesser one is rounded otherwise
-            pieces.append(backbone(whole)[:len(batch)].cpu())
-            parts.session.step(f"features, {noun(parts.dataset)}s", sum(map(len, pieces)), len(wanted))
-    seconds, items, known = time.perf_counter() - began, list(places), torch.cat(pieces)
+            with torch.inference_mode():
+                pieces.append(backbone(whole)[:len(batch)].cpu())
+            done = sum(map(len, pieces))
+            parts.session.step(f"features, {noun(parts.dataset)}s", done, len(wanted))
+            if (now := time.perf_counter()) >= due and done < len(wanted):
+                yield _joined(entry, list(places)[:done], pieces, now - began)
+                waited = time.perf_counter() - now
+                began, due = began + waited, time.perf_counter() + max(KEPT, SHARE * waited)
+    yield _joined(entry, list(places), pieces, time.perf_counter() - began)
+
+
+def _joined(entry: store.Entry | None, items: list[str], pieces: list[Tensor], seconds: float) -> store.Entry:
+    """A pool with further items, and the seconds that all of it took."""
+    known = torch.cat(pieces).numpy()
     if entry is not None:
-        items, known = entry.values["items"] + items, torch.cat([torch.from_numpy(entry.arrays["features"]), known])
+        items, known = entry.values["items"] + items, np.concatenate([entry.arrays["features"], known])
         seconds += entry.values["seconds"]
-    return store.Entry({"items": items, "seconds": seconds}, {"features": known.numpy()})
+    return store.Entry({"items": items, "seconds": seconds}, {"features": known})
 
 
 def _read(parts, some: list[tuple]) -> Tensor:

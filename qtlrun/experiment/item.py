@@ -19,6 +19,11 @@ def counts(dataset) -> dict[str, dict[str, int]]:
     return {name: dict(zip(dataset.classes, number, strict=True)) for name, number in numbers.items()}
 
 
+def sizes(dataset) -> set[tuple[int, int]]:
+    """Heights and widths of pictures that lie in files, in pixels: one where all are equal."""
+    return {size for split in (dataset.train, dataset.validation, dataset.test) for size in split.inputs.sizes}
+
+
 def noun(dataset) -> str:
     """What one item is called."""
     return NOUNS[kind(dataset)]

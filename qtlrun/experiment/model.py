@@ -37,6 +37,7 @@ class Model:
     backbone: nn.Module | None
     data: dict[str, Data]
     runs: list[Run]
+    scale: feature.Scaling
 
     @property
     def generator(self) -> Generator | None:
@@ -86,14 +87,14 @@ def build(runs: list[Run]) -> Model:
         scale = feature.scalings(kinds, lambda: known["train"])
         scaling = [kinds.index(name) for name in names]
         data = {name: train.cached(scale(known[name]), split.labels, scaling, _sequence(dataset, name)) for name, split in splits.items()}
-        return Model(_generated(head, runs, HEAD), head, None, data, runs)
+        return Model(_generated(head, runs, HEAD), head, None, data, runs, scale)
     backbone, augment = parts.trained_backbone(runs[0].seed), runs[0].seed if parts.recipe.augment else None
     data = {name: Data(feature.pictures(parts, split, backbone, augment), split.labels, feature.chunk(backbone), _sequence(dataset, name))
             for name, split in splits.items()}
     network = Network(backbone, head)
     whole = _generated(network, runs)
     network.scale = feature.scalings(kinds, lambda: _begun(whole, data["train"]))
-    return Model(whole, head, backbone, data, runs)
+    return Model(whole, head, backbone, data, runs, network.scale)
 
 
 @torch.no_grad()

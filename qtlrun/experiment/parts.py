@@ -1,6 +1,8 @@
 """The parts of one row's plan, built when first asked for, and the keys that they give the row."""
 import contextlib
 import copy
+import dataclasses
+import enum
 import json
 import math
 from functools import cached_property
@@ -13,7 +15,7 @@ from torch import Tensor, nn
 from qtlrun import disk, plan as plans, store
 from qtlrun.dataset.split import Split
 from qtlrun.device.ready import Ready
-from qtlrun.experiment import contract, seedwise, source
+from qtlrun.experiment import contract, item, seedwise, source
 from qtlrun.experiment.session import Session
 from qtlrun.layer import Start, generator
 from qtlrun.parametrization.generated import BACKBONE, HEAD
@@ -175,6 +177,21 @@ class Parts:
         state = self.plan["head"].get("state")
         return files | ({"head.state": disk.digest(Path(state).read_bytes())} if state else {})
 
+    def made_of(self) -> dict[str, object]:
+        """Plain values that a network of the row is built from again."""
+        preprocess = self.backbone.preprocess
+        values = dataclasses.asdict(preprocess) if dataclasses.is_dataclass(preprocess) else None
+        said = plans.identity(self.plan)
+        kept = ("backbone", "head", "circuit", "device", "parametrization", "dtype")
+        parts = {name: said[name] for name in kept if name in said} | {"scale": self.recipe.scale}
+        return json.loads(json.dumps(parts | {"preprocessing": values}, default=_plain), parse_constant=str)
+
+    def frozen_state(self) -> dict[str, np.ndarray]:
+        """The weights of a backbone that stays as it is and comes from no file: pre-trained here, or random."""
+        if not self.fixed or self.backbone.fingerprint != "none":
+            return {}
+        return {name: value.detach().cpu().numpy() for name, value in self.backbone.state_dict().items()}
+
     def identity(self) -> dict:
         """The row's identity, with the bytes of data and weights in place of their paths."""
         said = plans.identity(self.plan)
@@ -201,13 +218,15 @@ class Parts:
         """What a backbone may ask for beside its values."""
         return {"data": self.session.data, "numbers": self.numbers}
 
-    @property
+    @cached_property
     def numbers(self) -> int | None:
         """The numbers of an item, where the backbone asks for them and all items have as many."""
         if "numbers" not in plans.parameters("backbone", self.plan["backbone"]["_target_"], tuple(self.plan["plugins"])):
             return None
-        inputs = self.dataset.train.inputs
-        return inputs[0].numel() if isinstance(inputs, Tensor) else None
+        if isinstance(self.dataset.train.inputs, Tensor):
+            return self.dataset.train.inputs[0].numel()
+        sizes = item.sizes(self.dataset)
+        return 3 * math.prod(*sizes) if len(sizes) == 1 else None
 
     def _build(self, group: str, **offered):
         made, target = build(group, self.plan[group], self.plan["plugins"], **offered), self.plan[group]["_target_"]
@@ -240,6 +259,11 @@ class Parts:
                 return build("backbone", part, plugins, **self._offered)
             return build("backbone", part, plugins, **self._offered)  # some models compute while they are built
         return self.session.once(f"bare{self.numbers}" + json.dumps(part), make)
+
+
+def _plain(value: object) -> object:
+    """A value that JSON does not have: of an enumeration its own, of all else its words."""
+    return value.value if isinstance(value, enum.Enum) else str(value)
 
 
 def _of_backbone(name: str) -> bool:

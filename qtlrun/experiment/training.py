@@ -103,8 +103,9 @@ def _outcomes(model: Model, records: list[Record], seconds: float) -> Iterator[t
 
 
 def _weights(model: Model, run: int) -> dict:
-    """The state of one run: its slice of head and generator, and the backbone where that was trained too."""
-    return {f"weights/{place}.{name}": (value if place == "backbone" else value[run]).detach().cpu().numpy()
+    """The state of one run: its slice of head and generator, the backbone where that was trained too, what scales features."""
+    scaling = model.scale.statistics(model.runs[run].parts.recipe.scale)
+    return {f"weights/scaling.{name}": value.cpu().numpy() for name, value in scaling.items()} | {f"weights/{place}.{name}": (value if place == "backbone" else value[run]).detach().cpu().numpy()
             for place, part in model.places.items() for name, value in part.state_dict().items()}
 
 

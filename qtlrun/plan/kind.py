@@ -22,7 +22,28 @@ def check(key: str, value: object, annotation: ast.expr | None) -> None:
     options = _options(annotation)
     if options and isinstance(value, str):
         raise Refused(f"{key}={value}: {nearest(value, options)}")
-    raise Refused(f"{key}={text(value)}: {_words(annotation)} is needed here, and this is {_kind(value)}.")
+    raise Refused(f"{key}={text(value)}: {_words(annotation)} is needed here, and this is {_kind(value)}{_mend(annotation, value)}.")
+
+
+def _mend(annotation: ast.expr, value: object) -> str:
+    """Of a list which item is of the wrong kind, and the spelling that makes texts of numbers."""
+    item = _item(annotation)
+    if item is None or not isinstance(value, list):
+        return ""
+    wrong = next(one for one in value if not accepts(item, one))
+    plain = all(one is None or isinstance(one, (str, int, float)) for one in value)
+    quoted = f"; texts are written in quotes, [{','.join(map(repr, map(text, value)))}]" if accepts(item, "") and plain else ""
+    return f" in which {text(wrong)} is {_kind(wrong)}{quoted}"
+
+
+def _item(node: ast.expr) -> ast.expr | None:
+    """The annotation of the items where a list is allowed."""
+    match node:
+        case ast.BinOp(op=ast.BitOr()):
+            return _item(node.left) or _item(node.right)
+        case ast.Subscript(value=ast.Name(id="list" | "tuple"), slice=item):
+            return item.elts[0] if isinstance(item, ast.Tuple) else item
+    return None
 
 
 def _brief(number: int) -> str:
@@ -101,8 +122,9 @@ def _words(node: ast.expr) -> str:
         case ast.Name(id=name):
             return ONE.get(name, name)
         case ast.Subscript(value=ast.Name(id="list" | "tuple"), slice=item):
-            name = ast.unparse(_plain(item.elts[0] if isinstance(item, ast.Tuple) else item))
-            return f"a list of {MANY.get(name, name)}"
+            names = ast.unparse(_plain(item.elts[0] if isinstance(item, ast.Tuple) else item)).split(" | ")
+            names = [name for name in names if name != "int" or "float" not in names]
+            return f"a list of {' or '.join(MANY.get(name, name) for name in names)}"
     options = _options(node)
     return f"{'one of ' * (len(options) > 1)}{', '.join(options)}" if options else text(getattr(node, "value", ast.unparse(node)))
 

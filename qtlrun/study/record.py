@@ -26,6 +26,7 @@ from qtlrun.row import Row
 PACKAGES = ("qtlrun", "torch", "torchvision", "pennylane", "pennylane-lightning", "numpy", "scipy", "scikit-learn",
             "pandas", "pillow", "hydra-core", "omegaconf")
 
+DIGITS = 12  # of a hash in a file's name
 SHORT = 60  # lines of a table that is read, not computed with
 
 
@@ -39,7 +40,7 @@ def write(out: Path, jobs: list[dict], points: list[Point], table: str, frames: 
         place = out if len(points) == 1 else out / f"point-{number}"
         if point.labels:
             _draw(place / "figures", point)
-            _write_weights(place / "weights", point)
+            _write_weights(place, point)
             disk.write(place / "predictions.csv", result.csv(_predictions(point)))
         _draw_circuit(place / "figures", jobs[number])
     if len(points) > 1:
@@ -114,13 +115,40 @@ def _save(folder: Path, name: str, drawn) -> None:
 
 
 def _write_weights(folder: Path, point: Point) -> None:
-    """A safetensors file a row and seed."""
-    from safetensors.numpy import save
+    """A safetensors file a row and seed, one a frozen backbone that no public file holds, and weights.json beside them.
+
+    `backbone.`, `head.` and `generator.` begin the names of a part's weights; `scaling.mean` and `scaling.deviation` scale
+    the features before the head. weights.json has of each row the parts' values, the classes in the order of the logits,
+    the preprocessing of a picture or the scaling of a vector, and the files of each split and seed with their SHA-256.
+    """
+    rows, digests = {}, {}
     for label, place, row in _rows(point):
+        name, backbone = label.rstrip("*"), None
+        if row.backbone:
+            data = _packed({f"backbone.{key}": array for key, array in row.backbone.items()})
+            backbone = f"weights/backbone-{disk.digest(data)[:DIGITS]}.safetensors"
+            _write_once(folder, backbone, data, digests)
+        made = rows.setdefault(label, {"what it is": row.about, "classes": list(row.classes), "items": row.noun, **row.made_of, "files": []})
         for seed, entry in row.entries.items():
-            weights = {name.removeprefix("weights/"): np.asarray(array, order="C") for name, array in entry.arrays.items()
-                       if name.startswith("weights/")}
-            disk.write(folder / f"{label.rstrip('*')}{place}-seed{seed}.safetensors", save(weights))
+            weights = {key.removeprefix("weights/"): array for key, array in entry.arrays.items() if key.startswith("weights/")}
+            file = f"weights/{name}{place}-seed{seed}.safetensors"
+            _write_once(folder, file, _packed(weights), digests)
+            made["files"].append({"file": file, "seed": seed, "backbone": backbone, "dataset_scaling": row.scaling}
+                                 | ({"split": int(place.removeprefix("-split"))} if place else {}) | {"begun from": row.files})
+    disk.write_json(folder / "weights.json", {"rows": rows, "sha256": digests})
+
+
+def _packed(arrays: dict[str, np.ndarray]) -> bytes:
+    """Arrays as a safetensors file."""
+    from safetensors.numpy import save
+    return save({name: np.asarray(array, order="C") for name, array in arrays.items()})
+
+
+def _write_once(folder: Path, file: str, data: bytes, digests: dict[str, str]) -> None:
+    """Write a file that several rows may share, and note its hash."""
+    if file not in digests:
+        disk.write(folder / file, data)
+        digests[file] = disk.digest(data)
 
 
 def _predictions(point: Point) -> pd.DataFrame:

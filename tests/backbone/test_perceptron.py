@@ -89,7 +89,7 @@ def test_a_file_gives_the_weights(tmp_path):
 @pytest.mark.parametrize("values, words", [
     ({"widths": []}, "backbone.widths=[]: give the width of one layer or more; backbone=identity has none."),
     ({"widths": [8, 0]}, "backbone.widths=[8, 0]: numbers a layer gives, each from 1 up."),
-    ({"numbers": None}, "dataset: its pictures may differ in size, and a perceptron takes equal ones; use backbone=convolution."),
+    ({"numbers": None}, "dataset: its pictures differ in size, and a perceptron takes equal ones; use backbone=convolution."),
     ({"activation": "gelu"}, "backbone.activation=gelu: did you mean relu? It is one of none, relu, tanh."),
     ({"weights": "./absent.pth"}, "backbone.weights=absent.pth: there is no such file; "),
 ])

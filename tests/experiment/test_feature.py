@@ -1,4 +1,9 @@
 """The pool of features: kept by picture, added to where a picture is new."""
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -111,3 +116,54 @@ def test_each_draw_is_scaled_by_its_own_training_split(home):
         torch.testing.assert_close(scaled.mean(0)[moving], torch.zeros(int(moving.sum())), rtol=0, atol=1e-4)
         means.append(known.mean(0))
     assert not torch.equal(*means)
+
+
+@pytest.mark.parametrize("after", [1, 3, 6])
+def test_features_that_were_half_computed_go_on_where_they_were_kept_with_the_same_bits(home, tmp_path, monkeypatch, computed, after):
+    whole = features(tmp_path / "elsewhere")
+    monkeypatch.setattr(feature, "KEPT", 0)
+    monkeypatch.setattr(feature, "SHARE", 0)
+    monkeypatch.setattr(feature, "chunk", lambda backbone: 32)
+    session = Session(str(home))
+
+    def stop(stage, done, total):
+        if stage.startswith("features") and done >= 32 * after:
+            raise KeyboardInterrupt
+    session.step = stop
+    with pytest.raises(KeyboardInterrupt):
+        features(home, session=session)
+    grown = features(home)
+    assert computed == [len(whole), len(whole), len(whole) - 32 * (after - 1)]
+    small = features(tmp_path / "third")  # in chunks of 32 from beginning to end
+    assert grown.keys() == small.keys() and all(torch.equal(value, grown[item]) for item, value in small.items())
+
+
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[2])
+from composition import rows
+from qtlrun.experiment import feature
+from qtlrun.experiment.parts import Parts
+from qtlrun.experiment.session import Session
+feature.KEPT = feature.SHARE = 0
+feature.chunk = lambda backbone: 32
+session = Session(sys.argv[1])
+session.step = lambda stage, done, total: done >= int(sys.argv[3]) and os.kill(os.getpid(), signal.SIGKILL)
+feature.features(Parts(rows(*sys.argv[4:])["composed"], session))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("done", [32, 100, 200])
+def test_features_survive_a_kill_of_their_process(home, tmp_path, monkeypatch, computed, done):
+    monkeypatch.setattr(feature, "chunk", lambda backbone: 32)
+    whole = features(tmp_path / "elsewhere")
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(home), str(Path(__file__).parents[1]), str(done), *SMALL])
+    assert killed.returncode == -signal.SIGKILL
+    grown = features(home)
+    assert computed == [len(whole), len(whole) - 32 * ((done + 31) // 32 - 1)]
+    assert whole.keys() == grown.keys() and all(torch.equal(value, grown[item]) for item, value in whole.items())
+    pool = store.Store(str(home))
+    (path,) = (home / "store/features").glob("*/values.json")
+    entry = pool.get("features", path.parent.name)
+    assert len(set(entry.values["items"])) == len(entry.values["items"]) == len(entry.arrays["features"])

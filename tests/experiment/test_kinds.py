@@ -162,7 +162,25 @@ def test_one_session_holds_the_features_of_two_datasets_apart(plan, home):
     assert sizes == [2, 4, 2]
 
 
-def test_pictures_of_several_sizes_need_their_number_of_features(plan, home, tmp_path):
+@pytest.mark.parametrize("backbone", ["identity", "perceptron"])
+def test_pictures_of_one_size_are_taken_by_their_pixels_in_a_row(plan, home, tmp_path, backbone):
+    for part, count in (("train", 12), ("val", 4), ("test", 4)):
+        for number in range(count):
+            path = tmp_path / "pictures" / part / ("ants", "bees")[number % 2] / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (5, 4), (number, len(part), count)).save(path)
+    words = (f"backbone={backbone}", "dataset=folder", f"dataset.root={tmp_path}/pictures")
+    experiment, made = Experiment(str(home)), plan(*words)
+    experiment.check(made)
+    experiment.load(made)
+    parts = Parts(made, experiment.session)
+    assert parts.numbers == 60 and parts.backbone(parts.dataset.train.batch([0, 1], parts.backbone.preprocess)).shape[0] == 2
+    Image.new("RGB", (4, 5), (99, 0, 0)).save(tmp_path / "pictures/test/ants/turned.png")  # as many numbers, but another size
+    with pytest.raises(Refused, match="dataset: its pictures differ in size"):
+        Experiment(str(home)).check(made)
+
+
+def test_pictures_of_several_sizes_are_not_taken_by_their_pixels_in_a_row(plan, home, tmp_path):
     for number in range(20):
         path = tmp_path / "pictures" / ("ants", "bees")[number % 2] / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -170,10 +188,13 @@ def test_pictures_of_several_sizes_need_their_number_of_features(plan, home, tmp
     words = ("backbone=identity", "dataset=folder", f"dataset.root={tmp_path}/pictures")
     with pytest.raises(Refused) as error:
         Experiment(str(home)).check(plan(*words))
-    assert (
-        str(error.value)
-        == "backbone.features=null: the dataset's pictures differ in size; give the numbers that an item has."
+    assert str(error.value) == (
+        "dataset: its pictures differ in size, and their pixels in a row take equal ones; use backbone=small or resnet18."
     )
+    with pytest.raises(Refused) as error:
+        Experiment(str(home)).check(plan(*words, "backbone.features=192"))
+    ending = "pixels, for two), and this backbone takes their pixels in a row; use backbone=small or resnet18."
+    assert str(error.value).startswith("dataset: its pictures differ in size (8 x ") and str(error.value).endswith(ending)
 
 
 AUGMENTED = "recipe.augment=true: the dataset's items are"

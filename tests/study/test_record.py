@@ -16,6 +16,7 @@ from qtlrun.study import record
 
 FIGURES = [f"figures/{name}.{kind}" for name in ("accuracy", "circuit", "confusion", "learning_curves") for kind in ("png", "svg")]
 TABLES = ["contrasts.csv", "environment.json", "log.txt", "plan.yaml", "rows.csv", "table.csv", "table.md"]
+MODELS = ["predictions.csv", "weights.json"]
 
 
 def strict(path):
@@ -29,13 +30,13 @@ def strict(path):
 
 def test_a_run_leaves_these_files(once):
     weights = [f"weights/{label}-seed{seed}.safetensors" for label in ("A", "B", "twin") for seed in (0, 1)]
-    assert once.files == sorted([*TABLES, *FIGURES, *weights, "predictions.csv"])
+    assert once.files == sorted([*TABLES, *FIGURES, *weights, *MODELS])
     assert not any(path.name.startswith(".") for path in once.out.rglob("*"))
 
 
 def test_a_sweep_leaves_these_files(compare):
     found = compare([["circuit.qubits=2", "compare=[C]", "seeds=1"], ["circuit.qubits=3", "compare=[C]", "seeds=1"]])
-    each = [*FIGURES, "predictions.csv", "weights/A-seed0.safetensors", "weights/C-seed0.safetensors"]
+    each = [*FIGURES, *MODELS, "weights/A-seed0.safetensors", "weights/C-seed0.safetensors"]
     points = [f"point-{number}/{name}" for number in (0, 1) for name in each]
     assert found.files == sorted([*TABLES, *points, "figures/sweep.png", "figures/sweep.svg"])
 
@@ -46,7 +47,7 @@ def test_a_generated_row_leaves_its_accuracy_by_shots_its_figure_and_its_line(co
         return (generated(made, label, {10**3: 0.5, 10**6: 0.75}) if label == "A" else made).splits[0][label]
 
     found = compare([["compare=[B]", "seeds=2"]], outcome)
-    each = [*FIGURES, "figures/shots.png", "figures/shots.svg", "predictions.csv", "shots.csv"]
+    each = [*FIGURES, "figures/shots.png", "figures/shots.svg", *MODELS, "shots.csv"]
     assert found.files == sorted([*TABLES, *each, *(f"weights/{label}-seed{seed}.safetensors" for label in "AB" for seed in (0, 1))])
     shots = pd.read_csv(found.out / "shots.csv")
     assert shots["shots"].tolist() == [10**3, 10**6] * 2 and shots["accuracy"].tolist() == [0.5, 0.75, 0.51, 0.76]
