@@ -218,22 +218,29 @@ def test_what_another_machine_writes_is_left_for_a_day(tmp_path):
     assert os.listdir(tmp_path) == [".new-00000000-7-7-b"]
 
 
-def test_unfinished_output_folders_are_cleaned_and_finished_ones_are_not_looked_into(tmp_path, half_written):
-    day = tmp_path / "outputs/2026-01-31"
-    for place in ("10-00-00-killed", "10-00-00-killed/figures", "11-00-00-done"):
-        (day / place).mkdir(parents=True)
-        (day / place / ".new-old").write_text("")
-        os.utime(day / place / ".new-old", (1, 1))
-    (day / "10-00-00-killed/log.txt").write_text("kept")
-    (day / "11-00-00-done/environment.json").write_text("{}")
-    (tmp_path / "outputs/mine").mkdir()
-    (tmp_path / "outputs/mine/.new-old").write_text("not a run's")
-    os.utime(tmp_path / "outputs/mine/.new-old", (1, 1))
-    disk.clean_outputs(tmp_path / "outputs")
-    left = {str(path.relative_to(day)) for path in day.rglob("*") if path.is_file()}
-    assert left == {"10-00-00-killed/log.txt", "11-00-00-done/.new-old", "11-00-00-done/environment.json"}
-    assert (tmp_path / "outputs/mine/.new-old").exists()
+def test_unfinished_output_folders_are_cleaned_and_nothing_else_is_touched(tmp_path):
+    """What lies there may be the user's: only names that a process gave go, and only from folders that a run made."""
+    outputs, litter = tmp_path / "outputs", ".new-00000000-7-7-a"
+    run, done, mine = (outputs / name for name in ("2026-01-31/10-00-00-killed", "2026-01-31/11-00-00-done", "2026/trip"))
+    for place in (run, run / "figures", done, mine, outputs):
+        place.mkdir(parents=True, exist_ok=True)
+        for name in (litter, ".new-mine"):
+            (place / name).write_text("")
+            os.utime(place / name, (1, 1))
+    (done / "environment.json").write_text("{}")
+    (run / "log.txt").write_text("kept")
+    disk.clean_outputs(outputs)
+    assert {path.parent for path in outputs.rglob(litter)} == {done, mine, outputs}
+    assert len(list(outputs.rglob(".new-mine"))) == 5 and (run / "log.txt").exists()
     disk.clean_outputs(tmp_path / "absent")
+
+
+def test_a_folder_for_scratch_is_taken_for_that_by_its_whole_name(tmp_path):
+    for name in ("qtlrun-data", "qtlrun-00000000-7-7-abc", f"qtlrun-{disk.writer()}abc"):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (1, 1))
+    disk.clean_temporary(tmp_path, "qtlrun-")
+    assert [path.name for path in tmp_path.iterdir()] == ["qtlrun-data"]
 
 
 @pytest.mark.parametrize("number, words", [
