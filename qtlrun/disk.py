@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import platform
+import re
 import shutil
 import tempfile
 import time
@@ -17,6 +18,7 @@ MANIFEST = "manifest.json"
 LAST = "environment.json"  # the file that a run writes last into its folder
 NEW, LOCK = ".new-", ".lock"  # in the names of what is being written, and of what is locked
 ABANDONED = 24 * 3600  # seconds after which nobody is still at it, where it cannot be known
+WRITER = re.compile(r"[0-9a-f]{8}-\d+-\d+-\w+$")  # a process, and what tells its files apart
 OCCUPIED = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -102,30 +104,22 @@ def read_folder(path: Path) -> dict[str, bytes] | None:
 
 
 def clean(folder: Path) -> None:
-    """Take away what killed processes left in a folder: what they were writing, and their locks."""
+    """Take away what killed processes left in a folder of the store: what they were writing, and their locks."""
     import filelock
-    clean_temporary(folder, NEW)
+    _clean(folder, NEW, re.compile(""))
     for path in folder.glob(f"*{LOCK}"):
         with contextlib.suppress(OSError), filelock.FileLock(path, timeout=0):  # another process holds it, or was quicker
             path.unlink()
 
 
 def clean_temporary(folder: Path, prefix: str) -> None:
-    """Take away the files and folders of this prefix that nobody writes any more.
-
-    Their names tell the writer. One of this machine is asked for; whether one of another machine lives is not known, and
-    what it has not touched for a day is abandoned.
-    """
-    with contextlib.suppress(OSError):  # the folder is not there, or may not be read
-        for path in folder.iterdir():
-            with contextlib.suppress(OSError):  # another process was quicker, or it is another user's
-                if path.name.startswith(prefix) and _abandoned(path, path.name.removeprefix(prefix)):
-                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+    """Take away the files and folders of this prefix that a process named after itself, and has ended; nothing else."""
+    _clean(folder, prefix, WRITER)
 
 
 def clean_outputs(outputs: Path) -> None:
     """Take away what killed runs were writing into their folders OUTPUTS/DATE/RUN; a run that ended has nothing of the kind."""
-    for run in outputs.glob("[0-9]*/*/"):
+    for run in outputs.glob("[12]???-??-??/??-??-??-*/"):
         if not (run / LAST).exists():
             for folder in [run, *run.glob("**/")]:
                 clean_temporary(folder, NEW)
@@ -175,6 +169,20 @@ def _writing(path: Path, size: int | None = None) -> Iterator[None]:
         yield
     except OSError as error:
         raise Unwritable(error, path, size) from error
+
+
+def _clean(folder: Path, prefix: str, form: re.Pattern) -> None:
+    """Take away the files and folders of this prefix, the rest of their names of this form, that nobody writes any more.
+
+    Their names tell the writer. One of this machine is asked for; whether one of another machine lives is not known, and
+    what it has not touched for a day is abandoned.
+    """
+    with contextlib.suppress(OSError):  # the folder is not there, or may not be read
+        for path in folder.iterdir():
+            name = path.name.removeprefix(prefix)
+            with contextlib.suppress(OSError):  # another process was quicker, or it is another user's
+                if path.name.startswith(prefix) and form.match(name) and _abandoned(path, name):
+                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def _abandoned(path: Path, name: str) -> bool:

@@ -1,6 +1,7 @@
 """The installed command, each run a process of its own; they share a home, so the backbone is pre-trained once."""
 import csv
 import importlib.util
+import io
 import json
 import os
 import re
@@ -16,7 +17,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 import qtlrun
-from qtlrun import compose
+from qtlrun import compose, disk
 from qtlrun.compose import main
 from qtlrun.plan import Refused
 
@@ -203,12 +204,73 @@ def test_a_reader_that_goes_away_is_no_error(start):
     process.stderr.close()
 
 
+def test_a_reader_that_goes_away_costs_no_file_and_has_its_exit_code(single, start):
+    process = start(*SMOKE, "compare=[C]", "seeds=[0,3]")
+    process.stdout.close()
+    assert process.stderr.read() == "" and process.wait() == 128 + signal.SIGPIPE
+    process.stderr.close()
+    (out,) = process.folder.glob("outputs/*/*")
+    files = [{path.name for path in folder.rglob("*") if path.is_file()} - {"log.txt"} for folder in (out, single[0])]  # nothing was trained
+    assert files[0] == files[1] > {"rows.csv", "table.md", "predictions.csv"}
+    assert "found in the store" in (out / "table.md").read_text()
+
+
+def test_a_run_is_on_the_disk_before_it_is_printed(here, monkeypatch):
+    """The table is held back until the last file is whole, and comes also where that one cannot be written."""
+    from qtlrun.study import record
+    seen = []
+
+    def write(out, jobs, points):
+        seen.append((sorted(path.name for path in out.glob("*.csv")), len(sys.stdout.stream.getvalue())))
+        raise disk.Unwritable(OSError(28, "No space left on device"), out / "environment.json", 10)
+    monkeypatch.setattr(record, "write_environment", write)
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    assert main([*SMOKE, "compare=[C]", "seeds=[0,3]"]) == 4
+    ((files, before),) = seen
+    assert files == ["contrasts.csv", "predictions.csv", "rows.csv", "table.csv"] and not before
+    assert "A - C, the whole head against one linear layer" in sys.stdout.getvalue()
+
+
+def test_a_closed_terminal_stops_a_run_unless_it_was_told_to_outlive_it(start):
+    out, code, said, err = stop(start(*LONG), signal.SIGHUP)
+    assert (code, err) == (129, STOPPED) and [line["row"] for line in table(out / "table.csv")] == ["A"]
+
+
+def test_a_command_that_nohup_starts_does_not_hear_the_end_of_its_terminal():
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        compose._listen()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN and callable(signal.getsignal(signal.SIGTERM))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_a_full_disk_of_the_store_ends_a_run_with_what_is_finished(here, monkeypatch, capsys):
+    """The second row cannot be kept: the first is in the table, and the words name folder, need and room."""
+    from qtlrun.store import Store
+    put = Store.put
+
+    def full(self, kind, key, entry):
+        if kind == "row" and "head.angles" not in str(entry.arrays.keys()):
+            raise disk.Unwritable(OSError(28, "No space left on device"), Path("/store/row/key"), 2_500_000)
+        put(self, kind, key, entry)
+    monkeypatch.setattr(Store, "put", full)
+    assert main([*SMOKE, "compare=[C]", "seeds=[5]"]) == 4
+    out, err = capsys.readouterr()
+    assert re.fullmatch(r"qtlrun: /store/row/key: No space left on device; 2\.5 MB are needed and [\d.]+ GB are free; make room, or name another "
+                        r"folder with outputs=FOLDER or home=FOLDER\.\n", err)
+    (folder,) = here.glob("outputs/*/*")
+    assert [line["row"] for line in table(folder / "table.csv")] == ["A"] and f"Written to {folder.relative_to(here)}" in out
+
+
 @pytest.fixture
 def here(single, home, monkeypatch, tmp_path):
     """This process in an empty folder, with the shared home; what the command line does to signals is undone."""
     monkeypatch.setenv("QTLRUN_HOME", str(home))
     monkeypatch.chdir(tmp_path)
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     yield tmp_path
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -253,7 +315,7 @@ def test_the_points_of_a_sweep_may_be_trained_in_parallel(single, start):
 
 
 def test_a_signal_that_a_destructor_would_swallow_stops_the_run_after_it():
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM)}
 
     class Last:
         def __del__(self):

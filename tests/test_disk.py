@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -161,6 +162,109 @@ def test_what_killed_writers_leave_is_cleaned_away_when_nobody_is_at_it_any_more
     disk.clean(path.parent)
     assert sorted(os.listdir(path.parent)) == ["file", "key"]
     assert disk.read_folder(path) == ENTRY
+
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from qtlrun import disk
+path = Path(sys.argv[1])
+original = disk.os.fsync
+def pause(handle):
+    print("writing", flush=True)
+    time.sleep(60)
+disk.os.fsync = pause
+disk.write_folder(path, {"file": b"data"})
+"""
+
+
+@pytest.fixture
+def half_written(tmp_path):
+    """A process that is writing an entry into a folder."""
+    process = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path / "kind" / "key")], stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout.readline() == "writing\n"
+        yield process
+        process.kill()
+
+
+def test_what_a_killed_process_was_writing_is_cleaned_away_at_once_and_what_a_living_one_writes_never(
+        tmp_path, monkeypatch, half_written):
+    abandoned(monkeypatch)  # however old it is
+    disk.clean(tmp_path / "kind")
+    assert len(litter(tmp_path / "kind")) == 2  # the folder, and the file in it
+    monkeypatch.undo()
+    half_written.kill()  # and not yet waited for
+    time.sleep(.2)
+    disk.clean(tmp_path / "kind")
+    assert os.listdir(tmp_path / "kind") == []
+
+
+def test_a_process_that_has_the_number_of_a_dead_one_does_not_protect_its_files(tmp_path, half_written):
+    (name,) = os.listdir(tmp_path / "kind")
+    machine, number, began, rest = name.removeprefix(".new-").split("-")
+    (tmp_path / "kind" / f".new-{machine}-{number}-{int(began) - 1}-{rest}").write_text("")
+    disk.clean(tmp_path / "kind")
+    assert os.listdir(tmp_path / "kind") == [name]
+
+
+def test_what_another_machine_writes_is_left_for_a_day(tmp_path):
+    """Whether its processes live is not known here; the two share a file system."""
+    for name in (".new-00000000-7-7-a", ".new-00000000-7-7-b", ".new-old"):
+        (tmp_path / name).mkdir()
+    for name, age in ((".new-00000000-7-7-a", 26), (".new-00000000-7-7-b", 22), (".new-old", 26)):
+        os.utime(tmp_path / name, (time.time() - age * 3600,) * 2)
+    disk.clean(tmp_path)
+    assert os.listdir(tmp_path) == [".new-00000000-7-7-b"]
+
+
+def test_unfinished_output_folders_are_cleaned_and_nothing_else_is_touched(tmp_path):
+    """What lies there may be the user's: only names that a process gave go, and only from folders that a run made."""
+    outputs, litter = tmp_path / "outputs", ".new-00000000-7-7-a"
+    run, done, mine = (outputs / name for name in ("2026-01-31/10-00-00-killed", "2026-01-31/11-00-00-done", "2026/trip"))
+    for place in (run, run / "figures", done, mine, outputs):
+        place.mkdir(parents=True, exist_ok=True)
+        for name in (litter, ".new-mine"):
+            (place / name).write_text("")
+            os.utime(place / name, (1, 1))
+    (done / "environment.json").write_text("{}")
+    (run / "log.txt").write_text("kept")
+    disk.clean_outputs(outputs)
+    assert {path.parent for path in outputs.rglob(litter)} == {done, mine, outputs}
+    assert len(list(outputs.rglob(".new-mine"))) == 5 and (run / "log.txt").exists()
+    disk.clean_outputs(tmp_path / "absent")
+
+
+def test_a_folder_for_scratch_is_taken_for_that_by_its_whole_name(tmp_path):
+    for name in ("qtlrun-data", "qtlrun-00000000-7-7-abc", f"qtlrun-{disk.writer()}abc"):
+        (tmp_path / name).mkdir()
+        os.utime(tmp_path / name, (1, 1))
+    disk.clean_temporary(tmp_path, "qtlrun-")
+    assert [path.name for path in tmp_path.iterdir()] == ["qtlrun-data"]
+
+
+@pytest.mark.parametrize("number, words", [
+    (errno.ENOSPC, r"No space left on device; 1\.0 kB are needed and [\d.]+ [kMG]B are free; make room, or name another folder with "),
+    (errno.EDQUOT, r"Disk quota exceeded; 1\.0 kB are needed; make room, or name another folder with "),
+    (errno.EROFS, r"Read-only file system; 1\.0 kB are needed; name another folder with "),
+    (errno.EACCES, r"Permission denied; 1\.0 kB are needed; name another folder with "),
+    (errno.ENAMETOOLONG, r"File name too long; 1\.0 kB are needed; name a folder of a shorter path with "),
+])
+def test_what_cannot_be_written_names_itself_its_size_and_what_would_help(tmp_path, monkeypatch, number, words):
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
+    monkeypatch.setattr(os, "fsync", fail)
+    for name, write in (("file", lambda path: disk.write(path, bytes(1000))), ("key", lambda path: disk.write_folder(path, {"file": bytes(1000)}))):
+        with pytest.raises(disk.Unwritable) as error:
+            write(tmp_path / name)
+        assert re.fullmatch(rf"{tmp_path}/{name}: {words}outputs=FOLDER or home=FOLDER\.", str(error.value))
+        assert (error.value.errno, error.value.size, error.value.filename) == (number, 1000, str(tmp_path / name))
+
+
+def test_a_lock_that_cannot_be_written_names_itself(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(disk.Unwritable, match=rf"^{tmp_path}/file/key: File exists; name another folder"), disk.lock(tmp_path / "file/key"):
+        raise AssertionError
 
 
 KILLED = """

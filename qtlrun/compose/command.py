@@ -121,12 +121,13 @@ def _scratch(words: list[str]) -> Path:
 
 
 def _run_hydra(words: list[str], task, scratch: Path) -> None:
-    """Let Hydra compose, and call `task` for each point, or print; what it prints of its own end is an error."""
+    """Let Hydra compose, and call `task` for each point, or print; what it complains of, and ends, is an error."""
     import hydra
     run = hydra.main(version_base="1.3", config_path="pkg://qtlrun.conf", config_name="config")(task)
     complaint = io.StringIO()
+    listens = contextlib.redirect_stderr(complaint) if any(word.startswith("--cfg=") for word in words) else contextlib.nullcontext()
     try:
-        with _hydra_words(words, scratch), contextlib.redirect_stderr(complaint):
+        with _hydra_words(words, scratch), listens:
             run()
     except SystemExit as stopped:  # it printed help or a listing
         if stopped.code:
