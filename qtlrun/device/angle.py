@@ -1,4 +1,5 @@
 """Angles as functions of inputs and weights: affine, quadratic, or whatever the circuit says, evaluated each step."""
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,7 +22,7 @@ class Affine:
 
     def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs ..."]) -> Float[Tensor, "runs batch angles"]:
         by_input, by_weight, rest = (one.to(x).expand(len(x), *one.shape) for one in (self.by_input, self.by_weight, self.rest))
-        return affine(x, by_input, affine(w.reshape(len(w), -1).unsqueeze(1), by_weight, rest).squeeze(1))
+        return affine(x, by_input, affine(w.reshape(len(w), math.prod(w.shape[1:])).unsqueeze(1), by_weight, rest).squeeze(1))
 
     @property
     def weights(self) -> int:
@@ -43,7 +44,7 @@ class Chosen:
     weights: int
 
     def __call__(self, x: Float[Tensor, "runs batch 0"], w: Float[Tensor, "runs ..."]) -> Float[Tensor, "runs batch angles"]:
-        taken = w.reshape(len(w), -1).index_select(1, self.place.to(w.device)) * self.factor.to(w) + self.rest.to(w)
+        taken = w.reshape(len(w), math.prod(w.shape[1:])).index_select(1, self.place.to(w.device)) * self.factor.to(w) + self.rest.to(w)
         return taken.unsqueeze(1).expand(-1, x.shape[1], -1)
 
     def entries(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -73,7 +74,7 @@ class Quadratic:
         self.slopes, self.rest = torch.cat([linear, products.flatten(1)[:, pairs]], dim=1), rest
 
     def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs ..."]) -> Float[Tensor, "runs batch angles"]:
-        w = w.reshape(len(w), -1).unsqueeze(1).expand(-1, x.shape[1], -1)
+        w = w.reshape(len(w), math.prod(w.shape[1:])).unsqueeze(1).expand(-1, x.shape[1], -1)
         z = torch.cat([x, w], dim=-1)
         z = torch.cat([z, z[..., self.first.to(x.device)] * z[..., self.second.to(x.device)]], dim=-1)
         slopes, rest = (one.to(x).expand(len(x), *one.shape) for one in (self.slopes, self.rest))

@@ -1,5 +1,6 @@
 """Runs an engine over runs and samples as one node of autograd's graph, in pieces where the memory asks for it."""
 import functools
+import math
 from collections.abc import Callable
 
 import torch
@@ -65,7 +66,7 @@ class _Pass(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x: Tensor, w: Tensor, start: Tensor | None, engine, plain: Callable[[], Gatewise], keep: bool) -> Tensor:
-        values, kept = engine.forward(x, w.reshape(len(w), -1), start)
+        values, kept = engine.forward(x, w.reshape(len(w), math.prod(w.shape[1:])), start)
         ctx.engine, ctx.plain, ctx.kept, ctx.shape = engine, plain, kept if keep else None, w.shape
         ctx.save_for_backward(x, w, start)
         return values
@@ -78,7 +79,7 @@ class _Pass(torch.autograd.Function):
         kept = ctx.kept
         if kept is None:
             x, w, start = ctx.saved_tensors
-            _, kept = ctx.engine.forward(x, w.reshape(len(w), -1), start)
+            _, kept = ctx.engine.forward(x, w.reshape(len(w), math.prod(w.shape[1:])), start)
         by_input, by_weight, by_start = ctx.engine.backward(upstream, kept, *needed[:2])
         return by_input, None if by_weight is None else by_weight.view(ctx.shape), by_start if needed[2] else None, None, None, None
 
