@@ -6,6 +6,7 @@ import pandas as pd
 
 from qtlrun import plan as plans, statistic
 from qtlrun.point import Point
+from qtlrun.row import SATURATED
 
 DEFECTS = (("freeze", "batch_norm", "train"), ("dataset", "validation", "test"), ("recipe", "schedule_step", "start"),
            ("recipe", "reduction", "sum"), ("dataset", "scaled_by", "all"), ("dataset", "mirrored", True), ("dataset", "draw", "mari2019"),
@@ -14,6 +15,7 @@ DEFECTS = (("freeze", "batch_norm", "train"), ("dataset", "validation", "test"),
            ("parametrization", "inputs", "published"))
 TRAINED = ("parameters_circuit", "parameters_head", "parameters_backbone")
 NEARLY = .05  # share by which same_count may miss the count
+MOST_SATURATED = .2  # share of squashed inputs above which a row is named
 LEAST_NORM = .99  # of a state inside its cutoff
 SHOTS = 10**6  # at which a generated row's accuracy is named
 
@@ -52,7 +54,7 @@ def _ending(
     if accuracy.detectable and accuracy.word != verdict.word:
         against = f" by NLL alone: its accuracy is {accuracy.word}"
     elif not point.beats_chance(winner := composed if verdict.word == "better" else label):
-        against = f" by NLL alone: the accuracy of {winner} is not above chance"
+        against = f" by NLL alone: the accuracy of {winner} is not shown to be above chance"
     return f"{composed} is {verdict.word}{against}."
 
 
@@ -76,7 +78,7 @@ def chance(point: Point) -> list[str]:
     accuracies = ((label, point.accuracy(label)) for label in rows)
     words = [f"{label} {one.mean:.3f} [{one.low:.3f}, {one.high:.3f}]" for label, one in accuracies]
     return [
-        f"Not above chance, which is {point.chance(rows[0]):.3f} (the largest class for every test {point.noun}): "
+        f"Not shown to be above chance, which is {point.chance(rows[0]):.3f} (the largest class for every test {point.noun}): "
         f"{', '.join(words)}."
     ]
 
@@ -137,11 +139,30 @@ def foot(point: Point, reads: int) -> list[str]:
     if any(row.stored for row in rows):
         lines.append("† found in the store, not trained again.")
     lines += _cut(point)
+    lines += _saturated(point)
+    if scaled := [label for label in point.labels if any(row.auto_scaled for row in point.of(label))]:
+        lines.append(f"Features are standardised (recipe.scale=auto) in {', '.join(scaled)}: as they are, one step of recipe.lr "
+                     "may move a value of the head's first layer by more than 1.")
     held = max((point.estimate(label, lambda row: row.nll).held for label in point.labels if point.of(label)), default=0)
     if held > 1:
         lines.append(f"What is held out is {held:.1f} times what is trained on, so these intervals are very wide; a larger training share narrows them.")
     lines.append(readers(reads))
     return lines + sorted({row.caution for row in rows if row.caution})
+
+
+def _saturated(point: Point) -> list[str]:
+    """A warning where inputs of a circuit, or of what stands in its place, are at their ends and hardly move."""
+    shares = {label: point.metrics(label).get(SATURATED) for label in point.labels if point.of(label)}
+    dead = {label: share.mean() for label, share in shares.items() if share is not None and share.mean() > MOST_SATURATED}
+    if not dead:
+        return []
+    words = ", ".join(f"{label} {share:.2f}" for label, share in dead.items())
+    scaled = all(row.scaled for label in dead for row in point.of(label))
+    advice = "a lower recipe.lr may help" if scaled else "recipe.scale=standard or a lower recipe.lr may help"
+    return [
+        f"Saturated share of the squashed inputs (|tanh| > .99): {words}. There a circuit, or what stands in its place, sees "
+        f"little but signs, and what is before it hardly learns; {advice}."
+    ]
 
 
 def _cut(point: Point) -> list[str]:

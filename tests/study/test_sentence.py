@@ -516,8 +516,8 @@ def rivals(mine, other):
     [
         ((0.5, 0.1), (0.8, 50), "A is better by NLL alone: its accuracy is worse."),
         ((0.8, 50), (0.5, 0.1), "A is worse by NLL alone: its accuracy is better."),
-        ((0.5, 0.01), (0.5, 50), "A is better by NLL alone: the accuracy of A is not above chance."),
-        ((0.5, 50), (0.5, 0.01), "A is worse by NLL alone: the accuracy of C is not above chance."),
+        ((0.5, 0.01), (0.5, 50), "A is better by NLL alone: the accuracy of A is not shown to be above chance."),
+        ((0.5, 50), (0.5, 0.01), "A is worse by NLL alone: the accuracy of C is not shown to be above chance."),
         ((0.9, 2), (0.7, 1), "A is better."),
         ((0.7, 0.02), (0.5, 0.0), "equivalent within the margin of 0.05, the difference detectable, below the margin, but the accuracy of A is better."),
     ],
@@ -533,7 +533,7 @@ def test_rows_at_chance_are_named_with_the_share_of_the_largest_class():
     assert accuracy.low < 0.5 < accuracy.high
     (line,) = sentence.chance(made)
     assert line == (
-        "Not above chance, which is 0.500 (the largest class for every test picture): "
+        "Not shown to be above chance, which is 0.500 (the largest class for every test picture): "
         f"A {accuracy.mean:.3f} [{accuracy.low:.3f}, {accuracy.high:.3f}]."
     )
     assert sentence.chance(rivals((0.9, 1), (0.8, 1))) == []
@@ -556,3 +556,30 @@ def test_the_accuracy_difference_stands_beside_that_of_nll():
     table = result.table(made, MARGIN, 1024).set_index("row")
     names = ["accuracy difference", "accuracy difference low", "accuracy difference high"]
     assert table.loc["C", names].tolist() == [gap.mean, gap.low, gap.high]
+
+
+def test_a_row_whose_squashed_inputs_are_saturated_is_named_with_what_may_help():
+    made = point(("A", "B", "twin"), seeds=2)
+    for label, share, scale in (("A", 0.9, "none"), ("twin", 0.2, "none")):
+        for one in made.splits[0][label].entries.values():
+            one.values.update(inputs_saturated=share, scale=scale, scale_asked=scale)
+    (line,) = [line for line in sentence.foot(made, 0) if "aturated" in line]  # a fifth is not more than a fifth
+    assert line == (
+        "Saturated share of the squashed inputs (|tanh| > .99): A 0.90. There a circuit, or what stands in its place, sees little "
+        "but signs, and what is before it hardly learns; recipe.scale=standard or a lower recipe.lr may help."
+    )
+    for one in made.splits[0]["A"].entries.values():
+        one.values.update(scale="standard")
+    assert any(line.endswith("hardly learns; a lower recipe.lr may help.") for line in sentence.foot(made, 0))
+    table = result.table(made, MARGIN, 1024).set_index("row")
+    assert table["inputs_saturated"].dropna().to_dict() == {"A": pytest.approx(0.9), "twin": pytest.approx(0.2)}
+
+
+def test_features_that_were_standardised_unasked_are_said():
+    made = point(("A", "B"), seeds=2)
+    for one in made.splits[0]["A"].entries.values():
+        one.values.update(scale="standard", scale_asked="auto")
+    for one in made.splits[0]["B"].entries.values():
+        one.values.update(scale="standard", scale_asked="standard")
+    (line,) = [line for line in sentence.foot(made, 0) if "standardised" in line]
+    assert line.startswith("Features are standardised (recipe.scale=auto) in A: ")
