@@ -43,8 +43,7 @@ class Freeze:
 
     def fixed(self, backbone: nn.Module) -> bool:
         """Whether the features of a picture never change: all frozen for good, and no statistic moves."""
-        norms = not backbone.folded and any(isinstance(module, NORMS) for module in backbone.modules())
-        moves = self.batch_norm == "train" and norms
+        moves = self.batch_norm == "train" and has_moving_norms(backbone)
         stages = len(backbone.stages)
         return not stages or (self.count(stages, 0) == stages and not self.every and not moves)
 
@@ -52,3 +51,8 @@ class Freeze:
         """How many of a backbone's stages, from the input, are frozen in an epoch."""
         frozen = stages if self.frozen == "all" else self.frozen
         return max(0, frozen - (epoch // self.every if self.every else 0))
+
+
+def has_moving_norms(backbone: nn.Module) -> bool:
+    """Whether a backbone has norms whose statistics could move: weights that fold them hold them still."""
+    return not backbone.folded and any(isinstance(module, NORMS) for module in backbone.modules())

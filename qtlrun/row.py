@@ -86,6 +86,8 @@ class Row:
     independent: bool = False  # whether another split draws other items, not the same ones divided otherwise
     noun: str = "picture"  # what a test item is called
     ceiling: float | None = None  # the best accuracy that the test items allow, where it is known
+    settings: int | None = None  # among which validation chose those of a head that is fitted; None: it is trained by epochs
+    norms_move: bool = True  # whether its backbone has norms whose statistics could move
     patterns: np.ndarray | None = None  # what a photonic backbone makes of each class's centre, (classes, side, side)
 
     @property

@@ -15,6 +15,7 @@ from qtlrun.experiment.plant import Plant
 from qtlrun.experiment.session import Session
 from qtlrun.experiment import generation, item, model as models, source
 from qtlrun.experiment.training import Run, read, train_runs
+from qtlrun.freeze import has_moving_norms
 from qtlrun.plan import Refused
 from qtlrun.row import Figures, Row, Tuning
 from qtlrun.store import Entry
@@ -124,7 +125,8 @@ class Experiment:
                    fingerprints={"data": parts.dataset.fingerprint, "weights": parts.weights_key()},
                    trained_on=len(parts.dataset.train), validated_on=len(parts.dataset.validation),
                    blind=parts.dataset.validation is not parts.dataset.test, independent=getattr(parts.dataset, "independent", False),
-                   noun=item.noun(parts.dataset), ceiling=getattr(parts.dataset, "ceiling", None), patterns=parts.patterns())
+                   noun=item.noun(parts.dataset), ceiling=getattr(parts.dataset, "ceiling", None),
+                   settings=parts.settings, norms_move=has_moving_norms(parts.backbone), patterns=parts.patterns())
 
     def _ranked(self, parts: Parts, seed: int, key: str, entry: Entry) -> dict:
         """What takes as many passes as a generator has numbers, and is told of one seed: the rank of its map."""

@@ -96,6 +96,11 @@ class Parts:
         """Whether the head is solved for, not trained by epochs."""
         return hasattr(self.head(self.bare.features, [0]), "solve")
 
+    @property
+    def settings(self) -> int | None:
+        """Settings among which validation chooses for a head that is solved for; None of one that is trained."""
+        return getattr(self.head(self.bare.features, [0]), "settings", 0) if self.solved else None
+
     @cached_property
     def reading(self) -> str:
         """The fingerprint of the test split's pictures and labels, whatever they are called and in whichever order."""
