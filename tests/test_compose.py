@@ -625,9 +625,10 @@ def test_a_run_may_choose_a_preset_and_quote_as_a_shell_does():
 def test_a_run_takes_words_from_the_environment(monkeypatch):
     monkeypatch.setenv("QTLRUN_MORE", "circuit.qubits=3 dtype=float64")
     (job,) = compose([*RUNS, "study.runs=['recipe.lr=0.5 $QTLRUN_MORE']"])
-    assert job["circuit"]["qubits"] == 3 and job["dtype"] == "float64" and job["run"] == "recipe.lr=0.5 $QTLRUN_MORE"
+    assert job["circuit"]["qubits"] == 3 and job["dtype"] == "float64" and job["run"] == "recipe.lr=0.5 circuit.qubits=3 dtype=float64"
     monkeypatch.setenv("QTLRUN_MORE", "")
-    assert compose([*RUNS, "study.runs=['recipe.lr=0.5 $QTLRUN_MORE']"])[0]["circuit"]["qubits"] == 4
+    (job,) = compose([*RUNS, "study.runs=['$QTLRUN_LESS recipe.lr=0.5 $QTLRUN_MORE']"])
+    assert job["circuit"]["qubits"] == 4 and job["run"] == "recipe.lr=0.5"  # as it could be typed
 
 
 def test_the_runs_of_a_preset_are_its_own_and_can_be_changed():

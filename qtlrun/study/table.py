@@ -94,7 +94,7 @@ def _labels(point: Point, job: dict) -> dict[str, str]:
             reason = reason or f"it is {letter}"
         if labels[name] != name:
             point.notes.append(f"{labels[name]} is not {name} in the sense of the literature: {reason}.")
-        claims = job["compare"][name]["isolates"] if row != composed and labels[name] == name else None
+        claims = job["compare"][name].get("isolates") if row != composed and labels[name] == name else None
         changed = [word.lstrip("+~") for word in job["overrides"] if word.lstrip("+~").startswith(f"compare.{name}.")]
         claim = (claims or {}).get(point.composed)
         if claim and changed:  # what was typed for one row is no part of what its name claims
