@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help compare check test test-all torture bench bench-generator reproduce reproduce-all quantum-train calibrate fair clean
+.PHONY: help compare check test test-all torture bench bench-generator reproduce reproduce-all quantum-train calibrate reliability fair clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -70,6 +70,9 @@ quantum-train: .venv/installed  ## weights that a circuit generates: make quantu
 calibrate: .venv/installed  ## is the instrument honest? equal models, planted effects, coverage (10 min)
 	$(BIN)/qtlrun study=calibrate
 
+reliability: .venv/installed  ## how often the intervals of accuracies hold the truth; outputs/results/reliability.md (15 min)
+	OMP_NUM_THREADS=1 $(BIN)/python tests/accuracy_coverage.py 1000
+
 PAIR := recipe=mari2019 $(PAIRS) 'dataset.classes=[cat,dog]' dataset.validation=0.04
 ROWS := 'compare=[C,twin,frozen_circuit]' tune=16
 fair: .venv/installed  ## equal tuning and the multiverse: make fair QTLRUN_DATA=FOLDER WEIGHTS=FILE (40 min)
@@ -78,6 +81,7 @@ fair: .venv/installed  ## equal tuning and the multiverse: make fair QTLRUN_DATA
 	$(BIN)/qtlrun $(PAIR) $(FEATURES) $(ROWS) dataset.train_size=400 seeds=10
 	$(BIN)/qtlrun $(PAIR) $(FEATURES) $(ROWS) recipe.batch_size=32 recipe.epochs=10
 	$(BIN)/qtlrun $(PAIR) $(FEATURES) study=multiverse dataset.train_size=400
+	$(BIN)/qtlrun -m experiment=ants_bees $(FEATURES) $(ROWS) seeds=10 'dataset.split_seed=range(14)'
 
 clean:  ## remove the environment and build folders; outputs and the store stay
 	rm -rf .venv build dist *.egg-info

@@ -44,8 +44,7 @@ class Freeze:
 
     def normalises(self, backbone) -> bool:
         """Whether a batch norm of the backbone takes its statistics from each batch."""
-        norms = any(is_norm(module) for module in backbone.modules())
-        return self.batch_norm == "train" and norms and not backbone.folded
+        return self.batch_norm == "train" and has_moving_norms(backbone)
 
     def count(self, stages: int, epoch: int) -> int:
         """How many of a backbone's stages, from the input, are frozen in an epoch."""
@@ -57,3 +56,8 @@ def is_norm(module) -> bool:
     """Whether a module is a batch norm."""
     from torch.nn.modules.batchnorm import _BatchNorm  # a freeze is made, and its values are refused, without torch
     return isinstance(module, _BatchNorm)
+
+
+def has_moving_norms(backbone) -> bool:
+    """Whether a backbone has norms whose statistics could move: weights that fold them hold them still."""
+    return not backbone.folded and any(is_norm(module) for module in backbone.modules())

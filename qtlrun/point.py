@@ -8,6 +8,11 @@ import pandas as pd
 from qtlrun import statistic
 from qtlrun.row import Row
 
+UNCHOSEN = (
+    "accelerator", "compare", "dataset", "device", "dtype", "experiment", "folds", "margin", "published", "seeds", "splits", "study",
+)  # keys of which validation chooses no value, with all below them
+ACCURACIES = ("cutoff", "diff_method", "method", "precision", "seed", "shots", "split_seed")  # the same, of any part
+
 
 @dataclass
 class Point:
@@ -50,9 +55,13 @@ class Point:
 
     @property
     def choosable(self) -> bool:
-        """Whether validation may choose this point of its sweep: on items of its own, among models of one task."""
-        tasks = any(key.partition(".")[0] in ("dataset", "experiment") or key.endswith(".cutoff") for key in self.keys)
-        return not tasks and all(row.blind for row in self.of(self.composed))
+        """Whether validation may choose this point of its sweep: on items of its own, among models of one task.
+
+        Seeds are luck, references leave the model as it is, and a finer simulation or more measurements are no better
+        model: of none of them a value is chosen.
+        """
+        fixed = any(key.partition(".")[0] in UNCHOSEN or key.rpartition(".")[2] in ACCURACIES for key in self.keys)
+        return not fixed and all(row.blind for row in self.of(self.composed))
 
     @property
     def noun(self) -> str:

@@ -2,12 +2,16 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from qtlrun.plan import finite
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 JUDGES = ("nll", "accuracy", "last")  # what chooses the epoch kept
 OWN = ("lr", "backbone_lr", "weight_decay", "scale", "select")  # what recipes of one training may differ in
+LARGEST_STEP = 1.0  # of a linear layer's value that scale=auto leaves unscaled; tanh is .76 there
 GAIN = 1e-4  # share of its best by which a loss must fall to count as lower, as torch's ReduceLROnPlateau has it
 
 
@@ -20,7 +24,7 @@ class Recipe:
     the best before (torch's ReduceLROnPlateau, without its least change of a rate). The epoch kept is the best on
     validation by `select`. `schedule_step=start` steps the schedule before the first epoch, one epoch early, as
     published code does; a plateau, which waits for a loss, is the same either way. `scale=standard` standardises the
-    features by statistics of the training split. `optimizer=pennylane_adam` is that of PennyLane 0.7; `reduction=sum`
+    features by statistics of the training split, `auto` does so where a head's first layer would otherwise step too far (`scaling`). `optimizer=pennylane_adam` is that of PennyLane 0.7; `reduction=sum`
     sums the loss over a batch, which ties the rate to its size, as published code does.
     """
     epochs: int
@@ -37,7 +41,7 @@ class Recipe:
     patience: int = 10
     schedule_step: Literal["end", "start"] = "end"
     augment: bool = False
-    scale: Literal["none", "standard"] = "none"
+    scale: Literal["auto", "none", "standard"] = "none"
     label_smoothing: float = 0.
     reduction: Literal["mean", "sum"] = "mean"
     select: Literal["nll", "accuracy", "last"] = "nll"
@@ -56,6 +60,19 @@ class Recipe:
             raise ValueError(f"gamma={self.gamma}: a plateau lowers the rates, so that a factor below 1 is needed here.")
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing={self.label_smoothing}: from 0 up, below 1.")
+
+    def scaling(self, features: "Tensor") -> Literal["none", "standard"]:
+        """Scaling of features (items, features) that `scale` asks for.
+
+        `auto` standardises them where one step may move a value of a linear layer by more than 1: what squashes that
+        value would be saturated within a few steps, and its gradient gone. Such a step is lr times the sum of the absolute
+        features under Adam, whose steps are lr a weight, and lr times the sum of their squares under sgd.
+        """
+        if self.scale != "auto":
+            return self.scale
+        sizes = features.square() if self.optimizer == "sgd" else features.abs()
+        step = self.lr * sizes.double().sum(1).mean().item()
+        return "standard" if step > LARGEST_STEP else "none"
 
     def rate(self, epoch: int, losses: Sequence[float] = ()) -> float:
         """What the learning rates are multiplied by in an epoch, counted from 0, after the epochs of those mean losses."""

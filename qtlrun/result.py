@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 
 from qtlrun.point import Point
-from qtlrun.row import COSTS, COUNTS, GENERATED, SHARES, Row
+from qtlrun.row import COSTS, COUNTS, GENERATED, SATURATED, SHARES, Row
 
 FORMULA = ("=", "+", "-", "@", "\t")  # a spreadsheet computes what begins with one of these
 TRUTHS = ("true", "false")  # in any letters, truth values to pandas.read_csv; and what it takes for missing:
@@ -93,7 +93,7 @@ def table(point: Point, margin: float, shots: int) -> pd.DataFrame:
                      "ECE": mean["test_ece"]}
             trials = max(1, *(len(row.draws) for row in point.of(label)), 1)  # the cost of a tuned row is that of all its draws
             costs = {name: round(mean[name]) * (trials if name in COSTS else 1) for name in COUNTS}
-            line |= costs | {"shots": costs["executions"] * shots} | {name: mean[name] for name in (*SHARES, "compression") if name in mean}
+            line |= costs | {"shots": costs["executions"] * shots} | {name: mean[name] for name in (*SHARES, SATURATED, "compression") if name in mean}
             line |= {name: round(mean[name]) for name in GENERATED if name in mean}
             line |= {"seconds per seed": mean["seconds"], "seconds alone": sum(row.seconds_alone for row in point.of(label)),
                      "from the store": all(row.stored for row in point.of(label))}

@@ -13,6 +13,7 @@ from qtlrun.store import Entry
 COUNTS = ("parameters_circuit", "parameters_head", "parameters_backbone", "angles_effective", "evaluations", "executions")
 COSTS = COUNTS[-2:]  # those that each training has
 SHARES = ("norm_kept", "post_selected")  # of photonic rows: probability inside the cutoff, and in what is selected
+SATURATED = "inputs_saturated"  # of rows whose head squashes: share of the squashed values at their ends
 GENERATED = ("weights_generated", "parameters_mapping", "generator_qubits", "generator_gates", "angles_live", "generator_rank",
              "executions_step")  # whole numbers of rows whose weights are generated; those of a circuit where one generates
 
@@ -108,6 +109,8 @@ class Row:
     made_of: dict[str, object] = field(default_factory=dict)  # its parts' values, preprocessing and dtype
     scaling: dict[str, list[float]] | None = None  # mean and deviation by which the dataset has scaled its vectors
     backbone: dict[str, np.ndarray] = field(default_factory=dict)  # weights of a frozen one that are in no public file
+    settings: int | None = None  # among which validation chose those of a head that is fitted; None: it is trained by epochs
+    norms_move: bool = True  # whether its backbone has norms whose statistics could move
     patterns: np.ndarray | None = None  # what a photonic backbone makes of each class's centre, (classes, side, side)
 
     @property
@@ -148,7 +151,7 @@ class Row:
             "validation_nll": [one["nll"] for one in kept], "validation_accuracy": [one["accuracy"] for one in kept],
             "seconds": [value["seconds"] for value in values], "best_epoch": [value["best_epoch"] for value in values],
         } | {name: [value.get(name, 0) for value in values] for name in COUNTS}
-        frame |= {name: [value.get(name, np.nan) for value in values] for name in (*SHARES, *GENERATED, "compression") if any(name in value for value in values)}
+        frame |= {name: [value.get(name, np.nan) for value in values] for name in (*SHARES, SATURATED, *GENERATED, "compression") if any(name in value for value in values)}
         return pd.DataFrame(frame, index=pd.Index(self.seeds, name="seed"))
 
     @cached_property
@@ -157,6 +160,16 @@ class Row:
         known = {seed: self.entries[seed].arrays for seed in self.seeds}
         lines = {seed: pd.Series(arrays["shots_accuracy"], arrays["shots"]) for seed, arrays in known.items() if "shots" in arrays}
         return pd.DataFrame.from_dict(lines, orient="index").rename_axis(index="seed", columns="shots")
+
+    @property
+    def scaled(self) -> bool:
+        """Whether the features were standardised."""
+        return any(entry.values.get("scale") == "standard" for entry in self.entries.values())
+
+    @property
+    def auto_scaled(self) -> bool:
+        """Whether recipe.scale=auto standardised the features."""
+        return self.scaled and any(entry.values["scale_asked"] == "auto" for entry in self.entries.values())
 
     @property
     def generated(self) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from composition import options, part
+from composition import job, options, part
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from PIL import Image
@@ -405,7 +405,7 @@ TAKEN = ("epochs, batch_size, lr, backbone_lr, optimizer, momentum, eps, weight_
     (["+recipe.space.foo=[1,2]"], f"recipe.space.foo: recipe takes no such value; it is one of {TAKEN}"),
     (["+recipe.space.momentun=[.1,.9]"], f"recipe.space.momentun: recipe takes no such value; did you mean momentum? It is one of {TAKEN}"),
     (["recipe.space.scale=[none,standart]"],
-     "recipe.space.scale=standart: did you mean standard? It is one of none, standard."),
+     "recipe.space.scale=standart: did you mean standard? It is one of auto, none, standard."),
     (["~recipe.space", "~head.space", "tune=4"],
      "tune=4: no part has a space to draw from; give one, as recipe.space.lr=[0.0001,0.01]."),
 ])
@@ -623,7 +623,17 @@ def truncate(path):
 ], ids=["empty class", "one class", "truncated", "16 bits", "alpha"])
 def test_a_folder_of_pictures_that_cannot_be_read_is_refused(refusal, pictures, spoil, said):
     spoil(pictures)
-    assert refusal("dataset=folder", f"dataset.root={pictures}") == f"dataset.root={pictures}: {said}"
+    assert refusal("dataset=folder", f"dataset.root={pictures}", "backbone=small") == f"dataset.root={pictures}: {said}"
+
+
+def test_pictures_without_a_chosen_backbone_ask_for_one(refusal, pictures):
+    folder = ("dataset=folder", f"dataset.root={pictures}")
+    assert refusal(*folder) == (
+        "dataset=folder: no backbone is chosen, and the default one learns on digits of 8 x 8 pixels; choose one for these pictures, "
+        "as backbone=resnet18, or backbone=small to keep it.")
+    for words in (("backbone=small",), ("backbone.weights=none", "backbone.pretrain=null")):
+        plan = job(*folder, *words, "compare=[]") | {"home": str(pictures.parent / "home")}
+        assert check([plan])
 
 
 def test_a_folder_of_pictures_that_is_not_there_is_refused(refusal, pictures):
@@ -813,9 +823,10 @@ def test_a_run_may_choose_a_preset_and_quote_as_a_shell_does():
 def test_a_run_takes_words_from_the_environment(monkeypatch):
     monkeypatch.setenv("QTLRUN_MORE", "circuit.qubits=3 dtype=float64")
     (job,) = compose([*RUNS, "study.runs=['recipe.lr=0.5 $QTLRUN_MORE']"])
-    assert job["circuit"]["qubits"] == 3 and job["dtype"] == "float64" and job["run"] == "recipe.lr=0.5 $QTLRUN_MORE"
+    assert job["circuit"]["qubits"] == 3 and job["dtype"] == "float64" and job["run"] == "recipe.lr=0.5 circuit.qubits=3 dtype=float64"
     monkeypatch.setenv("QTLRUN_MORE", "")
-    assert compose([*RUNS, "study.runs=['recipe.lr=0.5 $QTLRUN_MORE']"])[0]["circuit"]["qubits"] == 4
+    (job,) = compose([*RUNS, "study.runs=['$QTLRUN_LESS recipe.lr=0.5 $QTLRUN_MORE']"])
+    assert job["circuit"]["qubits"] == 4 and job["run"] == "recipe.lr=0.5"  # as it could be typed
 
 
 def test_the_runs_of_a_preset_are_its_own_and_can_be_changed():

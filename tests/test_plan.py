@@ -7,6 +7,7 @@ from torch import nn
 from qtlrun import plan as plans
 from qtlrun.compose import compose
 from qtlrun.plan import Refused, build, check, identity, letter, nearest, parameters, references, row_plan, seeds
+from qtlrun.study import table
 
 HEAD = """
 from dataclasses import dataclass
@@ -363,6 +364,17 @@ def test_a_change_to_a_reference_that_is_not_chosen_is_silent_from_a_preset_and_
     plan["overrides"] = ["+compare.untrained.backbone.weights=none"]
     assert refusal(plan) == ("compare.untrained: it is changed, but not among the references; choose it with "
                              "+compare=untrained.")
+
+
+def test_a_reference_of_the_users_own_that_claims_nothing_is_a_row_all_the_same(plan):
+    """Chosen by a word or by a preset, which leaves no word: what is dropped without a line was asked for."""
+    plan["compare"] = {"six": {"circuit": {"qubits": 6}}}
+    for overrides in ([], ["compare=[six]"], ["+compare=six"], ["experiment=mine"]):
+        rows, left_out = references(plan | {"overrides": overrides})
+        assert rows["six"]["circuit"]["qubits"] == 6 and not left_out
+    check(plan)
+    claims = table.claims(plan | {"overrides": ["compare=[six]"]})
+    assert claims == {"six": "circuit.qubits 4 against 6"}
 
 
 @pytest.mark.parametrize("change, words", [

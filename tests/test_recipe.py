@@ -141,3 +141,24 @@ def refusal(**values):
     with pytest.raises(Refused) as error:
         build("recipe", part("recipe", "default") | values)
     return str(error.value)
+
+
+@pytest.mark.parametrize("optimizer, power", [("adam", 1), ("adamw", 1), ("sgd", 2)])
+def test_features_are_standardised_by_themselves_where_one_step_moves_a_linear_layer_by_more_than_one(optimizer, power):
+    features = torch.rand(20, 300, generator=torch.Generator().manual_seed(0)) - .2
+    layer = torch.zeros(300, requires_grad=True)  # its first step of Adam is lr times the sign of the gradient
+    largest = float((features.abs() ** power).sum(1).mean())
+    for lr, word in ((.99 / largest, "none"), (1.01 / largest, "standard")):
+        recipe = Recipe(1, 8, lr, lr, optimizer=optimizer, scale="auto")
+        assert recipe.scaling(features) == word
+        assert Recipe(1, 8, lr, lr, optimizer=optimizer).scaling(features) == "none"
+        assert Recipe(1, 8, lr, lr, optimizer=optimizer, scale="standard").scaling(features) == "standard"
+    step = torch.optim.SGD if optimizer == "sgd" else torch.optim.Adam
+    moved = []
+    for item in features:  # a slope of 1 by the value of each item
+        layer.data.zero_()
+        (-(item @ layer)).backward()
+        step([layer], lr=1 / largest).step()
+        moved.append(float(item @ layer.detach()))
+        layer.grad = None
+    assert sum(moved) / len(moved) == pytest.approx(1, rel=1e-4)  # Adam's eps beside gradients

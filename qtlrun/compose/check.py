@@ -19,7 +19,7 @@ def check(jobs: list[dict]):
     study = plans.build("study", jobs[0]["study"], jobs[0]["plugins"])
     if hasattr(study, "check"):
         study.check(jobs, experiment)
-    for look in (_check_parts, _load):
+    for look in (_check_parts, _check_backbone, _load):
         for job in (job for job in jobs if "refused" not in job):
             try:
                 look(job, experiment)
@@ -47,6 +47,16 @@ def _load(job: dict, experiment) -> None:
     """Refuse a job whose weights or data cannot be had."""
     for row in rows(job):
         experiment.load(row)
+
+
+def _check_backbone(job: dict, experiment) -> None:
+    """Refuse pictures for a default backbone that learns on others; one that was chosen is taken as it is."""
+    task, chosen = job["backbone"].get("pretrain"), any(word.lstrip("+~").startswith("backbone") for word in job["overrides"])
+    if chosen or job["backbone"].get("weights") != "pretrain" or task["dataset"]["_target_"] == job["dataset"]["_target_"]:
+        return
+    source, target = (part["_target_"].rpartition(".")[2].lower() for part in (task["dataset"], job["dataset"]))
+    raise Refused(f"dataset={target}: no backbone is chosen, and the default one learns on {source} of {job['backbone']['size']} x "
+                  f"{job['backbone']['size']} pixels; choose one for these pictures, as backbone=resnet18, or backbone=small to keep it.")
 
 
 def rows(job: dict) -> list[dict]:

@@ -40,6 +40,7 @@ def _runs(jobs: list[dict], runs: object, words: list[str]) -> list[dict]:
     mine = [word for word in words if not word.lstrip("+").startswith("study.runs=") and word != "--run"]
     made, typed = [], {word.partition("=")[0].lstrip("+"): word for word in mine if "=" in word}
     for run in runs:
+        run = _expand(run)
         with _named(run):
             more = _split(run)
             if both := [typed[key] for word in more if (key := word.partition("=")[0].removeprefix("++")) in typed and word != typed[key]]:
@@ -57,10 +58,16 @@ def _named(run: str):
         raise Refused(f"study.runs, {run}: {error}") from error
 
 
+def _expand(run: str) -> str:
+    """A run with the environment's variables in place of $NAME, nothing where one is not set: what could be typed."""
+    expanded = re.sub(r"\$(\w+)", lambda name: os.environ.get(name[1], ""), run)
+    return run if expanded == run else " ".join(expanded.split())
+
+
 def _split(run: str) -> list[str]:
-    """The words of a run, as a shell would split them; $NAME is a variable of the environment, empty where it is not set."""
+    """The words of a run, as a shell would split them."""
     try:
-        return shlex.split(re.sub(r"\$(\w+)", lambda name: os.environ.get(name[1], ""), run))
+        return shlex.split(run)
     except ValueError as error:
         raise Refused(f"it cannot be read as a command line ({error}).") from error
 

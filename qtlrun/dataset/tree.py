@@ -284,7 +284,7 @@ def _pictures(root: Path, folder: Path) -> tuple[list[Path], list[Path]]:
     _, pictures, others = picture.scan(folder)
     if not pictures:
         there = f"but {_listed([printable(other.name) for other in others])}" if others else "and nothing else"
-        mend = f"add or convert some, or remove the folder (JPEG, PNG, WebP, BMP, TIFF and PPM are taken)."
+        mend = "add or convert some, or remove the folder (JPEG, PNG, WebP, BMP, TIFF and PPM are taken)."
         raise ValueError(f"class {_relative(folder, root)} holds no pictures {there}; {mend}")
     return pictures, others
 

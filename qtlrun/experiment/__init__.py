@@ -16,6 +16,7 @@ from qtlrun.experiment.plant import Plant
 from qtlrun.experiment.session import Session
 from qtlrun.experiment import generation, item, model as models, source
 from qtlrun.experiment.training import Run, read, train_runs
+from qtlrun.freeze import has_moving_norms
 from qtlrun.mode import freshly
 from qtlrun.plan import Refused
 from qtlrun.row import Duplicates, Figures, Row, Tuning
@@ -144,7 +145,8 @@ class Experiment:
                    blind=parts.dataset.validation is not parts.dataset.test, independent=getattr(parts.dataset, "independent", False),
                    duplicates=self._duplicates(parts), counts=item.counts(parts.dataset), files=parts.files(),
                    made_of=parts.made_of(), scaling=getattr(parts.dataset, "scaling", None), backbone=parts.frozen_state(),
-                   noun=item.noun(parts.dataset), ceiling=getattr(parts.dataset, "ceiling", None), patterns=parts.patterns())
+                   noun=item.noun(parts.dataset), ceiling=getattr(parts.dataset, "ceiling", None),
+                   settings=parts.settings, norms_move=has_moving_norms(parts.backbone), patterns=parts.patterns())
 
     def _duplicates(self, parts: Parts) -> Duplicates:
         return self.session.once("duplicates" + parts.dataset.fingerprint, lambda: count_duplicates(parts.dataset, self.session.contents))

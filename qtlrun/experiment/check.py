@@ -126,7 +126,7 @@ def _check_head(head, backbone, recipe) -> None:
         return
     if getattr(backbone, "output", "") != "state" or backbone.modes != 1:
         raise Refused("head: this one takes the amplitudes of one mode; use backbone=photonic_mode.")
-    if recipe.scale != "none":
+    if recipe.scale == "standard":
         raise Refused(f"recipe.scale={recipe.scale}: scaled amplitudes are no state; use none.")
 
 

@@ -1,5 +1,4 @@
 """What is said of a generator: its sizes, the directions that it can move the weights in, what shots make of it."""
-import math
 
 import torch
 

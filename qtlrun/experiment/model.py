@@ -3,6 +3,7 @@ import copy
 import itertools
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,7 @@ from qtlrun.store import Entry
 from qtlrun.train import Data
 
 TOGETHER = 2**18  # trained numbers of one program, which caches hold; more runs are slower together than in turn
+SHOWN = 64  # training items that scale=auto looks at
 OWN = {"recipe": recipe.OWN, "head": ("spread",)}  # values in which the runs of one program may differ
 
 
@@ -38,6 +40,7 @@ class Model:
     data: dict[str, Data]
     runs: list[Run]
     scale: feature.Scaling
+    scales: list[str]  # of each run's features
 
     @property
     def generator(self) -> Generator | None:
@@ -80,28 +83,41 @@ def shared(parts: Parts) -> str:
 def build(runs: list[Run]) -> Model:
     """The heads of all runs on their features, or the network of one run."""
     parts, dataset = runs[0].parts, runs[0].parts.dataset
-    splits, names = {name: getattr(dataset, name) for name in feature.SPLITS}, [run.parts.recipe.scale for run in runs]
-    head, kinds = _head(runs), sorted(set(names))
+    splits, head = {name: getattr(dataset, name) for name in feature.SPLITS}, _head(runs)
     if parts.fixed:
         known = feature.features(parts)
+        names = _scales(runs, head, lambda: known["train"][:SHOWN])
+        kinds = sorted(set(names))
         scale = feature.scalings(kinds, lambda: known["train"])
         scaling = [kinds.index(name) for name in names]
         data = {name: train.cached(scale(known[name]), split.labels, scaling, _sequence(dataset, name)) for name, split in splits.items()}
-        return Model(_generated(head, runs, HEAD), head, None, data, runs, scale)
+        return Model(_generated(head, runs, HEAD), head, None, data, runs, scale, names)
     backbone, augment = parts.trained_backbone(runs[0].seed), runs[0].seed if parts.recipe.augment else None
     data = {name: Data(feature.pictures(parts, split, backbone, augment), split.labels, feature.chunk(backbone), _sequence(dataset, name))
             for name, split in splits.items()}
     network = Network(backbone, head)
     whole = _generated(network, runs)
-    network.scale = feature.scalings(kinds, lambda: _begun(whole, data["train"]))
-    return Model(whole, head, backbone, data, runs, network.scale)
+    names = _scales(runs, head, lambda: _begun(whole, data["train"], SHOWN))
+    network.scale = feature.scalings(names, lambda: _begun(whole, data["train"]))
+    return Model(whole, head, backbone, data, runs, network.scale, names)
+
+
+def _scales(runs: list[Run], head: nn.Module, features: Callable[[], Tensor]) -> list[str]:
+    """How each run's features are scaled; `auto` looks at some of the training split, and leaves amplitudes alone."""
+    scales = [run.parts.recipe.scale for run in runs]
+    if "auto" not in scales:
+        return scales
+    if getattr(head, "amplitudes", False):
+        return ["none" if scale == "auto" else scale for scale in scales]
+    known = features()
+    return [run.parts.recipe.scaling(known) for run in runs]
 
 
 @torch.no_grad()
-def _begun(whole: nn.Module, data: Data) -> Tensor:
-    """The features of all items before anything is trained."""
+def _begun(whole: nn.Module, data: Data, most: int | None = None) -> Tensor:
+    """The features of all items, or of the first so many, before anything is trained."""
     whole.eval()
-    every = torch.arange(len(data.labels)).unsqueeze(0).split(data.chunk, dim=1)
+    every = torch.arange(len(data.labels))[:most].unsqueeze(0).split(data.chunk, dim=1)
     return torch.cat([whole.features(data.take(index, None))[0] for index in every])
 
 
@@ -156,6 +172,6 @@ def plain(run: Run, learned: Entry) -> tuple[nn.Module, Data]:
     load(model, [learned])
     whole = model.whole.plain() if model.generator else model.whole
     backbone = model.backbone or parts.backbone
-    network = whole if model.backbone else Network(copy.deepcopy(backbone), whole, feature.scalings([parts.recipe.scale], lambda: feature.features(parts)["train"]))
+    network = whole if model.backbone else Network(copy.deepcopy(backbone), whole, feature.scalings(model.scales, lambda: feature.features(parts)["train"]))
     test = parts.dataset.test
     return network.eval(), Data(feature.pictures(parts, test, backbone), test.labels, feature.chunk(backbone))

@@ -128,6 +128,11 @@ class Parts:
         """Whether the head is solved for, not trained by epochs."""
         return hasattr(self.head(self.bare.features, [0]), "solve")
 
+    @property
+    def settings(self) -> int | None:
+        """Settings among which validation chooses for a head that is solved for; None of one that is trained."""
+        return getattr(self.head(self.bare.features, [0]), "settings", 0) if self.solved else None
+
     @cached_property
     def reading(self) -> str:
         """The fingerprint of the test split's pictures and labels, whatever they are called and in whichever order."""
@@ -183,7 +188,7 @@ class Parts:
         values = dataclasses.asdict(preprocess) if dataclasses.is_dataclass(preprocess) else None
         said = plans.identity(self.plan)
         kept = ("backbone", "head", "circuit", "device", "parametrization", "dtype")
-        parts = {name: said[name] for name in kept if name in said} | {"scale": self.recipe.scale}
+        parts = {name: said[name] for name in kept if name in said}
         return json.loads(json.dumps(parts | {"preprocessing": values}, default=_plain), parse_constant=str)
 
     def frozen_state(self) -> dict[str, np.ndarray]:

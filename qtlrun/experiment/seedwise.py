@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from qtlrun.layer import Start, generator
+from qtlrun.layer import generator
 from qtlrun.plan import Refused, plugin
 
 Make = Callable[[list[int]], nn.Module]  # builds a head whose runs are these seeds

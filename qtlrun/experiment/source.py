@@ -82,6 +82,6 @@ def _train(parts) -> store.Entry:
 
 def _recipe(parts) -> Recipe:
     recipe = build("recipe", parts.plan["backbone"]["pretrain"]["recipe"], parts.plan["plugins"], "backbone.pretrain.recipe")
-    if recipe.scale != "none":
+    if recipe.scale == "standard":
         raise Refused(f"backbone.pretrain.recipe.scale={recipe.scale}: features that are being learnt have no fixed scale; use none.")
     return recipe

@@ -63,7 +63,7 @@ def _more(model: Model) -> list[Entry]:
     """What a row says beside its logits, for each run."""
     data, runs = model.data["train"], len(model.runs)
     _, seen = train.score(train.evaluate(model.whole, data, runs), data.labels)
-    ranks, kept, made = _effective(model), _kept(model), generation.measured(model)
+    ranks, kept, made = _effective(model), _kept(model) | _saturated(model), generation.measured(model)
     values = [{"train_accuracy": float(seen[run]), "angles_effective": ranks[run]} | {name: float(shares[run]) for name, shares in kept.items()}
               for run in range(runs)]
     return [Entry(mine | one.values, one.arrays) for mine, one in zip(values, made, strict=True)]
@@ -83,7 +83,7 @@ def _learn(model: Model) -> Iterator[Record]:
         return model.head.state_dict()
     own = str(getattr(model.head, "seeds", ""))  # of a head whose solution depends on them
     model.head.load_state_dict(first.parts.session.once(
-        "solved" + models.shared(first.parts) + first.parts.given_key + first.parts.recipe.scale + own, solve))
+        "solved" + models.shared(first.parts) + first.parts.given_key + model.scales[0] + own, solve))
     (loss, _), (nll, accuracy) = (train.score(train.evaluate(model.head, data, 1), data.labels) for data in splits)
     yield Record(0, loss.tolist(), nll.tolist(), accuracy.tolist(), [0], [0.], 0.)
 
@@ -98,15 +98,19 @@ def _outcomes(model: Model, records: list[Record], seconds: float) -> Iterator[t
             continue
         curves = [{"epoch": one.epoch + 1} | {name: getattr(one, name)[number] for name in ("lr", "loss", "nll", "accuracy")}
                   for one in records]
-        values = {"seconds": seconds, "features_seconds": waited, "best_epoch": records[-1].best[number] + 1, "curves": curves}
+        values = {"scale": model.scales[number], "scale_asked": run.parts.recipe.scale, "seconds": seconds, "features_seconds": waited,
+                  "best_epoch": records[-1].best[number] + 1, "curves": curves}
         yield run, Entry(values | counts, _weights(model, number))
 
 
 def _weights(model: Model, run: int) -> dict:
     """The state of one run: its slice of head and generator, the backbone where that was trained too, what scales features."""
-    scaling = model.scale.statistics(model.runs[run].parts.recipe.scale)
-    return {f"weights/scaling.{name}": value.cpu().numpy() for name, value in scaling.items()} | {f"weights/{place}.{name}": (value if place == "backbone" else value[run]).detach().cpu().numpy()
-            for place, part in model.places.items() for name, value in part.state_dict().items()}
+    scaling = model.scale.statistics(model.scales[run])
+    weights = {f"weights/scaling.{name}": value.cpu().numpy() for name, value in scaling.items()}
+    for place, part in model.places.items():
+        for name, value in part.state_dict().items():
+            weights[f"weights/{place}.{name}"] = (value if place == "backbone" else value[run]).detach().cpu().numpy()
+    return weights
 
 
 def _counts(model: Model) -> dict[str, int]:
@@ -171,6 +175,20 @@ def _kept(model: Model) -> dict[str, torch.Tensor]:
         features = inputs if model.backbone is None else map(model.whole.features, inputs)
         found |= {name: torch.cat(shares, -1) for name, shares in _gathered(map(model.head.kept, features)).items()}
     return {name: shares.double().mean(-1).cpu() for name, shares in found.items()}
+
+
+@torch.no_grad()
+def _saturated(model: Model) -> dict[str, torch.Tensor]:
+    """Share of the squashed inputs of a head that are at their ends: mean over validation items, by run."""
+    if not hasattr(model.head, "saturated"):
+        return {}
+    data = model.data["validation"]
+    model.whole.eval()
+    every = torch.arange(len(data.labels)).expand(len(model.runs), -1).split(data.chunk, dim=1)
+    inputs = (data.take(index, None) for index in every)
+    features = inputs if model.backbone is None else map(model.whole.features, inputs)
+    shares = torch.cat([model.head.saturated(batch) for batch in features], -1)
+    return {"inputs_saturated": shares.double().mean(-1).cpu()}
 
 
 def _gathered(batches: Iterable[dict]) -> dict[str, list]:

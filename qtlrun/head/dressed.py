@@ -11,6 +11,8 @@ from qtlrun.device.reading import inputs_of
 from qtlrun.head import published
 from qtlrun.layer import Linear, Start
 
+SATURATED = 0.99  # absolute tanh beyond which an input hardly moves
+
 
 class Quantum(nn.Module):
     """A circuit between two linear layers; its input angles are pi/2 tanh of the first one's values, in radians.
@@ -52,6 +54,10 @@ class Quantum(nn.Module):
 
     def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch classes"]:
         return self.post(self.run(squash(self.pre(x)), self.angles))
+
+    def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
+        """Share of each item's squashed values that are saturated."""
+        return saturated(self.pre(x))
 
     def executions(self) -> int:
         """What the gradient of one sample costs a quantum processor under the parameter-shift rule, its value included.
@@ -108,6 +114,10 @@ class Twin(nn.Module):
     def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch classes"]:
         return self.post(self.middle(squash(self.pre(x), self.reach)).tanh())
 
+    def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
+        """Share of each item's squashed values that are saturated."""
+        return saturated(self.pre(x))
+
 
 class Sine(nn.Module):
     """The quantum head with minus the sine of each angle in the circuit's place, computed classically.
@@ -123,6 +133,15 @@ class Sine(nn.Module):
 
     def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch classes"]:
         return self.post(-squash(self.pre(x)).sin())
+
+    def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
+        """Share of each item's squashed values that are saturated."""
+        return saturated(self.pre(x))
+
+
+def saturated(x: Float[Tensor, "runs batch inputs"]) -> Float[Tensor, "runs batch"]:
+    """Share of the values whose tanh is within .01 of an end, where its slope is below .02."""
+    return (x.tanh().abs() > SATURATED).to(x.dtype).mean(-1)
 
 
 def squash(x: Tensor, reach: float = math.pi / 2) -> Tensor:

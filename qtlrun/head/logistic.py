@@ -22,6 +22,11 @@ class Logistic(nn.Module):
         self.penalties = scikit.strengths("penalties", penalties)
         self.linear = Linear(start, "post", features, classes)
 
+    @property
+    def settings(self) -> int:
+        """Settings among which validation chooses."""
+        return len(self.penalties)
+
     def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch classes"]:
         return self.linear(x)
 

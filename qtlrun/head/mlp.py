@@ -42,6 +42,11 @@ class MLP(nn.Module):
         self.pre = Linear(start, "pre", features, width)
         self.post = Linear(start, "post", width, classes)
 
+    @property
+    def settings(self) -> int:
+        """Settings among which validation chooses."""
+        return len(self.penalties)
+
     def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch classes"]:
         return self.post(self.pre(x).tanh())
 

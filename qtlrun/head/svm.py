@@ -41,6 +41,11 @@ class SVM(nn.Module):
         self.post = Linear(start, "post", len(self.pairs), classes)
         self.register_load_state_dict_pre_hook(_resize)
 
+    @property
+    def settings(self) -> int:
+        """Settings among which validation chooses."""
+        return len(self.gammas) * len(self.costs)
+
     def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch classes"]:
         return self.post(self.decisions(x))
 

@@ -66,6 +66,8 @@ def _check_published(published: object) -> None:
     """Refuse published figures that are none."""
     if not isinstance(published, dict):
         raise Refused(f"published={text(published)}: source and accuracy are needed here, as published.accuracy.composed=0.97.")
+    if not isinstance(published.get("items", ""), str):
+        raise Refused(f"published.items={text(published['items'])}: words are needed here, on which test items the figures were published.")
     figures = published.get("accuracy", {})
     if not isinstance(figures, dict):
         raise Refused(f"published.accuracy={text(figures)}: an accuracy for each row is needed here, as published.accuracy.composed=0.97.")
@@ -83,10 +85,11 @@ def references(plan: dict) -> tuple[dict[str, dict], list[str]]:
     made, left_out = {}, []
     for name, change in (plan.get("compare") or {}).items():
         _check_change(name, change)
-        if "isolates" not in change and not _chosen(plan, name):
+        if "isolates" not in change and not _chosen(plan, name):  # nobody chose it, or it is an option that claims nothing
             if _typed(plan, f"compare.{name}."):
                 raise Refused(f"compare.{name}: it is changed, but not among the references; choose it with +compare={name}.")
-            continue  # a preset changes it, should it be chosen
+            if _shipped(name):
+                continue  # a preset changes it, should it be chosen
         row = row_plan(plan)
         lacking = [f"{group}.{key}" for group in PARTS for key in change.get(group, ())
                    if "_target_" not in change[group] and key not in row[group]]
@@ -200,6 +203,12 @@ def _check_change(name: str, change: object) -> None:
             raise Refused(f"compare.{name}.{key}: there is no such key; {nearest(key, PARTS)}")
         if key in PARTS:
             _check_group(f"compare.{name}.{key}", value)
+
+
+def _shipped(name: str) -> bool:
+    """Whether a reference is an option of this program, not the user's own."""
+    from importlib.resources import files
+    return (files("qtlrun.conf") / "compare" / f"{name}.yaml").is_file()
 
 
 def _chosen(plan: dict, name: str) -> bool:

@@ -75,7 +75,7 @@ class Compare:
                 terminal.say(console, parts[-1:])
                 parts.append(result.markdown(self._table([point])))
             elif not any(one.choosable for one in points):
-                said = ["No point is chosen: what is swept is the task or the simulation, or validation is the test split. table.csv and rows.csv have all points."]
+                said = ["No point is chosen: what is swept is the task, the seeds, the references or the simulation, or validation is the test split. table.csv and rows.csv have all points."]
         if point:
             terminal.show(console, point, self._table([point]))
             said += [*sentence.generated(point), *sentence.contrasts(point, self.margin), *sentence.chance(point), *point.notes]

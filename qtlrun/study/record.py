@@ -128,7 +128,8 @@ def _write_weights(folder: Path, point: Point) -> None:
             data = _packed({f"backbone.{key}": array for key, array in row.backbone.items()})
             backbone = f"weights/backbone-{disk.digest(data)[:DIGITS]}.safetensors"
             _write_once(folder, backbone, data, digests)
-        made = rows.setdefault(label, {"what it is": row.about, "classes": list(row.classes), "items": row.noun, **row.made_of, "files": []})
+        made = rows.setdefault(label, {"what it is": row.about, "classes": list(row.classes), "items": row.noun, **row.made_of,
+                                      "scale": "standard" if row.scaled else "none", "files": []})
         for seed, entry in row.entries.items():
             weights = {key.removeprefix("weights/"): array for key, array in entry.arrays.items() if key.startswith("weights/")}
             file = f"weights/{name}{place}-seed{seed}.safetensors"

@@ -16,6 +16,7 @@ from qtlrun.study.progress import Progress
 POINT = .01  # of accuracy: what another library's rounding and order may move a figure by
 WIDE = .2  # a range of possible figures beyond which none is told from others
 CHANGED = "with this changed"  # what stands in a verdict's place
+OTHERS = "other items"  # the same, where a publication tested on other items
 COLUMNS = ("run", "row", "published", "ours", "low", "high", "least", "most", "norm_kept", "seeds", "verdict",
            "sound run", "sound", "sound low", "sound high", "sound norm_kept", "source")
 
@@ -27,7 +28,8 @@ class Reproduce:
     `runs` are command lines, one a preset; beside those of `experiment=NAME_paper` stand the figures of the first run of
     `experiment=NAME`. A figure counts as reproduced where one more training of ours would give it, to one point of accuracy: where
     it lies that near to Student's prediction interval over our seeds (95 %; of a single seed the figure itself), and is
-    undecided where that interval is wider than 20 points. A run whose words change more than the preset, its seeds or its references is no
+    undecided where that interval is wider than 20 points or a seed failed. A figure of other test items than ours
+    (`published.items` says which) is neither. A run whose words change more than the preset, its seeds or its references is no
     repetition: it has neither verdict nor sound figure. A run whose weights or data cannot be had is left out, and the table says why.
     """
     runs: list[str] | None
@@ -51,7 +53,7 @@ class Reproduce:
                     raise Refused(f"{key}={job[key]}: study=reproduce does not use it; leave it out.")
 
     def run(self, jobs: list[dict], out: Path, experiment: Experiment, console: Console) -> tuple[pd.DataFrame, bool]:
-        """A line a published figure, and whether no run failed."""
+        """A line a published figure, and whether every run was made and none failed."""
         points = {}
         with Progress(console, out / "log.txt") as progress:
             experiment.session.step = progress.step
@@ -67,12 +69,14 @@ class Reproduce:
         record.write_study(out, jobs, lines, {"table": _shown(frame)} | frames, {})
         terminal.show_words(console, _shown(frame).drop(columns=["source", "seeds"]))
         terminal.say(console, lines)
-        return frame, not any(point.failed for point in made)
+        return frame, len(made) == len(points) and not any(point.failed for point in made)
 
     def _sentences(self, jobs: list[dict], frame: pd.DataFrame, points: list[Point]) -> list[str]:
         lines = [_counted(frame),
                  "Reproduced: one more training here would give the published figure, to one point of accuracy (95 %, over seeds); undecided where that "
-                 "range is wider than 20 points. Sound: the same example without the published defects. Intervals are over seeds and test items."]
+                 "range is wider than 20 points or a seed failed; of one seed its own figure is compared. Sound: the same example without the published defects. Intervals are over seeds and test items."]
+        lines += [f"{_place(job)}: published on {job['published']['items']}, so its figure and ours are of different items: no verdict."
+                  for job in jobs if job.get("published", {}).get("items") and "refused" not in job]
         lines += [f"{_place(job)}: not run: {' '.join(job['refused'].splitlines()).rstrip('.')}. With the weights or data in place: qtlrun {_place(job)}"
                   for job in jobs if "refused" in job]
         lines += _truncated(frame)
@@ -90,8 +94,11 @@ def _lines(job: dict, points: dict[str, Point]) -> list[dict]:
             line["verdict"] = "not run"
         else:
             line |= _ours(points[_place(job)], name, figure)
+        made = line["verdict"] not in ("not run", "error")
+        if made and published.get("items") and not _changed(job):
+            line["verdict"] = OTHERS
         if _changed(job):
-            line |= {"verdict": CHANGED} if line["verdict"] not in ("not run", "error") else {}
+            line |= {"verdict": CHANGED} if made else {}
         elif (sound := _sound(_place(job), points)) and (found := _estimate(sound, name)):
             line |= {"sound run": sound.place.removeprefix("run="), "sound": found.mean, "sound low": found.low,
                      "sound high": found.high, "sound norm_kept": _norm(sound, name)}

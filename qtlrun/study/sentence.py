@@ -1,12 +1,13 @@
 """What is said under a table: what the numbers allow to conclude, how to read them, what was held fixed, what failed."""
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from qtlrun import plan as plans, statistic
 from qtlrun.point import Point
-from qtlrun.row import Duplicates, Row
+from qtlrun.row import SATURATED, Duplicates, Row
 
 DEFECTS = (("freeze", "batch_norm", "train"), ("dataset", "validation", "test"), ("recipe", "schedule_step", "start"),
            ("recipe", "reduction", "sum"), ("dataset", "scaled_by", "all"), ("dataset", "mirrored", True), ("dataset", "draw", "mari2019"),
@@ -15,6 +16,7 @@ DEFECTS = (("freeze", "batch_norm", "train"), ("dataset", "validation", "test"),
            ("parametrization", "inputs", "published"))
 TRAINED = ("parameters_circuit", "parameters_head", "parameters_backbone")
 NEARLY = .05  # share by which same_count may miss the count
+MOST_SATURATED = .2  # share of squashed inputs above which a row is named
 LEAST_NORM = .99  # of a state inside its cutoff
 DIGITS = 12  # of a file's hash that are shown
 SHOTS = 10**6  # at which a generated row's accuracy is named
@@ -54,7 +56,7 @@ def _ending(
     if accuracy.detectable and accuracy.word != verdict.word:
         against = f" by NLL alone: its accuracy is {accuracy.word}"
     elif not point.beats_chance(winner := composed if verdict.word == "better" else label):
-        against = f" by NLL alone: the accuracy of {winner} is not above chance"
+        against = f" by NLL alone: the accuracy of {winner} is not shown to be above chance"
     return f"{composed} is {verdict.word}{against}."
 
 
@@ -78,7 +80,7 @@ def chance(point: Point) -> list[str]:
     accuracies = ((label, point.accuracy(label)) for label in rows)
     words = [f"{label} {one.mean:.3f} [{one.low:.3f}, {one.high:.3f}]" for label, one in accuracies]
     return [
-        f"Not above chance, which is {point.chance(rows[0]):.3f} (the largest class for every test {point.noun}): "
+        f"Not shown to be above chance, which is {point.chance(rows[0]):.3f} (the largest class for every test {point.noun}): "
         f"{', '.join(words)}."
     ]
 
@@ -123,7 +125,8 @@ def foot(point: Point, reads: int) -> list[str]:
     rows = [row for split in point.splits for row in split.values() if row.entries]
     if not rows:
         return []
-    seeds, sizes, splits = len(rows[0].seeds), sorted({len(row.labels) for row in rows}), len(point.splits)
+    seeds = max(len(row.entries) + len(row.errors) for row in rows)
+    sizes, splits = sorted({len(row.labels) for row in rows}), len(point.splits)
     items = f"{' to '.join(map(str, dict.fromkeys((sizes[0], sizes[-1]))))} test {point.noun}s"
     if splits > 1:
         lines = [f"{splits} splits of {count(seeds, 'seed')}, {items} each; 95 % intervals over " + (
@@ -134,11 +137,18 @@ def foot(point: Point, reads: int) -> list[str]:
         lines = [f"{seeds} seeds on the same {items}; 95 % intervals over seeds and {point.noun}s;"]
     lines[0] += (" trained: circuit + rest of the generator + head + backbone; gap: accuracy on the whole training split - accuracy; seconds per seed."
                  if point.generated else " trained: circuit + head + backbone; seconds per seed.")
+    lone = [label for label in point.labels if seeds > 1 == splits and point.of(label) and len(point.of(label)[0].entries) == 1]
+    if lone:
+        lines.append(f"One seed was finished of {', '.join(lone)}: intervals over {point.noun}s alone.")
     if seeds == 2 and splits == 1:
         lines.append("Two seeds: intervals may be too narrow, and there is no verdict.")
     if any(row.stored for row in rows):
         lines.append("† found in the store, not trained again.")
     lines += _cut(point)
+    lines += _saturated(point)
+    if scaled := [label for label in point.labels if any(row.auto_scaled for row in point.of(label))]:
+        lines.append(f"Features are standardised (recipe.scale=auto) in {', '.join(scaled)}: as they are, one step of recipe.lr "
+                     "may move a value of the head's first layer by more than 1.")
     held = max((point.estimate(label, lambda row: row.nll).held for label in point.labels if point.of(label)), default=0)
     if held > 1:
         lines.append(f"What is held out is {held:.1f} times what is trained on, so these intervals are very wide; a larger training share narrows them.")
@@ -186,6 +196,21 @@ def _duplicates(count: Duplicates, noun: str) -> str:
     return "; ".join(said)
 
 
+def _saturated(point: Point) -> list[str]:
+    """A warning where inputs of a circuit, or of what stands in its place, are at their ends and hardly move."""
+    shares = {label: point.metrics(label).get(SATURATED) for label in point.labels if point.of(label)}
+    dead = {label: share.mean() for label, share in shares.items() if share is not None and share.mean() > MOST_SATURATED}
+    if not dead:
+        return []
+    words = ", ".join(f"{label} {share:.2f}" for label, share in dead.items())
+    scaled = all(row.scaled for label in dead for row in point.of(label))
+    advice = "a lower recipe.lr may help" if scaled else "recipe.scale=standard or a lower recipe.lr may help"
+    return [
+        f"Saturated share of the squashed inputs (|tanh| > .99): {words}. There a circuit, or what stands in its place, sees "
+        f"little but signs, and what is before it hardly learns; {advice}."
+    ]
+
+
 def _cut(point: Point) -> list[str]:
     """A warning where a cutoff loses probability, and what post-selection throws away."""
     shares = {label: point.metrics(label).mean() for label in point.labels if point.of(label)}
@@ -201,28 +226,55 @@ def readers(reads: int) -> str:
     return f"This test set has been read by {count(reads, 'plan')} of this store."
 
 
-def held(job: dict, rows: dict[str, dict]) -> str:
-    """What all rows of a point have in common and no interval covers; and which of them keep a published defect."""
+def held(job: dict, rows: dict[str, dict], known: Mapping[str, Row] | None = None) -> str:
+    """What all rows of a point have in common and no interval covers; and which of them keep a published defect.
+
+    `known` are rows that were made, by name: which of them is fitted and not trained by epochs, and has norms that move.
+    """
+    known = known or {}
     backbone = job["backbone"]
     weights = backbone.get("weights")
     name = weights if weights in (None, "none", "pretrain") else Path(weights).name
     seed = f" (seed {backbone['pretrain']['seed']})" if weights == "pretrain" else ""
     fixed = ("dataset", "backbone") if weights in (None, "none") and job["freeze"]["frozen"] == "all" else ("dataset",)  # else a run draws its own
-    chance = (f"{group} seed {job[group]['seed']}" for group in fixed if "seed" in job[group])
-    said = [*chance, f"split seed {job['dataset']['split_seed']}" if "split_seed" in job["dataset"] and len(plans.redraws(job)) == 1 else "",
-            f"weights {name}{seed}" + " in the composed row" * (not _shared(rows, "backbone")) if weights else "",
-            _recipe(job) if _shared(rows, "recipe") else ""]
+    where = {group: " in the composed row" * (not _shared(rows, group)) for group in ("dataset", "backbone")}
+    chance = (f"{group} seed {job[group]['seed']}{where[group]}" for group in fixed if "seed" in job[group])
+    split = f"split seed {job['dataset'].get('split_seed')}{where['dataset']}"
+    said = [*chance, split if "split_seed" in job["dataset"] and len(plans.redraws(job)) == 1 else "",
+            f"weights {name}{seed}{where['backbone']}" if weights else "", *_recipes(job, rows, known)]
     kept = [f"{group}.{key}={plans.text(value)}" + f" in {', '.join(having)}" * (len(having) < len(rows)) for group, key, value in DEFECTS
-            if (having := [name for name, row in rows.items() if _has(row.get(group, {}), key, value)])]
+            if (having := [name for name, row in rows.items() if _has(row, group, key, value, known.get(name))])]
     defects = f" Published defects kept: {'; '.join(kept)}." if kept else ""
     return f"Held fixed for every row: {', '.join(filter(None, said))}.{defects}"
 
 
-def _has(part: dict, key: str, value: object) -> bool:
-    """Whether a part has this value where it acts: moving statistics of what is frozen, the activation of a mapping that there is."""
-    if part.get(key) != value or key == "batch_norm" and part["frozen"] == 0:
+def _has(row: dict, group: str, key: str, value: object, known: Row | None) -> bool:
+    """Whether a row has this value where it acts.
+
+    Statistics move where a backbone is frozen and has norms whose weights are not folded; a recipe trains what is not
+    fitted, and a schedule steps early where it has steps; an activation is that of a mapping that there is.
+    """
+    part = row.get(group, {})
+    if part.get(key) != value or part.get("source") in ("hashing", "low_rank"):
         return False
-    return part.get("source") not in ("hashing", "low_rank")
+    if key == "batch_norm":
+        return part["frozen"] != 0 and (known is None or known.norms_move)
+    if key == "schedule_step" and part.get("schedule") in ("none", "plateau"):
+        return False
+    return group != "recipe" or known is None or known.settings is None
+
+
+def _recipes(job: dict, rows: dict[str, dict], known: Mapping[str, Row]) -> list[str]:
+    """The recipe of the rows that are trained by epochs, where they share it; and what validation chose of the others."""
+    fitted = {name: known[name].settings for name in rows if name in known and known[name].settings is not None}
+    trained = {name: row for name, row in rows.items() if name not in fitted}
+    composed = next(iter(rows))
+    words = [_recipe(job)] if composed in trained and _shared(trained, "recipe") else []
+    if not fitted:
+        return words
+    words = [f"{word} in {', '.join(trained)}" for word in words]
+    chosen = ", ".join(f"{name} ({count(number, 'setting')})" if number else name for name, number in fitted.items())
+    return [*words, f"fitted to convergence, validation choosing among settings: {chosen}"]
 
 
 def count(number: int, word: str) -> str:

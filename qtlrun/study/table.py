@@ -18,14 +18,15 @@ def fill(point: Point, job: dict, experiment: Experiment, progress: Progress) ->
     point.notes.extend(plans.references(job)[1])
     labels, made = _labels(point, job), rows(job)
     draws = plans.draws(list(made.values()), job["tune"])
-    key, redraws, seeds = reader(job), plans.redraws(job), plans.seeds(job)
+    key, redraws, seeds, known = reader(job), plans.redraws(job), plans.seeds(job), {}
     for number, change in enumerate(redraws):
         point.splits.append({})
         for name, label in labels.items():
             where = f"{label}, split {number + 1} of {len(redraws)}" if len(redraws) > 1 else label
             row = made[name] | {"dataset": made[name]["dataset"] | change}
             try:
-                point.splits[-1][label] = experiment.row(where, row, plans.apart(seeds, number), key, draws)
+                known[name] = point.splits[-1][label] = experiment.row(where, row, plans.apart(seeds, number), key, draws)
+                point.held = sentence.held(job, made, known)
             except KeyboardInterrupt:
                 if number:  # a split that lacks rows is no split
                     point.splits.pop()
@@ -91,7 +92,11 @@ def _labels(point: Point, job: dict) -> dict[str, str]:
         if labels[name] != name:
             point.notes.append(f"{labels[name]} is not {name} in the sense of the literature: {reason}.")
         claims = job["compare"][name].get("isolates") if row != composed and labels[name] == name else None
-        point.isolates[labels[name]] = (claims or {}).get(point.composed) or plans.differences(composed, row)
+        changed = [word.lstrip("+~") for word in job["overrides"] if word.lstrip("+~").startswith(f"compare.{name}.")]
+        claim = (claims or {}).get(point.composed)
+        if claim and changed:  # what was typed for one row is no part of what its name claims
+            claim = f"{claim}, and {', '.join(word.removeprefix(f'compare.{name}.') for word in changed)}"
+        point.isolates[labels[name]] = claim or plans.differences(composed, row)
     return labels
 
 

@@ -525,3 +525,29 @@ def test_a_row_says_what_it_was_made_from(home):
     assert row.classes == ("6", "7", "8", "9") and row.about == "small, frozen + one linear layer"
     curves = row.entries[0].values["curves"]
     assert [one["epoch"] for one in curves] == [1, 2] and row.entries[0].values["best_epoch"] == 1 + int(curves[1]["nll"] < curves[0]["nll"])
+
+
+@pytest.mark.parametrize("lr", [0.01, 30.0])
+def test_the_saturated_share_is_that_of_the_trained_heads_own_inputs_and_is_kept(home, lr):
+    words = (*SHORT, f"recipe.lr={lr}", "recipe.scale=none")
+    found = [experiment(home).row("A", rows(*words)["composed"], [0, 1]) for _ in range(2)]
+    features = feature.features(Parts(rows(*words)["composed"], Session(str(home))))["validation"].double().numpy()
+    for seed in (0, 1):
+        arrays = found[0].entries[seed].arrays
+        weight, bias = (arrays[f"weights/head.pre.{name}"].astype(float) for name in ("weight", "bias"))
+        expected = (np.abs(np.tanh(features @ weight.T + bias)) > 0.99).mean()
+        assert found[0].metrics.loc[seed, "inputs_saturated"] == pytest.approx(expected, abs=1e-6)  # one of 100,000 at the edge
+        assert (expected > 0.9) == (lr > 1)
+    assert found[1].stored and found[1].metrics.equals(found[0].metrics)
+
+
+@pytest.mark.parametrize("lr, scale", [(0.001, "none"), (3.0, "standard")])
+def test_rows_of_one_backbone_are_scaled_alike_where_nothing_is_said(home, lr, scale):
+    """C's head squashes nothing, B trains its backbone: a difference between them is none of scaling."""
+    found = made(home, f"recipe.lr={lr}", seeds=(0,))
+    assert {row.entries[0].values["scale"] for row in found.values()} == {scale}
+    assert {row.auto_scaled for row in found.values()} == {scale == "standard"}
+    same = made(home, f"recipe.lr={lr}", f"recipe.scale={scale}", seeds=(0,))
+    for name in NAMES:
+        np.testing.assert_array_equal(found[name].logits, same[name].logits)
+        assert not same[name].auto_scaled

@@ -105,7 +105,8 @@ def test_a_sweep_prints_the_test_figures_of_the_chosen_point_alone(compare):
 
 
 NONE = (
-    "No point is chosen: what is swept is the task or the simulation, or validation is the test split. "
+    "No point is chosen: what is swept is the task, the seeds, the references or the simulation, or validation is "
+    "the test split. "
     "table.csv and rows.csv have all points."
 )
 
@@ -113,6 +114,14 @@ NONE = (
 @pytest.mark.parametrize("words, blind", [
     ([["dataset.share=[0.4,0.9]"], ["dataset.share=[0.4,1.0]"]], True),
     ([["recipe.lr=0.1"], ["recipe.lr=0.2"]], False),
+    ([["seeds=[0]"], ["seeds=[1]"]], True),  # luck
+    ([["seeds=3"], ["seeds=4"]], True),
+    ([["dtype=float32"], ["dtype=float64"]], True),  # the accuracy of the simulation
+    ([["+device.shots=10"], ["+device.shots=null"]], True),
+    ([["device=statevector"], ["device=lightning.qubit"]], True),
+    ([["device.method=dense"], ["device.method=gatewise"]], True),
+    ([["recipe.lr=0.1", "backbone.seed=0"], ["recipe.lr=0.2", "backbone.seed=1"]], True),  # luck beside a choice
+    ([["compare=[C]"], ["compare=[C,twin]"]], True),  # the same model
 ])
 def test_a_sweep_of_which_no_point_may_be_chosen_says_so_and_prints_no_test_figures(compare, words, blind):
     def outcome(label, row, seeds):
@@ -120,7 +129,8 @@ def test_a_sweep_of_which_no_point_may_be_chosen_says_so_and_prints_no_test_figu
         made.blind = blind
         return made
 
-    found = compare([["compare=[C]", "seeds=3", *more] for more in words], outcome)
+    given = [[word for word in ("compare=[C]", "seeds=3") if word.split("=")[0] not in more[0]] for more in words]
+    found = compare([[*before, *more] for before, more in zip(given, words, strict=True)], outcome)
     table = (found.out / "table.md").read_text()
     assert found.well and table.endswith(f"\n\n{NONE}\n") and NONE in " ".join(found.said.split())
     assert "Chosen by" not in table and "accuracy" not in found.said and "A - C" not in table and "| row |" not in table

@@ -3,7 +3,7 @@ import math
 import composition
 import numpy as np
 import pytest
-from rows import MNIST, generated, pair, point, resplit, row
+from rows import MNIST, generated, pair, point, random_logits, resplit, row
 
 from qtlrun import result, statistic
 from qtlrun.point import Point
@@ -547,8 +547,8 @@ def rivals(mine, other):
     [
         ((0.5, 0.1), (0.8, 50), "A is better by NLL alone: its accuracy is worse."),
         ((0.8, 50), (0.5, 0.1), "A is worse by NLL alone: its accuracy is better."),
-        ((0.5, 0.01), (0.5, 50), "A is better by NLL alone: the accuracy of A is not above chance."),
-        ((0.5, 50), (0.5, 0.01), "A is worse by NLL alone: the accuracy of C is not above chance."),
+        ((0.5, 0.01), (0.5, 50), "A is better by NLL alone: the accuracy of A is not shown to be above chance."),
+        ((0.5, 50), (0.5, 0.01), "A is worse by NLL alone: the accuracy of C is not shown to be above chance."),
         ((0.9, 2), (0.7, 1), "A is better."),
         ((0.7, 0.02), (0.5, 0.0), "equivalent within the margin of 0.05, the difference detectable, below the margin, but the accuracy of A is better."),
     ],
@@ -564,7 +564,7 @@ def test_rows_at_chance_are_named_with_the_share_of_the_largest_class():
     assert accuracy.low < 0.5 < accuracy.high
     (line,) = sentence.chance(made)
     assert line == (
-        "Not above chance, which is 0.500 (the largest class for every test picture): "
+        "Not shown to be above chance, which is 0.500 (the largest class for every test picture): "
         f"A {accuracy.mean:.3f} [{accuracy.low:.3f}, {accuracy.high:.3f}]."
     )
     assert sentence.chance(rivals((0.9, 1), (0.8, 1))) == []
@@ -587,3 +587,75 @@ def test_the_accuracy_difference_stands_beside_that_of_nll():
     table = result.table(made, MARGIN, 1024).set_index("row")
     names = ["accuracy difference", "accuracy difference low", "accuracy difference high"]
     assert table.loc["C", names].tolist() == [gap.mean, gap.low, gap.high]
+
+
+def test_a_row_whose_squashed_inputs_are_saturated_is_named_with_what_may_help():
+    made = point(("A", "B", "twin"), seeds=2)
+    for label, share, scale in (("A", 0.9, "none"), ("twin", 0.2, "none")):
+        for one in made.splits[0][label].entries.values():
+            one.values.update(inputs_saturated=share, scale=scale, scale_asked=scale)
+    (line,) = [line for line in sentence.foot(made, 0) if "aturated" in line]  # a fifth is not more than a fifth
+    assert line == (
+        "Saturated share of the squashed inputs (|tanh| > .99): A 0.90. There a circuit, or what stands in its place, sees little "
+        "but signs, and what is before it hardly learns; recipe.scale=standard or a lower recipe.lr may help."
+    )
+    for one in made.splits[0]["A"].entries.values():
+        one.values.update(scale="standard")
+    assert any(line.endswith("hardly learns; a lower recipe.lr may help.") for line in sentence.foot(made, 0))
+    table = result.table(made, MARGIN, 1024).set_index("row")
+    assert table["inputs_saturated"].dropna().to_dict() == {"A": pytest.approx(0.9), "twin": pytest.approx(0.2)}
+
+
+def test_features_that_were_standardised_unasked_are_said():
+    made = point(("A", "B"), seeds=2)
+    for one in made.splits[0]["A"].entries.values():
+        one.values.update(scale="standard", scale_asked="auto")
+    for one in made.splits[0]["B"].entries.values():
+        one.values.update(scale="standard", scale_asked="standard")
+    (line,) = [line for line in sentence.foot(made, 0) if "standardised" in line]
+    assert line.startswith("Features are standardised (recipe.scale=auto) in A: ")
+
+
+FITTED = {name: row(name, *random_logits(seeds=2), said={"settings": settings}) for name, settings in (("svm", 18), ("logistic", 6), ("mine", 0))}
+
+
+def test_rows_that_are_fitted_have_no_recipe_and_validation_chose_their_settings():
+    rows = {"A": HELD, "C": HELD, "svm": HELD, "logistic": HELD}
+    assert sentence.held(HELD, rows, FITTED) == (
+        "Held fixed for every row: split seed 0, weights pretrain (seed 3), one untuned recipe (adam, lr 0.01, 60 epochs) in A, C, "
+        "fitted to convergence, validation choosing among settings: svm (18 settings), logistic (6 settings)."
+    )
+    alone = sentence.held(HELD, {"mine": HELD}, FITTED)
+    assert "recipe" not in alone and alone.endswith(", fitted to convergence, validation choosing among settings: mine.")
+    augmented = HELD | {"recipe": HELD["recipe"] | {"augment": True}}
+    assert "one untuned recipe (adam, lr 0.01, 60 epochs) in A, fitted" in sentence.held(augmented, {"A": augmented, "svm": HELD}, FITTED)
+
+
+def test_statistics_of_folded_norms_cannot_move_and_are_no_defect():
+    job = HELD | {"freeze": HELD["freeze"] | {"batch_norm": "train"}}
+    still, moving = (row("A", *random_logits(seeds=2), said={"norms_move": moves}) for moves in (False, True))
+    assert "defect" not in sentence.held(job, {"A": job}, {"A": still})
+    assert sentence.held(job, {"A": job}, {"A": moving}).endswith(" Published defects kept: freeze.batch_norm=train.")
+
+
+@pytest.mark.parametrize("schedule, kept", [("step", True), ("cosine", True), ("plateau", False), ("none", False)])
+def test_a_schedule_without_steps_does_not_step_early(schedule, kept):
+    job = HELD | {"recipe": HELD["recipe"] | {"schedule_step": "start", "schedule": schedule}}
+    assert ("Published defects kept: recipe.schedule_step=start" in sentence.held(job, {"A": job})) == kept
+    assert "defect" not in sentence.held(job, {"svm": job}, FITTED)
+
+
+def test_what_one_row_alone_has_is_not_held_fixed_for_every_row():
+    data = HELD | {"dataset": HELD["dataset"] | {"seed": 7}}
+    other = data | {"dataset": data["dataset"] | {"validation": 0.3}}
+    said = sentence.held(data, {"A": data, "C": other})
+    assert "dataset seed 7 in the composed row, split seed 0 in the composed row, " in said
+
+
+def test_the_foot_counts_the_seeds_that_were_trained_and_not_those_that_ended():
+    made = with_failures(point(("A", "B"), seeds=3), A=[3, 4])
+    assert sentence.foot(made, 0)[0].startswith("5 seeds on the same 40 test pictures;")
+    for seed in (1, 2):
+        made.splits[0]["B"].errors[seed] = "the loss is not finite"
+        del made.splits[0]["B"].entries[seed]
+    assert "One seed was finished of B: intervals over pictures alone." in sentence.foot(made, 0)

@@ -227,7 +227,7 @@ def test_a_seed_that_failed_in_one_split_costs_that_seed_and_not_the_table(ran, 
     assert not found.well and "C*, split 2, seed 2: error: the loss is not finite." in found.whole
     lines = found.tables["table"].set_index("row")
     assert list(lines["seeds"]) == [6, 5, 6] and np.isfinite(lines["NLL"]).all()
-    assert np.isfinite(found.tables["contrasts"]["difference"]).all() and len(found.tables["contrasts"]) == 2
+    assert np.isfinite(found.tables["contrasts"]["difference"]).all() and len(found.tables["contrasts"]) == 4
     (line,) = found.tables["errors"].to_dict("records")
     assert (line["row"], line["split"], line["seed"]) == ("C*", 1, 2)
 
@@ -294,3 +294,19 @@ def test_a_row_that_was_never_trained_has_read_nothing(home, made, monkeypatch):
     monkeypatch.setattr(train, "fit", None)
     point = made()
     assert set(point.errors) == {("composed", 0), ("C*", 0), ("twin", 0)} and not (home / "store/readers").exists()
+
+
+def test_what_was_typed_of_one_reference_is_part_of_what_it_isolates():
+    """C of another rate is no longer the head alone against one linear layer."""
+    def isolated(*words):
+        return table.claims(composition.job("compare=[C]", *words))["C"]
+
+    claim = isolated()
+    assert claim == "the whole head against one linear layer"
+    assert isolated("+compare.C.recipe.lr=1.0", "+compare.C.recipe.epochs=2") == f"{claim}, and recipe.lr=1.0, recipe.epochs=2"
+    assert isolated("recipe.lr=1.0") == claim  # of every row
+
+
+def test_the_rivals_that_are_fitted_say_among_how_many_settings_validation_chose(ran):
+    found = ran(["compare=[C,svm,logistic]", "seeds=1"])
+    assert "in composed, C, fitted to convergence, validation choosing among settings: svm (18 settings), logistic (6 settings)." in found.whole
