@@ -69,7 +69,7 @@ def fit(model: nn.Module, backbone: nn.Module | None, recipes: list[Recipe], fre
             freeze.apply(backbone, epoch)
         with torch.random.fork_rng():
             torch.manual_seed(generator(seeds[0], "dropout", epoch).initial_seed())  # dropout draws from torch's own generator
-            loss = _epoch(model, optimizer, one_or_each(rates), recipe, train, orders, epoch, joined)
+            loss = _epoch(model, optimizer, one_or_each(rates), recipe, train, orders, joined, epoch)
         nll, accuracy = score(evaluate(model, validation, len(seeds)), validation.labels)
         progress.judge(epoch, _worth(recipes, epoch, nll, accuracy).where(loss.isfinite() & nll.isfinite(), torch.nan))
         progress.records.append(Record(epoch, loss.tolist(), nll.tolist(), accuracy.tolist(), progress.best.tolist(),
@@ -134,7 +134,7 @@ def score(logits: Float[Tensor, "runs items classes"], labels: Int[Tensor, "item
 
 
 def _epoch(model: nn.Module, optimizer: Optimizer, factor: float | Float[Tensor, "runs"], recipe: Recipe, data: Data,
-           orders: list[torch.Generator], epoch: int, joined: bool) -> Float[Tensor, "runs"]:
+           orders: list[torch.Generator], joined: bool, epoch: int) -> Float[Tensor, "runs"]:
     """One pass over the data; the mean loss of each run."""
     order, total = _order(data, orders, epoch), []
     for index in order.split(_sizes(order.shape[1], recipe.batch_size, joined), dim=1):

@@ -82,7 +82,7 @@ def _epochs(head, batch: int):
     recipe, data = Recipe(epochs=1, batch_size=batch, lr=.001, backbone_lr=.001), _data(TRAIN)
     optimizer = _optimizer(head, None, [recipe])
     orders = [generator(seed, "order") for seed in range(head.pre.weight.shape[0])]
-    return lambda: _epoch(head, optimizer, 1., recipe, data, orders, 0, False)
+    return lambda: _epoch(head, optimizer, 1., recipe, data, orders, False, 0)
 
 
 def _train(qubits: int, depth: int, seeds: list[int]) -> None:
