@@ -235,7 +235,7 @@ def test_flags_that_say_nothing_together_are_refused(capsys, words, said):
 
 @pytest.mark.parametrize("words, begins", [
     (["--hydra-help", "seeds=3"], "Hydra ("), (["--help", "-m"], "qtlrun - what"), (["--info", "seeds=3"], "Hydra 1."),
-    (["--info=defaults"], "\nDefaults List"), (["--info", "searchpath"], "\nConfig search path"), (["-cjob", "seeds=3"], "backbone:"),
+    (["--info=defaults"], "\nDefaults List"), (["--info", "defaults-tree"], "\nDefaults Tree"), (["--info", "searchpath"], "\nConfig search path"), (["-cjob", "seeds=3"], "backbone:"),
     (["--cfg", "hydra"], "hydra:"), (["--cfg", "all", "--resolve", "-p", "recipe"], "# @package recipe"), (["--", "--cfg=job"], "backbone:"),
     (["-sc", "install=bash"], "export _HYDRA_OLD_COMP"), (["--version", "nonsense"], "qtlrun "),
 ])

@@ -14,7 +14,8 @@ def sort(words: list[str]) -> tuple[list[str], list[str]]:
     """Flags and overrides, which may stand in any order."""
     flags, overrides = [], []
     for before, word in zip(["", *words], words, strict=False):
-        valued = before in VALUED or (before in ("--info", "-i") and word.isidentifier() or word == "defaults-tree")
+        named = word.replace("-", "_").isidentifier()  # the value of --info, which may be left out
+        valued = before in VALUED or (before in ("--info", "-i") and named)
         (flags if word.startswith("-") or valued else overrides).append(word)
     return flags, overrides
 

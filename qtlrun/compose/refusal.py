@@ -29,8 +29,8 @@ def word(error: Exception, folders: list[Path], words: list[str]) -> str:
         return _no_key(found[1], folders, words)
     if found := re.search(r"(?:In '([^']+)': )?Could not (?:find|load) '([\w/]+)/([^'/]*)'", said):
         return _no_option(*found.groups(), folders)
-    if found := re.search(r"Multiple values for ([\w/]+)\. To override[^:]*: ([^\n]*)|Multiple values for ([\w/]+)", said):
-        return _several(found[1] or found[3], words)
+    if found := re.search(r"Multiple values for ([\w/]+)", said):
+        return _several(found[1], words)
     if found := re.search(r"An item is already at '([^']+)'", said):
         return f"{found[1]}: it is there already; {found[1]}=VALUE, without the +, changes it."
     if found := re.search(r"@?(\w+)\.(\w+)\S* appears more than once", said):
