@@ -550,9 +550,10 @@ def test_a_number_that_is_not_finite_or_below_zero_is_refused(value):
     plans.finite(rate=0., other=3)
 
 
-def test_a_reference_without_a_claim_is_taken_where_its_name_was_typed(plan):
-    plan["compare"] = {"six": {"circuit": {"qubits": 6}}}
+def test_a_reference_of_the_user_s_needs_no_claim_and_a_shipped_one_that_is_only_changed_is_not_chosen(plan):
+    plan["compare"] = {"twin": {"recipe": {"epochs": 6}}}
     assert references(plan)[0] == {}  # a preset changes it, should it be chosen
-    for word in ("compare=[six]", "+compare=six"):
-        rows = references(plan | {"overrides": [word]})[0]
+    plan["compare"] = {"six": {"circuit": {"qubits": 6}}}
+    for words in ([], ["compare=[six]"], ["+compare=six"]):
+        rows = references(plan | {"overrides": words})[0]
         assert list(rows) == ["six"] and rows["six"]["circuit"]["qubits"] == 6
