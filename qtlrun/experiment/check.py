@@ -68,7 +68,7 @@ def _check_backbone(parts) -> None:
         parts.bare.eval()(first.to(place))
     except ValueError as error:
         raise Refused(str(error)) from error
-    if source.wanted(parts.plan) or not parts.backbone.folded:
+    if parts.recipe.batch_size == 1 and (source.wanted(parts.plan) or not parts.backbone.folded):
         check_single(parts.bare, parts.freeze, parts.recipe, first.to(place))
 
 

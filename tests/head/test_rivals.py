@@ -288,12 +288,13 @@ def solved(monkeypatch):
 
 def test_a_row_of_the_hidden_layer_is_solved_once_a_seed_for_equal_features(home, solved):
     plan, one = rows(*SHORT, "compare=[mlp]")["mlp"], Experiment(str(home))
-    row = one.row("mlp", plan, [0, 1, 7], draws=[{"recipe.lr": 0.1}, {"recipe.lr": 0.2}])
+    draws = [{"recipe.lr": 0.1}, {"recipe.lr": 0.2}]
+    row = one.row("mlp", plan, [0, 1, 7], draws=draws)
     assert solved == [24, 24, 24] and row.errors == {} and row.seeds == [0, 1, 7]
     assert len({logits.tobytes() for logits in row.logits}) == 3
     assert (row.metrics["parameters_head"] == 65 * 2 + 3 * 4).all() and (row.metrics["best_epoch"] == 1).all()
     assert row.metrics["test_accuracy"].mean() > 0.4  # digits of four classes, by two hidden units
-    single = Experiment(str(home), fresh=True).row("mlp", plan, [7])
+    single = Experiment(str(home), fresh=True).row("mlp", plan, [7], draws=draws)
     assert np.array_equal(single.logits[0], row.logits[2])  # no seed feels the others
 
 
