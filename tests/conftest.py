@@ -11,6 +11,16 @@ os.environ["TERM"] = "xterm-256color"  # what a terminal is told must not depend
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@pytest.fixture(autouse=True)
+def threads():
+    """Libraries that are oracles here set the number of torch's threads when they are loaded."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope="session")
 def data():
     """The folder of real pictures and weights."""
