@@ -87,8 +87,7 @@ class _Reader:
         angles, fed, trained = self._quadratic() if degree <= 2 else (None, None, None)
         if angles is None or not self._confirmed(angles):
             angles, fed, trained = self._each_step()
-        rest = torch.stack([number.detach() for number in self._numbers]) if self._numbers else torch.zeros(0, dtype=torch.float64)
-        prepare, affine = split(angles, fed, trained), apart(rest, fed, trained)
+        prepare, affine = split(angles, fed, trained), apart(first.values(), fed, trained)
         if first.matrices:
             prepare = self._with_matrices(fed, trained)
         return Reading(*sizes, first.gates, prepare, affine, first.measurements, fed, trained, starts, first.checks)
@@ -153,8 +152,7 @@ class _Reader:
     def _confirmed(self, angles: Callable[[Tensor, Tensor], Tensor]) -> bool:
         """Whether a map gives the angles at the other point: rounding to another dtype in between is no affine map."""
         values = angles(self.other.inputs.detach()[None, None], self.other.weights.detach()[None])[0, 0]
-        right = torch.stack([number.detach() for number in self.other.numbers()]) if self._numbers else values
-        return torch.allclose(values, right, rtol=SIGNAL, atol=SIGNAL)
+        return torch.allclose(values, self.other.values(), rtol=SIGNAL, atol=SIGNAL)
 
     def _each_step(self) -> tuple[Callable[[Tensor, Tensor], Tensor], frozenset[int], frozenset[int]]:
         moving = [number for number in self._numbers if number.requires_grad]

@@ -39,6 +39,11 @@ class Traced:
         """The angles as real numbers in float64; refused where one is none."""
         return [_number(angle) for angle in self.angles]
 
+    def values(self) -> Tensor:
+        """The same in one tensor, without their gradient."""
+        numbers = [number.detach() for number in self.numbers()]
+        return torch.stack(numbers) if numbers else torch.zeros(0, dtype=torch.float64)
+
     def same_gates(self, gates: list[Gate]) -> bool:
         """Whether these are its gates, constants included."""
         return len(self.gates) == len(gates) and all(map(_same, self.gates, gates))

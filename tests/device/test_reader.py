@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import relu
 
-from qtlrun.device import reader
+from qtlrun.device import reader, verification
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
 from qtlrun.layer import Start
@@ -634,3 +634,28 @@ def test_an_operation_of_the_user_s_is_not_taken_for_a_gate_of_the_same_name():
     w = draw(1, WEIGHTS).detach()
     values = Statevector().run(Circuit(function, 2))(torch.zeros(1, 1, 2, dtype=torch.float64), w)
     torch.testing.assert_close(values[0, 0, 0], w[0, 0].sin(), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("work", [2**22, 0])  # values are compared, or angles alone
+@pytest.mark.parametrize("function, inputs", [
+    (lambda x, w: qml.AmplitudeEmbedding(x, range(2), normalize=True), 4),
+    (lambda x, w: qml.QubitUnitary(qml.matrix(qml.RX(w[0], 0)), 0), 2),
+    (lambda x, w: qml.RX(relu(x[0] - .2) + w[0], 0), 2),
+    (lambda x, w: qml.RX(torch.round(w[0]), 0), 0),
+])
+def test_the_first_batch_of_a_circuit_as_it_was_read_is_found_right(monkeypatch, function, inputs, work, dtype):
+    compared = []
+    monkeypatch.setattr(verification, "WORK", work)
+    compare = verification._compare
+    monkeypatch.setattr(verification, "_compare", lambda noun, *values: (compared.append(noun), compare(noun, *values)))
+
+    def circuit(x, w):
+        function(x, w)
+        qml.RY(w[1], 1)
+        return [qml.expval(Z(0)), qml.expval(X(1))]
+    whole = Circuit(circuit, 2, (2,))
+    whole.inputs = inputs
+    run = Statevector().run(whole)
+    run(draw(2, 3, inputs).detach().to(dtype), torch.nn.Parameter(draw(2, 2, seed=1).detach().to(dtype)))
+    assert compared == (["a value"] * 2 if work else [] if inputs == 4 else ["an angle"] * 2)
