@@ -10,8 +10,6 @@ from torch import Tensor
 
 from qtlrun.layer import affine
 
-SIGNAL = 1e-9  # two evaluations of one map in float64 differ by less
-
 
 @dataclass(frozen=True)
 class Affine:

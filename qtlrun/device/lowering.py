@@ -35,6 +35,7 @@ REPEATS = 32  # up to which a power is written out
 LARGEST = 8  # wires of a matrix that depends on inputs or weights
 UNFIT = (RuntimeError, TypeError, AttributeError, ImportError, NotImplementedError)  # of PennyLane's, for torch tensors
 ENDLESS = 8  # times that an operation may stand in its own decomposition, on the same wires
+DEPENDS = "circuit: its gates depend on the values of inputs or weights; only their angles may."
 NEAR = 1e-6  # the worth of a float32
 
 # They take a matrix, and their decomposition has no gradient where its angles coincide.
@@ -49,8 +50,11 @@ class Checks:
         self._known = None if verdicts is None else iter(verdicts)
 
     def ask(self, question: Callable[[], bool]) -> bool:
-        """The answer, known or found now."""
-        self.verdicts.append(question() if self._known is None else next(self._known))
+        """The answer, known or found now. Raises ValueError where more is asked than at the first call."""
+        answer = question() if self._known is None else next(self._known, None)
+        if answer is None:
+            raise ValueError(DEPENDS)
+        self.verdicts.append(answer)
         return self.verdicts[-1]
 
     def repeated(self) -> "Checks":
@@ -101,6 +105,11 @@ class Lowering:
             f"circuit: it uses {operation.name}; circuits are made of unitary gates with a matrix or a decomposition."
         )
 
+    def ask(self, question: Callable[[], bool]) -> bool:
+        """The verdict on numbers; that they are asked for does not make the circuit depend on them."""
+        with self.watch.silent():
+            return self.checks.ask(question)
+
     def of_all(self, operations: Sequence) -> list[Step]:
         """The steps of operations one after the other."""
         return [step for operation in operations for step in self.steps(operation)]
@@ -118,7 +127,7 @@ class Lowering:
             self.watch.asked = asked
             return None
         steps = self.of_all(parts)
-        if self.exact and not self.checks.ask(lambda: _agrees(operation, steps)):
+        if self.exact and not self.ask(lambda: _agrees(operation, steps)):
             return None
         return steps
 
@@ -126,7 +135,7 @@ class Lowering:
         """An operation as one matrix; refused where that is not unitary."""
         with _blamed(operation):
             matrix = matrix_of(operation)
-        if not self.checks.ask(lambda: _unitary(matrix)):
+        if not self.ask(lambda: _unitary(matrix)):
             raise ValueError(f"circuit: the matrix of its {operation.name} is not unitary.")
         return Matrix(tuple(operation.wires), operation.name, matrix if moves else matrix.detach(), moves)
 
@@ -272,7 +281,7 @@ def _control(lowering: Lowering, operation) -> list[Step] | None:
 
 
 def _exponential(lowering: Lowering, operation) -> list[Step] | None:
-    if not lowering.checks.ask(lambda: _imaginary(operation)):
+    if not lowering.ask(lambda: _imaginary(operation)):
         raise ValueError(f"circuit: its {operation.name} is not unitary; the exponent of a gate is imaginary, as 1j * angle.")
     return exponentials(operation)
 

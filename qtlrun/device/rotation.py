@@ -31,12 +31,16 @@ class Rotations:
             table = np.ascontiguousarray((table.real if real else table)[:, :1 if first else None])
             found.setdefault((signs.tobytes(), signs.shape, np.round(table, 12).tobytes()), (signs, table, []))[2].append(number)
         self.count, terms = max(len(members) for *_, members in found.values()), max(len(table) for _, table, _ in found.values())
-        self.members, self.fed, maps = [], any(layer.fed for layer in layers.values()), []
+        self.members, self.fed = [], any(layer.fed for layer in layers.values())
+        rows = self.count * len(found) * terms
+        shapes = affine.by_input.shape[1:], affine.by_weight.shape[1:], ()
+        self.by_input, self.by_weight, self.rest = (np.zeros((rows, *shape)) for shape in shapes)
         for signs, _, members in found.values():
-            members += [None] * (self.count - len(members))
-            self.members += members
-            maps += [_sums(layers.get(number), signs, affine, terms) for number in members]
-        self.by_input, self.by_weight, self.rest = (np.concatenate(part) for part in zip(*maps, strict=True))
+            for number in [*members, *[None] * (self.count - len(members))]:
+                first_row = len(self.members) * terms
+                block = slice(first_row, first_row + 2 * len(signs))
+                self.by_input[block], self.by_weight[block], self.rest[block] = _sums(layers.get(number), signs, affine)
+                self.members.append(number)
         self.table = np.stack([np.pad(table, ((0, terms - len(table)), (0, 0), (0, 0))) for _, table, _ in found.values()])
         self.moves = bool(self.by_weight.any())
 
@@ -106,15 +110,15 @@ def added(totals: tuple, more: tuple) -> tuple:
     return tuple(one if other is None else other if one is None else one + other for one, other in zip(totals, more, strict=True))
 
 
-def _sums(layer: Layer | None, signs: np.ndarray, affine: Affine | Chosen, terms: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _sums(layer: Layer | None, signs: np.ndarray, affine: Affine | Chosen) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What sums of angles a layer's cosines are taken of: their slopes by input and weight, and the rest, in rows."""
-    total = np.zeros((len(signs), len(affine.rest)))
-    for column, angles in zip(signs.T, layer.turns.values() if layer else (), strict=bool(layer)):
-        total[:, angles] += column[:, None] / 2
+    turns = layer.turns.values() if layer else ()
+    angles = [angle for turn in turns for angle in turn]
+    total = np.repeat(signs, [len(turn) for turn in turns], axis=1) / 2 if angles else np.zeros((len(signs), 0))
     total = np.concatenate([total, total])  # cosines, then sines
     shift = np.repeat([0, -math.pi / 2], len(signs))
-    rows = total @ affine.by_input.numpy(), total @ affine.by_weight.numpy(), total @ affine.rest.numpy() + shift
-    return tuple(np.pad(row, [(0, terms - len(row))] + [(0, 0)] * (row.ndim - 1)) for row in rows)
+    by_input, by_weight, rest = (part[angles].numpy() for part in (affine.by_input, affine.by_weight, affine.rest))
+    return total @ by_input, total @ by_weight, total @ rest + shift
 
 
 def _table(layer: Layer, wires: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:

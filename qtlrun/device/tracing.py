@@ -1,6 +1,7 @@
 """A circuit traced at one point: the PennyLane operations that it applies, and these as gates."""
 
 import math
+import random
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,21 +10,24 @@ import torch
 from pennylane.ops import op_math
 from torch import Tensor
 
-from qtlrun.device.lowering import Checks, Lowering, exponentials, whole
+from qtlrun.device.lowering import DEPENDS, Checks, Lowering, exponentials, whole
 from qtlrun.device.reading import Gate, inputs_of
 from qtlrun.device.step import Step, Turn
 from qtlrun.layer import generator
 from qtlrun.tape.watch import Watch
 
 OBSERVED = "circuit: its observables depend on the values of inputs or weights; only angles of gates may."
-DEPENDS = "circuit: its gates depend on the values of inputs or weights; only their angles may."
-PREPARATIONS = (qml.MottonenStatePreparation, qml.MultiplexerStatePreparation)  # of zeros what StatePrep makes of them
+# Like StatePrep, where their wires are zeros.
+PREPARATIONS = (qml.MottonenStatePreparation, qml.MultiplexerStatePreparation)
 GATES = ("pennylane.ops.",)  # where PennyLane keeps gates; its templates, and operations of the user's, are made of some
 
 
 @dataclass(frozen=True)
 class Traced:
-    """Gates, and what their angles, matrices and the amplitudes that wires begin in are at these inputs and weights."""
+    """Gates, and what their angles, matrices and the amplitudes that wires begin in are at these inputs and weights.
+
+    `drew` says whether the circuit changed the state of a global generator.
+    """
 
     gates: list[Gate]
     angles: list
@@ -34,6 +38,7 @@ class Traced:
     weights: Tensor
     watch: Watch
     checks: Checks
+    drew: bool
 
     def numbers(self) -> list[Tensor]:
         """The angles as real numbers in float64; refused where one is none."""
@@ -70,6 +75,11 @@ class Traced:
 
 def trace(circuit, inputs, weights, entangle: bool = True) -> tuple[list, list]:
     """The PennyLane operations that a circuit applies, and what it returns, in the order returned."""
+    operations, measurements = _record(circuit, inputs, weights)
+    return operations if entangle else on_single_wires(operations), measurements
+
+
+def _record(circuit, inputs, weights) -> tuple[list, list]:
     with qml.queuing.AnnotatedQueue() as queue:
         returned = circuit(inputs, weights)
     operations = qml.tape.QuantumScript.from_queue(queue).operations
@@ -79,14 +89,14 @@ def trace(circuit, inputs, weights, entangle: bool = True) -> tuple[list, list]:
             raise ValueError(
                 f"circuit: it returns {returned!r}; a measurement or a list of them is needed, as [qml.expval(qml.Z(0))]."
             )
-    return operations if entangle else on_single_wires(operations), measurements
+    return operations, measurements
 
 
 def on_single_wires(operations: list) -> list:
     """The gates on single wires that operations are made of: every gate on several wires is dropped.
 
     Products, adjoints and whole powers, templates and operations of the user's are taken apart down to gates. Embedded
-    amplitudes are kept.
+    amplitudes and basis states are kept.
     """
     single = []
     for operation in operations:
@@ -104,7 +114,10 @@ def trace_at(
     watch, checks = Watch(inputs, weights), checks or Checks()
     gates, angles, matrices, starts, touched = [], [], [], [], set()
     with watch:
-        operations, measurements = trace(circuit, inputs, weights, entangle)
+        before = _generators()
+        operations, measurements = _record(circuit, inputs, weights)
+        drew = before != _generators()
+        operations = operations if entangle else on_single_wires(operations)
         _check(circuit, operations, measurements, watch)
         for operation in operations:
             fresh = not touched & set(operation.wires)
@@ -121,7 +134,7 @@ def trace_at(
                 for step in Lowering(watch, checks).steps(operation):
                     _append(step, gates, angles, matrices)
             touched |= set(operation.wires)
-    return Traced(gates, angles, matrices, measurements, starts, inputs, weights, watch, checks)
+    return Traced(gates, angles, matrices, measurements, starts, inputs, weights, watch, checks, drew)
 
 
 def point(circuit, number: int) -> tuple[Tensor, Tensor]:
@@ -135,10 +148,20 @@ def point(circuit, number: int) -> tuple[Tensor, Tensor]:
     return inputs, weights
 
 
+def _generators() -> tuple:
+    """States of the global generators of torch, NumPy and Python."""
+    _, words, place, *_ = np.random.get_state()
+    return torch.get_rng_state().numpy().tobytes(), words.tobytes(), place, random.getstate()
+
+
 def _composed(operation) -> list | None:
     """The operations that one is composed of, in the order they act; None for a gate."""
     if isinstance(operation, op_math.CompositeOp):
         return None if isinstance(operation, op_math.Sum) else list(operation.operands[::-1])
+    if isinstance(operation, op_math.SProd):
+        return [operation.base]  # a phase, of which nothing is seen
+    if isinstance(operation, qml.BasisState):
+        return operation.decomposition()
     if isinstance(operation, op_math.Adjoint):
         return _reverse(_composed(operation.base))
     if isinstance(operation, op_math.Pow):

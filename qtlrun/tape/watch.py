@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import IntFlag
 
 import numpy as np
@@ -12,12 +13,12 @@ from torch.overrides import TorchFunctionMode
 FORM = frozenset(
     "dim ndimension size numel nelement element_size stride storage_offset is_contiguous is_complex is_floating_point"
     " is_signed is_inference is_conj is_neg is_same_size is_tensor is_shared is_pinned is_set_to is_nested"
-    " __len__ __hash__ __repr__ __str__ __format__ __dir__ data_ptr get_device dense_dim sparse_dim type"
+    " __len__ __hash__ __repr__ __str__ __format__ __dir__ data_ptr get_device dense_dim sparse_dim"
     " result_type can_cast promote_types broadcast_shapes backward register_hook retain_grad requires_grad_"
     " zeros_like ones_like empty_like full_like rand_like randn_like randint_like"
     " new_zeros new_ones new_empty new_full".split()
 )
-# Checks whose answer does not change what is recorded: PennyLane's of a norm that is one anyway, and the reader's own.
+# Checks whose answer does not change what is recorded: PennyLane's of a norm that is one anyway.
 EXCUSED = frozenset(
     {
         ("pennylane.ops.qubit.state_preparation", "_preprocess"),
@@ -25,7 +26,6 @@ EXCUSED = frozenset(
         ("pennylane.templates.state_preparations.multiplexer", "__init__"),
     }
 )
-READER = ("qtlrun.device.lowering", "qtlrun.device.reader")
 PASSED_ON = ("torch", "autoray", "numpy", "pennylane.math", "qtlrun.tape", "jaxtyping", "beartype")  # they ask for others
 NUMBERS = (bool, int, float, complex, np.ndarray, np.generic)
 
@@ -50,6 +50,7 @@ class Watch(TorchFunctionMode):
     def __init__(self, inputs: Tensor, weights: Tensor):
         super().__init__()
         self.asked = Source.NONE
+        self._silent = False
         self._marks: dict[int, tuple[Tensor, Source, bool]] = {}
         self._mark(inputs, Source.INPUTS, bent=False)
         self._mark(weights, Source.WEIGHTS, bent=False)
@@ -58,7 +59,7 @@ class Watch(TorchFunctionMode):
         kwargs = kwargs or {}
         result = function(*args, **kwargs)
         name = function.__name__
-        if name in FORM:
+        if self._silent or name in FORM:
             return result
         source, bent = Source.NONE, False
         for tensor in _tensors((args, tuple(kwargs.values()))):
@@ -81,6 +82,15 @@ class Watch(TorchFunctionMode):
         """Whether its gradient does not tell how it depends on inputs and weights."""
         return any(mark[2] for tensor in _tensors((value,)) if (mark := self._found(tensor)))
 
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Neither mark nor note what is computed: for questions whose answers change nothing that is recorded."""
+        before, self._silent = self._silent, True
+        try:
+            yield
+        finally:
+            self._silent = before
+
     def _follow(self, name: str, source: Source, bent: bool, args, kwargs: dict, result) -> None:
         """Mark what a function gave or changed, and note a value that left torch."""
         if name != "__get__" and _leaves(result) and not _excused():
@@ -88,7 +98,9 @@ class Watch(TorchFunctionMode):
         for tensor in _tensors((result,)):
             self._mark(tensor, source, bent or not tensor.requires_grad)
         changed = kwargs.get("out")
-        if name == "__setitem__" or name.endswith("_") and not name.endswith("__") or name.startswith("__i"):
+        if name == "__set__":  # of `data`, whose values then have no graph
+            changed, bent = args[0], True
+        elif name == "__setitem__" or name.endswith("_") and not name.endswith("__") or name.startswith("__i"):
             changed = args[0]
         for tensor in _tensors((changed,)):
             self._mark(tensor, source, bent or not tensor.requires_grad)
@@ -129,7 +141,7 @@ def _excused() -> bool:
     frame = sys._getframe(1)
     while frame.f_back is not None and _name(frame).startswith(PASSED_ON):
         frame = frame.f_back
-    return _name(frame) in READER or (_name(frame), frame.f_code.co_name) in EXCUSED
+    return (_name(frame), frame.f_code.co_name) in EXCUSED
 
 
 def _name(frame) -> str:

@@ -1,5 +1,7 @@
 """Kinked, jumping and smooth angles on every engine and device against a QNode on default.qubit."""
 
+import random
+
 import kinked
 import pennylane as qml
 import pytest
@@ -125,6 +127,7 @@ def test_a_value_tested_in_python_counts_for_each_sample():
         lambda: torch.randn(1, dtype=torch.float64)[0],
         lambda: float(qml.numpy.random.normal()),
         lambda: float(torch.rand(1) < 0.001),  # two calls agree nearly always
+        lambda: float(random.random() < 0.001),
     ],
 )
 def test_a_circuit_that_draws_is_refused(chance):

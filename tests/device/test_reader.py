@@ -255,6 +255,8 @@ APART = {
     "an evolution": (lambda w: qml.evolve(.3 * X(0) + .2 * Z(1), w[0]), lambda w: [qml.RX(.6 * w[0], 0), qml.RZ(.4 * w[0], 1)]),
     "a Pauli word with a wire to spare": (lambda w: qml.PauliRot(w[0], "IX", [0, 1]), lambda w: [qml.RX(w[0], 1)]),
     "a Fourier transform": (lambda w: qml.QFT([0, 1]), lambda w: [H(0), H(1)]),
+    "a basis state": (lambda w: qml.BasisState([1, 0], [2, 3]), lambda w: [X(2)]),
+    "a multiple of a product": (lambda w: qml.s_prod(-1, X(0) @ X(1)), lambda w: [X(0), X(1)]),
 }
 
 
@@ -269,8 +271,8 @@ def test_without_entangler_the_gates_on_single_wires_are_what_is_left(spelling, 
                 qml.Rot(x[wire], .4, w[wire], wire)
             for operation in [part(w)] if part is whole else part(w):
                 operation
-            return [qml.expval(Z(0)), qml.expval(Y(1))]
-        return Circuit(function, 2)
+            return [qml.expval(Z(0)), qml.expval(Y(1)), qml.expval(Z(2))]
+        return Circuit(function, 4, inputs=2)
     x, w = draw(1, 2, 2).detach(), draw(1, WEIGHTS, seed=1).detach()
     values = DEVICES[name].run(circuit(whole), entangle=False)(x, w)
     torch.testing.assert_close(values, DEVICES[name].run(circuit(left))(x, w), rtol=0, atol=1e-12)
@@ -309,6 +311,23 @@ def test_an_affine_angle_is_found_and_others_are_traced_again():
         calls.clear()
         run(draw(2, 5, WIRES), draw(2, *run_shape(function)))
         assert len(calls) == traced  # for all samples at once
+
+
+@pytest.mark.parametrize("gate", [qml.SingleExcitation, qml.IsingXY, qml.PSWAP])
+def test_a_controlled_gate_that_decomposes_has_angles_that_are_read_once(gate):
+    calls = []
+
+    def function(x, w):
+        calls.append(x)
+        for wire in range(WIRES):
+            qml.RY(x[wire], wire)
+        qml.ctrl(gate, 0)(w[0], [1, 2])
+        return qml.expval(Z(1))
+    run = Statevector().run(Circuit(function))
+    run(draw(2, 5, WIRES), draw(2, WEIGHTS))
+    calls.clear()
+    run(draw(2, 5, WIRES), draw(2, WEIGHTS))
+    assert not calls
 
 
 def run_shape(function):
@@ -365,6 +384,19 @@ def test_a_gate_that_appears_only_later_is_refused_when_it_does():
         if float(inputs[0].detach()) == 0:
             qml.RX(.1, 1)
         return qml.expval(Z(0))
+    assert_refused_later(function)
+
+
+def test_a_controlled_gate_that_appears_only_later_is_refused_when_it_does():
+    def function(inputs, weights):
+        qml.RX(inputs[0].sin(), 0)
+        if float(inputs[0].detach()) == 0:
+            qml.ctrl(qml.SingleExcitation, 0)(weights[0], [1, 2])
+        return qml.expval(Z(0))
+    assert_refused_later(function)
+
+
+def assert_refused_later(function):
     run = Statevector().run(Circuit(function))
     run(draw(1, 2, WIRES), draw(1, WEIGHTS))
     with pytest.raises(ValueError, match="its gates depend on the values of inputs or weights"):
@@ -658,4 +690,4 @@ def test_the_first_batch_of_a_circuit_as_it_was_read_is_found_right(monkeypatch,
     whole.inputs = inputs
     run = Statevector().run(whole)
     run(draw(2, 3, inputs).detach().to(dtype), torch.nn.Parameter(draw(2, 2, seed=1).detach().to(dtype)))
-    assert compared == (["a value"] * 2 if work else [] if inputs == 4 else ["an angle"] * 2)
+    assert compared == (["a value"] * 4 if work else [] if inputs == 4 else ["an angle"] * 4)

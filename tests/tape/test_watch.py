@@ -19,6 +19,13 @@ def watched(function):
         return function(x, w), watch
 
 
+def given_data(x):
+    """A new tensor with the same values, and no graph."""
+    copied = torch.zeros(4, dtype=torch.float64)
+    copied.data = x.detach()
+    return copied
+
+
 @pytest.mark.parametrize(
     "function, source, bent",
     [
@@ -31,6 +38,8 @@ def watched(function):
         (lambda x, w: w[0].detach() * 2 + x[0], BOTH, True),
         (lambda x, w: x.data[0], INPUTS, True),
         (lambda x, w: x[0].long() * 0.5, INPUTS, True),
+        (lambda x, w: x[0].type(torch.long) * 0.5, INPUTS, True),
+        (lambda x, w: given_data(x)[0], INPUTS, True),
         (lambda x, w: w[x[:3].argmax()], BOTH, True),
         (lambda x, w: torch.tensor([float(1), x[0]])[1], INPUTS, True),
         (lambda x, w: torch.where(x[0] > 0, w[0], w[1]), BOTH, True),
@@ -86,3 +95,18 @@ def test_the_norm_that_pennylane_checks_asks_for_nothing():
 
     _, watch = watched(lambda x, w: qml.AmplitudeEmbedding(x, [0, 1], normalize=True))
     assert watch.asked == NONE
+
+
+def test_what_is_asked_in_silence_is_not_noted():
+    def function(x, w):
+        with watch.silent():
+            return float(x[0])
+
+    x, w = (torch.rand(size, dtype=torch.float64, requires_grad=True) for size in (4, 3))
+    watch = Watch(x, w)
+    with warnings.catch_warnings(), watch:
+        warnings.simplefilter("ignore")
+        function(x, w)
+        assert watch.asked == NONE
+        float(w[0])
+    assert watch.asked == WEIGHTS
