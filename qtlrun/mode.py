@@ -4,8 +4,21 @@ import contextlib
 import functools
 import sys
 from collections.abc import Callable, Iterator
+from operator import attrgetter
 
 ACCELERATORS = ("cpu", "cuda", "mps")  # autocast has a switch for each
+# How exact float32 is, by the parts of torch.backends, and what each says in a fresh process; the first overrides others.
+PRECISIONS = {
+    "": ("none",),
+    "cuda.matmul.": ("none", "ieee"),
+    "cudnn.": ("none",),
+    "cudnn.conv.": ("tf32",),
+    "cudnn.rnn.": ("tf32",),
+    "mkldnn.": ("none",),
+    "mkldnn.matmul.": ("none", "ieee"),
+    "mkldnn.conv.": ("none",),
+    "mkldnn.rnn.": ("none",),
+}
 
 
 @contextlib.contextmanager
@@ -13,9 +26,9 @@ def fresh() -> Iterator[None]:
     """Train and evaluate here as the command line would; the caller's modes come back at the end.
 
     Gradients on, neither inference mode nor autocast, float32 and the CPU as torch's defaults, no
-    anomaly detection, no demand for deterministic algorithms, products of float32 in full
-    precision; NumPy warns where the caller had it raise. Nothing is loaded: libraries that are not
-    loaded have no mode.
+    anomaly detection, no demand for deterministic algorithms, cuDNN unbenchmarked, float32 as exact
+    as torch's defaults; NumPy warns of all but underflow. Nothing is loaded: libraries that are
+    not loaded have no mode.
     """
     with contextlib.ExitStack() as stack:
         if "numpy" in sys.modules:
@@ -69,8 +82,34 @@ def _enter_torch(stack: contextlib.ExitStack) -> None:
     if torch.get_default_device().type != "cpu":
         stack.enter_context(torch.device("cpu"))
     _set(stack, torch.set_default_dtype, torch.get_default_dtype(), torch.float32)
-    _set(stack, torch.set_float32_matmul_precision, torch.get_float32_matmul_precision(), "highest")
+    _set_benchmark(stack, torch.backends.cudnn)
+    _set_precision(stack, torch.backends)
     _set(stack, torch.set_deterministic_debug_mode, torch.get_deterministic_debug_mode(), 0)
+
+
+def _set_benchmark(stack: contextlib.ExitStack, cudnn) -> None:
+    def put(value: bool) -> None:
+        cudnn.benchmark = value
+
+    _set(stack, put, cudnn.benchmark, False)
+
+
+def _set_precision(stack: contextlib.ExitStack, backends) -> None:
+    """Make float32 as exact as it is in a fresh process, part by part; in the same order what the caller has comes back."""
+    before = {place: attrgetter(f"{place}fp32_precision")(backends) for place in PRECISIONS}
+
+    def restore() -> None:
+        _put_precision(backends, {place: (value,) for place, value in before.items()})
+
+    stack.callback(restore)
+    _put_precision(backends, PRECISIONS)
+
+
+def _put_precision(backends, wanted: dict[str, tuple[str, ...]]) -> None:
+    for place, values in wanted.items():
+        if attrgetter(f"{place}fp32_precision")(backends) not in values:
+            part = attrgetter(place[:-1])(backends) if place else backends
+            part.fp32_precision = values[0]
 
 
 def _set(stack: contextlib.ExitStack, put: Callable, before: object, value: object) -> None:

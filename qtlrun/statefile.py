@@ -93,6 +93,7 @@ def _check_sums(path: Path) -> None:
 
 def _check_manifest(path: Path) -> None:
     """Refuse a file of weights that a run has written and that is no longer what the run's weights.json says."""
+    path = path.absolute()
     try:
         files = json.loads((path.parent.parent / "weights.json").read_text())["sha256"]
         expected = files.get(f"{path.parent.name}/{path.name}")

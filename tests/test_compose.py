@@ -265,6 +265,12 @@ def test_a_tilde_is_the_home_folder(monkeypatch, word, key, value):
     assert compose([word])[0]["backbone"][key] == value
 
 
+def test_a_tilde_is_the_home_folder_at_each_point_of_a_sweep(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    jobs = compose(["-m", "backbone.weights=~/a.pt,/b.pt,none"])
+    assert [job["backbone"]["weights"] for job in jobs] == ["/home/me/a.pt", "/b.pt", "none"]
+
+
 def test_a_list_may_hold_names_that_hydra_does_not_take(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
     (job,) = compose(["dataset.classes=[Ameise,Bär]", "plugins=[~/a b.py,c.py]"])
@@ -629,8 +635,9 @@ def test_a_folder_of_pictures_that_cannot_be_read_is_refused(refusal, pictures, 
 def test_pictures_without_a_chosen_backbone_ask_for_one(refusal, pictures):
     folder = ("dataset=folder", f"dataset.root={pictures}")
     assert refusal(*folder) == (
-        "dataset=folder: no backbone is chosen, and the default one learns on digits of 8 x 8 pixels; choose one for these pictures, "
-        "as backbone=resnet18, or backbone=small to keep it.")
+        "dataset=folder: its backbone learns on digits of 8 x 8 pixels; choose one for these pictures, "
+        "as backbone=resnet18, or type backbone=small to keep it.")
+    assert "choose one" in refusal(*folder, "backbone.pretrain.recipe.epochs=1")
     for words in (("backbone=small",), ("backbone.weights=none", "backbone.pretrain=null")):
         plan = job(*folder, *words, "compare=[]") | {"home": str(pictures.parent / "home")}
         assert check([plan])

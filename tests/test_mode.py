@@ -1,6 +1,7 @@
 """The caller's global modes reach neither training nor the store, and are there again afterwards."""
 
 import contextlib
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from qtlrun.experiment import Experiment
 from qtlrun.freeze import Freeze
 from qtlrun.head.classical import Classical
 from qtlrun.layer import Start
-from qtlrun.mode import fresh
+from qtlrun.mode import PRECISIONS, fresh
 from qtlrun.recipe import Recipe
 from qtlrun.train import cached, fit
 
@@ -26,6 +27,16 @@ def putting(put, value, before):
         put(before)
 
 
+@contextlib.contextmanager
+def setting(part, name, value):
+    before = getattr(part, name)
+    setattr(part, name, value)
+    try:
+        yield
+    finally:
+        setattr(part, name, before)
+
+
 MODES = {
     "no_grad": torch.no_grad,
     "set_grad_enabled": lambda: putting(torch.set_grad_enabled, False, True),
@@ -36,6 +47,15 @@ MODES = {
     "default device": lambda: putting(torch.set_default_device, "meta", None),
     "device context": lambda: torch.device("meta"),
     "deterministic": lambda: putting(torch.use_deterministic_algorithms, True, False),
+    "products of one backend in tf32": lambda: setting(
+        torch.backends.cuda.matmul, "fp32_precision", "tf32"
+    ),
+    "products of the other backend in bfloat16": lambda: setting(
+        torch.backends.mkldnn.matmul, "fp32_precision", "bf16"
+    ),
+    "convolutions in full": lambda: setting(torch.backends.cudnn.conv, "fp32_precision", "ieee"),
+    "everything in bfloat16": lambda: setting(torch.backends, "fp32_precision", "bf16"),
+    "benchmark": lambda: setting(torch.backends.cudnn, "benchmark", True),
     "products in bfloat16": lambda: putting(
         torch.set_float32_matmul_precision, "medium", "highest"
     ),
@@ -46,6 +66,7 @@ MODES = {
     "numpy raises": lambda: np.errstate(all="raise"),
     "another seed": lambda: contextlib.nullcontext(torch.manual_seed(3)),
 }
+UNTOUCHED = ("one thread more", "another seed")  # they are no modes, and training does not depend on them
 PRETRAINED = (
     "backbone.pretrain.recipe.epochs=1",
     "recipe.epochs=1",
@@ -101,7 +122,13 @@ def test_nor_does_it_reach_pre_training_and_what_the_store_keeps_of_it(right, tm
     assert without_seconds(told(later)) == expected
 
 
-@pytest.mark.parametrize("name", MODES)
+def precision(place):
+    """How exact float32 is there; "none" and "ieee" are the same where products are meant."""
+    value = attrgetter(f"{place}fp32_precision")(torch.backends)
+    return "none" if value in PRECISIONS[place] else value
+
+
+@pytest.mark.parametrize("name", [name for name in MODES if name not in UNTOUCHED])
 def test_the_callers_mode_is_there_again_afterwards(name):
     def state():
         return (
@@ -111,7 +138,8 @@ def test_the_callers_mode_is_there_again_afterwards(name):
             torch.get_default_dtype(),
             torch.get_default_device(),
             torch.get_deterministic_debug_mode(),
-            torch.get_float32_matmul_precision(),
+            torch.backends.cudnn.benchmark,
+            *map(precision, PRECISIONS),
             torch.is_anomaly_enabled(),
             np.geterr(),
         )

@@ -139,6 +139,10 @@ def test_what_a_constructor_passes_on_is_what_the_next_one_takes(source, text, t
             "it takes **options, and a part's constructor names what it takes; write the "
             "names out.",
         ),
+        (
+            "class Head:\n    def __init__(self, width, /, depth): ...",
+            "it takes width by position alone, and values come by name; leave out the /.",
+        ),
     ],
 )
 def test_a_constructor_that_source_does_not_tell_is_refused_with_what_to_write(source, text, words):

@@ -4,6 +4,7 @@ import argparse
 import json
 import random
 import zipfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -166,6 +167,14 @@ def test_every_flipped_bit_of_a_file_that_a_run_has_listed_is_found(tmp_path):
         words = f"this file is damaged: its SHA-256 is not {digest[:12]}..., which weights.json has of it."
         assert refusal(path) == words
     filled(path)
+
+
+def test_a_damaged_file_is_found_by_its_bare_name(tmp_path, monkeypatch):
+    (tmp_path / "weights").mkdir()
+    path = saved(tmp_path / "weights/a.safetensors", STATE)
+    (tmp_path / "weights.json").write_text(json.dumps({"sha256": {"weights/a.safetensors": "0" * 64}}))
+    monkeypatch.chdir(tmp_path / "weights")
+    assert refusal(Path(path.name)).startswith("this file is damaged: ")
 
 
 def test_a_file_with_a_published_name_is_compared_with_the_hash_in_it(tmp_path):

@@ -32,6 +32,15 @@ def test_a_stream_goes_silent_at_its_first_error_and_keeps_it(number, broken):
     assert stream.stream.getvalue() == "one" and stream.error.errno == number and stream.broken is broken
 
 
+def test_a_guarded_stream_has_all_that_a_text_file_has(tmp_path):
+    with (tmp_path / "out").open("w") as file:
+        stream = Stream(file)
+        stream.reconfigure(line_buffering=True)
+        assert stream.name == file.name and stream.buffer is file.buffer
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        stream.nothing
+
+
 def test_a_stream_that_was_closed_in_python_is_one_that_fails():
     stream = Stream(io.StringIO())
     stream.stream.close()

@@ -50,13 +50,13 @@ def _load(job: dict, experiment) -> None:
 
 
 def _check_backbone(job: dict, experiment) -> None:
-    """Refuse pictures for a default backbone that learns on others; one that was chosen is taken as it is."""
-    task, chosen = job["backbone"].get("pretrain"), any(word.lstrip("+~").startswith("backbone") for word in job["overrides"])
+    """Refuse pictures for a backbone that learns on others; one that the command line names is taken as it is."""
+    task, chosen = job["backbone"].get("pretrain"), any(word.lstrip("+").startswith("backbone=") for word in job["overrides"])
     if chosen or job["backbone"].get("weights") != "pretrain" or task["dataset"]["_target_"] == job["dataset"]["_target_"]:
         return
     source, target = (part["_target_"].rpartition(".")[2].lower() for part in (task["dataset"], job["dataset"]))
-    raise Refused(f"dataset={target}: no backbone is chosen, and the default one learns on {source} of {job['backbone']['size']} x "
-                  f"{job['backbone']['size']} pixels; choose one for these pictures, as backbone=resnet18, or backbone=small to keep it.")
+    raise Refused(f"dataset={target}: its backbone learns on {source} of {job['backbone']['size']} x "
+                  f"{job['backbone']['size']} pixels; choose one for these pictures, as backbone=resnet18, or type backbone=small to keep it.")
 
 
 def rows(job: dict) -> list[dict]:

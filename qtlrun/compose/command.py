@@ -37,7 +37,7 @@ def _runs(jobs: list[dict], runs: object, words: list[str]) -> list[dict]:
         raise Refused(f"study.runs={plans.text(runs)}: command lines are needed here, as study.runs=['experiment=spirals','experiment=moons'].")
     if len(jobs) > 1:
         raise Refused("study.runs: this study has runs of its own; leave out -m.")
-    mine = [word for word in words if not word.lstrip("+").startswith("study.runs=") and word != "--run"]
+    mine = [word for word in words if not word.lstrip("+").startswith("study.runs=") and word not in ("--run", "-r")]
     made, typed = [], {word.partition("=")[0].lstrip("+"): word for word in mine if "=" in word}
     for run in runs:
         run = _expand(run)

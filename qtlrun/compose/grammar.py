@@ -17,6 +17,7 @@ from qtlrun.plan import Refused
 
 FORM = "an override is KEY=VALUE, its brackets and quotes closed, in quotes for the shell where it has brackets or spaces."
 PLACES = ("outputs", "home", "root", "weights", "state", "plugins")  # last names of keys whose values are files and folders
+PATTERNS = ("parametrization.weights",)  # of these the ones that are no place: names of weights
 EXPANDED = ("weights", "state", "plugins")  # of these the ones whose ~ nothing else replaces
 KEY = re.compile(r"(\+{0,2}|~)\w[\w./@:-]*")
 CALL = re.compile(r"\w+(?= while evaluating)|(?<=': ).*", re.DOTALL)
@@ -145,11 +146,15 @@ def _as_it_stands(override: Override, key: str, value: str, sweep: bool) -> Over
     """The name of a file or folder as it was typed: 007 is no number, a blank at its end is part of it; ~ is replaced."""
     name, typed, plain = key.rpartition(".")[2], value, not re.search(r"['\"\\$\[{]", value)
     parsed = override.value()
-    if name in EXPANDED and not isinstance(parsed, Sweep):
+    expands = name in EXPANDED and key.lstrip("+~") not in PATTERNS
+    if expands and not isinstance(parsed, Sweep):
         parsed = _expanded(parsed)
-        if isinstance(parsed, list):
-            return _parse(f"{key}=[{','.join(quoted(str(item)) for item in parsed)}]")
+        if isinstance(parsed, list) and all(isinstance(item, str) for item in parsed):
+            return _parse(f"{key}=[{','.join(map(quoted, parsed))}]")
         typed = str(parsed) if isinstance(parsed, str) else typed
+    if expands and sweep and plain and override.value_type == ValueType.SIMPLE_CHOICE_SWEEP:
+        items = [item.strip() for item in value.split(",")]
+        return _parse(f"{key}={','.join(quoted(_expanded(item)) if item.startswith('~') else item for item in items)}")
     if override.value_type == ValueType.SIMPLE_CHOICE_SWEEP and not sweep:
         if name in ("outputs", "home") or os.path.lexists(Path(value).expanduser()):
             return _parse(f"{key}={quoted(value)}")

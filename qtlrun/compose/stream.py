@@ -28,6 +28,9 @@ class Stream(io.TextIOBase):
         """Whether the reader of a pipe has gone."""
         return isinstance(self.error, BrokenPipeError)
 
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.stream, name)  # reconfigure, buffer, name and whatever else a text file has
+
     def write(self, text: str) -> int:
         try:
             self._try(lambda: self.stream.write(text))

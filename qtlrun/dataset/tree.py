@@ -63,24 +63,31 @@ class Tree:
         What cannot be decoded raises a ValueError that names the first in path order and says how many there are.
         """
 
-        def decode(file: tuple[Path, str]) -> str | ValueError:
-            try:
-                return picture.content(picture.read(file[0], name=_relative(file[0], self._root)))
-            except ValueError as error:
-                return error
-
-        contents: dict[str, str] = {}
-        refusals = []
-        for done, ((path, item), content) in enumerate(zip(self._files, pool().map(decode, self._files)), start=1):
-            if isinstance(content, ValueError):
-                refusals.append((_relative(path, self._root), content))
-            else:
-                contents[item] = content
-            step(done, self.size)
+        named = [(path, item, _relative(path, self._root)) for path, item in self._files]
         with prefixed(self._called):
-            _refuse(refusals)
-        count = Counter(contents.values())
-        return {item: content for item, content in contents.items() if count[content] > 1}
+            return decode(named, step)
+
+
+def decode(files: list[tuple[Path, str, str]], step: Callable[[int, int], None]) -> dict[str, str]:
+    """Decode pictures, each given as its path, its item and the name for it; as `Tree.verify` says."""
+
+    def content(file: tuple[Path, str, str]) -> str | ValueError:
+        try:
+            return picture.content(picture.read(file[0], name=file[2]))
+        except ValueError as error:
+            return error
+
+    contents: dict[str, str] = {}
+    refusals = []
+    for done, ((_, item, name), found) in enumerate(zip(files, pool().map(content, files)), start=1):
+        if isinstance(found, ValueError):
+            refusals.append((name, found))
+        else:
+            contents[item] = found
+        step(done, len(files))
+    _refuse(refusals)
+    count = Counter(contents.values())
+    return {item: content for item, content in contents.items() if count[content] > 1}
 
 
 def _located(root: str) -> Path:

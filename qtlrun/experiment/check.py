@@ -5,7 +5,6 @@ import torch
 
 from qtlrun.device import memory
 from qtlrun.experiment import source
-from qtlrun.dataset.picture import Pictures
 from qtlrun.experiment.item import kind, sizes
 from qtlrun.experiment.single import check_single
 from qtlrun.parametrization.generated import BACKBONE
@@ -108,7 +107,7 @@ def _check_items(dataset, backbone, recipe) -> None:
     takes, gives = getattr(backbone, "takes", ("pictures",)), kind(dataset)
     if gives not in takes:
         raise Refused(f"backbone: it takes {' or '.join(takes)}, and the dataset's items are {gives}; use backbone={TAKERS[gives]}.")
-    if "vectors" in takes and isinstance(dataset.train.inputs, Pictures) and len(sizes(dataset)) > 1:
+    if "vectors" in takes and gives == "pictures" and len(sizes(dataset)) > 1:
         one, other, *_ = (f"{width} x {height}" for height, width in sorted(sizes(dataset)))
         raise Refused(f"dataset: its pictures differ in size ({one} and {other} pixels, for two), and this backbone takes their pixels "
                       "in a row; use backbone=small or resnet18.")

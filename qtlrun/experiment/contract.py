@@ -1,7 +1,9 @@
 """Backbones and datasets of the user's: checked, and given what they may leave out."""
 
+import functools
 import hashlib
 from numbers import Integral
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from qtlrun.backbone import stage, weights
+from qtlrun.dataset.picture import Pictures
 from qtlrun.dataset.split import Split, fingerprint
+from qtlrun.dataset.tree import decode
 from qtlrun.experiment.item import NOUNS
 from qtlrun.plan import Refused, contract, nearest
 
@@ -72,14 +76,14 @@ def dataset(made, key: str, target: str):
         given = getattr(made, name)
         known.setdefault(id(given), _split(given, classes, f"{key}: {target}.{name}"))
         splits[name] = known[id(given)]
-    _check_widths(splits, f"{key}: {target}")
+    _check_alike(splits, f"{key}: {target}")
     size = len({item for split in splits.values() for item in split.items})
     settled = SimpleNamespace(
         **splits,
         classes=classes,
         size=getattr(made, "size", size),
         fingerprint=getattr(made, "fingerprint", None) or fingerprint(splits),
-        verify=getattr(made, "verify", _verified),
+        verify=getattr(made, "verify", None) or functools.partial(_verify, splits, f"{key}: {target}"),
     )
     for name in OPTIONAL:
         if hasattr(made, name):
@@ -87,8 +91,17 @@ def dataset(made, key: str, target: str):
     return settled
 
 
-def _verified(step=None) -> None:
-    """Nothing to verify: the items are in memory already."""
+def _verify(splits: dict[str, Split], where: str, step) -> dict[str, str]:
+    """Decode what lies in files; the pixels' hash of each item that looks like another."""
+    files: dict[str, tuple[Path, str, str]] = {}
+    for split in splits.values():
+        if isinstance(split.inputs, Pictures):
+            for path, item in zip(split.inputs.paths, split.items, strict=True):
+                files[item] = Path(path), item, str(path)
+    try:
+        return decode(list(files.values()), step)
+    except ValueError as error:
+        raise Refused(f"{where}: {error}") from error
 
 
 def _classes(names, key: str, target: str) -> tuple[str, ...]:
@@ -136,7 +149,10 @@ def _split(given, classes: tuple[str, ...], where: str) -> Split:
 
 def _inputs(given, where: str) -> Tensor:
     """Pictures (items, channels, height, width) in uint8, or vectors in float64."""
-    array = given.detach().cpu().numpy() if isinstance(given, Tensor) else np.asarray(given)
+    if isinstance(given, Tensor):
+        given = given.detach().cpu()
+        given = (given.double() if given.dtype == torch.bfloat16 else given).numpy()  # NumPy has no bfloat16
+    array = np.asarray(given)
     if array.dtype == np.uint8 and array.ndim in (3, 4):
         pictures = torch.from_numpy(np.ascontiguousarray(array))
         pictures = pictures if array.ndim == 4 else pictures.unsqueeze(1)
@@ -179,16 +195,24 @@ def _labels(given, classes: tuple[str, ...], where: str) -> Tensor:
     return torch.from_numpy(array.astype(np.int64))
 
 
-def _check_widths(splits: dict[str, Split], where: str) -> None:
-    """Refuse vectors of other lengths in one split than in another."""
+def _check_alike(splits: dict[str, Split], where: str) -> None:
+    """Refuse items of another kind, or vectors of other lengths, in one split than in another."""
+    kinds = {name: "numbers" if _is_vectors(split) else "pictures" for name, split in splits.items()}
+    if len(set(kinds.values())) > 1:
+        words = ", ".join(f"{kind} in {name}" for name, kind in kinds.items())
+        raise Refused(f"{where}: its items are {words}; all are of one kind.")
     widths = {
         name: split.inputs.shape[1]
         for name, split in splits.items()
-        if isinstance(split.inputs, Tensor) and split.inputs.dim() == 2
+        if _is_vectors(split)
     }
     if len(set(widths.values())) > 1:
         words = ", ".join(f"{width} numbers in {name}" for name, width in widths.items())
         raise Refused(f"{where}: its items have {words}; all need as many.")
+
+
+def _is_vectors(split: Split) -> bool:
+    return isinstance(split.inputs, Tensor) and split.inputs.dim() == 2
 
 
 def _digest(network: nn.Module) -> str:

@@ -1,6 +1,8 @@
 """What a dataset's items are."""
 from torch import Tensor
 
+from qtlrun.dataset.picture import Pictures
+
 NOUNS = {"pictures": "picture", "vectors": "item", "states": "state"}
 
 
@@ -20,8 +22,9 @@ def counts(dataset) -> dict[str, dict[str, int]]:
 
 
 def sizes(dataset) -> set[tuple[int, int]]:
-    """Heights and widths of pictures that lie in files, in pixels: one where all are equal."""
-    return {size for split in (dataset.train, dataset.validation, dataset.test) for size in split.inputs.sizes}
+    """Heights and widths of pictures, in pixels: one where all are equal."""
+    inputs = [split.inputs for split in (dataset.train, dataset.validation, dataset.test)]
+    return {size for one in inputs for size in (one.sizes if isinstance(one, Pictures) else [tuple(one.shape[-2:])])}
 
 
 def noun(dataset) -> str:

@@ -63,7 +63,7 @@ class Parts:
         if not is_own(self.plan["head"]["_target_"]):
             return self._head(features, seeds).to(self.accelerator)
         form = self.form(features)
-        return seedwise.build(lambda mine: self._head(features, mine), seeds, form).to(self.accelerator, self.dtype)
+        return seedwise.build(lambda mine: self._head(features, mine).to(self.accelerator, self.dtype), seeds, form)
 
     def form(self, features: int) -> seedwise.Form:
         """How the head is run; one of the user's is asked, on a small batch."""

@@ -94,9 +94,8 @@ class Solved(Seedwise):
     @torch.no_grad()
     def solve(self, train: tuple[Tensor, Tensor], validation: tuple[Tensor, Tensor]) -> None:
         self.single.solve(train, validation)
-        state = self.single.state_dict()
-        for name in self.names:
-            functools.reduce(getattr, name.split("."), self).copy_(state[name].unsqueeze(0))
+        for name, value in (*self.single.named_parameters(), *self.single.named_buffers()):
+            functools.reduce(getattr, name.split("."), self).copy_(value.unsqueeze(0))
 
 
 @contextlib.contextmanager
@@ -106,7 +105,8 @@ def seeded(seed: int, purpose: str) -> Iterator[None]:
         generator(seed, purpose).initial_seed() % 2**32,
         (np.random.get_state(), random.getstate()),
     )
-    with torch.random.fork_rng():
+    accelerators = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
+    with torch.random.fork_rng(devices=accelerators):
         torch.manual_seed(drawn)
         np.random.seed(drawn)
         random.seed(drawn)
@@ -146,7 +146,7 @@ def form(
     `starts`: its constructor takes `start`, which knows the runs; no other can have their axis.
     Refuses what gives no logits in either way.
     """
-    batch = next(size for size in (2, 3, 4) if size not in (features, classes))
+    batch = next(size for size in (3, 4, 5) if size not in (features, classes))  # nor the number of runs
     draw = generator(0, "trial")
     x = torch.randn(2, batch, features, generator=draw, dtype=torch.float64).to(dtype)
     with seeded(0, "trial"), plugin.blamed(f"head: {target}"):
@@ -189,9 +189,8 @@ def _stacked(make: Make) -> bool:
         {name: tuple(value.shape) for name, value in make(list(range(runs))).state_dict().items()}
         for runs in (2, 3)
     )
-    return {
-        name: (3, *shape[1:]) for name, shape in two.items() if shape[:1] == (2,)
-    } == three and len(two) == len(three)
+    stacked = {name: (3, *shape[1:]) for name, shape in two.items() if shape[:1] == (2,)}
+    return bool(two) and stacked == three and len(two) == len(three)
 
 
 def _called(head: nn.Module, x: Tensor, target: str) -> Tensor:

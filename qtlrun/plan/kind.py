@@ -69,9 +69,18 @@ def accepts(node: ast.expr, value: object) -> bool:
         case ast.Subscript(value=ast.Name(id="Literal")) as literal:
             return type(value) is not bool and value in _values(literal)
         case ast.Subscript(value=ast.Name(id="list" | "tuple"), slice=item):
-            item = item.elts[0] if isinstance(item, ast.Tuple) else item
-            return isinstance(value, list) and all(accepts(item, one) for one in value)
+            return isinstance(value, list) and _accepts_items(item, value)
     return True
+
+
+def _accepts_items(item: ast.expr, values: list) -> bool:
+    """Whether list[X] or tuple[X, ...] allows values, or tuple[X, Y] one of each."""
+    if not isinstance(item, ast.Tuple):
+        return all(accepts(item, value) for value in values)
+    kinds = item.elts
+    if isinstance(kinds[-1], ast.Constant) and kinds[-1].value is Ellipsis:
+        return all(accepts(kinds[0], value) for value in values)
+    return len(kinds) == len(values) and all(map(accepts, kinds, values))
 
 
 def _plain(node: ast.expr | None) -> ast.expr | None:

@@ -230,6 +230,9 @@ def _statements(body: list[ast.stmt | ast.ExceptHandler]) -> Iterator[ast.stmt]:
 
 
 def _signature(node: ast.FunctionDef) -> Parameters:
+    if node.args.posonlyargs[1:]:
+        name = node.args.posonlyargs[1].arg
+        raise Unread(f"it takes {name} by position alone, and values come by name; leave out the /")
     args = [*node.args.posonlyargs, *node.args.args]
     first = len(args) - len(node.args.defaults)
     named = {arg.arg: (arg.annotation, place < first) for place, arg in enumerate(args)}

@@ -143,6 +143,23 @@ class Sequence(nn.Sequential):
     def __init__(self, features: int, classes: int):
         super().__init__(nn.Linear(features + 1, classes))
 
+class Swapped(Unseeded):  # right for two runs of two items alone
+    def forward(self, x):
+        return torch.einsum("brf,rfc->brc", x, self.weight)
+
+class Begun(Still):
+    def __init__(self, classes: int, start):
+        super().__init__(classes)
+
+class Counting(Solving):
+    def __init__(self, features: int, classes: int):
+        super().__init__(features, classes)
+        self.register_buffer("third", torch.ones(()) / 3, persistent=False)
+
+    def solve(self, train, validation):
+        assert self.last.weight.dtype == train[0].dtype
+        super().solve(train, validation)
+
 class StackedWide(Stacked):
     def forward(self, x):
         return self.last(x)[..., :1]
@@ -210,6 +227,8 @@ def test_a_plain_linear_head_is_trained_as_torch_trains_it(heads, home):
         ("Stacked", ["dtype=float64"]),
         ("Still", []),
         ("Solving", []),
+        ("Begun", []),
+        ("Counting", ["dtype=float64"]),
     ],
 )
 def test_a_head_of_the_users_runs_on_whole_networks_in_either_dtype_and_without_weights(
@@ -245,17 +264,18 @@ NEEDED = "a head takes features (batch, features) and gives logits (batch, class
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("Wide", "head: heads.Wide gives (2, 8) of features (2, 64), and (2, 4) is needed; " + NEEDED),
-        ("Flat", "head: heads.Flat gives (2,) of features (2, 64), and (2, 4) is needed; " + NEEDED),
+        ("Wide", "head: heads.Wide gives (3, 8) of features (3, 64), and (3, 4) is needed; " + NEEDED),
+        ("Flat", "head: heads.Flat gives (3,) of features (3, 64), and (3, 4) is needed; " + NEEDED),
         (
             "StackedWide",
-            "head: heads.StackedWide gives (2, 2, 1) of features (2, 2, 64), and (2, 2, 4) is needed; "
+            "head: heads.StackedWide gives (2, 3, 1) of features (2, 3, 64), and (2, 3, 4) is needed; "
             + NEEDED,
         ),
         (
             "Detached",
             "head: heads.Detached gives logits without a gradient, so nothing of it would be trained; is there a detach",
         ),
+        ("Swapped", "head: heads.Swapped fails in {}, line "),
         ("Pair", "head: heads.Pair gives tuple, and a tensor of logits is needed; " + NEEDED),
         (
             "Wrong",
@@ -267,7 +287,7 @@ NEEDED = "a head takes features (batch, features) and gives logits (batch, class
         ),
         (
             "Sequence",
-            "head: heads.Sequence does not take features (2, 64) (RuntimeError: mat1 and mat2 shapes cannot be multiplied",
+            "head: heads.Sequence does not take features (3, 64) (RuntimeError: mat1 and mat2 shapes cannot be multiplied",
         ),
     ],
 )
@@ -478,6 +498,12 @@ self.classes = ["no", "yes"]
 """
 
 
+# The first two splits are pictures.
+PICTURES = """
+self.train, self.validation = ((np.zeros((n, 8, 8), np.uint8), np.arange(n) % 2) for n in (8, 4))
+"""
+
+
 def test_a_dataset_of_arrays_has_all_that_a_dataset_has(tmp_path, home):
     made = dataset(tmp_path, home, FULL)
     assert made.classes == ("no", "yes") and made.size == 18 and len(made.fingerprint) == 64
@@ -505,9 +531,14 @@ def test_a_dataset_of_arrays_has_all_that_a_dataset_has(tmp_path, home):
         ),
         ("self.test = self.test[0], ['yes', 'no'] * 3", torch.float64, [1, 0] * 3),
         ("self.test = [self.test[0] > 0, self.test[1] > 0]", torch.float64, [0, 1] * 3),
-        ("self.test = np.zeros((6, 8, 8), np.uint8), self.test[1]", torch.uint8, [0, 1] * 3),
         (
-            "self.test = torch.zeros(6, 3, 8, 8, dtype=torch.uint8), self.test[1]",
+            "self.test = torch.tensor(self.test[0], dtype=torch.bfloat16), self.test[1]",
+            torch.float64,
+            [0, 1] * 3,
+        ),
+        (PICTURES + "self.test = np.zeros((6, 8, 8), np.uint8), self.test[1]", torch.uint8, [0, 1] * 3),
+        (
+            PICTURES + "self.test = torch.zeros(6, 3, 8, 8, dtype=torch.uint8), self.test[1]",
             torch.uint8,
             [0, 1] * 3,
         ),
@@ -569,6 +600,11 @@ def test_a_validation_split_that_is_the_test_split_stays_known_as_such(tmp_path,
             "numbers in test; all need as many.",
         ),
         (
+            PICTURES,
+            "dataset: sets.Own: its items are pictures in train, pictures in validation, numbers in "
+            "test; all are of one kind.",
+        ),
+        (
             "self.test = self.test[0][0], self.test[1]",
             "dataset: sets.Own.test: its inputs are float64 of shape (3,); numbers (items, features)",
         ),
@@ -597,6 +633,30 @@ def test_a_dataset_that_lacks_what_it_needs_is_refused_with_what_it_must_have(
     with pytest.raises(Refused) as error:
         dataset(tmp_path, home, FULL + change + "\n")
     assert str(error.value).startswith(words)
+
+
+def test_pictures_of_a_dataset_of_the_users_are_decoded_and_compared_before_the_start(tmp_path, home):
+    from PIL import Image
+
+    draw = np.random.default_rng(0)
+    for name in "abcdef":
+        Image.fromarray(draw.integers(0, 255, (8, 8, 3), np.uint8)).save(tmp_path / f"{name}.png")
+    Image.open(tmp_path / "a.png").save(tmp_path / "d.bmp")
+    body = f"""
+    from qtlrun.dataset.picture import Pictures, hash
+    from qtlrun.dataset.split import Split
+    for name, files in (("train", ["a.png", "b.png"]), ("validation", ["c.png", "e.png"]), ("test", ["d.bmp", "f.png"])):
+        paths = ["{tmp_path}/" + file for file in files]
+        setattr(self, name, Split(Pictures(paths), torch.tensor([0, 1]), tuple(map(hash, paths))))
+    self.classes = ["no", "yes"]
+    """
+    made, steps = dataset(tmp_path, home, body), []
+    same = made.verify(lambda done, total: steps.append((done, total)))
+    assert set(same) == {made.train.items[0], made.test.items[0]} and len(set(same.values())) == 1
+    assert steps == [(done, 6) for done in range(1, 7)]
+    (tmp_path / "b.png").write_bytes((tmp_path / "b.png").read_bytes()[:90])
+    with pytest.raises(Refused, match="^dataset: sets.Own: .*b.png"):
+        dataset(tmp_path, home, body).verify(lambda done, total: None)
 
 
 # Circuits
