@@ -31,7 +31,7 @@ class Unwritable(OSError):
         self.size, self.free = size, _free(path)
 
     def __str__(self) -> str:
-        room = "" if self.size is None else f"; {_bytes(self.size)} are needed"
+        room = "" if self.size is None or self.errno not in FULL else f"; {_bytes(self.size)} are needed"
         if self.errno == errno.ENOSPC and self.free is not None:
             room += f"{' and' if room else ';'} {_bytes(self.free)} are free"
         advice = "make room, or name another folder" if self.errno in FULL else "name another folder"

@@ -86,8 +86,16 @@ def fit(model: nn.Module, backbone: nn.Module | None, recipes: list[Recipe], fre
 def joins(model: nn.Module, backbone: nn.Module | None, freeze: Freeze) -> bool:
     """Whether a last batch of one item joins the batch before: a batch norm that is trained has no variance of one."""
     inside = set(backbone.modules()) if backbone is not None else set()
-    outside = any(is_norm(module) for module in model.modules() if module not in inside)
+    outside = any(is_norm(module) for module in _modules(model) if module not in inside)
     return outside or backbone is not None and freeze.normalises(backbone)
+
+
+def _modules(model: nn.Module) -> Iterator[nn.Module]:
+    """Every module of a model, with those that one calls without owning them."""
+    for module in model.modules():
+        yield module
+        if hasattr(module, "inner_modules"):
+            yield from module.inner_modules()
 
 
 def steps(items: int, batch_size: int, joined: bool) -> int:

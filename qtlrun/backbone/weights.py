@@ -105,6 +105,8 @@ def _check_tensor(name: str, value: Tensor, needed: Tensor, path: object) -> Non
     """Refuse a tensor that cannot be a weight or a statistic of the network."""
     if value.shape != needed.shape:
         raise ValueError(f"weights={path}: {name} is {tuple(value.shape)} in the file and {tuple(needed.shape)} in the model.")
+    if value.layout != torch.strided:
+        raise ValueError(f"weights={path}: {name} is a sparse tensor; save it as a dense one, with to_dense().")
     if not needed.is_floating_point():
         return
     if not value.is_floating_point():

@@ -52,6 +52,10 @@ def _ended(words: list[str]) -> int:
     """The exit code that a command line ends with; why it is not 0 stands in the errors."""
     stop = _listen()
     try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        return _say("qtlrun: the current folder was removed; change to another.", REFUSED, error)
+    try:
         jobs = compose(words)
         return DONE if not jobs or _study(jobs)[1] else FAILED
     except Refused as error:

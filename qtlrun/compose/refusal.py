@@ -97,13 +97,22 @@ def _no_key(key: str, folders: list[Path], words: list[str]) -> str:
             return f"{key}: there is no such group or key; did you mean {there}?"
         return f"{key}: there is no such group or key; {nearest(key, sorted({*beside, *_groups(folders)} - {'hydra'}))}"
     others = [f"{group}={option}" for option in options(group, folders) if name in _values(group, option, folders)]
-    if others and group in _groups(folders):
+    if name in beside and (strange := _strange(key, keys, words)):
+        return _no_key(strange, folders, [word for word in words if not word.lstrip("+").startswith(f"{key}=")])
+    if others and name not in beside and group in _groups(folders):
         return f"{key}: the option chosen has no such key; {', '.join(others)} {'has' if len(others) == 1 else 'have'} it."
     if not beside:
         top = key.partition(".")[0]
         return f"{key}: there is no such key; " + (f"{group} takes none." if top in {*_groups(folders), *config} else
                                                    nearest(top, sorted({*map(str, config), *_groups(folders)})))
     return f"{key}: there is no such key; {nearest(name, beside)}"
+
+
+def _strange(key: str, keys: list[str], words: list[str]) -> str | None:
+    """A key of the values in braces that the command line gives to a key, and that is none below it."""
+    value = next((word.partition("=")[2] for word in words if word.lstrip("+").startswith(f"{key}={{")), "")
+    below = [f"{key}.{name}" for name in re.findall(r"[{,]\s*(\w+)\s*:", value)]
+    return next((one for one in below if not any(known == one or known.startswith(f"{one}.") for known in keys)), None)
 
 
 def _no_option(where: str | None, group: str, option: str, folders: list[Path]) -> str:

@@ -125,5 +125,12 @@ def slope_of(value: Tensor, inputs: Tensor, weights: Tensor, create: bool) -> Te
     """The derivative of a number by inputs and weights, as one vector."""
     if not value.requires_grad:
         return torch.zeros(inputs.numel() + weights.numel(), dtype=torch.float64)
-    slopes = torch.autograd.grad(value, (inputs, weights), retain_graph=True, create_graph=create, allow_unused=True, materialize_grads=True)
+    try:
+        slopes = torch.autograd.grad(
+            value, (inputs, weights), retain_graph=True, create_graph=create, allow_unused=True, materialize_grads=True
+        )
+    except RuntimeError as error:
+        raise ValueError(
+            f"circuit: an angle has no derivative by inputs or weights ({error}), so nothing could be trained."
+        ) from error
     return torch.cat([slope.flatten() for slope in slopes])

@@ -136,8 +136,11 @@ class _Reader:
 
     def _sources(self) -> tuple[frozenset[int], frozenset[int]]:
         """The angles that may depend on the inputs, and on the weights; all of them on values that were asked for."""
-        watch = self.first.watch
-        sources = [watch.source(angle) | watch.asked for angle in self.first.angles]
+        watch, moved = self.first.watch, self.first.values() != self.other.values()
+        sources = [
+            watch.source(angle) | watch.asked or (Source.BOTH if moves else Source.NONE)
+            for angle, moves in zip(self.first.angles, moved.tolist(), strict=True)
+        ]
         return tuple(
             frozenset(number for number, source in enumerate(sources) if source & kind)
             for kind in (Source.INPUTS, Source.WEIGHTS)

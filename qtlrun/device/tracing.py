@@ -3,6 +3,7 @@
 import math
 import random
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import pennylane as qml
@@ -165,15 +166,43 @@ def _composed(operation) -> list | None:
     if isinstance(operation, op_math.Adjoint):
         return _reverse(_composed(operation.base))
     if isinstance(operation, op_math.Pow):
-        parts = _composed(operation.base) if whole(operation.z) else None
+        parts = _composed(operation.base)
+        if parts and not whole(operation.z):
+            return [qml.pow(part, operation.z) for part in parts] if _apart(parts) else None
         return parts and (_reverse(parts) if operation.z < 0 else parts) * abs(int(operation.z))
     if isinstance(operation, op_math.Exp):
-        return [qml.PauliRot(turn.angle, turn.word, turn.wires) for turn in exponentials(operation) or [] if turn.wires]
+        turns = exponentials(operation)
+        if turns is None:
+            return _exponentials_apart(operation)
+        return [qml.PauliRot(turn.angle, turn.word, turn.wires) for turn in turns if turn.wires]
     if isinstance(operation, qml.PauliRot):
         return _narrowed(operation)
     if type(operation).__module__.startswith(GATES) or not operation.has_decomposition:
         return None
     return operation.decomposition()
+
+
+def _exponentials_apart(operation) -> list:
+    """An exponential as one for each set of wires that its Pauli words connect; none where they connect all."""
+    sets: list[tuple[set, list]] = []
+    for word, factor in (operation.base.pauli_rep or {}).items():
+        wires, terms = set(word.keys()), [(word, factor)]
+        for other in [one for one in sets if one[0] & wires]:
+            sets.remove(other)
+            wires, terms = wires | other[0], other[1] + terms
+        sets += [(wires, terms)] * bool(wires)  # a word of none is a phase
+    if len(sets) < 2:
+        return []
+    return [
+        qml.exp(qml.dot([factor for _, factor in terms], [word.operation() for word, _ in terms]), operation.coeff)
+        for _, terms in sets
+    ]
+
+
+def _apart(parts: list) -> bool:
+    """Whether no two operations act on one wire."""
+    wires = [wire for part in parts for wire in part.wires]
+    return len(set(wires)) == len(wires)
 
 
 def _reverse(parts: list | None) -> list | None:
@@ -191,10 +220,13 @@ def _narrowed(operation) -> list | None:
 
 def _check(circuit, operations: list, measurements: list, watch: Watch) -> None:
     """Refuse wires that are none of the circuit's, and observables that depend on values."""
-    used = {wire for one in (*operations, *measurements) for wire in one.wires}
-    if strange := used - set(range(circuit.qubits)):
+    used = [wire for one in (*operations, *measurements) for wire in one.wires]
+    strange = [wire for wire in used if not isinstance(wire, Integral) or wire not in range(circuit.qubits)]
+    if strange:
+        wire = min(strange, key=str)
+        kind = "" if isinstance(wire, (Integral, str)) else f" (a {type(wire).__name__})"
         raise ValueError(
-            f"circuit: it uses wire {min(strange, key=str)}, and its {circuit.qubits} qubits are the "
+            f"circuit: it uses wire {wire}{kind}, and its {circuit.qubits} qubits are the "
             f"wires 0 to {circuit.qubits - 1}."
         )
     if any(watch.source(list(one.obs.data)) for one in measurements if one.obs is not None):

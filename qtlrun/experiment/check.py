@@ -88,6 +88,7 @@ def _check_network(parts) -> None:
             if parts.recipe.augment:
                 train.batch([0], network.preprocess, lambda item: generator(0, "augment", 0, item))
             features = network.eval()(items)
+            again = network(parts.place(train.batch(range(min(2, len(train))), network.preprocess)))
         except (RuntimeError, TypeError, IndexError, AttributeError) as error:
             if plugin.place(error):
                 raise
@@ -97,6 +98,9 @@ def _check_network(parts) -> None:
         raise Refused(f"{words} gives {shape} of {len(items)} items; (batch, features) is needed, here ({len(items)}, {network.features}).")
     if not features.isfinite().all():
         raise Refused(f"{words} gives features that are not finite.")
+    if not torch.equal(features, again):
+        raise Refused(f"{words} gives other features when it is called again in evaluation; draw chances only where self.training is true, "
+                      "and in preprocess from the generator that it is given.")
     if not parts.freeze.fixed(network) and not features.requires_grad:
         raise Refused(f"{words} gives features without a gradient, so nothing of it would be trained; is there a detach or no_grad in its "
                       "forward? freeze=backbone leaves it as it is.")

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from qtlrun.backbone import stage, weights
 from qtlrun.dataset.picture import Pictures
@@ -32,6 +33,7 @@ SPLITS = ("train", "validation", "test")
 def backbone(network, target: str) -> nn.Module:
     """Complete a backbone with stages, fingerprint and whether its batch norms are folded."""
     contract.check("backbone", network, "backbone", target)
+    check_sized(network, f"backbone: {target}")
     if (
         not isinstance(network.features, Integral)
         or isinstance(network.features, bool)
@@ -65,6 +67,14 @@ def backbone(network, target: str) -> nn.Module:
     if not hasattr(network, "fingerprint"):
         network.fingerprint = _digest(network)
     return network
+
+
+def check_sized(network: nn.Module, where: str) -> None:
+    """Refuse lazy layers, whose weights have no size before their first call."""
+    for name, module in network.named_modules():
+        if any(is_lazy(value) for value in (*module.parameters(recurse=False), *module.buffers(recurse=False))):
+            lazy, kind = f"its layer {name} is lazy" if name else "it is lazy", type(module).__name__
+            raise Refused(f"{where} has weights without a size: {lazy} ({kind}); give its sizes, as nn.Linear(features, classes).")
 
 
 def dataset(made, key: str, target: str):

@@ -74,6 +74,7 @@ class Parts:
         def make(seeds: list[int]) -> nn.Module:
             head = self._head(features, seeds)
             needs.check("head", head, "head", target)
+            contract.check_sized(head, f"head: {target}")
             return head.to(self.dtype)
         name = json.dumps([features, len(self.dataset.classes), self.plan], sort_keys=True)
         return self.session.once("form" + name, lambda: seedwise.form(

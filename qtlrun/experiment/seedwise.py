@@ -28,7 +28,7 @@ class Form:
 
     stacked: bool  # its weights begin with an axis of runs
     bare: bool = False  # it takes the features of one run without that axis
-    chance: bool = False  # its values differ from call to call, as with dropout
+    chance: bool = False  # it draws random numbers in training, as dropout does
 
 
 class Seedwise(nn.Module):
@@ -40,9 +40,8 @@ class Seedwise(nn.Module):
 
     def __init__(self, modules: list[nn.Module], bare: bool):
         super().__init__()
-        self.__dict__.update(
-            single=modules[0], bare=bare
-        )  # no child of this one: its weights are not counted
+        # They are no children of this one: their weights are not counted.
+        self.__dict__.update(modules_by_run=modules, bare=bare)
         weights = [dict(one.named_parameters()) for one in modules]
         buffers = [dict(one.named_buffers()) for one in modules]
         for name, value in weights[0].items():
@@ -65,14 +64,19 @@ class Seedwise(nn.Module):
         for run, features in enumerate(x):
             mine = {name: value[run] for name, value in values.items()}
             logits = functional_call(
-                self.single, mine, (features if self.bare else features.unsqueeze(0),)
+                self.modules_by_run[run], mine, (features if self.bare else features.unsqueeze(0),)
             )
             out.append(logits if self.bare else logits.squeeze(0))
         return torch.stack(out)
 
     def train(self, mode: bool = True) -> "Seedwise":
-        self.single.train(mode)
+        for module in self.modules_by_run:
+            module.train(mode)
         return super().train(mode)
+
+    def inner_modules(self) -> Iterator[nn.Module]:
+        """The modules of the user's that a call goes through."""
+        return self.modules_by_run[0].modules()
 
     def _owner(self, name: str) -> nn.Module:
         """The module that holds a weight of this dotted name."""
@@ -93,8 +97,9 @@ class Solved(Seedwise):
 
     @torch.no_grad()
     def solve(self, train: tuple[Tensor, Tensor], validation: tuple[Tensor, Tensor]) -> None:
-        self.single.solve(train, validation)
-        for name, value in (*self.single.named_parameters(), *self.single.named_buffers()):
+        (module,) = self.modules_by_run
+        module.solve(train, validation)
+        for name, value in (*module.named_parameters(), *module.named_buffers()):
             functools.reduce(getattr, name.split("."), self).copy_(value.unsqueeze(0))
 
 
@@ -154,6 +159,7 @@ def form(
             head = make([0, 1])
             logits = _called(head, x, target)
             _check_shape(logits, x, (2, batch, classes), target)
+            _check_still(head, x, logits, target)
             _check_gradient(head, logits, target)
             return Form(stacked=True, chance=_draws(head, x))
         return _seedwise(make([0]), x, classes, target, starts=starts)
@@ -170,6 +176,7 @@ def _seedwise(head: nn.Module, x: Tensor, classes: int, target: str, *, starts: 
         except (RuntimeError, ValueError, IndexError, TypeError) as caught:
             error = caught
             continue
+        _check_still(head, given, logits, target)
         _check_gradient(head, logits, target)
         return Form(stacked=False, bare=bare)
     raise error
@@ -210,6 +217,16 @@ def _called(head: nn.Module, x: Tensor, target: str) -> Tensor:
             f"{NEEDED}."
         )
     return logits
+
+
+@torch.no_grad()
+def _check_still(head: nn.Module, x: Tensor, logits: Tensor, target: str) -> None:
+    """Refuse a head that predicts by chance, or by how often it was called."""
+    if logits.isfinite().all() and not torch.equal(_called(head, x, target), logits):
+        raise Refused(
+            f"head: {target} gives other logits when it is called again in evaluation; draw chances only "
+            "where self.training is true, and from torch's own generator."
+        )
 
 
 def _check_gradient(head: nn.Module, logits: Tensor, target: str) -> None:

@@ -36,6 +36,9 @@ class Quantum(nn.Module):
             raise ValueError(f"layout={layout}: state gives the start values already; leave one of the two null.")
         if product:
             circuit = products.sized(circuit.qubits, inputs_of(circuit), math.prod(circuit.shape))
+        if not inputs_of(circuit):
+            raise ValueError("circuit: it takes no inputs, and this head feeds it features; choose another circuit, or use it in a "
+                             "parametrization.")
         self.circuit, self.entangle = circuit, entangle
         self.run = device.run(circuit, entangle)
         self.pre = Linear(start, "pre", features, inputs_of(circuit))

@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import time
+import warnings
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
@@ -105,7 +106,9 @@ def _draw_circuit(folder: Path, job: dict) -> None:
     inputs, weights = (torch.full(shape, .1, dtype=torch.float64) for shape in ((inputs_of(circuit),), circuit.shape))  # no amplitudes of 0
     drawn = Figure()
     FigureCanvasAgg(drawn)  # the drawer measures its words
-    qml.draw_mpl(node, level="device", style="black_white", fig=drawn)(inputs, weights)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # of PennyLane's names for operations
+        qml.draw_mpl(node, level="device", style="black_white", fig=drawn)(inputs, weights)
     _save(folder, "circuit", drawn)
 
 

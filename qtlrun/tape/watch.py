@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 FORM = frozenset(
     "dim ndimension size numel nelement element_size stride storage_offset is_contiguous is_complex is_floating_point"
     " is_signed is_inference is_conj is_neg is_same_size is_tensor is_shared is_pinned is_set_to is_nested"
-    " __len__ __hash__ __repr__ __str__ __format__ __dir__ data_ptr get_device dense_dim sparse_dim"
+    " __len__ __hash__ __repr__ __str__ __dir__ data_ptr get_device dense_dim sparse_dim"
     " result_type can_cast promote_types broadcast_shapes backward register_hook retain_grad requires_grad_"
     " zeros_like ones_like empty_like full_like rand_like randn_like randint_like"
     " new_zeros new_ones new_empty new_full".split()
@@ -27,6 +27,7 @@ EXCUSED = frozenset(
     }
 )
 PASSED_ON = ("torch", "autoray", "numpy", "pennylane.math", "qtlrun.tape", "jaxtyping", "beartype")  # they ask for others
+ASKS = ("__format__", "__dlpack__")  # what they give is no number, and tells one
 NUMBERS = (bool, int, float, complex, np.ndarray, np.generic)
 
 
@@ -59,7 +60,7 @@ class Watch(TorchFunctionMode):
         kwargs = kwargs or {}
         result = function(*args, **kwargs)
         name = function.__name__
-        if self._silent or name in FORM:
+        if self._silent or name in FORM or name == "__format__" and args[1:] == ("",):
             return result
         source, bent = Source.NONE, False
         for tensor in _tensors((args, tuple(kwargs.values()))):
@@ -93,7 +94,7 @@ class Watch(TorchFunctionMode):
 
     def _follow(self, name: str, source: Source, bent: bool, args, kwargs: dict, result) -> None:
         """Mark what a function gave or changed, and note a value that left torch."""
-        if name != "__get__" and _leaves(result) and not _excused():
+        if (name in ASKS or name != "__get__" and _leaves(result)) and not _excused():
             self.asked |= source
         for tensor in _tensors((result,)):
             self._mark(tensor, source, bent or not tensor.requires_grad)
@@ -117,6 +118,8 @@ class Watch(TorchFunctionMode):
         mark = self._marks.get(id(tensor))
         if mark is None and tensor._base is not None:
             mark = self._marks.get(id(tensor._base))
+        if mark is None and tensor.requires_grad:  # made where no mode sees it, as within torch.func
+            mark = tensor, Source.BOTH, False
         return mark
 
 

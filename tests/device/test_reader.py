@@ -255,6 +255,12 @@ APART = {
     "an evolution": (lambda w: qml.evolve(.3 * X(0) + .2 * Z(1), w[0]), lambda w: [qml.RX(.6 * w[0], 0), qml.RZ(.4 * w[0], 1)]),
     "a Pauli word with a wire to spare": (lambda w: qml.PauliRot(w[0], "IX", [0, 1]), lambda w: [qml.RX(w[0], 1)]),
     "a Fourier transform": (lambda w: qml.QFT([0, 1]), lambda w: [H(0), H(1)]),
+    "an evolution of words that do not commute": (
+        lambda w: qml.evolve(.3 * X(0) + .4 * Z(0) + .5 * Y(1), .7),
+        lambda w: [qml.evolve(.3 * X(0) + .4 * Z(0), .7), qml.RY(.7, 1)]),
+    "an evolution with an entangler": (lambda w: qml.evolve(.3 * X(0) + .4 * Z(0) @ Z(1), w[0]), lambda w: []),
+    "a root of a product": (
+        lambda w: qml.pow(qml.prod(qml.RX(w[0], 0), qml.RY(w[1], 1)), .5), lambda w: [qml.RX(w[0] / 2, 0), qml.RY(w[1] / 2, 1)]),
     "a basis state": (lambda w: qml.BasisState([1, 0], [2, 3]), lambda w: [X(2)]),
     "a multiple of a product": (lambda w: qml.s_prod(-1, X(0) @ X(1)), lambda w: [X(0), X(1)]),
 }
@@ -691,3 +697,36 @@ def test_the_first_batch_of_a_circuit_as_it_was_read_is_found_right(monkeypatch,
     run = Statevector().run(whole)
     run(draw(2, 3, inputs).detach().to(dtype), torch.nn.Parameter(draw(2, 2, seed=1).detach().to(dtype)))
     assert compared == (["a value"] * 4 if work else [] if inputs == 4 else ["an angle"] * 4)
+
+
+@pytest.mark.parametrize("angle", [
+    lambda x, w: torch.func.vmap(lambda one: relu(one) + one)(w[:2])[0],
+    lambda x, w: torch.func.grad(lambda one: one ** 3)(w[0]),
+    lambda x, w: x[0] + float(f"{x[0]:.1f}"),
+    lambda x, w: torch.from_dlpack(w.detach())[0] + w[0],
+], ids=["vmap", "grad", "format", "dlpack"])
+def test_angles_that_leave_the_watch_are_evaluated_at_each_sample(angle):
+    def function(x, w):
+        qml.RX(angle(x, w), 0)
+        qml.RY(w[1], 1)
+        return [qml.expval(Z(0)), qml.expval(Z(1))]
+    circuit, x, w = Circuit(function), draw(2, 3, WIRES).detach(), draw(2, WEIGHTS, seed=1).detach()
+    values = Statevector().run(circuit)(x, w)
+    right = [[float(angle(x[run, item], w[run])) for item in range(3)] for run in range(2)]
+    torch.testing.assert_close(values[..., 0], torch.tensor(right, dtype=torch.float64).cos(), rtol=0, atol=1e-10)
+
+
+def test_an_angle_without_a_derivative_is_refused_in_words_of_the_circuit():
+    def function(x, w):
+        qml.RX(w[0] * torch.heaviside(x[0], w[1]), 0)
+        return qml.expval(Z(0))
+    assert refusal(function).startswith("circuit: an angle has no derivative by inputs or weights (derivative for aten::heaviside is not")
+
+
+@pytest.mark.parametrize("wire, words", [(1., "1.0 (a float)"), ("a", "a"), (torch.tensor(1), "1 (a Tensor)"), (9, "9")])
+def test_a_wire_that_is_none_is_refused(wire, words):
+    def function(x, w):
+        qml.RX(w[0], 1)
+        qml.RY(w[1], wire)
+        return qml.expval(Z(0))
+    assert refusal(function) == f"circuit: it uses wire {words}, and its 4 qubits are the wires 0 to 3."

@@ -143,6 +143,34 @@ class Sequence(nn.Sequential):
     def __init__(self, features: int, classes: int):
         super().__init__(nn.Linear(features + 1, classes))
 
+class Guessing(Plain):  # predicts by chance
+    def forward(self, x):
+        return super().forward(x) + torch.rand(())
+
+class Counted(Stacked):
+    calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        return super().forward(x) / self.calls
+
+class Lazy(nn.Module):
+    def __init__(self, classes: int):
+        super().__init__()
+        self.last = nn.LazyLinear(classes)
+
+    def forward(self, x):
+        return self.last(x)
+
+class Trained(Plain):  # it counts its batches, and no others
+    def __init__(self, features: int, classes: int):
+        super().__init__(features, classes)
+        self.batches = 0
+
+    def forward(self, x):
+        self.batches += self.training
+        return super().forward(x) / (1 + self.batches / 4)
+
 class Swapped(Unseeded):  # right for two runs of two items alone
     def forward(self, x):
         return torch.einsum("brf,rfc->brc", x, self.weight)
@@ -180,7 +208,7 @@ def logits(row):
     return {seed: entry.arrays["logits"] for seed, entry in row.entries.items()}
 
 
-ALL = ["Plain", "Ignores", "Normed", "Tied", "Dropped", "Stacked", "Shared", "Unseeded", "Chancy"]
+ALL = ["Plain", "Ignores", "Normed", "Tied", "Dropped", "Stacked", "Shared", "Unseeded", "Chancy", "Trained"]
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -276,6 +304,9 @@ NEEDED = "a head takes features (batch, features) and gives logits (batch, class
             "head: heads.Detached gives logits without a gradient, so nothing of it would be trained; is there a detach",
         ),
         ("Swapped", "head: heads.Swapped fails in {}, line "),
+        ("Guessing", "head: heads.Guessing gives other logits when it is called again in evaluation; "),
+        ("Counted", "head: heads.Counted gives other logits when it is called again in evaluation; "),
+        ("Lazy", "head: heads.Lazy has weights without a size: its layer last is lazy (LazyLinear); "),
         ("Pair", "head: heads.Pair gives tuple, and a tensor of logits is needed; " + NEEDED),
         (
             "Wrong",
