@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help compare check test test-all torture bench bench-generator reproduce reproduce-all quantum-train calibrate reliability fair clean
+.PHONY: help compare check format test test-all torture bench bench-generator reproduce reproduce-all quantum-train calibrate reliability fair clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,8 +25,14 @@ test-all: .venv/installed  ## the tests that take long, too
 torture: .venv/installed  ## 10,000 random circuits of kinked and smooth angles on every engine and device (2 h)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/torture/circuits.py
 
-check: .venv/installed  ## every shipped option composes and is checked; nothing is trained
-	$(BIN)/python -m pytest tests/test_conf.py
+check: .venv/installed  ## format, lint, the rules of the tree (seconds)
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/python -m pytest tests/test_layering.py
+
+format: .venv/installed  ## put the code into its format
+	$(BIN)/ruff check --fix-only --quiet .
+	$(BIN)/ruff format --quiet .
 
 bench: .venv/installed  ## speed beside peers, which are installed first; tables in outputs/bench (10 min)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,bench]'

@@ -1,2 +1,3 @@
 from qtlrun.compose import main
+
 raise SystemExit(main())

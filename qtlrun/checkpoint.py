@@ -1,4 +1,5 @@
-"""How far a training has come, and all of it as arrays, so that one which was broken off goes on."""
+"""Progress of a training as arrays, so that one which was broken off goes on."""
+
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,14 +12,17 @@ from torch import Tensor, nn
 from qtlrun.optimizer import Optimizer
 
 State = dict[str, np.ndarray]  # of a training, by name
-LEAST_S = .03  # seconds that writing a small state takes at least: some files are synced
+LEAST_S = 0.03  # seconds that writing a small state takes at least: some files are synced
 BYTES_PER_S = 200e6  # that are hashed and written
 CURVES = ("loss", "nll", "accuracy", "best", "lr", "seconds")  # of a record, beside its epoch
 
 
 @dataclass(frozen=True)
 class Record:
-    """One epoch, one number a run: mean training loss while it went, and validation after it (nats, share correct)."""
+    """One epoch, one number a run: mean training loss while it went, and validation after it (nats,
+    share correct).
+    """
+
     epoch: int
     loss: list[float]
     nll: list[float]
@@ -30,17 +34,21 @@ class Record:
 
 @dataclass(frozen=True)
 class Keeper:
-    """Where a long training leaves its state, and finds the one it was broken off in; `get` gives None where there is none.
+    """Where a long training leaves its state, and finds the one it was broken off in; `get` gives
+    None where there is none.
 
-    That the state is of the very same training (model, data, recipes, seeds) is for its owner to know. A model that
-    draws chances from a stream of its own, as for shots, would go on with others: it gets no keeper.
+    That the state is of the very same training (model, data, recipes, seeds) is for its owner to
+    know. A model that draws chances from a stream of its own, as for shots, would go on with
+    others: it gets no keeper.
     """
+
     get: Callable[[], State | None]
     put: Callable[[State], None]
 
 
 class Schedule:
-    """When a training leaves its state: after work that took `times` as long as writing one does, so at a bounded cost.
+    """When a training leaves its state: after work that took `times` as long as writing one does,
+    so at a bounded cost.
 
     How long that is is known once one was written; before, it is estimated from its size in bytes.
     """
@@ -61,7 +69,9 @@ class Schedule:
 
 
 class Progress:
-    """What training has made so far: a record an epoch, each run's best epoch, and the model's state in it."""
+    """What training has made so far: a record an epoch, each run's best epoch, and the model's
+    state in it.
+    """
 
     def __init__(self, model: nn.Module, optimizer: Optimizer, runs: int):
         self.model, self.optimizer, self.records = model, optimizer, []
@@ -69,8 +79,9 @@ class Progress:
         self.best = torch.full((runs,), -1)
         self.kept = {name: value.clone() for name, value in model.state_dict().items()}
 
-    def judge(self, epoch: int, worth: Float[Tensor, "runs"]) -> None:
-        """Take over the model's state in the runs that are worth less than ever before; nan is never less.
+    def judge(self, epoch: int, worth: Float[Tensor, " runs"]) -> None:
+        """Take over the model's state in the runs that are worth less than ever before; nan is
+        never less.
 
         A network has one run, and no run axis but in its head.
         """
@@ -78,7 +89,11 @@ class Progress:
         if better.any():
             self.worth[better], self.best[better] = worth[better], epoch
             for name, value in self.model.state_dict().items():
-                chosen = better.to(value.device).view(-1, *[1] * (value.dim() - 1)) if value.dim() else better[0].to(value.device)
+                chosen = (
+                    better.to(value.device).view(-1, *[1] * (value.dim() - 1))
+                    if value.dim()
+                    else better[0].to(value.device)
+                )
                 self.kept[name] = torch.where(chosen, value, self.kept[name])
 
     def size(self) -> int:
@@ -87,39 +102,68 @@ class Progress:
 
     def state(self) -> State:
         """All that an epoch leaves to the next ones, copied."""
-        tensors = {name: value.detach().cpu().numpy().copy() for name, value in self._tensors().items()}
+        tensors = {
+            name: value.detach().cpu().numpy().copy() for name, value in self._tensors().items()
+        }
         steps = np.array([buffer.steps for buffer in self.optimizer.buffers], dtype=np.int64)
-        return tensors | {"steps": steps} | {f"records/{name}": np.array([getattr(one, name) for one in self.records]) for name in CURVES}
+        return (
+            tensors
+            | {"steps": steps}
+            | {
+                f"records/{name}": np.array([getattr(one, name) for one in self.records])
+                for name in CURVES
+            }
+        )
 
     @torch.no_grad()
     def resume(self, state: State, epochs: int) -> None:
-        """Go on from a state; ValueError, and nothing is changed, for that of another model or of more epochs than are wanted."""
+        """Go on from a state; ValueError, and nothing is changed, for that of another model or of
+        more epochs than are wanted.
+        """
         _check(state, self.state())
         done = len(state["records/loss"])
         if done > epochs:
-            raise ValueError(f"keeper: its state is of another training; {done} epochs are behind it, and recipe.epochs={epochs}.")
+            raise ValueError(
+                f"keeper: its state is of another training; {done} epochs are behind it, and"
+                f" recipe.epochs={epochs}."
+            )
         for name, value in self._tensors().items():
             value.copy_(torch.tensor(state[name]))
         for buffer, steps in zip(self.optimizer.buffers, state["steps"].tolist(), strict=True):
             buffer.steps = steps
-        self.records = [Record(epoch, *(state[f"records/{name}"][epoch].tolist() for name in CURVES)) for epoch in range(done)]
+        self.records = [
+            Record(epoch, *(state[f"records/{name}"][epoch].tolist() for name in CURVES))
+            for epoch in range(done)
+        ]
 
     def _tensors(self) -> dict[str, Tensor]:
         """Every tensor that training changes, itself."""
         made = {f"model/{name}": value for name, value in self.model.state_dict().items()}
         made |= {f"kept/{name}": value for name, value in self.kept.items()}
-        made |= {f"optimizer/{place}.{name}": getattr(buffer, name) for place, buffer in enumerate(self.optimizer.buffers)
-                 for name in ("mean", "square")}
+        made |= {
+            f"optimizer/{place}.{name}": getattr(buffer, name)
+            for place, buffer in enumerate(self.optimizer.buffers)
+            for name in ("mean", "square")
+        }
         return made | {"worth": self.worth, "best": self.best}
 
 
 def _check(found: State, needed: State) -> None:
     """Refuse a state of other names, numbers or shapes; how many records it has is its own."""
+
     def described(state: State, name: str) -> str:
         if name not in state:
             return "absent"
-        return "there" if name.startswith("records/") else f"{state[name].dtype} {list(state[name].shape)}"
+        return (
+            "there"
+            if name.startswith("records/")
+            else f"{state[name].dtype} {list(state[name].shape)}"
+        )
+
     for name in sorted({*found, *needed}):
         there, here = described(found, name), described(needed, name)
         if there != here:
-            raise ValueError(f"keeper: its state is of another training; {name} is {there} in it, and {here} in this one.")
+            raise ValueError(
+                f"keeper: its state is of another training; {name} is {there} in it, and {here} in"
+                " this one."
+            )

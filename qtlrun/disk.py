@@ -1,4 +1,7 @@
-"""The one place that writes: temporary name, sync, rename; what is read back is checked against its hash."""
+"""The one place that writes: temporary name, sync, rename; what is read back is checked against its
+hash.
+"""
+
 import contextlib
 import errno
 import functools
@@ -24,20 +27,31 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Unwritable(OSError):
-    """A file or folder that cannot be written: which, why, and what would help. `size` are its bytes, where they are known."""
+    """A file or folder that cannot be written: which, why, and what would help.
+
+    `size` are its bytes, where they are known.
+    """
 
     def __init__(self, error: OSError, path: Path, size: int | None = None):
         super().__init__(error.errno, error.strerror or str(error), str(path))
         self.size, self.free = size, _free(path)
 
     def __str__(self) -> str:
-        room = "" if self.size is None or self.errno not in FULL else f"; {_bytes(self.size)} are needed"
+        room = (
+            ""
+            if self.size is None or self.errno not in FULL
+            else f"; {_bytes(self.size)} are needed"
+        )
         if self.errno == errno.ENOSPC and self.free is not None:
             room += f"{' and' if room else ';'} {_bytes(self.free)} are free"
-        advice = "make room, or name another folder" if self.errno in FULL else "name another folder"
+        advice = (
+            "make room, or name another folder" if self.errno in FULL else "name another folder"
+        )
         if self.errno == errno.ENAMETOOLONG:
             advice = "name a folder of a shorter path"
-        return f"{self.filename}: {self.strerror}{room}; {advice} with outputs=FOLDER or home=FOLDER."
+        return (
+            f"{self.filename}: {self.strerror}{room}; {advice} with outputs=FOLDER or home=FOLDER."
+        )
 
 
 def write(path: Path, data: bytes | str) -> None:
@@ -67,14 +81,19 @@ def write_json(path: Path, values: dict) -> None:
 
 def append(path: Path, line: str) -> None:
     """Add a line to a log; where it cannot be written the log lacks it, and the work goes on."""
-    with contextlib.suppress(OSError), open(path, "a", encoding="utf-8", errors="backslashreplace") as file:
+    with (
+        contextlib.suppress(OSError),
+        open(path, "a", encoding="utf-8", errors="backslashreplace") as file,
+    ):
         file.write(line + "\n")
 
 
 def write_folder(path: Path, files: dict[str, bytes]) -> None:
-    """Put a folder of files in place whole, with the hash of each beside them; of several writers the last one's stays.
+    """Put a folder of files in place whole, with the hash of each beside them; of several writers
+    the last one's stays.
 
-    One already there is set aside when the new one is complete. Killed between the two, it is absent, never half.
+    One already there is set aside when the new one is complete. Killed between the two, it is
+    absent, never half.
     """
     with _writing(path, sum(map(len, files.values()))):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +101,10 @@ def write_folder(path: Path, files: dict[str, bytes]) -> None:
         try:
             for name, data in files.items():
                 write(scratch / "new" / name, data)
-            write(scratch / "new" / MANIFEST, json.dumps({name: digest(data) for name, data in files.items()}))
+            write(
+                scratch / "new" / MANIFEST,
+                json.dumps({name: digest(data) for name, data in files.items()}),
+            )
             for number in itertools.count():
                 if _renamed(scratch / "new", path):
                     break
@@ -94,31 +116,43 @@ def write_folder(path: Path, files: dict[str, bytes]) -> None:
 
 
 def read_folder(path: Path) -> dict[str, bytes] | None:
-    """The files of a folder written whole, or None where it is absent or a byte of it has changed."""
+    """The files of a folder written whole; None where it is absent or a byte has changed."""
     try:
         manifest = json.loads((path / MANIFEST).read_bytes())
         files = {name: (path / name).read_bytes() for name in manifest}
-        return files if all(digest(data) == manifest[name] for name, data in files.items()) else None
+        return (
+            files if all(digest(data) == manifest[name] for name, data in files.items()) else None
+        )
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, TypeError):
         return None
 
 
 def clean(folder: Path) -> None:
-    """Take away what killed processes left in a folder of the store: what they were writing, and their locks."""
+    """Take away what killed processes left in a folder of the store: what they were writing, and
+    their locks.
+    """
     import filelock
+
     _clean(folder, NEW, re.compile(""))
     for path in folder.glob(f"*{LOCK}"):
-        with contextlib.suppress(OSError), filelock.FileLock(path, timeout=0):  # another process holds it, or was quicker
+        with (
+            contextlib.suppress(OSError),
+            filelock.FileLock(path, timeout=0),
+        ):  # another process holds it, or was quicker
             path.unlink()
 
 
 def clean_temporary(folder: Path, prefix: str) -> None:
-    """Take away the files and folders of this prefix that a process named after itself, and has ended; nothing else."""
+    """Take away the files and folders of this prefix that a process named after itself, and has
+    ended; nothing else.
+    """
     _clean(folder, prefix, WRITER)
 
 
 def clean_outputs(outputs: Path) -> None:
-    """Take away what killed runs were writing into their folders OUTPUTS/DATE/RUN; a run that ended has nothing of the kind."""
+    """Take away what killed runs were writing into their folders OUTPUTS/DATE/RUN; a run that ended
+    has nothing of the kind.
+    """
     for run in outputs.glob("[12]???-??-??/??-??-??-*/"):
         if not (run / LAST).exists():
             for folder in [run, *run.glob("**/")]:
@@ -144,8 +178,11 @@ def new_folder(parent: Path, name: str) -> Path:
 
 @contextlib.contextmanager
 def lock(path: Path):
-    """Hold a lock that the kernel frees when its holder dies; it saves work, correctness rests on rename."""
+    """Hold a lock that the kernel frees when its holder dies; it saves work, correctness rests on
+    rename.
+    """
     import filelock
+
     held = filelock.FileLock(path.with_name(path.name + LOCK))
     with contextlib.ExitStack() as stack:
         with _writing(path):
@@ -172,21 +209,28 @@ def _writing(path: Path, size: int | None = None) -> Iterator[None]:
 
 
 def _clean(folder: Path, prefix: str, form: re.Pattern) -> None:
-    """Take away the files and folders of this prefix, the rest of their names of this form, that nobody writes any more.
+    """Take away the files and folders of this prefix, the rest of their names of this form, that
+    nobody writes any more.
 
-    Their names tell the writer. One of this machine is asked for; whether one of another machine lives is not known, and
-    what it has not touched for a day is abandoned.
+    Their names tell the writer. One of this machine is asked for; whether one of another machine
+    lives is not known, and what it has not touched for a day is abandoned.
     """
     with contextlib.suppress(OSError):  # the folder is not there, or may not be read
         for path in folder.iterdir():
             name = path.name.removeprefix(prefix)
-            with contextlib.suppress(OSError):  # another process was quicker, or it is another user's
+            with contextlib.suppress(
+                OSError
+            ):  # another process was quicker, or it is another user's
                 if path.name.startswith(prefix) and form.match(name) and _abandoned(path, name):
-                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+                    (
+                        shutil.rmtree(path)
+                        if path.is_dir() and not path.is_symlink()
+                        else path.unlink()
+                    )
 
 
 def _abandoned(path: Path, name: str) -> bool:
-    """Whether nobody writes a temporary file or folder any more, by the writer that its name tells."""
+    """Whether nobody writes a temporary file or folder any more, by the writer in its name."""
     machine, number, began, *_ = [*name.split("-"), "", "", ""]
     if machine == _machine() and number.isdecimal() and int(number) != os.getpid():
         return _began(int(number)) != began
@@ -195,17 +239,25 @@ def _abandoned(path: Path, name: str) -> bool:
 
 @functools.cache
 def _machine() -> str:
-    """This machine since it was started, as far as it numbers its processes by itself; a container is a machine."""
+    """This machine since it was started, as far as it numbers its processes by itself; a container
+    is a machine.
+    """
     said = platform.node()
     with contextlib.suppress(OSError):  # Linux alone has these
-        said += Path("/proc/sys/kernel/random/boot_id").read_text() + os.readlink("/proc/self/ns/pid")
+        said += Path("/proc/sys/kernel/random/boot_id").read_text() + os.readlink(
+            "/proc/self/ns/pid"
+        )
     return digest(said.encode())[:8]
 
 
 def _began(number: int) -> str:
-    """When a process began, in ticks of its machine; an empty text for one that has ended, 0 where no machine tells it."""
+    """When a process began, in ticks of its machine; an empty text for one that has ended, 0 where
+    no machine tells it.
+    """
     try:
-        fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()  # its name may hold anything
+        fields = (
+            Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+        )  # its name may hold anything
         return "" if fields[0] in "ZX" else fields[19]
     except OSError:
         return "" if Path("/proc/self/stat").exists() or not _alive(number) else "0"

@@ -1,14 +1,17 @@
-"""Truncated Fock space: gates of one and two modes, the states that they prepare, and layers made of them.
+"""Truncated Fock space: gates of one and two modes, the states that they prepare, and layers made
+of them.
 
-As in Killoran et al., arXiv:1806.06871, with hbar = 2: D(alpha) = exp(alpha adag - alpha* a), R(phi) = exp(i phi n),
-S(z) = exp((z* a a - z adag adag) / 2), K(kappa) = exp(i kappa n n), V(gamma) = exp(i gamma x^3 / 6) with x = a + adag,
-BS(theta, phi) = exp(theta (e^{i phi} a bdag - e^{-i phi} adag b)). A gate's matrix is the exact one of infinitely many
-levels, cut to `cutoff` of them; V alone is made from the x that was cut, as published. So what a gate moves above the
-cutoff is lost, and a state's squared norm is the probability that was kept.
+As in Killoran et al., arXiv:1806.06871, with hbar = 2: D(alpha) = exp(alpha adag - alpha* a),
+R(phi) = exp(i phi n), S(z) = exp((z* a a - z adag adag) / 2), K(kappa) = exp(i kappa n n), V(gamma)
+= exp(i gamma x^3 / 6) with x = a + adag, BS(theta, phi) = exp(theta (e^{i phi} a bdag - e^{-i phi}
+adag b)). A gate's matrix is the exact one of infinitely many levels, cut to `cutoff` of them; V
+alone is made from the x that was cut, as published. So what a gate moves above the cutoff is lost,
+and a state's squared norm is the probability that was kept.
 
-Gates are double precision and differentiable. They may have leading axes (runs, or items); a state has the axis of its
-batch after those.
+Gates are double precision and differentiable. They may have leading axes (runs, or items); a state
+has the axis of its batch after those.
 """
+
 import functools
 
 import numpy as np
@@ -17,18 +20,30 @@ from jaxtyping import Complex, Float
 from torch import Tensor
 
 LEVELS = 60  # a cut product loses a bit every second level, and half of the 53 are left at these
-FLOOR = 1e-12  # what a norm is divided by at least, so that slopes stay finite where nothing is kept
+FLOOR = (
+    1e-12  # what a norm is divided by at least, so that slopes stay finite where nothing is kept
+)
 NUMBERS = 6  # of a mode of an item: photons, Re alpha, Im alpha, rotation, squeezing, rotation
 WEIGHTS = {1: 6, 2: 16}  # of a layer, by modes
 
 
-def prepare(items: Float[Tensor, "batch numbers"], cutoff: int) -> Complex[Tensor, "batch *levels"]:
-    """The states R(r2) S(s) R(r1) D(alpha) |n>, a mode for every six numbers n, Re alpha, Im alpha, r1, s, r2."""
-    photons, real, imaginary, first, squeeze, last = items.double().unflatten(-1, (-1, NUMBERS)).unbind(-1)
+def prepare(
+    items: Float[Tensor, "batch numbers"], cutoff: int
+) -> Complex[Tensor, " batch *levels"]:
+    """The states R(r2) S(s) R(r1) D(alpha) |n>, a mode for every six numbers n, Re alpha, Im alpha,
+    r1, s, r2.
+    """
+    photons, real, imaginary, first, squeeze, last = (
+        items.double().unflatten(-1, (-1, NUMBERS)).unbind(-1)
+    )
     levels = torch.arange(cutoff, dtype=torch.double, device=items.device)
-    state = (photons.unsqueeze(-1) == levels).to(torch.complex128).unsqueeze(-1)  # (batch, modes, levels, 1)
+    state = (
+        (photons.unsqueeze(-1) == levels).to(torch.complex128).unsqueeze(-1)
+    )  # (batch, modes, levels, 1)
     state = displacement(torch.complex(real, imaginary), cutoff) @ state
-    state = squeezing(squeeze, torch.zeros_like(squeeze), cutoff) @ (rotation(first, cutoff).unsqueeze(-1) * state)
+    state = squeezing(squeeze, torch.zeros_like(squeeze), cutoff) @ (
+        rotation(first, cutoff).unsqueeze(-1) * state
+    )
     modes = (rotation(last, cutoff) * state.squeeze(-1)).unbind(1)
     return modes[0] if len(modes) == 1 else modes[0].unsqueeze(2) * modes[1].unsqueeze(1)
 
@@ -37,33 +52,47 @@ def check(items: Tensor, modes: int) -> None:
     """Refuse a backbone's items that do not say how a state of so many modes is prepared."""
     if items.dim() != 2 or items.shape[1] != NUMBERS * modes:
         given = f"{items.shape[1]} numbers" if items.dim() == 2 else "pictures"
-        raise ValueError(f"backbone.modes={modes}: an item is {NUMBERS * modes} numbers that prepare a state, and "
-                         f"these are {given}; use dataset=coherent with 2 modes, or dataset=gaussian with 1.")
+        raise ValueError(
+            f"backbone.modes={modes}: an item is {NUMBERS * modes} numbers that prepare a state,"
+            f" and these are {given}; use dataset=coherent with 2 modes, or dataset=gaussian"
+            " with 1."
+        )
 
 
-def one_mode(weights: Float[Tensor, "*runs 6"], cutoff: int,
-             squeezed: bool = True) -> Complex[Tensor, "*runs levels levels"]:
+def one_mode(
+    weights: Float[Tensor, "*runs 6"], cutoff: int, squeezed: bool = True
+) -> Complex[Tensor, "*runs levels levels"]:
     """The matrix of a layer V(cubic) R(r3) D(displacement) R(r2) S(squeeze) R(r1).
 
-    The weights are squeeze, displacement, r1, r2, r3, cubic; all but the angles are clipped to +-1. `squeezed=False`
-    leaves S out.
+    The weights are squeeze, displacement, r1, r2, r3, cubic; all but the angles are clipped to +-1.
+    `squeezed=False` leaves S out.
     """
     squeeze, displace, first, second, third, gamma = weights.double().unbind(-1)
     turns = [rotation(angle, cutoff).diag_embed() for angle in (first, second, third)]
-    gates = [turns[0], squeezing(_clip(squeeze), torch.zeros_like(squeeze), cutoff), turns[1],
-             displacement(_clip(displace).to(torch.complex128), cutoff), turns[2], cubic_phase(_clip(gamma), cutoff)]
+    gates = [
+        turns[0],
+        squeezing(_clip(squeeze), torch.zeros_like(squeeze), cutoff),
+        turns[1],
+        displacement(_clip(displace).to(torch.complex128), cutoff),
+        turns[2],
+        cubic_phase(_clip(gamma), cutoff),
+    ]
     if not squeezed:
         del gates[1]
-    # Products of matrices alone: one of complex numbers place by place is rounded by its place, so by the other runs.
+    # Products of matrices alone: one of complex numbers place by place is rounded by its place, so
+    # by the other runs.
     return functools.reduce(lambda product, gate: gate @ product, gates)
 
 
-def two_modes(weights: Float[Tensor, "*runs 16"],
-              state: Complex[Tensor, "*runs batch levels levels"]) -> Complex[Tensor, "*runs batch levels levels"]:
-    """A layer on two modes: BS, R on the first, S on each, BS, R on the first, D on each, K on each.
+def two_modes(
+    weights: Float[Tensor, "*runs 16"], state: Complex[Tensor, "*runs batch levels levels"]
+) -> Complex[Tensor, "*runs batch levels levels"]:
+    """A layer on two modes: BS, R on the first, S on each, BS, R on the first, D on each, K on
+    each.
 
-    The weights are r1, r2, theta1, phi1, theta2, phi2, then size and phase of S on the first and second mode, of D the
-    same, then both kappa. Sizes and kappas are clipped to +-1. The result has the state's precision.
+    The weights are r1, r2, theta1, phi1, theta2, phi2, then size and phase of S on the first and
+    second mode, of D the same, then both kappa. Sizes and kappas are clipped to +-1. The result has
+    the state's precision.
     """
     cutoff = state.shape[-1]
     turns, splitters, squeezes, shifts, kappas = weights.double().split([2, 4, 4, 4, 2], -1)
@@ -90,32 +119,50 @@ def rotation(phi: Float[Tensor, "*more"], cutoff: int) -> Complex[Tensor, "*more
 
 def kerr(kappa: Float[Tensor, "*more"], cutoff: int) -> Complex[Tensor, "*more levels"]:
     """The diagonal of K(kappa)."""
-    return _phase(kappa.unsqueeze(-1) * torch.arange(cutoff, dtype=torch.double, device=kappa.device).square())
+    return _phase(
+        kappa.unsqueeze(-1) * torch.arange(cutoff, dtype=torch.double, device=kappa.device).square()
+    )
 
 
-def displacement(alpha: Complex[Tensor, "*more"], cutoff: int) -> Complex[Tensor, "*more levels levels"]:
+def displacement(
+    alpha: Complex[Tensor, "*more"], cutoff: int
+) -> Complex[Tensor, "*more levels levels"]:
     """D(alpha), in normal order e^{-|alpha|^2 / 2} e^{alpha adag} e^{-alpha* a}."""
     vacuum = (-probability(alpha) / 2).exp().unsqueeze(-1)
     return _normal_order(alpha, vacuum.expand(*alpha.shape, cutoff), 1)
 
 
-def squeezing(r: Float[Tensor, "*more"], phi: Float[Tensor, "*more"],
-              cutoff: int) -> Complex[Tensor, "*more levels levels"]:
-    """S(r e^{i phi}), in normal order e^{-t adag adag / 2} sech(r)^{n + 1/2} e^{t* a a / 2}, t = e^{i phi} tanh r."""
+def squeezing(
+    r: Float[Tensor, "*more"], phi: Float[Tensor, "*more"], cutoff: int
+) -> Complex[Tensor, "*more levels levels"]:
+    """S(r e^{i phi}), in normal order e^{-t adag adag / 2} sech(r)^{n + 1/2} e^{t* a a / 2}, t =
+    e^{i phi} tanh r.
+    """
     narrow = 1 / r.cosh()
-    return _normal_order(-r.tanh() / 2 * _phase(phi), narrow.sqrt().unsqueeze(-1) * _powers(narrow, cutoff), 2)
+    return _normal_order(
+        -r.tanh() / 2 * _phase(phi), narrow.sqrt().unsqueeze(-1) * _powers(narrow, cutoff), 2
+    )
 
 
-def cubic_phase(gamma: Float[Tensor, "*more"], cutoff: int) -> Complex[Tensor, "*more levels levels"]:
-    """V(gamma) of the truncated x, which is unitary on the levels kept; no exact matrix, which has no closed form."""
+def cubic_phase(
+    gamma: Float[Tensor, "*more"], cutoff: int
+) -> Complex[Tensor, "*more levels levels"]:
+    """V(gamma) of the truncated x, which is unitary on the levels kept; no exact matrix, which has
+    no closed form.
+    """
     places, vectors = (one.to(gamma.device) for one in _position(cutoff))
     phases = _phase(gamma.unsqueeze(-1) * places**3 / 6)
     return (vectors * phases.unsqueeze(-2)) @ vectors.mT.to(phases.dtype)
 
 
-def beamsplitter(theta: Float[Tensor, "*runs"], phi: Float[Tensor, "*runs"],
-                 state: Complex[Tensor, "*runs batch levels levels"]) -> Complex[Tensor, "*runs batch levels levels"]:
-    """BS(theta, phi) on a state: orthogonal within each total of photons, between rotations of the first mode."""
+def beamsplitter(
+    theta: Float[Tensor, "*runs"],
+    phi: Float[Tensor, "*runs"],
+    state: Complex[Tensor, "*runs batch levels levels"],
+) -> Complex[Tensor, "*runs batch levels levels"]:
+    """BS(theta, phi) on a state: orthogonal within each total of photons, between rotations of the
+    first mode.
+    """
     cutoff = state.shape[-1]
     values, vectors, there, back = (one.to(state.device) for one in _antidiagonals(cutoff))
     turn = rotation(phi, cutoff).unsqueeze(-1).unsqueeze(-3).to(state.dtype)
@@ -131,9 +178,12 @@ def _on_each(first: Tensor, second: Tensor, state: Tensor) -> Tensor:
     return first.to(state.dtype).unsqueeze(-3) @ state @ second.to(state.dtype).mT.unsqueeze(-3)
 
 
-def _normal_order(x: Complex[Tensor, "*more"], middle: Float[Tensor, "*more levels"],
-                  step: int) -> Complex[Tensor, "*more levels levels"]:
-    """The matrix e^{x adag^step} diag(middle) e^{-x* a^step}: triangles, so their product is cut where they are."""
+def _normal_order(
+    x: Complex[Tensor, "*more"], middle: Float[Tensor, "*more levels"], step: int
+) -> Complex[Tensor, "*more levels levels"]:
+    """The matrix e^{x adag^step} diag(middle) e^{-x* a^step}: triangles, so their product is cut
+    where they are.
+    """
     factors, power = (one.to(x.device) for one in _triangle(middle.shape[-1], step))
     lower = factors * _powers(x, middle.shape[-1])[..., power]
     upper = (lower.conj() * (1 - 2 * (power % 2))).mT
@@ -154,7 +204,8 @@ def _clip(x: Tensor) -> Tensor:
     return x.clamp(-1, 1)
 
 
-# Constants come from numpy and outside inference mode, so that none belongs to the mode or device of its first use.
+# Constants come from numpy and outside inference mode, so that none belongs to the mode or device
+# of its first use.
 
 
 @functools.cache
@@ -180,8 +231,9 @@ def _position(cutoff: int) -> tuple[Tensor, Tensor]:
 @functools.cache
 @torch.inference_mode(False)
 def _antidiagonals(cutoff: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """For each total of photons, eigenvalues of i (a bdag - adag b) and the entries of its eigenvectors within the
-    cutoff; then where a state's antidiagonals lie, and where its entries lie on them.
+    """For each total of photons, eigenvalues of i (a bdag - adag b) and the entries of its
+    eigenvectors within the cutoff; then where a state's antidiagonals lie, and where its entries
+    lie on them.
     """
     totals = 2 * cutoff - 1
     values, vectors = np.zeros((totals, totals)), np.zeros((totals, cutoff, totals), complex)
@@ -191,10 +243,19 @@ def _antidiagonals(cutoff: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         root = 1j * np.sqrt(n * (photons - n + 1))
         found = np.linalg.eigh(np.diag(root, 1) + np.diag(-root, -1))
         inside = slice(first[photons], min(photons, cutoff - 1) + 1)
-        values[photons, :photons + 1] = found.eigenvalues.round()  # photons, photons - 2, ... -photons
-        vectors[photons, :inside.stop - inside.start, :photons + 1] = found.eigenvectors[inside]
-    here = (first[:, None] + np.arange(cutoff)).clip(max=np.arange(totals).clip(max=cutoff - 1)[:, None])
+        values[photons, : photons + 1] = (
+            found.eigenvalues.round()
+        )  # photons, photons - 2, ... -photons
+        vectors[photons, : inside.stop - inside.start, : photons + 1] = found.eigenvectors[inside]
+    here = (first[:, None] + np.arange(cutoff)).clip(
+        max=np.arange(totals).clip(max=cutoff - 1)[:, None]
+    )
     there = here * cutoff + np.arange(totals)[:, None] - here
     row, column = np.indices((cutoff, cutoff))
     back = (row + column) * cutoff + row - first[row + column]
-    return torch.from_numpy(values), torch.from_numpy(vectors), torch.from_numpy(there), torch.from_numpy(back)
+    return (
+        torch.from_numpy(values),
+        torch.from_numpy(vectors),
+        torch.from_numpy(there),
+        torch.from_numpy(back),
+    )

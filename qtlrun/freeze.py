@@ -1,4 +1,5 @@
 """Which weights of the backbone are trained, by epoch."""
+
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,10 +8,11 @@ from typing import Literal
 class Freeze:
     """Freezes the first stages of a backbone; every few epochs, if asked, one stage fewer.
 
-    Frozen means: no gradient, and evaluation mode, so that dropout is off and no statistic of a batch norm moves.
-    `batch_norm=train` lets the statistics move all the same, in frozen layers too, as published code does by accident;
-    `eval` holds them in trained layers as well.
+    Frozen means: no gradient, and evaluation mode, so that dropout is off and no statistic of a
+    batch norm moves. `batch_norm=train` lets the statistics move all the same, in frozen layers
+    too, as published code does by accident; `eval` holds them in trained layers as well.
     """
+
     frozen: int | Literal["all"]
     every: int = 0
     batch_norm: Literal["eval", "train"] = "eval"
@@ -24,10 +26,15 @@ class Freeze:
     def check(self, stages: int) -> None:
         """Refuse more frozen stages than the backbone has."""
         if self.frozen != "all" and self.frozen > stages:
-            raise ValueError(f"freeze.frozen={self.frozen}: this backbone has {stages} stages; use {stages} or fewer, or all.")
+            raise ValueError(
+                f"freeze.frozen={self.frozen}: this backbone has {stages} stages; use {stages} or"
+                " fewer, or all."
+            )
 
     def apply(self, backbone, epoch: int) -> None:
-        """Set gradients and modes of a backbone for an epoch; call it after `train()`, which it corrects."""
+        """Set gradients and modes of a backbone for an epoch; call it after `train()`, which it
+        corrects.
+        """
         frozen = self.count(len(backbone.stages), epoch)
         for number, stage in enumerate(backbone.stages):
             for parameter in stage.parameters:
@@ -38,9 +45,13 @@ class Freeze:
                 module.training = moves if norm else module.training and number >= frozen
 
     def fixed(self, backbone) -> bool:
-        """Whether the features of a picture never change: all frozen for good, and no statistic moves."""
+        """Whether the features of a picture never change: all frozen for good, and no statistic
+        moves.
+        """
         stages = len(backbone.stages)
-        return not stages or (self.count(stages, 0) == stages and not self.every and not self.normalises(backbone))
+        return not stages or (
+            self.count(stages, 0) == stages and not self.every and not self.normalises(backbone)
+        )
 
     def normalises(self, backbone) -> bool:
         """Whether a batch norm of the backbone takes its statistics from each batch."""
@@ -54,10 +65,15 @@ class Freeze:
 
 def is_norm(module) -> bool:
     """Whether a module is a batch norm."""
-    from torch.nn.modules.batchnorm import _BatchNorm  # a freeze is made, and its values are refused, without torch
+    from torch.nn.modules.batchnorm import (
+        _BatchNorm,
+    )  # a freeze is made, and its values are refused, without torch
+
     return isinstance(module, _BatchNorm)
 
 
 def has_moving_norms(backbone) -> bool:
-    """Whether a backbone has norms whose statistics could move: weights that fold them hold them still."""
+    """Whether a backbone has norms whose statistics could move: weights that fold them hold them
+    still.
+    """
     return not backbone.folded and any(is_norm(module) for module in backbone.modules())

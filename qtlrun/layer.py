@@ -1,4 +1,5 @@
 """Layers whose parameters carry a leading run axis: every seed is trained in the same program."""
+
 import hashlib
 import math
 
@@ -9,14 +10,20 @@ from torch.nn import functional
 
 LANES = 16  # numbers in a line of memory, in float32
 MAX_NUMBERS = 2**28  # of one weight of one run: 2 GiB as they are drawn
-ACTIVATIONS = {"none": nn.Identity(), "relu": torch.relu, "tanh": torch.tanh, "gelu": functional.gelu}
+ACTIVATIONS = {
+    "none": nn.Identity(),
+    "relu": torch.relu,
+    "tanh": torch.tanh,
+    "gelu": functional.gelu,
+}
 
 
 class Start:
-    """Draws the start values of all runs, each from a generator of its own, so that no run feels the others.
+    """Draws the start values of all runs, each from a generator of its own, so that no run feels
+    the others.
 
-    A value depends on its run's seed, its name and its shape alone: layers of the same name and shape start alike in
-    every model of the same seed. Drawn in float64 and cast.
+    A value depends on its run's seed, its name and its shape alone: layers of the same name and
+    shape start alike in every model of the same seed. Drawn in float64 and cast.
     """
 
     def __init__(self, seeds: list[int], dtype: torch.dtype = torch.float32):
@@ -26,23 +33,34 @@ class Start:
     def uniform(self, name: str, shape: tuple[int, ...], bound: float) -> Tensor:
         """Uniform on (-bound, bound), shape (runs, *shape)."""
         _check_size(name, shape)
-        draw = [torch.rand(shape, generator=generator(seed, name), dtype=torch.float64) for seed in self.seeds]
+        draw = [
+            torch.rand(shape, generator=generator(seed, name), dtype=torch.float64)
+            for seed in self.seeds
+        ]
         return ((2 * torch.stack(draw) - 1) * bound).to(self.dtype)
 
     def normal(self, name: str, shape: tuple[int, ...], spread: float) -> Tensor:
         """Normal with mean 0 and standard deviation `spread`, shape (runs, *shape)."""
         _check_size(name, shape)
-        draw = [torch.randn(shape, generator=generator(seed, name), dtype=torch.float64) for seed in self.seeds]
+        draw = [
+            torch.randn(shape, generator=generator(seed, name), dtype=torch.float64)
+            for seed in self.seeds
+        ]
         return (torch.stack(draw) * spread).to(self.dtype)
 
 
 def _check_size(name: str, shape: tuple[int, ...]) -> None:
     if math.prod(shape) > MAX_NUMBERS:
-        raise ValueError(f"{name} would have {math.prod(shape):,} numbers of start values; use {MAX_NUMBERS:,} or fewer.")
+        raise ValueError(
+            f"{name} would have {math.prod(shape):,} numbers of start values; use {MAX_NUMBERS:,}"
+            " or fewer."
+        )
 
 
 class Linear(nn.Module):
-    """An affine map for each run; start values as torch.nn.Linear's, uniform within 1 / sqrt(inputs)."""
+    """An affine map for each run; start values as torch.nn.Linear's, uniform within 1 /
+    sqrt(inputs).
+    """
 
     def __init__(self, start: Start, name: str, inputs: int, outputs: int):
         super().__init__()
@@ -54,11 +72,15 @@ class Linear(nn.Module):
         return affine(x, self.weight, self.bias)
 
 
-def affine(x: Float[Tensor, "runs batch inputs"], weight: Float[Tensor, "runs outputs inputs"],
-           bias: Float[Tensor, "runs outputs"]) -> Float[Tensor, "runs batch outputs"]:
+def affine(
+    x: Float[Tensor, "runs batch inputs"],
+    weight: Float[Tensor, "runs outputs inputs"],
+    bias: Float[Tensor, "runs outputs"],
+) -> Float[Tensor, "runs batch outputs"]:
     """The affine map of each run, rounded alike whichever runs stand beside it.
 
-    The product is taken at widths of whole `LANES`, so that every run's numbers begin where a line of memory begins.
+    The product is taken at widths of whole `LANES`, so that every run's numbers begin where a line
+    of memory begins.
     """
     outputs, inputs = weight.shape[1:]
     out, more = -outputs % LANES, -inputs % LANES
@@ -69,6 +91,10 @@ def affine(x: Float[Tensor, "runs batch inputs"], weight: Float[Tensor, "runs ou
 
 
 def generator(seed: int, *names: object) -> torch.Generator:
-    """A generator that belongs to one purpose of one seed: its stream depends on nothing else that is drawn."""
+    """A generator that belongs to one purpose of one seed: its stream depends on nothing else that
+    is drawn.
+    """
     words = "/".join(str(word) for word in (seed, *names))
-    return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(words.encode()).digest()[:7], "big"))
+    return torch.Generator().manual_seed(
+        int.from_bytes(hashlib.sha256(words.encode()).digest()[:7], "big")
+    )

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from operator import attrgetter
 
 ACCELERATORS = ("cpu", "cuda", "mps")  # autocast has a switch for each
-# How exact float32 is, by the parts of torch.backends, and what each says in a fresh process; the first overrides others.
+# How exact float32 is, by the parts of torch.backends, and what each says in a fresh process; the
+# first overrides others.
 PRECISIONS = {
     "": ("none",),
     "cuda.matmul.": ("none", "ieee"),
@@ -95,7 +96,9 @@ def _set_benchmark(stack: contextlib.ExitStack, cudnn) -> None:
 
 
 def _set_precision(stack: contextlib.ExitStack, backends) -> None:
-    """Make float32 as exact as it is in a fresh process, part by part; in the same order what the caller has comes back."""
+    """Make float32 as exact as it is in a fresh process, part by part; in the same order what the
+    caller has comes back.
+    """
     before = {place: attrgetter(f"{place}fp32_precision")(backends) for place in PRECISIONS}
 
     def restore() -> None:

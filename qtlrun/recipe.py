@@ -1,4 +1,5 @@
 """How a row is trained."""
+
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,63 +11,82 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 JUDGES = ("nll", "accuracy", "last")  # what chooses the epoch kept
-OWN = ("lr", "backbone_lr", "weight_decay", "scale", "select")  # what recipes of one training may differ in
+OWN = (
+    "lr",
+    "backbone_lr",
+    "weight_decay",
+    "scale",
+    "select",
+)  # what recipes of one training may differ in
 LARGEST_STEP = 1.0  # of a linear layer's value that scale=auto leaves unscaled; tanh is .76 there
-GAIN = 1e-4  # share of its best by which a loss must fall to count as lower, as torch's ReduceLROnPlateau has it
+# Share of its best by which a loss must fall to count as lower, as torch's ReduceLROnPlateau has it
+GAIN = 1e-4
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How a row is trained; named as torch names it.
 
-    `schedule=step` multiplies the rates by `gamma` every `step_size` epochs, cosine lets them fall to 0, plateau
-    multiplies them by `gamma` once the mean training loss of more than `patience` epochs in a row has been no lower than
-    the best before (torch's ReduceLROnPlateau, without its least change of a rate). The epoch kept is the best on
-    validation by `select`. `schedule_step=start` steps the schedule before the first epoch, one epoch early, as
-    published code does; a plateau, which waits for a loss, is the same either way. `scale=standard` standardises the
-    features by statistics of the training split, `auto` does so where a head's first layer would otherwise step too far (`scaling`). `optimizer=pennylane_adam` is that of PennyLane 0.7; `reduction=sum`
-    sums the loss over a batch, which ties the rate to its size, as published code does.
+    `schedule=step` multiplies the rates by `gamma` every `step_size` epochs, cosine lets them fall
+    to 0, plateau multiplies them by `gamma` once the mean training loss of more than `patience`
+    epochs in a row has been no lower than the best before (torch's ReduceLROnPlateau, without its
+    least change of a rate). The epoch kept is the best on validation by `select`.
+    `schedule_step=start` steps the schedule before the first epoch, one epoch early, as published
+    code does; a plateau, which waits for a loss, is the same either way. `scale=standard`
+    standardises the features by statistics of the training split, `auto` does so where a head's
+    first layer would otherwise step too far (`scaling`). `optimizer=pennylane_adam` is that of
+    PennyLane 0.7; `reduction=sum` sums the loss over a batch, which ties the rate to its size, as
+    published code does.
     """
+
     epochs: int
     batch_size: int
     lr: float
     backbone_lr: float
     optimizer: Literal["adam", "adamw", "sgd", "pennylane_adam"] = "adam"
-    momentum: float = 0.
+    momentum: float = 0.0
     eps: float = 1e-8
-    weight_decay: float = 0.
+    weight_decay: float = 0.0
     schedule: Literal["none", "step", "cosine", "plateau"] = "none"
     step_size: int = 10
-    gamma: float = .1
+    gamma: float = 0.1
     patience: int = 10
     schedule_step: Literal["end", "start"] = "end"
     augment: bool = False
     scale: Literal["auto", "none", "standard"] = "none"
-    label_smoothing: float = 0.
+    label_smoothing: float = 0.0
     reduction: Literal["mean", "sum"] = "mean"
     select: Literal["nll", "accuracy", "last"] = "nll"
 
     def __post_init__(self):
         for name in ("epochs", "batch_size", "step_size"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: a whole number from 1 up is needed here.")
+                raise ValueError(
+                    f"{name}={getattr(self, name)}: a whole number from 1 up is needed here."
+                )
         for name in ("lr", "backbone_lr", "momentum", "eps", "weight_decay", "gamma"):
             finite(**{name: getattr(self, name)})
         if not self.eps:
-            raise ValueError("eps=0: a weight whose gradient is 0 would be divided by 0; torch's is 1e-8.")
+            raise ValueError(
+                "eps=0: a weight whose gradient is 0 would be divided by 0; torch's is 1e-8."
+            )
         if self.patience < 0:
             raise ValueError(f"patience={self.patience}: a number of epochs from 0 up.")
         if self.schedule == "plateau" and self.gamma >= 1:
-            raise ValueError(f"gamma={self.gamma}: a plateau lowers the rates, so that a factor below 1 is needed here.")
+            raise ValueError(
+                f"gamma={self.gamma}: a plateau lowers the rates, so that a factor below 1 is"
+                " needed here."
+            )
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"label_smoothing={self.label_smoothing}: from 0 up, below 1.")
 
     def scaling(self, features: "Tensor") -> Literal["none", "standard"]:
         """Scaling of features (items, features) that `scale` asks for.
 
-        `auto` standardises them where one step may move a value of a linear layer by more than 1: what squashes that
-        value would be saturated within a few steps, and its gradient gone. Such a step is lr times the sum of the absolute
-        features under Adam, whose steps are lr a weight, and lr times the sum of their squares under sgd.
+        `auto` standardises them where one step may move a value of a linear layer by more than 1:
+        what squashes that value would be saturated within a few steps, and its gradient gone. Such
+        a step is lr times the sum of the absolute features under Adam, whose steps are lr a weight,
+        and lr times the sum of their squares under sgd.
         """
         if self.scale != "auto":
             return self.scale
@@ -75,13 +95,19 @@ class Recipe:
         return "standard" if step > LARGEST_STEP else "none"
 
     def rate(self, epoch: int, losses: Sequence[float] = ()) -> float:
-        """What the learning rates are multiplied by in an epoch, counted from 0, after the epochs of those mean losses."""
+        """What the learning rates are multiplied by in an epoch, counted from 0, after the epochs
+        of those mean losses.
+        """
         steps = epoch + (self.schedule_step == "start")
         if self.schedule == "step":
             return self.gamma ** (steps // self.step_size)
         if self.schedule == "plateau":
             return self.gamma ** self._plateaus(losses)
-        return (1 + math.cos(math.pi * min(1, steps / self.epochs))) / 2 if self.schedule == "cosine" else 1.
+        return (
+            (1 + math.cos(math.pi * min(1, steps / self.epochs))) / 2
+            if self.schedule == "cosine"
+            else 1.0
+        )
 
     def _plateaus(self, losses: Sequence[float]) -> int:
         """How often so many epochs in a row were no gain; one whose loss is no number is none."""

@@ -1,4 +1,5 @@
 """A row of the table: what it is, and what each of its seeds left."""
+
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,29 +11,57 @@ import pandas as pd
 from qtlrun import statistic
 from qtlrun.store import Entry
 
-COUNTS = ("parameters_circuit", "parameters_head", "parameters_backbone", "angles_effective", "evaluations", "executions")
+COUNTS = (
+    "parameters_circuit",
+    "parameters_head",
+    "parameters_backbone",
+    "angles_effective",
+    "evaluations",
+    "executions",
+)
 COSTS = COUNTS[-2:]  # those that each training has
-SHARES = ("norm_kept", "post_selected")  # of photonic rows: probability inside the cutoff, and in what is selected
-SATURATED = "inputs_saturated"  # of rows whose head squashes: share of the squashed values at their ends
-GENERATED = ("weights_generated", "parameters_mapping", "generator_qubits", "generator_gates", "angles_live", "generator_rank",
-             "executions_step")  # whole numbers of rows whose weights are generated; those of a circuit where one generates
+SHARES = (
+    "norm_kept",
+    "post_selected",
+)  # of photonic rows: probability inside the cutoff, and in what is selected
+SATURATED = (  # of rows whose head squashes: share of the squashed values at their ends
+    "inputs_saturated"
+)
+GENERATED = (
+    "weights_generated",
+    "parameters_mapping",
+    "generator_qubits",
+    "generator_gates",
+    "angles_live",
+    "generator_rank",
+    "executions_step",
+)  # whole numbers of rows whose weights are generated; those of a circuit where one generates
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """What validation said of the draws of a row: NLL in nats of each draw and seed, None where it failed; seconds of all."""
+    """What validation said of the draws of a row: NLL in nats of each draw and seed, None where it
+    failed; seconds of all.
+    """
+
     nll: dict[int, list[float | None]]
     seconds: float
 
     @classmethod
     def of(cls, trials: dict[int, dict]) -> "Tuning":
         """From the draws that were tried, by number."""
-        return cls({number: trials[number]["nll"] for number in sorted(trials)}, sum(one["seconds"] for one in trials.values()))
+        return cls(
+            {number: trials[number]["nll"] for number in sorted(trials)},
+            sum(one["seconds"] for one in trials.values()),
+        )
 
     @property
     def means(self) -> dict[int, float]:
         """Mean over seeds of each draw; infinite where a seed failed."""
-        return {number: math.inf if None in one else float(np.mean(one)) for number, one in self.nll.items()}
+        return {
+            number: math.inf if None in one else float(np.mean(one))
+            for number, one in self.nll.items()
+        }
 
     @property
     def winner(self) -> int | None:
@@ -45,17 +74,21 @@ class Tuning:
     def best(self) -> int:
         """The draw chosen."""
         if self.winner is None:
-            raise FloatingPointError(f"all {len(self.nll)} draws of its tuning diverged; lower recipe.space.lr")
+            raise FloatingPointError(
+                f"all {len(self.nll)} draws of its tuning diverged; lower recipe.space.lr"
+            )
         return self.winner
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """How many items of a dataset are equal: of different ones, and of those in each split; by pixels, for pictures.
+    """How many items of a dataset are equal: of different ones, and of those in each split; by
+    pixels, for pictures.
 
-    `repeated` ones stand more than once, `contradictory` ones with more than one label. A validation split that is the
-    test split counts as none.
+    `repeated` ones stand more than once, `contradictory` ones with more than one label. A
+    validation split that is the test split counts as none.
     """
+
     distinct: int
     repeated: int
     contradictory: int
@@ -69,6 +102,7 @@ class Duplicates:
 @dataclass(frozen=True)
 class Figures:
     """What the seeds of one plan say of the test pictures; nan where one failed. NLL in nats."""
+
     logits: np.ndarray  # (seeds, pictures, classes)
     labels: np.ndarray
     validation: np.ndarray  # NLL of each seed
@@ -84,6 +118,7 @@ class Figures:
 @dataclass
 class Row:
     """A row of the table: what it is, and what each finished seed left in the store."""
+
     name: str
     about: str
     entries: dict[int, Entry]
@@ -98,20 +133,35 @@ class Row:
     trained_on: int = 0  # training items
     validated_on: int = 0
     tuning: Tuning | None = None
-    draws: list[dict[str, object]] = field(default_factory=list)  # the values that it was tuned over
+    draws: list[dict[str, object]] = field(
+        default_factory=list
+    )  # the values that it was tuned over
     reads: int = 0  # distinct plans that have read this test split
-    independent: bool = False  # whether another split draws other items, not the same ones divided otherwise
+    independent: bool = (
+        False  # whether another split draws other items, not the same ones divided otherwise
+    )
     noun: str = "picture"  # what a test item is called
     ceiling: float | None = None  # the best accuracy that the test items allow, where it is known
     duplicates: Duplicates | None = None
     counts: dict[str, dict[str, int]] = field(default_factory=dict)  # items of each split and class
-    files: dict[str, str] = field(default_factory=dict)  # SHA-256 of the files of weights, by the key that names them
-    made_of: dict[str, object] = field(default_factory=dict)  # its parts' values, preprocessing and dtype
-    scaling: dict[str, list[float]] | None = None  # mean and deviation by which the dataset has scaled its vectors
-    backbone: dict[str, np.ndarray] = field(default_factory=dict)  # weights of a frozen one that are in no public file
-    settings: int | None = None  # among which validation chose those of a head that is fitted; None: it is trained by epochs
+    files: dict[str, str] = field(
+        default_factory=dict
+    )  # SHA-256 of the files of weights, by the key that names them
+    made_of: dict[str, object] = field(
+        default_factory=dict
+    )  # its parts' values, preprocessing and dtype
+    scaling: dict[str, list[float]] | None = (
+        None  # mean and deviation by which the dataset has scaled its vectors
+    )
+    backbone: dict[str, np.ndarray] = field(
+        default_factory=dict
+    )  # weights of a frozen one that are in no public file
+    # Among which validation chose those of a head that is fitted; None: it is trained by epochs
+    settings: int | None = None
     norms_move: bool = True  # whether its backbone has norms whose statistics could move
-    patterns: np.ndarray | None = None  # what a photonic backbone makes of each class's centre, (classes, side, side)
+    patterns: np.ndarray | None = (
+        None  # what a photonic backbone makes of each class's centre, (classes, side, side)
+    )
 
     @property
     def seeds(self) -> list[int]:
@@ -138,28 +188,50 @@ class Row:
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
-        """One line a seed, one column a metric; accuracies in [0, 1], NLL in nats, times in seconds."""
+        """One line a seed, one column a metric; accuracies in [0, 1], NLL in nats, times in
+        seconds.
+        """
         shifted = self.logits - self.logits.max(-1, keepdims=True)
         probabilities = np.exp(shifted) / np.exp(shifted).sum(-1, keepdims=True)
         values = [self.entries[seed].values for seed in self.seeds]
         kept = [value["curves"][value["best_epoch"] - 1] for value in values]
-        accuracy, train = self.correct.mean(1), np.array([value["train_accuracy"] for value in values])
+        accuracy, train = (
+            self.correct.mean(1),
+            np.array([value["train_accuracy"] for value in values]),
+        )
         frame = {
-            "test_accuracy": accuracy, "train_accuracy": train, "generalisation_gap": train - accuracy, "test_nll": self.nll.mean(1),
+            "test_accuracy": accuracy,
+            "train_accuracy": train,
+            "generalisation_gap": train - accuracy,
+            "test_nll": self.nll.mean(1),
             "test_f1": statistic.macro_f1(self.labels, self.logits.argmax(-1), len(self.classes)),
             "test_ece": statistic.calibration_error(probabilities, self.labels),
-            "validation_nll": [one["nll"] for one in kept], "validation_accuracy": [one["accuracy"] for one in kept],
-            "seconds": [value["seconds"] for value in values], "best_epoch": [value["best_epoch"] for value in values],
+            "validation_nll": [one["nll"] for one in kept],
+            "validation_accuracy": [one["accuracy"] for one in kept],
+            "seconds": [value["seconds"] for value in values],
+            "best_epoch": [value["best_epoch"] for value in values],
         } | {name: [value.get(name, 0) for value in values] for name in COUNTS}
-        frame |= {name: [value.get(name, np.nan) for value in values] for name in (*SHARES, SATURATED, *GENERATED, "compression") if any(name in value for value in values)}
+        frame |= {
+            name: [value.get(name, np.nan) for value in values]
+            for name in (*SHARES, SATURATED, *GENERATED, "compression")
+            if any(name in value for value in values)
+        }
         return pd.DataFrame(frame, index=pd.Index(self.seeds, name="seed"))
 
     @cached_property
     def shots(self) -> pd.DataFrame:
-        """Test accuracy where a generator's probabilities are estimated from shots: a line a seed, a column a number of them."""
+        """Test accuracy where a generator's probabilities are estimated from shots: a line a seed,
+        a column a number of them.
+        """
         known = {seed: self.entries[seed].arrays for seed in self.seeds}
-        lines = {seed: pd.Series(arrays["shots_accuracy"], arrays["shots"]) for seed, arrays in known.items() if "shots" in arrays}
-        return pd.DataFrame.from_dict(lines, orient="index").rename_axis(index="seed", columns="shots")
+        lines = {
+            seed: pd.Series(arrays["shots_accuracy"], arrays["shots"])
+            for seed, arrays in known.items()
+            if "shots" in arrays
+        }
+        return pd.DataFrame.from_dict(lines, orient="index").rename_axis(
+            index="seed", columns="shots"
+        )
 
     @property
     def scaled(self) -> bool:
@@ -169,7 +241,9 @@ class Row:
     @property
     def auto_scaled(self) -> bool:
         """Whether recipe.scale=auto standardised the features."""
-        return self.scaled and any(entry.values["scale_asked"] == "auto" for entry in self.entries.values())
+        return self.scaled and any(
+            entry.values["scale_asked"] == "auto" for entry in self.entries.values()
+        )
 
     @property
     def generated(self) -> bool:
@@ -178,7 +252,7 @@ class Row:
 
     @property
     def seconds_alone(self) -> float:
-        """Seconds of the row by itself with nothing in the store: its features, then all its seeds."""
+        """Seconds of the row alone with an empty store: its features, then all its seeds."""
         training = self.tuning.seconds if self.tuning else self.metrics["seconds"].sum()
         return self._first.values["features_seconds"] + training
 
@@ -187,7 +261,9 @@ class Row:
         """The values that tuning chose."""
         return self.draws[self.tuning.best] if self.tuning else {}
 
-    def paired(self, other: "Row", figure: Literal["nll", "correct"], seeds: list[int]) -> np.ndarray:
+    def paired(
+        self, other: "Row", figure: Literal["nll", "correct"], seeds: list[int]
+    ) -> np.ndarray:
         """Difference of a figure to another row's, shape (seeds, pictures)."""
         mine, theirs = (row.nll if figure == "nll" else row.correct for row in (self, other))
         return self.of_seeds(mine, seeds) - other.of_seeds(theirs, seeds)

@@ -1,4 +1,5 @@
 """Files of tensors by name: safetensors, or what torch.save leaves; nothing in them is executed."""
+
 import argparse
 import hashlib
 import json
@@ -15,9 +16,11 @@ LISTED = 6  # names that a line gives
 
 
 def read_state(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a file by their names; out of the checkpoint of a training program, where it holds one state dict.
+    """The tensors of a file by their names; out of the checkpoint of a training program, where it
+    holds one state dict.
 
-    Raises ValueError in words that follow `FILE:` for a file that is damaged or holds no state dict, or several.
+    Raises ValueError in words that follow `FILE:` for a file that is damaged or holds no state
+    dict, or several.
     """
     path = Path(path)
     _check_manifest(path)
@@ -28,19 +31,25 @@ def read(path: Path) -> object:
     """What a file holds: tensors and plain values."""
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
+
         try:
             return load_file(path)
         except Exception as error:  # a damaged file raises a dozen kinds, here as below
             raise _unreadable(type(error).__name__) from error
     _check_sums(path)
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]):  # as many programs keep their options
+        with torch.serialization.safe_globals(
+            [argparse.Namespace]
+        ):  # as many programs keep their options
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         strange = re.search(r"GLOBAL ([\w.]+)", str(error))
         why = type(error).__name__
         if strange:
-            why = f"it holds an object of {strange[1]}, which could run code; save its state_dict() alone"
+            why = (
+                f"it holds an object of {strange[1]}, which could run code; save its state_dict()"
+                " alone"
+            )
         raise _unreadable(why) from error
 
 
@@ -58,9 +67,13 @@ def _state(content: object) -> dict[str, Tensor]:
     """The one state dict in what a file holds."""
     if not isinstance(content, Mapping):
         raise _unreadable(f"it holds a {type(content).__name__}")
-    inner = {str(key): value for key, value in content.items() if isinstance(value, Mapping) and _tensors(value)}
+    inner = {
+        str(key): value
+        for key, value in content.items()
+        if isinstance(value, Mapping) and _tensors(value)
+    }
     own = _tensors(content)
-    if any(tensor.dim() for tensor in own.values()) or own and not inner:
+    if any(tensor.dim() for tensor in own.values()) or (own and not inner):
         return own
     if len(inner) == 1:
         return _tensors(*inner.values())
@@ -71,11 +84,16 @@ def _state(content: object) -> dict[str, Tensor]:
 
 
 def _tensors(values: Mapping) -> dict[str, Tensor]:
-    return {name: value for name, value in values.items() if isinstance(name, str) and isinstance(value, Tensor)}
+    return {
+        name: value
+        for name, value in values.items()
+        if isinstance(name, str) and isinstance(value, Tensor)
+    }
 
 
 def _check_sums(path: Path) -> None:
-    """Refuse an archive of torch's in which a member is not what its checksum says; torch.load does not look.
+    """Refuse an archive of torch's in which a member is not what its checksum says; torch.load does
+    not look.
 
     A checksum of 0 is none: torch.serialization.set_crc32_options(False) leaves them out.
     """
@@ -88,11 +106,15 @@ def _check_sums(path: Path) -> None:
                     while file.read(2**20):
                         pass
     except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, RuntimeError) as error:
-        raise ValueError(f"this file is damaged ({str(error).rstrip('.')}); fetch it again.") from error
+        raise ValueError(
+            f"this file is damaged ({str(error).rstrip('.')}); fetch it again."
+        ) from error
 
 
 def _check_manifest(path: Path) -> None:
-    """Refuse a file of weights that a run has written and that is no longer what the run's weights.json says."""
+    """Refuse a file of weights that a run has written and that is no longer what the run's
+    weights.json says.
+    """
     path = path.absolute()
     try:
         files = json.loads((path.parent.parent / "weights.json").read_text())["sha256"]
@@ -100,4 +122,7 @@ def _check_manifest(path: Path) -> None:
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return
     if expected is not None and digest(path) != expected:
-        raise ValueError(f"this file is damaged: its SHA-256 is not {expected[:12]}..., which weights.json has of it.")
+        raise ValueError(
+            f"this file is damaged: its SHA-256 is not {expected[:12]}..., which weights.json has"
+            " of it."
+        )

@@ -1,4 +1,5 @@
-"""What was computed once is found again by its key: features, pre-trained backbones, finished rows."""
+"""Artifacts found again by their key: features, pre-trained backbones, finished rows."""
+
 import contextlib
 import functools
 import json
@@ -17,12 +18,15 @@ PACKAGE = Path(__file__).parent
 @dataclass(frozen=True)
 class Entry:
     """One artefact: plain values (JSON) and arrays (safetensors)."""
+
     values: dict
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class Store:
-    """Artefacts in `home/store/KIND/KEY/`, each folder complete and hashed; a damaged one counts as absent."""
+    """Artefacts in `home/store/KIND/KEY/`, each folder complete and hashed; a damaged one counts as
+    absent.
+    """
 
     def __init__(self, home: str | Path):
         self.folder = Path(home).expanduser() / "store"
@@ -34,13 +38,20 @@ class Store:
         if files is None:
             return None
         from safetensors.numpy import load
+
         return Entry(json.loads(files["values.json"]), load(files["arrays.safetensors"]))
 
     def put(self, kind: str, key: str, entry: Entry) -> None:
         from safetensors.numpy import save
+
         arrays = {name: np.asarray(array, order="C") for name, array in entry.arrays.items()}
-        disk.write_folder(self._path(kind, key), {"values.json": json.dumps(entry.values, allow_nan=False).encode(),
-                                                  "arrays.safetensors": save(arrays)})
+        disk.write_folder(
+            self._path(kind, key),
+            {
+                "values.json": json.dumps(entry.values, allow_nan=False).encode(),
+                "arrays.safetensors": save(arrays),
+            },
+        )
 
     def drop(self, kind: str, key: str) -> None:
         """Forget an artefact, if it is there."""
@@ -67,14 +78,36 @@ def key(**said) -> str:
 
 @functools.cache
 def sources(*places: str) -> str:
-    """The hash of the modules (`train.py`) and folders (`head`) of the package that an artefact is computed by."""
-    files = sorted(file for place in places for file in
-                   ([PACKAGE / place] if place.endswith(".py") else (PACKAGE / place).rglob("*.py")))
-    return disk.digest(b"".join(file.relative_to(PACKAGE).as_posix().encode() + file.read_bytes() for file in files))
+    """The hash of the modules (`train.py`) and folders (`head`) of the package that an artefact is
+    computed by.
+    """
+    files = sorted(
+        file
+        for place in places
+        for file in (
+            [PACKAGE / place] if place.endswith(".py") else (PACKAGE / place).rglob("*.py")
+        )
+    )
+    return disk.digest(
+        b"".join(
+            file.relative_to(PACKAGE).as_posix().encode() + file.read_bytes() for file in files
+        )
+    )
 
 
 @functools.cache
 def versions() -> dict[str, str]:
     """The versions of the libraries that compute."""
-    return {name: metadata.version(name) for name in ("torch", "torchvision", "pennylane", "pennylane-lightning", "numpy", "scipy", "scikit-learn",
-                                                    "pillow")}
+    return {
+        name: metadata.version(name)
+        for name in (
+            "torch",
+            "torchvision",
+            "pennylane",
+            "pennylane-lightning",
+            "numpy",
+            "scipy",
+            "scikit-learn",
+            "pillow",
+        )
+    }

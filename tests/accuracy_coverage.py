@@ -1,4 +1,4 @@
-"""Print the coverage of 95 % intervals of an accuracy: `python tests/accuracy_coverage.py [DRAWS]`."""
+"""Print the coverage of accuracies' intervals: `python tests/accuracy_coverage.py [DRAWS]`."""
 
 import itertools
 import sys
@@ -16,17 +16,21 @@ DIFFERENCES = (0.9, 0.9), (0.99, 0.99), (0.97, 0.9), (0.995, 0.98), (0.9999, 0.9
 
 
 def table(draws: int = 1000) -> pd.DataFrame:
-    """Coverage of `proportion` and of Student's interval, a line an accuracy, size and correlation."""
+    """Coverage of `proportion` and of Student's interval by accuracy, size and correlation."""
     lines = []
     for accuracy, size, kind, of_seeds in itertools.product(ACCURACIES, SIZES, PICTURES, SEEDS):
         seeds, pictures = size
         generator = np.random.default_rng([round(1000 * accuracy), seeds, pictures])
         covered = np.zeros(2)
         for _ in range(parts := max(1, draws * seeds * pictures // 2_000_000)):
-            values = answers(generator, accuracy, pictures, seeds, PICTURES[kind], of_seeds, draws // parts)
+            values = answers(
+                generator, accuracy, pictures, seeds, PICTURES[kind], of_seeds, draws // parts
+            )
             covered += [coverage(judge, values, accuracy) for judge in (proportion, crossed)]
         lines.append([accuracy, pictures, seeds, kind, of_seeds, *covered / parts])
-    return pd.DataFrame(lines, columns=["accuracy", "pictures", "seeds", "kind", "of seeds", "coverage", "t"])
+    return pd.DataFrame(
+        lines, columns=["accuracy", "pictures", "seeds", "kind", "of seeds", "coverage", "t"]
+    )
 
 
 def differences(draws: int = 1000) -> pd.DataFrame:
@@ -50,13 +54,18 @@ def summary(frame: pd.DataFrame, first: str) -> str:
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for key, values in grouped.iterrows():
-        lines.append(f"| {' | '.join(map(str, key))} | {' | '.join(f'{value:.3f}' for value in values)} |")
+        lines.append(
+            f"| {' | '.join(map(str, key))} | {' | '.join(f'{value:.3f}' for value in values)} |"
+        )
     return "\n".join(lines)
 
 
 def main(draws: int) -> None:
     accuracies, gaps = table(draws), differences(draws)
-    print(f"Coverage of 95 % intervals of an accuracy, {draws} draws a cell, {len(accuracies)} cells.\n")
+    print(
+        f"Coverage of 95 % intervals of an accuracy, {draws} draws a cell, {len(accuracies)}"
+        " cells.\n"
+    )
     print(summary(accuracies, "accuracy"))
     print(f"\nPaired differences of two accuracies, {draws} draws a cell, {len(gaps)} cells.\n")
     print(summary(gaps, "accuracies"))

@@ -8,8 +8,12 @@ COUNTS = {"train": 8, "t10k": 3}  # pictures a class
 
 
 def archive(array):
-    """An archive as LeCun's page describes it: two zeros, 8 for bytes, how many axes, four bytes for each length."""
-    head = bytes([0, 0, 8, array.ndim]) + b"".join(length.to_bytes(4, "big") for length in array.shape)
+    """An archive as LeCun's page describes it: two zeros, 8 for bytes, how many axes, four bytes
+    for each length.
+    """
+    head = bytes([0, 0, 8, array.ndim]) + b"".join(
+        length.to_bytes(4, "big") for length in array.shape
+    )
     return gzip.compress(head + array.tobytes(), mtime=0)
 
 
@@ -19,5 +23,7 @@ def stand_in():
     for part, count in COUNTS.items():
         pictures = generator.integers(0, 256, (10 * count, 28, 28), np.uint8)
         files[f"{part}-images-idx3-ubyte.gz"] = archive(pictures)
-        files[f"{part}-labels-idx1-ubyte.gz"] = archive(np.tile(np.arange(10, dtype=np.uint8), count))
+        files[f"{part}-labels-idx1-ubyte.gz"] = archive(
+            np.tile(np.arange(10, dtype=np.uint8), count)
+        )
     return files

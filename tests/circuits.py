@@ -1,4 +1,5 @@
 """Random circuits, and what PennyLane's reference simulator gives for any circuit."""
+
 import numpy as np
 import pennylane as qml
 import torch
@@ -9,21 +10,48 @@ KINDS = ("affine", "product", "sine")
 
 
 def qnode(circuit, x, w):
-    """Values (runs, batch, outputs) by PennyLane alone: a QNode on default.qubit, differentiated by backpropagation."""
-    node = qml.QNode(circuit, qml.device("default.qubit", wires=circuit.qubits), interface="torch", diff_method="backprop")
+    """Values (runs, batch, outputs) by PennyLane alone: a QNode on default.qubit, differentiated by
+    backpropagation.
+    """
+    node = qml.QNode(
+        circuit,
+        qml.device("default.qubit", wires=circuit.qubits),
+        interface="torch",
+        diff_method="backprop",
+    )
 
     def one(sample, weights):
         values = node(sample, weights)
-        return torch.cat([value.reshape(-1) for value in (values if isinstance(values, (tuple, list)) else [values])])
-    return torch.stack([torch.stack([one(sample, weights) for sample in batch]) for batch, weights in zip(x, w, strict=True)])
+        return torch.cat(
+            [
+                value.reshape(-1)
+                for value in (values if isinstance(values, (tuple, list)) else [values])
+            ]
+        )
+
+    return torch.stack(
+        [
+            torch.stack([one(sample, weights) for sample in batch])
+            for batch, weights in zip(x, w, strict=True)
+        ]
+    )
 
 
 def slopes(values, x, w):
-    """The gradient of a sum of the values with weights that tell the outputs, samples and runs apart."""
-    upstream = torch.linspace(-1, 2, values.numel(), dtype=torch.float64).sin().view(values.shape).to(values)
+    """The gradient of a sum of the values with weights that tell the outputs, samples and runs
+    apart.
+    """
+    upstream = (
+        torch.linspace(-1, 2, values.numel(), dtype=torch.float64)
+        .sin()
+        .view(values.shape)
+        .to(values)
+    )
     if not values.requires_grad:
         return torch.zeros_like(x), torch.zeros_like(w)
-    return torch.autograd.grad((values * upstream).sum(), (x, w), allow_unused=True, materialize_grads=True)
+    return torch.autograd.grad(
+        (values * upstream).sum(), (x, w), allow_unused=True, materialize_grads=True
+    )
 
 
 def assert_close(mine, right, tolerance):
@@ -32,7 +60,7 @@ def assert_close(mine, right, tolerance):
 
 
 def random_word(r, qubits):
-    wires = r.permutation(qubits)[:r.integers(1, min(qubits, 5) + 1)].tolist()
+    wires = r.permutation(qubits)[: r.integers(1, min(qubits, 5) + 1)].tolist()
     return qml.prod(*(WORDS["XYZ"[r.integers(3)]](wire) for wire in wires))
 
 
@@ -42,8 +70,12 @@ def random_measurement(r, qubits):
     if kind == 0:
         return qml.expval(random_word(r, qubits))
     if kind == 1:
-        return qml.expval(qml.Hamiltonian([.5, -1.5, .25], [random_word(r, qubits), random_word(r, qubits), qml.Identity(0)]))
-    return qml.probs(wires=r.permutation(qubits)[:r.integers(1, min(qubits, 3) + 1)].tolist())
+        return qml.expval(
+            qml.Hamiltonian(
+                [0.5, -1.5, 0.25], [random_word(r, qubits), random_word(r, qubits), qml.Identity(0)]
+            )
+        )
+    return qml.probs(wires=r.permutation(qubits)[: r.integers(1, min(qubits, 3) + 1)].tolist())
 
 
 def random_names(number, qubits, gates):
@@ -52,7 +84,9 @@ def random_names(number, qubits, gates):
 
 
 def random_circuit(number, qubits, gates):
-    """A circuit of so many random gates with angles that are affine, or products and sines of inputs and weights too."""
+    """A circuit of so many random gates with angles that are affine, or products and sines of
+    inputs and weights too.
+    """
     kind = KINDS[number % 3]
 
     def function(inputs, weights):
@@ -63,8 +97,13 @@ def random_circuit(number, qubits, gates):
             x, w = inputs[r.integers(qubits)], weights[r.integers(qubits)]
             chosen = r.integers(5)
             if chosen == 4:
-                return {"affine": b * w - c, "product": a * x * w + b, "sine": torch.sin(a * x) + b * w}[kind]
+                return {
+                    "affine": b * w - c,
+                    "product": a * x * w + b,
+                    "sine": torch.sin(a * x) + b * w,
+                }[kind]
             return [x, w, a * x + b * w + c, torch.tensor(c, dtype=torch.float64)][chosen]
+
         if number % 2:  # away from states that gates leave alone
             for wire in range(qubits):
                 qml.Rot(angle(), angle(), angle(), wire)
@@ -72,4 +111,5 @@ def random_circuit(number, qubits, gates):
             count, wires, gate = GATES[name]
             gate(*(angle() for _ in range(count)), wires=r.permutation(qubits)[:wires].tolist())
         return [random_measurement(r, qubits) for _ in range(3)]
+
     return Circuit(function, qubits, (qubits,))

@@ -4,9 +4,14 @@ from pathlib import Path
 import jaxtyping
 import pytest
 
-# Shapes and types in the package's signatures hold in every test; a whole number may stand for a float (PEP 484).
-jaxtyping.install_import_hook("qtlrun", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))")
-os.environ["TERM"] = "xterm-256color"  # what a terminal is told must not depend on where the tests run
+# Shapes and types in the package's signatures hold in every test; a whole number may stand for a
+# float (PEP 484).
+jaxtyping.install_import_hook(
+    "qtlrun", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+)
+os.environ["TERM"] = (
+    "xterm-256color"  # what a terminal is told must not depend on where the tests run
+)
 # Two threads on a busy machine wait for each other; what a test starts inherits this.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -42,10 +47,12 @@ def home(tmp_path, monkeypatch):
 def programs(monkeypatch):
     """How many runs each training had."""
     from qtlrun import train
+
     sizes, fit = [], train.fit
 
     def fitted(*given):
         sizes.append(len(given[2]))
         return fit(*given)
+
     monkeypatch.setattr(train, "fit", fitted)
     return sizes

@@ -1,4 +1,5 @@
 """The contract of every option: it is found here by itself when its YAML is added."""
+
 import functools
 import importlib
 import re
@@ -14,7 +15,8 @@ from qtlrun import plan as plans
 from qtlrun.compose import compose as command
 from qtlrun.compose.check import check
 from qtlrun.experiment import Experiment
-from qtlrun.experiment.check import check as check_row, check_loaded
+from qtlrun.experiment.check import check as check_row
+from qtlrun.experiment.check import check_loaded
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 from qtlrun.plan.kind import accepts
@@ -25,14 +27,35 @@ FILES = sorted(path for path in (ROOT / "conf").glob("*/*.yaml") if path.parent.
 OPTIONS = [(path.parent.name, path.stem if path.suffix == ".yaml" else path.name) for path in FILES]
 PARTS = [pair for pair in OPTIONS if pair[0] not in ("compare", "experiment")]
 PRESETS = [option for group, option in OPTIONS if group == "experiment"]
-NEEDED = {("backbone", "torchvision"): ["backbone.name=resnet18", "backbone.weights=none"]}  # what has no default
+NEEDED = {
+    ("backbone", "torchvision"): ["backbone.name=resnet18", "backbone.weights=none"]
+}  # what has no default
 # datasets that are downloaded, and where they lie then
-FETCHED = {"hymenoptera": "hymenoptera_data", "cifar10": "cifar-10-batches-py", "mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
-STATE = ["dataset=gaussian", "backbone=photonic", "backbone.modes=1", "backbone.layers=1", "backbone.output=state"]
-BESIDE = {  # what a part is built beside, where that is no default: one that takes or gives what it does
-    "vectors": ["backbone=identity"], "states": ["backbone=heterodyne", "head=classical"],
-    ("head", "photonic"): STATE, ("head", "photonic_paper"): STATE, ("parametrization", "quantum_train_adapter"): ["head=adapter"],
-    **{("parametrization", f"quantum_train_{name}"): ["backbone=convolution", "freeze=none"] for name in ("network", "small", "paper", "cifar10_paper")}}
+FETCHED = {
+    "hymenoptera": "hymenoptera_data",
+    "cifar10": "cifar-10-batches-py",
+    "mnist": "MNIST",
+    "fashion_mnist": "FashionMNIST",
+}
+STATE = [
+    "dataset=gaussian",
+    "backbone=photonic",
+    "backbone.modes=1",
+    "backbone.layers=1",
+    "backbone.output=state",
+]
+# What a part is built beside, where that is no default: one that takes or gives what it does.
+BESIDE = {
+    "vectors": ["backbone=identity"],
+    "states": ["backbone=heterodyne", "head=classical"],
+    ("head", "photonic"): STATE,
+    ("head", "photonic_paper"): STATE,
+    ("parametrization", "quantum_train_adapter"): ["head=adapter"],
+    **{
+        ("parametrization", f"quantum_train_{name}"): ["backbone=convolution", "freeze=none"]
+        for name in ("network", "small", "paper", "cifar10_paper")
+    },
+}
 
 
 def values(group, option):
@@ -58,7 +81,9 @@ def presets(option):
 
 def parents(said):
     """The options of its own group that an option builds on."""
-    return [entry for entry in said.get("defaults", []) if isinstance(entry, str) and entry != "_self_"]
+    return [
+        entry for entry in said.get("defaults", []) if isinstance(entry, str) and entry != "_self_"
+    ]
 
 
 def chosen(option):
@@ -78,7 +103,13 @@ def gives(option):
     """Whether a dataset has pictures, vectors or states."""
     made = class_of(values("dataset", option))
     module = vars(importlib.import_module(made.__module__))
-    return "states" if hasattr(made, "modes") else "vectors" if {"vector", "scaled"} & set(module) else "pictures"
+    return (
+        "states"
+        if hasattr(made, "modes")
+        else "vectors"
+        if {"vector", "scaled"} & set(module)
+        else "pictures"
+    )
 
 
 def beside(pair, part):
@@ -115,10 +146,17 @@ def job(pictures):
 
     @functools.cache
     def make(*chosen, words=()):
-        words = [*map("=".join, chosen), *words, *(word for pair in chosen for word in needed.get(pair, ()))]
+        words = [
+            *map("=".join, chosen),
+            *words,
+            *(word for pair in chosen for word in needed.get(pair, ())),
+        ]
         with initialize_config_module("qtlrun.conf", version_base="1.3"):
-            made = OmegaConf.to_container(compose("config", words), resolve=True, throw_on_missing=True)
+            made = OmegaConf.to_container(
+                compose("config", words), resolve=True, throw_on_missing=True
+            )
         return made | {"name": "test", "overrides": []}
+
     return make
 
 
@@ -126,9 +164,13 @@ def job(pictures):
 def test_an_option_opens_with_what_it_is(path):
     lines = path.read_text().splitlines()
     package = path.parent.name in ("compare", "experiment")
-    several = path.parent.name == "experiment" or path.stem in NAMED and path.stem not in REFERENCES
+    several = path.parent.name == "experiment" or (
+        path.stem in NAMED and path.stem not in REFERENCES
+    )
     group = "_global_" if several else f"compare.{path.stem}"
-    if path.parent.name == "study" and lines[0] == "# @package _global_":  # it chooses references too
+    if (
+        path.parent.name == "study" and lines[0] == "# @package _global_"
+    ):  # it chooses references too
         lines.pop(0)
     if package:
         assert lines.pop(0) == f"# @package {group}"
@@ -148,7 +190,9 @@ def test_a_part_is_its_constructors_values(job, pair):
     part = job(pair, words=("compare=[]",))[group]
     known = plans.parameters(group, part["_target_"])
     mine = [key for key in known if key not in OFFERED.get(group, ())]
-    assert [key for key in part if key not in ("_target_", "pretrain", "space")] == mine  # every one, in its order
+    assert [
+        key for key in part if key not in ("_target_", "pretrain", "space")
+    ] == mine  # every one, in its order
     assert all(accepts(known[key][0], part[key]) for key in mine)
     assert set(part.get("space") or {}) <= set(mine)
     said = values(group, option)
@@ -157,23 +201,33 @@ def test_a_part_is_its_constructors_values(job, pair):
         assert all(entry.keys() == {"override /compare"} for entry in said.get("defaults", []))
         said = said["study"]
     told = [key for key in said if key in mine]
-    assert told == sorted(told, key=mine.index) and set(said) <= {*mine, "_target_", "pretrain", "defaults", "space"}
+    assert told == sorted(told, key=mine.index) and set(said) <= {
+        *mine,
+        "_target_",
+        "pretrain",
+        "defaults",
+        "space",
+    }
 
 
 @pytest.mark.parametrize("pair", [pair for pair in PARTS if values(*pair).get("space")], ids=name)
 def test_a_space_holds_the_default_and_more_than_it(job, pair):
-    """What is tuned may end where it began, unless that is no decay at all, which no logarithm reaches.
+    """What is tuned may end where it began, unless that is no decay at all, which no logarithm
+    reaches.
 
-    A single option takes back the several that the default recipe tunes over: scaled amplitudes are no state.
+    A single option takes back the several that the default recipe tunes over: scaled amplitudes are
+    no state.
     """
     group, option = pair
-    shared = values("recipe", "default")["space"] if group == "recipe" and option != "default" else {}
+    shared = (
+        values("recipe", "default")["space"] if group == "recipe" and option != "default" else {}
+    )
     plan = job(pair, words=("compare=[]", "tune=4"))
     plans.check(plan)
     part = plan[group]
     assert part["space"]
     for key, given in part["space"].items():
-        assert len(set(given)) > 1 or given == [part[key]] and len(set(shared.get(key, ()))) > 1
+        assert len(set(given)) > 1 or (given == [part[key]] and len(set(shared.get(key, ()))) > 1)
         if isinstance(given[0], str):
             assert part[key] in given or part[key] == "auto"  # which stands for one of them
         else:
@@ -187,7 +241,9 @@ def built(job, home, pair):
     Experiment(str(home)).check(plans.row_plan(plan))
 
 
-@pytest.mark.parametrize("pair", [pair for pair in PARTS if pair[0] != "dataset" or pair[1] not in FETCHED], ids=name)
+@pytest.mark.parametrize(
+    "pair", [pair for pair in PARTS if pair[0] != "dataset" or pair[1] not in FETCHED], ids=name
+)
 def test_a_part_can_be_built(job, tmp_path, pair):
     built(job, tmp_path, pair)
 
@@ -202,20 +258,34 @@ def test_a_dataset_that_is_fetched_can_be_built(job, tmp_path, data, monkeypatch
 
 @pytest.mark.parametrize("backbone", [option for group, option in OPTIONS if group == "backbone"])
 @pytest.mark.parametrize("dataset", ["digits", "iris", "coherent"])
-def test_a_backbone_is_built_beside_the_kinds_of_items_that_it_takes_and_refused_beside_others(job, tmp_path, backbone, dataset):
+def test_a_backbone_is_built_beside_the_kinds_of_items_that_it_takes_and_refused_beside_others(
+    job, tmp_path, backbone, dataset
+):
     plan = job(("backbone", backbone), ("dataset", dataset), words=("compare=[]", "head=classical"))
     takes = getattr(class_of(plan["backbone"]), "takes", ("pictures",))
-    made, one_mode = Parts(plans.row_plan(plan), Session(str(tmp_path))), plan["backbone"].get("modes") == 1
+    made, one_mode = (
+        Parts(plans.row_plan(plan), Session(str(tmp_path))),
+        plan["backbone"].get("modes") == 1,
+    )
 
     def look():
         check_row(made)
         check_loaded(made)
+
     if gives(dataset) in takes and not one_mode:
-        return look()
+        look()
+        return
     with pytest.raises(plans.Refused) as error:
         look()
-    others = {"pictures": "small or resnet18", "vectors": "identity or perceptron", "states": "photonic or heterodyne"}[gives(dataset)]
-    said = f"backbone: it takes {' or '.join(takes)}, and the dataset's items are {gives(dataset)}; use backbone={others}."
+    others = {
+        "pictures": "small or resnet18",
+        "vectors": "identity or perceptron",
+        "states": "photonic or heterodyne",
+    }[gives(dataset)]
+    said = (
+        f"backbone: it takes {' or '.join(takes)}, and the dataset's items are {gives(dataset)};"
+        f" use backbone={others}."
+    )
     assert str(error.value) == said if gives(dataset) not in takes else "modes" in str(error.value)
 
 
@@ -228,26 +298,46 @@ def test_a_list_of_references_has_each_of_them_once(job, option):
     assert list(plan["compare"]) == listed and set(plans.references(plan)[0]) <= set(listed)
 
 
-GRIDS = {"multiverse", "power", "learning_curve", "calibrate", "export"}  # studies of one point; all but the last make a grid of their own
+GRIDS = {
+    "multiverse",
+    "power",
+    "learning_curve",
+    "calibrate",
+    "export",
+}  # studies of one point; all but the last make a grid of their own
 ALONE = {"export": ["head=classical"]}  # what a study needs of the model
 
 
 @pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "study"])
 def test_a_study_is_checked_before_it_starts_and_says_whether_it_takes_a_sweep(tmp_path, option):
-    """With the references that it chooses itself; a study that would sweep a plan of its own takes one point."""
+    """With the references that it chooses itself; a study that would sweep a plan of its own takes
+    one point.
+    """
     target = values("study", option).get("study", values("study", option))["_target_"]
-    published = {"published": {"accuracy": {"composed": .9}}} if target.endswith(".Reproduce") else {}
+    published = (
+        {"published": {"accuracy": {"composed": 0.9}}} if target.endswith(".Reproduce") else {}
+    )
 
     def points(*words):
         made = []
         for more in words:
             with initialize_config_module("qtlrun.conf", version_base="1.3"):
-                words = [f"study={option}", f"home={tmp_path}", "backbone.width=4", "backbone.pretrain.recipe.epochs=1", *ALONE.get(option, ()), more]
+                words = [
+                    f"study={option}",
+                    f"home={tmp_path}",
+                    "backbone.width=4",
+                    "backbone.pretrain.recipe.epochs=1",
+                    *ALONE.get(option, ()),
+                    more,
+                ]
                 plan = OmegaConf.to_container(compose("config", words), resolve=True)
             made.append(plan | published | {"name": "test", "overrides": [more]})
         return made
+
     single, sweep = points("seeds=3"), points("circuit.qubits=2", "circuit.qubits=3")
-    assert single[0]["study"].get("margin", .05) == .05 and hasattr(plans.build("study", single[0]["study"], []), "run")
+    assert single[0]["study"].get("margin", 0.05) == 0.05 and hasattr(
+        plans.build("study", single[0]["study"], []), "run"
+    )
     if target.endswith(".Trend"):
         with pytest.raises(plans.Refused) as error:
             check(single)
@@ -259,17 +349,25 @@ def test_a_study_is_checked_before_it_starts_and_says_whether_it_takes_a_sweep(t
         return
     with pytest.raises(plans.Refused) as error:
         check(sweep)
-    assert str(error.value) == f"study={option}: it takes one point, and this sweep has 2; leave out -m."
+    assert (
+        str(error.value)
+        == f"study={option}: it takes one point, and this sweep has 2; leave out -m."
+    )
 
 
-MODELS = {"A": (), "B": (("head", "classical"), ("freeze", "none")), "C": (("head", "classical"),), "D": (("freeze", "none"),),
-          "composed": (("backbone", "photonic"), ("dataset", "coherent"), ("head", "classical"))}  # it has no letter
+MODELS = {
+    "A": (),
+    "B": (("head", "classical"), ("freeze", "none")),
+    "C": (("head", "classical"),),
+    "D": (("freeze", "none"),),
+    "composed": (("backbone", "photonic"), ("dataset", "coherent"), ("head", "classical")),
+}  # it has no letter
 GENERATED = (("head", "classical"), ("parametrization", "quantum_train"))  # nor has this
 
 
 @pytest.mark.parametrize("option", REFERENCES)
 def test_a_reference_claims_one_thing_where_it_changes_one_part(job, option):
-    """For each model that it makes a claim about; batch norms follow the weights, and are no claim."""
+    """For each model that it makes a claim about; batch norms follow the weights."""
     claims = values("compare", option)["isolates"]
     assert claims and set(claims) <= set(MODELS)
     for letter, words in claims.items():
@@ -279,7 +377,11 @@ def test_a_reference_claims_one_thing_where_it_changes_one_part(job, option):
         composed, (row,) = plans.row_plan(plan), plans.references(plan)[0].values()
         assert plans.letter(composed)[0] == (letter if letter != "composed" else "")
         freeze = [one["freeze"] | {"batch_norm": None} for one in (composed, row)]
-        other = [group for group in plans.PARTS if composed[group] != row[group] and (group != "freeze" or freeze[0] != freeze[1])]
+        other = [
+            group
+            for group in plans.PARTS
+            if composed[group] != row[group] and (group != "freeze" or freeze[0] != freeze[1])
+        ]
         assert len(other) > 1 if words.startswith("the whole model") else len(other) == 1
         assert len(words.split()) > 1 and not words.endswith(".")
 
@@ -292,15 +394,22 @@ def test_a_reference_changes_parts_alone(option):
 def changed(option):
     """The groups of which a reference says anything."""
     said = values("compare", option)
-    return set(said) - {"isolates", "defaults"} | {place.partition("@")[2] for entry in said.get("defaults", []) for place in entry}
+    return set(said) - {"isolates", "defaults"} | {
+        place.partition("@")[2] for entry in said.get("defaults", []) for place in entry
+    }
 
 
-SWAPPED = [pytest.param(preset, marks=pytest.mark.slow) if preset.endswith(("_paper", "_hard")) else preset for preset in PRESETS]
+SWAPPED = [
+    pytest.param(preset, marks=pytest.mark.slow) if preset.endswith(("_paper", "_hard")) else preset
+    for preset in PRESETS
+]
 
 
 @pytest.mark.parametrize("preset", SWAPPED)  # the others choose what their sound forms choose
 def test_a_preset_composes_with_every_option_of_every_other_group(job, preset):
-    """But for the dataset and the study, where the preset sets their values: a protocol belongs to its items."""
+    """But for the dataset and the study, where the preset sets their values: a protocol belongs to
+    its items.
+    """
     plans.check(job(("experiment", preset)))
     kept = {"dataset", "study"} & set().union(*presets(preset))
     others = [pair for pair in PARTS if pair[1] != chosen(preset)[pair[0]] and pair[0] not in kept]
@@ -313,7 +422,9 @@ def test_a_preset_composes_with_every_option_of_every_other_group(job, preset):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_composes_with_every_reference(job, preset):
-    """Each is a row, or is left out because the preset's model lacks what it changes, and a line says so."""
+    """Each is a row, or is left out because the preset's model lacks what it changes, and a line
+    says so.
+    """
     plan = job(("experiment", preset), words=(f"compare=[{','.join(REFERENCES)}]",))
     plans.check(plan)
     made, left_out = plans.references(plan)
@@ -321,10 +432,18 @@ def test_a_preset_composes_with_every_reference(job, preset):
     for option in REFERENCES:
         said = values("compare", option)
         whole = {place.partition("@")[2] for entry in said.get("defaults", []) for place in entry}
-        lacking = [f"{group}.{key}" for group in plans.PARTS if group not in whole
-                   for key in said.get(group, {}) if key not in plan[group]]
+        lacking = [
+            f"{group}.{key}"
+            for group in plans.PARTS
+            if group not in whole
+            for key in said.get(group, {})
+            if key not in plan[group]
+        ]
         if lacking:
-            words = f"compare={option}: it changes {', '.join(lacking)}, which the composed model does not have."
+            words = (
+                f"compare={option}: it changes {', '.join(lacking)}, which the composed model does"
+                " not have."
+            )
             missing.append(words)
     assert sorted(left_out) == sorted(missing)
     assert len(made) + len(left_out) == len(REFERENCES)
@@ -334,8 +453,13 @@ def test_a_preset_composes_with_every_reference(job, preset):
 def test_a_preset_sets_nothing_that_belongs_to_one_option_but_the_datasets(preset):
     """And its study's, and a circuit's size, which every circuit has."""
     said = values("experiment", preset)
-    own = {group: plans.parameters(group, _target(group, chosen(preset)[group])) for group in ("dataset", "study", "recipe")}
-    shared = {group: {*names, *(["space"] if group == "recipe" else [])} for group, names in own.items()} | {"freeze": {"batch_norm"}, "circuit": {"qubits", "depth"}}
+    own = {
+        group: plans.parameters(group, _target(group, chosen(preset)[group]))
+        for group in ("dataset", "study", "recipe")
+    }
+    shared = {
+        group: {*names, *(["space"] if group == "recipe" else [])} for group, names in own.items()
+    } | {"freeze": {"batch_norm"}, "circuit": {"qubits", "depth"}}
     for key, changed in said.items():
         if key in (*plans.PARTS, "study"):
             assert set(changed) <= shared[key]
@@ -356,32 +480,54 @@ def test_every_circuit_has_a_size(option):
     assert {"qubits", "depth"} <= set(values("circuit", option))
 
 
-@pytest.mark.parametrize("preset", [preset for preset in PRESETS if "published" in values("experiment", preset)])
-def test_published_figures_are_accuracies_of_rows_and_stand_in_the_first_lines_with_their_source(job, preset):
+@pytest.mark.parametrize(
+    "preset", [preset for preset in PRESETS if "published" in values("experiment", preset)]
+)
+def test_published_figures_are_accuracies_of_rows_and_stand_in_the_first_lines_with_their_source(
+    job, preset
+):
     plan = job(("experiment", preset))
-    assert {"source", "accuracy"} <= set(plan["published"]) <= {"source", "accuracy", "items"} and len(plan["published"]["source"]) > 10
+    assert {"source", "accuracy"} <= set(plan["published"]) <= {
+        "source",
+        "accuracy",
+        "items",
+    } and len(plan["published"]["source"]) > 10
     assert set(plan["published"]["accuracy"]) <= {"composed", *plan["compare"]}
     text = (ROOT / f"conf/experiment/{preset}.yaml").read_text()
     opening, figures = text.partition("defaults:")[0], re.findall(r"accuracy: (.*)", text)
-    shown = [(float(one), len(one) - 1) for one in re.findall(r"\.\d+", opening)]  # to as many places as there are
+    shown = [
+        (float(one), len(one) - 1) for one in re.findall(r"\.\d+", opening)
+    ]  # to as many places as there are
     for figure in map(float, re.findall(r"\b0\.\d+", figures[0])):
-        assert .5 < figure < 1 and any(round(figure, places) == one and places >= 3 for one, places in shown)
+        assert 0.5 < figure < 1 and any(
+            round(figure, places) == one and places >= 3 for one, places in shown
+        )
 
 
-@pytest.mark.parametrize("option", [option for group, option in OPTIONS if group == "study" and "reproduce" in option])
+@pytest.mark.parametrize(
+    "option", [option for group, option in OPTIONS if group == "study" and "reproduce" in option]
+)
 def test_runs_of_a_reproduction_are_presets_with_published_figures_or_the_sound_form_of_one(option):
     lines = values("study", option)["study"]["runs"]
     runs = [re.match(r"experiment=(\w+)", run)[1] for run in lines]
-    assert set(runs) <= set(PRESETS) and len(set(lines)) == len(lines)  # a preset may stand there with other words too
+    assert set(runs) <= set(PRESETS) and len(set(lines)) == len(
+        lines
+    )  # a preset may stand there with other words too
     for run in runs:
         assert any("published" in said for said in presets(run)) or f"{run}_paper" in runs
 
 
-def test_every_preset_with_published_figures_is_in_a_reproduction_or_named_as_one_that_takes_too_long():
+def test_every_preset_with_published_figures_is_in_a_reproduction_or_named_as_too_long():
     options = [option for group, option in OPTIONS if group == "study" and "reproduce" in option]
-    runs = {re.match(r"experiment=(\w+)", run)[1] for option in options for run in values("study", option)["study"]["runs"]}
+    runs = {
+        re.match(r"experiment=(\w+)", run)[1]
+        for option in options
+        for run in values("study", option)["study"]["runs"]
+    }
     left = {"qt_mnist_paper", "qt_fashion_paper", "qt_cifar10_paper"}
-    assert {preset for preset in PRESETS if "published" in values("experiment", preset)} == {run for run in runs if "published" in values("experiment", run)} | left
+    assert {preset for preset in PRESETS if "published" in values("experiment", preset)} == {
+        run for run in runs if "published" in values("experiment", run)
+    } | left
     opening = (ROOT / "conf/study/reproduce.yaml").read_text().partition("study:")[0]
     assert not left & runs and all(preset in opening for preset in left)
 
@@ -390,17 +536,23 @@ def test_every_preset_with_published_figures_is_in_a_reproduction_or_named_as_on
 def test_a_misspelt_option_is_refused_with_the_right_one(pair):
     group, option = pair
     middle = len(option) // 2
-    wrong = option[:middle] + "x" + option[middle + 1:] if len(option) > 1 else option + "x"
+    wrong = option[:middle] + "x" + option[middle + 1 :] if len(option) > 1 else option + "x"
     with pytest.raises(plans.Refused) as error:
         command([f"{group}={wrong}"])
-    assert str(error.value).startswith(f"{group}={wrong}: there is no such option; did you mean {option}? It is one of ")
+    assert str(error.value).startswith(
+        f"{group}={wrong}: there is no such option; did you mean {option}? It is one of "
+    )
 
 
 def test_the_readme_names_every_option_once():
     lines = re.findall(r"^\| `(\w+)` \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
     cells = dict(lines)
     assert len(cells) == len(lines)
-    wrong = [f"{group}={option}" for group, option in OPTIONS if cells.get(group, "").count(f"`{option}`") != 1]
+    wrong = [
+        f"{group}={option}"
+        for group, option in OPTIONS
+        if cells.get(group, "").count(f"`{option}`") != 1
+    ]
     assert not wrong
 
 

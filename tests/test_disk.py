@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import json
 import os
@@ -20,11 +21,13 @@ OTHER = {"values.json": b'{"accuracy": 0.5}', "arrays.safetensors": bytes(range(
 
 
 class Died(BaseException):
-    """Stands for the end of the process: nothing after it reaches the disk, so no clean-up either."""
+    """The end of the process: nothing after it reaches the disk, nor does a clean-up."""
 
 
 class Crash:
-    """Lets a process die before its `last` call that changes the disk; the calls before it are listed by name."""
+    """Lets a process die before its `last` call that changes the disk; the calls before it are
+    listed by name.
+    """
 
     calls = ("open", "fsync", "chmod", "replace", "rename", "unlink", "mkdir", "rmdir")
 
@@ -73,22 +76,24 @@ class File:
 
 
 def crashes(monkeypatch, prepare, act):
-    """Let `act` die before its first call, its second ... until it comes through; yields the calls done each time."""
+    """Let `act` die before its first call, its second ... until it comes through; yields the calls
+    done each time.
+    """
     for last in range(1, 1000):
         prepare()
         with monkeypatch.context() as patch:
             crash = Crash(patch, last)
-            try:
+            with contextlib.suppress(Died):
                 act()
-            except Died:
-                pass
         yield crash.done
         if crash.alive:
             return
 
 
 def script(code, *words):
-    return subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, timeout=60
+    )
 
 
 def litter(folder):
@@ -116,9 +121,13 @@ def test_a_write_that_dies_anywhere_leaves_the_old_file_or_the_new_one(tmp_path,
     assert len(seen) >= 7 and seen[-1] == NEW
 
 
-def test_a_file_is_on_the_disk_before_its_name_and_the_name_before_the_return(tmp_path, monkeypatch):
+def test_a_file_is_on_the_disk_before_its_name_and_the_name_before_the_return(
+    tmp_path, monkeypatch
+):
     *_, done = crashes(
-        monkeypatch, lambda: disk.write(tmp_path / "file", OLD), lambda: disk.write(tmp_path / "file", NEW)
+        monkeypatch,
+        lambda: disk.write(tmp_path / "file", OLD),
+        lambda: disk.write(tmp_path / "file", NEW),
     )
     steps = [name for name in done if name in ("write", "fsync", "replace")]
     assert steps == ["write", "fsync", "replace", "fsync"]
@@ -127,7 +136,9 @@ def test_a_file_is_on_the_disk_before_its_name_and_the_name_before_the_return(tm
 def test_a_new_entry_that_dies_anywhere_is_whole_or_absent(tmp_path, monkeypatch):
     path, seen = tmp_path / "kind" / "key", []
     for done in crashes(
-        monkeypatch, lambda: shutil.rmtree(path, ignore_errors=True), lambda: disk.write_folder(path, ENTRY)
+        monkeypatch,
+        lambda: shutil.rmtree(path, ignore_errors=True),
+        lambda: disk.write_folder(path, ENTRY),
     ):
         seen.append(disk.read_folder(path))
         assert seen[-1] == (ENTRY if "rename" in done else None)
@@ -137,22 +148,32 @@ def test_a_new_entry_that_dies_anywhere_is_whole_or_absent(tmp_path, monkeypatch
     assert os.listdir(path.parent) == ["key"]
 
 
-def test_an_entry_replaced_is_the_old_one_or_the_new_one_but_for_the_moment_between_two_renames(tmp_path, monkeypatch):
+def test_an_entry_replaced_is_the_old_one_or_the_new_one_but_for_the_moment_between_two_renames(
+    tmp_path, monkeypatch
+):
     path, seen = tmp_path / "kind" / "key", []
-    for _ in crashes(monkeypatch, lambda: disk.write_folder(path, ENTRY), lambda: disk.write_folder(path, OTHER)):
+    for _ in crashes(
+        monkeypatch, lambda: disk.write_folder(path, ENTRY), lambda: disk.write_folder(path, OTHER)
+    ):
         seen.append(disk.read_folder(path))
         disk.write_folder(path, OTHER)
         assert disk.read_folder(path) == OTHER
     assert all(found in (ENTRY, OTHER, None) for found in seen)
     moment = seen.index(None)
-    assert set(map(str, seen[:moment])) == {str(ENTRY)} and set(map(str, seen[moment + 1 :])) == {str(OTHER)}
+    assert set(map(str, seen[:moment])) == {str(ENTRY)} and set(map(str, seen[moment + 1 :])) == {
+        str(OTHER)
+    }
 
 
-def test_what_killed_writers_leave_is_cleaned_away_when_nobody_is_at_it_any_more(tmp_path, monkeypatch):
+def test_what_killed_writers_leave_is_cleaned_away_when_nobody_is_at_it_any_more(
+    tmp_path, monkeypatch
+):
     path = tmp_path / "kind" / "key"
     for _ in crashes(monkeypatch, lambda: None, lambda: disk.write_folder(path, ENTRY)):
         pass
-    for _ in crashes(monkeypatch, lambda: None, lambda: disk.write(tmp_path / "kind" / "file", NEW)):
+    for _ in crashes(
+        monkeypatch, lambda: None, lambda: disk.write(tmp_path / "kind" / "file", NEW)
+    ):
         pass
     left = litter(path.parent)
     assert len(left) > 20
@@ -181,26 +202,33 @@ disk.write_folder(path, {"file": b"data"})
 @pytest.fixture
 def half_written(tmp_path):
     """A process that is writing an entry into a folder."""
-    process = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path / "kind" / "key")], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(tmp_path / "kind" / "key")],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     with process:
         assert process.stdout.readline() == "writing\n"
         yield process
         process.kill()
 
 
-def test_what_a_killed_process_was_writing_is_cleaned_away_at_once_and_what_a_living_one_writes_never(
-        tmp_path, monkeypatch, half_written):
+def test_what_a_killed_process_wrote_is_cleaned_away_and_what_a_living_one_writes_is_not(
+    tmp_path, monkeypatch, half_written
+):
     abandoned(monkeypatch)  # however old it is
     disk.clean(tmp_path / "kind")
     assert len(litter(tmp_path / "kind")) == 2  # the folder, and the file in it
     monkeypatch.undo()
     half_written.kill()  # and not yet waited for
-    time.sleep(.2)
+    time.sleep(0.2)
     disk.clean(tmp_path / "kind")
     assert os.listdir(tmp_path / "kind") == []
 
 
-def test_a_process_that_has_the_number_of_a_dead_one_does_not_protect_its_files(tmp_path, half_written):
+def test_a_process_that_has_the_number_of_a_dead_one_does_not_protect_its_files(
+    tmp_path, half_written
+):
     (name,) = os.listdir(tmp_path / "kind")
     machine, number, began, rest = name.removeprefix(".new-").split("-")
     (tmp_path / "kind" / f".new-{machine}-{number}-{int(began) - 1}-{rest}").write_text("")
@@ -219,9 +247,14 @@ def test_what_another_machine_writes_is_left_for_a_day(tmp_path):
 
 
 def test_unfinished_output_folders_are_cleaned_and_nothing_else_is_touched(tmp_path):
-    """What lies there may be the user's: only names that a process gave go, and only from folders that a run made."""
+    """What lies there may be the user's: only names that a process gave go, and only from folders
+    that a run made.
+    """
     outputs, litter = tmp_path / "outputs", ".new-00000000-7-7-a"
-    run, done, mine = (outputs / name for name in ("2026-01-31/10-00-00-killed", "2026-01-31/11-00-00-done", "2026/trip"))
+    run, done, mine = (
+        outputs / name
+        for name in ("2026-01-31/10-00-00-killed", "2026-01-31/11-00-00-done", "2026/trip")
+    )
     for place in (run, run / "figures", done, mine, outputs):
         place.mkdir(parents=True, exist_ok=True)
         for name in (litter, ".new-mine"):
@@ -243,27 +276,59 @@ def test_a_folder_for_scratch_is_taken_for_that_by_its_whole_name(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["qtlrun-data"]
 
 
-@pytest.mark.parametrize("number, words", [
-    (errno.ENOSPC, r"No space left on device; 1\.0 kB are needed and [\d.]+ [kMG]B are free; make room, or name another folder with "),
-    (errno.EDQUOT, r"Disk quota exceeded; 1\.0 kB are needed; make room, or name another folder with "),
-    (errno.EROFS, r"Read-only file system; 1\.0 kB are needed; name another folder with "),
-    (errno.EACCES, r"Permission denied; 1\.0 kB are needed; name another folder with "),
-    (errno.ENAMETOOLONG, r"File name too long; 1\.0 kB are needed; name a folder of a shorter path with "),
-])
-def test_what_cannot_be_written_names_itself_its_size_and_what_would_help(tmp_path, monkeypatch, number, words):
+@pytest.mark.parametrize(
+    "number, words",
+    [
+        (
+            errno.ENOSPC,
+            (
+                r"No space left on device; 1\.0 kB are needed and [\d.]+ [kMG]B are free; make"
+                r" room, or name another folder with "
+            ),
+        ),
+        (
+            errno.EDQUOT,
+            r"Disk quota exceeded; 1\.0 kB are needed; make room, or name another folder with ",
+        ),
+        (errno.EROFS, r"Read-only file system; 1\.0 kB are needed; name another folder with "),
+        (errno.EACCES, r"Permission denied; 1\.0 kB are needed; name another folder with "),
+        (
+            errno.ENAMETOOLONG,
+            r"File name too long; 1\.0 kB are needed; name a folder of a shorter path with ",
+        ),
+    ],
+)
+def test_what_cannot_be_written_names_itself_its_size_and_what_would_help(
+    tmp_path, monkeypatch, number, words
+):
     def fail(*_):
         raise OSError(number, os.strerror(number))
+
     monkeypatch.setattr(os, "fsync", fail)
-    for name, write in (("file", lambda path: disk.write(path, bytes(1000))), ("key", lambda path: disk.write_folder(path, {"file": bytes(1000)}))):
+    for name, write in (
+        ("file", lambda path: disk.write(path, bytes(1000))),
+        ("key", lambda path: disk.write_folder(path, {"file": bytes(1000)})),
+    ):
         with pytest.raises(disk.Unwritable) as error:
             write(tmp_path / name)
-        assert re.fullmatch(rf"{tmp_path}/{name}: {words}outputs=FOLDER or home=FOLDER\.", str(error.value))
-        assert (error.value.errno, error.value.size, error.value.filename) == (number, 1000, str(tmp_path / name))
+        assert re.fullmatch(
+            rf"{tmp_path}/{name}: {words}outputs=FOLDER or home=FOLDER\.", str(error.value)
+        )
+        assert (error.value.errno, error.value.size, error.value.filename) == (
+            number,
+            1000,
+            str(tmp_path / name),
+        )
 
 
 def test_a_lock_that_cannot_be_written_names_itself(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(disk.Unwritable, match=rf"^{tmp_path}/file/key: File exists; name another folder"), disk.lock(tmp_path / "file/key"):
+    with (
+        pytest.raises(
+            disk.Unwritable, match=rf"^{tmp_path}/file/key: File exists; name another folder"
+        ),
+        disk.lock(tmp_path / "file/key"),
+    ):
         raise AssertionError
 
 
@@ -284,7 +349,8 @@ for _ in range(kills):
     number = max(numbers, default=0)
     while child == 0:
         number = number % 200 + 1
-        store.put("row", "key", Entry({"number": number}, {"array": np.full(40_000, float(number))}))
+        array = np.full(40_000, float(number))
+        store.put("row", "key", Entry({"number": number}, {"array": array}))
         disk.write(file, bytes([number]) * 100_000)
         os.write(begun, b".")
     os.read(ready, 1)
@@ -309,7 +375,8 @@ def test_writers_killed_at_any_moment_leave_whole_files_and_entries(tmp_path):
     run = script(KILLED, tmp_path, kills)
     assert run.returncode == 0, run.stderr
     absent, numbers = map(int, run.stdout.split())
-    # absent where the kill came between the two renames: one call of the about fifty of a replacement
+    # absent where the kill came between the two renames: one call of the about fifty of a
+    # replacement
     assert absent <= kills / 6 and numbers > 5
 
 
@@ -321,7 +388,9 @@ def test_a_changed_bit_anywhere_in_an_entry_is_found(tmp_path):
         content = file.read_bytes()
         for place in range(len(content)):
             for bit in range(8):
-                file.write_bytes(content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :])
+                file.write_bytes(
+                    content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :]
+                )
                 assert disk.read_folder(path) is None, (file.name, place, bit)
                 flips += 1
         file.write_bytes(content)
@@ -340,7 +409,8 @@ def test_an_entry_that_lacks_a_file_counts_as_absent_and_is_written_anew(tmp_pat
 
 
 @pytest.mark.parametrize(
-    "content", ["", "{", "[]x", "null", "7", '["values.json"]', '"ab"', "[[1]]", '{"values.json": 1}', "\xff"]
+    "content",
+    ["", "{", "[]x", "null", "7", '["values.json"]', '"ab"', "[[1]]", '{"values.json": 1}', "\xff"],
 )
 def test_a_manifest_that_is_none_makes_its_entry_absent(tmp_path, content):
     path = tmp_path / "key"
@@ -387,10 +457,11 @@ import resource, signal, sys
 from pathlib import Path
 from qtlrun import disk
 
+FILES = {"small": b"1", "large": bytes(1_000_000)}
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, 65_536))
 for act in (lambda: disk.write(Path(sys.argv[1], "file"), bytes(1_000_000)),
-            lambda: disk.write_folder(Path(sys.argv[1], "key"), {"small": b"1", "large": bytes(1_000_000)})):
+            lambda: disk.write_folder(Path(sys.argv[1], "key"), FILES)):
     try:
         act()
         print("written")
@@ -465,13 +536,19 @@ def test_twenty_who_want_one_folder_get_twenty(tmp_path):
 
     with ThreadPoolExecutor(20) as pool:
         made = list(pool.map(make, range(20)))
-    assert sorted(path.name for path in made) == sorted(["run", *(f"run-{number}" for number in range(2, 21))])
+    assert sorted(path.name for path in made) == sorted(
+        ["run", *(f"run-{number}" for number in range(2, 21))]
+    )
     assert sorted(os.listdir(tmp_path / "day")) == sorted(path.name for path in made)
 
 
 def test_a_folder_that_cannot_be_made_is_an_error_of_the_disk(tmp_path):
     (tmp_path / "file").write_text("")
-    for parent, name in ((tmp_path / "file", "run"), (tmp_path / "file" / "below", "run"), (tmp_path, "n" * 300)):
+    for parent, name in (
+        (tmp_path / "file", "run"),
+        (tmp_path / "file" / "below", "run"),
+        (tmp_path, "n" * 300),
+    ):
         with pytest.raises(OSError):
             disk.new_folder(parent, name)
     assert os.listdir(tmp_path) == ["file"]
@@ -491,7 +568,9 @@ with disk.lock(Path(sys.argv[1])):
 def holder(tmp_path):
     """A process that holds the lock of `kind/key`."""
     process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tmp_path / "kind" / "key")], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLDER, str(tmp_path / "kind" / "key")],
+        stdout=subprocess.PIPE,
+        text=True,
     )
     with process:
         assert process.stdout.readline() == "held\n"

@@ -1,4 +1,5 @@
 """What tuning draws, and how the data is redrawn: from the plan alone."""
+
 import math
 
 import numpy as np
@@ -8,7 +9,12 @@ from composition import job, rows
 from qtlrun import plan as plans
 from qtlrun.plan import Refused
 
-SPACE = {"recipe.backbone_lr": (1e-5, 1e-3), "recipe.lr": (1e-4, .05), "recipe.weight_decay": (1e-6, .01), "head.spread": (.01, 1.)}
+SPACE = {
+    "recipe.backbone_lr": (1e-5, 1e-3),
+    "recipe.lr": (1e-4, 0.05),
+    "recipe.weight_decay": (1e-6, 0.01),
+    "head.spread": (0.01, 1.0),
+}
 
 
 def drawn(count, *words):
@@ -19,7 +25,9 @@ def test_a_draw_has_a_value_for_all_that_any_row_has_a_space_for():
     for one in drawn(5):
         assert set(one) == {*SPACE, "recipe.scale"}
     assert "head.spread" not in drawn(5, "head=classical", "compare=[twin]")[0]
-    assert drawn(5, "head=twin", "compare=[A]")[0].keys() == drawn(5)[0].keys()  # a reference's space counts
+    assert (
+        drawn(5, "head=twin", "compare=[A]")[0].keys() == drawn(5)[0].keys()
+    )  # a reference's space counts
 
 
 @pytest.mark.parametrize("fewer, more", [(1, 2), (3, 5), (8, 16), (5, 64)])
@@ -39,25 +47,32 @@ def test_numbers_are_drawn_log_uniformly_over_their_range(key):
     values = np.array([one[key] for one in drawn(128)])
     assert low <= values.min() and values.max() <= high
     share = np.log(values / low) / math.log(high / low)
-    # Sobol's points stratify: as many in each sixteenth, but for those that rounding moves over its edge
+    # Sobol's points stratify: as many in each sixteenth, but for those that rounding moves over its
+    # edge
     counts = np.histogram(share, 16, (0, 1))[0]
     assert np.abs(counts - 8).max() <= 1
 
 
 def test_two_values_are_not_drawn_together():
     logs = np.log([[one[key] for key in SPACE] for one in drawn(128)])
-    assert np.abs(np.corrcoef(logs.T) - np.eye(len(SPACE))).max() < .1
+    assert np.abs(np.corrcoef(logs.T) - np.eye(len(SPACE))).max() < 0.1
 
 
 def test_words_are_drawn_alike_often():
     scales = [one["recipe.scale"] for one in drawn(128)]
     assert {name: scales.count(name) for name in scales} == {"none": 64, "standard": 64}
-    kinds = [one["recipe.optimizer"] for one in drawn(96, "+recipe.space.optimizer=[adam,adamw,sgd]")]
+    kinds = [
+        one["recipe.optimizer"] for one in drawn(96, "+recipe.space.optimizer=[adam,adamw,sgd]")
+    ]
     assert all(abs(kinds.count(name) - 32) <= 4 for name in ("adam", "adamw", "sgd"))
 
 
 def test_whole_numbers_are_drawn_from_their_options():
-    assert {one["recipe.batch_size"] for one in drawn(32, "+recipe.space.batch_size=[4,8,32]")} == {4, 8, 32}
+    assert {one["recipe.batch_size"] for one in drawn(32, "+recipe.space.batch_size=[4,8,32]")} == {
+        4,
+        8,
+        32,
+    }
 
 
 def test_a_drawn_number_is_short_enough_to_be_typed():
@@ -66,7 +81,9 @@ def test_a_drawn_number_is_short_enough_to_be_typed():
             assert float(f"{one[key]:.3g}") == one[key]
 
 
-@pytest.mark.parametrize("space", ["[0.0123456,0.0123456]", "[0.00123456,0.00123457]", "[0.0129,0.012994]"])
+@pytest.mark.parametrize(
+    "space", ["[0.0123456,0.0123456]", "[0.00123456,0.00123457]", "[0.0129,0.012994]"]
+)
 def test_no_number_is_drawn_outside_its_range(space):
     low, high = eval(space)
     values = [one["recipe.lr"] for one in drawn(32, f"recipe.space.lr={space}")]
@@ -78,33 +95,49 @@ def test_a_row_takes_of_a_draw_what_its_parts_have():
     (draw,) = drawn(1)
     for name, row in made.items():
         other = plans.drawn(row, draw)
-        assert {key: other["recipe"][key] for key in ("lr", "backbone_lr", "weight_decay", "scale")} == {
-            key: draw[f"recipe.{key}"] for key in ("lr", "backbone_lr", "weight_decay", "scale")}
+        assert {
+            key: other["recipe"][key] for key in ("lr", "backbone_lr", "weight_decay", "scale")
+        } == {key: draw[f"recipe.{key}"] for key in ("lr", "backbone_lr", "weight_decay", "scale")}
         assert other["head"].get("spread") == (draw["head.spread"] if name == "composed" else None)
         assert row == rows("backbone=identity", "compare=[B,twin]")[name]  # and is left as it was
-        assert {group: part for group, part in other.items() if group not in ("recipe", "head")} == {
-            group: part for group, part in row.items() if group not in ("recipe", "head")}
+        assert {
+            group: part for group, part in other.items() if group not in ("recipe", "head")
+        } == {group: part for group, part in row.items() if group not in ("recipe", "head")}
 
 
 def test_tuning_without_anything_to_draw_from_is_refused():
     words = ("backbone=identity", "~recipe.space", "tune=4")
     with pytest.raises(Refused) as error:
         plans.check(job(*words, "~head.space", "compare=[]"))
-    assert str(error.value) == "tune=4: no part has a space to draw from; give one, as recipe.space.lr=[0.0001,0.01]."
+    assert (
+        str(error.value)
+        == "tune=4: no part has a space to draw from; give one, as recipe.space.lr=[0.0001,0.01]."
+    )
     plans.check(job(*words, "compare=[A]", "head=twin"))  # a reference has one
     plans.check(job(*words[:2], "~head.space", "compare=[]"))  # and untuned none is needed
 
 
 def test_the_space_of_a_value_is_that_of_the_first_row_that_has_one():
-    made = rows("backbone=identity", "compare=[C]", "+compare.C.recipe.space={lr: [.5,.6], momentum: [.1,.2]}", "~recipe.space.scale")
+    made = rows(
+        "backbone=identity",
+        "compare=[C]",
+        "+compare.C.recipe.space={lr: [.5,.6], momentum: [.1,.2]}",
+        "~recipe.space.scale",
+    )
     found = {key: space for key, (_, space) in plans.spaces(list(made.values())).items()}
-    assert found["recipe.lr"] == [.0001, .05] and found["recipe.momentum"] == [.1, .2] and found["head.spread"] == [.01, 1.]
+    assert (
+        found["recipe.lr"] == [0.0001, 0.05]
+        and found["recipe.momentum"] == [0.1, 0.2]
+        and found["head.spread"] == [0.01, 1.0]
+    )
     assert list(found) == sorted(found) and "recipe.scale" not in found
     assert plans.has(made["composed"], "head.spread") and not plans.has(made["C"], "head.spread")
 
 
 def redraws(**values):
-    return plans.redraws({"splits": 1, "folds": None, "dataset": {"split_seed": 7, "fold": None}} | values)
+    return plans.redraws(
+        {"splits": 1, "folds": None, "dataset": {"split_seed": 7, "fold": None}} | values
+    )
 
 
 def test_splits_count_on_from_the_split_seed_and_folds_are_counted_from_0():

@@ -46,7 +46,11 @@ def words(made):
 def ticks(axis):
     """The words at the ticks of an axis, none of which covers another."""
     low, high = sorted(axis.get_view_interval())
-    texts = [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high and tick.label1.get_text()]
+    texts = [
+        tick.label1
+        for tick in axis.get_major_ticks()
+        if low <= tick.get_loc() <= high and tick.label1.get_text()
+    ]
     boxes = [text.get_window_extent() for text in texts]
     if all(text.get_rotation() == 0 for text in texts):
         assert not any(one.overlaps(other) for one, other in itertools.pairwise(boxes))
@@ -69,12 +73,18 @@ def grid(**keys):
     return [dict(zip(keys, values, strict=True)) for values in itertools.product(*keys.values())]
 
 
-@pytest.mark.parametrize(("names", "epochs"), [(NAMES[:1], 60), (NAMES, 30), (NAMES[:3], 1), (NAMES[:3], 2)])
+@pytest.mark.parametrize(
+    ("names", "epochs"), [(NAMES[:1], 60), (NAMES, 30), (NAMES[:3], 1), (NAMES[:3], 2)]
+)
 def test_learning_curves_show_every_row(names, epochs):
     made = figure.learning_curves(point(names, epochs=epochs))
     drawn(made)
     for axis, title in zip(made.axes, ("training loss", "validation NLL"), strict=True):
-        assert axis.get_title() == title and axis.get_xlabel() == "epoch" and len(axis.lines) == len(names)
+        assert (
+            axis.get_title() == title
+            and axis.get_xlabel() == "epoch"
+            and len(axis.lines) == len(names)
+        )
         looks = {(line.get_color(), line.get_linestyle()) for line in axis.lines}
         assert len(looks) == len(names)
         assert all(tick == round(tick) for tick in axis.get_xticks())
@@ -117,7 +127,8 @@ def test_a_point_of_failures_alone_is_drawn_empty():
 
 
 @pytest.mark.parametrize(
-    ("names", "classes"), [(NAMES[:1], 2), (NAMES[:5], 4), (NAMES[:2], 12), (NAMES, 3), (NAMES[:2], 100)]
+    ("names", "classes"),
+    [(NAMES[:1], 2), (NAMES[:5], 4), (NAMES[:2], 12), (NAMES, 3), (NAMES[:2], 100)],
 )
 def test_every_row_has_its_confusion_matrix(names, classes):
     made = figure.confusion(point(names, classes=classes, pictures=150, seeds=2))
@@ -128,7 +139,9 @@ def test_every_row_has_its_confusion_matrix(names, classes):
         assert len(ticks(axis.xaxis)) == len(ticks(axis.yaxis)) == (classes if classes <= 12 else 0)
         assert len(axis.texts) == (classes**2 if classes <= 12 else 0)
     boxes = [axis.get_position() for axis in panels]
-    assert not any(one.overlaps(other) for number, one in enumerate(boxes) for other in boxes[:number])
+    assert not any(
+        one.overlaps(other) for number, one in enumerate(boxes) for other in boxes[:number]
+    )
 
 
 def test_a_confusion_matrix_counts_pictures_and_its_colour_is_the_share_of_the_class():
@@ -136,8 +149,20 @@ def test_a_confusion_matrix_counts_pictures_and_its_colour_is_the_share_of_the_c
     answers = np.array([[0, 0, 1, 1], [0, 2, 1, 1]])
     made = figure.confusion(Point({}, "A", "", [{"A": row("A", np.eye(3)[answers], [0, 0, 0, 1])}]))
     axis = made.axes[0]
-    assert [text.get_text() for text in axis.texts] == ["1.5", "1", "0.5", "0", "1", "0", "0", "0", "0"]
-    np.testing.assert_allclose(axis.images[0].get_array(), [[0.5, 1 / 3, 1 / 6], [0, 1, 0], [0, 0, 0]])
+    assert [text.get_text() for text in axis.texts] == [
+        "1.5",
+        "1",
+        "0.5",
+        "0",
+        "1",
+        "0",
+        "0",
+        "0",
+        "0",
+    ]
+    np.testing.assert_allclose(
+        axis.images[0].get_array(), [[0.5, 1 / 3, 1 / 6], [0, 1, 0], [0, 0, 0]]
+    )
 
 
 def test_odd_names_are_drawn_as_they_are():
@@ -146,7 +171,9 @@ def test_odd_names_are_drawn_as_they_are():
         one.classes = ODD
     matrices = figure.confusion(made)
     drawn(matrices), drawn(figure.learning_curves(made))
-    assert {"$a$", "a$\\bad{$", "two lines", "a name that is long…", "B_$x$"} <= set(words(matrices))
+    assert {"$a$", "a$\\bad{$", "two lines", "a name that is long…", "B_$x$"} <= set(
+        words(matrices)
+    )
 
 
 def tuned(made, label, *splits):
@@ -158,17 +185,25 @@ def tuned(made, label, *splits):
 
 
 def test_tuning_draws_a_line_a_tuned_row_that_falls_to_the_best_so_far():
-    made = tuned(tuned(point(("A", "B", "twin")), "A", [0.5, 0.7, 0.3, 0.4]), "twin", [0.9, 0.8, 0.85, 0.2])
+    made = tuned(
+        tuned(point(("A", "B", "twin")), "A", [0.5, 0.7, 0.3, 0.4]), "twin", [0.9, 0.8, 0.85, 0.2]
+    )
     shown = figure.tuning(made)
     drawn(shown)
     (axis,) = shown.axes
-    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["A", "twin"] and len(axis.lines) == 2
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["A", "twin"] and len(
+        axis.lines
+    ) == 2
     for line, best in zip(axis.lines, ([0.5, 0.5, 0.3, 0.3], [0.9, 0.8, 0.8, 0.2]), strict=True):
         np.testing.assert_allclose(line.get_ydata(), best)
         assert list(line.get_xdata()) == [1, 2, 3, 4] and line.get_drawstyle() == "steps-post"
     colours = {line.get_label(): line.get_color() for line in axis.lines}
-    curves = {line.get_label(): line.get_color() for line in figure.learning_curves(made).axes[0].lines}
-    assert colours == {label: curves[label] for label in ("A", "twin")}  # a row looks alike in every figure
+    curves = {
+        line.get_label(): line.get_color() for line in figure.learning_curves(made).axes[0].lines
+    }
+    assert colours == {
+        label: curves[label] for label in ("A", "twin")
+    }  # a row looks alike in every figure
 
 
 def test_of_several_splits_tuning_draws_their_mean():
@@ -185,18 +220,30 @@ def test_draws_that_diverged_leave_the_line_as_it_was(means):
     np.testing.assert_array_equal(shown.axes[0].lines[0].get_ydata(), best)
 
 
-def test_accuracy_by_shots_has_a_line_a_generated_row_with_the_range_of_its_seeds_and_the_exact_figure():
-    made = generated(generated(point(("A", "B", "twin"), seeds=3), "A", {10**3: 0.25, 10**6: 0.9}), "twin", {10**3: 0.5, 10**6: 0.6})
+def test_accuracy_by_shots_has_a_line_per_generated_row_with_its_range_and_the_exact_figure():
+    made = generated(
+        generated(point(("A", "B", "twin"), seeds=3), "A", {10**3: 0.25, 10**6: 0.9}),
+        "twin",
+        {10**3: 0.5, 10**6: 0.6},
+    )
     shown = figure.shots(made)
     drawn(shown)
     (axis,) = shown.axes
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["A", "twin"]
     assert axis.get_xscale() == "log" and ticks(axis.xaxis) == ["10³", "10⁴", "10⁵", "10⁶"]
-    curves = {line.get_label(): line.get_color() for line in figure.learning_curves(made).axes[0].lines}
-    for label, line, exact, band, first in zip(("A", "twin"), axis.lines[::2], axis.lines[1::2], axis.collections, (0.25, 0.5), strict=True):
+    curves = {
+        line.get_label(): line.get_color() for line in figure.learning_curves(made).axes[0].lines
+    }
+    for label, line, exact, band, first in zip(
+        ("A", "twin"), axis.lines[::2], axis.lines[1::2], axis.collections, (0.25, 0.5), strict=True
+    ):
         np.testing.assert_allclose(line.get_xdata(), [10**3, 10**6])
-        np.testing.assert_allclose(line.get_ydata()[0], first + 0.01)  # of three seeds, a hundredth apart
-        np.testing.assert_allclose(exact.get_ydata(), [made.metrics(label)["test_accuracy"].mean()] * 2)
+        np.testing.assert_allclose(
+            line.get_ydata()[0], first + 0.01
+        )  # of three seeds, a hundredth apart
+        np.testing.assert_allclose(
+            exact.get_ydata(), [made.metrics(label)["test_accuracy"].mean()] * 2
+        )
         assert line.get_color() == exact.get_color() == curves[label]
         ends = [y for x, y in band.get_paths()[0].vertices if x == 10**3]
         assert (min(ends), max(ends)) == pytest.approx((first, first + 0.02))
@@ -249,7 +296,11 @@ def test_a_sweep_of_two_keys_is_a_heat_map_with_the_chosen_point_framed():
     made = figure.sweep(frame, keys)
     drawn(made)
     panels = made.axes[:3]
-    assert [axis.get_title() for axis in panels] == ["validation NLL", "composed minus B", "composed minus twin"]
+    assert [axis.get_title() for axis in panels] == [
+        "validation NLL",
+        "composed minus B",
+        "composed minus twin",
+    ]
     for axis in panels:
         assert (axis.get_ylabel(), axis.get_xlabel()) == ("circuit.qubits", "circuit.depth")
         assert ticks(axis.yaxis) == ["2", "4", "6", "8"] and ticks(axis.xaxis) == ["1", "2", "4"]
@@ -259,11 +310,15 @@ def test_a_sweep_of_two_keys_is_a_heat_map_with_the_chosen_point_framed():
     for line in frame.to_dict("records"):
         y, x = [2, 4, 6, 8].index(line["circuit.qubits"]), [1, 2, 4].index(line["circuit.depth"])
         assert shown[y, x] == line["validation NLL"]
-    assert panels[1].images[0].get_clim() == panels[2].images[0].get_clim()  # panels that are compared
+    assert (
+        panels[1].images[0].get_clim() == panels[2].images[0].get_clim()
+    )  # panels that are compared
 
 
 def test_a_sweep_of_three_keys_is_a_point_each_and_no_line():
-    keys = grid(**{"circuit.qubits": [2, 4, 6], "circuit.depth": [1, 2], "recipe.lr": [0.001, 0.00125]})
+    keys = grid(
+        **{"circuit.qubits": [2, 4, 6], "circuit.depth": [1, 2], "recipe.lr": [0.001, 0.00125]}
+    )
     made = figure.sweep(*swept(keys))
     drawn(made)
     assert len(made.axes) == 2 and made.axes[0].lines[0].get_linewidth() == 0
@@ -271,7 +326,9 @@ def test_a_sweep_of_three_keys_is_a_point_each_and_no_line():
 
 
 @pytest.mark.parametrize("failed", [(0,), (0, 3), range(6)])
-@pytest.mark.parametrize("keys", [grid(a=[1, 2, 3], b=[1, 2]), [{"a": number} for number in range(6)]])
+@pytest.mark.parametrize(
+    "keys", [grid(a=[1, 2, 3], b=[1, 2]), [{"a": number} for number in range(6)]]
+)
 def test_a_sweep_with_points_that_failed_is_drawn(keys, failed):
     frame, names = swept(keys, failed=failed)
     made = figure.sweep(frame, names)
@@ -289,7 +346,14 @@ def test_a_sweep_with_points_that_failed_is_drawn(keys, failed):
         ([{"a": number} for number in range(3)], NAMES[:1]),
         ([{"recipe.lr": 10 ** -(number / 5)} for number in range(20)], NAMES[:2]),
         ([{"compare": f"[B,C,{'long_' * 8}{number}]"} for number in range(3)], NAMES[:2]),
-        ([{"layer": layer, "depth": depth} for layer in ("null", 1, "layer3") for depth in (1, 2)], NAMES[:2]),
+        (
+            [
+                {"layer": layer, "depth": depth}
+                for layer in ("null", 1, "layer3")
+                for depth in (1, 2)
+            ],
+            NAMES[:2],
+        ),
         ([{}, {}], NAMES[:2]),
     ],
 )
@@ -300,13 +364,20 @@ def test_sweeps_of_any_shape_are_drawn(keys, names):
 @pytest.mark.parametrize("kind", ["png", "svg"])
 def test_the_same_figure_has_the_same_bytes(kind):
     made, frame = point(("A",), classes=2), swept([{"a": 1}, {"a": 2}], ("A", "B"))
-    for make in (lambda: figure.learning_curves(made), lambda: figure.confusion(made), lambda: figure.sweep(*frame)):
+    for make in (
+        lambda: figure.learning_curves(made),
+        lambda: figure.confusion(made),
+        lambda: figure.sweep(*frame),
+    ):
         first, second = (figure.encode(make(), kind) for _ in range(2))
         assert first == second and len(first) > 5000
 
 
 def test_another_figure_has_other_bytes():
-    first, second = (figure.encode(figure.confusion(point(("A",), skills={"A": skill})), "svg") for skill in (0, 5))
+    first, second = (
+        figure.encode(figure.confusion(point(("A",), skills={"A": skill})), "svg")
+        for skill in (0, 5)
+    )
     assert first != second and b"<dc:date>" not in first
 
 
@@ -319,7 +390,14 @@ def test_drawing_leaves_the_settings_and_the_open_figures_of_others_alone():
 def projected(names, pictures=(300, 600), seeds=(3, 5, 10)):
     """Half-widths foretold, that of the pilot first."""
     lines = [
-        {"reference": name, "splits": 1, "seeds": seed, "pictures": count, "half_width": 3.0 / seed / count, "pilot": (seed, count) == (3, 300)}
+        {
+            "reference": name,
+            "splits": 1,
+            "seeds": seed,
+            "pictures": count,
+            "half_width": 3.0 / seed / count,
+            "pilot": (seed, count) == (3, 300),
+        }
         for name in names
         for seed in seeds
         for count in pictures
@@ -336,7 +414,11 @@ def test_power_has_a_panel_a_reference_a_line_a_number_of_pictures_and_the_pilot
         lines = [line for line in axis.lines if line.get_label().endswith(" pictures")]
         assert [line.get_label() for line in lines] == ["300 pictures", "600 pictures"]
         np.testing.assert_allclose(lines[0].get_ydata(), [1 / 300, 1 / 500, 1 / 1000])
-        rings = [(list(line.get_xdata()), list(line.get_ydata())) for line in axis.lines if line.get_markersize() == 9]
+        rings = [
+            (list(line.get_xdata()), list(line.get_ydata()))
+            for line in axis.lines
+            if line.get_markersize() == 9
+        ]
         assert [ring for ring in rings if ring[0]] == [([3], [1 / 300])]
         assert [0.05, 0.05] in [list(line.get_ydata()) for line in axis.lines]
         assert ticks(axis.xaxis) == ["3", "5", "10"]
@@ -344,30 +426,64 @@ def test_power_has_a_panel_a_reference_a_line_a_number_of_pictures_and_the_pilot
 
 def rates(contrasts=("A - C", "A - twin"), effects=(1.0, 2.0, 8.0)):
     lines = [
-        {"check": f"planted {kind}", "effect": effect, "contrast": contrast, "verdict": word, "rate": rate, "low": rate / 2, "high": (1 + rate) / 2}
+        {
+            "check": f"planted {kind}",
+            "effect": effect,
+            "contrast": contrast,
+            "verdict": word,
+            "rate": rate,
+            "low": rate / 2,
+            "high": (1 + rate) / 2,
+        }
         for kind, right in (("circuit", "better"), ("linear", "worse"))
         for effect in effects
         for contrast in contrasts
         for word in ("better", "worse", "equivalent", "undecided")
         for rate in [effect / 10 if word == right else 0.9]
     ]
-    return pd.DataFrame([{"check": "equal models", "effect": 0.0, "contrast": "A - A", "verdict": "better or worse", "rate": 0.04}, *lines])
+    return pd.DataFrame(
+        [
+            {
+                "check": "equal models",
+                "effect": 0.0,
+                "contrast": "A - A",
+                "verdict": "better or worse",
+                "rate": 0.04,
+            },
+            *lines,
+        ]
+    )
 
 
 def test_detection_has_a_panel_a_kind_and_a_line_a_reference_of_what_is_right():
     made = figure.detection(rates())
     drawn(made)
-    assert [axis.get_title() for axis in made.axes] == ["planted circuit: A better", "planted linear: A worse"]
+    assert [axis.get_title() for axis in made.axes] == [
+        "planted circuit: A better",
+        "planted linear: A worse",
+    ]
     for axis in made.axes:
         assert len(axis.containers) == 2 and ticks(axis.xaxis) == ["1", "2", "8"]
         for container in axis.containers:
             assert list(container.lines[0].get_ydata()) == pytest.approx([0.1, 0.2, 0.8])
-    assert [text.get_text() for text in made.axes[1].get_legend().get_texts()] == ["A - C", "A - twin"]
+    assert [text.get_text() for text in made.axes[1].get_legend().get_texts()] == [
+        "A - C",
+        "A - twin",
+    ]
 
 
 def test_sizes_have_a_line_a_row_in_both_panels_with_its_band():
     lines = [
-        {"train_size": size, "row": name, "NLL": 1 / size, "NLL low": 0.5 / size, "NLL high": 2 / size, "accuracy": 0.5, "accuracy low": 0.4, "accuracy high": 0.6}
+        {
+            "train_size": size,
+            "row": name,
+            "NLL": 1 / size,
+            "NLL low": 0.5 / size,
+            "NLL high": 2 / size,
+            "accuracy": 0.5,
+            "accuracy low": 0.4,
+            "accuracy high": 0.6,
+        }
         for size in (10, 20, 40)
         for name in ("A", "twin", "logistic")
     ]
@@ -375,13 +491,18 @@ def test_sizes_have_a_line_a_row_in_both_panels_with_its_band():
     drawn(made)
     assert [axis.get_title() for axis in made.axes] == ["test NLL", "test accuracy"]
     for axis in made.axes:
-        assert [line.get_label() for line in axis.lines] == ["A", "twin", "logistic"] and len(axis.collections) == 3
+        assert [line.get_label() for line in axis.lines] == ["A", "twin", "logistic"] and len(
+            axis.collections
+        ) == 3
         assert ticks(axis.xaxis) == ["10", "20", "40"]
     np.testing.assert_allclose(made.axes[0].lines[1].get_ydata(), [0.1, 0.05, 0.025])
 
 
 def protocols(**choices):
-    frame = pd.DataFrame(list(itertools.product(*choices.values())), columns=[name.replace("__", ".") for name in choices])
+    frame = pd.DataFrame(
+        list(itertools.product(*choices.values())),
+        columns=[name.replace("__", ".") for name in choices],
+    )
     gap = np.linspace(-0.3, 0.5, len(frame))[::-1]
     return frame.assign(difference=gap, low=gap - 0.1, high=gap + 0.1)
 
@@ -389,7 +510,11 @@ def protocols(**choices):
 @pytest.mark.parametrize(
     "choices",
     [
-        {"recipe__lr": [0.001, 0.01], "recipe__scale": ["none", "standard"], "head__spread": [0.01, 1.0]},
+        {
+            "recipe__lr": [0.001, 0.01],
+            "recipe__scale": ["none", "standard"],
+            "head__spread": [0.01, 1.0],
+        },
         {"recipe__lr": [0.01]},
         {"dataset__train_size": ["null", 20], "dataset__fold": ["[0, 3]", "[1, 3]"]},
     ],
@@ -403,13 +528,22 @@ def test_a_specification_curve_orders_the_protocols_above_the_choices_that_made_
     offsets = above.collections[1].get_offsets()
     np.testing.assert_allclose(offsets[:, 1], sorted(frame["difference"]))
     levels = sum(len(values) for values in choices.values())
-    assert len(below.collections) == len(below.get_yticks()) == levels and f"under {len(frame)} protocols" in above.get_title()
+    assert (
+        len(below.collections) == len(below.get_yticks()) == levels
+        and f"under {len(frame)} protocols" in above.get_title()
+    )
     marks = [mark.get_offsets() for mark in below.collections]
     assert sum(map(len, marks)) == len(frame) * len(keys)  # each protocol has one mark a choice
     ordered = frame.sort_values("difference", ignore_index=True)
-    for mark, text in zip(marks, [text.get_text() for text in below.get_yticklabels()], strict=True):
+    for mark, text in zip(
+        marks, [text.get_text() for text in below.get_yticklabels()], strict=True
+    ):
         key, _, value = text.partition("=")
-        assert list(mark[:, 0]) == [place for place, one in enumerate(ordered[key]) if (f"{one:.4g}" if isinstance(one, float) else str(one)) == value]
+        assert list(mark[:, 0]) == [
+            place
+            for place, one in enumerate(ordered[key])
+            if (f"{one:.4g}" if isinstance(one, float) else str(one)) == value
+        ]
 
 
 def test_protocols_that_failed_are_left_out_of_a_specification_curve():
@@ -417,7 +551,10 @@ def test_protocols_that_failed_are_left_out_of_a_specification_curve():
     frame.loc[1, ["difference", "low", "high"]] = np.nan
     made = figure.specification_curve(frame, "A", "twin", ["recipe.lr"])
     drawn(made)
-    assert len(made.axes[0].collections[1].get_offsets()) == 2 and "under 2 protocols" in made.axes[0].get_title()
+    assert (
+        len(made.axes[0].collections[1].get_offsets()) == 2
+        and "under 2 protocols" in made.axes[0].get_title()
+    )
 
 
 @pytest.mark.parametrize("names", [NAMES[:1], NAMES[:3], NAMES, ODD])
@@ -426,7 +563,9 @@ def test_accuracy_has_a_line_a_row_with_its_trainings_its_mean_and_its_interval(
     shown = figure.accuracy(made)
     drawn(shown)
     (axis,) = shown.axes
-    assert ticks(axis.yaxis) == [figure.style.short(name) for name in names] and axis.yaxis_inverted()  # the composed one above
+    assert (
+        ticks(axis.yaxis) == [figure.style.short(name) for name in names] and axis.yaxis_inverted()
+    )  # the composed one above
     assert axis.get_xlabel() == "test accuracy" and len(axis.containers) == len(names)
     marks = [line for line in axis.lines if line.get_marker() == "|" and line.get_color() == "grey"]
     for place, (name, line, bar) in enumerate(zip(names, marks, axis.containers, strict=True)):
@@ -434,7 +573,9 @@ def test_accuracy_has_a_line_a_row_with_its_trainings_its_mean_and_its_interval(
         np.testing.assert_array_equal(line.get_xdata(), accuracy)
         assert set(line.get_ydata()) == {place}
         (mean,), ((start, end),) = bar.lines[0].get_xdata(), bar.lines[2][0].get_segments()
-        interval = statistic.two_way(statistic.correct(made.splits[0][name].logits, made.splits[0][name].labels))
+        interval = statistic.two_way(
+            statistic.correct(made.splits[0][name].logits, made.splits[0][name].labels)
+        )
         assert mean == pytest.approx(accuracy.mean(), rel=1e-12)
         np.testing.assert_allclose([start[0], end[0]], [interval.low, interval.high], rtol=1e-12)
 
@@ -447,16 +588,22 @@ def test_accuracy_of_one_seed_of_right_answers_alone_is_drawn_and_no_interval_le
     shown = figure.accuracy(made)
     drawn(shown)
     ends = np.array([bar.lines[2][0].get_segments()[0][:, 0] for bar in shown.axes[0].containers])
-    np.testing.assert_allclose(ends, [statistic.binomial(right, 10) for right in (10, 9, 0)], rtol=1e-9)  # roundings
+    np.testing.assert_allclose(
+        ends, [statistic.binomial(right, 10) for right in (10, 9, 0)], rtol=1e-9
+    )  # roundings
 
 
 def test_accuracy_of_several_splits_shows_every_training():
     made = resplit(splits=3, seeds=2)
     shown = figure.accuracy(made)
     drawn(shown)
-    assert [len(line.get_xdata()) for line in shown.axes[0].lines if line.get_color() == "grey"] == [6, 6]
+    assert [
+        len(line.get_xdata()) for line in shown.axes[0].lines if line.get_color() == "grey"
+    ] == [6, 6]
     interval = made.estimate("A", lambda row: statistic.correct(row.logits, row.labels))
-    assert shown.axes[0].containers[0].lines[0].get_xdata()[0] == pytest.approx(interval.mean, rel=1e-12)
+    assert shown.axes[0].containers[0].lines[0].get_xdata()[0] == pytest.approx(
+        interval.mean, rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("ceiling", [0.884, 1.0, 0.5])
@@ -464,7 +611,9 @@ def test_a_ceiling_is_a_line_with_its_figure(ceiling):
     shown = figure.accuracy(point(NAMES[:3], said={"ceiling": ceiling}))
     drawn(shown)
     dashed = [line for line in shown.axes[0].lines if line.get_linestyle() == "--"]
-    assert [list(line.get_xdata()) for line in dashed] == [[ceiling, ceiling]] and f"ceiling {ceiling:.3f}" in words(shown)
+    assert [list(line.get_xdata()) for line in dashed] == [
+        [ceiling, ceiling]
+    ] and f"ceiling {ceiling:.3f}" in words(shown)
     assert not any(word.startswith("ceiling") for word in words(figure.accuracy(point(NAMES[:3]))))
 
 
@@ -488,7 +637,9 @@ def test_patterns_have_a_panel_a_class_in_one_scale(classes, side):
     generator = np.random.default_rng(0)
     probabilities = generator.dirichlet(np.ones(side**2), classes).reshape(classes, side, side)
     names = tuple("LOTISJZ"[:classes])
-    made = row("A", np.zeros((1, 3, classes)), [0, 0, 0], classes=names, said={"patterns": probabilities})
+    made = row(
+        "A", np.zeros((1, 3, classes)), [0, 0, 0], classes=names, said={"patterns": probabilities}
+    )
     shown = figure.patterns(made)
     drawn(shown)
     assert [axis.get_title() for axis in shown.axes] == list(names)
@@ -503,8 +654,18 @@ def test_patterns_have_a_panel_a_class_in_one_scale(classes, side):
 
 def differences(series=("spirals, turns",), names=("twin", "mlp"), values=(0.5, 1.0, 2.0)):
     lines = [
-        {"series": one, "key": f"dataset.{one.split()[-1]}", "value": value, "reference": name, "metric": metric}
-        | {"difference": sign * value + number, "low": sign * value + number - 0.1, "high": sign * value + number + 0.2}
+        {
+            "series": one,
+            "key": f"dataset.{one.split()[-1]}",
+            "value": value,
+            "reference": name,
+            "metric": metric,
+        }
+        | {
+            "difference": sign * value + number,
+            "low": sign * value + number - 0.1,
+            "high": sign * value + number + 0.2,
+        }
         for one in series
         for number, name in enumerate(names)
         for metric, sign in (("NLL", -1), ("accuracy", 1))
@@ -514,7 +675,9 @@ def differences(series=("spirals, turns",), names=("twin", "mlp"), values=(0.5, 
 
 
 @pytest.mark.parametrize("names", [("twin",), NAMES[1:]])
-@pytest.mark.parametrize("series", [("spirals, turns",), ("spirals, turns", "square, noise", "moons, noise")])
+@pytest.mark.parametrize(
+    "series", [("spirals, turns",), ("spirals, turns", "square, noise", "moons, noise")]
+)
 def test_a_trend_has_a_column_a_series_a_row_a_metric_and_a_line_a_reference(series, names):
     made = figure.trend(differences(series, names))
     drawn(made)
@@ -523,23 +686,39 @@ def test_a_trend_has_a_column_a_series_a_row_a_metric_and_a_line_a_reference(ser
     for number, axis in enumerate(made.axes):
         below = number >= len(series)
         lines = [line for line in axis.lines if line.get_label() in names]
-        assert [line.get_label() for line in lines] == list(names) and len(axis.collections) == len(names)
+        assert [line.get_label() for line in lines] == list(names) and len(axis.collections) == len(
+            names
+        )
         for place, (line, band) in enumerate(zip(lines, axis.collections, strict=True)):
             expected = np.array([0.5, 1, 2]) * (1 if below else -1) + place
             np.testing.assert_array_equal(line.get_xdata(), [0.5, 1, 2])
             np.testing.assert_allclose(line.get_ydata(), expected)
             heights = band.get_paths()[0].vertices[:, 1]
-            np.testing.assert_allclose([heights.min(), heights.max()], [expected.min() - 0.1, expected.max() + 0.2])
+            np.testing.assert_allclose(
+                [heights.min(), heights.max()], [expected.min() - 0.1, expected.max() + 0.2]
+            )
         assert [0, 0] in [list(line.get_ydata()) for line in axis.lines]
-        assert axis.get_xlabel() == (f"dataset.{series[number - len(series)].split()[-1]}" if below else "")
-    looks = {(line.get_color(), line.get_linestyle()) for line in made.axes[0].lines if line.get_label() in names}
+        assert axis.get_xlabel() == (
+            f"dataset.{series[number - len(series)].split()[-1]}" if below else ""
+        )
+    looks = {
+        (line.get_color(), line.get_linestyle())
+        for line in made.axes[0].lines
+        if line.get_label() in names
+    }
     assert len(looks) == len(names)
     assert made.axes[0].get_ylabel() == "nats (below 0: composed is better)"
     assert made.axes[len(series)].get_ylabel() == "(above 0: composed is better)"
-    assert [text.get_text() for text in made.axes[len(series) - 1].get_legend().get_texts()] == list(names)
+    assert [
+        text.get_text() for text in made.axes[len(series) - 1].get_legend().get_texts()
+    ] == list(names)
 
 
 def test_a_trend_of_one_value_that_was_left_is_a_point_that_can_be_seen():
     made = figure.trend(differences(values=(0.5,)))
     drawn(made)
-    assert all(line.get_marker() == "o" for line in made.axes[0].lines if line.get_label() in ("twin", "mlp"))
+    assert all(
+        line.get_marker() == "o"
+        for line in made.axes[0].lines
+        if line.get_label() in ("twin", "mlp")
+    )

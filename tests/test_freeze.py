@@ -23,12 +23,23 @@ def pictures(count, size):
 
 
 def trained(backbone, freeze, size=8, epochs=1, items=8, optimizer="adam", **values):
-    """State of the backbone before and after a training of the whole network, and its stages' parameters and buffers."""
+    """State of the backbone before and after a training of the whole network, and its stages'
+    parameters and buffers.
+    """
     before = copy.deepcopy(backbone.state_dict())
     head = Classical(backbone.features, 3, Start([0]))
     x, labels = pictures(items, size), torch.arange(items) % 3
     data = Data(lambda index, epoch: x[index[0]], labels, 64)
-    given = Recipe(epochs=epochs, batch_size=4, lr=.01, backbone_lr=.01, optimizer=optimizer, weight_decay=.1, select="last", **values)
+    given = Recipe(
+        epochs=epochs,
+        batch_size=4,
+        lr=0.01,
+        backbone_lr=0.01,
+        optimizer=optimizer,
+        weight_decay=0.1,
+        select="last",
+        **values,
+    )
     list(fit(Network(backbone, head), backbone, [given], freeze, data, data, [0]))
     return before, backbone.state_dict()
 
@@ -41,8 +52,15 @@ def names_of(backbone, stages):
     """Names of the parameters, and of the buffers, that stages own."""
     parameters = {id(one) for stage in stages for one in stage.parameters}
     modules = {id(one) for stage in stages for one in stage.modules}
-    return ({name for name, one in backbone.named_parameters() if id(one) in parameters},
-            {f"{name}.{buffer}" for name, one in backbone.named_modules() if id(one) in modules for buffer in dict(one.named_buffers(recurse=False))})
+    return (
+        {name for name, one in backbone.named_parameters() if id(one) in parameters},
+        {
+            f"{name}.{buffer}"
+            for name, one in backbone.named_modules()
+            if id(one) in modules
+            for buffer in dict(one.named_buffers(recurse=False))
+        },
+    )
 
 
 def small():
@@ -55,7 +73,9 @@ def resnet():
 
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "sgd"])
 def test_not_one_bit_of_a_frozen_backbone_moves(optimizer):
-    before, after = trained(small(), Freeze("all"), optimizer=optimizer)  # weight decay would move it
+    before, after = trained(
+        small(), Freeze("all"), optimizer=optimizer
+    )  # weight decay would move it
     assert moved(before, after) == set()
 
 
@@ -77,7 +97,11 @@ def test_with_batch_norm_in_training_a_frozen_backbone_moves_its_statistics_alon
     before, after = trained(make(), Freeze("all", batch_norm="train"), size)
     changed = moved(before, after)
     assert changed == {name for name in after if name.endswith(BUFFERS)}
-    assert all(int(after[name] - before[name]) == 2 for name in changed if name.endswith("num_batches_tracked"))
+    assert all(
+        int(after[name] - before[name]) == 2
+        for name in changed
+        if name.endswith("num_batches_tracked")
+    )
 
 
 def test_with_nothing_frozen_every_weight_moves_and_statistics_only_if_asked():
@@ -94,10 +118,16 @@ def test_a_backbone_is_unfrozen_by_epoch_from_the_head_down():
     for epoch in range(2 * stages + 4):
         backbone.train()
         freeze.apply(backbone, epoch)
-        trainable = [all(one.requires_grad for one in stage.parameters) for stage in backbone.stages]
+        trainable = [
+            all(one.requires_grad for one in stage.parameters) for stage in backbone.stages
+        ]
         free = min(stages, epoch // 2)
         assert trainable == [False] * (stages - free) + [True] * free
-        assert all(one.requires_grad == known for stage, known in zip(backbone.stages, trainable) for one in stage.parameters)
+        assert all(
+            one.requires_grad == known
+            for stage, known in zip(backbone.stages, trainable, strict=False)
+            for one in stage.parameters
+        )
 
 
 def test_what_was_not_unfrozen_yet_has_not_moved():
@@ -116,17 +146,25 @@ def test_some_stages_are_unfrozen_by_epoch_too():
     for epoch, frozen in ((0, 2), (2, 2), (3, 1), (5, 1), (6, 0), (60, 0)):
         backbone.train()
         freeze.apply(backbone, epoch)
-        assert [stage.parameters[0].requires_grad for stage in backbone.stages] == [number >= frozen for number in range(4)]
+        assert [stage.parameters[0].requires_grad for stage in backbone.stages] == [
+            number >= frozen for number in range(4)
+        ]
 
 
-@pytest.mark.parametrize("name, size", [("vgg11", 32), ("vit_b_16", 32), ("mobilenet_v2", 32), ("efficientnet_b0", 32)])
+@pytest.mark.parametrize(
+    "name, size", [("vgg11", 32), ("vit_b_16", 32), ("mobilenet_v2", 32), ("efficientnet_b0", 32)]
+)
 def test_the_dropout_of_a_frozen_backbone_is_off_and_that_of_a_trained_one_on(name, size):
     with torch.device("meta"):
         modes = Torchvision(name, "none", size=size)
     for module in modes.modules():  # vit's dropouts have a rate of 0
         if isinstance(module, nn.Dropout):
-            module.p = .5
-    dropouts = [one for one in modes.modules() if isinstance(one, nn.Dropout) or type(one).__name__ == "StochasticDepth"]
+            module.p = 0.5
+    dropouts = [
+        one
+        for one in modes.modules()
+        if isinstance(one, nn.Dropout) or type(one).__name__ == "StochasticDepth"
+    ]
     assert dropouts
     for frozen, training in (("all", False), (len(modes.stages), False), (0, True)):
         modes.train()
@@ -149,7 +187,9 @@ def test_a_frozen_network_with_dropout_gives_the_same_features_twice_and_a_train
         assert torch.equal(first, second) == same
 
 
-@pytest.mark.parametrize("layer, frozen", [("encoder.layers.encoder_layer_1", "all"), (None, "all"), (None, 3)])
+@pytest.mark.parametrize(
+    "layer, frozen", [("encoder.layers.encoder_layer_1", "all"), (None, "all"), (None, 3)]
+)
 def test_frozen_stages_have_their_dropout_off_at_an_inner_layer_too(layer, frozen):
     with torch.device("meta"):
         backbone = Torchvision("vit_b_16", "none", size=32, layer=layer)
@@ -165,8 +205,12 @@ def test_features_are_fixed_where_nothing_of_the_backbone_can_move():
     with torch.device("meta"):
         norms, plain = small(), Torchvision("vgg11", "none", size=32)
     for freeze, of_norms, of_plain in (
-            (Freeze("all"), True, True), (Freeze("all", every=1), False, False), (Freeze(2), False, False), (Freeze(0), False, False),
-            (Freeze("all", batch_norm="train"), False, True)):
+        (Freeze("all"), True, True),
+        (Freeze("all", every=1), False, False),
+        (Freeze(2), False, False),
+        (Freeze(0), False, False),
+        (Freeze("all", batch_norm="train"), False, True),
+    ):
         assert (freeze.fixed(norms), freeze.fixed(plain)) == (of_norms, of_plain)
     assert Freeze(len(norms.stages)).fixed(norms) and not Freeze(len(norms.stages) - 1).fixed(norms)
     norms.folded = True
@@ -180,13 +224,16 @@ def test_folded_batch_norms_stay_whatever_is_asked():
     assert moved(before, after) == set(dict(backbone.named_parameters()))
 
 
-@pytest.mark.parametrize("values, words", [
-    ({"frozen": -1}, "freeze.frozen=-1: all, or a number of stages from 0 up."),
-    ({"frozen": "all", "every": -1}, "freeze.every=-1: a number of epochs, or 0 for never."),
-    ({"frozen": "most"}, "freeze.frozen=most: "),
-    ({"frozen": True}, "freeze.frozen=true: "),
-    ({"frozen": 0, "batch_norm": "off"}, "freeze.batch_norm=off: "),
-])
+@pytest.mark.parametrize(
+    "values, words",
+    [
+        ({"frozen": -1}, "freeze.frozen=-1: all, or a number of stages from 0 up."),
+        ({"frozen": "all", "every": -1}, "freeze.every=-1: a number of epochs, or 0 for never."),
+        ({"frozen": "most"}, "freeze.frozen=most: "),
+        ({"frozen": True}, "freeze.frozen=true: "),
+        ({"frozen": 0, "batch_norm": "off"}, "freeze.batch_norm=off: "),
+    ],
+)
 def test_what_cannot_be_frozen_is_refused(values, words):
     with pytest.raises(Refused) as error:
         build("freeze", TARGET | values)
@@ -199,4 +246,8 @@ def test_more_stages_than_there_are_are_refused_with_their_number():
     Freeze("all").check(0)
     with pytest.raises(ValueError) as error:
         Freeze(stages + 1).check(stages)
-    assert str(error.value) == f"freeze.frozen={stages + 1}: this backbone has {stages} stages; use {stages} or fewer, or all."
+    assert (
+        str(error.value)
+        == f"freeze.frozen={stages + 1}: this backbone has {stages} stages; use {stages} or fewer,"
+        " or all."
+    )

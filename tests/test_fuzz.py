@@ -1,4 +1,7 @@
-"""A thousand command lines that are a little or very wrong: each is done or refused in a sentence, soon and in little room."""
+"""A thousand command lines that are a little or very wrong: each is done or refused in a sentence,
+soon and in little room.
+"""
+
 import importlib
 import os
 import pkgutil
@@ -16,67 +19,189 @@ from qtlrun import study
 from qtlrun.compose import grammar, main
 
 SECONDS = 10  # of computing that a line may take; most take .1
-CLOCKS = {signal.ITIMER_PROF: SECONDS, signal.ITIMER_REAL: 12 * SECONDS}  # a busy machine stretches the second
+CLOCKS = {
+    signal.ITIMER_PROF: SECONDS,
+    signal.ITIMER_REAL: 12 * SECONDS,
+}  # a busy machine stretches the second
 MEMORY = 1 << 30  # bytes that all lines together may add
-CORPUS = [line.split() for line in (
-    "seeds=3",
-    "compare=[B,C,twin]",
-    "compare=[]",
-    "compare=[twin] +compare.twin.head.layout=null",
-    "+compare=unentangled seeds=[3,7]",
-    "+compare.B.recipe.epochs=3 compare=[B]",
-    "~compare.twin",
-    "circuit.qubits=3 circuit.depth=2 seeds=20 tune=4 compare=[B,C,twin,unentangled]",
-    "-m circuit.qubits=2,3 circuit.depth=1,2",
-    "-m circuit.qubits=range(2,5) recipe.lr=choice(0.1,0.01)",
-    "-m head=quantum,twin",
-    "--multirun freeze=glob(*)",
-    "head=twin backbone=identity recipe.epochs=1",
-    "head=quantum device=lightning.qubit",
-    "device=default.qubit device.shots=100 device.diff_method=parameter-shift",
-    "experiment=smoke compare=[C] seeds=[0,3]",
-    "experiment=smoke recipe.optimizer=sgd recipe.momentum=0.9",
-    "dataset=moons backbone=identity recipe.space.lr=[0.001,0.1] tune=2",
-    "dataset=folder dataset.root=pictures",
-    "dataset.classes=[6,7,8,9] dataset.train=20 splits=3",
-    "folds=3 dataset.train=0.5",
-    "recipe={lr:0.1}",
-    "freeze=stages freeze.frozen=2",
-    "backbone.weights=none backbone.size=16",
-    "backbone.pretrain.recipe.epochs=3",
-    "study=power study.margin=0.1",
-    "study=trend compare=[twin] seeds=3 study.runs=['circuit.qubits=2,3','head=twin recipe.lr=0.01,0.02']",
-    "study=trend compare=[twin] seeds=3 -m circuit.qubits=2,3",
-    "dtype=float64 accelerator=cpu fresh=true",
-    "outputs=results home=store plugins=[]",
-    "--cfg job seeds=7",
-    "--cfg hydra --resolve",
-    "--cfg all -p recipe",
-    "--info defaults",
-    "--info searchpath seeds=2",
-    "--config-dir options head=mine",
-    "--shell-completion install=bash",
-    "--hydra-help seeds=3",
-    "--help head=twin",
-    "hydra/launcher=joblib -m circuit.depth=1,2",
-    "hydra/sweeper=optuna -m circuit.depth=1,2",
-    "hydra.run.dir=elsewhere",
-    "hydra.verbose=true hydra.job.chdir=true",
-    "hydra.sweeper.params={circuit.depth:1}",
-)]
+CORPUS = [
+    line.split()
+    for line in (
+        "seeds=3",
+        "compare=[B,C,twin]",
+        "compare=[]",
+        "compare=[twin] +compare.twin.head.layout=null",
+        "+compare=unentangled seeds=[3,7]",
+        "+compare.B.recipe.epochs=3 compare=[B]",
+        "~compare.twin",
+        "circuit.qubits=3 circuit.depth=2 seeds=20 tune=4 compare=[B,C,twin,unentangled]",
+        "-m circuit.qubits=2,3 circuit.depth=1,2",
+        "-m circuit.qubits=range(2,5) recipe.lr=choice(0.1,0.01)",
+        "-m head=quantum,twin",
+        "--multirun freeze=glob(*)",
+        "head=twin backbone=identity recipe.epochs=1",
+        "head=quantum device=lightning.qubit",
+        "device=default.qubit device.shots=100 device.diff_method=parameter-shift",
+        "experiment=smoke compare=[C] seeds=[0,3]",
+        "experiment=smoke recipe.optimizer=sgd recipe.momentum=0.9",
+        "dataset=moons backbone=identity recipe.space.lr=[0.001,0.1] tune=2",
+        "dataset=folder dataset.root=pictures",
+        "dataset.classes=[6,7,8,9] dataset.train=20 splits=3",
+        "folds=3 dataset.train=0.5",
+        "recipe={lr:0.1}",
+        "freeze=stages freeze.frozen=2",
+        "backbone.weights=none backbone.size=16",
+        "backbone.pretrain.recipe.epochs=3",
+        "study=power study.margin=0.1",
+        (
+            "study=trend compare=[twin] seeds=3 study.runs=['circuit.qubits=2,3','head=twin"
+            " recipe.lr=0.01,0.02']"
+        ),
+        "study=trend compare=[twin] seeds=3 -m circuit.qubits=2,3",
+        "dtype=float64 accelerator=cpu fresh=true",
+        "outputs=results home=store plugins=[]",
+        "--cfg job seeds=7",
+        "--cfg hydra --resolve",
+        "--cfg all -p recipe",
+        "--info defaults",
+        "--info searchpath seeds=2",
+        "--config-dir options head=mine",
+        "--shell-completion install=bash",
+        "--hydra-help seeds=3",
+        "--help head=twin",
+        "hydra/launcher=joblib -m circuit.depth=1,2",
+        "hydra/sweeper=optuna -m circuit.depth=1,2",
+        "hydra.run.dir=elsewhere",
+        "hydra.verbose=true hydra.job.chdir=true",
+        "hydra.sweeper.params={circuit.depth:1}",
+    )
+]
 VALUES = (
-    "", "null", "nan", "inf", "-inf", "true", "0", "-1", "1e999", "1e-320", str(2**31), str(2**64), "9" * 60, "9" * 5000, "[]", "{}", "[1]",
-    "[null]", "[[1,2],[3]]", "{a:1}", "{a:{b:[c]}}", "[{}]", "'x'", "\"x\"", "'", "\"", "x y", "x,y", ",", "a,,b", "???", "${x}", "${seeds}",
-    "${.}", "${oc.env:NOPE}", "${oc.env:HOME}", "${", "$", "~", "~/x", "~nobody/x", "#1", "a=b", "x(1)", "choice()", "choice(1)", "interval(0,1)",
-    "range(0,10**9)", "range(0,1000000000)", "range(0,1,0)", "range(3,1)", "range(0,inf)", "glob(*)", "glob(zzz)", "sort(3,1)", "shuffle(range(9))",
-    "tag(a,1)", "int(x)", "float(1,2)", "extend_list(1)", "json_str(1)", "é", "中", "\u200b", "\U0001d6fc", "\t", "\n", "[" * 30, "[" * 30 + "]" * 30, "../..",
-    "x" * 300, "%s", "007", "2024", "1_000", "0x10", "08", "on", "yes", "B", "os.system", "[B,[C]]", "/dev/null", "-m",
-)  # fmt: skip
+    "",
+    "null",
+    "nan",
+    "inf",
+    "-inf",
+    "true",
+    "0",
+    "-1",
+    "1e999",
+    "1e-320",
+    str(2**31),
+    str(2**64),
+    "9" * 60,
+    "9" * 5000,
+    "[]",
+    "{}",
+    "[1]",
+    "[null]",
+    "[[1,2],[3]]",
+    "{a:1}",
+    "{a:{b:[c]}}",
+    "[{}]",
+    "'x'",
+    '"x"',
+    "'",
+    '"',
+    "x y",
+    "x,y",
+    ",",
+    "a,,b",
+    "???",
+    "${x}",
+    "${seeds}",
+    "${.}",
+    "${oc.env:NOPE}",
+    "${oc.env:HOME}",
+    "${",
+    "$",
+    "~",
+    "~/x",
+    "~nobody/x",
+    "#1",
+    "a=b",
+    "x(1)",
+    "choice()",
+    "choice(1)",
+    "interval(0,1)",
+    "range(0,10**9)",
+    "range(0,1000000000)",
+    "range(0,1,0)",
+    "range(3,1)",
+    "range(0,inf)",
+    "glob(*)",
+    "glob(zzz)",
+    "sort(3,1)",
+    "shuffle(range(9))",
+    "tag(a,1)",
+    "int(x)",
+    "float(1,2)",
+    "extend_list(1)",
+    "json_str(1)",
+    "é",
+    "中",
+    "\u200b",
+    "\U0001d6fc",
+    "\t",
+    "\n",
+    "[" * 30,
+    "[" * 30 + "]" * 30,
+    "../..",
+    "x" * 300,
+    "%s",
+    "007",
+    "2024",
+    "1_000",
+    "0x10",
+    "08",
+    "on",
+    "yes",
+    "B",
+    "os.system",
+    "[B,[C]]",
+    "/dev/null",
+    "-m",
+)
 FLAGS = (
-    "-m", "--multirun", "--run", "-r", "--cfg", "-c", "--cfg=job", "-cjob", "--resolve", "--package", "-p", "--info", "-i", "--info=plugins",
-    "--config-path", "-cp", "--config-name", "-cn", "--config-name=x", "--config-dir", "-cd", "--config-dir=.", "--shell-completion", "-sc", "--help",
-    "-h", "--hydra-help", "--version", "--experimental-rerun", "--experimental-rerun=x", "--", "-", "---", "--nope", "--multi", "-x", "-mr", "--seeds=3",
-)  # fmt: skip
+    "-m",
+    "--multirun",
+    "--run",
+    "-r",
+    "--cfg",
+    "-c",
+    "--cfg=job",
+    "-cjob",
+    "--resolve",
+    "--package",
+    "-p",
+    "--info",
+    "-i",
+    "--info=plugins",
+    "--config-path",
+    "-cp",
+    "--config-name",
+    "-cn",
+    "--config-name=x",
+    "--config-dir",
+    "-cd",
+    "--config-dir=.",
+    "--shell-completion",
+    "-sc",
+    "--help",
+    "-h",
+    "--hydra-help",
+    "--version",
+    "--experimental-rerun",
+    "--experimental-rerun=x",
+    "--",
+    "-",
+    "---",
+    "--nope",
+    "--multi",
+    "-x",
+    "-mr",
+    "--seeds=3",
+)
 CHARACTERS = "[]{}()'\"\\,=:~+@$#%&;*?!<>|/. \t\n-_0123456789abcxyzé中\u200b\U0001d6fc"
 
 
@@ -90,17 +215,19 @@ def mutated(draw):
 
 def changed(change):
     """The mutation of a line that changes one of its words."""
+
     def mutate(draw, words):
         if words:
             place = draw.randrange(len(words))
             words[place] = change(draw, words[place])
+
     return mutate
 
 
 @changed
 def drop_a_character(draw, word):
     place = draw.randrange(len(word) + 1)
-    return word[:place] + word[place + 1:]
+    return word[:place] + word[place + 1 :]
 
 
 @changed
@@ -134,14 +261,30 @@ def put_into_brackets(draw, word):
 
 @changed
 def change_the_prefix(draw, word):
-    return draw.choice(("+", "++", "+++", "~", "~~", "-", "--", "@", ".", "=", " ", "hydra.", "hydra/")) + word
+    return (
+        draw.choice(
+            ("+", "++", "+++", "~", "~~", "-", "--", "@", ".", "=", " ", "hydra.", "hydra/")
+        )
+        + word
+    )
 
 
 @changed
 def change_the_key(draw, word):
     key, equals, value = word.partition("=")
     names = key.split(".")
-    other = draw.choice((names[1:], names[:-1], names * 2, [*names, "x"], names[::-1], [f"{key}@x"], [f"{key}:x"], [f"{key}/x"]))
+    other = draw.choice(
+        (
+            names[1:],
+            names[:-1],
+            names * 2,
+            [*names, "x"],
+            names[::-1],
+            [f"{key}@x"],
+            [f"{key}:x"],
+            [f"{key}/x"],
+        )
+    )
     return ".".join(other) + equals + value
 
 
@@ -170,7 +313,7 @@ def double_a_word(draw, words):
 
 
 def drop_a_word(draw, words):
-    del words[draw.randrange(len(words) + 1):][:1]
+    del words[draw.randrange(len(words) + 1) :][:1]
     if words:
         words.pop(draw.randrange(len(words)))
 
@@ -184,10 +327,26 @@ def join_the_words(draw, words):
 
 
 MUTATIONS = [
-    drop_a_character, double_a_part, insert_a_character, give_another_value, give_another_value, give_another_value, give_several_values,
-    put_into_brackets, change_the_prefix, change_the_key, shout, give_the_value_of_another, take_from_another_line, insert_a_flag, insert_a_flag,
-    double_a_word, drop_a_word, shuffle_the_words, join_the_words,
-]  # fmt: skip
+    drop_a_character,
+    double_a_part,
+    insert_a_character,
+    give_another_value,
+    give_another_value,
+    give_another_value,
+    give_several_values,
+    put_into_brackets,
+    change_the_prefix,
+    change_the_key,
+    shout,
+    give_the_value_of_another,
+    take_from_another_line,
+    insert_a_flag,
+    insert_a_flag,
+    double_a_word,
+    drop_a_word,
+    shuffle_the_words,
+    join_the_words,
+]
 
 
 class Hang(BaseException):
@@ -196,25 +355,43 @@ class Hang(BaseException):
 
 @pytest.fixture
 def idle(tmp_path, monkeypatch):
-    """A folder to run in, where no study starts and no sweep is long; signals are as they were afterwards."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGPROF)}
+    """A folder to run in, where no study starts and no sweep is long; signals are as they were
+    afterwards.
+    """
+    before = {
+        number: signal.getsignal(number)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGALRM, signal.SIGPROF)
+    }
     for module in pkgutil.iter_modules(study.__path__):
         for kind in vars(importlib.import_module(f"qtlrun.study.{module.name}")).values():
-            if isinstance(kind, type) and kind.__module__.startswith("qtlrun.study") and "run" in vars(kind):
-                monkeypatch.setattr(kind, "run", lambda self, jobs, out, experiment, console: (pd.DataFrame(), True))
+            if (
+                isinstance(kind, type)
+                and kind.__module__.startswith("qtlrun.study")
+                and "run" in vars(kind)
+            ):
+                monkeypatch.setattr(
+                    kind, "run", lambda self, jobs, out, experiment, console: (pd.DataFrame(), True)
+                )
     (tmp_path / "options/head").mkdir(parents=True)
-    (tmp_path / "options/head/mine.yaml").write_text("# One's own.\n_target_: qtlrun.head.classical.Classical\n")
+    (tmp_path / "options/head/mine.yaml").write_text(
+        "# One's own.\n_target_: qtlrun.head.classical.Classical\n"
+    )
     (tmp_path / "scratch").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("QTLRUN_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
     monkeypatch.setattr(grammar, "MAX_POINTS", 12)
-    monkeypatch.setattr(Hydra, "get_mode", lambda self, config_name, overrides: None)  # it composes once only for that
-    monkeypatch.setattr(yaml, "SafeLoader", yaml.CSafeLoader)  # the same grammar, a tenth of the time
+    monkeypatch.setattr(
+        Hydra, "get_mode", lambda self, config_name, overrides: None
+    )  # it composes once only for that
+    monkeypatch.setattr(
+        yaml, "SafeLoader", yaml.CSafeLoader
+    )  # the same grammar, a tenth of the time
 
     def hang(number, frame):
         raise Hang
+
     for number in (signal.SIGALRM, signal.SIGPROF):
         signal.signal(number, hang)
     assert main(["seeds=1"]) == 0  # what it imports is not to be interrupted
@@ -239,13 +416,17 @@ def fault(words, capsys):
     err = capsys.readouterr().err
     if code not in (0, 2):
         return f"code {code}: {err}"
-    if "Traceback" in err or code == 2 and not (err.startswith("qtlrun: ") and err.count("\n") <= 2 and len(err) < 2000):
+    if "Traceback" in err or (
+        code == 2 and not (err.startswith("qtlrun: ") and err.count("\n") <= 2 and len(err) < 2000)
+    ):
         return f"not in a sentence: {err}"
     return ""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [int(seed) for seed in os.environ.get("QTLRUN_FUZZ_SEEDS", "0").split(",")])
+@pytest.mark.parametrize(
+    "seed", [int(seed) for seed in os.environ.get("QTLRUN_FUZZ_SEEDS", "0").split(",")]
+)
 def test_a_thousand_wrong_command_lines_are_done_or_refused_in_a_sentence(idle, capsys, seed):
     draw, faults = random.Random(seed), []
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -38,7 +38,9 @@ def test_a_linear_layer_has_only_the_parameters_of_its_sizes(inputs, outputs):
 
 
 def test_a_line_of_memory_holds_the_lanes():
-    assert LANES * torch.float32.itemsize == 64  # bytes of a cache line, to which torch aligns what it allocates
+    assert (
+        LANES * torch.float32.itemsize == 64
+    )  # bytes of a cache line, to which torch aligns what it allocates
     assert torch.empty(1).data_ptr() % 64 == 0
 
 
@@ -51,7 +53,10 @@ def test_start_values_are_uniform_within_one_over_the_root_of_the_inputs():
     assert stats.kstest(weight.numpy(), stats.uniform(-bound, 2 * bound).cdf).pvalue > 1e-3
     # torch's own layer, for the same bound
     torch.manual_seed(0)
-    assert stats.ks_2samp(weight.numpy(), nn.Linear(512, 64).weight.detach().flatten().numpy()).pvalue > 1e-3
+    assert (
+        stats.ks_2samp(weight.numpy(), nn.Linear(512, 64).weight.detach().flatten().numpy()).pvalue
+        > 1e-3
+    )
 
 
 def test_normal_values_have_the_spread_asked_for():
@@ -64,7 +69,9 @@ def test_normal_values_have_the_spread_asked_for():
 def test_a_run_starts_alike_whatever_runs_stand_beside_it(draw):
     together = getattr(Start(SEEDS), draw)("pre.weight", (4, 9), 0.5)
     for run, seed in enumerate(SEEDS):
-        assert torch.equal(getattr(Start([seed]), draw)("pre.weight", (4, 9), 0.5)[0], together[run])
+        assert torch.equal(
+            getattr(Start([seed]), draw)("pre.weight", (4, 9), 0.5)[0], together[run]
+        )
     assert not torch.equal(together[0], together[1])
 
 
@@ -72,21 +79,31 @@ def test_start_values_do_not_depend_on_what_was_drawn_before():
     first, second = Start([0]), Start([0])
     second.uniform("something else", (3,), 1.0)
     torch.manual_seed(5)
-    assert torch.equal(first.uniform("pre.weight", (4, 9), 0.5), second.uniform("pre.weight", (4, 9), 0.5))
+    assert torch.equal(
+        first.uniform("pre.weight", (4, 9), 0.5), second.uniform("pre.weight", (4, 9), 0.5)
+    )
 
 
 def test_start_values_of_two_names_differ():
     start = Start([0])
-    assert not torch.equal(start.uniform("pre.weight", (4, 9), 0.5), start.uniform("post.weight", (4, 9), 0.5))
+    assert not torch.equal(
+        start.uniform("pre.weight", (4, 9), 0.5), start.uniform("post.weight", (4, 9), 0.5)
+    )
 
 
 def test_start_values_are_drawn_in_float64_and_cast():
-    wide, narrow = (Start([4], dtype).uniform("pre.weight", (4, 9), 0.5) for dtype in (torch.float64, torch.float32))
+    wide, narrow = (
+        Start([4], dtype).uniform("pre.weight", (4, 9), 0.5)
+        for dtype in (torch.float64, torch.float32)
+    )
     assert narrow.dtype == torch.float32 and torch.equal(wide.float(), narrow)
 
 
 def test_a_generator_belongs_to_one_seed_and_one_purpose():
-    streams = [generator(*words) for words in ((0, "order"), (1, "order"), (0, "augment"), (0, "order", 1), (10, "order"))]
+    streams = [
+        generator(*words)
+        for words in ((0, "order"), (1, "order"), (0, "augment"), (0, "order", 1), (10, "order"))
+    ]
     draws = {tuple(torch.randperm(20, generator=stream).tolist()) for stream in streams}
     assert len(draws) == len(streams)
     again = [torch.randperm(20, generator=generator(0, "order")) for _ in range(2)]

@@ -47,7 +47,9 @@ def modules():
 
 
 def imports(path):
-    """Every module that a file imports, wherever in it; `from a import b` is a.b where that is a module, else a."""
+    """Every module that a file imports, wherever in it; `from a import b` is a.b where that is a
+    module, else a.
+    """
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -55,7 +57,11 @@ def imports(path):
             assert node.level == 0, f"{path}: a relative import"
             for alias in node.names:
                 inner = PACKAGE.parent.joinpath(*node.module.split("."), alias.name)
-                yield f"{node.module}.{alias.name}" if inner.is_dir() or inner.with_suffix(".py").is_file() else node.module
+                yield (
+                    f"{node.module}.{alias.name}"
+                    if inner.is_dir() or inner.with_suffix(".py").is_file()
+                    else node.module
+                )
 
 
 def room(module):
@@ -81,9 +87,14 @@ def test_every_module_has_a_place_in_the_order():
 
 
 def test_imports_go_down_only():
-    wrong = [f"{name} imports {other}" for name, path in modules() for other in imports(path)
-             if other.split(".")[0] == "qtlrun" and room(other) != room(name)
-             and height(room(other)) >= height(room(name))]
+    wrong = [
+        f"{name} imports {other}"
+        for name, path in modules()
+        for other in imports(path)
+        if other.split(".")[0] == "qtlrun"
+        and room(other) != room(name)
+        and height(room(other)) >= height(room(name))
+    ]
     assert not wrong
 
 
@@ -91,33 +102,60 @@ def test_parts_of_one_group_do_not_import_one_another():
     parts = named()
     assert len(parts["head"]) > 1 and len(parts["backbone"]) > 2  # it finds something to compare
     files = dict(modules())
-    wrong = [f"{name} imports {other}" for group in parts.values() for name in group
-             for other in imports(files[name]) if other in group - {name}]
+    wrong = [
+        f"{name} imports {other}"
+        for group in parts.values()
+        for name in group
+        for other in imports(files[name])
+        if other in group - {name}
+    ]
     assert not wrong
 
 
 @pytest.mark.parametrize("library", HOMES)
 def test_a_library_is_imported_only_where_it_belongs(library):
-    where = {room(name) for name, path in modules() if any(other.split(".")[0] == library for other in imports(path))}
+    where = {
+        room(name)
+        for name, path in modules()
+        if any(other.split(".")[0] == library for other in imports(path))
+    }
     assert where and where <= HOMES[library]
 
 
 def test_nothing_is_pickled():
-    wrong = [f"{name} imports {other}" for name, path in modules() for other in imports(path) if other.split(".")[0] in BARRED]
+    wrong = [
+        f"{name} imports {other}"
+        for name, path in modules()
+        for other in imports(path)
+        if other.split(".")[0] in BARRED
+    ]
     assert not wrong
 
 
 def calls(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call):
-            yield ast.unparse(node.func), {word.arg: ast.unparse(word.value) for word in node.keywords}
+            yield (
+                ast.unparse(node.func),
+                {word.arg: ast.unparse(word.value) for word in node.keywords},
+            )
 
 
 def test_files_of_weights_are_read_without_executing_them():
-    loads = [(name, words) for name, path in modules() for function, words in calls(path) if function.endswith("torch.load")]
+    loads = [
+        (name, words)
+        for name, path in modules()
+        for function, words in calls(path)
+        if function.endswith("torch.load")
+    ]
     assert loads and all(words.get("weights_only") == "True" for _, words in loads), loads
-    assert not [name for name, path in modules() for function, words in calls(path)
-                if words.get("allow_pickle", "False") != "False" or function in ("torch.save", "eval", "exec")]
+    assert not [
+        name
+        for name, path in modules()
+        for function, words in calls(path)
+        if words.get("allow_pickle", "False") != "False"
+        or function in ("torch.save", "eval", "exec")
+    ]
 
 
 def test_hydra_only_composes_and_builds_nothing():
@@ -131,12 +169,16 @@ def test_no_module_is_a_drawer_for_the_rest():
 
 def run(code, *words):
     """Run Python in a process of its own, away from the checkout; gives what it printed."""
-    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, cwd=PACKAGE.root)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, cwd=PACKAGE.root
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-@pytest.mark.parametrize("module", ["result", "point", "row", "statistic", "figure", "plan", "store", "disk"])
+@pytest.mark.parametrize(
+    "module", ["result", "point", "row", "statistic", "figure", "plan", "store", "disk"]
+)
 def test_results_are_read_without_torch(module):
     loaded = run(f"import sys, qtlrun.{module}; print(*sys.modules)").split()
     assert f"qtlrun.{module}" in loaded and not {"torch", "pennylane", "hydra"} & set(loaded)
@@ -160,20 +202,38 @@ raise SystemExit(code)
 @pytest.mark.parametrize("words", [["--help"], ["--cfg", "job"], ["--version"]], ids=" ".join)
 def test_help_loads_neither_torch_nor_pennylane_nor_pandas(words):
     loaded = run(HELP, *words).split("loaded:")[1].split()
-    assert "qtlrun" in loaded and not {"torch", "pennylane", "pandas", "matplotlib", "numpy"} & set(loaded)
+    assert "qtlrun" in loaded and not {"torch", "pennylane", "pandas", "matplotlib", "numpy"} & set(
+        loaded
+    )
 
 
 def test_help_takes_little_longer_than_hydra_takes_to_load():
-    """CPU time beside that of the import: a busy machine stretches both alike. Measured alone it is .5 s."""
+    """CPU time beside that of the import: a busy machine stretches both alike.
+
+    Measured alone it is .5 s.
+    """
+
     def spent(*words):
         before = os.times()
         subprocess.run([sys.executable, *words], check=True, stdout=subprocess.DEVNULL)
         after = os.times()
-        return after.children_user - before.children_user + after.children_system - before.children_system
-    bare, whole = (min(spent(*words) for _ in range(3)) for words in (["-c", "import hydra.main, rich.console"], ["-m", "qtlrun", "--help"]))
+        return (
+            after.children_user
+            - before.children_user
+            + after.children_system
+            - before.children_system
+        )
+
+    bare, whole = (
+        min(spent(*words) for _ in range(3))
+        for words in (["-c", "import hydra.main, rich.console"], ["-m", "qtlrun", "--help"])
+    )
     assert whole < 4 * bare
 
 
 def test_a_mistake_is_found_before_torch_is_loaded():
-    code = "import sys; from qtlrun.compose import main; print(main(['circuit.qubits=four']), 'torch' in sys.modules)"
+    code = (
+        "import sys; from qtlrun.compose import main; print(main(['circuit.qubits=four']), 'torch'"
+        " in sys.modules)"
+    )
     assert run(code).split() == ["2", "False"]

@@ -1,4 +1,4 @@
-"""The caller's global modes reach neither training nor the store, and are there again afterwards."""
+"""The caller's global modes do not reach training or the store, and are restored."""
 
 import contextlib
 from operator import attrgetter
@@ -66,7 +66,10 @@ MODES = {
     "numpy raises": lambda: np.errstate(all="raise"),
     "another seed": lambda: contextlib.nullcontext(torch.manual_seed(3)),
 }
-UNTOUCHED = ("one thread more", "another seed")  # they are no modes, and training does not depend on them
+UNTOUCHED = (
+    "one thread more",
+    "another seed",
+)  # they are no modes, and training does not depend on them
 PRETRAINED = (
     "backbone.pretrain.recipe.epochs=1",
     "recipe.epochs=1",
@@ -95,7 +98,9 @@ def without_seconds(entries):
 
 @pytest.fixture(scope="module")
 def right(tmp_path_factory):
-    """Two rows as they are trained in a process without other modes: a head on pixels, and on pre-trained features."""
+    """Two rows as they are trained in a process without other modes: a head on pixels, and on
+    pre-trained features.
+    """
     home, found = tmp_path_factory.mktemp("right"), {}
     for name, words in (("pixels", SHORT), ("pretrained", PRETRAINED)):
         row = rows(*words)["composed"]
@@ -161,8 +166,8 @@ def test_a_training_that_is_stepped_through_leaves_the_caller_its_mode_between_t
     def losses(mode):
         head, steps = Classical(3, 2, Start([0])), []
         with mode():
-            for record in fit(head, None, [Recipe(3, 4, 0.1, 0.1)], Freeze("all"), data, data, [0]):
-                steps.append((record.loss, torch.is_grad_enabled()))
+            training = fit(head, None, [Recipe(3, 4, 0.1, 0.1)], Freeze("all"), data, data, [0])
+            steps.extend((record.loss, torch.is_grad_enabled()) for record in training)
         return [loss for loss, _ in steps], {grad for _, grad in steps}
 
     plain, off = losses(contextlib.nullcontext), losses(torch.no_grad)

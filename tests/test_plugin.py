@@ -70,7 +70,10 @@ def test_what_lies_beside_a_plugin_is_found(write):
         "import whole.gates\ngot = whole.gates.block(1)",
         "from whole import block\ngot = block(1)",
         "def found():\n    from gates import block\n    return block(1)\ngot = found()",
-        "try:\n    import nowhere_at_all\nexcept ImportError:\n    from gates import block\ngot = block(1)",
+        (
+            "try:\n    import nowhere_at_all\nexcept ImportError:\n    from gates import block\ngot"
+            " = block(1)"
+        ),
     ],
 )
 def test_every_form_of_an_import_is_found_and_is_in_the_key(write, composed, text):
@@ -137,9 +140,9 @@ def test_two_folders_with_a_module_of_one_name_have_each_their_own(write):
     )
     for plugins in ([left, right], [right, left]):
         got = {
-            plugin.stem(path): build(
-                "head", {"_target_": f"{plugin.stem(path)}.Head"}, plugins
-            ).got[0]
+            plugin.stem(path): (
+                build("head", {"_target_": f"{plugin.stem(path)}.Head"}, plugins).got[0]
+            )
             for path in plugins
         }
         assert got == {"one": "first", "two": "second"}
@@ -147,7 +150,10 @@ def test_two_folders_with_a_module_of_one_name_have_each_their_own(write):
 
 def test_plugins_of_two_folders_find_one_another_and_each_what_lies_beside_it(write):
     left, right, *_ = write(
-        left__one="from two import Head as Other\nfrom gates import block\nclass Head(Other):\n    left = block(1)\n",
+        left__one=(
+            "from two import Head as Other\nfrom gates import block\nclass Head(Other):\n    left ="
+            " block(1)\n"
+        ),
         right__two=WING,
         left__gates=BLOCK,
         right__gates=BLOCK.replace("first", "second"),
@@ -177,7 +183,8 @@ def test_a_file_that_would_hide_an_installed_module_is_named_only_where_it_is_im
         check(composed | {"plugins": [wing]})
     assert (
         str(error.value)
-        == f"plugins=[{wing}]: it imports {name}, an installed module, which {hidden} would hide; rename that file."
+        == f"plugins=[{wing}]: it imports {name}, an installed module, which {hidden} would hide;"
+        " rename that file."
     )
     check(composed | {"plugins": [idle]})
     __import__(name)
@@ -259,8 +266,11 @@ def test_what_a_constructor_raises_is_named_by_class_file_and_line(write, body, 
 
 def test_what_a_constructor_of_ours_raises_where_a_plugin_calls_it_words_itself(write):
     ring = write(
-        ring="from qtlrun.circuit.dressed import Dressed\nclass Ring(Dressed): ...\nclass Own(Dressed):\n"
-        "    def __init__(self, depth: int):\n        super().__init__(0, depth)\n"
+        ring=(
+            "from qtlrun.circuit.dressed import Dressed\nclass Ring(Dressed): ...\nclass"
+            " Own(Dressed):\n    def __init__(self, depth: int):\n        super().__init__(0,"
+            " depth)\n"
+        )
     )
     for part in (
         {"_target_": "ring.Ring", "qubits": 0, "depth": 1},
@@ -311,7 +321,10 @@ def test_an_edit_of_a_module_beside_is_trained_anew_by_the_command(tmp_path):
                 return [qml.expval(qml.PauliZ(wire)) for wire in range(self.qubits)]
     """)
     )
-    gates = "import pennylane as qml\ndef block(inputs, weights):\n    for wire in (0, 1):\n        qml.{}(inputs[wire] + weights[0, wire], wire)\n"
+    gates = (
+        "import pennylane as qml\ndef block(inputs, weights):\n    for wire in (0, 1):\n       "
+        " qml.{}(inputs[wire] + weights[0, wire], wire)\n"
+    )
     words = [
         "--config-dir",
         "mine",
@@ -323,8 +336,9 @@ def test_an_edit_of_a_module_beside_is_trained_anew_by_the_command(tmp_path):
         "backbone=identity",
     ]
     code = (
-        "import sys, qtlrun\nfor gate in ('RY', 'RX', 'RY'):\n    open('gates.py', 'w').write(sys.argv[1].format(gate))\n"
-        "    frame = qtlrun.run(*sys.argv[2:], 'home=home')\n    print(gate, float(frame[frame.metric == 'test_nll'].value.iloc[0]))\n"
+        "import sys, qtlrun\nfor gate in ('RY', 'RX', 'RY'):\n    open('gates.py',"
+        " 'w').write(sys.argv[1].format(gate))\n    frame = qtlrun.run(*sys.argv[2:],"
+        " 'home=home')\n    print(gate, float(frame[frame.metric == 'test_nll'].value.iloc[0]))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, gates, *words],

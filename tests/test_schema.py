@@ -26,44 +26,97 @@ BESIDE = """
         names: list = field(default_factory=list)
 """
 CLASSES = {
-    "of a class in the same file": "class Base:\n    def __init__(self, qubits: int, depth: int = 1): ...\nclass Head(Base): ...",
-    "of a grandparent": "class A:\n    def __init__(self, a): ...\nclass B(A): ...\nclass Head(B): ...",
+    "of a class in the same file": (
+        "class Base:\n    def __init__(self, qubits: int, depth: int = 1): ...\nclass"
+        " Head(Base): ..."
+    ),
+    "of a grandparent": (
+        "class A:\n    def __init__(self, a): ...\nclass B(A): ...\nclass Head(B): ..."
+    ),
     "of a part of ours": "from qtlrun.circuit.dressed import Dressed\nclass Head(Dressed): ...",
-    "of a part of ours under another name": "from qtlrun.circuit.dressed import Dressed as D\nclass Head(D): ...",
-    "of a part of ours through its module": "import qtlrun.circuit.dressed\nclass Head(qtlrun.circuit.dressed.Dressed): ...",
-    "of a part of ours through its renamed module": "from qtlrun.circuit import dressed as d\nclass Head(d.Dressed): ...",
+    "of a part of ours under another name": (
+        "from qtlrun.circuit.dressed import Dressed as D\nclass Head(D): ..."
+    ),
+    "of a part of ours through its module": (
+        "import qtlrun.circuit.dressed\nclass Head(qtlrun.circuit.dressed.Dressed): ..."
+    ),
+    "of a part of ours through its renamed module": (
+        "from qtlrun.circuit import dressed as d\nclass Head(d.Dressed): ..."
+    ),
     "of a class beside": "from beside import Base\nclass Head(Base): ...",
     "of a class beside by a star": "from beside import *\nclass Head(Late): ...",
     "of a class beside, relative": "from .beside import Late\nclass Head(Late): ...",
-    "of the first of two": "class A:\n    def __init__(self, a): ...\nclass B:\n    def __init__(self, b): ...\nclass Head(A, B): ...",
-    "of the second of two": "class A: ...\nclass B:\n    def __init__(self, b): ...\nclass Head(A, B): ...",
-    "of a diamond": "class O:\n    def __init__(self, o): ...\nclass A(O): ...\nclass B(O):\n    def __init__(self, b): ...\nclass Head(A, B): ...",
-    "of one that is generic": "from typing import Generic, TypeVar\nT = TypeVar('T')\nclass A(Generic[T]):\n    def __init__(self, a): ...\n"
-    "class Head(A[int]): ...",
-    "of an abstract one": "from abc import ABC\nclass A(ABC):\n    def __init__(self, a, *, b=1): ...\nclass Head(A): ...",
+    "of the first of two": (
+        "class A:\n    def __init__(self, a): ...\nclass B:\n    def __init__(self, b): ...\nclass"
+        " Head(A, B): ..."
+    ),
+    "of the second of two": (
+        "class A: ...\nclass B:\n    def __init__(self, b): ...\nclass Head(A, B): ..."
+    ),
+    "of a diamond": (
+        "class O:\n    def __init__(self, o): ...\nclass A(O): ...\nclass B(O):\n    def"
+        " __init__(self, b): ...\nclass Head(A, B): ..."
+    ),
+    "of one that is generic": (
+        "from typing import Generic, TypeVar\nT = TypeVar('T')\nclass A(Generic[T]):\n    def"
+        " __init__(self, a): ...\nclass Head(A[int]): ..."
+    ),
+    "of an abstract one": (
+        "from abc import ABC\nclass A(ABC):\n    def __init__(self, a, *, b=1): ...\nclass"
+        " Head(A): ..."
+    ),
     "of torch's module": "from torch import nn\nclass Head(nn.Module): ...",
     "of nothing": "class Head: ...",
-    "of a base that is another name": "class A:\n    def __init__(self, a): ...\nB = A\nclass Head(B): ...",
+    "of a base that is another name": (
+        "class A:\n    def __init__(self, a): ...\nB = A\nclass Head(B): ..."
+    ),
     "under another name": "class A:\n    def __init__(self, a): ...\nHead = A",
     "imported": "from beside import Base as Head",
     "imported from ours": "from qtlrun.circuit.dressed import Dressed as Head",
-    "given in part": "from functools import partial\nfrom beside import Base\nHead = partial(Base, depth=3)",
-    "given in part, whole name": "import functools\nimport beside\nHead = functools.partial(beside.Base, qubits=3)",
-    "defined twice": "class Head:\n    def __init__(self, a): ...\nclass Head:\n    def __init__(self, b): ...",
-    "under a condition": "try:\n    import nowhere_at_all\nexcept ImportError:\n    class Head:\n        def __init__(self, a, b=2): ...",
+    "given in part": (
+        "from functools import partial\nfrom beside import Base\nHead = partial(Base, depth=3)"
+    ),
+    "given in part, whole name": (
+        "import functools\nimport beside\nHead = functools.partial(beside.Base, qubits=3)"
+    ),
+    "defined twice": (
+        "class Head:\n    def __init__(self, a): ...\nclass Head:\n    def __init__(self, b): ..."
+    ),
+    "under a condition": (
+        "try:\n    import nowhere_at_all\nexcept ImportError:\n    class Head:\n        def"
+        " __init__(self, a, b=2): ..."
+    ),
     "of __new__": "class Head:\n    def __new__(cls, a, b=2):\n        return object.__new__(cls)",
     "with names after a slash": "class Head:\n    def __init__(self, /, a, *, b=2): ...",
-    "of a dataclass": "from dataclasses import dataclass\n@dataclass\nclass Head:\n    a: int\n    b: float = 1.",
-    "of a dataclass with a call": "import dataclasses as d\n@d.dataclass(frozen=True)\nclass Head:\n    a: int\n    e: int = d.field()\n"
-    "    b: list = d.field(default_factory=list)\n    c: int = d.field(init=False, default=3)",
-    "of a dataclass with class variables": "from dataclasses import dataclass, KW_ONLY\nfrom typing import ClassVar\n@dataclass\nclass Head:\n"
-    "    x: ClassVar[int] = 3\n    a: int\n    _: KW_ONLY\n    b: int = 2",
-    "of a dataclass that inherits": "from dataclasses import dataclass\nfrom beside import Sizes\n@dataclass\nclass Head(Sizes):\n    depth: int = 1",
+    "of a dataclass": (
+        "from dataclasses import dataclass\n@dataclass\nclass Head:\n    a: int\n    b: float = 1."
+    ),
+    "of a dataclass with a call": (
+        "import dataclasses as d\n@d.dataclass(frozen=True)\nclass Head:\n    a: int\n    e: int ="
+        " d.field()\n    b: list = d.field(default_factory=list)\n    c: int = d.field(init=False,"
+        " default=3)"
+    ),
+    "of a dataclass with class variables": (
+        "from dataclasses import dataclass, KW_ONLY\nfrom typing import ClassVar\n@dataclass\nclass"
+        " Head:\n    x: ClassVar[int] = 3\n    a: int\n    _: KW_ONLY\n    b: int = 2"
+    ),
+    "of a dataclass that inherits": (
+        "from dataclasses import dataclass\nfrom beside import Sizes\n@dataclass\nclass"
+        " Head(Sizes):\n    depth: int = 1"
+    ),
     "of a child of a dataclass": "from beside import Sizes\nclass Head(Sizes):\n    depth: int = 1",
-    "of a dataclass with a constructor": "from dataclasses import dataclass\n@dataclass\nclass Head:\n    a: int\n    def __init__(self, b): ...",
-    "of a dataclass without": "from dataclasses import dataclass\nclass A:\n    def __init__(self, a): ...\n@dataclass(init=False)\nclass Head(A):\n    b: int",
+    "of a dataclass with a constructor": (
+        "from dataclasses import dataclass\n@dataclass\nclass Head:\n    a: int\n    def"
+        " __init__(self, b): ..."
+    ),
+    "of a dataclass without": (
+        "from dataclasses import dataclass\nclass A:\n    def __init__(self, a):"
+        " ...\n@dataclass(init=False)\nclass Head(A):\n    b: int"
+    ),
     "of annotations alone": "class Head:\n    a: int\n    b: int = 1",
-    "of a named tuple": "from typing import NamedTuple\nclass Head(NamedTuple):\n    a: int\n    b: int = 2",
+    "of a named tuple": (
+        "from typing import NamedTuple\nclass Head(NamedTuple):\n    a: int\n    b: int = 2"
+    ),
 }
 PASSED_ON = {
     "to a class beside": (
@@ -71,13 +124,18 @@ PASSED_ON = {
         {"width": True, "tall": False, "qubits": True, "depth": False},
     ),
     "with places": (
-        "from beside import Base\nclass Head(Base):\n    def __init__(self, *args, more: int = 1, **kwargs):\n"
-        "        super().__init__(*args, **kwargs)",
+        (
+            "from beside import Base\nclass Head(Base):\n    def __init__(self, *args, more: int ="
+            " 1, **kwargs):\n        super().__init__(*args, **kwargs)"
+        ),
         {"more": False, "qubits": True, "depth": False},
     ),
     "to a part of ours": (
-        "from qtlrun.circuit.dressed import Dressed\nclass Head(Dressed):\n    def __init__(self, depth: int = 1, **rest):\n"
-        "        super().__init__(depth=depth, **rest)",
+        (
+            "from qtlrun.circuit.dressed import Dressed\nclass Head(Dressed):\n    def"
+            " __init__(self, depth: int = 1, **rest):\n        super().__init__(depth=depth,"
+            " **rest)"
+        ),
         {"depth": False, "qubits": True},
     ),
 }
@@ -131,13 +189,17 @@ def test_what_a_constructor_passes_on_is_what_the_next_one_takes(source, text, t
     [
         (
             "from rich.text import Text\nclass Head(Text): ...",
-            "it inherits its constructor from rich.text.Text, whose source is not read; "
-            "write an __init__ that names what it takes.",
+            (
+                "it inherits its constructor from rich.text.Text, whose source is not read; "
+                "write an __init__ that names what it takes."
+            ),
         ),
         (
             "class Head:\n    def __init__(self, **options): ...",
-            "it takes **options, and a part's constructor names what it takes; write the "
-            "names out.",
+            (
+                "it takes **options, and a part's constructor names what it takes; write the "
+                "names out."
+            ),
         ),
         (
             "class Head:\n    def __init__(self, width, /, depth): ...",
@@ -175,7 +237,8 @@ def test_an_inherited_constructor_is_checked_by_its_types(source):
 )
 def test_annotations_are_understood_in_all_their_spellings(source, annotation, right, wrong, words):
     path = source(
-        f"import typing\nfrom typing import *\nclass Head:\n    def __init__(self, a: {annotation}): ..."
+        "import typing\nfrom typing import *\nclass Head:\n    def __init__(self, a:"
+        f" {annotation}): ..."
     )
     check_part("head", {"_target_": "mine.Head", "a": right}, [path])
     with pytest.raises(Refused) as error:
@@ -185,8 +248,9 @@ def test_annotations_are_understood_in_all_their_spellings(source, annotation, r
 
 def test_every_part_of_ours_is_read_as_python_reads_it():
     import importlib
-    from test_layering import CONF
+
     import yaml
+    from test_layering import CONF
 
     targets = {
         (path.parent.name, target)

@@ -1,4 +1,4 @@
-"""Sizes are refused before anything of that size is made, and plain values before torch is there."""
+"""Sizes are refused before anything of that size is made, plain values before torch loads."""
 
 import subprocess
 import sys
@@ -122,7 +122,10 @@ def test_start_values_that_memory_would_not_hold_are_not_drawn():
     ):
         with pytest.raises(
             ValueError,
-            match=f"^pre.weight would have 536,870,912 numbers of start values; use {MAX_NUMBERS:,} or fewer",
+            match=(
+                f"^pre.weight would have 536,870,912 numbers of start values; use {MAX_NUMBERS:,}"
+                " or fewer"
+            ),
         ):
             draw()
 
@@ -163,25 +166,30 @@ def test_a_circuit_of_the_users_with_too_many_weights_is_refused_before_it_is_tr
     }
     with pytest.raises(Refused) as error:
         Experiment(str(home)).check(plan)
-    assert str(error.value) == (
-        "circuit: a circuit of 10,000 weights; it is traced and differentiated weight by weight before it is "
-        f"trained, which takes minutes from {WEIGHTS:,} on; use fewer."
+    assert (
+        str(error.value)
+        == "circuit: a circuit of 10,000 weights; it is traced and differentiated weight by weight"
+        f" before it is trained, which takes minutes from {WEIGHTS:,} on; use fewer."
     )
 
 
 def test_a_backbone_beyond_the_memory_is_refused_before_it_is_made():
     from types import SimpleNamespace
+
     from qtlrun.experiment.check import _check_size
 
     with torch.device("meta"):
         network = torch.nn.Linear(2**20, 2**20)
     with pytest.raises(
         Refused,
-        match=r"^backbone: its 1,099,512,676,352 weights take 20,480 GiB with gradient and optimiser, and this "
-        r"machine has [\d,]+; choose a narrower one.$",
+        match=(
+            r"^backbone: its 1,099,512,676,352 weights take 20,480 GiB with gradient and optimiser,"
+            r" and this "
+            r"machine has [\d,]+; choose a narrower one.$"
+        ),
     ):
         _check_size(network)
-    assert _check_size(SimpleNamespace(parameters=lambda: [])) is None
+    assert _check_size(SimpleNamespace(parameters=list)) is None
 
 
 PLAIN = [
@@ -198,8 +206,8 @@ PLAIN = [
 
 def test_a_value_of_recipe_or_freeze_that_cannot_be_is_refused_before_torch_is_loaded():
     code = (
-        "import sys\nfrom qtlrun.compose import main\n"
-        "for word in sys.argv[1:]:\n    print(word, main([word]), 'torch' in sys.modules or 'pennylane' in sys.modules)\n"
+        "import sys\nfrom qtlrun.compose import main\nfor word in sys.argv[1:]:\n    print(word,"
+        " main([word]), 'torch' in sys.modules or 'pennylane' in sys.modules)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, *(word for word, _ in PLAIN)], capture_output=True, text=True
@@ -222,9 +230,7 @@ LABELS = "compare=C: it changes dataset.labels, which the composed model does no
         ("+compare.twin.head.wings=3", "compare.twin.head.wings: there is no such key"),
     ],
 )
-def test_a_typed_change_of_a_reference_that_cannot_be_is_refused_whether_it_is_chosen_by_name_or_by_default(
-    word, words
-):
+def test_a_typed_change_of_a_reference_that_cannot_be_is_refused_however_it_was_chosen(word, words):
     for choice in ([], ["compare=[C,twin]"]):
         assert refusal(*choice, word).startswith(words)
 
@@ -233,9 +239,10 @@ def test_a_device_of_qutrits_is_refused_in_a_sentence(capsys, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     for name in ("default.qutrit", "default.qutrit.mixed"):
         assert main(["device=default.qubit", f"device.name={name}", "compare=[]"]) == 2
-        assert capsys.readouterr().err == (
-            f"qtlrun: device.name={name}: it simulates qutrits, and the circuits here are of qubits; use "
-            "default.qubit or lightning.qubit.\n"
+        assert (
+            capsys.readouterr().err
+            == f"qtlrun: device.name={name}: it simulates qutrits, and the circuits here are of"
+            " qubits; use default.qubit or lightning.qubit.\n"
         )
 
 
@@ -263,5 +270,11 @@ def test_a_circuit_that_cannot_be_is_refused_where_something_takes_it(home, word
 def test_a_circuit_that_nothing_runs_may_have_more_weights_than_are_read(home):
     from qtlrun.experiment import Experiment
 
-    words = ["circuit.qubits=8", "circuit.depth=1000", "head=twin", "compare=[]", "backbone=identity"]
+    words = [
+        "circuit.qubits=8",
+        "circuit.depth=1000",
+        "head=twin",
+        "compare=[]",
+        "backbone=identity",
+    ]
     Experiment(str(home)).check(row_plan(compose(words)[0]))

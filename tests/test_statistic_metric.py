@@ -18,17 +18,23 @@ def labels():
 
 def test_nll_is_minus_the_log_softmax_of_the_label(logits, labels):
     expected = -special.log_softmax(logits, -1)[:, np.arange(60), labels]
-    np.testing.assert_allclose(nll(logits, labels), expected, rtol=1e-12, atol=1e-14)  # a few roundings of float64
+    np.testing.assert_allclose(
+        nll(logits, labels), expected, rtol=1e-12, atol=1e-14
+    )  # a few roundings of float64
     np.testing.assert_array_equal(nll(logits[0], labels), nll(logits, labels)[0])
 
 
 def test_nll_stays_finite_for_logits_beyond_the_range_of_the_exponential():
-    np.testing.assert_array_equal(nll(np.float32([[2e4, -2e4], [2e4, -2e4]]), np.array([0, 1])), [0, 4e4])
+    np.testing.assert_array_equal(
+        nll(np.float32([[2e4, -2e4], [2e4, -2e4]]), np.array([0, 1])), [0, 4e4]
+    )
 
 
 def test_an_answer_is_correct_where_its_logit_is_largest(logits, labels):
     others = np.arange(5) != labels[:, None]
-    expected = [(seed[~others] > seed[others].reshape(60, 4).max(1)).astype(float) for seed in logits]
+    expected = [
+        (seed[~others] > seed[others].reshape(60, 4).max(1)).astype(float) for seed in logits
+    ]
     np.testing.assert_array_equal(correct(logits, labels), expected)
 
 
@@ -37,24 +43,32 @@ def test_macro_f1_is_that_of_scikit_learn(logits, labels, classes):
     # three classes of eight are neither labelled nor predicted
     predictions = logits.argmax(-1)
     expected = [f1_score(labels, seed, average="macro") for seed in predictions]
-    np.testing.assert_allclose(macro_f1(labels, predictions, classes), expected, rtol=1e-12)  # a few roundings
+    np.testing.assert_allclose(
+        macro_f1(labels, predictions, classes), expected, rtol=1e-12
+    )  # a few roundings
     assert macro_f1(labels, predictions[0], classes) == macro_f1(labels, predictions, classes)[0]
 
 
 def test_calibration_error_is_the_weighted_gap_of_each_bin():
-    # of ten bins: (.6, .7] holds two, one right, mean .65, so .15; (.7, .8] two, both right, mean .75, so .25; (.9, 1]
+    # of ten bins: (.6, .7] holds two, one right, mean .65, so .15; (.7, .8] two, both right, mean
+    # .75, so .25; (.9, 1]
     # one, wrong, so 1; weighted 2/5, 2/5, 1/5
     confidence = np.array([0.62, 0.68, 0.72, 0.78, 1.0])
     probabilities = np.stack([confidence, 1 - confidence], -1)
     labels = np.array([0, 1, 0, 0, 1])
     expected = (2 * 0.15 + 2 * 0.25 + 1) / 5
-    assert calibration_error(probabilities, labels, bins=10) == pytest.approx(expected, rel=1e-12)  # a few roundings
+    assert calibration_error(probabilities, labels, bins=10) == pytest.approx(
+        expected, rel=1e-12
+    )  # a few roundings
     both = calibration_error(np.stack([probabilities, probabilities[:, ::-1]]), labels, bins=10)
     # the second seed answers 1 throughout: right where the first was wrong
     assert both == pytest.approx([expected, (2 * 0.15 + 2 * 0.75 + 0) / 5], rel=1e-12)
 
 
 def test_confidence_on_an_edge_belongs_to_the_bin_below():
-    # of two bins, (0, .5] and (.5, 1]: one right and one wrong at .5 make no gap, one right at .9 makes .1
+    # of two bins, (0, .5] and (.5, 1]: one right and one wrong at .5 make no gap, one right at .9
+    # makes .1
     probabilities = np.array([[0.5, 0.5], [0.5, 0.5], [0.9, 0.1]])
-    assert calibration_error(probabilities, np.array([0, 1, 0]), bins=2) == pytest.approx(0.1 / 3, rel=1e-12)
+    assert calibration_error(probabilities, np.array([0, 1, 0]), bins=2) == pytest.approx(
+        0.1 / 3, rel=1e-12
+    )

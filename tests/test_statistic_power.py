@@ -26,15 +26,29 @@ def test_a_pilot_foretells_the_half_width_of_a_larger_experiment(variances, larg
     generator, draws = np.random.default_rng(0), 150
     pilots = [two_way(mixed(crossed(generator, 10, 300), variances)) for _ in range(draws)]
     foretold = np.mean([half_width(pilot, seeds=larger[0], items=larger[1]) for pilot in pilots])
-    fresh = np.mean([half(two_way(mixed(crossed(generator, *larger), variances))) for _ in range(draws)])
-    # a root of a variance is biased by 3 % at nine degrees of freedom, and 150 pilots that vary by 26 % err by 2 %
+    fresh = np.mean(
+        [half(two_way(mixed(crossed(generator, *larger), variances))) for _ in range(draws)]
+    )
+    # a root of a variance is biased by 3 % at nine degrees of freedom, and 150 pilots that vary by
+    # 26 % err by 2 %
     assert foretold == pytest.approx(fresh, rel=0.1)
 
 
 def splits_of(count, seeds, pictures, variances, generator, mean=0.0):
-    """Draw redrawn splits on the same pictures, from variances of split, seed, picture, pair and residual per cell."""
-    sizes = (count, 1, 1), (count, seeds, 1), (1, 1, pictures), (count, 1, pictures), (count, seeds, pictures)
-    effects = [np.sqrt(one) * generator.standard_normal(size) for one, size in zip(variances, sizes, strict=True)]
+    """Draw redrawn splits on the same pictures, from variances of split, seed, picture, pair and
+    residual per cell.
+    """
+    sizes = (
+        (count, 1, 1),
+        (count, seeds, 1),
+        (1, 1, pictures),
+        (count, 1, pictures),
+        (count, seeds, pictures),
+    )
+    effects = [
+        np.sqrt(one) * generator.standard_normal(size)
+        for one, size in zip(variances, sizes, strict=True)
+    ]
     return list(mean + sum(effects))
 
 
@@ -68,7 +82,9 @@ def test_the_half_width_foretold_for_the_present_size_is_the_present_one():
         resampled([split[:1] for split in splits], same_pictures=True, **words),
         resampled([split[:1] for split in splits], same_pictures=False, **words),
     ):
-        assert half_width(interval) == pytest.approx(half(interval), rel=1e-9)  # the same sums in another order
+        assert half_width(interval) == pytest.approx(
+            half(interval), rel=1e-9
+        )  # the same sums in another order
         present = {"seeds": interval.seeds, "items": interval.items, "splits": interval.splits}
         assert half_width(interval, **present) == half_width(interval)
         assert half_width(interval, level=0.5) < half_width(interval)
@@ -77,9 +93,21 @@ def test_the_half_width_foretold_for_the_present_size_is_the_present_one():
 @pytest.mark.parametrize(
     ("kind", "size", "said"),
     [
-        ("one seed", {"seeds": 3}, "seeds=3: the interval has 1 and cannot tell what others would give."),
-        ("one split", {"splits": 3}, "splits=3: the interval has 1 and cannot tell what others would give."),
-        ("own pictures", {"items": 50}, "items=50: the interval has 40 and cannot tell what others would give."),
+        (
+            "one seed",
+            {"seeds": 3},
+            "seeds=3: the interval has 1 and cannot tell what others would give.",
+        ),
+        (
+            "one split",
+            {"splits": 3},
+            "splits=3: the interval has 1 and cannot tell what others would give.",
+        ),
+        (
+            "own pictures",
+            {"items": 50},
+            "items=50: the interval has 40 and cannot tell what others would give.",
+        ),
         ("one split", {"seeds": 1}, "seeds=1: an interval needs 2 or more."),
         ("one split", {"items": 1}, "items=1: an interval needs 2 or more."),
         ("own pictures", {"splits": 1}, "splits=1: an interval needs 2 or more."),
@@ -89,7 +117,9 @@ def test_the_half_width_foretold_for_the_present_size_is_the_present_one():
 def test_a_half_width_that_no_pilot_can_tell_is_refused(kind, size, said):
     values = with_moments(4, 40, 0.0, 1.0, 4.0, 2.0)
     own = resampled([values, values + 1, values + 3], train=80, held=20, same_pictures=False)
-    interval = {"one seed": two_way(values[:1]), "one split": two_way(values), "own pictures": own}[kind]
+    interval = {"one seed": two_way(values[:1]), "one split": two_way(values), "own pictures": own}[
+        kind
+    ]
     with pytest.raises(ValueError) as error:
         half_width(interval, **size)
     assert str(error.value) == said
@@ -106,28 +136,43 @@ def test_where_seeds_alone_vary_they_are_those_of_a_t_test(margin):
 
 
 def test_needs_ask_about_the_margin_and_not_about_the_difference_seen():
-    needs = [needed(two_way(with_moments(10, 200, mean, 0.01, 0.3, 0.2)), 0.1) for mean in (0.0, 0.05, 3.0)]
+    needs = [
+        needed(two_way(with_moments(10, 200, mean, 0.01, 0.3, 0.2)), 0.1)
+        for mean in (0.0, 0.05, 3.0)
+    ]
     assert needs[0] == needs[1] == needs[2] != Need()
 
 
-@pytest.mark.parametrize(("variances", "margin"), list(zip(MIXES, (0.1, 0.1, 0.05, 0.05), strict=True)))
-def test_a_difference_of_the_margin_is_detected_in_four_of_five_experiments_of_the_needed_size(variances, margin):
+@pytest.mark.parametrize(
+    ("variances", "margin"), list(zip(MIXES, (0.1, 0.1, 0.05, 0.05), strict=True))
+)
+def test_a_difference_of_the_margin_is_detected_in_four_of_five_experiments_of_the_needed_size(
+    variances, margin
+):
     generator, draws = np.random.default_rng(4), 600
     pilot = two_way(mixed(crossed(generator, 10, 300), variances))
-    need = needed(knowing(pilot, seed=variances[0], picture=variances[1], rest=variances[2]), margin)
+    need = needed(
+        knowing(pilot, seed=variances[0], picture=variances[1], rest=variances[2]), margin
+    )
     sizes = {"seeds": (need.seeds, 300), "pictures": (10, need.pictures)}
     sizes["both"] = tuple(int(np.ceil(need.both * size)) for size in (10, 300))
-    affordable = {name: size for name, size in sizes.items() if None not in size and np.prod(size) < 60_000}
+    affordable = {
+        name: size for name, size in sizes.items() if None not in size and np.prod(size) < 60_000
+    }
     assert len(affordable) >= 2
     for name, size in affordable.items():
-        found = [two_way(mixed(crossed(generator, *size), variances, margin)).low > 0 for _ in range(draws)]
+        found = [
+            two_way(mixed(crossed(generator, *size), variances, margin)).low > 0
+            for _ in range(draws)
+        ]
         # four in five, and four standard errors of 600 draws
         assert 0.75 <= np.mean(found) <= 0.87, name
 
 
 @pytest.mark.parametrize(("shared", "most"), [(0.2, 0.87), (0.0, 1.0)])
 def test_redrawn_splits_of_the_needed_number_detect_the_margin(shared, most):
-    # `shared` is what splits of one pool have in common in Nadeau and Bengio's correction; with less it is conservative
+    # `shared` is what splits of one pool have in common in Nadeau and Bengio's correction; with
+    # less it is conservative
     generator, draws, margin = np.random.default_rng(5), 500, 0.2
     split, *others = variances = (0.01, 0.0, 0.3, 0.2, 0.3)
     words = {"train": 80, "held": 20, "same_pictures": True}
@@ -164,7 +209,8 @@ def test_a_need_is_none_where_no_number_is_enough():
 
 
 def test_a_need_is_the_smallest_that_is_enough():
-    # noise of pictures alone, so that the chance is that of a t test on them; to 1.5 % of their number
+    # noise of pictures alone, so that the chance is that of a t test on them; to 1.5 % of their
+    # number
     values = np.repeat(with_moments(2, 300, 0.0, 0.0, 0.3, 0.0)[:1], 4, 0)
     need = needed(two_way(values), 0.05)
 
@@ -180,12 +226,17 @@ def test_a_need_is_the_smallest_that_is_enough():
 def test_fewer_than_three_seeds_or_splits_foretell_nothing(count):
     values = with_moments(4, 40, 0.0, 1.0, 4.0, 2.0)
     assert needed(two_way(values[:count]), 1.0) == Need()
-    assert needed(resampled([values, values + 1], train=8, held=2, same_pictures=True), 1.0) == Need()
+    assert (
+        needed(resampled([values, values + 1], train=8, held=2, same_pictures=True), 1.0) == Need()
+    )
 
 
 def test_redrawn_splits_of_one_seed_tell_of_splits_and_pictures_alone():
     splits = splits_of(8, 1, 100, (0.01, 0.01, 0.3, 0.1, 0.1), np.random.default_rng(7))
-    same, own = (needed(resampled(splits, train=80, held=20, same_pictures=kind), 0.2) for kind in (True, False))
+    same, own = (
+        needed(resampled(splits, train=80, held=20, same_pictures=kind), 0.2)
+        for kind in (True, False)
+    )
     assert same.seeds is same.both is None and same.splits and same.pictures
     assert own == Need(splits=own.splits) and own.splits
 
@@ -193,5 +244,7 @@ def test_redrawn_splits_of_one_seed_tell_of_splits_and_pictures_alone():
 def test_a_need_has_a_margin_as_a_verdict_has():
     values = with_moments(4, 40, 0.0, 1.0, 4.0, 2.0)
     for judge in (lambda: needed(two_way(values), -1.0), lambda: verdict(values, -1.0)):
-        with pytest.raises(ValueError, match="margin=-1.0: the difference below which two models count as equal"):
+        with pytest.raises(
+            ValueError, match="margin=-1.0: the difference below which two models count as equal"
+        ):
             judge()

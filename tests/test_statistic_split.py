@@ -24,20 +24,34 @@ def test_redrawn_splits_have_the_corrected_interval_of_nadeau_and_bengio(level):
     # mean 3, variance (4 + 1 + 9) / 2 = 7, corrected by 1/3 + 20/80
     error = np.sqrt((1 / 3 + 1 / 4) * 7)
     low, high = stats.t.interval(level, 2, 3, error)
-    np.testing.assert_allclose([interval.mean, interval.low, interval.high], [3, low, high], rtol=1e-9)  # few roundings
+    np.testing.assert_allclose(
+        [interval.mean, interval.low, interval.high], [3, low, high], rtol=1e-9
+    )  # few roundings
     assert interval.training == pytest.approx(error, rel=1e-12)
-    assert (interval.degrees, interval.splits, interval.held, interval.seeds, interval.items) == (2, 3, 0.25, 2, 5)
-    assert np.isnan([interval.pictures, interval.sigma2_picture, interval.sigma2_rest, interval.sigma2_pair]).all()
+    assert (interval.degrees, interval.splits, interval.held, interval.seeds, interval.items) == (
+        2,
+        3,
+        0.25,
+        2,
+        5,
+    )
+    assert np.isnan(
+        [interval.pictures, interval.sigma2_picture, interval.sigma2_rest, interval.sigma2_pair]
+    ).all()
 
 
 @pytest.mark.parametrize("folds", [3, 5, 10])
 def test_folds_are_splits_whose_ratio_is_one_to_the_others(folds):
     generator, items = np.random.default_rng(0), 300
     values = [generator.standard_normal((2, items // folds)) for _ in range(folds)]
-    interval = resampled(values, train=items * (folds - 1) // folds, held=items // folds, same_pictures=False)
+    interval = resampled(
+        values, train=items * (folds - 1) // folds, held=items // folds, same_pictures=False
+    )
     means = [fold.mean() for fold in values]
     error = np.sqrt((1 / folds + 1 / (folds - 1)) * np.var(means, ddof=1))
-    np.testing.assert_allclose([interval.held, interval.training], [1 / (folds - 1), error], rtol=1e-9)  # few roundings
+    np.testing.assert_allclose(
+        [interval.held, interval.training], [1 / (folds - 1), error], rtol=1e-9
+    )  # few roundings
 
 
 def test_folds_may_differ_in_their_pictures_and_then_weigh_alike():
@@ -46,13 +60,19 @@ def test_folds_may_differ_in_their_pictures_and_then_weigh_alike():
     assert (interval.mean, interval.items) == (1.5, 7)
 
 
-@pytest.mark.parametrize("moments", [(0.8, 10.0, 5.0), (2.0, 0.1, 5.0), (0.01, 10.0, 5.0), (0.01, 0.1, 5.0)])
+@pytest.mark.parametrize(
+    "moments", [(0.8, 10.0, 5.0), (2.0, 0.1, 5.0), (0.01, 10.0, 5.0), (0.01, 0.1, 5.0)]
+)
 def test_splits_without_overlap_on_the_same_pictures_are_crossed_as_seeds_are(moments):
     table = with_moments(4, 25, 0.3, *moments)
     splits, seeds = resampled(as_splits(table), same_pictures=True, **NO_OVERLAP), two_way(table)
     for name in ("mean", "low", "high", "training", "pictures", "degrees", "sigma2_picture"):
-        np.testing.assert_allclose(getattr(splits, name), getattr(seeds, name), rtol=1e-9)  # the same sums
-    np.testing.assert_allclose([splits.sigma2_split, splits.sigma2_pair], [seeds.sigma2_seed, seeds.sigma2_rest])
+        np.testing.assert_allclose(
+            getattr(splits, name), getattr(seeds, name), rtol=1e-9
+        )  # the same sums
+    np.testing.assert_allclose(
+        [splits.sigma2_split, splits.sigma2_pair], [seeds.sigma2_seed, seeds.sigma2_rest]
+    )
 
 
 def test_overlap_widens_the_part_of_splits_alone():
@@ -62,8 +82,16 @@ def test_overlap_widens_the_part_of_splits_alone():
     squared = parts[0] + parts[1] - parts[2]
     degrees = squared**2 / (parts**2 / [3, 24, 72]).sum()
     low, high = stats.t.interval(0.95, degrees, 0.3, np.sqrt(squared))
-    found = interval.low, interval.high, interval.training**2, interval.pictures**2, interval.degrees
-    np.testing.assert_allclose(found, [low, high, parts[0], parts[1], degrees], rtol=1e-9)  # as above
+    found = (
+        interval.low,
+        interval.high,
+        interval.training**2,
+        interval.pictures**2,
+        interval.degrees,
+    )
+    np.testing.assert_allclose(
+        found, [low, high, parts[0], parts[1], degrees], rtol=1e-9
+    )  # as above
 
 
 @pytest.mark.parametrize("same", [True, False])
@@ -78,12 +106,21 @@ def test_components_of_splits_are_found_again(same):
         values = values + np.sqrt(pair) * generator.standard_normal((6, 1, 20))
         values = values + np.sqrt(rest) * generator.standard_normal((6, 3, 20))
         one = resampled(list(values), train=80, held=20, same_pictures=same)
-        found.append([one.sigma2_split, one.sigma2_seed, one.sigma2_picture, one.sigma2_pair, one.sigma2_rest])
+        found.append(
+            [
+                one.sigma2_split,
+                one.sigma2_seed,
+                one.sigma2_picture,
+                one.sigma2_pair,
+                one.sigma2_rest,
+            ]
+        )
     if same:
         expected = [split, seed, picture, pair, rest]
     else:  # what nothing separates is in the component beside it
         expected = [split + (picture + pair) / 20, seed + rest / 20, np.nan, np.nan, np.nan]
-    # the variance of six means varies by 65 %, so that 300 of them err by 4 %; and negative ones are cut off
+    # the variance of six means varies by 65 %, so that 300 of them err by 4 %; and negative ones
+    # are cut off
     np.testing.assert_allclose(np.mean(found, 0), expected, rtol=0.12)
 
 
@@ -96,7 +133,11 @@ def test_identical_values_have_an_interval_of_no_width(same):
 @pytest.mark.parametrize(
     ("values", "words", "said"),
     [
-        (means_of(1), {}, "splits: 1 given, and only two or more show how the mean varies between them."),
+        (
+            means_of(1),
+            {},
+            "splits: 1 given, and only two or more show how the mean varies between them.",
+        ),
         (
             [np.zeros((2, 3)), np.zeros(3)],
             {},
@@ -118,8 +159,16 @@ def test_identical_values_have_an_interval_of_no_width(same):
             {"same_pictures": True},
             "splits of 3 to 4 pictures: the same pictures are of one number.",
         ),
-        (means_of(1, 2), {"train": 0}, "train=0: the number of items in each redraw; it must be finite and above 0."),
-        (means_of(1, 2), {"held": -1}, "held=-1: the number of items in each redraw; it must be finite and above 0."),
+        (
+            means_of(1, 2),
+            {"train": 0},
+            "train=0: the number of items in each redraw; it must be finite and above 0.",
+        ),
+        (
+            means_of(1, 2),
+            {"held": -1},
+            "held=-1: the number of items in each redraw; it must be finite and above 0.",
+        ),
     ],
 )
 def test_splits_that_have_no_interval_are_refused(values, words, said):
@@ -133,14 +182,24 @@ def test_splits_that_have_no_interval_are_refused(values, words, said):
 @pytest.mark.parametrize("higher", [True, False])
 def test_splits_are_judged_by_the_rules_that_seeds_are_judged_by(mean, margin, higher):
     table = noise(mean)
-    splits = verdict_resampled(as_splits(table), margin, same_pictures=True, higher_is_better=higher, **NO_OVERLAP)
+    splits = verdict_resampled(
+        as_splits(table), margin, same_pictures=True, higher_is_better=higher, **NO_OVERLAP
+    )
     seeds = verdict(table, margin, higher_is_better=higher)
-    assert (splits.word, splits.detectable, splits.need.pictures) == (seeds.word, seeds.detectable, seeds.need.pictures)
-    assert splits.need.splits == seeds.need.seeds and splits.need.seeds is None  # one seed a split tells nothing of more
+    assert (splits.word, splits.detectable, splits.need.pictures) == (
+        seeds.word,
+        seeds.detectable,
+        seeds.need.pictures,
+    )
+    assert (
+        splits.need.splits == seeds.need.seeds and splits.need.seeds is None
+    )  # one seed a split tells nothing of more
 
 
 def test_an_undecided_verdict_on_splits_says_what_would_show_the_margin():
-    values = [split + seed for split in means_of(-1, 0.2, 1, 2) for seed in [np.array([[-0.5], [0.5]])]]
+    values = [
+        split + seed for split in means_of(-1, 0.2, 1, 2) for seed in [np.array([[-0.5], [0.5]])]
+    ]
     judged = verdict_resampled(values, 2.0, train=80, held=20, same_pictures=False)
     need = needed(judged.interval, 2.0)
     assert judged.word == "undecided" and judged.need.splits > 4 and judged.need.pictures is None
@@ -151,11 +210,19 @@ def test_an_undecided_verdict_on_splits_says_what_would_show_the_margin():
 def test_two_splits_give_no_verdict_and_one_seed_in_three_does(same):
     words = {"train": 80, "held": 20, "same_pictures": same}
     two = verdict_resampled(means_of(5, 5), 0.05, **words)
-    assert (two.word, two.detectable, two.need.seeds, two.need.pictures, two.need.splits) == ("undecided", False, None, None, None)
+    assert (two.word, two.detectable, two.need.seeds, two.need.pictures, two.need.splits) == (
+        "undecided",
+        False,
+        None,
+        None,
+        None,
+    )
     assert verdict_resampled(means_of(5, 5, 5, seeds=1), 0.05, **words).word == "worse"
     assert verdict_resampled(means_of(0, 0, 0, seeds=1), 0.05, **words).word == "equivalent"
 
 
 def test_a_margin_must_be_positive_for_splits_too():
-    with pytest.raises(ValueError, match="margin=0: the difference below which two models count as equal"):
+    with pytest.raises(
+        ValueError, match="margin=0: the difference below which two models count as equal"
+    ):
         verdict_resampled(means_of(1, 2, 3), 0, train=80, held=20, same_pictures=False)

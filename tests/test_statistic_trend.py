@@ -21,12 +21,17 @@ SHARES = {
 
 def slope(places, values, level=0.95, items=None):
     """Of pictures that have names of their own at each place, unless `items` says otherwise."""
-    own = [tuple(f"{place} {number}" for number in range(one.shape[1])) for place, one in enumerate(values)]
+    own = [
+        tuple(f"{place} {number}" for number in range(one.shape[1]))
+        for place, one in enumerate(values)
+    ]
     return statistic.slope(places, values, items or own, level)
 
 
 def drawn(generator, shares, places=PLACES, seeds=5, pictures=60, rising=0.0):
-    """Draw values (seeds, pictures) of each place: a line and noise, in these shares of its mean's squared error."""
+    """Draw values (seeds, pictures) of each place: a line and noise, in these shares of its mean's
+    squared error.
+    """
     seed, picture, rest = np.sqrt(np.multiply(shares, (seeds, pictures, seeds * pictures)))
     return [
         rising * place
@@ -39,9 +44,15 @@ def drawn(generator, shares, places=PLACES, seeds=5, pictures=60, rising=0.0):
 
 def test_points_on_a_line_have_its_slope_and_no_width():
     found = slope(
-        PLACES, [np.full((3, size), 0.7 - 1.5 * place) for place, size in zip(PLACES, (7, 7, 9, 20), strict=True)]
+        PLACES,
+        [
+            np.full((3, size), 0.7 - 1.5 * place)
+            for place, size in zip(PLACES, (7, 7, 9, 20), strict=True)
+        ],
     )
-    np.testing.assert_allclose([found.mean, found.low, found.high], -1.5, rtol=1e-12)  # a few roundings
+    np.testing.assert_allclose(
+        [found.mean, found.low, found.high], -1.5, rtol=1e-12
+    )  # a few roundings
     assert (found.seeds, found.items) == (3, 7 + 7 + 9 + 20)
     assert found.training < 1e-12 and found.pictures < 1e-12
 
@@ -69,12 +80,14 @@ def test_noise_of_seeds_alone_has_students_interval_of_the_slopes_of_each_seeds_
 
 
 def test_places_with_as_many_pictures_are_paired_by_picture():
-    """The slope of each seed on each picture is one value, and the interval is that of their mean."""
+    """Each seed has one slope per picture; the interval is that of their mean."""
     values = drawn(np.random.default_rng(8), (0.3, 0.5, 0.2), rising=1.5)
     slopes = [[np.polyfit(PLACES, cell, 1)[0] for cell in line] for line in np.stack(values, -1)]
     expected, found = two_way(np.array(slopes), 0.9), slope(PLACES, values, 0.9)
     for name in ("mean", "low", "high", "training", "pictures", "degrees"):
-        assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-9)  # roundings of the regressions
+        assert getattr(found, name) == pytest.approx(
+            getattr(expected, name), rel=1e-9
+        )  # roundings of the regressions
     assert (found.seeds, found.items) == (5, 60)
 
 
@@ -83,11 +96,15 @@ def test_what_a_picture_has_in_common_between_places_cancels():
     values, shift = drawn(generator, (0.5, 0.3, 0.2)), 100 * generator.standard_normal((1, 60))
     plain, shifted = slope(PLACES, values), slope(PLACES, [one + shift for one in values])
     for name in ("mean", "low", "high", "training", "pictures", "degrees"):
-        assert getattr(shifted, name) == pytest.approx(getattr(plain, name), rel=1e-9)  # roundings of 100 beside 1
+        assert getattr(shifted, name) == pytest.approx(
+            getattr(plain, name), rel=1e-9
+        )  # roundings of 100 beside 1
 
 
 def test_noise_of_pictures_alone_has_the_interval_of_a_contrast_of_a_regression_on_places():
-    """Where sizes differ: equal variances of the means, which the regression pools with weights and we without."""
+    """Where sizes differ: equal variances of the means, which the regression pools with weights and
+    we without.
+    """
     generator, noise = np.random.default_rng(1), []
     for size in SIZES:
         draw = generator.normal(size=size)
@@ -99,7 +116,9 @@ def test_noise_of_pictures_alone_has_the_interval_of_a_contrast_of_a_regression_
         [found.mean, found.low, found.high], [test.effect[0], *test.conf_int()[0]], rtol=1e-9
     )  # roundings, and room
     assert (
-        found.degrees == sum(SIZES) - 4 and found.training < 1e-12 and found.pictures == pytest.approx(test.sd[0, 0], rel=1e-9)
+        found.degrees == sum(SIZES) - 4
+        and found.training < 1e-12
+        and found.pictures == pytest.approx(test.sd[0, 0], rel=1e-9)
     )
 
 
@@ -125,7 +144,8 @@ def test_a_slope_follows_the_unit_of_the_places_and_not_their_order():
 
 
 def crossed_bootstrap(values, draws, generator):
-    """Resample seeds and pictures, each alike at every place, pictures where there are as many of them.
+    """Resample seeds and pictures, each alike at every place, pictures where there are as many of
+    them.
 
     Returns the standard error of the slope.
     """
@@ -143,12 +163,15 @@ def crossed_bootstrap(values, draws, generator):
 @pytest.mark.parametrize("sizes", [(200, 200, 200, 200), (150, 200, 250, 300)])
 @pytest.mark.parametrize("name", SHARES)
 def test_the_error_of_a_slope_is_that_of_a_crossed_bootstrap(name, sizes):
-    """Of many seeds and pictures: a bootstrap of few is too narrow, and one of residual noise too wide (Owen 2007)."""
+    """Of many seeds and pictures: a bootstrap of few is too narrow, and one of residual noise too
+    wide (Owen 2007).
+    """
     generator = np.random.default_rng(4)
     values = [drawn(generator, SHARES[name], [0.0], 60, size)[0] for size in sizes]
     found = slope(PLACES, values)
     error = (found.high - found.mean) / stats.t.ppf(0.975, found.degrees)
-    # 4000 resamples give a standard error to 1.1 %; the bootstrap counts the residual's share up to three times
+    # 4000 resamples give a standard error to 1.1 %; the bootstrap counts the residual's share up to
+    # three times
     extra = 1 + 2 * SHARES[name][2]
     assert 0.95 < crossed_bootstrap(values, 4000, generator) / error < 1.05 * np.sqrt(extra)
 
@@ -161,14 +184,22 @@ def test_an_interval_of_a_slope_covers_the_truth_as_often_as_it_says(name, seeds
         found = slope(PLACES, drawn(generator, SHARES[name], seeds=seeds, rising=1.0))
         held += found.low <= 1 <= found.high
     # the design asks for .90 to .98; three standard errors of the simulation beside it
-    assert 0.90 - 3 * np.sqrt(0.9 * 0.1 / draws) <= held / draws <= 0.98 + 3 * np.sqrt(0.98 * 0.02 / draws)
+    assert (
+        0.90 - 3 * np.sqrt(0.9 * 0.1 / draws)
+        <= held / draws
+        <= 0.98 + 3 * np.sqrt(0.98 * 0.02 / draws)
+    )
 
 
 def sharing(generator, which, seeds=10):
-    """Values of places that share pictures, each of which has a slope of its own about the middle of the places."""
+    """Values of places that share pictures, each of which has a slope of its own about the middle
+    of the places.
+    """
     steep, level = 1 + generator.standard_normal(200), generator.standard_normal(200)
     return [
-        (place - np.mean(PLACES)) * steep[mine] + 0.1 * level[mine] + 0.1 * generator.standard_normal((seeds, len(mine)))
+        (place - np.mean(PLACES)) * steep[mine]
+        + 0.1 * level[mine]
+        + 0.1 * generator.standard_normal((seeds, len(mine)))
         for place, mine in zip(PLACES, which, strict=True)
     ]
 
@@ -197,12 +228,16 @@ def test_slopes_of_pictures_that_places_share_are_covered_as_often_as_said(name)
 
 
 def test_a_place_that_lacks_one_picture_of_the_others_changes_next_to_nothing():
-    """The pictures that it has are still paired; as each place's own, their common slope would be lost."""
+    """The pictures that it has are still paired; as each place's own, their common slope would be
+    lost.
+    """
     generator = np.random.default_rng(11)
     values, items = sharing(generator, [WHOLE] * 4), [tuple(map(str, WHOLE))] * 4
     whole = slope(PLACES, values, items=items)
     less = slope(PLACES, [*values[:3], values[3][:, :-1]], items=[*items[:3], items[3][:-1]])
-    assert less.pictures == pytest.approx(whole.pictures, rel=0.05) and whole.items == less.items == 60
+    assert (
+        less.pictures == pytest.approx(whole.pictures, rel=0.05) and whole.items == less.items == 60
+    )
     assert slope(PLACES, [*values[:3], values[3][:, :-1]]).pictures < 0.8 * whole.pictures
 
 
@@ -210,10 +245,16 @@ def test_pictures_are_paired_by_their_names_and_not_by_where_they_stand():
     generator = np.random.default_rng(12)
     values, items = drawn(generator, (0.3, 0.5, 0.2)), [tuple(map(str, WHOLE))] * 4
     orders = [generator.permutation(60) for _ in PLACES]
-    found = slope(PLACES, [one[:, order] for one, order in zip(values, orders, strict=True)], items=[tuple(map(str, order)) for order in orders])
+    found = slope(
+        PLACES,
+        [one[:, order] for one, order in zip(values, orders, strict=True)],
+        items=[tuple(map(str, order)) for order in orders],
+    )
     expected = slope(PLACES, values, items=items)
     for name in ("mean", "low", "high", "training", "pictures", "degrees", "items"):
-        assert getattr(found, name) == pytest.approx(getattr(expected, name), rel=1e-9)  # sums in another order
+        assert getattr(found, name) == pytest.approx(
+            getattr(expected, name), rel=1e-9
+        )  # sums in another order
 
 
 def test_places_with_different_numbers_of_pictures_are_covered_too():
@@ -239,14 +280,22 @@ def test_fewer_than_two_places_are_refused(places):
 def test_fewer_than_two_seeds_and_seeds_that_some_places_lack_are_refused(seeds):
     with pytest.raises(ValueError) as error:
         slope([1.0, 2.0], [np.zeros((count, 5)) for count in seeds])
-    assert str(error.value) == "values: a slope needs two seeds or more, the same number at every place."
+    assert (
+        str(error.value)
+        == "values: a slope needs two seeds or more, the same number at every place."
+    )
 
 
 @pytest.mark.parametrize("count", [2, 3, 10])
 @pytest.mark.parametrize("level", [0.95, 0.5])
 def test_one_more_value_is_foretold_as_a_regression_on_a_constant_foretells_it(count, level):
     values = np.random.default_rng(count).normal(0.9, 0.03, count)
-    told = sm.OLS(values, np.ones(count)).fit().get_prediction([1.0]).conf_int(obs=True, alpha=1 - level)[0]
+    told = (
+        sm.OLS(values, np.ones(count))
+        .fit()
+        .get_prediction([1.0])
+        .conf_int(obs=True, alpha=1 - level)[0]
+    )
     np.testing.assert_allclose(further(values, level), told, rtol=1e-9)  # roundings, and room
 
 
@@ -255,7 +304,9 @@ def test_one_more_value_falls_inside_as_often_as_is_said(count):
     generator, draws = np.random.default_rng(7), 4000
     values = generator.standard_normal((draws, count + 1))
     inside = sum(low <= one[-1] <= high for one in values for low, high in [further(one[:-1])])
-    assert inside / draws == pytest.approx(0.95, abs=3 * np.sqrt(0.95 * 0.05 / draws))  # exact for normal values
+    assert inside / draws == pytest.approx(
+        0.95, abs=3 * np.sqrt(0.95 * 0.05 / draws)
+    )  # exact for normal values
 
 
 def test_one_value_foretells_itself_and_equal_ones_no_other():

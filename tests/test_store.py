@@ -32,7 +32,13 @@ def entry(number):
 
 
 def test_an_entry_comes_back_as_it_was(kept):
-    values = {"seconds": 0.1, "best_epoch": 7, "curves": [{"nll": 1e-300, "name": "é"}], "none": None, "yes": True}
+    values = {
+        "seconds": 0.1,
+        "best_epoch": 7,
+        "curves": [{"nll": 1e-300, "name": "é"}],
+        "none": None,
+        "yes": True,
+    }
     arrays = {
         "weights/head.weight": np.random.default_rng(0).standard_normal((3, 4, 2)),
         "weights/head.bias": np.float32([0.1, -0.0]),
@@ -48,7 +54,9 @@ def test_an_entry_comes_back_as_it_was(kept):
     found = kept.get("row", "key")
     assert found.values == values and found.arrays.keys() == arrays.keys()
     for name, array in arrays.items():
-        assert found.arrays[name].dtype == array.dtype and found.arrays[name].shape == array.shape, name
+        assert (
+            found.arrays[name].dtype == array.dtype and found.arrays[name].shape == array.shape
+        ), name
         assert found.arrays[name].tobytes() == array.tobytes(), name
     assert found.arrays["weights/steps"].shape == ()
 
@@ -81,7 +89,9 @@ def test_a_value_that_is_no_number_is_refused_and_the_old_entry_stays(kept, valu
     kept.put("row", "key", entry(1))
     with pytest.raises(ValueError, match="Out of range float values are not JSON compliant"):
         kept.put("row", "key", Entry({"nll": [{"deep": value}]}))
-    assert kept.get("row", "key").values == {"number": 1} and os.listdir(kept.folder / "row") == ["key"]
+    assert kept.get("row", "key").values == {"number": 1} and os.listdir(kept.folder / "row") == [
+        "key"
+    ]
 
 
 def test_logits_may_be_infinite_for_they_are_no_json(kept):
@@ -103,7 +113,11 @@ def test_a_damaged_entry_is_absent_until_it_is_kept_anew(kept, name):
 
 def test_no_pickle_is_kept(kept):
     kept.put("row", "key", entry(1))
-    assert sorted(os.listdir(kept.folder / "row" / "key")) == ["arrays.safetensors", disk.MANIFEST, "values.json"]
+    assert sorted(os.listdir(kept.folder / "row" / "key")) == [
+        "arrays.safetensors",
+        disk.MANIFEST,
+        "values.json",
+    ]
     with pytest.raises(Exception, match='Unknown dtype "object"'):
         kept.put("row", "other", Entry({}, {"array": np.array([object()])}))
     assert kept.get("row", "other") is None
@@ -123,7 +137,9 @@ def test_the_next_start_cleans_up_after_a_killed_one(tmp_path, kept):
     assert sorted(os.listdir(kept.folder / "row")) == [".new-now", "key"]
 
 
-def test_a_tilde_is_the_home_folder_and_a_store_makes_nothing_before_it_keeps_something(tmp_path, monkeypatch):
+def test_a_tilde_is_the_home_folder_and_a_store_makes_nothing_before_it_keeps_something(
+    tmp_path, monkeypatch
+):
     monkeypatch.setenv("HOME", str(tmp_path))
     kept = Store("~/mine")
     assert kept.get("row", "key") is None and os.listdir(tmp_path) == []
@@ -169,7 +185,9 @@ sys.exit(any(os.waitpid(child, 0)[1] for child in children))
 
 @pytest.mark.parametrize("how", ["locked", "free"])
 def test_eight_processes_on_one_cold_key_make_one_entry(tmp_path, how):
-    run = subprocess.run([sys.executable, "-c", COLD, str(tmp_path), how], capture_output=True, text=True, timeout=60)
+    run = subprocess.run(
+        [sys.executable, "-c", COLD, str(tmp_path), how], capture_output=True, text=True, timeout=60
+    )
     assert run.returncode == 0, run.stderr
     made = (tmp_path / "made").read_text().splitlines()
     assert len(made) >= 50 and (how == "free" or len(made) == 50)  # a lock lets one do the work
@@ -239,7 +257,9 @@ def test_what_has_no_canonical_text_is_refused():
 @pytest.fixture
 def package(tmp_path, monkeypatch):
     """A copy of the package whose sources may change."""
-    shutil.copytree(store.PACKAGE, tmp_path / "qtlrun", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        store.PACKAGE, tmp_path / "qtlrun", ignore=shutil.ignore_patterns("__pycache__")
+    )
     monkeypatch.setattr(store, "PACKAGE", tmp_path / "qtlrun")
     store.sources.cache_clear()
     yield tmp_path / "qtlrun"
@@ -304,7 +324,13 @@ def test_the_versions_are_those_of_the_libraries_that_compute():
 
 def test_a_ledger_counts_names_and_each_of_them_once(tmp_path):
     kept = Store(tmp_path)
-    assert [kept.enter("readers", "a" * 64, name) for name in ("x" * 64, "x" * 64, "y" * 64)] == [1, 1, 2]
+    assert [kept.enter("readers", "a" * 64, name) for name in ("x" * 64, "x" * 64, "y" * 64)] == [
+        1,
+        1,
+        2,
+    ]
     assert kept.enter("readers", "b" * 64, "x" * 64) == 1
-    assert Store(tmp_path).enter("readers", "a" * 64, "z" * 64) == 3  # another command goes on counting
+    assert (
+        Store(tmp_path).enter("readers", "a" * 64, "z" * 64) == 3
+    )  # another command goes on counting
     assert kept.enter("readers", "a" * 64, "z" * 64) == 3

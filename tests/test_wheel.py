@@ -1,4 +1,5 @@
 """The package as it is installed: a wheel, away from the checkout."""
+
 import os
 import shutil
 import subprocess
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# Only this folder goes before the libraries, and what the checkout's editable install left behind is taken away.
+# Only this folder goes before the libraries, and what the checkout's editable install left behind
+# is taken away.
 ALONE = """
 import sys
-sys.meta_path = [finder for finder in sys.meta_path if "__editable__" not in getattr(finder, "__module__", "")]
+sys.meta_path = [
+    finder for finder in sys.meta_path if "__editable__" not in getattr(finder, "__module__", "")]
 sys.path[:] = [sys.argv[1], *(place for place in sys.path if place and place != sys.argv[2])]
 sys.path_importer_cache.clear()
 import qtlrun
@@ -29,11 +32,25 @@ def wheel(tmp_path_factory):
     """Built from a copy of the sources, without a network."""
     place = tmp_path_factory.mktemp("wheel")
     for name in ("qtlrun", "conf"):
-        shutil.copytree(ROOT / name, place / "source" / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            ROOT / name, place / "source" / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, place / "source")
-    subprocess.run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", place, place / "source"], check=True,
-                   capture_output=True)
+    subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "build",
+            "--wheel",
+            "--no-isolation",
+            "--outdir",
+            place,
+            place / "source",
+        ],
+        check=True,
+        capture_output=True,
+    )
     (path,) = place.glob("*.whl")
     return path
 
@@ -48,21 +65,40 @@ def installed(wheel, tmp_path_factory):
 
 def test_a_wheel_holds_every_module_and_every_option(installed):
     for folder, place in (("qtlrun", "qtlrun"), ("conf", "qtlrun/conf")):
-        files = {path.relative_to(ROOT / folder) for kind in ("*.py", "*.yaml") for path in (ROOT / folder).rglob(kind)}
-        mine = {path.relative_to(installed / place) for path in (installed / place).rglob("*") if path.is_file()}
-        assert len(files) > 30 and {path for path in mine if path.parts[0] != "conf" or folder == "conf"} == files
+        files = {
+            path.relative_to(ROOT / folder)
+            for kind in ("*.py", "*.yaml")
+            for path in (ROOT / folder).rglob(kind)
+        }
+        mine = {
+            path.relative_to(installed / place)
+            for path in (installed / place).rglob("*")
+            if path.is_file()
+        }
+        assert (
+            len(files) > 30
+            and {path for path in mine if path.parts[0] != "conf" or folder == "conf"} == files
+        )
 
 
 def test_a_wheel_holds_nothing_else_and_is_small(wheel, installed):
     folders = {path.name for path in installed.iterdir()}
     assert folders == {"qtlrun", wheel.name.removesuffix("-py3-none-any.whl") + ".dist-info"}
     assert wheel.stat().st_size < 500_000  # the README is in it
-    assert "qtlrun = qtlrun.compose:main" in next(installed.glob("*.dist-info/entry_points.txt")).read_text()
+    assert (
+        "qtlrun = qtlrun.compose:main"
+        in next(installed.glob("*.dist-info/entry_points.txt")).read_text()
+    )
 
 
 def alone(installed, folder, *words):
-    done = subprocess.run([sys.executable, "-c", ALONE, installed, ROOT, *words], cwd=folder, text=True, capture_output=True,
-                          env=os.environ | {"QTLRUN_HOME": str(folder / "home")})
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, installed, ROOT, *words],
+        cwd=folder,
+        text=True,
+        capture_output=True,
+        env=os.environ | {"QTLRUN_HOME": str(folder / "home")},
+    )
     assert done.returncode == 0, done.stderr
     *said, where = done.stdout.splitlines()
     assert where == f"from {installed}/qtlrun/__init__.py {installed}/qtlrun/conf"
@@ -71,9 +107,18 @@ def alone(installed, folder, *words):
 
 def test_a_wheel_lists_its_options(installed, tmp_path):
     said = alone(installed, tmp_path, "--help")
-    assert "dataset: cifar10, coherent, digits, fashion_mnist, folder, gaussian, hymenoptera, iris, mnist, moons, spirals, square" in said and not list(tmp_path.iterdir())
+    assert (
+        "dataset: cifar10, coherent, digits, fashion_mnist, folder, gaussian, hymenoptera, iris,"
+        " mnist, moons, spirals, square"
+        in said
+        and not list(tmp_path.iterdir())
+    )
 
 
 def test_a_wheel_runs(installed, tmp_path):
-    said = alone(installed, tmp_path, "experiment=smoke", "compare=[]", "backbone=identity", "seeds=1")
-    assert said[-1].startswith("Written to outputs/") and list(tmp_path.glob("outputs/*/*/table.md"))
+    said = alone(
+        installed, tmp_path, "experiment=smoke", "compare=[]", "backbone=identity", "seeds=1"
+    )
+    assert said[-1].startswith("Written to outputs/") and list(
+        tmp_path.glob("outputs/*/*/table.md")
+    )

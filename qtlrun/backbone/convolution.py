@@ -1,4 +1,5 @@
 """A small convolutional network without its last layer, which is the head."""
+
 import math
 from typing import Literal
 
@@ -15,20 +16,33 @@ LARGEST = 256  # pixels
 
 
 class Convolution(nn.Module):
-    """Convolutions of `channels`, an activation and a pooling of 2 x 2 after each, then linear layers of `hidden` widths.
+    """Convolutions of `channels`, an activation and a pooling of 2 x 2 after each, then linear
+    layers of `hidden` widths.
 
-    The activation stands after the linear layers too; with none of them, only the poolings, which take the largest of four,
-    keep the network from being linear. Pictures are grey where `mean` and `std` have one number, in colour where they have
-    three. `weights` is a file, or none: random ones as torch's own layers have them, drawn from `seed`. Source: the target
-    networks of Liu et al., arXiv:2402.16465. Raises ValueError for sizes that cannot be and a file that does not fit.
+    The activation stands after the linear layers too; with none of them, only the poolings, which
+    take the largest of four, keep the network from being linear. Pictures are grey where `mean` and
+    `std` have one number, in colour where they have three. `weights` is a file, or none: random
+    ones as torch's own layers have them, drawn from `seed`. Source: the target networks of Liu et
+    al., arXiv:2402.16465. Raises ValueError for sizes that cannot be and a file that does not fit.
     """
 
-    def __init__(self, channels: list[int], kernel: int, padding: int, hidden: list[int],
-                 activation: Literal["none", "relu", "tanh"], size: int, mean: list[float], std: list[float], seed: int = 0, weights: str | None = None):
+    def __init__(
+        self,
+        channels: list[int],
+        kernel: int,
+        padding: int,
+        hidden: list[int],
+        activation: Literal["none", "relu", "tanh"],
+        size: int,
+        mean: list[float],
+        std: list[float],
+        seed: int = 0,
+        weights: str | None = None,
+    ):
         super().__init__()
         _check(channels, kernel, padding)
         dense.check("hidden", hidden)
-        maps = channels[-1] * _side(len(channels), kernel, padding, size)**2
+        maps = channels[-1] * _side(len(channels), kernel, padding, size) ** 2
         _check_colours(mean, std)
         taps = [kernel**2 * pair for pair in dense.sizes(len(mean), channels)]
         dense.fits("channels", channels, taps)
@@ -36,15 +50,19 @@ class Convolution(nn.Module):
         self.preprocess = Preprocess(size, size, tuple(mean), tuple(std))
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.convolutions = [nn.Conv2d(one, other, kernel, padding=padding)
-                                 for one, other in zip([len(mean), *channels], channels)]
+            self.convolutions = [
+                nn.Conv2d(one, other, kernel, padding=padding)
+                for one, other in zip([len(mean), *channels], channels, strict=False)
+            ]
             for number, layer in enumerate(self.convolutions, 1):
                 self.add_module(f"conv{number}", layer)
             self.hidden = dense.hidden(self, maps, hidden)
         self.activation, self.features = activation, hidden[-1] if hidden else maps
         dense.settle(self, weights)
 
-    def forward(self, pictures: Float[Tensor, "batch colours size size"]) -> Float[Tensor, "batch features"]:
+    def forward(
+        self, pictures: Float[Tensor, "batch colours size size"]
+    ) -> Float[Tensor, "batch features"]:
         maps = pictures
         for layer in self.convolutions:
             maps = functional.max_pool2d(ACTIVATIONS[self.activation](layer(maps)), 2)
@@ -53,12 +71,19 @@ class Convolution(nn.Module):
 
 def _check(channels: list[int], kernel: int, padding: int) -> None:
     if not channels:
-        raise ValueError("channels=[]: give the channels of one convolution or more; backbone=perceptron has none.")
+        raise ValueError(
+            "channels=[]: give the channels of one convolution or more; backbone=perceptron has"
+            " none."
+        )
     dense.check("channels", channels)
     if not 1 <= kernel <= LARGEST:
-        raise ValueError(f"kernel={kernel}: side of a convolution's window in pixels, from 1 to {LARGEST}.")
+        raise ValueError(
+            f"kernel={kernel}: side of a convolution's window in pixels, from 1 to {LARGEST}."
+        )
     if not 0 <= padding < kernel:
-        raise ValueError(f"padding={padding}: pixels of zeros around a map, from 0 to kernel - 1, {kernel - 1}.")
+        raise ValueError(
+            f"padding={padding}: pixels of zeros around a map, from 0 to kernel - 1, {kernel - 1}."
+        )
 
 
 def _side(convolutions: int, kernel: int, padding: int, size: int) -> int:
@@ -68,13 +93,17 @@ def _side(convolutions: int, kernel: int, padding: int, size: int) -> int:
         least = max(1, 2 * least + kernel - 1 - 2 * padding)
         side = (side + 2 * padding - kernel + 1) // 2
     if not least <= size <= LARGEST:
-        raise ValueError(f"size={size}: pixels, {least} to {LARGEST} for {convolutions} of these convolutions, each with its "
-                         "pooling; larger pictures want a larger backbone, as resnet18.")
+        raise ValueError(
+            f"size={size}: pixels, {least} to {LARGEST} for {convolutions} of these convolutions,"
+            " each with its pooling; larger pictures want a larger backbone, as resnet18."
+        )
     return side
 
 
 def _check_colours(mean: list[float], std: list[float]) -> None:
     if len(mean) not in (1, 3):
-        raise ValueError(f"mean={mean}: one number for grey pictures, three for red, green and blue.")
+        raise ValueError(
+            f"mean={mean}: one number for grey pictures, three for red, green and blue."
+        )
     if len(std) != len(mean) or not all(0 < value < math.inf for value in std):
         raise ValueError(f"std={std}: as many numbers as mean has, {len(mean)}, each above 0.")

@@ -1,7 +1,11 @@
-"""Linear layers with an activation after each, and what networks that begin at random have in common."""
+"""Linear layers with an activation after each, and what networks that begin at random have in
+common.
+"""
+
 from torch import Tensor, nn
 
-from qtlrun.backbone import stage, weights as files
+from qtlrun.backbone import stage
+from qtlrun.backbone import weights as files
 from qtlrun.device import memory
 from qtlrun.layer import ACTIVATIONS
 
@@ -18,25 +22,29 @@ def fits(name: str, widths: list[int], sizes: list[int]) -> None:
     """Refuse layers of so many weights each that this machine cannot train them."""
     need, held = TRAINED * sum(sizes), memory.total()
     if need > held:
-        raise ValueError(f"{name}={widths}: {sum(sizes):,} weights need {need / 2**30:,.0f} GiB in training, and this "
-                         f"machine has {held / 2**30:.0f}; use narrower layers.")
+        raise ValueError(
+            f"{name}={widths}: {sum(sizes):,} weights need {need / 2**30:,.0f} GiB in training, and"
+            f" this machine has {held / 2**30:.0f}; use narrower layers."
+        )
 
 
 def sizes(inputs: int, widths: list[int]) -> list[int]:
     """How many weights each linear layer has, without its bias."""
-    return [one * other for one, other in zip([inputs, *widths], widths)]
+    return [one * other for one, other in zip([inputs, *widths], widths, strict=False)]
 
 
 def hidden(network: nn.Module, inputs: int, widths: list[int]) -> list[nn.Linear]:
     """Linear layers, which the network owns as hidden1, hidden2 and so on."""
-    layers = [nn.Linear(one, other) for one, other in zip([inputs, *widths], widths)]
+    layers = [nn.Linear(one, other) for one, other in zip([inputs, *widths], widths, strict=False)]
     for number, layer in enumerate(layers, 1):
         network.add_module(f"hidden{number}", layer)
     return layers
 
 
 def settle(network: nn.Module, weights: str | None) -> None:
-    """Load the file of weights, if one is named, and say what a backbone says of itself: fingerprint, folded, stages."""
+    """Load the file of weights, if one is named, and say what a backbone says of itself:
+    fingerprint, folded, stages.
+    """
     random = weights in (None, "none")
     if not random:
         files.fill(network, files.read(weights), set(network.state_dict()), weights)

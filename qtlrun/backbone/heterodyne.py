@@ -1,4 +1,7 @@
-"""What an optical table without a quantum network would see: heterodyne outcomes of the prepared state."""
+"""What an optical table without a quantum network would see: heterodyne outcomes of the prepared
+state.
+"""
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -14,16 +17,22 @@ TOGETHER = 2**20  # outcomes that are worked on at once
 
 
 class Heterodyne(nn.Module):
-    """The classical rival of a photonic network: each mode measured on arrival, and the outcomes' moments as features.
+    """The classical rival of a photonic network: each mode measured on arrival, and the outcomes'
+    moments as features.
 
-    A mode's outcome b is drawn from its Husimi function |<b|psi>|^2 / pi, of states that began with no photon or one. Features are the means, over `shots` outcomes, of all monomials of Re b and Im b up to `order`,
-    mode by mode; with shots=1, order=1 they are the outcome itself. Chance comes from `seed` and the item's numbers
-    alone, so equal items have equal outcomes. `modes` None is as many as the dataset's items have, of `numbers` each. Raises ValueError for counts that cannot be.
+    A mode's outcome b is drawn from its Husimi function |<b|psi>|^2 / pi, of states that began with
+    no photon or one. Features are the means, over `shots` outcomes, of all monomials of Re b and Im
+    b up to `order`, mode by mode; with shots=1, order=1 they are the outcome itself. Chance comes
+    from `seed` and the item's numbers alone, so equal items have equal outcomes. `modes` None is as
+    many as the dataset's items have, of `numbers` each. Raises ValueError for counts that cannot
+    be.
     """
 
     takes, folded, fingerprint = ("states",), False, "none"
 
-    def __init__(self, modes: int | None, shots: int, order: int, seed: int = 0, numbers: int | None = None):
+    def __init__(
+        self, modes: int | None, shots: int, order: int, seed: int = 0, numbers: int | None = None
+    ):
         super().__init__()
         modes = (2 if numbers == 2 * fock.NUMBERS else 1) if modes is None else modes
         if modes not in fock.WEIGHTS:
@@ -31,9 +40,13 @@ class Heterodyne(nn.Module):
         if not 1 <= shots <= MANY:
             raise ValueError(f"shots={shots}: outcomes a state, from 1 to {MANY}.")
         if not 1 <= order <= ORDERS:
-            raise ValueError(f"order={order}: the highest power of the outcomes, from 1 to {ORDERS}.")
+            raise ValueError(
+                f"order={order}: the highest power of the outcomes, from 1 to {ORDERS}."
+            )
         self.modes, self.shots, self.seed = modes, shots, seed
-        self.powers = [(one, total - one) for total in range(1, order + 1) for one in range(total, -1, -1)]
+        self.powers = [
+            (one, total - one) for total in range(1, order + 1) for one in range(total, -1, -1)
+        ]
         self.features, self.stages = modes * len(self.powers), []
 
     def preprocess(self, item: Tensor, generator=None) -> Tensor:
@@ -44,16 +57,27 @@ class Heterodyne(nn.Module):
         """The features, in the precision of the items (batch, 6 modes)."""
         fock.check(items, self.modes)
         some = max(1, TOGETHER // self.shots)
-        return torch.cat([self._moments(self.outcomes(part)) for part in items.split(some)]).to(items)
+        return torch.cat([self._moments(self.outcomes(part)) for part in items.split(some)]).to(
+            items
+        )
 
-    def outcomes(self, items: Float[Tensor, "batch numbers"]) -> Float[Tensor, "batch modes shots 2"]:
+    def outcomes(
+        self, items: Float[Tensor, "batch numbers"]
+    ) -> Float[Tensor, "batch modes shots 2"]:
         """Re b and Im b of each outcome."""
         draws = [generator(self.seed, "heterodyne", content) for content in _contents(items)]
         size = (self.modes, self.shots, 3)
-        chances = torch.stack([torch.rand(size, dtype=torch.double, device="cpu", generator=draw) for draw in draws])
-        photons, real, imaginary, first, squeeze, last = items.cpu().double().unflatten(1, (-1, fock.NUMBERS)).unbind(2)
+        chances = torch.stack(
+            [torch.rand(size, dtype=torch.double, device="cpu", generator=draw) for draw in draws]
+        )
+        photons, real, imaginary, first, squeeze, last = (
+            items.cpu().double().unflatten(1, (-1, fock.NUMBERS)).unbind(2)
+        )
         if (photons > 1).any():
-            raise ValueError(f"dataset: an item begins with {int(photons.max())} photons, and heterodyne outcomes are known here for 0 and 1.")
+            raise ValueError(
+                f"dataset: an item begins with {int(photons.max())} photons, and heterodyne"
+                " outcomes are known here for 0 and 1."
+            )
         around = _around(photons, squeeze, chances)
         # S(s) R(r1) D(alpha) |n> is S(s) |n>, displaced: by alpha turned, then squeezed.
         real, imaginary = _turned(real, imaginary, first)
@@ -63,25 +87,37 @@ class Heterodyne(nn.Module):
 
     def _moments(self, outcomes: Tensor) -> Tensor:
         real, imaginary = outcomes.unbind(-1)
-        return torch.stack([(real**one * imaginary**other).mean(-1) for one, other in self.powers], -1).flatten(1)
+        return torch.stack(
+            [(real**one * imaginary**other).mean(-1) for one, other in self.powers], -1
+        ).flatten(1)
 
 
 def _turned(real: Tensor, imaginary: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
-    return real * angle.cos() - imaginary * angle.sin(), real * angle.sin() + imaginary * angle.cos()
+    return (
+        real * angle.cos() - imaginary * angle.sin(),
+        real * angle.sin() + imaginary * angle.cos(),
+    )
 
 
 def _contents(items: Tensor) -> list[str]:
-    """The numbers of each item as text; rounded to single precision, so that every dtype has the same chances."""
-    return [item.tobytes().hex() for item in (items.cpu().float() + 0).numpy()]  # with 0, as -0 is the same state
+    """The numbers of each item as text; rounded to single precision, so that every dtype has the
+    same chances.
+    """
+    return [
+        item.tobytes().hex() for item in (items.cpu().float() + 0).numpy()
+    ]  # with 0, as -0 is the same state
 
 
-def _around(photons: Float[Tensor, "batch modes"], squeeze: Float[Tensor, "batch modes"],
-            chances: Float[Tensor, "batch modes shots 3"]) -> Float[Tensor, "batch modes shots 2"]:
+def _around(
+    photons: Float[Tensor, "batch modes"],
+    squeeze: Float[Tensor, "batch modes"],
+    chances: Float[Tensor, "batch modes shots 3"],
+) -> Float[Tensor, "batch modes shots 2"]:
     """Outcomes of S(s) |0> and S(s) |1>.
 
-    The Husimi function of the first is a Gaussian; that of the second is the same Gaussian times |b|^2: a mixture in which
-    either quadrature, in proportion to its variance, has the density of x^2 times its Gaussian, so that |x| is chi-distributed
-    with three degrees of freedom.
+    The Husimi function of the first is a Gaussian; that of the second is the same Gaussian times
+    |b|^2: a mixture in which either quadrature, in proportion to its variance, has the density of
+    x^2 times its Gaussian, so that |x| is chi-distributed with three degrees of freedom.
     """
     deviations = ((torch.stack([-2 * squeeze, 2 * squeeze], -1).exp() + 1).sqrt() / 2).unsqueeze(2)
     normal = torch.special.ndtri(chances[..., 1:].clamp_min(2**-54))

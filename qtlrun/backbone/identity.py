@@ -1,4 +1,5 @@
 """No backbone: the numbers themselves are the features."""
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -6,7 +7,8 @@ from torch import Tensor, nn
 class Identity(nn.Module):
     """Passes a vector on as it is, and a picture as its pixels in a row, in [0, 1].
 
-    `features` is how many numbers that is; None leaves it to the dataset, whose items have `numbers`.
+    `features` is how many numbers that is; None leaves it to the dataset, whose items have
+    `numbers`.
     """
 
     takes = ("vectors", "pictures")
@@ -15,17 +17,25 @@ class Identity(nn.Module):
         super().__init__()
         features = numbers if features is None else features
         if features is None:
-            raise ValueError("dataset: its pictures differ in size, and their pixels in a row take equal ones; use backbone=small or resnet18.")
+            raise ValueError(
+                "dataset: its pictures differ in size, and their pixels in a row take equal ones;"
+                " use backbone=small or resnet18."
+            )
         if features < 1:
             raise ValueError(f"features={features}: numbers an item has, from 1 up.")
         self.features = features
         self.stages, self.folded, self.fingerprint = [], False, "none"
 
     def preprocess(self, item: Tensor, generator=None) -> Tensor:
-        """A vector as it is, a picture (channels, height, width) as pixels in [0, 1]; nothing is augmented."""
+        """A vector as it is, a picture (channels, height, width) as pixels in [0, 1]; nothing is
+        augmented.
+        """
         return item if item.is_floating_point() else item.flatten(-3) / 255
 
     def forward(self, items: Float[Tensor, "batch features"]) -> Float[Tensor, "batch features"]:
         if items.shape[1] != self.features:
-            raise ValueError(f"backbone.features={self.features}: the dataset's items have {items.shape[1]} numbers.")
+            raise ValueError(
+                f"backbone.features={self.features}: the dataset's items have {items.shape[1]}"
+                " numbers."
+            )
         return items

@@ -1,4 +1,5 @@
 """A multilayer perceptron without its last layer, which is the head."""
+
 from typing import Literal
 
 import torch
@@ -9,22 +10,35 @@ from qtlrun.backbone import dense
 
 
 class Perceptron(nn.Module):
-    """Linear layers of `widths`, the activation after each, on vectors as they are or on the pixels of pictures in a row.
+    """Linear layers of `widths`, the activation after each, on vectors as they are or on the pixels
+    of pictures in a row.
 
-    `weights` is a file, or none: random ones as torch's own layers have them, drawn from `seed`. `numbers` is how many an
-    item of the dataset has. Raises ValueError for widths that cannot be and a file that does not fit.
+    `weights` is a file, or none: random ones as torch's own layers have them, drawn from `seed`.
+    `numbers` is how many an item of the dataset has. Raises ValueError for widths that cannot be
+    and a file that does not fit.
     """
 
     takes = ("vectors", "pictures")
 
-    def __init__(self, widths: list[int], activation: Literal["none", "relu", "tanh"], seed: int = 0,
-                 weights: str | None = None, numbers: int | None = None):
+    def __init__(
+        self,
+        widths: list[int],
+        activation: Literal["none", "relu", "tanh"],
+        seed: int = 0,
+        weights: str | None = None,
+        numbers: int | None = None,
+    ):
         super().__init__()
         if not widths:
-            raise ValueError("widths=[]: give the width of one layer or more; backbone=identity has none.")
+            raise ValueError(
+                "widths=[]: give the width of one layer or more; backbone=identity has none."
+            )
         dense.check("widths", widths)
         if numbers is None:
-            raise ValueError("dataset: its pictures differ in size, and a perceptron takes equal ones; use backbone=convolution.")
+            raise ValueError(
+                "dataset: its pictures differ in size, and a perceptron takes equal ones; use"
+                " backbone=convolution."
+            )
         dense.fits("widths", widths, dense.sizes(numbers, widths))
         with torch.random.fork_rng():
             torch.manual_seed(seed)
@@ -33,7 +47,9 @@ class Perceptron(nn.Module):
         dense.settle(self, weights)
 
     def preprocess(self, item: Tensor, generator=None) -> Tensor:
-        """A vector as it is, a picture (channels, height, width) as pixels in [0, 1]; nothing is augmented."""
+        """A vector as it is, a picture (channels, height, width) as pixels in [0, 1]; nothing is
+        augmented.
+        """
         return item if item.is_floating_point() else item.flatten(-3) / 255
 
     def forward(self, items: Float[Tensor, "batch numbers"]) -> Float[Tensor, "batch features"]:

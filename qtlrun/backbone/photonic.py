@@ -1,4 +1,7 @@
-"""A photonic network in truncated Fock space: states of light through layers of gates, and what is read of them."""
+"""A photonic network in truncated Fock space: states of light through layers of gates, and what is
+read of them.
+"""
+
 import math
 import urllib.request
 from hashlib import sha256
@@ -20,32 +23,45 @@ from qtlrun.plan import Absent
 
 SIDE = 4  # levels of each mode that a block has
 ANGLES = {1: [2, 3, 4], 2: [0, 1, 2, 3, 4, 5, 7, 9, 11, 13]}  # which weights of a layer are angles
-SPREAD = .1  # standard deviation of the other weights of a random layer
+SPREAD = 0.1  # standard deviation of the other weights of a random layer
 ITEMS, COPIES = 512, 8  # what goes through at once, and the arrays of each that are held for that
 ADDRESS = "https://raw.githubusercontent.com/XanaduAI/quantum-transfer-learning/master/pre_trained/"
 PUBLISHED = {  # by modes, with its SHA-256
     1: ("circuit_A.npy", "adcc41c80444b5ea5e3bb71f9a3533059007d3c8b788c603c10cc46cd64e0acd"),
-    2: ("trained_params.npy", "f529b6ebd87111f6ed4de82df569c8d5e83c4d1dbc1b3bc04182e0ffc6f6037d")}
+    2: ("trained_params.npy", "f529b6ebd87111f6ed4de82df569c8d5e83c4d1dbc1b3bc04182e0ffc6f6037d"),
+}
 SILENCE = 20  # seconds without a byte after which the server is given up
 LARGEST = 1_000_000  # bytes; the larger file has 1,728
 
 
 class Photonic(nn.Module):
-    """The first `layers` of a photonic network on the states that items prepare, with `cutoff` levels a mode.
+    """The first `layers` of a photonic network on the states that items prepare, with `cutoff`
+    levels a mode.
 
-    `weights` is mari2019 (two modes: 25 layers of Killoran et al., arXiv:1806.06871, that draw tetrominoes; one mode:
-    one layer), a .npy file of a layer a column, or none: layers drawn from `seed`, angles uniform, all else normal with
-    standard deviation .1. `output` is block, the moduli of the amplitudes of up to three photons a mode, divided by
-    their norm, as a device that post-selects would have them (Mari et al., arXiv:1912.08278, example 4); or state, the
-    real parts of all amplitudes, then the imaginary ones, as they are. `squeezing=false` leaves the squeezing out of a
-    layer on one mode, as the published code does by accident. What is moved above the cutoff is lost; `kept` says how
-    much is not. Raises ValueError for weights that cannot be had or do not fit, and for a cutoff that cannot be held.
+    `weights` is mari2019 (two modes: 25 layers of Killoran et al., arXiv:1806.06871, that draw
+    tetrominoes; one mode: one layer), a .npy file of a layer a column, or none: layers drawn from
+    `seed`, angles uniform, all else normal with standard deviation .1. `output` is block, the
+    moduli of the amplitudes of up to three photons a mode, divided by their norm, as a device that
+    post-selects would have them (Mari et al., arXiv:1912.08278, example 4); or state, the real
+    parts of all amplitudes, then the imaginary ones, as they are. `squeezing=false` leaves the
+    squeezing out of a layer on one mode, as the published code does by accident. What is moved
+    above the cutoff is lost; `kept` says how much is not. Raises ValueError for weights that cannot
+    be had or do not fit, and for a cutoff that cannot be held.
     """
 
     takes, folded = ("states",), False
 
-    def __init__(self, modes: int, cutoff: int, layers: int, weights: str | None, output: Literal["block", "state"],
-                 squeezing: bool = True, seed: int = 0, data: Path | None = None):
+    def __init__(
+        self,
+        modes: int,
+        cutoff: int,
+        layers: int,
+        weights: str | None,
+        output: Literal["block", "state"],
+        squeezing: bool = True,
+        seed: int = 0,
+        data: Path | None = None,
+    ):
         super().__init__()
         if modes not in fock.WEIGHTS:
             raise ValueError(f"modes={modes}: layers are known for 1 mode and for 2.")
@@ -70,16 +86,18 @@ class Photonic(nn.Module):
         moduli = self._block(state).abs().flatten(1)
         return moduli / _positive(torch.linalg.vector_norm(moduli, dim=1, keepdim=True))
 
-    def kept(self, items: Tensor) -> dict[str, Float[Tensor, "batch"]]:
-        """The probability that each state keeps within the cutoff, and that with which post-selection keeps it."""
+    def kept(self, items: Tensor) -> dict[str, Float[Tensor, " batch"]]:
+        """The probability that each state keeps within the cutoff, and that with which
+        post-selection keeps it.
+        """
         state = self._state(items)
         kept = {"norm_kept": fock.probability(state).flatten(1).sum(1)}
         if self.output == "block":
             kept["post_selected"] = fock.probability(self._block(state)).flatten(1).sum(1)
         return kept
 
-    def patterns(self, items: Tensor) -> Float[Tensor, "batch *levels"]:
-        """The probabilities of up to three photons a mode, renormalised: a picture, for two modes."""
+    def patterns(self, items: Tensor) -> Float[Tensor, " batch *levels"]:
+        """Probabilities of up to three photons per mode, renormalised; a picture, for two modes."""
         chance = fock.probability(self._block(self._state(items)))
         return chance / _positive(chance.sum(tuple(range(1, chance.dim())), keepdim=True))
 
@@ -88,7 +106,9 @@ class Photonic(nn.Module):
         state = fock.prepare(items, self.cutoff).to(items.dtype.to_complex())
         for weights in self.layers:
             if self.modes == 1:
-                state = state @ fock.one_mode(weights, self.cutoff, self.squeezing).to(state.dtype).mT
+                state = (
+                    state @ fock.one_mode(weights, self.cutoff, self.squeezing).to(state.dtype).mT
+                )
             else:
                 state = fock.two_modes(weights, state)
         return state
@@ -99,29 +119,45 @@ class Photonic(nn.Module):
 
 def _check_cutoff(modes: int, cutoff: int, least: int) -> None:
     if cutoff < least:
-        raise ValueError(f"cutoff={cutoff}: levels a mode, from {least} up{f'; a block has {SIDE}' * (least == SIDE)}.")
+        raise ValueError(
+            f"cutoff={cutoff}: levels a mode, from {least}"
+            f" up{f'; a block has {SIDE}' * (least == SIDE)}."
+        )
     if cutoff > fock.LEVELS:
-        raise ValueError(f"cutoff={cutoff}: double precision does not hold its gates; use {fock.LEVELS} or fewer.")
+        raise ValueError(
+            f"cutoff={cutoff}: double precision does not hold its gates; use {fock.LEVELS} or"
+            " fewer."
+        )
     each, held = 16 * COPIES * ITEMS * modes, memory.total()
     most = math.isqrt(held // each)
     if cutoff > most:
-        raise ValueError(f"cutoff={cutoff}: {ITEMS} items at once need {each * cutoff**2 / 2**30:.2g} GiB, and this "
-                         f"machine has {held / 2**30:.2g}; use {most} or fewer.")
+        raise ValueError(
+            f"cutoff={cutoff}: {ITEMS} items at once need {each * cutoff**2 / 2**30:.2g} GiB, and"
+            f" this machine has {held / 2**30:.2g}; use {most} or fewer."
+        )
 
 
-def _columns(modes: int, layers: int, weights: str | None, seed: int, data: Path | None) -> tuple[list[Tensor], str]:
+def _columns(
+    modes: int, layers: int, weights: str | None, seed: int, data: Path | None
+) -> tuple[list[Tensor], str]:
     """The weights of each layer, and the hash of their file."""
     if weights in (None, "none"):
-        return [_random(modes, generator(seed, "layer", number)) for number in range(layers)], "none"
+        return [
+            _random(modes, generator(seed, "layer", number)) for number in range(layers)
+        ], "none"
     path = _published(modes, data) if weights == "mari2019" else Path(weights)
     stored = _read(path, weights, modes)
     if layers > stored.shape[1]:
-        raise ValueError(f"layers={layers}: {path.name} has {stored.shape[1]}; use {stored.shape[1]} or fewer.")
+        raise ValueError(
+            f"layers={layers}: {path.name} has {stored.shape[1]}; use {stored.shape[1]} or fewer."
+        )
     return list(torch.from_numpy(stored.astype(float)).T[:layers].clone()), files.digest(path)
 
 
 def _random(modes: int, draw: torch.Generator) -> Tensor:
-    column = SPREAD * torch.randn(fock.WEIGHTS[modes], generator=draw, dtype=torch.double, device="cpu")
+    column = SPREAD * torch.randn(
+        fock.WEIGHTS[modes], generator=draw, dtype=torch.double, device="cpu"
+    )
     turns = torch.rand(len(ANGLES[modes]), generator=draw, dtype=torch.double, device="cpu")
     column[ANGLES[modes]] = (2 * turns - 1) * math.pi
     return column
@@ -129,17 +165,29 @@ def _random(modes: int, draw: torch.Generator) -> Tensor:
 
 def _read(path: Path, weights: str, modes: int) -> np.ndarray:
     if not path.is_file():
-        raise Absent(f"weights={weights}: there is no such file; give a .npy file, mari2019, or none for random.")
+        raise Absent(
+            f"weights={weights}: there is no such file; give a .npy file, mari2019, or none for"
+            " random."
+        )
     try:
         with open(path, "rb") as file:
             stored = np.lib.format.read_array(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise ValueError(f"weights={weights}: no array of numpy's could be read from this file "
-                         f"({type(error).__name__}).") from error
+        raise ValueError(
+            f"weights={weights}: no array of numpy's could be read from this file "
+            f"({type(error).__name__})."
+        ) from error
     rows = fock.WEIGHTS[modes]
-    if stored.ndim != 2 or stored.shape[0] != rows or stored.dtype.kind != "f" or not np.isfinite(stored).all():
-        raise ValueError(f"weights={weights}: for modes={modes} it must hold finite numbers of shape ({rows}, layers), "
-                         f"and it holds {stored.dtype} of shape {stored.shape}.")
+    if (
+        stored.ndim != 2
+        or stored.shape[0] != rows
+        or stored.dtype.kind != "f"
+        or not np.isfinite(stored).all()
+    ):
+        raise ValueError(
+            f"weights={weights}: for modes={modes} it must hold finite numbers of shape ({rows},"
+            f" layers), and it holds {stored.dtype} of shape {stored.shape}."
+        )
     return stored
 
 
@@ -156,12 +204,16 @@ def _published(modes: int, data: Path | None) -> Path:
             disk.write(path, found)
         except (OSError, HTTPException) as error:
             raise Absent(
-                f"weights=mari2019: {name} could not be downloaded ({getattr(error, 'reason', error)}).\n"
-                f"Put {ADDRESS}{name} (its SHA-256 begins with {content[:8]}) into {path.parent}, or name a file with "
-                "backbone.weights=FILE.") from error
+                f"weights=mari2019: {name} could not be downloaded"
+                f" ({getattr(error, 'reason', error)}).\nPut {ADDRESS}{name} (its SHA-256 begins"
+                f" with {content[:8]}) into {path.parent}, or name a file with"
+                " backbone.weights=FILE."
+            ) from error
     if files.digest(path) != content:
-        raise ValueError(f"weights=mari2019: {path} is not the published file, whose SHA-256 begins with {content[:8]};"
-                         " remove it, and it is downloaded again.")
+        raise ValueError(
+            f"weights=mari2019: {path} is not the published file, whose SHA-256 begins with"
+            f" {content[:8]}; remove it, and it is downloaded again."
+        )
     return path
 
 

@@ -1,4 +1,5 @@
-"""From a raw picture to what a backbone takes: resized, cropped, normalised; augmented where asked."""
+"""Preprocessing of pictures for a backbone: resized, cropped, normalised, augmented."""
+
 import math
 from dataclasses import dataclass
 
@@ -7,34 +8,57 @@ from jaxtyping import Float, UInt8
 from torch import Generator, Tensor
 from torchvision.transforms.v2 import InterpolationMode, functional
 
-MEAN, STD = (.485, .456, .406), (.229, .224, .225)  # of ImageNet, per channel of pictures in [0, 1]
+MEAN, STD = (
+    (0.485, 0.456, 0.406),
+    (
+        0.229,
+        0.224,
+        0.225,
+    ),
+)  # of ImageNet, per channel of pictures in [0, 1]
 
 
 @dataclass(frozen=True)
 class Preprocess:
-    """Resizes the shorter side to `resize` pixels, cuts the central `size` x `size`, normalises each channel.
+    """Resizes the shorter side to `resize` pixels, cuts the central `size` x `size`, normalises
+    each channel.
 
-    With a generator the crop is random instead (8 to 100 % of the area, sides 3:4 to 4:3) and half the pictures are
-    mirrored, as in the transfer-learning tutorial of PyTorch. With three numbers in `mean`, pictures of one channel become
-    grey ones of three; with one, pictures of three become grey ones of one, by the luma of ITU-R BT.601 as torchvision has it.
+    With a generator the crop is random instead (8 to 100 % of the area, sides 3:4 to 4:3) and half
+    the pictures are mirrored, as in the transfer-learning tutorial of PyTorch. With three numbers
+    in `mean`, pictures of one channel become grey ones of three; with one, pictures of three become
+    grey ones of one, by the luma of ITU-R BT.601 as torchvision has it.
     """
+
     size: int
     resize: int
     mean: tuple[float, ...] = MEAN
     std: tuple[float, ...] = STD
     interpolation: InterpolationMode = InterpolationMode.BILINEAR
 
-    def __call__(self, picture: UInt8[Tensor, "*batch channels height width"],
-                 generator: Generator | None = None) -> Float[Tensor, "*batch colours size size"]:
+    def __call__(
+        self,
+        picture: UInt8[Tensor, "*batch channels height width"],
+        generator: Generator | None = None,
+    ) -> Float[Tensor, "*batch colours size size"]:
         if generator is None:
             if min(picture.shape[-2:]) != self.resize:
-                picture = functional.resize(picture, [self.resize], self.interpolation, antialias=True)
+                picture = functional.resize(
+                    picture, [self.resize], self.interpolation, antialias=True
+                )
             picture = functional.center_crop(picture, [self.size, self.size])
         else:
             top, left, height, width = _crop(*picture.shape[-2:], generator)
-            picture = functional.resized_crop(picture, top, left, height, width, [self.size, self.size], self.interpolation,
-                                              antialias=True)
-            if torch.rand((), generator=generator) < .5:
+            picture = functional.resized_crop(
+                picture,
+                top,
+                left,
+                height,
+                width,
+                [self.size, self.size],
+                self.interpolation,
+                antialias=True,
+            )
+            if torch.rand((), generator=generator) < 0.5:
                 picture = picture.flip(-1)
         if len(self.mean) < picture.shape[-3]:
             picture = functional.rgb_to_grayscale(picture)
@@ -44,10 +68,12 @@ class Preprocess:
 
 
 def _crop(height: int, width: int, generator: Generator) -> tuple[int, int, int, int]:
-    """A random rectangle (top, left, height, width) in pixels; the whole picture where ten draws do not fit."""
+    """A random rectangle (top, left, height, width) in pixels; the whole picture where ten draws do
+    not fit.
+    """
     for _ in range(10):
         draw = torch.rand(4, generator=generator, dtype=torch.float64).tolist()
-        area = height * width * (.08 + .92 * draw[0])
+        area = height * width * (0.08 + 0.92 * draw[0])
         ratio = math.exp(math.log(3 / 4) + (math.log(4 / 3) - math.log(3 / 4)) * draw[1])
         h, w = round(math.sqrt(area / ratio)), round(math.sqrt(area * ratio))
         if 0 < h <= height and 0 < w <= width:

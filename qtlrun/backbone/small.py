@@ -1,4 +1,7 @@
-"""A small ResNet for pictures of 8 x 8 to 32 x 32, pre-trained on its source task by this same program."""
+"""A small ResNet for pictures of 8 x 8 to 32 x 32, pre-trained on its source task by this same
+program.
+"""
+
 from typing import Literal
 
 import torch
@@ -6,28 +9,43 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, conv1x1
 
-from qtlrun.backbone import stage, weights as files
+from qtlrun.backbone import stage
+from qtlrun.backbone import weights as files
 from qtlrun.backbone.picture import Preprocess
 
 
 class Small(nn.Module):
-    """A stem and three of torchvision's residual blocks of `width`, twice and four times as many channels.
+    """A stem and three of torchvision's residual blocks of `width`, twice and four times as many
+    channels.
 
-    `weights` is pretrain (the weights come as `state`, from the source task), a file, or none: random ones, drawn from
-    `seed`. The features are those of `layer`, averaged over their places. Raises ValueError where a file does not fit.
+    `weights` is pretrain (the weights come as `state`, from the source task), a file, or none:
+    random ones, drawn from `seed`. The features are those of `layer`, averaged over their places.
+    Raises ValueError where a file does not fit.
     """
 
-    def __init__(self, weights: str | None = "pretrain", layer: Literal["layer1", "layer2", "layer3", None] = None, size: int = 8,
-                 width: int = 16, seed: int = 0, state: dict[str, Tensor] | None = None):
+    def __init__(
+        self,
+        weights: str | None = "pretrain",
+        layer: Literal["layer1", "layer2", "layer3", None] = None,
+        size: int = 8,
+        width: int = 16,
+        seed: int = 0,
+        state: dict[str, Tensor] | None = None,
+    ):
         super().__init__()
         if not 8 <= size <= 64:
-            raise ValueError(f"size={size}: pixels, 8 to 64; larger pictures want a larger backbone, as resnet18.")
+            raise ValueError(
+                f"size={size}: pixels, 8 to 64; larger pictures want a larger backbone, as"
+                " resnet18."
+            )
         if width < 1:
             raise ValueError(f"width={width}: channels of the first block, from 1 up.")
-        self.preprocess = Preprocess(size, size, (.5, .5, .5), (.5, .5, .5))
+        self.preprocess = Preprocess(size, size, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.stem = nn.Sequential(nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU())
+            self.stem = nn.Sequential(
+                nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
+            )
             self.layer1 = BasicBlock(width, width)
             self.layer2 = _wider(width)
             self.layer3 = _wider(2 * width)
@@ -37,15 +55,21 @@ class Small(nn.Module):
         for name in ("layer1", "layer2", "layer3")[depth:]:
             delattr(self, name)
         if state is not None:
-            self.load_state_dict({name: value for name, value in state.items() if name in self.state_dict()})
+            self.load_state_dict(
+                {name: value for name, value in state.items() if name in self.state_dict()}
+            )
         elif weights not in (None, "none", "pretrain"):
             files.fill(self, files.read(weights), known, weights)
-        self.fingerprint = "none" if weights in (None, "none", "pretrain") else files.digest(weights)
+        self.fingerprint = (
+            "none" if weights in (None, "none", "pretrain") else files.digest(weights)
+        )
         self.folded = self.fingerprint != "none" and files.folded(self)
         self.stages = stage.split(self)
-        self.features = width * 2**(depth - 1)
+        self.features = width * 2 ** (depth - 1)
 
-    def forward(self, pictures: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch features"]:
+    def forward(
+        self, pictures: Float[Tensor, "batch 3 size size"]
+    ) -> Float[Tensor, "batch features"]:
         maps = self.stem(pictures)
         for block in self.blocks:
             maps = block(maps)

@@ -1,4 +1,5 @@
 """Any classification model of torchvision's by its name, up to a feature layer."""
+
 import copy
 import inspect
 from collections.abc import Sequence
@@ -13,7 +14,8 @@ from torchvision import models
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 from torchvision.transforms.v2 import InterpolationMode
 
-from qtlrun.backbone import stage, weights as files
+from qtlrun.backbone import stage
+from qtlrun.backbone import weights as files
 from qtlrun.backbone.picture import MEAN, STD, Preprocess
 from qtlrun.plan import nearest
 
@@ -21,15 +23,25 @@ from qtlrun.plan import nearest
 class Torchvision(nn.Module):
     """A model of torchvision's whose classifier is taken off, or that ends at the layer named.
 
-    `weights` is a public name (its own preprocessing goes with it), a file, or none: random ones, drawn from `seed`.
-    `size` is the side of the picture it takes in pixels, resized by the usual 256:224. Maps of a layer are averaged over
-    their places, sequences of tokens over their tokens. `precision=bfloat16` computes in half the bytes, about twice as fast
-    where the processor has it; features then keep three digits. Raises ValueError for a model, weights or layer that is not there.
+    `weights` is a public name (its own preprocessing goes with it), a file, or none: random ones,
+    drawn from `seed`. `size` is the side of the picture it takes in pixels, resized by the usual
+    256:224. Maps of a layer are averaged over their places, sequences of tokens over their tokens.
+    `precision=bfloat16` computes in half the bytes, about twice as fast where the processor has it;
+    features then keep three digits. Raises ValueError for a model, weights or layer that is not
+    there.
     """
 
-    def __init__(self, name: str, weights: str | None = "DEFAULT", layer: str | None = None, size: int | None = None,
-                 mean: list[float] | None = None, std: list[float] | None = None, seed: int = 0,
-                 precision: Literal["full", "bfloat16"] = "full"):
+    def __init__(
+        self,
+        name: str,
+        weights: str | None = "DEFAULT",
+        layer: str | None = None,
+        size: int | None = None,
+        mean: list[float] | None = None,
+        std: list[float] | None = None,
+        seed: int = 0,
+        precision: Literal["full", "bfloat16"] = "full",
+    ):
         super().__init__()
         if name not in models.list_models(module=models):
             raise ValueError(f"name={name}: {nearest(name, models.list_models(module=models))}")
@@ -39,9 +51,23 @@ class Torchvision(nn.Module):
             size = preset.crop_size[0] if public else 224
         if size < 1:
             raise ValueError(f"size={size}: pixels, from 1 up.")
-        resize = preset.resize_size[0] if public and size == preset.crop_size[0] else round(size * 256 / 224)
-        usual = (preset.mean, preset.std, preset.interpolation) if public else (MEAN, STD, InterpolationMode.BILINEAR)
-        self.preprocess = Preprocess(size, resize, _channels("mean", mean, usual[0]), _channels("std", std, usual[1]), usual[2])
+        resize = (
+            preset.resize_size[0]
+            if public and size == preset.crop_size[0]
+            else round(size * 256 / 224)
+        )
+        usual = (
+            (preset.mean, preset.std, preset.interpolation)
+            if public
+            else (MEAN, STD, InterpolationMode.BILINEAR)
+        )
+        self.preprocess = Preprocess(
+            size,
+            resize,
+            _channels("mean", mean, usual[0]),
+            _channels("std", std, usual[1]),
+            usual[2],
+        )
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             whole = _model(name, size, public is not None)
@@ -58,26 +84,44 @@ class Torchvision(nn.Module):
         self.half = precision == "bfloat16"
         self.features = self._features(size)
 
-    def forward(self, pictures: Float[Tensor, "batch 3 size size"]) -> Float[Tensor, "batch features"]:
-        half = torch.autocast(pictures.device.type, torch.bfloat16) if self.half and pictures.device.type != "meta" else nullcontext()
+    def forward(
+        self, pictures: Float[Tensor, "batch 3 size size"]
+    ) -> Float[Tensor, "batch features"]:
+        half = (
+            torch.autocast(pictures.device.type, torch.bfloat16)
+            if self.half and pictures.device.type != "meta"
+            else nullcontext()
+        )
         with half:
             out = self.network(pictures)
-        while not isinstance(out, Tensor):  # a layer by name, or a model that in training returns its side outputs too
+        while not isinstance(
+            out, Tensor
+        ):  # a layer by name, or a model that in training returns its side outputs too
             out = next(iter(out.values())) if isinstance(out, dict) else out[0]
         out = out.to(pictures.dtype)
         if out.dim() == 3:
             return out.mean(1)
-        if out.dim() == 4 and out.shape[1] == out.shape[2] != out.shape[3]:  # swin's maps have their channels last
+        if (
+            out.dim() == 4 and out.shape[1] == out.shape[2] != out.shape[3]
+        ):  # swin's maps have their channels last
             out = out.movedim(3, 1)
         return out.flatten(2).mean(2) if out.dim() == 4 else out
 
     def settled(self) -> nn.Module:
-        """The same for evaluation alone: a batch norm that follows a convolution becomes part of it."""
+        """The same for evaluation alone: a batch norm that follows a convolution becomes part of
+        it.
+        """
         if not any(isinstance(module, nn.BatchNorm2d) for module in self.network.modules()):
             return self
         place = next(self.network.parameters())
         made = copy.copy(self)
-        made._modules = {"network": fuse(copy.deepcopy(self.network).eval(), inplace=True).to(place.device, place.dtype, memory_format=torch.channels_last)}
+        made._modules = {
+            "network": (
+                fuse(copy.deepcopy(self.network).eval(), inplace=True).to(
+                    place.device, place.dtype, memory_format=torch.channels_last
+                )
+            )
+        }
         return made
 
     @torch.no_grad()
@@ -86,7 +130,9 @@ class Torchvision(nn.Module):
         try:
             return self.eval()(torch.zeros(1, 3, size, size, device=parameter.device)).shape[1]
         except RuntimeError as error:
-            raise ValueError(f"size={size}: this model does not take pictures of {size} x {size} ({error}).") from error
+            raise ValueError(
+                f"size={size}: this model does not take pictures of {size} x {size} ({error})."
+            ) from error
 
 
 def _entry(name: str, weights: str | None):
@@ -97,29 +143,45 @@ def _entry(name: str, weights: str | None):
     if weights in entries.__members__:
         return entries[weights]
     if not any(mark in weights for mark in "./\\"):
-        raise ValueError(f"weights={weights}: {name} has no such public weights; "
-                         f"{nearest(weights, [*entries.__members__, 'none', 'FILE'])}")
+        raise ValueError(
+            f"weights={weights}: {name} has no such public weights; "
+            f"{nearest(weights, [*entries.__members__, 'none', 'FILE'])}"
+        )
     return None
 
 
 def _model(name: str, size: int, public: bool) -> nn.Module:
     """The model with random weights; one that is built for a side of picture is built for this one.
 
-    Some public weights were made for channels of another normalisation; their models transform the input themselves.
+    Some public weights were made for channels of another normalisation; their models transform the
+    input themselves.
     """
     builder = models.get_model_builder(name)
     takes = inspect.signature(inspect.signature(builder).return_annotation.__init__).parameters
-    options = {"init_weights": True, "transform_input": public, "image_size": size, "input_size": (size, size)}
+    options = {
+        "init_weights": True,
+        "transform_input": public,
+        "image_size": size,
+        "input_size": (size, size),
+    }
     try:
-        return builder(weights=None, **{key: value for key, value in options.items() if key in takes})
+        return builder(
+            weights=None, **{key: value for key, value in options.items() if key in takes}
+        )
     except (AssertionError, ValueError) as error:
-        raise ValueError(f"size={size}: {name} is not built for pictures of {size} x {size} ({error}).") from error
+        raise ValueError(
+            f"size={size}: {name} is not built for pictures of {size} x {size} ({error})."
+        ) from error
 
 
 def _cut(whole: nn.Module, layer: str | None) -> nn.Module:
-    """The model without its classifier, the last layer that has as many outputs as there are classes; or up to a layer."""
+    """The model without its classifier, the last layer that has as many outputs as there are
+    classes; or up to a layer.
+    """
     for name in [name for name, _ in whole.named_children() if name.lower().startswith("aux")]:
-        setattr(whole, name, None)  # a classifier beside the way to the features, which nothing here trains
+        setattr(
+            whole, name, None
+        )  # a classifier beside the way to the features, which nothing here trains
         whole.aux_logits = False
     if layer is not None:
         nodes = get_graph_node_names(whole)[1]
@@ -128,13 +190,20 @@ def _cut(whole: nn.Module, layer: str | None) -> nn.Module:
             raise ValueError(f"layer={layer}: {nearest(layer, places)}")
         return create_feature_extractor(whole, {layer: "features"})
     outputs = {nn.Linear: "out_features", nn.Conv2d: "out_channels"}
-    name = [name for name, module in whole.named_modules() if getattr(module, outputs.get(type(module), ""), 0) == 1000][-1]
+    name = [
+        name
+        for name, module in whole.named_modules()
+        if getattr(module, outputs.get(type(module), ""), 0) == 1000
+    ][-1]
     owner, _, last = name.rpartition(".")
     setattr(whole.get_submodule(owner), last, nn.Identity())
     return whole
 
 
 def _channels(name: str, given: list[float] | None, default: Sequence[float]) -> tuple[float, ...]:
-    if given is not None and (len(given) != 3 or name == "std" and min(given) <= 0):
-        raise ValueError(f"{name}={given}: three numbers, one for red, green and blue{', above 0' if name == 'std' else ''}.")
+    if given is not None and (len(given) != 3 or (name == "std" and min(given) <= 0)):
+        raise ValueError(
+            f"{name}={given}: three numbers, one for red, green and"
+            f" blue{', above 0' if name == 'std' else ''}."
+        )
     return tuple(default if given is None else given)

@@ -1,4 +1,5 @@
 """Weights of a backbone: by a public name, from a file; never random in silence."""
+
 import socket
 import urllib.error
 from collections import Counter
@@ -15,9 +16,11 @@ COUNTER = "num_batches_tracked"  # of a batch norm, which older files lack
 
 
 def public(entry) -> Path:
-    """The file of a weights entry of torchvision's, downloaded on first use; its hash is checked at every use.
+    """The file of a weights entry of torchvision's, downloaded on first use; its hash is checked at
+    every use.
 
-    Raises ValueError that names the file, its hash and the folder where it cannot be had or is not what it should be.
+    Raises ValueError that names the file, its hash and the folder where it cannot be had or is not
+    what it should be.
     """
     name = entry.url.rpartition("/")[2]
     folder = Path(torch.hub.get_dir()) / "checkpoints"
@@ -28,25 +31,35 @@ def public(entry) -> Path:
             before = socket.getdefaulttimeout()
             socket.setdefaulttimeout(20)
             try:
-                torch.hub.download_url_to_file(entry.url, str(path), hash_prefix=begins, progress=False)
+                torch.hub.download_url_to_file(
+                    entry.url, str(path), hash_prefix=begins, progress=False
+                )
             finally:
                 socket.setdefaulttimeout(before)
         except (OSError, urllib.error.URLError, RuntimeError) as error:
             raise Absent(
-                f"weights={entry.name}: {name} could not be downloaded ({getattr(error, 'reason', error)}).\n"
-                f"Put {entry.url} (its SHA-256 begins with {begins}) into {folder}, or name a file with "
-                "backbone.weights=FILE.") from error
+                f"weights={entry.name}: {name} could not be downloaded"
+                f" ({getattr(error, 'reason', error)}).\nPut {entry.url} (its SHA-256 begins with"
+                f" {begins}) into {folder}, or name a file with backbone.weights=FILE."
+            ) from error
     if not digest(path).startswith(begins):
-        raise ValueError(f"weights={entry.name}: {path} is not the published file, whose SHA-256 begins with {begins}; "
-                         "remove it and it is downloaded again.")
+        raise ValueError(
+            f"weights={entry.name}: {path} is not the published file, whose SHA-256 begins with"
+            f" {begins}; remove it and it is downloaded again."
+        )
     return path
 
 
 def read(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file or of a state dict saved by torch; nothing in the file is executed."""
+    """The tensors of a safetensors file or of a state dict saved by torch; nothing in the file is
+    executed.
+    """
     path = Path(path)
     if not path.is_file():
-        raise Absent(f"weights={path}: there is no such file; give a file, a public name, or none for random weights.")
+        raise Absent(
+            f"weights={path}: there is no such file; give a file, a public name, or none for random"
+            " weights."
+        )
     try:
         return read_state(path)
     except ValueError as error:
@@ -54,20 +67,27 @@ def read(path: str | Path) -> dict[str, Tensor]:
 
 
 def check_published(path: str | Path, addresses: Iterable[str]) -> None:
-    """Refuse a file that has the name of a published one, in which a part of its hash stands, and is not that file."""
+    """Refuse a file that has the name of a published one, in which a part of its hash stands, and
+    is not that file.
+    """
     name = Path(path).name
     begins = name.rpartition("-")[2].partition(".")[0]
-    if name in {address.rpartition("/")[2] for address in addresses} and not digest(path).startswith(begins):
-        raise ValueError(f"weights={path}: this is not the published {name}, whose SHA-256 begins with {begins}; it is "
-                         "damaged, or another file under its name.")
+    if name in {address.rpartition("/")[2] for address in addresses} and not digest(
+        path
+    ).startswith(begins):
+        raise ValueError(
+            f"weights={path}: this is not the published {name}, whose SHA-256 begins with {begins};"
+            " it is damaged, or another file under its name."
+        )
 
 
 def fill(network: nn.Module, state: dict[str, Tensor], known: set[str], path: object) -> None:
-    """Load what the network has from a state dict; layers above the feature layer (in `known`) are left aside.
+    """Load what the network has from a state dict; layers above the feature layer (in `known`) are
+    left aside.
 
-    Names may all begin with more, as `module.` or `model.`, and what begins otherwise is then left aside too. Raises
-    ValueError where the file lacks a weight of the network, has one of another size or kind, one that is not finite, or
-    none of this model's.
+    Names may all begin with more, as `module.` or `model.`, and what begins otherwise is then left
+    aside too. Raises ValueError where the file lacks a weight of the network, has one of another
+    size or kind, one that is not finite, or none of this model's.
     """
     needed = network.state_dict()
     state = _unprefixed(state, {name for name in needed if not name.endswith(COUNTER)}, path)
@@ -75,10 +95,16 @@ def fill(network: nn.Module, state: dict[str, Tensor], known: set[str], path: ob
     strange = [name for name in state if name not in known]
     if missing or strange:
         what = f"lacks {missing[0]}" if missing else f"has {strange[0]}, which this model has not"
-        names = f" Its names are {', '.join([*state][:3])}{', ...' * (len(state) > 3)}." if len(strange) == len(state) else ""
-        raise ValueError(f"weights={path}: this file {what} ({len(missing)} of {len(needed)} missing, {len(strange)} "
-                         "unknown); name the model it was made for, and with backbone.layer the layer that it reaches to."
-                         + names)
+        names = (
+            f" Its names are {', '.join([*state][:3])}{', ...' * (len(state) > 3)}."
+            if len(strange) == len(state)
+            else ""
+        )
+        raise ValueError(
+            f"weights={path}: this file {what} ({len(missing)} of {len(needed)} missing,"
+            f" {len(strange)} unknown); name the model it was made for, and with backbone.layer the"
+            " layer that it reaches to." + names
+        )
     for name, value in needed.items():
         if name in state:
             _check_tensor(name, state[name], value, path)
@@ -86,43 +112,67 @@ def fill(network: nn.Module, state: dict[str, Tensor], known: set[str], path: ob
 
 
 def _unprefixed(state: dict[str, Tensor], needed: set[str], path: object) -> dict[str, Tensor]:
-    """The tensors under the one beginning of names under which all, or most, of what is needed stands."""
+    """The tensors under the one beginning of names under which all, or most, of what is needed
+    stands.
+    """
     found = Counter()
     for name in state:
         words = name.split(".")
-        found.update(".".join(words[:at]) for at in range(len(words)) if ".".join(words[at:]) in needed)
+        found.update(
+            ".".join(words[:at]) for at in range(len(words)) if ".".join(words[at:]) in needed
+        )
     whole = [prefix for prefix, count in found.items() if count == len(needed)]
     if len(whole) > 1 and "" not in whole:
         names = " and ".join(f"{prefix}." for prefix in whole)
-        raise ValueError(f"weights={path}: this file has the model {len(whole)} times, under {names}; save the one wanted alone.")
+        raise ValueError(
+            f"weights={path}: this file has the model {len(whole)} times, under {names}; save the"
+            " one wanted alone."
+        )
     prefix = max(found, key=lambda one: (found[one], one == ""), default="")
     if prefix == "":
         return state
-    return {name.removeprefix(f"{prefix}."): value for name, value in state.items() if name.startswith(f"{prefix}.")}
+    return {
+        name.removeprefix(f"{prefix}."): value
+        for name, value in state.items()
+        if name.startswith(f"{prefix}.")
+    }
 
 
 def _check_tensor(name: str, value: Tensor, needed: Tensor, path: object) -> None:
     """Refuse a tensor that cannot be a weight or a statistic of the network."""
     if value.shape != needed.shape:
-        raise ValueError(f"weights={path}: {name} is {tuple(value.shape)} in the file and {tuple(needed.shape)} in the model.")
+        raise ValueError(
+            f"weights={path}: {name} is {tuple(value.shape)} in the file and {tuple(needed.shape)}"
+            " in the model."
+        )
     if value.layout != torch.strided:
-        raise ValueError(f"weights={path}: {name} is a sparse tensor; save it as a dense one, with to_dense().")
+        raise ValueError(
+            f"weights={path}: {name} is a sparse tensor; save it as a dense one, with to_dense()."
+        )
     if not needed.is_floating_point():
         return
     if not value.is_floating_point():
         kinds = [str(one.dtype).removeprefix("torch.") for one in (value, needed)]
-        raise ValueError(f"weights={path}: {name} is {kinds[0]} in the file and {kinds[1]} in the model.")
+        raise ValueError(
+            f"weights={path}: {name} is {kinds[0]} in the file and {kinds[1]} in the model."
+        )
     lost = int((~value.to(needed.dtype).isfinite()).sum())
     if lost:
-        raise ValueError(f"weights={path}: {lost} of the {value.numel()} numbers of {name} are not finite; the file is damaged, "
-                         "or its training diverged.")
+        raise ValueError(
+            f"weights={path}: {lost} of the {value.numel()} numbers of {name} are not finite; the"
+            " file is damaged, or its training diverged."
+        )
     if name.endswith("running_var") and (value < 0).any():
         raise ValueError(f"weights={path}: {name} has variances below 0; the file is damaged.")
 
 
 def folded(network: nn.Module) -> bool:
-    """Whether every batch norm only adds its bias: its scale and statistics went into the convolution before it."""
+    """Whether every batch norm only adds its bias: its scale and statistics went into the
+    convolution before it.
+    """
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     return bool(norms) and all(
-        not norm.running_mean.any() and torch.allclose(norm.weight, (norm.running_var + norm.eps).sqrt(), rtol=0, atol=1e-6)
-        for norm in norms)  # a new batch norm differs by eps / 2 = 5e-6
+        not norm.running_mean.any()
+        and torch.allclose(norm.weight, (norm.running_var + norm.eps).sqrt(), rtol=0, atol=1e-6)
+        for norm in norms
+    )  # a new batch norm differs by eps / 2 = 5e-6

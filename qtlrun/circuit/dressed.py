@@ -1,20 +1,26 @@
 """The circuit of the dressed quantum network."""
+
 import pennylane as qml
 
 
 class Dressed:
-    """Hadamards, one RY an input, then layers of nearest-neighbour CNOTs and RYs; <Z> of every wire.
+    """Hadamards, one RY an input, then layers of nearest-neighbour CNOTs and RYs; <Z> of every
+    wire.
 
-    Each layer has its CNOTs before its rotations, even pairs first, and no CNOT closes the ring. Inputs and weights are
-    angles in radians. Source: Mari et al., arXiv:1912.08278, section 4; their code stores 15 rows of weights whatever
-    the depth, here is exactly one row a layer.
+    Each layer has its CNOTs before its rotations, even pairs first, and no CNOT closes the ring.
+    Inputs and weights are angles in radians. Source: Mari et al., arXiv:1912.08278, section 4;
+    their code stores 15 rows of weights whatever the depth, here is exactly one row a layer.
     """
 
     def __init__(self, qubits: int, depth: int):
         if qubits < 1:
-            raise ValueError(f"qubits={qubits}: a circuit needs at least one qubit; 4 is the published number.")
+            raise ValueError(
+                f"qubits={qubits}: a circuit needs at least one qubit; 4 is the published number."
+            )
         if depth < 0:
-            raise ValueError(f"depth={depth}: layers are counted from 0 up; 6 is the published number.")
+            raise ValueError(
+                f"depth={depth}: layers are counted from 0 up; 6 is the published number."
+            )
         self.qubits = qubits
         self.depth = depth
         self.shape = (depth, qubits)

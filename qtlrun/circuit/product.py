@@ -6,20 +6,28 @@ import pennylane as qml
 
 
 class Product:
-    """Hadamards, then layers of RY(input) and two rotations a wire, RY and RZ; no gate on two wires, <Z> of each.
+    """Hadamards, then layers of RY(input) and two rotations a wire, RY and RZ; no gate on two
+    wires, <Z> of each.
 
-    A wire has `depth` angles, the first `more` wires one more. The last layer turns by RZ and RY, or RY alone where a
-    wire's angles are odd in number, and each layer before it by RY and RZ. So every angle acts by itself: the third one
-    of a general rotation would not, for RYs on both sides of an upload add up, and <Z> feels but two of the last three.
-    Every layer uploads anew (Perez-Salinas et al., arXiv:1907.02085): wire w of layer l the input (l qubits + w) modulo
-    `inputs`, in radians; there are as many layers as the angles and the inputs need. `inputs` None is one a wire.
+    A wire has `depth` angles, the first `more` wires one more. The last layer turns by RZ and RY,
+    or RY alone where a wire's angles are odd in number, and each layer before it by RY and RZ. So
+    every angle acts by itself: the third one of a general rotation would not, for RYs on both sides
+    of an upload add up, and <Z> feels but two of the last three. Every layer uploads anew
+    (Perez-Salinas et al., arXiv:1907.02085): wire w of layer l the input (l qubits + w) modulo
+    `inputs`, in radians; there are as many layers as the angles and the inputs need. `inputs` None
+    is one a wire.
     """
 
     def __init__(self, qubits: int, depth: int, more: int = 0, inputs: int | None = None):
         if qubits < 1:
-            raise ValueError(f"qubits={qubits}: a circuit needs at least one qubit; the dressed one has 4.")
+            raise ValueError(
+                f"qubits={qubits}: a circuit needs at least one qubit; the dressed one has 4."
+            )
         if depth < 0:
-            raise ValueError(f"depth={depth}: a wire's angles are counted from 0 up; in the dressed circuit it has 6.")
+            raise ValueError(
+                f"depth={depth}: a wire's angles are counted from 0 up; in the dressed circuit it"
+                " has 6."
+            )
         if not 0 <= more < qubits:
             raise ValueError(
                 f"more={more}: fewer than all {qubits} wires have an angle more; "
@@ -60,6 +68,8 @@ class Product:
 
 @functools.cache
 def sized(qubits: int, inputs: int, angles: int) -> Product:
-    """The product circuit of so many qubits, inputs and angles; one a size, so that a device traces it once."""
+    """The product circuit of so many qubits, inputs and angles; one a size, so that a device traces
+    it once.
+    """
     depth, more = divmod(angles, qubits)
     return Product(qubits, depth, more, inputs)

@@ -1,22 +1,30 @@
 """The circuit of Quantum-Train: general rotations, and controlled ones around a ring."""
+
 import pennylane as qml
 
 
 class Ring:
-    """Layers of a U3 on every wire, then a controlled U3 from every wire to the next and from the last to the first.
+    """Layers of a U3 on every wire, then a controlled U3 from every wire to the next and from the
+    last to the first.
 
-    It takes no inputs; the probabilities of all basis states are measured, wire 0 the most significant bit. Weights are
-    radians, (depth, 2, qubits, 3): the U3s, then the controlled ones by their control; theta, phi, lambda. Source: Liu
-    et al., arXiv:2402.16465, as their code has it. 2 qubits - 1 angles never act: every lambda of the first U3s, which
-    turns |0>, and phi of every controlled U3 of the last layer but the first, after which nothing but phases comes.
+    It takes no inputs; the probabilities of all basis states are measured, wire 0 the most
+    significant bit. Weights are radians, (depth, 2, qubits, 3): the U3s, then the controlled ones
+    by their control; theta, phi, lambda. Source: Liu et al., arXiv:2402.16465, as their code has
+    it. 2 qubits - 1 angles never act: every lambda of the first U3s, which turns |0>, and phi of
+    every controlled U3 of the last layer but the first, after which nothing but phases comes.
     """
+
     inputs = 0
 
     def __init__(self, qubits: int, depth: int):
         if qubits < 2:
-            raise ValueError(f"qubits={qubits}: a ring needs at least two qubits, each controls the next.")
+            raise ValueError(
+                f"qubits={qubits}: a ring needs at least two qubits, each controls the next."
+            )
         if depth < 1:
-            raise ValueError(f"depth={depth}: at least one layer; without any, the first basis state is certain.")
+            raise ValueError(
+                f"depth={depth}: at least one layer; without any, the first basis state is certain."
+            )
         self.qubits = qubits
         self.depth = depth
         self.shape = (depth, 2, qubits, 3)

@@ -1,4 +1,5 @@
 """From the command line to a study, to an exit code; Hydra is in this folder alone."""
+
 import contextlib
 import os
 import signal
@@ -7,7 +8,8 @@ import time
 import traceback
 from pathlib import Path
 
-from qtlrun import disk, plan as plans
+from qtlrun import disk
+from qtlrun import plan as plans
 from qtlrun.compose.check import check, folder
 from qtlrun.compose.command import compose
 from qtlrun.compose.stream import guarded
@@ -15,16 +17,29 @@ from qtlrun.mode import freshly
 from qtlrun.plan import Refused
 
 DONE, FAILED, REFUSED, BUG, RESOURCE, STOPPED = 0, 1, 2, 3, 4, 130
-FOLDERS = ("HOME", "QTLRUN_HOME", "QTLRUN_DATA", "TMPDIR", "TORCH_HOME", "MPLCONFIGDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+FOLDERS = (
+    "HOME",
+    "QTLRUN_HOME",
+    "QTLRUN_DATA",
+    "TMPDIR",
+    "TORCH_HOME",
+    "MPLCONFIGDIR",
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+)
 LONG = 800  # characters of a line of an error
-SWALLOWS = ("__del__", "_xla_gc_callback")  # functions whose exceptions Python drops; the second is JAX's, which PennyLane loads
+SWALLOWS = (
+    "__del__",
+    "_xla_gc_callback",
+)  # functions whose exceptions Python drops; the second is JAX's, which PennyLane loads
 
 
 def main(words: list[str] | None = None) -> int:
     """Run a command line and return its exit code.
 
-    0 done, 1 something failed, 2 the user's error and nothing started, 3 a bug, 4 disk, memory or time, 129, 130, 141 and
-    143 a signal (141: whoever read what is printed has gone): what was finished is kept.
+    0 done, 1 something failed, 2 the user's error and nothing started, 3 a bug, 4 disk, memory or
+    time, 129, 130, 141 and 143 a signal (141: whoever read what is printed has gone): what was
+    finished is kept.
     """
     with _variables(), guarded() as out:
         code = _ended(sys.argv[1:] if words is None else words)
@@ -32,7 +47,11 @@ def main(words: list[str] | None = None) -> int:
         if out.broken:
             return code or 128 + signal.SIGPIPE
         if out.error:
-            return _say(f"qtlrun: standard output: {out.error.strerror}; what is written to files is whole.", code or RESOURCE)
+            return _say(
+                f"qtlrun: standard output: {out.error.strerror}; what is written to files is"
+                " whole.",
+                code or RESOURCE,
+            )
         return code
 
 
@@ -40,11 +59,17 @@ def frame(overrides: tuple):
     """The rows of a command line as a data frame; what `qtlrun.run` calls."""
     for word in overrides:
         if not isinstance(word, str):
-            raise Refused(f"qtlrun.run({word!r}): each word of a command line is a text by itself, as qtlrun.run('seeds=1', 'compare=[]').")
+            raise Refused(
+                f"qtlrun.run({word!r}): each word of a command line is a text by itself, as"
+                " qtlrun.run('seeds=1', 'compare=[]')."
+            )
     with _variables(), guarded():
         jobs = compose(list(overrides))
         if not jobs:
-            raise Refused(f"{' '.join(overrides)}: this prints and trains nothing; qtlrun.run gives rows, and the command line prints.")
+            raise Refused(
+                f"{' '.join(overrides)}: this prints and trains nothing; qtlrun.run gives rows, and"
+                " the command line prints."
+            )
         return _study(jobs)[0]
 
 
@@ -61,20 +86,36 @@ def _ended(words: list[str]) -> int:
     except Refused as error:
         return _say(f"qtlrun: {error}", REFUSED, error)
     except KeyboardInterrupt:
-        return _say("qtlrun: stopped; what was finished is in the store, and the same command goes on from there.", stop[0])
+        return _say(
+            "qtlrun: stopped; what was finished is in the store, and the same command goes on from"
+            " there.",
+            stop[0],
+        )
     except MemoryError as error:
-        return _say("qtlrun: out of memory; a smaller batch, fewer seeds or fewer qubits need less.", RESOURCE, error)
+        return _say(
+            "qtlrun: out of memory; a smaller batch, fewer seeds or fewer qubits need less.",
+            RESOURCE,
+            error,
+        )
     except disk.Unwritable as error:
         return _say(f"qtlrun: {error}", RESOURCE, error)
     except OSError as error:
-        return _say(f"qtlrun: {error.filename or 'disk'}: {error.strerror or error}.", RESOURCE, error)
+        return _say(
+            f"qtlrun: {error.filename or 'disk'}: {error.strerror or error}.", RESOURCE, error
+        )
     except Exception as error:
-        return _say(f"qtlrun: a bug: {type(error).__name__}: {error}\nHYDRA_FULL_ERROR=1 shows where.", BUG, error)
+        return _say(
+            f"qtlrun: a bug: {type(error).__name__}: {error}\nHYDRA_FULL_ERROR=1 shows where.",
+            BUG,
+            error,
+        )
 
 
 @contextlib.contextmanager
 def _variables():
-    """Take a variable of the environment that names a folder, and is empty, for one that is not set."""
+    """Take a variable of the environment that names a folder, and is empty, for one that is not
+    set.
+    """
     empty = {name: os.environ.pop(name) for name in FOLDERS if os.environ.get(name) == ""}
     try:
         yield
@@ -84,9 +125,12 @@ def _variables():
 
 @freshly
 def _study(jobs: list[dict]):
-    """Check every plan, then run the study on all of them; gives its rows, and whether all went well."""
+    """Check every plan, then run the study on all of them; gives its rows, and whether all went
+    well.
+    """
     experiment = check(jobs)
     from rich.console import Console
+
     console = Console() if sys.stdout.isatty() else Console(width=100)
     study = plans.build("study", jobs[0]["study"], jobs[0]["plugins"])
     out = _folder(jobs[0])
@@ -106,16 +150,21 @@ def _folder(job: dict) -> Path:
     outputs = folder("outputs", job["outputs"])
     try:
         disk.clean_outputs(outputs)
-        return disk.new_folder(outputs / time.strftime("%Y-%m-%d"), time.strftime("%H-%M-%S-") + job["name"])
+        return disk.new_folder(
+            outputs / time.strftime("%Y-%m-%d"), time.strftime("%H-%M-%S-") + job["name"]
+        )
     except OSError as error:
         if error.errno in disk.FULL:
             raise
-        raise Refused(f"outputs={job['outputs']}: no folder can be made there ({error.strerror}); name another with "
-                      "outputs=FOLDER.") from error
+        raise Refused(
+            f"outputs={job['outputs']}: no folder can be made there ({error.strerror}); name"
+            " another with outputs=FOLDER."
+        ) from error
 
 
 def _listen() -> list[int]:
-    """Let these signals stop the run as Ctrl-C does, even where the shell had them ignored; gives the exit code to be.
+    """Let these signals stop the run as Ctrl-C does, even where the shell had them ignored; gives
+    the exit code to be.
 
     The end of a terminal alone stays ignored where it was: that is what nohup asks for.
     """
@@ -125,10 +174,11 @@ def _listen() -> list[int]:
         stop[0] = 128 + number if number != signal.SIGALRM else stop[0]
         if frame is not None and frame.f_code.co_name in SWALLOWS:
             signal.signal(signal.SIGALRM, heard)
-            signal.setitimer(signal.ITIMER_REAL, .01)
+            signal.setitimer(signal.ITIMER_REAL, 0.01)
             return
         signal.signal(number, signal.SIG_DFL)  # a second one stops at once
         raise KeyboardInterrupt
+
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         with contextlib.suppress(ValueError):  # not in the main thread
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
@@ -145,4 +195,4 @@ def _say(words: str, code: int, error: Exception | None = None) -> int:
 
 def _cut(line: str) -> str:
     """A line without its middle where a value of the user's makes it very long."""
-    return line if len(line) <= LONG else f"{line[:LONG // 2]} ... {line[-LONG // 4:]}"
+    return line if len(line) <= LONG else f"{line[: LONG // 2]} ... {line[-LONG // 4 :]}"

@@ -1,4 +1,5 @@
 """What cannot be is refused here, in every plan and before anything starts."""
+
 import contextlib
 import json
 import os
@@ -9,12 +10,15 @@ from qtlrun.plan import Refused
 
 
 def check(jobs: list[dict]):
-    """Check names and types, then parts, then weights and data; gives the experiment that the rows are made by."""
+    """Check names and types, then parts, then weights and data; gives the experiment that the rows
+    are made by.
+    """
     for job in jobs:
         plans.check(job)
     _check_points(jobs)
     _check_home(jobs[0]["home"])
     from qtlrun.experiment import Experiment
+
     experiment = Experiment(jobs[0]["home"], jobs[0]["fresh"])
     study = plans.build("study", jobs[0]["study"], jobs[0]["plugins"])
     if hasattr(study, "check"):
@@ -24,7 +28,9 @@ def check(jobs: list[dict]):
             try:
                 look(job, experiment)
             except Refused as error:
-                if not (getattr(study, "excuses", False) and isinstance(error.__cause__, plans.Absent)):
+                if not (
+                    getattr(study, "excuses", False) and isinstance(error.__cause__, plans.Absent)
+                ):
                     raise
                 job["refused"] = str(error)
     return experiment
@@ -49,14 +55,28 @@ def _load(job: dict, experiment) -> None:
         experiment.load(row)
 
 
-def _check_backbone(job: dict, experiment) -> None:
-    """Refuse pictures for a backbone that learns on others; one that the command line names is taken as it is."""
-    task, chosen = job["backbone"].get("pretrain"), any(word.lstrip("+").startswith("backbone=") for word in job["overrides"])
-    if chosen or job["backbone"].get("weights") != "pretrain" or task["dataset"]["_target_"] == job["dataset"]["_target_"]:
+def _check_backbone(job: dict, _experiment) -> None:
+    """Refuse pictures for a backbone that learns on others; one that the command line names is
+    taken as it is.
+    """
+    task, chosen = (
+        job["backbone"].get("pretrain"),
+        any(word.lstrip("+").startswith("backbone=") for word in job["overrides"]),
+    )
+    if (
+        chosen
+        or job["backbone"].get("weights") != "pretrain"
+        or task["dataset"]["_target_"] == job["dataset"]["_target_"]
+    ):
         return
-    source, target = (part["_target_"].rpartition(".")[2].lower() for part in (task["dataset"], job["dataset"]))
-    raise Refused(f"dataset={target}: its backbone learns on {source} of {job['backbone']['size']} x "
-                  f"{job['backbone']['size']} pixels; choose one for these pictures, as backbone=resnet18, or type backbone=small to keep it.")
+    source, target = (
+        part["_target_"].rpartition(".")[2].lower() for part in (task["dataset"], job["dataset"])
+    )
+    raise Refused(
+        f"dataset={target}: its backbone learns on {source} of {job['backbone']['size']} x"
+        f" {job['backbone']['size']} pixels; choose one for these pictures, as backbone=resnet18,"
+        " or type backbone=small to keep it."
+    )
 
 
 def rows(job: dict) -> list[dict]:
@@ -83,8 +103,16 @@ def _of(reference: str):
 def _check_redraws(job: dict, experiment) -> None:
     """Refuse to repeat a split that is the same each time."""
     row, changes = plans.row_plan(job), plans.redraws(job)
-    if len(changes) > 1 and len({experiment.dataset(row | {"dataset": row["dataset"] | change}).fingerprint for change in changes}) < len(changes):
-        raise Refused(f"splits={job['splits']}: this dataset comes with all its splits, and nothing would be drawn anew.")
+    if len(changes) > 1 and len(
+        {
+            experiment.dataset(row | {"dataset": row["dataset"] | change}).fingerprint
+            for change in changes
+        }
+    ) < len(changes):
+        raise Refused(
+            f"splits={job['splits']}: this dataset comes with all its splits, and nothing would be"
+            " drawn anew."
+        )
 
 
 def _check_points(jobs: list[dict]) -> None:
@@ -92,21 +120,35 @@ def _check_points(jobs: list[dict]) -> None:
     for key in ("study", "home", "outputs", "fresh", "plugins", "splits", "folds"):
         if any(job[key] != jobs[0][key] for job in jobs):
             raise Refused(f"{key}: all points of a sweep share it; run one sweep for each.")
-    plain = [json.dumps({name: value for name, value in job.items() if name not in ("name", "overrides")}, sort_keys=True) for job in jobs]
+    plain = [
+        json.dumps(
+            {name: value for name, value in job.items() if name not in ("name", "overrides")},
+            sort_keys=True,
+        )
+        for job in jobs
+    ]
     for number, one in enumerate(plain):
         if one in plain[:number]:
-            raise Refused(f"{' '.join(jobs[number]['overrides'])}: this point stands twice in the sweep.")
+            raise Refused(
+                f"{' '.join(jobs[number]['overrides'])}: this point stands twice in the sweep."
+            )
 
 
 def folder(key: str, value: str) -> Path:
-    """The folder that a setting names, its ~ replaced; refuses an empty one, and that of a user who has none."""
+    """The folder that a setting names, its ~ replaced; refuses an empty one, and that of a user who
+    has none.
+    """
     if not value.strip():
-        raise Refused(f"{key}={value}: a folder is needed here; . is the one that the command runs in.")
+        raise Refused(
+            f"{key}={value}: a folder is needed here; . is the one that the command runs in."
+        )
     try:
         return Path(value).expanduser()
     except RuntimeError as error:
         user = value.partition("/")[0]
-        raise Refused(f"{key}={value}: no home folder is known for {user}; name a folder with {key}=FOLDER.") from error
+        raise Refused(
+            f"{key}={value}: no home folder is known for {user}; name a folder with {key}=FOLDER."
+        ) from error
 
 
 def _check_home(home: str) -> None:

@@ -1,4 +1,5 @@
 """One command line to plain plans, one a point of a sweep."""
+
 import contextlib
 import io
 import json
@@ -12,7 +13,8 @@ from argparse import Namespace
 from importlib import metadata
 from pathlib import Path
 
-from qtlrun import disk, plan as plans
+from qtlrun import disk
+from qtlrun import plan as plans
 from qtlrun.compose import flag, grammar, refusal, reserved
 from qtlrun.compose.check import check, rows
 from qtlrun.compose.isolation import isolated
@@ -22,7 +24,9 @@ SCRATCH = "qtlrun-"  # in the names of the folders that Hydra writes into
 
 
 def compose(words: list[str]) -> list[dict]:
-    """The plans of a command line, or those of its study's runs; none where it asked for help or a listing."""
+    """The plans of a command line, or those of its study's runs; none where it asked for help or a
+    listing.
+    """
     jobs = _composed(words)
     study = jobs[0].get("study") if jobs else None
     runs = study.get("runs") if isinstance(study, dict) else None
@@ -34,18 +38,36 @@ def compose(words: list[str]) -> list[dict]:
 def _runs(jobs: list[dict], runs: object, words: list[str]) -> list[dict]:
     """The plans of each of a study's `runs`, which are more words to the same command line."""
     if not isinstance(runs, list) or not runs or not all(isinstance(run, str) for run in runs):
-        raise Refused(f"study.runs={plans.text(runs)}: command lines are needed here, as study.runs=['experiment=spirals','experiment=moons'].")
+        raise Refused(
+            f"study.runs={plans.text(runs)}: command lines are needed here, as"
+            " study.runs=['experiment=spirals','experiment=moons']."
+        )
     if len(jobs) > 1:
         raise Refused("study.runs: this study has runs of its own; leave out -m.")
-    mine = [word for word in words if not word.lstrip("+").startswith("study.runs=") and word not in ("--run", "-r")]
+    mine = [
+        word
+        for word in words
+        if not word.lstrip("+").startswith("study.runs=") and word not in ("--run", "-r")
+    ]
     made, typed = [], {word.partition("=")[0].lstrip("+"): word for word in mine if "=" in word}
     for run in runs:
         run = _expand(run)
         with _named(run):
             more = _split(run)
-            if both := [typed[key] for word in more if (key := word.partition("=")[0].removeprefix("++")) in typed and word != typed[key]]:
-                raise Refused(f"{both[0]}: this run says it otherwise; leave it out, or name runs of your own with study.runs=[...].")
-            made += [job | {"name": jobs[0]["name"], "run": run} for job in _composed(["-m", *mine, *more, "study.runs=null"])]
+            if both := [
+                typed[key]
+                for word in more
+                if (key := word.partition("=")[0].removeprefix("++")) in typed
+                and word != typed[key]
+            ]:
+                raise Refused(
+                    f"{both[0]}: this run says it otherwise; leave it out, or name runs of your own"
+                    " with study.runs=[...]."
+                )
+            made += [
+                job | {"name": jobs[0]["name"], "run": run}
+                for job in _composed(["-m", *mine, *more, "study.runs=null"])
+            ]
     return made
 
 
@@ -59,7 +81,9 @@ def _named(run: str):
 
 
 def _expand(run: str) -> str:
-    """A run with the environment's variables in place of $NAME, nothing where one is not set: what could be typed."""
+    """A run with the environment's variables in place of $NAME, nothing where one is not set: what
+    could be typed.
+    """
     expanded = re.sub(r"\$(\w+)", lambda name: os.environ.get(name[1], ""), run)
     return run if expanded == run else " ".join(expanded.split())
 
@@ -84,9 +108,18 @@ def _composed(words: list[str]) -> list[dict]:
 
 
 def _compose(flags: Namespace, words: list[str]) -> list[dict]:
-    """The plans that Hydra composes of flags and of other words; none where it was asked to print."""
+    """The plans that Hydra composes of flags and words; none where it was asked to print."""
     folders = flag.folders(flags)
-    flags.run = not any((flags.help, flags.hydra_help, flags.multirun, flags.cfg, flags.info, flags.shell_completion))
+    flags.run = not any(
+        (
+            flags.help,
+            flags.hydra_help,
+            flags.multirun,
+            flags.cfg,
+            flags.info,
+            flags.shell_completion,
+        )
+    )
     if flags.hydra_help:
         words = []  # they change nothing of it
     elif not flags.shell_completion:
@@ -96,16 +129,24 @@ def _compose(flags: Namespace, words: list[str]) -> list[dict]:
             refusal.check(override, folders)
         words = read.texts
     scratch, jobs, errors = _scratch(words), [], []
+    known = refusal.KNOWN if _launched(words) else refusal.RAISED
     try:
-        _run_hydra([*flag.written(flags), *words], lambda config: _job(config, jobs, errors, scratch), scratch)
+        _run_hydra(
+            [*flag.written(flags), *words],
+            lambda config: _job(config, jobs, errors, scratch),
+            scratch,
+        )
         if errors:
             raise errors[0]
     except Refused:
         raise
-    except (refusal.KNOWN if _launched(words) else refusal.RAISED) as error:
+    except known as error:
         raise Refused(refusal.word(error, folders, words)) from error
     else:
-        jobs = jobs or [json.loads(path.read_text()) | {"fresh": False} for path in sorted(scratch.glob("*.json"))]
+        jobs = jobs or [
+            json.loads(path.read_text()) | {"fresh": False}
+            for path in sorted(scratch.glob("*.json"))
+        ]
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     _warn_of_shadows(folders)
@@ -118,7 +159,9 @@ def _launched(words: list[str]) -> bool:
 
 
 def _scratch(words: list[str]) -> Path:
-    """A folder for what Hydra writes; under the home, which a cluster's machines share, where they launch the jobs."""
+    """A folder for what Hydra writes; under the home, which a cluster's machines share, where they
+    launch the jobs.
+    """
     place = Path(tempfile.gettempdir())
     if _launched(words):
         place = Path(os.environ.get("QTLRUN_HOME", "~/.cache/qtlrun")).expanduser() / "scratch"
@@ -128,11 +171,20 @@ def _scratch(words: list[str]) -> Path:
 
 
 def _run_hydra(words: list[str], task, scratch: Path) -> None:
-    """Let Hydra compose, and call `task` for each point, or print; what it complains of, and ends, is an error."""
+    """Let Hydra compose, and call `task` for each point, or print; what it complains of, and ends,
+    is an error.
+    """
     import hydra
-    run = hydra.main(version_base="1.3", config_path="pkg://qtlrun.conf", config_name="config")(task)
+
+    run = hydra.main(version_base="1.3", config_path="pkg://qtlrun.conf", config_name="config")(
+        task
+    )
     complaint = io.StringIO()
-    listens = contextlib.redirect_stderr(complaint) if any(word.startswith("--cfg=") for word in words) else contextlib.nullcontext()
+    listens = (
+        contextlib.redirect_stderr(complaint)
+        if any(word.startswith("--cfg=") for word in words)
+        else contextlib.nullcontext()
+    )
     try:
         with _hydra_words(words, scratch), listens:
             run()
@@ -142,11 +194,14 @@ def _run_hydra(words: list[str], task, scratch: Path) -> None:
 
 
 def _job(config, jobs: list, errors: list, scratch: Path) -> None:
-    """Take one composed config as a plain plan; in a process of a parallel launcher, also train it into the store."""
+    """Take one composed config as a plain plan; in a process of a parallel launcher, also train it
+    into the store.
+    """
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
+
     chosen = HydraConfig.get()
     alone = chosen.mode == RunMode.RUN or chosen.launcher._target_.endswith("BasicLauncher")
     try:
@@ -161,9 +216,15 @@ def _job(config, jobs: list, errors: list, scratch: Path) -> None:
         return
     choices = chosen.runtime.choices
     study = choices.get("study", "compare")
-    parts = [choices[group] for group in ("dataset", "head") if group in choices] if study == "compare" else [study]
-    job = {"name": choices.get("experiment") or "-".join(Path(part).stem for part in parts),
-           "overrides": list(chosen.overrides.task)} | job
+    parts = (
+        [choices[group] for group in ("dataset", "head") if group in choices]
+        if study == "compare"
+        else [study]
+    )
+    job = {
+        "name": choices.get("experiment") or "-".join(Path(part).stem for part in parts),
+        "overrides": list(chosen.overrides.task),
+    } | job
     jobs.append(job)
     if not alone:
         disk.write(scratch / f"{chosen.job.num:06d}.json", json.dumps(job))
@@ -172,23 +233,40 @@ def _job(config, jobs: list, errors: list, scratch: Path) -> None:
         for row in rows(job):
             for number, change in enumerate(plans.redraws(job)):
                 with contextlib.suppress(Exception):  # the parent meets it again, and tells
-                    experiment.row("", row | {"dataset": row["dataset"] | change}, plans.apart(seeds, number), "", draws)
+                    experiment.row(
+                        "",
+                        row | {"dataset": row["dataset"] | change},
+                        plans.apart(seeds, number),
+                        "",
+                        draws,
+                    )
 
 
 def _check_sweeper(chosen) -> None:
     """Refuse a sweeper that is fed with values, whoever chose it."""
     target = chosen.sweeper._target_
     if any(f"hydra_{name}_sweeper" in target for name in reserved.SWEEPERS):
-        raise Refused(f"hydra/sweeper={chosen.runtime.choices.get('hydra/sweeper')}: {reserved.UNFED}")
+        raise Refused(
+            f"hydra/sweeper={chosen.runtime.choices.get('hydra/sweeper')}: {reserved.UNFED}"
+        )
 
 
 @contextlib.contextmanager
 def _hydra_words(words: list[str], scratch: Path):
-    """Hydra's command line, with the folders that it insists on in a scratch folder, and its own logging off."""
+    """Hydra's command line, with the folders that it insists on in a scratch folder, and its own
+    logging off.
+    """
     before = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     folders = [f"hydra.{key}.dir={grammar.quoted(str(scratch))}" for key in ("run", "sweep")]
-    sys.argv = ["qtlrun", *words, *folders, "hydra.sweep.subdir=.", "hydra.output_subdir=null", "hydra/job_logging=none",
-                "hydra/hydra_logging=none"]
+    sys.argv = [
+        "qtlrun",
+        *words,
+        *folders,
+        "hydra.sweep.subdir=.",
+        "hydra.output_subdir=null",
+        "hydra/job_logging=none",
+        "hydra/hydra_logging=none",
+    ]
     if "--shell-completion" in words:
         sys.argv = ["qtlrun", *words]
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that its exceptions arrive here
@@ -202,9 +280,12 @@ def _hydra_words(words: list[str], scratch: Path):
 
 
 def _warn_of_shadows(folders: list[Path]) -> None:
-    """Say which options of an added folder Hydra passes over, because one of that name is shipped."""
+    """Warn of options of an added folder that Hydra passes over for shipped ones of that name."""
     shipped = refusal.conf()
     for folder in folders:
         for path in folder.glob("*/*.yaml"):
             if (shipped / path.relative_to(folder)).is_file():
-                print(f"qtlrun: {path} is not used: qtlrun ships an option of that name; rename it.", file=sys.stderr)
+                print(
+                    f"qtlrun: {path} is not used: qtlrun ships an option of that name; rename it.",
+                    file=sys.stderr,
+                )

@@ -1,13 +1,36 @@
-"""Hydra's flags: those that qtlrun takes, alone or together, and what to use in place of the others."""
+"""Hydra's flags: those that qtlrun takes, alone or together, and what to use in place of the
+others.
+"""
+
 from argparse import Namespace
 from pathlib import Path
 
 from qtlrun.plan import Refused
 
-VALUED = ("--config-dir", "-cd", "--config-name", "-cn", "--config-path", "-cp", "--cfg", "-c", "--package", "-p",
-          "--experimental-rerun")  # are followed by a value
-MODES = {"cfg": "--cfg", "info": "--info", "multirun": "-m", "shell_completion": "--shell-completion", "run": "--run"}
-COMPLETION = "--shell-completion: install=SHELL or uninstall=SHELL goes with it, as install=bash; SHELL is bash, fish or zsh."
+VALUED = (
+    "--config-dir",
+    "-cd",
+    "--config-name",
+    "-cn",
+    "--config-path",
+    "-cp",
+    "--cfg",
+    "-c",
+    "--package",
+    "-p",
+    "--experimental-rerun",
+)  # are followed by a value
+MODES = {
+    "cfg": "--cfg",
+    "info": "--info",
+    "multirun": "-m",
+    "shell_completion": "--shell-completion",
+    "run": "--run",
+}
+COMPLETION = (
+    "--shell-completion: install=SHELL or uninstall=SHELL goes with it, as install=bash; SHELL is"
+    " bash, fish or zsh."
+)
 
 
 def sort(words: list[str]) -> tuple[list[str], list[str]]:
@@ -21,14 +44,18 @@ def sort(words: list[str]) -> tuple[list[str], list[str]]:
 
 
 def read(words: list[str], overrides: list[str]) -> Namespace:
-    """The flags as Hydra's parser has them; refuses those that are none, lack a value, or do not go together."""
+    """The flags as Hydra's parser has them; refuses those that are none, lack a value, or do not go
+    together.
+    """
     from hydra._internal.utils import get_args_parser
+
     parser = get_args_parser()
     parser.allow_abbrev = False
 
     def refuse(reason: str) -> None:
         reason = reason.replace("unrecognized arguments: ", "no such flag: ")
         raise Refused(f"{reason}; an override is KEY=VALUE, and --hydra-help lists the flags.")
+
     parser.error = refuse
     flags = parser.parse_args([word for word in words if word != "--"])
     if flags.overrides:
@@ -44,7 +71,11 @@ def written(flags: Namespace) -> list[str]:
     """Flags as words."""
     words = [f"--{name.replace('_', '-')}" for name, value in vars(flags).items() if value is True]
     valued = ("config_dir", "config_name", "cfg", "info", "package")
-    return words + [f"--{name.replace('_', '-')}={vars(flags)[name]}" for name in valued if vars(flags)[name] is not None]
+    return words + [
+        f"--{name.replace('_', '-')}={vars(flags)[name]}"
+        for name in valued
+        if vars(flags)[name] is not None
+    ]
 
 
 def folders(flags: Namespace) -> list[Path]:
@@ -53,18 +84,28 @@ def folders(flags: Namespace) -> list[Path]:
 
 
 def _check_places(flags: Namespace, words: list[str]) -> None:
-    """Refuse to compose from elsewhere than the shipped options and one added folder; make that one's path whole."""
+    """Refuse to compose from elsewhere than the shipped options and one added folder; make that
+    one's path whole.
+    """
     if flags.experimental_rerun is not None:
-        raise Refused("--experimental-rerun: it would execute what a pickled file holds; give the run's command again, which its "
-                      "environment.json has, and rows are found in the store.")
+        raise Refused(
+            "--experimental-rerun: it would execute what a pickled file holds; give the run's"
+            " command again, which its environment.json has, and rows are found in the store."
+        )
     for name in ("config_path", "config_name"):
         if vars(flags)[name] is not None:
-            raise Refused(f"--{name.replace('_', '-')}: qtlrun composes its own config.yaml; --config-dir DIR adds options of yours, and a "
-                          "preset DIR/experiment/NAME.yaml is chosen with experiment=NAME.")
+            raise Refused(
+                f"--{name.replace('_', '-')}: qtlrun composes its own config.yaml; --config-dir DIR"
+                " adds options of yours, and a preset DIR/experiment/NAME.yaml is chosen with"
+                " experiment=NAME."
+            )
     if flags.config_dir is None:
         return
     if len([word for word in words if word.partition("=")[0] in ("--config-dir", "-cd")]) > 1:
-        raise Refused("--config-dir: it is given twice, and one folder can be added; put the options into one.")
+        raise Refused(
+            "--config-dir: it is given twice, and one folder can be added; put the options into"
+            " one."
+        )
     try:
         place = Path(flags.config_dir).expanduser()
     except RuntimeError:  # of a user that there is not
@@ -85,6 +126,8 @@ def _check_modes(flags: Namespace, overrides: list[str]) -> None:
         raise Refused("--package: it goes with --cfg, and names the part that is printed.")
     if flags.shell_completion:
         commands = [word.partition("=") for word in overrides]
-        shells = [shell for command, _, shell in commands if command in ("install", "uninstall", "query")]
+        shells = [
+            shell for command, _, shell in commands if command in ("install", "uninstall", "query")
+        ]
         if len(commands) != 1 or shells not in (["bash"], ["fish"], ["zsh"]):
             raise Refused(COMPLETION)

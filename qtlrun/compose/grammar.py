@@ -1,4 +1,7 @@
-"""Words of the command line to overrides that Hydra's grammar takes; a text that it does not take is quoted."""
+"""Words of the command line to overrides that Hydra's grammar takes; a text that it does not take
+is quoted.
+"""
+
 import contextlib
 import functools
 import math
@@ -9,14 +12,32 @@ from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import (
-    ChoiceSweep, Glob, IntervalSweep, Override, Quote, QuotedString, RangeSweep, Sweep, ValueType,
+    ChoiceSweep,
+    Glob,
+    IntervalSweep,
+    Override,
+    Quote,
+    QuotedString,
+    RangeSweep,
+    Sweep,
+    ValueType,
 )
 from hydra.errors import HydraException
 
 from qtlrun.plan import Refused
 
-FORM = "an override is KEY=VALUE, its brackets and quotes closed, in quotes for the shell where it has brackets or spaces."
-PLACES = ("outputs", "home", "root", "weights", "state", "plugins")  # last names of keys whose values are files and folders
+FORM = (
+    "an override is KEY=VALUE, its brackets and quotes closed, in quotes for the shell where it has"
+    " brackets or spaces."
+)
+PLACES = (
+    "outputs",
+    "home",
+    "root",
+    "weights",
+    "state",
+    "plugins",
+)  # last names of keys whose values are files and folders
 PATTERNS = ("parametrization.weights",)  # of these the ones that are no place: names of weights
 EXPANDED = ("weights", "state", "plugins")  # of these the ones whose ~ nothing else replaces
 KEY = re.compile(r"(\+{0,2}|~)\w[\w./@:-]*")
@@ -29,6 +50,7 @@ MAX_NESTING = 20  # brackets in one another
 @dataclass(frozen=True)
 class Words:
     """Overrides as they are given to Hydra, each beside its parsed form."""
+
     texts: list[str]
     overrides: list[Override]
 
@@ -36,7 +58,8 @@ class Words:
 def read(words: list[str], sweep: bool, options) -> Words:
     """Parse the words of a command line; `options(group)` lists what a glob chooses from.
 
-    Refuses a word that is no override, several values where no sweep is asked for, and a sweep without end.
+    Refuses a word that is no override, several values where no sweep is asked for, and a sweep
+    without end.
     """
     overrides = [_read(word, sweep) for word in words]
     if sweep:
@@ -50,7 +73,9 @@ def no_override(word: str) -> Refused:
 
 
 def quoted(text: str) -> str:
-    """A text in quotes, for Hydra's grammar; what looks like an interpolation, and is none, is escaped."""
+    """A text in quotes, for Hydra's grammar; what looks like an interpolation, and is none, is
+    escaped.
+    """
     text = re.sub(r"\$\{(?![^{}]*\})", r"\\${", text)
     return QuotedString(text, Quote.single).with_quotes()
 
@@ -91,11 +116,15 @@ def _check_size(word: str) -> None:
         depth += (character in "[{(") - (character in "]})")
         deepest = max(deepest, depth)
     if deepest > MAX_NESTING:
-        raise Refused(f"{_short(word)}: {deepest} brackets in one another; {MAX_NESTING} at most are read.")
+        raise Refused(
+            f"{_short(word)}: {deepest} brackets in one another; {MAX_NESTING} at most are read."
+        )
 
 
 def _mended(word: str, reason: str, sweep: bool) -> Override:
-    """A word that the grammar does not take, its value in quotes; refuses one that quotes would not mend."""
+    """A word that the grammar does not take, its value in quotes; refuses one that quotes would not
+    mend.
+    """
     key, equals, value = word.partition("=")
     if not equals or not KEY.fullmatch(key):
         raise no_override(word)
@@ -129,7 +158,11 @@ def _item(text: str) -> str:
 
 def _is_list(value: str) -> bool:
     """Whether a value is a list of plain items."""
-    return value.startswith("[") and value.endswith("]") and not re.search(r"[\[\]{}()'\"]", value[1:-1])
+    return (
+        value.startswith("[")
+        and value.endswith("]")
+        and not re.search(r"[\[\]{}()'\"]", value[1:-1])
+    )
 
 
 def _closed(value: str) -> bool:
@@ -143,7 +176,9 @@ def _is_place(key: str) -> bool:
 
 
 def _as_it_stands(override: Override, key: str, value: str, sweep: bool) -> Override:
-    """The name of a file or folder as it was typed: 007 is no number, a blank at its end is part of it; ~ is replaced."""
+    """The name of a file or folder as it was typed: 007 is no number, a blank at its end is part of
+    it; ~ is replaced.
+    """
     name, typed, plain = key.rpartition(".")[2], value, not re.search(r"['\"\\$\[{]", value)
     parsed = override.value()
     expands = name in EXPANDED and key.lstrip("+~") not in PATTERNS
@@ -153,11 +188,11 @@ def _as_it_stands(override: Override, key: str, value: str, sweep: bool) -> Over
             return _parse(f"{key}=[{','.join(map(quoted, parsed))}]")
         typed = str(parsed) if isinstance(parsed, str) else typed
     if expands and sweep and plain and override.value_type == ValueType.SIMPLE_CHOICE_SWEEP:
-        items = [item.strip() for item in value.split(",")]
-        return _parse(f"{key}={','.join(quoted(_expanded(item)) if item.startswith('~') else item for item in items)}")
-    if override.value_type == ValueType.SIMPLE_CHOICE_SWEEP and not sweep:
-        if name in ("outputs", "home") or os.path.lexists(Path(value).expanduser()):
-            return _parse(f"{key}={quoted(value)}")
+        items = [_expanded_item(item.strip()) for item in value.split(",")]
+        return _parse(f"{key}={','.join(items)}")
+    several = override.value_type == ValueType.SIMPLE_CHOICE_SWEEP and not sweep
+    if several and (name in ("outputs", "home") or os.path.lexists(Path(value).expanduser())):
+        return _parse(f"{key}={quoted(value)}")
     number = override.value_type == ValueType.ELEMENT and type(parsed) in (int, float, bool)
     if number or (plain and isinstance(parsed, str) and typed != override.value()):
         return _parse(f"{key}={quoted(typed)}")
@@ -171,16 +206,28 @@ def _expanded(value: object) -> object:
     return os.path.expanduser(value) if isinstance(value, str) and value.startswith("~") else value
 
 
+def _expanded_item(text: str) -> str:
+    """One of several values, in quotes where a ~ was replaced."""
+    return quoted(os.path.expanduser(text)) if text.startswith("~") else text
+
+
 def _several(override: Override, key: str, value: str) -> str:
     """That a sweep needs its flag, and how else the values are written."""
     if override.value_type != ValueType.SIMPLE_CHOICE_SWEEP:
         return f"{_short(f'{key}={value}')}: a sweep needs the flag -m."
-    other = f"a text with a comma is written {key}={quoted(value)}" if _is_place(key) else f"a list is written {key}=[{value}]"
-    return f"{_short(f'{key}={value}')}: several values are a sweep and need the flag -m; {_short(other)}."
+    other = (
+        f"a text with a comma is written {key}={quoted(value)}"
+        if _is_place(key)
+        else f"a list is written {key}=[{value}]"
+    )
+    return (
+        f"{_short(f'{key}={value}')}: several values are a sweep and need the flag -m;"
+        f" {_short(other)}."
+    )
 
 
 def _check_points(overrides: list[Override], options) -> None:
-    """Refuse a sweep without values, and one of more points than are taken; nothing is enumerated."""
+    """Refuse a sweep without values or with too many points; nothing is enumerated."""
     swept = {one.get_key_element(): one for one in overrides if one.is_sweep_override()}
     numbers = {one.input_line: _count(one, options) for one in swept.values()}
     for word, number in numbers.items():
@@ -189,7 +236,10 @@ def _check_points(overrides: list[Override], options) -> None:
     points = math.prod(numbers.values())
     if points > MAX_POINTS:
         amount = f"{points:,}" if points < 10**12 else "too many"
-        raise Refused(f"{_short(' '.join(numbers))}: a sweep of {amount} points; {MAX_POINTS:,} at most, run several of them.")
+        raise Refused(
+            f"{_short(' '.join(numbers))}: a sweep of {amount} points; {MAX_POINTS:,} at most, run"
+            " several of them."
+        )
 
 
 def _count(override: Override, options) -> int:
@@ -202,16 +252,23 @@ def _count(override: Override, options) -> int:
     if isinstance(value, RangeSweep):
         ends = value.start, value.stop, value.step
         if not all(map(math.isfinite, ends)) or value.step == 0:
-            raise Refused(f"{_short(override.input_line)}: a range has a first number, an end and a step that is not 0.")
+            raise Refused(
+                f"{_short(override.input_line)}: a range has a first number, an end and a step that"
+                " is not 0."
+            )
         with contextlib.suppress(OverflowError):
             return max(0, math.ceil((value.stop - value.start) / value.step))
         return 10**300
     assert isinstance(value, IntervalSweep)
-    raise Refused(f"{_short(override.input_line)}: an interval has no values of its own; name them, as 2,4 or range(2,5), "
-                  "or draw from it with tune=K and a space, as recipe.space.lr=[0.0001,0.01].")
+    raise Refused(
+        f"{_short(override.input_line)}: an interval has no values of its own; name them, as 2,4 or"
+        " range(2,5), or draw from it with tune=K and a space, as recipe.space.lr=[0.0001,0.01]."
+    )
 
 
 def _short(word: str) -> str:
     """A word as a message shows it: printable, and cut where it is long."""
-    shown = "".join(character if character.isprintable() else repr(character)[1:-1] for character in word)
+    shown = "".join(
+        character if character.isprintable() else repr(character)[1:-1] for character in word
+    )
     return shown if len(shown) <= 200 else f"{shown[:90]} ... {shown[-30:]}"

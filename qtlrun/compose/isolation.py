@@ -1,4 +1,7 @@
-"""Hydra's globals, set aside while a command line is composed, for whoever calls may be a Hydra program itself."""
+"""Hydra's globals, set aside while a command line is composed, for whoever calls may be a Hydra
+program itself.
+"""
+
 import contextlib
 import logging
 from collections.abc import Iterator
@@ -16,8 +19,12 @@ def isolated() -> Iterator[None]:
     from hydra.core.utils import JobRuntime
     from hydra.version import VersionBase
     from omegaconf.basecontainer import BaseContainer
+
     configs, root = ConfigStore.instance(), logging.getLogger()
-    callers = {kind: Singleton._instances.pop(kind, None) for kind in (GlobalHydra, HydraConfig, JobRuntime, VersionBase)}
+    callers = {
+        kind: Singleton._instances.pop(kind, None)
+        for kind in (GlobalHydra, HydraConfig, JobRuntime, VersionBase)
+    }
     repository, resolvers = configs.repo, dict(BaseContainer._resolvers)
     level, handlers = root.level, root.handlers[:]
     configs.repo = {name: node for name, node in repository.items() if name in OURS}

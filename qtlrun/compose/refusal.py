@@ -1,4 +1,7 @@
-"""What Hydra and OmegaConf raise, in the user's words: what was given, why it cannot be, what would be right."""
+"""What Hydra and OmegaConf raise, in the user's words: what was given, why it cannot be, what would
+be right.
+"""
+
 import contextlib
 import re
 from pathlib import Path
@@ -13,9 +16,21 @@ from qtlrun.compose.grammar import no_override, quoted
 from qtlrun.plan import Refused, nearest, text
 
 KNOWN = (HydraException, OmegaConfBaseException, yaml.YAMLError)
-RAISED = (*KNOWN, ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, RuntimeError, TypeError, ValueError)
+RAISED = (
+    *KNOWN,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ImportError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 MAX_NAME = 200  # bytes of an option's name; file systems take no longer ones
-NO_NAME = re.compile(r"null|nan|inf|true|false|[-+.\de]*\d[-+.\de]*", re.IGNORECASE)  # values that are no text
+NO_NAME = re.compile(
+    r"null|nan|inf|true|false|[-+.\de]*\d[-+.\de]*", re.IGNORECASE
+)  # values that are no text
 
 
 def word(error: Exception, folders: list[Path], words: list[str]) -> str:
@@ -38,17 +53,26 @@ def word(error: Exception, folders: list[Path], words: list[str]) -> str:
     if found := re.search(r"Could not delete (?:from config\. )?'([^'=]+)", said):
         return _no_removal(found[1])
     if found := re.search(r"package '(.*)' not found in config", said):
-        return f"--package {found[1]}: the composed values have no such part; qtlrun --cfg job prints them all."
+        return (
+            f"--package {found[1]}: the composed values have no such part; qtlrun --cfg job prints"
+            " them all."
+        )
     if found := re.search(r"Missing mandatory value[^$]*full_key: (\S+)", said):
         return f"{found[1]}: it has no default; give it, as {found[1]}=VALUE."
     if isinstance(error, KNOWN):
         return _worded(error)
     culprit = _culprit(folders, words)
-    return f"{culprit}: Hydra cannot compose it ({type(error).__name__}: {_line(said)})." if culprit else f"{_line(said)}."
+    return (
+        f"{culprit}: Hydra cannot compose it ({type(error).__name__}: {_line(said)})."
+        if culprit
+        else f"{_line(said)}."
+    )
 
 
 def check(override: Override, folders: list[Path]) -> None:
-    """Refuse what Hydra does not word: a group that is given no name of an option, or several that take one."""
+    """Refuse what Hydra does not word: a group that is given no name of an option, or several that
+    take one.
+    """
     group, given = override.key_or_group, override.input_line
     if group not in _groups(folders) or override.package is not None:
         return
@@ -56,13 +80,21 @@ def check(override: Override, folders: list[Path]) -> None:
         raise Refused(_no_removal(group))
     for value in _names(override):
         if isinstance(value, list) and group != "compare":
-            raise Refused(f"{given}: one option is chosen here, as {group}={options(group, folders)[0]}.")
+            raise Refused(
+                f"{given}: one option is chosen here, as {group}={options(group, folders)[0]}."
+            )
         for name in value if isinstance(value, list) else [value]:
             if not isinstance(name, str) or NO_NAME.fullmatch(name):
                 nothing = " Leave it out for none." if group == "experiment" else ""
-                raise Refused(f"{given}: a group takes the name of an option; {nearest(text(name), options(group, folders))}{nothing}")
+                raise Refused(
+                    f"{given}: a group takes the name of an option;"
+                    f" {nearest(text(name), options(group, folders))}{nothing}"
+                )
             if len(name.encode()) > MAX_NAME:
-                raise Refused(f"{given}: there is no such option; {nearest(name[:MAX_NAME], options(group, folders))}")
+                raise Refused(
+                    f"{given}: there is no such option;"
+                    f" {nearest(name[:MAX_NAME], options(group, folders))}"
+                )
 
 
 def _names(override: Override) -> list:
@@ -78,6 +110,7 @@ def _names(override: Override) -> list:
 def conf() -> Path:
     """The folder of the shipped options, of a checkout or of an installed wheel."""
     from importlib.resources import files
+
     return Path(str(files("qtlrun.conf")))
 
 
@@ -90,29 +123,61 @@ def _no_key(key: str, folders: list[Path], words: list[str]) -> str:
     config = _composed(folders, words)
     keys = _leaves(config)
     group, _, name = key.rpartition(".")
-    beside = sorted({one.removeprefix(group + ".").partition(".")[0] for one in keys if not group or one.startswith(group + ".")})
+    beside = sorted(
+        {
+            one.removeprefix(group + ".").partition(".")[0]
+            for one in keys
+            if not group or one.startswith(group + ".")
+        }
+    )
     if not group:
         there = min((one for one in keys if one.endswith("." + key)), key=len, default=None)
         if there:
             return f"{key}: there is no such group or key; did you mean {there}?"
-        return f"{key}: there is no such group or key; {nearest(key, sorted({*beside, *_groups(folders)} - {'hydra'}))}"
-    others = [f"{group}={option}" for option in options(group, folders) if name in _values(group, option, folders)]
+        return (
+            f"{key}: there is no such group or key;"
+            f" {nearest(key, sorted({*beside, *_groups(folders)} - {'hydra'}))}"
+        )
+    others = [
+        f"{group}={option}"
+        for option in options(group, folders)
+        if name in _values(group, option, folders)
+    ]
     if name in beside and (strange := _strange(key, keys, words)):
-        return _no_key(strange, folders, [word for word in words if not word.lstrip("+").startswith(f"{key}=")])
+        return _no_key(
+            strange, folders, [word for word in words if not word.lstrip("+").startswith(f"{key}=")]
+        )
     if others and name not in beside and group in _groups(folders):
-        return f"{key}: the option chosen has no such key; {', '.join(others)} {'has' if len(others) == 1 else 'have'} it."
+        return (
+            f"{key}: the option chosen has no such key; {', '.join(others)}"
+            f" {'has' if len(others) == 1 else 'have'} it."
+        )
     if not beside:
         top = key.partition(".")[0]
-        return f"{key}: there is no such key; " + (f"{group} takes none." if top in {*_groups(folders), *config} else
-                                                   nearest(top, sorted({*map(str, config), *_groups(folders)})))
+        return f"{key}: there is no such key; " + (
+            f"{group} takes none."
+            if top in {*_groups(folders), *config}
+            else nearest(top, sorted({*map(str, config), *_groups(folders)}))
+        )
     return f"{key}: there is no such key; {nearest(name, beside)}"
 
 
 def _strange(key: str, keys: list[str], words: list[str]) -> str | None:
-    """A key of the values in braces that the command line gives to a key, and that is none below it."""
-    value = next((word.partition("=")[2] for word in words if word.lstrip("+").startswith(f"{key}={{")), "")
+    """A key of the values in braces that the command line gives to a key, and that is none below
+    it.
+    """
+    value = next(
+        (word.partition("=")[2] for word in words if word.lstrip("+").startswith(f"{key}={{")), ""
+    )
     below = [f"{key}.{name}" for name in re.findall(r"[{,]\s*(\w+)\s*:", value)]
-    return next((one for one in below if not any(known == one or known.startswith(f"{one}.") for known in keys)), None)
+    return next(
+        (
+            one
+            for one in below
+            if not any(known == one or known.startswith(f"{one}.") for known in keys)
+        ),
+        None,
+    )
 
 
 def _no_option(where: str | None, group: str, option: str, folders: list[Path]) -> str:
@@ -145,9 +210,15 @@ def _no_removal(key: str) -> str:
 
 
 def _composed(folders: list[Path], words: list[str]):
-    """The composition that the chosen options give, values aside; the default one where they do not compose."""
+    """The composition that the chosen options give, values aside; the default one where they do not
+    compose.
+    """
     groups = _groups(folders)
-    chosen = [one for one in words if re.fullmatch(r"(\w+)=[\w.-]+", one) and one.partition("=")[0] in groups]
+    chosen = [
+        one
+        for one in words
+        if re.fullmatch(r"(\w+)=[\w.-]+", one) and one.partition("=")[0] in groups
+    ]
     return _attempt(folders, chosen) or _attempt([], [])
 
 
@@ -155,6 +226,7 @@ def _attempt(folders: list[Path], words: list[str]):
     """The composition that words give, or None."""
     from hydra import compose, initialize_config_module
     from hydra.core.global_hydra import GlobalHydra
+
     GlobalHydra.instance().clear()
     places = ",".join(quoted(f"file://{folder.absolute()}") for folder in folders)
     with initialize_config_module("qtlrun.conf", version_base="1.3"), contextlib.suppress(*RAISED):
@@ -165,15 +237,19 @@ def _attempt(folders: list[Path], words: list[str]):
 def _culprit(folders: list[Path], words: list[str]) -> str | None:
     """The word without which the others compose, or None."""
     for number, one in enumerate(words):
-        if _attempt(folders, words[:number] + words[number + 1:]) is not None:
+        if _attempt(folders, words[:number] + words[number + 1 :]) is not None:
             return one
     return None
 
 
 def _worded(error: Exception) -> str:
-    """What Hydra or OmegaConf says, without the addresses of its manual; the key first, where there is one."""
+    """What Hydra or OmegaConf says, without the addresses of its manual; the key first, where there
+    is one.
+    """
     said = re.sub(r"^.* raised while resolving interpolation: ", "", str(error))
-    lines = [line.strip() for line in said.splitlines() if line.strip() and "hydra.cc" not in line] or [type(error).__name__]
+    lines = [
+        line.strip() for line in said.splitlines() if line.strip() and "hydra.cc" not in line
+    ] or [type(error).__name__]
     key = getattr(error, "full_key", None)
     words = (lines[0] if key or lines[0].endswith(".") else " ".join(lines[:2])).strip('."')
     return f"{key}: {words}." if key else f"{words}."
@@ -181,27 +257,42 @@ def _worded(error: Exception) -> str:
 
 def _line(said: str) -> str:
     """The first line of a message."""
-    return next((line.strip().rstrip(".") for line in said.splitlines() if line.strip()), "no reason is given")
+    return next(
+        (line.strip().rstrip(".") for line in said.splitlines() if line.strip()),
+        "no reason is given",
+    )
 
 
 def _leaves(node, prefix: str = "") -> list[str]:
     """The dotted keys of a composition."""
     from omegaconf import DictConfig
+
     found = []
     for name in node:
         inside = node._get_node(name)
-        found += _leaves(inside, f"{prefix}{name}.") if isinstance(inside, DictConfig) and not inside._is_none() and len(inside) else (
-            [] if name == "_target_" else [f"{prefix}{name}"])
+        found += (
+            _leaves(inside, f"{prefix}{name}.")
+            if isinstance(inside, DictConfig) and not inside._is_none() and len(inside)
+            else ([] if name == "_target_" else [f"{prefix}{name}"])
+        )
     return found
 
 
 def _groups(folders: list[Path]) -> set[str]:
-    return {path.name for folder in (conf(), *folders) for path in folder.glob("[a-z]*/")} - {"hydra"}
+    return {path.name for folder in (conf(), *folders) for path in folder.glob("[a-z]*/")} - {
+        "hydra"
+    }
 
 
 def options(group: str, folders: list[Path]) -> list[str]:
-    """The options of a group: those shipped, and those in the folders that the command line adds."""
-    return sorted({path.name.removesuffix(".yaml") for folder in (conf(), *folders) for path in (folder / group).glob("*.yaml")})
+    """The options of a group: those shipped, and those in folders that the command line adds."""
+    return sorted(
+        {
+            path.name.removesuffix(".yaml")
+            for folder in (conf(), *folders)
+            for path in (folder / group).glob("*.yaml")
+        }
+    )
 
 
 def _values(group: str, option: str, folders: list[Path]) -> dict:

@@ -1,4 +1,7 @@
-"""Standard streams that may be closed, full or read by nobody: a run goes on, and its exit code says it."""
+"""Standard streams that may be closed, full or read by nobody: a run goes on, and its exit code
+says it.
+"""
+
 import contextlib
 import errno
 import io
@@ -29,13 +32,19 @@ class Stream(io.TextIOBase):
         return isinstance(self.error, BrokenPipeError)
 
     def __getattr__(self, name: str) -> object:
-        return getattr(self.stream, name)  # reconfigure, buffer, name and whatever else a text file has
+        return getattr(
+            self.stream, name
+        )  # reconfigure, buffer, name and whatever else a text file has
 
     def write(self, text: str) -> int:
         try:
             self._try(lambda: self.stream.write(text))
         except UnicodeEncodeError:  # a terminal of another alphabet
-            self._try(lambda: self.stream.write(text.encode(self.encoding, "replace").decode(self.encoding)))
+            self._try(
+                lambda: self.stream.write(
+                    text.encode(self.encoding, "replace").decode(self.encoding)
+                )
+            )
         return len(text)
 
     def flush(self) -> None:
@@ -89,7 +98,8 @@ def guarded() -> Iterator[Stream]:
 def _open_closed() -> None:
     """Put an empty device in the place of a standard stream that was closed before Python started.
 
-    Its descriptor would else go to the next file that is opened, which whatever is printed would be written into.
+    Its descriptor would else go to the next file that is opened, which whatever is printed would be
+    written into.
     """
     for number, name in enumerate(STANDARD):
         if vars(sys)[name] is None:

@@ -15,16 +15,27 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 
 
 class CIFAR10:
-    """32 x 32 colour pictures of ten classes, 5000 of each in train and 1000 in test, found in `data` or fetched there.
+    """32 x 32 colour pictures of ten classes, 5000 of each in train and 1000 in test, found in
+    `data` or fetched there.
 
-    Their checksums, torchvision's, are compared each time. `classes` are names, a label is the place of its name there
-    (Mari et al., arXiv:1912.08278, have cat 0 and dog 1, and airplane 0 and automobile 1), and null takes all ten.
-    `qtlrun.dataset.public.Public` says what the other values mean.
+    Their checksums, torchvision's, are compared each time. `classes` are names, a label is the
+    place of its name there (Mari et al., arXiv:1912.08278, have cat 0 and dog 1, and airplane 0 and
+    automobile 1), and null takes all ten. `qtlrun.dataset.public.Public` says what the other values
+    mean.
     """
 
-    def __init__(self, data: Path, classes: list[str] | None, validation: float | str, split_seed: int = 0,
-                 train_size: int | float | None = None, fold: list[int] | None = None) -> None:
-        public = Public(lambda: _read(data), CLASSES, classes, validation, split_seed, train_size, fold)
+    def __init__(
+        self,
+        data: Path,
+        classes: list[str] | None,
+        validation: float | str,
+        split_seed: int = 0,
+        train_size: int | float | None = None,
+        fold: list[int] | None = None,
+    ) -> None:
+        public = Public(
+            lambda: _read(data), CLASSES, classes, validation, split_seed, train_size, fold
+        )
         self.train, self.validation, self.test = public.train, public.validation, public.test
         self.classes, self.size, self.fingerprint = public.classes, public.size, public.fingerprint
         self.verify = public.verify
@@ -36,15 +47,24 @@ def _read(data: Path) -> tuple[Part, Part]:
     folder = data / source.base_folder
     if not folder.exists():
         fetch([source.url], source.tgz_md5, folder, data, _unpack)
-    for name, md5 in (*source.train_list, *source.test_list, (source.meta["filename"], source.meta["md5"])):
+    for name, md5 in (
+        *source.train_list,
+        *source.test_list,
+        (source.meta["filename"], source.meta["md5"]),
+    ):
         if not check_integrity(folder / name, md5):
             what = "is not the published file" if (folder / name).exists() else "is missing"
-            raise ValueError(f"data={printable(data)}: {source.base_folder}/{name} {what}, whose md5 is {md5}; "
-                             f"remove {source.base_folder}, and it is fetched again.")
+            raise ValueError(
+                f"data={printable(data)}: {source.base_folder}/{name} {what}, whose md5 is {md5}; "
+                f"remove {source.base_folder}, and it is fetched again."
+            )
     with warnings.catch_warnings():  # numpy 2.4.0 to 2.4.4 warns of files as old as these
         warnings.filterwarnings("ignore", r"dtype\(\): align should be")
         parts = [source(data, train=train) for train in (True, False)]
-    train, test = (Part(torch.from_numpy(one.data).permute(0, 3, 1, 2), torch.tensor(one.targets)) for one in parts)
+    train, test = (
+        Part(torch.from_numpy(one.data).permute(0, 3, 1, 2), torch.tensor(one.targets))
+        for one in parts
+    )
     return train, test
 
 

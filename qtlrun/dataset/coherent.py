@@ -1,4 +1,6 @@
-"""Seven noisy products of two coherent states, to be told apart (Mari et al., arXiv:1912.08278, example 4)."""
+"""Seven noisy products of two coherent states, to be told apart (Mari et al., arXiv:1912.08278,
+example 4).
+"""
 
 from typing import Literal
 
@@ -13,40 +15,81 @@ from qtlrun.dataset.state import States, check
 from qtlrun.fock import NUMBERS
 from qtlrun.plan import finite
 
-# The tetromino that the published network, pre-trained by Killoran et al. (arXiv:1806.06871), draws of each class, and
+# The tetromino that the published network, pre-trained by Killoran et al. (arXiv:1806.06871), draws
+# of each class, and
 # the class's two displacements in units of the amplitude.
-CLASSES = {"L": (1, 1), "O": (-1, 1), "T": (1, -1), "I": (-1, -1), "S": (1j, 1j), "J": (-1j, 1j), "Z": (1j, -1j)}
-PLACES = [1, 2, NUMBERS + 1, NUMBERS + 2]  # of Re alpha, Im alpha, Re beta and Im beta among an item's numbers
+CLASSES = {
+    "L": (1, 1),
+    "O": (-1, 1),
+    "T": (1, -1),
+    "I": (-1, -1),
+    "S": (1j, 1j),
+    "J": (-1j, 1j),
+    "Z": (1j, -1j),
+}
+PLACES = [
+    1,
+    2,
+    NUMBERS + 1,
+    NUMBERS + 2,
+]  # of Re alpha, Im alpha, Re beta and Im beta among an item's numbers
 
 
 class Coherent:
-    """Products of coherent states of two modes: an item says how a state is prepared, and is not scaled.
+    """Products of coherent states of two modes: an item says how a state is prepared, and is not
+    scaled.
 
-    Class by class the displacements are `amplitude` times (1, 1), (-1, 1), (1, -1), (-1, -1), (i, i), (-i, i) and
-    (i, -i); a state of it adds normal noise of standard deviation `noise` to the real and the imaginary part of each.
-    `train`, `validation` and `test` are numbers of states a class, drawn in rounds of one of each class.
-    `qtlrun.dataset.state.States` says what stands in an item and what the other values mean; with `order="drawn"`
-    batches of seven have one state of each class, unless a `train_size` leaves some out.
+    Class by class the displacements are `amplitude` times (1, 1), (-1, 1), (1, -1), (-1, -1), (i,
+    i), (-i, i) and (i, -i); a state of it adds normal noise of standard deviation `noise` to the
+    real and the imaginary part of each. `train`, `validation` and `test` are numbers of states a
+    class, drawn in rounds of one of each class. `qtlrun.dataset.state.States` says what stands in
+    an item and what the other values mean; with `order="drawn"` batches of seven have one state of
+    each class, unless a `train_size` leaves some out.
 
-    `centres` are the seven states without noise. `ceiling` is the accuracy on the test split of choosing the centre
-    nearest to the displacement, which no measurement of the state tells exactly: no classifier can expect to exceed it.
+    `centres` are the seven states without noise. `ceiling` is the accuracy on the test split of
+    choosing the centre nearest to the displacement, which no measurement of the state tells
+    exactly: no classifier can expect to exceed it.
     """
 
     modes = 2
     independent = True  # another split_seed draws other states
 
-    def __init__(self, amplitude: float, noise: float, train: int, validation: int | Literal["test"], test: int,
-                 seed: int, draw: Literal["apart", "mari2019"], order: Literal["drawn"] | None = None,
-                 split_seed: int = 0, train_size: int | float | None = None):
+    def __init__(
+        self,
+        amplitude: float,
+        noise: float,
+        train: int,
+        validation: int | Literal["test"],
+        test: int,
+        seed: int,
+        draw: Literal["apart", "mari2019"],
+        order: Literal["drawn"] | None = None,
+        split_seed: int = 0,
+        train_size: int | float | None = None,
+    ):
         finite(amplitude=amplitude, noise=noise)
         if amplitude == 0:
             raise ValueError("amplitude=0: all classes would be one; give a number above 0.")
         if noise == 0:
-            raise ValueError("noise=0: all states of a class would be one, in train as in test; give a number above 0.")
+            raise ValueError(
+                "noise=0: all states of a class would be one, in train as in test; give a number"
+                " above 0."
+            )
         check(train, validation, test, draw, "states a class")
         self._amplitude, self._noise = amplitude, noise
         self.classes = tuple(CLASSES)
-        states = States(self._make, self.classes, train, validation, test, seed, draw, order, split_seed, train_size)
+        states = States(
+            self._make,
+            self.classes,
+            train,
+            validation,
+            test,
+            seed,
+            draw,
+            order,
+            split_seed,
+            train_size,
+        )
         self.train, self.validation, self.test = states.train, states.validation, states.test
         self.size, self.fingerprint = states.size, states.fingerprint
         self.sequence, self.verify = states.sequence, states.verify
@@ -54,10 +97,14 @@ class Coherent:
         self.ceiling = _ceiling(self.centres, self.test)
 
     def _make(self, generator: RandomState, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """So many rounds of one state a class; each part of the displacements is drawn for the whole round at once."""
+        """So many rounds of one state a class; each part of the displacements is drawn for the
+        whole round at once.
+        """
         drawn = generator.normal(scale=self._noise, size=(count, len(PLACES), len(CLASSES)))
         displacements = self._displacements() + drawn.transpose(0, 2, 1)
-        return _items(displacements).reshape(-1, 2 * NUMBERS), np.tile(np.arange(len(CLASSES)), count)
+        return _items(displacements).reshape(-1, 2 * NUMBERS), np.tile(
+            np.arange(len(CLASSES)), count
+        )
 
     def _displacements(self) -> np.ndarray:
         """Re alpha, Im alpha, Re beta and Im beta of each class, (classes, 4)."""

@@ -1,4 +1,5 @@
 """Scikit-learn's scans of handwritten digits: bundled with it, no download."""
+
 import hashlib
 
 import torch
@@ -10,24 +11,36 @@ CLASSES = list(range(10))
 
 
 class Digits:
-    """8 x 8 grey scans of the digits `classes`, of each the part `share` (from, to) in the order of the file.
+    """8 x 8 grey scans of the digits `classes`, of each the part `share` (from, to) in the order of
+    the file.
 
-    `train` and `validation` are numbers of scans a class, or shares of them; the rest is the test split. Two tasks whose
-    shares do not overlap have no scan in common. With a `fold` [k, K], part k (from 0) of the K into which `split_seed`
-    divides every class is the test split, and scans that neither train nor validation takes are left out. Of train,
-    `train_size` scans are used, all classes together, or that share; a larger size has every scan of a smaller one.
-    Source: the UCI archive's optical recognition of handwritten digits.
+    `train` and `validation` are numbers of scans a class, or shares of them; the rest is the test
+    split. Two tasks whose shares do not overlap have no scan in common. With a `fold` [k, K], part
+    k (from 0) of the K into which `split_seed` divides every class is the test split, and scans
+    that neither train nor validation takes are left out. Of train, `train_size` scans are used, all
+    classes together, or that share; a larger size has every scan of a smaller one. Source: the UCI
+    archive's optical recognition of handwritten digits.
     """
 
-    def __init__(self, classes: list[int], share: list[float], train: int | float, validation: int | float,
-                 split_seed: int = 0, train_size: int | float | None = None, fold: list[int] | None = None):
+    def __init__(
+        self,
+        classes: list[int],
+        share: list[float],
+        train: int | float,
+        validation: int | float,
+        split_seed: int = 0,
+        train_size: int | float | None = None,
+        fold: list[int] | None = None,
+    ):
         if len(set(classes)) < len(classes) or len(classes) < 2 or not set(classes) <= set(CLASSES):
             raise ValueError(f"classes={classes}: two or more different digits, 0 to 9.")
         if len(share) != 2 or not 0 <= share[0] < share[1] <= 1:
             raise ValueError(f"share={share}: from and to, 0 <= from < to <= 1.")
         for name, count in (("train", train), ("validation", validation)):
-            if count <= 0 or isinstance(count, float) and count >= 1:
-                raise ValueError(f"{name}={count}: scans a class, from 1 up, or their share, between 0 and 1.")
+            if count <= 0 or (isinstance(count, float) and count >= 1):
+                raise ValueError(
+                    f"{name}={count}: scans a class, from 1 up, or their share, between 0 and 1."
+                )
         check_draw(train_size, fold)
         scans, labels = _scans(tuple(classes), *share)
         self.classes = tuple(str(digit) for digit in classes)
@@ -39,10 +52,16 @@ class Digits:
             if not fold and not len(drawn[-1]):
                 raise ValueError("no scan is left for the test split; take fewer.")
         parts = [rest.subset(part) for part in drawn]
-        parts = [sized(parts[0], train_size, split_seed, self.classes), parts[1], test if fold else parts[2]]
+        parts = [
+            sized(parts[0], train_size, split_seed, self.classes),
+            parts[1],
+            test if fold else parts[2],
+        ]
         self.train, self.validation, self.test = parts
         self.size = len(whole)
-        self.fingerprint = fingerprint(dict(zip(("train", "validation", "test"), parts, strict=True)))
+        self.fingerprint = fingerprint(
+            dict(zip(("train", "validation", "test"), parts, strict=True))
+        )
 
     def verify(self, step=lambda done, total: None) -> None:
         """Nothing to verify: the scans are numbers already."""
@@ -56,7 +75,7 @@ def _scans(classes: tuple[int, ...], low: float, high: float) -> tuple[torch.Ten
     chosen, labels = [], []
     for label, digit in enumerate(classes):
         places = (digits == digit).nonzero().squeeze(1)
-        places = places[round(low * len(places)):round(high * len(places))]
+        places = places[round(low * len(places)) : round(high * len(places))]
         chosen.append(places)
         labels.append(torch.full_like(places, label))
     return scans[torch.cat(chosen)], torch.cat(labels)

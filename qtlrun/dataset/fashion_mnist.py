@@ -7,19 +7,47 @@ from torchvision import datasets
 from qtlrun.dataset.idx import read
 from qtlrun.dataset.public import Public
 
-CLASSES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+CLASSES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
 
 
 class FashionMNIST:
-    """28 x 28 grey pictures of ten kinds of clothes, 6000 of each in train and 1000 in test, found in `data` or fetched there.
+    """28 x 28 grey pictures of ten kinds of clothes, 6000 of each in train and 1000 in test, found
+    in `data` or fetched there.
 
-    `classes` are names, a label is the place of its name there, and null takes all ten. `qtlrun.dataset.idx.read` says what
-    is done with the files, `qtlrun.dataset.public.Public` what the other values mean. Source: Xiao et al., arXiv:1708.07747.
+    `classes` are names, a label is the place of its name there, and null takes all ten.
+    `qtlrun.dataset.idx.read` says what is done with the files, `qtlrun.dataset.public.Public` what
+    the other values mean. Source: Xiao et al., arXiv:1708.07747.
     """
 
-    def __init__(self, data: Path, classes: list[str] | None, validation: float | str, split_seed: int = 0,
-                 train_size: int | float | None = None, fold: list[int] | None = None) -> None:
-        public = Public(lambda: read(data, datasets.FashionMNIST), CLASSES, classes, validation, split_seed, train_size, fold)
+    def __init__(
+        self,
+        data: Path,
+        classes: list[str] | None,
+        validation: float | str,
+        split_seed: int = 0,
+        train_size: int | float | None = None,
+        fold: list[int] | None = None,
+    ) -> None:
+        public = Public(
+            lambda: read(data, datasets.FashionMNIST),
+            CLASSES,
+            classes,
+            validation,
+            split_seed,
+            train_size,
+            fold,
+        )
         self.train, self.validation, self.test = public.train, public.validation, public.test
         self.classes, self.size, self.fingerprint = public.classes, public.size, public.fingerprint
         self.verify = public.verify

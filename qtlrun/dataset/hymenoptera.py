@@ -1,4 +1,6 @@
-"""Ants and bees, the 397 pictures of PyTorch's transfer-learning tutorial (and of Mari et al., arXiv:1912.08278)."""
+"""Ants and bees, the 397 pictures of PyTorch's transfer-learning tutorial (and of Mari et al.,
+arXiv:1912.08278).
+"""
 
 import io
 import os
@@ -18,8 +20,10 @@ from qtlrun.plan import Absent
 NAME = "hymenoptera_data"
 ADDRESS = "https://download.pytorch.org/tutorial/hymenoptera_data.zip"
 PICTURES = 397
-# SHA-256 over the sorted lines `path NUL sha256 NEWLINE` of the pictures (train/ants/0013035.jpg first); the archive
-# itself, with its stray GIF and folder litter, is not pinned, so a folder unpacked by hand is checked the same way.
+# SHA-256 over the sorted lines `path NUL sha256 NEWLINE` of the pictures (train/ants/0013035.jpg
+# first); the archive
+# itself, with its stray GIF and folder litter, is not pinned, so a folder unpacked by hand is
+# checked the same way.
 CONTENT = "073f92c5bf0fadca72c78f72ec5114ad75f607011421077632ec625eba2237ca"
 
 SILENCE = 20  # seconds without a byte after which the server is given up
@@ -28,24 +32,36 @@ UNPACKED = 200e6  # bytes
 
 
 class Hymenoptera:
-    """Ants and bees, found in `data` or fetched into it: 244 pictures of train, 153 of test (the tutorial's `val`).
+    """Ants and bees, found in `data` or fetched into it: 244 pictures of train, 153 of test (the
+    tutorial's `val`).
 
-    Their content is checked each time. Validation is a share of every class of train, drawn by `split_seed`, or a
-    `fold` of it, or "test", as the tutorial has it: `qtlrun.dataset.tree.Tree` says what that and `train_size` mean.
+    Their content is checked each time. Validation is a share of every class of train, drawn by
+    `split_seed`, or a `fold` of it, or "test", as the tutorial has it: `qtlrun.dataset.tree.Tree`
+    says what that and `train_size` mean.
     """
 
-    caution = ("Ants and bees are classes of ImageNet, on which public weights were trained: this reproduces a publication, "
-               "and is no evidence about pictures of new classes.")
+    caution = (
+        "Ants and bees are classes of ImageNet, on which public weights were trained: this"
+        " reproduces a publication, and is no evidence about pictures of new classes."
+    )
 
-    def __init__(self, data: Path, validation: float | str = 0.2, split_seed: int = 0,
-                 train_size: int | float | None = None, fold: list[int] | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        validation: float | str = 0.2,
+        split_seed: int = 0,
+        train_size: int | float | None = None,
+        fold: list[int] | None = None,
+    ) -> None:
         check_shares(validation)
         check_draw(train_size, fold)
         data = Path(data).expanduser()
         if not (data / NAME).exists():
             _unpack(data, _fetched(data))
         _check(data, data / NAME, "remove it, and it is fetched again")
-        tree = Tree(str(data / NAME), validation, split_seed=split_seed, train_size=train_size, fold=fold)
+        tree = Tree(
+            str(data / NAME), validation, split_seed=split_seed, train_size=train_size, fold=fold
+        )
         self.train, self.validation, self.test = tree.train, tree.validation, tree.test
         self.classes, self.size, self.fingerprint = tree.classes, tree.size, tree.fingerprint
         self.verify = tree.verify
@@ -54,12 +70,14 @@ class Hymenoptera:
 def _check(data: Path, folder: Path, mend: str) -> None:
     paths = sorted(path.relative_to(folder).as_posix() for path in _walk(folder) if path.is_file())
     hashes = pool().map(picture.hash, [folder / path for path in paths])
-    lines = (os.fsencode(f"{path}\0{item}\n") for path, item in zip(paths, hashes))
+    lines = (os.fsencode(f"{path}\0{item}\n") for path, item in zip(paths, hashes, strict=False))
     content = sha256(b"".join(lines)).hexdigest()
     if content != CONTENT:
         found = f"{len(paths)} pictures with content {content[:12]}"
         wanted = f"the tutorial's are {PICTURES} with content {CONTENT[:12]}"
-        raise ValueError(f"data={picture.printable(data)}: {NAME} holds {found}, and {wanted}; {mend}.")
+        raise ValueError(
+            f"data={picture.printable(data)}: {NAME} holds {found}, and {wanted}; {mend}."
+        )
 
 
 def _walk(folder: Path) -> list[Path]:
@@ -105,7 +123,9 @@ def _check_members(data: Path, members: list[zipfile.ZipInfo]) -> None:
     for member in members:
         path = PurePosixPath(member.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts:
-            raise _refusal(data, f"came with a member outside its folder, {picture.printable(member.filename)}")
+            raise _refusal(
+                data, f"came with a member outside its folder, {picture.printable(member.filename)}"
+            )
     if sum(member.file_size for member in members) > UNPACKED:
         raise _refusal(data, f"came with more than {UNPACKED / 1e6:.0f} MB to unpack")
 

@@ -13,30 +13,41 @@ from qtlrun.dataset.public import Part, fetch
 
 
 def read(data: Path, source: type[datasets.MNIST]) -> tuple[Part, Part]:
-    """Pictures and labels, of train and of test, of MNIST or of one of torchvision's sets in its format.
+    """Pictures and labels, of train and of test, of MNIST or of one of torchvision's sets in its
+    format.
 
-    The archives of `data`/NAME/raw are read as they are: nothing is unpacked there, so the folder may be read-only, and
-    their checksums, torchvision's, are compared each time. Raises ValueError for one that is another file, or is absent
-    and cannot be fetched.
+    The archives of `data`/NAME/raw are read as they are: nothing is unpacked there, so the folder
+    may be read-only, and their checksums, torchvision's, are compared each time. Raises ValueError
+    for one that is another file, or is absent and cannot be fetched.
     """
     data = Path(data).expanduser()
     folder = data / source.__name__ / "raw"
     for name, md5 in source.resources:
         if not (folder / name).is_file():
             fetch([mirror + name for mirror in source.mirrors], md5, folder / name, data)
-    pictures, labels, others, their_labels = (_unpacked(data, folder / name, md5) for name, md5 in source.resources)
-    return Part(pictures.unsqueeze(1), labels.long()), Part(others.unsqueeze(1), their_labels.long())
+    pictures, labels, others, their_labels = (
+        _unpacked(data, folder / name, md5) for name, md5 in source.resources
+    )
+    return Part(pictures.unsqueeze(1), labels.long()), Part(
+        others.unsqueeze(1), their_labels.long()
+    )
 
 
 def _unpacked(data: Path, path: Path, md5: str) -> torch.Tensor:
-    """The bytes of one archive in the shape that its head gives: three bytes, the number of axes, each axis' length."""
+    """The bytes of one archive in the shape that its head gives: three bytes, the number of axes,
+    each axis' length.
+    """
     content = path.read_bytes()
     found = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if found != md5:
         name = printable(path.relative_to(data))
-        raise ValueError(f"data={printable(data)}: {name} has the md5 {found}, and the published file has {md5}; "
-                         "remove it, and it is fetched again.")
+        raise ValueError(
+            f"data={printable(data)}: {name} has the md5 {found}, and the published file has {md5};"
+            " remove it, and it is fetched again."
+        )
     content = gzip.decompress(content)
     axes = content[3]
     shape = np.frombuffer(content, ">i4", axes, 4)
-    return torch.from_numpy(np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(shape).copy())
+    return torch.from_numpy(
+        np.frombuffer(content, np.uint8, offset=4 + 4 * axes).reshape(shape).copy()
+    )

@@ -1,4 +1,5 @@
 """Scikit-learn's iris flowers: bundled with it, no download."""
+
 import numpy as np
 from sklearn.datasets import load_iris
 
@@ -6,15 +7,23 @@ from qtlrun.dataset import vector
 
 
 class Iris:
-    """Flowers of three species of iris, by length and width of sepal and petal (centimetres, before the scaling).
+    """Flowers of three species of iris, by length and width of sepal and petal (centimetres, before
+    the scaling).
 
-    Two of the 150 have the same four numbers and species; they count once, so that no flower of the test split has been
-    trained on. `qtlrun.dataset.vector.drawn` says which flower goes into which split; the scaling is that of train.
-    Source: Fisher, The use of multiple measurements in taxonomic problems, 1936.
+    Two of the 150 have the same four numbers and species; they count once, so that no flower of the
+    test split has been trained on. `qtlrun.dataset.vector.drawn` says which flower goes into which
+    split; the scaling is that of train. Source: Fisher, The use of multiple measurements in
+    taxonomic problems, 1936.
     """
 
-    def __init__(self, validation: float | str, test: float, split_seed: int = 0,
-                 train_size: int | float | None = None, fold: list[int] | None = None):
+    def __init__(
+        self,
+        validation: float | str,
+        test: float,
+        split_seed: int = 0,
+        train_size: int | float | None = None,
+        fold: list[int] | None = None,
+    ):
         vector.check(validation, test, train_size, fold)
         bunch = load_iris()
         self.classes = tuple(str(name) for name in bunch.target_names)

@@ -11,16 +11,33 @@ DIGITS = tuple(range(10))
 
 
 class MNIST:
-    """28 x 28 grey scans of handwritten digits, 60,000 of train and 10,000 of test, found in `data` or fetched into it.
+    """28 x 28 grey scans of handwritten digits, 60,000 of train and 10,000 of test, found in `data`
+    or fetched into it.
 
-    `classes` are digits, a label is the place of its digit there, and null takes all ten. `qtlrun.dataset.idx.read` says
-    what is done with the files, `qtlrun.dataset.public.Public` what the other values mean.
-    Source: LeCun, Cortes and Burges, from the scans of NIST's special databases 1 and 3.
+    `classes` are digits, a label is the place of its digit there, and null takes all ten.
+    `qtlrun.dataset.idx.read` says what is done with the files, `qtlrun.dataset.public.Public` what
+    the other values mean. Source: LeCun, Cortes and Burges, from the scans of NIST's special
+    databases 1 and 3.
     """
 
-    def __init__(self, data: Path, classes: list[int] | None, validation: float | str, split_seed: int = 0,
-                 train_size: int | float | None = None, fold: list[int] | None = None) -> None:
-        public = Public(lambda: read(data, datasets.MNIST), DIGITS, classes, validation, split_seed, train_size, fold)
+    def __init__(
+        self,
+        data: Path,
+        classes: list[int] | None,
+        validation: float | str,
+        split_seed: int = 0,
+        train_size: int | float | None = None,
+        fold: list[int] | None = None,
+    ) -> None:
+        public = Public(
+            lambda: read(data, datasets.MNIST),
+            DIGITS,
+            classes,
+            validation,
+            split_seed,
+            train_size,
+            fold,
+        )
         self.train, self.validation, self.test = public.train, public.validation, public.test
         self.classes, self.size, self.fingerprint = public.classes, public.size, public.fingerprint
         self.verify = public.verify

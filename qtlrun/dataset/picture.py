@@ -1,8 +1,9 @@
 """The one way from a picture's file to its pixels, shared by training and prediction.
 
-What cannot be read as 8-bit colour without a guess (transparency, 16 bits, several pages, a side ratio that an ordinary
-resize turns into gigabytes) is refused, never converted in silence. Of an animation the first frame is taken; an alpha
-channel that is 255 throughout says nothing and is dropped.
+What cannot be read as 8-bit colour without a guess (transparency, 16 bits, several pages, a side
+ratio that an ordinary resize turns into gigabytes) is refused, never converted in silence. Of an
+animation the first frame is taken; an alpha channel that is 255 throughout says nothing and is
+dropped.
 """
 
 import hashlib
@@ -24,7 +25,8 @@ from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
-# Without GIF, as torchvision's ImageFolder: the tutorial's ants and bees have one that says "image not found".
+# Without GIF, as torchvision's ImageFolder: the tutorial's ants and bees have one that says "image
+# not found".
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM")
 ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp"),
@@ -47,7 +49,17 @@ UPRIGHT = {
 }
 
 # What Pillow's readers raise for damaged bytes.
-BROKEN = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, OverflowError, struct.error, zlib.error)
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    LookupError,
+    TypeError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+)
 
 _filters = threading.Lock()
 
@@ -55,14 +67,17 @@ _filters = threading.Lock()
 def read(path: str | Path, *, name: str = "") -> UInt8[Tensor, "3 height width"]:
     """The pixels of one file, upright by its Exif orientation; gray, palette and CMYK become RGB.
 
-    A file that cannot be read raises a ValueError of one sentence, which opens with `name`, or with the path.
+    A file that cannot be read raises a ValueError of one sentence, which opens with `name`, or with
+    the path.
     """
     name = name or printable(path)
     with _opened(path, name) as image:
         try:
             image.load()
         except BROKEN as error:
-            raise ValueError(f"{name} is damaged or cut off ({error}); fetch it again or remove it.") from None
+            raise ValueError(
+                f"{name} is damaged or cut off ({error}); fetch it again or remove it."
+            ) from None
         turn = UPRIGHT.get(_orientation(image))
         image = _colours(image, name)
     if turn is not None:
@@ -92,22 +107,29 @@ def hash(path: str | Path) -> str:
 
 
 def content(pixels: UInt8[Tensor, "3 height width"]) -> str:
-    """A picture's size and the SHA-256 of its pixels: equal for one picture in two files, formats or encodings."""
+    """A picture's size and the SHA-256 of its pixels: equal for one picture in two files, formats
+    or encodings.
+    """
     _, height, width = pixels.shape
     return f"{height} x {width} {hashlib.sha256(pixels.numpy()).hexdigest()}"
 
 
 def size(path: str | Path) -> tuple[int, int]:
-    """Height and width of a picture in pixels, upright by its Exif orientation; nothing is decoded."""
+    """Height and width in pixels, upright by the Exif orientation; nothing is decoded."""
     with _opened(path, printable(path)) as image:
         width, height = image.size
         return (width, height) if _orientation(image) in (5, 6, 7, 8) else (height, width)
 
 
 def printable(path: str | Path) -> str:
-    """A path as text that any table, log and terminal takes: foreign bytes and control characters are escaped."""
+    """A path as text that any table, log and terminal takes: foreign bytes and control characters
+    are escaped.
+    """
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
 
 
 class Pictures:
@@ -124,7 +146,9 @@ class Pictures:
 
     @cached_property
     def sizes(self) -> list[tuple[int, int]]:
-        """The heights and widths that occur, in pixels: one of all pictures, or the first two that differ."""
+        """The heights and widths that occur, in pixels: one of all pictures, or the first two that
+        differ.
+        """
         sizes: dict[tuple[int, int], None] = {}
         for path in self.paths:
             sizes[size(path)] = None
@@ -134,16 +158,19 @@ class Pictures:
 
 
 def scan(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
-    """What lies directly in a folder, sorted: its folders, files with a picture's ending, other files.
+    """What lies directly in a folder, sorted: its folders, files with a picture's ending, other
+    files.
 
-    Links to folders are followed. Hidden names, the litter of operating systems and links to the folder itself or to
-    one that it lies in, which would lead in a circle, are left out.
+    Links to folders are followed. Hidden names, the litter of operating systems and links to the
+    folder itself or to one that it lies in, which would lead in a circle, are left out.
     """
     folders, pictures, others = [], [], []
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        raise ValueError(f"{printable(folder)} cannot be listed ({error.strerror}); mend its rights.") from None
+        raise ValueError(
+            f"{printable(folder)} cannot be listed ({error.strerror}); mend its rights."
+        ) from None
     for entry in entries:
         if entry.name.startswith(".") or entry.name in LITTER:
             continue
@@ -169,9 +196,11 @@ def _opened(path: str | Path, name: str) -> Iterator[Image.Image]:
         # Asked before opening: to open a pipe without a writer would wait for ever.
         if not stat.S_ISREG(os.stat(path).st_mode):
             raise ValueError(f"{name} is no regular file; remove it.")
-        file = open(path, "rb")
+        file = open(path, "rb")  # noqa: SIM115 closed below
     except OSError as error:
-        raise ValueError(f"{name} cannot be opened ({error.strerror}); mend its link or its rights.") from None
+        raise ValueError(
+            f"{name} cannot be opened ({error.strerror}); mend its link or its rights."
+        ) from None
     with file:
         head = file.read(25)
         file.seek(0)
@@ -181,10 +210,14 @@ def _opened(path: str | Path, name: str) -> Iterator[Image.Image]:
             with _quiet():
                 image = Image.open(file, formats=FORMATS)
         except Image.DecompressionBombError:
-            raise ValueError(f"{name} has more than {MEGAPIXELS} megapixels; make it smaller.") from None
+            raise ValueError(
+                f"{name} has more than {MEGAPIXELS} megapixels; make it smaller."
+            ) from None
         except BROKEN:
             mend = "convert it, fetch it again or remove it"
-            raise ValueError(f"{name} is no readable JPEG, PNG, WebP, BMP, TIFF or PPM picture; {mend}.") from None
+            raise ValueError(
+                f"{name} is no readable JPEG, PNG, WebP, BMP, TIFF or PPM picture; {mend}."
+            ) from None
         _check(image, head, name)
         yield image
 
@@ -195,12 +228,17 @@ def _check(image: Image.Image, head: bytes, name: str) -> None:
         size = f"{width} x {height} pixels, more than {MEGAPIXELS} megapixels"
         raise ValueError(f"{name} has {size}; make it smaller.")
     if max(width, height) > RATIO * min(width, height):
-        raise ValueError(f"{name} has {width} x {height} pixels, a side ratio above {RATIO}; crop it or remove it.")
+        raise ValueError(
+            f"{name} has {width} x {height} pixels, a side ratio above {RATIO}; crop it or"
+            " remove it."
+        )
     if image.mode.startswith(("I", "F")) or _deep(image, head):
         raise ValueError(f"{name} has 16 or more bits a channel; convert it to 8 bits a channel.")
     pages = image.n_frames if isinstance(image, TiffImageFile) else 1
     if pages > 1:
-        raise ValueError(f"{name} has {pages} pages; save each as a picture of its own, or remove it.")
+        raise ValueError(
+            f"{name} has {pages} pages; save each as a picture of its own, or remove it."
+        )
 
 
 def _deep(image: Image.Image, head: bytes) -> bool:
@@ -211,7 +249,9 @@ def _deep(image: Image.Image, head: bytes) -> bool:
         return max(image.tag_v2.get(BITS, (1,))) > 8
     if image.format == "PPM":
         (_, _, _, arguments), *_ = image.tile
-        return isinstance(arguments, tuple) and arguments[1] > 255  # the raw mode, and the largest value
+        return (
+            isinstance(arguments, tuple) and arguments[1] > 255
+        )  # the raw mode, and the largest value
     return False
 
 
@@ -226,9 +266,11 @@ def _orientation(image: Image.Image) -> int:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Pillow's warnings off (large sizes, odd metadata): what matters of them is refused above in our own words.
+    """Pillow's warnings off (large sizes, odd metadata): what matters of them is refused above in
+    our own words.
 
-    Python keeps its warning filters a process, not a thread: the lock keeps two readers from restoring each other's.
+    Python keeps its warning filters a process, not a thread: the lock keeps two readers from
+    restoring each other's.
     """
     with _filters, warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,4 +1,5 @@
 """Two spirals in the plane, wound into one another."""
+
 from hashlib import sha256
 from typing import Literal
 
@@ -14,48 +15,81 @@ from qtlrun.plan import finite
 
 CLASSES = ("first", "second")
 LEAST = 3  # points a class: one in every split
-TRAIN, TEST, DRAW, SHUFFLE = 2000, 200, 42, 150  # the published numbers of points, and seeds of their draw and order
+TRAIN, TEST, DRAW, SHUFFLE = (
+    2000,
+    200,
+    42,
+    150,
+)  # the published numbers of points, and seeds of their draw and order
 SHARE = 0.2  # of the points: the test split of draw="stratified"
 PASSES = 5  # of the published training over its points
 
 
 class Spirals:
-    """Points of two spirals, `points` of each, that start in the centre and wind about it `turns` times.
+    """Points of two spirals, `points` of each, that start in the centre and wind about it `turns`
+    times.
 
-    A point at the angle t (radians) lies at the radius t, off by `noise` at most: uniform in [0, noise) in x and in y,
-    so one-sided. The points are drawn by `seed`. The second spiral has points of its own and is the first turned by
-    half a turn; `mirrored=true` gives it the points of the first, negated, so that a point of the test split may have
-    been trained on with the other sign and label. `scaled_by="all"` takes the scaling from all points, those of the
-    test split too, not from train alone. Both are defects of the publication.
+    A point at the angle t (radians) lies at the radius t, off by `noise` at most: uniform in [0,
+    noise) in x and in y, so one-sided. The points are drawn by `seed`. The second spiral has points
+    of its own and is the first turned by half a turn; `mirrored=true` gives it the points of the
+    first, negated, so that a point of the test split may have been trained on with the other sign
+    and label. `scaled_by="all"` takes the scaling from all points, those of the test split too, not
+    from train alone. Both are defects of the publication.
 
-    `draw="stratified"` draws every split as `qtlrun.dataset.vector.drawn` says. `draw="mari2019"` is the publication's
-    division and fixes the number of items: 200 points are the test split and validation too, the next 2000 in the order
-    of that draw are the train split, and whatever `points` leaves beyond them is not used. `test` is the share of the
-    points in the test split; None is a fifth, or those 200 points, beside which no share is taken.
+    `draw="stratified"` draws every split as `qtlrun.dataset.vector.drawn` says. `draw="mari2019"`
+    is the publication's division and fixes the number of items: 200 points are the test split and
+    validation too, the next 2000 in the order of that draw are the train split, and whatever
+    `points` leaves beyond them is not used. `test` is the share of the points in the test split;
+    None is a fifth, or those 200 points, beside which no share is taken.
 
-    `sequence(epoch)` is the order in which an epoch (from 0) trains on the items of train; None where each run shuffles
-    by its own seed. `order="first"` is the published one, whose permutations compose, `order="after_classical"` that of
-    the net which the publication trained second, on the items as the first had left them.
+    `sequence(epoch)` is the order in which an epoch (from 0) trains on the items of train; None
+    where each run shuffles by its own seed. `order="first"` is the published one, whose
+    permutations compose, `order="after_classical"` that of the net which the publication trained
+    second, on the items as the first had left them.
 
-    Source: Mari et al., arXiv:1912.08278, example 1, whose code has 2200 points a class, noise 0.7 and 1.52 or 2 turns.
+    Source: Mari et al., arXiv:1912.08278, example 1, whose code has 2200 points a class, noise 0.7
+    and 1.52 or 2 turns.
     """
 
-    def __init__(self, points: int, turns: float, noise: float, seed: int, mirrored: bool,
-                 scaled_by: Literal["train", "all"], draw: Literal["stratified", "mari2019"],
-                 order: Literal["first", "after_classical"] | None, validation: float | str, test: float | None = None,
-                 split_seed: int = 0, train_size: int | float | None = None, fold: list[int] | None = None):
+    def __init__(
+        self,
+        points: int,
+        turns: float,
+        noise: float,
+        seed: int,
+        mirrored: bool,
+        scaled_by: Literal["train", "all"],
+        draw: Literal["stratified", "mari2019"],
+        order: Literal["first", "after_classical"] | None,
+        validation: float | str,
+        test: float | None = None,
+        split_seed: int = 0,
+        train_size: int | float | None = None,
+        fold: list[int] | None = None,
+    ):
         if points < LEAST:
-            raise ValueError(f"points={points}: every class needs a point in each split; give {LEAST} or more a class.")
+            raise ValueError(
+                f"points={points}: every class needs a point in each split; give {LEAST} or more a"
+                " class."
+            )
         finite(turns=turns, noise=noise)
         if turns == 0:
-            raise ValueError(f"turns={turns}: a spiral winds about its centre more than 0 times; 1.52 is published.")
+            raise ValueError(
+                f"turns={turns}: a spiral winds about its centre more than 0 times; 1.52 is"
+                " published."
+            )
         share = SHARE if test is None else test
         vector.check(validation, share, train_size, fold, seed)
         if draw == "mari2019":
             _check_published(points, validation, test, split_seed, train_size, fold)
         elif order is not None:
-            raise ValueError(f"order={order}: it is the order of draw=mari2019 alone; use that draw, or order=null.")
-        every = vector.whole(_points(points, turns, noise, seed, mirrored), np.repeat([0, 1], points))
+            raise ValueError(
+                f"order={order}: it is the order of draw=mari2019 alone; use that draw, or"
+                " order=null."
+            )
+        every = vector.whole(
+            _points(points, turns, noise, seed, mirrored), np.repeat([0, 1], points)
+        )
         if draw == "mari2019":
             parts = _published(every)
         else:
@@ -77,15 +111,16 @@ class Spirals:
 
 
 class Sequence:
-    """The items' order in each epoch: that of `start` in epoch 0, and after each epoch permuted once more.
+    """The items' order in each epoch: that of `start` in epoch 0, and after each epoch permuted
+    once more.
 
     One generator draws all permutations, each of what the one before had made.
     """
 
-    def __init__(self, start: Int64[Tensor, "items"]):
+    def __init__(self, start: Int64[Tensor, " items"]):
         self._orders, self._draw = [start], np.random.RandomState(SHUFFLE)
 
-    def __call__(self, epoch: int) -> Int64[Tensor, "items"]:
+    def __call__(self, epoch: int) -> Int64[Tensor, " items"]:
         while len(self._orders) <= epoch:
             last = self._orders[-1]
             permutation = np.arange(len(last))
@@ -94,7 +129,9 @@ class Sequence:
         return self._orders[epoch]
 
 
-def _points(points: int, turns: float, noise: float, seed: int, mirrored: bool) -> Float64[np.ndarray, "items 2"]:
+def _points(
+    points: int, turns: float, noise: float, seed: int, mirrored: bool
+) -> Float64[np.ndarray, "items 2"]:
     """The first class, then the second."""
     draw = np.random.RandomState(seed)
     first = _spiral(draw, points, turns, noise)
@@ -102,29 +139,55 @@ def _points(points: int, turns: float, noise: float, seed: int, mirrored: bool) 
     return np.concatenate([first, -second])
 
 
-def _spiral(draw: np.random.RandomState, points: int, turns: float, noise: float) -> Float64[np.ndarray, "points 2"]:
+def _spiral(
+    draw: np.random.RandomState, points: int, turns: float, noise: float
+) -> Float64[np.ndarray, "points 2"]:
     angle = np.sqrt(draw.rand(points, 1)) * turns * 2 * np.pi
     x = -np.cos(angle) * angle + draw.rand(points, 1) * noise
     y = np.sin(angle) * angle + draw.rand(points, 1) * noise
     return np.concatenate([x, y], axis=1)
 
 
-def _check_published(points: int, validation: float | str, test: float | None, split_seed: int,
-                     train_size: int | float | None, fold: list[int] | None) -> None:
+def _check_published(
+    points: int,
+    validation: float | str,
+    test: float | None,
+    split_seed: int,
+    train_size: int | float | None,
+    fold: list[int] | None,
+) -> None:
     """Refuse what the published division leaves no room for."""
     if validation != "test":
-        raise ValueError(f"validation={validation}: draw=mari2019 has no split for it; use test, or draw=stratified.")
+        raise ValueError(
+            f"validation={validation}: draw=mari2019 has no split for it; use test, or"
+            " draw=stratified."
+        )
     if split_seed != 0:
-        raise ValueError(f"split_seed={split_seed}: draw=mari2019 is one division; use 0, or draw=stratified.")
-    for name, value, part in (("test", test, "test"), ("train_size", train_size, "training"), ("fold", fold, "test")):
+        raise ValueError(
+            f"split_seed={split_seed}: draw=mari2019 is one division; use 0, or draw=stratified."
+        )
+    for name, value, part in (
+        ("test", test, "test"),
+        ("train_size", train_size, "training"),
+        ("fold", fold, "test"),
+    ):
         if value is not None:
-            raise ValueError(f"{name}={value}: draw=mari2019 fixes the {part} split; use null, or draw=stratified.")
+            raise ValueError(
+                f"{name}={value}: draw=mari2019 fixes the {part} split; use null, or"
+                " draw=stratified."
+            )
     if 2 * points < TRAIN + TEST:
-        raise ValueError(f"points={points}: draw=mari2019 takes {TRAIN} points for training and {TEST} for the test; "
-                         f"give {(TRAIN + TEST) // 2} or more a class, or use draw=stratified.")
+        raise ValueError(
+            f"points={points}: draw=mari2019 takes {TRAIN} points for training and {TEST} for the"
+            f" test; give {(TRAIN + TEST) // 2} or more a class, or use draw=stratified."
+        )
 
 
 def _published(every: Split) -> dict[str, Split]:
     train, test = train_test_split(np.arange(len(every)), test_size=TEST, random_state=DRAW)
     test = every.subset(torch.from_numpy(test))
-    return {"train": every.subset(torch.from_numpy(train[:TRAIN])), "validation": test, "test": test}
+    return {
+        "train": every.subset(torch.from_numpy(train[:TRAIN])),
+        "validation": test,
+        "test": test,
+    }

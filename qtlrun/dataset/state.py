@@ -19,27 +19,44 @@ Draw = Callable[[RandomState, int], tuple[np.ndarray, np.ndarray]]
 class States:
     """Splits of states that `make(generator, count)` draws: an item says how its state is prepared.
 
-    It has six numbers a mode, [photons n, Re alpha, Im alpha, rotation r1, squeezing s, rotation r2], for the state
-    R(r2) S(s) R(r1) D(alpha) |n>; angles are in radians, and the gates are those of arXiv:1806.06871. These are no
-    features but the settings of an experiment, and are not standardised: scaled, they would prepare other states.
+    It has six numbers a mode, [photons n, Re alpha, Im alpha, rotation r1, squeezing s, rotation
+    r2], for the state R(r2) S(s) R(r1) D(alpha) |n>; angles are in radians, and the gates are those
+    of arXiv:1806.06871. These are no features but the settings of an experiment, and are not
+    standardised: scaled, they would prepare other states.
 
-    `draw="apart"` gives each split a generator of its own, from `seed`, `split_seed` and its place, so no split
-    feels the size of another. `draw="mari2019"` draws the train and then the test split from RandomState(`seed` +
-    `split_seed`), as arXiv:1912.08278 does, with `validation="test"`: there validation is the test split itself.
+    `draw="apart"` gives each split a generator of its own, from `seed`, `split_seed` and its place,
+    so no split feels the size of another. `draw="mari2019"` draws the train and then the test split
+    from RandomState(`seed` + `split_seed`), as arXiv:1912.08278 does, with `validation="test"`:
+    there validation is the test split itself.
 
-    Of the train split `train_size` items are used, or that share of them, in the order in which they were drawn. With
-    `order="drawn"`, `sequence(epoch)` is that order in every epoch; else it is None: every run shuffles by its seed.
+    Of the train split `train_size` items are used, or that share of them, in the order in which
+    they were drawn. With `order="drawn"`, `sequence(epoch)` is that order in every epoch; else it
+    is None: every run shuffles by its seed.
     """
 
-    def __init__(self, make: Draw, names: Sequence[str], train: int, validation: int | str, test: int, seed: int,
-                 draw: str, order: str | None, split_seed: int, train_size: int | float | None):
+    def __init__(
+        self,
+        make: Draw,
+        names: Sequence[str],
+        train: int,
+        validation: int | str,
+        test: int,
+        seed: int,
+        draw: str,
+        order: str | None,
+        split_seed: int,
+        train_size: int | float | None,
+    ):
         check_draw(train_size, None)
         for name, value in (("seed", seed), ("split_seed", split_seed)):
             if not 0 <= value <= LARGEST:
                 raise ValueError(f"{name}={value}: a whole number from 0 to {LARGEST}.")
         generators = _generators(draw, seed, split_seed)
-        parts = {name: _split(*make(generators[name], count))
-                 for name, count in (("train", train), ("validation", validation), ("test", test)) if count != "test"}
+        parts = {
+            name: _split(*make(generators[name], count))
+            for name, count in (("train", train), ("validation", validation), ("test", test))
+            if count != "test"
+        }
         self.size = sum(map(len, parts.values()))
         parts["train"] = sized(parts["train"], train_size, split_seed, names)
         parts.setdefault("validation", parts["test"])
@@ -52,28 +69,46 @@ class States:
     def verify(self, step: Callable[[int, int], None] = lambda done, total: None) -> None:
         """Nothing to verify: the items are numbers already."""
 
-    def _drawn(self, epoch: int) -> Int64[Tensor, "items"]:
+    def _drawn(self, epoch: int) -> Int64[Tensor, " items"]:
         return torch.arange(len(self.train))
 
 
-def check(train: int, validation: int | str, test: int, draw: str, what: str, least: int = 1, batch: int = 1) -> None:
-    """Refuse too few states, and what a publication cannot draw: a third split, or part of a `batch`."""
+def check(
+    train: int,
+    validation: int | str,
+    test: int,
+    draw: str,
+    what: str,
+    least: int = 1,
+    batch: int = 1,
+) -> None:
+    """Refuse too few states, and what a publication cannot draw: a third split, or part of a
+    `batch`.
+    """
     if draw == "mari2019" and validation != "test":
-        raise ValueError(f"validation={validation}: draw=mari2019 has train and test states alone; "
-                         "give validation=test, or draw=apart.")
+        raise ValueError(
+            f"validation={validation}: draw=mari2019 has train and test states alone; "
+            "give validation=test, or draw=apart."
+        )
     for name, count in (("train", train), ("validation", validation), ("test", test)):
         if count != "test" and count < least:
             raise ValueError(f"{name}={count}: {what}, from {least} up.")
         if draw == "mari2019" and count != "test" and count % batch:
-            raise ValueError(f"{name}={count}: draw=mari2019 draws batches of {batch}; give a multiple of {batch}.")
+            raise ValueError(
+                f"{name}={count}: draw=mari2019 draws batches of {batch}; give a multiple of"
+                f" {batch}."
+            )
 
 
 def _generators(draw: str, seed: int, split_seed: int) -> dict[str, RandomState]:
-    """The generator of each split; numpy keeps what a RandomState draws the same in every version."""
+    """The generator of each split; NumPy keeps RandomState's draws the same in every version."""
     splits = ("train", "validation", "test")
     if draw == "mari2019":
         return dict.fromkeys(splits, RandomState(seed + split_seed))
-    return {name: RandomState(MT19937(SeedSequence([seed, split_seed, number]))) for number, name in enumerate(splits)}
+    return {
+        name: RandomState(MT19937(SeedSequence([seed, split_seed, number])))
+        for number, name in enumerate(splits)
+    }
 
 
 def _split(items: np.ndarray, labels: np.ndarray) -> Split:

@@ -1,4 +1,7 @@
-"""Labelled vectors that are there at once: their division into splits, and their scaling by statistics of one."""
+"""Labelled vectors that are there at once: their division into splits, and their scaling by
+statistics of one.
+"""
+
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -7,14 +10,25 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from qtlrun.dataset.split import Split, check_draw, check_shares, fingerprint, folded, prefixed, sized, stratified
+from qtlrun.dataset.split import (
+    Split,
+    check_draw,
+    check_shares,
+    fingerprint,
+    folded,
+    prefixed,
+    sized,
+    stratified,
+)
 
 SEEDS = 2**32  # how many seeds numpy's RandomState has
 
 
 @dataclass(frozen=True, eq=False)
 class Scaled:
-    """Three splits of scaled vectors; the fingerprint knows their items and the scaling, here as plain numbers."""
+    """Three splits of scaled vectors; the fingerprint knows their items and the scaling, here as
+    plain numbers.
+    """
 
     train: Split
     validation: Split
@@ -23,30 +37,49 @@ class Scaled:
     scaling: dict[str, list[float]]
 
 
-def check(validation: float | str, test: float, train_size: int | float | None, fold: list[int] | None,
-          seed: int | None = None) -> None:
-    """Refuse shares, a size, a fold or a seed of random vectors that cannot be, before any vector is made."""
+def check(
+    validation: float | str,
+    test: float,
+    train_size: int | float | None,
+    fold: list[int] | None,
+    seed: int | None = None,
+) -> None:
+    """Refuse shares, a size, a fold or a seed of random vectors that cannot be, before any vector
+    is made.
+    """
     check_shares(validation, test)
     check_draw(train_size, fold)
     if seed is not None and not 0 <= seed < SEEDS:
-        raise ValueError(f"seed={seed}: numpy's generator takes a whole number from 0 to {SEEDS - 1}.")
+        raise ValueError(
+            f"seed={seed}: numpy's generator takes a whole number from 0 to {SEEDS - 1}."
+        )
 
 
-def whole(vectors: Float64[np.ndarray, "items features"], labels: Int64[np.ndarray, "items"]) -> Split:
+def whole(
+    vectors: Float64[np.ndarray, "items features"], labels: Int64[np.ndarray, " items"]
+) -> Split:
     """All vectors as they are; an item is the hash of its vector's bytes."""
     vectors = np.ascontiguousarray(vectors)
     items = tuple(sha256(vector.tobytes()).hexdigest() for vector in vectors)
     return Split(torch.from_numpy(vectors), torch.from_numpy(labels), items)
 
 
-def drawn(every: Split, names: tuple[str, ...], validation: float | str, test: float, split_seed: int,
-          train_size: int | float | None, fold: list[int] | None) -> dict[str, Split]:
+def drawn(
+    every: Split,
+    names: tuple[str, ...],
+    validation: float | str,
+    test: float,
+    split_seed: int,
+    train_size: int | float | None,
+    fold: list[int] | None,
+) -> dict[str, Split]:
     """Train, validation and test, by name: shares of every class, drawn by `split_seed`.
 
-    The test split is drawn first, so that it stays the same whatever `validation` is. `validation="test"` is the defect
-    of protocols that choose their epoch on what they report: validation is the test split itself, and train keeps all
-    of its own. With a `fold` [k, K], part k (from 0) of the K into which `split_seed` divides every class is the test
-    split. Of what is then left for train, `train_size` vectors are used, all classes together, or that share of them;
+    The test split is drawn first, so that it stays the same whatever `validation` is.
+    `validation="test"` is the defect of protocols that choose their epoch on what they report:
+    validation is the test split itself, and train keeps all of its own. With a `fold` [k, K], part
+    k (from 0) of the K into which `split_seed` divides every class is the test split. Of what is
+    then left for train, `train_size` vectors are used, all classes together, or that share of them;
     a larger size has every vector of a smaller one. `names` are the words for the classes.
     """
     shares, parts, rest, words = {}, {}, every, []
@@ -61,25 +94,34 @@ def drawn(every: Split, names: tuple[str, ...], validation: float | str, test: f
         words.append(f"validation={validation}")
     with prefixed(", ".join(words)):
         indices = stratified(rest.labels, list(shares.values()), split_seed, names=names)
-    parts |= {name: rest.subset(index) for name, index in zip([*shares, "train"], indices, strict=True)}
+    parts |= {
+        name: rest.subset(index) for name, index in zip([*shares, "train"], indices, strict=True)
+    }
     parts["train"] = sized(parts["train"], train_size, split_seed, names)
     return parts if "validation" in parts else parts | {"validation": parts["test"]}
 
 
 def scaled(parts: dict[str, Split], by: Split) -> Scaled:
-    """The parts less the mean of `by`, over its population standard deviation; what is constant is just centred."""
+    """The parts less the mean of `by`, over its population standard deviation; what is constant is
+    just centred.
+    """
     mean, deviation = _statistics(by.inputs)
-    made = {name: replace(part, inputs=(part.inputs - mean) / deviation) for name, part in parts.items()}
+    made = {
+        name: replace(part, inputs=(part.inputs - mean) / deviation) for name, part in parts.items()
+    }
     if parts["validation"] is parts["test"]:
         made["validation"] = made["test"]
     statistics = torch.stack([mean, deviation]).numpy().tobytes()
-    return Scaled(**made, fingerprint=sha256(fingerprint(parts).encode() + statistics).hexdigest(),
-                  scaling={"mean": mean.tolist(), "deviation": deviation.tolist()})
+    return Scaled(
+        **made,
+        fingerprint=sha256(fingerprint(parts).encode() + statistics).hexdigest(),
+        scaling={"mean": mean.tolist(), "deviation": deviation.tolist()},
+    )
 
 
 def _statistics(
     vectors: Float64[Tensor, "items features"],
-) -> tuple[Float64[Tensor, "features"], Float64[Tensor, "features"]]:
+) -> tuple[Float64[Tensor, " features"], Float64[Tensor, " features"]]:
     # Equal numbers have a mean that may be rounded, and then a deviation that is all rounding.
     constant = vectors.amin(0) == vectors.amax(0)
     return vectors.mean(0), torch.where(constant, 1, vectors.std(0, correction=0))

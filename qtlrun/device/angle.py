@@ -1,4 +1,7 @@
-"""Angles as functions of inputs and weights: affine, quadratic, or whatever the circuit says, evaluated each step."""
+"""Angles as functions of inputs and weights: affine, quadratic, or whatever the circuit says,
+evaluated each step.
+"""
+
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,13 +17,25 @@ from qtlrun.layer import affine
 @dataclass(frozen=True)
 class Affine:
     """Angles as by_input @ x + by_weight @ w + rest, in radians."""
+
     by_input: Float[Tensor, "angles features"]
     by_weight: Float[Tensor, "angles weights"]
-    rest: Float[Tensor, "angles"]
+    rest: Float[Tensor, " angles"]
 
-    def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs ..."]) -> Float[Tensor, "runs batch angles"]:
-        by_input, by_weight, rest = (one.to(x).expand(len(x), *one.shape) for one in (self.by_input, self.by_weight, self.rest))
-        return affine(x, by_input, affine(w.reshape(len(w), math.prod(w.shape[1:])).unsqueeze(1), by_weight, rest).squeeze(1))
+    def __call__(
+        self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs ..."]
+    ) -> Float[Tensor, "runs batch angles"]:
+        by_input, by_weight, rest = (
+            one.to(x).expand(len(x), *one.shape)
+            for one in (self.by_input, self.by_weight, self.rest)
+        )
+        return affine(
+            x,
+            by_input,
+            affine(w.reshape(len(w), math.prod(w.shape[1:])).unsqueeze(1), by_weight, rest).squeeze(
+                1
+            ),
+        )
 
     @property
     def weights(self) -> int:
@@ -35,14 +50,21 @@ class Affine:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Angles that take one weight each, as factor * w[place] + rest in radians: what `Affine` is, without its zeros."""
-    place: Int[Tensor, "angles"]
-    factor: Float[Tensor, "angles"]
-    rest: Float[Tensor, "angles"]
+    """Angles that take one weight each, as factor * w[place] + rest in radians: what `Affine` is,
+    without its zeros.
+    """
+
+    place: Int[Tensor, " angles"]
+    factor: Float[Tensor, " angles"]
+    rest: Float[Tensor, " angles"]
     weights: int
 
-    def __call__(self, x: Float[Tensor, "runs batch 0"], w: Float[Tensor, "runs ..."]) -> Float[Tensor, "runs batch angles"]:
-        taken = w.reshape(len(w), math.prod(w.shape[1:])).index_select(1, self.place.to(w.device)) * self.factor.to(w) + self.rest.to(w)
+    def __call__(
+        self, x: Float[Tensor, "runs batch 0"], w: Float[Tensor, "runs ..."]
+    ) -> Float[Tensor, "runs batch angles"]:
+        taken = w.reshape(len(w), math.prod(w.shape[1:])).index_select(
+            1, self.place.to(w.device)
+        ) * self.factor.to(w) + self.rest.to(w)
         return taken.unsqueeze(1).expand(-1, x.shape[1], -1)
 
     def entries(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -64,17 +86,23 @@ class Chosen:
 
 
 class Quadratic:
-    """Angles with products of two inputs or weights: an affine map of z = (x, w) and of the products z_i z_j that occur."""
+    """Angles with products of two inputs or weights: an affine map of z = (x, w) and of the
+    products z_i z_j that occur.
+    """
 
     def __init__(self, linear: Tensor, products: Tensor, rest: Tensor):
         pairs = products.flatten(1).any(0).nonzero().flatten()
         self.first, self.second = pairs // products.shape[-1], pairs % products.shape[-1]
         self.slopes, self.rest = torch.cat([linear, products.flatten(1)[:, pairs]], dim=1), rest
 
-    def __call__(self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs ..."]) -> Float[Tensor, "runs batch angles"]:
+    def __call__(
+        self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs ..."]
+    ) -> Float[Tensor, "runs batch angles"]:
         w = w.reshape(len(w), math.prod(w.shape[1:])).unsqueeze(1).expand(-1, x.shape[1], -1)
         z = torch.cat([x, w], dim=-1)
-        z = torch.cat([z, z[..., self.first.to(x.device)] * z[..., self.second.to(x.device)]], dim=-1)
+        z = torch.cat(
+            [z, z[..., self.first.to(x.device)] * z[..., self.second.to(x.device)]], dim=-1
+        )
         slopes, rest = (one.to(x).expand(len(x), *one.shape) for one in (self.slopes, self.rest))
         return affine(z, slopes, rest)
 
@@ -83,7 +111,10 @@ class Quadratic:
         """The expansion to second order about a point of angles that are quadratic."""
         size = inputs.numel() + weights.numel()
         z = torch.cat([inputs.flatten(), weights.flatten()]).detach()
-        linear, products, rest = (torch.zeros(len(angles), *shape, dtype=torch.float64) for shape in ((size,), (size, size), ()))
+        linear, products, rest = (
+            torch.zeros(len(angles), *shape, dtype=torch.float64)
+            for shape in ((size,), (size, size), ())
+        )
         for number, angle in enumerate(angles):
             slope = slope_of(angle, inputs, weights, create=True)
             for place in slope.detach().nonzero().flatten().tolist():
@@ -95,27 +126,38 @@ class Quadratic:
 
 
 def every(
-    one: Callable[[Tensor, Tensor], tuple[Tensor, ...]], features: int, shape: tuple[int, ...], mapped: bool
+    one: Callable[[Tensor, Tensor], tuple[Tensor, ...]],
+    features: int,
+    shape: tuple[int, ...],
+    mapped: bool,
 ) -> Callable[[Tensor, Tensor], tuple[Tensor, ...]]:
     """A function of one sample (features,) and weights, for all runs and samples at once by vmap.
 
-    Where its arithmetic does not go through vmap, or may not (`mapped`), one sample after the other. Without features
-    one sample stands for all.
+    Where its arithmetic does not go through vmap, or may not (`mapped`), one sample after the
+    other. Without features one sample stands for all.
     """
 
     def loop(x: Tensor, w: Tensor) -> tuple[Tensor, ...]:
         runs = [[one(sample, run) for sample in batch] for batch, run in zip(x, w, strict=True)]
         columns = ([list(values) for values in zip(*batch, strict=True)] for batch in runs)
-        return tuple(torch.stack([torch.stack(values) for values in column]) for column in zip(*columns, strict=True))
+        return tuple(
+            torch.stack([torch.stack(values) for values in column])
+            for column in zip(*columns, strict=True)
+        )
 
     def alike(x: Tensor, w: Tensor) -> tuple[Tensor, ...]:
         if features or x.shape[1] < 2:
             return call(x, w)
-        return tuple(values.expand(-1, x.shape[1], *values.shape[2:]) for values in call(x[:, :1], w))
+        return tuple(
+            values.expand(-1, x.shape[1], *values.shape[2:]) for values in call(x[:, :1], w)
+        )
 
     call = torch.func.vmap(torch.func.vmap(one, in_dims=(0, None))) if mapped else loop
     try:
-        call(torch.ones(1, 2, features, dtype=torch.float64), torch.ones(1, *shape, dtype=torch.float64))
+        call(
+            torch.ones(1, 2, features, dtype=torch.float64),
+            torch.ones(1, *shape, dtype=torch.float64),
+        )
     except RuntimeError:
         call = loop
     return alike
@@ -127,10 +169,16 @@ def slope_of(value: Tensor, inputs: Tensor, weights: Tensor, create: bool) -> Te
         return torch.zeros(inputs.numel() + weights.numel(), dtype=torch.float64)
     try:
         slopes = torch.autograd.grad(
-            value, (inputs, weights), retain_graph=True, create_graph=create, allow_unused=True, materialize_grads=True
+            value,
+            (inputs, weights),
+            retain_graph=True,
+            create_graph=create,
+            allow_unused=True,
+            materialize_grads=True,
         )
     except RuntimeError as error:
         raise ValueError(
-            f"circuit: an angle has no derivative by inputs or weights ({error}), so nothing could be trained."
+            f"circuit: an angle has no derivative by inputs or weights ({error}), so nothing could"
+            " be trained."
         ) from error
     return torch.cat([slope.flatten() for slope in slopes])

@@ -1,4 +1,5 @@
-"""The matrices of blocks of gates on a few wires, each a product of layers of commuting rotations."""
+"""Matrices of blocks of gates on a few wires: products of layers of commuting rotations."""
+
 from functools import lru_cache
 
 import torch
@@ -13,17 +14,34 @@ from qtlrun.device.rotation import Rotations, added
 class Blocks:
     """Blocks on equally many wires; their matrices act on amplitudes from the right."""
 
-    def __init__(self, blocks: list[tuple[list[Gate], tuple[int, ...]]], affine: Affine | Chosen, fed: frozenset[int], real: bool):
-        layers, self.members, self.real = [], [], real  # `members` are the numbers of each block's layers
+    def __init__(
+        self,
+        blocks: list[tuple[list[Gate], tuple[int, ...]]],
+        affine: Affine | Chosen,
+        fed: frozenset[int],
+        real: bool,
+    ):
+        layers, self.members, self.real = (
+            [],
+            [],
+            real,
+        )  # `members` are the numbers of each block's layers
         for gates, wires in blocks:
-            own = schedule.layers([_local(gate, wires) for gate in gates], tuple(range(len(wires))), fed)
+            own = schedule.layers(
+                [_local(gate, wires) for gate in gates], tuple(range(len(wires))), fed
+            )
             self.members.append(list(range(len(layers), len(layers) + len(own))))
             layers += own
-        self.side, self.count = 2**len(blocks[0][1]), len(layers)
+        self.side, self.count = 2 ** len(blocks[0][1]), len(layers)
         self.fed = any(layer.fed for layer in layers)
-        self.kinds = [Rotations(some, tuple(range(len(blocks[0][1]))), affine, real) for some in schedule.parted(layers)]
+        self.kinds = [
+            Rotations(some, tuple(range(len(blocks[0][1]))), affine, real)
+            for some in schedule.parted(layers)
+        ]
         own = (4 * self.count + 3 * len(blocks)) * self.side**2 * (1 if real else 2)
-        self.numbers = own if self.fed else 0  # that every sample has of its own, in the backward pass too
+        self.numbers = (
+            own if self.fed else 0
+        )  # that every sample has of its own, in the backward pass too
         self.on = lru_cache(maxsize=8)(self._on)
 
     def _on(self, dtype: torch.dtype, device: torch.device, runs: int) -> "Products":
@@ -31,17 +49,28 @@ class Blocks:
 
 
 class Products:
-    """The constants of `Blocks` as tensors for so many runs, and their forward and backward passes."""
+    """The constants of `Blocks` as tensors for some runs, and their forward and backward passes."""
 
     def __init__(self, of: Blocks, dtype: torch.dtype, device: torch.device, runs: int):
         self.fed, self.tables = of.fed, [kind.on(dtype, device, runs) for kind in of.kinds]
-        found = [member for kind in of.kinds for member in kind.members]  # the order in which matrices are made
+        found = [
+            member for kind in of.kinds for member in kind.members
+        ]  # the order in which matrices are made
         longest = max(len(own) for own in of.members)
-        order = torch.tensor([[found.index(own[step]) if step < len(own) else len(found) for own in of.members] for step in range(longest)])
+        order = torch.tensor(
+            [
+                [found.index(own[step]) if step < len(own) else len(found) for own in of.members]
+                for step in range(longest)
+            ]
+        )
         self.order = order.to(device)
         where = {number: place for place, number in enumerate(order.flatten().tolist())}
-        self.back = torch.tensor([where.get(number, 0) for number in range(len(found))], device=device)
-        self.identity = torch.eye(of.side, dtype=dtype if of.real else dtype.to_complex(), device=device)[None, None, None]
+        self.back = torch.tensor(
+            [where.get(number, 0) for number in range(len(found))], device=device
+        )
+        self.identity = torch.eye(
+            of.side, dtype=dtype if of.real else dtype.to_complex(), device=device
+        )[None, None, None]
 
     def forward(self, x: Tensor, w: Tensor) -> tuple[Tensor, list]:
         """Matrices (runs, batch or 1, blocks, side, side), and what the backward pass needs."""
@@ -65,7 +94,12 @@ class Products:
             slope = slope @ step.mH
         slopes = torch.cat([slope, *reversed(slopes)], dim=2).index_select(2, self.back)
         total = (None, None)
-        for table, one, own in zip(self.tables, sums, slopes.split([len(table.members) for table in self.tables], dim=2), strict=True):
+        for table, one, own in zip(
+            self.tables,
+            sums,
+            slopes.split([len(table.members) for table in self.tables], dim=2),
+            strict=True,
+        ):
             own = own if table.fed == self.fed else own.sum(1, keepdim=True)
             total = added(total, table.pull(own, one, of_input, of_weight))
         return total

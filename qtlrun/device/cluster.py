@@ -1,15 +1,21 @@
-"""Gates in blocks on two wires, blocks in clusters on four, and the order of wires in which a state meets the clusters."""
+"""Gates in blocks on two wires, blocks in clusters on four, and the order of wires in which a state
+meets the clusters.
+"""
+
 from dataclasses import dataclass, field
 
 from qtlrun.device import pauli
 from qtlrun.device.reading import Gate
 
-WIDTH = 4  # wires of a cluster: on more a gate takes more products, on fewer a state is read more often
+WIDTH = (
+    4  # wires of a cluster: on more a gate takes more products, on fewer a state is read more often
+)
 
 
 @dataclass
 class Block:
     """Gates on the same two wires, or one constant gate on three."""
+
     wires: tuple[int, ...]
     gates: list[Gate] = field(default_factory=list)
 
@@ -17,17 +23,21 @@ class Block:
 @dataclass
 class Cluster:
     """Blocks, by their numbers and in the order in which they act, on few wires together."""
+
     wires: list[int] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Step:
-    """One cluster of a walk. The state comes as (cluster's wires, rest) and leaves as (kept, rest, dropped).
+    """One cluster of a walk.
 
-    The next cluster has the kept wires too; where `moved` (the order of the wires now, and then) is given, the state is
-    permuted first.
+    The state comes as (cluster's wires, rest) and leaves as (kept, rest, dropped).
+
+    The next cluster has the kept wires too; where `moved` (the order of the wires now, and then) is
+    given, the state is permuted first.
     """
+
     number: int
     kept: tuple[int, ...]
     dropped: tuple[int, ...]
@@ -36,7 +46,9 @@ class Step:
 
 
 def blocks(gates: list[Gate], qubits: int) -> list[Block]:
-    """Gates in blocks; those on single wires stand beside the block before on their wire, else beside the one after."""
+    """Gates in blocks; those on single wires stand beside the block before on their wire, else
+    beside the one after.
+    """
     made, last, loose = [], {}, {wire: [] for wire in range(qubits)}
 
     def open_block(wires: tuple[int, ...]) -> Block:
@@ -44,6 +56,7 @@ def blocks(gates: list[Gate], qubits: int) -> list[Block]:
         for wire in wires:
             last[wire], loose[wire] = made[-1], []
         return made[-1]
+
     for gate in (few for whole in gates for few in _few(whole)):
         if len(gate.wires) == 1:
             (wire,) = gate.wires
@@ -73,12 +86,28 @@ def clusters(made: list[Block]) -> list[Cluster]:
     return found
 
 
-def walk(wires: list[list[int]], qubits: int) -> tuple[tuple[int, ...], list[Step], tuple[int, ...]]:
-    """How a state goes through clusters on these wires: the order of wires before, the steps, the order after."""
-    uses = {wire: [number for number, some in enumerate(wires) if wire in some] for wire in range(qubits)}
+def walk(
+    wires: list[list[int]], qubits: int
+) -> tuple[tuple[int, ...], list[Step], tuple[int, ...]]:
+    """How a state goes through clusters on these wires: the order of wires before, the steps, the
+    order after.
+    """
+    uses = {
+        wire: [number for number, some in enumerate(wires) if wire in some]
+        for wire in range(qubits)
+    }
 
     def by_use(some, after: int) -> tuple[int, ...]:
-        return tuple(sorted(some, key=lambda wire: (next((use for use in uses[wire] if use > after), len(wires)), wire)))
+        return tuple(
+            sorted(
+                some,
+                key=lambda wire: (
+                    next((use for use in uses[wire] if use > after), len(wires)),
+                    wire,
+                ),
+            )
+        )
+
     begin = order = by_use(range(qubits), -1)
     steps = []
     for number, own in enumerate(wires):
@@ -90,7 +119,7 @@ def walk(wires: list[list[int]], qubits: int) -> tuple[tuple[int, ...], list[Ste
         after = wires[number + 1] if number + 1 < len(wires) else []
         kept = tuple(wire for wire in taken if wire in after)
         dropped = by_use(set(taken) - set(kept), number)
-        if set((*kept, *rest, *dropped)[:len(after)]) != set(after) or not after:
+        if set((*kept, *rest, *dropped)[: len(after)]) != set(after) or not after:
             kept, dropped = taken, ()  # it has to be permuted anyway
         steps.append(Step(number, kept, dropped, taken, moved))
         order = (*kept, *rest, *dropped)
@@ -112,7 +141,7 @@ def _few(gate: Gate) -> list[Gate]:
 def _flush(wires: tuple[int, ...], loose: dict[int, list[Gate]], open_block) -> None:
     """Put loose gates of these wires into blocks: of two such wires each, the last one with any."""
     some = [wire for wire in wires if loose[wire]]
-    for one, other in zip(some[::2], some[1::2]):
+    for one, other in zip(some[::2], some[1::2], strict=False):
         open_block((one, other))
     if len(some) % 2:
         open_block((some[-1], next(wire for wire in (*wires, *loose) if wire != some[-1])))

@@ -1,4 +1,8 @@
-"""Circuits on few wires: every layer is one matrix, and the whole circuit one function with a backward of its own."""
+"""Circuits on few wires: every layer is one matrix, and the whole circuit one function with a
+backward of its own.
+"""
+
+import itertools
 from functools import lru_cache
 
 import numpy as np
@@ -13,19 +17,31 @@ from qtlrun.device.rotation import Rotations, added
 
 
 class Dense:
-    """A circuit as a chain of matrices that act on amplitudes (runs, batch, amplitudes) from the right.
+    """A circuit as a chain of matrices that act on amplitudes (runs, batch, amplitudes) from the
+    right.
 
-    The state begins at all zeros, or (`started`) as given for each sample. Without outcomes the amplitudes are the values.
+    The state begins at all zeros, or (`started`) as given for each sample. Without outcomes the
+    amplitudes are the values.
     """
 
-    def __init__(self, gates: list[Gate], wires: tuple[int, ...], affine: Affine | Chosen, fed: frozenset[int], real: bool,
-                 outcomes: list | None = None, started: bool = False):
+    def __init__(
+        self,
+        gates: list[Gate],
+        wires: tuple[int, ...],
+        affine: Affine | Chosen,
+        fed: frozenset[int],
+        real: bool,
+        outcomes: list | None = None,
+        started: bool = False,
+    ):
         layers = schedule.layers(gates, wires, fed) or [schedule.Layer()]
-        after = np.eye(2**len(wires))
+        after = np.eye(2 ** len(wires))
         if outcomes is not None and not layers[-1].turns and len(layers) > 1:
             after = pauli.product(layers.pop().constants, wires)
-        self.side, self.real, self.count = 2**len(wires), real, len(layers)
-        self.first = None if started else Rotations({0: layers.pop(0)}, wires, affine, real, first=True)
+        self.side, self.real, self.count = 2 ** len(wires), real, len(layers)
+        self.first = (
+            None if started else Rotations({0: layers.pop(0)}, wires, affine, real, first=True)
+        )
         self.fed = [layer.fed for layer in layers]
         self.rest = [Rotations(some, wires, affine, real) for some in schedule.parted(layers)]
         self.readout = None if outcomes is None else Operators(outcomes, len(wires), after, real)
@@ -42,7 +58,7 @@ class Dense:
 
 
 class Chain:
-    """The constants of a `Dense` as tensors for so many runs, and its forward and backward passes."""
+    """The constants of a `Dense` as tensors for some runs, and its forward and backward passes."""
 
     def __init__(self, of: Dense, dtype: torch.dtype, device: torch.device, runs: int):
         self.side, self.fed, self.length = of.side, of.fed, len(of.fed)
@@ -55,15 +71,21 @@ class Chain:
     def forward(self, x: Tensor, w: Tensor, start: Tensor | None) -> tuple[Tensor, list]:
         """Values, and what the backward pass needs."""
         w = w.unsqueeze(1)
-        states = torch.empty(self.length + 1, *x.shape[:2], self.side, dtype=self.kind, device=x.device)
+        states = torch.empty(
+            self.length + 1, *x.shape[:2], self.side, dtype=self.kind, device=x.device
+        )
         rows, matrices, adjoints = states.unbind(), [None] * self.length, [None] * self.length
         opening = self._open(x, w, start, rows[0])
         sums = [table.sums(x, w) for table in self.rest]
         for table, one in zip(self.rest, sums, strict=True):
             made = table.matrices(one)
             made = made if table.fed else made.squeeze(1)
-            back = made.mH.resolve_conj().contiguous() if made.is_complex() else made.mT  # one rounding, whatever stands beside
-            for number, matrix, adjoint in zip(table.members, made.unbind(-3), back.unbind(-3), strict=True):
+            back = (
+                made.mH.resolve_conj().contiguous() if made.is_complex() else made.mT
+            )  # one rounding, whatever stands beside
+            for number, matrix, adjoint in zip(
+                table.members, made.unbind(-3), back.unbind(-3), strict=True
+            ):
                 if number is not None:
                     matrices[number], adjoints[number] = matrix, adjoint
         for number, matrix in enumerate(matrices):
@@ -86,11 +108,20 @@ class Chain:
             _times(rows[number + 1], adjoints[number], rows[number], self.fed[number])
         total = (None, None)
         for table, places, one in zip(self.rest, self.places, sums, strict=True):
-            before, after = (_pick(part, places) for part in (states[:-1], slopes[1:]))  # members, runs, batch, side
-            total = added(total, table.pull(self._products(before.conj(), after, table.fed), one, of_input, of_weight))
+            before, after = (
+                _pick(part, places) for part in (states[:-1], slopes[1:])
+            )  # members, runs, batch, side
+            total = added(
+                total,
+                table.pull(
+                    self._products(before.conj(), after, table.fed), one, of_input, of_weight
+                ),
+            )
         if self.first is not None:
             pulled = rows[0] if self.first.fed else rows[0].sum(1, keepdim=True)
-            total = added(total, self.first.pull(pulled[:, :, None, None], opening, of_input, of_weight))
+            total = added(
+                total, self.first.pull(pulled[:, :, None, None], opening, of_input, of_weight)
+            )
         return *total, rows[0]
 
     def _open(self, x: Tensor, w: Tensor, start: Tensor | None, out: Tensor) -> Tensor | None:
@@ -106,9 +137,16 @@ class Chain:
         return sums
 
     def _products(self, before: Tensor, after: Tensor, fed: bool) -> Tensor:
-        """Conjugate amplitudes before a layer times slopes after it, (runs, batch or 1, members, side, side)."""
-        if fed and before.is_complex():  # where they fill no line of memory, complex numbers are multiplied with another rounding
-            products = torch.bmm(before.flatten(0, 2).unsqueeze(-1), after.flatten(0, 2).unsqueeze(-2))
+        """Conjugate amplitudes before a layer times slopes after it, (runs, batch or 1, members,
+        side, side).
+        """
+        if (
+            fed and before.is_complex()
+            # Complex numbers that fill no line of memory are multiplied with another rounding
+        ):
+            products = torch.bmm(
+                before.flatten(0, 2).unsqueeze(-1), after.flatten(0, 2).unsqueeze(-2)
+            )
             return products.view(*before.shape, -1).permute(1, 2, 0, 3, 4)
         if fed:
             return (before.unsqueeze(-1) * after.unsqueeze(-2)).permute(1, 2, 0, 3, 4)
@@ -122,7 +160,7 @@ def _places(members: list[int | None], device: torch.device) -> slice | Tensor:
     What fills up a table has no angle, so any place will do for it.
     """
     members = [0 if member is None else member for member in members]
-    steps = {after - before for before, after in zip(members, members[1:])} or {1}
+    steps = {after - before for before, after in itertools.pairwise(members)} or {1}
     if len(steps) == 1 and min(steps) > 0:
         return slice(members[0], members[-1] + 1, steps.pop())
     return torch.tensor(members, device=device)
@@ -135,5 +173,9 @@ def _pick(states: Tensor, places: slice | Tensor) -> Tensor:
 def _times(state: Tensor, matrix: Tensor, out: Tensor, fed: bool) -> None:
     """Amplitudes times a matrix, one for each run or (fed) for each sample."""
     if fed:
-        state, matrix, out = state.flatten(0, 1).unsqueeze(1), matrix.flatten(0, 1), out.flatten(0, 1).unsqueeze(1)
+        state, matrix, out = (
+            state.flatten(0, 1).unsqueeze(1),
+            matrix.flatten(0, 1),
+            out.flatten(0, 1).unsqueeze(1),
+        )
     torch.bmm(state, matrix, out=out)

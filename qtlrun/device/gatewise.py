@@ -1,4 +1,5 @@
 """Circuits gate by gate in plain torch: slow, and differentiable as often as wanted."""
+
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -14,9 +15,18 @@ from qtlrun.device.reading import Gate
 
 
 class Gatewise:
-    """A circuit as rotations and constants on amplitudes (samples, amplitudes), one after the other."""
+    """A circuit as rotations and constants on amplitudes (samples, amplitudes), one after the
+    other.
+    """
 
-    def __init__(self, gates: list[Gate], wires: tuple[int, ...], affine: Affine | Chosen, real: bool, outcomes: list):
+    def __init__(
+        self,
+        gates: list[Gate],
+        wires: tuple[int, ...],
+        affine: Affine | Chosen,
+        real: bool,
+        outcomes: list,
+    ):
         self.qubits, self.affine, self.real, self.outcomes = len(wires), affine, real, outcomes
         self.gates = gates
         self.actions = [_action(gate, len(wires)) for gate in gates]
@@ -40,12 +50,21 @@ class Gatewise:
             state = start.flatten(0, 1)
         for gate, terms in zip(self.gates, self.on(dtype, x.device), strict=True):
             if gate.moving is not None:
-                state = _moved(state, [(source, _column(matrices[gate.moving], *place)) for source, place in terms])
+                state = _moved(
+                    state,
+                    [(source, _column(matrices[gate.moving], *place)) for source, place in terms],
+                )
             else:
                 moved = _moved(state, terms)
                 angle = gate.angle
-                state = moved if angle is None else cosines[:, angle] * state + sines[:, angle] * moved
-        values = [value for outcome in self.outcomes for value in _values(state, outcome, self.qubits, self.real)]
+                state = (
+                    moved if angle is None else cosines[:, angle] * state + sines[:, angle] * moved
+                )
+        values = [
+            value
+            for outcome in self.outcomes
+            for value in _values(state, outcome, self.qubits, self.real)
+        ]
         return torch.stack(values, dim=-1).unflatten(0, x.shape[:2])
 
     @torch.inference_mode(False)
@@ -64,7 +83,8 @@ class Gatewise:
 def _action(gate: Gate, qubits: int) -> list[tuple]:
     """A gate as terms (source, factor): (O psi)[k] = sum of factor[k] psi[source[k]].
 
-    Of a rotation exp(-i a P / 2) those of -i P; of a moving matrix the factor is where its elements stand, (rows, column).
+    Of a rotation exp(-i a P / 2) those of -i P; of a moving matrix the factor is where its elements
+    stand, (rows, column).
     """
     if gate.angle is not None:
         source, phase = pauli.action(pauli.spread(gate.word, gate.wires, range(qubits)), qubits)
@@ -82,7 +102,9 @@ def _moved(state: Tensor, terms: list[tuple[Tensor, Tensor]]) -> Tensor:
 
 
 def _column(matrix: Tensor, rows: np.ndarray, column: int) -> Tensor:
-    """The elements of one column of each sample's matrix that each basis state takes, (samples, 2**qubits)."""
+    """The elements of one column of each sample's matrix that each basis state takes, (samples,
+    2**qubits).
+    """
     return matrix[:, :, column].index_select(1, torch.from_numpy(rows).to(matrix.device))
 
 
@@ -96,5 +118,11 @@ def _values(state: Tensor, outcome: Value | Probabilities, qubits: int, real: bo
             continue  # its expectation value in real amplitudes is 0
         source, phase = pauli.action(word, qubits)
         factor = torch.as_tensor(phase.real if real else phase, device=state.device).to(state.dtype)
-        total = total + weight * (state.conj() * factor * state[:, torch.from_numpy(source).to(state.device)]).sum(-1).real
+        total = (
+            total
+            + weight
+            * (state.conj() * factor * state[:, torch.from_numpy(source).to(state.device)])
+            .sum(-1)
+            .real
+        )
     return [total]

@@ -1,4 +1,7 @@
-"""Circuits on many wires: blocks on a few wires each, permutations between them, undone again in the backward pass."""
+"""Circuits on many wires: blocks on a few wires each, permutations between them, undone again in
+the backward pass.
+"""
+
 from functools import lru_cache
 from math import prod
 
@@ -14,30 +17,51 @@ from qtlrun.device.reading import Gate
 from qtlrun.device.readout import Readout
 from qtlrun.device.rotation import added
 
-KEPT = 6  # states of the forward pass that the backward pass finds again; those before are computed back from them
+# States of the forward pass that the backward pass finds again; those before are computed back from
+# them
+KEPT = 6
 
 
 class Grouped:
-    """A circuit as slots of blocks, one for each group of wires, and permutations of amplitudes between slots.
+    """A circuit as slots of blocks, one for each group of wires, and permutations of amplitudes
+    between slots.
 
-    The blocks of the first slot act on zeros, so they give a product state, unless (`started`) a state is given for each
-    sample.
+    The blocks of the first slot act on zeros, so they give a product state, unless (`started`) a
+    state is given for each sample.
     """
 
-    def __init__(self, gates: list[Gate], wires: tuple[int, ...], affine: Affine | Chosen, fed: frozenset[int], real: bool,
-                 outcomes: list, started: bool = False):
+    def __init__(
+        self,
+        gates: list[Gate],
+        wires: tuple[int, ...],
+        affine: Affine | Chosen,
+        fed: frozenset[int],
+        real: bool,
+        outcomes: list,
+        started: bool = False,
+    ):
         self.parts, self.qubits, self.real = schedule.groups(len(wires)), len(wires), real
         slots, self.opening = schedule.slots(gates, self.parts, fed), []
         if not started:
-            self.opening = [Dense(slots[0].blocks.get(number, []), part, affine, fed, real) for number, part in enumerate(self.parts)]
+            self.opening = [
+                Dense(slots[0].blocks.get(number, []), part, affine, fed, real)
+                for number, part in enumerate(self.parts)
+            ]
             slots[0] = schedule.Slot({}, slots[0].moves)
         self.slots = slots
         self.places = {}  # of each slot's block on a group its place among all blocks of that size
         for number, slot in enumerate(slots):
             for group in slot.blocks:
                 self.places.setdefault(len(self.parts[group]), []).append((number, group))
-        self.blocks = [Blocks([(slots[number].blocks[group], self.parts[group]) for number, group in places], affine, fed, real)
-                       for places in self.places.values()]
+        self.blocks = [
+            Blocks(
+                [(slots[number].blocks[group], self.parts[group]) for number, group in places],
+                affine,
+                fed,
+                real,
+            )
+            for places in self.places.values()
+        ]
         self.readout = Readout(outcomes, len(wires), real)
         self.on = lru_cache(maxsize=8)(self._on)
 
@@ -51,20 +75,31 @@ class Grouped:
 
 
 class Sweep:
-    """A `Grouped` as tensors for so many runs: its forward and backward passes over states (samples, amplitudes)."""
+    """A `Grouped` as tensors for so many runs: its forward and backward passes over states
+    (samples, amplitudes).
+    """
 
     def __init__(self, of: Grouped, dtype: torch.dtype, device: torch.device, runs: int):
-        self.sides = [2**len(part) for part in of.parts]
+        self.sides = [2 ** len(part) for part in of.parts]
         self.opening = [one.on(dtype, device, runs) for one in of.opening]
         self.blocks = [one.on(dtype, device, runs) for one in of.blocks]
-        places = {place: (size, at) for size, every in enumerate(of.places.values()) for at, place in enumerate(every)}
-        kind, moves = dtype if of.real else dtype.to_complex(), {}  # layers that repeat share their permutation
+        places = {
+            place: (size, at)
+            for size, every in enumerate(of.places.values())
+            for at, place in enumerate(every)
+        }
+        kind, moves = (
+            (dtype if of.real else dtype.to_complex()),
+            {},
+        )  # layers that repeat share their permutation
         for slot in of.slots:
             key = _name(slot.moves)
             if slot.moves and key not in moves:
                 moves[key] = Move(slot.moves, of.qubits, kind, device)
-        self.steps = [({group: places[number, group] for group in slot.blocks}, moves.get(_name(slot.moves)))
-                      for number, slot in enumerate(of.slots)]
+        self.steps = [
+            ({group: places[number, group] for group in slot.blocks}, moves.get(_name(slot.moves)))
+            for number, slot in enumerate(of.slots)
+        ]
         self.readout = of.readout.on(kind, device)
 
     def forward(self, x: Tensor, w: Tensor, start: Tensor | None) -> tuple[Tensor, list]:
@@ -101,26 +136,42 @@ class Sweep:
                 grams[size][place] = self._gram(state, slope, group)
             if blocks:
                 slope = self._unturn(slope, blocks, matrices)
-                if number and states[number - 1] is None and any(earlier for earlier, _ in self.steps[:number]):
+                if (
+                    number
+                    and states[number - 1] is None
+                    and any(earlier for earlier, _ in self.steps[:number])
+                ):
                     state = self._unturn(state, blocks, matrices)
         total = (None, None)
         for blocks, (stack, saved), gram in zip(self.blocks, made, grams, strict=True):
-            gram = torch.stack(gram, 1).unflatten(0, (len(stack), -1))  # runs, batch, blocks, side, side
+            gram = torch.stack(gram, 1).unflatten(
+                0, (len(stack), -1)
+            )  # runs, batch, blocks, side, side
             gram = gram if stack.shape[1] > 1 else gram.sum(1, keepdim=True)
             total = added(total, blocks.backward(stack @ gram, saved, of_input, of_weight))
         if not self.opening:
             return *total, slope.view(len(upstream), upstream.shape[1], -1)
-        for chain, part, (_, saved) in zip(self.opening, _factors(parts, slope), opened, strict=True):
-            pulled = chain.backward(part.view(len(upstream), upstream.shape[1], -1), saved, of_input, of_weight)
+        for chain, part, (_, saved) in zip(
+            self.opening, _factors(parts, slope), opened, strict=True
+        ):
+            pulled = chain.backward(
+                part.view(len(upstream), upstream.shape[1], -1), saved, of_input, of_weight
+            )
             total = added(total, pulled[:2])
         return *total, None
 
     def _turn(self, state: Tensor, blocks: dict, matrices: list) -> Tensor:
-        """Every block on its group: each product moves its group from the last place to the first, so the order comes back."""
+        """Every block on its group: each product moves its group from the last place to the first,
+        so the order comes back.
+        """
         samples = len(state)
         for group in reversed(range(len(self.sides))):
             rows = state.view(samples, -1, self.sides[group])
-            state = torch.bmm(_block(matrices, blocks[group]).mT, rows.mT) if group in blocks else rows.mT.contiguous()
+            state = (
+                torch.bmm(_block(matrices, blocks[group]).mT, rows.mT)
+                if group in blocks
+                else rows.mT.contiguous()
+            )
         return state.view(samples, -1)
 
     def _unturn(self, state: Tensor, blocks: dict, matrices: list) -> Tensor:
@@ -128,15 +179,23 @@ class Sweep:
         samples = len(state)
         for group, side in enumerate(self.sides):
             columns = state.view(samples, side, -1).mT
-            state = torch.bmm(columns, _block(matrices, blocks[group]).mH) if group in blocks else columns.contiguous()
+            state = (
+                torch.bmm(columns, _block(matrices, blocks[group]).mH)
+                if group in blocks
+                else columns.contiguous()
+            )
         return state.view(samples, -1)
 
     def _gram(self, state: Tensor, slope: Tensor, group: int) -> Tensor:
-        """Conjugate amplitudes times slopes of each sample, summed over all wires but the group's: (samples, side, side)."""
+        """Conjugate amplitudes times slopes of each sample, summed over all wires but the group's:
+        (samples, side, side).
+        """
         samples, side, left = len(state), self.sides[group], prod(self.sides[:group])
         if group == len(self.sides) - 1:
             return torch.bmm(state.view(samples, -1, side).mH, slope.view(samples, -1, side))
-        products = torch.bmm(state.view(samples * left, side, -1).conj(), slope.view(samples * left, side, -1).mT)
+        products = torch.bmm(
+            state.view(samples * left, side, -1).conj(), slope.view(samples * left, side, -1).mT
+        )
         return products if left == 1 else products.view(samples, left, side, side).sum(1)
 
 
@@ -146,11 +205,17 @@ class Move:
     def __init__(self, gates: list[Gate], qubits: int, dtype: torch.dtype, device: torch.device):
         source, phase = pauli.permutation(gates, qubits)
         back = np.argsort(source)
-        self.source, self.origin = (torch.from_numpy(one.astype(np.int32)).to(device) for one in (source, back))
+        self.source, self.origin = (
+            torch.from_numpy(one.astype(np.int32)).to(device) for one in (source, back)
+        )
         self.phase = self.unphase = None
         if np.abs(phase - 1).max() > pauli.SMALL:
-            phase, unphase = (one if dtype.is_complex else one.real for one in (phase, phase.conj()[back]))
-            self.phase, self.unphase = (torch.as_tensor(one, dtype=dtype, device=device) for one in (phase, unphase))
+            phase, unphase = (
+                one if dtype.is_complex else one.real for one in (phase, phase.conj()[back])
+            )
+            self.phase, self.unphase = (
+                torch.as_tensor(one, dtype=dtype, device=device) for one in (phase, unphase)
+            )
 
     def __call__(self, state: Tensor) -> Tensor:
         moved = state.index_select(1, self.source)
@@ -178,7 +243,7 @@ def _product(parts: list[Tensor]) -> list[Tensor]:
 def _factors(parts: list[Tensor], slope: Tensor) -> list[Tensor]:
     """Gradients by each of the states whose product has this one."""
     prefixes, slopes = _product(parts[:-1]) if len(parts) > 1 else [], []
-    for prefix, part in zip(reversed(prefixes), reversed(parts[1:])):
+    for prefix, part in zip(reversed(prefixes), reversed(parts[1:]), strict=False):
         slope = slope.view(len(slope), -1, part.shape[-1])
         slopes.append(torch.bmm(prefix.conj().unsqueeze(1), slope).squeeze(1))
         slope = torch.bmm(slope, part.conj().unsqueeze(-1)).squeeze(-1)
@@ -186,7 +251,9 @@ def _factors(parts: list[Tensor], slope: Tensor) -> list[Tensor]:
 
 
 def _each(stack: Tensor, batch: int) -> list[Tensor]:
-    """Blocks (runs, batch or 1, blocks, side, side) as one (samples, side, side) for each; of a single run it takes no copy."""
+    """Blocks (runs, batch or 1, blocks, side, side) as one (samples, side, side) for each; of a
+    single run it takes no copy.
+    """
     stack = stack.expand(-1, batch, -1, -1, -1)
     return [one.flatten(0, 1) for one in stack.unbind(2)]
 

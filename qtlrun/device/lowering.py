@@ -1,4 +1,6 @@
-"""PennyLane operations as rotations about Pauli words and matrices; adjoints, powers and controls follow by rule."""
+"""PennyLane operations as rotations about Pauli words and matrices; adjoints, powers and controls
+follow by rule.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,11 +14,23 @@ from pennylane.ops import op_math
 from torch import Tensor
 
 from qtlrun.device import pauli, preparation
-from qtlrun.device.step import WIDE, Matrix, Step, Turn, commute, controlled, controlled_matrix, embed, flipped, full
+from qtlrun.device.step import (
+    WIDE,
+    Matrix,
+    Step,
+    Turn,
+    commute,
+    controlled,
+    controlled_matrix,
+    embed,
+    flipped,
+    full,
+)
 from qtlrun.tape.watch import Watch
 
 NOTHING = (qml.Identity, qml.Barrier, qml.WireCut, qml.Snapshot)
-# A gate as rotations exp(-i a P / 2), in the order they act: the word P, and a as a multiple of which parameter. A word
+# A gate as rotations exp(-i a P / 2), in the order they act: the word P, and a as a multiple of
+# which parameter. A word
 # of I alone is a phase, which only a control sees.
 ROTATIONS = {
     qml.RX: [("X", 0, 1)],
@@ -33,7 +47,13 @@ ROTATIONS = {
 CONTROLS = 6  # control wires, each of which doubles the rotations
 REPEATS = 32  # up to which a power is written out
 LARGEST = 8  # wires of a matrix that depends on inputs or weights
-UNFIT = (RuntimeError, TypeError, AttributeError, ImportError, NotImplementedError)  # of PennyLane's, for torch tensors
+UNFIT = (
+    RuntimeError,
+    TypeError,
+    AttributeError,
+    ImportError,
+    NotImplementedError,
+)  # of PennyLane's, for torch tensors
 ENDLESS = 8  # times that an operation may stand in its own decomposition, on the same wires
 DEPENDS = "circuit: its gates depend on the values of inputs or weights; only their angles may."
 NEAR = 1e-6  # the worth of a float32
@@ -43,14 +63,19 @@ OF_MATRICES = (qml.QubitUnitary, qml.DiagonalQubitUnitary, qml.SpecialUnitary)
 
 
 class Checks:
-    """Verdicts that rest on numbers, taken at the first call and repeated at all others, whatever the values are then."""
+    """Verdicts that rest on numbers, taken at the first call and repeated at all others, whatever
+    the values are then.
+    """
 
     def __init__(self, verdicts: tuple[bool, ...] | None = None):
         self.verdicts = []
         self._known = None if verdicts is None else iter(verdicts)
 
     def ask(self, question: Callable[[], bool]) -> bool:
-        """The answer, known or found now. Raises ValueError where more is asked than at the first call."""
+        """The answer, known or found now.
+
+        Raises ValueError where more is asked than at the first call.
+        """
         answer = question() if self._known is None else next(self._known, None)
         if answer is None:
             raise ValueError(DEPENDS)
@@ -64,9 +89,11 @@ class Checks:
 
 @dataclass(frozen=True)
 class Lowering:
-    """Writes operations as steps while a watch tells which of their data depend on inputs or weights.
+    """Writes operations as steps while a watch tells which of their data depend on inputs or
+    weights.
 
-    `exact` keeps the phase, which a control sees. `within` are the operations whose decomposition this one is part of.
+    `exact` keeps the phase, which a control sees. `within` are the operations whose decomposition
+    this one is part of.
     """
 
     watch: Watch
@@ -77,8 +104,8 @@ class Lowering:
     def steps(self, operation) -> list[Step]:
         """The steps of an operation in the order they act.
 
-        They are chosen by the kind of the operation and never by its values. Raises ValueError for what is no unitary
-        gate, and for a decomposition that does not end.
+        They are chosen by the kind of the operation and never by its values. Raises ValueError for
+        what is no unitary gate, and for a decomposition that does not end.
         """
         if isinstance(operation, NOTHING):
             return []
@@ -87,7 +114,9 @@ class Lowering:
             return [_turn(operation, *word) for word in words]
         if isinstance(operation, qml.StatePrep) and not operation.is_sparse:
             return _prepared(operation)
-        constant = not operation.data or not (self.watch.asked or self.watch.source(list(operation.data)))
+        constant = not operation.data or not (
+            self.watch.asked or self.watch.source(list(operation.data))
+        )
         if constant and len(operation.wires) <= WIDE and operation.has_matrix:
             return [self._matrix(operation, moves=False)]
         inner = replace(self, within=(*self.within, operation))
@@ -102,11 +131,12 @@ class Lowering:
         if operation.has_decomposition and (parts := _decomposition(operation)) is not None:
             return inner.of_all(parts)
         raise ValueError(
-            f"circuit: it uses {operation.name}; circuits are made of unitary gates with a matrix or a decomposition."
+            f"circuit: it uses {operation.name}; circuits are made of unitary gates with a matrix"
+            " or a decomposition."
         )
 
     def ask(self, question: Callable[[], bool]) -> bool:
-        """The verdict on numbers; that they are asked for does not make the circuit depend on them."""
+        """The verdict on numbers, asked for in silence: the circuit does not depend on them."""
         with self.watch.silent():
             return self.checks.ask(question)
 
@@ -115,7 +145,7 @@ class Lowering:
         return [step for operation in operations for step in self.steps(operation)]
 
     def _decomposed(self, operation) -> list[Step] | None:
-        """Steps by the operation's own decomposition; None where its structure depends on values."""
+        """Steps by the operation's decomposition; None where its structure depends on values."""
         if not operation.has_decomposition:
             return None
         self._check_end(operation)
@@ -137,18 +167,28 @@ class Lowering:
             matrix = matrix_of(operation)
         if not self.ask(lambda: _unitary(matrix)):
             raise ValueError(f"circuit: the matrix of its {operation.name} is not unitary.")
-        return Matrix(tuple(operation.wires), operation.name, matrix if moves else matrix.detach(), moves)
+        return Matrix(
+            tuple(operation.wires), operation.name, matrix if moves else matrix.detach(), moves
+        )
 
     def _check_end(self, operation) -> None:
-        same = [one for one in self.within if type(one) is type(operation) and one.wires == operation.wires]
+        same = [
+            one
+            for one in self.within
+            if type(one) is type(operation) and one.wires == operation.wires
+        ]
         if len(same) > ENDLESS:
-            raise ValueError(f"circuit: the decomposition of its {operation.name} contains itself, so it never ends.")
+            raise ValueError(
+                f"circuit: the decomposition of its {operation.name} contains itself, so it never"
+                " ends."
+            )
 
 
 def matrix_of(operation) -> Tensor:
     """The matrix of an operation on its own wires, in their order, complex128 and differentiable.
 
-    Composite operations are computed from their parts: PennyLane 0.45 orders the wires of some products wrongly.
+    Composite operations are computed from their parts: PennyLane 0.45 orders the wires of some
+    products wrongly.
     """
     wires = tuple(operation.wires)
     if operation.pauli_rep is not None:
@@ -169,7 +209,10 @@ def matrix_of(operation) -> Tensor:
         return matrix_of(operation.base).mH.resolve_conj()
     if isinstance(operation, op_math.Pow) and whole(operation.z):
         return torch.linalg.matrix_power(matrix_of(operation.base), int(operation.z))
-    if isinstance(operation, op_math.Controlled) and type(operation).compute_matrix is qml.operation.Operator.compute_matrix:
+    if (
+        isinstance(operation, op_math.Controlled)
+        and type(operation).compute_matrix is qml.operation.Operator.compute_matrix
+    ):
         return controlled_matrix(matrix_of(operation.base), operation.control_values)
     return _tensor(operation.matrix())
 
@@ -201,7 +244,9 @@ def _words(operation) -> list[tuple[str, int, float]] | None:
 
 
 def _turn(operation, word: str, parameter: int, factor: float) -> Turn:
-    pairs = [(wire, letter) for wire, letter in zip(operation.wires, word) if letter != "I"]  # a phase has wires or none
+    pairs = [
+        (wire, letter) for wire, letter in zip(operation.wires, word, strict=False) if letter != "I"
+    ]  # a phase has wires or none
     angle = operation.data[parameter]
     wires, letters = tuple(wire for wire, _ in pairs), "".join(letter for _, letter in pairs)
     return Turn(wires, letters, angle if factor == 1 else angle * factor)
@@ -231,7 +276,9 @@ def _blamed(operation) -> Iterator[None]:
     try:
         yield
     except UNFIT as error:
-        raise ValueError(f"circuit: PennyLane's {operation.name} does not take these values: {error}") from error
+        raise ValueError(
+            f"circuit: PennyLane's {operation.name} does not take these values: {error}"
+        ) from error
 
 
 def _unitary(matrix: Tensor) -> bool:
@@ -282,7 +329,10 @@ def _control(lowering: Lowering, operation) -> list[Step] | None:
 
 def _exponential(lowering: Lowering, operation) -> list[Step] | None:
     if not lowering.ask(lambda: _imaginary(operation)):
-        raise ValueError(f"circuit: its {operation.name} is not unitary; the exponent of a gate is imaginary, as 1j * angle.")
+        raise ValueError(
+            f"circuit: its {operation.name} is not unitary; the exponent of a gate is imaginary, as"
+            " 1j * angle."
+        )
     return exponentials(operation)
 
 

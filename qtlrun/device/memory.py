@@ -1,4 +1,5 @@
 """What a simulated state takes, and what this machine has."""
+
 import math
 import os
 from functools import cache
@@ -10,13 +11,17 @@ LIMIT = Path("/sys/fs/cgroup/memory.max")  # what a container may take, on Linux
 
 
 def fits(qubits: int, mixed: bool = False) -> None:
-    """Refuse, with the largest number that fits, a state (`mixed`: a density matrix) that this machine cannot hold."""
+    """Refuse, with the largest number that fits, a state (`mixed`: a density matrix) that this
+    machine cannot hold.
+    """
     bits, held, most = qubits * (1 + mixed), total(), largest() // (1 + mixed)
     if qubits > most:
-        need = f"{2.**(bits - 26):,.0f}" if bits < 90 else f"2**{bits - 26}"
+        need = f"{2.0 ** (bits - 26):,.0f}" if bits < 90 else f"2**{bits - 26}"
         raise ValueError(
-            f"circuit.qubits={qubits}: a state of 2**{bits} amplitudes needs {need} GiB, with its gradient "
-            f"four times that, and this machine has {held / 2**30:.0f}; use {most} or fewer.")
+            f"circuit.qubits={qubits}: a state of 2**{bits} amplitudes needs {need} GiB, with its"
+            f" gradient four times that, and this machine has {held / 2**30:.0f}; use {most} or"
+            " fewer."
+        )
 
 
 def largest() -> int:
@@ -29,8 +34,10 @@ def holds(qubits: int, need: int, device: torch.device | None = None) -> None:
     held = total(device)
     if need > held:
         most = qubits - math.ceil(math.log2(need / held))
-        raise ValueError(f"circuit.qubits={qubits}: the gradient of one sample needs {need / 2**30:,.0f} GiB, and this machine has "
-                         f"{held / 2**30:.0f}; use {most} or fewer.")
+        raise ValueError(
+            f"circuit.qubits={qubits}: the gradient of one sample needs {need / 2**30:,.0f} GiB,"
+            f" and this machine has {held / 2**30:.0f}; use {most} or fewer."
+        )
 
 
 def total(device: torch.device | None = None) -> int:

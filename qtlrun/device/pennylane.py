@@ -1,4 +1,7 @@
-"""Every device of PennyLane's, driven by tapes: one per sample, or one broadcast tape with backprop."""
+"""Every device of PennyLane's, driven by tapes: one per sample, or one broadcast tape with
+backprop.
+"""
+
 from collections.abc import Sequence
 from importlib import metadata
 
@@ -15,21 +18,32 @@ from qtlrun.device.verification import Verification
 from qtlrun.layer import generator
 from qtlrun.plan import nearest
 
-TRANSFORMS = {"parameter-shift": qml.gradients.param_shift, "finite-diff": qml.gradients.finite_diff,
-              "spsa": qml.gradients.spsa_grad, "hadamard": qml.gradients.hadamard_grad}
+TRANSFORMS = {
+    "parameter-shift": qml.gradients.param_shift,
+    "finite-diff": qml.gradients.finite_diff,
+    "spsa": qml.gradients.spsa_grad,
+    "hadamard": qml.gradients.hadamard_grad,
+}
 METHODS = ("best", "backprop", "adjoint", *TRANSFORMS)
-NUMBERS = (qml.measurements.ExpectationMP, qml.measurements.VarianceMP, qml.measurements.ProbabilityMP)
+NUMBERS = (
+    qml.measurements.ExpectationMP,
+    qml.measurements.VarianceMP,
+    qml.measurements.ProbabilityMP,
+)
 
 
 class PennyLane:
     """Runs circuits on a PennyLane device by its name.
 
-    `shots` (None: exact expectation values) and `diff_method` are PennyLane's; `best` is backprop on a device that
-    differentiates through itself, else adjoint, and parameter-shift with shots. `seed` belongs to the shots and to
-    spsa's directions. Values keep the dtype of the inputs: the tapes are float64 whatever torch's default dtype is.
+    `shots` (None: exact expectation values) and `diff_method` are PennyLane's; `best` is backprop
+    on a device that differentiates through itself, else adjoint, and parameter-shift with shots.
+    `seed` belongs to the shots and to spsa's directions. Values keep the dtype of the inputs: the
+    tapes are float64 whatever torch's default dtype is.
     """
 
-    def __init__(self, name: str, shots: int | None = None, diff_method: str = "best", seed: int = 0):
+    def __init__(
+        self, name: str, shots: int | None = None, diff_method: str = "best", seed: int = 0
+    ):
         if shots is not None and shots < 1:
             raise ValueError(f"shots={shots}: at least one, or null for exact expectation values.")
         if seed < 0:
@@ -48,71 +62,118 @@ class PennyLane:
 
     def exactly(self) -> "PennyLane":
         """This device without chance."""
-        return PennyLane(self.name, None, "best" if self.diff_method == "spsa" else self.diff_method)
+        return PennyLane(
+            self.name, None, "best" if self.diff_method == "spsa" else self.diff_method
+        )
 
     def drawing(self, seed: int) -> "PennyLane":
-        """This device with its chances drawn for one seed of an experiment, whatever else is drawn."""
+        """This device with its shots drawn for one seed of an experiment."""
         draw = generator(self.seed, "shots", seed).initial_seed() % 2**32
         return PennyLane(self.name, self.shots, self.diff_method, draw)
 
     def run(self, circuit, entangle: bool = True) -> "Run":
         """The circuit as a batched function of inputs and weights.
 
-        Raises ValueError for a device that PennyLane does not know, for a gradient method that the device does not
-        have for this circuit, for an output that is not one number, and for a state that this machine cannot hold.
+        Raises ValueError for a device that PennyLane does not know, for a gradient method that the
+        device does not have for this circuit, for an output that is not one number, and for a state
+        that this machine cannot hold.
         """
         memory.fits(circuit.qubits, mixed=self.name == "default.mixed")
         reading = reader.read(circuit, entangle)
         for measurement in reading.measurements:
             if not isinstance(measurement, NUMBERS):
                 raise measure.untaken(measurement)
-        device = self._device(circuit.qubits + (self.diff_method == "hadamard"))  # that test needs a wire of its own
+        device = self._device(
+            circuit.qubits + (self.diff_method == "hadamard")
+        )  # that test needs a wire of its own
         method = self._method(device, reading)
-        return Run(reading, device, self.shots, method, self.seed, Verification(circuit, entangle, reading, self.shots is None))
+        return Run(
+            reading,
+            device,
+            self.shots,
+            method,
+            self.seed,
+            Verification(circuit, entangle, reading, self.shots is None),
+        )
 
     def _device(self, qubits: int):
         options = {"seed": self.seed} if self.name.startswith(("default.", "lightning.")) else {}
         if self.name.startswith("default.qutrit"):
-            raise ValueError(f"device.name={self.name}: it simulates qutrits, and the circuits here are of qubits; use default.qubit or "
-                             "lightning.qubit.")
+            raise ValueError(
+                f"device.name={self.name}: it simulates qutrits, and the circuits here are of"
+                " qubits; use default.qubit or lightning.qubit."
+            )
         try:
             return qml.device(self.name, wires=qubits, **options)
         except qml.exceptions.DeviceError as error:
             known = sorted(entry.name for entry in metadata.entry_points(group="pennylane.plugins"))
-            raise ValueError(f"device.name={self.name}: PennyLane has no such device here; {nearest(self.name, known)}") from error
+            raise ValueError(
+                f"device.name={self.name}: PennyLane has no such device here;"
+                f" {nearest(self.name, known)}"
+            ) from error
         except ImportError as error:
-            raise ValueError(f"device.name={self.name}: PennyLane knows this device, but it does not load: {error}") from error
+            raise ValueError(
+                f"device.name={self.name}: PennyLane knows this device, but it does not load:"
+                f" {error}"
+            ) from error
 
     def _method(self, device, reading: Reading) -> str:
         """The gradient method, resolved and found possible for a tape of this circuit."""
         sides = [2 ** len(gate.wires) for gate in reading.gates if gate.moving is not None]
-        tape = _tape(reading, [.1] * _angles(reading), self.shots, [np.eye(side) for side in sides])
-        values = all(isinstance(one, qml.measurements.ExpectationMP) for one in reading.measurements)  # adjoint takes no others
+        tape = _tape(
+            reading, [0.1] * _angles(reading), self.shots, [np.eye(side) for side in sides]
+        )
+        values = all(
+            isinstance(one, qml.measurements.ExpectationMP) for one in reading.measurements
+        )  # adjoint takes no others
 
         def can(method: str) -> bool:
             if reading.moving and method != "backprop":
                 return False  # it is no angle that moves
-            asked = method in TRANSFORMS or self.shots is None and (method == "backprop" or values)
-            return asked and (method in TRANSFORMS or device.supports_derivatives(ExecutionConfig(gradient_method=method), tape))
-        methods = [self.diff_method] if self.diff_method != "best" else ["backprop", "adjoint", "parameter-shift"]
+            asked = method in TRANSFORMS or (
+                self.shots is None and (method == "backprop" or values)
+            )
+            return asked and (
+                method in TRANSFORMS
+                or device.supports_derivatives(ExecutionConfig(gradient_method=method), tape)
+            )
+
+        methods = (
+            [self.diff_method]
+            if self.diff_method != "best"
+            else ["backprop", "adjoint", "parameter-shift"]
+        )
         chosen = next(filter(can, methods), None)
         if chosen is not None:
             return chosen
         if reading.moving:
             raise ValueError(
-                f"device.name={self.name}: the matrix of the circuit's {reading.moving} depends on inputs or weights, which only "
-                "backprop differentiates; use device=statevector or default.qubit, without shots."
+                f"device.name={self.name}: the matrix of the circuit's {reading.moving} depends on"
+                " inputs or weights, which only backprop differentiates; use device=statevector or"
+                " default.qubit, without shots."
             )
         others = [method for method in ("backprop", "adjoint", *TRANSFORMS) if can(method)]
         shots = f" with shots={self.shots}" if self.shots is not None else ""
-        raise ValueError(f"device.diff_method={self.diff_method}: {self.name}{shots} cannot differentiate this circuit so; "
-                         f"use best, {', '.join(others)}.")
+        raise ValueError(
+            f"device.diff_method={self.diff_method}: {self.name}{shots} cannot differentiate this"
+            f" circuit so; use best, {', '.join(others)}."
+        )
 
 
 class Run:
-    """A circuit on a PennyLane device: inputs (runs, batch, features), weights (runs, *shape) to its measured values."""
+    """A circuit on a PennyLane device: inputs (runs, batch, features), weights (runs, *shape) to
+    its measured values.
+    """
 
-    def __init__(self, reading: Reading, device, shots: int | None, method: str, seed: int, verification: Verification):
+    def __init__(
+        self,
+        reading: Reading,
+        device,
+        shots: int | None,
+        method: str,
+        seed: int,
+        verification: Verification,
+    ):
         self.reading = reading
         self.verification = verification
         self.device = device
@@ -120,17 +181,22 @@ class Run:
         self.method = method
         self.sizes = [_size(measurement, reading.qubits) for measurement in reading.measurements]
         self.outputs = sum(self.sizes)
-        self.options = {"hadamard": {"aux_wire": reading.qubits},
-                        "spsa": {"sampler_rng": np.random.default_rng(seed)}}.get(method, {})
+        self.options = {
+            "hadamard": {"aux_wire": reading.qubits},
+            "spsa": {"sampler_rng": np.random.default_rng(seed)},
+        }.get(method, {})
 
-    def __call__(self, inputs: Float[Tensor, "*runs batch features"],
-                 weights: Float[Tensor, "..."]) -> Float[Tensor, "*runs batch outputs"]:
+    def __call__(
+        self, inputs: Float[Tensor, "*runs batch features"], weights: Float[Tensor, "..."]
+    ) -> Float[Tensor, "*runs batch outputs"]:
         if inputs.dim() == 2:
             return self(inputs.unsqueeze(0), weights.unsqueeze(0)).squeeze(0)
         x, w, *matrices = self.reading.prepare(inputs, weights)
         angles = self.reading.affine(x, w).flatten(0, 1)
         if self.method == "backprop":
-            values = self._broadcast(angles.cpu().double(), [matrix.flatten(0, 1).cpu() for matrix in matrices])
+            values = self._broadcast(
+                angles.cpu().double(), [matrix.flatten(0, 1).cpu() for matrix in matrices]
+            )
         else:
             values = _Tapes.apply(angles.cpu().double(), self)
         values = values.to(inputs).unflatten(0, inputs.shape[:2])
@@ -143,7 +209,10 @@ class Run:
         tape = _tape(self.reading, list(angles.T), None, matrices)
         (values,) = qml.execute([tape], self.device, diff_method="backprop")
         values = values if isinstance(values, (tuple, list)) else [values]
-        columns = [torch.as_tensor(value).reshape(-1, size).expand(len(angles), size) for value, size in zip(values, self.sizes, strict=True)]
+        columns = [
+            torch.as_tensor(value).reshape(-1, size).expand(len(angles), size)
+            for value, size in zip(values, self.sizes, strict=True)
+        ]
         return torch.cat(columns, dim=1)
 
     def values(self, angles: np.ndarray) -> np.ndarray:
@@ -155,26 +224,39 @@ class Run:
         """Values, and the derivative of each by each angle (samples, outputs, angles)."""
         tapes = [_tape(self.reading, list(row), self.shots) for row in angles]
         if self.method == "adjoint":
-            config = self.device.setup_execution_config(ExecutionConfig(gradient_method="adjoint"), tapes[0])
+            config = self.device.setup_execution_config(
+                ExecutionConfig(gradient_method="adjoint"), tapes[0]
+            )
             batch, restore = self.device.preprocess_transforms(config)(tapes)
             values, slopes = self.device.execute_and_compute_derivatives(batch, config)
-            return _numbers(restore(values), len(tapes)), np.stack([self._slopes(one) for one in slopes])
+            return _numbers(restore(values), len(tapes)), np.stack(
+                [self._slopes(one) for one in slopes]
+            )
         made = [TRANSFORMS[self.method](tape, **self.options) for tape in tapes]
-        shifted = qml.execute([tape for batch, _ in made for tape in batch], self.device, diff_method=None)
+        shifted = qml.execute(
+            [tape for batch, _ in made for tape in batch], self.device, diff_method=None
+        )
         slopes, at = [], 0
         for batch, combine in made:
-            slopes.append(self._slopes(combine(shifted[at:at + len(batch)])))
+            slopes.append(self._slopes(combine(shifted[at : at + len(batch)])))
             at += len(batch)
         return self.values(angles), np.stack(slopes)
 
     def _slopes(self, found) -> np.ndarray:
-        """The derivative of each output by each angle (outputs, angles), from PennyLane's tuples of measurements and angles."""
+        """The derivative of each output by each angle (outputs, angles), from PennyLane's tuples of
+        measurements and angles.
+        """
         measurements = found if len(self.sizes) > 1 else (found,)
-        return np.concatenate([np.asarray(one, float).reshape(-1, size).T for one, size in zip(measurements, self.sizes, strict=True)])
+        return np.concatenate(
+            [
+                np.asarray(one, float).reshape(-1, size).T
+                for one, size in zip(measurements, self.sizes, strict=True)
+            ]
+        )
 
 
 class _Tapes(torch.autograd.Function):
-    """Executes one tape a sample; the derivatives come with the values where any will be asked for."""
+    """Executes one tape per sample, with derivatives where they will be asked for."""
 
     @staticmethod
     def forward(ctx, angles: Tensor, run: Run) -> Tensor:
@@ -193,11 +275,21 @@ class _Tapes(torch.autograd.Function):
         return torch.einsum("so,soa->sa", upstream, slopes), None
 
 
-def _tape(reading: Reading, angles: list, shots: int | None, matrices: Sequence = ()) -> qml.tape.QuantumScript:
-    """The circuit's gates with angles and matrices put in; every angle is a trainable parameter of the tape."""
-    operations = [operation for gate in reading.gates for operation in _operations(gate, angles, matrices)]
+def _tape(
+    reading: Reading, angles: list, shots: int | None, matrices: Sequence = ()
+) -> qml.tape.QuantumScript:
+    """The circuit's gates with angles and matrices put in; every angle is a trainable parameter of
+    the tape.
+    """
+    operations = [
+        operation for gate in reading.gates for operation in _operations(gate, angles, matrices)
+    ]
     tape = qml.tape.QuantumScript(operations, reading.measurements, shots=shots)
-    tape.trainable_params = [place for place, (operation, _) in enumerate(_parameters(tape)) if operation.name != "QubitUnitary"]
+    tape.trainable_params = [
+        place
+        for place, (operation, _) in enumerate(_parameters(tape))
+        if operation.name != "QubitUnitary"
+    ]
     return tape
 
 
@@ -213,15 +305,30 @@ def _parameters(tape):
 
 
 def _rotation(gate: Gate, angle) -> list:
-    """A Pauli rotation by gates that every device differentiates: lightning would decompose a PauliRot into further angles."""
+    """A Pauli rotation by gates that every device differentiates: lightning would decompose a
+    PauliRot into further angles.
+    """
     wires = [wire for wire, letter in zip(gate.wires, gate.word, strict=True) if letter != "I"]
     word = gate.word.replace("I", "")
     single = {"X": qml.RX, "Y": qml.RY, "Z": qml.RZ}
     if word in single:
         return [single[word](angle, wires)]
-    turns = [turn for wire, letter in zip(wires, word, strict=True) for turn in (
-        [qml.Hadamard(wire)] if letter == "X" else [qml.adjoint(qml.S(wire)), qml.Hadamard(wire)] if letter == "Y" else [])]
-    return [*turns, qml.MultiRZ(angle, wires), *(qml.adjoint(turn, lazy=False) for turn in reversed(turns))]
+    turns = [
+        turn
+        for wire, letter in zip(wires, word, strict=True)
+        for turn in (
+            [qml.Hadamard(wire)]
+            if letter == "X"
+            else [qml.adjoint(qml.S(wire)), qml.Hadamard(wire)]
+            if letter == "Y"
+            else []
+        )
+    ]
+    return [
+        *turns,
+        qml.MultiRZ(angle, wires),
+        *(qml.adjoint(turn, lazy=False) for turn in reversed(turns)),
+    ]
 
 
 def _angles(reading: Reading) -> int:
@@ -232,11 +339,12 @@ def _size(measurement, qubits: int) -> int:
     """How many numbers a measurement gives."""
     if not isinstance(measurement, qml.measurements.ProbabilityMP):
         return 1
-    return 2**(len(measurement.wires) or qubits)
+    return 2 ** (len(measurement.wires) or qubits)
 
 
 def _numbers(results, samples: int) -> np.ndarray:
     """Values (samples, outputs) from PennyLane's tuples of measurements, or single ones."""
     rows = [one if isinstance(one, (tuple, list)) else (one,) for one in results]
-    return np.stack([np.concatenate([np.ravel(value) for value in row]) for row in rows]).reshape(samples, -1)
-
+    return np.stack([np.concatenate([np.ravel(value) for value in row]) for row in rows]).reshape(
+        samples, -1
+    )

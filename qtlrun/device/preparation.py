@@ -1,12 +1,20 @@
-"""Gates that prepare given amplitudes, whatever their values: rotations about Y for the sizes, about Z for the phases."""
+"""Gates that prepare given amplitudes, whatever their values: rotations about Y for the sizes,
+about Z for the phases.
+"""
+
 import torch
 from torch import Tensor
 
 
-def gates(amplitudes: Tensor, wires: tuple[int, ...]) -> list[tuple[tuple[int, ...], str, Tensor | None]]:
-    """Gates (wires, word, angle) on zeros; an angle of None is a CNOT. The same gates whatever the values are.
+def gates(
+    amplitudes: Tensor, wires: tuple[int, ...]
+) -> list[tuple[tuple[int, ...], str, Tensor | None]]:
+    """Gates (wires, word, angle) on zeros; an angle of None is a CNOT.
 
-    Source: Mottonen et al., arXiv:quant-ph/0407010. Real amplitudes need no phases: the last rotations carry the signs.
+    The same gates whatever the values are.
+
+    Source: Mottonen et al., arXiv:quant-ph/0407010. Real amplitudes need no phases: the last
+    rotations carry the signs.
     """
     sizes = amplitudes.abs() if amplitudes.is_complex() else amplitudes
     levels = [sizes]
@@ -16,7 +24,9 @@ def gates(amplitudes: Tensor, wires: tuple[int, ...]) -> list[tuple[tuple[int, .
     found = []
     for depth, level in enumerate(levels):
         pairs = level.unflatten(-1, (-1, 2))
-        found += _uniform(2 * torch.atan2(pairs[..., 1], pairs[..., 0]), "Y", wires[:depth], wires[depth])
+        found += _uniform(
+            2 * torch.atan2(pairs[..., 1], pairs[..., 0]), "Y", wires[:depth], wires[depth]
+        )
     if amplitudes.is_complex():
         phases = amplitudes.angle()
         for depth in reversed(range(len(wires))):
@@ -30,7 +40,10 @@ def _uniform(angles: Tensor, word: str, controls: tuple[int, ...], target: int) 
     """A rotation of the target by another angle for each basis state of the controls."""
     count, found = len(angles), []
     gray = [number ^ number >> 1 for number in range(count)]
-    signs = torch.tensor([[(-1)**(state & code).bit_count() for state in range(count)] for code in gray], dtype=angles.dtype)
+    signs = torch.tensor(
+        [[(-1) ** (state & code).bit_count() for state in range(count)] for code in gray],
+        dtype=angles.dtype,
+    )
     for number, angle in enumerate((signs @ angles / count).unbind()):
         found.append(((target,), word, angle))
         if controls:

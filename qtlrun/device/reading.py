@@ -1,4 +1,5 @@
 """A circuit as data: gates, angles as functions of inputs and weights, measurements."""
+
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,7 +11,10 @@ from qtlrun.device.angle import Affine, Chosen
 
 @dataclass(frozen=True)
 class Gate:
-    """A rotation about a Pauli word by the angle of that number, the moving matrix of that number, or a constant matrix."""
+    """A rotation about a Pauli word by the angle of that number, the moving matrix of that number,
+    or a constant matrix.
+    """
+
     wires: tuple[int, ...]
     word: str = ""
     angle: int | None = None
@@ -20,7 +24,10 @@ class Gate:
 
 @dataclass(frozen=True)
 class Preparation:
-    """Wires that begin in amplitudes (runs, batch, 2**wires) which `amplitudes(inputs, weights)` gives."""
+    """Wires that begin in amplitudes (runs, batch, 2**wires) which `amplitudes(inputs, weights)`
+    gives.
+    """
+
     wires: tuple[int, ...]
     amplitudes: Callable[[Tensor, Tensor], Tensor]
     real: bool
@@ -28,11 +35,14 @@ class Preparation:
 
 @dataclass(frozen=True)
 class Reading:
-    """A circuit as data: `affine(*prepare(inputs, weights))` gives the angle of every rotation among `gates`.
+    """A circuit as data: `affine(*prepare(inputs, weights))` gives the angle of every rotation
+    among `gates`.
 
-    What is prepared is (runs, batch, ...) for each sample and (runs, ...) for each run: inputs and weights themselves
-    where all angles are affine in them, else the angles. Moving matrices (runs, batch, side, side) come behind them.
+    What is prepared is (runs, batch, ...) for each sample and (runs, ...) for each run: inputs and
+    weights themselves where all angles are affine in them, else the angles. Moving matrices (runs,
+    batch, side, side) come behind them.
     """
+
     qubits: int
     features: int  # inputs of a sample
     gates: list[Gate]
@@ -45,7 +55,9 @@ class Reading:
     checks: object = None  # verdicts of the reader's, for tracing again (`lowering.Checks`)
 
     def angles(self, inputs: Tensor, weights: Tensor) -> Tensor:
-        """The angles (runs, batch, angles) of inputs (runs, batch, features) and weights (runs, *shape)."""
+        """The angles (runs, batch, angles) of inputs (runs, batch, features) and weights (runs,
+        *shape).
+        """
         return self.affine(*self.prepare(inputs, weights)[:2])
 
     @property
@@ -55,7 +67,7 @@ class Reading:
 
     @property
     def split(self) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """Of what is prepared the angles that differ from sample to sample, and those that do not."""
+        """Angles of a preparation that differ from sample to sample, and those that do not."""
         return split(self.affine, self.fed, self.trained)
 
     @property
@@ -65,18 +77,27 @@ class Reading:
 
 
 def split(angles: Callable, fed: frozenset[int], trained: frozenset[int]) -> Callable:
-    """Prepares the angles that differ from sample to sample, and those that are the same for all samples of a run."""
+    """Prepares the angles that differ from sample to sample, and those that are the same for all
+    samples of a run.
+    """
     each, shared = sorted(fed), sorted(trained - fed)
 
     def prepare(x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
         every_angle = angles(x, w)
         return every_angle[..., each], every_angle[:, 0, shared]
+
     return prepare
 
 
 def apart(rest: Tensor, fed: frozenset[int], trained: frozenset[int]) -> Affine:
-    """The map from angles that `split` prepares to all angles; what depends on nothing is kept from `rest`."""
-    unit, each, shared = torch.eye(len(rest), dtype=torch.float64), sorted(fed), sorted(trained - fed)
+    """The map from angles that `split` prepares to all angles; what depends on nothing is kept from
+    `rest`.
+    """
+    unit, each, shared = (
+        torch.eye(len(rest), dtype=torch.float64),
+        sorted(fed),
+        sorted(trained - fed),
+    )
     constant = rest.clone()
     constant[each + shared] = 0
     return Affine(unit[:, each], unit[:, shared], constant)

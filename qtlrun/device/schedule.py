@@ -1,4 +1,8 @@
-"""The order in which gates are simulated: layers of commuting rotations, and blocks on few wires between permutations."""
+"""The order in which gates are simulated: layers of commuting rotations, and blocks on few wires
+between permutations.
+"""
+
+import itertools
 from dataclasses import dataclass, field
 
 from qtlrun.device import pauli
@@ -9,60 +13,85 @@ WIDTH = 6  # words in one layer at most: their sums and differences double with 
 
 @dataclass
 class Layer:
-    """Constants, then rotations about commuting words: each word with the numbers of the angles that turn about it."""
+    """Constants, then rotations about commuting words: each word with the numbers of the angles
+    that turn about it.
+    """
+
     constants: list[Gate] = field(default_factory=list)
     turns: dict[str, list[int]] = field(default_factory=dict)
-    fed: bool = False  # whether an angle depends on the inputs, so that the layer differs from sample to sample
+    # Whether an angle depends on the inputs, so that the layer differs from sample to sample
+    fed: bool = False
 
 
 @dataclass
 class Slot:
-    """Gates inside groups of wires, by the group's number, then gates that permute the basis states across groups."""
+    """Gates inside groups of wires, by the group's number, then gates that permute the basis states
+    across groups.
+    """
+
     blocks: dict[int, list[Gate]] = field(default_factory=dict)
     moves: list[Gate] = field(default_factory=list)
 
 
 def layers(gates: list[Gate], wires: tuple[int, ...], fed: frozenset[int]) -> list[Layer]:
-    """Gates on these wires as layers, each gate as early as it commutes; the last layer may hold constants alone."""
+    """Gates on these wires as layers, each gate as early as it commutes; the last layer may hold
+    constants alone.
+    """
     made = []
     for gate in gates:
         if gate.angle is None:
             _constant(made, gate, wires)
         else:
-            _turn(made, pauli.spread(gate.word, gate.wires, wires), gate.angle, gate.angle in fed, wires)
+            _turn(
+                made,
+                pauli.spread(gate.word, gate.wires, wires),
+                gate.angle,
+                gate.angle in fed,
+                wires,
+            )
     return made
 
 
 def parted(made: list[Layer]) -> list[dict[int, Layer]]:
     """Layers by their numbers: those that differ from sample to sample, and those that do not."""
-    parts = [{number: layer for number, layer in enumerate(made) if layer.fed is fed} for fed in (False, True)]
+    parts = [
+        {number: layer for number, layer in enumerate(made) if layer.fed is fed}
+        for fed in (False, True)
+    ]
     return [part for part in parts if part]
 
 
 def groups(qubits: int) -> list[tuple[int, ...]]:
-    """Neighbouring wires in groups of about four: matrices of side 8 take longer than those of side 16."""
+    """Neighbouring wires in groups of about four: matrices of side 8 take longer than those of side
+    16.
+    """
     count = max(2, qubits // 4) if qubits > 5 else 1
     edges = [qubits * number // count for number in range(count + 1)]
-    return [tuple(range(low, high)) for low, high in zip(edges, edges[1:])]
+    return [tuple(range(low, high)) for low, high in itertools.pairwise(edges)]
 
 
 def slots(gates: list[Gate], parts: list[tuple[int, ...]], fed: frozenset[int]) -> list[Slot]:
     """Gates in slots; every gate lies inside a group or permutes.
 
-    A rotation across groups is turned into one on a single wire, and another matrix across groups into one inside a
-    group, by gates that permute. Gates stand as early as the wires allow, or (but for the first slot's) as late, whichever
-    makes fewer layers that differ from sample to sample.
+    A rotation across groups is turned into one on a single wire, and another matrix across groups
+    into one inside a group, by gates that permute. Gates stand as early as the wires allow, or (but
+    for the first slot's) as late, whichever makes fewer layers that differ from sample to sample.
     """
     home = {wire: number for number, wires in enumerate(parts) for wire in wires}
     gates = [one for gate in gates for one in _inside(gate, parts, home)]
     early, late = _halves(gates, home), _halves(gates[::-1], home)[::-1]
     last = -(-max(late, default=0) // 2) * 2
     late = [0 if one == 0 else last - other for one, other in zip(early, late, strict=True)]
-    return min((_filled(gates, places, home) for places in (early, late)), key=lambda made: _fed(made, parts, fed))
+    return min(
+        (_filled(gates, places, home) for places in (early, late)),
+        key=lambda made: _fed(made, parts, fed),
+    )
 
 
 def _halves(gates: list[Gate], home: dict[int, int]) -> list[int]:
-    """The half slot of each gate, as early as the gates before it allow: even ones hold blocks, odd ones permutations."""
+    """The half slot of each gate, as early as the gates before it allow: even ones hold blocks, odd
+    ones permutations.
+    """
     ready, places = dict.fromkeys(home, 0), []
     for gate in gates:
         at = max(ready[wire] for wire in gate.wires)
@@ -84,7 +113,12 @@ def _filled(gates: list[Gate], places: list[int], home: dict[int, int]) -> list[
 
 def _fed(made: list[Slot], parts: list[tuple[int, ...]], fed: frozenset[int]) -> int:
     """How many layers after the first slot differ from sample to sample."""
-    return sum(layer.fed for slot in made[1:] for group, gates in slot.blocks.items() for layer in layers(gates, parts[group], fed))
+    return sum(
+        layer.fed
+        for slot in made[1:]
+        for group, gates in slot.blocks.items()
+        for layer in layers(gates, parts[group], fed)
+    )
 
 
 def _constant(made: list[Layer], gate: Gate, wires: tuple[int, ...]) -> None:
@@ -108,7 +142,7 @@ def _turn(made: list[Layer], word: str, angle: int, fed: bool, wires: tuple[int,
         if not all(pauli.commute(word, other) for other in layer.turns):
             break
         fits = not layer.turns or (layer.fed == fed and len(layer.turns) < max(WIDTH, len(wires)))
-        if fits or word in layer.turns and (layer.fed or not fed):
+        if fits or (word in layer.turns and (layer.fed or not fed)):
             place = number
         if any(touched & set(one.wires) for one in layer.constants):
             break

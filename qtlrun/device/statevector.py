@@ -1,4 +1,7 @@
-"""An exact simulator in torch: every run and sample in one batch, differentiable through inputs and weights."""
+"""An exact simulator in torch: every run and sample in one batch, differentiable through inputs and
+weights.
+"""
+
 import ctypes
 import functools
 import os
@@ -18,8 +21,13 @@ from qtlrun.layer import generator
 from qtlrun.plan import nearest
 
 METHODS = ("auto", "dense", "grouped", "fused", "gatewise")
-LEAST = 4  # qubits, idle ones included, so that every state fills whole lines of memory and is rounded alike in any batch
-FEW = {True: 6, False: 5}  # qubits up to which dense matrices are faster, of real and of complex circuits
+# Qubits, idle ones included, so that every state fills whole lines of memory and is rounded alike
+# in any batch
+LEAST = 4
+FEW = {
+    True: 6,
+    False: 5,
+}  # qubits up to which dense matrices are faster, of real and of complex circuits
 MOST = 8  # qubits of dense matrices: of one layer they hold 8**qubits numbers
 FREED, MAPPED = (-1, 2**29), (-3, 2**25)  # glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, in bytes
 
@@ -27,14 +35,19 @@ FREED, MAPPED = (-1, 2**29), (-3, 2**25)  # glibc's M_TRIM_THRESHOLD and M_MMAP_
 class Statevector:
     """Runs circuits on real amplitudes where every gate is real, on complex ones else.
 
-    `method` is dense (every layer one matrix, for few qubits), grouped (blocks on about four wires, for many), fused
-    (clusters of gates on four wires, for many without inputs), gatewise (plain autograd, which torch.func takes too), or
-    auto: the fastest that there is. `shots` (None: exact values)
-    measures each circuit so many times, drawn from `seed`; its gradient is taken by parameter shift, of values that were
-    measured as often.
+    `method` is dense (every layer one matrix, for few qubits), grouped (blocks on about four wires,
+    for many), fused (clusters of gates on four wires, for many without inputs), gatewise (plain
+    autograd, which torch.func takes too), or auto: the fastest that there is. `shots` (None: exact
+    values) measures each circuit so many times, drawn from `seed`; its gradient is taken by
+    parameter shift, of values that were measured as often.
     """
 
-    def __init__(self, method: Literal["auto", "dense", "grouped", "fused", "gatewise"] = "auto", shots: int | None = None, seed: int = 0):
+    def __init__(
+        self,
+        method: Literal["auto", "dense", "grouped", "fused", "gatewise"] = "auto",
+        shots: int | None = None,
+        seed: int = 0,
+    ):
         if method not in METHODS:
             raise ValueError(f"method={method}: {nearest(method, METHODS)}")
         if shots is not None and shots < 1:
@@ -57,58 +70,93 @@ class Statevector:
         return Statevector(self.method)
 
     def drawing(self, seed: int) -> "Statevector":
-        """This device with its shots drawn for one seed of an experiment, whatever else is drawn."""
-        return Statevector(self.method, self.shots, generator(self.seed, "shots", seed).initial_seed() % 2**32)
+        """This device with its shots drawn for one seed of an experiment."""
+        return Statevector(
+            self.method, self.shots, generator(self.seed, "shots", seed).initial_seed() % 2**32
+        )
 
     def run(self, circuit, entangle: bool = True) -> "Run":
         """The circuit as a batched function of inputs and weights.
 
-        Raises ValueError for a state that this machine cannot hold, for operations or measurements that it does not
-        know, and for dense matrices of too many qubits.
+        Raises ValueError for a state that this machine cannot hold, for operations or measurements
+        that it does not know, and for dense matrices of too many qubits.
         """
         memory.fits(circuit.qubits)
         _keep_freed_memory()
         with torch.inference_mode(False):
             reading = reader.read(circuit, entangle, embed=self.exact)
-            return Run(reading, self.method, self.shots, self.seed, Verification(circuit, entangle, reading, self.exact))
+            return Run(
+                reading,
+                self.method,
+                self.shots,
+                self.seed,
+                Verification(circuit, entangle, reading, self.exact),
+            )
 
 
 class Run:
-    """A circuit ready to run: inputs (runs, batch, features) and weights (runs, *shape) to what it measures.
+    """A circuit ready to run: inputs (runs, batch, features) and weights (runs, *shape) to what it
+    measures.
 
     Wire 0 is the most significant bit of a basis state's index.
     """
 
-    def __init__(self, reading: Reading, method: str, shots: int | None = None, seed: int = 0, verification: Verification | None = None):
+    def __init__(
+        self,
+        reading: Reading,
+        method: str,
+        shots: int | None = None,
+        seed: int = 0,
+        verification: Verification | None = None,
+    ):
         self.reading, self.verification = reading, verification
         self.qubits = max(reading.qubits, LEAST)
         moving = reading.fed | reading.trained
-        self.gates = [gate if gate.angle in moving else _settled(gate, reading) for gate in reading.gates]
+        self.gates = [
+            gate if gate.angle in moving else _settled(gate, reading) for gate in reading.gates
+        ]
         self.outcomes = measure.read(reading.measurements, reading.qubits, self.qubits)
         self.outputs = sum(outcome.outputs for outcome in self.outcomes)
-        self.real = all(pauli.real(gate) for gate in self.gates) and all(start.real for start in reading.starts)
+        self.real = all(pauli.real(gate) for gate in self.gates) and all(
+            start.real for start in reading.starts
+        )
         many = "grouped" if reading.features else "fused"
-        self.method = method if method != "auto" else "dense" if self.qubits <= FEW[self.real] else many
+        self.method = (
+            method if method != "auto" else "dense" if self.qubits <= FEW[self.real] else many
+        )
         if self.method == "fused" and reading.features:
-            raise ValueError(f"device.method=fused: it simulates one state a run, and each sample's {reading.features} inputs ask for its own; "
-                             "use grouped.")
+            raise ValueError(
+                "device.method=fused: it simulates one state a run, and each sample's"
+                f" {reading.features} inputs ask for its own; use grouped."
+            )
         if self.method == "dense" and self.qubits > MOST:
-            raise ValueError(f"device.method=dense: the matrices of {self.qubits} qubits are too large; use it up to {MOST}, grouped beyond.")
+            raise ValueError(
+                f"device.method=dense: the matrices of {self.qubits} qubits are too large; use it"
+                f" up to {MOST}, grouped beyond."
+            )
         if reading.moving:
             self._check_moving(method, shots)
             self.method = "gatewise"
-            self.simulate = Gatewise(self.gates, tuple(range(self.qubits)), reading.affine, self.real, self.outcomes)
+            self.simulate = Gatewise(
+                self.gates, tuple(range(self.qubits)), reading.affine, self.real, self.outcomes
+            )
         elif shots is None:
             self.simulate = self._simulator(reading.affine, [], self.real, self.outcomes)
         else:
-            self.simulate = Shots(reading, self.outcomes, self.qubits, shots, seed, self.real, self._simulator)
+            self.simulate = Shots(
+                reading, self.outcomes, self.qubits, shots, seed, self.real, self._simulator
+            )
 
-    def __call__(self, inputs: Float[Tensor, "*runs batch features"],
-                 weights: Float[Tensor, "..."]) -> Float[Tensor, "*runs batch outputs"]:
+    def __call__(
+        self, inputs: Float[Tensor, "*runs batch features"], weights: Float[Tensor, "..."]
+    ) -> Float[Tensor, "*runs batch outputs"]:
         if inputs.dim() == 2:
             return self(inputs.unsqueeze(0), weights.unsqueeze(0)).squeeze(0)
         if inputs.shape[-1] != self.reading.features:
-            raise ValueError(f"circuit: it takes {self.reading.features} inputs, and was given {inputs.shape[-1]}.")
+            raise ValueError(
+                f"circuit: it takes {self.reading.features} inputs, and was given"
+                f" {inputs.shape[-1]}."
+            )
         values = self._values(inputs, weights)
         if self.verification is not None and self.verification.wanted(weights):
             self.verification.check(inputs, weights, values)
@@ -122,16 +170,31 @@ class Run:
         return self.simulate(x, w, *start)
 
     def _check_moving(self, method: str, shots: int | None) -> None:
-        """Refuse what takes angles alone, where the matrix of a gate depends on inputs or weights."""
+        """Refuse engines that take angles alone where a gate's matrix depends on values."""
         reason = f"the matrix of the circuit's {self.reading.moving} depends on inputs or weights"
         if method not in ("auto", "gatewise"):
-            raise ValueError(f"device.method={method}: {reason}, and this method takes angles alone; use auto or gatewise.")
+            raise ValueError(
+                f"device.method={method}: {reason}, and this method takes angles alone; use auto or"
+                " gatewise."
+            )
         if shots is not None:
-            raise ValueError(f"device.shots={shots}: {reason}, and only angles are differentiated by shots; use null.")
+            raise ValueError(
+                f"device.shots={shots}: {reason}, and only angles are differentiated by shots; use"
+                " null."
+            )
 
     def _simulator(self, affine, more: list[Gate], real: bool, outcomes: list) -> Simulator:
-        return Simulator(self.gates + more, self.qubits, affine, self.reading.fed, real, outcomes, bool(self.reading.starts), self.method,
-                         alike=not self.reading.features)
+        return Simulator(
+            self.gates + more,
+            self.qubits,
+            affine,
+            self.reading.fed,
+            real,
+            outcomes,
+            bool(self.reading.starts),
+            self.method,
+            alike=not self.reading.features,
+        )
 
     def _start(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """The amplitudes that the circuit begins in, (runs, batch, 2**qubits)."""
@@ -141,7 +204,7 @@ class Run:
             state = part if state is None else (state.unsqueeze(-1) * part.unsqueeze(-2)).flatten(2)
             order += start.wires
         rest = [wire for wire in range(self.qubits) if wire not in order]
-        state = torch.nn.functional.pad(state.unsqueeze(-1), (0, 2**len(rest) - 1)).flatten(2)
+        state = torch.nn.functional.pad(state.unsqueeze(-1), (0, 2 ** len(rest) - 1)).flatten(2)
         places = [(order + rest).index(wire) + 2 for wire in range(self.qubits)]
         state = state.unflatten(2, [2] * self.qubits).permute(0, 1, *places).flatten(2)
         return state.to(inputs.dtype if self.real else inputs.dtype.to_complex())
@@ -151,7 +214,8 @@ class Run:
 def _keep_freed_memory() -> None:
     """Let the process keep memory of some MiB that it frees, where the C library is glibc.
 
-    It would go back to the system after every step, and each page would be mapped and cleared again in the next.
+    It would go back to the system after every step, and each page would be mapped and cleared again
+    in the next.
     """
     if os.name == "posix" and hasattr(library := ctypes.CDLL(None), "mallopt"):
         for setting in (FREED, MAPPED):

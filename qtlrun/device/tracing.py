@@ -17,15 +17,20 @@ from qtlrun.device.step import Step, Turn
 from qtlrun.layer import generator
 from qtlrun.tape.watch import Watch
 
-OBSERVED = "circuit: its observables depend on the values of inputs or weights; only angles of gates may."
+OBSERVED = (
+    "circuit: its observables depend on the values of inputs or weights; only angles of gates may."
+)
 # Like StatePrep, where their wires are zeros.
 PREPARATIONS = (qml.MottonenStatePreparation, qml.MultiplexerStatePreparation)
-GATES = ("pennylane.ops.",)  # where PennyLane keeps gates; its templates, and operations of the user's, are made of some
+GATES = (
+    "pennylane.ops.",
+)  # where PennyLane keeps gates; its templates, and operations of the user's, are made of some
 
 
 @dataclass(frozen=True)
 class Traced:
-    """Gates, and what their angles, matrices and the amplitudes that wires begin in are at these inputs and weights.
+    """Gates, and what their angles, matrices and the amplitudes that wires begin in are at these
+    inputs and weights.
 
     `drew` says whether the circuit changed the state of a global generator.
     """
@@ -69,13 +74,18 @@ class Traced:
         """Whether another call at the same point gave the very same."""
         if not (self.same_gates(other.gates) and self.same_observables(other.measurements)):
             return False
-        pairs = [*zip(self.numbers(), other.numbers(), strict=True), *zip(self.matrices, other.matrices, strict=True)]
-        pairs += [(mine.data[0], its.data[0]) for mine, its in zip(self.starts, other.starts, strict=True)]
+        pairs = [
+            *zip(self.numbers(), other.numbers(), strict=True),
+            *zip(self.matrices, other.matrices, strict=True),
+        ]
+        pairs += [
+            (mine.data[0], its.data[0]) for mine, its in zip(self.starts, other.starts, strict=True)
+        ]
         return all(_equal(mine, its) for mine, its in pairs)
 
 
 def trace(circuit, inputs, weights, entangle: bool = True) -> tuple[list, list]:
-    """The PennyLane operations that a circuit applies, and what it returns, in the order returned."""
+    """The PennyLane operations that a circuit applies, and its measurements in their order."""
     operations, measurements = _record(circuit, inputs, weights)
     return operations if entangle else on_single_wires(operations), measurements
 
@@ -88,16 +98,18 @@ def _record(circuit, inputs, weights) -> tuple[list, list]:
     for one in measurements or [None]:
         if not isinstance(one, qml.measurements.MeasurementProcess):
             raise ValueError(
-                f"circuit: it returns {returned!r}; a measurement or a list of them is needed, as [qml.expval(qml.Z(0))]."
+                f"circuit: it returns {returned!r}; a measurement or a list of them is needed, as"
+                " [qml.expval(qml.Z(0))]."
             )
     return operations, measurements
 
 
 def on_single_wires(operations: list) -> list:
-    """The gates on single wires that operations are made of: every gate on several wires is dropped.
+    """The gates on single wires that operations are made of: every gate on several wires is
+    dropped.
 
-    Products, adjoints and whole powers, templates and operations of the user's are taken apart down to gates. Embedded
-    amplitudes and basis states are kept.
+    Products, adjoints and whole powers, templates and operations of the user's are taken apart down
+    to gates. Embedded amplitudes and basis states are kept.
     """
     single = []
     for operation in operations:
@@ -109,9 +121,16 @@ def on_single_wires(operations: list) -> list:
 
 
 def trace_at(
-    circuit, entangle: bool, embed: bool, inputs: Tensor, weights: Tensor, checks: Checks | None = None
+    circuit,
+    entangle: bool,
+    embed: bool,
+    inputs: Tensor,
+    weights: Tensor,
+    checks: Checks | None = None,
 ) -> Traced:
-    """The circuit at these inputs and weights; with `embed` amplitudes that wires begin in are no gates."""
+    """The circuit at these inputs and weights; with `embed` amplitudes that wires begin in are no
+    gates.
+    """
     watch, checks = Watch(inputs, weights), checks or Checks()
     gates, angles, matrices, starts, touched = [], [], [], [], set()
     with watch:
@@ -126,8 +145,8 @@ def trace_at(
                 operation = qml.StatePrep(operation.data[0], operation.wires)
             if isinstance(operation, qml.StatePrep) and not fresh:
                 raise ValueError(
-                    f"circuit: its {operation.name} sets wires {operation.wires.tolist()} after gates have acted on them; "
-                    "prepare amplitudes first."
+                    f"circuit: its {operation.name} sets wires {operation.wires.tolist()} after"
+                    " gates have acted on them; prepare amplitudes first."
                 )
             if embed and isinstance(operation, qml.StatePrep) and not operation.is_sparse:
                 starts.append(operation)
@@ -135,15 +154,25 @@ def trace_at(
                 for step in Lowering(watch, checks).steps(operation):
                     _append(step, gates, angles, matrices)
             touched |= set(operation.wires)
-    return Traced(gates, angles, matrices, measurements, starts, inputs, weights, watch, checks, drew)
+    return Traced(
+        gates, angles, matrices, measurements, starts, inputs, weights, watch, checks, drew
+    )
 
 
 def point(circuit, number: int) -> tuple[Tensor, Tensor]:
     """Random inputs and weights, in radians; each second point is the one before it mirrored."""
     draw, side = generator(number // 2, "reader"), math.pi * (-1) ** number
-    reaches = ((inputs_of(circuit),), 0.5), (tuple(circuit.shape), 2)  # heads feed angles up to pi/2
+    reaches = (
+        ((inputs_of(circuit),), 0.5),
+        (
+            tuple(circuit.shape),
+            2,
+        ),
+    )  # heads feed angles up to pi/2
     inputs, weights = (
-        ((2 * torch.rand(shape, generator=draw, dtype=torch.float64) - 1) * side * reach).requires_grad_()
+        (
+            (2 * torch.rand(shape, generator=draw, dtype=torch.float64) - 1) * side * reach
+        ).requires_grad_()
         for shape, reach in reaches
     )
     return inputs, weights
@@ -183,7 +212,9 @@ def _composed(operation) -> list | None:
 
 
 def _exponentials_apart(operation) -> list:
-    """An exponential as one for each set of wires that its Pauli words connect; none where they connect all."""
+    """An exponential as one for each set of wires that its Pauli words connect; none where they
+    connect all.
+    """
     sets: list[tuple[set, list]] = []
     for word, factor in (operation.base.pauli_rep or {}).items():
         wires, terms = set(word.keys()), [(word, factor)]
@@ -194,7 +225,10 @@ def _exponentials_apart(operation) -> list:
     if len(sets) < 2:
         return []
     return [
-        qml.exp(qml.dot([factor for _, factor in terms], [word.operation() for word, _ in terms]), operation.coeff)
+        qml.exp(
+            qml.dot([factor for _, factor in terms], [word.operation() for word, _ in terms]),
+            operation.coeff,
+        )
         for _, terms in sets
     ]
 
@@ -210,7 +244,9 @@ def _reverse(parts: list | None) -> list | None:
 
 
 def _narrowed(operation) -> list | None:
-    """A Pauli rotation without the wires that it does not turn; None where it turns about all of its wires."""
+    """A Pauli rotation without the wires that it does not turn; None where it turns about all of
+    its wires.
+    """
     word = operation.hyperparameters["pauli_word"]
     wires = [wire for wire, letter in zip(operation.wires, word, strict=True) if letter != "I"]
     if len(wires) == len(word) or not wires:
@@ -221,7 +257,9 @@ def _narrowed(operation) -> list | None:
 def _check(circuit, operations: list, measurements: list, watch: Watch) -> None:
     """Refuse wires that are none of the circuit's, and observables that depend on values."""
     used = [wire for one in (*operations, *measurements) for wire in one.wires]
-    strange = [wire for wire in used if not isinstance(wire, Integral) or wire not in range(circuit.qubits)]
+    strange = [
+        wire for wire in used if not isinstance(wire, Integral) or wire not in range(circuit.qubits)
+    ]
     if strange:
         wire = min(strange, key=str)
         kind = "" if isinstance(wire, (Integral, str)) else f" (a {type(wire).__name__})"
@@ -254,7 +292,8 @@ def _number(angle: object) -> Tensor:
         raise ValueError("circuit: an angle is complex; angles are real numbers, in radians.")
     if angle.numel() != 1:
         raise ValueError(
-            f"circuit: an angle is {angle.numel()} numbers; a circuit sees one sample, and each gate one of its inputs."
+            f"circuit: an angle is {angle.numel()} numbers; a circuit sees one sample, and each"
+            " gate one of its inputs."
         )
     if not angle.isfinite():
         raise ValueError("circuit: an angle is not finite.")
@@ -262,7 +301,12 @@ def _number(angle: object) -> Tensor:
 
 
 def _same(mine: Gate, its: Gate) -> bool:
-    if (mine.wires, mine.word, mine.angle, mine.moving) != (its.wires, its.word, its.angle, its.moving):
+    if (mine.wires, mine.word, mine.angle, mine.moving) != (
+        its.wires,
+        its.word,
+        its.angle,
+        its.moving,
+    ):
         return False
     return mine.matrix is its.matrix or torch.equal(mine.matrix, its.matrix)
 

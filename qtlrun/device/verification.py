@@ -1,4 +1,6 @@
-"""The first batch of every training against the circuit itself: traced at some of its samples, simulated gate by gate."""
+"""The first batch of every training against the circuit itself: traced at some of its samples,
+simulated gate by gate.
+"""
 
 import weakref
 
@@ -18,8 +20,8 @@ VALUE = {torch.float64: 1e-8, torch.float32: 1e-3}  # a thousand gates round to 
 
 
 class Verification:
-    """Compares what is simulated with the circuit's own gates, once for each parameter that trains it; weights that
-    another part generates are not compared.
+    """Compares what is simulated with the circuit's own gates, once for each parameter that trains
+    it; weights that another part generates are not compared.
 
     `exact` says that values are no estimates, so that they can be compared and not only angles.
     """
@@ -43,9 +45,11 @@ class Verification:
         weights: Float[Tensor, "runs ..."],
         values: Float[Tensor, "runs batch outputs"],
     ) -> None:
-        """Raise ValueError where values, or else angles, of a few samples are not the circuit's own.
+        """Raise ValueError where values, or else angles, of a few samples are not the circuit's
+        own.
 
-        A large circuit that begins in amplitudes is not compared: gates that make amplitudes have angles of their own.
+        A large circuit that begins in amplitudes is not compared: gates that make amplitudes have
+        angles of their own.
         """
         self._seen[id(weights)] = weakref.ref(weights)
         runs, batch = inputs.shape[:2]
@@ -55,7 +59,9 @@ class Verification:
             x, w = inputs[run, sample].detach().cpu().double(), weights[run].detach().cpu().double()
             if not valued and self._reading.starts:
                 continue
-            traced = trace_at(self._circuit, self._entangle, False, x, w, self._reading.checks.repeated())
+            traced = trace_at(
+                self._circuit, self._entangle, False, x, w, self._reading.checks.repeated()
+            )
             if valued:
                 found = values[run, sample].detach().cpu()
                 _compare("a value", found, self._simulated(traced), VALUE.get(found.dtype, 1e-3))
@@ -68,9 +74,13 @@ class Verification:
         angles = traced.values()
         none = angles.new_zeros(len(angles), 0)
         wires = tuple(range(self._reading.qubits))
-        engine = Gatewise(traced.gates, wires, Affine(none, none, angles), real=False, outcomes=self._outcomes)
+        engine = Gatewise(
+            traced.gates, wires, Affine(none, none, angles), real=False, outcomes=self._outcomes
+        )
         nothing = angles.new_zeros(1, 1, 0)
-        return engine(nothing, nothing[0], None, [matrix[None, None] for matrix in traced.matrices])[0, 0]
+        return engine(
+            nothing, nothing[0], None, [matrix[None, None] for matrix in traced.matrices]
+        )[0, 0]
 
 
 def _outcomes(reading: Reading) -> list | None:
@@ -86,6 +96,7 @@ def _compare(noun: str, found: Tensor, own: Tensor, tolerance: float) -> None:
     if off.numel() and not off.max() <= tolerance:
         place = int(off.argmax())
         raise ValueError(
-            f"circuit: {noun} as simulated, {float(found[place]):.6f}, is not that of the circuit's own gates, "
-            f"{float(own[place]):.6f}, at a sample of the first batch; it depends on something beside inputs and weights."
+            f"circuit: {noun} as simulated, {float(found[place]):.6f}, is not that of the circuit's"
+            f" own gates, {float(own[place]):.6f}, at a sample of the first batch; it depends on"
+            " something beside inputs and weights."
         )

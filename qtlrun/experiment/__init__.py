@@ -1,4 +1,5 @@
-"""Plans to rows: gets data, pre-training and features; builds, fits, evaluates; keeps in the store."""
+"""Plans to rows: data, pre-training and features; build, fit, evaluate; keep in the store."""
+
 import dataclasses
 import itertools
 import json
@@ -7,14 +8,16 @@ import numpy as np
 import torch
 from torch import nn
 
-from qtlrun import plan as plans, store
+from qtlrun import plan as plans
+from qtlrun import store
+from qtlrun.experiment import generation, item, source
+from qtlrun.experiment import model as models
 from qtlrun.experiment.check import check, check_labels, check_loaded
 from qtlrun.experiment.duplicate import count_duplicates
 from qtlrun.experiment.feature import SPLITS, features
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.plant import Plant
 from qtlrun.experiment.session import Session
-from qtlrun.experiment import generation, item, model as models, source
 from qtlrun.experiment.training import Run, read, train_runs
 from qtlrun.freeze import has_moving_norms
 from qtlrun.mode import freshly
@@ -45,7 +48,9 @@ class Experiment:
         entry = kept.get("verified", parts.dataset.fingerprint)
         if entry is None or "contents" not in entry.values:
             try:
-                contents = parts.dataset.verify(lambda done, total: self.session.step("reading pictures", done, total))
+                contents = parts.dataset.verify(
+                    lambda done, total: self.session.step("reading pictures", done, total)
+                )
             except ValueError as error:
                 raise Refused(f"dataset.{error}") from error
             entry = store.Entry({"pictures": parts.dataset.size, "contents": contents or {}})
@@ -64,14 +69,26 @@ class Experiment:
         return Parts(row, self.session).dataset
 
     @freshly
-    def row(self, label: str, row: dict, seeds: list[int], reader: str = "", draws: list[dict] | None = None) -> Row:
+    def row(
+        self,
+        label: str,
+        row: dict,
+        seeds: list[int],
+        reader: str = "",
+        draws: list[dict] | None = None,
+    ) -> Row:
         """The row: its seeds from the store, or trained now and kept there as each program ends.
 
-        Of several draws of its values the one of least validation NLL, mean over seeds, is the row. `reader` names the
-        plan that this reading of the test split counts for.
+        Of several draws of its values the one of least validation NLL, mean over seeds, is the row.
+        `reader` names the plan that this reading of the test split counts for.
         """
-        draws = [{key: value for key, value in draw.items() if plans.has(row, key)} for draw in draws or ()]
-        draws = [draw for number, draw in enumerate(draws) if draw not in draws[:number]]  # a row may have few of the values
+        draws = [
+            {key: value for key, value in draw.items() if plans.has(row, key)}
+            for draw in draws or ()
+        ]
+        draws = [
+            draw for number, draw in enumerate(draws) if draw not in draws[:number]
+        ]  # a row may have few of the values
         candidates = [Parts(plans.drawn(row, draw), self.session) for draw in draws or [{}]]
         keys = [{seed: parts.key(seed) for seed in seeds} for parts in candidates]
         with self.session.store.lock("row", store.key(row=keys)):
@@ -83,31 +100,66 @@ class Experiment:
 
     @freshly
     def plain(self, row: dict, seed: int, learned: Entry) -> tuple[nn.Module, Data]:
-        """The network of a finished row and seed from items to logits (1, batch, classes), all weights its own; and the test items."""
+        """The network of a finished row and seed from items to logits (1, batch, classes), all
+        weights its own; and the test items.
+        """
         return models.plain(Run(Parts(row, self.session), seed), learned)
 
     @freshly
-    def figures(self, label: str, rows: list[dict], seeds: list[int], readers: list[str] | None = None,
-                plant: Plant | None = None) -> list[Figures]:
-        """What every seed of many rows says of the test pictures, trained in as few programs as can be.
+    def figures(
+        self,
+        label: str,
+        rows: list[dict],
+        seeds: list[int],
+        readers: list[str] | None = None,
+        plant: Plant | None = None,
+    ) -> list[Figures]:
+        """What every seed of many rows says of the test pictures, trained in as few programs as can
+        be.
 
-        `readers` name the plan that each reading of the test split counts for. `plant` puts other features and labels in
-        place of the dataset's.
+        `readers` name the plan that each reading of the test split counts for. `plant` puts other
+        features and labels in place of the dataset's.
         """
         said = [json.dumps(row, sort_keys=True) for row in rows]
         distinct = {one: Parts(row, self.session) for one, row in zip(said, rows, strict=True)}
         if plant:
-            distinct = {one: parts.planted(self._planted(parts, plant)) for one, parts in distinct.items()}
+            distinct = {
+                one: parts.planted(self._planted(parts, plant)) for one, parts in distinct.items()
+            }
         made = self._figures(label, list(distinct.values()), seeds)
         entries = dict(zip(distinct, made, strict=True))
-        reads = [self.session.store.enter("readers", distinct[one].reading, reader) for one, reader in zip(said, readers or (), strict=False)]
-        return [Figures(**entries[one].arrays, errors=entries[one].values["errors"], reads=max(reads, default=0)) for one in said]
+        reads = [
+            self.session.store.enter("readers", distinct[one].reading, reader)
+            for one, reader in zip(said, readers or (), strict=False)
+        ]
+        return [
+            Figures(
+                **entries[one].arrays,
+                errors=entries[one].values["errors"],
+                reads=max(reads, default=0),
+            )
+            for one in said
+        ]
 
     def _figures(self, label: str, candidates: list[Parts], seeds: list[int]) -> list[Entry]:
         """The entry of each candidate; one is read and kept as soon as all its seeds have ended."""
-        kept, names = self.session.store, [store.key(figures=[parts.key(seed) for seed in seeds], given=parts.given_key) for parts in candidates]
-        found = {name: entry for name in names if (not self.fresh or name in self._trained) and (entry := kept.get("figures", name))}
-        waiting = {id(parts): (name, parts, {}) for name, parts in zip(names, candidates, strict=True) if name not in found}
+        kept, names = (
+            self.session.store,
+            [
+                store.key(figures=[parts.key(seed) for seed in seeds], given=parts.given_key)
+                for parts in candidates
+            ],
+        )
+        found = {
+            name: entry
+            for name in names
+            if (not self.fresh or name in self._trained) and (entry := kept.get("figures", name))
+        }
+        waiting = {
+            id(parts): (name, parts, {})
+            for name, parts in zip(names, candidates, strict=True)
+            if name not in found
+        }
         runs = [Run(parts, seed) for _, parts, _ in waiting.values() for seed in seeds]
         for run, outcome in itertools.chain.from_iterable(train_runs(label, runs)):
             name, parts, learned = waiting[id(run.parts)]
@@ -126,33 +178,72 @@ class Experiment:
         return plant(parts, torch.stack(list(place.values())))
 
     def _row(self, label: str, parts: Parts, keys: dict[int, str]) -> Row:
-        kept, mine = self.session.store, {seed for seed, key in keys.items() if key in self._trained}
-        entries = {seed: kept.get("row", key) for seed, key in keys.items() if not self.fresh or seed in mine}
+        kept, mine = (
+            self.session.store,
+            {seed for seed, key in keys.items() if key in self._trained},
+        )
+        entries = {
+            seed: kept.get("row", key)
+            for seed, key in keys.items()
+            if not self.fresh or seed in mine
+        }
         entries = {seed: entry for seed, entry in entries.items() if entry is not None}
         missing, errors = [seed for seed in keys if seed not in entries], {}
         for outcomes in train_runs(label, [Run(parts, seed) for seed in missing]):
-            for seed, outcome in self._read(parts, {run.seed: outcome for run, outcome in outcomes}, keys).items():
+            for seed, outcome in self._read(
+                parts, {run.seed: outcome for run, outcome in outcomes}, keys
+            ).items():
                 (errors if isinstance(outcome, str) else entries)[seed] = outcome
         if entries:
             first = min(entries)
-            entries[first] = Entry(entries[first].values | self._ranked(parts, first, keys[first], entries[first]), entries[first].arrays)
-        return dataclasses.replace(self._described(label, parts), entries=entries, errors=errors, stored=not missing and not mine)
+            entries[first] = Entry(
+                entries[first].values | self._ranked(parts, first, keys[first], entries[first]),
+                entries[first].arrays,
+            )
+        return dataclasses.replace(
+            self._described(label, parts),
+            entries=entries,
+            errors=errors,
+            stored=not missing and not mine,
+        )
 
     def _described(self, label: str, parts: Parts) -> Row:
-        return Row(label, plans.describe(parts.plan), {}, parts.dataset.classes, pictures=parts.dataset.test.names, items=parts.dataset.test.items, caution=getattr(parts.dataset, "caution", ""),
-                   fingerprints={"data": parts.dataset.fingerprint, "weights": parts.weights_key()},
-                   trained_on=len(parts.dataset.train), validated_on=len(parts.dataset.validation),
-                   blind=parts.dataset.validation is not parts.dataset.test, independent=getattr(parts.dataset, "independent", False),
-                   duplicates=self._duplicates(parts), counts=item.counts(parts.dataset), files=parts.files(),
-                   made_of=parts.made_of(), scaling=getattr(parts.dataset, "scaling", None), backbone=parts.frozen_state(),
-                   noun=item.noun(parts.dataset), ceiling=getattr(parts.dataset, "ceiling", None),
-                   settings=parts.settings, norms_move=has_moving_norms(parts.backbone), patterns=parts.patterns())
+        return Row(
+            label,
+            plans.describe(parts.plan),
+            {},
+            parts.dataset.classes,
+            pictures=parts.dataset.test.names,
+            items=parts.dataset.test.items,
+            caution=getattr(parts.dataset, "caution", ""),
+            fingerprints={"data": parts.dataset.fingerprint, "weights": parts.weights_key()},
+            trained_on=len(parts.dataset.train),
+            validated_on=len(parts.dataset.validation),
+            blind=parts.dataset.validation is not parts.dataset.test,
+            independent=getattr(parts.dataset, "independent", False),
+            duplicates=self._duplicates(parts),
+            counts=item.counts(parts.dataset),
+            files=parts.files(),
+            made_of=parts.made_of(),
+            scaling=getattr(parts.dataset, "scaling", None),
+            backbone=parts.frozen_state(),
+            noun=item.noun(parts.dataset),
+            ceiling=getattr(parts.dataset, "ceiling", None),
+            settings=parts.settings,
+            norms_move=has_moving_norms(parts.backbone),
+            patterns=parts.patterns(),
+        )
 
     def _duplicates(self, parts: Parts) -> Duplicates:
-        return self.session.once("duplicates" + parts.dataset.fingerprint, lambda: count_duplicates(parts.dataset, self.session.contents))
+        return self.session.once(
+            "duplicates" + parts.dataset.fingerprint,
+            lambda: count_duplicates(parts.dataset, self.session.contents),
+        )
 
     def _ranked(self, parts: Parts, seed: int, key: str, entry: Entry) -> dict:
-        """What takes as many passes as a generator has numbers, and is told of one seed: the rank of its map."""
+        """What takes as many passes as a generator has numbers, and is told of one seed: the rank
+        of its map.
+        """
         if not parts.generated:
             return {}
         found = self.session.store.get("rank", key)
@@ -161,7 +252,9 @@ class Experiment:
             self.session.store.put("rank", key, found)
         return found.values
 
-    def _read(self, parts: Parts, learned: dict[int, Entry | str], keys: dict[int, str]) -> dict[int, Entry | str]:
+    def _read(
+        self, parts: Parts, learned: dict[int, Entry | str], keys: dict[int, str]
+    ) -> dict[int, Entry | str]:
         """Read the test split for what was learned, and keep it; what failed stays in its words."""
         outcomes = dict(learned)
         whole = {seed: one for seed, one in learned.items() if not isinstance(one, str)}
@@ -173,21 +266,36 @@ class Experiment:
         return outcomes
 
     def _tuning(self, label: str, candidates: list[Parts], keys: list[dict[int, str]]) -> Tuning:
-        """What validation says of every draw, each from the store or trained now; of these the best is then read and kept."""
+        """What validation says of every draw, each from the store or trained now; of these the best
+        is then read and kept.
+        """
         kept, names = self.session.store, [store.key(trial=own) for own in keys]
-        trials = {number: entry.values for number, name in enumerate(names)
-                  if (not self.fresh or name in self._trained) and (entry := kept.get("trial", name))}
+        trials = {
+            number: entry.values
+            for number, name in enumerate(names)
+            if (not self.fresh or name in self._trained) and (entry := kept.get("trial", name))
+        }
         place, learned = {id(parts): number for number, parts in enumerate(candidates)}, {}
         missing = [parts for number, parts in enumerate(candidates) if number not in trials]
-        for outcomes in train_runs(label, [Run(parts, seed) for parts in missing for seed in keys[0]]):
+        for outcomes in train_runs(
+            label, [Run(parts, seed) for parts in missing for seed in keys[0]]
+        ):
             for run, outcome in outcomes:
                 learned.setdefault(place[id(run.parts)], {})[run.seed] = outcome
-            for number in [number for number, own in learned.items() if len(own) == len(keys[0]) and number not in trials]:
+            for number in [
+                number
+                for number, own in learned.items()
+                if len(own) == len(keys[0]) and number not in trials
+            ]:
                 trials[number] = _trial([learned[number][seed] for seed in keys[0]])
                 kept.put("trial", names[number], Entry(trials[number]))
                 self._trained.add(names[number])
             best = Tuning.of(trials).winner
-            learned = {number: own for number, own in learned.items() if number == best or number not in trials}  # weights take room
+            learned = {
+                number: own
+                for number, own in learned.items()
+                if number == best or number not in trials
+            }  # weights take room
         tuning = Tuning.of(trials)
         if tuning.best in learned:
             self._read(candidates[tuning.best], learned[tuning.best], keys[tuning.best])
@@ -196,19 +304,42 @@ class Experiment:
 
 def _figured(parts: Parts, seeds: list[int], learned: dict[int, Entry | str]) -> Entry:
     """Test logits and validation NLL of each seed, nan where it failed, and the words of that."""
-    outcomes = learned | dict(read(parts, {seed: one for seed, one in learned.items() if not isinstance(one, str)}, ranked=False))
+    outcomes = learned | dict(
+        read(
+            parts,
+            {seed: one for seed, one in learned.items() if not isinstance(one, str)},
+            ranked=False,
+        )
+    )
     blank = np.full((len(parts.dataset.test.labels), len(parts.dataset.classes)), np.nan)
     whole = {seed: one for seed, one in outcomes.items() if not isinstance(one, str)}
-    return Entry({"errors": {str(seed): one for seed, one in outcomes.items() if isinstance(one, str)}},
-                 {"logits": np.stack([whole[seed].arrays["logits"] if seed in whole else blank for seed in seeds]),
-                  "labels": parts.dataset.test.labels.numpy(),
-                  "validation": np.array([_judged(whole[seed]) if seed in whole else np.nan for seed in seeds])})
+    return Entry(
+        {"errors": {str(seed): one for seed, one in outcomes.items() if isinstance(one, str)}},
+        {
+            "logits": np.stack(
+                [whole[seed].arrays["logits"] if seed in whole else blank for seed in seeds]
+            ),
+            "labels": parts.dataset.test.labels.numpy(),
+            "validation": np.array(
+                [_judged(whole[seed]) if seed in whole else np.nan for seed in seeds]
+            ),
+        },
+    )
 
 
 def _trial(learned: list[Entry | str]) -> dict:
-    """Validation NLL of the epoch kept in nats, a seed each, None for one that failed; and the seconds of all."""
-    return {"nll": [_judged(one) for one in learned], "seconds": sum(one.values["seconds"] for one in learned if not isinstance(one, str))}
+    """Validation NLL of the epoch kept in nats, a seed each, None for one that failed; and the
+    seconds of all.
+    """
+    return {
+        "nll": [_judged(one) for one in learned],
+        "seconds": sum(one.values["seconds"] for one in learned if not isinstance(one, str)),
+    }
 
 
 def _judged(learned: Entry | str) -> float | None:
-    return None if isinstance(learned, str) else learned.values["curves"][learned.values["best_epoch"] - 1]["nll"]
+    return (
+        None
+        if isinstance(learned, str)
+        else learned.values["curves"][learned.values["best_epoch"] - 1]["nll"]
+    )

@@ -1,4 +1,5 @@
 """What cannot be of one row is refused here, before anything large is loaded."""
+
 import math
 
 import torch
@@ -6,25 +7,34 @@ import torch
 from qtlrun.device import memory
 from qtlrun.experiment import source
 from qtlrun.experiment.item import kind, sizes
-from qtlrun.experiment.single import check_single
-from qtlrun.parametrization.generated import BACKBONE
-from qtlrun.layer import Start, generator
 from qtlrun.experiment.seedwise import seeded
+from qtlrun.experiment.single import check_single
+from qtlrun.layer import Start, generator
+from qtlrun.parametrization.generated import BACKBONE
 from qtlrun.plan import Refused, is_own, plugin
 from qtlrun.row import Duplicates
 
 COPIES = 5  # of each trained weight: itself, its gradient, two moments of Adam, the best epoch's
-TAKERS = {"pictures": "small or resnet18", "vectors": "identity or perceptron", "states": "photonic or heterodyne"}
+TAKERS = {
+    "pictures": "small or resnet18",
+    "vectors": "identity or perceptron",
+    "states": "photonic or heterodyne",
+}
 
 
 def check(parts) -> None:
     """Build all that needs no weights, cheapest first; refuse what cannot be."""
     if parts.accelerator != "cpu" and not getattr(torch, parts.accelerator).is_available():
-        raise Refused(f"accelerator={parts.accelerator}: torch finds none on this machine; use cpu.")
+        raise Refused(
+            f"accelerator={parts.accelerator}: torch finds none on this machine; use cpu."
+        )
     for name in ("circuit", "device", "recipe", "freeze", "dataset"):
         getattr(parts, name)
     if len(parts.dataset.test) < 2:
-        raise Refused(f"dataset: its test split has {len(parts.dataset.test)} item, and an interval needs two or more.")
+        raise Refused(
+            f"dataset: its test split has {len(parts.dataset.test)} item, and an interval needs two"
+            " or more."
+        )
     _check_size(parts.bare)
     try:
         parts.freeze.check(len(parts.bare.stages))
@@ -33,9 +43,15 @@ def check(parts) -> None:
     _check_items(parts.dataset, parts.bare, parts.recipe)
     _check_head(parts.head(parts.bare.features, [0]), parts.bare, parts.recipe)
     if parts.solved and parts.dataset.validation is parts.dataset.test:
-        raise Refused("head: validation chooses its penalty, and dataset.validation=test would let the test split do so.")
+        raise Refused(
+            "head: validation chooses its penalty, and dataset.validation=test would let the test"
+            " split do so."
+        )
     if parts.solved and not (parts.freeze.fixed(parts.bare) and not parts.recipe.augment):
-        raise Refused("head: this one is solved for on features that do not change; use freeze=backbone and recipe.augment=false.")
+        raise Refused(
+            "head: this one is solved for on features that do not change; use freeze=backbone and"
+            " recipe.augment=false."
+        )
     if parts.generated:
         _check_generated(parts)
     if source.wanted(parts.plan):
@@ -43,16 +59,22 @@ def check(parts) -> None:
 
 
 def _check_size(backbone) -> None:
-    """Refuse a backbone whose weights this machine cannot hold with their gradients; they are not there yet."""
+    """Refuse a backbone whose weights this machine cannot hold with their gradients; they are not
+    there yet.
+    """
     count = sum(one.numel() for one in backbone.parameters())
     need, held = 4 * COPIES * count, memory.total()
     if need > held:
-        raise Refused(f"backbone: its {count:,} weights take {need / 2**30:,.0f} GiB with gradient and optimiser, and this machine has "
-                      f"{held / 2**30:,.0f}; choose a narrower one.")
+        raise Refused(
+            f"backbone: its {count:,} weights take {need / 2**30:,.0f} GiB with gradient and"
+            f" optimiser, and this machine has {held / 2**30:,.0f}; choose a narrower one."
+        )
 
 
 def check_loaded(parts) -> None:
-    """Refuse a backbone that does not take the dataset's items; asked of one item and no weights, or of the user's own."""
+    """Refuse a backbone that does not take the dataset's items; asked of one item and no weights,
+    or of the user's own.
+    """
     if is_own(parts.plan["backbone"]["_target_"]):
         _check_network(parts)
     else:
@@ -72,14 +94,18 @@ def _check_backbone(parts) -> None:
 
 
 def check_labels(duplicates: Duplicates, noun: str) -> None:
-    """Refuse a dataset of which more than half has several labels: no model can be right about it."""
+    """Refuse a dataset of which more than half has several labels: no model can be right."""
     if 2 * duplicates.contradictory > duplicates.distinct:
-        raise Refused(f"dataset: {duplicates.contradictory} of its {duplicates.distinct} different {noun}s stand in two classes "
-                      "or more; leave each in one.")
+        raise Refused(
+            f"dataset: {duplicates.contradictory} of its {duplicates.distinct} different {noun}s"
+            " stand in two classes or more; leave each in one."
+        )
 
 
 def _check_network(parts) -> None:
-    """Refuse a backbone of the user's that does not give features of a few items, or gives them without a gradient to train by."""
+    """Refuse a backbone of the user's that does not give features of a few items, or gives them
+    without a gradient to train by.
+    """
     network, target, train = parts.bare, parts.plan["backbone"]["_target_"], parts.dataset.train
     words = f"backbone: {target}"
     with plugin.blamed(words), seeded(0, "trial"):
@@ -92,35 +118,60 @@ def _check_network(parts) -> None:
         except (RuntimeError, TypeError, IndexError, AttributeError) as error:
             if plugin.place(error):
                 raise
-            raise Refused(f"{words} does not take the dataset's items: {plugin.worded(error)}") from error
+            raise Refused(
+                f"{words} does not take the dataset's items: {plugin.worded(error)}"
+            ) from error
     shape = tuple(features.shape) if isinstance(features, torch.Tensor) else type(features).__name__
     if shape != (len(items), network.features):
-        raise Refused(f"{words} gives {shape} of {len(items)} items; (batch, features) is needed, here ({len(items)}, {network.features}).")
+        raise Refused(
+            f"{words} gives {shape} of {len(items)} items; (batch, features) is needed, here"
+            f" ({len(items)}, {network.features})."
+        )
     if not features.isfinite().all():
         raise Refused(f"{words} gives features that are not finite.")
     if not torch.equal(features, again):
-        raise Refused(f"{words} gives other features when it is called again in evaluation; draw chances only where self.training is true, "
-                      "and in preprocess from the generator that it is given.")
+        raise Refused(
+            f"{words} gives other features when it is called again in evaluation; draw chances only"
+            " where self.training is true, and in preprocess from the generator that it is given."
+        )
     if not parts.freeze.fixed(network) and not features.requires_grad:
-        raise Refused(f"{words} gives features without a gradient, so nothing of it would be trained; is there a detach or no_grad in its "
-                      "forward? freeze=backbone leaves it as it is.")
+        raise Refused(
+            f"{words} gives features without a gradient, so nothing of it would be trained; is"
+            " there a detach or no_grad in its forward? freeze=backbone leaves it as it is."
+        )
 
 
 def _check_items(dataset, backbone, recipe) -> None:
-    """Refuse a backbone that takes items of another kind, or states of other modes, and pictures' augmentation of what is none."""
+    """Refuse a backbone that takes items of another kind, or states of other modes, and pictures'
+    augmentation of what is none.
+    """
     takes, gives = getattr(backbone, "takes", ("pictures",)), kind(dataset)
     if gives not in takes:
-        raise Refused(f"backbone: it takes {' or '.join(takes)}, and the dataset's items are {gives}; use backbone={TAKERS[gives]}.")
+        raise Refused(
+            f"backbone: it takes {' or '.join(takes)}, and the dataset's items are {gives}; use"
+            f" backbone={TAKERS[gives]}."
+        )
     if "vectors" in takes and gives == "pictures" and len(sizes(dataset)) > 1:
         one, other, *_ = (f"{width} x {height}" for height, width in sorted(sizes(dataset)))
-        raise Refused(f"dataset: its pictures differ in size ({one} and {other} pixels, for two), and this backbone takes their pixels "
-                      "in a row; use backbone=small or resnet18.")
+        raise Refused(
+            f"dataset: its pictures differ in size ({one} and {other} pixels, for two), and this"
+            " backbone takes their pixels in a row; use backbone=small or resnet18."
+        )
     if gives != "pictures" and recipe.augment:
-        raise Refused(f"recipe.augment=true: the dataset's items are {gives}, which are neither cropped nor mirrored; use false.")
+        raise Refused(
+            f"recipe.augment=true: the dataset's items are {gives}, which are neither cropped nor"
+            " mirrored; use false."
+        )
     if "vectors" in takes and recipe.augment:
-        raise Refused("recipe.augment=true: this backbone takes pixels in a row and augments no picture; use false, or backbone=convolution.")
+        raise Refused(
+            "recipe.augment=true: this backbone takes pixels in a row and augments no picture; use"
+            " false, or backbone=convolution."
+        )
     if gives == "states" and backbone.modes != dataset.modes:
-        raise Refused(f"backbone.modes={backbone.modes}: the dataset's states have {dataset.modes}; use backbone.modes={dataset.modes}.")
+        raise Refused(
+            f"backbone.modes={backbone.modes}: the dataset's states have {dataset.modes}; use"
+            f" backbone.modes={dataset.modes}."
+        )
 
 
 def _check_head(head, backbone, recipe) -> None:
@@ -128,7 +179,9 @@ def _check_head(head, backbone, recipe) -> None:
     if not getattr(head, "amplitudes", False):
         return
     if getattr(backbone, "output", "") != "state" or backbone.modes != 1:
-        raise Refused("head: this one takes the amplitudes of one mode; use backbone=photonic_mode.")
+        raise Refused(
+            "head: this one takes the amplitudes of one mode; use backbone=photonic_mode."
+        )
     if recipe.scale == "standard":
         raise Refused(f"recipe.scale={recipe.scale}: scaled amplitudes are no state; use none.")
 
@@ -136,9 +189,14 @@ def _check_head(head, backbone, recipe) -> None:
 def _check_generated(parts) -> None:
     """Refuse weights that cannot be generated."""
     if parts.solved:
-        raise Refused("parametrization: this head is solved for, not trained; use parametrization=direct.")
+        raise Refused(
+            "parametrization: this head is solved for, not trained; use parametrization=direct."
+        )
     if not parts.exact:
-        raise Refused("device.shots: a generator is trained on exact probabilities, and its row has the accuracy at 1000 to 10^8 shots; leave it null.")
+        raise Refused(
+            "device.shots: a generator is trained on exact probabilities, and its row has the"
+            " accuracy at 1000 to 10^8 shots; leave it null."
+        )
     _check_frozen(parts)
     if is_own(parts.plan["parametrization"]["_target_"]):
         _check_generator(parts)
@@ -149,23 +207,31 @@ def _check_generated(parts) -> None:
 
 
 def _check_generator(parts) -> None:
-    """Refuse a parametrization of the user's whose generator does not give every run its weights."""
+    """Refuse a user's parametrization whose generator does not give every run its weights."""
     part, target = parts.parametrization, parts.plan["parametrization"]["_target_"]
     words, count = f"parametrization: {target}", sum(map(math.prod, parts.generated.values()))
     for runs in (2, 3):
         with plugin.blamed(words), seeded(0, "trial"):
-            made = part.generator(parts.generated, Start(list(range(runs)), parts.dtype), parts.generated)
+            made = part.generator(
+                parts.generated, Start(list(range(runs)), parts.dtype), parts.generated
+            )
             values = made()
         shapes = {name: tuple(value.shape) for name, value in made.state_dict().items()}
         apart = [name for name, shape in shapes.items() if shape[:1] != (runs,)]
         if tuple(values.shape) != (runs, count) or apart:
-            raise Refused(f"{words}: of {runs} runs and {count} weights its generator gives {tuple(values.shape)}"
-                          f"{f', and {apart[0]} is {shapes[apart[0]]}' if apart else ''}; ({runs}, {count}) is needed, and an axis of runs "
-                          "in front of all that it trains or keeps.")
+            other = f", and {apart[0]} is {shapes[apart[0]]}" if apart else ""
+            raise Refused(
+                f"{words}: of {runs} runs and {count} weights its generator gives"
+                f" {tuple(values.shape)}{other};"
+                f" ({runs}, {count}) is needed, and an axis of runs in front of all that it trains"
+                " or keeps."
+            )
 
 
 def _check_frozen(parts) -> None:
-    """Refuse to replace weights that are frozen, or that scale a norm: their values are not what a generator begins with."""
+    """Refuse to replace weights that are frozen, or that scale a norm: their values are not what a
+    generator begins with.
+    """
     if parts.parametrization.added:
         return
     frozen = parts.freeze.count(len(parts.bare.stages), parts.recipe.epochs - 1)
@@ -174,8 +240,12 @@ def _check_frozen(parts) -> None:
         if f"{BACKBONE}{name}" not in parts.generated:
             continue
         if id(weight) in held:
-            raise Refused(f"parametrization.weights: {BACKBONE}{name} is frozen, and would be replaced; use freeze=none, or "
-                          "parametrization.added=true, which adds to it.")
+            raise Refused(
+                f"parametrization.weights: {BACKBONE}{name} is frozen, and would be replaced; use"
+                " freeze=none, or parametrization.added=true, which adds to it."
+            )
         if weight.dim() == 1 and name.endswith("weight"):
-            raise Refused(f"parametrization.weights: {BACKBONE}{name} scales a norm and begins at 1, and what is generated has the mean 0; leave it "
-                          "out, or set parametrization.added=true.")
+            raise Refused(
+                f"parametrization.weights: {BACKBONE}{name} scales a norm and begins at 1, and what"
+                " is generated has the mean 0; leave it out, or set parametrization.added=true."
+            )

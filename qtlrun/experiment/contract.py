@@ -72,9 +72,18 @@ def backbone(network, target: str) -> nn.Module:
 def check_sized(network: nn.Module, where: str) -> None:
     """Refuse lazy layers, whose weights have no size before their first call."""
     for name, module in network.named_modules():
-        if any(is_lazy(value) for value in (*module.parameters(recurse=False), *module.buffers(recurse=False))):
-            lazy, kind = f"its layer {name} is lazy" if name else "it is lazy", type(module).__name__
-            raise Refused(f"{where} has weights without a size: {lazy} ({kind}); give its sizes, as nn.Linear(features, classes).")
+        if any(
+            is_lazy(value)
+            for value in (*module.parameters(recurse=False), *module.buffers(recurse=False))
+        ):
+            lazy, kind = (
+                f"its layer {name} is lazy" if name else "it is lazy",
+                type(module).__name__,
+            )
+            raise Refused(
+                f"{where} has weights without a size: {lazy} ({kind}); give its sizes, as"
+                " nn.Linear(features, classes)."
+            )
 
 
 def dataset(made, key: str, target: str):
@@ -93,7 +102,8 @@ def dataset(made, key: str, target: str):
         classes=classes,
         size=getattr(made, "size", size),
         fingerprint=getattr(made, "fingerprint", None) or fingerprint(splits),
-        verify=getattr(made, "verify", None) or functools.partial(_verify, splits, f"{key}: {target}"),
+        verify=getattr(made, "verify", None)
+        or functools.partial(_verify, splits, f"{key}: {target}"),
     )
     for name in OPTIONAL:
         if hasattr(made, name):
@@ -161,7 +171,9 @@ def _inputs(given, where: str) -> Tensor:
     """Pictures (items, channels, height, width) in uint8, or vectors in float64."""
     if isinstance(given, Tensor):
         given = given.detach().cpu()
-        given = (given.double() if given.dtype == torch.bfloat16 else given).numpy()  # NumPy has no bfloat16
+        given = (
+            given.double() if given.dtype == torch.bfloat16 else given
+        ).numpy()  # NumPy has no bfloat16
     array = np.asarray(given)
     if array.dtype == np.uint8 and array.ndim in (3, 4):
         pictures = torch.from_numpy(np.ascontiguousarray(array))
@@ -207,15 +219,13 @@ def _labels(given, classes: tuple[str, ...], where: str) -> Tensor:
 
 def _check_alike(splits: dict[str, Split], where: str) -> None:
     """Refuse items of another kind, or vectors of other lengths, in one split than in another."""
-    kinds = {name: "numbers" if _is_vectors(split) else "pictures" for name, split in splits.items()}
+    kinds = {
+        name: "numbers" if _is_vectors(split) else "pictures" for name, split in splits.items()
+    }
     if len(set(kinds.values())) > 1:
         words = ", ".join(f"{kind} in {name}" for name, kind in kinds.items())
         raise Refused(f"{where}: its items are {words}; all are of one kind.")
-    widths = {
-        name: split.inputs.shape[1]
-        for name, split in splits.items()
-        if _is_vectors(split)
-    }
+    widths = {name: split.inputs.shape[1] for name, split in splits.items() if _is_vectors(split)}
     if len(set(widths.values())) > 1:
         words = ", ".join(f"{width} numbers in {name}" for name, width in widths.items())
         raise Refused(f"{where}: its items have {words}; all need as many.")

@@ -1,17 +1,22 @@
 """Items of a dataset that are equal, wherever they stand."""
+
 from collections.abc import Mapping
 
 from qtlrun.row import Duplicates
 
 
 def count_duplicates(dataset, contents: Mapping[str, str]) -> Duplicates:
-    """Compare the items of all splits; `contents` has the pixels' hash of items whose files differ and pictures do not."""
+    """Compare the items of all splits; `contents` has the pixels' hash of items whose files differ
+    and pictures do not.
+    """
     splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     if dataset.validation is dataset.test:
         del splits["validation"]
     places: dict[str, int] = {}
     labels: dict[str, set[int]] = {}
-    members = {name: [contents.get(item, item) for item in split.items] for name, split in splits.items()}
+    members = {
+        name: [contents.get(item, item) for item in split.items] for name, split in splits.items()
+    }
     for name, split in splits.items():
         for item, label in zip(members[name], split.labels.tolist(), strict=True):
             places[item] = places.get(item, 0) + 1

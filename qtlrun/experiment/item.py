@@ -1,4 +1,5 @@
 """What a dataset's items are."""
+
 from torch import Tensor
 
 from qtlrun.dataset.picture import Pictures
@@ -17,14 +18,23 @@ def kind(dataset) -> str:
 def counts(dataset) -> dict[str, dict[str, int]]:
     """How many items of each class are in each split."""
     splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
-    numbers = {name: split.labels.bincount(minlength=len(dataset.classes)).tolist() for name, split in splits.items()}
-    return {name: dict(zip(dataset.classes, number, strict=True)) for name, number in numbers.items()}
+    numbers = {
+        name: split.labels.bincount(minlength=len(dataset.classes)).tolist()
+        for name, split in splits.items()
+    }
+    return {
+        name: dict(zip(dataset.classes, number, strict=True)) for name, number in numbers.items()
+    }
 
 
 def sizes(dataset) -> set[tuple[int, int]]:
     """Heights and widths of pictures, in pixels: one where all are equal."""
     inputs = [split.inputs for split in (dataset.train, dataset.validation, dataset.test)]
-    return {size for one in inputs for size in (one.sizes if isinstance(one, Pictures) else [tuple(one.shape[-2:])])}
+    return {
+        size
+        for one in inputs
+        for size in (one.sizes if isinstance(one, Pictures) else [tuple(one.shape[-2:])])
+    }
 
 
 def noun(dataset) -> str:

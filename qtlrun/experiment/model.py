@@ -1,4 +1,5 @@
 """What is trained at once: the heads of many runs on features, or the network of one."""
+
 import copy
 import itertools
 import json
@@ -9,7 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from qtlrun import plan as plans, recipe, train
+from qtlrun import plan as plans
+from qtlrun import recipe, train
 from qtlrun.experiment import feature
 from qtlrun.experiment.network import Network
 from qtlrun.experiment.parts import Parts
@@ -19,14 +21,20 @@ from qtlrun.parametrization.generator import Generator
 from qtlrun.store import Entry
 from qtlrun.train import Data
 
-TOGETHER = 2**18  # trained numbers of one program, which caches hold; more runs are slower together than in turn
+TOGETHER = (
+    2**18
+)  # trained numbers of one program, which caches hold; more runs are slower together than in turn
 SHOWN = 64  # training items that scale=auto looks at
-OWN = {"recipe": recipe.OWN, "head": ("spread",)}  # values in which the runs of one program may differ
+OWN = {
+    "recipe": recipe.OWN,
+    "head": ("spread",),
+}  # values in which the runs of one program may differ
 
 
 @dataclass(frozen=True)
 class Run:
     """One training: of which row, from which seed."""
+
     parts: Parts
     seed: int
 
@@ -34,6 +42,7 @@ class Run:
 @dataclass(frozen=True)
 class Model:
     """What is trained at once: the heads of all runs on features, or one run's whole network."""
+
     whole: nn.Module  # with its generator, where it has one
     head: nn.Module
     backbone: nn.Module | None
@@ -64,20 +73,37 @@ def programs(runs: list[Run]) -> list[list[Run]]:
     for group in groups.values():
         size = _size(group[0]) if len(group) > 1 else 0
         most = max(1, TOGETHER // max(1, size))
-        group.sort(key=lambda run: run.parts.recipe.scale)  # runs of one scaling can share their items in memory
-        programs += [group[at:at + most] for at in range(0, len(group), most)]
+        group.sort(
+            key=lambda run: run.parts.recipe.scale
+        )  # runs of one scaling can share their items in memory
+        programs += [group[at : at + most] for at in range(0, len(group), most)]
     return programs
 
 
 def together(parts: Parts) -> bool:
-    """Whether runs of a row can be one program: on features that do not change, with no chance but that of its seeds."""
+    """Whether runs of a row can be one program: on features that do not change, with no chance but
+    that of its seeds.
+    """
     return parts.fixed and parts.exact and parts.stacked
 
 
 def shared(parts: Parts) -> str:
     """What runs of one program have in common."""
-    return json.dumps({group: {name: value for name, value in plans.bare(part).items() if name not in OWN.get(group, ())}
-                       if isinstance(part, dict) else part for group, part in parts.plan.items()}, sort_keys=True) + str(id(parts.dataset))
+    return json.dumps(
+        {
+            group: (
+                {
+                    name: value
+                    for name, value in plans.bare(part).items()
+                    if name not in OWN.get(group, ())
+                }
+                if isinstance(part, dict)
+                else part
+            )
+            for group, part in parts.plan.items()
+        },
+        sort_keys=True,
+    ) + str(id(parts.dataset))
 
 
 def build(runs: list[Run]) -> Model:
@@ -90,11 +116,24 @@ def build(runs: list[Run]) -> Model:
         kinds = sorted(set(names))
         scale = feature.scalings(kinds, lambda: known["train"])
         scaling = [kinds.index(name) for name in names]
-        data = {name: train.cached(scale(known[name]), split.labels, scaling, _sequence(dataset, name)) for name, split in splits.items()}
+        data = {
+            name: train.cached(scale(known[name]), split.labels, scaling, _sequence(dataset, name))
+            for name, split in splits.items()
+        }
         return Model(_generated(head, runs, HEAD), head, None, data, runs, scale, names)
-    backbone, augment = parts.trained_backbone(runs[0].seed), runs[0].seed if parts.recipe.augment else None
-    data = {name: Data(feature.pictures(parts, split, backbone, augment), split.labels, feature.chunk(backbone), _sequence(dataset, name))
-            for name, split in splits.items()}
+    backbone, augment = (
+        parts.trained_backbone(runs[0].seed),
+        (runs[0].seed if parts.recipe.augment else None),
+    )
+    data = {
+        name: Data(
+            feature.pictures(parts, split, backbone, augment),
+            split.labels,
+            feature.chunk(backbone),
+            _sequence(dataset, name),
+        )
+        for name, split in splits.items()
+    }
     network = Network(backbone, head)
     whole = _generated(network, runs)
     names = _scales(runs, head, lambda: _begun(whole, data["train"], SHOWN))
@@ -103,7 +142,9 @@ def build(runs: list[Run]) -> Model:
 
 
 def _scales(runs: list[Run], head: nn.Module, features: Callable[[], Tensor]) -> list[str]:
-    """How each run's features are scaled; `auto` looks at some of the training split, and leaves amplitudes alone."""
+    """How each run's features are scaled; `auto` looks at some of the training split, and leaves
+    amplitudes alone.
+    """
     scales = [run.parts.recipe.scale for run in runs]
     if "auto" not in scales:
         return scales
@@ -135,7 +176,9 @@ def _generated(model: nn.Module, runs: list[Run], within: str = "") -> nn.Module
 
 
 def _size(run: Run) -> int:
-    """Numbers that one run works on in a step: those that are trained, and of a generator its weights and amplitudes."""
+    """Numbers that one run works on in a step: those that are trained, and of a generator its
+    weights and amplitudes.
+    """
     weights = sum(map(math.prod, run.parts.generated.values()))
     return sum(one.numel() for one in _head([run]).parameters()) + 4 * weights
 
@@ -150,10 +193,15 @@ def _head(runs: list[Run]) -> nn.Module:
     first = runs[0].parts
     size = feature.features(first)["train"].shape[1] if first.fixed else first.backbone.features
     head = runs[0].parts.head(size, [run.seed for run in runs])
-    rows = [(parts, [run.seed for run in mine]) for parts, mine in itertools.groupby(runs, key=lambda run: run.parts)]
+    rows = [
+        (parts, [run.seed for run in mine])
+        for parts, mine in itertools.groupby(runs, key=lambda run: run.parts)
+    ]
     if len({json.dumps(parts.plan["head"]) for parts, _ in rows}) > 1:
         states = [parts.head(size, seeds).state_dict() for parts, seeds in rows]
-        head.load_state_dict({name: torch.cat([state[name] for state in states]) for name in states[0]})
+        head.load_state_dict(
+            {name: torch.cat([state[name] for state in states]) for name in states[0]}
+        )
     return head
 
 
@@ -163,15 +211,32 @@ def load(model: Model, learned: list[Entry]) -> None:
         begin = f"weights/{place}."
         names = [name for name in learned[0].arrays if name.startswith(begin)]
         state = {name: [torch.from_numpy(one.arrays[name]) for one in learned] for name in names}
-        part.load_state_dict({name.removeprefix(begin): values[0] if place == "backbone" else torch.stack(values) for name, values in state.items()})
+        part.load_state_dict(
+            {
+                name.removeprefix(begin): values[0] if place == "backbone" else torch.stack(values)
+                for name, values in state.items()
+            }
+        )
 
 
 def plain(run: Run, learned: Entry) -> tuple[nn.Module, Data]:
-    """One finished run as a network from items to logits (1, batch, classes) whose weights are its own, and the test items."""
+    """One finished run as a network from items to logits (1, batch, classes) whose weights are its
+    own, and the test items.
+    """
     parts, model = run.parts, build([run])
     load(model, [learned])
     whole = model.whole.plain() if model.generator else model.whole
     backbone = model.backbone or parts.backbone
-    network = whole if model.backbone else Network(copy.deepcopy(backbone), whole, feature.scalings(model.scales, lambda: feature.features(parts)["train"]))
+    network = (
+        whole
+        if model.backbone
+        else Network(
+            copy.deepcopy(backbone),
+            whole,
+            feature.scalings(model.scales, lambda: feature.features(parts)["train"]),
+        )
+    )
     test = parts.dataset.test
-    return network.eval(), Data(feature.pictures(parts, test, backbone), test.labels, feature.chunk(backbone))
+    return network.eval(), Data(
+        feature.pictures(parts, test, backbone), test.labels, feature.chunk(backbone)
+    )

@@ -1,4 +1,5 @@
 """A backbone and a head as one model."""
+
 from collections.abc import Callable
 
 from jaxtyping import Float
@@ -6,9 +7,16 @@ from torch import Tensor, nn
 
 
 class Network(nn.Module):
-    """Trains as one run: pictures to logits (1, batch, classes), through a scaling of the features that is fixed."""
+    """Trains as one run: pictures to logits (1, batch, classes), through a scaling of the features
+    that is fixed.
+    """
 
-    def __init__(self, backbone: nn.Module, head: nn.Module, scale: Callable[[Tensor], Tensor] = lambda features: features.unsqueeze(0)):
+    def __init__(
+        self,
+        backbone: nn.Module,
+        head: nn.Module,
+        scale: Callable[[Tensor], Tensor] = lambda features: features.unsqueeze(0),
+    ):
         super().__init__()
         self.backbone, self.head, self.scale = backbone, head, scale
 

@@ -1,4 +1,5 @@
 """The parts of one row's plan, built when first asked for, and the keys that they give the row."""
+
 import contextlib
 import copy
 import dataclasses
@@ -12,14 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from qtlrun import disk, plan as plans, store
+from qtlrun import disk, store
+from qtlrun import plan as plans
 from qtlrun.dataset.split import Split
 from qtlrun.device.ready import Ready
 from qtlrun.experiment import contract, item, seedwise, source
 from qtlrun.experiment.session import Session
 from qtlrun.layer import Start, generator
 from qtlrun.parametrization.generated import BACKBONE, HEAD
-from qtlrun.plan import Refused, build, contract as needs, is_own, plugin
+from qtlrun.plan import Refused, build, is_own, plugin
+from qtlrun.plan import contract as needs
 
 CIRCUIT = ("circuit", "device", "tape")  # and the source of a row whose head has a circuit
 
@@ -35,24 +38,47 @@ class Parts:
 
     recipe = cached_property(lambda self: self._build("recipe"))
     freeze = cached_property(lambda self: self._build("freeze"))
-    circuit = cached_property(lambda self: self.session.once("circuit" + json.dumps(self.plan["circuit"]), lambda: self._build("circuit")))
-    device = cached_property(lambda self: self.session.once("device" + json.dumps(self.plan["device"]), lambda: self._build("device")))
-    parametrization = cached_property(lambda self: self._build("parametrization", device=self.ready))
+    circuit = cached_property(
+        lambda self: self.session.once(
+            "circuit" + json.dumps(self.plan["circuit"]), lambda: self._build("circuit")
+        )
+    )
+    device = cached_property(
+        lambda self: self.session.once(
+            "device" + json.dumps(self.plan["device"]), lambda: self._build("device")
+        )
+    )
+    parametrization = cached_property(
+        lambda self: self._build("parametrization", device=self.ready)
+    )
     dataset = cached_property(lambda self: self.dataset_of(self.plan["dataset"], "dataset"))
 
     @cached_property
     def backbone(self) -> nn.Module:
         """The backbone with its weights, in evaluation mode; rows share it, and train a copy."""
+
         def make() -> nn.Module:
             state = source.state(self) if source.wanted(self.plan) else None
             return self.place(self.network(self.plan["backbone"], state=state)).eval()
-        return self.session.once(json.dumps([self.numbers, *(self.plan[name] for name in ("backbone", "dtype", "accelerator"))]), make)
+
+        return self.session.once(
+            json.dumps(
+                [self.numbers, *(self.plan[name] for name in ("backbone", "dtype", "accelerator"))]
+            ),
+            make,
+        )
 
     def trained_backbone(self, seed: int) -> nn.Module:
-        """A copy of the backbone to train; one that is not pre-trained starts from random weights of the run's own, if it is trained."""
+        """A copy of the backbone to train; one that is not pre-trained starts from random weights
+        of the run's own, if it is trained.
+        """
         part = self.plan["backbone"]
         drawn = "seed" in part or is_own(part["_target_"])
-        if not drawn or part.get("weights") not in (None, "none") or self.freeze.fixed(self.backbone):
+        if (
+            not drawn
+            or part.get("weights") not in (None, "none")
+            or self.freeze.fixed(self.backbone)
+        ):
             return copy.deepcopy(self.backbone)
         own = generator(seed, "backbone", part.get("seed", 0)).initial_seed() % 2**32
         part = part | ({"seed": own} if "seed" in part else {})
@@ -63,7 +89,9 @@ class Parts:
         if not is_own(self.plan["head"]["_target_"]):
             return self._head(features, seeds).to(self.accelerator)
         form = self.form(features)
-        return seedwise.build(lambda mine: self._head(features, mine).to(self.accelerator, self.dtype), seeds, form)
+        return seedwise.build(
+            lambda mine: self._head(features, mine).to(self.accelerator, self.dtype), seeds, form
+        )
 
     def form(self, features: int) -> seedwise.Form:
         """How the head is run; one of the user's is asked, on a small batch."""
@@ -76,28 +104,55 @@ class Parts:
             needs.check("head", head, "head", target)
             contract.check_sized(head, f"head: {target}")
             return head.to(self.dtype)
+
         name = json.dumps([features, len(self.dataset.classes), self.plan], sort_keys=True)
-        return self.session.once("form" + name, lambda: seedwise.form(
-            make, features, len(self.dataset.classes), target, self.dtype, starts="start" in plans.parameters("head", target, tuple(self.plan["plugins"]))))
+        return self.session.once(
+            "form" + name,
+            lambda: seedwise.form(
+                make,
+                features,
+                len(self.dataset.classes),
+                target,
+                self.dtype,
+                starts="start" in plans.parameters("head", target, tuple(self.plan["plugins"])),
+            ),
+        )
 
     def _head(self, features: int, seeds: list[int]) -> nn.Module:
-        sizes = {name: getattr(self.circuit, name) for name in ("qubits", "depth") if hasattr(self.circuit, name)}
+        sizes = {
+            name: getattr(self.circuit, name)
+            for name in ("qubits", "depth")
+            if hasattr(self.circuit, name)
+        }
         if hasattr(self.circuit, "shape"):
             sizes["circuit_angles"] = math.prod(self.circuit.shape)
         if "device" in plans.identity(self.plan):
             needs.check_size(self.circuit, "circuit")
-        return self._build("head", features=features, classes=len(self.dataset.classes), circuit=self.circuit,
-                           device=self.ready if self.exact else self.device.drawing(seeds[0]), start=Start(seeds, self.dtype), **sizes)
+        return self._build(
+            "head",
+            features=features,
+            classes=len(self.dataset.classes),
+            circuit=self.circuit,
+            device=self.ready if self.exact else self.device.drawing(seeds[0]),
+            start=Start(seeds, self.dtype),
+            **sizes,
+        )
 
     @property
     def exact(self) -> bool:
-        """Whether the row's circuit, if it has one, gives the same values each time: no shots, no random gradient."""
+        """Whether the row's circuit, if it has one, gives the same values each time: no shots, no
+        random gradient.
+        """
         return "device" not in plans.identity(self.plan) or getattr(self.device, "exact", True)
 
     @cached_property
     def fixed(self) -> bool:
         """Whether the features of a picture never change, so that heads are trained on them."""
-        return self.freeze.fixed(self.backbone) and not self.recipe.augment and not any(map(_of_backbone, self.generated))
+        return (
+            self.freeze.fixed(self.backbone)
+            and not self.recipe.augment
+            and not any(map(_of_backbone, self.generated))
+        )
 
     @cached_property
     def stacked(self) -> bool:
@@ -110,9 +165,14 @@ class Parts:
         """Shapes of the weights that are generated, by their names in the whole network."""
         if not self.parametrization.weights:
             return {}
-        shapes = {f"{BACKBONE}{name}": tuple(one.shape) for name, one in self.bare.named_parameters()}
-        shapes |= {f"{HEAD}{name}": tuple(one.shape[1:]) for name, one in self.head(self.bare.features, [0]).named_parameters()
-                   if one.requires_grad}  # what a head holds fixed stays its own
+        shapes = {
+            f"{BACKBONE}{name}": tuple(one.shape) for name, one in self.bare.named_parameters()
+        }
+        shapes |= {
+            f"{HEAD}{name}": tuple(one.shape[1:])
+            for name, one in self.head(self.bare.features, [0]).named_parameters()
+            if one.requires_grad
+        }  # what a head holds fixed stays its own
         try:
             return {name: shapes[name] for name in self.parametrization.matched(list(shapes))}
         except ValueError as error:
@@ -121,8 +181,17 @@ class Parts:
     @cached_property
     def given_key(self) -> str:
         """What tells features and labels that were made from others."""
-        return "" if self.given is None else disk.digest(b"".join(
-            self.given[name].cpu().numpy().tobytes() + getattr(self.dataset, name).labels.numpy().tobytes() for name in ("train", "validation", "test")))
+        return (
+            ""
+            if self.given is None
+            else disk.digest(
+                b"".join(
+                    self.given[name].cpu().numpy().tobytes()
+                    + getattr(self.dataset, name).labels.numpy().tobytes()
+                    for name in ("train", "validation", "test")
+                )
+            )
+        )
 
     @cached_property
     def solved(self) -> bool:
@@ -131,23 +200,31 @@ class Parts:
 
     @property
     def settings(self) -> int | None:
-        """Settings among which validation chooses for a head that is solved for; None of one that is trained."""
+        """Settings among which validation chooses for a head that is solved for; None of one that
+        is trained.
+        """
         return getattr(self.head(self.bare.features, [0]), "settings", 0) if self.solved else None
 
     @cached_property
     def reading(self) -> str:
-        """The fingerprint of the test split's pictures and labels, whatever they are called and in whichever order."""
+        """The fingerprint of the test split's pictures and labels, whatever they are called and in
+        whichever order.
+        """
         test = self.dataset.test
         return store.key(test=sorted(zip(test.items, test.labels.tolist(), strict=True)))
 
     def planted(self, splits: dict[str, tuple[Tensor, Tensor]]) -> "Parts":
-        """The same on features and labels that were made, a pair a split; they are fixed and cost nothing."""
+        """The same on features and labels that were made, a pair a split; they are fixed and cost
+        nothing.
+        """
         other = Parts(self.plan, self.session)
         other.dataset = copy.copy(self.dataset)
         other.dataset.sequence = None  # an order of other items
         for name, (known, labels) in splits.items():
             setattr(other.dataset, name, Split(known, labels, tuple(map(str, range(len(labels))))))
-        other.given = {name: known.to(self.accelerator, self.dtype) for name, (known, _) in splits.items()} | {"seconds": torch.tensor(0.)}
+        other.given = {
+            name: known.to(self.accelerator, self.dtype) for name, (known, _) in splits.items()
+        } | {"seconds": torch.tensor(0.0)}
         return other
 
     @cached_property
@@ -159,8 +236,12 @@ class Parts:
     def dataset_of(self, part: dict, key: str):
         """A dataset, indexed once a session."""
         offered = {"data": self.session.data}
-        return self.session.once(json.dumps([part, str(self.session.data)]),
-                                 lambda: self._completed(part, key, build("dataset", part, self.plan["plugins"], key, **offered)))
+        return self.session.once(
+            json.dumps([part, str(self.session.data)]),
+            lambda: self._completed(
+                part, key, build("dataset", part, self.plan["plugins"], key, **offered)
+            ),
+        )
 
     def _completed(self, part: dict, key: str, made):
         if not is_own(part["_target_"]):
@@ -171,15 +252,25 @@ class Parts:
     def place(self, what: Tensor | nn.Module):
         """Pictures or a network in the row's dtype on its accelerator."""
         flat = isinstance(what, Tensor) and what.dim() != 4
-        return what.to(self.accelerator, self.dtype, memory_format=torch.preserve_format if flat else torch.channels_last)
+        return what.to(
+            self.accelerator,
+            self.dtype,
+            memory_format=torch.preserve_format if flat else torch.channels_last,
+        )
 
     def weights_key(self) -> str:
-        """What identifies the backbone's weights: their bytes, or the key of the pre-training that makes them."""
+        """What identifies the backbone's weights: their bytes, or the key of the pre-training that
+        makes them.
+        """
         return source.key(self) if source.wanted(self.plan) else self.backbone.fingerprint
 
     def files(self) -> dict[str, str]:
-        """The SHA-256 of each file of weights that the row begins with, by the key that names it."""
-        files = {} if source.wanted(self.plan) or self.backbone.fingerprint == "none" else {"weights": self.backbone.fingerprint}
+        """SHA-256 of each file of weights that the row begins with, by its key."""
+        files = (
+            {}
+            if source.wanted(self.plan) or self.backbone.fingerprint == "none"
+            else {"weights": self.backbone.fingerprint}
+        )
         state = self.plan["head"].get("state")
         return files | ({"head.state": disk.digest(Path(state).read_bytes())} if state else {})
 
@@ -190,34 +281,63 @@ class Parts:
         said = plans.identity(self.plan)
         kept = ("backbone", "head", "circuit", "device", "parametrization", "dtype")
         parts = {name: said[name] for name in kept if name in said}
-        return json.loads(json.dumps(parts | {"preprocessing": values}, default=_plain), parse_constant=str)
+        return json.loads(
+            json.dumps(parts | {"preprocessing": values}, default=_plain), parse_constant=str
+        )
 
     def frozen_state(self) -> dict[str, np.ndarray]:
-        """The weights of a backbone that stays as it is and comes from no file: pre-trained here, or random."""
+        """The weights of a backbone that stays as it is and comes from no file: pre-trained here,
+        or random.
+        """
         if not self.fixed or self.backbone.fingerprint != "none":
             return {}
-        return {name: value.detach().cpu().numpy() for name, value in self.backbone.state_dict().items()}
+        return {
+            name: value.detach().cpu().numpy() for name, value in self.backbone.state_dict().items()
+        }
 
     def identity(self) -> dict:
         """The row's identity, with the bytes of data and weights in place of their paths."""
         said = plans.identity(self.plan)
-        said["backbone"] = {name: value for name, value in said["backbone"].items() if name not in ("weights", "pretrain")}
+        said["backbone"] = {
+            name: value
+            for name, value in said["backbone"].items()
+            if name not in ("weights", "pretrain")
+        }
         if said["head"].get("state"):
-            said["head"] = said["head"] | {"state": disk.digest(Path(said["head"]["state"]).read_bytes())}
-        return said | {"weights": self.weights_key(), "data": self.dataset.fingerprint, "versions": store.versions()}
+            said["head"] = said["head"] | {
+                "state": disk.digest(Path(said["head"]["state"]).read_bytes())
+            }
+        return said | {
+            "weights": self.weights_key(),
+            "data": self.dataset.fingerprint,
+            "versions": store.versions(),
+        }
 
     def key(self, seed: int) -> str:
         """The key of the row's entry for one seed."""
         said = self.identity()
-        return store.key(**said, seed=seed, sources=store.sources("experiment", "parametrization", *source.TRAINING, *(CIRCUIT if "device" in said or "_target_" in said["circuit"] else ())))
+        return store.key(
+            **said,
+            seed=seed,
+            sources=store.sources(
+                "experiment",
+                "parametrization",
+                *source.TRAINING,
+                *(CIRCUIT if "device" in said or "_target_" in said["circuit"] else ()),
+            ),
+        )
 
     def patterns(self) -> np.ndarray | None:
-        """What the backbone makes of each class's centre, (classes, side, side); None where there is no such picture."""
+        """What the backbone makes of each class's centre, (classes, side, side); None where there
+        is no such picture.
+        """
         centres = getattr(self.dataset, "centres", None)
         if centres is None or not hasattr(self.backbone, "patterns") or self.backbone.modes != 2:
             return None
         with torch.no_grad():
-            return self.backbone.patterns(self.place(self.backbone.preprocess(centres))).cpu().numpy()
+            return (
+                self.backbone.patterns(self.place(self.backbone.preprocess(centres))).cpu().numpy()
+            )
 
     @property
     def _offered(self) -> dict:
@@ -227,7 +347,9 @@ class Parts:
     @cached_property
     def numbers(self) -> int | None:
         """The numbers of an item, where the backbone asks for them and all items have as many."""
-        if "numbers" not in plans.parameters("backbone", self.plan["backbone"]["_target_"], tuple(self.plan["plugins"])):
+        if "numbers" not in plans.parameters(
+            "backbone", self.plan["backbone"]["_target_"], tuple(self.plan["plugins"])
+        ):
             return None
         if isinstance(self.dataset.train.inputs, Tensor):
             return self.dataset.train.inputs[0].numel()
@@ -235,7 +357,10 @@ class Parts:
         return 3 * math.prod(*sizes) if len(sizes) == 1 else None
 
     def _build(self, group: str, **offered):
-        made, target = build(group, self.plan[group], self.plan["plugins"], **offered), self.plan[group]["_target_"]
+        made, target = (
+            build(group, self.plan[group], self.plan["plugins"], **offered),
+            self.plan[group]["_target_"],
+        )
         if is_own(target) and group in ("freeze", "recipe", "device", "parametrization"):
             needs.check(group, made, group, target)
         return made
@@ -263,7 +388,10 @@ class Parts:
                 return self.place(self.network(part)).eval()
             with contextlib.suppress(NotImplementedError), torch.device("meta"):
                 return build("backbone", part, plugins, **self._offered)
-            return build("backbone", part, plugins, **self._offered)  # some models compute while they are built
+            return build(
+                "backbone", part, plugins, **self._offered
+            )  # some models compute while they are built
+
         return self.session.once(f"bare{self.numbers}" + json.dumps(part), make)
 
 

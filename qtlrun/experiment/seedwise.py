@@ -151,7 +151,9 @@ def form(
     `starts`: its constructor takes `start`, which knows the runs; no other can have their axis.
     Refuses what gives no logits in either way.
     """
-    batch = next(size for size in (3, 4, 5) if size not in (features, classes))  # nor the number of runs
+    batch = next(
+        size for size in (3, 4, 5) if size not in (features, classes)
+    )  # nor the number of runs
     draw = generator(0, "trial")
     x = torch.randn(2, batch, features, generator=draw, dtype=torch.float64).to(dtype)
     with seeded(0, "trial"), plugin.blamed(f"head: {target}"):
@@ -224,8 +226,8 @@ def _check_still(head: nn.Module, x: Tensor, logits: Tensor, target: str) -> Non
     """Refuse a head that predicts by chance, or by how often it was called."""
     if logits.isfinite().all() and not torch.equal(_called(head, x, target), logits):
         raise Refused(
-            f"head: {target} gives other logits when it is called again in evaluation; draw chances only "
-            "where self.training is true, and from torch's own generator."
+            f"head: {target} gives other logits when it is called again in evaluation; draw chances"
+            " only where self.training is true, and from torch's own generator."
         )
 
 

@@ -1,4 +1,7 @@
-"""What the rows of one run share: the store, the data folder, who is told of progress, and what was made already."""
+"""What the rows of one run share: the store, the data folder, who is told of progress, and what was
+made already.
+"""
+
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +14,15 @@ Step = Callable[[str, int, int], None]  # stage, done, total; a total of 0 is a 
 class Session:
     """One per command: artefacts on disk in `store`, objects in memory by `once`."""
 
-    def __init__(self, home: str, fresh: bool = False, step: Step = lambda stage, done, total: None):
+    def __init__(
+        self, home: str, fresh: bool = False, step: Step = lambda stage, done, total: None
+    ):
         self.home, self.fresh = Path(home).expanduser(), fresh
         self.store = Store(home)
         self.step = step
-        self.contents: dict[str, str] = {}  # the hash of the pixels of pictures that look alike, by item
+        self.contents: dict[
+            str, str
+        ] = {}  # the hash of the pixels of pictures that look alike, by item
         self._made: dict[str, object] = {}
 
     @property

@@ -1,4 +1,5 @@
 """Batches of one item, of which a batch norm that is trained has no variance."""
+
 import torch
 from torch import Tensor, nn
 
@@ -8,8 +9,11 @@ from qtlrun.recipe import Recipe
 
 
 @torch.no_grad()
-def check_single(backbone: nn.Module, freeze: Freeze, recipe: Recipe, item: Tensor, key: str = "") -> None:
-    """Refuse batches of one where the backbone would stop at the first; asked of one item and no weights.
+def check_single(
+    backbone: nn.Module, freeze: Freeze, recipe: Recipe, item: Tensor, key: str = ""
+) -> None:
+    """Refuse batches of one where the backbone would stop at the first; asked of one item and no
+    weights.
 
     A last batch of one is no such case: it joins the batch before.
     """
@@ -20,7 +24,10 @@ def check_single(backbone: nn.Module, freeze: Freeze, recipe: Recipe, item: Tens
     try:
         backbone(item)
     except ValueError as error:
-        raise Refused(f"{key}recipe.batch_size=1: a batch norm whose statistics are trained needs two pictures or more in a batch; "
-                      f"use 2 or more{'' if key else ', or freeze.batch_norm=eval'}.") from error
+        raise Refused(
+            f"{key}recipe.batch_size=1: a batch norm whose statistics are trained needs two"
+            " pictures or more in a batch; use 2 or"
+            f" more{'' if key else ', or freeze.batch_norm=eval'}."
+        ) from error
     finally:
         backbone.eval()

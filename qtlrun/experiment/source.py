@@ -1,19 +1,32 @@
 """Pre-training as an experiment: a backbone without public weights learns its source task first."""
+
 import torch
 from torch import Tensor
 
+from qtlrun import plan as plans
 from qtlrun import store, train
 from qtlrun.experiment import feature
 from qtlrun.experiment.network import Network
 from qtlrun.experiment.single import check_single
 from qtlrun.freeze import Freeze
 from qtlrun.layer import Start
-from qtlrun import plan as plans
 from qtlrun.plan import Refused, build, plugin
 from qtlrun.recipe import Recipe
 
 FREEZE = Freeze(frozen=0, batch_norm="train")
-TRAINING = ("train.py", "checkpoint.py", "recipe.py", "optimizer.py", "freeze.py", "layer.py", "fock.py", "statefile.py", "head", "backbone", "dataset")  # the source that trains
+TRAINING = (
+    "train.py",
+    "checkpoint.py",
+    "recipe.py",
+    "optimizer.py",
+    "freeze.py",
+    "layer.py",
+    "fock.py",
+    "statefile.py",
+    "head",
+    "backbone",
+    "dataset",
+)  # the source that trains
 
 
 def wanted(plan: dict) -> bool:
@@ -22,7 +35,7 @@ def wanted(plan: dict) -> bool:
 
 
 def check(parts) -> None:
-    """Refuse a source task whose dataset or recipe cannot be built, or whose batches are too small."""
+    """Refuse a source task that cannot be built or whose batches are too small."""
     first = dataset(parts).train.batch([0], parts.bare.preprocess)
     place = next((weight.device for weight in parts.bare.parameters()), first.device)
     check_single(parts.bare, FREEZE, _recipe(parts), first.to(place), "backbone.pretrain.")
@@ -30,22 +43,42 @@ def check(parts) -> None:
 
 def dataset(parts):
     """The source task's dataset; refused where it shares an item with the target's."""
-    source = parts.dataset_of(parts.plan["backbone"]["pretrain"]["dataset"], "backbone.pretrain.dataset")
-    mine = {item for split in (parts.dataset.train, parts.dataset.validation, parts.dataset.test) for item in split.items}
+    source = parts.dataset_of(
+        parts.plan["backbone"]["pretrain"]["dataset"], "backbone.pretrain.dataset"
+    )
+    mine = {
+        item
+        for split in (parts.dataset.train, parts.dataset.validation, parts.dataset.test)
+        for item in split.items
+    }
     shared = mine & {item for split in (source.train, source.validation) for item in split.items}
     if shared:
-        raise Refused(f"dataset: {len(shared)} of its {len(mine)} items are in the source task that the backbone is "
-                      "pre-trained on; let their classes or shares not overlap.")
+        raise Refused(
+            f"dataset: {len(shared)} of its {len(mine)} items are in the source task that the"
+            " backbone is pre-trained on; let their classes or shares not overlap."
+        )
     return source
 
 
 def key(parts) -> str:
     """The key of the pre-trained state: all that it depends on, and nothing of the target task."""
     backbone, sub = parts.plan["backbone"], parts.plan["backbone"]["pretrain"]
-    built = {name: value for name, value in backbone.items() if name not in ("pretrain", "weights", "layer", "seed")}
-    return store.key(plugins=plugin.identity(parts.plan["plugins"]), backbone=built, recipe=plans.bare(sub["recipe"]), seed=sub["seed"], data=dataset(parts).fingerprint,
-                     dtype=parts.plan["dtype"], accelerator=parts.accelerator, versions=store.versions(),
-                     sources=store.sources(*TRAINING, "experiment"))
+    built = {
+        name: value
+        for name, value in backbone.items()
+        if name not in ("pretrain", "weights", "layer", "seed")
+    }
+    return store.key(
+        plugins=plugin.identity(parts.plan["plugins"]),
+        backbone=built,
+        recipe=plans.bare(sub["recipe"]),
+        seed=sub["seed"],
+        data=dataset(parts).fingerprint,
+        dtype=parts.plan["dtype"],
+        accelerator=parts.accelerator,
+        versions=store.versions(),
+        sources=store.sources(*TRAINING, "experiment"),
+    )
 
 
 def state(parts) -> dict[str, Tensor]:
@@ -62,26 +95,54 @@ def state(parts) -> dict[str, Tensor]:
 def _train(parts) -> store.Entry:
     """Train the whole backbone, down from its last layer, on the source task with a linear head."""
     sub, source = parts.plan["backbone"]["pretrain"], dataset(parts)
-    bare = {name: value for name, value in parts.plan["backbone"].items() if name not in ("pretrain", "layer")}
-    backbone = parts.network(bare | {"weights": "none"} | ({"seed": sub["seed"]} if "seed" in bare else {}), seed=sub["seed"])
+    bare = {
+        name: value
+        for name, value in parts.plan["backbone"].items()
+        if name not in ("pretrain", "layer")
+    }
+    backbone = parts.network(
+        bare | {"weights": "none"} | ({"seed": sub["seed"]} if "seed" in bare else {}),
+        seed=sub["seed"],
+    )
     recipe = _recipe(parts)
-    head = build("head", {"_target_": "qtlrun.head.classical.Classical"}, features=backbone.features,
-                 classes=len(source.classes), start=Start([sub["seed"]], parts.dtype))
+    head = build(
+        "head",
+        {"_target_": "qtlrun.head.classical.Classical"},
+        features=backbone.features,
+        classes=len(source.classes),
+        start=Start([sub["seed"]], parts.dtype),
+    )
     network = parts.place(Network(backbone, head))
     augment = sub["seed"] if recipe.augment else None
-    data = [train.Data(feature.pictures(parts, split, backbone, augment), split.labels, feature.chunk(backbone))
-            for split in (source.train, source.validation)]
+    data = [
+        train.Data(
+            feature.pictures(parts, split, backbone, augment), split.labels, feature.chunk(backbone)
+        )
+        for split in (source.train, source.validation)
+    ]
     with feature.threads(backbone):
         for record in train.fit(network, backbone, [recipe], FREEZE, *data, [sub["seed"]]):
             parts.session.step("pre-training, epochs", record.epoch + 1, recipe.epochs)
     if record.best[0] < 0:
-        raise FloatingPointError(f"pre-training diverged; backbone.pretrain.recipe.lr={recipe.lr} may be too large")
-    return store.Entry({"best_epoch": record.best[0] + 1},
-                       {name: value.detach().cpu().numpy() for name, value in backbone.state_dict().items()})
+        raise FloatingPointError(
+            f"pre-training diverged; backbone.pretrain.recipe.lr={recipe.lr} may be too large"
+        )
+    return store.Entry(
+        {"best_epoch": record.best[0] + 1},
+        {name: value.detach().cpu().numpy() for name, value in backbone.state_dict().items()},
+    )
 
 
 def _recipe(parts) -> Recipe:
-    recipe = build("recipe", parts.plan["backbone"]["pretrain"]["recipe"], parts.plan["plugins"], "backbone.pretrain.recipe")
+    recipe = build(
+        "recipe",
+        parts.plan["backbone"]["pretrain"]["recipe"],
+        parts.plan["plugins"],
+        "backbone.pretrain.recipe",
+    )
     if recipe.scale == "standard":
-        raise Refused(f"backbone.pretrain.recipe.scale={recipe.scale}: features that are being learnt have no fixed scale; use none.")
+        raise Refused(
+            f"backbone.pretrain.recipe.scale={recipe.scale}: features that are being learnt have no"
+            " fixed scale; use none."
+        )
     return recipe

@@ -1,4 +1,5 @@
 """A residual bottleneck before the linear layer."""
+
 from typing import Literal
 
 from jaxtyping import Float
@@ -10,14 +11,23 @@ WIDEST = 10_000
 
 
 class Adapter(nn.Module):
-    """The features x, and up(activation(down(x))) added to them, then one linear layer; for each run.
+    """The features x, and up(activation(down(x))) added to them, then one linear layer; for each
+    run.
 
-    `down` leads to `width` numbers and `up` back; `up` starts at zero, and the linear layer as the classical head's, so
-    that both heads start alike. Source: Houlsby et al., arXiv:1902.00751, section 2.1, where such blocks stand inside
-    a network, after each of its layers, and begin near the identity; here one stands after the whole network.
+    `down` leads to `width` numbers and `up` back; `up` starts at zero, and the linear layer as the
+    classical head's, so that both heads start alike. Source: Houlsby et al., arXiv:1902.00751,
+    section 2.1, where such blocks stand inside a network, after each of its layers, and begin near
+    the identity; here one stands after the whole network.
     """
 
-    def __init__(self, features: int, classes: int, start: Start, width: int, activation: Literal["relu", "gelu", "tanh"]):
+    def __init__(
+        self,
+        features: int,
+        classes: int,
+        start: Start,
+        width: int,
+        activation: Literal["relu", "gelu", "tanh"],
+    ):
         super().__init__()
         if not 1 <= width <= WIDEST:
             raise ValueError(f"width={width}: numbers in the bottleneck, from 1 to {WIDEST}.")
@@ -28,5 +38,7 @@ class Adapter(nn.Module):
             nn.init.zeros_(values)
         self.linear = Linear(start, "post", features, classes)
 
-    def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch classes"]:
+    def forward(
+        self, x: Float[Tensor, "runs batch features"]
+    ) -> Float[Tensor, "runs batch classes"]:
         return self.linear(x + self.up(ACTIVATIONS[self.activation](self.down(x))))

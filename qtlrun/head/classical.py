@@ -1,4 +1,5 @@
 """The classical head."""
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -12,5 +13,7 @@ class Classical(nn.Module):
         super().__init__()
         self.linear = Linear(start, "post", features, classes)
 
-    def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch classes"]:
+    def forward(
+        self, x: Float[Tensor, "runs batch features"]
+    ) -> Float[Tensor, "runs batch classes"]:
         return self.linear(x)

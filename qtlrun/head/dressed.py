@@ -1,4 +1,7 @@
-"""Linear, squash, a middle, linear: the dressed quantum network and what stands in its circuit's place."""
+"""Linear, squash, a middle, linear: the dressed quantum network and what stands in its circuit's
+place.
+"""
+
 import math
 from typing import Literal
 
@@ -15,30 +18,47 @@ SATURATED = 0.99  # absolute tanh beyond which an input hardly moves
 
 
 class Quantum(nn.Module):
-    """A circuit between two linear layers; its input angles are pi/2 tanh of the first one's values, in radians.
+    """A circuit between two linear layers; its input angles are pi/2 tanh of the first one's
+    values, in radians.
 
-    `angles` says what becomes of the circuit's weights: trained from a normal start of standard deviation `spread`,
-    frozen at that start, random (uniform on (-pi, pi), never trained) or zero. `product` puts the product circuit of as
-    many qubits, inputs and angles in the circuit's place; <Z> of every wire is then its output, whatever the circuit
-    measured. `state` is a file of published weights, `layout` draws start values as a publication did; angles that were
-    published for the circuit are no start for the product circuit, which keeps its own. `circuit` is the one that runs.
-    Source: Mari et al., arXiv:1912.08278, eq. 10. Raises ValueError where `state` or `layout` does not fit.
+    `angles` says what becomes of the circuit's weights: trained from a normal start of standard
+    deviation `spread`, frozen at that start, random (uniform on (-pi, pi), never trained) or zero.
+    `product` puts the product circuit of as many qubits, inputs and angles in the circuit's place;
+    <Z> of every wire is then its output, whatever the circuit measured. `state` is a file of
+    published weights, `layout` draws start values as a publication did; angles that were published
+    for the circuit are no start for the product circuit, which keeps its own. `circuit` is the one
+    that runs. Source: Mari et al., arXiv:1912.08278, eq. 10. Raises ValueError where `state` or
+    `layout` does not fit.
     """
 
-    def __init__(self, features: int, classes: int, circuit, device, start: Start,
-                 angles: Literal["trained", "frozen", "random", "zero"] = "trained", entangle: bool = True,
-                 spread: float = .01, state: str | None = None, product: bool = False,
-                 layout: Literal["mari2019"] | None = None):
+    def __init__(
+        self,
+        features: int,
+        classes: int,
+        circuit,
+        device,
+        start: Start,
+        angles: Literal["trained", "frozen", "random", "zero"] = "trained",
+        entangle: bool = True,
+        spread: float = 0.01,
+        state: str | None = None,
+        product: bool = False,
+        layout: Literal["mari2019"] | None = None,
+    ):
         super().__init__()
         if not (math.isfinite(spread) and spread >= 0):
             raise ValueError(f"spread={spread}: a standard deviation in radians, 0 or more.")
         if state is not None and layout is not None:
-            raise ValueError(f"layout={layout}: state gives the start values already; leave one of the two null.")
+            raise ValueError(
+                f"layout={layout}: state gives the start values already; leave one of the two null."
+            )
         if product:
             circuit = products.sized(circuit.qubits, inputs_of(circuit), math.prod(circuit.shape))
         if not inputs_of(circuit):
-            raise ValueError("circuit: it takes no inputs, and this head feeds it features; choose another circuit, or use it in a "
-                             "parametrization.")
+            raise ValueError(
+                "circuit: it takes no inputs, and this head feeds it features; choose another"
+                " circuit, or use it in a parametrization."
+            )
         self.circuit, self.entangle = circuit, entangle
         self.run = device.run(circuit, entangle)
         self.pre = Linear(start, "pre", features, inputs_of(circuit))
@@ -46,7 +66,7 @@ class Quantum(nn.Module):
         if angles == "random":
             values = start.uniform("angles", circuit.shape, math.pi)
         else:
-            values = start.normal("angles", circuit.shape, spread if angles != "zero" else 0.)
+            values = start.normal("angles", circuit.shape, spread if angles != "zero" else 0.0)
         self.trained = angles == "trained"
         self.angles = nn.Parameter(values, requires_grad=self.trained)
         own = angles in ("trained", "frozen") and not product
@@ -55,7 +75,9 @@ class Quantum(nn.Module):
         if layout is not None:
             published.begin(self, start.seeds, angles=own)
 
-    def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch classes"]:
+    def forward(
+        self, x: Float[Tensor, "runs batch features"]
+    ) -> Float[Tensor, "runs batch classes"]:
         return self.post(self.run(squash(self.pre(x)), self.angles))
 
     def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
@@ -63,17 +85,19 @@ class Quantum(nn.Module):
         return saturated(self.pre(x))
 
     def executions(self) -> int:
-        """What the gradient of one sample costs a quantum processor under the parameter-shift rule, its value included.
+        """What the gradient of one sample costs a quantum processor under the parameter-shift rule,
+        its value included.
 
-        Two executions for each rotation whose angle depends on the inputs or on trained weights (Schuld et al.,
-        arXiv:1811.11184).
+        Two executions for each rotation whose angle depends on the inputs or on trained weights
+        (Schuld et al., arXiv:1811.11184).
         """
         reading = self.run.reading
         return 1 + 2 * len(reading.fed | (reading.trained if self.trained else frozenset()))
 
     @torch.enable_grad()
     def effective(self, x: Float[Tensor, "runs batch features"], exact=None) -> list[int]:
-        """How many directions of the angles move the circuit's outputs, for each run: the rank of dZ/dw over `x`.
+        """How many directions of the angles move the circuit's outputs, for each run: the rank of
+        dZ/dw over `x`.
 
         `exact` is the circuit on a device without shots, where the head's own has some.
         """
@@ -81,13 +105,24 @@ class Quantum(nn.Module):
         inputs = squash(self.pre(x)).detach().cpu().double()
         ranks = []
         for run in range(len(inputs)):
-            weights = self.angles[run].detach().cpu().double().expand(inputs.shape[1], *self.angles.shape[1:]).requires_grad_()
+            weights = (
+                self.angles[run]
+                .detach()
+                .cpu()
+                .double()
+                .expand(inputs.shape[1], *self.angles.shape[1:])
+                .requires_grad_()
+            )
             values = simulate(inputs[run].unsqueeze(1), weights)  # each sample as a run of its own
-            if not values.requires_grad:  # the circuit takes no weight, or none that it does not detach
+            if (
+                not values.requires_grad
+            ):  # the circuit takes no weight, or none that it does not detach
                 ranks.append(0)
                 continue
             slopes = [
-                torch.autograd.grad(one.sum(), weights, retain_graph=True, allow_unused=True, materialize_grads=True)[0]
+                torch.autograd.grad(
+                    one.sum(), weights, retain_graph=True, allow_unused=True, materialize_grads=True
+                )[0]
                 for one in values.unbind(-1)
             ]
             ranks.append(int(torch.linalg.matrix_rank(torch.cat(slopes).flatten(1), rtol=1e-6)))
@@ -95,18 +130,29 @@ class Quantum(nn.Module):
 
 
 class Twin(nn.Module):
-    """The quantum head with a linear layer and tanh in the circuit's place: same widths, same squashing, reach tanh.
+    """The quantum head with a linear layer and tanh in the circuit's place: same widths, same
+    squashing, reach tanh.
 
-    `reach` is in radians where a circuit takes it: pi/2 as in the quantum head, 1 in the published classical rival.
-    `layout` draws the start values as a publication did. Source: Mari et al., arXiv:1912.08278, example 1.
+    `reach` is in radians where a circuit takes it: pi/2 as in the quantum head, 1 in the published
+    classical rival. `layout` draws the start values as a publication did. Source: Mari et al.,
+    arXiv:1912.08278, example 1.
     """
 
-    def __init__(self, features: int, classes: int, qubits: int, start: Start, reach: float = math.pi / 2,
-                 layout: Literal["mari2019"] | None = None):
+    def __init__(
+        self,
+        features: int,
+        classes: int,
+        qubits: int,
+        start: Start,
+        reach: float = math.pi / 2,
+        layout: Literal["mari2019"] | None = None,
+    ):
         super().__init__()
         if not (math.isfinite(reach) and reach > 0):
-            raise ValueError(f"reach={reach}: the largest value that the squashing gives, above 0; "
-                             "pi/2 is the quantum head's.")
+            raise ValueError(
+                f"reach={reach}: the largest value that the squashing gives, above 0; "
+                "pi/2 is the quantum head's."
+            )
         self.reach = reach
         self.pre = Linear(start, "pre", features, qubits)
         self.middle = Linear(start, "middle", qubits, qubits)
@@ -114,7 +160,9 @@ class Twin(nn.Module):
         if layout is not None:
             published.begin(self, start.seeds)
 
-    def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch classes"]:
+    def forward(
+        self, x: Float[Tensor, "runs batch features"]
+    ) -> Float[Tensor, "runs batch classes"]:
         return self.post(self.middle(squash(self.pre(x), self.reach)).tanh())
 
     def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
@@ -123,10 +171,11 @@ class Twin(nn.Module):
 
 
 class Sine(nn.Module):
-    """The quantum head with minus the sine of each angle in the circuit's place, computed classically.
+    """The quantum head with minus the sine of each angle in the circuit's place, computed
+    classically.
 
-    It is what Hadamard and RY alone give, and what the dressed circuit gives at weights of 0 where its depth is a
-    multiple of the number of layers after which its CNOTs are the identity.
+    It is what Hadamard and RY alone give, and what the dressed circuit gives at weights of 0 where
+    its depth is a multiple of the number of layers after which its CNOTs are the identity.
     """
 
     def __init__(self, features: int, classes: int, qubits: int, start: Start):
@@ -134,7 +183,9 @@ class Sine(nn.Module):
         self.pre = Linear(start, "pre", features, qubits)
         self.post = Linear(start, "post", qubits, classes)
 
-    def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch classes"]:
+    def forward(
+        self, x: Float[Tensor, "runs batch features"]
+    ) -> Float[Tensor, "runs batch classes"]:
         return self.post(-squash(self.pre(x)).sin())
 
     def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:

@@ -1,4 +1,5 @@
 """The classical rival that no learning rate can spoil."""
+
 import math
 import warnings
 
@@ -11,10 +12,11 @@ from qtlrun.layer import Linear, Start
 
 
 class Logistic(nn.Module):
-    """One linear layer, fitted to convergence by scikit-learn's L-BFGS with an L2 penalty that validation chooses.
+    """One linear layer, fitted to convergence by scikit-learn's L-BFGS with an L2 penalty that
+    validation chooses.
 
-    `penalties` multiply half the squared weights beside the mean loss over the items. Neither seed nor learning rate
-    plays a part. Raises ValueError for penalties that are not positive.
+    `penalties` multiply half the squared weights beside the mean loss over the items. Neither seed
+    nor learning rate plays a part. Raises ValueError for penalties that are not positive.
     """
 
     def __init__(self, features: int, classes: int, start: Start, penalties: list[float]):
@@ -27,20 +29,30 @@ class Logistic(nn.Module):
         """Settings among which validation chooses."""
         return len(self.penalties)
 
-    def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch classes"]:
+    def forward(
+        self, x: Float[Tensor, "runs batch features"]
+    ) -> Float[Tensor, "runs batch classes"]:
         return self.linear(x)
 
     @torch.no_grad()
-    def solve(self, train: tuple[Float[Tensor, "items features"], Int[Tensor, "items"]],
-              validation: tuple[Float[Tensor, "others features"], Int[Tensor, "others"]]) -> None:
-        """Fit every run on the training split, from the strongest penalty on; keep what validation likes best."""
+    def solve(
+        self,
+        train: tuple[Float[Tensor, "items features"], Int[Tensor, " items"]],
+        validation: tuple[Float[Tensor, "others features"], Int[Tensor, " others"]],
+    ) -> None:
+        """Fit every run on the training split, from the strongest penalty on; keep what validation
+        likes best.
+        """
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
+
         (known, labels), (seen, answers) = map(scikit.arrays, (train, validation))
         best, model = math.inf, LogisticRegression(max_iter=1000, warm_start=True)
         for penalty in self.penalties:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ConvergenceWarning)  # the weakest penalties of separable classes
+                warnings.simplefilter(
+                    "ignore", ConvergenceWarning
+                )  # the weakest penalties of separable classes
                 model.set_params(C=1 / (penalty * len(labels))).fit(known, labels)
             found = scikit.both(model.coef_, model.intercept_)
             nll = scikit.nll(seen, answers, *found)

@@ -1,4 +1,5 @@
-"""Weights of the dressed quantum network as they were published or drawn, put into a head of ours."""
+"""Published weights and start values of the dressed quantum network, loaded into a head."""
+
 import math
 from pathlib import Path
 
@@ -8,14 +9,18 @@ from torch import Tensor, nn
 
 from qtlrun import statefile
 
-STORED = 15  # rows of circuit weights in the published files, whatever the depth; row k + 1 is layer k
-SPREAD = .001  # standard deviation of the spirals' start values
+STORED = (
+    15  # rows of circuit weights in the published files, whatever the depth; row k + 1 is layer k
+)
+SPREAD = 0.001  # standard deviation of the spirals' start values
 
 
 def load(head: nn.Module, path: str, shape: tuple[int, ...], angles: bool = True) -> None:
-    """Fill `pre`, `angles` and `post` of every run from a file with `q_params`, `pre_net` and `post_net`; `angles` only if asked.
+    """Fill `pre`, `angles` and `post` of every run from a file with `q_params`, `pre_net` and
+    `post_net`; `angles` only if asked.
 
-    Raises ValueError where the file is absent, is none of these, or holds other sizes than the head has.
+    Raises ValueError where the file is absent, is none of these, or holds other sizes than the head
+    has.
     """
     if not Path(path).is_file():
         raise ValueError(f"state={path}: there is no such file.")
@@ -24,39 +29,55 @@ def load(head: nn.Module, path: str, shape: tuple[int, ...], angles: bool = True
     except ValueError as error:
         raise ValueError(f"state={path}: {error}") from error
     try:
-        values = {"angles": file["q_params"].flatten(), "pre.weight": file["pre_net.weight"],
-                  "pre.bias": file["pre_net.bias"], "post.weight": file["post_net.weight"],
-                  "post.bias": file["post_net.bias"]}
+        values = {
+            "angles": file["q_params"].flatten(),
+            "pre.weight": file["pre_net.weight"],
+            "pre.bias": file["pre_net.bias"],
+            "post.weight": file["post_net.weight"],
+            "post.bias": file["post_net.bias"],
+        }
         if angles:
             values["angles"] = _rows(values["angles"], shape, path)
     except Exception as error:  # torch.load raises a dozen kinds on a damaged file
         if isinstance(error, ValueError):
             raise
-        raise ValueError(f"state={path}: no file of published weights (q_params, pre_net, post_net) could be read "
-                         f"from it ({type(error).__name__}).") from error
+        raise ValueError(
+            f"state={path}: no file of published weights (q_params, pre_net, post_net) could be"
+            f" read from it ({type(error).__name__})."
+        ) from error
     for name, parameter in head.named_parameters():
         if name == "angles" and not angles:
             continue
         if parameter.shape[1:] != values[name].shape:
-            raise ValueError(f"state={path}: {name} is {tuple(values[name].shape)} in the file and "
-                             f"{tuple(parameter.shape[1:])} in this head.")
+            raise ValueError(
+                f"state={path}: {name} is {tuple(values[name].shape)} in the file and "
+                f"{tuple(parameter.shape[1:])} in this head."
+            )
         if not values[name].isfinite().all():
-            raise ValueError(f"state={path}: {name} has numbers that are not finite; the file is damaged.")
+            raise ValueError(
+                f"state={path}: {name} has numbers that are not finite; the file is damaged."
+            )
         parameter.data.copy_(values[name].expand_as(parameter))
 
 
 @torch.no_grad()
 def begin(head: nn.Module, seeds: list[int], angles: bool = True) -> None:
-    """Fill `pre`, `post`, and `angles` (if asked) and `middle` where a head has them, with the spirals' start values.
+    """Fill `pre`, `post`, and `angles` (if asked) and `middle` where a head has them, with the
+    spirals' start values.
 
-    They are one normal vector a seed, from NumPy's RandomState: pre, 15 rows of circuit weights of which row k + 1 is
-    layer k, the classical rival's middle, post; an affine map is (outputs, inputs + 1), its bias in the last column.
-    Source: arXiv:1912.08278, example 1, its notebook. Raises ValueError for a circuit whose angles are not such rows.
+    They are one normal vector a seed, from NumPy's RandomState: pre, 15 rows of circuit weights of
+    which row k + 1 is layer k, the classical rival's middle, post; an affine map is (outputs,
+    inputs + 1), its bias in the last column. Source: arXiv:1912.08278, example 1, its notebook.
+    Raises ValueError for a circuit whose angles are not such rows.
     """
     wires, features = head.pre.weight.shape[1:]
     classes, outputs = head.post.weight.shape[1:]
-    shapes = {"pre": (wires, features + 1), "angles": (STORED, wires), "middle": (wires, wires + 1),
-              "post": (classes, outputs + 1)}
+    shapes = {
+        "pre": (wires, features + 1),
+        "angles": (STORED, wires),
+        "middle": (wires, wires + 1),
+        "post": (classes, outputs + 1),
+    }
     sizes = [math.prod(shape) for shape in shapes.values()]
     drawn = np.stack([SPREAD * np.random.RandomState(seed).randn(sum(sizes)) for seed in seeds])
     blocks = torch.from_numpy(drawn).split(sizes, dim=1)
@@ -64,7 +85,7 @@ def begin(head: nn.Module, seeds: list[int], angles: bool = True) -> None:
         block = block.unflatten(1, shape)
         if name == "angles" and hasattr(head, name) and angles:
             _fits(head.angles.shape[1:], wires)
-            head.angles.copy_(block[:, 1:head.angles.shape[1] + 1])
+            head.angles.copy_(block[:, 1 : head.angles.shape[1] + 1])
         elif name != "angles" and hasattr(head, name):
             layer = getattr(head, name)
             layer.weight.copy_(block[..., :-1])
@@ -74,8 +95,11 @@ def begin(head: nn.Module, seeds: list[int], angles: bool = True) -> None:
 def _fits(shape: tuple[int, ...], wires: int) -> None:
     if len(shape) != 2 or shape[1] != wires or shape[0] >= STORED:
         sizes = " x ".join(map(str, shape)) or "one"
-        raise ValueError(f"layout=mari2019: it has {STORED - 1} layers of {wires} angles, one an input, and this "
-                         f"circuit's weights are {sizes}; use circuit=dressed up to depth {STORED - 1}, or null.")
+        raise ValueError(
+            f"layout=mari2019: it has {STORED - 1} layers of {wires} angles, one an input, and this"
+            f" circuit's weights are {sizes}; use circuit=dressed up to depth {STORED - 1}, or"
+            " null."
+        )
 
 
 def _rows(flat: Tensor, shape: tuple[int, ...], path: str) -> Tensor:
@@ -84,6 +108,8 @@ def _rows(flat: Tensor, shape: tuple[int, ...], path: str) -> Tensor:
     if len(flat) == math.prod(shape):
         return flat.view(shape)
     if len(flat) == STORED * qubits and depth < STORED:
-        return flat.view(STORED, qubits)[1:depth + 1]
-    raise ValueError(f"state={path}: its {len(flat)} angles are neither {depth} x {qubits} nor {STORED} x {qubits}, as depth "
-                     "and qubits ask for.")
+        return flat.view(STORED, qubits)[1 : depth + 1]
+    raise ValueError(
+        f"state={path}: its {len(flat)} angles are neither {depth} x {qubits} nor {STORED} x"
+        f" {qubits}, as depth and qubits ask for."
+    )

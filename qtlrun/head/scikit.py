@@ -15,7 +15,9 @@ def arrays(split: tuple[Tensor, Tensor]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def nll(inputs: np.ndarray | Tensor, labels: np.ndarray, weights: Tensor, bias: Tensor) -> float:
-    """Mean negative log-likelihood, in nats, of the logits of an affine map; finite where probabilities are 0."""
+    """Mean negative log-likelihood, in nats, of the logits of an affine map; finite where
+    probabilities are 0.
+    """
     logits = torch.as_tensor(inputs) @ weights.T + bias
     return float(functional.cross_entropy(logits, torch.from_numpy(labels)))
 
@@ -31,7 +33,10 @@ def both(weights: np.ndarray, bias: np.ndarray) -> tuple[Tensor, Tensor]:
 
 
 def strengths(name: str, given: list[float]) -> list[float]:
-    """Values of one setting, each a number above 0, the largest first. Raises ValueError where one is not."""
+    """Values of one setting, each a number above 0, the largest first.
+
+    Raises ValueError where one is not.
+    """
     if not given or not all(math.isfinite(one) and one > 0 for one in given):
         raise ValueError(f"{name}={given}: one or more numbers above 0.")
     return sorted(given, reverse=True)

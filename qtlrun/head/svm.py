@@ -17,27 +17,37 @@ TOLERANCE = 1e-5  # to which the conditions of the optimum hold
 
 
 class SVM(nn.Module):
-    """A support vector machine with a Gaussian kernel, fitted by scikit-learn; validation chooses gamma and cost (C).
+    """A support vector machine with a Gaussian kernel, fitted by scikit-learn; validation chooses
+    gamma and cost (C).
 
-    `gammas` multiply 1 / (features times the variance of the training features), scikit-learn's "scale"; each is tried
-    with each of `costs`, but for costs above one that no vector reaches: their solution is the same. Logits are a
-    multinomial logistic regression on the decision values of each pair of classes (of two classes Platt's sigmoid),
-    fitted on the validation split with an L2 penalty of half the squared weights beside the summed loss; one item of
-    each class at a decision value of 0 stands beside them, so that a class that validation lacks has a finite logit.
-    Validation so chooses both by items that the logits were fitted on. Neither seed nor learning rate plays a part.
-    Raises ValueError for gammas and costs that are not positive.
+    `gammas` multiply 1 / (features times the variance of the training features), scikit-learn's
+    "scale"; each is tried with each of `costs`, but for costs above one that no vector reaches:
+    their solution is the same. Logits are a multinomial logistic regression on the decision values
+    of each pair of classes (of two classes Platt's sigmoid), fitted on the validation split with an
+    L2 penalty of half the squared weights beside the summed loss; one item of each class at a
+    decision value of 0 stands beside them, so that a class that validation lacks has a finite
+    logit. Validation so chooses both by items that the logits were fitted on. Neither seed nor
+    learning rate plays a part. Raises ValueError for gammas and costs that are not positive.
     """
 
-    def __init__(self, features: int, classes: int, start: Start, gammas: list[float], costs: list[float]):
+    def __init__(
+        self, features: int, classes: int, start: Start, gammas: list[float], costs: list[float]
+    ):
         super().__init__()
         self.gammas = scikit.strengths("gammas", gammas)
         self.costs = scikit.strengths("costs", costs)[::-1]
         self.pairs = list(combinations(range(classes), 2))
-        self.register_buffer("vectors", torch.zeros(len(start.seeds), 0, features, dtype=start.dtype))
-        self.register_buffer("owners", torch.zeros(len(start.seeds), 0, dtype=torch.int64))  # the class of each vector
+        self.register_buffer(
+            "vectors", torch.zeros(len(start.seeds), 0, features, dtype=start.dtype)
+        )
+        self.register_buffer(
+            "owners", torch.zeros(len(start.seeds), 0, dtype=torch.int64)
+        )  # the class of each vector
         self.register_buffer("gamma", torch.ones(len(start.seeds), dtype=start.dtype))
         self.duals = nn.Parameter(torch.zeros(len(start.seeds), classes - 1, 0, dtype=start.dtype))
-        self.offsets = nn.Parameter(torch.zeros(len(start.seeds), len(self.pairs), dtype=start.dtype))
+        self.offsets = nn.Parameter(
+            torch.zeros(len(start.seeds), len(self.pairs), dtype=start.dtype)
+        )
         self.post = Linear(start, "post", len(self.pairs), classes)
         self.register_load_state_dict_pre_hook(_resize)
 
@@ -46,45 +56,77 @@ class SVM(nn.Module):
         """Settings among which validation chooses."""
         return len(self.gammas) * len(self.costs)
 
-    def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch classes"]:
+    def forward(
+        self, x: Float[Tensor, "runs batch features"]
+    ) -> Float[Tensor, "runs batch classes"]:
         return self.post(self.decisions(x))
 
-    def decisions(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch pairs"]:
+    def decisions(
+        self, x: Float[Tensor, "runs batch features"]
+    ) -> Float[Tensor, "runs batch pairs"]:
         """The decision value of each pair of classes, as scikit-learn has them for "ovo"."""
-        middle = self.vectors.mean(1, keepdim=True)  # near it the squares are small, and so is their rounding
+        middle = self.vectors.mean(
+            1, keepdim=True
+        )  # near it the squares are small, and so is their rounding
         x, vectors = x - middle, self.vectors - middle
-        distance = affine(x, -2 * vectors, vectors.square().sum(-1)) + x.square().sum(-1, keepdim=True)
+        distance = affine(x, -2 * vectors, vectors.square().sum(-1)) + x.square().sum(
+            -1, keepdim=True
+        )
         kernel = (-self.gamma.view(-1, 1, 1) * distance.clamp_min(0)).exp()
         return affine(kernel, _coefficients(self.duals, self.owners, self.pairs), self.offsets)
 
     @torch.no_grad()
     def solve(
         self,
-        train: tuple[Float[Tensor, "items features"], Int[Tensor, "items"]],
-        validation: tuple[Float[Tensor, "others features"], Int[Tensor, "others"]],
+        train: tuple[Float[Tensor, "items features"], Int[Tensor, " items"]],
+        validation: tuple[Float[Tensor, "others features"], Int[Tensor, " others"]],
     ) -> None:
-        """Fit every run on the training split, once a gamma and cost; keep what validation likes best."""
+        """Fit every run on the training split, once a gamma and cost; keep what validation likes
+        best.
+        """
         (known, labels), (seen, answers) = map(scikit.arrays, (train, validation))
         variance, middle = known.var(), known.mean(0)
         scale = 1 / (known.shape[1] * variance) if variance else 1.0
-        inner, outer = (_squares(items - middle, known - middle) for items in (known, seen))  # once for all gammas
+        inner, outer = (
+            _squares(items - middle, known - middle) for items in (known, seen)
+        )  # once for all gammas
         best, kept = math.inf, None
         for gamma in (scale * one for one in self.gammas):
             beside = np.exp(-gamma * outer)
             for model in _models(np.exp(-gamma * inner), labels, self.costs):
-                duals, owners = torch.from_numpy(model.dual_coef_), torch.from_numpy(labels[model.support_])
+                duals, owners = (
+                    torch.from_numpy(model.dual_coef_),
+                    torch.from_numpy(labels[model.support_]),
+                )
                 rows = _coefficients(duals[None], owners[None], self.pairs)[0].numpy()
                 values = beside[:, model.support_] @ rows.T + model.intercept_
                 logits = _calibrated(values, answers, len(self.post.bias[0]))
                 nll = scikit.nll(values, answers, *logits)
                 if nll < best:
-                    vectors, offsets = (torch.from_numpy(one) for one in (known[model.support_], model.intercept_))
-                    best, kept = nll, (vectors, owners, torch.tensor(gamma), duals, offsets, *logits)
+                    vectors, offsets = (
+                        torch.from_numpy(one) for one in (known[model.support_], model.intercept_)
+                    )
+                    best, kept = (
+                        nll,
+                        (
+                            vectors,
+                            owners,
+                            torch.tensor(gamma),
+                            duals,
+                            offsets,
+                            *logits,
+                        ),
+                    )
         if kept is None:
-            raise FloatingPointError("no gamma and cost give a finite fit; recipe.scale=standard may help")
+            raise FloatingPointError(
+                "no gamma and cost give a finite fit; recipe.scale=standard may help"
+            )
         names = ("vectors", "owners", "gamma", "duals", "offsets", "post.weight", "post.bias")
         self.load_state_dict(
-            {name: value.expand(len(self.gamma), *value.shape) for name, value in zip(names, kept, strict=True)}
+            {
+                name: value.expand(len(self.gamma), *value.shape)
+                for name, value in zip(names, kept, strict=True)
+            }
         )
 
 
@@ -98,16 +140,24 @@ def _resize(head: SVM, state: dict[str, Tensor], prefix: str, *_) -> None:
 
 
 def _coefficients(
-    duals: Float[Tensor, "runs others vectors"], owners: Int[Tensor, "runs vectors"], pairs: list[tuple[int, int]]
+    duals: Float[Tensor, "runs others vectors"],
+    owners: Int[Tensor, "runs vectors"],
+    pairs: list[tuple[int, int]],
 ) -> Float[Tensor, "runs pairs vectors"]:
-    """What each vector adds to each pair's decision value; its duals are in the order of the other classes."""
-    first, second = (torch.tensor(one, device=owners.device).view(-1, 1) for one in zip(*pairs, strict=True))
+    """What each vector adds to each pair's decision value; its duals are in the order of the other
+    classes.
+    """
+    first, second = (
+        torch.tensor(one, device=owners.device).view(-1, 1) for one in zip(*pairs, strict=True)
+    )
     mine = owners.unsqueeze(1)
-    return duals[:, second.flatten() - 1] * (mine == first) + duals[:, first.flatten()] * (mine == second)
+    return duals[:, second.flatten() - 1] * (mine == first) + duals[:, first.flatten()] * (
+        mine == second
+    )
 
 
 def _models(kernel: np.ndarray, labels: np.ndarray, costs: list[float]) -> Iterator:
-    """The machine of each cost, from the least on, to the first at which no dual is at its bound."""
+    """The machine of each cost, from the least to the first at which no dual is at its bound."""
     from sklearn.svm import SVC
 
     for cost in costs:
@@ -133,5 +183,7 @@ def _calibrated(values: np.ndarray, labels: np.ndarray, classes: int) -> tuple[T
     values = np.concatenate([values, np.zeros((classes, values.shape[1]))])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # decision values that hardly differ
-        model = LogisticRegression(max_iter=1000).fit(values, np.concatenate([labels, np.arange(classes)]))
+        model = LogisticRegression(max_iter=1000).fit(
+            values, np.concatenate([labels, np.arange(classes)])
+        )
     return scikit.both(model.coef_, model.intercept_)

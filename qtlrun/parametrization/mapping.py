@@ -1,4 +1,5 @@
 """A circuit's probabilities and the bits of their basis states, through a network, to weights."""
+
 import math
 from collections.abc import Callable
 
@@ -15,35 +16,73 @@ LEAST = 1e-20  # a probability; below it the slope of its power would have no bo
 
 
 class Mapping(nn.Module):
-    """Maps each weight's (basis bits as -1 and 1, scaled probability) to one number; the numbers of a run have mean 0.
+    """Maps each weight's (basis bits as -1 and 1, scaled probability) to one number; the numbers of
+    a run have mean 0.
 
-    The probability p of a basis state of n qubits enters as (.8 tanh(2**(n - 1) p / 10))**.3 minus the mean over all
-    weights; without a circuit's `run` as 0. Source: Liu et al., arXiv:2402.16465, in the constants of their code. What the
-    bits say of a weight is then some thirty times what its probability says (13 qubits: sqrt(13) against .115), neighbouring weights are nearly
-    equal, and little is learnt; `standard` gives the scaled probabilities, and all bits together, a deviation of 1.
+    The probability p of a basis state of n qubits enters as (.8 tanh(2**(n - 1) p / 10))**.3 minus
+    the mean over all weights; without a circuit's `run` as 0. Source: Liu et al., arXiv:2402.16465,
+    in the constants of their code. What the bits say of a weight is then some thirty times what its
+    probability says (13 qubits: sqrt(13) against .115), neighbouring weights are nearly equal, and
+    little is learnt; `standard` gives the scaled probabilities, and all bits together, a deviation
+    of 1.
     """
 
-    def __init__(self, count: int, qubits: int, widths: list[int], activation: str, start: Start, circuit, run: Callable | None,
-                 spread: float | None, *, trained: bool, standard: bool):
+    def __init__(
+        self,
+        count: int,
+        qubits: int,
+        widths: list[int],
+        activation: str,
+        start: Start,
+        circuit,
+        run: Callable | None,
+        spread: float | None,
+        *,
+        trained: bool,
+        standard: bool,
+    ):
         super().__init__()
         self.standard = standard
-        self.register_buffer("still", None, persistent=False)  # probabilities of angles that never move
-        self.circuit, self.run, self.qubits, self.activation = circuit, run, qubits, ACTIVATIONS[activation]
+        self.register_buffer(
+            "still", None, persistent=False
+        )  # probabilities of angles that never move
+        self.circuit, self.run, self.qubits, self.activation = (
+            circuit,
+            run,
+            qubits,
+            ACTIVATIONS[activation],
+        )
         if run is not None:
-            values = start.uniform("generator.angles", circuit.shape, math.pi) if spread is None else start.normal("generator.angles", circuit.shape, spread)
+            values = (
+                start.uniform("generator.angles", circuit.shape, math.pi)
+                if spread is None
+                else start.normal("generator.angles", circuit.shape, spread)
+            )
             self.angles = nn.Parameter(values, requires_grad=trained)
-        self.layers = nn.ModuleList(Linear(start, f"mapping.{place}", *size) for place, size in enumerate(_sizes(qubits, widths)))
+        self.layers = nn.ModuleList(
+            Linear(start, f"mapping.{place}", *size)
+            for place, size in enumerate(_sizes(qubits, widths))
+        )
         index = torch.arange(count).unsqueeze(1) >> torch.arange(qubits).flip(0)
         bits = (2 * (index & 1) - 1).unsqueeze(0) / (math.sqrt(qubits) if standard else 1)
         self.register_buffer("bits", bits.to(start.dtype), persistent=False)
 
-    def forward(self, chances: Float[Tensor, "runs states"] | None = None) -> Float[Tensor, "runs weights"]:
+    def forward(
+        self, chances: Float[Tensor, "runs states"] | None = None
+    ) -> Float[Tensor, "runs weights"]:
         runs = len(self.layers[0].weight)
         if self.run is None:
             given = self.bits.new_zeros(runs, self.bits.shape[1])
         else:
-            given = scaled((self.probabilities() if chances is None else chances)[:, :self.bits.shape[1]], self.qubits)
-            given = given / given.std(-1, correction=0, keepdim=True).clamp_min(LEAST) if self.standard else given
+            given = scaled(
+                (self.probabilities() if chances is None else chances)[:, : self.bits.shape[1]],
+                self.qubits,
+            )
+            given = (
+                given / given.std(-1, correction=0, keepdim=True).clamp_min(LEAST)
+                if self.standard
+                else given
+            )
         values = torch.cat([self.bits.expand(runs, *self.bits.shape[1:]), given.unsqueeze(-1)], -1)
         for layer in self.layers[:-1]:
             values = self.activation(layer(values))
@@ -51,7 +90,9 @@ class Mapping(nn.Module):
         return values - values.mean(-1, keepdim=True)
 
     def probabilities(self) -> Float[Tensor, "runs states"]:
-        """Of every basis state, wire 0 the most significant bit; of angles that never move they are simulated once."""
+        """Of every basis state, wire 0 the most significant bit; of angles that never move they are
+        simulated once.
+        """
         if self.angles.requires_grad:
             return self._simulated()
         if self.still is None:
@@ -65,8 +106,13 @@ class Mapping(nn.Module):
     def estimated(self, shots: int, seeds: list[int]) -> Float[Tensor, "runs states"]:
         """The probabilities as so many shots find them, drawn from each run's seed."""
         exact = self.probabilities().double().cpu().numpy()
-        found = [np.random.default_rng(generator(seed, "shots", shots).initial_seed()).multinomial(shots, one / one.sum()) / shots
-                 for seed, one in zip(seeds, exact, strict=True)]
+        found = [
+            np.random.default_rng(generator(seed, "shots", shots).initial_seed()).multinomial(
+                shots, one / one.sum()
+            )
+            / shots
+            for seed, one in zip(seeds, exact, strict=True)
+        ]
         return torch.from_numpy(np.stack(found)).to(self.angles)
 
     @property
@@ -76,7 +122,9 @@ class Mapping(nn.Module):
 
     def quiet(self) -> None:
         """Begin at 0 for every weight: the last layer does."""
-        for values in self.layers[-1].parameters():  # a bias minus its mean would leave what is rounded
+        for values in self.layers[
+            -1
+        ].parameters():  # a bias minus its mean would leave what is rounded
             nn.init.zeros_(values)
 
     @staticmethod
@@ -88,8 +136,12 @@ class Mapping(nn.Module):
 def scaled(chances: Float[Tensor, "runs weights"], qubits: int) -> Float[Tensor, "runs weights"]:
     """Probabilities as the mapping takes them: of a size near one, centred."""
     size = chances.shape[-1]
-    whole = functional.pad(chances, (0, -size % (2 * LANES)))  # torch's pow takes two lines of memory at once, and rounds a rest otherwise
-    powers = (.8 * torch.tanh(whole.clamp_min(LEAST) * (2**(qubits - 1) / 10))).pow(.3)[..., :size]
+    whole = functional.pad(
+        chances, (0, -size % (2 * LANES))
+    )  # torch's pow takes two lines of memory at once, and rounds a rest otherwise
+    powers = (0.8 * torch.tanh(whole.clamp_min(LEAST) * (2 ** (qubits - 1) / 10))).pow(0.3)[
+        ..., :size
+    ]
     return powers - powers.mean(-1, keepdim=True)
 
 

@@ -1,4 +1,5 @@
 """Quantum-Train: gate angles generate the weights of a classical network."""
+
 import math
 from fnmatch import fnmatchcase
 from typing import Literal
@@ -19,87 +20,160 @@ GATE = 40_000  # bytes that a block takes on each wire, with its gradient; measu
 
 
 class QuantumTrain:
-    """The probabilities of ceil(log2 M) qubits, each with the bits of its basis state, give M weights through a mapping network.
+    """The probabilities of ceil(log2 M) qubits, each with the bits of its basis state, give M
+    weights through a mapping network.
 
-    `weights` are name patterns of the model's parameters, such as head.* or backbone.conv1.weight; they are cut from the
-    M numbers in the order of the state dict. `ansatz` has `depth` blocks; `mapping` are the widths of the hidden layers,
-    with `activation` after each, and `inputs` says how bits and probabilities enter it (see `Mapping`). `source` puts
-    something else in the trained circuit's place: its own angles, never updated (frozen), the same number for every weight
-    (constant), or instead of circuit and mapping a generator of as many numbers, HashedNets' (hashing, Chen et al.,
-    arXiv:1504.04788) or a matrix of `low_rank`. `scale` gives each weight
-    the deviation that torch starts it with (fan_in), or leaves the mapping's own (none, as published). Angles start normal
-    with deviation `spread`, or uniform on (-pi, pi). With `added` what is generated is added to the weights that are
-    there, from 0 on. Source: Liu et al., arXiv:2402.16465. Raises ValueError for patterns without a match, for more weights
-    than this machine can simulate probabilities, and for a mapping that does not fit.
+    `weights` are name patterns of the model's parameters, such as head.* or backbone.conv1.weight;
+    they are cut from the M numbers in the order of the state dict. `ansatz` has `depth` blocks;
+    `mapping` are the widths of the hidden layers, with `activation` after each, and `inputs` says
+    how bits and probabilities enter it (see `Mapping`). `source` puts something else in the trained
+    circuit's place: its own angles, never updated (frozen), the same number for every weight
+    (constant), or instead of circuit and mapping a generator of as many numbers, HashedNets'
+    (hashing, Chen et al., arXiv:1504.04788) or a matrix of `low_rank`. `scale` gives each weight
+    the deviation that torch starts it with (fan_in), or leaves the mapping's own (none, as
+    published). Angles start normal with deviation `spread`, or uniform on (-pi, pi). With `added`
+    what is generated is added to the weights that are there, from 0 on. Source: Liu et al.,
+    arXiv:2402.16465. Raises ValueError for patterns without a match, for more weights than this
+    machine can simulate probabilities, and for a mapping that does not fit.
     """
 
-    def __init__(self, weights: list[str], depth: int, mapping: list[int], device, ansatz: Literal["ring", "chain"] = "ring",
-                 activation: Literal["none", "tanh", "relu"] = "tanh", inputs: Literal["published", "standard"] = "standard",
-                 scale: Literal["none", "fan_in"] = "fan_in", spread: float | None = None, added: bool = False,
-                 source: Literal["circuit", "frozen", "constant", "hashing", "low_rank"] = "circuit"):
+    def __init__(
+        self,
+        weights: list[str],
+        depth: int,
+        mapping: list[int],
+        device,
+        ansatz: Literal["ring", "chain"] = "ring",
+        activation: Literal["none", "tanh", "relu"] = "tanh",
+        inputs: Literal["published", "standard"] = "standard",
+        scale: Literal["none", "fan_in"] = "fan_in",
+        spread: float | None = None,
+        added: bool = False,
+        source: Literal["circuit", "frozen", "constant", "hashing", "low_rank"] = "circuit",
+    ):
         if not weights:
-            raise ValueError("weights=[]: name patterns are needed, as [head.*]; parametrization=direct generates none.")
+            raise ValueError(
+                "weights=[]: name patterns are needed, as [head.*]; parametrization=direct"
+                " generates none."
+            )
         if depth < 1:
             raise ValueError(f"depth={depth}: blocks of the circuit, from 1 up.")
         if not all(1 <= width <= 2**20 for width in mapping):
-            raise ValueError(f"mapping={mapping}: widths of hidden layers, each from 1 up to {2**20}; [] is one linear layer.")
+            raise ValueError(
+                f"mapping={mapping}: widths of hidden layers, each from 1 up to {2**20}; [] is one"
+                " linear layer."
+            )
         if spread is not None:
             finite(spread=spread)
-        self.weights, self.depth, self.widths, self.device, self.ansatz = weights, depth, mapping, device, ANSATZ[ansatz]
-        self.activation, self.standard, self.scale, self.spread = activation, inputs == "standard", scale, spread
+        self.weights, self.depth, self.widths, self.device, self.ansatz = (
+            weights,
+            depth,
+            mapping,
+            device,
+            ANSATZ[ansatz],
+        )
+        self.activation, self.standard, self.scale, self.spread = (
+            activation,
+            inputs == "standard",
+            scale,
+            spread,
+        )
         self.added, self.source = added, source
 
     def matched(self, names: list[str]) -> list[str]:
         """Those names that a pattern matches, in their order."""
         for pattern in self.weights:
             if not any(fnmatchcase(name, pattern) for name in names):
-                raise ValueError(f"weights=[{pattern}]: no weight of this model is called so; {nearest(pattern, names)}")
-        return [name for name in names if any(fnmatchcase(name, pattern) for pattern in self.weights)]
+                raise ValueError(
+                    f"weights=[{pattern}]: no weight of this model is called so;"
+                    f" {nearest(pattern, names)}"
+                )
+        return [
+            name for name in names if any(fnmatchcase(name, pattern) for pattern in self.weights)
+        ]
 
     def check(self, shapes: dict[str, tuple[int, ...]]) -> None:
         """Refuse weights that are too many for this machine; nothing large is made."""
         count = sum(map(math.prod, shapes.values()))
         if self.simulates and qubits_of(count) > memory.largest():
-            raise ValueError(f"weights=[{','.join(self.weights)}]: these are {count:,} weights, whose probabilities take {qubits_of(count)} qubits, and this "
-                             f"machine simulates {memory.largest()}, which are enough for {2**memory.largest():,}; generate fewer of them.")
+            raise ValueError(
+                f"weights=[{','.join(self.weights)}]: these are {count:,} weights, whose"
+                f" probabilities take {qubits_of(count)} qubits, and this machine simulates"
+                f" {memory.largest()}, which are enough for {2 ** memory.largest():,}; generate"
+                " fewer of them."
+            )
         if self.simulates and GATE * self.depth * qubits_of(count) > memory.total():
             most = memory.total() // (GATE * qubits_of(count))
-            raise ValueError(f"depth={self.depth}: this machine holds the gates of {most:,} blocks on {qubits_of(count)} qubits; use fewer.")
-        need = 8 * count * (qubits_of(count) + 1 + 2 * sum(self.widths))  # bytes: values and slopes in float32
+            raise ValueError(
+                f"depth={self.depth}: this machine holds the gates of {most:,} blocks on"
+                f" {qubits_of(count)} qubits; use fewer."
+            )
+        need = (
+            8 * count * (qubits_of(count) + 1 + 2 * sum(self.widths))
+        )  # bytes: values and slopes in float32
         if self.source not in ("hashing", "low_rank") and need > memory.total():
-            raise ValueError(f"mapping={self.widths}: with {count:,} weights a step takes {need / 2**30:,.1f} GiB, and this machine has "
-                             f"{memory.total() / 2**30:,.1f}; choose narrower layers, or fewer weights.")
+            raise ValueError(
+                f"mapping={self.widths}: with {count:,} weights a step takes {need / 2**30:,.1f}"
+                f" GiB, and this machine has {memory.total() / 2**30:,.1f}; choose narrower layers,"
+                " or fewer weights."
+            )
 
     @property
     def simulates(self) -> bool:
         """Whether a circuit is simulated."""
         return self.source in ("circuit", "frozen")
 
-    def generator(self, shapes: dict[str, tuple[int, ...]], start: Start,
-                  every: dict[str, tuple[int, ...]] | None = None) -> Generator:
-        """What generates weights of these shapes, by name, for each run; `every` has those of the whole model, if it has others."""
-        factors = torch.cat([torch.full((math.prod(shape),), _deviation(name, every or shapes)) for name, shape in shapes.items()])
+    def generator(
+        self,
+        shapes: dict[str, tuple[int, ...]],
+        start: Start,
+        every: dict[str, tuple[int, ...]] | None = None,
+    ) -> Generator:
+        """What generates weights of these shapes, by name, for each run; `every` has those of the
+        whole model, if it has others.
+        """
+        factors = torch.cat(
+            [
+                torch.full((math.prod(shape),), _deviation(name, every or shapes))
+                for name, shape in shapes.items()
+            ]
+        )
         count, qubits = len(factors), qubits_of(len(factors))
         circuit = self.ansatz(qubits, self.depth)
         if self.source in ("hashing", "low_rank"):
             numbers = math.prod(circuit.shape) + Mapping.numbers(qubits, self.widths)
-            raw = (Hashed if self.source == "hashing" else LowRank)(count, numbers, start, float(factors.square().mean().sqrt()))
+            raw = (Hashed if self.source == "hashing" else LowRank)(
+                count, numbers, start, float(factors.square().mean().sqrt())
+            )
         else:
             run = self.device.run(circuit) if self.simulates else None
-            raw = Mapping(count, qubits, self.widths, self.activation, start, circuit, run, self.spread,
-                          trained=self.source == "circuit", standard=self.standard)
+            raw = Mapping(
+                count,
+                qubits,
+                self.widths,
+                self.activation,
+                start,
+                circuit,
+                run,
+                self.spread,
+                trained=self.source == "circuit",
+                standard=self.standard,
+            )
         return Generator(raw, shapes, factors if self.scale == "fan_in" else None, self.added)
 
 
 def qubits_of(count: int) -> int:
-    """How many qubits have as many probabilities as there are weights, and two at least: a ring has no fewer."""
+    """How many qubits have as many probabilities as there are weights, and two at least: a ring has
+    no fewer.
+    """
     return max(2, (count - 1).bit_length())
 
 
 def _deviation(name: str, shapes: dict[str, tuple[int, ...]]) -> float:
-    """What torch's layers start a weight with: uniform within 1 / sqrt(inputs), a bias as the weight beside it."""
+    """What torch's layers start a weight with: uniform within 1 / sqrt(inputs), a bias as the
+    weight beside it.
+    """
     shape = shapes[name]
     if len(shape) < 2:
         shape = shapes.get(name.removesuffix("bias") + "weight", shape)
     return 1 / math.sqrt(3 * math.prod(shape[1:]))
-

@@ -11,26 +11,34 @@ STATE = 60  # qubits beyond which no machine holds a state
 NEEDS = {  # what a part of each group has, and what that is
     "circuit": (
         ("qubits", "shape", "__call__"),
-        "a circuit has qubits (its wires are 0 to qubits - 1), shape (of its weights), and a "
-        "__call__ of inputs and weights that returns measurements; it may have inputs (how many, "
-        "else one a qubit)",
+        (
+            "a circuit has qubits (its wires are 0 to qubits - 1), shape (of its weights), and a"
+            " __call__ of inputs and weights that returns measurements; it may have inputs (how"
+            " many, else one a qubit)"
+        ),
     ),
     "head": (
         ("forward", "state_dict"),
-        "a head is a torch.nn.Module from features (batch, features) to logits (batch, classes), "
-        "or with an axis of runs before both",
+        (
+            "a head is a torch.nn.Module from features (batch, features) to logits (batch,"
+            " classes), or with an axis of runs before both"
+        ),
     ),
     "backbone": (
         ("forward", "state_dict", "features", "preprocess"),
-        "a backbone is a torch.nn.Module with features (how many numbers it gives), "
-        "preprocess(picture, generator=None) and forward from a batch of what that gives to "
-        "(batch, features); it may have takes, stages, fingerprint, folded",
+        (
+            "a backbone is a torch.nn.Module with features (how many numbers it gives), "
+            "preprocess(picture, generator=None) and forward from a batch of what that gives to "
+            "(batch, features); it may have takes, stages, fingerprint, folded"
+        ),
     ),
     "dataset": (
         ("train", "validation", "test", "classes"),
-        "a dataset has train, validation and test, each (inputs, labels) or a "
-        "qtlrun.dataset.split.Split, and classes (their names); it may have size, "
-        "fingerprint, verify",
+        (
+            "a dataset has train, validation and test, each (inputs, labels) or a "
+            "qtlrun.dataset.split.Split, and classes (their names); it may have size, "
+            "fingerprint, verify"
+        ),
     ),
     "freeze": (
         ("apply", "check", "count", "fixed"),
@@ -61,9 +69,11 @@ NEEDS = {  # what a part of each group has, and what that is
     ),
     "device": (
         ("run",),
-        "a device has run(circuit, entangle), which gives a function of inputs "
-        "(runs, batch, features) and weights (runs, *shape) with outputs (how many numbers it "
-        "gives)",
+        (
+            "a device has run(circuit, entangle), which gives a function of inputs "
+            "(runs, batch, features) and weights (runs, *shape) with outputs (how many numbers it "
+            "gives)"
+        ),
     ),
 }
 

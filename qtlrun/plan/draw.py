@@ -1,4 +1,7 @@
-"""What a row is tuned over, and the splits that it is trained on: equal values for every row of a table."""
+"""What a row is tuned over, and the splits that it is trained on: equal values for every row of a
+table.
+"""
+
 import ast
 import math
 
@@ -11,17 +14,35 @@ TUNABLE = ("recipe", "head", "circuit")
 
 
 def check_space(group: str, part: dict, plugins: list[str], key: str = "") -> None:
-    """Refuse a space of what the part does not take: two numbers for a number, low below high; else a list of options."""
-    space, takes, key = part.get(SPACE) or {}, parameters(group, part["_target_"], tuple(plugins), key), f"{key or group}.{SPACE}"
+    """Refuse a space of what the part does not take: two numbers for a number, low below high; else
+    a list of options.
+    """
+    space, takes, key = (
+        part.get(SPACE) or {},
+        parameters(group, part["_target_"], tuple(plugins), key),
+        f"{key or group}.{SPACE}",
+    )
     if space and group not in TUNABLE:
-        raise Refused(f"{key}: {group} is not tuned; rows must share it. {', '.join(TUNABLE)} may have a space.")
+        raise Refused(
+            f"{key}: {group} is not tuned; rows must share it. {', '.join(TUNABLE)} may have a"
+            " space."
+        )
     if not isinstance(space, dict):
-        raise Refused(f"{key}={text(space)}: a group of values stands here, each given as {key}.KEY=[LOW,HIGH].")
+        raise Refused(
+            f"{key}={text(space)}: a group of values stands here, each given as"
+            f" {key}.KEY=[LOW,HIGH]."
+        )
     for name, given in space.items():
         if name not in takes or name not in part:
-            raise Refused(f"{key}.{name}: {group} takes no such value; {nearest(name, [one for one in takes if one in part])}")
+            raise Refused(
+                f"{key}.{name}: {group} takes no such value;"
+                f" {nearest(name, [one for one in takes if one in part])}"
+            )
         if not isinstance(given, list) or not given:
-            raise Refused(f"{key}.{name}={text(given)}: a list is needed here, [LOW,HIGH] of a number or the options of a word.")
+            raise Refused(
+                f"{key}.{name}={text(given)}: a list is needed here, [LOW,HIGH] of a number or the"
+                " options of a word."
+            )
         for value in given:
             kind.check(f"{key}.{name}", value, takes[name][0])
         if _ranged(takes[name][0]):
@@ -40,7 +61,9 @@ def has(row: dict, key: str) -> bool:
 
 
 def spaces(rows: list[dict]) -> dict[str, tuple]:
-    """What tuning draws from in any of the rows, by `group.key`: its annotation and the space of the first that has one."""
+    """What tuning draws from in any of the rows, by `group.key`: its annotation and the space of
+    the first that has one.
+    """
     found = {}
     for row in rows:
         for group, part in row.items():
@@ -51,16 +74,22 @@ def spaces(rows: list[dict]) -> dict[str, tuple]:
 
 
 def draws(rows: list[dict], count: int) -> list[dict[str, object]]:
-    """So many draws of the values that any of the rows has a space for, by `group.key`; a point is one for all rows.
+    """So many draws of the values that any of the rows has a space for, by `group.key`; a point is
+    one for all rows.
 
-    A scrambled Sobol sequence (Sobol 1967; Owen 1998), log-uniform between two numbers, uniform over options.
+    A scrambled Sobol sequence (Sobol 1967; Owen 1998), log-uniform between two numbers, uniform
+    over options.
     """
     if not count:
         return []
     from scipy.stats import qmc
+
     found = spaces(rows)
     points = qmc.Sobol(len(found), rng=0).random_base2(math.ceil(math.log2(count)))[:count]
-    return [{key: _value(share, *found[key]) for key, share in zip(found, point, strict=True)} for point in points.tolist()]
+    return [
+        {key: _value(share, *found[key]) for key, share in zip(found, point, strict=True)}
+        for point in points.tolist()
+    ]
 
 
 def drawn(row: dict, draw: dict[str, object]) -> dict:
@@ -74,7 +103,9 @@ def drawn(row: dict, draw: dict[str, object]) -> dict:
 
 
 def redraws(plan: dict) -> list[dict]:
-    """The changes of the dataset that `splits` or `folds` ask for, one a split; one empty one where they ask for none."""
+    """The changes of the dataset that `splits` or `folds` ask for, one a split; one empty one where
+    they ask for none.
+    """
     count, folds, dataset = plan["splits"], plan["folds"], plan["dataset"]
     name = "folds" if folds is not None else "splits"
     if count < 1:
@@ -86,10 +117,14 @@ def redraws(plan: dict) -> list[dict]:
     if count == 1 and folds is None:
         return [{}]
     if dataset.get("fold") is not None:
-        raise Refused(f"{name}={plan[name]}, dataset.fold={text(dataset['fold'])}: choose one of the two.")
+        raise Refused(
+            f"{name}={plan[name]}, dataset.fold={text(dataset['fold'])}: choose one of the two."
+        )
     needs = "fold" if folds is not None else "split_seed"
     if needs not in dataset:
-        raise Refused(f"{name}={plan[name]}: this dataset draws no splits of its own (it has no {needs}).")
+        raise Refused(
+            f"{name}={plan[name]}: this dataset draws no splits of its own (it has no {needs})."
+        )
     if folds is not None:
         return [{"fold": [number, folds]} for number in range(folds)]
     return [{"split_seed": dataset["split_seed"] + number} for number in range(count)]
@@ -97,20 +132,30 @@ def redraws(plan: dict) -> list[dict]:
 
 def _check_range(key: str, given: list) -> None:
     if len(given) != 2:
-        raise Refused(f"{key}={text(given)}: two numbers are needed here, [LOW,HIGH]; draws are log-uniform between them.")
+        raise Refused(
+            f"{key}={text(given)}: two numbers are needed here, [LOW,HIGH]; draws are log-uniform"
+            " between them."
+        )
     low, high = given
     if not (math.isfinite(low) and math.isfinite(high) and low > 0):
-        raise Refused(f"{key}={text(given)}: draws are log-uniform; both ends must be finite and above 0.")
+        raise Refused(
+            f"{key}={text(given)}: draws are log-uniform; both ends must be finite and above 0."
+        )
     if low > high:
-        raise Refused(f"{key}={text(given)}: its low end is above its high end; turn them round, [{high},{low}].")
+        raise Refused(
+            f"{key}={text(given)}: its low end is above its high end; turn them round,"
+            f" [{high},{low}]."
+        )
 
 
 def _ranged(annotation: ast.expr) -> bool:
-    return kind.accepts(annotation, .5)
+    return kind.accepts(annotation, 0.5)
 
 
 def _value(share: float, annotation: ast.expr, given: list) -> object:
-    """What a number in [0, 1) means in a space; numbers are rounded to three figures, so that they can be typed again."""
+    """What a number in [0, 1) means in a space; numbers are rounded to three figures, so that they
+    can be typed again.
+    """
     if not _ranged(annotation):
         return given[int(share * len(given))]
     low, high = given

@@ -1,4 +1,5 @@
 """The types of values, as a constructor's annotations say them."""
+
 import ast
 import contextlib
 import functools
@@ -8,11 +9,20 @@ from qtlrun.plan.size import WHOLE
 
 ONE = {"float": "a number", "int": "a whole number", "str": "a text", "bool": "true or false"}
 MANY = {"float": "numbers", "int": "whole numbers", "str": "texts", "bool": "true or false"}
-KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text", list: "a list", type(None): "nothing (null)"}
+KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    list: "a list",
+    type(None): "nothing (null)",
+}
 
 
 def check(key: str, value: object, annotation: ast.expr | None) -> None:
-    """Refuse a value that its annotation does not allow; true is no whole number, and a whole number is a number."""
+    """Refuse a value that its annotation does not allow; true is no whole number, and a whole
+    number is a number.
+    """
     annotation = _plain(annotation)
     for number in value if isinstance(value, list) else [value]:
         if type(number) is int and abs(number) >= WHOLE:
@@ -22,7 +32,10 @@ def check(key: str, value: object, annotation: ast.expr | None) -> None:
     options = _options(annotation)
     if options and isinstance(value, str):
         raise Refused(f"{key}={value}: {nearest(value, options)}")
-    raise Refused(f"{key}={text(value)}: {_words(annotation)} is needed here, and this is {_kind(value)}{_mend(annotation, value)}.")
+    raise Refused(
+        f"{key}={text(value)}: {_words(annotation)} is needed here, and this is"
+        f" {_kind(value)}{_mend(annotation, value)}."
+    )
 
 
 def _mend(annotation: ast.expr, value: object) -> str:
@@ -32,7 +45,11 @@ def _mend(annotation: ast.expr, value: object) -> str:
         return ""
     wrong = next(one for one in value if not accepts(item, one))
     plain = all(one is None or isinstance(one, (str, int, float)) for one in value)
-    quoted = f"; texts are written in quotes, [{','.join(map(repr, map(text, value)))}]" if accepts(item, "") and plain else ""
+    quoted = (
+        f"; texts are written in quotes, [{','.join(map(repr, map(text, value)))}]"
+        if accepts(item, "") and plain
+        else ""
+    )
     return f" in which {text(wrong)} is {_kind(wrong)}{quoted}"
 
 
@@ -48,7 +65,11 @@ def _item(node: ast.expr) -> ast.expr | None:
 
 def _brief(number: int) -> str:
     """A number, by its length where it is longer than a line."""
-    return text(number) if number.bit_length() < 128 else f"{str(number)[:6]}... ({len(str(number))} digits)"
+    return (
+        text(number)
+        if number.bit_length() < 128
+        else f"{str(number)[:6]}... ({len(str(number))} digits)"
+    )
 
 
 def accepts(node: ast.expr, value: object) -> bool:
@@ -84,7 +105,9 @@ def _accepts_items(item: ast.expr, values: list) -> bool:
 
 
 def _plain(node: ast.expr | None) -> ast.expr | None:
-    """An annotation in its plainest spelling: of "int" int, of typing.Optional[X] X | None, of typing.List list."""
+    """An annotation in its plainest spelling: of "int" int, of typing.Optional[X] X | None, of
+    typing.List list.
+    """
     match node:
         case ast.Constant(value=str(words)):
             with contextlib.suppress(SyntaxError):
@@ -100,8 +123,12 @@ def _plain(node: ast.expr | None) -> ast.expr | None:
             if isinstance(head, ast.Name) and head.id == "Optional":
                 return ast.BinOp(_plain(inner), ast.BitOr(), ast.Constant(None))
             if isinstance(head, ast.Name) and head.id == "Union":
-                options = [_plain(one) for one in (inner.elts if isinstance(inner, ast.Tuple) else [inner])]
-                return functools.reduce(lambda left, right: ast.BinOp(left, ast.BitOr(), right), options)
+                options = [
+                    _plain(one) for one in (inner.elts if isinstance(inner, ast.Tuple) else [inner])
+                ]
+                return functools.reduce(
+                    lambda left, right: ast.BinOp(left, ast.BitOr(), right), options
+                )
             return ast.Subscript(head, inner)
     return node
 
@@ -127,15 +154,23 @@ def _words(node: ast.expr) -> str:
             return "a group of values"
         case ast.BinOp(op=ast.BitOr()):
             words = [_words(one) for one in (node.left, node.right)]
-            return "a number" if set(words) == {"a number", "a whole number"} else " or ".join(words)
+            return (
+                "a number" if set(words) == {"a number", "a whole number"} else " or ".join(words)
+            )
         case ast.Name(id=name):
             return ONE.get(name, name)
         case ast.Subscript(value=ast.Name(id="list" | "tuple"), slice=item):
-            names = ast.unparse(_plain(item.elts[0] if isinstance(item, ast.Tuple) else item)).split(" | ")
+            names = ast.unparse(
+                _plain(item.elts[0] if isinstance(item, ast.Tuple) else item)
+            ).split(" | ")
             names = [name for name in names if name != "int" or "float" not in names]
             return f"a list of {' or '.join(MANY.get(name, name) for name in names)}"
     options = _options(node)
-    return f"{'one of ' * (len(options) > 1)}{', '.join(options)}" if options else text(getattr(node, "value", ast.unparse(node)))
+    return (
+        f"{'one of ' * (len(options) > 1)}{', '.join(options)}"
+        if options
+        else text(getattr(node, "value", ast.unparse(node)))
+    )
 
 
 def _kind(value: object) -> str:

@@ -1,8 +1,14 @@
 """What a row is: its letter in the literature, and a few words."""
+
 from qtlrun.plan.part import parameters
 from qtlrun.plan.refusal import text
 
-LETTERS = {("backbone", "circuit"): "A", ("none", "linear"): "B", ("backbone", "linear"): "C", ("none", "circuit"): "D"}
+LETTERS = {
+    ("backbone", "circuit"): "A",
+    ("none", "linear"): "B",
+    ("backbone", "linear"): "C",
+    ("none", "circuit"): "D",
+}
 PHOTONIC = "qtlrun.backbone.photonic.Photonic"
 
 
@@ -12,7 +18,7 @@ def simulates(row: dict) -> bool:
 
 
 def letter(row: dict) -> tuple[str, str]:
-    """The row's letter in the literature, A to D, or an empty one and the reason why it has none."""
+    """The row's letter in the literature, A to D; or an empty one and the reason."""
     backbone, freeze, head = row["backbone"], row["freeze"], row["head"]
     if backbone.get("weights") in (None, "none"):
         return "", "its backbone is not pre-trained"
@@ -42,7 +48,9 @@ def describe(row: dict) -> str:
     random = backbone.get("weights", "") in (None, "none")
     weights = ", random" if random and freeze["frozen"] else ""
     froze = {("all", 0): "frozen", (0, 0): "from scratch" if random else "fine-tuned"}.get(
-        (freeze["frozen"], freeze.get("every", 0)), f"{freeze['frozen']} stages frozen" if not freeze.get("every", 0) else "unfrozen by epoch")
+        (freeze["frozen"], freeze.get("every", 0)),
+        f"{freeze['frozen']} stages frozen" if not freeze.get("every", 0) else "unfrozen by epoch",
+    )
     if _circuit(row):
         circuit = row["circuit"]
         size = "x".join(str(circuit[name]) for name in ("qubits", "depth") if name in circuit)
@@ -55,20 +63,38 @@ def describe(row: dict) -> str:
     words += _generated(row)
     if backbone["_target_"] == "qtlrun.backbone.identity.Identity":
         return words
-    sizes = f", {backbone['shots']} outcome{'s' * (backbone['shots'] != 1)}" if "shots" in backbone else f" x {backbone['layers']}, cutoff {backbone['cutoff']}" if "cutoff" in backbone else ""
+    sizes = (
+        f", {backbone['shots']} outcome{'s' * (backbone['shots'] != 1)}"
+        if "shots" in backbone
+        else f" x {backbone['layers']}, cutoff {backbone['cutoff']}"
+        if "cutoff" in backbone
+        else ""
+    )
     return f"{name}{layer}{sizes}{weights}, {froze} + {words}"
 
 
 def differences(one: dict, other: dict) -> str:
-    """Where two rows differ, in words: `head quantum against twin`, `freeze.frozen all against 0`."""
+    """Differences of two rows, as `head quantum against twin`, `freeze.frozen all against 0`."""
     words = []
-    for group in ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "parametrization", "device"):
+    for group in (
+        "dataset",
+        "backbone",
+        "freeze",
+        "recipe",
+        "circuit",
+        "head",
+        "parametrization",
+        "device",
+    ):
         mine, theirs = one[group], other[group]
         if mine["_target_"] != theirs["_target_"]:
             words.append(f"{group} {_last(mine).lower()} against {_last(theirs).lower()}")
         else:
-            words += [f"{group}.{name} {text(mine.get(name))} against {text(theirs.get(name))}"
-                      for name in dict.fromkeys((*mine, *theirs)) if name != "space" and mine.get(name) != theirs.get(name)]
+            words += [
+                f"{group}.{name} {text(mine.get(name))} against {text(theirs.get(name))}"
+                for name in dict.fromkeys((*mine, *theirs))
+                if name != "space" and mine.get(name) != theirs.get(name)
+            ]
     return ", ".join(words)
 
 
@@ -78,7 +104,12 @@ def _generated(row: dict) -> str:
     if part["_target_"] == "qtlrun.parametrization.direct.Direct":
         return ""
     which = "all" if part.get("weights") == ["*"] else ",".join(part.get("weights", ()))
-    words = {"circuit": "a circuit", "frozen": "a frozen circuit", "constant": "their places alone", "low_rank": "a low rank"}
+    words = {
+        "circuit": "a circuit",
+        "frozen": "a frozen circuit",
+        "constant": "their places alone",
+        "low_rank": "a low rank",
+    }
     return f", {which} from {words.get(part.get('source'), part.get('source'))}"
 
 
@@ -88,7 +119,10 @@ def _circuit(row: dict) -> bool:
 
 def _product(row: dict) -> bool:
     """Whether no gate of the circuit is on two wires."""
-    return bool(row["head"].get("product")) or row["circuit"]["_target_"] == "qtlrun.circuit.product.Product"
+    return (
+        bool(row["head"].get("product"))
+        or row["circuit"]["_target_"] == "qtlrun.circuit.product.Product"
+    )
 
 
 def _last(part: dict) -> str:

@@ -1,4 +1,7 @@
-"""A part of a plan: its constructor, read from source before anything heavy loads, is the schema of its values."""
+"""A part of a plan: its constructor, read from source before anything heavy loads, is the schema of
+its values.
+"""
+
 import functools
 import importlib
 import re
@@ -7,9 +10,24 @@ from qtlrun.plan import contract, kind, plugin, schema
 from qtlrun.plan.plugin import Module
 from qtlrun.plan.refusal import Refused, nearest, text
 
-OFFERED = {"dataset": ("data",), "backbone": ("state", "data", "numbers"), "parametrization": ("device",),
-           "head": ("features", "classes", "circuit", "device", "start", "qubits", "depth", "circuit_angles")}
-KEYED = re.compile(r"\w+\.[\w.]+=|(dataset|backbone|freeze|recipe|circuit|head|parametrization|device)[=:]")  # words that open with a key
+OFFERED = {
+    "dataset": ("data",),
+    "backbone": ("state", "data", "numbers"),
+    "parametrization": ("device",),
+    "head": (
+        "features",
+        "classes",
+        "circuit",
+        "device",
+        "start",
+        "qubits",
+        "depth",
+        "circuit_angles",
+    ),
+}
+KEYED = re.compile(
+    r"\w+\.[\w.]+=|(dataset|backbone|freeze|recipe|circuit|head|parametrization|device)[=:]"
+)  # words that open with a key
 
 
 def check_part(group: str, part: dict, plugins: list[str], key: str = "") -> None:
@@ -32,7 +50,9 @@ def check_part(group: str, part: dict, plugins: list[str], key: str = "") -> Non
 
 
 def build(group: str, part: dict, plugins: list[str] = (), key: str = "", **offered):
-    """Make a part: its class with its values and with those offered objects that its constructor names."""
+    """Make a part: its class with its values and with those offered objects that its constructor
+    names.
+    """
     key = key or group
     check_part(group, part, list(plugins), key)
     target = part["_target_"]
@@ -41,7 +61,9 @@ def build(group: str, part: dict, plugins: list[str] = (), key: str = "", **offe
     values = {name: value for name, value in part.items() if name in takes}
     values |= {name: value for name, value in offered.items() if name in takes}
     if not is_own(target):
-        return _made(getattr(importlib.import_module(module), name), values, key, set(takes) - set(offered))
+        return _made(
+            getattr(importlib.import_module(module), name), values, key, set(takes) - set(offered)
+        )
     made = getattr(plugin.load(module, tuple(plugins)), name)
     with plugin.blamed(f"{key}: {target}"):
         part = _made(made, values, key, set(takes) - set(offered))
@@ -53,22 +75,36 @@ def is_own(target: str) -> bool:
     return not target.startswith("qtlrun.")
 
 
-def parameters(group: str, target: str | None, plugins: tuple[str, ...] = (), key: str = "") -> dict:
-    """The names that a part's constructor takes, each with its annotation and whether it is required, read from source."""
+def parameters(
+    group: str, target: str | None, plugins: tuple[str, ...] = (), key: str = ""
+) -> dict:
+    """The names that a part's constructor takes, each with its annotation and whether it is
+    required, read from source.
+    """
     module = (target or "").rpartition(".")[0]
     contents = tuple(plugin.closure(plugins).values()) if plugin.file(module, plugins) else ()
     return _parameters(group, target, plugins, contents, key)
 
 
 @functools.cache
-def _parameters(group: str, target: str | None, plugins: tuple[str, ...], _: tuple[bytes, ...], key: str) -> dict:
+def _parameters(
+    group: str, target: str | None, plugins: tuple[str, ...], _: tuple[bytes, ...], key: str
+) -> dict:
     module, _, name = (target or "").rpartition(".")
     source, reader = _source(group, module, plugins), schema.Reader(plugins)
     if source is None:
-        raise Refused(f"{key or group}._target_={text(target)}: a part is a class of qtlrun.{group}, or of a file named in plugins=[FILE.py].")
+        raise Refused(
+            f"{key or group}._target_={text(target)}: a part is a class of qtlrun.{group}, or of a"
+            " file named in plugins=[FILE.py]."
+        )
     found = reader.find(source, name)
-    if found is None or not is_own(target) and found.module != source:  # what a module of ours imports is none of its group's
-        raise Refused(f"{key or group}._target_={target}: {module} has no class {name}; {nearest(name, reader.classes(source))}")
+    if found is None or (
+        not is_own(target) and found.module != source
+    ):  # what a module of ours imports is none of its group's
+        raise Refused(
+            f"{key or group}._target_={target}: {module} has no class {name};"
+            f" {nearest(name, reader.classes(source))}"
+        )
     try:
         return reader.parameters(found)
     except schema.Unread as error:
@@ -76,7 +112,9 @@ def _parameters(group: str, target: str | None, plugins: tuple[str, ...], _: tup
 
 
 def _keyed(words: str, key: str, names: set[str]) -> str:
-    """A constructor's words after the key that the user knows: `qubits=0: ...` is `circuit.qubits=0: ...`."""
+    """A constructor's words after the key that the user knows: `qubits=0: ...` is
+    `circuit.qubits=0: ...`.
+    """
     if KEYED.match(words):
         return words
     first = re.match(r"(\w+)[=:]", words)

@@ -318,8 +318,7 @@ def _is_installed(top: str) -> bool:
     )
     if (
         place is None
-        or spec.has_location
-        and not isinstance(spec.loader, LOADERS)
+        or (spec.has_location and not isinstance(spec.loader, LOADERS))
         or _lies_in(Path(place))
     ):
         _installed.add(top)

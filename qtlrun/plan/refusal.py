@@ -1,10 +1,13 @@
 """What the user gave and cannot be: the error, and the words that lead to what would be right."""
+
 import difflib
 import math
 
 
 class Refused(ValueError):
-    """What the user gave cannot be; the message says what was given, why not, and what would be right."""
+    """What the user gave cannot be; the message says what was given, why not, and what would be
+    right.
+    """
 
 
 class Absent(ValueError):
@@ -16,14 +19,18 @@ def nearest(given: object, known) -> str:
     known = [str(name) for name in known]
     if not known:
         return "it takes none."
-    near = difflib.get_close_matches(str(given), known, n=1, cutoff=.5)
+    near = difflib.get_close_matches(str(given), known, n=1, cutoff=0.5)
     listed = ", ".join(known if len(known) <= 24 else [*known[:12], f"{len(known) - 12} more"])
     return f"did you mean {near[0]}? It is one of {listed}." if near else f"it is one of {listed}."
 
 
 def text(value: object) -> str:
     """A value as a YAML file has it."""
-    return {None: "null", True: "true", False: "false"}[value] if value is None or type(value) is bool else str(value)
+    return (
+        {None: "null", True: "true", False: "false"}[value]
+        if value is None or type(value) is bool
+        else str(value)
+    )
 
 
 def finite(**values: float) -> None:

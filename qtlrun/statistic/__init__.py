@@ -1,4 +1,6 @@
-"""Intervals, the verdict on a paired difference and the sizes that it needs, and the metrics they are put around."""
+"""Intervals, the verdict on a paired difference and the sizes that it needs, and the metrics they
+are put around.
+"""
 
 from qtlrun.statistic.interval import Interval, crossed, further
 from qtlrun.statistic.judge import Verdict, detect, verdict, verdict_resampled

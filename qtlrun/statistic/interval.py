@@ -10,16 +10,18 @@ import numpy as np
 class Interval:
     """A mean over seeds, pictures and splits with its confidence interval.
 
-    All in the unit of the values. `training` and `pictures` are the standard errors of the mean that training (seeds,
-    and splits where they are redrawn) and pictures alone account for; both hold a share of the residual noise. The
-    components are per cell; `seeds` and `items` count the seeds and the pictures of one split (the fewest pictures,
-    where splits differ), `held` is the ratio of items held out to items trained on.
+    All in the unit of the values. `training` and `pictures` are the standard errors of the mean
+    that training (seeds, and splits where they are redrawn) and pictures alone account for; both
+    hold a share of the residual noise. The components are per cell; `seeds` and `items` count the
+    seeds and the pictures of one split (the fewest pictures, where splits differ), `held` is the
+    ratio of items held out to items trained on.
 
-    What nothing separates is nan, and its noise is in the component beside it. One seed: `training`, `sigma2_seed` and
-    `sigma2_rest` are nan, and `sigma2_picture` includes the residual; with redrawn splits `sigma2_split` includes the
-    seed's noise instead, and `sigma2_pair` (of a split with a picture) the residual. Splits with pictures of their own:
-    `pictures`, `sigma2_picture`, `sigma2_pair` and `sigma2_rest` are nan, `sigma2_split` includes the pictures' noise
-    and `sigma2_seed` the residual. One split: `sigma2_split` and `sigma2_pair` are nan.
+    What nothing separates is nan, and its noise is in the component beside it. One seed:
+    `training`, `sigma2_seed` and `sigma2_rest` are nan, and `sigma2_picture` includes the residual;
+    with redrawn splits `sigma2_split` includes the seed's noise instead, and `sigma2_pair` (of a
+    split with a picture) the residual. Splits with pictures of their own: `pictures`,
+    `sigma2_picture`, `sigma2_pair` and `sigma2_rest` are nan, `sigma2_split` includes the pictures'
+    noise and `sigma2_seed` the residual. One split: `sigma2_split` and `sigma2_pair` are nan.
     """
 
     mean: float
@@ -40,20 +42,26 @@ class Interval:
 
 
 def crossed(values: np.ndarray, level: float = 0.95) -> Interval:
-    """Estimate the mean of `values` (seeds, pictures) and its t interval for new seeds and new pictures.
+    """Estimate the mean of `values` (seeds, pictures) and its t interval for new seeds and new
+    pictures.
 
-    All seeds are judged on the same pictures, so the mean is uncertain in two directions, and an interval over seeds
-    alone would hold for these pictures only. With one seed it holds for that seed only. Raises ValueError for another
-    shape, fewer than two pictures, and values that are not finite.
+    All seeds are judged on the same pictures, so the mean is uncertain in two directions, and an
+    interval over seeds alone would hold for these pictures only. With one seed it holds for that
+    seed only. Raises ValueError for another shape, fewer than two pictures, and values that are not
+    finite.
 
-    Source: crossed random effects (McCullagh 2000; Owen 2007, doi:10.1214/07-AOAS122), degrees of freedom by
-    Satterthwaite 1946. We differ where v_seed/S + v_picture/N - v_rest/(S N) falls below one of the first two terms:
-    that term alone is then the squared error, with its own degrees of freedom (S - 1 or N - 1), without which pure
-    residual noise would be covered more than 98 % of the time.
+    Source: crossed random effects (McCullagh 2000; Owen 2007, doi:10.1214/07-AOAS122), degrees of
+    freedom by Satterthwaite 1946. We differ where v_seed/S + v_picture/N - v_rest/(S N) falls below
+    one of the first two terms: that term alone is then the squared error, with its own degrees of
+    freedom (S - 1 or N - 1), without which pure residual noise would be covered more than 98 % of
+    the time.
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2 or values.shape[0] < 1 or values.shape[1] < 2:
-        raise ValueError(f"values of shape {values.shape}: an interval needs (seeds, pictures), two pictures or more.")
+        raise ValueError(
+            f"values of shape {values.shape}: an interval needs (seeds, pictures), two pictures or"
+            " more."
+        )
     if not np.isfinite(values).all():
         raise ValueError("values: some are nan or infinite; leave failed seeds out.")
     seeds, items = values.shape
@@ -66,33 +74,51 @@ def crossed(values: np.ndarray, level: float = 0.95) -> Interval:
         error2, degrees = squared_error(*parts, seeds - 1, items - 1)
         sigma2 = max(0.0, seed - rest / items), max(0.0, picture - rest / seeds), rest
     mean = ends(float(centred.mean()) + float(values[0, 0]), degrees, error2, level)
-    return Interval(*mean, math.sqrt(seed / seeds), math.sqrt(picture / items), float(degrees), *sigma2, seeds, items)
+    return Interval(
+        *mean,
+        math.sqrt(seed / seeds),
+        math.sqrt(picture / items),
+        float(degrees),
+        *sigma2,
+        seeds,
+        items,
+    )
 
 
 def further(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Return the ends between which one more of these values (seeds,) would fall: Student's prediction interval.
+    """Return the ends between which one more of these values (seeds,) would fall: Student's
+    prediction interval.
 
     Of one value nothing is known but itself.
     """
     values = np.asarray(values, dtype=np.float64)
     if len(values) == 1:
         return float(values[0]), float(values[0])
-    return ends(float(values.mean()), len(values) - 1, values.var(ddof=1) * (1 + 1 / len(values)), level)[1:]
+    return ends(
+        float(values.mean()), len(values) - 1, values.var(ddof=1) * (1 + 1 / len(values)), level
+    )[1:]
 
 
 def variances(values: np.ndarray) -> tuple[float, float, float]:
-    """Return the variance of row means, of column means and of the residual; nan for what one row does not tell."""
+    """Return the variance of row means, of column means and of the residual; nan for what one row
+    does not tell.
+    """
     rows, columns = values.shape
     by_row, by_column = values.mean(1), values.mean(0)
     column = float(by_column.var(ddof=1))
     if rows == 1:
         return math.nan, column, math.nan
     residual = values - by_row[:, None] - by_column + values.mean()
-    return float(by_row.var(ddof=1)), column, float(np.square(residual).sum() / ((rows - 1) * (columns - 1)))
+    return (
+        float(by_row.var(ddof=1)),
+        column,
+        float(np.square(residual).sum() / ((rows - 1) * (columns - 1))),
+    )
 
 
 def squared_error(training, picture, overlap, training_degrees, picture_degrees):
-    """Add up the squared error of a mean and its degrees of freedom, from the parts of training and pictures.
+    """Add up the squared error of a mean and its degrees of freedom, from the parts of training and
+    pictures.
 
     `overlap` is the part of the residual, which each of the two holds.
     """
@@ -113,7 +139,9 @@ def pad(values: np.ndarray, *extra: float) -> np.ndarray:
 
 
 def quantile(degrees, level: float):
-    """Return the two-sided t quantile: scipy.special has it without the second that scipy.stats takes to import."""
+    """Return the two-sided t quantile: scipy.special has it without the second that scipy.stats
+    takes to import.
+    """
     from scipy.special import stdtrit
 
     return stdtrit(degrees, (1 + level) / 2)

@@ -14,8 +14,8 @@ from qtlrun.statistic.split import resampled
 class Verdict:
     """What a paired difference lets one say about two rows.
 
-    `word` is better, worse, equivalent or undecided; `detectable` says that the 95 % interval excludes zero. Without a
-    margin nothing is equivalent, and no size is foretold.
+    `word` is better, worse, equivalent or undecided; `detectable` says that the 95 % interval
+    excludes zero. Without a margin nothing is equivalent, and no size is foretold.
     """
 
     word: str
@@ -25,23 +25,27 @@ class Verdict:
 
     @property
     def need(self) -> Need:
-        """What would detect a true difference of the margin (`power.needed`); nothing where it is decided already."""
+        """What would detect a true difference of the margin (`power.needed`); nothing where it is
+        decided already.
+        """
         if self.word != "undecided" or self.margin is None:
             return Need()
         return needed(self.interval, self.margin)
 
     def withheld(self) -> "Verdict":
-        """The same difference without a verdict, where trainings that failed are missing from it."""
+        """The difference without a verdict, where failed trainings are missing from it."""
         return replace(self, word="undecided", detectable=False, margin=None)
 
 
 def verdict(values: np.ndarray, margin: float, *, higher_is_better: bool = False) -> Verdict:
-    """Judge the per-picture paired differences (seeds, pictures) of a composed model minus its reference.
+    """Judge the per-picture paired differences (seeds, pictures) of a composed model minus its
+    reference.
 
-    `values` and `margin` are in one unit: nats for NLL, where less is better. Equivalent, when the 90 % interval lies
-    inside +-margin (two one-sided tests at 5 %, Schuirmann 1987), wins over better and worse. Fewer than three seeds
-    are always undecided and foretell nothing, for their training noise is unknown. Raises ValueError for a margin that
-    is not positive and finite, and as `crossed` does.
+    `values` and `margin` are in one unit: nats for NLL, where less is better. Equivalent, when the
+    90 % interval lies inside +-margin (two one-sided tests at 5 %, Schuirmann 1987), wins over
+    better and worse. Fewer than three seeds are always undecided and foretell nothing, for their
+    training noise is unknown. Raises ValueError for a margin that is not positive and finite, and
+    as `crossed` does.
     """
     check_margin(margin)
     return _judge(crossed(values, 0.95), crossed(values, 0.90), margin, higher_is_better)
@@ -56,20 +60,25 @@ def verdict_resampled(
     same_pictures: bool,
     higher_is_better: bool = False,
 ) -> Verdict:
-    """Judge the paired differences of redrawn splits, one (seeds, pictures) a split, as `verdict` does those of one.
+    """Judge the paired differences of redrawn splits, one (seeds, pictures) a split, as `verdict`
+    does those of one.
 
-    Any number of seeds will do, for the means of splits hold their noise; fewer than three splits are undecided.
-    Raises ValueError for a margin that is not positive and finite, and as `resampled` does.
+    Any number of seeds will do, for the means of splits hold their noise; fewer than three splits
+    are undecided. Raises ValueError for a margin that is not positive and finite, and as
+    `resampled` does.
     """
     check_margin(margin)
     outer, inner = (
-        resampled(values, train=train, held=held, same_pictures=same_pictures, level=level) for level in (0.95, 0.90)
+        resampled(values, train=train, held=held, same_pictures=same_pictures, level=level)
+        for level in (0.95, 0.90)
     )
     return _judge(outer, inner, margin, higher_is_better)
 
 
 def detect(interval: Interval) -> Verdict:
-    """Judge a difference in a metric of which more is better by its interval alone: better, worse or undecided."""
+    """Judge a difference in a metric of which more is better by its interval alone: better, worse
+    or undecided.
+    """
     detectable = enough(interval) and (interval.low > 0 or interval.high < 0)
     word = "better" if interval.mean > 0 else "worse"
     return Verdict(word if detectable else "undecided", detectable, interval, None)
@@ -82,4 +91,6 @@ def _judge(outer: Interval, inner: Interval, margin: float, higher_is_better: bo
     word = "better" if (outer.mean > 0) == higher_is_better else "worse"
     if -margin < inner.low and inner.high < margin:
         word = "equivalent"
-    return Verdict(word if detectable or word == "equivalent" else "undecided", detectable, outer, margin)
+    return Verdict(
+        word if detectable or word == "equivalent" else "undecided", detectable, outer, margin
+    )

@@ -4,21 +4,27 @@ import numpy as np
 
 
 def nll(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the negative log-likelihood of `labels`, in nats a picture, from `logits` (..., pictures, classes)."""
+    """Return the negative log-likelihood of `labels`, in nats a picture, from `logits` (...,
+    pictures, classes).
+    """
     logits = np.asarray(logits, dtype=np.float64)
     shifted = logits - logits.max(-1, keepdims=True)
     return np.log(np.exp(shifted).sum(-1)) - shifted[..., np.arange(len(labels)), labels]
 
 
 def correct(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return 1 where the (first) largest of `logits` (..., pictures, classes) is the label's, and 0 elsewhere."""
+    """Return 1 where the (first) largest of `logits` (..., pictures, classes) is the label's, and 0
+    elsewhere.
+    """
     return (np.argmax(logits, -1) == labels).astype(np.float64)
 
 
 def macro_f1(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray | np.float64:
-    """Return the F1 score averaged over classes, in [0, 1], for `predictions` (..., pictures) of each seed.
+    """Return the F1 score averaged over classes, in [0, 1], for `predictions` (..., pictures) of
+    each seed.
 
-    A class that is neither among the labels nor predicted is left out of the average, as scikit-learn does by default.
+    A class that is neither among the labels nor predicted is left out of the average, as
+    scikit-learn does by default.
     """
     labels, predictions = np.asarray(labels), np.asarray(predictions)
     flat = predictions.reshape(-1, len(labels))
@@ -30,16 +36,23 @@ def macro_f1(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.nd
     return (f1.sum(-1) / (total > 0).sum(-1)).reshape(predictions.shape[:-1])[()]
 
 
-def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> np.ndarray | np.float64:
-    """Return how far confidence is from accuracy, in [0, 1], for `probabilities` (..., pictures, classes) of each seed.
+def calibration_error(
+    probabilities: np.ndarray, labels: np.ndarray, bins: int = 15
+) -> np.ndarray | np.float64:
+    """Return how far confidence is from accuracy, in [0, 1], for `probabilities` (..., pictures,
+    classes) of each seed.
 
-    The expected calibration error over bins of confidence of equal width, each with its upper edge (Guo et al. 2017,
-    arXiv:1706.04599, eq. 3).
+    The expected calibration error over bins of confidence of equal width, each with its upper edge
+    (Guo et al. 2017, arXiv:1706.04599, eq. 3).
     """
     probabilities = np.asarray(probabilities, dtype=np.float64)
     flat = probabilities.reshape(-1, *probabilities.shape[-2:])
     confidence = flat.max(-1)
     gap = correct(flat, labels) - confidence
-    cells = np.clip(np.ceil(confidence * bins), 1, bins).astype(int) - 1 + bins * np.arange(len(flat))[:, None]
+    cells = (
+        np.clip(np.ceil(confidence * bins), 1, bins).astype(int)
+        - 1
+        + bins * np.arange(len(flat))[:, None]
+    )
     sums = np.bincount(cells.ravel(), gap.ravel(), minlength=bins * len(flat)).reshape(-1, bins)
     return (np.abs(sums).sum(-1) / len(labels)).reshape(probabilities.shape[:-2])[()]

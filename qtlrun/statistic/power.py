@@ -8,7 +8,9 @@ import numpy as np
 from qtlrun.statistic.interval import Interval, quantile, squared_error
 
 CHANCE = 0.8  # of detecting a difference of the margin at the size recommended
-FEWEST = 3  # seeds, or splits, for a verdict: with two, a nominal 95 % interval covers as little as 87 %
+FEWEST = (
+    3  # seeds, or splits, for a verdict: with two, a nominal 95 % interval covers as little as 87 %
+)
 MOST = 10_000  # seeds or splits
 MOST_PICTURES = 10_000_000
 WIDEST = 0.5  # nats; the margin of a verdict is no wider
@@ -17,11 +19,13 @@ SURE = 20.0  # errors: a difference of so many is always detected
 
 @dataclass(frozen=True)
 class Need:
-    """The smallest sizes at which a difference of the margin would be detected in four experiments of five.
+    """The smallest sizes at which a difference of the margin would be detected in four experiments
+    of five.
 
-    `seeds`, `pictures` and `splits` are totals, each with the other two as they are (`seeds` and `pictures` those of
-    one split), and may be below the present ones; `both` is the factor that seeds and pictures take together, rounded
-    up. From three on (one for seeds of redrawn splits), to 1.5 %. None where no number is enough or nothing is known.
+    `seeds`, `pictures` and `splits` are totals, each with the other two as they are (`seeds` and
+    `pictures` those of one split), and may be below the present ones; `both` is the factor that
+    seeds and pictures take together, rounded up. From three on (one for seeds of redrawn splits),
+    to 1.5 %. None where no number is enough or nothing is known.
     """
 
     seeds: int | None = None
@@ -38,11 +42,13 @@ def half_width(
     splits: int | None = None,
     level: float = 0.95,
 ) -> float:
-    """Foretell the half-width of the interval at another size, from the components of variance seen.
+    """Foretell the half-width of the interval at another size, from the components of variance
+    seen.
 
-    Components are known no better than their degrees of freedom allow: a variance from ten seeds, to half its value.
-    Raises ValueError where the interval cannot tell: other seeds from one seed, splits from one split, other pictures
-    where each split has its own (more of them would leave fewer to train on), and sizes that have no interval.
+    Components are known no better than their degrees of freedom allow: a variance from ten seeds,
+    to half its value. Raises ValueError where the interval cannot tell: other seeds from one seed,
+    splits from one split, other pictures where each split has its own (more of them would leave
+    fewer to train on), and sizes that have no interval.
     """
     present = {"seeds": interval.seeds, "items": interval.items, "splits": interval.splits}
     asked = {"seeds": seeds, "items": items, "splits": splits}
@@ -51,21 +57,28 @@ def half_width(
         if size is None or size == present[name]:
             continue
         if name not in _known(interval):
-            raise ValueError(f"{name}={size}: the interval has {present[name]} and cannot tell what others would give.")
+            raise ValueError(
+                f"{name}={size}: the interval has {present[name]} and cannot tell what others would"
+                " give."
+            )
         if size < least[name]:
             raise ValueError(f"{name}={size}: an interval needs {least[name]} or more.")
-    error2, degrees = _predicted(interval, **{name: size for name, size in asked.items() if size is not None})
+    error2, degrees = _predicted(
+        interval, **{name: size for name, size in asked.items() if size is not None}
+    )
     return float(quantile(degrees, level) * np.sqrt(error2))
 
 
 def needed(interval: Interval, margin: float) -> Need:
-    """Find the sizes at which the 95 % interval would exclude zero in four of five, were the difference `margin`.
+    """Find the sizes at which the 95 % interval would exclude zero in four of five, were the
+    difference `margin`.
 
-    The difference is the one that matters, never the one seen: power at the difference seen only restates its p value
-    (Hoenig and Heisey 2001, doi:10.1198/000313001300339897). The chance is that of the noncentral t with the degrees
-    of freedom of the interval (Westfall, Kenny and Judd 2014, doi:10.1037/xge0000014, for crossed designs), the
-    components of variance taken as known. Fewer than three seeds, or splits where they are redrawn, foretell nothing.
-    Raises ValueError for a margin that is not positive and finite.
+    The difference is the one that matters, never the one seen: power at the difference seen only
+    restates its p value (Hoenig and Heisey 2001, doi:10.1198/000313001300339897). The chance is
+    that of the noncentral t with the degrees of freedom of the interval (Westfall, Kenny and Judd
+    2014, doi:10.1037/xge0000014, for crossed designs), the components of variance taken as known.
+    Fewer than three seeds, or splits where they are redrawn, foretell nothing. Raises ValueError
+    for a margin that is not positive and finite.
     """
     check_margin(margin)
     if not enough(interval):
@@ -78,7 +91,9 @@ def needed(interval: Interval, margin: float) -> Need:
         "splits": (("splits",), _whole(FEWEST, MOST), lambda n: {"splits": n}),
         "both": (
             ("seeds", "items"),
-            np.geomspace(max(floor / seeds, FEWEST / items), min(MOST / seeds, MOST_PICTURES / items), 1024),
+            np.geomspace(
+                max(floor / seeds, FEWEST / items), min(MOST / seeds, MOST_PICTURES / items), 1024
+            ),
             lambda n: {"seeds": np.ceil(n * seeds), "items": np.ceil(n * items)},
         ),
     }
@@ -93,8 +108,9 @@ def needed(interval: Interval, margin: float) -> Need:
 def doubt(interval: Interval, level: float = 0.95) -> tuple[float, float]:
     """Tell between which multiples of what a pilot foretells the truth lies, were its noise normal.
 
-    By the chi-squared quantiles of its degrees of freedom (a variance from them, Satterthwaite 1946). Seeds that fail
-    now and then make tails heavier than normal, and the range then is too narrow.
+    By the chi-squared quantiles of its degrees of freedom (a variance from them, Satterthwaite
+    1946). Seeds that fail now and then make tails heavier than normal, and the range then is too
+    narrow.
     """
     from scipy.special import chdtri
 
@@ -112,15 +128,17 @@ def check_margin(margin: float) -> None:
     """Refuse a margin that no difference can be compared with."""
     if not 0 < margin < math.inf:
         raise ValueError(
-            f"margin={margin}: the difference below which two models count as equal, in the unit of the metric"
-            " (nats for NLL); it must be finite and above 0."
+            f"margin={margin}: the difference below which two models count as equal, in the unit of"
+            " the metric (nats for NLL); it must be finite and above 0."
         )
 
 
 def check_nats(margin: float) -> None:
     """Refuse a margin that no two models of use would stay within."""
     if not (math.isfinite(margin) and 0 < margin <= WIDEST):
-        raise ValueError(f"margin={margin}: nats of negative log-likelihood, above 0 and at most {WIDEST:g}.")
+        raise ValueError(
+            f"margin={margin}: nats of negative log-likelihood, above 0 and at most {WIDEST:g}."
+        )
 
 
 def check_shots(shots: int) -> None:
@@ -144,7 +162,9 @@ def _predicted(interval: Interval, seeds=None, items=None, splits=None):
     """Return the squared error and its degrees of freedom at other sizes, which may be arrays."""
     present = interval.seeds, interval.items, interval.splits
     asked = seeds, items, splits
-    seeds, items, splits = (here if other is None else other for here, other in zip(present, asked, strict=True))
+    seeds, items, splits = (
+        here if other is None else other for here, other in zip(present, asked, strict=True)
+    )
     per_seed, rest = interval.sigma2_seed / seeds, interval.sigma2_rest / seeds
     if interval.seeds == 1:  # both are in the components of picture, or of split and pair
         per_seed = rest = 0.0
@@ -163,9 +183,13 @@ def _predicted(interval: Interval, seeds=None, items=None, splits=None):
 
 
 def _chance(error2, degrees, margin: float):
-    """Return how often the 95 % interval lies beyond zero on the side of a true difference of `margin`."""
+    """Return how often the 95 % interval lies beyond zero on the side of a true difference of
+    `margin`.
+    """
     from scipy.special import nctdtr
 
     error = np.sqrt(error2)
-    shift = np.minimum(np.divide(margin, error, out=np.full_like(error, SURE), where=error > 0), SURE)
+    shift = np.minimum(
+        np.divide(margin, error, out=np.full_like(error, SURE), where=error > 0), SURE
+    )
     return 1 - nctdtr(degrees, shift, quantile(degrees, 0.95))

@@ -1,4 +1,4 @@
-"""Intervals of an accuracy, and of a paired difference of accuracies, that keep a width at 0 and 1."""
+"""Intervals of accuracies and of their paired differences that keep a width at 0 and 1."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,10 +11,11 @@ from qtlrun.statistic.split import resampled
 
 
 def two_way(values: np.ndarray, level: float = 0.95) -> Interval:
-    """Estimate the mean of `values` (seeds, pictures) and its interval for new seeds and new pictures.
+    """Estimate the mean of `values` (seeds, pictures) and its interval for new seeds and new
+    pictures.
 
-    Right and wrong answers, values of 1 and 0 alone and not all 0, have the interval of a `proportion`; all other values
-    that of `crossed`. Raises ValueError as `crossed` does.
+    Right and wrong answers, values of 1 and 0 alone and not all 0, have the interval of a
+    `proportion`; all other values that of `crossed`. Raises ValueError as `crossed` does.
     """
     values = np.asarray(values, dtype=np.float64)
     answers = values.any() and np.isin(values, (0.0, 1.0)).all()
@@ -22,14 +23,16 @@ def two_way(values: np.ndarray, level: float = 0.95) -> Interval:
 
 
 def proportion(values: np.ndarray, level: float = 0.95) -> Interval:
-    """Estimate the mean of right and wrong answers, 1 and 0 (seeds, pictures), for new seeds and new pictures.
+    """Estimate the mean of right and wrong answers, 1 and 0 (seeds, pictures), for new seeds and
+    new pictures.
 
-    Clopper and Pearson's interval at an effective number of pictures: the one at which a binomial share would err as
-    much as the two-way variance says, scaled by Student's quantile for the degrees of freedom (Korn and Graubard 1998,
-    Survey Methodology 24:193). The variance is that of the answers and two more pictures, one that every seed gets right
-    and one that every seed gets wrong. So answers that all agree have a variance, and few wrong ones count as shared by
-    the seeds until they show otherwise. Where the seeds agree on every picture the interval is Clopper and Pearson's
-    of the pictures. Raises ValueError for other values, and as `crossed` does.
+    Clopper and Pearson's interval at an effective number of pictures: the one at which a binomial
+    share would err as much as the two-way variance says, scaled by Student's quantile for the
+    degrees of freedom (Korn and Graubard 1998, Survey Methodology 24:193). The variance is that of
+    the answers and two more pictures, one that every seed gets right and one that every seed gets
+    wrong. So answers that all agree have a variance, and few wrong ones count as shared by the
+    seeds until they show otherwise. Where the seeds agree on every picture the interval is Clopper
+    and Pearson's of the pictures. Raises ValueError for other values, and as `crossed` does.
     """
     answers = _answers(values)
     exact, padded = crossed(answers, level), crossed(pad(answers, 0.0, 1.0), level)
@@ -37,12 +40,19 @@ def proportion(values: np.ndarray, level: float = 0.95) -> Interval:
 
 
 def proportion_resampled(
-    values: Sequence[np.ndarray], *, train: float, held: float, same_pictures: bool, level: float = 0.95
+    values: Sequence[np.ndarray],
+    *,
+    train: float,
+    held: float,
+    same_pictures: bool,
+    level: float = 0.95,
 ) -> Interval:
-    """Estimate the mean of right and wrong answers of redrawn splits, one (seeds, pictures) a split.
+    """Estimate the mean of right and wrong answers of redrawn splits, one (seeds, pictures) a
+    split.
 
-    As `proportion`, with the variance of `resampled`. Splits with pictures of their own differ at least as much as
-    their pictures make them. Raises ValueError for values other than 0 and 1, and as `resampled` does.
+    As `proportion`, with the variance of `resampled`. Splits with pictures of their own differ at
+    least as much as their pictures make them. Raises ValueError for values other than 0 and 1, and
+    as `resampled` does.
     """
     answers = [_answers(split) for split in values]
     words = {"train": train, "held": held, "same_pictures": same_pictures, "level": level}
@@ -52,19 +62,28 @@ def proportion_resampled(
 
 
 def proportion_difference(values: np.ndarray, level: float = 0.95) -> Interval:
-    """Estimate the mean difference of two models' answers, -1, 0 or 1 (seeds, pictures), with its two-way interval.
+    """Estimate the mean difference of two models' answers, -1, 0 or 1 (seeds, pictures), with its
+    two-way interval.
 
-    The interval is that of the differences and two more pictures, one that each model alone gets right (Bonett and Price
-    2012, doi:10.3102/1076998611411915, crossed with the seeds). Raises ValueError as `crossed` does.
+    The interval is that of the differences and two more pictures, one that each model alone gets
+    right (Bonett and Price 2012, doi:10.3102/1076998611411915, crossed with the seeds). Raises
+    ValueError as `crossed` does.
     """
     values = np.asarray(values, dtype=np.float64)
     return _ends_of(crossed(values, level), crossed(pad(values, -1.0, 1.0), level))
 
 
 def proportion_difference_resampled(
-    values: Sequence[np.ndarray], *, train: float, held: float, same_pictures: bool, level: float = 0.95
+    values: Sequence[np.ndarray],
+    *,
+    train: float,
+    held: float,
+    same_pictures: bool,
+    level: float = 0.95,
 ) -> Interval:
-    """Estimate the mean difference of two models' answers over redrawn splits, as `proportion_difference` does."""
+    """Estimate the mean difference of two models' answers over redrawn splits, as
+    `proportion_difference` does.
+    """
     words = {"train": train, "held": held, "same_pictures": same_pictures, "level": level}
     values = [np.asarray(split, dtype=np.float64) for split in values]
     padded = resampled([pad(split, -1.0, 1.0) for split in values], pictures_floor=True, **words)
@@ -79,10 +98,14 @@ def _answers(values: np.ndarray) -> np.ndarray:
 
 
 def _around(exact: Interval, padded: Interval, cells: int, level: float) -> Interval:
-    """Put Clopper and Pearson's ends around a mean, at the effective number of pictures of the padded values."""
+    """Put Clopper and Pearson's ends around a mean, at the effective number of pictures of the
+    padded values.
+    """
     items, mean = exact.items, padded.mean
     half = (padded.high - padded.low) / 2 / quantile(padded.degrees, level)
-    number = mean * (1 - mean) / half**2 * items / (items + 1)  # exactly the pictures where seeds and splits agree
+    number = (
+        mean * (1 - mean) / half**2 * items / (items + 1)
+    )  # exactly the pictures where seeds and splits agree
     student = quantile(items - 1, level) / quantile(padded.degrees, level)
     number = min(number, cells) * min(1.0, float(student)) ** 2
     low, high = beta_ends(exact.mean * number, number, level)

@@ -6,13 +6,15 @@ import numpy as np
 
 
 def explained(values: Sequence[float] | np.ndarray, choices) -> dict[str, float]:
-    """Return the share of the variance of `values`, one a protocol, that each choice explains alone, in [0, 1].
+    """Return the share of the variance of `values`, one a protocol, that each choice explains
+    alone, in [0, 1].
 
-    `choices` (a data frame, or a dict of sequences) names the level of each choice in each protocol, as text or
-    numbers. The share is eta squared of the main effect, the sum of squares between levels over the total (Fisher
-    1925; Cohen 1973, doi:10.1177/001316447303300111). In a balanced grid the shares add up to at most one, and what
-    remains are interactions; in another, choices that go together explain the same variance twice. All are zero where
-    nothing varies. Raises ValueError for values or levels that are missing, and for columns of another length.
+    `choices` (a data frame, or a dict of sequences) names the level of each choice in each
+    protocol, as text or numbers. The share is eta squared of the main effect, the sum of squares
+    between levels over the total (Fisher 1925; Cohen 1973, doi:10.1177/001316447303300111). In a
+    balanced grid the shares add up to at most one, and what remains are interactions; in another,
+    choices that go together explain the same variance twice. All are zero where nothing varies.
+    Raises ValueError for values or levels that are missing, and for columns of another length.
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1 or not values.size:
@@ -37,33 +39,44 @@ def explained(values: Sequence[float] | np.ndarray, choices) -> dict[str, float]
 
 
 def swayed(values: Sequence[float] | np.ndarray, choices) -> dict[str, float]:
-    """Return the share of the variance of `values` that each choice has a part in, alone or with others, in [0, 1].
+    """Return the share of the variance of `values` that each choice has a part in, alone or with
+    others, in [0, 1].
 
-    The total effect (Homma and Saltelli 1996, doi:10.1016/0951-8320(96)00002-6): what is left of the variance where all
-    other choices are held, over the total; exact in a full grid. The shares add up to more than one where choices
-    interact. Arguments and errors as `explained`.
+    The total effect (Homma and Saltelli 1996, doi:10.1016/0951-8320(96)00002-6): what is left of
+    the variance where all other choices are held, over the total; exact in a full grid. The shares
+    add up to more than one where choices interact. Arguments and errors as `explained`.
     """
     levels = {name: list(given) for name, given in choices.items()}
     shares = {}
-    for name in levels:
-        others = list(zip(*(given for other, given in levels.items() if other != name), strict=True)) or [()] * len(values)
-        shares[name] = 1 - explained(values, {"others": others})["others"] if len(set(levels[name])) > 1 else 0.0
+    for name, given in levels.items():
+        others = list(
+            zip(*(one for other, one in levels.items() if other != name), strict=True)
+        ) or [()] * len(values)
+        shares[name] = (
+            1 - explained(values, {"others": others})["others"] if len(set(given)) > 1 else 0.0
+        )
     return shares if np.ptp(values) > 0 else dict.fromkeys(shares, 0.0)
 
 
 def binomial(hits: int, trials: int, level: float = 0.95) -> tuple[float, float]:
     """Return the exact interval of the rate of `hits` in `trials`, in [0, 1].
 
-    Source: Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404, by the quantiles of the beta distribution. It covers
-    at least as often as it says. Raises ValueError for no trials and for hits that are not among them.
+    Source: Clopper and Pearson 1934, doi:10.1093/biomet/26.4.404, by the quantiles of the beta
+    distribution. It covers at least as often as it says. Raises ValueError for no trials and for
+    hits that are not among them.
     """
     if trials < 1 or not 0 <= hits <= trials:
-        raise ValueError(f"{hits} hits of {trials} trials: a rate needs a trial or more, and no more hits than trials.")
+        raise ValueError(
+            f"{hits} hits of {trials} trials: a rate needs a trial or more, and no more hits than"
+            " trials."
+        )
     return beta_ends(hits, trials, level)
 
 
 def beta_ends(hits: float, trials: float, level: float) -> tuple[float, float]:
-    """Return Clopper and Pearson's ends, which the beta distribution gives for fractions of hits and trials too."""
+    """Return Clopper and Pearson's ends, which the beta distribution gives for fractions of hits
+    and trials too.
+    """
     from scipy.special import betaincinv
 
     tail = (1 - level) / 2

@@ -1,11 +1,15 @@
-"""What a pilot foretells: the half-width of other sizes, and what would detect a difference of the margin."""
+"""What a pilot foretells: the half-width of other sizes, and what would detect a difference of the
+margin.
+"""
+
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 
-from qtlrun import figure, plan as plans, result, statistic
+from qtlrun import figure, result, statistic
+from qtlrun import plan as plans
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Refused
 from qtlrun.point import Point
@@ -15,11 +19,14 @@ from qtlrun.study.progress import Progress
 
 @dataclass(frozen=True)
 class Power:
-    """Trains the composed model and its references as a pilot, and projects from its components of variance.
+    """Trains the composed model and its references as a pilot, and projects from its components of
+    variance.
 
-    `margin` is the difference to be detected, in nats of NLL; `seeds`, and `pictures` as multiples of the pilot's, are the
-    sizes whose half-width is foretold. Splits are foretold where the pilot has several (`splits`, `folds`).
+    `margin` is the difference to be detected, in nats of NLL; `seeds`, and `pictures` as multiples
+    of the pilot's, are the sizes whose half-width is foretold. Splits are foretold where the pilot
+    has several (`splits`, `folds`).
     """
+
     margin: float
     seeds: list[int]
     pictures: list[int]
@@ -38,12 +45,19 @@ class Power:
         """Refuse several points, and pilots that foretell nothing."""
         table.check_one(jobs, "power", ())
         if not plans.references(jobs[0])[0]:
-            raise Refused("compare=[]: power is that of a difference; choose a reference, as compare=[twin].")
+            raise Refused(
+                "compare=[]: power is that of a difference; choose a reference, as compare=[twin]."
+            )
         seeds, splits = len(plans.seeds(jobs[0])), len(plans.redraws(jobs[0]))
         if (splits if splits > 1 else seeds) < statistic.FEWEST:
-            raise Refused(f"{f'splits={splits}' if splits > 1 else f'seeds={seeds}'}: a pilot of fewer than three foretells nothing.")
+            raise Refused(
+                f"{f'splits={splits}' if splits > 1 else f'seeds={seeds}'}: a pilot of fewer than"
+                " three foretells nothing."
+            )
 
-    def run(self, jobs: list[dict], out: Path, experiment: Experiment, console: Console) -> tuple[pd.DataFrame, bool]:
+    def run(
+        self, jobs: list[dict], out: Path, experiment: Experiment, console: Console
+    ) -> tuple[pd.DataFrame, bool]:
         """The half-widths foretold, a line a reference and size, and whether no row failed."""
         (job,), point = jobs, table.begin(jobs[0], {})
         with Progress(console, out / "log.txt") as progress:
@@ -51,8 +65,22 @@ class Power:
             table.fill(point, job, experiment, progress)
         frame = self._frame(point)
         shown = result.table(point, self.margin, self.shots)
-        lines = [*sentence.generated(point), *self._sentences(point), *sentence.chance(point), *point.notes, *sentence.foot(point, point.reads), point.held, *sentence.errors(point)]
-        record.write_study(out, jobs, lines, {"table": shown, "power": frame}, {"power": figure.power(frame, self.margin)})
+        lines = [
+            *sentence.generated(point),
+            *self._sentences(point),
+            *sentence.chance(point),
+            *point.notes,
+            *sentence.foot(point, point.reads),
+            point.held,
+            *sentence.errors(point),
+        ]
+        record.write_study(
+            out,
+            jobs,
+            lines,
+            {"table": shown, "power": frame},
+            {"power": figure.power(frame, self.margin)},
+        )
         terminal.show(console, point, shown)
         terminal.say(console, lines)
         return frame, not point.failed
@@ -64,10 +92,24 @@ class Power:
             for seeds in sorted({gap.seeds, *self.seeds} if gap.seeds > 1 else {gap.seeds}):
                 for factor in [1] if pd.isna(gap.pictures) else sorted({1, *self.pictures}):
                     pilot = seeds == gap.seeds and factor == 1
-                    half = (gap.high - gap.low) / 2 if pilot else statistic.half_width(gap, seeds=seeds, items=gap.items * factor)
-                    lines.append({"reference": label, "splits": gap.splits, "seeds": seeds, "pictures": gap.items * factor, "half_width": half,
-                                  "pilot": pilot})
-        return pd.DataFrame(lines, columns=["reference", "splits", "seeds", "pictures", "half_width", "pilot"])
+                    half = (
+                        (gap.high - gap.low) / 2
+                        if pilot
+                        else statistic.half_width(gap, seeds=seeds, items=gap.items * factor)
+                    )
+                    lines.append(
+                        {
+                            "reference": label,
+                            "splits": gap.splits,
+                            "seeds": seeds,
+                            "pictures": gap.items * factor,
+                            "half_width": half,
+                            "pilot": pilot,
+                        }
+                    )
+        return pd.DataFrame(
+            lines, columns=["reference", "splits", "seeds", "pictures", "half_width", "pilot"]
+        )
 
     def _sentences(self, point: Point) -> list[str]:
         """What each contrast of the pilot has, and what it would take."""
@@ -75,11 +117,24 @@ class Power:
         for label, verdict in point.contrasts(self.margin).items():
             gap, need = verdict.interval, statistic.needed(verdict.interval, self.margin)
             low, high = statistic.doubt(gap)
-            ways = [(need.seeds, f"seeds on these {point.noun}s"), (need.pictures, f"{point.noun}s with these seeds"), (need.splits, "splits")]
-            words = " or ".join([f"{size} {what}" for size, what in ways if size] or [sentence.both(gap, need, point.noun)] * bool(need.both))
-            foretold = f"A difference of {self.margin:g} would be detected, four times in five, by {words or 'no size that is foretold here'}."
+            ways = [
+                (need.seeds, f"seeds on these {point.noun}s"),
+                (need.pictures, f"{point.noun}s with these seeds"),
+                (need.splits, "splits"),
+            ]
+            words = " or ".join(
+                [f"{size} {what}" for size, what in ways if size]
+                or [sentence.both(gap, need, point.noun)] * bool(need.both)
+            )
+            foretold = (
+                f"A difference of {self.margin:g} would be detected, four times in five, by"
+                f" {words or 'no size that is foretold here'}."
+            )
             if missing := sentence.failures(point, label):
                 foretold = f"{missing}: the others foretell nothing of all."
-            lines.append(f"{point.composed} - {label}, {point.isolates[label]}: {gap.mean:+z.3f} nats, half-width {(gap.high - gap.low) / 2:.3f} "
-                         f"({sentence.noise(gap, point.noun)}; so small a pilot knows it to {low:.2f} to {high:.2f} times that). {foretold}")
+            lines.append(
+                f"{point.composed} - {label}, {point.isolates[label]}: {gap.mean:+z.3f} nats,"
+                f" half-width {(gap.high - gap.low) / 2:.3f} ({sentence.noise(gap, point.noun)}; so"
+                f" small a pilot knows it to {low:.2f} to {high:.2f} times that). {foretold}"
+            )
         return lines

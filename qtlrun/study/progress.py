@@ -1,21 +1,40 @@
-"""What a run says while it works: bars on a terminal, a line a stage elsewhere; every line goes to a log too."""
+"""What a run says while it works: bars on a terminal, a line a stage elsewhere; every line goes to
+a log too.
+"""
+
 import os
 import time
 import traceback
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress as Bars, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import (
+    Progress as Bars,
+)
 
 from qtlrun import disk
 
 
 class Progress:
-    """Called as `step(stage, done, total)`; a total of 0 is a line to print as it is. Use it as a context."""
+    """Called as `step(stage, done, total)`; a total of 0 is a line to print as it is.
+
+    Use it as a context.
+    """
 
     def __init__(self, console: Console, log: Path):
         self.console, self.log = console, log
-        columns = TextColumn("{task.description:<18}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        columns = (
+            TextColumn("{task.description:<18}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
         self.bars = Bars(*columns, console=console, transient=True) if console.is_terminal else None
         self._stages: dict[str, tuple[float, int | None]] = {}  # when a stage began, and its bar
 
@@ -30,7 +49,8 @@ class Progress:
 
     def step(self, stage: str, done: int, total: int) -> None:
         if total == 0:
-            return self.say(stage)
+            self.say(stage)
+            return
         if done == 0 or stage not in self._stages:
             self._begin(stage, total)
         began, bar = self._stages[stage]
@@ -45,21 +65,26 @@ class Progress:
         self.console.print(line, markup=False, highlight=False, emoji=False)
 
     def trace(self) -> None:
-        """The error that is being handled, to the log; to the terminal too where HYDRA_FULL_ERROR=1 asks for it."""
+        """The error that is being handled, to the log; to the terminal too where HYDRA_FULL_ERROR=1
+        asks for it.
+        """
         self._note(traceback.format_exc())
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             self.console.print(traceback.format_exc(), markup=False, highlight=False, emoji=False)
 
     def _begin(self, stage: str, total: int) -> None:
         self._drop(stage)  # one of that name that broke off
-        self._stages[stage] = time.perf_counter(), self.bars.add_task(stage, total=total) if self.bars else None
+        self._stages[stage] = (
+            time.perf_counter(),
+            (self.bars.add_task(stage, total=total) if self.bars else None),
+        )
 
     def _end(self, stage: str, line: str) -> None:
         self._drop(stage)
         self._note(line) if self.bars else self.say(line)
 
     def _drop(self, stage: str) -> None:
-        _, bar = self._stages.pop(stage, (0., None))
+        _, bar = self._stages.pop(stage, (0.0, None))
         if bar is not None:
             self.bars.remove_task(bar)
 

@@ -1,4 +1,5 @@
 """Published figures beside ours: presets, each as published and in its sound form."""
+
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -6,32 +7,53 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from qtlrun import plan as plans, result, statistic
+from qtlrun import plan as plans
+from qtlrun import result, statistic
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Refused
 from qtlrun.point import Point
 from qtlrun.study import record, sentence, table, terminal
 from qtlrun.study.progress import Progress
 
-POINT = .01  # of accuracy: what another library's rounding and order may move a figure by
-WIDE = .2  # a range of possible figures beyond which none is told from others
+POINT = 0.01  # of accuracy: what another library's rounding and order may move a figure by
+WIDE = 0.2  # a range of possible figures beyond which none is told from others
 CHANGED = "with this changed"  # what stands in a verdict's place
 OTHERS = "other items"  # the same, where a publication tested on other items
-COLUMNS = ("run", "row", "published", "ours", "low", "high", "least", "most", "norm_kept", "seeds", "verdict",
-           "sound run", "sound", "sound low", "sound high", "sound norm_kept", "source")
+COLUMNS = (
+    "run",
+    "row",
+    "published",
+    "ours",
+    "low",
+    "high",
+    "least",
+    "most",
+    "norm_kept",
+    "seeds",
+    "verdict",
+    "sound run",
+    "sound",
+    "sound low",
+    "sound high",
+    "sound norm_kept",
+    "source",
+)
 
 
 @dataclass(frozen=True)
 class Reproduce:
     """Trains presets that carry `published` figures, and says which of these come out here.
 
-    `runs` are command lines, one a preset; beside those of `experiment=NAME_paper` stand the figures of the first run of
-    `experiment=NAME`. A figure counts as reproduced where one more training of ours would give it, to one point of accuracy: where
-    it lies that near to Student's prediction interval over our seeds (95 %; of a single seed the figure itself), and is
-    undecided where that interval is wider than 20 points or a seed failed. A figure of other test items than ours
-    (`published.items` says which) is neither. A run whose words change more than the preset, its seeds or its references is no
-    repetition: it has neither verdict nor sound figure. A run whose weights or data cannot be had is left out, and the table says why.
+    `runs` are command lines, one a preset; beside those of `experiment=NAME_paper` stand the
+    figures of the first run of `experiment=NAME`. A figure counts as reproduced where one more
+    training of ours would give it, to one point of accuracy: where it lies that near to Student's
+    prediction interval over our seeds (95 %; of a single seed the figure itself), and is undecided
+    where that interval is wider than 20 points or a seed failed. A figure of other test items than
+    ours (`published.items` says which) is neither. A run whose words change more than the preset,
+    its seeds or its references is no repetition: it has neither verdict nor sound figure. A run
+    whose weights or data cannot be had is left out, and the table says why.
     """
+
     runs: list[str] | None
     shots: int
     excuses = True  # a run that is refused costs that run
@@ -40,19 +62,31 @@ class Reproduce:
         statistic.check_shots(self.shots)
 
     def check(self, jobs: list[dict], experiment: Experiment) -> None:
-        """Refuse plans without a published figure, figures of rows that are not there, and splits drawn anew."""
+        """Refuse plans without a published figure, figures of rows that are not there, and splits
+        drawn anew.
+        """
         if not any("published" in job for job in jobs):
-            raise Refused("study=reproduce: no plan here has published figures; choose presets that have, as study.runs=['experiment=spirals_paper'].")
+            raise Refused(
+                "study=reproduce: no plan here has published figures; choose presets that have, as"
+                " study.runs=['experiment=spirals_paper']."
+            )
         for job in jobs:
             for row in job.get("published", {}).get("accuracy", {}):
                 known = ("composed", *(job.get("compare") or {}))
                 if row not in known:
-                    raise Refused(f"published.accuracy.{row}: this plan has no such row; {plans.nearest(row, known)}")
+                    raise Refused(
+                        f"published.accuracy.{row}: this plan has no such row;"
+                        f" {plans.nearest(row, known)}"
+                    )
             for key, unset in (("splits", 1), ("folds", None)):
                 if job[key] != unset:
-                    raise Refused(f"{key}={job[key]}: study=reproduce does not use it; leave it out.")
+                    raise Refused(
+                        f"{key}={job[key]}: study=reproduce does not use it; leave it out."
+                    )
 
-    def run(self, jobs: list[dict], out: Path, experiment: Experiment, console: Console) -> tuple[pd.DataFrame, bool]:
+    def run(
+        self, jobs: list[dict], out: Path, experiment: Experiment, console: Console
+    ) -> tuple[pd.DataFrame, bool]:
         """A line a published figure, and whether every run was made and none failed."""
         points = {}
         with Progress(console, out / "log.txt") as progress:
@@ -62,9 +96,14 @@ class Reproduce:
                 progress.say(f"{_place(job)}:")
                 if "refused" not in job:
                     table.fill(point, job, experiment, progress)
-        frame = pd.DataFrame([line for job in jobs for line in _lines(job, points)], columns=COLUMNS)
+        frame = pd.DataFrame(
+            [line for job in jobs for line in _lines(job, points)], columns=COLUMNS
+        )
         made = [point for point in points.values() if point.splits]
-        frames = {"reproduction": frame, "rows": result.rows_frame(made, self.shots) if made else pd.DataFrame()}
+        frames = {
+            "reproduction": frame,
+            "rows": result.rows_frame(made, self.shots) if made else pd.DataFrame(),
+        }
         lines = self._sentences(jobs, frame, made)
         record.write_study(out, jobs, lines, {"table": _shown(frame)} | frames, {})
         terminal.show_words(console, _shown(frame).drop(columns=["source", "seeds"]))
@@ -72,24 +111,55 @@ class Reproduce:
         return frame, len(made) == len(points) and not any(point.failed for point in made)
 
     def _sentences(self, jobs: list[dict], frame: pd.DataFrame, points: list[Point]) -> list[str]:
-        lines = [_counted(frame),
-                 "Reproduced: one more training here would give the published figure, to one point of accuracy (95 %, over seeds); undecided where that "
-                 "range is wider than 20 points or a seed failed; of one seed its own figure is compared. Sound: the same example without the published defects. Intervals are over seeds and test items."]
-        lines += [f"{_place(job)}: published on {job['published']['items']}, so its figure and ours are of different items: no verdict."
-                  for job in jobs if job.get("published", {}).get("items") and "refused" not in job]
-        lines += [f"{_place(job)}: not run: {' '.join(job['refused'].splitlines()).rstrip('.')}. With the weights or data in place: qtlrun {_place(job)}"
-                  for job in jobs if "refused" in job]
+        lines = [
+            _counted(frame),
+            (
+                "Reproduced: one more training here would give the published figure, to one point"
+                " of accuracy (95 %, over seeds); undecided where that range is wider than 20"
+                " points or a seed failed; of one seed its own figure is compared. Sound: the same"
+                " example without the published defects. Intervals are over seeds and test items."
+            ),
+        ]
+        lines += [
+            f"{_place(job)}: published on {job['published']['items']}, so its figure and ours are"
+            " of different items: no verdict."
+            for job in jobs
+            if job.get("published", {}).get("items") and "refused" not in job
+        ]
+        lines += [
+            f"{_place(job)}: not run: {' '.join(job['refused'].splitlines()).rstrip('.')}. With the"
+            f" weights or data in place: qtlrun {_place(job)}"
+            for job in jobs
+            if "refused" in job
+        ]
         lines += _truncated(frame)
-        sound = [point for point in points if point.place.removeprefix("run=") in set(frame["sound run"].dropna())]
-        lines += [f"{point.place.removeprefix('run=')}: {point.about[point.composed]}. {point.held}" for point in sound if point.composed in point.labels]
-        return lines + sentence.data(points) + [line for point in points for line in sentence.errors(point)]
+        sound = [
+            point
+            for point in points
+            if point.place.removeprefix("run=") in set(frame["sound run"].dropna())
+        ]
+        lines += [
+            f"{point.place.removeprefix('run=')}: {point.about[point.composed]}. {point.held}"
+            for point in sound
+            if point.composed in point.labels
+        ]
+        return (
+            lines
+            + sentence.data(points)
+            + [line for point in points for line in sentence.errors(point)]
+        )
 
 
 def _lines(job: dict, points: dict[str, Point]) -> list[dict]:
     """A line a published figure of a plan."""
     published, lines = job.get("published", {}), []
     for name, figure in published.get("accuracy", {}).items():
-        line = {"run": _place(job), "row": name, "published": figure, "source": published.get("source", "")}
+        line = {
+            "run": _place(job),
+            "row": name,
+            "published": figure,
+            "source": published.get("source", ""),
+        }
         if "refused" in job:
             line["verdict"] = "not run"
         else:
@@ -100,8 +170,13 @@ def _lines(job: dict, points: dict[str, Point]) -> list[dict]:
         if _changed(job):
             line |= {"verdict": CHANGED} if made else {}
         elif (sound := _sound(_place(job), points)) and (found := _estimate(sound, name)):
-            line |= {"sound run": sound.place.removeprefix("run="), "sound": found.mean, "sound low": found.low,
-                     "sound high": found.high, "sound norm_kept": _norm(sound, name)}
+            line |= {
+                "sound run": sound.place.removeprefix("run="),
+                "sound": found.mean,
+                "sound low": found.low,
+                "sound high": found.high,
+                "sound norm_kept": _norm(sound, name),
+            }
         lines.append(line)
     return lines
 
@@ -115,14 +190,29 @@ def _ours(point: Point, name: str, figure: float) -> dict:
     least, most = np.clip(statistic.further(values), 0, 1)
     unsure = most - least > WIDE or point.failures(_label(point, name))
     inside = least - POINT <= figure <= most + POINT
-    return {"ours": found.mean, "low": found.low, "high": found.high, "least": least, "most": most, "seeds": len(values),
-            "norm_kept": _norm(point, name), "verdict": "undecided" if unsure else "reproduced" if inside else "not reproduced"}
+    return {
+        "ours": found.mean,
+        "low": found.low,
+        "high": found.high,
+        "least": least,
+        "most": most,
+        "seeds": len(values),
+        "norm_kept": _norm(point, name),
+        "verdict": "undecided" if unsure else "reproduced" if inside else "not reproduced",
+    }
 
 
 def _changed(job: dict) -> bool:
-    """Whether more than the preset, its seeds and which references it has was said: any value that a figure depends on."""
+    """Whether more than the preset, its seeds and which references it has was said: any value that
+    a figure depends on.
+    """
     keys = (word.lstrip("+~").partition("=")[0] for word in job["overrides"])
-    return any(key in ("dtype", "tune") or key.partition(".")[0] in plans.PARTS or key.startswith("compare.") for key in keys)
+    return any(
+        key in ("dtype", "tune")
+        or key.partition(".")[0] in plans.PARTS
+        or key.startswith("compare.")
+        for key in keys
+    )
 
 
 def _norm(point: Point, name: str) -> float | None:
@@ -131,55 +221,103 @@ def _norm(point: Point, name: str) -> float | None:
 
 
 def _counted(frame: pd.DataFrame) -> str:
-    """How many figures have which verdict: each preset's row once, by its first run as published."""
+    """Count of figures by verdict: each preset's row once, by its first run as published."""
     repeated = frame[frame["verdict"] != CHANGED]
-    once = repeated[~pd.DataFrame({"preset": repeated["run"].str.split().str[0], "row": repeated["row"]}).duplicated()]
+    once = repeated[
+        ~pd.DataFrame(
+            {"preset": repeated["run"].str.split().str[0], "row": repeated["row"]}
+        ).duplicated()
+    ]
     done = ", ".join(f"{count} {word}" for word, count in once["verdict"].value_counts().items())
     more = len(frame) - len(repeated)
-    return (f"{sentence.count(len(once), 'published figure')}{': ' * bool(done)}{done}."
-            + f" {sentence.count(more, 'line')} with something changed: no repetition, and no verdict." * bool(more))
+    return (
+        f"{sentence.count(len(once), 'published figure')}{': ' * bool(done)}{done}."
+        + f" {sentence.count(more, 'line')} with something changed: no repetition, and no verdict."
+        * bool(more)
+    )
 
 
 def _truncated(frame: pd.DataFrame) -> list[str]:
     """A warning where a cutoff loses probability."""
-    kept = {run: norm for name, key in (("run", "norm_kept"), ("sound run", "sound norm_kept"))
-            for run, norm in zip(frame[name], frame[key].astype(float), strict=True) if not np.isnan(norm)}
+    kept = {
+        run: norm
+        for name, key in (("run", "norm_kept"), ("sound run", "sound norm_kept"))
+        for run, norm in zip(frame[name], frame[key].astype(float), strict=True)
+        if not np.isnan(norm)
+    }
     lost = sum(norm < sentence.LEAST_NORM for norm in kept.values())
-    return [f"Norm kept inside the cutoff: below {sentence.LEAST_NORM} in {lost} of {sentence.count(len(kept), 'run')} with states. These are figures of the "
-            "truncated model, not of the states. Sweep the cutoff: -m backbone.cutoff=15,20,30."] if lost else []
+    return (
+        [
+            f"Norm kept inside the cutoff: below {sentence.LEAST_NORM} in {lost} of"
+            f" {sentence.count(len(kept), 'run')} with states. These are figures of the truncated"
+            " model, not of the states. Sweep the cutoff: -m backbone.cutoff=15,20,30."
+        ]
+        if lost
+        else []
+    )
 
 
 def _sound(place: str, points: dict[str, Point]) -> Point | None:
     """The first run of the same preset without its published defects."""
     name = place.partition(" ")[0].removesuffix("_paper")
-    return next((point for run, point in points.items() if run.partition(" ")[0] == name != place.partition(" ")[0] and point.splits), None)
+    return next(
+        (
+            point
+            for run, point in points.items()
+            if run.partition(" ")[0] == name != place.partition(" ")[0] and point.splits
+        ),
+        None,
+    )
 
 
 def _estimate(point: Point, name: str) -> statistic.Interval | None:
-    """The accuracy of a row by the name that it has in `compare`; None where no seed of it ended."""
+    """Accuracy of a row by its name in `compare`; None where no seed of it ended."""
     label = _label(point, name)
     return point.accuracy(label) if label in point.labels and point.of(label) else None
 
 
 def _label(point: Point, name: str) -> str:
-    return point.composed if name == "composed" else next((label for label in point.labels if label.rstrip("*") == name), name)
+    return (
+        point.composed
+        if name == "composed"
+        else next((label for label in point.labels if label.rstrip("*") == name), name)
+    )
 
 
 def _place(job: dict) -> str:
     """What a run is called: its words."""
     said = dict(word.split("=", 1) for word in job["overrides"] if "=" in word)
-    words = [(word, word.partition("=")[0]) for word in job.get("run", " ".join(job["overrides"])).split()]
-    return " ".join(f"{key}={said[key]}" if "," in word and key in said else word for word, key in words)  # of a sweep its own point
+    words = [
+        (word, word.partition("=")[0])
+        for word in job.get("run", " ".join(job["overrides"])).split()
+    ]
+    return " ".join(
+        f"{key}={said[key]}" if "," in word and key in said else word for word, key in words
+    )  # of a sweep its own point
 
 
 def _shown(frame: pd.DataFrame) -> pd.DataFrame:
     """The table as it is read."""
+
     def spread(line: pd.Series, *names: str) -> str:
         return "" if pd.isna(line[names[0]]) else terminal.interval(*line[list(names)])
-    norm, beside = ({name: frame[key].astype(float)} if frame[key].notna().any() else {}
-                    for name, key in (("norm", "norm_kept"), ("its norm", "sound norm_kept")))
-    return pd.DataFrame({
-        "run: row": frame["run"].str.removeprefix("experiment=") + ": " + frame["row"], "paper": frame["published"].astype(float),
-        "ours, 95 %": [spread(line, "ours", "low", "high") for _, line in frame.iterrows()],
-        **norm, "seeds": frame["seeds"].astype("Int64"), "verdict": frame["verdict"],
-        "sound, 95 %": [spread(line, "sound", "sound low", "sound high") for _, line in frame.iterrows()], **beside, "source": frame["source"]})
+
+    norm, beside = (
+        {name: frame[key].astype(float)} if frame[key].notna().any() else {}
+        for name, key in (("norm", "norm_kept"), ("its norm", "sound norm_kept"))
+    )
+    return pd.DataFrame(
+        {
+            "run: row": frame["run"].str.removeprefix("experiment=") + ": " + frame["row"],
+            "paper": frame["published"].astype(float),
+            "ours, 95 %": [spread(line, "ours", "low", "high") for _, line in frame.iterrows()],
+            **norm,
+            "seeds": frame["seeds"].astype("Int64"),
+            "verdict": frame["verdict"],
+            "sound, 95 %": [
+                spread(line, "sound", "sound low", "sound high") for _, line in frame.iterrows()
+            ],
+            **beside,
+            "source": frame["source"],
+        }
+    )

@@ -1,7 +1,11 @@
-"""The rows of a plan: the composed one and its references, trained on every split, as a point of the table."""
+"""The rows of a plan: the composed one and its references, trained on every split, as a point of
+the table.
+"""
+
 import json
 
-from qtlrun import disk, plan as plans
+from qtlrun import disk
+from qtlrun import plan as plans
 from qtlrun.experiment import Experiment
 from qtlrun.point import Point
 from qtlrun.study import sentence
@@ -14,7 +18,9 @@ def begin(job: dict, keys: dict[str, object]) -> Point:
 
 
 def fill(point: Point, job: dict, experiment: Experiment, progress: Progress) -> None:
-    """Train a point's rows on each of its splits; equal plans are one row, and a row that fails costs that row."""
+    """Train a point's rows on each of its splits; equal plans are one row, and a row that fails
+    costs that row.
+    """
     point.notes.extend(plans.references(job)[1])
     labels, made = _labels(point, job), rows(job)
     draws = plans.draws(list(made.values()), job["tune"])
@@ -25,27 +31,44 @@ def fill(point: Point, job: dict, experiment: Experiment, progress: Progress) ->
             where = f"{label}, split {number + 1} of {len(redraws)}" if len(redraws) > 1 else label
             row = made[name] | {"dataset": made[name]["dataset"] | change}
             try:
-                known[name] = point.splits[-1][label] = experiment.row(where, row, plans.apart(seeds, number), key, draws)
+                known[name] = point.splits[-1][label] = experiment.row(
+                    where, row, plans.apart(seeds, number), key, draws
+                )
                 point.held = sentence.held(job, made, known)
             except KeyboardInterrupt:
                 if number:  # a split that lacks rows is no split
                     point.splits.pop()
-                    point.notes.append(f"Stopped in split {number + 1} of {len(redraws)}; the table has those before it.")
+                    point.notes.append(
+                        f"Stopped in split {number + 1} of {len(redraws)}; the table has those"
+                        " before it."
+                    )
                 raise
-            except Exception as error:  # the border of a row: what fails here costs this row and no other
-                if isinstance(error, OSError) and (isinstance(error, disk.Unwritable) or error.errno in disk.FULL):
+            except (
+                Exception
+            ) as error:  # the border of a row: what fails here costs this row and no other
+                if isinstance(error, OSError) and (
+                    isinstance(error, disk.Unwritable) or error.errno in disk.FULL
+                ):
                     raise
                 point.errors[label, number] = f"{type(error).__name__}: {error}"
                 progress.trace()
 
 
-def check_one(jobs: list[dict], study: str, idle: tuple = (("tune", 0), ("splits", 1), ("folds", None))) -> None:
-    """Refuse a sweep where a study makes a grid of its own, and settings that it would not heed: `idle`, with their defaults."""
+def check_one(
+    jobs: list[dict], study: str, idle: tuple = (("tune", 0), ("splits", 1), ("folds", None))
+) -> None:
+    """Refuse a sweep where a study makes a grid of its own, and settings that it would not heed:
+    `idle`, with their defaults.
+    """
     if len(jobs) > 1:
-        raise plans.Refused(f"study={study}: it takes one point, and this sweep has {len(jobs)}; leave out -m.")
+        raise plans.Refused(
+            f"study={study}: it takes one point, and this sweep has {len(jobs)}; leave out -m."
+        )
     for key, unset in idle:
         if jobs[0][key] != unset:
-            raise plans.Refused(f"{key}={jobs[0][key]}: study={study} does not use it; leave it out.")
+            raise plans.Refused(
+                f"{key}={jobs[0][key]}: study={study} does not use it; leave it out."
+            )
 
 
 def claims(job: dict) -> dict[str, str]:
@@ -69,19 +92,29 @@ def rows(job: dict) -> dict[str, dict]:
 
 
 def reader(job: dict) -> str:
-    """What tells this plan from others that read the same test split: all values that its figures depend on."""
+    """What tells this plan from others that read the same test split: all values that its figures
+    depend on.
+    """
     made = list(rows(job).values())
-    said = {"rows": sorted(map(_identity, made)), "seeds": plans.seeds(job), "splits": plans.redraws(job),
-            "draws": plans.draws(made, job["tune"])}
+    said = {
+        "rows": sorted(map(_identity, made)),
+        "seeds": plans.seeds(job),
+        "splits": plans.redraws(job),
+        "draws": plans.draws(made, job["tune"]),
+    }
     return disk.digest(json.dumps(said, sort_keys=True).encode())
 
 
 def _labels(point: Point, job: dict) -> dict[str, str]:
-    """The label of each row by its name; says beside the point which are one, and which are not what their letter means."""
+    """The label of each row by its name; says beside the point which are one, and which are not
+    what their letter means.
+    """
     composed, seen, labels = plans.row_plan(job), {}, {}
     for name, row in rows(job).items():
         if same := seen.get(_identity(row)):
-            point.notes.extend([f"{name} is the same model as {same}: one row."] if name != same else [])
+            point.notes.extend(
+                [f"{name} is the same model as {same}: one row."] if name != same else []
+            )
             continue
         seen[_identity(row)] = name
         labels[name], reason = name, ""
@@ -90,12 +123,25 @@ def _labels(point: Point, job: dict) -> dict[str, str]:
             labels[name] = name if letter == name else f"{name}*"
             reason = reason or f"it is {letter}"
         if labels[name] != name:
-            point.notes.append(f"{labels[name]} is not {name} in the sense of the literature: {reason}.")
-        claims = job["compare"][name].get("isolates") if row != composed and labels[name] == name else None
-        changed = [word.lstrip("+~") for word in job["overrides"] if word.lstrip("+~").startswith(f"compare.{name}.")]
+            point.notes.append(
+                f"{labels[name]} is not {name} in the sense of the literature: {reason}."
+            )
+        claims = (
+            job["compare"][name].get("isolates")
+            if row != composed and labels[name] == name
+            else None
+        )
+        changed = [
+            word.lstrip("+~")
+            for word in job["overrides"]
+            if word.lstrip("+~").startswith(f"compare.{name}.")
+        ]
         claim = (claims or {}).get(point.composed)
         if claim and changed:  # what was typed for one row is no part of what its name claims
-            claim = f"{claim}, and {', '.join(word.removeprefix(f'compare.{name}.') for word in changed)}"
+            claim = (
+                f"{claim}, and"
+                f" {', '.join(word.removeprefix(f'compare.{name}.') for word in changed)}"
+            )
         point.isolates[labels[name]] = claim or plans.differences(composed, row)
     return labels
 

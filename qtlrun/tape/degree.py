@@ -6,23 +6,75 @@ from math import inf
 from torch import Tensor
 from torch.autograd.graph import Node
 
-BUILT_IN = re.compile(r"(\w+?)Backward\d+")  # of torch's own nodes; a function of the user's has no number
+BUILT_IN = re.compile(
+    r"(\w+?)Backward\d+"
+)  # of torch's own nodes; a function of the user's has no number
 LINEAR = frozenset(
-    "Add Sub Rsub Neg Sum Mean Cumsum Trace Select Slice Index IndexSelect Gather Unbind Split SplitWithSizes Narrow"
-    " View ReshapeAlias UnsafeView Expand Repeat Squeeze Unsqueeze T Transpose Permute Flip Roll Stack Cat Clone Alias"
-    " Tril Triu Diagonal ConstantPadNd ToCopy Real Imag Conj ConjPhysical ResolveConj Complex ViewAsReal ViewAsComplex"
-    " Unfold Lift LiftFresh".split()
+    [
+        "Add",
+        "Sub",
+        "Rsub",
+        "Neg",
+        "Sum",
+        "Mean",
+        "Cumsum",
+        "Trace",
+        "Select",
+        "Slice",
+        "Index",
+        "IndexSelect",
+        "Gather",
+        "Unbind",
+        "Split",
+        "SplitWithSizes",
+        "Narrow",
+        "View",
+        "ReshapeAlias",
+        "UnsafeView",
+        "Expand",
+        "Repeat",
+        "Squeeze",
+        "Unsqueeze",
+        "T",
+        "Transpose",
+        "Permute",
+        "Flip",
+        "Roll",
+        "Stack",
+        "Cat",
+        "Clone",
+        "Alias",
+        "Tril",
+        "Triu",
+        "Diagonal",
+        "ConstantPadNd",
+        "ToCopy",
+        "Real",
+        "Imag",
+        "Conj",
+        "ConjPhysical",
+        "ResolveConj",
+        "Complex",
+        "ViewAsReal",
+        "ViewAsComplex",
+        "Unfold",
+        "Lift",
+        "LiftFresh",
+    ]
 )
-PRODUCT = frozenset("Mul Mm Mv Bmm Dot Vdot".split())
-SUM_OF_PRODUCT = frozenset("Addmm Addmv Addbmm Baddbmm Addcmul Addr".split())  # the summand comes first
+PRODUCT = frozenset(["Mul", "Mm", "Mv", "Bmm", "Dot", "Vdot"])
+SUM_OF_PRODUCT = frozenset(
+    ["Addmm", "Addmv", "Addbmm", "Baddbmm", "Addcmul", "Addr"]
+)  # the summand comes first
 
 
 class Degree:
-    """Degrees of polynomials in the leaves of autograd's graph: 0, 1, 2, or infinity for whatever is not proved.
+    """Degrees of polynomials in the leaves of autograd's graph: 0, 1, 2, or infinity for whatever
+    is not proved.
 
-    What a node's result is follows from its kind alone, at every point: sums, selections and constant factors keep a
-    degree, products add theirs. Constants must be constants: what is computed from the leaves without a gradient is
-    for the caller to find (`Watch.bent`).
+    What a node's result is follows from its kind alone, at every point: sums, selections and
+    constant factors keep a degree, products add theirs. Constants must be constants: what is
+    computed from the leaves without a gradient is for the caller to find (`Watch.bent`).
     """
 
     def __init__(self, *leaves: Tensor):

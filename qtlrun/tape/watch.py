@@ -1,4 +1,6 @@
-"""Provenance of tensors in a traced circuit: what derives from inputs or weights, and whose values are asked for."""
+"""Provenance of tensors in a traced circuit: what derives from inputs or weights, and whose values
+are asked for.
+"""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -9,14 +11,60 @@ import numpy as np
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-# Methods that tell a tensor's form, and functions that take its form alone. Whatever else gives a number tells its value.
+# Methods that tell a tensor's form, and functions that take its form alone. Whatever else gives a
+# number tells its value.
 FORM = frozenset(
-    "dim ndimension size numel nelement element_size stride storage_offset is_contiguous is_complex is_floating_point"
-    " is_signed is_inference is_conj is_neg is_same_size is_tensor is_shared is_pinned is_set_to is_nested"
-    " __len__ __hash__ __repr__ __str__ __dir__ data_ptr get_device dense_dim sparse_dim"
-    " result_type can_cast promote_types broadcast_shapes backward register_hook retain_grad requires_grad_"
-    " zeros_like ones_like empty_like full_like rand_like randn_like randint_like"
-    " new_zeros new_ones new_empty new_full".split()
+    [
+        "dim",
+        "ndimension",
+        "size",
+        "numel",
+        "nelement",
+        "element_size",
+        "stride",
+        "storage_offset",
+        "is_contiguous",
+        "is_complex",
+        "is_floating_point",
+        "is_signed",
+        "is_inference",
+        "is_conj",
+        "is_neg",
+        "is_same_size",
+        "is_tensor",
+        "is_shared",
+        "is_pinned",
+        "is_set_to",
+        "is_nested",
+        "__len__",
+        "__hash__",
+        "__repr__",
+        "__str__",
+        "__dir__",
+        "data_ptr",
+        "get_device",
+        "dense_dim",
+        "sparse_dim",
+        "result_type",
+        "can_cast",
+        "promote_types",
+        "broadcast_shapes",
+        "backward",
+        "register_hook",
+        "retain_grad",
+        "requires_grad_",
+        "zeros_like",
+        "ones_like",
+        "empty_like",
+        "full_like",
+        "rand_like",
+        "randn_like",
+        "randint_like",
+        "new_zeros",
+        "new_ones",
+        "new_empty",
+        "new_full",
+    ]
 )
 # Checks whose answer does not change what is recorded: PennyLane's of a norm that is one anyway.
 EXCUSED = frozenset(
@@ -26,7 +74,15 @@ EXCUSED = frozenset(
         ("pennylane.templates.state_preparations.multiplexer", "__init__"),
     }
 )
-PASSED_ON = ("torch", "autoray", "numpy", "pennylane.math", "qtlrun.tape", "jaxtyping", "beartype")  # they ask for others
+PASSED_ON = (
+    "torch",
+    "autoray",
+    "numpy",
+    "pennylane.math",
+    "qtlrun.tape",
+    "jaxtyping",
+    "beartype",
+)  # they ask for others
 ASKS = ("__format__", "__dlpack__")  # what they give is no number, and tells one
 NUMBERS = (bool, int, float, complex, np.ndarray, np.generic)
 
@@ -43,9 +99,9 @@ class Source(IntFlag):
 class Watch(TorchFunctionMode):
     """Follows inputs and weights through everything that torch computes while the mode is on.
 
-    A tensor is `bent` where its gradient does not tell how it depends on them: a comparison, a rounding to integers, a
-    detached copy, and what is computed from one. `asked` says whose values left torch, as a truth, a number or an array,
-    so that Python could decide by them.
+    A tensor is `bent` where its gradient does not tell how it depends on them: a comparison, a
+    rounding to integers, a detached copy, and what is computed from one. `asked` says whose values
+    left torch, as a truth, a number or an array, so that Python could decide by them.
     """
 
     def __init__(self, inputs: Tensor, weights: Tensor):
@@ -60,7 +116,7 @@ class Watch(TorchFunctionMode):
         kwargs = kwargs or {}
         result = function(*args, **kwargs)
         name = function.__name__
-        if self._silent or name in FORM or name == "__format__" and args[1:] == ("",):
+        if self._silent or name in FORM or (name == "__format__" and args[1:] == ("",)):
             return result
         source, bent = Source.NONE, False
         for tensor in _tensors((args, tuple(kwargs.values()))):
@@ -85,7 +141,9 @@ class Watch(TorchFunctionMode):
 
     @contextmanager
     def silent(self) -> Iterator[None]:
-        """Neither mark nor note what is computed: for questions whose answers change nothing that is recorded."""
+        """Neither mark nor note what is computed: for questions whose answers change nothing that
+        is recorded.
+        """
         before, self._silent = self._silent, True
         try:
             yield
@@ -94,14 +152,18 @@ class Watch(TorchFunctionMode):
 
     def _follow(self, name: str, source: Source, bent: bool, args, kwargs: dict, result) -> None:
         """Mark what a function gave or changed, and note a value that left torch."""
-        if (name in ASKS or name != "__get__" and _leaves(result)) and not _excused():
+        if (name in ASKS or (name != "__get__" and _leaves(result))) and not _excused():
             self.asked |= source
         for tensor in _tensors((result,)):
             self._mark(tensor, source, bent or not tensor.requires_grad)
         changed = kwargs.get("out")
         if name == "__set__":  # of `data`, whose values then have no graph
             changed, bent = args[0], True
-        elif name == "__setitem__" or name.endswith("_") and not name.endswith("__") or name.startswith("__i"):
+        elif (
+            name == "__setitem__"
+            or (name.endswith("_") and not name.endswith("__"))
+            or name.startswith("__i")
+        ):
             changed = args[0]
         for tensor in _tensors((changed,)):
             self._mark(tensor, source, bent or not tensor.requires_grad)
@@ -112,13 +174,19 @@ class Watch(TorchFunctionMode):
         before = self._marks.get(id(tensor))
         if before is not None:
             source, bent = source | before[1], bent or before[2]
-        self._marks[id(tensor)] = tensor, source, bent  # the tensor is kept, so that its id stays its own
+        self._marks[id(tensor)] = (
+            tensor,
+            source,
+            bent,
+        )  # the tensor is kept, so that its id stays its own
 
     def _found(self, tensor: Tensor) -> tuple[Tensor, Source, bool] | None:
         mark = self._marks.get(id(tensor))
         if mark is None and tensor._base is not None:
             mark = self._marks.get(id(tensor._base))
-        if mark is None and tensor.requires_grad:  # made where no mode sees it, as within torch.func
+        if (
+            mark is None and tensor.requires_grad
+        ):  # made where no mode sees it, as within torch.func
             mark = tensor, Source.BOTH, False
         return mark
 

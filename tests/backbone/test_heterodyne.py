@@ -28,34 +28,44 @@ def outcomes(*item, shots=100_000, seed=0):
 
 
 def standard_error(values):
-    return values.std() / len(values)**.5
+    return values.std() / len(values) ** 0.5
 
 
 def test_a_coherent_state_gives_its_amplitude_and_a_vacuum_of_one_half_a_quadrature():
-    alpha = .9 - 1.3j
+    alpha = 0.9 - 1.3j
     found = outcomes(0, alpha.real, alpha.imag, 0, 0, 0)
     noise = math.sqrt(2) * np.stack([(found - alpha).real, (found - alpha).imag])
     for quadrature in noise:
         assert stats.kstest(quadrature, "norm").pvalue > 1e-3
-    assert abs(np.corrcoef(noise)[0, 1]) < 4 / len(found)**.5
+    assert abs(np.corrcoef(noise)[0, 1]) < 4 / len(found) ** 0.5
 
 
 def test_a_photon_gives_a_ring_of_its_closed_form():
     """|b|^2 has a gamma distribution of shape 2, so a mean of 2, and every phase is as likely."""
     found = outcomes(1, 0, 0, 0, 0, 0)
-    assert stats.kstest(abs(found)**2, "gamma", args=(2,)).pvalue > 1e-3
+    assert stats.kstest(abs(found) ** 2, "gamma", args=(2,)).pvalue > 1e-3
     assert stats.kstest(np.angle(found), "uniform", args=(-math.pi, 2 * math.pi)).pvalue > 1e-3
-    assert (abs(found)**2).mean() == pytest.approx(2, abs=4 * standard_error(abs(found)**2))
+    assert (abs(found) ** 2).mean() == pytest.approx(2, abs=4 * standard_error(abs(found) ** 2))
 
 
-@pytest.mark.parametrize("s", [-.5, .4])
+@pytest.mark.parametrize("s", [-0.5, 0.4])
 def test_a_squeezed_vacuum_gives_its_two_variances(s):
     found = outcomes(0, 0, 0, 0, s, 0)
-    for values, expected in ((found.real, (math.exp(-2 * s) + 1) / 4), (found.imag, (math.exp(2 * s) + 1) / 4)):
-        assert stats.kstest(values / expected**.5, "norm").pvalue > 1e-3
+    for values, expected in (
+        (found.real, (math.exp(-2 * s) + 1) / 4),
+        (found.imag, (math.exp(2 * s) + 1) / 4),
+    ):
+        assert stats.kstest(values / expected**0.5, "norm").pvalue > 1e-3
 
 
-@pytest.mark.parametrize("item", [(0, .8, -.5, .7, .3, -1.1), (1, .4, .2, .9, -.4, 2.), (1, -.5, .6, -.3, .45, .4)])
+@pytest.mark.parametrize(
+    "item",
+    [
+        (0, 0.8, -0.5, 0.7, 0.3, -1.1),
+        (1, 0.4, 0.2, 0.9, -0.4, 2.0),
+        (1, -0.5, 0.6, -0.3, 0.45, 0.4),
+    ],
+)
 def test_the_outcomes_have_the_moments_of_the_state_in_fock_space(item):
     """Antinormal order: E[b^j b*^k] = <a^j adag^k>, of amplitudes that were made in another way."""
     state, cutoff = fock.prepare(torch.tensor([item], dtype=torch.double), 60)[0].numpy(), 60
@@ -64,9 +74,13 @@ def test_the_outcomes_have_the_moments_of_the_state_in_fock_space(item):
     found = outcomes(*item)
     for j in range(4):
         for k in range(4 - j):
-            expected = state.conj() @ np.linalg.matrix_power(a, j) @ np.linalg.matrix_power(a.T, k) @ state
-            values = found**j * found.conj()**k
-            assert abs(values.mean() - expected) < 5 * standard_error(values) + 1e-9  # what 60 levels lose
+            expected = (
+                state.conj() @ np.linalg.matrix_power(a, j) @ np.linalg.matrix_power(a.T, k) @ state
+            )
+            values = found**j * found.conj() ** k
+            assert (
+                abs(values.mean() - expected) < 5 * standard_error(values) + 1e-9
+            )  # what 60 levels lose
 
 
 @pytest.mark.parametrize("shots, order", [(1, 1), (7, 3)])
@@ -88,21 +102,28 @@ def test_chance_comes_from_the_seed_and_the_numbers_of_the_item_and_its_place_am
     item = torch.zeros(1, 12, dtype=torch.double)
     first = made()(item)
     assert torch.equal(made()(item), first) and torch.equal(made()(-item), first)  # -0 is 0
-    assert not torch.equal(made(seed=1)(item), first) and not torch.equal(first[:, :2], first[:, 2:])
-    item[0, 1] = .1
-    torch.testing.assert_close(made()(item.float()), made()(item).float())  # the same outcomes in single precision
-    assert abs(made()(item) - first).max() > .2
+    assert not torch.equal(made(seed=1)(item), first) and not torch.equal(
+        first[:, :2], first[:, 2:]
+    )
+    item[0, 1] = 0.1
+    torch.testing.assert_close(
+        made()(item.float()), made()(item).float()
+    )  # the same outcomes in single precision
+    assert abs(made()(item) - first).max() > 0.2
 
 
 def test_a_turn_at_the_end_turns_the_outcomes():
-    """For the same chances: the item's numbers are another's, so in distribution; the mean of many."""
-    turned, before = outcomes(0, 1.2, 0, 0, .4, .8), outcomes(0, 1.2, 0, 0, .4, 0)
-    back = turned * np.exp(-.8j)
-    assert stats.ks_2samp(back.real, before.real).pvalue > 1e-3 and stats.ks_2samp(back.imag, before.imag).pvalue > 1e-3
+    """The mean of many items: each item's numbers are another's for the same chances."""
+    turned, before = outcomes(0, 1.2, 0, 0, 0.4, 0.8), outcomes(0, 1.2, 0, 0, 0.4, 0)
+    back = turned * np.exp(-0.8j)
+    assert (
+        stats.ks_2samp(back.real, before.real).pvalue > 1e-3
+        and stats.ks_2samp(back.imag, before.imag).pvalue > 1e-3
+    )
 
 
 def test_features_are_the_means_of_all_monomials_of_each_mode():
-    items = torch.tensor([[0, .3, .1, 0, .2, 0, 1, 0, 0, 0, 0, 0]], dtype=torch.double)
+    items = torch.tensor([[0, 0.3, 0.1, 0, 0.2, 0, 1, 0, 0, 0, 0, 0]], dtype=torch.double)
     backbone = made(shots=50, order=2)
     x, y = backbone.outcomes(items)[0].unbind(-1)
     expected = torch.stack([one.mean(1) for one in (x, y, x * x, x * y, y * y)], 1).flatten()
@@ -122,12 +143,16 @@ def test_it_is_a_backbone_that_nothing_is_trained_of():
     assert backbone.preprocess(item) is item and torch.isfinite(backbone(item)).all()
 
 
-@pytest.mark.parametrize("values, words", [
-    ({"modes": 3}, "modes=3: photonic datasets have 1 mode or 2."),
-    ({"shots": 0}, "shots=0: outcomes a state, from 1 to 1000000."),
-    ({"shots": 2_000_000}, "shots=2000000: outcomes a state, from 1 to 1000000."),
-    ({"order": 0}, "order=0: the highest power of the outcomes, from 1 to 8."),
-    ({"order": 9}, "order=9: the highest power of the outcomes, from 1 to 8.")])
+@pytest.mark.parametrize(
+    "values, words",
+    [
+        ({"modes": 3}, "modes=3: photonic datasets have 1 mode or 2."),
+        ({"shots": 0}, "shots=0: outcomes a state, from 1 to 1000000."),
+        ({"shots": 2_000_000}, "shots=2000000: outcomes a state, from 1 to 1000000."),
+        ({"order": 0}, "order=0: the highest power of the outcomes, from 1 to 8."),
+        ({"order": 9}, "order=9: the highest power of the outcomes, from 1 to 8."),
+    ],
+)
 def test_values_that_cannot_be_are_refused(values, words):
     with pytest.raises(Refused) as error:
         made(**values)
@@ -137,11 +162,18 @@ def test_values_that_cannot_be_are_refused(values, words):
 def test_more_photons_than_one_are_refused():
     with pytest.raises(ValueError) as error:
         outcomes(2, 0, 0, 0, 0, 0)
-    assert str(error.value) == "dataset: an item begins with 2 photons, and heterodyne outcomes are known here for 0 and 1."
+    assert (
+        str(error.value)
+        == "dataset: an item begins with 2 photons, and heterodyne outcomes are known here for 0"
+        " and 1."
+    )
 
 
 def test_items_of_other_numbers_are_refused():
     with pytest.raises(ValueError) as error:
         made(modes=1)(torch.zeros(1, 64))
-    assert str(error.value) == ("backbone.modes=1: an item is 6 numbers that prepare a state, and these are 64 "
-                                "numbers; use dataset=coherent with 2 modes, or dataset=gaussian with 1.")
+    assert (
+        str(error.value)
+        == "backbone.modes=1: an item is 6 numbers that prepare a state, and these are 64 "
+        "numbers; use dataset=coherent with 2 modes, or dataset=gaussian with 1."
+    )

@@ -21,12 +21,18 @@ def theirs(widths, activation, seed):
     """The same network of torch's own layers."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        layers = [(nn.Linear(one, other), FUNCTIONS[activation]()) for one, other in pairwise(widths)]
+        layers = [
+            (nn.Linear(one, other), FUNCTIONS[activation]()) for one, other in pairwise(widths)
+        ]
     return nn.Sequential(*(layer for pair in layers for layer in pair))
 
 
 def refusal(numbers=4, **values):
-    given = {"_target_": "qtlrun.backbone.perceptron.Perceptron", "widths": [8], "activation": "tanh"} | values
+    given = {
+        "_target_": "qtlrun.backbone.perceptron.Perceptron",
+        "widths": [8],
+        "activation": "tanh",
+    } | values
     with pytest.raises(Refused) as error:
         build("backbone", given, numbers=numbers)
     return str(error.value)
@@ -35,7 +41,11 @@ def refusal(numbers=4, **values):
 @pytest.mark.parametrize("activation", FUNCTIONS)
 @pytest.mark.parametrize("widths", [[8], [5, 1, 7]])
 def test_it_is_torch_s_own_layers_from_the_same_seed(widths, activation):
-    backbone, wanted, x = Perceptron(widths, activation, seed=3, numbers=4), theirs([4, *widths], activation, 3), torch.randn(6, 4)
+    backbone, wanted, x = (
+        Perceptron(widths, activation, seed=3, numbers=4),
+        theirs([4, *widths], activation, 3),
+        torch.randn(6, 4),
+    )
     assert backbone.features == widths[-1]
     assert torch.equal(backbone(x), wanted(x))
     assert len(backbone.stages) == len(widths)
@@ -50,7 +60,10 @@ def test_the_network_on_iris_has_67_parameters():
 
 
 def test_pictures_are_taken_as_their_pixels_in_a_row():
-    backbone, scans = Perceptron([8], "relu", numbers=12), torch.randint(0, 256, (5, 3, 2, 2), dtype=torch.uint8)
+    backbone, scans = (
+        Perceptron([8], "relu", numbers=12),
+        torch.randint(0, 256, (5, 3, 2, 2), dtype=torch.uint8),
+    )
     prepared = backbone.preprocess(scans)
     torch.testing.assert_close(prepared, scans.flatten(1) / 255, rtol=1e-6, atol=0)
     assert torch.equal(torch.stack([backbone.preprocess(one) for one in scans]), prepared)
@@ -61,7 +74,9 @@ def test_pictures_are_taken_as_their_pixels_in_a_row():
 def test_a_seed_is_random_in_its_own_way_and_leaves_torch_s_generator_alone():
     torch.manual_seed(7)
     kept = torch.random.get_rng_state()
-    first, again, other = (Perceptron([8], "tanh", seed=seed, numbers=4).hidden1.weight for seed in (3, 3, 4))
+    first, again, other = (
+        Perceptron([8], "tanh", seed=seed, numbers=4).hidden1.weight for seed in (3, 3, 4)
+    )
     assert torch.equal(first, again) and not torch.equal(first, other)
     assert torch.equal(torch.random.get_rng_state(), kept)
 
@@ -82,17 +97,38 @@ def test_a_file_gives_the_weights(tmp_path):
     torch.save(known.state_dict(), path)
     loaded = Perceptron([8], "tanh", weights=str(path), numbers=4)
     assert torch.equal(loaded.hidden1.weight, known.hidden1.weight) and not loaded.folded
-    assert loaded.fingerprint == hashlib.sha256(path.read_bytes()).hexdigest() and known.fingerprint == "none"
-    assert refusal(5, weights=str(path)) == f"backbone.weights={path}: hidden1.weight is (8, 4) in the file and (8, 5) in the model."
+    assert (
+        loaded.fingerprint == hashlib.sha256(path.read_bytes()).hexdigest()
+        and known.fingerprint == "none"
+    )
+    assert (
+        refusal(5, weights=str(path))
+        == f"backbone.weights={path}: hidden1.weight is (8, 4) in the file and (8, 5) in the model."
+    )
 
 
-@pytest.mark.parametrize("values, words", [
-    ({"widths": []}, "backbone.widths=[]: give the width of one layer or more; backbone=identity has none."),
-    ({"widths": [8, 0]}, "backbone.widths=[8, 0]: numbers a layer gives, each from 1 up."),
-    ({"numbers": None}, "dataset: its pictures differ in size, and a perceptron takes equal ones; use backbone=convolution."),
-    ({"activation": "gelu"}, "backbone.activation=gelu: did you mean relu? It is one of none, relu, tanh."),
-    ({"weights": "./absent.pth"}, "backbone.weights=absent.pth: there is no such file; "),
-])
+@pytest.mark.parametrize(
+    "values, words",
+    [
+        (
+            {"widths": []},
+            "backbone.widths=[]: give the width of one layer or more; backbone=identity has none.",
+        ),
+        ({"widths": [8, 0]}, "backbone.widths=[8, 0]: numbers a layer gives, each from 1 up."),
+        (
+            {"numbers": None},
+            (
+                "dataset: its pictures differ in size, and a perceptron takes equal ones; use"
+                " backbone=convolution."
+            ),
+        ),
+        (
+            {"activation": "gelu"},
+            "backbone.activation=gelu: did you mean relu? It is one of none, relu, tanh.",
+        ),
+        ({"weights": "./absent.pth"}, "backbone.weights=absent.pth: there is no such file; "),
+    ],
+)
 def test_what_it_has_not_is_refused(values, words):
     assert refusal(**values).startswith(words)
 
@@ -100,6 +136,8 @@ def test_what_it_has_not_is_refused(values, words):
 def test_more_weights_than_memory_can_train_are_refused(monkeypatch):
     """4 * 2**27 and 2**54 weights of 16 bytes: 8 GiB and 2**28."""
     monkeypatch.setattr(memory, "total", lambda: 8 * 2**30)
-    assert refusal(widths=[2**27, 2**27]) == (
-        f"backbone.widths=[{2**27}, {2**27}]: {2**29 + 2**54:,} weights need 268,435,464 GiB in training, and this machine has 8; "
-        "use narrower layers.")
+    assert (
+        refusal(widths=[2**27, 2**27])
+        == f"backbone.widths=[{2**27}, {2**27}]: {2**29 + 2**54:,} weights need 268,435,464 GiB in"
+        " training, and this machine has 8; use narrower layers."
+    )

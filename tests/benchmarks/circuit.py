@@ -1,10 +1,13 @@
-"""One forward and backward pass of a circuit by qtlrun's simulator and by its peers, interleaved in one process.
+"""One forward and backward pass of a circuit by qtlrun's simulator and by its peers, interleaved in
+one process.
 
-Peers are used at their best: PennyLane's broadcasting beside the loop that calls a QNode for each sample, lightning's
-adjoint method for the whole batch and from 16 wires its vector-Jacobian product, tensorcircuit-ng compiled by JAX (the
-time that takes stands apart). Every one agrees to four digits, before it is timed, with default.qubit in float64, or from
-12 wires with lightning.qubit, where default.qubit would take too much memory.
+Peers are used at their best: PennyLane's broadcasting beside the loop that calls a QNode for each
+sample, lightning's adjoint method for the whole batch and from 16 wires its vector-Jacobian
+product, tensorcircuit-ng compiled by JAX (the time that takes stands apart). Every one agrees to
+four digits, before it is timed, with default.qubit in float64, or from 12 wires with
+lightning.qubit, where default.qubit would take too much memory.
 """
+
 import time
 import warnings
 
@@ -21,7 +24,9 @@ with warnings.catch_warnings():
     import jax
     import tensorcircuit
 
-WIDE = 16  # wires from which lightning takes its vector-Jacobian product, and no loop or broadcasting is waited for
+# Wires from which lightning takes its vector-Jacobian product, and no loop or broadcasting is
+# waited for
+WIDE = 16
 
 
 class Entangling:
@@ -38,7 +43,9 @@ class Entangling:
 
 
 class Reuploading:
-    """Every layer turns by an input times a weight plus a weight, and by a weight; CNOTs around the ring."""
+    """Every layer turns by an input times a weight plus a weight, and by a weight; CNOTs around the
+    ring.
+    """
 
     def __init__(self, qubits: int, depth: int):
         self.qubits, self.depth, self.shape = qubits, depth, (depth, qubits, 3)
@@ -74,8 +81,21 @@ def main() -> None:
     rows = []
     for kind, size, peers in CASES:
         rows += _case(kind, *size, peers)
-    table("circuit", f"Forward and backward pass, float32, milliseconds; {machine()}.",
-          ["circuit", "wires, depth, batch", "by", "least", "median", "ratio of medians", "of least", "compiled, s"], rows)
+    table(
+        "circuit",
+        f"Forward and backward pass, float32, milliseconds; {machine()}.",
+        [
+            "circuit",
+            "wires, depth, batch",
+            "by",
+            "least",
+            "median",
+            "ratio of medians",
+            "of least",
+            "compiled, s",
+        ],
+        rows,
+    )
     _shots()
 
 
@@ -84,21 +104,41 @@ def _case(kind: type, qubits: int, depth: int, batch: int, peers: tuple[str, ...
     draw = torch.Generator().manual_seed(0)
     x = (torch.rand(batch, qubits, generator=draw) * 3 - 1.5).requires_grad_()
     w = (torch.rand(circuit.shape, generator=draw) * 6 - 3).requires_grad_()
-    made = {"qtlrun": _own, "loop": _loop, "broadcast": _broadcast, "lightning": _lightning, "jax": _jax}
+    made = {
+        "qtlrun": _own,
+        "loop": _loop,
+        "broadcast": _broadcast,
+        "lightning": _lightning,
+        "jax": _jax,
+    }
     methods, compiled = {}, {}
-    right = _by_torch(_double(circuit), x.detach().double().requires_grad_(), w.detach().double().requires_grad_())()
+    right = _by_torch(
+        _double(circuit), x.detach().double().requires_grad_(), w.detach().double().requires_grad_()
+    )()
     for name in ("qtlrun", *peers):
         began = time.perf_counter()
         methods[name] = made[name](circuit, x, w)
         gradients = [torch.as_tensor(np.asarray(one)) for one in methods[name]()]
         compiled[name] = f"{time.perf_counter() - began:.1f}" if name in ("qtlrun", "jax") else ""
         for mine, one in zip(gradients, right, strict=True):
-            assert (mine.view_as(one).double() - one).abs().max() < 1e-4 * one.abs().max(), f"{name} is wrong"
+            assert (mine.view_as(one).double() - one).abs().max() < 1e-4 * one.abs().max(), (
+                f"{name} is wrong"
+            )
     seconds = interleaved(methods)
     label = kind.__name__.lower()
-    return [[label, f"{qubits}, {depth}, {batch}", name, f"{least * 1e3:.3f}", f"{middle * 1e3:.3f}",
-             f"{middle / seconds['qtlrun'][1]:.3g}", f"{least / seconds['qtlrun'][0]:.3g}", compiled[name]]
-            for name, (least, middle) in seconds.items()]
+    return [
+        [
+            label,
+            f"{qubits}, {depth}, {batch}",
+            name,
+            f"{least * 1e3:.3f}",
+            f"{middle * 1e3:.3f}",
+            f"{middle / seconds['qtlrun'][1]:.3g}",
+            f"{least / seconds['qtlrun'][0]:.3g}",
+            compiled[name],
+        ]
+        for name, (least, middle) in seconds.items()
+    ]
 
 
 def _by_torch(function, x, w):
@@ -106,25 +146,38 @@ def _by_torch(function, x, w):
 
 
 def _own(circuit, x, w):
-    x, w = (one.detach().unsqueeze(0).requires_grad_() for one in (x, w))  # one run, as heads call it
+    x, w = (
+        one.detach().unsqueeze(0).requires_grad_() for one in (x, w)
+    )  # one run, as heads call it
     run = Statevector().run(circuit)
     return _by_torch(run, x, w)
 
 
 def _double(circuit):
-    """The reference: default.qubit in float64, or from many wires lightning.qubit, which rounds to float32."""
+    """The reference: default.qubit in float64, or from many wires lightning.qubit, which rounds to
+    float32.
+    """
     if circuit.qubits < 12:
         return _node(circuit, "default.qubit", "backprop")
     return _node(circuit, "lightning.qubit", "adjoint", device_vjp=True)
 
 
 def _node(circuit, name: str, method: str, **options):
-    node = qml.QNode(lambda inputs, weights: circuit(inputs, weights), qml.device(name, wires=circuit.qubits), diff_method=method, **options)
+    node = qml.QNode(
+        circuit,
+        qml.device(name, wires=circuit.qubits),
+        diff_method=method,
+        **options,
+    )
     return lambda x, w: torch.stack(node(x.T, w), dim=-1)
 
 
 def _loop(circuit, x, w):
-    node = qml.QNode(lambda inputs, weights: circuit(inputs, weights), qml.device("default.qubit", wires=circuit.qubits), diff_method="backprop")
+    node = qml.QNode(
+        circuit,
+        qml.device("default.qubit", wires=circuit.qubits),
+        diff_method="backprop",
+    )
     return _by_torch(lambda x, w: torch.stack([torch.stack(node(sample, w)) for sample in x]), x, w)
 
 
@@ -153,7 +206,12 @@ def _jax(circuit, x, w):
             for wire in range(circuit.qubits):
                 made.ry(wire, theta=weights[layer, wire])
         return sum(made.expectation_ps(z=[wire]).real for wire in range(circuit.qubits))
-    gradient = jax.jit(jax.grad(lambda inputs, weights: jax.vmap(one, (0, None))(inputs, weights).sum(), argnums=(0, 1)))
+
+    gradient = jax.jit(
+        jax.grad(
+            lambda inputs, weights: jax.vmap(one, (0, None))(inputs, weights).sum(), argnums=(0, 1)
+        )
+    )
     given = [jax.numpy.asarray(value.detach().numpy()) for value in (x, w)]
     return lambda: jax.block_until_ready(gradient(*given))
 
@@ -162,15 +220,36 @@ def _shots(qubits: int = 4, depth: int = 6, batch: int = 32, shots: int = 1000) 
     circuit = Dressed(qubits, depth)
     x, w = torch.rand(1, batch, qubits) * 3, torch.rand(1, *circuit.shape) * 6
     run = Statevector(shots=shots, seed=1).run(circuit)
-    node = qml.set_shots(qml.QNode(lambda inputs, weights: circuit(inputs, weights), qml.device("default.qubit", wires=qubits, seed=1)), shots)
+    node = qml.set_shots(
+        qml.QNode(
+            circuit,
+            qml.device("default.qubit", wires=qubits, seed=1),
+        ),
+        shots,
+    )
     exact = Statevector().run(circuit)(x, w)
-    methods = {"qtlrun": lambda: run(x, w), "broadcast": lambda: np.stack(node(x[0].T.numpy(), w[0].numpy()), -1)}
+    methods = {
+        "qtlrun": lambda: run(x, w),
+        "broadcast": lambda: np.stack(node(x[0].T.numpy(), w[0].numpy()), -1),
+    }
     for name, method in methods.items():
-        assert abs(torch.as_tensor(method()) - exact).max() < 6 / shots**.5, f"{name} is wrong"
+        assert abs(torch.as_tensor(method()) - exact).max() < 6 / shots**0.5, f"{name} is wrong"
     seconds = interleaved(methods)
-    table("shots", f"{shots} shots of the dressed circuit {qubits}, {depth}, batch {batch}, forward, milliseconds; {machine()}.",
-          ["by", "least", "median", "ratio of medians"],
-          [[name, f"{least * 1e3:.3f}", f"{middle * 1e3:.3f}", f"{middle / seconds['qtlrun'][1]:.3g}"] for name, (least, middle) in seconds.items()])
+    table(
+        "shots",
+        f"{shots} shots of the dressed circuit {qubits}, {depth}, batch {batch}, forward,"
+        f" milliseconds; {machine()}.",
+        ["by", "least", "median", "ratio of medians"],
+        [
+            [
+                name,
+                f"{least * 1e3:.3f}",
+                f"{middle * 1e3:.3f}",
+                f"{middle / seconds['qtlrun'][1]:.3g}",
+            ]
+            for name, (least, middle) in seconds.items()
+        ],
+    )
 
 
 if __name__ == "__main__":

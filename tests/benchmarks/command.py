@@ -1,4 +1,5 @@
 """Seconds of the whole command, each a process of its own: `make bench` prints them."""
+
 import os
 import statistics
 import subprocess
@@ -21,14 +22,26 @@ def main() -> None:
             "qtlrun, rows in the store": [_run(place, "home-0") for _ in range(REPEATS)],
             "qtlrun --help": [_run(place, "home-0", "--help") for _ in range(REPEATS)],
         }
-    table("command", f"The whole command, seconds of {REPEATS} runs each; {machine()}.", ["command", "least", "median"],
-          [[f"`{name}`", f"{min(values):.1f}", f"{statistics.median(values):.1f}"] for name, values in seconds.items()])
+    table(
+        "command",
+        f"The whole command, seconds of {REPEATS} runs each; {machine()}.",
+        ["command", "least", "median"],
+        [
+            [f"`{name}`", f"{min(values):.1f}", f"{statistics.median(values):.1f}"]
+            for name, values in seconds.items()
+        ],
+    )
 
 
 def _run(place: str, home: str, *words: str) -> float:
     began = time.perf_counter()
-    subprocess.run([*COMMAND, *words], cwd=place, env=os.environ | {"QTLRUN_HOME": str(Path(place, home))},
-                   check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [*COMMAND, *words],
+        cwd=place,
+        env=os.environ | {"QTLRUN_HOME": str(Path(place, home))},
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     return time.perf_counter() - began
 
 

@@ -1,4 +1,5 @@
 """Times interleaved methods in one process, and writes tables."""
+
 import csv
 import os
 import platform
@@ -11,11 +12,13 @@ from pathlib import Path
 import torch
 
 ROUNDS = 9
-SLOT = .02  # seconds that a method is repeated for, at least, in a round
-LONG = 2.  # seconds; a method that takes longer is measured in three rounds
+SLOT = 0.02  # seconds that a method is repeated for, at least, in a round
+LONG = 2.0  # seconds; a method that takes longer is measured in three rounds
 
 
-def interleaved(methods: dict[str, Callable[[], object]], rounds: int = ROUNDS) -> dict[str, tuple[float, float]]:
+def interleaved(
+    methods: dict[str, Callable[[], object]], rounds: int = ROUNDS
+) -> dict[str, tuple[float, float]]:
     """Least and median seconds of each method, called in turn; two calls of each come before."""
     repeats, seconds = {}, {name: [] for name in methods}
     for name, method in methods.items():
@@ -31,13 +34,21 @@ def interleaved(methods: dict[str, Callable[[], object]], rounds: int = ROUNDS) 
 def machine() -> str:
     """The machine and the versions that a table was measured with."""
     cores, load = os.cpu_count(), os.getloadavg()[0]
-    return (f"{cores} cores ({platform.machine()}), {torch.get_num_threads()} thread(s), load {load:.1f}, Python {sys.version.split()[0]}, "
-            f"torch {torch.__version__.split('+')[0]}, {time.strftime('%Y-%m-%d')}")
+    return (
+        f"{cores} cores ({platform.machine()}), {torch.get_num_threads()} thread(s), load"
+        f" {load:.1f}, Python {sys.version.split()[0]}, torch {torch.__version__.split('+')[0]},"
+        f" {time.strftime('%Y-%m-%d')}"
+    )
 
 
 def table(name: str, title: str, columns: list[str], rows: list[list]) -> None:
     """Print a Markdown table, and write it as outputs/bench/NAME.md and .csv."""
-    lines = [title, "", "| " + " | ".join(columns) + " |", "| " + " | ".join("---" for _ in columns) + " |"]
+    lines = [
+        title,
+        "",
+        "| " + " | ".join(columns) + " |",
+        "| " + " | ".join("---" for _ in columns) + " |",
+    ]
     lines += ["| " + " | ".join(map(str, row)) + " |" for row in rows]
     folder = Path("outputs", "bench")
     folder.mkdir(parents=True, exist_ok=True)

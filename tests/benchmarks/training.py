@@ -1,4 +1,7 @@
-"""Training heads on cached features: a circuit beside a classical block, thirty seeds beside one, a sweep beside its processes."""
+"""Training heads on cached features: a circuit beside a classical block, thirty seeds beside one, a
+sweep beside its processes.
+"""
+
 import subprocess
 import sys
 import time
@@ -27,24 +30,55 @@ def main() -> None:
 
 
 def _steps() -> None:
-    epochs = {name: _epochs(head, batch=32) for name, head in
-              (("circuit", _quantum(4, 6, [0])), ("classical block", Twin(FEATURES, 2, 4, Start([0]))))}
+    epochs = {
+        name: _epochs(head, batch=32)
+        for name, head in (
+            ("circuit", _quantum(4, 6, [0])),
+            ("classical block", Twin(FEATURES, 2, 4, Start([0]))),
+        )
+    }
     seconds = interleaved(epochs)
     steps = -(-TRAIN // 32)
-    table("step", f"One training step of a dressed head, 4 qubits, depth 6, batch 32, microseconds; {machine()}.",
-          ["between the linear layers", "least", "median", "ratio of medians"],
-          [[name, f"{least / steps * 1e6:.0f}", f"{middle / steps * 1e6:.0f}", f"{middle / seconds['classical block'][1]:.2f}"]
-           for name, (least, middle) in seconds.items()])
+    table(
+        "step",
+        "One training step of a dressed head, 4 qubits, depth 6, batch 32, microseconds;"
+        f" {machine()}.",
+        ["between the linear layers", "least", "median", "ratio of medians"],
+        [
+            [
+                name,
+                f"{least / steps * 1e6:.0f}",
+                f"{middle / steps * 1e6:.0f}",
+                f"{middle / seconds['classical block'][1]:.2f}",
+            ]
+            for name, (least, middle) in seconds.items()
+        ],
+    )
 
 
 def _seeds() -> None:
     rows = []
     for batch in (4, 32):
-        seconds = interleaved({seeds: _epochs(_quantum(4, 6, list(range(seeds))), batch) for seeds in (1, 5, 30)})
-        rows += [[batch, seeds, f"{least * 1e3:.1f}", f"{middle * 1e3:.1f}", f"{middle / seconds[1][1]:.2f}"]
-                 for seeds, (least, middle) in seconds.items()]
-    table("seeds", f"One epoch of {TRAIN} items, 4 qubits, depth 6, all seeds at once, each in its own order, milliseconds; {machine()}.",
-          ["batch", "seeds", "least", "median", "in single runs"], rows)
+        seconds = interleaved(
+            {seeds: _epochs(_quantum(4, 6, list(range(seeds))), batch) for seeds in (1, 5, 30)}
+        )
+        rows += [
+            [
+                batch,
+                seeds,
+                f"{least * 1e3:.1f}",
+                f"{middle * 1e3:.1f}",
+                f"{middle / seconds[1][1]:.2f}",
+            ]
+            for seeds, (least, middle) in seconds.items()
+        ]
+    table(
+        "seeds",
+        f"One epoch of {TRAIN} items, 4 qubits, depth 6, all seeds at once, each in its own order,"
+        f" milliseconds; {machine()}.",
+        ["batch", "seeds", "least", "median", "in single runs"],
+        rows,
+    )
 
 
 def _sweep() -> None:
@@ -59,11 +93,23 @@ def _sweep() -> None:
         apart.append(time.perf_counter() - began)
     trainings = 5 * len(SWEEP)
     total = sum(apart) / len(apart) * trainings
-    table("sweep", f"{trainings} trainings: 2 to 8 qubits, depth 1 to 6, 5 seeds, 30 epochs of {TRAIN} items, batch 32; {machine()}.",
-          ["way", "seconds", "ratio"],
-          [["one process, 5 seeds at once", f"{together:.1f}", 1],
-           [f"a process for each training (mean of {len(apart)} processes, {min(apart):.1f} to {max(apart):.1f} s, times {trainings})",
-            f"{total:.0f}", f"{total / together:.0f}"]])
+    table(
+        "sweep",
+        f"{trainings} trainings: 2 to 8 qubits, depth 1 to 6, 5 seeds, 30 epochs of {TRAIN} items,"
+        f" batch 32; {machine()}.",
+        ["way", "seconds", "ratio"],
+        [
+            ["one process, 5 seeds at once", f"{together:.1f}", 1],
+            [
+                (
+                    f"a process for each training (mean of {len(apart)} processes, {min(apart):.1f}"
+                    f" to {max(apart):.1f} s, times {trainings})"
+                ),
+                f"{total:.0f}",
+                f"{total / together:.0f}",
+            ],
+        ],
+    )
 
 
 def _quantum(qubits: int, depth: int, seeds: list[int]) -> Quantum:
@@ -72,22 +118,33 @@ def _quantum(qubits: int, depth: int, seeds: list[int]) -> Quantum:
 
 def _data(items: int) -> Data:
     draw = torch.Generator().manual_seed(items)
-    return cached(torch.randn(items, FEATURES, generator=draw), torch.randint(2, (items,), generator=draw))
+    return cached(
+        torch.randn(items, FEATURES, generator=draw), torch.randint(2, (items,), generator=draw)
+    )
 
 
 def _epochs(head, batch: int):
     """A call that trains one epoch more, without its evaluation."""
     from qtlrun.layer import generator
     from qtlrun.train import _epoch, _optimizer  # what `fit` calls for each epoch
-    recipe, data = Recipe(epochs=1, batch_size=batch, lr=.001, backbone_lr=.001), _data(TRAIN)
+
+    recipe, data = Recipe(epochs=1, batch_size=batch, lr=0.001, backbone_lr=0.001), _data(TRAIN)
     optimizer = _optimizer(head, None, [recipe])
     orders = [generator(seed, "order") for seed in range(head.pre.weight.shape[0])]
-    return lambda: _epoch(head, optimizer, 1., recipe, data, orders, False, 0)
+    return lambda: _epoch(head, optimizer, 1.0, recipe, data, orders, False, 0)
 
 
 def _train(qubits: int, depth: int, seeds: list[int]) -> None:
-    recipe = Recipe(epochs=30, batch_size=32, lr=.01, backbone_lr=.01)
-    for _ in fit(_quantum(qubits, depth, seeds), None, [recipe] * len(seeds), Freeze("all"), _data(TRAIN), _data(VALIDATION), seeds):
+    recipe = Recipe(epochs=30, batch_size=32, lr=0.01, backbone_lr=0.01)
+    for _ in fit(
+        _quantum(qubits, depth, seeds),
+        None,
+        [recipe] * len(seeds),
+        Freeze("all"),
+        _data(TRAIN),
+        _data(VALIDATION),
+        seeds,
+    ):
         pass
 
 

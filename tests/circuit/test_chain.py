@@ -9,7 +9,9 @@ from qtlrun.layer import Start
 
 
 def probabilities(qubits, depth, weights, method="auto"):
-    return Statevector(method).run(Chain(qubits, depth))(weights.new_empty(len(weights), 1, 0), weights)
+    return Statevector(method).run(Chain(qubits, depth))(
+        weights.new_empty(len(weights), 1, 0), weights
+    )
 
 
 def angles(qubits, depth, runs=2):
@@ -17,32 +19,41 @@ def angles(qubits, depth, runs=2):
 
 
 def by_hand(qubits, weights):
-    """Dense matrices alone: a Hadamard on every wire, then blocks of a rotation a wire and a sign for each pair of ones."""
+    """Dense matrices alone: a Hadamard on every wire, then blocks of a rotation a wire and a sign
+    for each pair of ones.
+    """
+
     def everywhere(ones):
         made = np.eye(1)
         for one in ones:
             made = np.kron(made, one)
         return made
+
     bits = np.arange(2**qubits)[:, None] >> np.arange(qubits)[::-1] & 1
-    signs = (-1.)**(bits[:, 1:] * bits[:, :-1]).sum(1)
-    state = np.full(2**qubits, 2**(-qubits / 2), complex)
+    signs = (-1.0) ** (bits[:, 1:] * bits[:, :-1]).sum(1)
+    state = np.full(2**qubits, 2 ** (-qubits / 2), complex)
     for block, row in enumerate(weights):
         cos, sin = np.cos(row / 2), np.sin(row / 2)
         about_z = [np.diag([c - 1j * s, c + 1j * s]) for c, s in zip(cos, sin, strict=True)]
         about_y = [np.array([[c, -s], [s, c]]) for c, s in zip(cos, sin, strict=True)]
         state = signs * (everywhere(about_z if block % 2 else about_y) @ state)
-    return np.abs(state)**2
+    return np.abs(state) ** 2
 
 
 @pytest.mark.parametrize("qubits, depth", [(1, 3), (2, 1), (3, 4), (5, 3)])
 def test_the_probabilities_are_those_of_its_matrices(qubits, depth):
     weights = angles(qubits, depth)
     right = np.stack([by_hand(qubits, one.numpy()) for one in weights])
-    np.testing.assert_allclose(probabilities(qubits, depth, weights).squeeze(1).numpy(), right, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(
+        probabilities(qubits, depth, weights).squeeze(1).numpy(), right, rtol=0, atol=1e-13
+    )
 
 
 def test_the_probabilities_are_pennylanes():
-    weights, node = angles(4, 3), qml.QNode(Chain(4, 3), qml.device("default.qubit", wires=4), interface="torch")
+    weights, node = (
+        angles(4, 3),
+        qml.QNode(Chain(4, 3), qml.device("default.qubit", wires=4), interface="torch"),
+    )
     right = torch.stack([node(torch.empty(0), one) for one in weights])
     torch.testing.assert_close(probabilities(4, 3, weights).squeeze(1), right, rtol=0, atol=1e-13)
 
@@ -51,9 +62,15 @@ def test_the_probabilities_are_pennylanes():
 def test_of_at_most_one_block_the_probabilities_are_products(depth):
     """No phase is seen, and RY(a) after a Hadamard gives (1 -+ sin a) / 2."""
     weights = angles(3, depth)
-    factors = torch.stack([1 - weights.sin(), 1 + weights.sin()], -1)[:, 0] / 2 if depth else torch.full((2, 3, 2), .5).double()
+    factors = (
+        torch.stack([1 - weights.sin(), 1 + weights.sin()], -1)[:, 0] / 2
+        if depth
+        else torch.full((2, 3, 2), 0.5).double()
+    )
     right = torch.einsum("ra,rb,rc->rabc", *factors.unbind(1)).flatten(1)
-    torch.testing.assert_close(probabilities(3, depth, weights).squeeze(1), right, rtol=0, atol=1e-14)
+    torch.testing.assert_close(
+        probabilities(3, depth, weights).squeeze(1), right, rtol=0, atol=1e-14
+    )
 
 
 def test_the_rotations_of_a_last_block_about_z_move_nothing():

@@ -11,10 +11,15 @@ TRAIN, GIVEN = {"ants": 23, "bees": 17}, {"ants": 4, "bees": 3}  # pictures a cl
 
 @pytest.fixture(scope="session")
 def painted(tmp_path_factory):
-    """Three folders, with class folders alone, with a part that is the test split, and with all three parts."""
+    """Three folders, with class folders alone, with a part that is the test split, and with all
+    three parts.
+    """
     place = tmp_path_factory.mktemp("painted")
-    layouts = {"alone": {"": TRAIN}, "published": {"train": TRAIN, "val": GIVEN},
-               "three": {"train": TRAIN, "val": GIVEN, "test": GIVEN}}
+    layouts = {
+        "alone": {"": TRAIN},
+        "published": {"train": TRAIN, "val": GIVEN},
+        "three": {"train": TRAIN, "val": GIVEN, "test": GIVEN},
+    }
     for layout, parts in layouts.items():
         for shade, (part, counts) in enumerate(parts.items()):
             for label, (name, count) in enumerate(counts.items()):
@@ -47,22 +52,32 @@ def make(layout, painted, monkeypatch):
 @pytest.fixture
 def refusal(make):
     """The words with which the dataset refuses some values."""
+
     def words(**values):
         with pytest.raises(ValueError) as error:
             make(**values)
         return str(error.value)
+
     return words
 
 
 @pytest.fixture
 def early_refusals(tmp_path):
-    """The words of digits, folder and ants and bees for some values, where there is nothing to look at yet, and nothing is left."""
+    """The words of digits, folder and ants and bees for some values, where there is nothing to look
+    at yet, and nothing is left.
+    """
+
     def words(**values):
         said = []
-        for dataset, *place in ((Digits, [3, 8], [0.0, 0.2], 12, 6), (Folder, "/nowhere"), (Hymenoptera, tmp_path)):
+        for dataset, *place in (
+            (Digits, [3, 8], [0.0, 0.2], 12, 6),
+            (Folder, "/nowhere"),
+            (Hymenoptera, tmp_path),
+        ):
             with pytest.raises(ValueError) as error:
                 dataset(*place, **values)
             said.append(str(error.value))
         assert not list(tmp_path.iterdir())
         return said
+
     return words

@@ -11,7 +11,8 @@ from qtlrun.dataset.coherent import Coherent
 VALUES = {name: value for name, value in part("dataset", "coherent").items() if name != "_target_"}
 PUBLISHED = {"draw": "mari2019", "validation": "test", "order": "drawn"}
 SMALL = {"train": 12, "validation": 5, "test": 8}
-# The displacements of the two modes, class by class, in units of the amplitude (arXiv:1912.08278, example 4).
+# The displacements of the two modes, class by class, in units of the amplitude (arXiv:1912.08278,
+# example 4).
 ALPHA, BETA = np.array([1, -1, 1, -1, 1j, -1j, 1j]), np.array([1, 1, -1, -1, 1j, 1j, -1j])
 
 
@@ -30,11 +31,15 @@ def all_items(data):
 
 
 def published(batches, seed=100):
-    """The displacements of so many batches, each drawn by four calls as the publication's program does."""
+    """The displacements of so many batches, each drawn by four calls as the publication's program
+    does.
+    """
     generator = np.random.RandomState(seed)
     alpha, beta = [], []
     for _ in range(batches):
-        re_alpha, im_alpha, re_beta, im_beta = (generator.normal(scale=0.6, size=7) for _ in range(4))
+        re_alpha, im_alpha, re_beta, im_beta = (
+            generator.normal(scale=0.6, size=7) for _ in range(4)
+        )
         alpha.append(1.4 * ALPHA + re_alpha + 1j * im_alpha)
         beta.append(1.4 * BETA + re_beta + 1j * im_beta)
     return np.concatenate(alpha), np.concatenate(beta)
@@ -99,7 +104,9 @@ def test_the_noise_is_normal_and_of_its_own_in_every_quadrature():
 @pytest.mark.parametrize("draw", [{"draw": "apart"}, PUBLISHED])
 def test_the_classes_are_balanced_and_no_state_is_drawn_twice(draw):
     data = make(**SMALL | draw)
-    counts = [split.labels.bincount().tolist() for split in (data.train, data.validation, data.test)]
+    counts = [
+        split.labels.bincount().tolist() for split in (data.train, data.validation, data.test)
+    ]
     assert counts == [[12] * 7, [8] * 7 if data.validation is data.test else [5] * 7, [8] * 7]
     assert len(set(all_items(data))) == data.size == (140 if data.validation is data.test else 175)
 
@@ -117,21 +124,31 @@ def test_each_seed_each_split_seed_and_each_split_draws_states_of_its_own():
     found = [make(**SMALL, seed=seed, split_seed=split) for seed in (0, 1) for split in (0, 1)]
     assert len({item for data in found for item in all_items(data)}) == 4 * 175
     again = make(**SMALL, seed=0, split_seed=0)
-    assert again.fingerprint == found[0].fingerprint and torch.equal(again.test.inputs, found[0].test.inputs)
+    assert again.fingerprint == found[0].fingerprint and torch.equal(
+        again.test.inputs, found[0].test.inputs
+    )
     assert len({data.fingerprint for data in found}) == 4
 
 
 def test_the_drawn_order_is_one_of_each_class_a_batch_in_every_epoch():
     data = make(**SMALL, order="drawn")
     order = data.sequence(0)
-    assert order.tolist() == list(range(84)) == data.sequence(5).tolist() and order.dtype == torch.int64
-    assert all(sorted(batch.tolist()) == list(range(7)) for batch in data.train.labels[order].split(7))
+    assert (
+        order.tolist() == list(range(84)) == data.sequence(5).tolist()
+        and order.dtype == torch.int64
+    )
+    assert all(
+        sorted(batch.tolist()) == list(range(7)) for batch in data.train.labels[order].split(7)
+    )
     assert make(**SMALL).sequence is None
 
 
 def test_an_order_makes_another_fingerprint_of_the_same_states():
     with_order, without = make(**SMALL, order="drawn"), make(**SMALL)
-    assert with_order.fingerprint != without.fingerprint and with_order.train.items == without.train.items
+    assert (
+        with_order.fingerprint != without.fingerprint
+        and with_order.train.items == without.train.items
+    )
 
 
 def test_a_train_size_keeps_the_drawn_order():
@@ -151,25 +168,52 @@ def test_there_is_nothing_to_verify():
 WHOLE = "a whole number from 0 to 2147483647."
 
 
-@pytest.mark.parametrize("values, sentence", [
-    ({"amplitude": -1.0}, "amplitude=-1.0: a finite number of 0 or more is needed here."),
-    ({"noise": math.nan}, "noise=nan: a finite number of 0 or more is needed here."),
-    ({"amplitude": 0}, "amplitude=0: all classes would be one; give a number above 0."),
-    ({"noise": 0.0}, "noise=0: all states of a class would be one, in train as in test; give a number above 0."),
-    ({"train": 0}, "train=0: states a class, from 1 up."),
-    ({"validation": -3}, "validation=-3: states a class, from 1 up."),
-    ({"test": 0}, "test=0: states a class, from 1 up."),
-    ({"seed": -1}, f"seed=-1: {WHOLE}"),
-    ({"seed": 2**31}, f"seed=2147483648: {WHOLE}"),
-    ({"split_seed": -2}, f"split_seed=-2: {WHOLE}"),
-    ({"draw": "mari2019"},
-     "validation=200: draw=mari2019 has train and test states alone; give validation=test, or draw=apart."),
-    ({"train_size": 0}, "train_size=0: give a number of items from 1 up, or a share above 0, at most 1.0."),
-    (SMALL | {"train_size": 85}, ("train_size=85: the training split has 84 items "
-     "(L 12, O 12, T 12, I 12, S 12, J 12, Z 12); use 84 or fewer.")),
-    (SMALL | {"train_size": 3}, ("train_size=3: the training split has 84 items "
-     "(L 12, O 12, T 12, I 12, S 12, J 12, Z 12), and 3 would leave a class without any; use 7 items or more.")),
-])
+@pytest.mark.parametrize(
+    "values, sentence",
+    [
+        ({"amplitude": -1.0}, "amplitude=-1.0: a finite number of 0 or more is needed here."),
+        ({"noise": math.nan}, "noise=nan: a finite number of 0 or more is needed here."),
+        ({"amplitude": 0}, "amplitude=0: all classes would be one; give a number above 0."),
+        (
+            {"noise": 0.0},
+            (
+                "noise=0: all states of a class would be one, in train as in test; give a number"
+                " above 0."
+            ),
+        ),
+        ({"train": 0}, "train=0: states a class, from 1 up."),
+        ({"validation": -3}, "validation=-3: states a class, from 1 up."),
+        ({"test": 0}, "test=0: states a class, from 1 up."),
+        ({"seed": -1}, f"seed=-1: {WHOLE}"),
+        ({"seed": 2**31}, f"seed=2147483648: {WHOLE}"),
+        ({"split_seed": -2}, f"split_seed=-2: {WHOLE}"),
+        (
+            {"draw": "mari2019"},
+            (
+                "validation=200: draw=mari2019 has train and test states alone; give"
+                " validation=test, or draw=apart."
+            ),
+        ),
+        (
+            {"train_size": 0},
+            "train_size=0: give a number of items from 1 up, or a share above 0, at most 1.0.",
+        ),
+        (
+            SMALL | {"train_size": 85},
+            (
+                "train_size=85: the training split has 84 items "
+                "(L 12, O 12, T 12, I 12, S 12, J 12, Z 12); use 84 or fewer."
+            ),
+        ),
+        (
+            SMALL | {"train_size": 3},
+            (
+                "train_size=3: the training split has 84 items (L 12, O 12, T 12, I 12, S 12, J 12,"
+                " Z 12), and 3 would leave a class without any; use 7 items or more."
+            ),
+        ),
+    ],
+)
 def test_what_cannot_be_is_refused_in_a_sentence(values, sentence):
     with pytest.raises(ValueError) as error:
         make(**values)

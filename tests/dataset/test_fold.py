@@ -9,13 +9,20 @@ from qtlrun.dataset.split import Split, folded, stratified
 
 COUNTS = [(9, 9), (99, 96), (30, 4), (12, 7, 31), (5, 5, 5, 5)]
 SEEDS = range(6)
-DRAWN = {"digits": "test", "alone": "test", "published": "validation", "hymenoptera": "validation"}  # what a fold is
+DRAWN = {
+    "digits": "test",
+    "alone": "test",
+    "published": "validation",
+    "hymenoptera": "validation",
+}  # what a fold is
 
 
 def split_of(*counts):
     """Items of that many classes, their labels in any order."""
     labels = torch.cat([torch.full((count,), label) for label, count in enumerate(counts)])
-    labels = labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(sum(counts)))]
+    labels = labels[
+        torch.randperm(len(labels), generator=torch.Generator().manual_seed(sum(counts)))
+    ]
     return Split(torch.zeros(len(labels), 1), labels, tuple(map(str, range(len(labels)))))
 
 
@@ -46,7 +53,12 @@ def test_the_folds_are_disjoint_and_leave_nothing_out(counts, parts):
 def test_the_folds_are_equal_within_one_item_in_every_class_and_in_all(counts, parts):
     whole = split_of(*counts)
     for seed in SEEDS:
-        taken = torch.stack([fold.labels.bincount(minlength=len(counts)) for fold, _ in folds_of(whole, parts, seed)])
+        taken = torch.stack(
+            [
+                fold.labels.bincount(minlength=len(counts))
+                for fold, _ in folds_of(whole, parts, seed)
+            ]
+        )
         assert taken.sum(0).tolist() == list(counts)
         assert (taken.amax(0) - taken.amin(0)).max() <= 1
         assert taken.sum(1).max() - taken.sum(1).min() <= 1
@@ -67,11 +79,16 @@ def test_one_seed_gives_one_fold_and_another_seed_another():
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_folds_of_a_dataset_are_its_test_split_or_else_its_validation(make, layout, seed):
     name = DRAWN[layout]
-    whole, folds = make(split_seed=seed), [make(split_seed=seed, fold=[part, 5]) for part in range(5)]
+    whole, folds = (
+        make(split_seed=seed),
+        [make(split_seed=seed, fold=[part, 5]) for part in range(5)],
+    )
     taken = [getattr(data, name) for data in folds]
     assert not any(set(one.items) & set(other.items) for one, other in combinations(taken, 2))
     covered = {item for part in taken for item in part.items}
-    assert covered == set(all_items(whole)) - (set(whole.test.items) if name == "validation" else set())
+    assert covered == set(all_items(whole)) - (
+        set(whole.test.items) if name == "validation" else set()
+    )
     counts = torch.stack([part.labels.bincount() for part in taken])
     assert (counts.amax(0) - counts.amin(0)).max() <= 1
     for data in folds:
@@ -83,7 +100,9 @@ def test_the_folds_of_a_dataset_are_its_test_split_or_else_its_validation(make, 
 
 def test_fold_k_of_one_seed_is_not_that_of_another(make, layout):
     for part in range(3):
-        folds = {getattr(make(split_seed=seed, fold=[part, 3]), DRAWN[layout]).items for seed in SEEDS}
+        folds = {
+            getattr(make(split_seed=seed, fold=[part, 3]), DRAWN[layout]).items for seed in SEEDS
+        }
         assert len(folds) == len(SEEDS)
 
 
@@ -99,7 +118,9 @@ def test_validation_and_train_are_drawn_from_what_the_fold_leaves(painted, seed)
 
 
 def test_the_share_for_test_is_not_used_where_the_fold_is_the_test_split(painted):
-    prints = {Folder(str(painted / "alone"), test=share, fold=[0, 4]).fingerprint for share in (0.1, 0.5)}
+    prints = {
+        Folder(str(painted / "alone"), test=share, fold=[0, 4]).fingerprint for share in (0.1, 0.5)
+    }
     assert len(prints) == 1
 
 
@@ -123,7 +144,11 @@ def test_of_the_digits_what_neither_train_nor_validation_takes_is_left_out():
     total = len(all_items(whole))
     assert total == whole.size == 72  # .2 of 183 and of 174 scans: 37 and 35
     data = Digits(**values, train=12, validation=6, fold=[2, 6])
-    assert [len(part) for part in (data.train, data.validation, data.test)] == [24, 12, 12] and data.size == 72
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [
+        24,
+        12,
+        12,
+    ] and data.size == 72
     assert set(all_items(data)) < set(all_items(whole))
     shares = Digits(**values, train=0.5, validation=0.25, fold=[2, 6])
     rest = (whole.test.labels.bincount() + 18 - shares.test.labels.bincount()).tolist()
@@ -143,13 +168,23 @@ def test_a_size_is_of_the_train_split_that_the_fold_leaves(make, layout):
     parts = [make(fold=[0, 3], train_size=size) for size in (4, 9, 0.9)]
     assert [len(part.train) for part in parts] == [4, 9, round(0.9 * len(whole.train))]
     for part in parts:
-        assert (part.validation.items, part.test.items) == (whole.validation.items, whole.test.items)
-    assert set(parts[0].train.items) < set(parts[1].train.items) < set(parts[2].train.items) < set(whole.train.items)
+        assert (part.validation.items, part.test.items) == (
+            whole.validation.items,
+            whole.test.items,
+        )
+    assert (
+        set(parts[0].train.items)
+        < set(parts[1].train.items)
+        < set(parts[2].train.items)
+        < set(whole.train.items)
+    )
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_without_a_fold_the_splits_are_drawn_from_all_items_at_once(painted, seed):
-    data, again = (Folder(str(painted / "alone"), 0.3, 0.1, seed, **values) for values in ({}, {"fold": None}))
+    data, again = (
+        Folder(str(painted / "alone"), 0.3, 0.1, seed, **values) for values in ({}, {"fold": None})
+    )
     names = sorted(data.train.names + data.validation.names + data.test.names)
     drawn = stratified(torch.tensor([0] * 23 + [1] * 17), [0.1, 0.3], seed)
     assert [part.names for part in (data.test, data.validation, data.train)] == [
@@ -158,7 +193,9 @@ def test_without_a_fold_the_splits_are_drawn_from_all_items_at_once(painted, see
     assert again.fingerprint == data.fingerprint
 
 
-@pytest.mark.parametrize("fold", [[0, 1], [0, 0], [0, -2], [3, 2], [2, 2], [-1, 5], [], [1], [0, 1, 2], [False, 2]])
+@pytest.mark.parametrize(
+    "fold", [[0, 1], [0, 0], [0, -2], [3, 2], [2, 2], [-1, 5], [], [1], [0, 1, 2], [False, 2]]
+)
 def test_a_fold_that_cannot_be_is_refused_before_any_file_is_looked_at(early_refusals, fold):
     mend = "give [k, K], part k of K: K from 2 up, k from 0 to K - 1; null draws none."
     assert early_refusals(fold=fold) == [f"fold={fold}: {mend}"] * 3
@@ -169,7 +206,9 @@ def test_more_folds_than_a_class_has_items_are_refused_with_the_counts(refusal, 
     count = listed.split()[-1]
     sentence = f"class {small} has {count} items, too few for 38 folds (items a class: {listed})."
     assert refusal(fold=[0, 38]) == f"fold=[0, 38]: {sentence}"
-    assert refusal(fold=[0, int(count) + 1]).startswith(f"fold=[0, {int(count) + 1}]: class {small} has {count} items")
+    assert refusal(fold=[0, int(count) + 1]).startswith(
+        f"fold=[0, {int(count) + 1}]: class {small} has {count} items"
+    )
 
 
 @pytest.mark.parametrize("layout", ["published", "hymenoptera"], indirect=True)
@@ -192,12 +231,18 @@ def test_digits_too_few_for_train_and_validation_beside_the_fold_are_refused_wit
     assert refusal(fold=[1, 2]) == f"train=12, validation=6, fold=[1, 2]: {sentence}"
 
 
-def test_a_class_too_small_for_validation_beside_the_fold_is_refused_with_the_fold(painted, tmp_path):
+def test_a_class_too_small_for_validation_beside_the_fold_is_refused_with_the_fold(
+    painted, tmp_path
+):
     for name in ("ants", "bees"):
         (tmp_path / name).mkdir()
         for number in range(2):
-            (tmp_path / name / f"{number}.png").symlink_to(painted / f"alone/{name}/{number:02}.png")
+            (tmp_path / name / f"{number}.png").symlink_to(
+                painted / f"alone/{name}/{number:02}.png"
+            )
     with pytest.raises(ValueError) as error:
         Folder(str(tmp_path), fold=[0, 2])
-    sentence = "class ants has 1 items, too few for parts of 1 + a rest (items a class: ants 1, bees 1)."
+    sentence = (
+        "class ants has 1 items, too few for parts of 1 + a rest (items a class: ants 1, bees 1)."
+    )
     assert str(error.value) == f"root={tmp_path}: fold=[0, 2]: {sentence}"

@@ -20,11 +20,15 @@ def paint(path, size=(8, 6)):
     """A small picture with a content of its own."""
     path.parent.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(zlib.crc32(os.fsencode(path)))
-    Image.fromarray(random.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)).save(path, "PNG")
+    Image.fromarray(random.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)).save(
+        path, "PNG"
+    )
 
 
 def fill(root, **counts):
-    """`fill(root, ants=3)` paints root/ants/0.png to 2.png; a double underscore in a name is a slash."""
+    """`fill(root, ants=3)` paints root/ants/0.png to 2.png; a double underscore in a name is a
+    slash.
+    """
     for folder, count in counts.items():
         for number in range(count):
             paint(root.joinpath(*folder.split("__"), f"{number}.png"))
@@ -46,7 +50,10 @@ def test_a_folder_that_is_not_there_is_absent_and_one_that_is_wrong_is_not(tmp_p
     assert issubclass(Absent, ValueError)
     with pytest.raises(Absent) as error:
         Folder(str(tmp_path / "nowhere"))
-    assert str(error.value) == f"root={tmp_path}/nowhere: there is no such folder; give one that holds class folders."
+    assert (
+        str(error.value)
+        == f"root={tmp_path}/nowhere: there is no such folder; give one that holds class folders."
+    )
     paint(tmp_path / "one.png")
     for root in (tmp_path, tmp_path / "one.png"):
         with pytest.raises(ValueError) as error:
@@ -60,7 +67,10 @@ def test_class_folders_are_divided_by_class(tmp_path):
     assert [len(part) for part in (data.train, data.validation, data.test)] == [18, 6, 6]
     for part, counts in ((data.train, [12, 6]), (data.validation, [4, 2]), (data.test, [4, 2])):
         assert part.labels.bincount().tolist() == counts
-        assert all(name.startswith(("ants/", "bees/")[label]) for name, label in zip(part.names, part.labels.tolist()))
+        assert all(
+            name.startswith(("ants/", "bees/")[label])
+            for name, label in zip(part.names, part.labels.tolist(), strict=False)
+        )
     items = [set(part.items) for part in (data.train, data.validation, data.test)]
     assert len(set.union(*items)) == sum(map(len, items)) == 30
 
@@ -129,9 +139,20 @@ def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
 
 def test_litter_and_other_files_are_left_out(tmp_path):
     fill(tmp_path, ants=5, bees=5)
-    for litter in (".ipynb_checkpoints/0.png", "__MACOSX/0.png", "ants/.ipynb_checkpoints/0.png", ".hidden/0.png"):
+    for litter in (
+        ".ipynb_checkpoints/0.png",
+        "__MACOSX/0.png",
+        "ants/.ipynb_checkpoints/0.png",
+        ".hidden/0.png",
+    ):
         paint(tmp_path / litter)
-    for litter in ("._ants.jpg", "ants/._0.png", "ants/Thumbs.db", "bees/imageNotFound.gif", "readme.txt"):
+    for litter in (
+        "._ants.jpg",
+        "ants/._0.png",
+        "ants/Thumbs.db",
+        "bees/imageNotFound.gif",
+        "readme.txt",
+    ):
         (tmp_path / litter).write_bytes(b"litter")
     data = Folder(str(tmp_path))
     assert data.classes == ("ants", "bees") and data.size == 10
@@ -150,7 +171,9 @@ def test_links_in_a_circle_are_not_followed_and_each_file_counts_once(tmp_path):
 
 
 def test_a_linked_class_folder_and_linked_parts_are_read_as_if_they_lay_there(tmp_path):
-    """Trees of many gigabytes are put together by links; what is read must not hang on which folders are links."""
+    """Trees of many gigabytes are put together by links; what is read must not hang on which
+    folders are links.
+    """
     real = fill(parts_of(tmp_path / "real"), train__moths=4, val__moths=2)
     plain = Folder(str(real))
     (tmp_path / "classes/val").mkdir(parents=True)
@@ -182,7 +205,9 @@ def test_a_link_to_a_class_folder_that_is_gone_is_refused_by_its_name(tmp_path):
 def test_pictures_in_a_linked_further_folder_are_refused(tmp_path):
     fill(tmp_path, root__ants=3, root__bees=3, elsewhere=2)
     (tmp_path / "root/ants/more").symlink_to(tmp_path / "elsewhere")
-    assert "class ants holds pictures in a further folder, more; move them up" in refusal(tmp_path / "root")
+    assert "class ants holds pictures in a further folder, more; move them up" in refusal(
+        tmp_path / "root"
+    )
 
 
 def test_what_is_left_out_is_counted_by_its_ending(tmp_path):
@@ -193,19 +218,46 @@ def test_what_is_left_out_is_counted_by_its_ending(tmp_path):
     assert Folder(str(tmp_path)).caution == "3 files left out: .heic."
     for name in ("bees/1.gif", "labels.csv", "1.png", ".hidden"):
         (tmp_path / name).write_bytes(b"x")
-    assert Folder(str(tmp_path)).caution == "6 files left out: .heic (3), .csv (1), .gif (1), .png (1)."
+    assert (
+        Folder(str(tmp_path)).caution
+        == "6 files left out: .heic (3), .csv (1), .gif (1), .png (1)."
+    )
 
 
-@pytest.mark.parametrize("names", [("train", "valid"), ("Train", "Val"), ("training", "validation"), ("train", "testing")])
+@pytest.mark.parametrize(
+    "names",
+    [("train", "valid"), ("Train", "Val"), ("training", "validation"), ("train", "testing")],
+)
 def test_the_usual_names_of_two_parts_are_understood(tmp_path, names):
     train, second = names
-    data = Folder(str(fill(tmp_path, **{f"{train}__ants": 5, f"{train}__bees": 5, f"{second}__ants": 3, f"{second}__bees": 2})))
+    data = Folder(
+        str(
+            fill(
+                tmp_path,
+                **{
+                    f"{train}__ants": 5,
+                    f"{train}__bees": 5,
+                    f"{second}__ants": 3,
+                    f"{second}__bees": 2,
+                },
+            )
+        )
+    )
     assert [len(part) for part in (data.train, data.validation, data.test)] == [8, 2, 5]
     assert data.caution == ""
 
 
 def test_the_usual_names_of_three_parts_are_understood_and_what_lies_beside_is_said(tmp_path):
-    fill(tmp_path, train__ants=5, train__bees=5, valid__ants=2, valid__bees=2, test__ants=3, test__bees=3, extra__ants=4)
+    fill(
+        tmp_path,
+        train__ants=5,
+        train__bees=5,
+        valid__ants=2,
+        valid__bees=2,
+        test__ants=3,
+        test__bees=3,
+        extra__ants=4,
+    )
     data = Folder(str(tmp_path))
     assert [len(part) for part in (data.train, data.validation, data.test)] == [10, 4, 6]
     assert {name.split("/")[0] for name in data.validation.names} == {"valid"}
@@ -213,8 +265,19 @@ def test_the_usual_names_of_three_parts_are_understood_and_what_lies_beside_is_s
 
 
 def test_two_folders_for_one_part_are_refused(tmp_path):
-    fill(tmp_path, train__ants=2, train__bees=2, val__ants=2, val__bees=2, valid__ants=2, valid__bees=2)
-    assert refusal(tmp_path) == f"root={tmp_path}: val and valid would both be its validation part; keep one."
+    fill(
+        tmp_path,
+        train__ants=2,
+        train__bees=2,
+        val__ants=2,
+        val__bees=2,
+        valid__ants=2,
+        valid__bees=2,
+    )
+    assert (
+        refusal(tmp_path)
+        == f"root={tmp_path}: val and valid would both be its validation part; keep one."
+    )
 
 
 def test_a_refusal_says_how_many_files_it_is_about(tmp_path):
@@ -225,7 +288,10 @@ def test_a_refusal_says_how_many_files_it_is_about(tmp_path):
     with pytest.raises(ValueError) as error:
         data.verify()
     first = "ants/0.png has transparency; flatten it onto a background."
-    more = "7 files cannot be taken; the others are ants/1.png, ants/2.png, ants/3.png, ants/4.png, ants/5.png, ..."
+    more = (
+        "7 files cannot be taken; the others are ants/1.png, ants/2.png, ants/3.png, ants/4.png,"
+        " ants/5.png, ..."
+    )
     assert str(error.value) == f"root={tmp_path}: {first} {more}."
 
 
@@ -236,16 +302,33 @@ def test_verify_gives_the_content_of_pictures_that_look_alike_whatever_their_fil
     image.convert("RGBA").save(tmp_path / "bees/copy.png")
     data = Folder(str(tmp_path))
     contents = data.verify()
-    twins = [picture.hash(tmp_path / name) for name in ("ants/0.png", "bees/copy.bmp", "bees/copy.png")]
-    assert len(set(twins)) == 3 and contents == dict.fromkeys(twins, picture.content(picture.read(tmp_path / "ants/0.png")))
+    twins = [
+        picture.hash(tmp_path / name) for name in ("ants/0.png", "bees/copy.bmp", "bees/copy.png")
+    ]
+    assert len(set(twins)) == 3 and contents == dict.fromkeys(
+        twins, picture.content(picture.read(tmp_path / "ants/0.png"))
+    )
 
 
-@pytest.mark.parametrize("given, taken", [
-    ([1, 2], ("1", "2")), ([1, "2"], ("1", "2")), ([7, 10], ("007", "10")), ([1.5, 2], ("1.50", "2")),
-    ([True, False], ("False", "True")), (["yes", True], ("True", "yes")), ([0, 1], ("0", "1")),
-])
-def test_a_number_or_a_truth_value_is_the_class_folder_whose_name_reads_as_it(tmp_path, given, taken):
-    fill(tmp_path, **{name: 3 for name in ("0", "1", "2", "007", "10", "1.50", "True", "False", "yes")})
+@pytest.mark.parametrize(
+    "given, taken",
+    [
+        ([1, 2], ("1", "2")),
+        ([1, "2"], ("1", "2")),
+        ([7, 10], ("007", "10")),
+        ([1.5, 2], ("1.50", "2")),
+        ([True, False], ("False", "True")),
+        (["yes", True], ("True", "yes")),
+        ([0, 1], ("0", "1")),
+    ],
+)
+def test_a_number_or_a_truth_value_is_the_class_folder_whose_name_reads_as_it(
+    tmp_path, given, taken
+):
+    fill(
+        tmp_path,
+        **dict.fromkeys(("0", "1", "2", "007", "10", "1.50", "True", "False", "yes"), 3),
+    )
     assert Folder(str(tmp_path), classes=given).classes == taken
 
 
@@ -254,7 +337,9 @@ def test_a_number_that_may_be_two_class_folders_is_refused_with_their_spellings(
     sentence = "classes: 7 may be any of '007', '07'; put the one meant in quotes."
     assert refusal(tmp_path, classes=[7, 8]) == f"root={tmp_path}: {sentence}"
     assert Folder(str(tmp_path), classes=["07", 8]).classes == ("07", "8")
-    assert "classes=[3, 8]: there is no class folder 3; there are 007, 07, 8." in refusal(tmp_path, classes=[3, 8])
+    assert "classes=[3, 8]: there is no class folder 3; there are 007, 07, 8." in refusal(
+        tmp_path, classes=[3, 8]
+    )
 
 
 def test_a_file_linked_from_elsewhere_is_a_picture(tmp_path):
@@ -268,7 +353,10 @@ def test_a_file_linked_from_elsewhere_is_a_picture(tmp_path):
 def test_one_file_in_two_classes_or_parts_is_refused(tmp_path, twin):
     parts_of(tmp_path)
     (tmp_path / twin).symlink_to(tmp_path / "train/ants/0.png")
-    sentence = f"root={tmp_path}: train/ants/0.png and {twin} are one file, linked to two places; remove one."
+    sentence = (
+        f"root={tmp_path}: train/ants/0.png and {twin} are one file, linked to two places; remove"
+        " one."
+    )
     assert refusal(tmp_path) == sentence
 
 
@@ -292,7 +380,9 @@ def test_strange_names_are_text_and_their_pictures_are_read(tmp_path):
 
 def test_one_class_may_be_spelt_in_two_unicode_forms_in_two_parts(tmp_path):
     composed, apart = (unicodedata.normalize(form, "bébé") for form in ("NFC", "NFD"))
-    fill(tmp_path, **{"train__ants": 3, f"train__{composed}": 3, "val__ants": 1, f"val__{apart}": 2})
+    fill(
+        tmp_path, **{"train__ants": 3, f"train__{composed}": 3, "val__ants": 1, f"val__{apart}": 2}
+    )
     if not (tmp_path / "val" / apart).exists() or composed == apart:
         pytest.skip("this file system has one Unicode form only")
     data = Folder(str(tmp_path))
@@ -304,8 +394,9 @@ def test_a_folder_that_is_absent_is_refused_with_the_nearest_name(tmp_path):
     meant = tmp_path / "hymenoptera_data"
     wrong = tmp_path / "hymenoptera-data"
     assert refusal(wrong) == f"root={wrong}: there is no such folder; is {meant} meant?"
-    assert refusal("/nowhere/at/all") == (
-        "root=/nowhere/at/all: there is no such folder; give one that holds class folders."
+    assert (
+        refusal("/nowhere/at/all")
+        == "root=/nowhere/at/all: there is no such folder; give one that holds class folders."
     )
     assert refusal("") == "root=: there is no such folder; give one that holds class folders."
 
@@ -320,11 +411,16 @@ def test_a_file_for_root_is_refused(tmp_path):
 def test_pictures_without_class_folders_are_refused(tmp_path):
     paint(tmp_path / "one/1.png")
     mend = "give each class a folder of its own, such as root/CLASS/1.jpg."
-    assert refusal(tmp_path / "one") == f"root={tmp_path}/one: pictures lie directly in root; {mend}"
+    assert (
+        refusal(tmp_path / "one") == f"root={tmp_path}/one: pictures lie directly in root; {mend}"
+    )
     (tmp_path / "two").mkdir()
     assert refusal(tmp_path / "two") == f"root={tmp_path}/two: root holds no class folders; {mend}"
     fill(tmp_path / "three", train=2, val=2)
-    sentence = "pictures lie directly in train; give each class a folder of its own, such as train/CLASS/1.jpg."
+    sentence = (
+        "pictures lie directly in train; give each class a folder of its own, such as"
+        " train/CLASS/1.jpg."
+    )
     assert refusal(tmp_path / "three") == f"root={tmp_path}/three: {sentence}"
 
 
@@ -337,8 +433,13 @@ def test_one_class_is_refused_by_its_name(tmp_path):
 def test_an_empty_class_is_refused_with_what_lies_there_and_what_is_taken(tmp_path):
     fill(tmp_path, ants=5)
     (tmp_path / "bees").mkdir()
-    mend = "add or convert some, or remove the folder (JPEG, PNG, WebP, BMP, TIFF and PPM are taken)."
-    assert refusal(tmp_path) == f"root={tmp_path}: class bees holds no pictures and nothing else; {mend}"
+    mend = (
+        "add or convert some, or remove the folder (JPEG, PNG, WebP, BMP, TIFF and PPM are taken)."
+    )
+    assert (
+        refusal(tmp_path)
+        == f"root={tmp_path}: class bees holds no pictures and nothing else; {mend}"
+    )
     for number in range(6):
         (tmp_path / f"bees/{number}.heic").write_bytes(b"x")
     there = "but 0.heic, 1.heic, 2.heic, 3.heic, 4.heic, ..."
@@ -369,20 +470,29 @@ def test_a_class_in_two_unicode_forms_is_refused(tmp_path):
 
 def test_a_class_too_small_to_be_divided_is_refused_with_the_counts(tmp_path):
     fill(tmp_path, ants=9, bees=2)
-    sentence = "class bees has 2 items, too few for parts of 1 + 1 + a rest (items a class: ants 9, bees 2)."
+    sentence = (
+        "class bees has 2 items, too few for parts of 1 + 1 + a rest (items a class: ants 9,"
+        " bees 2)."
+    )
     assert refusal(tmp_path) == f"root={tmp_path}: {sentence}"
 
 
 def test_a_root_one_level_too_high_is_refused_with_the_right_one(tmp_path):
     parts_of(tmp_path / "download")
     right = f"give root={tmp_path}/download"
-    assert refusal(tmp_path) == f"root={tmp_path}: download holds train, so root is one level too high; {right}"
+    assert (
+        refusal(tmp_path)
+        == f"root={tmp_path}: download holds train, so root is one level too high; {right}"
+    )
 
 
 def test_pictures_in_a_further_folder_are_refused(tmp_path):
     fill(tmp_path, set__ants=3, set__bees=3)
     mend = f"move them up, or give root={tmp_path}/set if its folders are the classes."
-    assert refusal(tmp_path) == f"root={tmp_path}: class set holds pictures in a further folder, ants; {mend}"
+    assert (
+        refusal(tmp_path)
+        == f"root={tmp_path}: class set holds pictures in a further folder, ants; {mend}"
+    )
 
 
 def test_train_alone_is_refused_as_one_level_too_high(tmp_path):
@@ -412,7 +522,10 @@ def test_a_share_that_cannot_be_drawn_is_refused_before_the_folder_is_read(value
 
 def test_shares_that_leave_nothing_for_train_are_refused(tmp_path):
     fill(tmp_path, ants=10, bees=10)
-    sentence = "class ants has 10 items, too few for parts of 5 + 5 + a rest (items a class: ants 10, bees 10)."
+    sentence = (
+        "class ants has 10 items, too few for parts of 5 + 5 + a rest (items a class: ants 10, bees"
+        " 10)."
+    )
     assert refusal(tmp_path, validation=0.5, test=0.5) == f"root={tmp_path}: {sentence}"
 
 
@@ -420,7 +533,11 @@ def test_a_bad_header_is_refused_at_once_by_its_relative_path(tmp_path):
     fill(tmp_path, ants=5, bees=5)
     (tmp_path / "bees/9.jpg").write_bytes(b"<html>404</html>")
     mend = "convert it, fetch it again or remove it."
-    assert refusal(tmp_path) == f"root={tmp_path}: bees/9.jpg is no readable JPEG, PNG, WebP, BMP, TIFF or PPM picture; {mend}"
+    assert (
+        refusal(tmp_path)
+        == f"root={tmp_path}: bees/9.jpg is no readable JPEG, PNG, WebP, BMP, TIFF or PPM picture;"
+        f" {mend}"
+    )
     (tmp_path / "ants/8.jpg").write_bytes(b"")
     first = f"root={tmp_path}: ants/8.jpg holds 0 bytes; fetch it again or remove it."
     assert refusal(tmp_path) == f"{first} 2 files cannot be taken; the others are bees/9.jpg."
@@ -461,7 +578,9 @@ def test_a_batch_of_pictures_keeps_the_order_of_the_index(tmp_path):
     data = Folder(str(fill(tmp_path, ants=20, bees=20)))
     index = [7, 0, 3, 12, 3]
     batch = data.train.batch(index, lambda image: image.float())
-    assert torch.equal(batch, torch.stack([picture.read(tmp_path / data.train.names[i]).float() for i in index]))
+    assert torch.equal(
+        batch, torch.stack([picture.read(tmp_path / data.train.names[i]).float() for i in index])
+    )
 
 
 def test_twelve_thousand_files_are_indexed_in_seconds(tmp_path):
@@ -480,7 +599,10 @@ def test_twelve_thousand_files_are_indexed_in_seconds(tmp_path):
 def test_the_published_ants_and_bees_have_244_and_153_pictures():
     home = Path(os.environ.get("QTLRUN_DATA", Path(__file__).parents[3] / "shared/data"))
     if not (home / "hymenoptera_data").is_dir():
-        pytest.skip("the real ants and bees are not here; QTLRUN_DATA names the folder that holds hymenoptera_data")
+        pytest.skip(
+            "the real ants and bees are not here; QTLRUN_DATA names the folder that holds"
+            " hymenoptera_data"
+        )
     data = Folder(str(home / "hymenoptera_data"))
     assert data.classes == ("ants", "bees")
     assert [len(data.train) + len(data.validation), len(data.test)] == [244, 153]
@@ -492,14 +614,24 @@ def test_classes_take_some_of_the_folders(tmp_path):
     fill(tmp_path, cat=10, dog=10, ship=10)
     pair = Folder(str(tmp_path), classes=["dog", "cat"])
     assert pair.classes == ("cat", "dog")
-    assert {name.split("/")[0] for split in (pair.train, pair.validation, pair.test) for name in split.names} == {"cat", "dog"}
+    assert {
+        name.split("/")[0]
+        for split in (pair.train, pair.validation, pair.test)
+        for name in split.names
+    } == {"cat", "dog"}
     assert pair.size == 20
     assert pair.fingerprint == Folder(str(tmp_path), classes=["cat", "dog"]).fingerprint
 
 
-@pytest.mark.parametrize(("classes", "words"), [
-    (["cat", "dogs"], "there is no class folder dogs; is dog meant?"), (["cat", "xyz"], "there are cat, dog, ship."),
-    (["cat"], "name two or more of cat, dog, ship; null takes all."), ([], "name two or more of cat, dog, ship; null takes all.")])
+@pytest.mark.parametrize(
+    ("classes", "words"),
+    [
+        (["cat", "dogs"], "there is no class folder dogs; is dog meant?"),
+        (["cat", "xyz"], "there are cat, dog, ship."),
+        (["cat"], "name two or more of cat, dog, ship; null takes all."),
+        ([], "name two or more of cat, dog, ship; null takes all."),
+    ],
+)
 def test_classes_that_are_not_there_are_refused(tmp_path, classes, words):
     fill(tmp_path, cat=10, dog=10, ship=10)
     assert words in refusal(tmp_path, classes=classes)

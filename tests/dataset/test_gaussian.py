@@ -39,8 +39,12 @@ def published(batches, seed=1):
 def test_the_published_states_come_from_one_stream_train_before_test():
     data = make(**PUBLISHED)
     labels, items = published(1000)
-    assert data.train.labels.tolist() == labels[:4000] and data.test.labels.tolist() == labels[4000:]
-    np.testing.assert_allclose(torch.cat([data.train.inputs, data.test.inputs]).numpy(), items, rtol=0, atol=1e-14)
+    assert (
+        data.train.labels.tolist() == labels[:4000] and data.test.labels.tolist() == labels[4000:]
+    )
+    np.testing.assert_allclose(
+        torch.cat([data.train.inputs, data.test.inputs]).numpy(), items, rtol=0, atol=1e-14
+    )
     assert data.validation is data.test and data.size == 8000
 
 
@@ -55,7 +59,11 @@ def test_the_published_stream_of_another_seed_or_split_is_another_seeds():
 @pytest.mark.parametrize("draw", [{}, PUBLISHED])
 def test_the_first_class_is_displaced_and_the_second_has_one_photon(draw):
     data = make(**SMALL | draw)
-    assert data.modes == 1 and data.classes == ("Gaussian", "non-Gaussian") and not hasattr(data, "ceiling")
+    assert (
+        data.modes == 1
+        and data.classes == ("Gaussian", "non-Gaussian")
+        and not hasattr(data, "ceiling")
+    )
     for split in (data.train, data.validation, data.test):
         assert split.inputs.shape[1] == 6 and split.inputs.dtype == torch.float64
         prepared = {0: [0, 1, 0], 1: [1, 0, 0]}
@@ -80,7 +88,9 @@ def test_squeezing_is_as_large_as_it_is_said_to_be():
 
 def test_the_classes_are_balanced_and_no_state_is_drawn_twice():
     data = make(**SMALL | {"test": 17})
-    counts = [split.labels.bincount().tolist() for split in (data.train, data.validation, data.test)]
+    counts = [
+        split.labels.bincount().tolist() for split in (data.train, data.validation, data.test)
+    ]
     assert counts == [[24, 24], [5, 5], [9, 8]]
     assert len(set(all_items(data))) == data.size == 75
     published = make(**PUBLISHED)
@@ -125,22 +135,44 @@ def test_there_is_nothing_to_verify():
     assert steps == []
 
 
-@pytest.mark.parametrize("values, sentence", [
-    ({"squeezing": -0.5}, "squeezing=-0.5: a finite number of 0 or more is needed here."),
-    ({"squeezing": math.inf}, "squeezing=inf: a finite number of 0 or more is needed here."),
-    ({"train": 1}, "train=1: states, both classes together, from 2 up."),
-    ({"validation": 0}, "validation=0: states, both classes together, from 2 up."),
-    ({"test": -8}, "test=-8: states, both classes together, from 2 up."),
-    ({"seed": -1}, "seed=-1: a whole number from 0 to 2147483647."),
-    ({"split_seed": 2**40}, "split_seed=1099511627776: a whole number from 0 to 2147483647."),
-    ({"draw": "mari2019"},
-     "validation=800: draw=mari2019 has train and test states alone; give validation=test, or draw=apart."),
-    (PUBLISHED | {"train": 4001}, "train=4001: draw=mari2019 draws batches of 8; give a multiple of 8."),
-    (PUBLISHED | {"test": 12}, "test=12: draw=mari2019 draws batches of 8; give a multiple of 8."),
-    ({"train_size": 2.0}, "train_size=2.0: give a number of items from 1 up, or a share above 0, at most 1.0."),
-    (SMALL | {"train_size": 49},
-     "train_size=49: the training split has 48 items (Gaussian 24, non-Gaussian 24); use 48 or fewer."),
-])
+@pytest.mark.parametrize(
+    "values, sentence",
+    [
+        ({"squeezing": -0.5}, "squeezing=-0.5: a finite number of 0 or more is needed here."),
+        ({"squeezing": math.inf}, "squeezing=inf: a finite number of 0 or more is needed here."),
+        ({"train": 1}, "train=1: states, both classes together, from 2 up."),
+        ({"validation": 0}, "validation=0: states, both classes together, from 2 up."),
+        ({"test": -8}, "test=-8: states, both classes together, from 2 up."),
+        ({"seed": -1}, "seed=-1: a whole number from 0 to 2147483647."),
+        ({"split_seed": 2**40}, "split_seed=1099511627776: a whole number from 0 to 2147483647."),
+        (
+            {"draw": "mari2019"},
+            (
+                "validation=800: draw=mari2019 has train and test states alone; give"
+                " validation=test, or draw=apart."
+            ),
+        ),
+        (
+            PUBLISHED | {"train": 4001},
+            "train=4001: draw=mari2019 draws batches of 8; give a multiple of 8.",
+        ),
+        (
+            PUBLISHED | {"test": 12},
+            "test=12: draw=mari2019 draws batches of 8; give a multiple of 8.",
+        ),
+        (
+            {"train_size": 2.0},
+            "train_size=2.0: give a number of items from 1 up, or a share above 0, at most 1.0.",
+        ),
+        (
+            SMALL | {"train_size": 49},
+            (
+                "train_size=49: the training split has 48 items (Gaussian 24, non-Gaussian 24); use"
+                " 48 or fewer."
+            ),
+        ),
+    ],
+)
 def test_what_cannot_be_is_refused_in_a_sentence(values, sentence):
     with pytest.raises(ValueError) as error:
         make(**values)

@@ -24,7 +24,9 @@ SMALL = [
 
 def content_of(path):
     image = io.BytesIO()
-    pixels = np.random.default_rng(zlib.crc32(path.encode())).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(zlib.crc32(path.encode())).integers(
+        0, 256, (6, 8, 3), dtype=np.uint8
+    )
     Image.fromarray(pixels).save(image, "PNG")
     return image.getvalue()
 
@@ -39,13 +41,20 @@ def archive(members):
 
 def whole():
     members = {f"hymenoptera_data/{path}": content_of(path) for path in SMALL}
-    return members | {"hymenoptera_data/train/ants/imageNotFound.gif": b"GIF89a", "hymenoptera_data/.DS_Store": b"x"}
+    return members | {
+        "hymenoptera_data/train/ants/imageNotFound.gif": b"GIF89a",
+        "hymenoptera_data/.DS_Store": b"x",
+    }
 
 
 @pytest.fixture
 def served(monkeypatch):
-    """A stand-in for the server: its answers in turn, and the calls that it got; a small set's content is pinned."""
-    lines = "".join(f"{path}\0{hashlib.sha256(content_of(path)).hexdigest()}\n" for path in sorted(SMALL))
+    """A stand-in for the server: its answers in turn, and the calls that it got; a small set's
+    content is pinned.
+    """
+    lines = "".join(
+        f"{path}\0{hashlib.sha256(content_of(path)).hexdigest()}\n" for path in sorted(SMALL)
+    )
     monkeypatch.setattr(hymenoptera, "CONTENT", hashlib.sha256(lines.encode()).hexdigest())
     answers, calls = [], []
 
@@ -69,9 +78,9 @@ def refusal(data, **values):
 def instruction(data, what):
     return (
         f"data={data}: hymenoptera_data.zip {what}.\n"
-        f"Fetch https://download.pytorch.org/tutorial/hymenoptera_data.zip and unpack it, so that "
+        "Fetch https://download.pytorch.org/tutorial/hymenoptera_data.zip and unpack it, so that "
         f"{data}/hymenoptera_data is there (content {hymenoptera.CONTENT[:12]}), "
-        f"or let QTLRUN_DATA name the folder that holds hymenoptera_data."
+        "or let QTLRUN_DATA name the folder that holds hymenoptera_data."
     )
 
 
@@ -111,7 +120,9 @@ def test_validation_and_seed_reach_the_folder(tmp_path, served):
         (urllib.error.HTTPError(ADDRESS, 404, "Not Found", None, None), "Not Found"),
     ],
 )
-def test_without_a_network_the_file_its_hash_and_its_folder_are_named(tmp_path, served, error, words):
+def test_without_a_network_the_file_its_hash_and_its_folder_are_named(
+    tmp_path, served, error, words
+):
     served[0].append(error)
     data = tmp_path / "data"
     assert refusal(data) == instruction(data, f"could not be fetched ({words})")
@@ -138,7 +149,9 @@ def test_an_archive_with_a_changed_byte_is_refused(tmp_path, served):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["../out.png", "/out.png", "hymenoptera_data/../../out.png", "..\\out.png"])
+@pytest.mark.parametrize(
+    "name", ["../out.png", "/out.png", "hymenoptera_data/../../out.png", "..\\out.png"]
+)
 def test_a_member_outside_the_folder_is_refused(tmp_path, served, name):
     served[0].append(archive({name: b"x"} | whole()))
     what = f"came with a member outside its folder, {name}"
@@ -184,7 +197,9 @@ def test_a_folder_with_other_pictures_is_refused_with_both_counts(tmp_path, serv
     else:
         (tmp_path / "hymenoptera_data/train/ants/new.jpg").write_bytes(content_of("new"))
     message = refusal(tmp_path)
-    assert message.startswith(f"data={tmp_path}: hymenoptera_data holds {count} pictures with content ")
+    assert message.startswith(
+        f"data={tmp_path}: hymenoptera_data holds {count} pictures with content "
+    )
     wanted = f"and the tutorial's are 397 with content {hymenoptera.CONTENT[:12]}"
     assert message.endswith(f", {wanted}; remove it, and it is fetched again.")
     assert first.exists() == (change != "remove")
@@ -207,7 +222,10 @@ def test_another_process_may_be_quicker(tmp_path, served, monkeypatch):
 def test_the_real_pictures_have_the_pinned_content(monkeypatch):
     home = Path(os.environ.get("QTLRUN_DATA", Path(__file__).parents[3] / "shared/data"))
     if not (home / "hymenoptera_data").is_dir():
-        pytest.skip("the real ants and bees are not here; QTLRUN_DATA names the folder that holds hymenoptera_data")
+        pytest.skip(
+            "the real ants and bees are not here; QTLRUN_DATA names the folder that holds"
+            " hymenoptera_data"
+        )
     monkeypatch.setattr(hymenoptera.urllib.request, "urlopen", None)
     data = Hymenoptera(home)
     assert data.classes == ("ants", "bees") and data.size == hymenoptera.PICTURES

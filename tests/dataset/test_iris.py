@@ -21,4 +21,7 @@ def test_the_discriminant_of_fisher_errs_as_often_as_is_published():
     data = Iris("test", 0.1)
     inputs = np.concatenate([data.train.inputs, data.test.inputs])
     labels = np.concatenate([data.train.labels, data.test.labels])
-    assert round(149 * (1 - LinearDiscriminantAnalysis().fit(inputs, labels).score(inputs, labels))) == 3
+    assert (
+        round(149 * (1 - LinearDiscriminantAnalysis().fit(inputs, labels).score(inputs, labels)))
+        == 3
+    )

@@ -58,7 +58,9 @@ def png(width, height, depth=8, color=2):
     """A PNG whose header promises a size, with a few zeros for its pixels."""
 
     def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
     chunks = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(99))) + chunk(b"IEND", b"")
@@ -91,7 +93,9 @@ def test_colour_is_read_as_bytes_with_the_channels_first(tmp_path, ending):
     assert (pixels.float() - torch.tensor([200.0, 100, 50]).reshape(3, 1, 1)).abs().max() <= 3
 
 
-@pytest.mark.parametrize("mode, ending", [("L", "png"), ("L", "jpg"), ("1", "png"), ("1", "bmp"), ("L", "bmp")])
+@pytest.mark.parametrize(
+    "mode, ending", [("L", "png"), ("L", "jpg"), ("1", "png"), ("1", "bmp"), ("L", "bmp")]
+)
 def test_a_gray_picture_has_three_equal_channels(tmp_path, mode, ending):
     Image.fromarray(noise(channels=1)).convert(mode).save(tmp_path / f"1.{ending}")
     pixels = picture.read(tmp_path / f"1.{ending}")
@@ -112,7 +116,11 @@ def test_cmyk_inks_become_light(tmp_path):
     Image.fromarray(inks, mode="CMYK").save(tmp_path / "1.jpg", quality=95)
     pixels = picture.read(tmp_path / "1.jpg")
     # An edge of a JPEG block, so within 3 of 255.
-    assert pixels[:, :, :16].min() >= 252 and pixels[0, :, 16:].max() <= 3 and pixels[1:, :, 16:].min() >= 252
+    assert (
+        pixels[:, :, :16].min() >= 252
+        and pixels[0, :, 16:].max() <= 3
+        and pixels[1:, :, 16:].min() >= 252
+    )
 
 
 def test_of_several_frames_the_first_is_read(tmp_path):
@@ -134,7 +142,10 @@ def test_a_damaged_exif_block_leaves_the_picture_as_stored(tmp_path):
     assert torch.equal(picture.read(tmp_path / "1.jpg"), picture.read(tmp_path / "whole.jpg"))
 
 
-UNREADABLE = "is no readable JPEG, PNG, WebP, BMP, TIFF or PPM picture; convert it, fetch it again or remove it."
+UNREADABLE = (
+    "is no readable JPEG, PNG, WebP, BMP, TIFF or PPM picture; convert it, fetch it again or"
+    " remove it."
+)
 DEEP = "has 16 or more bits a channel; convert it to 8 bits a channel."
 CLEAR = "has transparency; flatten it onto a background."
 
@@ -183,7 +194,12 @@ def test_a_header_that_cannot_be_used_is_refused_in_one_sentence(tmp_path, conte
 
 
 @pytest.mark.parametrize(
-    "image", [Image.fromarray(noise(channels=4)), Image.fromarray(noise(channels=2), mode="LA"), transparent_palette()]
+    "image",
+    [
+        Image.fromarray(noise(channels=4)),
+        Image.fromarray(noise(channels=2), mode="LA"),
+        transparent_palette(),
+    ],
 )
 def test_a_picture_with_a_transparent_pixel_is_refused_when_decoded(tmp_path, image):
     write(tmp_path / "1.png", image)
@@ -208,17 +224,25 @@ def test_an_opaque_alpha_channel_changes_no_pixel(tmp_path, ending, mode):
     stored = {"LA": shown.convert("LA"), "P": shown.quantize(16)}.get(mode, shown.convert("RGBA"))
     stored = coloured_key() if mode == "key" else stored
     words = {"lossless": True} if ending == "webp" else {}
-    stored.save(tmp_path / f"1.{ending}", **words, **(stored.info if mode == "key" and ending == "png" else {}))
-    assert np.array_equal(picture.read(tmp_path / f"1.{ending}").permute(1, 2, 0).numpy(), np.array(shown))
+    stored.save(
+        tmp_path / f"1.{ending}",
+        **words,
+        **(stored.info if mode == "key" and ending == "png" else {}),
+    )
+    assert np.array_equal(
+        picture.read(tmp_path / f"1.{ending}").permute(1, 2, 0).numpy(), np.array(shown)
+    )
 
 
 @pytest.mark.parametrize("ending", ["tif", "tiff", "ppm", "pnm", "png", "bmp"])
 def test_every_format_without_loss_gives_the_same_pixels_and_content(tmp_path, ending):
-    """One picture in another format is the same picture; one that is turned on its side is another."""
+    """A picture in another format is the same one; turned on its side it is another."""
     Image.fromarray(noise()).save(tmp_path / f"1.{ending}")
     pixels = picture.read(tmp_path / f"1.{ending}")
     assert np.array_equal(pixels.permute(1, 2, 0).numpy(), noise())
-    assert picture.content(pixels) == picture.content(torch.from_numpy(noise()).permute(2, 0, 1).contiguous())
+    assert picture.content(pixels) == picture.content(
+        torch.from_numpy(noise()).permute(2, 0, 1).contiguous()
+    )
     assert picture.content(pixels) != picture.content(pixels.reshape(3, 9, 6))
     assert picture.content(pixels) != picture.content(pixels.flip(1))
 
@@ -236,11 +260,15 @@ def test_gray_maps_and_other_endings_of_jpeg_are_pictures(tmp_path, ending):
 
 def test_a_tiff_of_several_pages_or_of_deep_channels_is_refused(tmp_path):
     """Pillow would take the first page, and drop half the bits of each channel."""
-    Image.fromarray(noise()).save(tmp_path / "pages.tif", save_all=True, append_images=[Image.fromarray(noise())] * 2)
+    Image.fromarray(noise()).save(
+        tmp_path / "pages.tif", save_all=True, append_images=[Image.fromarray(noise())] * 2
+    )
     Image.fromarray(noise()).save(tmp_path / "deep.tif")
     plain = (tmp_path / "deep.tif").read_bytes()
     assert plain.count(struct.pack("<3H", 8, 8, 8)) == 1
-    (tmp_path / "deep.tif").write_bytes(plain.replace(struct.pack("<3H", 8, 8, 8), struct.pack("<3H", 16, 16, 16)))
+    (tmp_path / "deep.tif").write_bytes(
+        plain.replace(struct.pack("<3H", 8, 8, 8), struct.pack("<3H", 16, 16, 16))
+    )
     with Image.open(tmp_path / "deep.tif") as image:
         assert image.mode == "RGB" and image.tag_v2[picture.BITS] == (16, 16, 16)
     for name, words in (
@@ -262,17 +290,24 @@ def test_the_sizes_of_pictures_are_one_where_they_are_equal(tmp_path):
     for number, size in enumerate([(4, 5), (4, 5), (5, 4)]):
         Image.fromarray(noise(*size)).save(tmp_path / f"{number}.png")
     paths = sorted(tmp_path.iterdir())
-    assert picture.Pictures(paths[:2]).sizes == [(4, 5)] and picture.Pictures(paths).sizes == [(4, 5), (5, 4)]
+    assert picture.Pictures(paths[:2]).sizes == [(4, 5)] and picture.Pictures(paths).sizes == [
+        (4, 5),
+        (5, 4),
+    ]
 
 
-@pytest.mark.parametrize("ending, part", [("jpg", 0.5), ("png", 0.5), ("webp", 0.5), ("bmp", 0.5), ("jpg", 0.9)])
+@pytest.mark.parametrize(
+    "ending, part", [("jpg", 0.5), ("png", 0.5), ("webp", 0.5), ("bmp", 0.5), ("jpg", 0.9)]
+)
 def test_a_cut_picture_has_a_good_header_and_is_refused_when_decoded(tmp_path, ending, part):
     path = tmp_path / f"1.{ending}"
     Image.fromarray(noise(200, 200)).save(path)
     path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
     if ending != "webp":  # a WebP states its length in its header
         picture.check_header(path)
-    with pytest.raises(ValueError, match=r"1\.\w+ is (damaged or cut off \(.+\); fetch it again|no readable JPEG)"):
+    with pytest.raises(
+        ValueError, match=r"1\.\w+ is (damaged or cut off \(.+\); fetch it again|no readable JPEG)"
+    ):
         picture.read(path)
 
 
@@ -282,7 +317,9 @@ def test_a_changed_byte_of_a_png_is_refused(tmp_path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"1\.png is damaged or cut off \(.*\); fetch it again or remove it\.$"):
+    with pytest.raises(
+        ValueError, match=r"1\.png is damaged or cut off \(.*\); fetch it again or remove it\.$"
+    ):
         picture.read(path)
 
 
@@ -316,9 +353,13 @@ def test_a_folder_and_a_dead_link_are_refused(tmp_path):
     (tmp_path / "circle.jpg").symlink_to(tmp_path / "circle.jpg")
     with pytest.raises(ValueError, match=r"folder\.jpg is no regular file; remove it\.$"):
         picture.read(tmp_path / "folder.jpg")
-    with pytest.raises(ValueError, match=r"dead\.jpg cannot be opened \(No such file or directory\); mend its link"):
+    with pytest.raises(
+        ValueError, match=r"dead\.jpg cannot be opened \(No such file or directory\); mend its link"
+    ):
         picture.read(tmp_path / "dead.jpg")
-    with pytest.raises(ValueError, match=r"circle\.jpg cannot be opened \(Too many levels of symbolic links\)"):
+    with pytest.raises(
+        ValueError, match=r"circle\.jpg cannot be opened \(Too many levels of symbolic links\)"
+    ):
         picture.read(tmp_path / "circle.jpg")
 
 
@@ -362,7 +403,10 @@ def test_reading_in_threads_leaves_the_warning_filters_alone(tmp_path):
 def test_the_hash_is_sha256_of_the_bytes(tmp_path):
     (tmp_path / "1.jpg").write_bytes(b"abc")
     # FIPS 180-4, the one-block example.
-    assert picture.hash(tmp_path / "1.jpg") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert (
+        picture.hash(tmp_path / "1.jpg")
+        == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    )
     assert picture.hash(tmp_path / "1.jpg") == hashlib.sha256(b"abc").hexdigest()
 
 

@@ -8,9 +8,17 @@ from qtlrun.circuit.dressed import Dressed
 from qtlrun.dataset.spirals import Spirals
 from qtlrun.device.statevector import Statevector
 
-PUBLISHED = {"points": 2200, "noise": 0.7, "seed": 21, "mirrored": True, "scaled_by": "all",
-             "draw": "mari2019", "validation": "test"}  # fmt: skip
-# Summed loss of the batch before the step at iterations 0, 1, 9 and 99, and the test accuracy at the end: the code of
+PUBLISHED = {
+    "points": 2200,
+    "noise": 0.7,
+    "seed": 21,
+    "mirrored": True,
+    "scaled_by": "all",
+    "draw": "mari2019",
+    "validation": "test",
+}
+# Summed loss of the batch before the step at iterations 0, 1, 9 and 99, and the test accuracy at
+# the end: the code of
 # Mari et al., arXiv:1912.08278, run again in float64; the accuracies are those that it prints.
 TRACE = {
     (1.52, "classical"): ([6.931544, 7.475349, 5.375154, 9.094158], 0.855),
@@ -26,9 +34,11 @@ def circuit():
 
 
 def trained(data, kind, circuit):
-    """Losses of the batches and test accuracy of the published training: 5 epochs of 200 batches of 10.
+    """Losses of the batches and test accuracy of the published training: 5 epochs of 200 batches of
+    10.
 
-    Its Adam is that of PennyLane 0.7: squares decay by .99, and the first step takes gradient and square whole.
+    Its Adam is that of PennyLane 0.7: squares decay by .99, and the first step takes gradient and
+    square whole.
     """
     weights = torch.from_numpy(0.001 * np.random.RandomState(55).randn(132)).requires_grad_()
     mean, square, losses = None, None, []
@@ -48,7 +58,9 @@ def trained(data, kind, circuit):
 
 
 def log_chances(weights, inputs, kind, circuit):
-    """The published nets, from one vector of weights: an affine map in, one of two middles, an affine map out."""
+    """The published nets, from one vector of weights: an affine map in, one of two middles, an
+    affine map out.
+    """
     before, angles, middle, after = weights.split([15, 75, 30, 12])
     hidden = torch.tanh(affine(before.view(5, 3), inputs))
     if kind == "dressed":  # 15 rows of angles are stored, and layer k acts with row k + 1
@@ -63,8 +75,12 @@ def affine(matrix, inputs):
 
 
 @pytest.mark.parametrize("turns, kind", TRACE)
-def test_the_published_nets_are_trained_as_published_the_dressed_one_after_the_classical(circuit, turns, kind):
-    """A thousand steps multiply rounding, so the trace is compared while it is young, and the end to one point."""
+def test_the_published_nets_are_trained_as_published_the_dressed_one_after_the_classical(
+    circuit, turns, kind
+):
+    """A thousand steps multiply rounding, so the trace is compared while it is young, and the end
+    to one point.
+    """
     order = "first" if kind == "classical" else "after_classical"
     losses, accuracy = trained(Spirals(**PUBLISHED, turns=turns, order=order), kind, circuit)
     wanted, published = TRACE[turns, kind]

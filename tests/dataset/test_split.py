@@ -9,7 +9,9 @@ from qtlrun.dataset.picture import Pictures
 from qtlrun.dataset.split import Split, fingerprint, pool, stratified
 from qtlrun.plan import Absent
 
-LABELS = torch.tensor([0] * 20 + [1] * 50 + [2] * 30)[torch.randperm(100, generator=torch.Generator().manual_seed(1))]
+LABELS = torch.tensor([0] * 20 + [1] * 50 + [2] * 30)[
+    torch.randperm(100, generator=torch.Generator().manual_seed(1))
+]
 
 
 def images(count=12):
@@ -72,8 +74,17 @@ def test_the_first_part_does_not_depend_on_the_later_ones():
 @pytest.mark.parametrize(
     "counts, sentence",
     [
-        ([0.2, 0.2], "class bees has 2 items, too few for parts of 1 + 1 + a rest (items a class: ants 5, bees 2)."),
-        ([2, 1], "class bees has 2 items, too few for parts of 2 + 1 (items a class: ants 5, bees 2)."),
+        (
+            [0.2, 0.2],
+            (
+                "class bees has 2 items, too few for parts of 1 + 1 + a rest (items a class: ants"
+                " 5, bees 2)."
+            ),
+        ),
+        (
+            [2, 1],
+            "class bees has 2 items, too few for parts of 2 + 1 (items a class: ants 5, bees 2).",
+        ),
     ],
 )
 def test_a_class_too_small_is_refused_with_the_counts(counts, sentence):
@@ -97,7 +108,9 @@ def test_a_subset_keeps_its_order_and_what_belongs_to_each_item():
 
 
 def test_a_subset_of_pictures_stays_lazy():
-    whole = Split(Pictures(["a", "b", "c"]), torch.tensor([0, 1, 0]), ("x", "y", "z"), ("A", "B", "C"))
+    whole = Split(
+        Pictures(["a", "b", "c"]), torch.tensor([0, 1, 0]), ("x", "y", "z"), ("A", "B", "C")
+    )
     part = whole.subset(torch.tensor([2, 0]))
     assert part.inputs.paths == ("c", "a") and part.items == ("z", "x") and part.names == ("C", "A")
 
@@ -177,4 +190,6 @@ def test_the_fingerprint_tells_part_name_and_content():
         {"train": named.subset([0, 1]), "test": named.subset([2, 3])},
     ]
     assert len({fingerprint(part) for part in parts}) == 3
-    assert fingerprint(parts[0]) == fingerprint({"test": data.subset([3, 2]), "train": data.subset([1, 0])})
+    assert fingerprint(parts[0]) == fingerprint(
+        {"test": data.subset([3, 2]), "train": data.subset([1, 0])}
+    )

@@ -8,7 +8,12 @@ from qtlrun.plan import Refused, build
 
 
 def square(**values):
-    return Square(**({"points": 2200, "noise": 0.1, "side": 1.2, "seed": 21, "validation": 0.2, "test": 0.2} | values))
+    return Square(
+        **(
+            {"points": 2200, "noise": 0.1, "side": 1.2, "seed": 21, "validation": 0.2, "test": 0.2}
+            | values
+        )
+    )
 
 
 def refusal(**values):
@@ -18,7 +23,12 @@ def refusal(**values):
 
 
 def outside(data):
-    return torch.cat([split.labels for split in (data.train, data.validation, data.test)]).double().mean().item()
+    return (
+        torch.cat([split.labels for split in (data.train, data.validation, data.test)])
+        .double()
+        .mean()
+        .item()
+    )
 
 
 @pytest.mark.parametrize("side", [0.5, 1.2, 1.9])
@@ -29,12 +39,18 @@ def test_the_share_of_the_points_inside_is_that_of_the_area(side):
 
 
 def test_without_noise_a_box_holds_the_points_inside_and_no_others():
-    """The scaling keeps the axes apart, so in units of the largest coordinate the border is at 1.2 / 2 of it."""
+    """The scaling keeps the axes apart, so in units of the largest coordinate the border is at 1.2
+    / 2 of it.
+    """
     data = square(noise=0.0, points=20_000)
     low, high = data.train.inputs.amin(0), data.train.inputs.amax(0)
-    points = 4 * (data.train.inputs - low) / (high - low) - 2  # 12,000 points reach the edges to 1e-3
+    points = (
+        4 * (data.train.inputs - low) / (high - low) - 2
+    )  # 12,000 points reach the edges to 1e-3
     reach = points.abs().amax(1)
-    assert (reach[data.train.labels == 0] < 1.2 + 2e-3).all() and (reach[data.train.labels == 1] > 1.2 - 2e-3).all()
+    assert (reach[data.train.labels == 0] < 1.2 + 2e-3).all() and (
+        reach[data.train.labels == 1] > 1.2 - 2e-3
+    ).all()
 
 
 def test_noise_moves_points_across_the_border_and_changes_no_class():
@@ -44,7 +60,8 @@ def test_noise_moves_points_across_the_border_and_changes_no_class():
     box = quiet.train.inputs[quiet.train.labels == 0].abs().amax(0)
     inside = (noisy.train.inputs.abs() <= box).all(1)
     wrong = (inside != (noisy.train.labels == 0)).double().mean().item()
-    # A point within .1 of the border, of length 9.6, crosses it with probability 1/4 on the average: 9.6 * .2 / 4 / 16.
+    # A point within .1 of the border, of length 9.6, crosses it with probability 1/4 on the
+    # average: 9.6 * .2 / 4 / 16.
     assert abs(wrong - 0.03) < 4 * (0.03 * 0.97 / len(noisy.train)) ** 0.5
 
 

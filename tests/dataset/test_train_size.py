@@ -9,14 +9,20 @@ from qtlrun.dataset.split import Split, sized, stratified
 
 COUNTS = [(9, 9), (99, 96), (30, 4), (12, 7, 31), (5, 5, 5, 5), (2, 40, 3, 11)]
 SEEDS = range(6)
-TRAIN = {"digits": (24, "3 12, 8 12"), "alone": (24, "ants 13, bees 11"), "published": (32, "ants 18, bees 14"),
-         "hymenoptera": (32, "ants 18, bees 14")}  # items of the train split, in all and by class
+TRAIN = {
+    "digits": (24, "3 12, 8 12"),
+    "alone": (24, "ants 13, bees 11"),
+    "published": (32, "ants 18, bees 14"),
+    "hymenoptera": (32, "ants 18, bees 14"),
+}  # items of the train split, in all and by class
 
 
 def split_of(*counts):
     """Items of that many classes, their labels in any order."""
     labels = torch.cat([torch.full((count,), label) for label, count in enumerate(counts)])
-    labels = labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(sum(counts)))]
+    labels = labels[
+        torch.randperm(len(labels), generator=torch.Generator().manual_seed(sum(counts)))
+    ]
     return Split(torch.zeros(len(labels), 1), labels, tuple(map(str, range(len(labels)))))
 
 
@@ -28,10 +34,14 @@ def fewest(whole, seed):
         except ValueError:
             continue
         return size
+    raise AssertionError("every size is refused")
 
 
 def all_sizes(whole, seed):
-    return {size: sized(whole, size, seed, "abcd") for size in range(fewest(whole, seed), len(whole) + 1)}
+    return {
+        size: sized(whole, size, seed, "abcd")
+        for size in range(fewest(whole, seed), len(whole) + 1)
+    }
 
 
 @pytest.mark.parametrize("counts", COUNTS)
@@ -54,7 +64,9 @@ def test_a_larger_size_has_every_item_of_a_smaller_one(counts):
 
 @pytest.mark.parametrize("counts", COUNTS)
 def test_every_class_is_taken_in_step(counts):
-    """Item i of n stands at (i + .5) / n, so no class is more than half an item off where a size ends."""
+    """Item i of n stands at (i + .5) / n, so no class is more than half an item off where a size
+    ends.
+    """
     whole = split_of(*counts)
     for seed in SEEDS:
         for part in all_sizes(whole, seed).values():
@@ -63,7 +75,9 @@ def test_every_class_is_taken_in_step(counts):
                 assert abs(mine / count - yours / other) <= 0.5 / count + 0.5 / other + 1e-12
 
 
-@pytest.mark.parametrize("counts", [counts for counts in COUNTS if len(counts) == 2 or len(set(counts)) == 1])
+@pytest.mark.parametrize(
+    "counts", [counts for counts in COUNTS if len(counts) == 2 or len(set(counts)) == 1]
+)
 def test_two_classes_and_equal_classes_keep_their_share_within_one_item(counts):
     whole = split_of(*counts)
     for seed in SEEDS:
@@ -103,17 +117,23 @@ def test_the_order_of_a_class_does_not_depend_on_the_other_classes():
         for labels in (alone, beside):
             whole = Split(torch.zeros(len(labels), 1), labels, tuple(map(str, range(len(labels)))))
             parts = all_sizes(whole, seed).values()
-            taken.append({tuple(int(item) for item in part.items if int(item) < 20) for part in parts})
+            taken.append(
+                {tuple(int(item) for item in part.items if int(item) < 20) for part in parts}
+            )
         assert taken[0] - {()} >= taken[1] - {()} and len(taken[1]) > 15
 
 
 def test_the_order_is_not_the_draw_of_the_splits():
     whole = split_of(40, 40)
     for seed in SEEDS:
-        drawn = {str(i): int(whole.labels[i]) for i in stratified(whole.labels, [20], seed)[0].tolist()}
+        drawn = {
+            str(i): int(whole.labels[i]) for i in stratified(whole.labels, [20], seed)[0].tolist()
+        }
         first = sized(whole, 40, seed, "ab").items
         both = [drawn[item] for item in first if item in drawn]
-        assert 0 < both.count(0) < 20 and 0 < both.count(1) < 20  # twice half of a class: ten in both by chance
+        assert (
+            0 < both.count(0) < 20 and 0 < both.count(1) < 20
+        )  # twice half of a class: ten in both by chance
 
 
 def test_each_class_has_an_order_of_its_own():
@@ -133,10 +153,18 @@ def test_only_the_train_split_follows_the_size(make, seed):
     assert len({part.fingerprint for part in (whole, *parts)}) == 5
     for part in parts:
         assert set(part.train.items) < set(whole.train.items)
-        assert (part.test.items, part.validation.items) == (whole.test.items, whole.validation.items)
-        assert (part.test.names, part.validation.names) == (whole.test.names, whole.validation.names)
+        assert (part.test.items, part.validation.items) == (
+            whole.test.items,
+            whole.validation.items,
+        )
+        assert (part.test.names, part.validation.names) == (
+            whole.test.names,
+            whole.validation.names,
+        )
         assert (part.size, part.classes) == (whole.size, whole.classes)
-    assert all(set(small.train.items) < set(large.train.items) for small, large in combinations(parts, 2))
+    assert all(
+        set(small.train.items) < set(large.train.items) for small, large in combinations(parts, 2)
+    )
 
 
 def test_no_size_and_the_whole_size_are_what_was_there_before(make):
@@ -148,7 +176,11 @@ def test_no_size_and_the_whole_size_are_what_was_there_before(make):
 @pytest.mark.parametrize("layout", ["alone", "published", "hymenoptera"], indirect=True)
 def test_train_alone_is_cut_where_the_test_split_is_validation(make):
     whole, part = (make(validation="test", train_size=size) for size in (None, 8))
-    assert len(part.train) == 8 and part.validation is part.test and part.test.items == whole.test.items
+    assert (
+        len(part.train) == 8
+        and part.validation is part.test
+        and part.test.items == whole.test.items
+    )
 
 
 def test_a_size_beyond_what_is_there_is_refused_with_the_counts(refusal, layout):
@@ -159,17 +191,24 @@ def test_a_size_beyond_what_is_there_is_refused_with_the_counts(refusal, layout)
 
 
 @pytest.mark.parametrize("size, number", [(1, 1), (0.01, 0)])
-def test_a_size_that_leaves_a_class_without_an_item_is_refused_with_the_counts(refusal, layout, size, number):
+def test_a_size_that_leaves_a_class_without_an_item_is_refused_with_the_counts(
+    refusal, layout, size, number
+):
     total, listed = TRAIN[layout]
     there = f"train_size={size}: the training split has {total} items ({listed})"
-    assert refusal(train_size=size) == f"{there}, and {number} would leave a class without any; use 2 items or more."
+    assert (
+        refusal(train_size=size)
+        == f"{there}, and {number} would leave a class without any; use 2 items or more."
+    )
 
 
 @pytest.mark.parametrize(
     "counts, least", [((30, 4), 5), ((4, 30), 5), ((9, 9, 9), 3), ((100, 10), 6), ((40, 2, 3), 12)]
 )
 def test_the_least_size_is_the_one_named_also_where_classes_are_far_from_equal(counts, least):
-    """A class of n comes in at .5 / n, where a class of m has round(.5 m / n) items, all it has before that place."""
+    """A class of n comes in at .5 / n, where a class of m has round(.5 m / n) items, all it has
+    before that place.
+    """
     whole = split_of(*counts)
     for seed in SEEDS:
         assert fewest(whole, seed) == least
@@ -192,7 +231,7 @@ def test_verify_decodes_also_what_the_size_leaves_out(tmp_path):
         Image.effect_noise((50 + number, 50), 90).save(path)
     data = Folder(str(tmp_path), train_size=2)
     used = data.train.names + data.validation.names + data.test.names
-    (left_out, *_) = {name for name in Folder(str(tmp_path)).train.names if name not in used}
+    left_out, *_ = {name for name in Folder(str(tmp_path)).train.names if name not in used}
     (tmp_path / left_out).write_bytes((tmp_path / left_out).read_bytes()[:900])
     data = Folder(str(tmp_path), train_size=2)
     assert data.size == 20

@@ -13,7 +13,11 @@ from qtlrun.plan import build
 
 NAMES = ["spirals", "moons", "square", "iris"]
 DRAWN = ["spirals", "moons", "square"]  # those that are drawn by a seed
-SIZES = {"spirals": [2200, 2200], "moons": [1100, 1100], "iris": [50, 50, 49]}  # of the classes; of the square below
+SIZES = {
+    "spirals": [2200, 2200],
+    "moons": [1100, 1100],
+    "iris": [50, 50, 49],
+}  # of the classes; of the square below
 
 
 def make(name, **values):
@@ -60,7 +64,13 @@ def counts(split):
 def test_every_item_is_the_hash_of_its_unscaled_vector_and_has_its_label(name):
     vectors, labels = known(name)
     data = make(name)
-    told = dict(zip(all_items(data), torch.cat([split.labels for split in splits(data)]).tolist(), strict=True))
+    told = dict(
+        zip(
+            all_items(data),
+            torch.cat([split.labels for split in splits(data)]).tolist(),
+            strict=True,
+        )
+    )
     assert told == dict(zip(hashed(vectors), labels.tolist(), strict=True))
     assert data.size == len(all_items(data)) == len(told)
 
@@ -74,10 +84,14 @@ def test_vectors_are_scaled_by_mean_and_deviation_of_train_alone(name, values):
     for split in splits(data):
         wanted = scaler.transform([vectors[item] for item in split.items])
         assert split.inputs.dtype == torch.float64
-        np.testing.assert_allclose(split.inputs.numpy(), wanted, rtol=0, atol=1e-12)  # rounding of numbers below 10
+        np.testing.assert_allclose(
+            split.inputs.numpy(), wanted, rtol=0, atol=1e-12
+        )  # rounding of numbers below 10
     np.testing.assert_allclose(data.train.inputs.mean(0), 0, atol=1e-12)
     np.testing.assert_allclose(data.train.inputs.std(0, correction=0), 1, atol=1e-12)
-    assert (data.test.inputs.mean(0).abs() > 1e-5).all()  # as train's would be only if it had had a part in the scaling
+    assert (
+        data.test.inputs.mean(0).abs() > 1e-5
+    ).all()  # as train's would be only if it had had a part in the scaling
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -86,7 +100,9 @@ def test_a_share_is_of_every_class_and_no_item_is_in_two_splits(name):
     sizes = SIZES.get(name) or np.bincount(known(name)[1]).tolist()
     assert counts(data.test) == [round(0.3 * size) for size in sizes]
     assert counts(data.validation) == [round(0.1 * size) for size in sizes]
-    assert len(set(all_items(data))) == sum(sizes) and len(data.classes) == len(set(data.classes)) == len(sizes)
+    assert len(set(all_items(data))) == sum(sizes) and len(data.classes) == len(
+        set(data.classes)
+    ) == len(sizes)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -116,7 +132,9 @@ def test_the_folds_are_disjoint_test_splits_that_leave_nothing_out(name):
 def test_a_smaller_train_split_has_a_scaling_of_its_own_and_the_same_test_items(name):
     data, small = make(name), make(name, train_size=20)
     assert len(small.train) == 20 and set(small.train.items) < set(data.train.items)
-    assert small.test.items == data.test.items and not torch.equal(small.test.inputs, data.test.inputs)
+    assert small.test.items == data.test.items and not torch.equal(
+        small.test.inputs, data.test.inputs
+    )
     assert small.fingerprint != data.fingerprint and small.size == data.size
 
 
@@ -124,8 +142,12 @@ def test_a_smaller_train_split_has_a_scaling_of_its_own_and_the_same_test_items(
 def test_equal_values_make_equal_data_and_another_split_seed_other_splits(name):
     data, again, other = make(name), make(name), make(name, split_seed=1)
     assert data.fingerprint == again.fingerprint
-    for one, two in zip(splits(data), splits(again)):
-        assert torch.equal(one.inputs, two.inputs) and torch.equal(one.labels, two.labels) and one.items == two.items
+    for one, two in zip(splits(data), splits(again), strict=False):
+        assert (
+            torch.equal(one.inputs, two.inputs)
+            and torch.equal(one.labels, two.labels)
+            and one.items == two.items
+        )
     assert set(all_items(other)) == set(all_items(data)) and other.test.items != data.test.items
     assert other.fingerprint != data.fingerprint
 
@@ -136,9 +158,15 @@ def test_another_seed_draws_other_points(name):
 
 
 def test_equal_items_under_another_scaling_have_another_fingerprint():
-    rows = {"train": [[1.0, 2.0], [3.0, 5.0]], "validation": [[0.0, 1.0], [4.0, 4.0]], "test": [[6.0, 7.0], [8.0, 8.0]]}
+    rows = {
+        "train": [[1.0, 2.0], [3.0, 5.0]],
+        "validation": [[0.0, 1.0], [4.0, 4.0]],
+        "test": [[6.0, 7.0], [8.0, 8.0]],
+    }
     parts = {name: vector.whole(np.array(two), np.array([0, 1])) for name, two in rows.items()}
-    prints = [vector.scaled(parts, by=parts[name]).fingerprint for name in ("train", "test", "train")]
+    prints = [
+        vector.scaled(parts, by=parts[name]).fingerprint for name in ("train", "test", "train")
+    ]
     assert prints[0] == prints[2] != prints[1]
 
 
@@ -147,8 +175,12 @@ def test_a_feature_that_is_constant_in_train_is_centred_and_nothing_else():
     train = vector.whole(np.array([[5.1, 1.0], [5.1, 2.0], [5.1, 3.0]]), np.array([0, 1, 1]))
     test = vector.whole(np.array([[6.1, 2.0]]), np.array([0]))
     made = vector.scaled({"train": train, "validation": test, "test": test}, by=train)
-    torch.testing.assert_close(made.train.inputs[:, 0], torch.zeros(3, dtype=torch.float64), rtol=0, atol=1e-14)
-    torch.testing.assert_close(made.test.inputs, torch.tensor([[1.0, 0.0]], dtype=torch.float64), rtol=0, atol=1e-14)
+    torch.testing.assert_close(
+        made.train.inputs[:, 0], torch.zeros(3, dtype=torch.float64), rtol=0, atol=1e-14
+    )
+    torch.testing.assert_close(
+        made.test.inputs, torch.tensor([[1.0, 0.0]], dtype=torch.float64), rtol=0, atol=1e-14
+    )
     assert made.validation is made.test and made.train.items == train.items
 
 

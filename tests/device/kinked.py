@@ -34,11 +34,20 @@ KINKED = {
     "hard": torch.nn.functional.hardtanh,
 }
 GATES = {
-    "RX": (1, 1, qml.RX), "RY": (1, 1, qml.RY), "RZ": (1, 1, qml.RZ), "Rot": (3, 1, qml.Rot), "CRY": (1, 2, qml.CRY),
-    "IsingXX": (1, 2, qml.IsingXX), "CRot": (3, 2, qml.CRot), "PhaseShift": (1, 1, qml.PhaseShift), "H": (0, 1, qml.Hadamard),
-    "SingleExcitation": (1, 2, qml.SingleExcitation), "CNOT": (0, 2, qml.CNOT), "S": (0, 1, qml.S),
+    "RX": (1, 1, qml.RX),
+    "RY": (1, 1, qml.RY),
+    "RZ": (1, 1, qml.RZ),
+    "Rot": (3, 1, qml.Rot),
+    "CRY": (1, 2, qml.CRY),
+    "IsingXX": (1, 2, qml.IsingXX),
+    "CRot": (3, 2, qml.CRot),
+    "PhaseShift": (1, 1, qml.PhaseShift),
+    "H": (0, 1, qml.Hadamard),
+    "SingleExcitation": (1, 2, qml.SingleExcitation),
+    "CNOT": (0, 2, qml.CNOT),
+    "S": (0, 1, qml.S),
     "matrix": (1, 1, lambda a, wires: qml.QubitUnitary(qml.matrix(qml.RX(a, 0)), wires)),
-}  # fmt: skip
+}
 
 
 def expression(r, inputs, weights, depth=2):
@@ -46,7 +55,11 @@ def expression(r, inputs, weights, depth=2):
     elements = [*inputs, *weights]
     kind = r.integers(6) if depth else 0
     if kind < 2 or not elements:
-        element = elements[r.integers(len(elements))] if elements else torch.tensor(0.4, dtype=torch.float64)
+        element = (
+            elements[r.integers(len(elements))]
+            if elements
+            else torch.tensor(0.4, dtype=torch.float64)
+        )
         return element * float(r.normal()) if kind else element
     one = expression(r, inputs, weights, depth - 1)
     if kind == 2:
@@ -60,7 +73,9 @@ def expression(r, inputs, weights, depth=2):
 
 def circuit(number, qubits, features, gates=8):
     """One of them; without features it takes weights alone."""
-    names = list(np.random.default_rng([number, 0]).choice(list(GATES)[: len(GATES) - number % 2], gates))
+    names = list(
+        np.random.default_rng([number, 0]).choice(list(GATES)[: len(GATES) - number % 2], gates)
+    )
 
     def function(inputs, weights):
         r = np.random.default_rng([number, 1])
@@ -70,7 +85,9 @@ def circuit(number, qubits, features, gates=8):
             count, wires, gate = GATES[name]
             angles = [expression(r, list(inputs), list(weights)) for _ in range(count)]
             gate(*angles, wires=r.permutation(qubits)[:wires].tolist())
-        return [qml.expval(qml.Z(wire)) for wire in range(qubits)] + [qml.expval(qml.X(0) @ qml.Y(1))]
+        return [qml.expval(qml.Z(wire)) for wire in range(qubits)] + [
+            qml.expval(qml.X(0) @ qml.Y(1))
+        ]
 
     made = Circuit(function, qubits, (3,))
     made.inputs = features
@@ -78,7 +95,9 @@ def circuit(number, qubits, features, gates=8):
 
 
 def points(number, features):
-    """Inputs (1, batch, features) and weights (runs, 3): at random, near zero as trainings begin, and large."""
+    """Inputs (1, batch, features) and weights (runs, 3): at random, near zero as trainings begin,
+    and large.
+    """
     r = np.random.default_rng([number, 2])
     x = r.uniform(-1.57, 1.57, (1, 2, features)) * r.choice([0.02, 1, 1, 2])
     w = r.normal(size=(1, 3)) * r.choice([0.01, 1, 3])

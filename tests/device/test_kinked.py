@@ -13,23 +13,32 @@ from qtlrun.device import reader
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Run, Statevector
 
-pytestmark = pytest.mark.filterwarnings("ignore:Converting a tensor")  # torch says that a number has no gradient
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Converting a tensor"
+)  # torch says that a number has no gradient
 FIRST, MANY = range(16), range(16, 400)
 Z = qml.PauliZ
 
 
 def runs(number, features, circuit):
-    """What runs the circuit: every engine that takes it, on one reading, and PennyLane's devices for each fourth."""
+    """What runs the circuit: every engine that takes it, on one reading, and PennyLane's devices
+    for each fourth.
+    """
     reading = reader.read(circuit, embed=True)
     names = ["dense", "grouped", "gatewise", "auto"] + ([] if features else ["fused"])
     made = {name: lambda name=name: Run(reading, name) for name in names}
     if number % 4 == 0:
-        made |= {name: lambda name=name: PennyLane(name).run(circuit) for name in ("default.qubit", "lightning.qubit")}
+        made |= {
+            name: lambda name=name: PennyLane(name).run(circuit)
+            for name in ("default.qubit", "lightning.qubit")
+        }
     return made
 
 
 def outcomes(number):
-    """What each device makes of a circuit: equal, refused, or differs with by how much in values and gradients."""
+    """What each device makes of a circuit: equal, refused, or differs with by how much in values
+    and gradients.
+    """
     qubits = 2 + number % 4
     features = (0 if number % 2 else qubits) if number % 3 else 3
     circuit, (x, w) = kinked.circuit(number, qubits, features), kinked.points(number, features)
@@ -42,15 +51,25 @@ def outcomes(number):
         except ValueError as refusal:
             found[name] = f"refused: {refusal}"
             continue
-        pairs = [(values, right, 1e-9), *zip(slopes(values, x, w), right_slopes, (1e-7, 1e-7), strict=True)]
-        off = [float((mine - its)[its.isfinite()].abs().max()) if its.numel() else 0 for mine, its, _ in pairs]
-        right_everywhere = all(difference < most for difference, (*_, most) in zip(off, pairs, strict=True))
+        pairs = [
+            (values, right, 1e-9),
+            *zip(slopes(values, x, w), right_slopes, (1e-7, 1e-7), strict=True),
+        ]
+        off = [
+            float((mine - its)[its.isfinite()].abs().max()) if its.numel() else 0
+            for mine, its, _ in pairs
+        ]
+        right_everywhere = all(
+            difference < most for difference, (*_, most) in zip(off, pairs, strict=True)
+        )
         found[name] = "equal" if right_everywhere else f"differs: {off}"
     return found
 
 
 def wrong(number):
-    """The devices that differ, and those that refuse for another reason than a matrix that no angle moves."""
+    """The devices that differ, and those that refuse for another reason than a matrix that no angle
+    moves.
+    """
     return {
         name: outcome
         for name, outcome in outcomes(number).items()
@@ -104,7 +123,9 @@ def test_a_threshold_near_the_start_of_training_is_seen():
         return qml.expval(Z(0))
 
     weights = torch.tensor([[0.01], [0.3]], dtype=torch.float64)
-    values = Statevector().run(Circuit(function, 2, (1,)))(torch.zeros(2, 1, 2, dtype=torch.float64), weights)
+    values = Statevector().run(Circuit(function, 2, (1,)))(
+        torch.zeros(2, 1, 2, dtype=torch.float64), weights
+    )
     right = torch.tensor([0.3, 0.3], dtype=torch.float64).cos()
     torch.testing.assert_close(values.flatten(), right, rtol=0, atol=1e-12)
 
@@ -116,7 +137,9 @@ def test_a_value_tested_in_python_counts_for_each_sample():
         return qml.expval(Z(0))
 
     x = torch.tensor([[[1.55, 0], [1.0, 0]]], dtype=torch.float64)
-    values = Statevector().run(Circuit(function, 2, (1,)))(x, torch.zeros(1, 1, dtype=torch.float64))
+    values = Statevector().run(Circuit(function, 2, (1,)))(
+        x, torch.zeros(1, 1, dtype=torch.float64)
+    )
     right = torch.tensor([1.55, 0], dtype=torch.float64).cos()
     torch.testing.assert_close(values.flatten(), right, rtol=0, atol=1e-12)
 
@@ -166,7 +189,11 @@ def test_only_what_is_proved_is_read_once():
         return Circuit(function, 2, (2,))
 
     x, w = draw(1, 3, 2), draw(1, 2, seed=1)
-    for angle, traced in ((lambda x, w: 2 * x[0] - w[1], 0), (lambda x, w: x[0] * w[0], 0), (lambda x, w: torch.relu(w[0] + 9), 1)):
+    for angle, traced in (
+        (lambda x, w: 2 * x[0] - w[1], 0),
+        (lambda x, w: x[0] * w[0], 0),
+        (lambda x, w: torch.relu(w[0] + 9), 1),
+    ):
         run = Statevector().run(circuit(angle))
         calls.clear()
         run(x, w)

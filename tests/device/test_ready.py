@@ -1,4 +1,5 @@
 """A device that reads each circuit once."""
+
 import torch
 from composition import rows
 
@@ -9,7 +10,14 @@ from qtlrun.experiment import Experiment
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 
-WORDS = ("backbone=identity", "recipe.epochs=1", "dataset.train=6", "dataset.validation=4", "circuit.qubits=2", "circuit.depth=2")
+WORDS = (
+    "backbone=identity",
+    "recipe.epochs=1",
+    "dataset.train=6",
+    "dataset.validation=4",
+    "circuit.qubits=2",
+    "circuit.depth=2",
+)
 
 
 class Counting:
@@ -46,7 +54,10 @@ def test_it_gives_the_very_values_and_gradients_of_a_device_of_its_own():
     ready = Ready(Statevector())
     for entangle in (True, False):
         for runs in (1, 3):
-            inputs, weights = (torch.randn(runs, *shape, generator=draw, dtype=torch.float64) for shape in ((5, 3), circuit.shape))
+            inputs, weights = (
+                torch.randn(runs, *shape, generator=draw, dtype=torch.float64)
+                for shape in ((5, 3), circuit.shape)
+            )
             found = []
             for device in (ready, Statevector(), ready):
                 x, w = inputs.clone().requires_grad_(), weights.clone().requires_grad_()
@@ -63,13 +74,14 @@ def test_all_heads_of_a_session_read_their_circuit_once(home, monkeypatch):
     def counted(self, circuit, entangle=True):
         read.append(entangle)
         return run(self, circuit, entangle)
+
     monkeypatch.setattr(Statevector, "run", counted)
     one = Experiment(str(home))
     plan = rows(*WORDS, "compare=[frozen_circuit,unentangled,twin]")
     for name, row in plan.items():
         one.check(row)
         one.row(name, row, [0, 1])
-        one.row(name, row | {"recipe": row["recipe"] | {"lr": .02}}, [0, 1])
+        one.row(name, row | {"recipe": row["recipe"] | {"lr": 0.02}}, [0, 1])
     assert sorted(read) == [False, True]
     one.row("wide", rows(*WORDS, "circuit.qubits=3")["composed"], [0])
     assert sorted(read) == [False, True, True]

@@ -1,4 +1,6 @@
-"""Parts of the user's: what they must have, what they may leave out, and what becomes of them in a run."""
+"""Parts of the user's: what they must have, what they may leave out, and what becomes of them in a
+run.
+"""
 
 import re
 import textwrap
@@ -199,7 +201,10 @@ def heads(tmp_path):
     (tmp_path / "heads.py").write_text(HEADS)
     return lambda name, *words: (
         rows(*SMALL, *words)["composed"]
-        | {"plugins": [str(tmp_path / "heads.py")], "head": {"_target_": f"heads.{name}"}}
+        | {
+            "plugins": [str(tmp_path / "heads.py")],
+            "head": {"_target_": f"heads.{name}"},
+        }
     )
 
 
@@ -208,12 +213,25 @@ def logits(row):
     return {seed: entry.arrays["logits"] for seed, entry in row.entries.items()}
 
 
-ALL = ["Plain", "Ignores", "Normed", "Tied", "Dropped", "Stacked", "Shared", "Unseeded", "Chancy", "Trained"]
+ALL = [
+    "Plain",
+    "Ignores",
+    "Normed",
+    "Tied",
+    "Dropped",
+    "Stacked",
+    "Shared",
+    "Unseeded",
+    "Chancy",
+    "Trained",
+]
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_each_seed_of_a_head_of_the_users_is_a_training_of_its_own(heads, home, name):
-    """Four seeds and four classes; each has the very bits that it has alone, in another order, and in another home."""
+    """Four seeds and four classes; each has the very bits that it has alone, in another order, and
+    in another home.
+    """
     plan = heads(name)
     every = logits(Experiment(str(home / "a")).row("A", plan, [0, 1, 2, 3]))
     assert len({one.tobytes() for one in every.values()}) == 4
@@ -286,39 +304,69 @@ def test_the_weights_of_a_plain_head_can_be_generated(heads, home):
     )
 
 
-NEEDED = "a head takes features (batch, features) and gives logits (batch, classes), or has an axis of runs"
+NEEDED = (
+    "a head takes features (batch, features) and gives logits (batch, classes), or has an axis of"
+    " runs"
+)
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("Wide", "head: heads.Wide gives (3, 8) of features (3, 64), and (3, 4) is needed; " + NEEDED),
-        ("Flat", "head: heads.Flat gives (3,) of features (3, 64), and (3, 4) is needed; " + NEEDED),
+        (
+            "Wide",
+            "head: heads.Wide gives (3, 8) of features (3, 64), and (3, 4) is needed; " + NEEDED,
+        ),
+        (
+            "Flat",
+            "head: heads.Flat gives (3,) of features (3, 64), and (3, 4) is needed; " + NEEDED,
+        ),
         (
             "StackedWide",
-            "head: heads.StackedWide gives (2, 3, 1) of features (2, 3, 64), and (2, 3, 4) is needed; "
-            + NEEDED,
+            "head: heads.StackedWide gives (2, 3, 1) of features (2, 3, 64), and (2, 3, 4) is"
+            " needed; " + NEEDED,
         ),
         (
             "Detached",
-            "head: heads.Detached gives logits without a gradient, so nothing of it would be trained; is there a detach",
+            (
+                "head: heads.Detached gives logits without a gradient, so nothing of it would be"
+                " trained; is there a detach"
+            ),
         ),
         ("Swapped", "head: heads.Swapped fails in {}, line "),
-        ("Guessing", "head: heads.Guessing gives other logits when it is called again in evaluation; "),
-        ("Counted", "head: heads.Counted gives other logits when it is called again in evaluation; "),
-        ("Lazy", "head: heads.Lazy has weights without a size: its layer last is lazy (LazyLinear); "),
+        (
+            "Guessing",
+            "head: heads.Guessing gives other logits when it is called again in evaluation; ",
+        ),
+        (
+            "Counted",
+            "head: heads.Counted gives other logits when it is called again in evaluation; ",
+        ),
+        (
+            "Lazy",
+            "head: heads.Lazy has weights without a size: its layer last is lazy (LazyLinear); ",
+        ),
         ("Pair", "head: heads.Pair gives tuple, and a tensor of logits is needed; " + NEEDED),
         (
             "Wrong",
-            r"head: heads.Wrong fails in {}, line 129: RuntimeError: mat1 and mat2 shapes cannot be multiplied",
+            (
+                r"head: heads.Wrong fails in {}, line 129: RuntimeError: mat1 and mat2 shapes"
+                r" cannot be multiplied"
+            ),
         ),
         (
             "Silent",
-            "head: heads.Silent has no forward; a head is a torch.nn.Module from features (batch, features) to logits",
+            (
+                "head: heads.Silent has no forward; a head is a torch.nn.Module from features"
+                " (batch, features) to logits"
+            ),
         ),
         (
             "Sequence",
-            "head: heads.Sequence does not take features (3, 64) (RuntimeError: mat1 and mat2 shapes cannot be multiplied",
+            (
+                "head: heads.Sequence does not take features (3, 64) (RuntimeError: mat1 and mat2"
+                " shapes cannot be multiplied"
+            ),
         ),
     ],
 )
@@ -411,7 +459,10 @@ def backbones(tmp_path):
     (tmp_path / "nets.py").write_text(BACKBONES)
     return lambda name, *words: (
         rows(*SMALL, *words)["composed"]
-        | {"plugins": [str(tmp_path / "nets.py")], "backbone": {"_target_": f"nets.{name}"}}
+        | {
+            "plugins": [str(tmp_path / "nets.py")],
+            "backbone": {"_target_": f"nets.{name}"},
+        }
     )
 
 
@@ -449,36 +500,53 @@ FORWARD = "(batch, features) is needed, here (2, 3)."
         (
             "Held",
             "none",
-            "backbone: nets.Held gives features without a gradient, so nothing of it would be trained; is there a detach or no_grad in "
-            "its forward? freeze=backbone leaves it as it is.",
+            (
+                "backbone: nets.Held gives features without a gradient, so nothing of it would be"
+                " trained; is there a detach or no_grad in its forward? freeze=backbone leaves it"
+                " as it is."
+            ),
         ),
         ("Lost", "backbone", "backbone: nets.Lost gives features that are not finite."),
         (
             "Fails",
             "backbone",
-            "backbone: nets.Fails fails in {}, line 36: AttributeError: 'Fails' object has no attribute 'bodi'",
+            (
+                "backbone: nets.Fails fails in {}, line 36: AttributeError: 'Fails' object has no"
+                " attribute 'bodi'"
+            ),
         ),
         (
             "Bare",
             "backbone",
-            "backbone: nets.Bare has features=Sequential; the numbers that forward gives of an item are needed, a whole number "
-            "from 1 up (call a layer otherwise).",
+            (
+                "backbone: nets.Bare has features=Sequential; the numbers that forward gives of an"
+                " item are needed, a whole number from 1 up (call a layer otherwise)."
+            ),
         ),
         (
             "Staged",
             "backbone",
-            "backbone: nets.Staged has stages that are no list of qtlrun.backbone.stage.Stage; leave them out",
+            (
+                "backbone: nets.Staged has stages that are no list of qtlrun.backbone.stage.Stage;"
+                " leave them out"
+            ),
         ),
         ("Strange", "backbone", "backbone: nets.Strange has takes=('images',); "),
         (
             "Without",
             "backbone",
-            "backbone: nets.Without has no forward and no state_dict and no preprocess; a backbone is a torch.nn.Module with",
+            (
+                "backbone: nets.Without has no forward and no state_dict and no preprocess; a"
+                " backbone is a torch.nn.Module with"
+            ),
         ),
         (
             "Early",
             "backbone",
-            "backbone: nets.Early fails in {}, line 70: AttributeError: cannot assign module before Module.__init__() call.",
+            (
+                "backbone: nets.Early fails in {}, line 70: AttributeError: cannot assign module"
+                " before Module.__init__() call."
+            ),
         ),
     ],
 )
@@ -514,7 +582,10 @@ def test_augmentation_is_tried_before_training(backbones, home):
 
 
 def dataset(tmp_path, home, body):
-    text = "import numpy as np\nimport torch\n\nclass Own:\n    def __init__(self):\n        draw = np.random.default_rng(0)\n"
+    text = (
+        "import numpy as np\nimport torch\n\nclass Own:\n    def __init__(self):\n        draw ="
+        " np.random.default_rng(0)\n"
+    )
     (tmp_path / "sets.py").write_text(text + textwrap.indent(textwrap.dedent(body), "        "))
     plan = rows("backbone=identity", "recipe.epochs=1", "head=classical")["composed"]
     return Parts(
@@ -524,7 +595,8 @@ def dataset(tmp_path, home, body):
 
 
 FULL = """
-self.train, self.validation, self.test = ((draw.normal(size=(n, 3)), np.arange(n) % 2) for n in (8, 4, 6))
+self.train, self.validation, self.test = (
+    (draw.normal(size=(n, 3)), np.arange(n) % 2) for n in (8, 4, 6))
 self.classes = ["no", "yes"]
 """
 
@@ -567,7 +639,11 @@ def test_a_dataset_of_arrays_has_all_that_a_dataset_has(tmp_path, home):
             torch.float64,
             [0, 1] * 3,
         ),
-        (PICTURES + "self.test = np.zeros((6, 8, 8), np.uint8), self.test[1]", torch.uint8, [0, 1] * 3),
+        (
+            PICTURES + "self.test = np.zeros((6, 8, 8), np.uint8), self.test[1]",
+            torch.uint8,
+            [0, 1] * 3,
+        ),
         (
             PICTURES + "self.test = torch.zeros(6, 3, 8, 8, dtype=torch.uint8), self.test[1]",
             torch.uint8,
@@ -594,12 +670,18 @@ def test_a_validation_split_that_is_the_test_split_stays_known_as_such(tmp_path,
     [
         (
             "del self.test, self.classes",
-            "dataset: sets.Own has no test and no classes; a dataset has train, validation and test, each (inputs, "
-            "labels) or a qtlrun.dataset.split.Split, and classes (their names); it may have size, fingerprint, verify.",
+            (
+                "dataset: sets.Own has no test and no classes; a dataset has train, validation and"
+                " test, each (inputs, labels) or a qtlrun.dataset.split.Split, and classes (their"
+                " names); it may have size, fingerprint, verify."
+            ),
         ),
         (
             "self.test = self.test[0]",
-            "dataset: sets.Own.test: it is ndarray; (inputs, labels) is needed, or a qtlrun.dataset.split.Split.",
+            (
+                "dataset: sets.Own.test: it is ndarray; (inputs, labels) is needed, or a"
+                " qtlrun.dataset.split.Split."
+            ),
         ),
         (
             "self.test = self.test[0], self.test[1][:5]",
@@ -607,11 +689,17 @@ def test_a_validation_split_that_is_the_test_split_stays_known_as_such(tmp_path,
         ),
         (
             "self.test = self.test[0], self.test[1] + 1",
-            "dataset: sets.Own.test: its labels run from 1 to 2, and 2 classes are labelled 0 to 1.",
+            (
+                "dataset: sets.Own.test: its labels run from 1 to 2, and 2 classes are labelled 0"
+                " to 1."
+            ),
         ),
         (
             "self.test = self.test[0], self.test[1] - 1",
-            "dataset: sets.Own.test: its labels run from -1 to 0, and 2 classes are labelled 0 to 1.",
+            (
+                "dataset: sets.Own.test: its labels run from -1 to 0, and 2 classes are labelled 0"
+                " to 1."
+            ),
         ),
         (
             "self.test = self.test[0], self.test[1] / 2",
@@ -627,17 +715,24 @@ def test_a_validation_split_that_is_the_test_split_stays_known_as_such(tmp_path,
         ),
         (
             "self.test = self.test[0][:, :2], self.test[1]",
-            "dataset: sets.Own: its items have 3 numbers in train, 3 numbers in validation, 2 "
-            "numbers in test; all need as many.",
+            (
+                "dataset: sets.Own: its items have 3 numbers in train, 3 numbers in validation, 2 "
+                "numbers in test; all need as many."
+            ),
         ),
         (
             PICTURES,
-            "dataset: sets.Own: its items are pictures in train, pictures in validation, numbers in "
-            "test; all are of one kind.",
+            (
+                "dataset: sets.Own: its items are pictures in train, pictures in validation,"
+                " numbers in test; all are of one kind."
+            ),
         ),
         (
             "self.test = self.test[0][0], self.test[1]",
-            "dataset: sets.Own.test: its inputs are float64 of shape (3,); numbers (items, features)",
+            (
+                "dataset: sets.Own.test: its inputs are float64 of shape (3,); numbers (items,"
+                " features)"
+            ),
         ),
         (
             "self.test = self.test[0][:0], self.test[1][:0]",
@@ -666,7 +761,9 @@ def test_a_dataset_that_lacks_what_it_needs_is_refused_with_what_it_must_have(
     assert str(error.value).startswith(words)
 
 
-def test_pictures_of_a_dataset_of_the_users_are_decoded_and_compared_before_the_start(tmp_path, home):
+def test_pictures_of_a_dataset_of_the_users_are_decoded_and_compared_before_the_start(
+    tmp_path, home
+):
     from PIL import Image
 
     draw = np.random.default_rng(0)
@@ -676,7 +773,9 @@ def test_pictures_of_a_dataset_of_the_users_are_decoded_and_compared_before_the_
     body = f"""
     from qtlrun.dataset.picture import Pictures, hash
     from qtlrun.dataset.split import Split
-    for name, files in (("train", ["a.png", "b.png"]), ("validation", ["c.png", "e.png"]), ("test", ["d.bmp", "f.png"])):
+    for name, files in dict(
+        train=["a.png", "b.png"], validation=["c.png", "e.png"], test=["d.bmp", "f.png"]
+    ).items():
         paths = ["{tmp_path}/" + file for file in files]
         setattr(self, name, Split(Pictures(paths), torch.tensor([0, 1]), tuple(map(hash, paths))))
     self.classes = ["no", "yes"]
@@ -836,7 +935,8 @@ class Own:
     def check(self, shapes): ...
 
     def generator(self, shapes, start, every=None):
-        return Generator(Raw(sum(map(lambda one: torch.Size(one).numel(), shapes.values())), self.runs(start)), shapes, None, False)
+        count = sum(torch.Size(shape).numel() for shape in shapes.values())
+        return Generator(Raw(count, self.runs(start)), shapes, None, False)
 
     def runs(self, start):
         return len(start.seeds)
@@ -866,14 +966,19 @@ class Short(Recipe):
         ({"_target_": "others.Own", "weights": ["head.*"]}, None),
         (
             {"_target_": "others.Single", "weights": ["head.*"]},
-            "parametrization: others.Single: of 2 runs and 260 weights its generator gives (1, 260), and "
-            "raw.values is (1, 260); (2, 260) is needed, and an axis of runs in front of all that it "
-            "trains or keeps.",
+            (
+                "parametrization: others.Single: of 2 runs and 260 weights its generator gives (1,"
+                " 260), and raw.values is (1, 260); (2, 260) is needed, and an axis of runs in"
+                " front of all that it trains or keeps."
+            ),
         ),
         (
             {"_target_": "others.Lacking", "weights": ["head.*"]},
-            "parametrization: others.Lacking has no matched and no check and no generator and no added; "
-            "a parametrization has these as qtlrun.parametrization.quantum_train.QuantumTrain has them.",
+            (
+                "parametrization: others.Lacking has no matched and no check and no generator and"
+                " no added; a parametrization has these as"
+                " qtlrun.parametrization.quantum_train.QuantumTrain has them."
+            ),
         ),
     ],
 )
@@ -895,9 +1000,27 @@ def test_a_parametrization_of_the_users_gives_every_run_its_weights(tmp_path, ho
 @pytest.mark.parametrize(
     ("group", "words"),
     [
-        ("freeze", "freeze: others.Nothing has no apply and no check and no count and no fixed; a freeze has"),
-        ("device", "device: others.Nothing has no run; a device has run(circuit, entangle), which gives a function"),
-        ("recipe", "recipe: others.Nothing has no epochs and no batch_size and no lr and no backbone_lr and no"),
+        (
+            "freeze",
+            (
+                "freeze: others.Nothing has no apply and no check and no count and no fixed; a"
+                " freeze has"
+            ),
+        ),
+        (
+            "device",
+            (
+                "device: others.Nothing has no run; a device has run(circuit, entangle), which"
+                " gives a function"
+            ),
+        ),
+        (
+            "recipe",
+            (
+                "recipe: others.Nothing has no epochs and no batch_size and no lr and no"
+                " backbone_lr and no"
+            ),
+        ),
     ],
 )
 def test_a_part_of_any_group_is_refused_with_what_it_must_have(tmp_path, home, group, words):

@@ -1,4 +1,6 @@
-"""Equal items of a dataset: counted by what they show, whatever the split, the file and the format they stand in."""
+"""Equal items of a dataset: counted by what they show, whatever the split, the file and the format
+they stand in.
+"""
 
 import json
 import random
@@ -32,13 +34,22 @@ def tree(root, **numbers):
     """Class folders, `ants=range(12)`; a double underscore is a slash."""
     for folder, own in numbers.items():
         for number in own:
-            paint(root.joinpath(*folder.split("__"), f"{number:03}.png"), zlib.crc32(folder[-4:].encode()) + number)
+            paint(
+                root.joinpath(*folder.split("__"), f"{number:03}.png"),
+                zlib.crc32(folder[-4:].encode()) + number,
+            )
     return root
 
 
 def described(home, root, *words):
     """The row of class folders, looked at as a run does before it starts."""
-    plan = rows("dataset=folder", f"dataset.root={root}", "backbone.weights=none", "backbone.pretrain=null", *words)["composed"]
+    plan = rows(
+        "dataset=folder",
+        f"dataset.root={root}",
+        "backbone.weights=none",
+        "backbone.pretrain=null",
+        *words,
+    )["composed"]
     experiment = Experiment(str(home))
     experiment.load(plan)
     return experiment.describe("A", plan)
@@ -48,20 +59,47 @@ def described(home, root, *words):
 def test_the_counts_are_those_of_comparing_every_item_with_every_other(seed):
     draw = random.Random(seed)
     sizes = [draw.randint(1, 12) for _ in range(3)]
-    splits = [[(draw.choice("abcdefghij"), draw.randint(0, 1)) for _ in range(size)] for size in sizes]
-    made = [Split(torch.zeros(len(own), 1), torch.tensor([label for _, label in own]), tuple(item for item, _ in own)) for own in splits]
+    splits = [
+        [(draw.choice("abcdefghij"), draw.randint(0, 1)) for _ in range(size)] for size in sizes
+    ]
+    made = [
+        Split(
+            torch.zeros(len(own), 1),
+            torch.tensor([label for _, label in own]),
+            tuple(item for item, _ in own),
+        )
+        for own in splits
+    ]
     train, validation, test = splits
     every = [pair for own in splits for pair in own]
     found = count_duplicates(SimpleNamespace(train=made[0], validation=made[1], test=made[2]), {})
     assert found == Duplicates(
         distinct=len({item for item, _ in every}),
-        repeated=len({item for place, (item, _) in enumerate(every) for other, _ in every[place + 1:] if item == other}),
-        contradictory=len({item for item, label in every for other, second in every if item == other and label != second}),
+        repeated=len(
+            {
+                item
+                for place, (item, _) in enumerate(every)
+                for other, _ in every[place + 1 :]
+                if item == other
+            }
+        ),
+        contradictory=len(
+            {
+                item
+                for item, label in every
+                for other, second in every
+                if item == other and label != second
+            }
+        ),
         test=len(test),
         test_in_train=len([item for item, _ in test if any(item == other for other, _ in train)]),
-        test_in_validation=len([item for item, _ in test if any(item == other for other, _ in validation)]),
+        test_in_validation=len(
+            [item for item, _ in test if any(item == other for other, _ in validation)]
+        ),
         validation=len(validation),
-        validation_in_train=len([item for item, _ in validation if any(item == other for other, _ in train)]),
+        validation_in_train=len(
+            [item for item, _ in validation if any(item == other for other, _ in train)]
+        ),
     )
 
 
@@ -69,7 +107,9 @@ def test_a_validation_split_that_is_the_test_split_counts_no_item_twice():
     test = Split(torch.zeros(2, 1), torch.tensor([0, 1]), ("a", "b"))
     train = Split(torch.zeros(2, 1), torch.tensor([1, 0]), ("b", "c"))
     found = count_duplicates(SimpleNamespace(train=train, validation=test, test=test), {})
-    assert found == Duplicates(3, 1, 0, test=2, test_in_train=1, test_in_validation=0, validation=0, validation_in_train=0)
+    assert found == Duplicates(
+        3, 1, 0, test=2, test_in_train=1, test_in_validation=0, validation=0, validation_in_train=0
+    )
 
 
 @pytest.mark.parametrize("dataset", OFFLINE)
@@ -77,32 +117,59 @@ def test_no_dataset_that_is_bundled_or_drawn_has_an_item_twice(home, dataset):
     assert dataset in options("dataset")
     plan = rows(f"dataset={dataset}", "backbone=identity", "compare=[]")["composed"]
     found = Experiment(str(home)).describe("A", plan).duplicates
-    assert found.repeated == found.test_in_train == found.validation_in_train == 0 and found.distinct > 50
+    assert (
+        found.repeated == found.test_in_train == found.validation_in_train == 0
+        and found.distinct > 50
+    )
 
 
-def test_test_pictures_that_are_train_pictures_are_counted_and_so_are_their_copies_in_validation(home, tmp_path):
-    root = tree(tmp_path / "d", train__cats=range(12), train__dogs=range(12), test__cats=range(12), test__dogs=range(12))
+def test_test_pictures_that_are_train_pictures_are_counted_and_so_are_their_copies_in_validation(
+    home, tmp_path
+):
+    root = tree(
+        tmp_path / "d",
+        train__cats=range(12),
+        train__dogs=range(12),
+        test__cats=range(12),
+        test__dogs=range(12),
+    )
     row = described(home, root)
     held = row.counts["validation"]["cats"] + row.counts["validation"]["dogs"]
-    assert row.duplicates == Duplicates(distinct=24, repeated=24, contradictory=0, test=24, test_in_train=24 - held,
-                                        test_in_validation=held, validation=held, validation_in_train=0)
+    assert row.duplicates == Duplicates(
+        distinct=24,
+        repeated=24,
+        contradictory=0,
+        test=24,
+        test_in_train=24 - held,
+        test_in_validation=held,
+        validation=held,
+        validation_in_train=0,
+    )
     shared = described(home, root, "dataset.validation=test").duplicates
     assert shared.test_in_train == shared.test == 24 and shared.validation == 0
 
 
 def test_a_picture_in_another_file_format_or_mode_is_the_same_picture(home, tmp_path):
-    root = tree(tmp_path / "d", train__cats=range(12), train__dogs=range(12), test__dogs=range(50, 53))
-    for number, (ending, mode) in enumerate((("bmp", "RGB"), ("tif", "RGB"), ("ppm", "RGB"), ("png", "RGBA"))):
+    root = tree(
+        tmp_path / "d", train__cats=range(12), train__dogs=range(12), test__dogs=range(50, 53)
+    )
+    for number, (ending, mode) in enumerate(
+        (("bmp", "RGB"), ("tif", "RGB"), ("ppm", "RGB"), ("png", "RGBA"))
+    ):
         paint(root / f"test/cats/copy-{number}.{ending}", zlib.crc32(b"cats") + number, mode)
     paint(root / "test/cats/other.bmp", 7)
     found = described(home, root, "dataset.validation=0.1").duplicates
     assert (found.test, found.distinct, found.repeated) == (8, 28, 4)
     assert found.test_in_train + found.test_in_validation == 4
-    again = described(home, root, "dataset.validation=0.1").duplicates  # from the store, without decoding
+    again = described(
+        home, root, "dataset.validation=0.1"
+    ).duplicates  # from the store, without decoding
     assert again == found
 
 
-@pytest.mark.parametrize("words", [(), ("dataset.fold=[0,4]",), ("dataset.train_size=0.5",), ("dataset.split_seed=3",)])
+@pytest.mark.parametrize(
+    "words", [(), ("dataset.fold=[0,4]",), ("dataset.train_size=0.5",), ("dataset.split_seed=3",)]
+)
 def test_two_copies_in_one_tree_are_found_wherever_the_draw_puts_them(home, tmp_path, words):
     root = tree(tmp_path / "d", cats=range(12), dogs=range(12))
     for number in range(12):
@@ -115,7 +182,9 @@ def test_two_copies_in_one_tree_are_found_wherever_the_draw_puts_them(home, tmp_
     assert row.duplicates.repeated > 0 and test
 
 
-def test_a_picture_of_two_classes_is_counted_and_a_dataset_mostly_of_such_is_refused(home, tmp_path):
+def test_a_picture_of_two_classes_is_counted_and_a_dataset_mostly_of_such_is_refused(
+    home, tmp_path
+):
     root = tree(tmp_path / "d", cats=range(12), dogs=range(12))
     for number in range(6):
         paint(root / f"dogs/cat-{number}.png", zlib.crc32(b"cats") + number)
@@ -126,7 +195,11 @@ def test_a_picture_of_two_classes_is_counted_and_a_dataset_mostly_of_such_is_ref
     paint(root / "cats/dog.png", zlib.crc32(b"dogs"))
     with pytest.raises(Refused) as error:
         described(home, root)
-    assert str(error.value) == "dataset: 13 of its 24 different pictures stand in two classes or more; leave each in one."
+    assert (
+        str(error.value)
+        == "dataset: 13 of its 24 different pictures stand in two classes or more; leave each in"
+        " one."
+    )
 
 
 def test_official_parts_of_a_public_set_are_compared(home, tmp_path, monkeypatch):
@@ -136,20 +209,40 @@ def test_official_parts_of_a_public_set_are_compared(home, tmp_path, monkeypatch
     from torchvision import datasets
 
     generator = np.random.default_rng(0)
-    pictures = {"train": generator.integers(0, 256, (80, 28, 28), np.uint8), "t10k": generator.integers(0, 256, (30, 28, 28), np.uint8)}
+    pictures = {
+        "train": generator.integers(0, 256, (80, 28, 28), np.uint8),
+        "t10k": generator.integers(0, 256, (30, 28, 28), np.uint8),
+    }
     pictures["t10k"][4] = pictures["train"][24]  # both of class 4
     pictures["t10k"][5] = pictures["train"][36]  # of class 5 here, of class 6 there
     resources = []
     (tmp_path / "MNIST/raw").mkdir(parents=True)
     for part in ("train", "t10k"):
         labels = np.tile(np.arange(10, dtype=np.uint8), len(pictures[part]) // 10)
-        for name, array in ((f"{part}-images-idx3-ubyte.gz", pictures[part]), (f"{part}-labels-idx1-ubyte.gz", labels)):
+        for name, array in (
+            (f"{part}-images-idx3-ubyte.gz", pictures[part]),
+            (f"{part}-labels-idx1-ubyte.gz", labels),
+        ):
             (tmp_path / "MNIST/raw" / name).write_bytes(archive(array))
             resources.append((name, hashlib.md5(archive(array)).hexdigest()))
     monkeypatch.setattr(datasets.MNIST, "resources", resources)
     monkeypatch.setenv("QTLRUN_DATA", str(tmp_path))
-    plan = rows("dataset=mnist", "dataset.classes=null", "dataset.validation=test", "backbone=identity", "compare=[]")["composed"]
+    plan = rows(
+        "dataset=mnist",
+        "dataset.classes=null",
+        "dataset.validation=test",
+        "backbone=identity",
+        "compare=[]",
+    )["composed"]
     found = Experiment(str(home)).describe("A", plan).duplicates
-    assert found == Duplicates(distinct=108, repeated=2, contradictory=1, test=30, test_in_train=2, test_in_validation=0,
-                               validation=0, validation_in_train=0)
+    assert found == Duplicates(
+        distinct=108,
+        repeated=2,
+        contradictory=1,
+        test=30,
+        test_in_train=2,
+        test_in_validation=0,
+        validation=0,
+        validation_in_train=0,
+    )
     json.dumps(found.__dict__)

@@ -6,8 +6,8 @@ import torch
 from composition import rows
 from PIL import Image
 
-from qtlrun.experiment.check import check
 from qtlrun.experiment import Experiment, item, model
+from qtlrun.experiment.check import check
 from qtlrun.experiment.model import Run
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
@@ -42,13 +42,14 @@ class Plain(nn.Module):
 
 
 class Optical(nn.Module):
-    '''One gain on the numbers that prepare a state; it keeps a share that depends on the first displacement.'''
+    '''One gain on a state's numbers; the share kept depends on the first displacement.'''
 
     takes = ("states",)
 
     def __init__(self, modes: int = 2, cut: float = .5, data=None):
         super().__init__()
-        self.gain, self.features, self.modes, self.cut, self.data = nn.Parameter(torch.ones(())), 12, modes, cut, data
+        self.gain = nn.Parameter(torch.ones(()))
+        self.features, self.modes, self.cut, self.data = 12, modes, cut, data
         self.stages, self.folded, self.fingerprint = [Stage([self.gain], [self])], False, "optical"
 
     def preprocess(self, item, generator=None):
@@ -88,7 +89,10 @@ def plan(tmp_path, home):
 
     def make(*words, **parts):
         made = rows(*words)["composed"] | {"plugins": [str(path)]}
-        return made | {group: {"_target_": f"mine_kinds.{name}", **values} for group, (name, values) in parts.items()}
+        return made | {
+            group: {"_target_": f"mine_kinds.{name}", **values}
+            for group, (name, values) in parts.items()
+        }
 
     return make
 
@@ -106,20 +110,36 @@ TAKES_STATES = "backbone: it takes states, and the dataset's items are"
 @pytest.mark.parametrize(
     ("words", "own", "said"),
     [
-        (["dataset=spirals"], {}, f"{TAKES_PICTURES} vectors; use backbone=identity or perceptron."),
-        (["dataset=iris"], {"backbone": ("Plain", {})}, f"{TAKES_PICTURES} vectors; use backbone=identity or perceptron."),
+        (
+            ["dataset=spirals"],
+            {},
+            f"{TAKES_PICTURES} vectors; use backbone=identity or perceptron.",
+        ),
+        (
+            ["dataset=iris"],
+            {"backbone": ("Plain", {})},
+            f"{TAKES_PICTURES} vectors; use backbone=identity or perceptron.",
+        ),
         (STATES, {}, f"{TAKES_PICTURES} states; use backbone=photonic or heterodyne."),
         (
             [*STATES, "backbone=identity"],
             {},
-            "backbone: it takes vectors or pictures, and the dataset's items are states; "
-            "use backbone=photonic or heterodyne.",
+            (
+                "backbone: it takes vectors or pictures, and the dataset's items are states; "
+                "use backbone=photonic or heterodyne."
+            ),
         ),
         ([], OPTICAL, f"{TAKES_STATES} pictures; use backbone=small or resnet18."),
-        (["dataset=moons"], OPTICAL, f"{TAKES_STATES} vectors; use backbone=identity or perceptron."),
+        (
+            ["dataset=moons"],
+            OPTICAL,
+            f"{TAKES_STATES} vectors; use backbone=identity or perceptron.",
+        ),
     ],
 )
-def test_a_backbone_of_another_kind_than_the_items_is_refused_with_one_that_takes_them(plan, home, words, own, said):
+def test_a_backbone_of_another_kind_than_the_items_is_refused_with_one_that_takes_them(
+    plan, home, words, own, said
+):
     with pytest.raises(Refused) as error:
         Experiment(str(home)).check(plan(*words, **own))
     assert str(error.value) == said
@@ -143,9 +163,16 @@ def test_a_backbone_that_takes_the_items_is_not_refused_and_the_table_calls_them
 
 @pytest.mark.parametrize(
     ("words", "features"),
-    [([], 64), (["dataset=moons"], 2), (["dataset=iris"], 4), (["dataset=spirals", "backbone.features=2"], 2)],
+    [
+        ([], 64),
+        (["dataset=moons"], 2),
+        (["dataset=iris"], 4),
+        (["dataset=spirals", "backbone.features=2"], 2),
+    ],
 )
-def test_without_a_backbone_there_are_as_many_features_as_an_item_has_numbers(parts, words, features):
+def test_without_a_backbone_there_are_as_many_features_as_an_item_has_numbers(
+    parts, words, features
+):
     made = parts("backbone=identity", *words)
     check(made)
     assert made.backbone.features == features
@@ -174,8 +201,14 @@ def test_pictures_of_one_size_are_taken_by_their_pixels_in_a_row(plan, home, tmp
     experiment.check(made)
     experiment.load(made)
     parts = Parts(made, experiment.session)
-    assert parts.numbers == 60 and parts.backbone(parts.dataset.train.batch([0, 1], parts.backbone.preprocess)).shape[0] == 2
-    Image.new("RGB", (4, 5), (99, 0, 0)).save(tmp_path / "pictures/test/ants/turned.png")  # as many numbers, but another size
+    assert (
+        parts.numbers == 60
+        and parts.backbone(parts.dataset.train.batch([0, 1], parts.backbone.preprocess)).shape[0]
+        == 2
+    )
+    Image.new("RGB", (4, 5), (99, 0, 0)).save(
+        tmp_path / "pictures/test/ants/turned.png"
+    )  # as many numbers, but another size
     with pytest.raises(Refused, match="dataset: its pictures differ in size"):
         Experiment(str(home)).check(made)
 
@@ -188,13 +221,20 @@ def test_pictures_of_several_sizes_are_not_taken_by_their_pixels_in_a_row(plan, 
     words = ("backbone=identity", "dataset=folder", f"dataset.root={tmp_path}/pictures")
     with pytest.raises(Refused) as error:
         Experiment(str(home)).check(plan(*words))
-    assert str(error.value) == (
-        "dataset: its pictures differ in size, and their pixels in a row take equal ones; use backbone=small or resnet18."
+    assert (
+        str(error.value)
+        == "dataset: its pictures differ in size, and their pixels in a row take equal ones; use"
+        " backbone=small or resnet18."
     )
     with pytest.raises(Refused) as error:
         Experiment(str(home)).check(plan(*words, "backbone.features=192"))
-    ending = "pixels, for two), and this backbone takes their pixels in a row; use backbone=small or resnet18."
-    assert str(error.value).startswith("dataset: its pictures differ in size (8 x ") and str(error.value).endswith(ending)
+    ending = (
+        "pixels, for two), and this backbone takes their pixels in a row; use backbone=small or"
+        " resnet18."
+    )
+    assert str(error.value).startswith("dataset: its pictures differ in size (8 x ") and str(
+        error.value
+    ).endswith(ending)
 
 
 AUGMENTED = "recipe.augment=true: the dataset's items are"
@@ -211,14 +251,23 @@ AUGMENTED = "recipe.augment=true: the dataset's items are"
 def test_what_is_no_picture_is_not_augmented(plan, home, words, own, kind):
     with pytest.raises(Refused) as error:
         Experiment(str(home)).check(plan(*words, "recipe.augment=true", **own))
-    assert str(error.value) == f"{AUGMENTED} {kind}, which are neither cropped nor mirrored; use false."
+    assert (
+        str(error.value)
+        == f"{AUGMENTED} {kind}, which are neither cropped nor mirrored; use false."
+    )
 
 
 def test_pictures_are_augmented(plan, home):
     Experiment(str(home)).check(plan("recipe.augment=true"))
 
 
-MODE = ("dataset=gaussian", "backbone=photonic_mode", "backbone.weights=none", "head=photonic", "recipe=photonic")
+MODE = (
+    "dataset=gaussian",
+    "backbone=photonic_mode",
+    "backbone.weights=none",
+    "head=photonic",
+    "recipe=photonic",
+)
 AMPLITUDES = "head: this one takes the amplitudes of one mode; use backbone=photonic_mode."
 
 
@@ -229,11 +278,16 @@ AMPLITUDES = "head: this one takes the amplitudes of one mode; use backbone=phot
         (["backbone=heterodyne", "backbone.modes=1", "backbone.order=4"], AMPLITUDES),
         (["dataset=digits", "dataset.classes=[3,8]", "backbone=identity"], AMPLITUDES),
         (["dataset=digits", "dataset.classes=[3,8]", "backbone=small"], AMPLITUDES),
-        (["recipe.scale=standard"], "recipe.scale=standard: scaled amplitudes are no state; use none."),
+        (
+            ["recipe.scale=standard"],
+            "recipe.scale=standard: scaled amplitudes are no state; use none.",
+        ),
     ],
 )
 def test_a_photonic_head_takes_the_amplitudes_of_one_mode_as_they_are(plan, home, words, said):
-    """Of as many numbers, too: a head that took anything else for a state would train without a word."""
+    """Of as many numbers, too: a head that took anything else for a state would train without a
+    word.
+    """
     names = {word.partition("=")[0] for word in words}
     kept = [word for word in MODE if word.partition("=")[0] not in names]
     if {"backbone=heterodyne", "backbone=identity", "backbone=small"} & set(words):
@@ -246,7 +300,14 @@ def test_a_photonic_head_takes_the_amplitudes_of_one_mode_as_they_are(plan, home
 
 def test_a_head_of_no_layers_has_nothing_to_train_and_runs(plan, parts, home):
     """It reads the states as they come: the chance of no photon, and half of what is lost."""
-    words = (*MODE, "head.layers=0", "dataset.train=4", "dataset.validation=4", "dataset.test=6", "recipe.epochs=2")
+    words = (
+        *MODE,
+        "head.layers=0",
+        "dataset.train=4",
+        "dataset.validation=4",
+        "dataset.test=6",
+        "recipe.epochs=2",
+    )
     row = Experiment(str(home)).row("mine", plan(*words, "dtype=float64"), [0, 1])
     assert not row.errors and row.metrics["parameters_head"].tolist() == [0, 0]
     made = parts(*words, "dtype=float64")
@@ -255,7 +316,9 @@ def test_a_head_of_no_layers_has_nothing_to_train_and_runs(plan, parts, home):
     chances = real.square() + imaginary.square()
     none = chances[:, 0] + (1 - chances.sum(1)) / 2
     expected = torch.stack([1 - none, none], -1).numpy() + 1e-7
-    np.testing.assert_allclose(np.exp(row.logits), [expected] * 2, rtol=1e-9)  # a few roundings of float64
+    np.testing.assert_allclose(
+        np.exp(row.logits), [expected] * 2, rtol=1e-9
+    )  # a few roundings of float64
 
 
 @pytest.mark.parametrize("features", [0, -1])
@@ -283,9 +346,15 @@ def test_a_prescribed_order_is_that_of_training(plan, home, monkeypatch):
     from qtlrun.layer import Start
 
     seeds = Start.__init__
-    monkeypatch.setattr(Start, "__init__", lambda self, given, *more: seeds(self, [0] * len(given), *more))
+    monkeypatch.setattr(
+        Start, "__init__", lambda self, given, *more: seeds(self, [0] * len(given), *more)
+    )
     logits = {
-        order: Experiment(str(home)).row("C", plan(*STATES, f"dataset.order={order}", **OPTICAL), [0, 1]).logits
+        order: (
+            Experiment(str(home))
+            .row("C", plan(*STATES, f"dataset.order={order}", **OPTICAL), [0, 1])
+            .logits
+        )
         for order in ("drawn", "null")
     }
     assert np.array_equal(*logits["drawn"]) and not np.array_equal(*logits["null"])
@@ -296,17 +365,26 @@ def test_what_a_photonic_backbone_keeps_is_the_mean_over_the_test_items(plan, pa
     words = (*STATES, f"freeze={freeze}")
     row = Experiment(str(home)).row("C", plan(*words, **OPTICAL), [0, 1])
     lost = 0.05 * parts(*words, **OPTICAL).dataset.test.inputs[:, 1].abs().mean().item()
-    assert row.metrics["norm_kept"].tolist() == pytest.approx([1 - lost] * 2, rel=1e-6)  # of float32
+    assert row.metrics["norm_kept"].tolist() == pytest.approx(
+        [1 - lost] * 2, rel=1e-6
+    )  # of float32
     assert lost > 0.01 and "post_selected" not in row.metrics
 
 
 def test_a_row_found_in_the_store_has_kept_what_it_kept(plan, home):
-    first, second = (Experiment(str(home)).row("C", plan(*STATES, **OPTICAL), [0, 1]) for _ in range(2))
-    assert second.stored and second.metrics["norm_kept"].tolist() == first.metrics["norm_kept"].tolist()
+    first, second = (
+        Experiment(str(home)).row("C", plan(*STATES, **OPTICAL), [0, 1]) for _ in range(2)
+    )
+    assert (
+        second.stored
+        and second.metrics["norm_kept"].tolist() == first.metrics["norm_kept"].tolist()
+    )
 
 
 @pytest.mark.parametrize("freeze", ["backbone", "none"])
-def test_what_a_photonic_head_keeps_is_that_of_each_run_and_stands_for_both(plan, parts, home, freeze):
+def test_what_a_photonic_head_keeps_is_that_of_each_run_and_stands_for_both(
+    plan, parts, home, freeze
+):
     own = OPTICAL | {"head": ("Selecting", {})}
     words = (*STATES, f"freeze={freeze}", "recipe.lr=0", "recipe.backbone_lr=0")
     row = Experiment(str(home)).row("mine", plan(*words, **own), [0, 1])
@@ -315,20 +393,28 @@ def test_what_a_photonic_head_keeps_is_that_of_each_run_and_stands_for_both(plan
         [0.1, 0.2] if freeze == "backbone" else [0.1, 0.1]
     )  # trained backbones go one by one, and each is its program's first run
     assert row.metrics["norm_kept"].tolist() == pytest.approx(shares, rel=1e-6)  # of float32
-    assert row.metrics["post_selected"].tolist() == pytest.approx([displaced] * 2, rel=1e-5, abs=1e-7)
+    assert row.metrics["post_selected"].tolist() == pytest.approx(
+        [displaced] * 2, rel=1e-5, abs=1e-7
+    )
 
 
 def test_rows_without_photonic_parts_keep_nothing(plan, home):
     row = Experiment(str(home)).row(
         "C", plan("backbone=identity", "dataset=moons", "recipe.epochs=1", "head=classical"), [0]
     )
-    assert not {"norm_kept", "post_selected"} & set(row.metrics) and row.ceiling is None and row.patterns is None
+    assert (
+        not {"norm_kept", "post_selected"} & set(row.metrics)
+        and row.ceiling is None
+        and row.patterns is None
+    )
 
 
 def test_the_pattern_of_each_class_is_what_the_backbone_makes_of_its_centre(plan, parts, home):
     row = Experiment(str(home)).row("C", plan(*STATES, **OPTICAL), [0])
     centres = parts(*STATES, **OPTICAL).dataset.centres
-    np.testing.assert_allclose(row.patterns, centres[:, [1, 2, 7, 8]].reshape(7, 2, 2), rtol=1e-6)  # of float32
+    np.testing.assert_allclose(
+        row.patterns, centres[:, [1, 2, 7, 8]].reshape(7, 2, 2), rtol=1e-6
+    )  # of float32
     assert row.ceiling == parts(*STATES, **OPTICAL).dataset.ceiling and 0.5 < row.ceiling <= 1
 
 

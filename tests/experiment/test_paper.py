@@ -27,14 +27,19 @@ def accuracies(home):
 
 
 @pytest.mark.parametrize(
-    "preset, circuit, classical", [("spirals_paper", 0.970, 0.855), ("spirals_hard_paper", 0.625, 0.540)]
+    "preset, circuit, classical",
+    [("spirals_paper", 0.970, 0.855), ("spirals_hard_paper", 0.625, 0.540)],
 )
-def test_the_spirals_end_at_the_very_figures_that_were_published(accuracies, preset, circuit, classical):
-    """On the very 200 points that were printed: nothing is left to chance there, so no tolerance is.
+def test_the_spirals_end_at_the_very_figures_that_were_published(
+    accuracies, preset, circuit, classical
+):
+    """On the very 200 points that were printed: nothing is left to chance there, so no tolerance
+    is.
 
-    Start values, points and their order are the published ones, drawn as published; in float64 and on one thread, where
-    sums have one order, a thousand steps leave too little rounding to move a point across the boundary. In another order
-    of the points the circuit gives up to five points of accuracy more or less.
+    Start values, points and their order are the published ones, drawn as published; in float64 and
+    on one thread, where sums have one order, a thousand steps leave too little rounding to move a
+    point across the boundary. In another order of the points the circuit gives up to five points of
+    accuracy more or less.
     """
     found = accuracies(f"experiment={preset}", seeds=[55], items=200)
     right = {name: round(200 * one) for name, (one,) in found.items()}
@@ -44,10 +49,17 @@ def test_the_spirals_end_at_the_very_figures_that_were_published(accuracies, pre
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "preset, items, least, most",
-    [("qc_states_paper", 7000, 0.785, 0.81), ("qq_states_paper", 4000, 0.855, 0.89)],  # published are .8067 and .8755
+    [
+        ("qc_states_paper", 7000, 0.785, 0.81),
+        ("qq_states_paper", 4000, 0.855, 0.89),
+    ],  # published are .8067 and .8755
 )
-def test_states_of_light_are_told_apart_as_often_as_was_published(accuracies, data, monkeypatch, preset, items, least, most):
-    """Two points around what is published: the first start is not Xavier's here, and its numbers are another library's."""
+def test_states_of_light_are_told_apart_as_often_as_was_published(
+    accuracies, data, monkeypatch, preset, items, least, most
+):
+    """Two points around what is published: the first start is not Xavier's here, and its numbers
+    are another library's.
+    """
     monkeypatch.setenv("QTLRUN_DATA", str(data))
     if not any((data / "mari2019").glob("*.npy")):
         pytest.skip("the published photonic weights are not here")

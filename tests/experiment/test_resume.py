@@ -1,4 +1,5 @@
 """A long training that is broken off goes on from where it last left its state."""
+
 import numpy as np
 import pytest
 from composition import rows
@@ -6,9 +7,23 @@ from composition import rows
 from qtlrun import train
 from qtlrun.experiment import Experiment
 
-NETWORK = ("dataset=iris", "backbone=perceptron", "backbone.widths=[3]", "head=classical", "freeze=none", "recipe.epochs=4", "recipe.batch_size=30")
-GENERATED = ("parametrization=quantum_train_small", "parametrization.depth=1", "parametrization.mapping=[2]", "recipe.schedule=plateau",
-             "recipe.patience=0", "recipe.lr=0.3")
+NETWORK = (
+    "dataset=iris",
+    "backbone=perceptron",
+    "backbone.widths=[3]",
+    "head=classical",
+    "freeze=none",
+    "recipe.epochs=4",
+    "recipe.batch_size=30",
+)
+GENERATED = (
+    "parametrization=quantum_train_small",
+    "parametrization.depth=1",
+    "parametrization.mapping=[2]",
+    "recipe.schedule=plateau",
+    "recipe.patience=0",
+    "recipe.lr=0.3",
+)
 GRADUAL = ("freeze=gradual", "freeze.every=1", "recipe.optimizer=sgd", "recipe.momentum=0.9")
 
 
@@ -27,13 +42,18 @@ def trained(home, *words, stop=None, fresh=False):
             seen.append(done)
             if done == stop:
                 raise KeyboardInterrupt
+
     made.session.step = step
     return made.row("composed", rows(*NETWORK, *words)["composed"], [0]), seen
 
 
 def said(row):
     """All that a row's entry holds but the seconds it took."""
-    values = {name: value for name, value in row.entries[0].values.items() if name not in ("seconds", "features_seconds")}
+    values = {
+        name: value
+        for name, value in row.entries[0].values.items()
+        if name not in ("seconds", "features_seconds")
+    }
     return values, {name: array.tolist() for name, array in row.entries[0].arrays.items()}
 
 
@@ -42,7 +62,9 @@ def left(home):
 
 
 @pytest.mark.parametrize("words", [GENERATED, GRADUAL])
-def test_a_training_that_was_stopped_ends_at_the_bits_of_one_that_was_not(tmp_path, every_epoch, words):
+def test_a_training_that_was_stopped_ends_at_the_bits_of_one_that_was_not(
+    tmp_path, every_epoch, words
+):
     whole, _ = trained(tmp_path / "whole", *words)
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path / "stopped", *words, stop=2)

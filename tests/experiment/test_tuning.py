@@ -1,4 +1,5 @@
 """One row, many draws of its values: trained as one program, chosen by validation, kept by key."""
+
 import gc
 import json
 import weakref
@@ -9,24 +10,43 @@ import numpy as np
 import pytest
 from composition import rows
 
-from qtlrun import experiment as package, plan as plans, store, train
+from qtlrun import experiment as package
+from qtlrun import plan as plans
+from qtlrun import store, train
 from qtlrun.dataset.digits import Digits
 from qtlrun.experiment import Experiment, model, training
+from qtlrun.experiment.model import Run
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
-from qtlrun.experiment.model import Run
 from qtlrun.train import Data
 
-SHORT = ("backbone=identity", "recipe.epochs=2", "dataset.train=5", "dataset.validation=4", "circuit.depth=2")
-WHOLE = ("backbone.weights=none", "backbone.width=4", "recipe.epochs=1", "dataset.train=5", "dataset.validation=4")
+SHORT = (
+    "backbone=identity",
+    "recipe.epochs=2",
+    "dataset.train=5",
+    "dataset.validation=4",
+    "circuit.depth=2",
+)
+WHOLE = (
+    "backbone.weights=none",
+    "backbone.width=4",
+    "recipe.epochs=1",
+    "dataset.train=5",
+    "dataset.validation=4",
+)
 NAMES = ("composed", "C", "twin")
 DRAWS = [
-    {"recipe.lr": .01, "recipe.weight_decay": 0., "recipe.scale": "none", "head.spread": .01},
-    {"recipe.lr": .05, "recipe.weight_decay": .01, "recipe.scale": "standard", "head.spread": .01},
-    {"recipe.lr": .2, "recipe.weight_decay": 1e-5, "recipe.scale": "none", "head.spread": 1.},
-    {"recipe.lr": .01, "recipe.weight_decay": .1, "recipe.scale": "standard", "head.spread": .3},
+    {"recipe.lr": 0.01, "recipe.weight_decay": 0.0, "recipe.scale": "none", "head.spread": 0.01},
+    {
+        "recipe.lr": 0.05,
+        "recipe.weight_decay": 0.01,
+        "recipe.scale": "standard",
+        "head.spread": 0.01,
+    },
+    {"recipe.lr": 0.2, "recipe.weight_decay": 1e-5, "recipe.scale": "none", "head.spread": 1.0},
+    {"recipe.lr": 0.01, "recipe.weight_decay": 0.1, "recipe.scale": "standard", "head.spread": 0.3},
 ]
-SICK = {"recipe.lr": 1e30, "recipe.weight_decay": .1}  # no weight stays a number
+SICK = {"recipe.lr": 1e30, "recipe.weight_decay": 0.1}  # no weight stays a number
 
 
 def plan_of(name, *words):
@@ -37,8 +57,13 @@ def assert_same(one, other):
     """Every number but the seconds, to the last bit."""
     assert one.arrays.keys() == other.arrays.keys()
     for name, array in one.arrays.items():
-        assert array.dtype == other.arrays[name].dtype and np.array_equal(array, other.arrays[name]), name
-    known = [{name: value for name, value in entry.values.items() if "seconds" not in name} for entry in (one, other)]
+        assert array.dtype == other.arrays[name].dtype and np.array_equal(
+            array, other.arrays[name]
+        ), name
+    known = [
+        {name: value for name, value in entry.values.items() if "seconds" not in name}
+        for entry in (one, other)
+    ]
     assert known[0] == known[1]
 
 
@@ -48,11 +73,17 @@ def learned(home, plan, draws, seeds=(0, 3)):
     candidates = [Parts(plans.drawn(plan, draw), session) for draw in draws]
     place = {id(parts): number for number, parts in enumerate(candidates)}
     runs = [Run(parts, seed) for parts in candidates for seed in seeds]
-    return {(place[id(run.parts)], run.seed): outcome for outcomes in training.train_runs("row", runs) for run, outcome in outcomes}
+    return {
+        (place[id(run.parts)], run.seed): outcome
+        for outcomes in training.train_runs("row", runs)
+        for run, outcome in outcomes
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_draws_are_one_program_in_which_each_has_the_very_bits_that_it_has_alone(home, programs, name):
+def test_draws_are_one_program_in_which_each_has_the_very_bits_that_it_has_alone(
+    home, programs, name
+):
     plan = plan_of(name)
     among = learned(home, plan, DRAWS)
     assert programs == [8]
@@ -60,11 +91,21 @@ def test_draws_are_one_program_in_which_each_has_the_very_bits_that_it_has_alone
         alone = learned(home, plan, [draw])
         for seed in (0, 3):
             assert_same(among[number, seed], alone[0, seed])
-    assert len({among[number, 0].arrays[next(iter(among[0, 0].arrays))].tobytes() for number in range(4)}) == 4
+    assert (
+        len(
+            {
+                among[number, 0].arrays[next(iter(among[0, 0].arrays))].tobytes()
+                for number in range(4)
+            }
+        )
+        == 4
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_programs_that_are_too_large_are_split_and_give_the_same_bits(home, programs, monkeypatch, name):
+def test_programs_that_are_too_large_are_split_and_give_the_same_bits(
+    home, programs, monkeypatch, name
+):
     plan = plan_of(name)
     among = learned(home, plan, DRAWS)
     head = Parts(plan, Session(str(home))).head(64, [0])
@@ -80,7 +121,15 @@ def test_programs_that_are_too_large_are_split_and_give_the_same_bits(home, prog
 
 
 def test_draws_of_what_runs_may_not_differ_in_are_programs_of_their_own(home, programs):
-    found = learned(home, plan_of("C"), [{"recipe.batch_size": 4}, {"recipe.batch_size": 8}, {"recipe.batch_size": 4, "recipe.lr": .1}])
+    found = learned(
+        home,
+        plan_of("C"),
+        [
+            {"recipe.batch_size": 4},
+            {"recipe.batch_size": 8},
+            {"recipe.batch_size": 4, "recipe.lr": 0.1},
+        ],
+    )
     assert programs == [4, 2] and len(found) == 6
 
 
@@ -88,22 +137,43 @@ def test_draws_of_what_runs_may_not_differ_in_are_programs_of_their_own(home, pr
 def test_the_row_is_the_draw_of_least_validation_nll_as_if_it_had_been_typed(home, tmp_path, name):
     plan = plan_of(name)
     row = Experiment(str(home)).row(name, plan, [0, 3], draws=DRAWS)
-    means = [np.mean([one.values["curves"][one.values["best_epoch"] - 1]["nll"] for seed in (0, 3) for one in [made[0, seed]]])
-             for made in (learned(home, plan, [draw]) for draw in DRAWS)]
-    assert list(row.tuning.means.values()) == pytest.approx(means, rel=1e-12) and row.tuning.best == int(np.argmin(means))
+    means = [
+        np.mean(
+            [
+                one.values["curves"][one.values["best_epoch"] - 1]["nll"]
+                for seed in (0, 3)
+                for one in [made[0, seed]]
+            ]
+        )
+        for made in (learned(home, plan, [draw]) for draw in DRAWS)
+    ]
+    assert list(row.tuning.means.values()) == pytest.approx(
+        means, rel=1e-12
+    ) and row.tuning.best == int(np.argmin(means))
     chosen = DRAWS[row.tuning.best]
-    typed = [f"{key}={value}" for key, value in chosen.items() if not key.startswith("head.") or name == "composed"]
+    typed = [
+        f"{key}={value}"
+        for key, value in chosen.items()
+        if not key.startswith("head.") or name == "composed"
+    ]
     alone = Experiment(str(tmp_path / "elsewhere")).row(name, plan_of(name, *typed), [0, 3])
     for seed in (0, 3):
         assert_same(row.entries[seed], alone.entries[seed])
-    assert row.drawn == {key: value for key, value in chosen.items() if name == "composed" or key != "head.spread"}
+    assert row.drawn == {
+        key: value for key, value in chosen.items() if name == "composed" or key != "head.spread"
+    }
 
 
 def test_a_trained_backbone_is_tuned_too_and_its_draws_are_what_they_are_alone(home, tmp_path):
     plan = rows(*WHOLE)["B"]
-    draws = [{"recipe.backbone_lr": .001, "recipe.lr": .01}, {"recipe.backbone_lr": .03, "recipe.lr": .1}]
+    draws = [
+        {"recipe.backbone_lr": 0.001, "recipe.lr": 0.01},
+        {"recipe.backbone_lr": 0.03, "recipe.lr": 0.1},
+    ]
     row = Experiment(str(home)).row("B", plan, [0], draws=draws)
-    alone = Experiment(str(tmp_path / "elsewhere")).row("B", plans.drawn(plan, draws[row.tuning.best]), [0])
+    alone = Experiment(str(tmp_path / "elsewhere")).row(
+        "B", plans.drawn(plan, draws[row.tuning.best]), [0]
+    )
     assert_same(row.entries[0], alone.entries[0])
 
 
@@ -120,8 +190,10 @@ def looks(monkeypatch):
             for run, items in zip(model.runs, index, strict=True):
                 counted[run.parts.recipe.lr] += len(items)
             return known.take(index, epoch)
+
         model.data["test"] = Data(take, known.labels, known.chunk)
         return model
+
     monkeypatch.setattr(model, "build", watched)
     return counted
 
@@ -133,16 +205,21 @@ def test_the_test_split_is_read_for_the_chosen_draw_alone(home, looks, monkeypat
     def counted(parts, learned, *more):
         asked.append((parts.recipe.lr, sorted(learned)))
         return read(parts, learned, *more)
+
     monkeypatch.setattr(package, "read", counted)
-    draws = [{"recipe.lr": lr} for lr in (.001, .02, .3)]
+    draws = [{"recipe.lr": lr} for lr in (0.001, 0.02, 0.3)]
     row = Experiment(str(home)).row(name, rows(*words)[name], [0, 3], draws=draws)
     chosen = draws[row.tuning.best]["recipe.lr"]
     assert looks == {chosen: 2 * len(row.labels)}
-    assert {lr for lr, _ in asked} == {chosen} and sorted(seed for _, seeds in asked for seed in seeds) == [0, 3]
+    assert {lr for lr, _ in asked} == {chosen} and sorted(
+        seed for _, seeds in asked for seed in seeds
+    ) == [0, 3]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_other_test_labels_and_pictures_change_nothing_of_the_choice(home, tmp_path, monkeypatch, name):
+def test_other_test_labels_and_pictures_change_nothing_of_the_choice(
+    home, tmp_path, monkeypatch, name
+):
     plan, begin = plan_of(name), Digits.__init__
     first = Experiment(str(home)).row(name, plan, [0, 3], draws=DRAWS)
 
@@ -150,27 +227,45 @@ def test_other_test_labels_and_pictures_change_nothing_of_the_choice(home, tmp_p
         begin(self, *given, **values)
         self.test.labels.copy_((self.test.labels + 1) % 4)
         self.test.inputs.zero_()
+
     monkeypatch.setattr(Digits, "__init__", planted)
     second = Experiment(str(tmp_path / "elsewhere")).row(name, plan, [0, 3], draws=DRAWS)
-    assert first.tuning.nll == second.tuning.nll and first.tuning.best == second.tuning.best and first.drawn == second.drawn
-    assert not np.array_equal(first.labels, second.labels) and not np.array_equal(first.logits, second.logits)
+    assert (
+        first.tuning.nll == second.tuning.nll
+        and first.tuning.best == second.tuning.best
+        and first.drawn == second.drawn
+    )
+    assert not np.array_equal(first.labels, second.labels) and not np.array_equal(
+        first.logits, second.logits
+    )
 
 
 def test_a_draw_that_diverges_is_never_chosen(home):
-    draws = [SICK, {"recipe.lr": .01, "recipe.weight_decay": 0.}, SICK | {"recipe.lr": 2e30}]
-    row = Experiment(str(home)).row("A", plan_of("composed", "recipe.optimizer=sgd"), [0, 3], draws=draws)
-    assert row.tuning.best == 1 and row.tuning.nll[0] == [None, None] and np.isinf([row.tuning.means[number] for number in (0, 2)]).all()
+    draws = [SICK, {"recipe.lr": 0.01, "recipe.weight_decay": 0.0}, SICK | {"recipe.lr": 2e30}]
+    row = Experiment(str(home)).row(
+        "A", plan_of("composed", "recipe.optimizer=sgd"), [0, 3], draws=draws
+    )
+    assert (
+        row.tuning.best == 1
+        and row.tuning.nll[0] == [None, None]
+        and np.isinf([row.tuning.means[number] for number in (0, 2)]).all()
+    )
     assert row.errors == {} and row.seeds == [0, 3]
 
 
 def test_a_draw_of_which_one_seed_diverges_is_never_chosen(home, monkeypatch):
     """Though its other seed would be the best of all."""
+
     def sick(label, runs):
         for outcomes in trained(label, runs):
-            yield [(run, "diverged" if run.parts.recipe.lr == .05 and run.seed == 3 else outcome) for run, outcome in outcomes]
+            yield [
+                (run, "diverged" if run.parts.recipe.lr == 0.05 and run.seed == 3 else outcome)
+                for run, outcome in outcomes
+            ]
+
     trained = package.train_runs
     monkeypatch.setattr(package, "train_runs", sick)
-    draws = [{"recipe.lr": .05}, {"recipe.lr": 1e-6}]
+    draws = [{"recipe.lr": 0.05}, {"recipe.lr": 1e-6}]
     row = Experiment(str(home)).row("C", plan_of("C"), [0, 3], draws=draws)
     assert row.tuning.nll[0][0] < row.tuning.nll[1][0] and row.tuning.nll[0][1] is None
     assert row.tuning.best == 1 and row.errors == {}
@@ -181,7 +276,9 @@ def test_where_all_draws_diverge_the_row_says_what_to_lower(home):
     with pytest.raises(FloatingPointError) as error:
         one.row("A", plan, [0], draws=[SICK, SICK | {"recipe.lr": 1e31}])
     assert str(error.value) == "all 2 draws of its tuning diverged; lower recipe.space.lr"
-    assert one.row("A", plan, [0], draws=[SICK, {"recipe.lr": .01}]).seeds == [0]  # nothing of it stands in the way
+    assert one.row("A", plan, [0], draws=[SICK, {"recipe.lr": 0.01}]).seeds == [
+        0
+    ]  # nothing of it stands in the way
 
 
 def test_a_tuned_row_is_found_in_the_store(home, monkeypatch):
@@ -190,7 +287,11 @@ def test_a_tuned_row_is_found_in_the_store(home, monkeypatch):
     monkeypatch.setattr(train, "fit", None)  # nothing is trained now
     second = Experiment(str(home)).row("A", plan, [0, 3], draws=DRAWS)
     assert second.stored and not first.stored
-    assert (first.tuning.nll, first.tuning.seconds, first.draws) == (second.tuning.nll, second.tuning.seconds, second.draws)
+    assert (first.tuning.nll, first.tuning.seconds, first.draws) == (
+        second.tuning.nll,
+        second.tuning.seconds,
+        second.draws,
+    )
     assert first.seconds_alone == second.seconds_alone
     for seed in (0, 3):
         assert_same(first.entries[seed], second.entries[seed])
@@ -219,7 +320,9 @@ def test_other_seeds_are_tuned_anew(home, programs):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_tuning_of_more_draws_trains_only_those_that_one_of_fewer_lacked(home, tmp_path, programs, name):
+def test_a_tuning_of_more_draws_trains_only_those_that_one_of_fewer_lacked(
+    home, tmp_path, programs, name
+):
     plan = plan_of(name)
     fewer = Experiment(str(home)).row(name, plan, [0, 3], draws=DRAWS[:3])
     more = Experiment(str(home)).row(name, plan, [0, 3], draws=DRAWS)
@@ -236,14 +339,22 @@ def test_fewer_draws_of_a_tuning_train_at_most_their_best(home, programs):
     """Of the others the weights were not kept."""
     plan, one = plan_of("C"), Experiment(str(home))
     more = one.row("C", plan, [0, 3], draws=DRAWS)
-    fewer = Experiment(str(home)).row("C", plan, [0, 3], draws=[draw for number, draw in enumerate(DRAWS) if number != more.tuning.best])
+    fewer = Experiment(str(home)).row(
+        "C",
+        plan,
+        [0, 3],
+        draws=[draw for number, draw in enumerate(DRAWS) if number != more.tuning.best],
+    )
     assert programs == [8, 2] and fewer.errors == {} and fewer.seeds == [0, 3]
     assert set(map(tuple, fewer.tuning.nll.values())) < set(map(tuple, more.tuning.nll.values()))
 
 
 @pytest.mark.parametrize("best", [0, 3])
 def test_an_interrupted_tuning_goes_on_where_it_was(home, tmp_path, programs, monkeypatch, best):
-    plan, draws = plan_of("C"), [{"recipe.lr": .02 if number == best else 1e-6 * (1 + number)} for number in range(4)]
+    plan, draws = (
+        plan_of("C"),
+        [{"recipe.lr": 0.02 if number == best else 1e-6 * (1 + number)} for number in range(4)],
+    )
     monkeypatch.setattr(model, "TOGETHER", 1)  # a program a run
     trained = package.train_runs
 
@@ -252,13 +363,16 @@ def test_an_interrupted_tuning_goes_on_where_it_was(home, tmp_path, programs, mo
             if number == 5:  # of the third draw one seed is done
                 raise KeyboardInterrupt
             yield outcomes
+
     with monkeypatch.context() as patch:
         patch.setattr(package, "train_runs", interrupted)
         with pytest.raises(KeyboardInterrupt):
             Experiment(str(home)).row("C", plan, [0, 3], draws=draws)
     programs.clear()
     row = Experiment(str(home)).row("C", plan, [0, 3], draws=draws)
-    assert len(programs) == 2 * (2 + (best == 0))  # two draws were finished; if one of them wins, its weights are trained anew
+    assert len(programs) == 2 * (
+        2 + (best == 0)
+    )  # two draws were finished; if one of them wins, its weights are trained anew
     whole = Experiment(str(tmp_path / "elsewhere")).row("C", plan, [0, 3], draws=draws)
     assert row.tuning.nll == whole.tuning.nll and row.tuning.best == whole.tuning.best == best
     for seed in (0, 3):
@@ -272,15 +386,16 @@ def test_weights_are_kept_in_memory_of_the_best_draw_so_far_alone(home, monkeypa
 
     def watched(label, runs):
         for outcomes in trained(label, runs):
-            for run, outcome in outcomes:
+            for _, outcome in outcomes:
                 alive.append(weakref.ref(outcome))
             yield outcomes
-            outcomes = run = outcome = None
+            outcomes = outcome = None
             gc.collect()
             counts.append(sum(one() is not None for one in alive))
+
     counts = []
     monkeypatch.setattr(package, "train_runs", watched)
-    draws = [{"recipe.lr": lr} for lr in (.001, .002, .003, .004, .005, .006)]
+    draws = [{"recipe.lr": lr} for lr in (0.001, 0.002, 0.003, 0.004, 0.005, 0.006)]
     Experiment(str(home)).row("C", plan_of("C"), [0], draws=draws)
     assert len(alive) == 6 and max(counts) <= 2  # the best so far, and the last
 
@@ -289,7 +404,7 @@ def test_a_space_is_in_no_key(home):
     for name in NAMES:
         plan = plan_of(name)
         other = deepcopy(plan)
-        other["recipe"]["space"] = {"lr": [.1, .2]}
+        other["recipe"]["space"] = {"lr": [0.1, 0.2]}
         other["head"].pop("space", None)
         assert Parts(plan, Session(str(home))).key(0) == Parts(other, Session(str(home))).key(0)
         assert plans.identity(plan) == plans.identity(other)
@@ -299,22 +414,40 @@ def test_an_untuned_row_stays_in_the_store_whatever_may_be_drawn(home, monkeypat
     one = Experiment(str(home))
     one.row("A", plan_of("composed"), [0])
     monkeypatch.setattr(train, "fit", None)
-    assert one.row("A", plan_of("composed", "recipe.space.lr=[0.1,0.2]", "head.space.spread=[0.5,0.6]", "+recipe.space.gamma=[.1,.2]"), [0]).entries
+    assert one.row(
+        "A",
+        plan_of(
+            "composed",
+            "recipe.space.lr=[0.1,0.2]",
+            "head.space.spread=[0.5,0.6]",
+            "+recipe.space.gamma=[.1,.2]",
+        ),
+        [0],
+    ).entries
 
 
 def test_what_tuning_costs_is_the_time_of_all_its_draws(home):
     row = Experiment(str(home)).row("C", plan_of("C"), [0, 3], draws=DRAWS)
-    assert row.tuning.seconds > row.metrics["seconds"].sum() * .5  # half of the draws at the least, in whatever order
+    assert (
+        row.tuning.seconds > row.metrics["seconds"].sum() * 0.5
+    )  # half of the draws at the least, in whatever order
     assert row.seconds_alone == row.entries[0].values["features_seconds"] + row.tuning.seconds
 
 
 def test_what_tuning_keeps_is_strict_json(home):
-    Experiment(str(home)).row("A", plan_of("composed", "recipe.optimizer=sgd"), [0], draws=[SICK, {"recipe.lr": .01}])
+    Experiment(str(home)).row(
+        "A", plan_of("composed", "recipe.optimizer=sgd"), [0], draws=[SICK, {"recipe.lr": 0.01}]
+    )
     paths = list((home / "store/trial").glob("*/values.json"))
 
     def no_constant(text):
         raise AssertionError(text)
-    kept = {path.parent.name: json.loads(path.read_text(), parse_constant=no_constant) for path in paths}
+
+    kept = {
+        path.parent.name: json.loads(path.read_text(), parse_constant=no_constant) for path in paths
+    }
     sick, well = sorted((values["nll"] for values in kept.values()), key=lambda one: one != [None])
     assert len(paths) == 2 and sick == [None] and well[0] > 0
-    assert all(store.Store(str(home)).get("trial", name).values == values for name, values in kept.items())
+    assert all(
+        store.Store(str(home)).get("trial", name).values == values for name, values in kept.items()
+    )

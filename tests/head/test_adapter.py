@@ -38,19 +38,28 @@ def test_it_starts_with_the_gradients_of_the_linear_head_and_up_moves_first():
     assert not head.down.weight.grad.any() and head.up.weight.grad.any() and head.up.bias.grad.any()
 
 
-@pytest.mark.parametrize("activation, function", [("relu", functional.relu), ("gelu", functional.gelu), ("tanh", torch.tanh)])
+@pytest.mark.parametrize(
+    "activation, function",
+    [("relu", functional.relu), ("gelu", functional.gelu), ("tanh", torch.tanh)],
+)
 def test_it_is_the_closed_form_of_a_residual_bottleneck(activation, function):
     head, x = moved(adapter(seeds=[0, 1], activation=activation)), normal(2, 5, 6)
     found = head(x)
     for run in range(2):
         layer = {name: (one.weight[run], one.bias[run]) for name, one in head.named_children()}
-        inside = x[run] + functional.linear(function(functional.linear(x[run], *layer["down"])), *layer["up"])
-        torch.testing.assert_close(found[run], functional.linear(inside, *layer["linear"]), rtol=1e-12, atol=1e-12)  # float64
+        inside = x[run] + functional.linear(
+            function(functional.linear(x[run], *layer["down"])), *layer["up"]
+        )
+        torch.testing.assert_close(
+            found[run], functional.linear(inside, *layer["linear"]), rtol=1e-12, atol=1e-12
+        )  # float64
 
 
 def test_its_parameters_are_those_of_the_paper_and_the_linear_layer():
     """Houlsby et al., section 2.1: 2md + d + m for a bottleneck of m between d features."""
-    assert sum(one.numel() for one in adapter(512, 2).parameters()) == 2 * 4 * 512 + 512 + 4 + 2 * 513
+    assert (
+        sum(one.numel() for one in adapter(512, 2).parameters()) == 2 * 4 * 512 + 512 + 4 + 2 * 513
+    )
     assert [name for name, _ in adapter().named_children()] == ["down", "up", "linear"]
 
 
@@ -66,6 +75,11 @@ def test_a_run_does_not_feel_those_beside_it():
 @pytest.mark.parametrize("width", [0, -2, 10_001])
 def test_a_width_that_is_none_is_refused(width):
     with pytest.raises(Refused) as error:
-        build("head", {"_target_": "qtlrun.head.adapter.Adapter", "width": width, "activation": "relu"}, features=6, classes=3,
-              start=Start([0]))
+        build(
+            "head",
+            {"_target_": "qtlrun.head.adapter.Adapter", "width": width, "activation": "relu"},
+            features=6,
+            classes=3,
+            start=Start([0]),
+        )
     assert str(error.value) == f"head.width={width}: numbers in the bottleneck, from 1 to 10000."

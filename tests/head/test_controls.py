@@ -1,4 +1,6 @@
-"""What stands in the circuit's place without being one, all references at once, and published start values."""
+"""What stands in the circuit's place without being one, all references at once, and published start
+values.
+"""
 
 import math
 
@@ -48,12 +50,17 @@ def test_the_sine_head_is_minus_the_sine_of_an_angle_between_two_linear_layers()
         torch.testing.assert_close(head(x)[run], expected, rtol=0, atol=1e-14)
 
 
-@pytest.mark.parametrize("qubits, depth", [(4, 4), (3, 8), (2, 2), (5, 0)])  # multiples of the entangler's order
+@pytest.mark.parametrize(
+    "qubits, depth", [(4, 4), (3, 8), (2, 2), (5, 0)]
+)  # multiples of the entangler's order
 def test_the_sine_head_is_the_quantum_head_whose_entangler_returns(qubits, depth):
     start = [Start([3], torch.float64) for _ in range(2)]
     quantum = Quantum(8, 2, Dressed(qubits, depth), Statevector(), start[0], angles="zero")
     torch.testing.assert_close(
-        Sine(8, 2, qubits, start[1])(features(1, 5, 8)), quantum(features(1, 5, 8)), rtol=0, atol=1e-13
+        Sine(8, 2, qubits, start[1])(features(1, 5, 8)),
+        quantum(features(1, 5, 8)),
+        rtol=0,
+        atol=1e-13,
     )
 
 
@@ -99,7 +106,8 @@ def test_what_does_not_apply_is_left_out_of_full_with_a_line():
         plans.references(job("compare=[product]", "head=classical"))
     assert (
         str(error.value)
-        == "compare=product: it changes head.product, which the composed model does not have; leave it out."
+        == "compare=product: it changes head.product, which the composed model does not have; leave"
+        " it out."
     )
 
 
@@ -120,7 +128,9 @@ def spirals(turns=1.52, items=10):
     known, _, answers, _ = train_test_split(
         StandardScaler().fit_transform(points), labels, test_size=200, random_state=42
     )
-    np.testing.assert_allclose(known[0], [0.3415181989, 0.9587653243], rtol=0, atol=1e-10)  # as the notebook has it
+    np.testing.assert_allclose(
+        known[0], [0.3415181989, 0.9587653243], rtol=0, atol=1e-10
+    )  # as the notebook has it
     return torch.from_numpy(known[:items]), torch.from_numpy(answers[:items])
 
 
@@ -140,9 +150,12 @@ def published(kind, seeds=(55,), features=2, classes=2, qubits=5, depth=5, **val
 
 
 @pytest.mark.parametrize(
-    "kind, values, loss, printed", [("Twin", {"reach": 1.0}, 6.931544, 6), ("Quantum", {}, 6.9315534, 7)]
+    "kind, values, loss, printed",
+    [("Twin", {"reach": 1.0}, 6.931544, 6), ("Quantum", {}, 6.9315534, 7)],
 )
-def test_from_the_published_start_values_the_spirals_have_the_published_loss(kind, values, loss, printed):
+def test_from_the_published_start_values_the_spirals_have_the_published_loss(
+    kind, values, loss, printed
+):
     known, labels = spirals()
     logits = published(kind, **values)(known.unsqueeze(0))[0]
     found = torch.nn.functional.cross_entropy(logits, labels, reduction="sum").item()
@@ -164,26 +177,35 @@ def test_the_published_start_values_lie_one_block_behind_the_other_for_any_sizes
         for kind in ("Quantum", "Twin"):
             state = {
                 name: value[run].numpy()
-                for name, value in published(kind, (0, 9), features, classes, qubits, depth).state_dict().items()
+                for name, value in (
+                    published(kind, (0, 9), features, classes, qubits, depth).state_dict().items()
+                )
             }
             blocks = {"pre": pre.reshape(4, 8), "post": post.reshape(3, 5)} | (
                 {"middle": middle.reshape(4, 5)} if kind == "Twin" else {}
             )
             for name, block in blocks.items():
-                assert np.array_equal(np.column_stack([state[f"{name}.weight"], state[f"{name}.bias"]]), block)
+                assert np.array_equal(
+                    np.column_stack([state[f"{name}.weight"], state[f"{name}.bias"]]), block
+                )
             assert kind == "Twin" or np.array_equal(state["angles"], angles.reshape(15, 4)[1:3])
 
 
 @pytest.mark.parametrize("values", [{"angles": "random"}, {"angles": "zero"}, {"product": True}])
 def test_angles_that_no_publication_started_so_are_not_drawn_as_published(values):
-    with_layout, without = published("Quantum", **values), published("Quantum", **values, layout=None)
+    with_layout, without = (
+        published("Quantum", **values),
+        published("Quantum", **values, layout=None),
+    )
     assert torch.equal(with_layout.angles, without.angles)
     assert torch.equal(with_layout.pre.weight, published("Quantum").pre.weight)
 
 
 def test_a_frozen_circuit_stays_at_the_published_start():
     frozen = published("Quantum", angles="frozen")
-    assert torch.equal(frozen.angles, published("Quantum").angles) and not frozen.angles.requires_grad
+    assert (
+        torch.equal(frozen.angles, published("Quantum").angles) and not frozen.angles.requires_grad
+    )
 
 
 class Flat:
@@ -207,16 +229,20 @@ def test_a_circuit_that_the_published_rows_do_not_fit_is_refused(circuit, shape,
             device=Statevector(),
             start=Start([0]),
         )
-    assert str(error.value) == (
-        f"head.layout=mari2019: it has 14 layers of {wires} angles, one an input, and this circuit's weights are "
-        f"{shape}; use circuit=dressed up to depth 14, or null."
+    assert (
+        str(error.value)
+        == f"head.layout=mari2019: it has 14 layers of {wires} angles, one an input, and this"
+        f" circuit's weights are {shape}; use circuit=dressed up to depth 14, or null."
     )
 
 
 def test_two_sources_of_start_values_are_refused(tmp_path):
     with pytest.raises(Refused) as error:
         published("Quantum", state=str(tmp_path / "weights.pt"))
-    assert str(error.value) == "head.layout=mari2019: state gives the start values already; leave one of the two null."
+    assert (
+        str(error.value)
+        == "head.layout=mari2019: state gives the start values already; leave one of the two null."
+    )
 
 
 @pytest.mark.parametrize("reach", [0.0, -1.0, math.inf, math.nan])
@@ -225,7 +251,8 @@ def test_a_reach_that_is_no_size_is_refused(reach):
         published("Twin", reach=reach)
     assert (
         str(error.value)
-        == f"head.reach={reach}: the largest value that the squashing gives, above 0; pi/2 is the quantum head's."
+        == f"head.reach={reach}: the largest value that the squashing gives, above 0; pi/2 is the"
+        " quantum head's."
     )
 
 

@@ -33,7 +33,10 @@ WIRES = [
 
 
 def angles(*shape, seed=0):
-    return (2 * torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) - 1) * math.pi
+    return (
+        2 * torch.rand(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        - 1
+    ) * math.pi
 
 
 def turned(vector, axis, angle):
@@ -63,29 +66,42 @@ def test_each_wire_turns_a_vector_of_bloch_s_sphere(sizes, wires):
         vector, uploads = (1.0, 0.0, 0.0), 0  # after the Hadamard
         for gate in gates:
             if gate == "x":
-                vector = turned(vector, "Y", x[(uploads * circuit.qubits + wire) % circuit.inputs].item())
+                vector = turned(
+                    vector, "Y", x[(uploads * circuit.qubits + wire) % circuit.inputs].item()
+                )
                 uploads += 1
             else:
                 vector = turned(vector, gate, left.pop(0))
         expected.append(vector[2])
     assert not left
     found = Statevector().run(circuit)(x.unsqueeze(0), weights)
-    np.testing.assert_allclose(found[0].numpy(), expected, rtol=0, atol=1e-13)  # a dozen rotations in float64
+    np.testing.assert_allclose(
+        found[0].numpy(), expected, rtol=0, atol=1e-13
+    )  # a dozen rotations in float64
 
 
 def test_no_gate_is_on_two_wires_and_every_wire_is_read():
     operations, measured = reader.trace(Product(3, 4, 2, 7), angles(7), angles(14))
     assert all(len(one.wires) == 1 for one in operations)
     assert {one.name for one in operations} == {"Hadamard", "RY", "RZ"}
-    assert [(one.obs.name, one.wires.tolist()) for one in measured] == [("PauliZ", [wire]) for wire in range(3)]
+    assert [(one.obs.name, one.wires.tolist()) for one in measured] == [
+        ("PauliZ", [wire]) for wire in range(3)
+    ]
 
 
 @pytest.mark.parametrize("qubits, depth", [(4, 6), (3, 5), (2, 1)])
 def test_a_wire_knows_nothing_of_the_others_inputs_and_angles(qubits, depth):
-    run, x, weights = Statevector().run(Product(qubits, depth)), angles(1, qubits), angles(qubits * depth, seed=1)
+    run, x, weights = (
+        Statevector().run(Product(qubits, depth)),
+        angles(1, qubits),
+        angles(qubits * depth, seed=1),
+    )
     by_input, by_angle = torch.autograd.functional.jacobian(lambda x, w: run(x, w)[0], (x, weights))
     alone = torch.eye(qubits, dtype=torch.bool)
-    for slopes, owners in ((by_input[:, 0], alone), (by_angle, alone.repeat_interleave(depth, dim=1))):
+    for slopes, owners in (
+        (by_input[:, 0], alone),
+        (by_angle, alone.repeat_interleave(depth, dim=1)),
+    ):
         assert (slopes[~owners].abs() < 1e-15).all() and (slopes[owners].abs() > 1e-4).all()
 
 
@@ -115,11 +131,19 @@ def test_every_angle_acts_by_itself(sizes):
 
 
 @pytest.mark.parametrize("qubits, depth, fewer", [(2, 4, True), (3, 5, False), (4, 6, False)])
-def test_it_moves_at_least_as_many_directions_as_the_dressed_circuit_in_whose_place_it_stands(qubits, depth, fewer):
+def test_it_moves_at_least_as_many_directions_as_the_dressed_circuit_in_whose_place_it_stands(
+    qubits, depth, fewer
+):
     x = torch.randn(1, 40, 8, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    dressed, product = (head(Dressed(qubits, depth), spread=1.0, product=product) for product in (False, True))
+    dressed, product = (
+        head(Dressed(qubits, depth), spread=1.0, product=product) for product in (False, True)
+    )
     assert dressed.angles.numel() == product.angles.numel() == qubits * depth
-    assert dressed.effective(x)[0] < qubits * depth if fewer else dressed.effective(x)[0] == qubits * depth
+    assert (
+        dressed.effective(x)[0] < qubits * depth
+        if fewer
+        else dressed.effective(x)[0] == qubits * depth
+    )
     assert product.effective(x)[0] == qubits * depth
 
 
@@ -141,22 +165,50 @@ class General:
 
 def test_a_third_angle_a_layer_would_not_act_by_itself():
     x = torch.randn(1, 40, 8, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    assert head(General(), spread=1.0).effective(x) == [4] == head(Product(1, 4), spread=1.0).effective(x)
+    assert (
+        head(General(), spread=1.0).effective(x)
+        == [4]
+        == head(Product(1, 4), spread=1.0).effective(x)
+    )
 
 
 @pytest.mark.parametrize(
     "given, words",
     [
-        ({"qubits": 0}, "circuit.qubits=0: a circuit needs at least one qubit; the dressed one has 4."),
-        ({"depth": -1}, "circuit.depth=-1: a wire's angles are counted from 0 up; in the dressed circuit it has 6."),
-        ({"more": 4}, "circuit.more=4: fewer than all 4 wires have an angle more; give every wire one by depth=7."),
-        ({"more": -1}, "circuit.more=-1: fewer than all 4 wires have an angle more; give every wire one by depth=7."),
+        (
+            {"qubits": 0},
+            "circuit.qubits=0: a circuit needs at least one qubit; the dressed one has 4.",
+        ),
+        (
+            {"depth": -1},
+            (
+                "circuit.depth=-1: a wire's angles are counted from 0 up; in the dressed circuit it"
+                " has 6."
+            ),
+        ),
+        (
+            {"more": 4},
+            (
+                "circuit.more=4: fewer than all 4 wires have an angle more; give every wire one by"
+                " depth=7."
+            ),
+        ),
+        (
+            {"more": -1},
+            (
+                "circuit.more=-1: fewer than all 4 wires have an angle more; give every wire one by"
+                " depth=7."
+            ),
+        ),
         ({"inputs": 0}, "circuit.inputs=0: one or more, or null for one a qubit."),
     ],
 )
 def test_sizes_that_no_product_circuit_has_are_refused(given, words):
     with pytest.raises(Refused) as error:
-        build("circuit", {"_target_": "qtlrun.circuit.product.Product", "qubits": 4, "depth": 6} | given)
+        build(
+            "circuit",
+            {"_target_": "qtlrun.circuit.product.Product", "qubits": 4, "depth": 6} | given,
+        )
     assert str(error.value) == words
 
 
@@ -183,11 +235,17 @@ class Wide:
 def test_a_head_puts_the_product_in_the_place_of_any_circuit():
     found = head(Wide(), product=True)
     assert isinstance(found.circuit, Product) and found.circuit is not head(Wide()).circuit
-    assert found.pre.weight.shape == (1, 7, 8) and found.angles.shape == (1, 3) and found.post.weight.shape == (1, 2, 2)
+    assert (
+        found.pre.weight.shape == (1, 7, 8)
+        and found.angles.shape == (1, 3)
+        and found.post.weight.shape == (1, 2, 2)
+    )
     x = torch.randn(1, 5, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     other = Quantum(8, 2, Product(2, 1, 1, 7), Statevector(), Start([0], torch.float64))
     assert torch.equal(found(x), other(x))
-    assert torch.equal(found(x), head(Wide(), product=True, entangle=False)(x))  # there is no entangler
+    assert torch.equal(
+        found(x), head(Wide(), product=True, entangle=False)(x)
+    )  # there is no entangler
 
 
 def test_published_angles_of_the_circuit_are_no_start_for_its_product(data):
@@ -196,13 +254,19 @@ def test_published_angles_of_the_circuit_are_no_start_for_its_product(data):
         head(Dressed(4, 6), 512, **given)
         for given in ({"state": state}, {"state": state, "product": True}, {"product": True})
     )
-    assert torch.equal(product.pre.weight, dressed.pre.weight) and torch.equal(product.post.bias, dressed.post.bias)
+    assert torch.equal(product.pre.weight, dressed.pre.weight) and torch.equal(
+        product.post.bias, dressed.post.bias
+    )
     assert torch.equal(product.angles, plain.angles)
 
 
 def test_a_reference_follows_the_composed_circuit_and_has_no_letter():
     made = rows("compare=[product]", "circuit.qubits=3", "circuit.depth=5")["product"]
-    assert made["circuit"] == {"_target_": "qtlrun.circuit.dressed.Dressed", "qubits": 3, "depth": 5}
+    assert made["circuit"] == {
+        "_target_": "qtlrun.circuit.dressed.Dressed",
+        "qubits": 3,
+        "depth": 5,
+    }
     assert plans.letter(made) == ("", "its circuit is a product")
     assert plans.describe(made) == "small, frozen + product circuit sized as dressed 3x5"
     composed = rows("compare=[]", "circuit=product")["composed"]
@@ -225,11 +289,14 @@ def test_a_row_of_it_counts_the_angles_of_the_circuit_that_runs(home):
         "head.spread=1",
         "compare=[product]",
     )
-    found = {name: Experiment(str(home)).row(name, plan, [0, 1]).metrics for name, plan in made.items()}
+    found = {
+        name: Experiment(str(home)).row(name, plan, [0, 1]).metrics for name, plan in made.items()
+    }
     for name, ranks in (
         ("product", [8, 8]),
         ("composed", [6, 6]),
     ):  # two of the dressed circuit's angles merge with others
         assert (
-            found[name]["parameters_circuit"].tolist() == [8, 8] and found[name]["angles_effective"].tolist() == ranks
+            found[name]["parameters_circuit"].tolist() == [8, 8]
+            and found[name]["angles_effective"].tolist() == ranks
         )

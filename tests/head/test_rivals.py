@@ -33,7 +33,16 @@ SHORT = (
 SOLVED = {"logistic": logistic.Logistic, "mlp": mlp.MLP, "svm": svm.SVM}
 
 
-def head(option, features, classes, seeds=(0,), dtype=torch.float64, qubits=4, circuit_angles=24, **values):
+def head(
+    option,
+    features,
+    classes,
+    seeds=(0,),
+    dtype=torch.float64,
+    qubits=4,
+    circuit_angles=24,
+    **values,
+):
     return build(
         "head",
         part("head", option) | values,
@@ -50,7 +59,11 @@ def task(classes, items=60, features=5, dtype=torch.float64, shift=0.0, apart=1.
     draw = np.random.default_rng(classes)
     labels = np.arange(2 * items) % classes
     centres = apart * draw.normal(size=(classes, 2, features))
-    known = shift + draw.normal(size=(2 * items, features)) + centres[labels, draw.integers(2, size=2 * items)]
+    known = (
+        shift
+        + draw.normal(size=(2 * items, features))
+        + centres[labels, draw.integers(2, size=2 * items)]
+    )
     known, labels = torch.from_numpy(known).to(dtype), torch.from_numpy(labels)
     return (known[:items], labels[:items]), (known[items:], labels[items:])
 
@@ -69,10 +82,18 @@ def test_the_hidden_layer_is_scikit_learns_best_of_the_penalties_for_each_seed(c
         scores = {}
         for penalty in part("head", "mlp")["penalties"]:
             model = MLPClassifier(
-                3, activation="tanh", solver="lbfgs", alpha=60 * penalty, max_iter=1000, random_state=seed
+                3,
+                activation="tanh",
+                solver="lbfgs",
+                alpha=60 * penalty,
+                max_iter=1000,
+                random_state=seed,
             )
             odds = model.fit(*(one.numpy() for one in train)).predict_proba(validation[0].numpy())
-            scores[penalty] = -np.log(odds[np.arange(60), validation[1].numpy()] + 1e-300).mean(), odds
+            scores[penalty] = (
+                -np.log(odds[np.arange(60), validation[1].numpy()] + 1e-300).mean(),
+                odds,
+            )
         best = min(scores, key=lambda one: scores[one][0])
         assert best not in (min(scores), max(scores))
         np.testing.assert_allclose(
@@ -95,13 +116,18 @@ def test_a_penalty_is_half_of_the_squared_weights_beside_the_mean_loss():
     assert (
         max(one.abs().max().item() for one in slopes) < 1e-3
     )  # scikit-learn stops at 1e-4, or where the loss moves no more
-    assert max(one.abs().max().item() for one in made.parameters()) > 0.3  # a penalty that leaves something to find
+    assert (
+        max(one.abs().max().item() for one in made.parameters()) > 0.3
+    )  # a penalty that leaves something to find
 
 
 @pytest.mark.parametrize(
-    "features, classes, qubits, depth", [(512, 2, 4, 6), (16, 4, 4, 6), (2, 2, 5, 5), (64, 4, 2, 1), (3, 2, 3, 40)]
+    "features, classes, qubits, depth",
+    [(512, 2, 4, 6), (16, 4, 4, 6), (2, 2, 5, 5), (64, 4, 2, 1), (3, 2, 3, 40)],
 )
-def test_the_hidden_layer_has_as_many_numbers_as_the_dressed_head_or_nearly(features, classes, qubits, depth):
+def test_the_hidden_layer_has_as_many_numbers_as_the_dressed_head_or_nearly(
+    features, classes, qubits, depth
+):
     def count(made):
         return sum(one.numel() for one in made.parameters())
 
@@ -116,7 +142,10 @@ def test_the_hidden_layer_has_as_many_numbers_as_the_dressed_head_or_nearly(feat
             start=Start([0]),
         )
     )
-    sizes = {width: abs(count(head("mlp", features, classes, width=width)) - wanted) for width in range(1, 60)}
+    sizes = {
+        width: abs(count(head("mlp", features, classes, width=width)) - wanted)
+        for width in range(1, 60)
+    }
     found = head("mlp", features, classes, qubits=qubits, circuit_angles=qubits * depth)
     assert abs(count(found) - wanted) == min(sizes.values())
 
@@ -152,11 +181,14 @@ def test_a_hidden_layer_of_no_units_is_refused(width):
         head("mlp", 5, 2, width=width)
     assert (
         str(error.value)
-        == f"head.width={width}: one hidden unit or more, or null for as many numbers as the quantum head has."
+        == f"head.width={width}: one hidden unit or more, or null for as many numbers as the"
+        " quantum head has."
     )
 
 
-@pytest.mark.parametrize("option, name", [("mlp", "penalties"), ("svm", "gammas"), ("svm", "costs")])
+@pytest.mark.parametrize(
+    "option, name", [("mlp", "penalties"), ("svm", "gammas"), ("svm", "costs")]
+)
 @pytest.mark.parametrize("given", [[], [0.0], [0.1, -1.0], [math.nan], [math.inf]])
 def test_strengths_that_cannot_be_are_refused(option, name, given):
     with pytest.raises(Refused) as error:
@@ -164,7 +196,9 @@ def test_strengths_that_cannot_be_are_refused(option, name, given):
     assert str(error.value) == f"head.{name}={given}: one or more numbers above 0."
 
 
-@pytest.mark.parametrize("dtype, shift", [(torch.float64, 0.0), (torch.float32, 0.0), (torch.float32, 20.0)])
+@pytest.mark.parametrize(
+    "dtype, shift", [(torch.float64, 0.0), (torch.float32, 0.0), (torch.float32, 20.0)]
+)
 @pytest.mark.parametrize("classes", [2, 3, 4])
 def test_the_decision_values_are_scikit_learns(classes, dtype, shift):
     train, validation = task(classes, dtype=dtype, shift=shift)
@@ -182,12 +216,16 @@ def test_the_decision_values_are_scikit_learns(classes, dtype, shift):
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_logits_are_the_penalised_logistic_regression_on_the_decision_values(classes):
-    """The gradient of its loss vanishes; of two classes one line is penalised, whose halves the two rows are."""
+    """The gradient of its loss vanishes; of two classes one line is penalised, whose halves the two
+    rows are.
+    """
     train, validation = task(classes)
     made = head("svm", 5, classes, gammas=[1.0], costs=[1.0])
     made.solve(train, validation)
     values = made.decisions(validation[0].unsqueeze(0))[0].detach()
-    values = torch.cat([values, torch.zeros(classes, values.shape[1])])  # an item of each class at 0
+    values = torch.cat(
+        [values, torch.zeros(classes, values.shape[1])]
+    )  # an item of each class at 0
     loss = torch.nn.functional.cross_entropy(
         values @ made.post.weight[0].T + made.post.bias[0],
         torch.cat([validation[1], torch.arange(classes)]),
@@ -203,7 +241,9 @@ def test_logits_are_the_penalised_logistic_regression_on_the_decision_values(cla
 
 @pytest.mark.parametrize("apart", [0.7, 3.0])
 def test_validation_chooses_gamma_and_cost_together(apart):
-    """Of all pairs, those too that are not fitted since no vector reaches the cost before them, which classes far apart have."""
+    """Of all pairs, those too that are not fitted since no vector reaches the cost before them,
+    which classes far apart have.
+    """
     train, validation = task(3, items=90, apart=apart)
     lists = part("head", "svm")
     scores = {}
@@ -213,19 +253,25 @@ def test_validation_chooses_gamma_and_cost_together(apart):
         scores[pair] = nll(alone(validation[0].unsqueeze(0))[0], validation[1])
     made = head("svm", 5, 3)
     made.solve(train, validation)
-    assert nll(made(validation[0].unsqueeze(0))[0], validation[1]) == pytest.approx(min(scores.values()), abs=1e-12)
+    assert nll(made(validation[0].unsqueeze(0))[0], validation[1]) == pytest.approx(
+        min(scores.values()), abs=1e-12
+    )
     assert len({round(score, 3) for score in scores.values()}) > 6
 
 
 def test_a_spiral_of_many_turns_is_told_by_a_narrow_kernel_alone():
     """Of scikit-learn's width alone no cost is enough for two and a half turns."""
     data = Spirals(2200, 2.5, 0.7, 21, False, "train", "stratified", None, 0.2, 0.2)
-    train, validation = ((split.inputs[::2], split.labels[::2]) for split in (data.train, data.validation))
+    train, validation = (
+        (split.inputs[::2], split.labels[::2]) for split in (data.train, data.validation)
+    )
     right = {}
     for gammas in ([1.0], part("head", "svm")["gammas"]):
         made = head("svm", 2, 2, gammas=gammas)
         made.solve(train, validation)
-        right[len(gammas)] = (made(data.test.inputs.unsqueeze(0))[0].argmax(-1) == data.test.labels).double().mean()
+        right[len(gammas)] = (
+            (made(data.test.inputs.unsqueeze(0))[0].argmax(-1) == data.test.labels).double().mean()
+        )
     assert right[3] > 0.98 and right[1] < 0.95
 
 
@@ -233,7 +279,9 @@ def test_a_spiral_of_many_turns_is_told_by_a_narrow_kernel_alone():
 def test_a_ring_about_a_point_is_told_by_what_bends_alone(option, least):
     draw = np.random.default_rng(0)
     labels, turns = np.arange(400) % 2, draw.uniform(0, 2 * math.pi, 400)
-    known = np.stack([np.cos(turns), np.sin(turns)], 1) * (1 + 2 * labels)[:, None] + 0.2 * draw.normal(size=(400, 2))
+    known = np.stack([np.cos(turns), np.sin(turns)], 1) * (1 + 2 * labels)[
+        :, None
+    ] + 0.2 * draw.normal(size=(400, 2))
     known, labels = torch.from_numpy(known), torch.from_numpy(labels)
     made = head(option, 2, 2)
     made.solve((known[:200], labels[:200]), (known[200:300], labels[200:300]))
@@ -267,8 +315,10 @@ def test_a_support_vector_machine_takes_a_state_of_another_size():
 def test_features_that_change_are_refused(home, option, words):
     with pytest.raises(Refused) as error:
         check([job(f"home={home}", "backbone.width=4", "compare=[]", f"head={option}", words)])
-    assert str(error.value) == (
-        "head: this one is solved for on features that do not change; use freeze=backbone and recipe.augment=false."
+    assert (
+        str(error.value)
+        == "head: this one is solved for on features that do not change; use freeze=backbone and"
+        " recipe.augment=false."
     )
 
 
@@ -292,13 +342,17 @@ def test_a_row_of_the_hidden_layer_is_solved_once_a_seed_for_equal_features(home
     row = one.row("mlp", plan, [0, 1, 7], draws=draws)
     assert solved == [24, 24, 24] and row.errors == {} and row.seeds == [0, 1, 7]
     assert len({logits.tobytes() for logits in row.logits}) == 3
-    assert (row.metrics["parameters_head"] == 65 * 2 + 3 * 4).all() and (row.metrics["best_epoch"] == 1).all()
+    assert (row.metrics["parameters_head"] == 65 * 2 + 3 * 4).all() and (
+        row.metrics["best_epoch"] == 1
+    ).all()
     assert row.metrics["test_accuracy"].mean() > 0.4  # digits of four classes, by two hidden units
     single = Experiment(str(home), fresh=True).row("mlp", plan, [7], draws=draws)
     assert np.array_equal(single.logits[0], row.logits[2])  # no seed feels the others
 
 
-def test_a_row_of_the_support_vector_machine_is_the_same_for_every_seed_and_solved_once(home, solved):
+def test_a_row_of_the_support_vector_machine_is_the_same_for_every_seed_and_solved_once(
+    home, solved
+):
     plan = rows(*SHORT, "compare=[svm]")["svm"]
     row = Experiment(str(home)).row("svm", plan, [0, 1])
     assert solved == [24] and row.errors == {} and np.array_equal(row.logits[0], row.logits[1])
@@ -311,7 +365,10 @@ def test_a_row_of_the_support_vector_machine_is_the_same_for_every_seed_and_solv
     "option, claim",
     [
         ("svm", "the whole head and its training against a support vector machine"),
-        ("mlp", "the whole head and its training against a converged hidden layer of as many numbers"),
+        (
+            "mlp",
+            "the whole head and its training against a converged hidden layer of as many numbers",
+        ),
     ],
 )
 def test_a_table_has_them_as_references_and_says_what_they_show(option, claim):

@@ -15,11 +15,16 @@ def trained(label, plan, seeds):
 
 
 def run(place, points, outcome=trained):
-    """Compare these points, a list of overrides each, with `outcome` for training; what it said, wrote and gave."""
+    """Compare these points, a list of overrides each, with `outcome` for training; what it said,
+    wrote and gave.
+    """
     from qtlrun.experiment import Experiment
     from qtlrun.study.compare import Compare
 
-    jobs = [composition.job(f"home={place}", *words) | {"command": ["qtlrun", *words]} for words in points]
+    jobs = [
+        composition.job(f"home={place}", *words) | {"command": ["qtlrun", *words]}
+        for words in points
+    ]
     experiment = Experiment(str(place))
 
     def make(label, plan, seeds, reader="", draws=None):
@@ -32,11 +37,15 @@ def run(place, points, outcome=trained):
     found.out.mkdir(parents=True)
     console = Console(file=io.StringIO(), width=100)
     try:
-        found.rows, found.well = Compare(margin=0.05, shots=1024).run(jobs, found.out, experiment, console)
+        found.rows, found.well = Compare(margin=0.05, shots=1024).run(
+            jobs, found.out, experiment, console
+        )
     except BaseException as error:
         found.error = error
     found.said = console.file.getvalue()
-    found.files = sorted(path.relative_to(found.out).as_posix() for path in found.out.rglob("*") if path.is_file())
+    found.files = sorted(
+        path.relative_to(found.out).as_posix() for path in found.out.rglob("*") if path.is_file()
+    )
     return found
 
 
@@ -51,18 +60,20 @@ def compare(tmp_path, home, monkeypatch):
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory):
-    """A comparison of A with B and twin, for the tests that only read what it wrote; a secret is in the environment."""
+    """A comparison of A with B and twin, for the tests that only read what it wrote; a secret is in
+    the environment.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_SECRET_ACCESS_KEY", "planted-secret")
         patch.setenv("QTLRUN_HOME", "/planted/home")
         return run(tmp_path_factory.mktemp("once"), [["compare=[B,twin]", "seeds=2"]])
 
 
-
-
 @pytest.fixture
 def studied(home, tmp_path, monkeypatch):
-    """A study of a small plan, checked and run as the command does: what it said, its frame, its files, its figures."""
+    """A study of a small plan, checked and run as the command does: what it said, its frame, its
+    files, its figures.
+    """
     from qtlrun import figure
     from qtlrun import plan as plans
     from qtlrun.compose.check import check
@@ -71,22 +82,31 @@ def studied(home, tmp_path, monkeypatch):
     monkeypatch.setattr(figure, "encode", lambda made, kind: drawn.append(made) or b"drawn")
 
     def study(*words, place=home, **values):
-        job, out = composition.plan_of(place, *words, **values), tmp_path / f"out-{len(list(tmp_path.glob('out-*')))}"
+        job, out = (
+            composition.plan_of(place, *words, **values),
+            tmp_path / f"out-{len(list(tmp_path.glob('out-*')))}",
+        )
         console = Console(file=io.StringIO(), width=100)
         experiment, made = check([job]), plans.build("study", job["study"], job["plugins"])
         out.mkdir()
         drawn.clear()
         frame, well = made.run([job], out, experiment, console)
         said = " ".join(console.file.getvalue().split())
-        files = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-        return SimpleNamespace(job=job, frame=frame, well=well, said=said, out=out, files=files, figures=drawn[::2])
+        files = sorted(
+            path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()
+        )
+        return SimpleNamespace(
+            job=job, frame=frame, well=well, said=said, out=out, files=files, figures=drawn[::2]
+        )
 
     return study
 
 
 @pytest.fixture
 def refusal(home, monkeypatch):
-    """What a study of a small plan is refused with before anything is trained; `points` are the words of several."""
+    """What a study of a small plan is refused with before anything is trained; `points` are the
+    words of several.
+    """
     from qtlrun import train
     from qtlrun.compose.check import check
     from qtlrun.plan import Refused

@@ -11,7 +11,9 @@ from qtlrun.study.compare import Compare
 
 
 def outcomes(failures):
-    """Rows as if trained, but where the label is among these; each of them raises what stands there."""
+    """Rows as if trained, but where the label is among these; each of them raises what stands
+    there.
+    """
 
     def outcome(label, row, seeds):
         if label in failures:
@@ -27,7 +29,10 @@ def outcomes(failures):
 def test_a_margin_is_a_small_number_of_nats(margin):
     with pytest.raises(ValueError) as error:
         Compare(margin=margin, shots=1024)
-    assert str(error.value) == f"margin={margin}: nats of negative log-likelihood, above 0 and at most 0.5."
+    assert (
+        str(error.value)
+        == f"margin={margin}: nats of negative log-likelihood, above 0 and at most 0.5."
+    )
 
 
 def test_an_execution_has_a_shot():
@@ -44,7 +49,10 @@ def test_what_stands_under_the_table_is_printed_and_written(once):
     for said in table.split("\n\n")[1:]:
         assert " ".join(said.split()) in printed
     assert "A - B, the whole model against the classical way, head and freezing at once: " in table
-    assert "Two seeds: intervals may be too narrow" in table and "Held fixed for every row: split seed 0" in table
+    assert (
+        "Two seeds: intervals may be too narrow" in table
+        and "Held fixed for every row: split seed 0" in table
+    )
 
 
 def test_a_row_that_fails_costs_that_row_and_its_words_are_kept(compare):
@@ -67,7 +75,9 @@ def test_a_composed_row_that_fails_leaves_the_table_of_the_others(compare):
 
 
 def test_a_run_of_failures_alone_says_so_and_is_written(compare):
-    found = compare([["compare=[B]", "seeds=2"]], outcomes({"A": ValueError("nan"), "B": ValueError("nan")}))
+    found = compare(
+        [["compare=[B]", "seeds=2"]], outcomes({"A": ValueError("nan"), "B": ValueError("nan")})
+    )
     assert found.well is False and found.error is None
     assert found.said.count("error: ValueError: nan.") == 2
     tables = {f"{name}.csv" for name in ("rows", "contrasts", "table", "errors")}
@@ -94,7 +104,10 @@ def test_a_sweep_of_failures_alone_says_so_and_chooses_nothing(compare):
 def test_a_sweep_prints_the_test_figures_of_the_chosen_point_alone(compare):
     found = compare([["compare=[C]", f"circuit.qubits={qubits}", "seeds=2"] for qubits in (2, 3)])
     table = (found.out / "table.md").read_text()
-    said = "Chosen by validation NLL: circuit.qubits=2. The test figures below are those of that point alone."
+    said = (
+        "Chosen by validation NLL: circuit.qubits=2. The test figures below are those of that point"
+        " alone."
+    )
     assert said in table and said in " ".join(found.said.split())
     assert (
         table.startswith("| circuit.qubits | validation NLL | error | minus C | chosen |")
@@ -105,35 +118,50 @@ def test_a_sweep_prints_the_test_figures_of_the_chosen_point_alone(compare):
 
 
 NONE = (
-    "No point is chosen: what is swept is the task, the seeds, the references or the simulation, or validation is "
-    "the test split. "
-    "table.csv and rows.csv have all points."
+    "No point is chosen: what is swept is the task, the seeds, the references or the simulation, or"
+    " validation is the test split. table.csv and rows.csv have all points."
 )
 
 
-@pytest.mark.parametrize("words, blind", [
-    ([["dataset.share=[0.4,0.9]"], ["dataset.share=[0.4,1.0]"]], True),
-    ([["recipe.lr=0.1"], ["recipe.lr=0.2"]], False),
-    ([["seeds=[0]"], ["seeds=[1]"]], True),  # luck
-    ([["seeds=3"], ["seeds=4"]], True),
-    ([["dtype=float32"], ["dtype=float64"]], True),  # the accuracy of the simulation
-    ([["+device.shots=10"], ["+device.shots=null"]], True),
-    ([["device=statevector"], ["device=lightning.qubit"]], True),
-    ([["device.method=dense"], ["device.method=gatewise"]], True),
-    ([["recipe.lr=0.1", "backbone.seed=0"], ["recipe.lr=0.2", "backbone.seed=1"]], True),  # luck beside a choice
-    ([["compare=[C]"], ["compare=[C,twin]"]], True),  # the same model
-])
-def test_a_sweep_of_which_no_point_may_be_chosen_says_so_and_prints_no_test_figures(compare, words, blind):
+@pytest.mark.parametrize(
+    "words, blind",
+    [
+        ([["dataset.share=[0.4,0.9]"], ["dataset.share=[0.4,1.0]"]], True),
+        ([["recipe.lr=0.1"], ["recipe.lr=0.2"]], False),
+        ([["seeds=[0]"], ["seeds=[1]"]], True),  # luck
+        ([["seeds=3"], ["seeds=4"]], True),
+        ([["dtype=float32"], ["dtype=float64"]], True),  # the accuracy of the simulation
+        ([["+device.shots=10"], ["+device.shots=null"]], True),
+        ([["device=statevector"], ["device=lightning.qubit"]], True),
+        ([["device.method=dense"], ["device.method=gatewise"]], True),
+        (
+            [["recipe.lr=0.1", "backbone.seed=0"], ["recipe.lr=0.2", "backbone.seed=1"]],
+            True,
+        ),  # luck beside a choice
+        ([["compare=[C]"], ["compare=[C,twin]"]], True),  # the same model
+    ],
+)
+def test_a_sweep_of_which_no_point_may_be_chosen_says_so_and_prints_no_test_figures(
+    compare, words, blind
+):
     def outcome(label, row, seeds):
         made = outcomes({})(label, row, seeds)
         made.blind = blind
         return made
 
-    given = [[word for word in ("compare=[C]", "seeds=3") if word.split("=")[0] not in more[0]] for more in words]
+    given = [
+        [word for word in ("compare=[C]", "seeds=3") if word.split("=")[0] not in more[0]]
+        for more in words
+    ]
     found = compare([[*before, *more] for before, more in zip(given, words, strict=True)], outcome)
     table = (found.out / "table.md").read_text()
     assert found.well and table.endswith(f"\n\n{NONE}\n") and NONE in " ".join(found.said.split())
-    assert "Chosen by" not in table and "accuracy" not in found.said and "A - C" not in table and "| row |" not in table
+    assert (
+        "Chosen by" not in table
+        and "accuracy" not in found.said
+        and "A - C" not in table
+        and "| row |" not in table
+    )
     assert not pd.read_csv(found.out / "table.csv")["chosen"].any()
 
 
@@ -143,19 +171,27 @@ def test_a_sweep_of_which_points_might_be_chosen_but_failed_does_not_say_so(comp
 
 
 def test_a_full_disk_ends_the_run(compare):
-    found = compare([["compare=[B]", "seeds=2"]], outcomes({"B": OSError(errno.ENOSPC, "No space left on device")}))
+    found = compare(
+        [["compare=[B]", "seeds=2"]],
+        outcomes({"B": OSError(errno.ENOSPC, "No space left on device")}),
+    )
     assert isinstance(found.error, OSError) and found.error.errno == errno.ENOSPC
 
 
 def test_another_error_of_the_system_costs_the_row(compare):
-    found = compare([["compare=[B]", "seeds=2"]], outcomes({"B": OSError(errno.EIO, "Input/output error")}))
+    found = compare(
+        [["compare=[B]", "seeds=2"]], outcomes({"B": OSError(errno.EIO, "Input/output error")})
+    )
     assert found.error is None and "B: error: OSError: [Errno 5] Input/output error." in found.said
 
 
 def test_what_was_finished_when_the_user_stopped_it_is_shown_and_written(compare):
     found = compare([["compare=[B,twin]", "seeds=2"]], outcomes({"twin": KeyboardInterrupt()}))
     assert isinstance(found.error, KeyboardInterrupt)
-    assert pd.read_csv(found.out / "table.csv")["row"].tolist() == ["A", "B"] and "A - B, " in found.said
+    assert (
+        pd.read_csv(found.out / "table.csv")["row"].tolist() == ["A", "B"]
+        and "A - B, " in found.said
+    )
 
 
 def test_a_sweep_that_was_stopped_keeps_its_finished_points(compare):
@@ -178,7 +214,11 @@ def test_a_run_that_was_stopped_before_its_first_row_writes_no_table(compare):
 
 def test_equal_plans_are_one_row(compare):
     found = compare([["compare=[A,B,C]", "head=classical", "seeds=2"]])
-    assert set(found.rows["row"]) == {"A", "B", "C"} and found.said.count("C - A, ") == 1 and "C - C" not in found.said
+    assert (
+        set(found.rows["row"]) == {"A", "B", "C"}
+        and found.said.count("C - A, ") == 1
+        and "C - C" not in found.said
+    )
 
 
 def test_a_reference_that_takes_the_composed_rows_letter_leaves_both_in_the_table(compare):
@@ -190,7 +230,9 @@ def test_a_reference_that_takes_the_composed_rows_letter_leaves_both_in_the_tabl
 def test_a_reference_that_is_not_what_its_letter_says_has_a_star_and_the_reason(compare):
     found = compare([["compare=[B]", "backbone.weights=none", "seeds=2"]])
     assert set(found.rows["row"]) == {"composed", "B*"}
-    assert "B* is not B in the sense of the literature: its backbone is not pre-trained." in found.said
+    assert (
+        "B* is not B in the sense of the literature: its backbone is not pre-trained." in found.said
+    )
     assert "weights/B-seed0.safetensors" in found.files
 
 
@@ -202,5 +244,6 @@ def test_a_reference_whose_name_is_no_file_name_is_refused(name):
         plan.references(job)
     assert (
         str(error.value)
-        == f"compare.{name}: a reference's name is made of letters, digits, - and _, at most 64 of them."
+        == f"compare.{name}: a reference's name is made of letters, digits, - and _, at most 64 of"
+        " them."
     )

@@ -1,5 +1,7 @@
 """Nested parts of the training split, beside the same validation and test pictures."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,33 +24,58 @@ def made(home, job, sizes=None):
 
 def test_sizes_that_are_not_named_halve_the_split_as_long_as_every_class_keeps_two(home, studied):
     found = studied(*WORDS)
-    assert list(dict.fromkeys(found.frame["train_size"])) == [12, 24]  # 6 would leave four classes one or two each
-    larger = [job["dataset"]["train_size"] for job in made(home, found.job | {"dataset": found.job["dataset"] | {"train": 60}})]
+    assert list(dict.fromkeys(found.frame["train_size"])) == [
+        12,
+        24,
+    ]  # 6 would leave four classes one or two each
+    larger = [
+        job["dataset"]["train_size"]
+        for job in made(home, found.job | {"dataset": found.job["dataset"] | {"train": 60}})
+    ]
     assert larger == [240 // 32 * 1 + 8 if size < 8 else size for size in (15, 30, 60, 120, 240)]
 
 
 def test_each_size_holds_the_smaller_and_the_other_splits_stay(home, studied):
     job = studied(*WORDS).job
-    splits = [Parts(plans.row_plan(one), Session(str(home))).dataset for one in made(home, job, [20, 4, 9, 24])]
+    splits = [
+        Parts(plans.row_plan(one), Session(str(home))).dataset
+        for one in made(home, job, [20, 4, 9, 24])
+    ]
     assert [len(one.train) for one in splits] == [4, 9, 20, 24]
-    for small, large in zip(splits, splits[1:], strict=False):
+    for small, large in itertools.pairwise(splits):
         assert set(small.train.items) < set(large.train.items)
-        assert small.validation.items == large.validation.items and small.test.items == large.test.items
+        assert (
+            small.validation.items == large.validation.items
+            and small.test.items == large.test.items
+        )
     assert all(len(set(one.train.labels.tolist())) == 4 for one in splits)
 
 
 def test_a_size_is_what_it_would_be_alone(home, studied, tmp_path):
     found = studied(*WORDS, "study.sizes=[12,24]")
     frame, curve = found.frame, pd.read_csv(found.out / "curve.csv")
-    assert found.well and list(curve["train_size"]) == [12, 12, 24, 24] and list(curve["row"]) == ["composed", "twin"] * 2
+    assert (
+        found.well
+        and list(curve["train_size"]) == [12, 12, 24, 24]
+        and list(curve["row"]) == ["composed", "twin"] * 2
+    )
     plan = plans.row_plan(found.job)
-    alone = Experiment(str(tmp_path / "elsewhere")).row("composed", plan | {"dataset": plan["dataset"] | {"train_size": 12}}, [0, 1])
-    mine = frame[(frame["train_size"] == 12) & (frame["row"] == "composed") & (frame["metric"] == "test_nll")]["value"]
+    alone = Experiment(str(tmp_path / "elsewhere")).row(
+        "composed", plan | {"dataset": plan["dataset"] | {"train_size": 12}}, [0, 1]
+    )
+    mine = frame[
+        (frame["train_size"] == 12) & (frame["row"] == "composed") & (frame["metric"] == "test_nll")
+    ]["value"]
     np.testing.assert_array_equal(mine, alone.metrics["test_nll"])
     assert curve["NLL"][0] == pytest.approx(alone.nll.mean(), rel=1e-12)
     assert curve["NLL low"][0] < curve["NLL"][0] < curve["NLL high"][0]
-    assert "train_size=12: composed - twin, " in found.said and "train_size=24: composed - twin, " in found.said
-    assert {"curve.csv", "contrasts.csv", "rows.csv", "figures/learning_curve.png"} <= set(found.files)
+    assert (
+        "train_size=12: composed - twin, " in found.said
+        and "train_size=24: composed - twin, " in found.said
+    )
+    assert {"curve.csv", "contrasts.csv", "rows.csv", "figures/learning_curve.png"} <= set(
+        found.files
+    )
     assert list(pd.read_csv(found.out / "contrasts.csv")["train_size"]) == [12, 12, 24, 24]
 
 
@@ -68,7 +95,11 @@ def test_a_row_that_fails_at_one_size_costs_that_cell(studied, monkeypatch):
 
 def test_splits_are_redrawn_at_every_size(studied):
     found = studied(*WORDS, "study.sizes=[12,24]", "splits=2", "seeds=1")
-    counts = found.frame[found.frame["metric"] == "test_nll"].groupby(["train_size", "row", "split"]).size()
+    counts = (
+        found.frame[found.frame["metric"] == "test_nll"]
+        .groupby(["train_size", "row", "split"])
+        .size()
+    )
     assert found.well and len(counts) == 2 * 2 * 2 and (counts == 1).all()
 
 
@@ -77,7 +108,13 @@ def test_splits_are_redrawn_at_every_size(studied):
     [
         ("[500]", f"dataset.train_size=500: {HAS}; use 24 or fewer."),
         ("[12,25]", f"dataset.train_size=25: {HAS}; use 24 or fewer."),
-        ("[3]", f"dataset.train_size=3: {HAS}, and 3 would leave a class without any; use 4 items or more."),
+        (
+            "[3]",
+            (
+                f"dataset.train_size=3: {HAS}, and 3 would leave a class without any; use 4 items"
+                " or more."
+            ),
+        ),
         ("[0]", f"study.sizes=[0]: {DIFFERENT}"),
         ("[10,10]", f"study.sizes=[10, 10]: {DIFFERENT}"),
         ("[]", f"study.sizes=[]: {DIFFERENT}"),
@@ -89,8 +126,8 @@ def test_sizes_that_cannot_be_are_refused(refusal, sizes, said):
 
 def test_a_dataset_that_cannot_be_cut_is_refused(refusal, tmp_path, monkeypatch):
     (tmp_path / "mine_uncut.py").write_text(
-        "from qtlrun.dataset.digits import Digits\n\nclass Fixed(Digits):\n    def __init__(self, classes: list[int]):\n"
-        "        super().__init__(classes, [.4, 1.], 10, 20)\n"
+        "from qtlrun.dataset.digits import Digits\n\nclass Fixed(Digits):\n    def __init__(self,"
+        " classes: list[int]):\n        super().__init__(classes, [.4, 1.], 10, 20)\n"
     )
     from composition import plan_of
 

@@ -24,20 +24,33 @@ def verdicts(found, tmp_path):
 
 def line_of(found, name):
     """What is said of a contrast of the pilot."""
-    (line,) = [line for line in (found.out / "table.md").read_text().split("\n\n") if line.startswith(f"composed - {name}, ")]
+    (line,) = [
+        line
+        for line in (found.out / "table.md").read_text().split("\n\n")
+        if line.startswith(f"composed - {name}, ")
+    ]
     return line
 
 
 def ways(gap, need):
     """What would detect the margin, in words."""
-    known = [(need.seeds, "seeds on these pictures"), (need.pictures, "pictures with these seeds"), (need.splits, "splits")]
+    known = [
+        (need.seeds, "seeds on these pictures"),
+        (need.pictures, "pictures with these seeds"),
+        (need.splits, "splits"),
+    ]
     said = [f"{size} {what}" for size, what in known if size]
     if need.both and not said:
-        said.append(f"{math.ceil(need.both * gap.seeds)} seeds on {math.ceil(need.both * gap.items)} pictures")
+        said.append(
+            f"{math.ceil(need.both * gap.seeds)} seeds on {math.ceil(need.both * gap.items)}"
+            " pictures"
+        )
     return " or ".join(said) or "no size that is foretold here"
 
 
-@pytest.mark.parametrize("words", [(), ("splits=3", "seeds=2"), ("splits=3", "seeds=1"), ("folds=3", "seeds=2")])
+@pytest.mark.parametrize(
+    "words", [(), ("splits=3", "seeds=2"), ("splits=3", "seeds=1"), ("folds=3", "seeds=2")]
+)
 def test_at_the_pilots_own_size_the_half_width_is_that_of_its_interval(studied, tmp_path, words):
     found = studied(*WORDS, *words)
     pilot = found.frame[found.frame["pilot"]].set_index("reference")
@@ -46,20 +59,33 @@ def test_at_the_pilots_own_size_the_half_width_is_that_of_its_interval(studied, 
     for name, verdict in made.items():
         gap, line = verdict.interval, pilot.loc[name]
         half = (gap.high - gap.low) / 2
-        if gap.splits > 1 and gap.sigma2_split == 0:  # splits differed less than their seeds: nothing was left for them, and more is foretold
+        if (
+            gap.splits > 1 and gap.sigma2_split == 0
+        ):  # splits differed less than their seeds: nothing was left for them, and more is foretold
             assert line["half_width"] >= half
         else:
             assert line["half_width"] == pytest.approx(half, rel=1e-9)
-        assert (line["splits"], line["seeds"], line["pictures"]) == (gap.splits, gap.seeds, gap.items)
+        assert (line["splits"], line["seeds"], line["pictures"]) == (
+            gap.splits,
+            gap.seeds,
+            gap.items,
+        )
 
 
 def test_every_size_asked_for_is_foretold_and_more_of_both_is_narrower(studied):
     found = studied(*WORDS, seeds=[5, 40], pictures=[2, 8])
     for _, part in found.frame.groupby("reference"):
         pictures = sorted(set(part["pictures"]))
-        assert sorted(set(part["seeds"])) == [3, 5, 40] and [one / pictures[0] for one in pictures] == [1, 2, 8] and len(part) == 9
+        assert (
+            sorted(set(part["seeds"])) == [3, 5, 40]
+            and [one / pictures[0] for one in pictures] == [1, 2, 8]
+            and len(part) == 9
+        )
         wide = part.set_index(["seeds", "pictures"])["half_width"]
-        assert wide[40, pictures[2]] < wide[40, pictures[0]] and wide[40, pictures[2]] < wide[3, pictures[2]]
+        assert (
+            wide[40, pictures[2]] < wide[40, pictures[0]]
+            and wide[40, pictures[2]] < wide[3, pictures[2]]
+        )
     assert {"figures/power.png", "power.csv", "table.csv"} <= set(found.files)
 
 
@@ -68,9 +94,18 @@ def test_what_is_said_to_be_needed_is_what_the_statistics_say(studied, tmp_path)
     for name, verdict in verdicts(found, tmp_path).items():
         gap, need = verdict.interval, statistic.needed(verdict.interval, 0.05)
         low, high = statistic.doubt(gap)
-        begin = f"{gap.mean:+z.3f} nats, half-width {(gap.high - gap.low) / 2:.3f} (training noise {gap.training:.3f}, "
-        assert begin in line_of(found, name) and f"so small a pilot knows it to {low:.2f} to {high:.2f} times that)" in line_of(found, name)
-        assert line_of(found, name).endswith(f"would be detected, four times in five, by {ways(gap, need)}.")
+        begin = (
+            f"{gap.mean:+z.3f} nats, half-width {(gap.high - gap.low) / 2:.3f} (training noise"
+            f" {gap.training:.3f}, "
+        )
+        assert begin in line_of(
+            found, name
+        ) and f"so small a pilot knows it to {low:.2f} to {high:.2f} times that)" in line_of(
+            found, name
+        )
+        assert line_of(found, name).endswith(
+            f"would be detected, four times in five, by {ways(gap, need)}."
+        )
 
 
 def test_of_a_pilot_of_splits_their_number_is_said(studied, tmp_path):
@@ -88,9 +123,18 @@ def test_of_a_pilot_of_splits_their_number_is_said(studied, tmp_path):
     [
         (("seeds=2",), "seeds=2: a pilot of fewer than three foretells nothing."),
         (("splits=2", "seeds=5"), "splits=2: a pilot of fewer than three foretells nothing."),
-        (("compare=[]",), "compare=[]: power is that of a difference; choose a reference, as compare=[twin]."),
-        (("study.margin=0",), "study.margin=0: nats of negative log-likelihood, above 0 and at most 0.5."),
-        (("study.margin=.6",), "study.margin=0.6: nats of negative log-likelihood, above 0 and at most 0.5."),
+        (
+            ("compare=[]",),
+            "compare=[]: power is that of a difference; choose a reference, as compare=[twin].",
+        ),
+        (
+            ("study.margin=0",),
+            "study.margin=0: nats of negative log-likelihood, above 0 and at most 0.5.",
+        ),
+        (
+            ("study.margin=.6",),
+            "study.margin=0.6: nats of negative log-likelihood, above 0 and at most 0.5.",
+        ),
         (("study.seeds=[1]",), "study.seeds=[1]: an interval needs two or more."),
         (("study.seeds=[]",), "study.seeds=[]: sizes from 1 up."),
         (("study.seeds=[0,5]",), "study.seeds=[0, 5]: sizes from 1 up."),

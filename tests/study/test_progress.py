@@ -23,7 +23,9 @@ def plain(tmp_path):
 
 @pytest.fixture
 def terminal(tmp_path):
-    return Progress(Console(file=io.StringIO(), width=100, force_terminal=True), tmp_path / "log.txt")
+    return Progress(
+        Console(file=io.StringIO(), width=100, force_terminal=True), tmp_path / "log.txt"
+    )
 
 
 def printed(made):

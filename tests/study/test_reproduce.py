@@ -1,4 +1,6 @@
-"""Published figures beside ours: what counts as reproduced, what stands beside it, what a refused run costs."""
+"""Published figures beside ours: what counts as reproduced, what stands beside it, what a refused
+run costs.
+"""
 
 import urllib.error
 
@@ -29,14 +31,28 @@ def answers(label, accuracies, errors=None):
 
 @pytest.fixture
 def reproduce(home, tmp_path):
-    """The study over runs: {run: ({row: accuracies of its seeds, or what it fails with}, published accuracies)}."""
+    """The study over runs: {run: ({row: accuracies of its seeds, or what it fails with}, published
+    accuracies)}.
+    """
 
     def study(runs, refused=(), **more):
         jobs = []
         for number, (run, (_, published)) in enumerate(runs.items()):
-            job = composition.plan_of(home, *WORDS, f"dataset.split_seed={number}") | {"run": run, "overrides": run.split()}
-            jobs.append(job | ({"published": {"source": SOURCE, "accuracy": published} | more} if published else {}))
-            jobs[-1] |= {"refused": "weights: they are not here.\nFetch them."} if run in refused else {}
+            job = composition.plan_of(home, *WORDS, f"dataset.split_seed={number}") | {
+                "run": run,
+                "overrides": run.split(),
+            }
+            jobs.append(
+                job
+                | (
+                    {"published": {"source": SOURCE, "accuracy": published} | more}
+                    if published
+                    else {}
+                )
+            )
+            jobs[-1] |= (
+                {"refused": "weights: they are not here.\nFetch them."} if run in refused else {}
+            )
         experiment = Experiment(str(home))
 
         def trained(label, plan, *_):
@@ -79,7 +95,11 @@ def test_a_figure_is_reproduced_where_one_more_training_would_give_it(reproduce)
         np.testing.assert_allclose(
             [line["least"], line["most"], line["ours"]], [low, high, 0.69], rtol=1e-9
         )  # roundings, and room
-        assert (line["seeds"], line["published"], line["source"]) == (3, figure, SOURCE) and found.well
+        assert (line["seeds"], line["published"], line["source"]) == (
+            3,
+            figure,
+            SOURCE,
+        ) and found.well
 
 
 def test_seeds_that_might_give_anything_neither_reproduce_a_figure_nor_refute_it(reproduce):
@@ -88,13 +108,20 @@ def test_seeds_that_might_give_anything_neither_reproduce_a_figure_nor_refute_it
 
 
 def test_what_one_more_training_might_give_is_an_accuracy(reproduce):
-    line = reproduce({"experiment=a": (all_of([0.93, 0.95, 0.97]), {"composed": 0.97})}).frame.iloc[0]
+    line = reproduce({"experiment=a": (all_of([0.93, 0.95, 0.97]), {"composed": 0.97})}).frame.iloc[
+        0
+    ]
     assert line["most"] == 1 and 0.8 < line["least"] < 0.93  # 1.05, but for that
 
 
 def test_a_published_figure_above_all_that_seeds_give_is_not_reproduced(reproduce):
-    found = reproduce({"experiment=a": (all_of([0.700, 0.701, 0.702]), {"composed": 0.8, "twin": 0.701})})
-    assert verdicts(found) == {("experiment=a", "composed"): "not reproduced", ("experiment=a", "twin"): "reproduced"}
+    found = reproduce(
+        {"experiment=a": (all_of([0.700, 0.701, 0.702]), {"composed": 0.8, "twin": 0.701})}
+    )
+    assert verdicts(found) == {
+        ("experiment=a", "composed"): "not reproduced",
+        ("experiment=a", "twin"): "reproduced",
+    }
     assert "2 published figures: 1 not reproduced, 1 reproduced." in found.said
 
 
@@ -103,7 +130,10 @@ def test_a_published_figure_above_all_that_seeds_give_is_not_reproduced(reproduc
 )
 def test_one_seed_reproduces_a_figure_that_it_equals_to_one_point(reproduce, ours, word):
     found = reproduce({"experiment=a_paper": (all_of([ours]), {"composed": 0.9702})})
-    assert found.frame["verdict"].tolist() == [word] and found.frame["least"][0] == found.frame["most"][0] == ours
+    assert (
+        found.frame["verdict"].tolist() == [word]
+        and found.frame["least"][0] == found.frame["most"][0] == ours
+    )
 
 
 def test_the_interval_of_ours_is_over_seeds_and_test_items_and_stays_an_accuracy(reproduce):
@@ -116,7 +146,9 @@ def test_a_reference_is_found_by_its_name_whatever_the_table_calls_it(reproduce)
     """A linear layer on pixels is no C in the sense of the literature, and its row is C*."""
     found = reproduce({"experiment=a": (all_of([0.5]) | {"C": [0.75]}, {"C": 0.75})})
     assert "C*" in set(pd.read_csv(found.out / "rows.csv")["row"])
-    assert found.frame[["row", "ours", "verdict"]].to_numpy().tolist() == [["C", 0.75, "reproduced"]]
+    assert found.frame[["row", "ours", "verdict"]].to_numpy().tolist() == [
+        ["C", 0.75, "reproduced"]
+    ]
 
 
 def test_beside_a_paper_preset_stands_the_sound_one_of_its_name(reproduce):
@@ -132,14 +164,24 @@ def test_beside_a_paper_preset_stands_the_sound_one_of_its_name(reproduce):
     lines = found.frame.set_index(["run", "row"])
     for name in ("composed", "twin"):
         line = lines.loc["experiment=a_paper", name]
-        assert (line["sound run"], line["sound"]) == ("experiment=a seeds=3", pytest.approx(0.92)) and line[
-            "sound low"
-        ] < 0.92 < line["sound high"]
+        assert (line["sound run"], line["sound"]) == (
+            "experiment=a seeds=3",
+            pytest.approx(0.92),
+        ) and line["sound low"] < 0.92 < line["sound high"]
     assert lines.loc["experiment=b_paper", "composed"][["sound run", "sound"]].isna().all()
     assert lines.loc["experiment=a seeds=3", "composed"][["sound run", "sound"]].isna().all()
 
 
-CHANGES = ("circuit.depth=9", "backbone.cutoff=20", "head=photonic", "+dataset.noise=.1", "~recipe.lr", "dtype=float32", "tune=4", "compare.twin.head.reach=1")
+CHANGES = (
+    "circuit.depth=9",
+    "backbone.cutoff=20",
+    "head=photonic",
+    "+dataset.noise=.1",
+    "~recipe.lr",
+    "dtype=float32",
+    "tune=4",
+    "compare.twin.head.reach=1",
+)
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -156,16 +198,24 @@ def test_a_run_with_something_changed_has_neither_verdict_nor_sound_figure(repro
     assert lines.loc["experiment=a_paper", "verdict"].tolist() == ["reproduced", "not reproduced"]
     assert lines.loc["experiment=a_paper", "sound"].tolist() == [0.9, 0.9]
     changed = lines.loc[f"experiment=a_paper {change}"]
-    assert set(changed["verdict"]) == {"with this changed"} and changed["sound"].isna().all() and (changed["ours"] == 0.97).all()
     assert (
-        "2 published figures: 1 reproduced, 1 not reproduced. 2 lines with something changed: no repetition, and no verdict."
-        in found.said
+        set(changed["verdict"]) == {"with this changed"}
+        and changed["sound"].isna().all()
+        and (changed["ours"] == 0.97).all()
+    )
+    assert (
+        "2 published figures: 1 reproduced, 1 not reproduced. 2 lines with something changed: no"
+        " repetition, and no verdict." in found.said
     )
 
 
 @pytest.mark.parametrize("word", ["seeds=3", "compare=[twin,C]", "accelerator=cpu", "fresh=true"])
-def test_a_run_with_other_seeds_or_references_is_a_repetition_and_its_figure_counts_once(reproduce, word):
-    runs = dict.fromkeys(("experiment=a_paper", f"experiment=a_paper {word}"), (all_of([0.97]), {"composed": 0.97}))
+def test_a_run_with_other_seeds_or_references_is_a_repetition_and_its_figure_counts_once(
+    reproduce, word
+):
+    runs = dict.fromkeys(
+        ("experiment=a_paper", f"experiment=a_paper {word}"), (all_of([0.97]), {"composed": 0.97})
+    )
     found = reproduce(runs)
     assert found.frame["verdict"].tolist() == ["reproduced", "reproduced"]
     assert "1 published figure: 1 reproduced. Reproduced:" in found.said
@@ -173,7 +223,10 @@ def test_a_run_with_other_seeds_or_references_is_a_repetition_and_its_figure_cou
 
 def test_where_everything_was_changed_there_is_no_published_figure_to_count(reproduce):
     found = reproduce({"experiment=a circuit.depth=9": (all_of([0.97]), {"composed": 0.97})})
-    assert "0 published figures. 1 line with something changed: no repetition, and no verdict." in found.said
+    assert (
+        "0 published figures. 1 line with something changed: no repetition, and no verdict."
+        in found.said
+    )
 
 
 @pytest.mark.parametrize(("key", "value"), [("splits", 2), ("folds", 5)])
@@ -186,7 +239,10 @@ def test_splits_drawn_anew_are_refused(home, key, value):
 
 def test_a_run_that_was_refused_is_left_out_and_the_table_says_why(reproduce):
     runs = {
-        "experiment=a_paper": (all_of(AssertionError("it was run")), {"composed": 0.9, "twin": 0.8}),
+        "experiment=a_paper": (
+            all_of(AssertionError("it was run")),
+            {"composed": 0.9, "twin": 0.8},
+        ),
         "experiment=b_paper seeds=1": (all_of([0.6]), {"composed": 0.6}),
     }
     found = reproduce(runs, refused=["experiment=a_paper"])
@@ -198,8 +254,7 @@ def test_a_run_that_was_refused_is_left_out_and_the_table_says_why(reproduce):
     assert found.frame["ours"].isna().tolist() == [True, True, False]
     assert (
         "experiment=a_paper: not run: weights: they are not here. Fetch them. "
-        "With the weights or data in place: qtlrun experiment=a_paper"
-        in found.said
+        "With the weights or data in place: qtlrun experiment=a_paper" in found.said
     )
     assert "3 published figures: 2 not run, 1 reproduced." in found.said and set(
         pd.read_csv(found.out / "rows.csv")["run"]
@@ -207,45 +262,76 @@ def test_a_run_that_was_refused_is_left_out_and_the_table_says_why(reproduce):
 
 
 def test_a_sound_run_that_was_refused_stands_beside_nothing(reproduce):
-    runs = {"experiment=a_paper": (all_of([0.9]), {"composed": 0.9}), "experiment=a": (all_of([0.5]), None)}
+    runs = {
+        "experiment=a_paper": (all_of([0.9]), {"composed": 0.9}),
+        "experiment=a": (all_of([0.5]), None),
+    }
     assert reproduce(runs, refused=["experiment=a"]).frame["sound run"].isna().all()
 
 
 def test_where_every_run_was_refused_there_is_a_table_all_the_same(reproduce):
-    found = reproduce({"experiment=a": (all_of([0.9]), {"composed": 0.9})}, refused=["experiment=a"])
-    assert not found.well and found.frame["verdict"].tolist() == ["not run"] and "reproduction.csv" in found.files
+    found = reproduce(
+        {"experiment=a": (all_of([0.9]), {"composed": 0.9})}, refused=["experiment=a"]
+    )
+    assert (
+        not found.well
+        and found.frame["verdict"].tolist() == ["not run"]
+        and "reproduction.csv" in found.files
+    )
 
 
 def test_a_seed_that_fails_is_left_out_and_said(reproduce):
     lost = answers("composed", [0.908, 0.912], errors={2: "the loss is not finite from epoch 1 on"})
     found = reproduce({"experiment=a": (all_of([0.5]) | {"composed": lost}, {"composed": 0.91})})
-    assert not found.well and found.frame[["seeds", "verdict"]].to_numpy().tolist() == [[2, "undecided"]]
-    assert "composed at run=experiment=a, seed 2: error: the loss is not finite from epoch 1 on." in found.said
+    assert not found.well and found.frame[["seeds", "verdict"]].to_numpy().tolist() == [
+        [2, "undecided"]
+    ]
+    assert (
+        "composed at run=experiment=a, seed 2: error: the loss is not finite from epoch 1 on."
+        in found.said
+    )
 
 
 def test_a_row_that_fails_costs_its_own_figure(reproduce):
     found = reproduce(
-        {"experiment=a": (all_of([0.5]) | {"twin": MemoryError("128 GiB")}, {"composed": 0.5, "twin": 0.6})}
+        {
+            "experiment=a": (
+                all_of([0.5]) | {"twin": MemoryError("128 GiB")},
+                {"composed": 0.5, "twin": 0.6},
+            )
+        }
     )
     assert not found.well and found.frame["verdict"].tolist() == ["reproduced", "error"]
     assert "twin at run=experiment=a: error: MemoryError: 128 GiB." in found.said
 
 
 def test_a_row_whose_seeds_all_failed_is_an_error(reproduce):
-    nothing = row("composed", np.zeros((0, 4, 2)), [0, 1, 0, 1], errors={0: "the loss is not finite from epoch 1 on"})
-    found = reproduce({"experiment=a": (all_of([0.5]) | {"composed": nothing}, {"composed": 0.5, "twin": 0.5})})
+    nothing = row(
+        "composed",
+        np.zeros((0, 4, 2)),
+        [0, 1, 0, 1],
+        errors={0: "the loss is not finite from epoch 1 on"},
+    )
+    found = reproduce(
+        {"experiment=a": (all_of([0.5]) | {"composed": nothing}, {"composed": 0.5, "twin": 0.5})}
+    )
     assert not found.well and found.frame["verdict"].tolist() == ["error", "reproduced"]
 
 
 def test_a_figure_of_other_items_is_neither_reproduced_nor_not(reproduce):
-    """However near or far: .952 on all pictures of a test set is no repetition of .912 on a tenth of them."""
+    """However near or far: .952 on all pictures of a test set is no repetition of .912 on a tenth
+    of them.
+    """
     for accuracies in ([0.912], [0.952], [0.91, 0.912, 0.914]):
-        found = reproduce({"experiment=a": (all_of(accuracies), {"composed": 0.912})}, items="1000 of the 10,000 test pictures")
+        found = reproduce(
+            {"experiment=a": (all_of(accuracies), {"composed": 0.912})},
+            items="1000 of the 10,000 test pictures",
+        )
         assert verdicts(found) == {("experiment=a", "composed"): "other items"}
         assert "1 published figure: 1 other items." in found.said
         assert (
-            "experiment=a: published on 1000 of the 10,000 test pictures, so its figure and ours are of different items: no verdict."
-            in found.said
+            "experiment=a: published on 1000 of the 10,000 test pictures, so its figure and ours"
+            " are of different items: no verdict." in found.said
         )
 
 
@@ -261,7 +347,11 @@ def test_a_study_that_is_stopped_says_so_to_its_caller_and_claims_nothing(reprod
         "experiment=b": (all_of(KeyboardInterrupt()), {"composed": 0.5}),
     }
     found = reproduce(runs)
-    assert isinstance(found.error, KeyboardInterrupt) and found.files == ["log.txt"] and "reproduced" not in found.said
+    assert (
+        isinstance(found.error, KeyboardInterrupt)
+        and found.files == ["log.txt"]
+        and "reproduced" not in found.said
+    )
 
 
 def test_what_is_written_is_the_frame_and_what_is_read(reproduce):
@@ -292,7 +382,8 @@ def test_what_is_written_is_the_frame_and_what_is_read(reproduce):
     }
     table = (found.out / "table.md").read_text()
     assert (
-        "| a_paper: composed | 0.970 | .950 [.89, .98] | 3 | reproduced | .910 [.89, .93] |" in table
+        "| a_paper: composed | 0.970 | .950 [.89, .98] | 3 | reproduced | .910 [.89, .93] |"
+        in table
         and f"| {SOURCE} |" in table
     )
 
@@ -300,13 +391,23 @@ def test_what_is_written_is_the_frame_and_what_is_read(reproduce):
 def test_the_norm_kept_stands_beside_figures_of_states_alone(reproduce):
     """A figure of a model that loses its states is one of the truncated model."""
     plain = reproduce({"experiment=a": (all_of([0.9, 0.91]), {"composed": 0.9})})
-    assert plain.frame["norm_kept"].isna().all() and "| norm |" not in (plain.out / "table.md").read_text()
+    assert (
+        plain.frame["norm_kept"].isna().all()
+        and "| norm |" not in (plain.out / "table.md").read_text()
+    )
     cut = answers("composed", [0.9, 0.91])
     for seed, one in cut.entries.items():
         one.values["norm_kept"] = 0.9 + 0.05 * seed
-    found = reproduce({"experiment=a": (all_of([0.9, 0.91]) | {"composed": cut}, {"composed": 0.9, "twin": 0.9})})
-    assert found.frame["norm_kept"][0] == pytest.approx(0.925) and pd.isna(found.frame["norm_kept"][1])
-    assert "| norm | seeds |" in (table := (found.out / "table.md").read_text()) and "| 0.925 | 2 |" in table
+    found = reproduce(
+        {"experiment=a": (all_of([0.9, 0.91]) | {"composed": cut}, {"composed": 0.9, "twin": 0.9})}
+    )
+    assert found.frame["norm_kept"][0] == pytest.approx(0.925) and pd.isna(
+        found.frame["norm_kept"][1]
+    )
+    assert (
+        "| norm | seeds |" in (table := (found.out / "table.md").read_text())
+        and "| 0.925 | 2 |" in table
+    )
 
 
 def test_the_norm_of_the_sound_figure_stands_beside_it_and_what_is_lost_is_said(reproduce):
@@ -317,14 +418,21 @@ def test_the_norm_of_the_sound_figure_stands_beside_it_and_what_is_lost_is_said(
         return all_of([0.9, 0.91]) | {"composed": made}
 
     def study(published, sound):
-        return reproduce({"experiment=a_paper": (kept(published), {"composed": 0.9}), "experiment=a": (kept(sound), None)})
+        return reproduce(
+            {
+                "experiment=a_paper": (kept(published), {"composed": 0.9}),
+                "experiment=a": (kept(sound), None),
+            }
+        )
 
     said = (
-        "Norm kept inside the cutoff: below 0.99 in {} of 2 runs with states. These are figures of the truncated model, not of the states. "
-        "Sweep the cutoff: -m backbone.cutoff=15,20,30."
+        "Norm kept inside the cutoff: below 0.99 in {} of 2 runs with states. These are figures of"
+        " the truncated model, not of the states. Sweep the cutoff: -m backbone.cutoff=15,20,30."
     )
     found = study(0.727, 0.757)
-    assert found.frame["norm_kept"][0] == pytest.approx(0.727) and found.frame["sound norm_kept"][0] == pytest.approx(0.757)
+    assert found.frame["norm_kept"][0] == pytest.approx(0.727) and found.frame["sound norm_kept"][
+        0
+    ] == pytest.approx(0.757)
     table = (found.out / "table.md").read_text()
     assert "| norm | seeds | verdict | sound, 95 % | its norm |" in table and "| 0.757 |" in table
     assert said.format(2) in found.said
@@ -335,8 +443,9 @@ def test_the_norm_of_the_sound_figure_stands_beside_it_and_what_is_lost_is_said(
 def test_plans_without_published_figures_are_refused(home):
     with pytest.raises(plans.Refused) as error:
         Reproduce(None, 1024).check([composition.plan_of(home)], Experiment(str(home)))
-    assert str(error.value) == (
-        "study=reproduce: no plan here has published figures; choose presets that have, "
+    assert (
+        str(error.value)
+        == "study=reproduce: no plan here has published figures; choose presets that have, "
         "as study.runs=['experiment=spirals_paper']."
     )
 
@@ -346,9 +455,18 @@ def test_plans_without_published_figures_are_refused(home):
     [
         (
             "twins",
-            "published.accuracy.twins: this plan has no such row; did you mean twin? It is one of composed, twin, C.",
+            (
+                "published.accuracy.twins: this plan has no such row; did you mean twin? It is one"
+                " of composed, twin, C."
+            ),
         ),
-        ("quantum", "published.accuracy.quantum: this plan has no such row; it is one of composed, twin, C."),
+        (
+            "quantum",
+            (
+                "published.accuracy.quantum: this plan has no such row; it is one of composed,"
+                " twin, C."
+            ),
+        ),
     ],
 )
 def test_a_published_figure_of_a_row_that_is_not_there_is_refused(home, row, said):
@@ -366,7 +484,9 @@ def test_measurements_that_cannot_be_are_refused():
 
 @pytest.fixture
 def presets(tmp_path, monkeypatch):
-    """A folder of presets: a sound one and its paper's, one that claims too much, one whose data are not there."""
+    """A folder of presets: a sound one and its paper's, one that claims too much, one whose data
+    are not there.
+    """
     folder, shared = (
         tmp_path / "options/experiment",
         "# @package _global_\n# One's own.\ndefaults:\n  - override /recipe: smoke\n",
@@ -374,8 +494,8 @@ def presets(tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     tiny = (
         shared
-        + "  - override /backbone: identity\n  - override /dataset: moons\n  - override /compare: [C]\n"
-        + "dataset: {points: 60}\nseeds: 2\ncircuit: {qubits: 2, depth: 1}\n"
+        + "  - override /backbone: identity\n  - override /dataset: moons\n  - override /compare:"
+        " [C]\n" + "dataset: {points: 60}\nseeds: 2\ncircuit: {qubits: 2, depth: 1}\n"
     )
     figures = "published: {source: nowhere, accuracy: {composed: %s, C: 0.8}}\n"
     for name, text in (
@@ -398,7 +518,9 @@ def test_presets_of_a_command_line_are_reproduced_and_the_one_whose_data_are_not
     assert main([*presets, f"study.runs={runs}"]) == 1  # one was not run
     (out,) = tmp_path.glob("outputs/*/*-reproduce")
     frame = pd.read_csv(out / "reproduction.csv").set_index(["run", "row"])
-    assert frame.loc[("experiment=far_paper", "composed"), "verdict"] == "not reproduced"  # no net of two classes is always wrong
+    assert (
+        frame.loc[("experiment=far_paper", "composed"), "verdict"] == "not reproduced"
+    )  # no net of two classes is always wrong
     assert (
         set(frame.loc["experiment=lost_paper", "verdict"]) == {"not run"}
         and frame.loc["experiment=a_paper", "ours"].notna().all()
@@ -406,12 +528,15 @@ def test_presets_of_a_command_line_are_reproduced_and_the_one_whose_data_are_not
     assert set(frame.loc["experiment=a_paper", "sound run"]) == {"experiment=a"}
     said = " ".join(capsys.readouterr().out.split())
     assert (
-        "experiment=lost_paper: not run: dataset.root=/nowhere: there is no such folder; "
-        "give one that holds class folders. With the weights or data in place: qtlrun experiment=lost_paper" in said
+        "experiment=lost_paper: not run: dataset.root=/nowhere: there is no such folder; give one"
+        " that holds class folders. With the weights or data in place: qtlrun experiment=lost_paper"
+        in said
     )
 
 
-def test_weights_that_are_not_here_are_excused_too_and_are_said_in_full(presets, home, tmp_path, capsys, monkeypatch):
+def test_weights_that_are_not_here_are_excused_too_and_are_said_in_full(
+    presets, home, tmp_path, capsys, monkeypatch
+):
     def fail(*_, **__):
         raise urllib.error.URLError("no network")
 
@@ -420,11 +545,13 @@ def test_weights_that_are_not_here_are_excused_too_and_are_said_in_full(presets,
     run = "experiment=a_paper dataset=digits ~dataset.points backbone=resnet18"
     assert main([*presets, f"study.runs=['{run}']"]) == 1
     (said,) = [line for line in logged(tmp_path) if ": not run: " in line]
-    assert said == (
-        f"{run}: not run: backbone.weights=IMAGENET1K_V1: resnet18-f37072fd.pth could not be downloaded (no network). Put "
-        f"https://download.pytorch.org/models/resnet18-f37072fd.pth (its SHA-256 begins with f37072fd) into "
-        f"{tmp_path}/torch/hub/checkpoints, or name a file with backbone.weights=FILE. "
-        f"With the weights or data in place: qtlrun {run}"
+    assert (
+        said
+        == f"{run}: not run: backbone.weights=IMAGENET1K_V1: resnet18-f37072fd.pth could not be"
+        " downloaded (no network). Put"
+        " https://download.pytorch.org/models/resnet18-f37072fd.pth (its SHA-256 begins with"
+        f" f37072fd) into {tmp_path}/torch/hub/checkpoints, or name a file with"
+        f" backbone.weights=FILE. With the weights or data in place: qtlrun {run}"
     )
 
 
@@ -436,12 +563,23 @@ def logged(place):
 @pytest.mark.parametrize(
     ("word", "said"),
     [
-        ("circuit.qubits=0", "circuit.qubits=0: a circuit needs at least one qubit; 4 is the published number."),
-        ("recipe.augment=true", "recipe.augment=true: the dataset's items are vectors, which are neither cropped nor mirrored; use false."),
+        (
+            "circuit.qubits=0",
+            "circuit.qubits=0: a circuit needs at least one qubit; 4 is the published number.",
+        ),
+        (
+            "recipe.augment=true",
+            (
+                "recipe.augment=true: the dataset's items are vectors, which are neither cropped"
+                " nor mirrored; use false."
+            ),
+        ),
         ("backbone.features=3", "backbone.features=3: the dataset's items have 2 numbers."),
     ],
 )
-def test_a_run_that_is_refused_for_what_it_is_ends_the_study(presets, home, tmp_path, capsys, word, said):
+def test_a_run_that_is_refused_for_what_it_is_ends_the_study(
+    presets, home, tmp_path, capsys, word, said
+):
     """What is wrong with it no weights or data would mend."""
     assert main([*presets, f"study.runs=['experiment=a_paper {word}','experiment=far_paper']"]) == 2
     assert capsys.readouterr().err == f"qtlrun: {said}\n" and not list(tmp_path.glob("outputs/*/*"))

@@ -1,4 +1,7 @@
-"""Real rows of a small plan: equal draws for all, redrawn splits, and the ledger of who has read a test split."""
+"""Real rows of a small plan: equal draws for all, redrawn splits, and the ledger of who has read a
+test split.
+"""
+
 import io
 import itertools
 from types import SimpleNamespace
@@ -9,26 +12,39 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from qtlrun import experiment as package, figure, statistic, train
+from qtlrun import experiment as package
+from qtlrun import figure, statistic, train
 from qtlrun.experiment import Experiment, feature
 from qtlrun.plan import build
 from qtlrun.study import sentence, table
 from qtlrun.study.compare import Compare
 from qtlrun.study.progress import Progress
 
-SHORT = ("backbone=identity", "recipe.epochs=1", "recipe.batch_size=32", "dataset.train=6", "dataset.validation=4", "circuit.qubits=2",
-         "circuit.depth=1", "seeds=2", "compare=[C,twin]")
+SHORT = (
+    "backbone=identity",
+    "recipe.epochs=1",
+    "recipe.batch_size=32",
+    "dataset.train=6",
+    "dataset.validation=4",
+    "circuit.qubits=2",
+    "circuit.depth=1",
+    "seeds=2",
+    "compare=[C,twin]",
+)
 
 
 def job_of(home, *words):
     """The plan of these words, each in place of a short one of its key."""
     keys = {word.partition("=")[0] for word in words}
-    return composition.job(f"home={home}", *(word for word in SHORT if word.partition("=")[0] not in keys), *words)
+    return composition.job(
+        f"home={home}", *(word for word in SHORT if word.partition("=")[0] not in keys), *words
+    )
 
 
 @pytest.fixture
 def made(home, tmp_path):
     """The point of a plan, its rows trained."""
+
     def make(*words, fresh=False):
         job = job_of(home, *words)
         point, experiment = table.begin(job, {}), Experiment(str(home), fresh)
@@ -36,6 +52,7 @@ def made(home, tmp_path):
             experiment.session.step = progress.step
             table.fill(point, job, experiment, progress)
         return point
+
     return make
 
 
@@ -45,29 +62,37 @@ def ran(home, tmp_path, monkeypatch):
     monkeypatch.setattr(figure, "encode", lambda drawn, kind: b"drawn")
     number = itertools.count()
 
-    def run(*points, fresh=False, margin=.05, **more):
+    def run(*points, fresh=False, margin=0.05, **more):
         jobs = [job_of(home, *words) | {"command": ["qtlrun"]} for words in points or [()]]
         out = tmp_path / f"out-{next(number)}"
         out.mkdir()
         console = Console(file=io.StringIO(), width=100)
-        _, well = Compare(margin=margin, shots=1024).run(jobs, out, Experiment(str(home), fresh), console)
+        _, well = Compare(margin=margin, shots=1024).run(
+            jobs, out, Experiment(str(home), fresh), console
+        )
         said = console.file.getvalue()
         tables = {path.stem: pd.read_csv(path) for path in out.glob("*.csv")}
         files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
-        return SimpleNamespace(said=said, whole=" ".join(said.split()), out=out, tables=tables, well=well, files=files)
+        return SimpleNamespace(
+            said=said, whole=" ".join(said.split()), out=out, tables=tables, well=well, files=files
+        )
+
     return run
 
 
 @pytest.fixture
 def readers(ran):
     """By how many plans the test set had been read, as the foot of a run's table says."""
+
     def count(*points, **values):
         said = ran(*points, **values).whole
         return int(said.partition("This test set has been read by ")[2].split()[0])
+
     return count
 
 
 # Equal draws.
+
 
 def test_every_row_is_given_the_same_draws_of_what_it_has(made):
     point = made("tune=5", "compare=[C,twin,frozen_circuit]")
@@ -75,14 +100,26 @@ def test_every_row_is_given_the_same_draws_of_what_it_has(made):
     assert list(rows) == ["composed", "C*", "twin", "frozen_circuit"]
     for name, row in rows.items():
         assert len(row.draws) == len(row.tuning.nll) == 5
-        shared = [{key: value for key, value in draw.items() if key != "head.spread"} for draw in rows["composed"].draws]
-        assert [{key: value for key, value in draw.items() if key != "head.spread"} for draw in row.draws] == shared
-        assert all(("head.spread" in draw) == (name in ("composed", "frozen_circuit")) for draw in row.draws)
+        shared = [
+            {key: value for key, value in draw.items() if key != "head.spread"}
+            for draw in rows["composed"].draws
+        ]
+        assert [
+            {key: value for key, value in draw.items() if key != "head.spread"}
+            for draw in row.draws
+        ] == shared
+        assert all(
+            ("head.spread" in draw) == (name in ("composed", "frozen_circuit"))
+            for draw in row.draws
+        )
     assert len({draw["recipe.lr"] for draw in rows["C*"].draws}) == 5
 
 
 def test_a_reference_s_draws_do_not_depend_on_which_others_there_are(made):
-    first, second = (made("tune=4", f"compare={names}").splits[0]["C*"] for names in ("[C]", "[twin,C,frozen_circuit]"))
+    first, second = (
+        made("tune=4", f"compare={names}").splits[0]["C*"]
+        for names in ("[C]", "[twin,C,frozen_circuit]")
+    )
     assert first.draws == second.draws and second.stored
 
 
@@ -96,20 +133,33 @@ def test_every_split_is_given_the_same_draws_and_chooses_for_itself(made):
 def test_a_tuned_run_has_a_line_a_draw_of_which_one_a_row_and_split_is_chosen(ran):
     found = ran(("tune=3", "splits=2"))
     trials = found.tables["trials"]
-    assert len(trials) == 3 * 2 * 3 and {"figures/tuning.png", "figures/tuning.svg", "trials.csv"} <= found.files
+    assert (
+        len(trials) == 3 * 2 * 3
+        and {"figures/tuning.png", "figures/tuning.svg", "trials.csv"} <= found.files
+    )
     for _, mine in trials.groupby(["row", "split"]):
         assert list(mine["trial"]) == [0, 1, 2] and mine["chosen"].sum() == 1
         assert mine.loc[mine["chosen"], "validation_nll"].item() == mine["validation_nll"].min()
-    assert trials.loc[trials["row"] != "composed", "head.spread"].isna().all() and trials.loc[trials["row"] == "composed", "head.spread"].notna().all()
+    assert (
+        trials.loc[trials["row"] != "composed", "head.spread"].isna().all()
+        and trials.loc[trials["row"] == "composed", "head.spread"].notna().all()
+    )
     assert list(found.tables["table"]["trials"]) == [3, 3, 3]
-    assert "the same 3 draws of head.spread, recipe.backbone_lr, recipe.lr, recipe.scale, recipe.weight_decay, chosen by validation NLL." in found.whole
+    assert (
+        "the same 3 draws of head.spread, recipe.backbone_lr, recipe.lr, recipe.scale,"
+        " recipe.weight_decay, chosen by validation NLL." in found.whole
+    )
     single = ran(("tune=3",)).tables["trials"]
     assert "split" not in single and len(single) == 3 * 3
 
 
 def test_an_untuned_run_has_no_trials_and_says_that_it_is_untuned(ran):
     found = ran()
-    assert "trials.csv" not in found.files and "figures/tuning.png" not in found.files and "one untuned recipe" in found.whole
+    assert (
+        "trials.csv" not in found.files
+        and "figures/tuning.png" not in found.files
+        and "one untuned recipe" in found.whole
+    )
 
 
 def test_the_second_time_a_tuned_table_is_the_same_and_nothing_is_trained(ran, monkeypatch):
@@ -124,7 +174,10 @@ def test_the_second_time_a_tuned_table_is_the_same_and_nothing_is_trained(ran, m
     pd.testing.assert_frame_equal(one, other, check_exact=True)
     monkeypatch.setattr(train, "fit", fit)
     third = ran(words, fresh=True)
-    assert "composed, split 2 of 2, epochs: 1 in" in third.said and not third.tables["table"]["from the store"].any()
+    assert (
+        "composed, split 2 of 2, epochs: 1 in" in third.said
+        and not third.tables["table"]["from the store"].any()
+    )
     pd.testing.assert_frame_equal(first.tables["trials"], third.tables["trials"], check_exact=True)
 
 
@@ -136,10 +189,13 @@ def test_a_row_of_which_all_draws_diverge_is_an_error_and_the_others_go_on(ran):
     lines = found.tables["errors"].set_index("row")
     assert lines.loc["composed", "error"] == words and lines.loc["composed", "seed"] == -1
     assert set(found.tables["table"]["row"]) == {"composed", "C*", "logistic"}
-    assert found.tables["table"].set_index("row").loc["logistic", "seeds"] == 2  # it has no rate, and no draw of it matters
+    assert (
+        found.tables["table"].set_index("row").loc["logistic", "seeds"] == 2
+    )  # it has no rate, and no draw of it matters
 
 
 # Redrawn splits.
+
 
 def test_each_split_has_training_items_and_seeds_of_its_own(made):
     point = made("splits=3")
@@ -147,18 +203,32 @@ def test_each_split_has_training_items_and_seeds_of_its_own(made):
     named = made("splits=2", "seeds=[3,7]")
     assert [rows["C*"].seeds for rows in named.splits] == [[3, 7], [11, 15]]
     assert len({rows["composed"].fingerprints["data"] for rows in point.splits}) == 3
-    assert len({rows["composed"].items for rows in point.splits}) == 3 and len({len(rows["composed"].items) for rows in point.splits}) == 1
+    assert (
+        len({rows["composed"].items for rows in point.splits}) == 3
+        and len({len(rows["composed"].items) for rows in point.splits}) == 1
+    )
     for rows in point.splits:  # and in each the rows stand on the same pictures
-        assert len({row.fingerprints["data"] for row in rows.values()}) == len({row.items for row in rows.values()}) == 1
-        assert {row.trained_on for row in rows.values()} == {24} and {row.validated_on for row in rows.values()} == {16}
+        assert (
+            len({row.fingerprints["data"] for row in rows.values()})
+            == len({row.items for row in rows.values()})
+            == 1
+        )
+        assert {row.trained_on for row in rows.values()} == {24} and {
+            row.validated_on for row in rows.values()
+        } == {16}
 
 
 def test_the_first_split_is_the_one_that_a_run_without_splits_has(made):
     alone, first = made().splits[0], made("splits=2").splits[0]
     for label, row in alone.items():
         assert first[label].stored and np.array_equal(row.logits, first[label].logits)
-    second, named = made("splits=2").splits[1], made("dataset.split_seed=1", "seeds=[2,3]").splits[0]
-    assert named["composed"].stored and np.array_equal(second["composed"].logits, named["composed"].logits)
+    second, named = (
+        made("splits=2").splits[1],
+        made("dataset.split_seed=1", "seeds=[2,3]").splits[0],
+    )
+    assert named["composed"].stored and np.array_equal(
+        second["composed"].logits, named["composed"].logits
+    )
 
 
 def test_features_are_computed_once_for_all_splits(made, monkeypatch):
@@ -167,6 +237,7 @@ def test_features_are_computed_once_for_all_splits(made, monkeypatch):
     def counted(*given):
         calls.append(given)
         return extended(*given)
+
     monkeypatch.setattr(feature, "_extended", counted)
     point = made("splits=3")
     assert len(calls) == 1 and len(point.splits) == 3
@@ -174,13 +245,15 @@ def test_features_are_computed_once_for_all_splits(made, monkeypatch):
     assert len(calls) == 1
 
 
-def test_the_rows_of_splits_are_paired_on_their_split_and_their_interval_is_that_of_resampled_splits(made):
+def test_rows_of_splits_are_paired_on_their_split_with_the_interval_of_resampled_splits(
+    made,
+):
     point = made("splits=3")
     for label in ("C*", "twin"):
         differences = [rows["composed"].nll - rows[label].nll for rows in point.splits]
         pictures = len(point.splits[0]["composed"].labels)
         expected = statistic.resampled(differences, train=24, held=pictures, same_pictures=False)
-        verdict = point.contrasts(.05)[label]
+        verdict = point.contrasts(0.05)[label]
         assert verdict.interval == expected and verdict.interval.splits == 3
         assert verdict.interval.mean == pytest.approx(np.mean([one.mean() for one in differences]))
 
@@ -189,17 +262,30 @@ def test_a_split_has_its_column_and_its_files(ran):
     found = ran(("splits=2",))
     rows = found.tables["rows"]
     assert list(rows.columns) == ["row", "split", "seed", "metric", "value"]
-    assert sorted({(split, seed) for split, seed in zip(rows["split"], rows["seed"], strict=True)}) == [(0, 0), (0, 1), (1, 2), (1, 3)]
-    assert {f"weights/{row}-split{split}-seed{2 * split + seed}.safetensors" for row in ("composed", "C", "twin") for split in (0, 1)
-            for seed in (0, 1)} == {name for name in found.files if name.startswith("weights/")}
+    assert sorted(
+        {(split, seed) for split, seed in zip(rows["split"], rows["seed"], strict=True)}
+    ) == [(0, 0), (0, 1), (1, 2), (1, 3)]
+    assert {
+        f"weights/{row}-split{split}-seed{2 * split + seed}.safetensors"
+        for row in ("composed", "C", "twin")
+        for split in (0, 1)
+        for seed in (0, 1)
+    } == {name for name in found.files if name.startswith("weights/")}
     predictions = found.tables["predictions"]
-    assert set(predictions["split"]) == {0, 1} and list(predictions.columns)[:3] == ["row", "split", "seed"]
+    assert set(predictions["split"]) == {0, 1} and list(predictions.columns)[:3] == [
+        "row",
+        "split",
+        "seed",
+    ]
     table_ = found.tables["table"].set_index("row")
     wide = rows[rows["metric"] == "test_accuracy"].groupby("row")["value"].mean()
     np.testing.assert_allclose(table_["accuracy"], wide[table_.index], rtol=1e-12)
     assert list(table_["seeds"]) == [4, 4, 4]
     single = ran()
-    assert list(single.tables["rows"].columns) == ["row", "seed", "metric", "value"] and "weights/composed-seed0.safetensors" in single.files
+    assert (
+        list(single.tables["rows"].columns) == ["row", "seed", "metric", "value"]
+        and "weights/composed-seed0.safetensors" in single.files
+    )
     assert "split" not in single.tables["predictions"]
 
 
@@ -208,8 +294,12 @@ def test_the_test_folds_are_disjoint_and_cover_all_pictures(made, folds):
     point = made(f"folds={folds}", "compare=[C]", "seeds=1")
     tests = [rows["composed"].items for rows in point.splits]
     dataset = build("dataset", job_of("")["dataset"])
-    everything = [item for split in (dataset.train, dataset.validation, dataset.test) for item in split.items]
-    assert len(tests) == folds and sorted(item for items in tests for item in items) == sorted(everything)
+    everything = [
+        item for split in (dataset.train, dataset.validation, dataset.test) for item in split.items
+    ]
+    assert len(tests) == folds and sorted(item for items in tests for item in items) == sorted(
+        everything
+    )
     sizes = [len(items) for items in tests]
     assert max(sizes) - min(sizes) <= 4  # one of each class
 
@@ -221,13 +311,20 @@ def test_a_seed_that_failed_in_one_split_costs_that_seed_and_not_the_table(ran, 
     def sick(label, runs):
         sick = label == "C*, split 2 of 3"
         for outcomes in trained(label, runs):
-            yield [(run, "the loss is not finite" if sick and run.seed == 2 else outcome) for run, outcome in outcomes]
+            yield [
+                (run, "the loss is not finite" if sick and run.seed == 2 else outcome)
+                for run, outcome in outcomes
+            ]
+
     monkeypatch.setattr(package, "train_runs", sick)
     found = ran(("splits=3",))
     assert not found.well and "C*, split 2, seed 2: error: the loss is not finite." in found.whole
     lines = found.tables["table"].set_index("row")
     assert list(lines["seeds"]) == [6, 5, 6] and np.isfinite(lines["NLL"]).all()
-    assert np.isfinite(found.tables["contrasts"]["difference"]).all() and len(found.tables["contrasts"]) == 4
+    assert (
+        np.isfinite(found.tables["contrasts"]["difference"]).all()
+        and len(found.tables["contrasts"]) == 4
+    )
     (line,) = found.tables["errors"].to_dict("records")
     assert (line["row"], line["split"], line["seed"]) == ("C*", 1, 2)
 
@@ -239,15 +336,21 @@ def test_a_row_that_failed_in_one_split_alone_says_in_which(made, monkeypatch):
         if label == "C*, split 2 of 2":
             raise MemoryError("128 GiB")
         return row(self, label, *given)
+
     monkeypatch.setattr(Experiment, "row", sick)
     point = made("splits=2")
     assert point.failed and len(point.of("C*")) == 1 and len(point.of("composed")) == 2
-    assert point.labels == ["composed", "twin"] and set(point.contrasts(.05)) == {"twin"} and list(point.errors) == [("C*", 1)]
+    assert (
+        point.labels == ["composed", "twin"]
+        and set(point.contrasts(0.05)) == {"twin"}
+        and list(point.errors) == [("C*", 1)]
+    )
     (line,) = sentence.errors(point)
     assert "C*" in line and "split 2" in line and line.endswith(": error: MemoryError: 128 GiB.")
 
 
 # The ledger of readers.
+
 
 def test_two_different_plans_have_read_a_test_set_twice_and_the_same_one_again_no_more(readers):
     assert readers() == 1
@@ -257,15 +360,33 @@ def test_two_different_plans_have_read_a_test_set_twice_and_the_same_one_again_n
     assert readers((), fresh=True) == 2
 
 
-@pytest.mark.parametrize("words", [("seeds=3",), ("compare=[C]",), ("circuit.depth=2",), ("tune=2",), ("dtype=float64",),
-                                   ("dataset.train_size=12",), ("head.entangle=false",)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("seeds=3",),
+        ("compare=[C]",),
+        ("circuit.depth=2",),
+        ("tune=2",),
+        ("dtype=float64",),
+        ("dataset.train_size=12",),
+        ("head.entangle=false",),
+    ],
+)
 def test_what_figures_depend_on_makes_another_reader(readers, words):
     assert readers() == 1 and readers(words) == 2 and readers(words) == 2
 
 
-@pytest.mark.parametrize("words, more", [
-    (("outputs=elsewhere",), {}), (("study.margin=0.1",), {"margin": .1}), (("study.shots=10",), {}),
-    (("recipe.space.lr=[0.1,0.2]",), {}), (("fresh=true",), {"fresh": True}), (("compare=[twin,C]",), {})])
+@pytest.mark.parametrize(
+    "words, more",
+    [
+        (("outputs=elsewhere",), {}),
+        (("study.margin=0.1",), {"margin": 0.1}),
+        (("study.shots=10",), {}),
+        (("recipe.space.lr=[0.1,0.2]",), {}),
+        (("fresh=true",), {"fresh": True}),
+        (("compare=[twin,C]",), {}),
+    ],
+)
 def test_what_no_figure_depends_on_makes_none(readers, words, more):
     assert readers() == 1 and readers(words, **more) == 1
 
@@ -276,10 +397,16 @@ def test_of_tuned_plans_another_space_is_another_reader(readers):
 
 
 def test_a_sweep_is_as_many_readers_as_it_has_points_at_the_most(readers):
-    points = [(f"circuit.qubits={qubits}", f"circuit.depth={depth}") for qubits in (1, 2) for depth in (1, 2)]
+    points = [
+        (f"circuit.qubits={qubits}", f"circuit.depth={depth}")
+        for qubits in (1, 2)
+        for depth in (1, 2)
+    ]
     assert 1 <= readers(*points) <= 4
     assert readers(*points) <= 4
-    assert readers(("circuit.qubits=1", "circuit.depth=1")) <= 4  # a point of it alone is no other plan
+    assert (
+        readers(("circuit.qubits=1", "circuit.depth=1")) <= 4
+    )  # a point of it alone is no other plan
     assert readers(("circuit.qubits=3",)) <= 5
 
 
@@ -293,20 +420,30 @@ def test_each_test_set_has_readers_of_its_own(readers, made):
 def test_a_row_that_was_never_trained_has_read_nothing(home, made, monkeypatch):
     monkeypatch.setattr(train, "fit", None)
     point = made()
-    assert set(point.errors) == {("composed", 0), ("C*", 0), ("twin", 0)} and not (home / "store/readers").exists()
+    assert (
+        set(point.errors) == {("composed", 0), ("C*", 0), ("twin", 0)}
+        and not (home / "store/readers").exists()
+    )
 
 
 def test_what_was_typed_of_one_reference_is_part_of_what_it_isolates():
     """C of another rate is no longer the head alone against one linear layer."""
+
     def isolated(*words):
         return table.claims(composition.job("compare=[C]", *words))["C"]
 
     claim = isolated()
     assert claim == "the whole head against one linear layer"
-    assert isolated("+compare.C.recipe.lr=1.0", "+compare.C.recipe.epochs=2") == f"{claim}, and recipe.lr=1.0, recipe.epochs=2"
+    assert (
+        isolated("+compare.C.recipe.lr=1.0", "+compare.C.recipe.epochs=2")
+        == f"{claim}, and recipe.lr=1.0, recipe.epochs=2"
+    )
     assert isolated("recipe.lr=1.0") == claim  # of every row
 
 
 def test_the_rivals_that_are_fitted_say_among_how_many_settings_validation_chose(ran):
     found = ran(["compare=[C,svm,logistic]", "seeds=1"])
-    assert "in composed, C, fitted to convergence, validation choosing among settings: svm (18 settings), logistic (6 settings)." in found.whole
+    assert (
+        "in composed, C, fitted to convergence, validation choosing among settings: svm (18"
+        " settings), logistic (6 settings)." in found.whole
+    )

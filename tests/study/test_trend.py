@@ -32,9 +32,13 @@ ITEM = tuple(f"item {number}" for number in range(ITEMS))
 
 
 def nll(mean, number, seeds, noise):
-    """NLL (seeds, items) with this mean and noise of seeds, of items and of both that is drawn from `number`."""
+    """NLL (seeds, items) with this mean and noise of seeds, of items and of both that is drawn from
+    `number`.
+    """
     generator = np.random.default_rng(number)
-    drawn = sum(generator.standard_normal(shape) for shape in ((seeds, 1), (1, ITEMS), (seeds, ITEMS)))
+    drawn = sum(
+        generator.standard_normal(shape) for shape in ((seeds, 1), (1, ITEMS), (seeds, ITEMS))
+    )
     return mean + noise * (drawn - drawn.mean(0).mean())
 
 
@@ -55,13 +59,21 @@ TURNED = runs(("dataset.turns", TURNS))
 
 @pytest.fixture
 def trend(home, tmp_path):
-    """The study over points (run, overrides); `gap(place, name)` is a reference's NLL minus the composed model's."""
+    """The study over points (run, overrides); `gap(place, name)` is a reference's NLL minus the
+    composed model's.
+    """
 
     def study(points, gap, claim=None, noise=0.0, words=(), outcome=None):
         jobs = []
         for run, overrides in points:
-            typed = {word.partition("=")[0]: word for word in (*WORDS, *COMPARE, *words, *overrides)}
-            job = composed(*typed.values()) | {"home": str(home), "command": ["qtlrun"], "overrides": overrides}
+            typed = {
+                word.partition("=")[0]: word for word in (*WORDS, *COMPARE, *words, *overrides)
+            }
+            job = composed(*typed.values()) | {
+                "home": str(home),
+                "command": ["qtlrun"],
+                "overrides": overrides,
+            }
             jobs.append(job | ({"run": run} if run else {}))
         experiment, made = Experiment(str(home)), Trend(None, claim, 1024)
         made.check(jobs, experiment)
@@ -78,7 +90,9 @@ def trend(home, tmp_path):
                     raise found
                 seeds = found
             mean = 1 + place / 10 + (gap(place, label) if label != "composed" else 0)
-            return told(label, nll(mean, (len(label), round(100 * place)), len(seeds), noise), seeds)
+            return told(
+                label, nll(mean, (len(label), round(100 * place)), len(seeds), noise), seeds
+            )
 
         experiment.row = trained
         return watched(made, jobs, experiment, tmp_path)
@@ -111,8 +125,16 @@ def test_the_slope_of_a_difference_is_that_of_its_line(trend):
         np.testing.assert_allclose(
             lines.loc[name, ["slope", "low", "high"]].astype(float), -steepness, atol=1e-9
         )  # roundings of logits near 1
-    assert found.well and lines["classical"].to_dict() == {"twin": True, "mlp": True, "zeroed": False}
-    assert set(lines["key"]) == {"dataset.turns"} and set(lines["seeds"]) == {3} and set(lines["places"]) == {3}
+    assert found.well and lines["classical"].to_dict() == {
+        "twin": True,
+        "mlp": True,
+        "zeroed": False,
+    }
+    assert (
+        set(lines["key"]) == {"dataset.turns"}
+        and set(lines["seeds"]) == {3}
+        and set(lines["places"]) == {3}
+    )
 
 
 def test_slopes_and_differences_are_those_of_the_statistics(trend):
@@ -125,7 +147,11 @@ def test_slopes_and_differences_are_those_of_the_statistics(trend):
                 nll(1 + place / 10 + more, (len(name), round(100 * place)), 3, 0.05)
                 for name, more in (("composed", 0), ("twin", 0.1 * place))
             )
-            values = (lambda one: one) if metric == "NLL" else (lambda one: (one < np.log(2)).astype(float))
+            values = (
+                (lambda one: one)
+                if metric == "NLL"
+                else (lambda one: (one < np.log(2)).astype(float))
+            )
             gaps.append(values(composed) - values(twin))
         answers = metric == "accuracy"
         expected = statistic.slope(places, gaps, [ITEM] * len(places), answers=answers)
@@ -139,9 +165,16 @@ def test_slopes_and_differences_are_those_of_the_statistics(trend):
         differences = pd.read_csv(found.out / "differences.csv")
         mine = differences[(differences["reference"] == "twin") & (differences["metric"] == metric)]
         assert mine["value"].tolist() == places
-        for gap, (_, line) in zip(map(statistic.proportion_difference if answers else statistic.two_way, gaps), mine.iterrows(), strict=True):
+        for gap, (_, line) in zip(
+            map(statistic.proportion_difference if answers else statistic.two_way, gaps),
+            mine.iterrows(),
+            strict=True,
+        ):
             np.testing.assert_allclose(
-                [line["difference"], line["low"], line["high"]], [gap.mean, gap.low, gap.high], rtol=1e-6, atol=1e-12
+                [line["difference"], line["low"], line["high"]],
+                [gap.mean, gap.low, gap.high],
+                rtol=1e-6,
+                atol=1e-12,
             )
 
 
@@ -198,10 +231,15 @@ NOISY = ("0.1", "0.3")
 def test_each_run_is_a_series_of_its_own_also_on_one_dataset(trend):
     turned = [("dataset=spirals dataset.turns=0.5,1.0,2.0", words) for words in TURNED]
     more = [
-        ("dataset=spirals circuit.depth=2 dataset.turns=0.5,1.0", ["circuit.depth=2", *words]) for words in TURNED[:2]
+        ("dataset=spirals circuit.depth=2 dataset.turns=0.5,1.0", ["circuit.depth=2", *words])
+        for words in TURNED[:2]
     ]
-    noisy = [("dataset=spirals dataset.noise=0.1,0.3", words) for words in runs(("dataset.noise", NOISY))]
-    found = trend([*turned, *more, *noisy], lambda place, name: 0.3 * place, claim=CLAIM, noise=0.001)
+    noisy = [
+        ("dataset=spirals dataset.noise=0.1,0.3", words) for words in runs(("dataset.noise", NOISY))
+    ]
+    found = trend(
+        [*turned, *more, *noisy], lambda place, name: 0.3 * place, claim=CLAIM, noise=0.001
+    )
     places = slopes(found).groupby("series", sort=False)["places"].first().to_dict()
     assert places == {"spirals, turns": 3, "spirals circuit.depth=2, turns": 2, "spirals, noise": 2}
     assert all(f"{name}: supported." in found.said for name in places)
@@ -214,7 +252,10 @@ def test_two_runs_that_sweep_one_key_over_other_values_are_two_series(trend):
         for words in runs(("dataset.turns", values))
     ]
     found = trend(points, lambda place, name: 0.3 * place)
-    assert len(found.frame[(found.frame["metric"] == "NLL") & (found.frame["reference"] == "twin")]) == 2
+    assert (
+        len(found.frame[(found.frame["metric"] == "NLL") & (found.frame["reference"] == "twin")])
+        == 2
+    )
 
 
 def test_a_row_that_fails_at_one_place_costs_that_place(trend):
@@ -235,20 +276,38 @@ def test_a_row_that_fails_at_the_first_place_keeps_the_others(trend):
         return MemoryError("128 GiB") if label == "twin" and place == 0.5 else None
 
     found = trend(alone(TURNED), lambda place, name: 0.3 * place, outcome=outcome)
-    assert slopes(found).loc["spirals, turns"]["places"].to_dict() == {"twin": 2, "mlp": 3, "zeroed": 3}
+    assert slopes(found).loc["spirals, turns"]["places"].to_dict() == {
+        "twin": 2,
+        "mlp": 3,
+        "zeroed": 3,
+    }
 
 
 def test_a_seed_that_fails_at_one_place_is_left_out_of_the_slope_everywhere(trend):
     def outcome(label, place, seeds):
         return [seed for seed in seeds if seed != 1] if label == "twin" and place == 1 else None
 
-    found = trend(alone(TURNED), lambda place, name: 0.3 * place, words=("seeds=4",), outcome=outcome)
-    assert slopes(found).loc["spirals, turns"]["seeds"].to_dict() == {"twin": 3, "mlp": 4, "zeroed": 4}
+    found = trend(
+        alone(TURNED), lambda place, name: 0.3 * place, words=("seeds=4",), outcome=outcome
+    )
+    assert slopes(found).loc["spirals, turns"]["seeds"].to_dict() == {
+        "twin": 3,
+        "mlp": 4,
+        "zeroed": 4,
+    }
 
 
 def test_where_everything_fails_that_is_said(trend):
-    found = trend(alone(TURNED), lambda place, name: 0.0, claim=CLAIM, outcome=lambda *_: MemoryError("128 GiB"))
-    assert not found.well and "composed at dataset.turns=0.5: error: MemoryError: 128 GiB." in found.said
+    found = trend(
+        alone(TURNED),
+        lambda place, name: 0.0,
+        claim=CLAIM,
+        outcome=lambda *_: MemoryError("128 GiB"),
+    )
+    assert (
+        not found.well
+        and "composed at dataset.turns=0.5: error: MemoryError: 128 GiB." in found.said
+    )
 
 
 def test_where_the_composed_model_fails_at_all_places_but_one_there_is_no_slope(trend):
@@ -264,7 +323,11 @@ def test_a_study_that_is_stopped_says_so_to_its_caller_and_claims_nothing(trend)
         return KeyboardInterrupt() if label == "mlp" and place == 1 else None
 
     found = trend(alone(TURNED), lambda place, name: place, claim=CLAIM, outcome=outcome)
-    assert isinstance(found.error, KeyboardInterrupt) and found.files == ["log.txt"] and "supported" not in found.said
+    assert (
+        isinstance(found.error, KeyboardInterrupt)
+        and found.files == ["log.txt"]
+        and "supported" not in found.said
+    )
 
 
 @pytest.mark.parametrize("seeds", [3, 5])
@@ -272,8 +335,8 @@ def test_the_foot_is_of_the_slopes_and_says_over_what_their_intervals_are(trend,
     found = trend(alone(TURNED), lambda place, name: 0.3 * place, words=(f"seeds={seeds}",))
     lines = (found.out / "table.md").read_text().split("\n\n")
     foot = (
-        f"Least-squares lines from the least to the largest value, with 95 % intervals over {seeds} seeds and the test items; "
-        "items that values share are paired."
+        f"Least-squares lines from the least to the largest value, with 95 % intervals over {seeds}"
+        " seeds and the test items; items that values share are paired."
     )
     assert foot in lines and foot in found.said
     assert lines[lines.index(foot) + 1] == "This test set has been read by 0 plans of this store."
@@ -303,9 +366,16 @@ def test_what_is_written_is_the_frames_and_the_figure(trend):
         "table.md",
     ]
     assert found.files == tables
-    pd.testing.assert_frame_equal(pd.read_csv(found.out / "slopes.csv"), found.frame, rtol=1e-12, check_dtype=False)
+    pd.testing.assert_frame_equal(
+        pd.read_csv(found.out / "slopes.csv"), found.frame, rtol=1e-12, check_dtype=False
+    )
     rows = pd.read_csv(found.out / "rows.csv")
-    assert set(rows["dataset.turns"]) == {0.5, 1, 2} and set(rows["row"]) == {"composed", "twin", "mlp", "zeroed"}
+    assert set(rows["dataset.turns"]) == {0.5, 1, 2} and set(rows["row"]) == {
+        "composed",
+        "twin",
+        "mlp",
+        "zeroed",
+    }
     table = (found.out / "table.md").read_text()
     assert (
         "| series | composed minus | NLL along the range, nats, 95 % | accuracy, 95 % |" in table
@@ -314,33 +384,62 @@ def test_what_is_written_is_the_frames_and_the_figure(trend):
 
 
 def test_the_table_has_the_change_along_the_range_whatever_the_unit(trend):
-    """A slope of 1e-5 an item is .01 nats along a thousand items; what rounds to zero has no minus."""
+    """A slope of 1e-5 per item is .01 nats over a thousand; a rounded zero has no minus."""
     for unit in (1, 1e-5):
         points = runs(("dataset.turns", [place / unit for place in (1, 2, 3)]))
-        found = trend(alone(points), lambda place, name, unit=unit: {"twin": 0.1, "mlp": -0.1, "zeroed": 2e-5}[name] * place * unit)
+        found = trend(
+            alone(points),
+            lambda place, name, unit=unit: (
+                {"twin": 0.1, "mlp": -0.1, "zeroed": 2e-5}[name] * place * unit
+            ),
+        )
         lines = (found.out / "table.md").read_text()
-        said = {"twin": "-.200 [-.200, -.200]", "mlp": "+.200 [+.200, +.200]", "zeroed": "+.000 [+.000, +.000]"}
+        said = {
+            "twin": "-.200 [-.200, -.200]",
+            "mlp": "+.200 [+.200, +.200]",
+            "zeroed": "+.000 [+.000, +.000]",
+        }
         for name, words in said.items():
             assert f"| spirals, turns | {name} | {words} |" in lines
-        assert slopes(found).loc["spirals, turns"]["range"].tolist() == pytest.approx([2 / unit] * 3)
+        assert slopes(found).loc["spirals, turns"]["range"].tolist() == pytest.approx(
+            [2 / unit] * 3
+        )
 
 
 def test_items_that_two_places_share_in_part_are_paired(trend, monkeypatch):
     """The study hands the items' hashes to the statistics, of each place its own."""
     given = []
-    monkeypatch.setattr(statistic, "slope", lambda places, gaps, items, slope=statistic.slope, **more: given.append(items) or slope(places, gaps, items, **more))
+    monkeypatch.setattr(
+        statistic,
+        "slope",
+        lambda places, gaps, items, slope=statistic.slope, **more: (
+            given.append(items) or slope(places, gaps, items, **more)
+        ),
+    )
     trend(alone(TURNED), lambda place, name: 0.3 * place)
-    assert len(given) == 6 and all(one == [ITEM] * 3 for one in given)  # three references, two metrics
+    assert len(given) == 6 and all(
+        one == [ITEM] * 3 for one in given
+    )  # three references, two metrics
 
 
 def test_a_claim_that_no_reference_could_contradict_is_refused(trend):
     words = ("compare=[zeroed,unentangled]",)
-    said = "study.claim: it is held against references without a circuit, and there is none; choose one, as compare=[twin]."
+    said = (
+        "study.claim: it is held against references without a circuit, and there is none; choose"
+        " one, as compare=[twin]."
+    )
     for run, where in (("", ""), ("dataset.turns=0.5,1", "study.runs, dataset.turns=0.5,1: ")):
         with pytest.raises(plans.Refused) as error:
-            trend([(run, overrides) for overrides in TURNED], lambda place, name: 0.0, claim=CLAIM, words=words)
+            trend(
+                [(run, overrides) for overrides in TURNED],
+                lambda place, name: 0.0,
+                claim=CLAIM,
+                words=words,
+            )
         assert str(error.value) == where + said
-    assert trend(alone(TURNED), lambda place, name: 0.0, words=words).well  # without a claim there is nothing to hold
+    assert trend(
+        alone(TURNED), lambda place, name: 0.0, words=words
+    ).well  # without a claim there is nothing to hold
 
 
 ONE = "study=trend follows one number; sweep it, as -m dataset.turns=0.5,1,2 (here vary: {})."
@@ -356,7 +455,11 @@ ONE = "study=trend follows one number; sweep it, as -m dataset.turns=0.5,1,2 (he
         ),
         ([["dataset.turns=1"]], (), ONE.format("none")),
         ([["recipe.scale=none"], ["recipe.scale=standard"]], (), ONE.format("recipe.scale")),
-        (TURNED, ("compare=[]",), "compare=[]: a trend is one of differences; choose a reference, as compare=[twin]."),
+        (
+            TURNED,
+            ("compare=[]",),
+            "compare=[]: a trend is one of differences; choose a reference, as compare=[twin].",
+        ),
         (TURNED, ("seeds=2",), "seeds=2: fewer than three seeds give no interval here."),
         (TURNED, ("seeds=[4,9]",), "seeds=[4, 9]: fewer than three seeds give no interval here."),
         (TURNED, ("splits=2",), "splits=2: study=trend does not use it; leave it out."),
@@ -390,18 +493,29 @@ QUICK = [
 ]
 
 
-def test_a_sweep_and_a_run_of_the_same_points_give_the_same_slopes(home, tmp_path, monkeypatch, capsys):
-    """Of trained rows, by the command line; a point of the sweep is what it would be in a comparison."""
+def test_a_sweep_and_a_run_of_the_same_points_give_the_same_slopes(
+    home, tmp_path, monkeypatch, capsys
+):
+    """Of trained rows, by the command line; a point of the sweep is what it would be in a
+    comparison.
+    """
     monkeypatch.chdir(tmp_path)
     assert main([*QUICK, "-m", "dataset.noise=0.1,0.4"]) == 0
-    assert main([*QUICK, "study.runs=['dataset.noise=0.1,0.4']", "study.claim=a circuit gains"]) == 0
+    assert (
+        main([*QUICK, "study.runs=['dataset.noise=0.1,0.4']", "study.claim=a circuit gains"]) == 0
+    )
     first, second = (pd.read_csv(path) for path in sorted(tmp_path.glob("outputs/*/*/slopes.csv")))
     pd.testing.assert_frame_equal(first, second)
-    assert set(first["series"]) == {"moons, noise"} and "The claim: a circuit gains" in capsys.readouterr().out
+    assert (
+        set(first["series"]) == {"moons, noise"}
+        and "The claim: a circuit gains" in capsys.readouterr().out
+    )
     differences = pd.read_csv(next(tmp_path.glob("outputs/*/*/differences.csv")))
     words = [word for word in QUICK if not word.startswith("study")]
     points = [plans_of(home, *words, f"dataset.noise={value}") for value in (0.1, 0.4)]
-    for line, made in zip(differences[differences["metric"] == "NLL"]["difference"], points, strict=True):
+    for line, made in zip(
+        differences[differences["metric"] == "NLL"]["difference"], points, strict=True
+    ):
         assert line == pytest.approx(made, rel=1e-9)
 
 
@@ -409,6 +523,9 @@ def plans_of(home, *words):
     """Composed minus twin in nats, of a comparison of these words."""
     made, experiment = composition.rows(*words), Experiment(str(home))
     point = Point(
-        {}, "composed", "", splits=[{name: experiment.row(name, plan, [0, 1, 2]) for name, plan in made.items()}]
+        {},
+        "composed",
+        "",
+        splits=[{name: experiment.row(name, plan, [0, 1, 2]) for name, plan in made.items()}],
     )
     return point.contrasts(0.05)["twin"].interval.mean

@@ -12,7 +12,9 @@ NONE, INPUTS, WEIGHTS, BOTH = Source.NONE, Source.INPUTS, Source.WEIGHTS, Source
 
 def watched(function):
     """What a function gives under a watch, and the watch."""
-    x, w = (torch.linspace(0.1, 0.9, size, dtype=torch.float64, requires_grad=True) for size in (4, 3))
+    x, w = (
+        torch.linspace(0.1, 0.9, size, dtype=torch.float64, requires_grad=True) for size in (4, 3)
+    )
     watch = Watch(x, w)
     with warnings.catch_warnings(), watch:
         warnings.simplefilter("ignore")  # torch's, that a number loses its gradient
@@ -32,7 +34,7 @@ def given_data(x):
         (lambda x, w: x[0], INPUTS, False),
         (lambda x, w: x[0] * w[1], BOTH, False),
         (lambda x, w: torch.tensor(0.3), NONE, False),
-        (lambda x, w: [one for one in w][2], WEIGHTS, False),
+        (lambda x, w: list(w)[2], WEIGHTS, False),
         (lambda x, w: x[0] + torch.zeros_like(w)[0], INPUTS, False),
         (lambda x, w: x[0] * (w[0] > 0.2), BOTH, True),
         (lambda x, w: w[0].detach() * 2 + x[0], BOTH, True),
@@ -79,7 +81,18 @@ def test_what_is_written_into_a_tensor_is_followed_into_its_views(where):
         (lambda x, w: torch.equal(x, x), INPUTS),
         (lambda x, w: [1, 2, 3][(w[0] * 2).long()], WEIGHTS),
         (lambda x, w: w[0] in [1, 2], WEIGHTS),
-        (lambda x, w: (x.shape, x.dim(), len(x), x.dtype, x.requires_grad, x.numel(), x.is_complex()), NONE),
+        (
+            lambda x, w: (
+                x.shape,
+                x.dim(),
+                len(x),
+                x.dtype,
+                x.requires_grad,
+                x.numel(),
+                x.is_complex(),
+            ),
+            NONE,
+        ),
         (lambda x, w: float(f"{x[0]:.2f}"), INPUTS),
         (lambda x, w: f"{x[0]} {w}", NONE),
         (lambda x, w: bool(torch.tensor(1.0) > 0), NONE),

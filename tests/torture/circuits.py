@@ -1,7 +1,8 @@
-"""Random circuits of kinked and smooth angles on every engine and device: python tests/torture/circuits.py [COUNT [FIRST]].
+"""Random circuits of kinked and smooth angles on every engine and device: python
+tests/torture/circuits.py [COUNT [FIRST]].
 
-Prints how many agree with a QNode on default.qubit in values (1e-9) and gradients (1e-7), how many are refused in a
-sentence, and each that differs. Exit code 1 where one differs.
+Prints how many agree with a QNode on default.qubit in values (1e-9) and gradients (1e-7), how many
+are refused in a sentence, and each that differs. Exit code 1 where one differs.
 """
 
 import sys
@@ -20,7 +21,9 @@ def main(count: int, first: int) -> int:
     from test_kinked import outcomes
 
     torch.set_num_threads(1)
-    warnings.simplefilter("ignore")  # PennyLane's and torch's about numbers that lose their gradient
+    warnings.simplefilter(
+        "ignore"
+    )  # PennyLane's and torch's about numbers that lose their gradient
     totals = Counter()
     for number in range(first, first + count):
         for device, outcome in outcomes(number).items():
@@ -32,7 +35,13 @@ def main(count: int, first: int) -> int:
     devices = sorted({device for device, _ in totals})
     print(f"| {count} circuits | equal | refused | differ |\n|---|---|---|---|")
     for device in devices:
-        print("|", " | ".join([device, *(str(totals[device, word]) for word in ("equal", "refused", "differs"))]), "|")
+        print(
+            "|",
+            " | ".join(
+                [device, *(str(totals[device, word]) for word in ("equal", "refused", "differs"))]
+            ),
+            "|",
+        )
     return int(any(word == "differs" for _, word in totals))
 
 
