@@ -4,6 +4,7 @@ from pathlib import Path
 import jaxtyping
 import pytest
 
+pytest_plugins = ["studied"]  # fixtures of the studies and of what they report
 # Shapes and types in the package's signatures hold in every test; a whole number may stand for a
 # float (PEP 484).
 jaxtyping.install_import_hook(
@@ -56,3 +57,14 @@ def programs(monkeypatch):
 
     monkeypatch.setattr(train, "fit", fitted)
     return sizes
+
+
+@pytest.fixture
+def one_thread():
+    """Sums are taken in another order by more threads."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

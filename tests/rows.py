@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 from rich.console import Console
 
-from qtlrun.point import Point
-from qtlrun.row import Row
+from qtlrun.comparison.comparison import Point
+from qtlrun.comparison.row import Row
 from qtlrun.store import Entry
 
 

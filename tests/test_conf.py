@@ -19,7 +19,7 @@ from qtlrun.experiment.check import check as check_row
 from qtlrun.experiment.check import check_loaded
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
-from qtlrun.plan.kind import accepts
+from qtlrun.plan.annotation import accepts
 from qtlrun.plan.part import OFFERED
 
 ROOT = Path(__file__).parents[1]

@@ -17,24 +17,23 @@ ORDER = [
     {"compose"},
     {"study"},
     {"lens"},
-    {"experiment"},
+    {"experiment", "report"},
     {"train"},
     {"checkpoint"},
     {"backbone", "head", "dataset", "freeze", "optimizer", "recipe", "parametrization"},
     {"device"},
+    {"simulator"},
     {"tape"},
-    {"layer", "statefile"},
+    {"layer", "statefile", "memory"},
     {"circuit", "fock"},
-    {"result", "figure"},
-    {"point"},
-    {"row"},
+    {"comparison"},
     {"plan", "store"},
     {"statistic", "disk", "mode"},
 ]
 HOMES = {  # where else a library may not be imported
     "hydra": {"compose"},
     "omegaconf": {"compose"},
-    "pennylane": {"circuit", "device", "lens", "study"},
+    "pennylane": {"circuit", "device", "lens", "report", "simulator", "study", "tape"},
 }
 BARRED = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
@@ -177,7 +176,18 @@ def run(code, *words):
 
 
 @pytest.mark.parametrize(
-    "module", ["result", "point", "row", "statistic", "figure", "plan", "store", "disk"]
+    "module",
+    [
+        "report.frame",
+        "report.figure",
+        "report.sentence",
+        "comparison.comparison",
+        "comparison.row",
+        "statistic",
+        "plan",
+        "store",
+        "disk",
+    ],
 )
 def test_results_are_read_without_torch(module):
     loaded = run(f"import sys, qtlrun.{module}; print(*sys.modules)").split()

@@ -308,9 +308,9 @@ def test_the_sources_hash_does_not_depend_on_where_the_package_lies(package):
 
 
 def test_every_source_that_a_key_is_made_of_exists():
-    from qtlrun.experiment import feature, parts, source
+    from qtlrun.experiment import feature, parts, pretraining
 
-    for place in {*source.TRAINING, *parts.CIRCUIT, *feature.SOURCES, *source.TRAINING}:
+    for place in {*pretraining.TRAINING, *parts.CIRCUIT, *feature.SOURCES, *pretraining.TRAINING}:
         path = store.PACKAGE / place
         assert path.is_file() or any(path.rglob("*.py")), place
 

@@ -4,9 +4,9 @@ common.
 
 from torch import Tensor, nn
 
+from qtlrun import memory
 from qtlrun.backbone import stage
 from qtlrun.backbone import weights as files
-from qtlrun.device import memory
 from qtlrun.layer import ACTIVATIONS
 
 TRAINED = 16  # bytes a weight with its gradient and the two moments of Adam, in single precision

@@ -14,10 +14,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from qtlrun import disk, fock
+from qtlrun import disk, fock, memory
 from qtlrun.backbone import weights as files
 from qtlrun.backbone.stage import Stage
-from qtlrun.device import memory
 from qtlrun.layer import generator
 from qtlrun.plan import Absent
 

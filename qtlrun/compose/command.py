@@ -15,7 +15,7 @@ from pathlib import Path
 
 from qtlrun import disk
 from qtlrun import plan as plans
-from qtlrun.compose import flag, grammar, refusal, reserved
+from qtlrun.compose import flag, grammar, hydra_error, reserved
 from qtlrun.compose.check import check, rows
 from qtlrun.compose.isolation import isolated
 from qtlrun.plan import Refused
@@ -123,13 +123,15 @@ def _compose(flags: Namespace, words: list[str]) -> list[dict]:
     if flags.hydra_help:
         words = []  # they change nothing of it
     elif not flags.shell_completion:
-        read = grammar.read(words, flags.multirun, lambda group: refusal.options(group, folders))
+        read = grammar.read(
+            words, flags.multirun, lambda group: hydra_error.options(group, folders)
+        )
         for override in read.overrides:
             reserved.check(override)
-            refusal.check(override, folders)
+            hydra_error.check(override, folders)
         words = read.texts
     scratch, jobs, errors = _scratch(words), [], []
-    known = refusal.KNOWN if _launched(words) else refusal.RAISED
+    known = hydra_error.KNOWN if _launched(words) else hydra_error.RAISED
     try:
         _run_hydra(
             [*flag.written(flags), *words],
@@ -141,7 +143,7 @@ def _compose(flags: Namespace, words: list[str]) -> list[dict]:
     except Refused:
         raise
     except known as error:
-        raise Refused(refusal.word(error, folders, words)) from error
+        raise Refused(hydra_error.word(error, folders, words)) from error
     else:
         jobs = jobs or [
             json.loads(path.read_text()) | {"fresh": False}
@@ -281,7 +283,7 @@ def _hydra_words(words: list[str], scratch: Path):
 
 def _warn_of_shadows(folders: list[Path]) -> None:
     """Warn of options of an added folder that Hydra passes over for shipped ones of that name."""
-    shipped = refusal.conf()
+    shipped = hydra_error.conf()
     for folder in folders:
         for path in folder.glob("*/*.yaml"):
             if (shipped / path.relative_to(folder)).is_file():

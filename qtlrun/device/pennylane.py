@@ -12,11 +12,12 @@ from jaxtyping import Float
 from pennylane.devices import ExecutionConfig
 from torch import Tensor
 
-from qtlrun.device import measure, memory, reader
-from qtlrun.device.reading import Gate, Reading
-from qtlrun.device.verification import Verification
+from qtlrun import memory
 from qtlrun.layer import generator
 from qtlrun.plan import nearest
+from qtlrun.simulator.verification import Verification
+from qtlrun.tape import measurement, reader
+from qtlrun.tape.tape import Gate, Reading
 
 TRANSFORMS = {
     "parameter-shift": qml.gradients.param_shift,
@@ -80,9 +81,9 @@ class PennyLane:
         """
         memory.fits(circuit.qubits, mixed=self.name == "default.mixed")
         reading = reader.read(circuit, entangle)
-        for measurement in reading.measurements:
-            if not isinstance(measurement, NUMBERS):
-                raise measure.untaken(measurement)
+        for process in reading.measurements:
+            if not isinstance(process, NUMBERS):
+                raise measurement.untaken(process)
         device = self._device(
             circuit.qubits + (self.diff_method == "hadamard")
         )  # that test needs a wire of its own
@@ -179,7 +180,7 @@ class Run:
         self.device = device
         self.shots = shots
         self.method = method
-        self.sizes = [_size(measurement, reading.qubits) for measurement in reading.measurements]
+        self.sizes = [_size(process, reading.qubits) for process in reading.measurements]
         self.outputs = sum(self.sizes)
         self.options = {
             "hadamard": {"aux_wire": reading.qubits},
@@ -335,11 +336,11 @@ def _angles(reading: Reading) -> int:
     return sum(gate.angle is not None for gate in reading.gates)
 
 
-def _size(measurement, qubits: int) -> int:
+def _size(process, qubits: int) -> int:
     """How many numbers a measurement gives."""
-    if not isinstance(measurement, qml.measurements.ProbabilityMP):
+    if not isinstance(process, qml.measurements.ProbabilityMP):
         return 1
-    return 2 ** (len(measurement.wires) or qubits)
+    return 2 ** (len(process.wires) or qubits)
 
 
 def _numbers(results, samples: int) -> np.ndarray:

@@ -11,14 +11,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from qtlrun.device import measure, memory, pauli, reader
-from qtlrun.device.gatewise import Gatewise
-from qtlrun.device.reading import Gate, Reading
-from qtlrun.device.shot import Shots
-from qtlrun.device.simulator import Simulator
-from qtlrun.device.verification import Verification
+from qtlrun import memory
 from qtlrun.layer import generator
 from qtlrun.plan import nearest
+from qtlrun.simulator.gatewise import Gatewise
+from qtlrun.simulator.shot import Shots
+from qtlrun.simulator.simulator import Simulator
+from qtlrun.simulator.verification import Verification
+from qtlrun.tape import measurement, pauli, reader
+from qtlrun.tape.tape import Gate, Reading
 
 METHODS = ("auto", "dense", "grouped", "fused", "gatewise")
 # Qubits, idle ones included, so that every state fills whole lines of memory and is rounded alike
@@ -115,7 +116,7 @@ class Run:
         self.gates = [
             gate if gate.angle in moving else _settled(gate, reading) for gate in reading.gates
         ]
-        self.outcomes = measure.read(reading.measurements, reading.qubits, self.qubits)
+        self.outcomes = measurement.read(reading.measurements, reading.qubits, self.qubits)
         self.outputs = sum(outcome.outputs for outcome in self.outcomes)
         self.real = all(pauli.real(gate) for gate in self.gates) and all(
             start.real for start in reading.starts

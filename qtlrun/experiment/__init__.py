@@ -10,19 +10,20 @@ from torch import nn
 
 from qtlrun import plan as plans
 from qtlrun import store
-from qtlrun.experiment import generation, item, source
-from qtlrun.experiment import model as models
+from qtlrun.comparison.row import Duplicates, Figures, Row, Tuning
+from qtlrun.dataset import kind
+from qtlrun.experiment import ensemble as models
+from qtlrun.experiment import generation, pretraining
 from qtlrun.experiment.check import check, check_labels, check_loaded
 from qtlrun.experiment.duplicate import count_duplicates
 from qtlrun.experiment.feature import SPLITS, features
 from qtlrun.experiment.parts import Parts
-from qtlrun.experiment.plant import Plant
+from qtlrun.experiment.planted import Plant
 from qtlrun.experiment.session import Session
 from qtlrun.experiment.training import Run, read, train_runs
 from qtlrun.freeze import has_moving_norms
 from qtlrun.mode import freshly
 from qtlrun.plan import Refused
-from qtlrun.row import Duplicates, Figures, Row, Tuning
 from qtlrun.store import Entry
 from qtlrun.train import Data
 
@@ -43,8 +44,9 @@ class Experiment:
     def load(self, row: dict) -> None:
         """Get the weights, and look at every picture once; refuse what cannot be had or read."""
         parts, kept = Parts(row, self.session), self.session.store
-        if not source.wanted(row):
-            parts.backbone  # noqa: B018  # weights that cannot be had are the user's error, found before anything starts
+        if not pretraining.wanted(row):
+            # Weights that cannot be had are the user's error, found before anything starts.
+            _ = parts.backbone
         entry = kept.get("verified", parts.dataset.fingerprint)
         if entry is None or "contents" not in entry.values:
             try:
@@ -57,7 +59,7 @@ class Experiment:
             kept.put("verified", parts.dataset.fingerprint, entry)
         self.session.contents.update(entry.values["contents"])
         check_loaded(parts)
-        check_labels(self._duplicates(parts), item.noun(parts.dataset))
+        check_labels(self._duplicates(parts), kind.noun(parts.dataset))
 
     def describe(self, label: str, row: dict) -> Row:
         """A row without its seeds: what it is, its data, its files."""
@@ -222,12 +224,12 @@ class Experiment:
             blind=parts.dataset.validation is not parts.dataset.test,
             independent=getattr(parts.dataset, "independent", False),
             duplicates=self._duplicates(parts),
-            counts=item.counts(parts.dataset),
+            counts=kind.counts(parts.dataset),
             files=parts.files(),
             made_of=parts.made_of(),
             scaling=getattr(parts.dataset, "scaling", None),
             backbone=parts.frozen_state(),
-            noun=item.noun(parts.dataset),
+            noun=kind.noun(parts.dataset),
             ceiling=getattr(parts.dataset, "ceiling", None),
             settings=parts.settings,
             norms_move=has_moving_norms(parts.backbone),

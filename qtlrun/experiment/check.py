@@ -4,15 +4,15 @@ import math
 
 import torch
 
-from qtlrun.device import memory
-from qtlrun.experiment import source
-from qtlrun.experiment.item import kind, sizes
+from qtlrun import memory
+from qtlrun.comparison.row import Duplicates
+from qtlrun.dataset.kind import kind, sizes
+from qtlrun.experiment import pretraining
 from qtlrun.experiment.seedwise import seeded
 from qtlrun.experiment.single import check_single
 from qtlrun.layer import Start, generator
 from qtlrun.parametrization.generated import BACKBONE
 from qtlrun.plan import Refused, is_own, plugin
-from qtlrun.row import Duplicates
 
 COPIES = 5  # of each trained weight: itself, its gradient, two moments of Adam, the best epoch's
 TAKERS = {
@@ -54,8 +54,8 @@ def check(parts) -> None:
         )
     if parts.generated:
         _check_generated(parts)
-    if source.wanted(parts.plan):
-        source.check(parts)
+    if pretraining.wanted(parts.plan):
+        pretraining.check(parts)
 
 
 def _check_size(backbone) -> None:
@@ -89,7 +89,9 @@ def _check_backbone(parts) -> None:
         parts.bare.eval()(first.to(place))
     except ValueError as error:
         raise Refused(str(error)) from error
-    if parts.recipe.batch_size == 1 and (source.wanted(parts.plan) or not parts.backbone.folded):
+    if parts.recipe.batch_size == 1 and (
+        pretraining.wanted(parts.plan) or not parts.backbone.folded
+    ):
         check_single(parts.bare, parts.freeze, parts.recipe, first.to(place))
 
 

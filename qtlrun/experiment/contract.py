@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from qtlrun.backbone import stage, weights
+from qtlrun.dataset.kind import NOUNS
 from qtlrun.dataset.picture import Pictures
 from qtlrun.dataset.split import Split, fingerprint
 from qtlrun.dataset.tree import decode
-from qtlrun.experiment.item import NOUNS
 from qtlrun.plan import Refused, contract, nearest
 
 OPTIONAL = (

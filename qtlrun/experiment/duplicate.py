@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from qtlrun.row import Duplicates
+from qtlrun.comparison.row import Duplicates
 
 
 def count_duplicates(dataset, contents: Mapping[str, str]) -> Duplicates:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from qtlrun import store
-from qtlrun.experiment.item import kind, noun
+from qtlrun.dataset.kind import kind, noun
 from qtlrun.layer import generator
 
 SPLITS = ("train", "validation", "test")

@@ -5,9 +5,9 @@ shots make of it.
 import torch
 
 from qtlrun import train
+from qtlrun.experiment import ensemble as models
 from qtlrun.experiment import feature
-from qtlrun.experiment import model as models
-from qtlrun.experiment.model import Model, Run
+from qtlrun.experiment.ensemble import Model, Run
 from qtlrun.parametrization import generator as generators
 from qtlrun.store import Entry
 

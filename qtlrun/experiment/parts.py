@@ -15,16 +15,23 @@ from torch import Tensor, nn
 
 from qtlrun import disk, store
 from qtlrun import plan as plans
+from qtlrun.dataset import kind
 from qtlrun.dataset.split import Split
-from qtlrun.device.ready import Ready
-from qtlrun.experiment import contract, item, seedwise, source
+from qtlrun.device.cached import Ready
+from qtlrun.experiment import contract, pretraining, seedwise
 from qtlrun.experiment.session import Session
 from qtlrun.layer import Start, generator
 from qtlrun.parametrization.generated import BACKBONE, HEAD
 from qtlrun.plan import Refused, build, is_own, plugin
 from qtlrun.plan import contract as needs
 
-CIRCUIT = ("circuit", "device", "tape")  # and the source of a row whose head has a circuit
+CIRCUIT = (
+    "circuit",
+    "device",
+    "simulator",
+    "tape",
+    "memory.py",
+)  # and the source of a row whose head has a circuit
 
 
 class Parts:
@@ -58,7 +65,7 @@ class Parts:
         """The backbone with its weights, in evaluation mode; rows share it, and train a copy."""
 
         def make() -> nn.Module:
-            state = source.state(self) if source.wanted(self.plan) else None
+            state = pretraining.state(self) if pretraining.wanted(self.plan) else None
             return self.place(self.network(self.plan["backbone"], state=state)).eval()
 
         return self.session.once(
@@ -262,13 +269,13 @@ class Parts:
         """What identifies the backbone's weights: their bytes, or the key of the pre-training that
         makes them.
         """
-        return source.key(self) if source.wanted(self.plan) else self.backbone.fingerprint
+        return pretraining.key(self) if pretraining.wanted(self.plan) else self.backbone.fingerprint
 
     def files(self) -> dict[str, str]:
         """SHA-256 of each file of weights that the row begins with, by its key."""
         files = (
             {}
-            if source.wanted(self.plan) or self.backbone.fingerprint == "none"
+            if pretraining.wanted(self.plan) or self.backbone.fingerprint == "none"
             else {"weights": self.backbone.fingerprint}
         )
         state = self.plan["head"].get("state")
@@ -322,7 +329,7 @@ class Parts:
             sources=store.sources(
                 "experiment",
                 "parametrization",
-                *source.TRAINING,
+                *pretraining.TRAINING,
                 *(CIRCUIT if "device" in said or "_target_" in said["circuit"] else ()),
             ),
         )
@@ -353,7 +360,7 @@ class Parts:
             return None
         if isinstance(self.dataset.train.inputs, Tensor):
             return self.dataset.train.inputs[0].numel()
-        sizes = item.sizes(self.dataset)
+        sizes = kind.sizes(self.dataset)
         return 3 * math.prod(*sizes) if len(sizes) == 1 else None
 
     def _build(self, group: str, **offered):
@@ -379,7 +386,7 @@ class Parts:
     def bare(self) -> nn.Module:
         """The backbone without weights or memory, for its sizes."""
         part, plugins = self.plan["backbone"], self.plan["plugins"]
-        if is_own(part["_target_"]) and not source.wanted(self.plan):
+        if is_own(part["_target_"]) and not pretraining.wanted(self.plan):
             return self.backbone  # what it computes while it is built is not known
         part = part | ({"weights": "none"} if "weights" in part else {})
 

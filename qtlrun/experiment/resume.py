@@ -2,7 +2,7 @@
 
 from qtlrun import store
 from qtlrun.checkpoint import Keeper, State
-from qtlrun.experiment.model import Run
+from qtlrun.experiment.ensemble import Run
 from qtlrun.store import Entry
 
 KIND = "progress"  # of entry

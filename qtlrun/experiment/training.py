@@ -11,9 +11,9 @@ import torch
 
 from qtlrun import train
 from qtlrun.checkpoint import Record
+from qtlrun.experiment import ensemble as models
 from qtlrun.experiment import feature, generation, resume
-from qtlrun.experiment import model as models
-from qtlrun.experiment.model import Model, Run
+from qtlrun.experiment.ensemble import Model, Run
 from qtlrun.experiment.parts import Parts
 from qtlrun.store import Entry
 

@@ -10,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from qtlrun.circuit import product as products
-from qtlrun.device.reading import inputs_of
 from qtlrun.head import published
 from qtlrun.layer import Linear, Start
+from qtlrun.tape.tape import inputs_of
 
 SATURATED = 0.99  # absolute tanh beyond which an input hardly moves
 

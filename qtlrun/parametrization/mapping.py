@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from qtlrun.device.reader import trace
 from qtlrun.layer import ACTIVATIONS, LANES, Linear, Start, generator
+from qtlrun.tape.reader import trace
 
 LEAST = 1e-20  # a probability; below it the slope of its power would have no bound
 

@@ -6,9 +6,9 @@ from typing import Literal
 
 import torch
 
+from qtlrun import memory
 from qtlrun.circuit.chain import Chain
 from qtlrun.circuit.ring import Ring
-from qtlrun.device import memory
 from qtlrun.layer import Start
 from qtlrun.parametrization.generator import Generator
 from qtlrun.parametrization.mapping import Mapping

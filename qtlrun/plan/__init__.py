@@ -5,11 +5,12 @@ made of.
 import ast
 import re
 
-from qtlrun.plan import kind, plugin, size
-from qtlrun.plan.draw import bare, check_space, drawn, draws, has, redraws, spaces
-from qtlrun.plan.letter import LETTERS, describe, differences, letter, simulates
+from qtlrun.plan import annotation as annotations
+from qtlrun.plan import plugin, size
 from qtlrun.plan.part import build, check_part, is_own, parameters
 from qtlrun.plan.refusal import Absent, Refused, finite, nearest, text
+from qtlrun.plan.tuning import bare, check_space, drawn, draws, has, redraws, spaces
+from qtlrun.plan.variant import LETTERS, describe, differences, letter, simulates
 
 __all__ = [
     "LETTERS",
@@ -80,7 +81,7 @@ def check(plan: dict) -> None:
         if name not in plan:
             raise Refused(f"{name}: every run needs it, and it is taken away.")
     for name, annotation in SETTINGS.items():
-        kind.check(name, plan[name], ast.parse(annotation, mode="eval").body)
+        annotations.check(name, plan[name], ast.parse(annotation, mode="eval").body)
         size.check(name, plan[name])
     seeds(plan)
     if plan["tune"] < 0:
@@ -310,7 +311,7 @@ def _check_pretrain(plan: dict) -> None:
             raise Refused(
                 f"backbone.pretrain.{name}: the source task needs it, and it is taken away."
             )
-    kind.check("backbone.pretrain.seed", task["seed"], ast.Name("int"))
+    annotations.check("backbone.pretrain.seed", task["seed"], ast.Name("int"))
     for group in ("dataset", "recipe"):
         _check_group(f"backbone.pretrain.{group}", task[group])
         _check_part(group, task[group], plan["plugins"], f"backbone.pretrain.{group}")

@@ -6,7 +6,8 @@ import functools
 import importlib
 import re
 
-from qtlrun.plan import contract, kind, plugin, schema
+from qtlrun.plan import annotation as annotations
+from qtlrun.plan import contract, plugin, schema
 from qtlrun.plan.plugin import Module
 from qtlrun.plan.refusal import Refused, nearest, text
 
@@ -44,7 +45,7 @@ def check_part(group: str, part: dict, plugins: list[str], key: str = "") -> Non
     for name in mine:
         annotation, required = known[name]
         if name in values:
-            kind.check(f"{key}.{name}", values[name], annotation)
+            annotations.check(f"{key}.{name}", values[name], annotation)
         elif required:
             raise Refused(f"{key}.{name}: {part['_target_']} needs it and it is not given.")
 

@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from qtlrun import disk, figure, statistic
+from qtlrun import disk, statistic
 from qtlrun import plan as plans
 from qtlrun.experiment import Experiment
-from qtlrun.experiment.plant import Plant
+from qtlrun.experiment.planted import Plant
 from qtlrun.plan import Refused
-from qtlrun.study import record, sentence, table, terminal
-from qtlrun.study.progress import Progress
+from qtlrun.report import figure, output, sentence, terminal
+from qtlrun.report.progress import Progress
+from qtlrun.study import table
 
 POPULATION = 200  # seeds of the population that coverage is measured on
 FALSE, COVERED, FOUND = (
@@ -90,7 +91,7 @@ class Calibrate:
         said += sentence.described(
             [(name, experiment.describe(name, row)) for name, row in rows.items()]
         )
-        record.write_study(
+        output.write_study(
             out, jobs, said, {"calibration": frame}, {"detection": figure.detection(frame)}
         )
         terminal.say(console, said)

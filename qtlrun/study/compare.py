@@ -6,11 +6,12 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from qtlrun import disk, result, statistic
+from qtlrun import disk, statistic
+from qtlrun.comparison.comparison import Point
 from qtlrun.experiment import Experiment
-from qtlrun.point import Point
-from qtlrun.study import record, sentence, table, terminal
-from qtlrun.study.progress import Progress
+from qtlrun.report import frame, output, sentence, terminal
+from qtlrun.report.progress import Progress
+from qtlrun.study import table
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Compare:
             experiment.session.step = progress.step
             try:
                 for keys, job in zip(
-                    result.swept([job["overrides"] for job in jobs]), jobs, strict=True
+                    frame.swept([job["overrides"] for job in jobs]), jobs, strict=True
                 ):
                     points.append(table.begin(job, keys))
                     if keys:
@@ -54,46 +55,46 @@ class Compare:
         points = [point for point in points if point.labels or point.errors]
         if points:
             frames = {
-                "rows": result.rows_frame(points, self.shots),
-                "contrasts": result.contrasts_frame(points, self.margin),
+                "rows": frame.rows_frame(points, self.shots),
+                "contrasts": frame.contrasts_frame(points, self.margin),
                 "table": self._table(points),
             }
-            if len(shots := result.shots_frame(points)):
+            if len(shots := frame.shots_frame(points)):
                 frames["shots"] = shots
             if any(point.tuned for point in points):
-                frames["trials"] = result.trials_frame(points)
+                frames["trials"] = frame.trials_frame(points)
             if any(point.failed for point in points):
-                frames["errors"] = result.errors_frame(points)
+                frames["errors"] = frame.errors_frame(points)
             with terminal.later(console):
-                record.write(
+                output.write(
                     out,
                     jobs[: len(points)],
                     points,
                     self._show(points, frames["table"], console),
                     frames,
                 )
-                record.write_environment(out, jobs, points)
+                output.write_environment(out, jobs, points)
         if stopped:
             raise stopped
         return frames["rows"], not any(point.failed for point in points)
 
     def _table(self, points: list[Point]) -> pd.DataFrame:
         return (
-            result.sweep_table(points)
+            frame.sweep_table(points)
             if len(points) > 1
-            else result.table(points[0], self.margin, self.shots)
+            else frame.table(points[0], self.margin, self.shots)
         )
 
-    def _show(self, points: list[Point], frame: pd.DataFrame, console: Console) -> str:
+    def _show(self, points: list[Point], shown: pd.DataFrame, console: Console) -> str:
         """Print the table, of a sweep also that of the point that validation chose, and what stands
         under it; all as Markdown.
         """
         point, exact, said = points[0], tuple(points[0].keys), []
-        parts = [result.markdown(frame, exact)]
+        parts = [frame.markdown(shown, exact)]
         if len(points) > 1:
-            terminal.show_sweep(console, frame, exact)
+            terminal.show_sweep(console, shown, exact)
             point = next(
-                (point for point, chosen in zip(points, frame["chosen"], strict=True) if chosen),
+                (point for point, chosen in zip(points, shown["chosen"], strict=True) if chosen),
                 None,
             )
             if point:
@@ -102,7 +103,7 @@ class Compare:
                     " that point alone."
                 )
                 terminal.say(console, parts[-1:])
-                parts.append(result.markdown(self._table([point])))
+                parts.append(frame.markdown(self._table([point])))
             elif not any(one.choosable for one in points):
                 said = [
                     "No point is chosen: what is swept is the task, the seeds, the references or"

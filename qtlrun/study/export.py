@@ -18,8 +18,9 @@ from qtlrun import disk, train
 from qtlrun import plan as plans
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Refused
-from qtlrun.study import record, sentence, table, terminal
-from qtlrun.study.progress import Progress
+from qtlrun.report import output, sentence, terminal
+from qtlrun.report.progress import Progress
+from qtlrun.study import table
 
 NAME = "network"  # of the files
 COLUMNS = ("file", "bytes", "weights", "items", "accuracy", "difference")
@@ -93,7 +94,7 @@ class Export:
     def _said(
         self, out: Path, jobs: list[dict], frame: pd.DataFrame, lines: list[str], console: Console
     ) -> pd.DataFrame:
-        record.write_study(out, jobs, lines, {"export": frame}, {})
+        output.write_study(out, jobs, lines, {"export": frame}, {})
         terminal.say(console, lines)
         return frame
 

@@ -6,13 +6,14 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from qtlrun import figure, result, statistic
 from qtlrun import plan as plans
+from qtlrun import statistic
+from qtlrun.comparison.comparison import Point
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Refused
-from qtlrun.point import Point
-from qtlrun.study import record, sentence, table, terminal
-from qtlrun.study.progress import Progress
+from qtlrun.report import figure, frame, output, sentence, terminal
+from qtlrun.report.progress import Progress
+from qtlrun.study import table
 
 HALVES = 6  # sizes where none are named
 
@@ -68,8 +69,8 @@ class LearningCurve:
                 table.fill(points[-1], job, experiment, progress)
         frames = {
             "curve": self._frame(points),
-            "contrasts": result.contrasts_frame(points, self.margin),
-            "rows": result.rows_frame(points, self.shots),
+            "contrasts": frame.contrasts_frame(points, self.margin),
+            "rows": frame.rows_frame(points, self.shots),
         }
         labels = dict.fromkeys(label for point in points for label in point.labels)
         wide = (
@@ -95,7 +96,7 @@ class LearningCurve:
             points[-1].held,
             *(line for point in points for line in sentence.errors(point)),
         ]
-        record.write_study(
+        output.write_study(
             out, jobs, lines, frames, {"learning_curve": figure.sizes(frames["curve"])}
         )
         terminal.show_sweep(

@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from qtlrun import disk, figure, statistic
+from qtlrun import disk, statistic
 from qtlrun import plan as plans
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Refused
-from qtlrun.study import record, sentence, table, terminal
-from qtlrun.study.progress import Progress
-from qtlrun.study.sentence import count
+from qtlrun.report import figure, output, sentence, terminal
+from qtlrun.report.progress import Progress
+from qtlrun.report.sentence import count
+from qtlrun.study import table
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ class Multiverse:
                 for protocol in protocols
             ]
         )
-        record.write_study(
+        output.write_study(
             out,
             jobs,
             lines,

@@ -8,13 +8,14 @@ from pathlib import Path
 import pandas as pd
 from rich.console import Console
 
-from qtlrun import figure, result, statistic
 from qtlrun import plan as plans
+from qtlrun import statistic
+from qtlrun.comparison.comparison import Point
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Refused
-from qtlrun.point import Point
-from qtlrun.study import record, sentence, table, terminal
-from qtlrun.study.progress import Progress
+from qtlrun.report import figure, frame, output, sentence, terminal
+from qtlrun.report.progress import Progress
+from qtlrun.study import table
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ class Power:
         with Progress(console, out / "log.txt") as progress:
             experiment.session.step = progress.step
             table.fill(point, job, experiment, progress)
-        frame = self._frame(point)
-        shown = result.table(point, self.margin, self.shots)
+        powers = self._frame(point)
+        shown = frame.table(point, self.margin, self.shots)
         lines = [
             *sentence.generated(point),
             *self._sentences(point),
@@ -74,16 +75,16 @@ class Power:
             point.held,
             *sentence.errors(point),
         ]
-        record.write_study(
+        output.write_study(
             out,
             jobs,
             lines,
-            {"table": shown, "power": frame},
-            {"power": figure.power(frame, self.margin)},
+            {"table": shown, "power": powers},
+            {"power": figure.power(powers, self.margin)},
         )
         terminal.show(console, point, shown)
         terminal.say(console, lines)
-        return frame, not point.failed
+        return powers, not point.failed
 
     def _frame(self, point: Point) -> pd.DataFrame:
         lines = []

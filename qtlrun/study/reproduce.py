@@ -8,12 +8,13 @@ import pandas as pd
 from rich.console import Console
 
 from qtlrun import plan as plans
-from qtlrun import result, statistic
+from qtlrun import statistic
+from qtlrun.comparison.comparison import Point
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Refused
-from qtlrun.point import Point
-from qtlrun.study import record, sentence, table, terminal
-from qtlrun.study.progress import Progress
+from qtlrun.report import frame, output, sentence, terminal
+from qtlrun.report.progress import Progress
+from qtlrun.study import table
 
 POINT = 0.01  # of accuracy: what another library's rounding and order may move a figure by
 WIDE = 0.2  # a range of possible figures beyond which none is told from others
@@ -96,23 +97,23 @@ class Reproduce:
                 progress.say(f"{_place(job)}:")
                 if "refused" not in job:
                     table.fill(point, job, experiment, progress)
-        frame = pd.DataFrame(
+        found = pd.DataFrame(
             [line for job in jobs for line in _lines(job, points)], columns=COLUMNS
         )
         made = [point for point in points.values() if point.splits]
         frames = {
-            "reproduction": frame,
-            "rows": result.rows_frame(made, self.shots) if made else pd.DataFrame(),
+            "reproduction": found,
+            "rows": frame.rows_frame(made, self.shots) if made else pd.DataFrame(),
         }
-        lines = self._sentences(jobs, frame, made)
-        record.write_study(out, jobs, lines, {"table": _shown(frame)} | frames, {})
-        terminal.show_words(console, _shown(frame).drop(columns=["source", "seeds"]))
+        lines = self._sentences(jobs, found, made)
+        output.write_study(out, jobs, lines, {"table": _shown(found)} | frames, {})
+        terminal.show_words(console, _shown(found).drop(columns=["source", "seeds"]))
         terminal.say(console, lines)
-        return frame, len(made) == len(points) and not any(point.failed for point in made)
+        return found, len(made) == len(points) and not any(point.failed for point in made)
 
-    def _sentences(self, jobs: list[dict], frame: pd.DataFrame, points: list[Point]) -> list[str]:
+    def _sentences(self, jobs: list[dict], found: pd.DataFrame, points: list[Point]) -> list[str]:
         lines = [
-            _counted(frame),
+            _counted(found),
             (
                 "Reproduced: one more training here would give the published figure, to one point"
                 " of accuracy (95 %, over seeds); undecided where that range is wider than 20"
@@ -132,11 +133,11 @@ class Reproduce:
             for job in jobs
             if "refused" in job
         ]
-        lines += _truncated(frame)
+        lines += _truncated(found)
         sound = [
             point
             for point in points
-            if point.place.removeprefix("run=") in set(frame["sound run"].dropna())
+            if point.place.removeprefix("run=") in set(found["sound run"].dropna())
         ]
         lines += [
             f"{point.place.removeprefix('run=')}: {point.about[point.composed]}. {point.held}"
@@ -220,16 +221,16 @@ def _norm(point: Point, name: str) -> float | None:
     return point.metrics(_label(point, name)).mean().get("norm_kept")
 
 
-def _counted(frame: pd.DataFrame) -> str:
+def _counted(found: pd.DataFrame) -> str:
     """Count of figures by verdict: each preset's row once, by its first run as published."""
-    repeated = frame[frame["verdict"] != CHANGED]
+    repeated = found[found["verdict"] != CHANGED]
     once = repeated[
         ~pd.DataFrame(
             {"preset": repeated["run"].str.split().str[0], "row": repeated["row"]}
         ).duplicated()
     ]
     done = ", ".join(f"{count} {word}" for word, count in once["verdict"].value_counts().items())
-    more = len(frame) - len(repeated)
+    more = len(found) - len(repeated)
     return (
         f"{sentence.count(len(once), 'published figure')}{': ' * bool(done)}{done}."
         + f" {sentence.count(more, 'line')} with something changed: no repetition, and no verdict."
@@ -237,12 +238,12 @@ def _counted(frame: pd.DataFrame) -> str:
     )
 
 
-def _truncated(frame: pd.DataFrame) -> list[str]:
+def _truncated(found: pd.DataFrame) -> list[str]:
     """A warning where a cutoff loses probability."""
     kept = {
         run: norm
         for name, key in (("run", "norm_kept"), ("sound run", "sound norm_kept"))
-        for run, norm in zip(frame[name], frame[key].astype(float), strict=True)
+        for run, norm in zip(found[name], found[key].astype(float), strict=True)
         if not np.isnan(norm)
     }
     lost = sum(norm < sentence.LEAST_NORM for norm in kept.values())
@@ -296,28 +297,28 @@ def _place(job: dict) -> str:
     )  # of a sweep its own point
 
 
-def _shown(frame: pd.DataFrame) -> pd.DataFrame:
+def _shown(found: pd.DataFrame) -> pd.DataFrame:
     """The table as it is read."""
 
     def spread(line: pd.Series, *names: str) -> str:
         return "" if pd.isna(line[names[0]]) else terminal.interval(*line[list(names)])
 
     norm, beside = (
-        {name: frame[key].astype(float)} if frame[key].notna().any() else {}
+        {name: found[key].astype(float)} if found[key].notna().any() else {}
         for name, key in (("norm", "norm_kept"), ("its norm", "sound norm_kept"))
     )
     return pd.DataFrame(
         {
-            "run: row": frame["run"].str.removeprefix("experiment=") + ": " + frame["row"],
-            "paper": frame["published"].astype(float),
-            "ours, 95 %": [spread(line, "ours", "low", "high") for _, line in frame.iterrows()],
+            "run: row": found["run"].str.removeprefix("experiment=") + ": " + found["row"],
+            "paper": found["published"].astype(float),
+            "ours, 95 %": [spread(line, "ours", "low", "high") for _, line in found.iterrows()],
             **norm,
-            "seeds": frame["seeds"].astype("Int64"),
-            "verdict": frame["verdict"],
+            "seeds": found["seeds"].astype("Int64"),
+            "verdict": found["verdict"],
             "sound, 95 %": [
-                spread(line, "sound", "sound low", "sound high") for _, line in frame.iterrows()
+                spread(line, "sound", "sound low", "sound high") for _, line in found.iterrows()
             ],
             **beside,
-            "source": frame["source"],
+            "source": found["source"],
         }
     )

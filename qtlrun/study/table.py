@@ -6,10 +6,10 @@ import json
 
 from qtlrun import disk
 from qtlrun import plan as plans
+from qtlrun.comparison.comparison import Point
 from qtlrun.experiment import Experiment
-from qtlrun.point import Point
-from qtlrun.study import sentence
-from qtlrun.study.progress import Progress
+from qtlrun.report import sentence
+from qtlrun.report.progress import Progress
 
 
 def begin(job: dict, keys: dict[str, object]) -> Point:

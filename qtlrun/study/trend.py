@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from qtlrun import figure, result, statistic
 from qtlrun import plan as plans
+from qtlrun import statistic
+from qtlrun.comparison.comparison import Point
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Refused
-from qtlrun.point import Point
-from qtlrun.study import record, sentence, table, terminal
-from qtlrun.study.progress import Progress
+from qtlrun.report import figure, frame, output, sentence, terminal
+from qtlrun.report.progress import Progress
+from qtlrun.study import table
 
 DIFFERENCES = ["series", "key", "value", "reference", "metric", "difference", "low", "high"]
 SLOPES = [
@@ -131,7 +132,7 @@ class Trend:
             *sentence.data(every),
             *(line for point in every for line in sentence.errors(point)),
         ]
-        record.write_study(
+        output.write_study(
             out,
             jobs,
             lines,
@@ -140,7 +141,7 @@ class Trend:
                 "slopes": slopes,
                 "differences": differences,
                 "rows": pd.concat(
-                    result.rows_frame(points, self.shots) for points in series.values()
+                    frame.rows_frame(points, self.shots) for points in series.values()
                 ),
             },
             {"trend": figure.trend(differences)},
@@ -219,7 +220,7 @@ def _series(jobs: list[dict]) -> dict[str, list[dict]]:
 
 def _swept(jobs: list[dict]) -> list[dict[str, object]]:
     """The keys that vary within a series, with their values, a dict a job."""
-    return result.swept([job["overrides"] for job in jobs])
+    return frame.swept([job["overrides"] for job in jobs])
 
 
 def _name(jobs: list[dict]) -> str:

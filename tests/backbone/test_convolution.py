@@ -8,9 +8,9 @@ from PIL import Image
 from torch import nn
 from torchvision import transforms
 
+from qtlrun import memory
 from qtlrun.backbone.convolution import Convolution
 from qtlrun.backbone.picture import Preprocess
-from qtlrun.device import memory
 from qtlrun.freeze import Freeze
 from qtlrun.head.classical import Classical
 from qtlrun.layer import Start

@@ -7,8 +7,8 @@ import torch
 from composition import part
 from torch import nn
 
+from qtlrun import memory
 from qtlrun.backbone.perceptron import Perceptron
-from qtlrun.device import memory
 from qtlrun.freeze import Freeze
 from qtlrun.head.classical import Classical
 from qtlrun.layer import Start

@@ -8,10 +8,9 @@ import torch
 from composition import part
 from scipy.special import factorial
 
-from qtlrun import fock
+from qtlrun import fock, memory
 from qtlrun.backbone import photonic
 from qtlrun.backbone.photonic import Photonic
-from qtlrun.device import memory
 from qtlrun.freeze import Freeze
 from qtlrun.plan import Refused, build
 

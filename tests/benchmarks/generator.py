@@ -206,7 +206,7 @@ def _node(circuit, weights, upstream, method):
 
 
 def _gates(circuit, weights) -> list:
-    from qtlrun.device import reader
+    from qtlrun.tape import reader
 
     return reader.trace(circuit, None, weights)[0]
 

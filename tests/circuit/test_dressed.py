@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from qtlrun.circuit.dressed import Dressed
-from qtlrun.device import reader
 from qtlrun.device.statevector import Statevector
 from qtlrun.plan import Refused, build
+from qtlrun.tape import reader
 
 # Wires whose -sin q make up each output at weights 0, by (qubits, depth), from the notes on the
 # published code.

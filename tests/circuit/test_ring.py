@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from qtlrun.circuit.ring import Ring
-from qtlrun.device import reader
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
 from qtlrun.plan import Refused, build
+from qtlrun.tape import reader
 
 DEVICES = {
     name: Statevector(name) for name in ("auto", "dense", "grouped", "fused", "gatewise")

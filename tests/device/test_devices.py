@@ -5,8 +5,8 @@ import pytest
 import torch
 from composition import options, part
 
+from qtlrun import memory
 from qtlrun.circuit.dressed import Dressed
-from qtlrun.device import memory
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
 from qtlrun.plan import Refused, build

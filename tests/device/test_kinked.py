@@ -6,12 +6,11 @@ import kinked
 import pennylane as qml
 import pytest
 import torch
-from circuits import qnode, slopes
-from test_reader import Circuit, draw
+from circuits import Circuit, draw, qnode, slopes
 
-from qtlrun.device import reader
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Run, Statevector
+from qtlrun.tape import reader
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Converting a tensor"

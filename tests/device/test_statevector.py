@@ -1,22 +1,29 @@
 import tracemalloc
-import weakref
 
 import numpy as np
 import pennylane as qml
 import pytest
 import torch
-from circuits import assert_close, qnode, random_circuit, random_names, slopes
-from test_reader import GATES, Circuit, draw
-from torch.utils import _pytree as pytree
-from torch.utils._python_dispatch import TorchDispatchMode
+from circuits import (
+    GATES,
+    Circuit,
+    States,
+    assert_close,
+    draw,
+    qnode,
+    random_circuit,
+    random_names,
+    slopes,
+    unitary,
+)
 
+from qtlrun import memory
 from qtlrun.circuit.dressed import Dressed
-from qtlrun.device import memory
-from qtlrun.device.grouped import KEPT
 from qtlrun.device.pennylane import PennyLane
-from qtlrun.device.simulator import Simulator
 from qtlrun.device.statevector import Statevector
 from qtlrun.plan import Refused, build
+from qtlrun.simulator.grouped import KEPT
+from qtlrun.simulator.simulator import Simulator
 
 METHODS = ("dense", "grouped", "gatewise")
 FEWER, MORE = (2, 3, 4, 5, 6), (1, 7, 8, 9, 10)  # wires
@@ -106,13 +113,6 @@ def test_every_gate_is_in_some_random_circuit():
     assert {name for number in range(40) for name in random_names(number, *size(number))} == set(
         GATES
     )
-
-
-def unitary(side):
-    """A matrix without a zero."""
-    return torch.linalg.qr(
-        torch.randn(side, side, dtype=torch.complex128, generator=torch.Generator().manual_seed(0))
-    )[0].numpy()
 
 
 @pytest.mark.parametrize(
@@ -469,29 +469,6 @@ def test_a_gradient_beyond_the_memory_is_refused(monkeypatch):
 def test_a_method_that_is_none_is_refused():
     with pytest.raises(Refused, match="^device.method=dens"):
         build("device", {"_target_": "qtlrun.device.statevector.Statevector", "method": "dens"})
-
-
-class States(TorchDispatchMode):
-    """Counts the tensors of at least so many bytes that are made inside it, as many as there are at
-    once.
-    """
-
-    def __init__(self, bytes):
-        super().__init__()
-        self.bytes, self.made, self.most = bytes, [], 0
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        result = function(*args, **(kwargs or {}))
-        large = [
-            one
-            for one in pytree.tree_leaves(result)
-            if torch.is_tensor(one) and one.untyped_storage().nbytes() >= self.bytes
-        ]
-        self.made = [one for one in self.made if one() is not None] + [
-            weakref.ref(one) for one in large
-        ]
-        self.most = max(self.most, len({one().untyped_storage().data_ptr() for one in self.made}))
-        return result
 
 
 @pytest.mark.parametrize("kind", CIRCUITS)

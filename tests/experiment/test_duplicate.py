@@ -14,11 +14,11 @@ from archives import archive
 from composition import options, rows
 from PIL import Image
 
+from qtlrun.comparison.row import Duplicates
 from qtlrun.dataset.split import Split
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.duplicate import count_duplicates
 from qtlrun.plan import Refused
-from qtlrun.row import Duplicates
 
 OFFLINE = ("digits", "iris", "moons", "spirals", "square", "coherent", "gaussian")
 

@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from qtlrun import plan as plans
 from qtlrun import train
-from qtlrun.experiment import Experiment, feature, model
+from qtlrun.experiment import Experiment, ensemble, feature
 from qtlrun.experiment.check import check
-from qtlrun.experiment.model import Run
+from qtlrun.experiment.ensemble import Run
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 
@@ -54,7 +54,7 @@ def parts(home, *words):
 
 def start(home, *words, seed=0):
     """The state of a row's model before it is trained."""
-    made = model.build([Run(parts(home, *words), seed)])
+    made = ensemble.build([Run(parts(home, *words), seed)])
     return {
         f"weights/{place}.{name}": value.clone()
         for place, part in made.places.items()
@@ -270,7 +270,7 @@ def test_what_is_added_starts_at_the_model_it_is_added_to(home):
     direct = tuple(word for word in SMALL if "parametrization" not in word)
     logits = []
     for some in (words, (*direct, "freeze=none")):
-        made = model.build([Run(parts(home, *some), 2)])
+        made = ensemble.build([Run(parts(home, *some), 2)])
         logits.append(
             made.whole.eval()(made.data["test"].take(torch.arange(20).unsqueeze(0), None))
         )
@@ -344,7 +344,7 @@ def test_what_cannot_be_is_refused(home, words, said, monkeypatch):
         and not ("backbone=identity" in words and word.startswith("backbone"))
     ]
     if said is None:
-        monkeypatch.setattr("qtlrun.device.memory.total", lambda device=None: 2**30)
+        monkeypatch.setattr("qtlrun.memory.total", lambda device=None: 2**30)
         said = (
             "parametrization.mapping=[1048576, 1048576]: with 35 weights a step takes 1.1 GiB, and"
             " this machine has 1.0; choose narrower layers, or fewer weights."
@@ -390,7 +390,7 @@ def test_what_a_generator_would_spoil_is_refused(home, words, said):
 
 
 def test_more_blocks_than_the_memory_holds_are_refused(home, monkeypatch):
-    monkeypatch.setattr("qtlrun.device.memory.total", lambda device=None: 40_000 * 6 * 50)
+    monkeypatch.setattr("qtlrun.memory.total", lambda device=None: 40_000 * 6 * 50)
     with pytest.raises(plans.Refused) as error:
         check(parts(home, *IRIS, "parametrization.depth=51"))
     assert (
@@ -401,7 +401,7 @@ def test_more_blocks_than_the_memory_holds_are_refused(home, monkeypatch):
 
 
 def test_more_weights_than_this_machine_simulates_are_refused(home, monkeypatch):
-    monkeypatch.setattr("qtlrun.device.memory.total", lambda device=None: 2**12)
+    monkeypatch.setattr("qtlrun.memory.total", lambda device=None: 2**12)
     with pytest.raises(plans.Refused) as error:
         check(parts(home, *IRIS, "backbone.widths=[9]"))
     assert (

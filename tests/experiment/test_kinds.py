@@ -6,9 +6,10 @@ import torch
 from composition import rows
 from PIL import Image
 
-from qtlrun.experiment import Experiment, item, model
+from qtlrun.dataset import kind as kinds
+from qtlrun.experiment import Experiment, ensemble
 from qtlrun.experiment.check import check
-from qtlrun.experiment.model import Run
+from qtlrun.experiment.ensemble import Run
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 from qtlrun.plan import Refused
@@ -158,7 +159,7 @@ def test_a_backbone_that_takes_the_items_is_not_refused_and_the_table_calls_them
     plan, parts, home, words, own, noun
 ):
     Experiment(str(home)).check(plan(*words, **own))
-    assert item.noun(parts(*words, **own).dataset) == noun
+    assert kinds.noun(parts(*words, **own).dataset) == noun
 
 
 @pytest.mark.parametrize(
@@ -335,10 +336,10 @@ def test_a_backbone_that_asks_for_the_folder_of_data_is_given_it(parts, home):
 def test_a_dataset_that_prescribes_an_order_gives_it_to_training_alone(parts):
     for freeze in ("backbone", "none"):
         made = parts(*STATES, "dataset.order=drawn", f"freeze={freeze}", **OPTICAL)
-        data = model.build([Run(made, 0)]).data
+        data = ensemble.build([Run(made, 0)]).data
         assert torch.equal(data["train"].sequence(3), torch.arange(4 * 7))
         assert data["validation"].sequence is None and data["test"].sequence is None
-    assert model.build([Run(parts(*STATES, **OPTICAL), 0)]).data["train"].sequence is None
+    assert ensemble.build([Run(parts(*STATES, **OPTICAL), 0)]).data["train"].sequence is None
 
 
 def test_a_prescribed_order_is_that_of_training(plan, home, monkeypatch):

@@ -9,8 +9,9 @@ from composition import options, part, rows
 from qtlrun import plan as plans
 from qtlrun import train
 from qtlrun.dataset.digits import Digits
-from qtlrun.experiment import Experiment, feature, model, source
-from qtlrun.experiment.model import Run
+from qtlrun.experiment import Experiment, feature, pretraining
+from qtlrun.experiment import ensemble as ensembles
+from qtlrun.experiment.ensemble import Run
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 from qtlrun.train import Data, evaluate
@@ -51,8 +52,8 @@ def models(parts, seeds):
     """What is trained for a row: one program of all seeds, or one for each."""
     together = [Run(parts, seed) for seed in seeds]
     return [
-        model.build(group)
-        for group in ([together] if model.together(parts) else [[run] for run in together])
+        ensembles.build(group)
+        for group in ([together] if ensembles.together(parts) else [[run] for run in together])
     ]
 
 
@@ -291,7 +292,7 @@ def test_a_scale_is_that_of_the_training_features_alone(home):
 
 @pytest.mark.parametrize("name", [*NAMES, "D"])
 def test_the_test_split_is_read_once_after_the_training_and_never_by_it(home, name, monkeypatch):
-    events, make, fit = [], model.build, train.fit
+    events, make, fit = [], ensembles.build, train.fit
 
     def watched(runs):
         model = make(runs)
@@ -314,12 +315,12 @@ def test_the_test_split_is_read_once_after_the_training_and_never_by_it(home, na
         yield from fit(*given)
         events.append("fit ends")
 
-    monkeypatch.setattr(model, "build", watched)
+    monkeypatch.setattr(ensembles, "build", watched)
     monkeypatch.setattr(train, "fit", fitted)
     plan = rows(*SHORT, "compare=[B,C,twin,D]")[name]
     parts = Parts(plan, Session(str(home)))
     tests = len(parts.dataset.test)
-    source.state(parts)
+    pretraining.state(parts)
     events.clear()
     experiment(home).row(name, plan, [0, 1])
     whole = name in ("B", "D")
@@ -441,7 +442,7 @@ def test_no_row_moves_the_backbone_that_they_share(home):
 )
 def test_what_a_row_freezes_is_kept_to_the_bit(home, words, name, still):
     row = made(home, *words, names=(name,), seeds=[0])[name]
-    known = source.state(Parts(rows(*SHORT)["composed"], Session(str(home))))
+    known = pretraining.state(Parts(rows(*SHORT)["composed"], Session(str(home))))
     moved = {
         key
         for key, value in known.items()
@@ -577,7 +578,9 @@ def test_the_counts_of_a_row_are_those_of_its_parts(home):
     }
     backbone = sum(
         value.numel()
-        for key, value in source.state(Parts(rows(*SHORT)["composed"], Session(str(home)))).items()
+        for key, value in pretraining.state(
+            Parts(rows(*SHORT)["composed"], Session(str(home)))
+        ).items()
         if key.rpartition(".")[2] in ("weight", "bias")
     )
     dressed, linear, twin = (16 + 1) * 4 + (4 + 1) * 4, (16 + 1) * 4, (16 + 1) * 4 + 2 * (4 + 1) * 4
@@ -606,7 +609,7 @@ def test_freeing_by_epoch_counts_all_that_was_ever_trained(home):
         .entries[0]
         .values
     )
-    state = source.state(Parts(rows(*SHORT)["composed"], Session(str(home))))
+    state = pretraining.state(Parts(rows(*SHORT)["composed"], Session(str(home))))
     last = sum(
         value.numel()
         for key, value in state.items()
@@ -746,7 +749,7 @@ def test_a_sweep_over_qubits_trains_the_row_without_a_circuit_once(home, monkeyp
         trained[type(given[0]).__name__] += 1
         return fit(*given)
 
-    source.state(Parts(rows(*SHORT)["composed"], Session(str(home))))
+    pretraining.state(Parts(rows(*SHORT)["composed"], Session(str(home))))
     monkeypatch.setattr(train, "fit", fitted)
     one = experiment(home)
     for qubits in (2, 3):
@@ -759,7 +762,10 @@ def test_a_sweep_over_qubits_trains_the_row_without_a_circuit_once(home, monkeyp
 def test_a_row_says_what_it_was_made_from(home):
     row = made(home, names=("C",))["C"]
     parts = Parts(rows(*SHORT)["C"], Session(str(home)))
-    assert row.fingerprints == {"data": parts.dataset.fingerprint, "weights": source.key(parts)}
+    assert row.fingerprints == {
+        "data": parts.dataset.fingerprint,
+        "weights": pretraining.key(parts),
+    }
     assert row.classes == ("6", "7", "8", "9") and row.about == "small, frozen + one linear layer"
     curves = row.entries[0].values["curves"]
     assert [one["epoch"] for one in curves] == [1, 2] and row.entries[0].values[

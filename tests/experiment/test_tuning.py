@@ -14,8 +14,9 @@ from qtlrun import experiment as package
 from qtlrun import plan as plans
 from qtlrun import store, train
 from qtlrun.dataset.digits import Digits
-from qtlrun.experiment import Experiment, model, training
-from qtlrun.experiment.model import Run
+from qtlrun.experiment import Experiment, training
+from qtlrun.experiment import ensemble as ensembles
+from qtlrun.experiment.ensemble import Run
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 from qtlrun.train import Data
@@ -110,9 +111,9 @@ def test_programs_that_are_too_large_are_split_and_give_the_same_bits(
     among = learned(home, plan, DRAWS)
     head = Parts(plan, Session(str(home))).head(64, [0])
     size = sum(one.numel() for one in head.parameters())
-    monkeypatch.setattr(model, "TOGETHER", 3 * size)
+    monkeypatch.setattr(ensembles, "TOGETHER", 3 * size)
     split = learned(home, plan, DRAWS)
-    monkeypatch.setattr(model, "TOGETHER", 1)
+    monkeypatch.setattr(ensembles, "TOGETHER", 1)
     single = learned(home, plan, DRAWS)
     assert programs == [8, 3, 3, 2, *[1] * 8]
     for place, one in among.items():
@@ -180,7 +181,7 @@ def test_a_trained_backbone_is_tuned_too_and_its_draws_are_what_they_are_alone(h
 @pytest.fixture
 def looks(monkeypatch):
     """How often a picture of the test split was looked at, by the learning rate of who looked."""
-    counted, make = Counter(), model.build
+    counted, make = Counter(), ensembles.build
 
     def watched(runs):
         model = make(runs)
@@ -194,7 +195,7 @@ def looks(monkeypatch):
         model.data["test"] = Data(take, known.labels, known.chunk)
         return model
 
-    monkeypatch.setattr(model, "build", watched)
+    monkeypatch.setattr(ensembles, "build", watched)
     return counted
 
 
@@ -355,7 +356,7 @@ def test_an_interrupted_tuning_goes_on_where_it_was(home, tmp_path, programs, mo
         plan_of("C"),
         [{"recipe.lr": 0.02 if number == best else 1e-6 * (1 + number)} for number in range(4)],
     )
-    monkeypatch.setattr(model, "TOGETHER", 1)  # a program a run
+    monkeypatch.setattr(ensembles, "TOGETHER", 1)  # a program a run
     trained = package.train_runs
 
     def interrupted(label, runs):
@@ -381,7 +382,7 @@ def test_an_interrupted_tuning_goes_on_where_it_was(home, tmp_path, programs, mo
 
 def test_weights_are_kept_in_memory_of_the_best_draw_so_far_alone(home, monkeypatch):
     """As many draws as can be are trained, each a network of its own."""
-    monkeypatch.setattr(model, "TOGETHER", 1)
+    monkeypatch.setattr(ensembles, "TOGETHER", 1)
     trained, alive = package.train_runs, []
 
     def watched(label, runs):

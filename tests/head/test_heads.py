@@ -6,12 +6,12 @@ import torch
 from composition import options, part
 
 from qtlrun.circuit.dressed import Dressed
-from qtlrun.device import reader
 from qtlrun.device.statevector import Statevector
 from qtlrun.head.classical import Classical
 from qtlrun.head.dressed import Quantum, Twin, squash
 from qtlrun.layer import Start
 from qtlrun.plan import Refused, build
+from qtlrun.tape import reader
 
 EXACT = [option for option in options("device") if not part("device", option).get("shots")]
 

@@ -11,12 +11,12 @@ from composition import job, rows
 from qtlrun import plan as plans
 from qtlrun.circuit.dressed import Dressed
 from qtlrun.circuit.product import Product, sized
-from qtlrun.device import reader
 from qtlrun.device.statevector import Statevector
 from qtlrun.experiment import Experiment
 from qtlrun.head.dressed import Quantum
 from qtlrun.layer import Start
 from qtlrun.plan import Refused, build
+from qtlrun.tape import reader
 
 # What acts on the wires of a circuit, in turn: x an input, Y and Z a rotation by an angle.
 WIRES = [

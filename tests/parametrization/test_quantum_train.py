@@ -4,9 +4,9 @@ import pytest
 import torch
 from composition import CONF, job, rows
 
+from qtlrun import memory
 from qtlrun import plan as plans
 from qtlrun.circuit.ring import Ring
-from qtlrun.device import memory
 from qtlrun.device.statevector import Statevector
 from qtlrun.head.classical import Classical
 from qtlrun.layer import Start

@@ -10,9 +10,10 @@ import pytest
 from composition import plan_of
 from rich.console import Console
 
-from qtlrun import figure, statistic
 from qtlrun import plan as plans
+from qtlrun import statistic
 from qtlrun.compose.check import check
+from qtlrun.report import figure
 from qtlrun.statistic import Verdict, interval
 from qtlrun.study.calibrate import Calibrate
 

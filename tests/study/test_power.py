@@ -8,8 +8,8 @@ from rich.console import Console
 
 from qtlrun import statistic
 from qtlrun.experiment import Experiment
+from qtlrun.report.progress import Progress
 from qtlrun.study import table
-from qtlrun.study.progress import Progress
 
 WORDS = ("study=power", "compare=[twin,C]")
 

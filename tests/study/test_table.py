@@ -13,12 +13,13 @@ import pytest
 from rich.console import Console
 
 from qtlrun import experiment as package
-from qtlrun import figure, statistic, train
+from qtlrun import statistic, train
 from qtlrun.experiment import Experiment, feature
 from qtlrun.plan import build
-from qtlrun.study import sentence, table
+from qtlrun.report import figure, sentence
+from qtlrun.report.progress import Progress
+from qtlrun.study import table
 from qtlrun.study.compare import Compare
-from qtlrun.study.progress import Progress
 
 SHORT = (
     "backbone=identity",

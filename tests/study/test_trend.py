@@ -10,9 +10,9 @@ from rows import row, watched
 
 from qtlrun import plan as plans
 from qtlrun import statistic
+from qtlrun.comparison.comparison import Point
 from qtlrun.compose import main
 from qtlrun.experiment import Experiment
-from qtlrun.point import Point
 from qtlrun.study.trend import Trend
 
 CLAIM = "a circuit gains where the data are more nonlinear"
@@ -102,7 +102,7 @@ def trend(home, tmp_path):
 
 @pytest.fixture(autouse=True)
 def undrawn(monkeypatch):
-    from qtlrun import figure
+    from qtlrun.report import figure
 
     monkeypatch.setattr(figure, "encode", lambda drawn, kind: b"drawn")
 

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE.parent / "device"), str(HERE.parent)]
+sys.path.insert(0, str(HERE.parent))
 EVERY = 100  # circuits between two lines of progress
 
 

@@ -1,0 +1,182 @@
+"""Circuits on few wires: every layer is one matrix, and the whole circuit one function with a
+backward of its own.
+"""
+
+import itertools
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from qtlrun.simulator import schedule
+from qtlrun.simulator.readout import Operators
+from qtlrun.simulator.rotation import Rotations, added
+from qtlrun.tape import pauli
+from qtlrun.tape.angle import Affine, Chosen
+from qtlrun.tape.tape import Gate
+
+
+class Dense:
+    """A circuit as a chain of matrices that act on amplitudes (runs, batch, amplitudes) from the
+    right.
+
+    The state begins at all zeros, or (`started`) as given for each sample. Without outcomes the
+    amplitudes are the values.
+    """
+
+    def __init__(
+        self,
+        gates: list[Gate],
+        wires: tuple[int, ...],
+        affine: Affine | Chosen,
+        fed: frozenset[int],
+        real: bool,
+        outcomes: list | None = None,
+        started: bool = False,
+    ):
+        layers = schedule.layers(gates, wires, fed) or [schedule.Layer()]
+        after = np.eye(2 ** len(wires))
+        if outcomes is not None and not layers[-1].turns and len(layers) > 1:
+            after = pauli.product(layers.pop().constants, wires)
+        self.side, self.real, self.count = 2 ** len(wires), real, len(layers)
+        self.first = (
+            None if started else Rotations({0: layers.pop(0)}, wires, affine, real, first=True)
+        )
+        self.fed = [layer.fed for layer in layers]
+        self.rest = [Rotations(some, wires, affine, real) for some in schedule.parted(layers)]
+        self.readout = None if outcomes is None else Operators(outcomes, len(wires), after, real)
+        self.on = lru_cache(maxsize=8)(self._on)
+
+    def bytes(self, size: int) -> int:
+        """Memory that one sample's gradient takes, with real numbers of `size` bytes."""
+        rows = 4 * self.side * sum(self.fed)  # matrices of its own, four times
+        outputs = 0 if self.readout is None else 2 * self.readout.outputs
+        return size * (1 if self.real else 2) * self.side * (rows + 2 * self.count + outputs + 4)
+
+    def _on(self, dtype: torch.dtype, device: torch.device, runs: int) -> "Chain":
+        return Chain(self, dtype, device, runs)
+
+
+class Chain:
+    """The constants of a `Dense` as tensors for some runs, and its forward and backward passes."""
+
+    def __init__(self, of: Dense, dtype: torch.dtype, device: torch.device, runs: int):
+        self.side, self.fed, self.length = of.side, of.fed, len(of.fed)
+        self.kind = dtype if of.real else dtype.to_complex()
+        self.first = of.first and of.first.on(dtype, device, runs)
+        self.rest = [kind.on(dtype, device, runs) for kind in of.rest]
+        self.places = [_places(table.members, device) for table in self.rest]
+        self.readout = None if of.readout is None else of.readout.on(dtype, device, runs)
+
+    def forward(self, x: Tensor, w: Tensor, start: Tensor | None) -> tuple[Tensor, list]:
+        """Values, and what the backward pass needs."""
+        w = w.unsqueeze(1)
+        states = torch.empty(
+            self.length + 1, *x.shape[:2], self.side, dtype=self.kind, device=x.device
+        )
+        rows, matrices, adjoints = states.unbind(), [None] * self.length, [None] * self.length
+        opening = self._open(x, w, start, rows[0])
+        sums = [table.sums(x, w) for table in self.rest]
+        for table, one in zip(self.rest, sums, strict=True):
+            made = table.matrices(one)
+            made = made if table.fed else made.squeeze(1)
+            back = (
+                made.mH.resolve_conj().contiguous() if made.is_complex() else made.mT
+            )  # one rounding, whatever stands beside
+            for number, matrix, adjoint in zip(
+                table.members, made.unbind(-3), back.unbind(-3), strict=True
+            ):
+                if number is not None:
+                    matrices[number], adjoints[number] = matrix, adjoint
+        for number, matrix in enumerate(matrices):
+            _times(rows[number], matrix, rows[number + 1], self.fed[number])
+        if self.readout is None:
+            return rows[-1], [states, opening, sums, adjoints, None]
+        values, kept = self.readout.values(rows[-1])
+        return values, [states, opening, sums, adjoints, kept]
+
+    def backward(self, upstream: Tensor, kept: list, of_input: bool, of_weight: bool) -> tuple:
+        """Gradients by x, w and the start."""
+        states, opening, sums, adjoints, read = kept
+        slopes = torch.empty_like(states)
+        rows = slopes.unbind()
+        if self.readout is None:
+            rows[-1].copy_(upstream)
+        else:
+            self.readout.pull(upstream.contiguous(), read, rows[-1])
+        for number in reversed(range(self.length)):
+            _times(rows[number + 1], adjoints[number], rows[number], self.fed[number])
+        total = (None, None)
+        for table, places, one in zip(self.rest, self.places, sums, strict=True):
+            before, after = (
+                _pick(part, places) for part in (states[:-1], slopes[1:])
+            )  # members, runs, batch, side
+            total = added(
+                total,
+                table.pull(
+                    self._products(before.conj(), after, table.fed), one, of_input, of_weight
+                ),
+            )
+        if self.first is not None:
+            pulled = rows[0] if self.first.fed else rows[0].sum(1, keepdim=True)
+            total = added(
+                total, self.first.pull(pulled[:, :, None, None], opening, of_input, of_weight)
+            )
+        return *total, rows[0]
+
+    def _open(self, x: Tensor, w: Tensor, start: Tensor | None, out: Tensor) -> Tensor | None:
+        """Write the amplitudes after the first layer, or those given; gives the sums of angles."""
+        if self.first is None:
+            out.copy_(start)
+            return None
+        sums = self.first.sums(x, w)
+        if self.first.fed:
+            self.first.write(sums, out)
+        else:
+            out.copy_(self.first.matrices(sums)[:, :, 0, 0])
+        return sums
+
+    def _products(self, before: Tensor, after: Tensor, fed: bool) -> Tensor:
+        """Conjugate amplitudes before a layer times slopes after it, (runs, batch or 1, members,
+        side, side).
+        """
+        if (
+            fed and before.is_complex()
+            # Complex numbers that fill no line of memory are multiplied with another rounding
+        ):
+            products = torch.bmm(
+                before.flatten(0, 2).unsqueeze(-1), after.flatten(0, 2).unsqueeze(-2)
+            )
+            return products.view(*before.shape, -1).permute(1, 2, 0, 3, 4)
+        if fed:
+            return (before.unsqueeze(-1) * after.unsqueeze(-2)).permute(1, 2, 0, 3, 4)
+        products = torch.bmm(before.flatten(0, 1).mT, after.flatten(0, 1))
+        return products.view(*before.shape[:2], self.side, self.side).transpose(0, 1).unsqueeze(1)
+
+
+def _places(members: list[int | None], device: torch.device) -> slice | Tensor:
+    """Where layers stand in the chain, as a slice where they are evenly spaced: it takes no copy.
+
+    What fills up a table has no angle, so any place will do for it.
+    """
+    members = [0 if member is None else member for member in members]
+    steps = {after - before for before, after in itertools.pairwise(members)} or {1}
+    if len(steps) == 1 and min(steps) > 0:
+        return slice(members[0], members[-1] + 1, steps.pop())
+    return torch.tensor(members, device=device)
+
+
+def _pick(states: Tensor, places: slice | Tensor) -> Tensor:
+    return states[places] if isinstance(places, slice) else states.index_select(0, places)
+
+
+def _times(state: Tensor, matrix: Tensor, out: Tensor, fed: bool) -> None:
+    """Amplitudes times a matrix, one for each run or (fed) for each sample."""
+    if fed:
+        state, matrix, out = (
+            state.flatten(0, 1).unsqueeze(1),
+            matrix.flatten(0, 1),
+            out.flatten(0, 1).unsqueeze(1),
+        )
+    torch.bmm(state, matrix, out=out)

@@ -1,0 +1,193 @@
+"""Pauli words and matrices of gates on a few wires; the first wire is the highest bit."""
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from qtlrun.tape.tape import Gate
+
+MATRICES = {
+    "I": np.eye(2),
+    "X": np.array([[0, 1], [1, 0]]),
+    "Y": np.array([[0, -1j], [1j, 0]]),
+    "Z": np.diag([1, -1]),
+}
+H = torch.tensor([[1, 1], [1, -1]], dtype=torch.complex128) / 2**0.5
+CNOT = torch.eye(4, dtype=torch.complex128)[[0, 1, 3, 2]]
+CZ = torch.diag(torch.tensor([1, 1, 1, -1], dtype=torch.complex128))
+SWAP = torch.eye(4, dtype=torch.complex128)[[0, 2, 1, 3]]
+SMALL = 1e-15  # a matrix element below this is 0
+
+
+def spread(word: str, of: Sequence[int], wires: Sequence[int]) -> str:
+    """A word on its own wires, written for all of these."""
+    letters = dict(zip(of, word, strict=True))
+    return "".join(letters.get(wire, "I") for wire in wires)
+
+
+def commute(word: str, other: str) -> bool:
+    """Whether two words on the same wires commute."""
+    return sum("I" not in (a, b) and a != b for a, b in zip(word, other, strict=True)) % 2 == 0
+
+
+def of_word(word: str) -> np.ndarray:
+    """The matrix of a word."""
+    return reduce(np.kron, (MATRICES[letter] for letter in word), np.eye(1)).astype(complex)
+
+
+def turned(word: str, angle: float) -> np.ndarray:
+    """The rotation exp(-i angle P / 2) about a word."""
+    matrix = of_word(word)
+    return np.cos(angle / 2) * np.eye(len(matrix)) - 1j * np.sin(angle / 2) * matrix
+
+
+def embed(matrix: np.ndarray, of: Sequence[int], wires: Sequence[int]) -> np.ndarray:
+    """A matrix on its own wires as one on all of these."""
+    count, few = len(wires), len(of)
+    rest = [wire for wire in wires if wire not in of]
+    order = [[*of, *rest].index(wire) for wire in wires]
+    full = np.kron(matrix, np.eye(2 ** (count - few))).reshape([2] * 2 * count)
+    return full.transpose([*order, *(count + place for place in order)]).reshape(2**count, 2**count)
+
+
+def product(gates: list[Gate], wires: Sequence[int]) -> np.ndarray:
+    """Constant gates on these wires as one matrix, the first gate acting first."""
+    return reduce(
+        lambda done, gate: embed(gate.matrix.numpy(), gate.wires, wires) @ done,
+        gates,
+        np.eye(2 ** len(wires)),
+    )
+
+
+def straight(matrix: np.ndarray) -> np.ndarray:
+    """A matrix without the phase of its largest element: no measurement sees it, and many matrices
+    are real without.
+    """
+    largest = matrix.flat[np.abs(matrix).argmax()]
+    return matrix * largest.conj() / abs(largest)
+
+
+def real(gate: Gate) -> bool:
+    """Whether a gate keeps real amplitudes real, up to a phase."""
+    if gate.angle is not None:
+        return gate.word.count("Y") % 2 == 1
+    if gate.moving is not None:
+        return False
+    return bool(np.allclose(straight(gate.matrix.numpy()).imag, 0, atol=SMALL))
+
+
+def monomial(matrix: Tensor) -> bool:
+    """Whether a matrix only permutes basis states, with phases."""
+    return bool(((matrix.abs() > SMALL).sum(1) == 1).all())
+
+
+def permutation(gates: list[Gate], qubits: int) -> tuple[np.ndarray, np.ndarray]:
+    """Gates that permute as (U psi)[k] = phase[k] psi[source[k]]."""
+    source, phase = np.arange(2**qubits), np.ones(2**qubits, dtype=complex)
+    for gate in gates:
+        rows, factor = _moved(straight(gate.matrix.numpy()), gate.wires, qubits)
+        source, phase = source[rows], phase[rows] * factor
+    return source, phase
+
+
+def action(word: str, qubits: int) -> tuple[np.ndarray, np.ndarray]:
+    """A word on all wires as (P psi)[k] = phase[k] psi[source[k]]."""
+    rows = np.arange(2**qubits)
+    source, phase = rows.copy(), np.ones(2**qubits, dtype=complex)
+    for wire, letter in enumerate(word):
+        bit, flips = (rows >> (qubits - 1 - wire)) & 1, int(letter in "XY")
+        source ^= flips << (qubits - 1 - wire)
+        phase *= MATRICES[letter][bit, bit ^ flips]
+    return source, phase
+
+
+def gather(word: str, wires: Sequence[int]) -> tuple[list[Gate], Callable[[int], Gate]]:
+    """Gates V, each its own inverse, and a rotation R on one wire, so that V R V turns about the
+    word.
+
+    All gates are real, and R is one about Y where the word has an odd number of Y: pairs of Y
+    become pairs of X by a CZ, X becomes Z by a Hadamard, and CNOTs onto the last wire carry off
+    every Z.
+    """
+    letters = {wire: letter for wire, letter in zip(wires, word, strict=True) if letter != "I"}
+    turned = [wire for wire, letter in letters.items() if letter == "Y"]
+    target = turned.pop() if len(turned) % 2 else next(reversed(letters))
+    gates = []
+    for pair in zip(turned[::2], turned[1::2], strict=True):
+        gates.append(Gate(pair, "CZ", matrix=CZ))
+        letters |= dict.fromkeys(pair, "X")
+    axis = letters[target] if letters[target] == "Y" else "Z"
+    gates += [
+        Gate((wire,), "Hadamard", matrix=H) for wire, letter in letters.items() if letter == "X"
+    ]
+    gates += [Gate((wire, target), "CNOT", matrix=CNOT) for wire in letters if wire != target]
+    return gates, lambda angle: Gate((target,), axis, angle)
+
+
+def columns(
+    matrix: np.ndarray, wires: Sequence[int], qubits: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """A matrix on a few wires as terms, one a column: (U psi)[k] is the sum of factor[k]
+    psi[source[k]].
+    """
+    return [(source, matrix[rows, column]) for source, (rows, column) in sources(wires, qubits)]
+
+
+def sources(wires: Sequence[int], qubits: int) -> list[tuple[np.ndarray, tuple[np.ndarray, int]]]:
+    """The terms of any matrix on these wires, one a column: the source of each basis state, and
+    where its factor stands.
+    """
+    row, cleared = local(wires, qubits), _cleared(wires, qubits)
+    return [
+        (cleared | _scatter(np.full_like(row, column), wires, qubits), (row, column))
+        for column in range(2 ** len(wires))
+    ]
+
+
+def marginal(probabilities: Tensor, wires: Sequence[int], qubits: int) -> Tensor:
+    """Probabilities (samples, 2**wires) of some wires, from those (samples, 2**qubits) of all."""
+    others = [wire for wire in range(qubits) if wire not in wires]
+    cube = probabilities.reshape(-1, *[2] * qubits).permute(
+        0, *(wire + 1 for wire in (*wires, *others))
+    )
+    return cube.reshape(len(probabilities), 2 ** len(wires), 2 ** len(others)).sum(-1)
+
+
+def _moved(matrix: np.ndarray, wires: Sequence[int], qubits: int) -> tuple[np.ndarray, np.ndarray]:
+    """A matrix with one element a row, as source and factor of each basis state."""
+    row = local(wires, qubits)
+    column = np.abs(matrix).argmax(1)[row]
+    return _cleared(wires, qubits) | _scatter(column, wires, qubits), matrix[row, column]
+
+
+def local(wires: Sequence[int], qubits: int) -> np.ndarray:
+    """Of each basis state its bits on some wires, as one number."""
+    rows = np.arange(2**qubits)
+    return sum(
+        ((rows >> (qubits - 1 - wire)) & 1) << place for place, wire in enumerate(reversed(wires))
+    )
+
+
+def _cleared(wires: Sequence[int], qubits: int) -> np.ndarray:
+    """Each basis state with its bits on some wires cleared."""
+    return np.arange(2**qubits) & ~sum(1 << (qubits - 1 - wire) for wire in wires)
+
+
+def _scatter(bits: np.ndarray, wires: Sequence[int], qubits: int) -> np.ndarray:
+    """Bits on some wires, given as one number, put back into basis states."""
+    return sum(
+        ((bits >> place) & 1) << (qubits - 1 - wire) for place, wire in enumerate(reversed(wires))
+    )
+
+
+def unmarginal(values: Tensor, wires: Sequence[int], qubits: int) -> Tensor:
+    """Of values (samples, 2**wires) of some wires' basis states the one of each basis state of all
+    wires.
+    """
+    others = [wire for wire in range(qubits) if wire not in wires]
+    order = [[*wires, *others].index(wire) + 1 for wire in range(qubits)]
+    cube = values.unsqueeze(-1).expand(-1, -1, 2 ** len(others)).reshape(-1, *[2] * qubits)
+    return cube.permute(0, *order).reshape(len(values), -1)

@@ -1,0 +1,927 @@
+import math
+
+import composition
+import numpy as np
+import pytest
+from rows import MNIST, generated, pair, point, random_logits, resplit, row
+
+from qtlrun import statistic
+from qtlrun.comparison.comparison import Point
+from qtlrun.comparison.row import Duplicates
+from qtlrun.report import frame as frames
+from qtlrun.report import sentence
+
+MARGIN = 0.05
+FORETOLD = ": undecided; a difference of 0.05 would be detected, four times in five,"
+# between seeds and between pictures only, so that the intervals are those of two small t tests
+SEEDS, PICTURES = np.array([-1.0, 0, 1]), np.tile([-1.0, 1], 50)
+HELD = {
+    "backbone": {"weights": "pretrain", "pretrain": {"seed": 3}},
+    "dataset": {"split_seed": 0, "validation": 0.1},
+    "freeze": {"frozen": "all", "batch_norm": "eval"},
+    "head": {"angles": "trained"},
+    "recipe": {"optimizer": "adam", "lr": 0.01, "epochs": 60, "schedule_step": "end"},
+    "splits": 1,
+    "folds": None,
+    "tune": 0,
+}
+READ = "This test set has been read by 0 plans of this store."
+
+
+def differences(mean, seed=0.0, picture=0.0):
+    return mean + seed * SEEDS[:, None] + picture * PICTURES[None]
+
+
+# quantiles of t by hand: 4.303 for 2 degrees and 95 %, 2.920 for 90 %, 1.984 for 99 and 95 %, 1.660
+# for 90 %;
+# the standard errors are seed/sqrt(3) and picture*sqrt(100/99)/10
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (
+            differences(-0.3, seed=0.02),
+            (
+                "-0.300 nats of NLL [-0.350, -0.250] (training noise 0.012, picture noise 0.000; 3"
+                " seeds, 100 pictures), accuracy +0.333 [-1.000, +1.000]: A is better."
+            ),
+        ),
+        (
+            differences(0.3, picture=0.5),
+            (
+                "+0.300 nats of NLL [+0.200, +0.400] (training noise 0.000, picture noise 0.050; 3"
+                " seeds, 100 pictures), accuracy +0.000 [-0.028, +0.028]: A is worse."
+            ),
+        ),
+        (
+            differences(0.001, picture=0.1),
+            (
+                "+0.001 nats of NLL [-0.019, +0.021] (training noise 0.000, picture noise 0.010; 3"
+                " seeds, 100 pictures), accuracy +0.000 [-0.028, +0.028]: equivalent within the"
+                " margin of 0.05."
+            ),
+        ),
+        (
+            differences(0.03, picture=0.1),
+            (
+                "+0.030 nats of NLL [+0.010, +0.050] (training noise 0.000, picture noise 0.010; 3"
+                " seeds, 100 pictures), accuracy +0.000 [-0.028, +0.028]: equivalent within the"
+                " margin of 0.05, the difference detectable, below the margin."
+            ),
+        ),
+        (
+            differences(-1e-6, picture=0.001),
+            (
+                "+0.000 nats of NLL [+0.000, +0.000] (training noise 0.000, picture noise 0.000; 3"
+                " seeds, 100 pictures), accuracy +0.000 [-0.028, +0.028]: equivalent within the"
+                " margin of 0.05."
+            ),
+        ),
+    ],
+)
+def test_a_decided_contrast_says_what_was_decided_and_by_how_much(values, said):
+    (line,) = sentence.contrasts(pair(values), MARGIN)
+    assert line == f"A - B, the whole head against one linear layer: {said}"
+
+
+def test_an_undecided_contrast_says_what_would_decide_it_and_not_that_the_rows_are_equal():
+    made = pair(differences(0.04, picture=0.5), base=5.0)
+    verdict = made.contrasts(MARGIN)["B"]
+    (line,) = sentence.contrasts(made, MARGIN)
+    # four of five at 5 %: a difference of 2.8 errors, which are 0.5 / root of the pictures
+    assert verdict.word == "undecided" and verdict.need.seeds is None
+    assert verdict.need.pictures == pytest.approx((2.8 * 0.5 / MARGIN) ** 2, rel=0.05)
+    assert (
+        line
+        == "A - B, the whole head against one linear layer: +0.040 nats of NLL [-0.060, +0.140]"
+        " (training noise 0.000, picture noise 0.050; 3 seeds, 100 pictures), accuracy +0.000"
+        " [-0.028, +0.028]: undecided; a difference of 0.05 would be detected, four times in"
+        f" five, by about {verdict.need.pictures} pictures with these seeds."
+    )
+
+
+def test_seeds_that_would_decide_it_are_named():
+    made = pair(differences(0.04, seed=0.03))
+    verdict = made.contrasts(MARGIN)["B"]
+    (line,) = sentence.contrasts(made, MARGIN)
+    assert verdict.word == "undecided" and verdict.need.seeds > 3
+    assert line.endswith(f"{FORETOLD} by about {verdict.need.seeds} seeds on these pictures.")
+
+
+def test_where_both_ways_decide_both_are_named():
+    noise = np.random.default_rng(2).standard_normal((3, 100))
+    both = pair(differences(0.04) + 0.4 * noise, base=5.0)
+    verdict = both.contrasts(MARGIN)["B"]
+    assert verdict.need.seeds > 3 and verdict.need.pictures > 100
+    (line,) = sentence.contrasts(both, MARGIN)
+    assert line.endswith(
+        f"{FORETOLD} by about {verdict.need.seeds} seeds on these pictures or about"
+        f" {verdict.need.pictures} pictures with these seeds."
+    )
+
+
+def test_where_neither_decides_alone_both_together_are_named():
+    made = pair(differences(0.05, seed=0.1, picture=0.5), base=5.0)
+    verdict = made.contrasts(0.01)["B"]
+    assert (verdict.need.seeds, verdict.need.pictures) == (None, None)
+    factor = statistic.needed(verdict.interval, 0.01).both
+    (line,) = sentence.contrasts(made, 0.01)
+    assert line.endswith(
+        ": undecided; a difference of 0.01 would be detected, four times in five, by "
+        f"about {math.ceil(3 * factor)} seeds on {math.ceil(100 * factor)} pictures."
+    )
+
+
+def test_where_no_number_is_enough_that_is_said():
+    made = pair(differences(0.05, seed=0.1, picture=0.5), base=5.0)
+    (line,) = sentence.contrasts(made, 1e-6)
+    assert line.endswith(
+        ": undecided; no number of seeds or pictures alone would detect a difference of 1e-06."
+    )
+
+
+def test_a_size_that_would_have_detected_the_margin_says_so_and_asks_for_no_more():
+    # an error of 0.0175: 2.9 of them are the margin, 1.9 the difference
+    made = pair(differences(0.033, picture=0.174))
+    (line,) = sentence.contrasts(made, MARGIN)
+    assert line.endswith(
+        ": undecided; this size would detect a difference of 0.05 four times in five."
+    )
+
+
+def test_what_would_decide_depends_on_the_margin_and_not_on_the_difference_seen():
+    lines = [
+        sentence.contrasts(pair(differences(mean, picture=0.5), base=5.0), MARGIN)[0]
+        for mean in (0.0, 0.04, -0.06)
+    ]
+    assert len({line.partition("undecided; ")[2] for line in lines}) == 1 and all(
+        "undecided; a" in line for line in lines
+    )
+
+
+@pytest.mark.parametrize(
+    ("seeds", "noise"), [(1, "one seed"), (2, "training noise 0.000, picture noise 0.050; 2 seeds")]
+)
+def test_fewer_than_three_seeds_give_no_verdict_and_say_so(seeds, noise):
+    (line,) = sentence.contrasts(pair(differences(5.0, picture=0.5)[:seeds]), MARGIN)
+    assert (
+        line
+        == "A - B, the whole head against one linear layer: +5.000 nats of NLL [+4.900, +5.100]"
+        f" ({noise}, 100 pictures), accuracy +0.000 [-0.028, +0.028]: undecided; fewer than"
+        " three seeds give no verdict."
+    )
+
+
+def test_what_is_undecided_is_never_worded_as_equal():
+    generator, seen = np.random.default_rng(1), 0
+    for _ in range(100):
+        values = differences(*generator.normal(0, [0.1, 0.05, 0.5])) + generator.normal(
+            0, 0.1, (3, 100)
+        )
+        made = pair(values, base=5.0)
+        (line,) = sentence.contrasts(made, MARGIN)
+        if made.contrasts(MARGIN)["B"].word == "undecided":
+            seen += 1
+            assert "undecided" in line
+            for word in (
+                "equal",
+                "equivalent",
+                "same",
+                "no difference",
+                "significant",
+                "better",
+                "worse",
+            ):
+                assert word not in line.partition("nats")[2]
+    assert seen > 25
+
+
+def test_every_reference_has_its_sentence_named_for_what_it_isolates():
+    made = point(("A", "B", "twin"))
+    lines = sentence.contrasts(made, MARGIN)
+    assert [line.partition(":")[0] for line in lines] == [
+        "A - B, what B shows",
+        "A - twin, what twin shows",
+    ]
+
+
+def test_the_foot_says_how_to_read_the_table():
+    made = point(("A", "B"), said={"caution": "The test pictures are 40 only."})
+    assert sentence.foot(made, 0) == [
+        (
+            "5 seeds on the same 40 test pictures; 95 % intervals over seeds and pictures; trained:"
+            " circuit + head + backbone; seconds per seed."
+        ),
+        READ,
+        "The test pictures are 40 only.",
+    ]
+    made.splits[0]["B"].stored = True
+    assert "† found in the store, not trained again." in sentence.foot(made, 0)
+
+
+def test_the_foot_of_two_seeds_doubts_its_intervals_and_that_of_one_seed_says_what_they_lack():
+    two, one = (
+        sentence.foot(point(("A", "B"), seeds=2), 0),
+        sentence.foot(point(("A", "B"), seeds=1), 0),
+    )
+    assert two[1] == "Two seeds: intervals may be too narrow, and there is no verdict."
+    assert one == [
+        (
+            "One seed on 40 test pictures; 95 % intervals over pictures alone; trained: circuit +"
+            " head + backbone; seconds per seed."
+        ),
+        READ,
+    ]
+
+
+def test_the_foot_says_how_many_plans_have_read_the_test_set():
+    made = point(("A", "B"), said={"reads": 1})
+    assert "This test set has been read by 1 plan of this store." in sentence.foot(made, 1)
+    made.splits[0]["B"].reads = 7
+    assert "This test set has been read by 7 plans of this store." in sentence.foot(
+        made, made.reads
+    )
+
+
+def test_the_foot_of_several_splits_says_over_what_its_intervals_are():
+    made = resplit(splits=3, seeds=2)
+    assert (
+        sentence.foot(made, 0)[0]
+        == "3 splits of 2 seeds, 40 test pictures each; 95 % intervals over splits of this pool"
+        " (Nadeau and Bengio); trained: circuit + head + backbone; seconds per seed."
+    )
+    assert not any(line.startswith("Two seeds") for line in sentence.foot(made, 0))
+
+
+def test_the_foot_of_splits_that_are_drawn_anew_says_so_and_speaks_of_no_pool():
+    made = resplit(splits=3, seeds=2, trained_on=16)
+    for rows in made.splits:
+        for one in rows.values():
+            one.independent = True
+    lines = sentence.foot(made, 0)
+    assert lines == [
+        (
+            "3 splits of 2 seeds, 40 test pictures each; 95 % intervals over data drawn anew; "
+            "trained: circuit + head + backbone; seconds per seed."
+        ),
+        READ,
+    ]
+
+
+def test_the_foot_of_splits_that_hold_out_more_than_they_train_on_warns_of_their_width():
+    lines = sentence.foot(resplit(splits=3, seeds=2, trained_on=16), 0)
+    assert (
+        "What is held out is 2.5 times what is trained on, so these intervals are very wide; a"
+        " larger training share narrows them." in lines
+    )
+    assert not any(
+        "held out" in line for line in sentence.foot(resplit(splits=3, seeds=2, trained_on=40), 0)
+    )
+
+
+def test_the_foot_of_splits_stands_though_a_row_lost_all_its_seeds():
+    made = resplit(("A", "B", "C"), splits=3, seeds=2)
+    for rows in made.splits:
+        rows["B"].entries.clear()
+    assert sentence.foot(made, 0)[0].startswith("3 splits of 2 seeds, 40 test pictures each;")
+
+
+def test_the_foot_of_splits_stands_though_every_row_was_lost_in_one_of_them():
+    made = resplit(("A", "B"), splits=3, seeds=2)
+    for name, split in (("A", 1), ("B", 2)):
+        del made.splits[split][name]
+        made.errors[name, split] = "MemoryError: 128 GiB"
+    assert sentence.foot(made, 0)[0].startswith("3 splits of 2 seeds, 40 test pictures each;")
+
+
+def test_a_contrast_over_splits_names_their_noise():
+    made = resplit(splits=3, seeds=2)
+    gap = made.contrasts(MARGIN)["B"].interval
+    (line,) = sentence.contrasts(made, MARGIN)
+    assert (
+        f"(noise of splits and training {gap.training:.3f}; 3 splits, 2 seeds and 40 pictures each)"
+        in line
+    )
+    (line,) = sentence.contrasts(resplit(splits=3, seeds=1, same=True), MARGIN)
+    assert "; 3 splits, 1 seed and 40 pictures each)" in line and ", picture noise " in line
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 5])
+def test_fewer_than_three_splits_give_no_verdict_and_say_so(seeds):
+    (line,) = sentence.contrasts(resplit(splits=2, seeds=seeds), MARGIN)
+    assert line.endswith(": undecided; fewer than three splits give no verdict.")
+
+
+def test_what_was_tuned_is_said_with_the_number_of_its_draws():
+    for count, words in ((1, "1 draw"), (16, "16 draws")):
+        job = composition.job("backbone=identity", "compare=[]", f"tune={count}")
+        drawn = "head.spread, recipe.backbone_lr, recipe.lr, recipe.scale, recipe.weight_decay"
+        assert sentence.held(job, {"A": job}).endswith(
+            f", one recipe (adam, 60 epochs), the same {words} of {drawn}, chosen by validation"
+            " NLL."
+        )
+    job = composition.job(
+        "backbone=identity",
+        "head=classical",
+        "compare=[]",
+        "tune=2",
+        "+recipe.space.epochs=[10,20]",
+        "~recipe.space.lr",
+    )
+    assert (
+        "one recipe (adam), the same 2 draws of recipe.backbone_lr, recipe.epochs, recipe.scale"
+        in sentence.held(job, {"C": job})
+    )
+
+
+def test_a_split_seed_that_is_redrawn_is_not_held_fixed():
+    folded = HELD["dataset"] | {"fold": None}
+    for change in ({"splits": 3}, {"folds": 5, "dataset": folded}):
+        job = HELD | change
+        assert "split seed" not in sentence.held(job, {"A": job})
+
+
+def test_a_failure_in_one_of_several_splits_says_in_which():
+    made = resplit(splits=3, seeds=3)
+    made.splits[1]["B"].errors[5] = "the loss is not finite from epoch 2 on"
+    assert sentence.errors(made) == [
+        "B, split 2, seed 5: error: the loss is not finite from epoch 2 on."
+    ]
+
+
+def test_a_point_without_a_finished_row_has_no_foot():
+    made = point(("A",))
+    made.splits[0]["A"].entries.clear()
+    assert sentence.foot(made, 0) == []
+
+
+def test_what_was_held_fixed_is_said():
+    assert (
+        sentence.held(HELD, {"A": HELD, "C": HELD})
+        == "Held fixed for every row: split seed 0, weights pretrain (seed 3), one untuned recipe"
+        " (adam, lr 0.01, 60 epochs)."
+    )
+    bare = HELD | {"backbone": {}, "dataset": {}}
+    assert (
+        sentence.held(bare, {"A": bare})
+        == "Held fixed for every row: one untuned recipe (adam, lr 0.01, 60 epochs)."
+    )
+    other = HELD | {"backbone": {"weights": "none"}, "recipe": HELD["recipe"] | {"lr": 1.0}}
+    assert (
+        sentence.held(HELD, {"A": HELD, "scratch": other})
+        == "Held fixed for every row: split seed 0, weights pretrain (seed 3) in the composed row."
+    )
+
+
+@pytest.mark.parametrize(
+    "backbone, said",
+    [
+        (
+            {"weights": "none", "seed": 4},
+            "dataset seed 7, backbone seed 4, split seed 0, weights none, ",
+        ),
+        ({"seed": 4}, "dataset seed 7, backbone seed 4, split seed 0, "),
+        (
+            {"weights": "mari2019", "seed": 4},
+            "dataset seed 7, split seed 0, weights mari2019, ",
+        ),  # nothing is drawn
+    ],
+)
+def test_the_seeds_of_the_data_and_of_random_weights_are_held_fixed(backbone, said):
+    job = HELD | {"backbone": backbone, "dataset": HELD["dataset"] | {"seed": 7}}
+    assert (
+        sentence.held(job, {"A": job})
+        == f"Held fixed for every row: {said}one untuned recipe (adam, lr 0.01, 60 epochs)."
+    )
+
+
+def test_the_seed_of_random_weights_that_are_trained_is_not_held_fixed():
+    job = HELD | {
+        "backbone": {"weights": "none", "seed": 4},
+        "freeze": HELD["freeze"] | {"frozen": 0},
+    }
+    assert (
+        sentence.held(job, {"B": job})
+        == "Held fixed for every row: split seed 0, weights none, one untuned recipe (adam, lr"
+        " 0.01, 60 epochs)."
+    )
+
+
+def test_published_defects_are_named():
+    defects = {
+        "freeze": {"frozen": "all", "batch_norm": "train"},
+        "dataset": {"split_seed": 0, "validation": "test"},
+    }
+    job = HELD | defects | {"recipe": HELD["recipe"] | {"schedule_step": "start"}}
+    tuned = job | {
+        "freeze": {"frozen": 0, "batch_norm": "train"}
+    }  # moving statistics are no defect where all is trained
+    assert sentence.held(job, {"A": job, "B": tuned}).endswith(
+        " Published defects kept: freeze.batch_norm=train in A; dataset.validation=test;"
+        " recipe.schedule_step=start."
+    )
+
+
+@pytest.mark.parametrize(
+    ("group", "values", "said"),
+    [
+        ("recipe", {"reduction": "sum"}, "recipe.reduction=sum"),
+        ("dataset", {"scaled_by": "all"}, "dataset.scaled_by=all"),
+        ("dataset", {"mirrored": True}, "dataset.mirrored=true"),
+        ("dataset", {"draw": "mari2019"}, "dataset.draw=mari2019"),
+        ("dataset", {"order": "after_classical"}, "dataset.order=after_classical"),
+        ("backbone", {"squeezing": False}, "backbone.squeezing=false"),
+        ("head", {"lost": "first"}, "head.lost=first"),
+        ("backbone", {"activation": "none"}, "backbone.activation=none"),
+        (
+            "parametrization",
+            {"activation": "none", "source": "circuit"},
+            "parametrization.activation=none",
+        ),
+    ],
+)
+def test_a_published_defect_is_named_where_a_row_has_it(group, values, said):
+    row = HELD | {group: HELD.get(group, {}) | values}
+    assert sentence.held(HELD, {"A": HELD, "twin": row}).endswith(
+        f" Published defects kept: {said} in twin."
+    )
+
+
+def test_what_is_sound_is_no_defect():
+    dataset = {"scaled_by": "train", "mirrored": False, "draw": "apart", "order": "drawn"}
+    row = (
+        HELD
+        | {"dataset": dataset, "recipe": HELD["recipe"] | {"reduction": "mean"}}
+        | {"backbone": {"squeezing": True}, "head": {"lost": "halved"}}
+    )
+    assert "defect" not in sentence.held(row, {"A": row})
+
+
+@pytest.mark.parametrize("source", ["hashing", "low_rank"])
+def test_a_rival_without_a_mapping_keeps_no_defect_of_it(source):
+    part = {"activation": "none", "source": "circuit"}
+    rows = {
+        "composed": HELD | {"parametrization": part},
+        source: HELD | {"parametrization": part | {"source": source}},
+    }
+    assert sentence.held(HELD, rows).endswith(
+        " Published defects kept: parametrization.activation=none in composed."
+    )
+
+
+def test_a_generated_row_says_how_many_weights_come_from_how_many_numbers():
+    made = generated(
+        point(("composed", "B"), seeds=3, pictures=100), "composed", {10**3: 0.25, 10**6: 0.9}
+    )
+    exact = made.metrics("composed")["test_accuracy"].mean()
+    assert sentence.generated(made) == [
+        "composed: 1497 numbers generate 6690 weights: 4.5 times fewer; 1223 of 1248 angles live,"
+        " mapping 249; 13 qubits, 416 gates; Jacobian's rank 1237 (seed 0); 4577 executions a step"
+        f" by parameter-shift; accuracy 0.910 at 10^6 shots, {exact:.3f} exact."
+    ]
+
+
+def test_where_numbers_are_no_fewer_than_the_weights_that_is_said():
+    # Iris, 4-8-3: 67 weights by 168 angles and a mapping of 225
+    iris = {
+        "weights_generated": 67,
+        "parameters_circuit": 168,
+        "parameters_mapping": 225,
+        "compression": 67 / 393,
+        "generator_qubits": 7,
+        "generator_gates": 56,
+        "angles_live": 155,
+        "executions_step": 617,
+    }
+    (line,) = sentence.generated(generated(point(("A",), seeds=2), "A", values=iris))
+    assert (
+        line
+        == "A: 393 numbers generate 67 weights: no compression; 155 of 168 angles live, mapping"
+        " 225; 7 qubits, 56 gates; 617 executions a step by parameter-shift."
+    )
+    (line,) = sentence.generated(
+        generated(
+            point(("A",), seeds=2),
+            "A",
+            values=iris | {"weights_generated": 393, "compression": 1.0},
+        )
+    )
+    assert line.startswith("A: 393 numbers generate 393 weights: no compression; ")
+    (line,) = sentence.generated(
+        generated(
+            point(("A",), seeds=2),
+            "A",
+            values=iris | {"weights_generated": 400, "compression": 400 / 393},
+        )
+    )
+    assert line.startswith("A: 393 numbers generate 400 weights: 1.02 times fewer; ")
+
+
+def test_a_generator_without_a_circuit_speaks_of_none():
+    rival = {
+        "weights_generated": 6690,
+        "parameters_mapping": 1497,
+        "compression": 6690 / 1497,
+        "generator_rank": 1490,
+    }
+    made = generated(
+        generated(point(("composed", "hashing", "B")), "composed"), "hashing", values=rival
+    )
+    assert sentence.generated(made)[1:] == [
+        "hashing: 1497 numbers generate 6690 weights: 4.5 times fewer; Jacobian's rank 1490"
+        " (seed 0)."
+    ]
+
+
+def test_angles_of_a_head_are_none_of_the_generator():
+    (line,) = sentence.generated(
+        generated(point(("A",), seeds=2), "A", values=MNIST | {"parameters_circuit": 1248 + 24})
+    )
+    assert "; 1223 of 1248 angles live, mapping 249; " in line
+
+
+def test_a_generator_whose_angles_are_frozen_says_that_none_is_trained():
+    frozen = {name: value for name, value in MNIST.items() if name != "executions_step"} | {
+        "parameters_circuit": 0,
+        "angles_live": 0,
+        "compression": 6690 / 249,
+        "generator_rank": 238,
+    }
+    assert sentence.generated(generated(point(("A",), seeds=2), "A", values=frozen)) == [
+        "A: 249 numbers generate 6690 weights: 26.9 times fewer; no angle trained, mapping 249; 13"
+        " qubits, 416 gates; Jacobian's rank 238 (seed 0)."
+    ]
+
+
+def test_a_rank_is_that_of_one_seed_which_is_named():
+    made = generated(point(("A",), seeds=3), "A")
+    for seed in (0, 2):
+        del made.splits[0]["A"].entries[seed].values["generator_rank"]
+    assert "; Jacobian's rank 1237 (seed 1); " in sentence.generated(made)[0]
+
+
+@pytest.mark.parametrize(
+    "numbers, said",
+    [
+        (1500, []),
+        (
+            395,
+            ["same_count trains 395 numbers and A 1497: not the same count; give it other widths."],
+        ),
+    ],
+)
+def test_a_network_of_the_same_count_that_has_another_is_said(numbers, said):
+    made = generated(point(("A", "same_count"), seeds=2), "A")
+    for entry in made.splits[0]["same_count"].entries.values():
+        entry.values["parameters_head"] = numbers
+    for entry in made.splits[0]["A"].entries.values():
+        entry.values["parameters_head"] = 0
+    assert sentence.generated(made)[1:] == said
+
+
+def test_rows_that_train_their_own_weights_have_no_such_line():
+    made = point(("A", "B"))
+    made.splits[0]["B"].entries.clear()
+    assert sentence.generated(made) == []
+
+
+def test_the_foot_beneath_a_generated_row_explains_its_columns():
+    assert sentence.foot(generated(point(("A", "B")), "A"), 0) == [
+        (
+            "5 seeds on the same 40 test pictures; 95 % intervals over seeds and pictures; trained:"
+            " circuit + rest of the generator + head + backbone; gap: accuracy on the whole"
+            " training split - accuracy; seconds per seed."
+        ),
+        READ,
+    ]
+
+
+def shares(**values):
+    """A point of rows A, B and twin; `values` are the shares that each of them keeps."""
+    made = point(("A", "B", "twin"), seeds=2)
+    for name, kept in values.items():
+        for seed, one in made.splits[0][name].entries.items():
+            one.values.update({key: share + 0.01 * seed for key, share in kept.items()})
+    return made
+
+
+def test_a_cutoff_that_loses_probability_is_warned_of_with_the_rows_and_their_means():
+    lines = sentence.foot(
+        shares(A={"norm_kept": 0.897}, B={"norm_kept": 0.99}, twin={"norm_kept": 0.9805}), 0
+    )
+    (line,) = [line for line in lines if "cutoff" in line]
+    # means of two seeds a hundredth apart: .902, .995 and .9855, which two digits would show as the
+    # .99 that it is below
+    assert (
+        line
+        == "Norm kept inside the cutoff: A 0.902, twin 0.986; below 0.99 these are figures of the"
+        " truncated model, not of the states. Sweep the cutoff: -m backbone.cutoff=15,20,30."
+    )
+    assert not any("ost-selection" in line for line in lines)
+
+
+def test_what_post_selection_throws_away_is_said_of_the_rows_that_select():
+    lines = sentence.foot(
+        shares(A={"norm_kept": 1.0, "post_selected": 0.302}, B={"norm_kept": 1.0}), 0
+    )
+    said = (
+        "Post-selection keeps this share of the probability, and a device would throw the rest"
+        " away: A 0.31."
+    )
+    assert said in lines and not any("cutoff" in line for line in lines)
+
+
+def test_rows_without_photons_have_nothing_to_say_of_a_cutoff():
+    assert not any(
+        "cutoff" in line or "selection" in line for line in sentence.foot(point(("A", "B")), 0)
+    )
+
+
+@pytest.mark.parametrize("noun", ["item", "state"])
+def test_test_items_are_called_what_they_are(noun):
+    made = point(("A", "B"), said={"noun": noun})
+    said = " ".join([*sentence.contrasts(made, MARGIN), *sentence.foot(made, 0)])
+    assert f"5 seeds and 40 {noun}s" in said or f"5 seeds, 40 {noun}s" in said
+    assert (
+        f"5 seeds on the same 40 test {noun}s; 95 % intervals over seeds and {noun}s;" in said
+        and "picture" not in said
+    )
+
+
+def test_every_failure_is_a_sentence_with_its_place():
+    made = point(("A", "B"), keys={"circuit.qubits": 4, "recipe.lr": 0.00125})
+    made.errors["twin", 0] = "MemoryError: 128 GiB"
+    made.splits[0]["A"].errors[3] = "the loss is not finite from epoch 2 on."
+    where = "at circuit.qubits=4, recipe.lr=0.00125"
+    assert sentence.errors(made) == [
+        f"twin {where}: error: MemoryError: 128 GiB.",
+        f"A {where}, seed 3: error: the loss is not finite from epoch 2 on.",
+    ]
+    made.keys = {}
+    assert sentence.errors(made)[1] == "A, seed 3: error: the loss is not finite from epoch 2 on."
+
+
+def test_equal_items_and_files_of_weights_are_said_under_the_table():
+    made = point(("A", "B"), said={"files": {"weights": "ab" * 32}})
+    (rows,) = made.splits
+    assert sentence.data([made]) == ["weights sha256 abababababab."]
+    rows["B"].files = {"weights": "cd" * 32, "head.state": "ef" * 32}
+    assert (
+        sentence.data([made])[0]
+        == "weights sha256 abababababab (A), weights sha256 cdcdcdcdcdcd (B), head.state sha256"
+        " efefefefefef (B)."
+    )
+    rows["B"].files = rows["A"].files = {}
+    counts = {
+        "distinct": 30,
+        "repeated": 9,
+        "contradictory": 2,
+        "test": 24,
+        "test_in_train": 5,
+        "test_in_validation": 1,
+        "validation": 6,
+        "validation_in_train": 3,
+    }
+    rows["A"].duplicates = rows["B"].duplicates = Duplicates(**counts)
+    assert sentence.data([made]) == [
+        "Equal pictures: 5 of 24 test pictures are also in train, so that accuracy there may be"
+        " memory; 3 of 6 validation pictures are also in train; 1 of 24 test pictures are also in"
+        " validation; 9 of 30 different pictures stand twice or more; 2 of them in two classes,"
+        " with two labels."
+    ]
+    rows["A"].duplicates = rows["B"].duplicates = Duplicates(30, 9, 0, 24, 0, 0, 6, 0)
+    assert (
+        sentence.foot(made, 0)[-1]
+        == "Equal pictures: 9 of 30 different pictures stand twice or more."
+    )
+    rows["A"].duplicates = rows["B"].duplicates = Duplicates(30, 0, 0, 24, 0, 0, 6, 0)
+    assert sentence.data([made]) == []
+
+
+def test_of_several_splits_the_one_with_most_equal_items_is_said():
+    made = resplit()
+    for number, rows in enumerate(made.splits):
+        for each in rows.values():
+            each.duplicates = Duplicates(30, 9, 0, 24, number, 0, 6, 0)
+    assert sentence.data([made]) == [
+        "Equal pictures, in the split that has most: 2 of 24 test pictures are also in train, so"
+        " that accuracy there may be memory; 9 of 30 different pictures stand twice or more."
+    ]
+
+
+def with_failures(made, **errors):
+    """The point in which seeds of these rows failed."""
+    for name, seeds in errors.items():
+        made.splits[0][name].errors.update(
+            dict.fromkeys(seeds, "the loss is not finite from epoch 1 on")
+        )
+    return made
+
+
+@pytest.mark.parametrize("mean", [-0.3, 0.3, 0.0, 0.04])
+@pytest.mark.parametrize(
+    ("errors", "words"),
+    [
+        ({"A": [7, 8]}, "2 of 5 trainings of A failed"),
+        ({"B": [7]}, "1 of 4 trainings of B failed"),
+        ({"A": [7], "B": [8]}, "1 of 4 trainings of A and 1 of 4 trainings of B failed"),
+    ],
+)
+def test_a_row_with_failed_seeds_gets_no_verdict_and_its_failures_are_counted(mean, errors, words):
+    made = with_failures(pair(differences(mean, picture=0.1)), **errors)
+    verdict = made.contrasts(MARGIN)["B"]
+    assert (verdict.word, verdict.detectable, verdict.need) == (
+        "undecided",
+        False,
+        statistic.Need(),
+    )
+    assert {one.word for one in made.accuracy_contrasts().values()} == {"undecided"}
+    (line,) = sentence.contrasts(made, MARGIN)
+    assert line.endswith(f": no verdict, for {words}; these figures are of the others.")
+    assert pair(differences(-0.3)).contrasts(MARGIN)["B"].word == "better"
+
+
+def answered(right, confidence, pictures=200, seeds=4):
+    """Logits of two classes, half the labels each: this share right, and the label's logit above
+    the other's so far.
+    """
+    labels = np.arange(pictures) % 2
+    logits = np.zeros((seeds, pictures, 2))
+    generator = np.random.default_rng(round(1000 * right))
+    sign = np.where(generator.random((seeds, pictures)) < right, 1, -1)
+    logits[:, np.arange(pictures), labels] = confidence * sign
+    return logits, labels
+
+
+def rivals(mine, other):
+    made = Point(
+        {}, "A", "", splits=[{"A": row("A", *answered(*mine)), "C": row("C", *answered(*other))}]
+    )
+    made.isolates.update(A="", C="the whole head against one linear layer")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("mine", "other", "ending"),
+    [
+        ((0.5, 0.1), (0.8, 50), "A is better by NLL alone: its accuracy is worse."),
+        ((0.8, 50), (0.5, 0.1), "A is worse by NLL alone: its accuracy is better."),
+        (
+            (0.5, 0.01),
+            (0.5, 50),
+            "A is better by NLL alone: the accuracy of A is not shown to be above chance.",
+        ),
+        (
+            (0.5, 50),
+            (0.5, 0.01),
+            "A is worse by NLL alone: the accuracy of C is not shown to be above chance.",
+        ),
+        ((0.9, 2), (0.7, 1), "A is better."),
+        (
+            (0.7, 0.02),
+            (0.5, 0.0),
+            (
+                "equivalent within the margin of 0.05, the difference detectable, below the margin,"
+                " but the accuracy of A is better."
+            ),
+        ),
+    ],
+)
+def test_a_verdict_that_accuracy_contradicts_says_so(mine, other, ending):
+    (line,) = sentence.contrasts(rivals(mine, other), MARGIN)
+    assert line.partition("]: ")[2] == ending
+
+
+def test_rows_at_chance_are_named_with_the_share_of_the_largest_class():
+    made = rivals((0.5, 1), (0.8, 1))
+    accuracy = made.accuracy("A")
+    assert accuracy.low < 0.5 < accuracy.high
+    (line,) = sentence.chance(made)
+    assert (
+        line == "Not shown to be above chance, which is 0.500 (the largest class for every test"
+        " picture): "
+        f"A {accuracy.mean:.3f} [{accuracy.low:.3f}, {accuracy.high:.3f}]."
+    )
+    assert sentence.chance(rivals((0.9, 1), (0.8, 1))) == []
+
+
+def test_chance_is_that_of_the_largest_class_and_not_of_as_many_guesses_as_classes():
+    labels = np.array([0] * 70 + [1] * 30)
+    always = np.tile([1.0, 0.0], (3, 100, 1))
+    made = Point({}, "A", "", splits=[{"A": row("A", always, labels)}])
+    assert made.chance("A") == 0.7 and not made.beats_chance("A")
+
+
+def test_the_accuracy_difference_stands_beside_that_of_nll():
+    made = rivals((0.9, 2), (0.7, 1))
+    gap = statistic.proportion_difference(made.splits[0]["A"].correct - made.splits[0]["C"].correct)
+    (line,) = sentence.contrasts(made, MARGIN)
+    assert f", accuracy {gap.mean:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]: " in line
+    frame = frames.contrasts_frame([made], MARGIN).set_index("metric")
+    assert frame.loc["test_accuracy", ["difference", "low", "high", "verdict"]].tolist() == [
+        gap.mean,
+        gap.low,
+        gap.high,
+        "better",
+    ]
+    table = frames.table(made, MARGIN, 1024).set_index("row")
+    names = ["accuracy difference", "accuracy difference low", "accuracy difference high"]
+    assert table.loc["C", names].tolist() == [gap.mean, gap.low, gap.high]
+
+
+def test_a_row_whose_squashed_inputs_are_saturated_is_named_with_what_may_help():
+    made = point(("A", "B", "twin"), seeds=2)
+    for label, share, scale in (("A", 0.9, "none"), ("twin", 0.2, "none")):
+        for one in made.splits[0][label].entries.values():
+            one.values.update(inputs_saturated=share, scale=scale, scale_asked=scale)
+    (line,) = [
+        line for line in sentence.foot(made, 0) if "aturated" in line
+    ]  # a fifth is not more than a fifth
+    assert (
+        line
+        == "Saturated share of the squashed inputs (|tanh| > .99): A 0.90. There a circuit, or what"
+        " stands in its place, sees little but signs, and what is before it hardly learns;"
+        " recipe.scale=standard or a lower recipe.lr may help."
+    )
+    for one in made.splits[0]["A"].entries.values():
+        one.values.update(scale="standard")
+    assert any(
+        line.endswith("hardly learns; a lower recipe.lr may help.")
+        for line in sentence.foot(made, 0)
+    )
+    table = frames.table(made, MARGIN, 1024).set_index("row")
+    assert table["inputs_saturated"].dropna().to_dict() == {
+        "A": pytest.approx(0.9),
+        "twin": pytest.approx(0.2),
+    }
+
+
+def test_features_that_were_standardised_unasked_are_said():
+    made = point(("A", "B"), seeds=2)
+    for one in made.splits[0]["A"].entries.values():
+        one.values.update(scale="standard", scale_asked="auto")
+    for one in made.splits[0]["B"].entries.values():
+        one.values.update(scale="standard", scale_asked="standard")
+    (line,) = [line for line in sentence.foot(made, 0) if "standardised" in line]
+    assert line.startswith("Features are standardised (recipe.scale=auto) in A: ")
+
+
+FITTED = {
+    name: row(name, *random_logits(seeds=2), said={"settings": settings})
+    for name, settings in (("svm", 18), ("logistic", 6), ("mine", 0))
+}
+
+
+def test_rows_that_are_fitted_have_no_recipe_and_validation_chose_their_settings():
+    rows = {"A": HELD, "C": HELD, "svm": HELD, "logistic": HELD}
+    assert (
+        sentence.held(HELD, rows, FITTED)
+        == "Held fixed for every row: split seed 0, weights pretrain (seed 3), one untuned recipe"
+        " (adam, lr 0.01, 60 epochs) in A, C, fitted to convergence, validation choosing among"
+        " settings: svm (18 settings), logistic (6 settings)."
+    )
+    alone = sentence.held(HELD, {"mine": HELD}, FITTED)
+    assert "recipe" not in alone and alone.endswith(
+        ", fitted to convergence, validation choosing among settings: mine."
+    )
+    augmented = HELD | {"recipe": HELD["recipe"] | {"augment": True}}
+    assert "one untuned recipe (adam, lr 0.01, 60 epochs) in A, fitted" in sentence.held(
+        augmented, {"A": augmented, "svm": HELD}, FITTED
+    )
+
+
+def test_statistics_of_folded_norms_cannot_move_and_are_no_defect():
+    job = HELD | {"freeze": HELD["freeze"] | {"batch_norm": "train"}}
+    still, moving = (
+        row("A", *random_logits(seeds=2), said={"norms_move": moves}) for moves in (False, True)
+    )
+    assert "defect" not in sentence.held(job, {"A": job}, {"A": still})
+    assert sentence.held(job, {"A": job}, {"A": moving}).endswith(
+        " Published defects kept: freeze.batch_norm=train."
+    )
+
+
+@pytest.mark.parametrize(
+    "schedule, kept", [("step", True), ("cosine", True), ("plateau", False), ("none", False)]
+)
+def test_a_schedule_without_steps_does_not_step_early(schedule, kept):
+    job = HELD | {"recipe": HELD["recipe"] | {"schedule_step": "start", "schedule": schedule}}
+    assert (
+        "Published defects kept: recipe.schedule_step=start" in sentence.held(job, {"A": job})
+    ) == kept
+    assert "defect" not in sentence.held(job, {"svm": job}, FITTED)
+
+
+def test_what_one_row_alone_has_is_not_held_fixed_for_every_row():
+    data = HELD | {"dataset": HELD["dataset"] | {"seed": 7}}
+    other = data | {"dataset": data["dataset"] | {"validation": 0.3}}
+    said = sentence.held(data, {"A": data, "C": other})
+    assert "dataset seed 7 in the composed row, split seed 0 in the composed row, " in said
+
+
+def test_the_foot_counts_the_seeds_that_were_trained_and_not_those_that_ended():
+    made = with_failures(point(("A", "B"), seeds=3), A=[3, 4])
+    assert sentence.foot(made, 0)[0].startswith("5 seeds on the same 40 test pictures;")
+    for seed in (1, 2):
+        made.splits[0]["B"].errors[seed] = "the loss is not finite"
+        del made.splits[0]["B"].entries[seed]
+    assert "One seed was finished of B: intervals over pictures alone." in sentence.foot(made, 0)
