@@ -61,7 +61,7 @@ def _check_backbone(job: dict, _experiment) -> None:
     """
     task, chosen = (
         job["backbone"].get("pretrain"),
-        any(word.lstrip("+").startswith("backbone=") for word in job["overrides"]),
+        plans.typed(job, "backbone"),
     )
     if (
         chosen

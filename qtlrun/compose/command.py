@@ -19,6 +19,7 @@ from qtlrun.compose import flag, grammar, hydra_error, reserved
 from qtlrun.compose.check import check, rows
 from qtlrun.compose.isolation import isolated
 from qtlrun.plan import Refused
+from qtlrun.plan.override import parse
 
 SCRATCH = "qtlrun-"  # in the names of the folders that Hydra writes into
 
@@ -45,28 +46,30 @@ def _runs(jobs: list[dict], runs: object, words: list[str]) -> list[dict]:
     if len(jobs) > 1:
         raise Refused("study.runs: this study has runs of its own; leave out -m.")
     mine = [
-        word
-        for word in words
-        if not word.lstrip("+").startswith("study.runs=") and word not in ("--run", "-r")
+        override
+        for override in parse(words)
+        if override.key != "study.runs" and override.text not in ("--run", "-r")
     ]
-    made, typed = [], {word.partition("=")[0].lstrip("+"): word for word in mine if "=" in word}
+    made, typed = [], {override.key: override.text for override in mine if override.sets}
     for run in runs:
         run = _expand(run)
         with _named(run):
             more = _split(run)
-            if both := [
-                typed[key]
-                for word in more
-                if (key := word.partition("=")[0].removeprefix("++")) in typed
-                and word != typed[key]
-            ]:
+            both = [
+                typed[override.key]
+                for override in parse(more)
+                if override.text != typed.get(override.key, override.text)
+            ]
+            if both:
                 raise Refused(
                     f"{both[0]}: this run says it otherwise; leave it out, or name runs of your own"
                     " with study.runs=[...]."
                 )
             made += [
                 job | {"name": jobs[0]["name"], "run": run}
-                for job in _composed(["-m", *mine, *more, "study.runs=null"])
+                for job in _composed(
+                    ["-m", *(override.text for override in mine), *more, "study.runs=null"]
+                )
             ]
     return made
 
@@ -157,7 +160,7 @@ def _compose(flags: Namespace, words: list[str]) -> list[dict]:
 
 def _launched(words: list[str]) -> bool:
     """Whether the command line names a launcher, whose processes may fail in ways of their own."""
-    return any(word.lstrip("+").startswith("hydra/launcher=") for word in words)
+    return any(override.key == "hydra/launcher" and override.sets for override in parse(words))
 
 
 def _scratch(words: list[str]) -> Path:

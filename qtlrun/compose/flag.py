@@ -6,6 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from qtlrun.plan import Refused
+from qtlrun.plan.override import Override, parse
 
 VALUED = (
     "--config-dir",
@@ -101,7 +102,7 @@ def _check_places(flags: Namespace, words: list[str]) -> None:
             )
     if flags.config_dir is None:
         return
-    if len([word for word in words if word.partition("=")[0] in ("--config-dir", "-cd")]) > 1:
+    if sum(Override.of(word).key in ("--config-dir", "-cd") for word in words) > 1:
         raise Refused(
             "--config-dir: it is given twice, and one folder can be added; put the options into"
             " one."
@@ -125,9 +126,11 @@ def _check_modes(flags: Namespace, overrides: list[str]) -> None:
     if flags.package is not None and flags.cfg is None:
         raise Refused("--package: it goes with --cfg, and names the part that is printed.")
     if flags.shell_completion:
-        commands = [word.partition("=") for word in overrides]
+        commands = parse(overrides)
         shells = [
-            shell for command, _, shell in commands if command in ("install", "uninstall", "query")
+            command.value
+            for command in commands
+            if command.text.startswith(("install=", "uninstall=", "query="))
         ]
         if len(commands) != 1 or shells not in (["bash"], ["fish"], ["zsh"]):
             raise Refused(COMPLETION)

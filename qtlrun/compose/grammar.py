@@ -25,6 +25,7 @@ from hydra.core.override_parser.types import (
 from hydra.errors import HydraException
 
 from qtlrun.plan import Refused
+from qtlrun.plan.override import Override as Word
 
 FORM = (
     "an override is KEY=VALUE, its brackets and quotes closed, in quotes for the shell where it has"
@@ -81,18 +82,18 @@ def quoted(text: str) -> str:
 
 
 def _read(word: str, sweep: bool) -> Override:
-    key, _, value = word.partition("=")
-    if not key.lstrip("+~"):
+    typed = Word.of(word)
+    if not typed.key:
         raise no_override(word)
     _check_size(word)
     try:
         override = _parse(word)
     except (HydraException, ValueError) as error:
         override = _mended(word, str(error), sweep)
-    if _is_place(key):
-        override = _as_it_stands(override, key, value, sweep)
+    if _is_place(typed.key):
+        override = _as_it_stands(override, typed, sweep)
     if override.is_sweep_override() and not sweep:
-        raise Refused(_several(override, key, value))
+        raise Refused(_several(override, typed))
     return override
 
 
@@ -125,8 +126,9 @@ def _mended(word: str, reason: str, sweep: bool) -> Override:
     """A word that the grammar does not take, its value in quotes; refuses one that quotes would not
     mend.
     """
-    key, equals, value = word.partition("=")
-    if not equals or not KEY.fullmatch(key):
+    typed = Word.of(word)
+    key, value = typed.key, typed.value
+    if not typed.sets or not KEY.fullmatch(typed.prefix + key):
         raise no_override(word)
     if "limit" in reason and "digits" in reason:
         raise Refused(f"{_short(word)}: the number has too many digits.")
@@ -142,7 +144,7 @@ def _mended(word: str, reason: str, sweep: bool) -> Override:
     else:
         mended = quoted(value)
     try:
-        return _parse(f"{key}={mended}")
+        return _parse(typed.to(mended))
     except (HydraException, ValueError) as error:
         raise no_override(word) from error
 
@@ -172,30 +174,31 @@ def _closed(value: str) -> bool:
 
 
 def _is_place(key: str) -> bool:
-    return re.split(r"[.@]", key.lstrip("+~"))[-1] in PLACES
+    return re.split(r"[.@]", key)[-1] in PLACES
 
 
-def _as_it_stands(override: Override, key: str, value: str, sweep: bool) -> Override:
+def _as_it_stands(override: Override, word: Word, sweep: bool) -> Override:
     """The name of a file or folder as it was typed: 007 is no number, a blank at its end is part of
     it; ~ is replaced.
     """
-    name, typed, plain = key.rpartition(".")[2], value, not re.search(r"['\"\\$\[{]", value)
+    name, value = word.key.rpartition(".")[2], word.value or ""
+    typed, plain = value, not re.search(r"['\"\\$\[{]", value)
     parsed = override.value()
-    expands = name in EXPANDED and key.lstrip("+~") not in PATTERNS
+    expands = name in EXPANDED and word.key not in PATTERNS
     if expands and not isinstance(parsed, Sweep):
         parsed = _expanded(parsed)
         if isinstance(parsed, list) and all(isinstance(item, str) for item in parsed):
-            return _parse(f"{key}=[{','.join(map(quoted, parsed))}]")
+            return _parse(word.to(f"[{','.join(map(quoted, parsed))}]"))
         typed = str(parsed) if isinstance(parsed, str) else typed
     if expands and sweep and plain and override.value_type == ValueType.SIMPLE_CHOICE_SWEEP:
         items = [_expanded_item(item.strip()) for item in value.split(",")]
-        return _parse(f"{key}={','.join(items)}")
+        return _parse(word.to(",".join(items)))
     several = override.value_type == ValueType.SIMPLE_CHOICE_SWEEP and not sweep
     if several and (name in ("outputs", "home") or os.path.lexists(Path(value).expanduser())):
-        return _parse(f"{key}={quoted(value)}")
+        return _parse(word.to(quoted(value)))
     number = override.value_type == ValueType.ELEMENT and type(parsed) in (int, float, bool)
     if number or (plain and isinstance(parsed, str) and typed != override.value()):
-        return _parse(f"{key}={quoted(typed)}")
+        return _parse(word.to(quoted(typed)))
     return override
 
 
@@ -211,19 +214,16 @@ def _expanded_item(text: str) -> str:
     return quoted(os.path.expanduser(text)) if text.startswith("~") else text
 
 
-def _several(override: Override, key: str, value: str) -> str:
+def _several(override: Override, word: Word) -> str:
     """That a sweep needs its flag, and how else the values are written."""
     if override.value_type != ValueType.SIMPLE_CHOICE_SWEEP:
-        return f"{_short(f'{key}={value}')}: a sweep needs the flag -m."
+        return f"{_short(word.text)}: a sweep needs the flag -m."
     other = (
-        f"a text with a comma is written {key}={quoted(value)}"
-        if _is_place(key)
-        else f"a list is written {key}=[{value}]"
+        f"a text with a comma is written {word.to(quoted(word.value))}"
+        if _is_place(word.key)
+        else f"a list is written {word.to(f'[{word.value}]')}"
     )
-    return (
-        f"{_short(f'{key}={value}')}: several values are a sweep and need the flag -m;"
-        f" {_short(other)}."
-    )
+    return f"{_short(word.text)}: several values are a sweep and need the flag -m; {_short(other)}."
 
 
 def _check_points(overrides: list[Override], options) -> None:

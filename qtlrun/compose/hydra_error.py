@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from qtlrun.compose import reserved
 from qtlrun.compose.grammar import no_override, quoted
 from qtlrun.plan import Refused, nearest, text
+from qtlrun.plan.override import parse
 
 KNOWN = (HydraException, OmegaConfBaseException, yaml.YAMLError)
 RAISED = (
@@ -144,9 +145,8 @@ def _no_key(key: str, folders: list[Path], words: list[str]) -> str:
         if name in _values(group, option, folders)
     ]
     if name in beside and (strange := _strange(key, keys, words)):
-        return _no_key(
-            strange, folders, [word for word in words if not word.lstrip("+").startswith(f"{key}=")]
-        )
+        others = [override.text for override in parse(words) if override.key != key]
+        return _no_key(strange, folders, others)
     if others and name not in beside and group in _groups(folders):
         return (
             f"{key}: the option chosen has no such key; {', '.join(others)}"
@@ -166,9 +166,8 @@ def _strange(key: str, keys: list[str], words: list[str]) -> str | None:
     """A key of the values in braces that the command line gives to a key, and that is none below
     it.
     """
-    value = next(
-        (word.partition("=")[2] for word in words if word.lstrip("+").startswith(f"{key}={{")), ""
-    )
+    values = [override.value for override in parse(words) if override.key == key and override.sets]
+    value = next((value for value in values if value.startswith("{")), "")
     below = [f"{key}.{name}" for name in re.findall(r"[{,]\s*(\w+)\s*:", value)]
     return next(
         (
@@ -197,7 +196,7 @@ def _no_option(where: str | None, group: str, option: str, folders: list[Path]) 
 
 def _several(group: str, words: list[str]) -> str:
     """That a group is chosen twice, or added where it is."""
-    chosen = [one.partition("=")[2] for one in words if one.lstrip("+").partition("=")[0] == group]
+    chosen = [override.value for override in parse(words) if override.key == group]
     if len(chosen) > 1:
         return f"{group}: it is given twice, {' and '.join(chosen[:2])}; leave one out."
     return f"{group}: it is there already; {group}=VALUE, without the +, changes it."
@@ -215,9 +214,9 @@ def _composed(folders: list[Path], words: list[str]):
     """
     groups = _groups(folders)
     chosen = [
-        one
-        for one in words
-        if re.fullmatch(r"(\w+)=[\w.-]+", one) and one.partition("=")[0] in groups
+        override.text
+        for override in parse(words)
+        if override.key in groups and re.fullmatch(r"\w+=[\w.-]+", override.text)
     ]
     return _attempt(folders, chosen) or _attempt([], [])
 

@@ -7,6 +7,7 @@ import re
 
 from qtlrun.plan import annotation as annotations
 from qtlrun.plan import plugin, size
+from qtlrun.plan.override import Override, parse
 from qtlrun.plan.part import build, check_part, is_own, parameters
 from qtlrun.plan.refusal import Absent, Refused, finite, nearest, text
 from qtlrun.plan.tuning import bare, check_space, drawn, draws, has, redraws, spaces
@@ -33,6 +34,7 @@ __all__ = [
     "is_own",
     "letter",
     "nearest",
+    "overrides",
     "parameters",
     "redraws",
     "references",
@@ -160,7 +162,7 @@ def references(plan: dict) -> tuple[dict[str, dict], list[str]]:
         if "isolates" not in change and not _chosen(
             plan, name
         ):  # nobody chose it, or it is an option that claims nothing
-            if _typed(plan, f"compare.{name}."):
+            if _is_changed(plan, name):
                 raise Refused(
                     f"compare.{name}: it is changed, but not among the references; choose it with"
                     f" +compare={name}."
@@ -179,7 +181,7 @@ def references(plan: dict) -> tuple[dict[str, dict], list[str]]:
                 f"compare={name}: it changes {', '.join(lacking)}, which the composed model does"
                 " not have"
             )
-            if _chosen(plan, name) or _typed(plan, f"compare.{name}."):
+            if _chosen(plan, name) or _is_changed(plan, name):
                 raise Refused(words + "; leave it out.")
             left_out.append(words + ".")
             continue
@@ -356,17 +358,20 @@ def _shipped(name: str) -> bool:
 def _chosen(plan: dict, name: str) -> bool:
     """Whether the command line chooses a reference by its name."""
     return any(
-        word.lstrip("+").startswith("compare=")
-        and name in re.findall(r"[\w.-]+", word.partition("=")[2])
-        for word in plan.get("overrides", ())
+        override.key == "compare" and name in override.options() for override in overrides(plan)
     )
+
+
+def overrides(plan: dict) -> list[Override]:
+    """The words of the command line that the plan was composed from."""
+    return parse(plan.get("overrides", ()))
 
 
 def typed(plan: dict, key: str) -> bool:
     """Whether the command line gives a key a value."""
-    return _typed(plan, f"{key}=")
+    return any(override.sets and override.key == key for override in overrides(plan))
 
 
-def _typed(plan: dict, begin: str) -> bool:
-    """Whether the command line has a word that begins so."""
-    return any(word.lstrip("+~").startswith(begin) for word in plan.get("overrides", ()))
+def _is_changed(plan: dict, name: str) -> bool:
+    """Whether the command line changes something of a reference."""
+    return any(override.is_below(f"compare.{name}") for override in overrides(plan))

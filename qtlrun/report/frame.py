@@ -7,6 +7,7 @@ import pandas as pd
 
 from qtlrun.comparison.comparison import Point
 from qtlrun.comparison.row import COSTS, COUNTS, GENERATED, SATURATED, SHARES, Row
+from qtlrun.plan.override import parse
 
 FORMULA = ("=", "+", "-", "@", "\t")  # a spreadsheet computes what begins with one of these
 TRUTHS = (
@@ -296,7 +297,8 @@ def swept(overrides: list[list[str]]) -> list[dict[str, object]]:
     point.
     """
     pairs = [
-        dict(word.lstrip("+").split("=", 1) for word in words if "=" in word) for words in overrides
+        {override.key: override.value for override in parse(words) if override.sets}
+        for words in overrides
     ]
     keys = [key for key in pairs[0] if len({words.get(key) for words in pairs}) > 1]
     return [{key: number(words[key]) for key in keys} for words in pairs]

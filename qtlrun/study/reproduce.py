@@ -12,6 +12,7 @@ from qtlrun import statistic
 from qtlrun.comparison.comparison import Point
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Refused
+from qtlrun.plan.override import parse
 from qtlrun.report import frame, output, sentence, terminal
 from qtlrun.report.progress import Progress
 from qtlrun.study import table
@@ -207,12 +208,11 @@ def _changed(job: dict) -> bool:
     """Whether more than the preset, its seeds and which references it has was said: any value that
     a figure depends on.
     """
-    keys = (word.lstrip("+~").partition("=")[0] for word in job["overrides"])
     return any(
-        key in ("dtype", "tune")
-        or key.partition(".")[0] in plans.PARTS
-        or key.startswith("compare.")
-        for key in keys
+        override.key in ("dtype", "tune")
+        or override.key.partition(".")[0] in plans.PARTS
+        or override.is_below("compare")
+        for override in plans.overrides(job)
     )
 
 
@@ -287,14 +287,12 @@ def _label(point: Point, name: str) -> str:
 
 def _place(job: dict) -> str:
     """What a run is called: its words."""
-    said = dict(word.split("=", 1) for word in job["overrides"] if "=" in word)
-    words = [
-        (word, word.partition("=")[0])
-        for word in job.get("run", " ".join(job["overrides"])).split()
-    ]
+    said = {override.key: override for override in plans.overrides(job) if override.sets}
+    # Of a sweep its own point.
     return " ".join(
-        f"{key}={said[key]}" if "," in word and key in said else word for word, key in words
-    )  # of a sweep its own point
+        said[word.key].text if "," in word.text and word.key in said else word.text
+        for word in parse(job.get("run", " ".join(job["overrides"])).split())
+    )
 
 
 def _shown(found: pd.DataFrame) -> pd.DataFrame:

@@ -132,16 +132,13 @@ def _labels(point: Point, job: dict) -> dict[str, str]:
             else None
         )
         changed = [
-            word.lstrip("+~")
-            for word in job["overrides"]
-            if word.lstrip("+~").startswith(f"compare.{name}.")
+            override.change.removeprefix(f"compare.{name}.")
+            for override in plans.overrides(job)
+            if override.is_below(f"compare.{name}")
         ]
         claim = (claims or {}).get(point.composed)
         if claim and changed:  # what was typed for one row is no part of what its name claims
-            claim = (
-                f"{claim}, and"
-                f" {', '.join(word.removeprefix(f'compare.{name}.') for word in changed)}"
-            )
+            claim = f"{claim}, and {', '.join(changed)}"
         point.isolates[labels[name]] = claim or plans.differences(composed, row)
     return labels
 

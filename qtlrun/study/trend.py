@@ -15,6 +15,7 @@ from qtlrun import statistic
 from qtlrun.comparison.comparison import Point
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Refused
+from qtlrun.plan.override import parse
 from qtlrun.report import figure, frame, output, sentence, terminal
 from qtlrun.report.progress import Progress
 from qtlrun.study import table
@@ -226,8 +227,8 @@ def _swept(jobs: list[dict]) -> list[dict[str, object]]:
 def _name(jobs: list[dict]) -> str:
     """What a series is called: the words that it does not sweep, or its dataset."""
     (key,) = _swept(jobs)[0]
-    words = [word for word in jobs[0].get("run", "").split() if not word.startswith(f"{key}=")]
-    named = " ".join(words).removeprefix("dataset=")
+    words = parse(jobs[0].get("run", "").split())
+    named = " ".join(word.text for word in words if word.key != key).removeprefix("dataset=")
     dataset = jobs[0]["dataset"]["_target_"].rpartition(".")[2].lower()
     return f"{named or dataset}, {key.rpartition('.')[2]}"
 

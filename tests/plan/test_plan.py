@@ -11,12 +11,12 @@ from qtlrun.plan import (
     build,
     check,
     identity,
+    letter,
     nearest,
     parameters,
     references,
     row_plan,
     seeds,
-    variant,
 )
 from qtlrun.study import table
 
@@ -134,7 +134,7 @@ def test_a_missing_value_is_named_with_the_class_that_needs_it(plan):
 def test_a_value_with_a_default_may_be_missing(plan):
     del plan["recipe"]["momentum"], plan["head"]["state"], plan["freeze"]["every"]
     check(plan)
-    assert variant(row_plan(plan)) == ("A", "") and "frozen" in plans.describe(row_plan(plan))
+    assert letter(row_plan(plan)) == ("A", "") and "frozen" in plans.describe(row_plan(plan))
 
 
 WHOLE, NUMBER, FLAG = (
@@ -699,8 +699,8 @@ def test_no_references_is_a_plan_too(plan):
 
 def test_the_literatures_rows_have_their_letters(every):
     rows = references(every)[0]
-    assert variant(row_plan(every)) == ("A", "")
-    assert {name: variant(rows[name])[0] for name in "ABCD"} == dict(
+    assert letter(row_plan(every)) == ("A", "")
+    assert {name: letter(rows[name])[0] for name in "ABCD"} == dict(
         zip("ABCD", "ABCD", strict=True)
     )
 
@@ -728,7 +728,7 @@ IDLE, OTHER = (
     ],
 )
 def test_a_control_has_no_letter_and_a_reason(every, name, reason):
-    assert variant(references(every)[0][name]) == ("", reason)
+    assert letter(references(every)[0][name]) == ("", reason)
 
 
 @pytest.mark.parametrize(
@@ -745,12 +745,12 @@ def test_a_control_has_no_letter_and_a_reason(every, name, reason):
 )
 def test_a_row_that_is_none_of_the_four_has_no_letter(plan, group, values, reason):
     plan[group] |= values
-    assert variant(row_plan(plan)) == ("", reason)
+    assert letter(row_plan(plan)) == ("", reason)
 
 
 def test_a_backbone_without_weights_to_choose_is_not_pre_trained(plan):
     plan["backbone"] = {"_target_": "qtlrun.backbone.identity.Identity", "features": 64}
-    assert variant(row_plan(plan)) == ("", RANDOM)
+    assert letter(row_plan(plan)) == ("", RANDOM)
 
 
 @pytest.mark.parametrize(
@@ -763,7 +763,7 @@ def test_a_backbone_without_weights_to_choose_is_not_pre_trained(plan):
     ],
 )
 def test_a_letter_follows_from_what_is_composed(overrides, letters):
-    assert variant(row_plan(compose(overrides)[0]))[0] == letters
+    assert letter(row_plan(compose(overrides)[0]))[0] == letters
 
 
 @pytest.mark.parametrize(
