@@ -20,6 +20,7 @@ from qtlrun.experiment.check import check_loaded
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 from qtlrun.plan.annotation import accepts
+from qtlrun.plan.claim import CLAIMS
 from qtlrun.plan.part import OFFERED
 
 ROOT = Path(__file__).parents[1]
@@ -360,22 +361,39 @@ MODELS = {
     "B": (("head", "classical"), ("freeze", "none")),
     "C": (("head", "classical"),),
     "D": (("freeze", "none"),),
-    "composed": (("backbone", "photonic"), ("dataset", "coherent"), ("head", "classical")),
-}  # it has no letter
-GENERATED = (("head", "classical"), ("parametrization", "quantum_train"))  # nor has this
+}
+PLAIN = (("backbone", "identity"), ("dataset", "spirals"))  # a circuit without a letter
+PHOTONIC = (("backbone", "photonic"), ("dataset", "coherent"), ("head", "classical"))
+GENERATED = (("head", "classical"), ("parametrization", "quantum_train"))
+
+
+def claimed(option):
+    """The models that a reference makes a claim about, with the claim."""
+    said = values("compare", option)
+    for letter, words in said.get("by_letter", {}).items():
+        yield MODELS[letter], letter, words
+    if "isolates" not in said:
+        return
+    if said.get("of") == "circuit":
+        subjects = [((), "A"), (MODELS["D"], "D")] + [(PLAIN, "")] * (option != "scratch")
+    elif "parametrization" in changed(option):
+        subjects = [(GENERATED, "")]
+    else:
+        subjects = [((), "A")] if option == "untrained" else [(PHOTONIC, "")]
+    yield from ((parts, letter, said["isolates"]) for parts, letter in subjects)
 
 
 @pytest.mark.parametrize("option", REFERENCES)
 def test_a_reference_claims_one_thing_where_it_changes_one_part(job, option):
     """For each model that it makes a claim about; batch norms follow the weights."""
-    claims = values("compare", option)["isolates"]
-    assert claims and set(claims) <= set(MODELS)
-    for letter, words in claims.items():
-        generated = letter == "composed" and "parametrization" in changed(option)
-        plan = job(*(GENERATED if generated else MODELS[letter]), words=(f"compare=[{option}]",))
+    claims = list(claimed(option))
+    assert claims
+    for parts, letter, words in claims:
+        plan = job(*parts, words=(f"compare=[{option}]",))
         plans.check(plan)
         composed, (row,) = plans.row_plan(plan), plans.references(plan)[0].values()
-        assert plans.letter(composed)[0] == (letter if letter != "composed" else "")
+        assert plans.letter(composed)[0] == letter
+        assert plans.claim(plan["compare"][option], composed) == words
         freeze = [one["freeze"] | {"batch_norm": None} for one in (composed, row)]
         other = [
             group
@@ -386,6 +404,13 @@ def test_a_reference_claims_one_thing_where_it_changes_one_part(job, option):
         assert len(words.split()) > 1 and not words.endswith(".")
 
 
+@pytest.mark.parametrize("option", ["twin", "frozen_circuit", "unentangled", "zeroed"])
+@pytest.mark.parametrize("words", ["head=adapter", "head.angles=random", "circuit=product"])
+def test_a_claim_about_a_trained_circuit_is_made_of_no_other_head(job, option, words):
+    plan = job(words=(f"compare=[{option}]", words))
+    assert plans.claim(plan["compare"][option], plans.row_plan(plan)) == ""
+
+
 @pytest.mark.parametrize("option", REFERENCES)
 def test_a_reference_changes_parts_alone(option):
     assert changed(option) and changed(option) <= set(plans.PARTS)
@@ -394,7 +419,7 @@ def test_a_reference_changes_parts_alone(option):
 def changed(option):
     """The groups of which a reference says anything."""
     said = values("compare", option)
-    return set(said) - {"isolates", "defaults"} | {
+    return set(said) - {*CLAIMS, "defaults"} | {
         place.partition("@")[2] for entry in said.get("defaults", []) for place in entry
     }
 

@@ -7,11 +7,12 @@ import re
 
 from qtlrun.plan import annotation as annotations
 from qtlrun.plan import plugin, size
+from qtlrun.plan.claim import CLAIMS, check_claim, claim
 from qtlrun.plan.override import Override, parse
 from qtlrun.plan.part import build, check_part, is_own, parameters
 from qtlrun.plan.refusal import Absent, Refused, finite, nearest, text
 from qtlrun.plan.tuning import bare, check_space, drawn, draws, has, redraws, spaces
-from qtlrun.plan.variant import LETTERS, describe, differences, letter, simulates
+from qtlrun.plan.variant import LETTERS, describe, differences, letter, likeness, simulates
 
 __all__ = [
     "LETTERS",
@@ -24,6 +25,7 @@ __all__ = [
     "check",
     "check_part",
     "check_same",
+    "claim",
     "describe",
     "differences",
     "drawn",
@@ -33,6 +35,7 @@ __all__ = [
     "identity",
     "is_own",
     "letter",
+    "likeness",
     "nearest",
     "overrides",
     "parameters",
@@ -159,9 +162,8 @@ def references(plan: dict) -> tuple[dict[str, dict], list[str]]:
     made, left_out = {}, []
     for name, change in (plan.get("compare") or {}).items():
         _check_change(name, change)
-        if "isolates" not in change and not _chosen(
-            plan, name
-        ):  # nobody chose it, or it is an option that claims nothing
+        if not set(CLAIMS) & set(change) and not _chosen(plan, name):
+            # Nobody chose it, or it is an option that claims nothing.
             if _is_changed(plan, name):
                 raise Refused(
                     f"compare.{name}: it is changed, but not among the references; choose it with"
@@ -342,10 +344,11 @@ def _check_change(name: str, change: object) -> None:
             "compare.composed: the composed model is called so; name the reference otherwise."
         )
     for key, value in change.items():
-        if key not in (*PARTS, "isolates"):
+        if key not in (*PARTS, *CLAIMS):
             raise Refused(f"compare.{name}.{key}: there is no such key; {nearest(key, PARTS)}")
         if key in PARTS:
             _check_group(f"compare.{name}.{key}", value)
+    check_claim(name, change)
 
 
 def _shipped(name: str) -> bool:

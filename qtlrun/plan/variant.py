@@ -19,10 +19,26 @@ def simulates(row: dict) -> bool:
 
 def letter(row: dict) -> tuple[str, str]:
     """The row's letter in the literature, A to D; or an empty one and the reason."""
-    backbone, freeze, head = row["backbone"], row["freeze"], row["head"]
-    if backbone.get("weights") in (None, "none"):
+    if row["backbone"].get("weights") in (None, "none"):
         return "", "its backbone is not pre-trained"
-    if backbone["_target_"] == PHOTONIC:
+    return _likeness(row)
+
+
+def likeness(row: dict) -> str:
+    """The letter that head and freezing alone would give a row, were its backbone pre-trained."""
+    return _likeness(row)[0]
+
+
+def trains_circuit(row: dict) -> bool:
+    """Whether the row's head is a circuit with an entangler, its angles trained."""
+    head = row["head"]
+    trained = head.get("angles", "trained") == "trained" and head.get("entangle", True)
+    return _circuit(row) and not _product(row) and trained
+
+
+def _likeness(row: dict) -> tuple[str, str]:
+    freeze, head = row["freeze"], row["head"]
+    if row["backbone"]["_target_"] == PHOTONIC:
         return "", "its backbone is a circuit itself"
     if _generated(row):
         return "", "its weights are generated"
@@ -31,13 +47,13 @@ def letter(row: dict) -> tuple[str, str]:
         return "", "it freezes neither exactly the backbone nor nothing"
     if head["_target_"] == "qtlrun.head.classical.Classical":
         return LETTERS[froze, "linear"], ""
-    if _circuit(row):
-        if _product(row):
-            return "", "its circuit is a product"
-        if head.get("angles", "trained") == "trained" and head.get("entangle", True):
-            return LETTERS[froze, "circuit"], ""
-        return "", "its circuit is not trained, or has no entangler"
-    return "", "its head is neither one linear layer nor a circuit"
+    if trains_circuit(row):
+        return LETTERS[froze, "circuit"], ""
+    if not _circuit(row):
+        return "", "its head is neither one linear layer nor a circuit"
+    if _product(row):
+        return "", "its circuit is a product"
+    return "", "its circuit is not trained, or has no entangler"
 
 
 def describe(row: dict) -> str:

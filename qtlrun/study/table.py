@@ -126,17 +126,14 @@ def _labels(point: Point, job: dict) -> dict[str, str]:
             point.notes.append(
                 f"{labels[name]} is not {name} in the sense of the literature: {reason}."
             )
-        claims = (
-            job["compare"][name].get("isolates")
-            if row != composed and labels[name] == name
-            else None
-        )
+        alike = labels[name] == name or plans.likeness(row) == name
+        claims = row != composed and alike
         changed = [
             override.change.removeprefix(f"compare.{name}.")
             for override in plans.overrides(job)
             if override.is_below(f"compare.{name}")
         ]
-        claim = (claims or {}).get(point.composed)
+        claim = plans.claim(job["compare"][name], composed) if claims else ""
         if claim and changed:  # what was typed for one row is no part of what its name claims
             claim = f"{claim}, and {', '.join(changed)}"
         point.isolates[labels[name]] = claim or plans.differences(composed, row)

@@ -157,6 +157,6 @@ def test_a_table_has_it_as_a_reference_and_says_what_it_shows(home):
     made = plans.references(plan)[0]["logistic"]
     assert made["head"]["_target_"].endswith("Logistic") and made["recipe"]["augment"] is False
     assert (
-        plan["compare"]["logistic"]["isolates"]["A"]
+        plan["compare"]["logistic"]["by_letter"]["A"]
         == "the whole head and its training against a converged linear rival"
     )

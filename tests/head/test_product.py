@@ -273,7 +273,7 @@ def test_a_reference_follows_the_composed_circuit_and_has_no_letter():
     assert plans.letter(composed) == ("", "its circuit is a product")
     assert plans.describe(composed) == "small, frozen + product circuit 4x6"
     assert (
-        job("compare=[product]")["compare"]["product"]["isolates"]["A"]
+        job("compare=[product]")["compare"]["product"]["isolates"]
         == "the circuit against wires of as many angles that never meet and take their inputs anew"
     )
 

@@ -379,4 +379,4 @@ def test_a_table_has_them_as_references_and_says_what_they_show(option, claim):
         and made["recipe"]["augment"] is False
         and made["freeze"]["frozen"] == "all"
     )
-    assert plan["compare"][option]["isolates"]["A"] == claim
+    assert plan["compare"][option]["by_letter"]["A"] == claim

@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from qtlrun import experiment as package
+from qtlrun import plan as plans
 from qtlrun import statistic, train
 from qtlrun.experiment import Experiment, feature
 from qtlrun.plan import build
@@ -448,3 +449,36 @@ def test_the_rivals_that_are_fitted_say_among_how_many_settings_validation_chose
         "in composed, C, fitted to convergence, validation choosing among settings: svm (18"
         " settings), logistic (6 settings)." in found.whole
     )
+
+
+def test_a_model_without_a_letter_keeps_the_claim_of_a_reference():
+    """Spirals have no pre-trained backbone, and their circuit is compared as A's is."""
+    words = ("experiment=spirals", "compare=[C,twin,frozen_circuit]")
+    assert table.claims(composition.job(*words)) == {
+        "C": "the whole head against one linear layer",
+        "twin": "the circuit against a classical block in its place",
+        "frozen_circuit": "the training of the circuit's angles",
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("isolates=3", "compare.mine.isolates=3: a sentence is needed here."),
+        ("of=circus", "compare.mine.of=circus: did you mean circuit?"),
+        ("by_letter.E=it", "compare.mine.by_letter.E: "),
+        ("by_letter.A=3", "compare.mine.by_letter.A=3: a sentence is needed here."),
+        ("by_letter=it", "compare.mine.by_letter=it: a sentence for each letter is needed here."),
+        ("isolates={E:it}", "compare.mine.by_letter.E: "),
+    ],
+)
+def test_a_claim_that_is_no_sentence_is_refused(change, words):
+    plan = composition.job("+compare.mine.head.spread=0.1", f"+compare.mine.{change}")
+    with pytest.raises(plans.Refused) as error:
+        plans.check(plan)
+    assert str(error.value).startswith(words)
+
+
+def test_sentences_by_letter_alone_are_read_on():
+    plan = composition.job("+compare.mine={head:{spread:0.1},isolates:{A:the start}}")
+    assert plans.claim(plan["compare"]["mine"], plans.row_plan(plan)) == "the start"

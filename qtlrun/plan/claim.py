@@ -1,0 +1,38 @@
+"""What a reference is there to show: one sentence, others by the letter of the composed model."""
+
+from qtlrun.plan.refusal import Refused, nearest, text
+from qtlrun.plan.variant import LETTERS, likeness, trains_circuit
+
+CLAIMS = ("isolates", "of", "by_letter")  # keys of a reference that say what it shows
+SUBJECTS = ("circuit",)  # heads that a claim may be restricted to
+
+
+def check_claim(name: str, change: dict) -> None:
+    """Refuse a claim that is no sentence, and one about a head or a letter that there is not."""
+    key = f"compare.{name}"
+    isolates, subject, others = (change.get(word) for word in CLAIMS)
+    if isinstance(isolates, dict):
+        others = isolates
+    elif not isinstance(isolates, str | None):
+        raise Refused(f"{key}.isolates={text(isolates)}: a sentence is needed here.")
+    if subject is not None and subject not in SUBJECTS:
+        raise Refused(f"{key}.of={text(subject)}: {nearest(str(subject), SUBJECTS)}")
+    letters = (*LETTERS.values(), "composed")
+    for letter, words in (others or {}).items() if isinstance(others, dict | None) else ():
+        if letter not in letters:
+            raise Refused(f"{key}.by_letter.{letter}: {nearest(str(letter), letters)}")
+        if not isinstance(words, str):
+            raise Refused(f"{key}.by_letter.{letter}={text(words)}: a sentence is needed here.")
+    if not isinstance(others, dict | None):
+        raise Refused(f"{key}.by_letter={text(others)}: a sentence for each letter is needed here.")
+
+
+def claim(change: dict, composed: dict) -> str:
+    """The sentence that is true of a reference to this composed row; empty where none is."""
+    isolates, subject, others = (change.get(word) for word in CLAIMS)
+    if isinstance(isolates, dict):  # sentences by letter alone
+        isolates, others = isolates.get("composed"), isolates
+    like = likeness(composed)
+    if like in (others or {}):
+        return others[like]
+    return (isolates or "") if subject is None or trains_circuit(composed) else ""
