@@ -24,7 +24,7 @@ ORDER = [
     {"device"},
     {"simulator"},
     {"tape"},
-    {"layer", "statefile", "memory"},
+    {"layer", "statefile", "memory", "download"},
     {"circuit", "fock"},
     {"comparison"},
     {"plan", "store"},

@@ -3,9 +3,6 @@ read of them.
 """
 
 import math
-import urllib.request
-from hashlib import sha256
-from http.client import HTTPException
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from qtlrun import disk, fock, memory
+from qtlrun import download, fock, memory
 from qtlrun.backbone import weights as files
 from qtlrun.backbone.stage import Stage
 from qtlrun.layer import generator
@@ -29,7 +26,6 @@ PUBLISHED = {  # by modes, with its SHA-256
     1: ("circuit_A.npy", "adcc41c80444b5ea5e3bb71f9a3533059007d3c8b788c603c10cc46cd64e0acd"),
     2: ("trained_params.npy", "f529b6ebd87111f6ed4de82df569c8d5e83c4d1dbc1b3bc04182e0ffc6f6037d"),
 }
-SILENCE = 20  # seconds without a byte after which the server is given up
 LARGEST = 1_000_000  # bytes; the larger file has 1,728
 
 
@@ -196,15 +192,11 @@ def _published(modes: int, data: Path | None) -> Path:
     path = Path(data or ".").expanduser() / "mari2019" / name
     if not path.is_file():
         try:
-            with urllib.request.urlopen(ADDRESS + name, timeout=SILENCE) as response:
-                found = response.read(LARGEST)
-            if sha256(found).hexdigest() != content:
-                raise OSError("what came is another file")
-            disk.write(path, found)
-        except (OSError, HTTPException) as error:
+            download.fetch([ADDRESS + name], path, algorithm="sha256", digest=content, most=LARGEST)
+        except OSError as error:
             raise Absent(
                 f"weights=mari2019: {name} could not be downloaded"
-                f" ({getattr(error, 'reason', error)}).\nPut {ADDRESS}{name} (its SHA-256 begins"
+                f" ({download.reason(error)}).\nPut {ADDRESS}{name} (its SHA-256 begins"
                 f" with {content[:8]}) into {path.parent}, or name a file with"
                 " backbone.weights=FILE."
             ) from error

@@ -1,7 +1,5 @@
 """Weights of a backbone: by a public name, from a file; never random in silence."""
 
-import socket
-import urllib.error
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from qtlrun import download
 from qtlrun.plan import Absent
 from qtlrun.statefile import digest, read_state
 
@@ -27,19 +26,11 @@ def public(entry) -> Path:
     path, begins = folder / name, name.rpartition("-")[2].partition(".")[0]
     if not path.is_file():
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            before = socket.getdefaulttimeout()
-            socket.setdefaulttimeout(20)
-            try:
-                torch.hub.download_url_to_file(
-                    entry.url, str(path), hash_prefix=begins, progress=False
-                )
-            finally:
-                socket.setdefaulttimeout(before)
-        except (OSError, urllib.error.URLError, RuntimeError) as error:
+            download.fetch([entry.url], path, algorithm="sha256", digest=begins)
+        except OSError as error:
             raise Absent(
                 f"weights={entry.name}: {name} could not be downloaded"
-                f" ({getattr(error, 'reason', error)}).\nPut {entry.url} (its SHA-256 begins with"
+                f" ({download.reason(error)}).\nPut {entry.url} (its SHA-256 begins with"
                 f" {begins}) into {folder}, or name a file with backbone.weights=FILE."
             ) from error
     if not digest(path).startswith(begins):

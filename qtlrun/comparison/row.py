@@ -39,6 +39,13 @@ GENERATED = (
 
 
 @dataclass(frozen=True)
+class Failure:
+    """Why a training left nothing, in words."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Tuning:
     """What validation said of the draws of a row: NLL in nats of each draw and seed, None where it
     failed; seconds of all.

@@ -5,13 +5,12 @@ arXiv:1912.08278).
 import io
 import os
 import tempfile
-import urllib.request
 import zipfile
 import zlib
 from hashlib import sha256
-from http.client import HTTPException
 from pathlib import Path, PurePosixPath
 
+from qtlrun import download
 from qtlrun.dataset import picture
 from qtlrun.dataset.split import check_draw, check_shares, pool
 from qtlrun.dataset.tree import Tree
@@ -26,7 +25,6 @@ PICTURES = 397
 # checked the same way.
 CONTENT = "073f92c5bf0fadca72c78f72ec5114ad75f607011421077632ec625eba2237ca"
 
-SILENCE = 20  # seconds without a byte after which the server is given up
 ARCHIVE = 100e6  # bytes; the archive has 47 MB
 UNPACKED = 200e6  # bytes
 
@@ -88,10 +86,9 @@ def _walk(folder: Path) -> list[Path]:
 def _fetched(data: Path) -> bytes:
     """The archive's bytes; nothing is written before they are all here."""
     try:
-        with urllib.request.urlopen(ADDRESS, timeout=SILENCE) as response:
-            content = response.read(int(ARCHIVE) + 1)
-    except (OSError, HTTPException) as error:
-        raise _refusal(data, f"could not be fetched ({getattr(error, 'reason', error)})") from None
+        content = download.read(ADDRESS, most=int(ARCHIVE))
+    except OSError as error:
+        raise _refusal(data, f"could not be fetched ({download.reason(error)})") from None
     if len(content) > ARCHIVE:
         raise _refusal(data, f"came with more than {ARCHIVE / 1e6:.0f} MB")
     return content

@@ -2,20 +2,18 @@
 checksums.
 """
 
-import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from http.client import HTTPException
 from pathlib import Path
 
 import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
-from torchvision.datasets.utils import download_url
 
+from qtlrun import download
 from qtlrun.dataset.picture import printable
 from qtlrun.dataset.split import (
     Split,
@@ -28,8 +26,6 @@ from qtlrun.dataset.split import (
     stratified,
 )
 from qtlrun.plan import Absent, nearest
-
-SILENCE = 20  # seconds without a byte after which a server is given up
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,34 +138,20 @@ def fetch(
 
     Raises ValueError that says what to fetch by hand and where to put it.
     """
-    name, before = addresses[0].rpartition("/")[2], socket.getdefaulttimeout()
-    socket.setdefaulttimeout(SILENCE)
+    name = addresses[0].rpartition("/")[2]
     try:
         with _scratch(place.parent) as scratch:
-            _download(addresses, md5, scratch)
+            download.fetch(addresses, scratch / name, algorithm="md5", digest=md5)
             put(scratch / name, place)
-    except (OSError, HTTPException, RuntimeError) as error:
-        why = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+    except (OSError, RuntimeError) as error:
         top = place.relative_to(data).parts[0]
         unpack = "" if place.name == name else " and unpack it"
+        why = download.reason(error)
         raise Absent(
-            f"data={printable(data)}: {name} could not be fetched ({str(why).rstrip('.')}).\nFetch"
+            f"data={printable(data)}: {name} could not be fetched ({why}).\nFetch"
             f" {addresses[0]} (its md5 is {md5}){unpack}, so that {printable(place)} is there, or"
             f" let QTLRUN_DATA name the folder that holds {top}."
         ) from None
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-def _download(addresses: Sequence[str], md5: str, folder: Path) -> None:
-    """The first address whose file has the checksum; the error of the first one where none has."""
-    first = None
-    for address in addresses:
-        try:
-            return download_url(address, folder, md5=md5)
-        except (OSError, HTTPException, RuntimeError) as error:
-            first = first or error
-    raise first
 
 
 @contextmanager

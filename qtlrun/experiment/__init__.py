@@ -10,17 +10,18 @@ from torch import nn
 
 from qtlrun import plan as plans
 from qtlrun import store
-from qtlrun.comparison.row import Duplicates, Figures, Row, Tuning
+from qtlrun.comparison.row import Duplicates, Failure, Figures, Row, Tuning
 from qtlrun.dataset import kind
 from qtlrun.experiment import ensemble as models
-from qtlrun.experiment import generation, pretraining
+from qtlrun.experiment import pretraining
 from qtlrun.experiment.check import check, check_labels, check_loaded
 from qtlrun.experiment.duplicate import count_duplicates
+from qtlrun.experiment.evaluation import evaluate, rank_generator
 from qtlrun.experiment.feature import SPLITS, features
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.planted import Plant
 from qtlrun.experiment.session import Session
-from qtlrun.experiment.training import Run, read, train_runs
+from qtlrun.experiment.training import Run, train_runs
 from qtlrun.freeze import has_moving_norms
 from qtlrun.mode import freshly
 from qtlrun.plan import Refused
@@ -145,18 +146,11 @@ class Experiment:
 
     def _figures(self, label: str, candidates: list[Parts], seeds: list[int]) -> list[Entry]:
         """The entry of each candidate; one is read and kept as soon as all its seeds have ended."""
-        kept, names = (
-            self.session.store,
-            [
-                store.key(figures=[parts.key(seed) for seed in seeds], given=parts.given_key)
-                for parts in candidates
-            ],
-        )
-        found = {
-            name: entry
-            for name in names
-            if (not self.fresh or name in self._trained) and (entry := kept.get("figures", name))
-        }
+        names = [
+            store.key(figures=[parts.key(seed) for seed in seeds], given=parts.given_key)
+            for parts in candidates
+        ]
+        found = self._stored("figures", {name: name for name in names})
         waiting = {
             id(parts): (name, parts, {})
             for name, parts in zip(names, candidates, strict=True)
@@ -167,11 +161,23 @@ class Experiment:
             name, parts, learned = waiting[id(run.parts)]
             learned[run.seed] = outcome
             if len(learned) == len(seeds):
-                found[name] = _figured(parts, seeds, learned)
-                kept.put("figures", name, found[name])
-                self._trained.add(name)
+                found[name] = self._keep("figures", name, _figured(parts, seeds, learned))
                 learned.clear()  # weights take room
         return [found[name] for name in names]
+
+    def _stored(self, kind: str, keys: dict) -> dict:
+        """Entries that the store has, by what their keys stand for; with `fresh` only those that
+        this command made.
+        """
+        asked = {name: key for name, key in keys.items() if not self.fresh or key in self._trained}
+        found = {name: self.session.store.get(kind, key) for name, key in asked.items()}
+        return {name: entry for name, entry in found.items() if entry is not None}
+
+    def _keep(self, kind: str, key: str, entry: Entry) -> Entry:
+        """Put an entry into the store as one that this command made."""
+        self.session.store.put(kind, key, entry)
+        self._trained.add(key)
+        return entry
 
     def _planted(self, parts: Parts, plant: Plant) -> dict:
         known, place = features(parts), {}
@@ -180,22 +186,17 @@ class Experiment:
         return plant(parts, torch.stack(list(place.values())))
 
     def _row(self, label: str, parts: Parts, keys: dict[int, str]) -> Row:
-        kept, mine = (
-            self.session.store,
-            {seed for seed, key in keys.items() if key in self._trained},
-        )
-        entries = {
-            seed: kept.get("row", key)
-            for seed, key in keys.items()
-            if not self.fresh or seed in mine
-        }
-        entries = {seed: entry for seed, entry in entries.items() if entry is not None}
+        mine = {seed for seed, key in keys.items() if key in self._trained}
+        entries = self._stored("row", keys)
         missing, errors = [seed for seed in keys if seed not in entries], {}
         for outcomes in train_runs(label, [Run(parts, seed) for seed in missing]):
             for seed, outcome in self._read(
                 parts, {run.seed: outcome for run, outcome in outcomes}, keys
             ).items():
-                (errors if isinstance(outcome, str) else entries)[seed] = outcome
+                if isinstance(outcome, Failure):
+                    errors[seed] = outcome.reason
+                else:
+                    entries[seed] = outcome
         if entries:
             first = min(entries)
             entries[first] = Entry(
@@ -250,33 +251,29 @@ class Experiment:
             return {}
         found = self.session.store.get("rank", key)
         if found is None:
-            found = generation.ranked(Run(parts, seed), entry)
+            found = rank_generator(Run(parts, seed), entry)
             self.session.store.put("rank", key, found)
         return found.values
 
     def _read(
-        self, parts: Parts, learned: dict[int, Entry | str], keys: dict[int, str]
-    ) -> dict[int, Entry | str]:
-        """Read the test split for what was learned, and keep it; what failed stays in its words."""
+        self, parts: Parts, learned: dict[int, Entry | Failure], keys: dict[int, str]
+    ) -> dict[int, Entry | Failure]:
+        """Read the test split for what was learned, and keep it; failures are passed on."""
         outcomes = dict(learned)
-        whole = {seed: one for seed, one in learned.items() if not isinstance(one, str)}
-        for seed, outcome in read(parts, whole) if whole else ():
+        whole = {seed: one for seed, one in learned.items() if not isinstance(one, Failure)}
+        for seed, outcome in evaluate(parts, whole) if whole else ():
             outcomes[seed] = outcome
-            if not isinstance(outcome, str):
-                self.session.store.put("row", keys[seed], outcome)
-                self._trained.add(keys[seed])
+            if not isinstance(outcome, Failure):
+                self._keep("row", keys[seed], outcome)
         return outcomes
 
     def _tuning(self, label: str, candidates: list[Parts], keys: list[dict[int, str]]) -> Tuning:
         """What validation says of every draw, each from the store or trained now; of these the best
         is then read and kept.
         """
-        kept, names = self.session.store, [store.key(trial=own) for own in keys]
-        trials = {
-            number: entry.values
-            for number, name in enumerate(names)
-            if (not self.fresh or name in self._trained) and (entry := kept.get("trial", name))
-        }
+        names = [store.key(trial=own) for own in keys]
+        stored = self._stored("trial", dict(enumerate(names)))
+        trials = {number: entry.values for number, entry in stored.items()}
         place, learned = {id(parts): number for number, parts in enumerate(candidates)}, {}
         missing = [parts for number, parts in enumerate(candidates) if number not in trials]
         for outcomes in train_runs(
@@ -290,8 +287,7 @@ class Experiment:
                 if len(own) == len(keys[0]) and number not in trials
             ]:
                 trials[number] = _trial([learned[number][seed] for seed in keys[0]])
-                kept.put("trial", names[number], Entry(trials[number]))
-                self._trained.add(names[number])
+                self._keep("trial", names[number], Entry(trials[number]))
             best = Tuning.of(trials).winner
             learned = {
                 number: own
@@ -304,19 +300,23 @@ class Experiment:
         return tuning
 
 
-def _figured(parts: Parts, seeds: list[int], learned: dict[int, Entry | str]) -> Entry:
+def _figured(parts: Parts, seeds: list[int], learned: dict[int, Entry | Failure]) -> Entry:
     """Test logits and validation NLL of each seed, nan where it failed, and the words of that."""
     outcomes = learned | dict(
-        read(
+        evaluate(
             parts,
-            {seed: one for seed, one in learned.items() if not isinstance(one, str)},
+            {seed: one for seed, one in learned.items() if not isinstance(one, Failure)},
             ranked=False,
         )
     )
     blank = np.full((len(parts.dataset.test.labels), len(parts.dataset.classes)), np.nan)
-    whole = {seed: one for seed, one in outcomes.items() if not isinstance(one, str)}
+    whole = {seed: one for seed, one in outcomes.items() if not isinstance(one, Failure)}
     return Entry(
-        {"errors": {str(seed): one for seed, one in outcomes.items() if isinstance(one, str)}},
+        {
+            "errors": {
+                str(seed): one.reason for seed, one in outcomes.items() if isinstance(one, Failure)
+            }
+        },
         {
             "logits": np.stack(
                 [whole[seed].arrays["logits"] if seed in whole else blank for seed in seeds]
@@ -329,19 +329,19 @@ def _figured(parts: Parts, seeds: list[int], learned: dict[int, Entry | str]) ->
     )
 
 
-def _trial(learned: list[Entry | str]) -> dict:
+def _trial(learned: list[Entry | Failure]) -> dict:
     """Validation NLL of the epoch kept in nats, a seed each, None for one that failed; and the
     seconds of all.
     """
     return {
         "nll": [_judged(one) for one in learned],
-        "seconds": sum(one.values["seconds"] for one in learned if not isinstance(one, str)),
+        "seconds": sum(one.values["seconds"] for one in learned if not isinstance(one, Failure)),
     }
 
 
-def _judged(learned: Entry | str) -> float | None:
+def _judged(learned: Entry | Failure) -> float | None:
     return (
         None
-        if isinstance(learned, str)
+        if isinstance(learned, Failure)
         else learned.values["curves"][learned.values["best_epoch"] - 1]["nll"]
     )

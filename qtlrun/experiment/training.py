@@ -1,35 +1,30 @@
-"""Trains rows and seeds, as many as can be in one program, and reads the test split for those that
-are reported.
-"""
+"""Training of runs, as many as can be in one program; the test split is not read here."""
 
 import math
 import resource
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import torch
 
-from qtlrun import train
-from qtlrun.checkpoint import Record
+from qtlrun import store, train
+from qtlrun.checkpoint import Keeper, Record, State
+from qtlrun.comparison.row import Failure
 from qtlrun.experiment import ensemble as models
-from qtlrun.experiment import feature, generation, resume
+from qtlrun.experiment import feature
+from qtlrun.experiment.cost import counts
 from qtlrun.experiment.ensemble import Model, Run
-from qtlrun.experiment.parts import Parts
 from qtlrun.store import Entry
 
 LONG = 60  # seconds; a training that takes longer is announced
-RANKED = 64  # training items over which the effective angles are counted
+PROGRESS = "progress"  # kind of entry: the state of a training until its rows are finished
 
 
-def train_runs(label: str, runs: list[Run]) -> Iterator[list[tuple[Run, Entry | str]]]:
-    """Program by program every run with what it learned (values and weights), or with what went
-    wrong; no test figure.
-    """
+def train_runs(label: str, runs: list[Run]) -> Iterator[list[tuple[Run, Entry | Failure]]]:
+    """Program by program each run with what it learned, values and weights, or why it failed."""
     programs = models.programs(runs)
-    total, done = (
-        sum(1 if group[0].parts.solved else group[0].parts.recipe.epochs for group in programs),
-        0,
-    )
+    epochs = [1 if group[0].parts.solved else group[0].parts.recipe.epochs for group in programs]
+    total, done = sum(epochs), 0
     for group in programs:
         parts, model = group[0].parts, models.build(group)
         with feature.threads(model.backbone):
@@ -45,58 +40,7 @@ def train_runs(label: str, runs: list[Run]) -> Iterator[list[tuple[Run, Entry | 
                 time.perf_counter() - began, sum(record.seconds for record in records)
             ) / len(group)  # of one resumed, all of it
         yield list(_outcomes(model, records, seconds))
-        resume.forget(group)
-
-
-def read(
-    parts: Parts, learned: dict[int, Entry], ranked: bool = True
-) -> Iterator[tuple[int, Entry | str]]:
-    """Every seed of a row with its test figures beside what it learned; the one place that sees the
-    test split.
-
-    `ranked` adds the accuracy on the training split, effective angles, what a cutoff keeps, and
-    what a generator can do.
-    """
-    for seeds in (
-        [list(learned)] if learned and models.together(parts) else [[seed] for seed in learned]
-    ):
-        model = models.build([Run(parts, seed) for seed in seeds])
-        models.load(model, [learned[seed] for seed in seeds])
-        began = time.perf_counter()
-        with feature.threads(model.backbone):
-            logits = train.evaluate(model.whole, model.data["test"], len(seeds)).cpu().double()
-            seconds, more = (
-                (time.perf_counter() - began) / len(seeds),
-                (_more(model) if ranked else [Entry({})] * len(seeds)),
-            )
-        for run, seed in enumerate(seeds):
-            entry = learned[seed]
-            if not logits[run].isfinite().all():
-                yield seed, "a test figure is not finite"
-                continue
-            values = {"seconds": entry.values["seconds"] + seconds} | more[run].values
-            arrays = {
-                "logits": logits[run].numpy(),
-                "labels": model.data["test"].labels.numpy(),
-            } | more[run].arrays
-            yield seed, Entry(entry.values | values, entry.arrays | arrays)
-
-
-def _more(model: Model) -> list[Entry]:
-    """What a row says beside its logits, for each run."""
-    data, runs = model.data["train"], len(model.runs)
-    _, seen = train.score(train.evaluate(model.whole, data, runs), data.labels)
-    ranks, kept, made = (
-        _effective(model),
-        _kept(model) | _saturated(model),
-        generation.measured(model),
-    )
-    values = [
-        {"train_accuracy": float(seen[run]), "angles_effective": ranks[run]}
-        | {name: float(shares[run]) for name, shares in kept.items()}
-        for run in range(runs)
-    ]
-    return [Entry(mine | one.values, one.arrays) for mine, one in zip(values, made, strict=True)]
+        _forget(group)
 
 
 def _learn(model: Model) -> Iterator[Record]:
@@ -112,7 +56,7 @@ def _learn(model: Model) -> Iterator[Record]:
             first.parts.freeze,
             *splits,
             [run.seed for run in model.runs],
-            resume.keeper(model.runs),
+            _keeper(model.runs),
         )
         return
     every = [
@@ -139,8 +83,8 @@ def _learn(model: Model) -> Iterator[Record]:
 
 def _outcomes(
     model: Model, records: list[Record], seconds: float
-) -> Iterator[tuple[Run, Entry | str]]:
-    counts, parts = _counts(model), model.runs[0].parts
+) -> Iterator[tuple[Run, Entry | Failure]]:
+    costs, parts = counts(model), model.runs[0].parts
     waited = float(feature.features(parts)["seconds"]) if model.backbone is None else 0.0
     for number, run in enumerate(model.runs):
         lost = [
@@ -149,13 +93,11 @@ def _outcomes(
             if not math.isfinite(one.loss[number] + one.nll[number])
         ]
         if lost:
-            yield (
-                run,
-                (
-                    f"the loss is not finite from epoch {lost[0]} on;"
-                    f" recipe.lr={run.parts.recipe.lr} may be too large"
-                ),
+            reason = (
+                f"the loss is not finite from epoch {lost[0]} on;"
+                f" recipe.lr={run.parts.recipe.lr} may be too large"
             )
+            yield run, Failure(reason)
             continue
         curves = [
             {"epoch": one.epoch + 1}
@@ -170,7 +112,7 @@ def _outcomes(
             "best_epoch": records[-1].best[number] + 1,
             "curves": curves,
         }
-        yield run, Entry(values | counts, _weights(model, number))
+        yield run, Entry(values | costs, _weights(model, number))
 
 
 def _weights(model: Model, run: int) -> dict:
@@ -187,112 +129,33 @@ def _weights(model: Model, run: int) -> dict:
     return weights
 
 
-def _counts(model: Model) -> dict[str, int]:
-    """Trained parameters by place; circuit evaluations here, and executions on a processor, of one
-    seed's training.
+def _keeper(runs: list[Run]) -> Keeper | None:
+    """Where the training of these runs leaves its state; none for one whose chances come from a
+    stream.
     """
-    parts, runs, epochs = model.runs[0].parts, len(model.runs), model.runs[0].parts.recipe.epochs
-    angles = _angles(model)
-    circuit = 0 if angles is None else angles.numel() // runs
-    head = (
-        sum(one.numel() for one in model.head.parameters() if one.requires_grad) // runs - circuit
+    parts, name = runs[0].parts, _progress_key(runs)
+    kept, fresh = parts.session.store, parts.session.fresh
+
+    def get() -> State | None:
+        found = None if fresh else kept.get(PROGRESS, name)
+        return found and found.arrays
+
+    return (
+        Keeper(get, lambda state: kept.put(PROGRESS, name, Entry({}, state)))
+        if parts.exact
+        else None
     )
-    backbone = _trained_backbone(model, parts)
-    counts = {
-        "parameters_circuit": circuit,
-        "parameters_head": head,
-        "parameters_backbone": backbone,
-    }
-    if callable(getattr(model.head, "executions", None)):
-        steps = epochs * len(model.data["train"].labels)
-        looks = epochs * len(model.data["validation"].labels) + len(model.data["test"].labels)
-        counts |= {
-            "evaluations": steps + looks,
-            "executions": steps * model.head.executions() + looks,
-        }
-    for name, cost in generation.costs(model).items():
-        counts[name] = counts.get(name, 0) + cost
-    return counts | generation.counts(model)
 
 
-def _angles(model: Model) -> torch.Tensor | None:
-    """The trained angles of a head's circuit, if it has some."""
-    angles = getattr(model.head, "angles", None)
-    return angles if isinstance(angles, torch.Tensor) and angles.requires_grad else None
+def _forget(runs: list[Run]) -> None:
+    """Drop the state of a training that has ended."""
+    runs[0].parts.session.store.drop(PROGRESS, _progress_key(runs))
 
 
-def _trained_backbone(model: Model, parts: Parts) -> int:
-    """Count of backbone weights trained in any epoch; the last one has the fewest frozen."""
-    if model.backbone is None:
-        return 0
-    frozen = parts.freeze.count(len(model.backbone.stages), parts.recipe.epochs - 1)
-    return sum(one.numel() for stage in model.backbone.stages[frozen:] for one in stage.parameters)
-
-
-def _effective(model: Model) -> list[int]:
-    """Effective angles of each run, simulated without shots; 0 without trained angles."""
-    parts, runs = model.runs[0].parts, len(model.runs)
-    angles = _angles(model)
-    if angles is None or not angles.numel() or not hasattr(model.head, "effective"):
-        return [0] * runs
-    train_data = model.data["train"]
-    items = train_data.take(torch.arange(len(train_data.labels))[:RANKED].expand(runs, -1), None)
-    model.whole.eval()
-    with torch.no_grad():
-        features = items if model.backbone is None else model.whole.features(items)
-        return model.head.effective(
-            features, parts.ready.run(model.head.circuit, model.head.entangle)
-        )
-
-
-@torch.no_grad()
-def _kept(model: Model) -> dict[str, torch.Tensor]:
-    """Of photonic parts the probability that is inside the cutoff, and in what is selected: mean
-    over test items, by run.
-
-    Where backbone and head are photonic, the head's is what is left at the end of both.
-    """
-    parts, data, found = model.runs[0].parts, model.data["test"], {}
-    backbone = model.backbone if model.backbone is not None else parts.backbone
-    every = torch.arange(len(data.labels)).expand(len(model.runs), -1).split(data.chunk, dim=1)
-    if hasattr(backbone, "kept") and parts.given is None:
-        items = [
-            parts.place(parts.dataset.test.batch(index[0], backbone.preprocess)) for index in every
-        ]
-        found |= {
-            name: torch.cat(shares).expand(len(model.runs), -1)
-            for name, shares in _gathered(map(backbone.kept, items)).items()
-        }
-    if hasattr(model.head, "kept"):
-        inputs = (data.take(index, None) for index in every)
-        features = inputs if model.backbone is None else map(model.whole.features, inputs)
-        found |= {
-            name: torch.cat(shares, -1)
-            for name, shares in _gathered(map(model.head.kept, features)).items()
-        }
-    return {name: shares.double().mean(-1).cpu() for name, shares in found.items()}
-
-
-@torch.no_grad()
-def _saturated(model: Model) -> dict[str, torch.Tensor]:
-    """Share of the squashed inputs of a head that are at their ends: mean over validation items, by
-    run.
-    """
-    if not hasattr(model.head, "saturated"):
-        return {}
-    data = model.data["validation"]
-    model.whole.eval()
-    every = torch.arange(len(data.labels)).expand(len(model.runs), -1).split(data.chunk, dim=1)
-    inputs = (data.take(index, None) for index in every)
-    features = inputs if model.backbone is None else map(model.whole.features, inputs)
-    shares = torch.cat([model.head.saturated(batch) for batch in features], -1)
-    return {"inputs_saturated": shares.double().mean(-1).cpu()}
-
-
-def _gathered(batches: Iterable[dict]) -> dict[str, list]:
-    """Of dicts with the same names the values of each."""
-    batches = list(batches)
-    return {name: [batch[name] for batch in batches] for name in batches[0]}
+def _progress_key(runs: list[Run]) -> str:
+    return store.key(
+        progress=[run.parts.key(run.seed) for run in runs], given=runs[0].parts.given_key
+    )
 
 
 def _announce(label: str, model: Model, programs: int) -> None:

@@ -1,6 +1,7 @@
 import hashlib
 import math
 import urllib.error
+import urllib.request
 
 import numpy as np
 import pytest
@@ -380,7 +381,7 @@ class Response:
 def test_a_published_file_that_is_absent_is_downloaded_once(tmp_path, data, monkeypatch):
     asked, content = [], (data / "mari2019/circuit_A.npy").read_bytes()
     answer = lambda address, timeout: asked.append(address) or Response(content)  # noqa: E731
-    monkeypatch.setattr(photonic.urllib.request, "urlopen", answer)
+    monkeypatch.setattr(urllib.request, "urlopen", answer)
     for _ in range(2):
         made(weights="mari2019", modes=1, layers=1, data=tmp_path)
     assert asked == [ADDRESS + "circuit_A.npy"]
@@ -395,7 +396,7 @@ def test_a_published_file_that_cannot_be_had_is_named_with_its_place(tmp_path, m
 
     for content, reason in ((None, "no network"), (b"<html>", "what came is another file")):
         monkeypatch.setattr(
-            photonic.urllib.request, "urlopen", lambda *_, content=content, **__: answer(content)
+            urllib.request, "urlopen", lambda *_, content=content, **__: answer(content)
         )
         assert (
             refusal(weights="mari2019", data=tmp_path)

@@ -1310,7 +1310,7 @@ def test_weights_that_cannot_be_downloaded_are_refused_with_file_hash_and_folder
     def fail(*_, **__):
         raise urllib.error.URLError("no network")
 
-    monkeypatch.setattr(torch.hub, "download_url_to_file", fail)
+    monkeypatch.setattr("urllib.request.urlopen", fail)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     name = "resnet18-f37072fd.pth"
     assert (

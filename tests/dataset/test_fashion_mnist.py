@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import shutil
+import urllib.request
 
 import pytest
 import torch
@@ -8,7 +9,6 @@ from archives import stand_in
 from composition import job
 from serving import Response
 from torchvision import datasets
-from torchvision.datasets import utils
 
 from qtlrun.dataset import fashion_mnist
 from qtlrun.dataset.fashion_mnist import FashionMNIST
@@ -26,7 +26,7 @@ def small(tmp_path, monkeypatch):
         "resources",
         [(name, hashlib.md5(files[name]).hexdigest()) for name in NAMES],
     )
-    monkeypatch.setattr(utils.urllib.request, "urlopen", None)
+    monkeypatch.setattr(urllib.request, "urlopen", None)
     raw.mkdir(parents=True)
     for name, content in files.items():
         (raw / name).write_bytes(content)
@@ -101,11 +101,11 @@ def test_absent_archives_are_fetched_from_their_own_server_into_their_own_folder
     shutil.rmtree(small)
     files, asked = stand_in(), []
 
-    def urlopen(request):
-        asked.append(request.full_url)
-        return Response(files[request.full_url.rpartition("/")[2]])
+    def urlopen(address, timeout):
+        asked.append(address)
+        return Response(files[address.rpartition("/")[2]])
 
-    monkeypatch.setattr(utils.urllib.request, "urlopen", urlopen)
+    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
     assert make(small).size == 110
     assert set(asked) == {datasets.FashionMNIST.mirrors[0] + name for name in NAMES}
     assert sorted(path.name for path in small.rglob("*")) == sorted(["FashionMNIST", "raw", *NAMES])
@@ -114,10 +114,10 @@ def test_absent_archives_are_fetched_from_their_own_server_into_their_own_folder
 def test_without_a_network_the_file_and_its_place_are_named(small, monkeypatch):
     shutil.rmtree(small)
 
-    def urlopen(request):
+    def urlopen(address, timeout):
         raise OSError("no network")
 
-    monkeypatch.setattr(utils.urllib.request, "urlopen", urlopen)
+    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
     place, md5 = small / "FashionMNIST/raw" / NAMES[0], datasets.FashionMNIST.resources[0][1]
     with pytest.raises(Absent) as error:
         make(small)

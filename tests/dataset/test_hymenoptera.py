@@ -2,6 +2,7 @@ import hashlib
 import io
 import os
 import urllib.error
+import urllib.request
 import zipfile
 import zlib
 from pathlib import Path
@@ -65,7 +66,7 @@ def served(monkeypatch):
             raise answer
         return io.BytesIO(answer)
 
-    monkeypatch.setattr(hymenoptera.urllib.request, "urlopen", urlopen)
+    monkeypatch.setattr(urllib.request, "urlopen", urlopen)
     return answers, calls
 
 
@@ -226,7 +227,7 @@ def test_the_real_pictures_have_the_pinned_content(monkeypatch):
             "the real ants and bees are not here; QTLRUN_DATA names the folder that holds"
             " hymenoptera_data"
         )
-    monkeypatch.setattr(hymenoptera.urllib.request, "urlopen", None)
+    monkeypatch.setattr(urllib.request, "urlopen", None)
     data = Hymenoptera(home)
     assert data.classes == ("ants", "bees") and data.size == hymenoptera.PICTURES
     assert [len(data.train) + len(data.validation), len(data.test)] == [244, 153]

@@ -5,6 +5,7 @@ import pytest
 from composition import rows
 
 from qtlrun import plan as plans
+from qtlrun.comparison.row import Failure
 from qtlrun.experiment import Experiment
 
 SHORT = (
@@ -123,7 +124,10 @@ def test_a_seed_that_fails_costs_that_seed(home, monkeypatch):
 
     def sick(label, runs):
         for outcomes in trained(label, runs):
-            yield [(run, "diverged" if run.seed == 3 else outcome) for run, outcome in outcomes]
+            yield [
+                (run, Failure("diverged") if run.seed == 3 else outcome)
+                for run, outcome in outcomes
+            ]
 
     plan = rows(*SHORT)["C"]
     (whole,) = Experiment(str(home)).figures("C", [plan], [0, 3, 5])

@@ -13,6 +13,7 @@ from composition import rows
 from qtlrun import experiment as package
 from qtlrun import plan as plans
 from qtlrun import store, train
+from qtlrun.comparison.row import Failure
 from qtlrun.dataset.digits import Digits
 from qtlrun.experiment import Experiment, training
 from qtlrun.experiment import ensemble as ensembles
@@ -201,13 +202,13 @@ def looks(monkeypatch):
 
 @pytest.mark.parametrize("name, words", [*((name, SHORT) for name in NAMES), ("B", WHOLE)])
 def test_the_test_split_is_read_for_the_chosen_draw_alone(home, looks, monkeypatch, name, words):
-    asked, read = [], package.read
+    asked, evaluate = [], package.evaluate
 
     def counted(parts, learned, *more):
         asked.append((parts.recipe.lr, sorted(learned)))
-        return read(parts, learned, *more)
+        return evaluate(parts, learned, *more)
 
-    monkeypatch.setattr(package, "read", counted)
+    monkeypatch.setattr(package, "evaluate", counted)
     draws = [{"recipe.lr": lr} for lr in (0.001, 0.02, 0.3)]
     row = Experiment(str(home)).row(name, rows(*words)[name], [0, 3], draws=draws)
     chosen = draws[row.tuning.best]["recipe.lr"]
@@ -260,7 +261,12 @@ def test_a_draw_of_which_one_seed_diverges_is_never_chosen(home, monkeypatch):
     def sick(label, runs):
         for outcomes in trained(label, runs):
             yield [
-                (run, "diverged" if run.parts.recipe.lr == 0.05 and run.seed == 3 else outcome)
+                (
+                    run,
+                    Failure("diverged")
+                    if run.parts.recipe.lr == 0.05 and run.seed == 3
+                    else outcome,
+                )
                 for run, outcome in outcomes
             ]
 

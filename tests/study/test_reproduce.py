@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-import torch
 from rows import row, watched
 
 from qtlrun import plan as plans
@@ -540,7 +539,7 @@ def test_weights_that_are_not_here_are_excused_too_and_are_said_in_full(
     def fail(*_, **__):
         raise urllib.error.URLError("no network")
 
-    monkeypatch.setattr(torch.hub, "download_url_to_file", fail)
+    monkeypatch.setattr("urllib.request.urlopen", fail)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     run = "experiment=a_paper dataset=digits ~dataset.points backbone=resnet18"
     assert main([*presets, f"study.runs=['{run}']"]) == 1

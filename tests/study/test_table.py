@@ -15,6 +15,7 @@ from rich.console import Console
 from qtlrun import experiment as package
 from qtlrun import plan as plans
 from qtlrun import statistic, train
+from qtlrun.comparison.row import Failure
 from qtlrun.experiment import Experiment, feature
 from qtlrun.plan import build
 from qtlrun.report import figure, sentence
@@ -314,7 +315,7 @@ def test_a_seed_that_failed_in_one_split_costs_that_seed_and_not_the_table(ran, 
         sick = label == "C*, split 2 of 3"
         for outcomes in trained(label, runs):
             yield [
-                (run, "the loss is not finite" if sick and run.seed == 2 else outcome)
+                (run, Failure("the loss is not finite") if sick and run.seed == 2 else outcome)
                 for run, outcome in outcomes
             ]
 
