@@ -1,18 +1,14 @@
 """Artifacts found again by their key: features, pre-trained backbones, finished rows."""
 
 import contextlib
-import functools
 import json
 import shutil
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
 from qtlrun import disk
-
-PACKAGE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -74,40 +70,3 @@ class Store:
 def key(**said) -> str:
     """The key of an artefact: the hash of all that it depends on, written as canonical JSON."""
     return disk.digest(json.dumps(said, sort_keys=True).encode())
-
-
-@functools.cache
-def sources(*places: str) -> str:
-    """The hash of the modules (`train.py`) and folders (`head`) of the package that an artefact is
-    computed by.
-    """
-    files = sorted(
-        file
-        for place in places
-        for file in (
-            [PACKAGE / place] if place.endswith(".py") else (PACKAGE / place).rglob("*.py")
-        )
-    )
-    return disk.digest(
-        b"".join(
-            file.relative_to(PACKAGE).as_posix().encode() + file.read_bytes() for file in files
-        )
-    )
-
-
-@functools.cache
-def versions() -> dict[str, str]:
-    """The versions of the libraries that compute."""
-    return {
-        name: metadata.version(name)
-        for name in (
-            "torch",
-            "torchvision",
-            "pennylane",
-            "pennylane-lightning",
-            "numpy",
-            "scipy",
-            "scikit-learn",
-            "pillow",
-        )
-    }

@@ -27,7 +27,7 @@ ORDER = [
     {"layer", "statefile", "memory", "download"},
     {"circuit", "fock"},
     {"comparison"},
-    {"plan", "store"},
+    {"plan", "source", "store"},
     {"statistic", "disk", "mode"},
 ]
 HOMES = {  # where else a library may not be imported

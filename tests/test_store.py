@@ -1,7 +1,6 @@
 import json
 import math
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -252,74 +251,6 @@ def test_what_has_no_canonical_text_is_refused():
     for value in (object(), {1, 2}, b"bytes", np.int64(3)):
         with pytest.raises(TypeError, match="not JSON serializable"):
             store.key(value=value)
-
-
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """A copy of the package whose sources may change."""
-    shutil.copytree(
-        store.PACKAGE, tmp_path / "qtlrun", ignore=shutil.ignore_patterns("__pycache__")
-    )
-    monkeypatch.setattr(store, "PACKAGE", tmp_path / "qtlrun")
-    store.sources.cache_clear()
-    yield tmp_path / "qtlrun"
-    store.sources.cache_clear()
-
-
-def sources(*places):
-    store.sources.cache_clear()
-    return store.sources(*places)
-
-
-def test_the_sources_hash_changes_with_any_module_that_is_reached_and_with_no_other(package):
-    before, file = sources("train.py", "head"), package / "head" / "classical.py"
-    text = file.read_text()
-    file.write_text(text + "#")
-    assert sources("train.py", "head") != before
-    file.write_text(text)
-    assert sources("train.py", "head") == before
-    os.utime(file, (1, 1))
-    (package / "figure.py").write_text("")
-    (package / "backbone" / "small.py").write_text("")
-    assert sources("train.py", "head") == before
-    (package / "train.py").write_text("")
-    assert sources("train.py", "head") != before
-
-
-def test_a_module_that_comes_goes_or_is_renamed_changes_the_sources_hash(package):
-    before = sources("head")
-    (package / "head" / "new").mkdir()
-    (package / "head" / "new" / "deep.py").write_text("")
-    assert sources("head") != before
-    (package / "head" / "new" / "deep.py").unlink()
-    assert sources("head") == before
-    (package / "head" / "twin.txt").write_text("no module")
-    assert sources("head") == before
-    (package / "head" / "classical.py").rename(package / "head" / "linear.py")
-    assert sources("head") != before
-
-
-def test_the_sources_hash_does_not_depend_on_where_the_package_lies(package):
-    assert sources("head", "train.py") == sources("train.py", "head")
-    here = sources("head")
-    package.rename(package.parent / "elsewhere")
-    store.PACKAGE = package.parent / "elsewhere"
-    assert sources("head") == here
-
-
-def test_every_source_that_a_key_is_made_of_exists():
-    from qtlrun.experiment import feature, parts, pretraining
-
-    for place in {*pretraining.TRAINING, *parts.CIRCUIT, *feature.SOURCES, *pretraining.TRAINING}:
-        path = store.PACKAGE / place
-        assert path.is_file() or any(path.rglob("*.py")), place
-
-
-def test_the_versions_are_those_of_the_libraries_that_compute():
-    import torch
-
-    assert store.versions()["torch"] == torch.__version__.partition("+")[0]
-    assert {"torchvision", "pennylane", "pennylane-lightning"} < store.versions().keys()
 
 
 def test_a_ledger_counts_names_and_each_of_them_once(tmp_path):

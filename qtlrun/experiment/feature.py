@@ -12,20 +12,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from qtlrun import store
+from qtlrun import source, store
 from qtlrun.dataset.kind import kind, noun
 from qtlrun.layer import generator
 
 SPLITS = ("train", "validation", "test")
-SOURCES = (
-    "backbone",
-    "fock.py",
-    "layer.py",
-    "statefile.py",
-    "dataset",
-    "experiment/feature.py",
-    "experiment/parts.py",
-)
 LEAST = 1e-6  # deviation of a feature; below it the feature is constant
 KEPT = 20  # seconds of work after which features are put into the pool, and
 SHARE = 20  # times as long as putting them took
@@ -78,17 +69,16 @@ def features(parts) -> dict[str, Tensor]:
     if parts.given is not None:
         return parts.given
     said = parts.identity()
-    said = {
-        name: said[name]
-        for name in ("backbone", "dtype", "accelerator", "weights", "plugins", "versions")
-    }
+    said = {name: said[name] for name in ("backbone", "dtype", "accelerator", "weights", "plugins")}
     vectors = kind(parts.dataset) != "pictures"  # which may be scaled by their training split
+    modules = __name__, *parts.modules("backbone", "dataset")
     pool = store.key(
         **said,
         classes=parts.dataset.classes,
         numbers=parts.numbers,
         vectors=vectors and parts.dataset.fingerprint,
-        sources=store.sources(*SOURCES),
+        versions=source.versions(*modules),
+        sources=source.digest(*modules),
     )
     return parts.session.once(
         "features" + pool + parts.dataset.fingerprint, lambda: _load(parts, pool)

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from qtlrun import disk, store
+from qtlrun import disk, source, store
 from qtlrun import plan as plans
 from qtlrun.dataset import kind
 from qtlrun.dataset.split import Split
@@ -24,14 +24,6 @@ from qtlrun.layer import Start, generator
 from qtlrun.parametrization.generated import BACKBONE, HEAD
 from qtlrun.plan import Refused, build, is_own, plugin
 from qtlrun.plan import contract as needs
-
-CIRCUIT = (
-    "circuit",
-    "device",
-    "simulator",
-    "tape",
-    "memory.py",
-)  # and the source of a row whose head has a circuit
 
 
 class Parts:
@@ -317,7 +309,6 @@ class Parts:
         return said | {
             "weights": self.weights_key(),
             "data": self.dataset.fingerprint,
-            "versions": store.versions(),
         }
 
     def key(self, seed: int) -> str:
@@ -326,13 +317,22 @@ class Parts:
         return store.key(
             **said,
             seed=seed,
-            sources=store.sources(
-                "experiment",
-                "parametrization",
-                *pretraining.TRAINING,
-                *(CIRCUIT if "device" in said or "_target_" in said["circuit"] else ()),
-            ),
+            versions=source.versions(*self._computing),
+            sources=source.digest(*self._computing),
         )
+
+    def modules(self, *groups: str) -> list[str]:
+        """The modules of the classes that the row names in these groups."""
+        return [self.plan[group]["_target_"].rpartition(".")[0] for group in groups]
+
+    @cached_property
+    def _computing(self) -> list[str]:
+        """The modules that a row of this plan is computed by, with all that they import."""
+        said = plans.identity(self.plan)
+        simulates = "device" in said or "_target_" in said["circuit"]
+        groups = ("dataset", "backbone", "freeze", "recipe", "head", "parametrization")
+        named = self.modules(*groups, *(("circuit", "device") if simulates else ()))
+        return ["qtlrun.experiment.training", "qtlrun.experiment.evaluation", *named]
 
     def patterns(self) -> np.ndarray | None:
         """What the backbone makes of each class's centre, (classes, side, side); None where there

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from qtlrun import plan as plans
-from qtlrun import store, train
+from qtlrun import source, store, train
 from qtlrun.experiment import feature
 from qtlrun.experiment.network import Network
 from qtlrun.experiment.single import check_single
@@ -14,19 +14,6 @@ from qtlrun.plan import Refused, build, plugin
 from qtlrun.recipe import Recipe
 
 FREEZE = Freeze(frozen=0, batch_norm="train")
-TRAINING = (
-    "train.py",
-    "checkpoint.py",
-    "recipe.py",
-    "optimizer.py",
-    "freeze.py",
-    "layer.py",
-    "fock.py",
-    "statefile.py",
-    "head",
-    "backbone",
-    "dataset",
-)  # the source that trains
 
 
 def wanted(plan: dict) -> bool:
@@ -43,7 +30,7 @@ def check(parts) -> None:
 
 def dataset(parts):
     """The source task's dataset; refused where it shares an item with the target's."""
-    source = parts.dataset_of(
+    task = parts.dataset_of(
         parts.plan["backbone"]["pretrain"]["dataset"], "backbone.pretrain.dataset"
     )
     mine = {
@@ -51,13 +38,13 @@ def dataset(parts):
         for split in (parts.dataset.train, parts.dataset.validation, parts.dataset.test)
         for item in split.items
     }
-    shared = mine & {item for split in (source.train, source.validation) for item in split.items}
+    shared = mine & {item for split in (task.train, task.validation) for item in split.items}
     if shared:
         raise Refused(
             f"dataset: {len(shared)} of its {len(mine)} items are in the source task that the"
             " backbone is pre-trained on; let their classes or shares not overlap."
         )
-    return source
+    return task
 
 
 def key(parts) -> str:
@@ -68,6 +55,8 @@ def key(parts) -> str:
         for name, value in backbone.items()
         if name not in ("pretrain", "weights", "layer", "seed")
     }
+    targets = backbone["_target_"], *(sub[group]["_target_"] for group in ("dataset", "recipe"))
+    modules = __name__, *(target.rpartition(".")[0] for target in targets)
     return store.key(
         plugins=plugin.identity(parts.plan["plugins"]),
         backbone=built,
@@ -76,8 +65,8 @@ def key(parts) -> str:
         data=dataset(parts).fingerprint,
         dtype=parts.plan["dtype"],
         accelerator=parts.accelerator,
-        versions=store.versions(),
-        sources=store.sources(*TRAINING, "experiment"),
+        versions=source.versions(*modules),
+        sources=source.digest(*modules),
     )
 
 
@@ -94,7 +83,7 @@ def state(parts) -> dict[str, Tensor]:
 
 def _train(parts) -> store.Entry:
     """Train the whole backbone, down from its last layer, on the source task with a linear head."""
-    sub, source = parts.plan["backbone"]["pretrain"], dataset(parts)
+    sub, task = parts.plan["backbone"]["pretrain"], dataset(parts)
     bare = {
         name: value
         for name, value in parts.plan["backbone"].items()
@@ -109,7 +98,7 @@ def _train(parts) -> store.Entry:
         "head",
         {"_target_": "qtlrun.head.classical.Classical"},
         features=backbone.features,
-        classes=len(source.classes),
+        classes=len(task.classes),
         start=Start([sub["seed"]], parts.dtype),
     )
     network = parts.place(Network(backbone, head))
@@ -118,7 +107,7 @@ def _train(parts) -> store.Entry:
         train.Data(
             feature.pictures(parts, split, backbone, augment), split.labels, feature.chunk(backbone)
         )
-        for split in (source.train, source.validation)
+        for split in (task.train, task.validation)
     ]
     with feature.threads(backbone):
         for record in train.fit(network, backbone, [recipe], FREEZE, *data, [sub["seed"]]):

@@ -267,9 +267,7 @@ def test_without_a_network_the_file_and_its_folder_are_named(small, served, erro
 def test_a_served_archive_with_a_changed_byte_is_not_unpacked(small, served, content):
     served[0][0] = content[:-1]
     small.mkdir()
-    assert refusal(small) == instruction(
-        small, "could not be fetched (what came is another file)"
-    )
+    assert refusal(small) == instruction(small, "could not be fetched (what came is another file)")
     assert list(small.iterdir()) == []
 
 

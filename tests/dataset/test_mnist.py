@@ -192,9 +192,7 @@ def test_an_archive_with_a_changed_byte_is_refused_with_both_checksums(small, na
 def test_absent_archives_are_fetched_once_and_only_they_are_left(small, served):
     _, asked = served
     data = make(small)
-    assert [address for address, _ in asked] == [
-        datasets.MNIST.mirrors[0] + name for name in NAMES
-    ]
+    assert [address for address, _ in asked] == [datasets.MNIST.mirrors[0] + name for name in NAMES]
     assert {timeout for _, timeout in asked} == {20} and socket.getdefaulttimeout() is None
     assert sorted(path.name for path in small.rglob("*")) == sorted(["MNIST", "raw", *NAMES])
     count = len(asked)
