@@ -69,9 +69,7 @@ class Schedule:
 
 
 class Progress:
-    """What training has made so far: a record an epoch, each run's best epoch, and the model's
-    state in it.
-    """
+    """Progress of a training: a record per epoch, each run's best epoch, and its state."""
 
     def __init__(self, model: nn.Module, optimizer: Optimizer, runs: int):
         self.model, self.optimizer, self.records = model, optimizer, []

@@ -1,4 +1,4 @@
-"""What a simulated state takes, and what this machine has."""
+"""Memory of a simulated state and of this machine."""
 
 import math
 import os

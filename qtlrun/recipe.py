@@ -95,9 +95,7 @@ class Recipe:
         return "standard" if step > LARGEST_STEP else "none"
 
     def rate(self, epoch: int, losses: Sequence[float] = ()) -> float:
-        """What the learning rates are multiplied by in an epoch, counted from 0, after the epochs
-        of those mean losses.
-        """
+        """Factor of the learning rates in an epoch, counted from 0, after those mean losses."""
         steps = epoch + (self.schedule_step == "start")
         if self.schedule == "step":
             return self.gamma ** (steps // self.step_size)

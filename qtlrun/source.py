@@ -64,7 +64,7 @@ def _reached(modules: tuple[str, ...]) -> tuple[list[str], set[str]]:
 
 
 def _imports(file: Path) -> set[str]:
-    """What a file imports, in dotted names; of `from a import b` both a and a.b."""
+    """Names that a file imports, dotted; of `from a import b` both a and a.b."""
     names = set()
     for source, members, module in IMPORT.findall(file.read_text()):
         names.add(source or module)

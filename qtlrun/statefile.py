@@ -28,7 +28,7 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
 
 
 def read(path: Path) -> object:
-    """What a file holds: tensors and plain values."""
+    """Content of a file: tensors and plain values."""
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file
 

@@ -23,8 +23,7 @@ KEPT = 60
 
 @dataclass(frozen=True)
 class Data:
-    """What is trained or evaluated on: `take(index, epoch)` gives items (runs, batch, ...) of an
-    index (runs, batch).
+    """Items to train or evaluate on: `take(index, epoch)` gives those (runs, batch, ...).
 
     `sequence(epoch)`, where there is one, is the order in which every run takes the items; else
     each has its own.
@@ -248,7 +247,7 @@ def _order(data: Data, orders: list[torch.Generator], epoch: int) -> Int[Tensor,
 def _worth(
     recipes: list[Recipe], epoch: int, nll: Float[Tensor, " runs"], accuracy: Float[Tensor, " runs"]
 ) -> Float[Tensor, " runs"]:
-    """What each run's epochs are chosen by, the less the better."""
+    """Figure by which each run's epochs are chosen, the less the better."""
     judge = torch.tensor([JUDGES.index(one.select) for one in recipes])
     return torch.stack([nll, -accuracy, torch.full_like(nll, -epoch)])[
         judge, torch.arange(len(recipes))

@@ -1,5 +1,6 @@
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -247,3 +248,51 @@ def test_a_mistake_is_found_before_torch_is_loaded():
         " in sys.modules)"
     )
     assert run(code).split() == ["2", "False"]
+
+
+def docstrings():
+    """The module, the name and the first line of every docstring of the package."""
+    for name, path in modules():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and (
+                text := ast.get_docstring(node)
+            ):
+                yield name, getattr(node, "name", ""), text.splitlines()[0]
+
+
+def test_a_docstring_opens_with_the_fields_term():
+    wrong = [
+        f"{name}.{item}: {line}"
+        for name, item, line in docstrings()
+        if line.startswith(("What ", "Of "))
+    ]
+    assert not wrong
+
+
+WORDS = re.compile(r"""partition\(["']=|split\(["']=|strip\(["'][+~]|prefix\(["'][+~]""")
+
+
+def test_words_of_the_command_line_are_parted_in_one_place():
+    wrong = [name for name, path in modules() if WORDS.search(path.read_text())]
+    assert wrong in ([], ["qtlrun.plan.override"])
+
+
+def test_a_failure_is_no_string():
+    asked = re.compile(r"isinstance\((outcome|one|learned|entry), str\)")
+    rooms = ("experiment", "comparison", "report")
+    assert not [
+        name for name, path in modules() if room(name) in rooms and asked.search(path.read_text())
+    ]
+
+
+def test_no_study_imports_another():
+    studies = {path.stem for path in (CONF / "study").glob("*.yaml")}
+    wrong = [
+        f"{name} imports {other}"
+        for name, path in modules()
+        for other in imports(path)
+        if name.split(".")[1:2] == ["study"]
+        and other.split(".")[1:2] == ["study"]
+        and other.rpartition(".")[2] in studies
+    ]
+    assert not wrong

@@ -1,6 +1,4 @@
-"""What an optical table without a quantum network would see: heterodyne outcomes of the prepared
-state.
-"""
+"""Heterodyne outcomes of a prepared state: an optical table without a quantum network."""
 
 import numpy as np
 import torch

@@ -97,7 +97,7 @@ class Point:
 
     @property
     def noun(self) -> str:
-        """What a test item is called."""
+        """Noun for a test item."""
         return next((row.noun for rows in self.splits for row in rows.values()), "picture")
 
     @property
@@ -107,7 +107,7 @@ class Point:
 
     @property
     def about(self) -> dict[str, str]:
-        """What each row is, by label."""
+        """Description of each row, by label."""
         return {
             label: next(rows[label].about for rows in self.splits if label in rows)
             for label in self.labels
@@ -234,9 +234,7 @@ def _judge(once: Callable, redrawn: Callable, values: list[tuple[Row, np.ndarray
 
 
 def _redrawn(rows: list[Row]) -> dict[str, object]:
-    """What was redrawn between the splits of a row: items trained on, items held out, and whether
-    the test pictures stayed.
-    """
+    """Sizes that redrawn splits differ in: items trained on and held out; same test pictures?"""
     same = all(row.items == rows[0].items for row in rows)
     if rows[0].independent:
         return {"train": 1, "held": 1e-9, "same_pictures": False}

@@ -47,9 +47,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Tuning:
-    """What validation said of the draws of a row: NLL in nats of each draw and seed, None where it
-    failed; seconds of all.
-    """
+    """Validation NLL in nats of each draw and seed of a row, None where it failed; all seconds."""
 
     nll: dict[int, list[float | None]]
     seconds: float
@@ -108,7 +106,7 @@ class Duplicates:
 
 @dataclass(frozen=True)
 class Figures:
-    """What the seeds of one plan say of the test pictures; nan where one failed. NLL in nats."""
+    """Test predictions of the seeds of one plan; nan where one failed. NLL in nats."""
 
     logits: np.ndarray  # (seeds, pictures, classes)
     labels: np.ndarray

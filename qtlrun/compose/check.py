@@ -1,4 +1,4 @@
-"""What cannot be is refused here, in every plan and before anything starts."""
+"""Checks of every plan before anything starts."""
 
 import contextlib
 import json

@@ -1,6 +1,4 @@
-"""What Hydra and OmegaConf raise, in the user's words: what was given, why it cannot be, what would
-be right.
-"""
+"""Errors of Hydra and OmegaConf in the user's words: what was given, why not, what is right."""
 
 import contextlib
 import re
@@ -242,9 +240,7 @@ def _culprit(folders: list[Path], words: list[str]) -> str | None:
 
 
 def _worded(error: Exception) -> str:
-    """What Hydra or OmegaConf says, without the addresses of its manual; the key first, where there
-    is one.
-    """
+    """Text of an error of Hydra's without addresses of its manual; the key first, if any."""
     said = re.sub(r"^.* raised while resolving interpolation: ", "", str(error))
     lines = [
         line.strip() for line in said.splitlines() if line.strip() and "hydra.cc" not in line
@@ -295,7 +291,7 @@ def options(group: str, folders: list[Path]) -> list[str]:
 
 
 def _values(group: str, option: str, folders: list[Path]) -> dict:
-    """What an option's own file holds."""
+    """Values of an option's own file."""
     for folder in (conf(), *folders):
         path = folder / group / f"{option}.yaml"
         if path.is_file():

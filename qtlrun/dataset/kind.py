@@ -1,4 +1,4 @@
-"""What a dataset's items are."""
+"""Kinds of a dataset's items."""
 
 from torch import Tensor
 
@@ -38,5 +38,5 @@ def sizes(dataset) -> set[tuple[int, int]]:
 
 
 def noun(dataset) -> str:
-    """What one item is called."""
+    """Noun for one item."""
     return NOUNS[kind(dataset)]

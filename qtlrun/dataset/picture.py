@@ -158,8 +158,7 @@ class Pictures:
 
 
 def scan(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
-    """What lies directly in a folder, sorted: its folders, files with a picture's ending, other
-    files.
+    """Content of a folder, sorted: its folders, files with a picture's ending, other files.
 
     Links to folders are followed. Hidden names, the litter of operating systems and links to the
     folder itself or to one that it lies in, which would lead in a circle, are left out.

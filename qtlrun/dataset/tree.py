@@ -179,9 +179,7 @@ def _index(root: Path, chosen: list | None) -> tuple[tuple[str, ...], dict[str, 
 
 
 def _admitted(root: Path, paths: list[Path]) -> list[tuple[str, str, tuple[int, int]]]:
-    """Of each file, in order: its name, the hash of its content, and its place on the disk, which
-    links share.
-    """
+    """Name, hash of the content, and place on the disk of each file; links share a place."""
 
     def admit(some: list[Path]) -> list[tuple[str, str | ValueError, tuple[int, int]]]:
         return [_admit(path, _relative(path, root)) for path in some]

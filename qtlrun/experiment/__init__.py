@@ -117,8 +117,7 @@ class Experiment:
         readers: list[str] | None = None,
         plant: Plant | None = None,
     ) -> list[Figures]:
-        """What every seed of many rows says of the test pictures, trained in as few programs as can
-        be.
+        """Test predictions of every seed of many rows, trained in as few programs as can be.
 
         `readers` name the plan that each reading of the test split counts for. `plant` puts other
         features and labels in place of the dataset's.
@@ -244,9 +243,7 @@ class Experiment:
         )
 
     def _ranked(self, parts: Parts, seed: int, key: str, entry: Entry) -> dict:
-        """What takes as many passes as a generator has numbers, and is told of one seed: the rank
-        of its map.
-        """
+        """Rank of a generator's map, of one seed: it takes a pass for each of its numbers."""
         if not parts.generated:
             return {}
         found = self.session.store.get("rank", key)
@@ -268,9 +265,7 @@ class Experiment:
         return outcomes
 
     def _tuning(self, label: str, candidates: list[Parts], keys: list[dict[int, str]]) -> Tuning:
-        """What validation says of every draw, each from the store or trained now; of these the best
-        is then read and kept.
-        """
+        """Validation of every draw, stored or trained now; the best one is read and kept."""
         names = [store.key(trial=own) for own in keys]
         stored = self._stored("trial", dict(enumerate(names)))
         trials = {number: entry.values for number, entry in stored.items()}

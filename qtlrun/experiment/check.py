@@ -1,4 +1,4 @@
-"""What cannot be of one row is refused here, before anything large is loaded."""
+"""Checks of one row before anything large is loaded."""
 
 import math
 

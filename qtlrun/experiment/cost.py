@@ -98,7 +98,8 @@ def _generator_costs(model: Model) -> dict[str, int]:
 
 
 def _executions(model: Model) -> int:
-    """What one step costs a quantum processor: its value, and two for each rotation whose angle is
-    trained (arXiv:1811.11184).
+    """Executions of one step: its value, and two per rotation whose angle is trained.
+
+    Source: arXiv:1811.11184.
     """
     return 1 + 2 * len(model.generator.raw.run.reading.trained)

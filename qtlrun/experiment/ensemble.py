@@ -1,4 +1,4 @@
-"""What is trained at once: the heads of many runs on features, or the network of one."""
+"""Ensembles: the heads of many runs on features, or the whole network of one."""
 
 import copy
 import itertools
@@ -41,7 +41,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Model:
-    """What is trained at once: the heads of all runs on features, or one run's whole network."""
+    """Ensemble of runs: the heads of all on features, or one run's whole network."""
 
     whole: nn.Module  # with its generator, where it has one
     head: nn.Module
@@ -53,7 +53,7 @@ class Model:
 
     @property
     def generator(self) -> Generator | None:
-        """What generates some of its weights."""
+        """Generator of some of its weights."""
         return self.whole.generator if isinstance(self.whole, Generated) else None
 
     @property
@@ -88,7 +88,7 @@ def together(parts: Parts) -> bool:
 
 
 def shared(parts: Parts) -> str:
-    """What runs of one program have in common."""
+    """Identity of what runs of one program have in common."""
     return json.dumps(
         {
             group: (

@@ -63,7 +63,7 @@ def rank_generator(run: Run, learned: Entry) -> Entry:
 
 
 def _more(model: Model) -> list[Entry]:
-    """What a row says beside its logits, for each run."""
+    """Figures of a row beside its logits, for each run."""
     data, runs = model.data["train"], len(model.runs)
     _, seen = train.score(train.evaluate(model.whole, data, runs), data.labels)
     ranks, kept, made = (
@@ -125,8 +125,7 @@ def _effective(model: Model) -> list[int]:
 
 @torch.no_grad()
 def _kept(model: Model) -> dict[str, torch.Tensor]:
-    """Of photonic parts the probability that is inside the cutoff, and in what is selected: mean
-    over test items, by run.
+    """Probability inside the cutoff and in the selection, mean over test items, by run.
 
     Where backbone and head are photonic, the head's is what is left at the end of both.
     """
@@ -168,6 +167,6 @@ def _saturated(model: Model) -> dict[str, torch.Tensor]:
 
 
 def _gathered(batches: Iterable[dict]) -> dict[str, list]:
-    """Of dicts with the same names the values of each."""
+    """Values of dicts with the same names, by name."""
     batches = list(batches)
     return {name: [batch[name] for batch in batches] for name in batches[0]}

@@ -226,7 +226,7 @@ def _read(parts, some: list[tuple]) -> Tensor:
 
 
 def _ahead(read: Callable[[list], Tensor], chunks: Iterable[list]) -> Iterator[Tensor]:
-    """What is read of these chunks; the next one is read while one is at work."""
+    """Pictures of these chunks; the next one is read while one is at work."""
     with ThreadPoolExecutor(1) as reader:
         waiting = None
         for some in chunks:

@@ -24,5 +24,5 @@ class Network(nn.Module):
         return self.head(self.features(pictures))
 
     def features(self, pictures: Float[Tensor, "batch ..."]) -> Float[Tensor, "1 batch features"]:
-        """What the head sees."""
+        """Features that the head sees."""
         return self.scale(self.backbone(pictures))

@@ -179,7 +179,7 @@ class Parts:
 
     @cached_property
     def given_key(self) -> str:
-        """What tells features and labels that were made from others."""
+        """Identity of features and labels that were made, told from others."""
         return (
             ""
             if self.given is None
@@ -258,9 +258,7 @@ class Parts:
         )
 
     def weights_key(self) -> str:
-        """What identifies the backbone's weights: their bytes, or the key of the pre-training that
-        makes them.
-        """
+        """Identity of the backbone's weights: their bytes, or the key of their pre-training."""
         return pretraining.key(self) if pretraining.wanted(self.plan) else self.backbone.fingerprint
 
     def files(self) -> dict[str, str]:
@@ -335,9 +333,7 @@ class Parts:
         return ["qtlrun.experiment.training", "qtlrun.experiment.evaluation", *named]
 
     def patterns(self) -> np.ndarray | None:
-        """What the backbone makes of each class's centre, (classes, side, side); None where there
-        is no such picture.
-        """
+        """Backbone outputs of the classes' centres, (classes, side, side), if they are pictures."""
         centres = getattr(self.dataset, "centres", None)
         if centres is None or not hasattr(self.backbone, "patterns") or self.backbone.modes != 2:
             return None
@@ -348,7 +344,7 @@ class Parts:
 
     @property
     def _offered(self) -> dict:
-        """What a backbone may ask for beside its values."""
+        """Objects offered to a backbone beside its values."""
         return {"data": self.session.data, "numbers": self.numbers}
 
     @cached_property

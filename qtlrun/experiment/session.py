@@ -1,6 +1,4 @@
-"""What the rows of one run share: the store, the data folder, who is told of progress, and what was
-made already.
-"""
+"""Session: the store, the data folder, progress, and objects made once for all rows."""
 
 import os
 from collections.abc import Callable
@@ -31,7 +29,7 @@ class Session:
         return Path(os.environ.get("QTLRUN_DATA") or self.home / "data").expanduser()
 
     def once(self, key: str, make: Callable[[], object]) -> object:
-        """What `make` gives, made once for a key."""
+        """Object of a key, made by `make` once."""
         if key not in self._made:
             self._made[key] = make()
         return self._made[key]

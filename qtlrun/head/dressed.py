@@ -85,8 +85,7 @@ class Quantum(nn.Module):
         return saturated(self.pre(x))
 
     def executions(self) -> int:
-        """What the gradient of one sample costs a quantum processor under the parameter-shift rule,
-        its value included.
+        """Executions that the gradient of one sample costs under the parameter-shift rule.
 
         Two executions for each rotation whose angle depends on the inputs or on trained weights
         (Schuld et al., arXiv:1811.11184).

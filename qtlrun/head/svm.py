@@ -144,9 +144,7 @@ def _coefficients(
     owners: Int[Tensor, "runs vectors"],
     pairs: list[tuple[int, int]],
 ) -> Float[Tensor, "runs pairs vectors"]:
-    """What each vector adds to each pair's decision value; its duals are in the order of the other
-    classes.
-    """
+    """Weights of each vector in each pair's decision value; duals in the other classes' order."""
     first, second = (
         torch.tensor(one, device=owners.device).view(-1, 1) for one in zip(*pairs, strict=True)
     )

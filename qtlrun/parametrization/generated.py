@@ -75,7 +75,7 @@ class Generated(nn.Module):
         return made
 
     def features(self, items: Tensor) -> Float[Tensor, "1 batch features"]:
-        """What the head sees, where the model is a whole network."""
+        """Features that the head sees, where the model is a whole network."""
         weights = {f"network.{name}": value for name, value in self.weights().items()}
         return functional_call(_Features(self.model), weights, (items,))
 

@@ -1,4 +1,4 @@
-"""What generates weights from other numbers, and what can be said of the map between them."""
+"""Generators of weights from other numbers, and properties of the map between them."""
 
 import math
 from collections.abc import Iterator

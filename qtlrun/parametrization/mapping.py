@@ -90,9 +90,7 @@ class Mapping(nn.Module):
         return values - values.mean(-1, keepdim=True)
 
     def probabilities(self) -> Float[Tensor, "runs states"]:
-        """Of every basis state, wire 0 the most significant bit; of angles that never move they are
-        simulated once.
-        """
+        """Probability of basis states, wire 0 the highest bit; simulated once if no angle moves."""
         if self.angles.requires_grad:
             return self._simulated()
         if self.still is None:

@@ -129,9 +129,7 @@ class QuantumTrain:
         start: Start,
         every: dict[str, tuple[int, ...]] | None = None,
     ) -> Generator:
-        """What generates weights of these shapes, by name, for each run; `every` has those of the
-        whole model, if it has others.
-        """
+        """Generator of weights of these shapes, by name, for each run; `every` has the model's."""
         factors = torch.cat(
             [
                 torch.full((math.prod(shape),), _deviation(name, every or shapes))
@@ -170,9 +168,7 @@ def qubits_of(count: int) -> int:
 
 
 def _deviation(name: str, shapes: dict[str, tuple[int, ...]]) -> float:
-    """What torch's layers start a weight with: uniform within 1 / sqrt(inputs), a bias as the
-    weight beside it.
-    """
+    """Scale of torch's start values: uniform within 1 / sqrt(inputs), a bias as its weight."""
     shape = shapes[name]
     if len(shape) < 2:
         shape = shapes.get(name.removesuffix("bias") + "weight", shape)

@@ -39,7 +39,7 @@ def check(key: str, value: object, annotation: ast.expr | None) -> None:
 
 
 def _mend(annotation: ast.expr, value: object) -> str:
-    """Of a list which item is of the wrong kind, and the spelling that makes texts of numbers."""
+    """Wrong item of a list, and the spelling that makes texts of numbers."""
     item = _item(annotation)
     if item is None or not isinstance(value, list):
         return ""

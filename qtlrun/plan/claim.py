@@ -1,4 +1,4 @@
-"""What a reference is there to show: one sentence, others by the letter of the composed model."""
+"""Claim of a reference: one sentence, others by the letter of the composed model."""
 
 from qtlrun.plan.refusal import Refused, nearest, text
 from qtlrun.plan.variant import LETTERS, likeness, trains_circuit

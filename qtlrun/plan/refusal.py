@@ -1,13 +1,11 @@
-"""What the user gave and cannot be: the error, and the words that lead to what would be right."""
+"""Refusals of what the user gave, with the words that lead to what would be right."""
 
 import difflib
 import math
 
 
 class Refused(ValueError):
-    """What the user gave cannot be; the message says what was given, why not, and what would be
-    right.
-    """
+    """Refusal of what the user gave: what it was, why not, and what would be right."""
 
 
 class Absent(ValueError):

@@ -70,7 +70,7 @@ class Reader:
         return found
 
     def parameters(self, found: Class) -> Parameters:
-        """What a class's constructor takes. Raises `Unread` where source does not say it."""
+        """Parameters of a class's constructor. Raises `Unread` where source does not tell them."""
         takes = self._constructor(self._order(found))
         return {
             name: (annotation, required and name not in found.bound)
@@ -160,7 +160,7 @@ class Reader:
         return self.find(others[-1], node.attr, seen) if others else None
 
     def _assigned(self, module: Module, value: ast.expr, seen: frozenset) -> Class | None:
-        """Of `Name = Other` the other class; of functools.partial that, with some values given."""
+        """Class that `Name = Other` gives; of functools.partial with some values given."""
         if not isinstance(value, ast.Call):
             return self._named(module, value, seen)
         if self._full(module, value.func) != "functools.partial" or len(value.args) != 1:

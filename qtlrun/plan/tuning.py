@@ -1,6 +1,4 @@
-"""What a row is tuned over, and the splits that it is trained on: equal values for every row of a
-table.
-"""
+"""Draws of tuning, and redrawn splits: equal values for every row of a table."""
 
 import ast
 import math
@@ -61,9 +59,7 @@ def has(row: dict, key: str) -> bool:
 
 
 def spaces(rows: list[dict]) -> dict[str, tuple]:
-    """What tuning draws from in any of the rows, by `group.key`: its annotation and the space of
-    the first that has one.
-    """
+    """Spaces that tuning draws from, by `group.key`: the annotation and the first row's space."""
     found = {}
     for row in rows:
         for group, part in row.items():
@@ -153,9 +149,7 @@ def _ranged(annotation: ast.expr) -> bool:
 
 
 def _value(share: float, annotation: ast.expr, given: list) -> object:
-    """What a number in [0, 1) means in a space; numbers are rounded to three figures, so that they
-    can be typed again.
-    """
+    """Value of a number in [0, 1) in a space, rounded to three figures so that it can be typed."""
     if not _ranged(annotation):
         return given[int(share * len(given))]
     low, high = given

@@ -1,4 +1,4 @@
-"""What a row is: its letter in the literature, and a few words."""
+"""Letter of a row in the literature, and its description."""
 
 from qtlrun.plan.part import parameters
 from qtlrun.plan.refusal import text
@@ -57,7 +57,7 @@ def _likeness(row: dict) -> tuple[str, str]:
 
 
 def describe(row: dict) -> str:
-    """What a row is, in a few words."""
+    """Description of a row in a few words."""
     backbone, freeze, head = row["backbone"], row["freeze"], row["head"]
     name = backbone.get("name") or _last(backbone).lower()
     layer = f".{backbone['layer']}" if backbone.get("layer") else ""
@@ -115,7 +115,7 @@ def differences(one: dict, other: dict) -> str:
 
 
 def _generated(row: dict) -> str:
-    """What generates weights of the row, in words; nothing where none are."""
+    """Generator of a row's weights, in words; nothing where there is none."""
     part = row["parametrization"]
     if part["_target_"] == "qtlrun.parametrization.direct.Direct":
         return ""

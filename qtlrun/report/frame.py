@@ -320,9 +320,7 @@ def markdown(frame: pd.DataFrame, exact: tuple[str, ...] = ()) -> str:
 
 
 def cells(frame: pd.DataFrame, exact: tuple[str, ...] = ()) -> list[list[str]]:
-    """What is shown of a data frame: figures to three places, those of the columns `exact` as they
-    are.
-    """
+    """Cells of a shown frame: figures to three places, columns of `exact` as they are."""
     return [
         [
             str(value) if name in exact else _cell(value)

@@ -1,6 +1,4 @@
-"""What a run says while it works: bars on a terminal, a line a stage elsewhere; every line goes to
-a log too.
-"""
+"""Progress of a run: bars on a terminal, a line per stage elsewhere; all in a log."""
 
 import os
 import time

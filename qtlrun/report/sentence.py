@@ -1,6 +1,4 @@
-"""What is said under a table: what the numbers allow to conclude, how to read them, what was held
-fixed, what failed.
-"""
+"""Sentences under a table: conclusions, how to read it, what was held fixed, failures."""
 
 import math
 from collections.abc import Mapping
@@ -249,9 +247,7 @@ def foot(point: Point, reads: int) -> list[str]:
 
 
 def data(points: list[Point]) -> list[str]:
-    """What points are made of: files of weights by their hash, cautions about the dataset, its
-    equal items.
-    """
+    """Data of points: files of weights by hash, cautions about the dataset, equal items."""
     return described([pair for point in points for rows in point.splits for pair in rows.items()])
 
 
@@ -369,8 +365,7 @@ def readers(reads: int) -> str:
 
 
 def held(job: dict, rows: dict[str, dict], known: Mapping[str, Row] | None = None) -> str:
-    """What all rows of a point have in common and no interval covers; and which of them keep a
-    published defect.
+    """Settings that all rows of a point share and no interval covers; published defects kept.
 
     `known` are rows that were made, by name: which of them is fitted and not trained by epochs, and
     has norms that move.
@@ -481,7 +476,7 @@ def _shared(rows: dict[str, dict], group: str) -> bool:
 
 
 def errors(point: Point) -> list[str]:
-    """What failed, and where."""
+    """Failures, and where."""
     where = f" at {point.place}" if point.keys else ""
     split = (lambda number: f", split {number + 1}") if len(point.splits) > 1 else lambda number: ""
     lines = [
@@ -498,7 +493,7 @@ def errors(point: Point) -> list[str]:
 
 
 def noise(gap: statistic.Interval, noun: str) -> str:
-    """What an interval is made of; `noun` is what a test item is called."""
+    """Parts of an interval; `noun` is the word for a test item."""
     if gap.splits > 1:
         items = "" if math.isnan(gap.pictures) else f", {noun} noise {gap.pictures:.3f}"
         return (
@@ -523,7 +518,7 @@ def both(gap: statistic.Interval, need: statistic.Need, noun: str) -> str:
 
 
 def _would_decide(verdict: statistic.Verdict, margin: float, noun: str) -> str:
-    """What would decide a difference of the margin, from the noise that was seen."""
+    """Sizes that would decide a difference of the margin, from the noise that was seen."""
     gap = verdict.interval
     if 1 < gap.splits < statistic.FEWEST:
         return "fewer than three splits give no verdict."

@@ -148,7 +148,7 @@ class Walk:
         self.sizes = [one.size for one in indices]
 
     def taken(self, matrices: Tensor) -> list[Tensor]:
-        """Of matrices (clusters, runs, side, side) each step's own, (runs, ...)."""
+        """Matrices of each step, (runs, ...), of those of clusters (clusters, runs, side, side)."""
         flat = matrices.transpose(0, 1).flatten(1).index_select(1, self.index)
         return [
             turn.shaped(one)

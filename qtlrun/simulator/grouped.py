@@ -229,7 +229,7 @@ class Move:
 
 
 def _name(gates: list[Gate]) -> tuple:
-    """What tells one sequence of constant gates from another."""
+    """Identity of a sequence of constant gates."""
     return tuple((gate.wires, gate.matrix.numpy().tobytes()) for gate in gates)
 
 

@@ -140,7 +140,7 @@ class Values:
             )
 
     def values(self, state: Tensor) -> Float[Tensor, "samples outputs"]:
-        """What is measured on each state."""
+        """Outcomes measured on each state."""
         values = torch.zeros(
             len(state), self.of.outputs, dtype=self.weights.dtype, device=state.device
         )

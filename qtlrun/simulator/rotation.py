@@ -149,9 +149,7 @@ class Table:
         return of_input, of_weight
 
     def _by_table(self, values: Tensor, width: int) -> Tensor:
-        """What stands for each row and member, (runs, rows, members, width) flat or not, as (runs *
-        tables, rows * count, width).
-        """
+        """Values of rows and members as (runs * tables, rows * count, width)."""
         runs, rows = values.shape[:2]
         if rows == 1 or self.tables == 1:
             return values.reshape(runs * self.tables, -1, width)
@@ -184,9 +182,7 @@ def added(totals: tuple, more: tuple) -> tuple:
 def _sums(
     layer: Layer | None, signs: np.ndarray, affine: Affine | Chosen
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What sums of angles a layer's cosines are taken of: their slopes by input and weight, and the
-    rest, in rows.
-    """
+    """Sums of angles under a layer's cosines: slopes by input and weight, and the rest."""
     turns = layer.turns.values() if layer else ()
     angles = [angle for turn in turns for angle in turn]
     total = (

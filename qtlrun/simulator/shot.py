@@ -74,7 +74,7 @@ class Shots:
         ).to(x)
 
     def _counted(self, chances: Tensor, table: np.ndarray) -> Tensor:
-        """What is found in the basis states, with these chances, for so many shots."""
+        """Counts of basis states with these chances, for so many shots."""
         chances = chances.double().clamp_min(0).cpu().numpy()
         chances /= chances.sum(-1, keepdims=True)
         return torch.from_numpy(self.random.multinomial(self.shots, chances) @ (table / self.shots))

@@ -84,7 +84,7 @@ class Verification:
 
 
 def _outcomes(reading: Reading) -> list | None:
-    """What is measured, None where only a device of PennyLane's can measure it."""
+    """Outcomes of a reading; None where only a device of PennyLane's can measure them."""
     try:
         return measurement.read(reading.measurements, reading.qubits, reading.qubits)
     except ValueError:

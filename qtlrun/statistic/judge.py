@@ -12,7 +12,7 @@ from qtlrun.statistic.split import resampled
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a paired difference lets one say about two rows.
+    """Verdict on a paired difference of two rows.
 
     `word` is better, worse, equivalent or undecided; `detectable` says that the 95 % interval
     excludes zero. Without a margin nothing is equivalent, and no size is foretold.
@@ -25,9 +25,7 @@ class Verdict:
 
     @property
     def need(self) -> Need:
-        """What would detect a true difference of the margin (`power.needed`); nothing where it is
-        decided already.
-        """
+        """Sizes that would detect a true difference of the margin; nothing where it is decided."""
         if self.word != "undecided" or self.margin is None:
             return Need()
         return needed(self.interval, self.margin)

@@ -1,4 +1,4 @@
-"""What the noise of a finished experiment foretells of one of another size."""
+"""Power of an experiment of another size, from the noise of a finished one."""
 
 import math
 from dataclasses import dataclass

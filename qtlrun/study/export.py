@@ -60,9 +60,7 @@ class Export:
     def run(
         self, jobs: list[dict], out: Path, experiment: Experiment, console: Console
     ) -> tuple[pd.DataFrame, bool]:
-        """What was compared as a data frame, and whether both files give what the trained model
-        gives.
-        """
+        """Export networks; gives their comparison with the trained ones, and if all agree."""
         job, row = jobs[0], plans.row_plan(jobs[0])
         with Progress(console, out / "log.txt") as progress:
             experiment.session.step = progress.step
@@ -153,7 +151,7 @@ class Export:
         return pd.DataFrame(lines, columns=COLUMNS)
 
     def _lines(self, frame: pd.DataFrame, made, seed: int) -> list[str]:
-        """What was written, and how near it is."""
+        """Files that were written, and how near they are."""
         lines = []
         for line in frame.itertuples():
             far = "" if line.difference <= NEAR else f", more than {NEAR:g}: not the same network"

@@ -196,7 +196,7 @@ class Multiverse:
     def _sentences(
         self, frame: pd.DataFrame, composed: str, claims: dict[str, str], seeds: int
     ) -> list[str]:
-        """What the grid says of each reference."""
+        """Sentences on each reference over the grid."""
         lines = []
         for name, part in frame.groupby("reference", sort=False):
             whole = part[np.isfinite(part["difference"])]

@@ -1,6 +1,4 @@
-"""What a pilot foretells: the half-width of other sizes, and what would detect a difference of the
-margin.
-"""
+"""Pilot study: half-widths at other sizes, and sizes that detect the margin."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,7 +111,7 @@ class Power:
         )
 
     def _sentences(self, point: Point) -> list[str]:
-        """What each contrast of the pilot has, and what it would take."""
+        """Sentences on each contrast of the pilot, and the sizes it would take."""
         lines = []
         for label, verdict in point.contrasts(self.margin).items():
             gap, need = verdict.interval, statistic.needed(verdict.interval, self.margin)

@@ -217,7 +217,7 @@ def _changed(job: dict) -> bool:
 
 
 def _norm(point: Point, name: str) -> float | None:
-    """What is left of a row's states inside their cutoff, a mean; None of a row without states."""
+    """Mean norm of a row's states inside their cutoff; None of a row without states."""
     return point.metrics(_label(point, name)).mean().get("norm_kept")
 
 
@@ -286,7 +286,7 @@ def _label(point: Point, name: str) -> str:
 
 
 def _place(job: dict) -> str:
-    """What a run is called: its words."""
+    """Name of a run: its words."""
     said = {override.key: override for override in plans.overrides(job) if override.sets}
     # Of a sweep its own point.
     return " ".join(

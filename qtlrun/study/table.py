@@ -72,7 +72,7 @@ def check_one(
 
 
 def claims(job: dict) -> dict[str, str]:
-    """What each reference that is no other row is there to show, by name."""
+    """Claim of each reference that is no other row, by name."""
     point = begin(job, {})
     labels = _labels(point, job)
     return {name: point.isolates[label] for name, label in labels.items() if name != point.composed}
@@ -92,9 +92,7 @@ def rows(job: dict) -> dict[str, dict]:
 
 
 def reader(job: dict) -> str:
-    """What tells this plan from others that read the same test split: all values that its figures
-    depend on.
-    """
+    """Identity of a plan among readers of a test split: all values its figures depend on."""
     made = list(rows(job).values())
     said = {
         "rows": sorted(map(_identity, made)),

@@ -154,9 +154,7 @@ class Trend:
     def _verdict(
         self, slopes: pd.DataFrame, differences: pd.DataFrame, failures: dict[str, int]
     ) -> list[str]:
-        """What the slopes in NLL against classical references say of the claim; nothing where
-        trainings failed.
-        """
+        """Verdict of the slopes in NLL on the claim; nothing where trainings failed."""
         if self.claim is None:
             return []
         lines, found = (
@@ -225,7 +223,7 @@ def _swept(jobs: list[dict]) -> list[dict[str, object]]:
 
 
 def _name(jobs: list[dict]) -> str:
-    """What a series is called: the words that it does not sweep, or its dataset."""
+    """Name of a series: the words that it does not sweep, or its dataset."""
     (key,) = _swept(jobs)[0]
     words = parse(jobs[0].get("run", "").split())
     named = " ".join(word.text for word in words if word.key != key).removeprefix("dataset=")

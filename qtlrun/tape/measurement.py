@@ -1,6 +1,4 @@
-"""What a circuit returns: expectation values of Pauli words and their sums, and probabilities of
-wires.
-"""
+"""Measurements of a circuit: expectation values of Pauli words and sums; probabilities."""
 
 from dataclasses import dataclass
 

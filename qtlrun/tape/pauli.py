@@ -164,7 +164,7 @@ def _moved(matrix: np.ndarray, wires: Sequence[int], qubits: int) -> tuple[np.nd
 
 
 def local(wires: Sequence[int], qubits: int) -> np.ndarray:
-    """Of each basis state its bits on some wires, as one number."""
+    """Bits of each basis state on some wires, as one number."""
     rows = np.arange(2**qubits)
     return sum(
         ((rows >> (qubits - 1 - wire)) & 1) << place for place, wire in enumerate(reversed(wires))
@@ -184,9 +184,7 @@ def _scatter(bits: np.ndarray, wires: Sequence[int], qubits: int) -> np.ndarray:
 
 
 def unmarginal(values: Tensor, wires: Sequence[int], qubits: int) -> Tensor:
-    """Of values (samples, 2**wires) of some wires' basis states the one of each basis state of all
-    wires.
-    """
+    """Values of all wires' basis states from those (samples, 2**wires) of some wires."""
     others = [wire for wire in range(qubits) if wire not in wires]
     order = [[*wires, *others].index(wire) + 1 for wire in range(qubits)]
     cube = values.unsqueeze(-1).expand(-1, -1, 2 ** len(others)).reshape(-1, *[2] * qubits)

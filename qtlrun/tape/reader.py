@@ -68,7 +68,7 @@ def _chance_restored() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Reader:
-    """What one traced point proves of a circuit; another point is there to contradict."""
+    """Proof of a circuit's angles at one traced point; another is there to contradict."""
 
     circuit: object
     entangle: bool

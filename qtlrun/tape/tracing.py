@@ -317,7 +317,7 @@ def _equal(mine: object, its: object) -> bool:
 
 
 def _measured(measurements: list) -> list:
-    """What tells one list of measurements from another, coefficients included."""
+    """Identity of a list of measurements, coefficients included."""
     return [(type(one).__name__, tuple(one.wires), _observed(one.obs)) for one in measurements]
 
 

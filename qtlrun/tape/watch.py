@@ -88,7 +88,7 @@ NUMBERS = (bool, int, float, complex, np.ndarray, np.generic)
 
 
 class Source(IntFlag):
-    """What a tensor derives from."""
+    """Sources that a tensor derives from."""
 
     NONE = 0
     INPUTS = 1
@@ -128,7 +128,7 @@ class Watch(TorchFunctionMode):
         return result
 
     def source(self, value: object) -> Source:
-        """What a number, a tensor or a list of them derives from."""
+        """Sources of a number, a tensor or a list of them."""
         source = Source.NONE
         for tensor in _tensors((value,)):
             mark = self._found(tensor)

@@ -1,4 +1,4 @@
-"""What all figures share: style, panels, legends, and the bytes of a file."""
+"""Style of all figures: panels, legends, and the bytes of a file."""
 
 import io
 import math

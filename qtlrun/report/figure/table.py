@@ -115,9 +115,7 @@ def accuracy(point: Point) -> Figure:
 
 @matplotlib.rc_context(STYLE)
 def patterns(row: Row) -> Figure:
-    """What a photonic backbone makes of each class's centre: the probabilities of few photons in
-    both modes, post-selected.
-    """
+    """Output of a photonic backbone for each class's centre: post-selected probabilities."""
     figure, axes = style.panels(len(row.patterns), 1.6, 1.9)
     for axis, name, pattern in zip(axes, row.classes, row.patterns, strict=True):
         axis.imshow(pattern, cmap="Greys", vmin=0, vmax=max(0.3, float(row.patterns.max())))
