@@ -327,10 +327,10 @@ class Parts:
     def _computing(self) -> list[str]:
         """The modules that a row of this plan is computed by, with all that they import."""
         said = plans.identity(self.plan)
-        simulates = "device" in said or "_target_" in said["circuit"]
-        groups = ("dataset", "backbone", "freeze", "recipe", "head", "parametrization")
-        named = self.modules(*groups, *(("circuit", "device") if simulates else ()))
-        return ["qtlrun.experiment.training", "qtlrun.experiment.evaluation", *named]
+        groups = ["dataset", "backbone", "freeze", "recipe", "head", "parametrization"]
+        groups += ["circuit"] * ("_target_" in said["circuit"]) + ["device"] * ("device" in said)
+        rooms = ["qtlrun.experiment.training", "qtlrun.experiment.evaluation"]
+        return [*rooms, *self.modules(*groups)]
 
     def patterns(self) -> np.ndarray | None:
         """Backbone outputs of the classes' centres, (classes, side, side), if they are pictures."""
