@@ -3,7 +3,11 @@
 import numpy as np
 import pennylane as qml
 import torch
-from circuits import Circuit
+from circuits import Circuit, qnode, slopes
+
+from qtlrun.device.pennylane import PennyLane
+from qtlrun.device.statevector import Run
+from qtlrun.tape import reader
 
 SMOOTH = {
     "sin": torch.sin,
@@ -102,3 +106,49 @@ def points(number, features):
     x = r.uniform(-1.57, 1.57, (1, 2, features)) * r.choice([0.02, 1, 1, 2])
     w = r.normal(size=(1, 3)) * r.choice([0.01, 1, 3])
     return torch.from_numpy(x).requires_grad_(), torch.from_numpy(w).requires_grad_()
+
+
+def runs(number, features, circuit):
+    """What runs the circuit: every engine that takes it, on one reading, and PennyLane's devices
+    for each fourth.
+    """
+    reading = reader.read(circuit, embed=True)
+    names = ["dense", "grouped", "gatewise", "auto"] + ([] if features else ["fused"])
+    made = {name: lambda name=name: Run(reading, name) for name in names}
+    if number % 4 == 0:
+        made |= {
+            name: lambda name=name: PennyLane(name).run(circuit)
+            for name in ("default.qubit", "lightning.qubit")
+        }
+    return made
+
+
+def outcomes(number):
+    """What each device makes of a circuit: equal, refused, or differs with by how much in values
+    and gradients.
+    """
+    qubits = 2 + number % 4
+    features = (0 if number % 2 else qubits) if number % 3 else 3
+    drawn, (x, w) = circuit(number, qubits, features), points(number, features)
+    right = qnode(drawn, x, w)
+    right_slopes = slopes(right, x, w)
+    found = {}
+    for name, ready in runs(number, features, drawn).items():
+        try:
+            values = ready()(x, w)
+        except ValueError as refusal:
+            found[name] = f"refused: {refusal}"
+            continue
+        pairs = [
+            (values, right, 1e-9),
+            *zip(slopes(values, x, w), right_slopes, (1e-7, 1e-7), strict=True),
+        ]
+        off = [
+            float((mine - its)[its.isfinite()].abs().max()) if its.numel() else 0
+            for mine, its, _ in pairs
+        ]
+        right_everywhere = all(
+            difference < most for difference, (*_, most) in zip(off, pairs, strict=True)
+        )
+        found[name] = "equal" if right_everywhere else f"differs: {off}"
+    return found

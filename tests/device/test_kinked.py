@@ -6,10 +6,10 @@ import kinked
 import pennylane as qml
 import pytest
 import torch
-from circuits import Circuit, draw, qnode, slopes
+from circuits import Circuit, draw
 
 from qtlrun.device.pennylane import PennyLane
-from qtlrun.device.statevector import Run, Statevector
+from qtlrun.device.statevector import Statevector
 from qtlrun.tape import reader
 
 pytestmark = pytest.mark.filterwarnings(
@@ -19,59 +19,13 @@ FIRST, MANY = range(16), range(16, 400)
 Z = qml.PauliZ
 
 
-def runs(number, features, circuit):
-    """What runs the circuit: every engine that takes it, on one reading, and PennyLane's devices
-    for each fourth.
-    """
-    reading = reader.read(circuit, embed=True)
-    names = ["dense", "grouped", "gatewise", "auto"] + ([] if features else ["fused"])
-    made = {name: lambda name=name: Run(reading, name) for name in names}
-    if number % 4 == 0:
-        made |= {
-            name: lambda name=name: PennyLane(name).run(circuit)
-            for name in ("default.qubit", "lightning.qubit")
-        }
-    return made
-
-
-def outcomes(number):
-    """What each device makes of a circuit: equal, refused, or differs with by how much in values
-    and gradients.
-    """
-    qubits = 2 + number % 4
-    features = (0 if number % 2 else qubits) if number % 3 else 3
-    circuit, (x, w) = kinked.circuit(number, qubits, features), kinked.points(number, features)
-    right = qnode(circuit, x, w)
-    right_slopes = slopes(right, x, w)
-    found = {}
-    for name, ready in runs(number, features, circuit).items():
-        try:
-            values = ready()(x, w)
-        except ValueError as refusal:
-            found[name] = f"refused: {refusal}"
-            continue
-        pairs = [
-            (values, right, 1e-9),
-            *zip(slopes(values, x, w), right_slopes, (1e-7, 1e-7), strict=True),
-        ]
-        off = [
-            float((mine - its)[its.isfinite()].abs().max()) if its.numel() else 0
-            for mine, its, _ in pairs
-        ]
-        right_everywhere = all(
-            difference < most for difference, (*_, most) in zip(off, pairs, strict=True)
-        )
-        found[name] = "equal" if right_everywhere else f"differs: {off}"
-    return found
-
-
 def wrong(number):
     """The devices that differ, and those that refuse for another reason than a matrix that no angle
     moves.
     """
     return {
         name: outcome
-        for name, outcome in outcomes(number).items()
+        for name, outcome in kinked.outcomes(number).items()
         if outcome != "equal" and "depends on inputs or weights" not in outcome
     }
 

@@ -18,7 +18,7 @@ EVERY = 100  # circuits between two lines of progress
 def main(count: int, first: int) -> int:
     """Compare so many circuits from the first on."""
     import torch
-    from test_kinked import outcomes
+    from kinked import outcomes
 
     torch.set_num_threads(1)
     warnings.simplefilter(
