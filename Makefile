@@ -76,7 +76,7 @@ quantum-train: .venv/installed  ## weights that a circuit generates: make quantu
 calibrate: .venv/installed  ## is the instrument honest? equal models, planted effects, coverage (10 min)
 	$(BIN)/qtlrun study=calibrate
 
-reliability: .venv/installed  ## how often the intervals of accuracies hold the truth; outputs/results/reliability.md (15 min)
+reliability: .venv/installed  ## how often the intervals of accuracies hold the truth; outputs/results/reliability.md (4 min)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/accuracy_coverage.py 1000
 
 PAIR := recipe=mari2019 $(PAIRS) 'dataset.classes=[cat,dog]' dataset.validation=0.04
