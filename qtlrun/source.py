@@ -21,7 +21,7 @@ LOADED = {"pennylane": ("pennylane-lightning",)}  # by entry points, in no impor
 
 def closure(*modules: str) -> list[Path]:
     """The files of modules and of all that they import of this package, wherever in the code."""
-    return [_file(module) for module in _reached(modules)[0]]
+    return _reached(modules)[0]
 
 
 @functools.cache
@@ -30,7 +30,7 @@ def digest(*modules: str) -> str:
     parts = [
         part
         for file in sorted(closure(*modules))
-        for part in (file.relative_to(PACKAGE).as_posix().encode(), file.read_bytes())
+        for part in (file.relative_to(PACKAGE).as_posix().encode(), _content(file))
     ]
     return disk.digest(b"".join(parts))
 
@@ -38,35 +38,46 @@ def digest(*modules: str) -> str:
 @functools.cache
 def versions(*modules: str) -> dict[str, str]:
     """The versions of the libraries that modules import, or what they import of this package."""
-    distributions = {
-        distribution
-        for library in _reached(modules)[1]
-        for distribution in (*_distributions(library), *LOADED.get(library, ()))
-    }
-    return {name: metadata.version(name) for name in sorted(distributions)}
+    libraries = _reached(modules)[1]
+    found = [pair for library in sorted(libraries) for pair in _versions(library).items()]
+    return dict(sorted(found))
 
 
-def _reached(modules: tuple[str, ...]) -> tuple[list[str], set[str]]:
-    """The modules of this package that are reached, and the libraries."""
+def _reached(modules: tuple[str, ...]) -> tuple[list[Path], set[str]]:
+    """The files of this package that are reached, and the libraries."""
     reached, libraries = set(), set()
-    waiting = [module for module in modules if _file(module) is not None]
+    waiting = [
+        name for name in modules if name.partition(".")[0] == ROOT
+    ]  # no plugin of the user's
     while waiting:
-        module = waiting.pop()
-        if module in reached:
+        name = waiting.pop()
+        library = name.partition(".")[0]
+        if library != ROOT:
+            libraries.add(library)
             continue
-        reached.add(module)
-        for name in _imports(_file(module)):
-            if name.partition(".")[0] != ROOT:
-                libraries.add(name.partition(".")[0])
-            elif name != ROOT and _file(name) is not None:
-                waiting.append(name)
+        file = _file(name)
+        if name != ROOT and file is not None and file not in reached:
+            reached.add(file)
+            waiting += _imports(_content(file))
     return sorted(reached), libraries - sys.stdlib_module_names
 
 
-def _imports(file: Path) -> set[str]:
-    """Names that a file imports, dotted; of `from a import b` both a and a.b."""
+def _content(file: Path) -> bytes:
+    """The bytes of a file, read once for as long as it stays as it is."""
+    status = file.stat()
+    return _read(file, status.st_mtime_ns, status.st_size)
+
+
+@functools.cache
+def _read(file: Path, _changed: int, _size: int) -> bytes:
+    return file.read_bytes()
+
+
+@functools.cache
+def _imports(content: bytes) -> set[str]:
+    """Names that source imports, dotted; of `from a import b` both a and a.b."""
     names = set()
-    for source, members, module in IMPORT.findall(file.read_text()):
+    for source, members, module in IMPORT.findall(content.decode()):
         names.add(source or module)
         names.update(f"{source}.{member}" for member in re.findall(r"\w+", members) if source)
     return names
@@ -83,11 +94,13 @@ def _file(module: str) -> Path | None:
     return None
 
 
-def _distributions(library: str) -> list[str]:
-    """The installed distributions that have a package of this name."""
+@functools.cache
+def _versions(library: str) -> dict[str, str]:
+    """The versions of the installed distributions that have a package of this name."""
     name = DISTRIBUTIONS.get(library, library)
     try:
-        metadata.version(name)
+        found = {name: metadata.version(name)}
     except metadata.PackageNotFoundError:
-        return metadata.packages_distributions().get(library, [])
-    return [name]
+        names = metadata.packages_distributions().get(library, [])
+        found = {name: metadata.version(name) for name in names}
+    return found | {name: metadata.version(name) for name in LOADED.get(library, ())}

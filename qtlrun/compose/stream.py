@@ -32,9 +32,8 @@ class Stream(io.TextIOBase):
         return isinstance(self.error, BrokenPipeError)
 
     def __getattr__(self, name: str) -> object:
-        return getattr(
-            self.stream, name
-        )  # reconfigure, buffer, name and whatever else a text file has
+        """Whatever else a text file has: reconfigure, buffer, name."""
+        return getattr(self.stream, name)
 
     def write(self, text: str) -> int:
         try:

@@ -68,7 +68,7 @@ class Hymenoptera:
 def _check(data: Path, folder: Path, mend: str) -> None:
     paths = sorted(path.relative_to(folder).as_posix() for path in _walk(folder) if path.is_file())
     hashes = pool().map(picture.hash, [folder / path for path in paths])
-    lines = (os.fsencode(f"{path}\0{item}\n") for path, item in zip(paths, hashes, strict=False))
+    lines = (os.fsencode(f"{path}\0{item}\n") for path, item in zip(paths, hashes, strict=True))
     content = sha256(b"".join(lines)).hexdigest()
     if content != CONTENT:
         found = f"{len(paths)} pictures with content {content[:12]}"

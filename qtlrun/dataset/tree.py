@@ -113,7 +113,7 @@ def decode(files: list[tuple[Path, str, str]], step: Callable[[int, int], None])
     contents: dict[str, str] = {}
     refusals = []
     for done, ((_, item, name), found) in enumerate(
-        zip(files, pool().map(content, files), strict=False), start=1
+        zip(files, pool().map(content, files), strict=True), start=1
     ):
         if isinstance(found, ValueError):
             refusals.append((name, found))

@@ -171,9 +171,9 @@ def _inputs(given, where: str) -> Tensor:
     """Pictures (items, channels, height, width) in uint8, or vectors in float64."""
     if isinstance(given, Tensor):
         given = given.detach().cpu()
-        given = (
-            given.double() if given.dtype == torch.bfloat16 else given
-        ).numpy()  # NumPy has no bfloat16
+        if given.dtype == torch.bfloat16:  # NumPy has none
+            given = given.double()
+        given = given.numpy()
     array = np.asarray(given)
     if array.dtype == np.uint8 and array.ndim in (3, 4):
         pictures = torch.from_numpy(np.ascontiguousarray(array))

@@ -9,22 +9,21 @@ SUBJECTS = ("circuit",)  # heads that a claim may be restricted to
 
 def check_claim(name: str, change: dict) -> None:
     """Refuse a claim that is no sentence, and one about a head or a letter that there is not."""
-    key = f"compare.{name}"
+    key, letters = f"compare.{name}", tuple(LETTERS.values())
     isolates, subject, others = (change.get(word) for word in CLAIMS)
     if isinstance(isolates, dict):
-        others = isolates
+        others, letters = isolates, (*letters, "composed")
     elif not isinstance(isolates, str | None):
         raise Refused(f"{key}.isolates={text(isolates)}: a sentence is needed here.")
     if subject is not None and subject not in SUBJECTS:
         raise Refused(f"{key}.of={text(subject)}: {nearest(str(subject), SUBJECTS)}")
-    letters = (*LETTERS.values(), "composed")
-    for letter, words in (others or {}).items() if isinstance(others, dict | None) else ():
+    if not isinstance(others, dict | None):
+        raise Refused(f"{key}.by_letter={text(others)}: a sentence for each letter is needed here.")
+    for letter, words in (others or {}).items():
         if letter not in letters:
             raise Refused(f"{key}.by_letter.{letter}: {nearest(str(letter), letters)}")
         if not isinstance(words, str):
             raise Refused(f"{key}.by_letter.{letter}={text(words)}: a sentence is needed here.")
-    if not isinstance(others, dict | None):
-        raise Refused(f"{key}.by_letter={text(others)}: a sentence for each letter is needed here.")
 
 
 def claim(change: dict, composed: dict) -> str:

@@ -18,9 +18,7 @@ from hydra._internal.hydra import Hydra
 from qtlrun import study
 from qtlrun.compose import grammar, main
 
-# Seconds of computing that a line may take. Most take .1; reading and building two circuits, of
-# 2,000 and 3,000 weights, takes 10.
-SECONDS = 20
+SECONDS = 10  # of computing that a line may take; most take .1
 CLOCKS = {
     signal.ITIMER_PROF: SECONDS,
     signal.ITIMER_REAL: 12 * SECONDS,

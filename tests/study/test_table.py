@@ -468,6 +468,7 @@ def test_a_model_without_a_letter_keeps_the_claim_of_a_reference():
         ("isolates=3", "compare.mine.isolates=3: a sentence is needed here."),
         ("of=circus", "compare.mine.of=circus: did you mean circuit?"),
         ("by_letter.E=it", "compare.mine.by_letter.E: "),
+        ("by_letter.composed=it", "compare.mine.by_letter.composed: "),
         ("by_letter.A=3", "compare.mine.by_letter.A=3: a sentence is needed here."),
         ("by_letter=it", "compare.mine.by_letter=it: a sentence for each letter is needed here."),
         ("isolates={E:it}", "compare.mine.by_letter.E: "),
