@@ -54,7 +54,8 @@ class Schedule:
     """
 
     def __init__(self, times: float, size: int):
-        self.times, self.seconds = times, LEAST_S + size / BYTES_PER_S
+        self.times = times
+        self.seconds = LEAST_S + size / BYTES_PER_S
         self.last = time.monotonic()
 
     def due(self) -> bool:
@@ -72,7 +73,9 @@ class Progress:
     """Progress of a training: a record per epoch, each run's best epoch, and its state."""
 
     def __init__(self, model: nn.Module, optimizer: Optimizer, runs: int):
-        self.model, self.optimizer, self.records = model, optimizer, []
+        self.model = model
+        self.optimizer = optimizer
+        self.records = []
         self.worth = torch.full((runs,), torch.inf, dtype=torch.float64)
         self.best = torch.full((runs,), -1)
         self.kept = {name: value.clone() for name, value in model.state_dict().items()}
@@ -159,7 +162,8 @@ def _check(found: State, needed: State) -> None:
         )
 
     for name in sorted({*found, *needed}):
-        there, here = described(found, name), described(needed, name)
+        there = described(found, name)
+        here = described(needed, name)
         if there != here:
             raise ValueError(
                 f"keeper: its state is of another training; {name} is {there} in it, and {here} in"

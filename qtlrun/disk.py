@@ -34,7 +34,8 @@ class Unwritable(OSError):
 
     def __init__(self, error: OSError, path: Path, size: int | None = None):
         super().__init__(error.errno, error.strerror or str(error), str(path))
-        self.size, self.free = size, _free(path)
+        self.size = size
+        self.free = _free(path)
 
     def __str__(self) -> str:
         room = (

@@ -236,7 +236,8 @@ def _antidiagonals(cutoff: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     lie on them.
     """
     totals = 2 * cutoff - 1
-    values, vectors = np.zeros((totals, totals)), np.zeros((totals, cutoff, totals), complex)
+    values = np.zeros((totals, totals))
+    vectors = np.zeros((totals, cutoff, totals), complex)
     first = (np.arange(totals) - cutoff + 1).clip(0)  # the fewest photons in the first mode
     for photons in range(totals):
         n = np.arange(1, photons + 1)

@@ -83,7 +83,8 @@ def affine(
     of memory begins.
     """
     outputs, inputs = weight.shape[1:]
-    out, more = -outputs % LANES, -inputs % LANES
+    out = -outputs % LANES
+    more = -inputs % LANES
     x = functional.pad(x, (0, more)) if more else x
     weight = functional.pad(weight, (0, more, 0, out)) if out or more else weight
     bias = functional.pad(bias, (0, out)) if out else bias

@@ -14,7 +14,9 @@ def fits(qubits: int, mixed: bool = False) -> None:
     """Refuse, with the largest number that fits, a state (`mixed`: a density matrix) that this
     machine cannot hold.
     """
-    bits, held, most = qubits * (1 + mixed), total(), largest() // (1 + mixed)
+    bits = qubits * (1 + mixed)
+    held = total()
+    most = largest() // (1 + mixed)
     if qubits > most:
         need = f"{2.0 ** (bits - 26):,.0f}" if bits < 90 else f"2**{bits - 26}"
         raise ValueError(

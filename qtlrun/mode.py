@@ -59,7 +59,8 @@ def each_freshly(function: Callable) -> Callable:
 
     @functools.wraps(function)
     def within(*values, **named):
-        steps, end = function(*values, **named), object()
+        steps = function(*values, **named)
+        end = object()
         while True:
             with fresh():
                 step = next(steps, end)

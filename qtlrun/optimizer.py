@@ -20,8 +20,11 @@ class Buffer:
     """
 
     def __init__(self, weights: list[nn.Parameter], rates: list[float], decays: list[float]):
-        self.weights, self.steps = weights, 0
-        self.rates, self.decays, self.decayed = one_or_each(rates), one_or_each(decays), any(decays)
+        self.weights = weights
+        self.steps = 0
+        self.rates = one_or_each(rates)
+        self.decays = one_or_each(decays)
+        self.decayed = any(decays)
         starts = [0]
         for weight in weights:
             starts.append(-(-(starts[-1] + weight.numel()) // LANES) * LANES)
@@ -35,7 +38,8 @@ class Buffer:
                 for one in (self.values, self.slopes)
             )
             view.copy_(weight.detach())
-            weight.data, weight.grad = view, slope
+            weight.data = view
+            weight.grad = slope
         self.places = [
             (weight.shape, weight.stride(), start)
             for weight, start in zip(weights, starts[:-1], strict=True)
@@ -52,7 +56,8 @@ class Buffer:
         """
         if isinstance(factors, float):
             return numbers.mul(factors)
-        product, factors = torch.zeros_like(numbers), factors.to(numbers)
+        product = torch.zeros_like(numbers)
+        factors = factors.to(numbers)
         for place in self.places:
             torch.mul(
                 numbers.as_strided(*place),
@@ -71,16 +76,16 @@ class Optimizer:
     """
 
     def __init__(self, buffers: list[Buffer], kind: str, momentum: float = 0.0, eps: float = 1e-8):
-        self.buffers, self.update = (
-            buffers,
-            {
-                "adam": self._adam,
-                "adamw": self._adam,
-                "sgd": self._sgd,
-                "pennylane_adam": self._pennylane_adam,
-            }[kind],
-        )
-        self.momentum, self.eps, self.decoupled = momentum, eps, kind == "adamw"
+        self.buffers = buffers
+        self.update = {
+            "adam": self._adam,
+            "adamw": self._adam,
+            "sgd": self._sgd,
+            "pennylane_adam": self._pennylane_adam,
+        }[kind]
+        self.momentum = momentum
+        self.eps = eps
+        self.decoupled = kind == "adamw"
 
     def zero(self) -> None:
         """Forget the gradients."""
@@ -118,10 +123,8 @@ class Optimizer:
         """PennyLane 0.7's: the moments begin as the first gradient and its square, unscaled, and
         are unbiased all the same.
         """
-        slopes, share = (
-            _decayed(buffer),
-            ((1.0, 1.0) if buffer.steps == 1 else (1 - BETA, 1 - OLD_SQUARES)),
-        )
+        slopes = _decayed(buffer)
+        share = (1.0, 1.0) if buffer.steps == 1 else (1 - BETA, 1 - OLD_SQUARES)
         buffer.mean.lerp_(slopes, share[0])
         buffer.square.lerp_(slopes * slopes, share[1])
         unbias = math.sqrt(1 - OLD_SQUARES**buffer.steps) / (1 - BETA**buffer.steps)

@@ -109,10 +109,13 @@ class Recipe:
 
     def _plateaus(self, losses: Sequence[float]) -> int:
         """How often so many epochs in a row were no gain; one whose loss is no number is none."""
-        best, waited, count = math.inf, 0, 0
+        best = math.inf
+        waited = 0
+        count = 0
         for loss in losses:
             lower = loss < best * (1 - GAIN)
             best, waited = (loss, 0) if lower else (best, waited + 1)
             if waited > self.patience:
-                waited, count = 0, count + 1
+                waited = 0
+                count = count + 1
         return count

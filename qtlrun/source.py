@@ -45,7 +45,8 @@ def versions(*modules: str) -> dict[str, str]:
 
 def _reached(modules: tuple[str, ...]) -> tuple[list[Path], set[str]]:
     """The files of this package that are reached, and the libraries."""
-    reached, libraries = set(), set()
+    reached = set()
+    libraries = set()
     waiting = [
         name for name in modules if name.partition(".")[0] == ROOT
     ]  # no plugin of the user's

@@ -80,7 +80,8 @@ def fit(
     first, training goes on after them, and ends at the bits where one that was never broken off
     ends.
     """
-    recipe, optimizer = recipes[0], _optimizer(model, backbone, recipes)
+    recipe = recipes[0]
+    optimizer = _optimizer(model, backbone, recipes)
     orders = [generator(seed, "order") for seed in seeds]
     progress = Progress(model, optimizer, len(seeds))
     schedule = Schedule(KEPT, progress.size())
@@ -213,7 +214,8 @@ def _epoch(
     epoch: int,
 ) -> Float[Tensor, " runs"]:
     """One pass over the data; the mean loss of each run."""
-    order, total = _order(data, orders, epoch), []
+    order = _order(data, orders, epoch)
+    total = []
     for index in order.split(_sizes(order.shape[1], recipe.batch_size, joined), dim=1):
         items = data.take(index, epoch)
         labels = data.labels.index_select(0, index.flatten()).to(items.device)

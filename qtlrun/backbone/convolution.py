@@ -57,7 +57,8 @@ class Convolution(nn.Module):
             for number, layer in enumerate(self.convolutions, 1):
                 self.add_module(f"conv{number}", layer)
             self.hidden = dense.hidden(self, maps, hidden)
-        self.activation, self.features = activation, hidden[-1] if hidden else maps
+        self.activation = activation
+        self.features = hidden[-1] if hidden else maps
         dense.settle(self, weights)
 
     def forward(
@@ -88,7 +89,8 @@ def _check(channels: list[int], kernel: int, padding: int) -> None:
 
 def _side(convolutions: int, kernel: int, padding: int, size: int) -> int:
     """The side of the last maps. Raises ValueError for pictures of which nothing is left."""
-    least, side = 1, size
+    least = 1
+    side = size
     for _ in range(convolutions):
         least = max(1, 2 * least + kernel - 1 - 2 * padding)
         side = (side + 2 * padding - kernel + 1) // 2

@@ -20,7 +20,8 @@ def check(name: str, widths: list[int]) -> None:
 
 def fits(name: str, widths: list[int], sizes: list[int]) -> None:
     """Refuse layers of so many weights each that this machine cannot train them."""
-    need, held = TRAINED * sum(sizes), memory.total()
+    need = TRAINED * sum(sizes)
+    held = memory.total()
     if need > held:
         raise ValueError(
             f"{name}={widths}: {sum(sizes):,} weights need {need / 2**30:,.0f} GiB in training, and"
@@ -49,7 +50,8 @@ def settle(network: nn.Module, weights: str | None) -> None:
     if not random:
         files.fill(network, files.read(weights), set(network.state_dict()), weights)
     network.fingerprint = "none" if random else files.digest(weights)
-    network.folded, network.stages = False, stage.split(network)
+    network.folded = False
+    network.stages = stage.split(network)
 
 
 def through(layers: list[nn.Linear], activation: str, x: Tensor) -> Tensor:

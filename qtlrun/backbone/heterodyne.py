@@ -26,7 +26,9 @@ class Heterodyne(nn.Module):
     be.
     """
 
-    takes, folded, fingerprint = ("states",), False, "none"
+    takes = ("states",)
+    folded = False
+    fingerprint = "none"
 
     def __init__(
         self, modes: int | None, shots: int, order: int, seed: int = 0, numbers: int | None = None
@@ -41,11 +43,14 @@ class Heterodyne(nn.Module):
             raise ValueError(
                 f"order={order}: the highest power of the outcomes, from 1 to {ORDERS}."
             )
-        self.modes, self.shots, self.seed = modes, shots, seed
+        self.modes = modes
+        self.shots = shots
+        self.seed = seed
         self.powers = [
             (one, total - one) for total in range(1, order + 1) for one in range(total, -1, -1)
         ]
-        self.features, self.stages = modes * len(self.powers), []
+        self.features = modes * len(self.powers)
+        self.stages = []
 
     def preprocess(self, item: Tensor, generator=None) -> Tensor:
         """An item as it is."""

@@ -24,7 +24,9 @@ class Identity(nn.Module):
         if features < 1:
             raise ValueError(f"features={features}: numbers an item has, from 1 up.")
         self.features = features
-        self.stages, self.folded, self.fingerprint = [], False, "none"
+        self.stages = []
+        self.folded = False
+        self.fingerprint = "none"
 
     def preprocess(self, item: Tensor, generator=None) -> Tensor:
         """A vector as it is, a picture (channels, height, width) as pixels in [0, 1]; nothing is

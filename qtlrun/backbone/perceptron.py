@@ -43,7 +43,8 @@ class Perceptron(nn.Module):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.layers = dense.hidden(self, numbers, widths)
-        self.activation, self.features = activation, widths[-1]
+        self.activation = activation
+        self.features = widths[-1]
         dense.settle(self, weights)
 
     def preprocess(self, item: Tensor, generator=None) -> Tensor:

@@ -44,7 +44,8 @@ class Photonic(nn.Module):
     be had or do not fit, and for a cutoff that cannot be held.
     """
 
-    takes, folded = ("states",), False
+    takes = ("states",)
+    folded = False
 
     def __init__(
         self,
@@ -63,7 +64,10 @@ class Photonic(nn.Module):
         if layers < 0:
             raise ValueError(f"layers={layers}: layers of the network that are used, from 0 up.")
         _check_cutoff(modes, cutoff, SIDE if output == "block" else 2)
-        self.modes, self.cutoff, self.output, self.squeezing = modes, cutoff, output, squeezing
+        self.modes = modes
+        self.cutoff = cutoff
+        self.output = output
+        self.squeezing = squeezing
         columns, self.fingerprint = _columns(modes, layers, weights, seed, data)
         self.layers = nn.ParameterList(nn.Parameter(column) for column in columns)
         self.stages = [Stage([layer], []) for layer in self.layers]
@@ -123,7 +127,8 @@ def _check_cutoff(modes: int, cutoff: int, least: int) -> None:
             f"cutoff={cutoff}: double precision does not hold its gates; use {fock.LEVELS} or"
             " fewer."
         )
-    each, held = 16 * COPIES * ITEMS * modes, memory.total()
+    each = 16 * COPIES * ITEMS * modes
+    held = memory.total()
     most = math.isqrt(held // each)
     if cutoff > most:
         raise ValueError(

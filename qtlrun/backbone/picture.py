@@ -75,7 +75,8 @@ def _crop(height: int, width: int, generator: Generator) -> tuple[int, int, int,
         draw = torch.rand(4, generator=generator, dtype=torch.float64).tolist()
         area = height * width * (0.08 + 0.92 * draw[0])
         ratio = math.exp(math.log(3 / 4) + (math.log(4 / 3) - math.log(3 / 4)) * draw[1])
-        h, w = round(math.sqrt(area / ratio)), round(math.sqrt(area * ratio))
+        h = round(math.sqrt(area / ratio))
+        w = round(math.sqrt(area * ratio))
         if 0 < h <= height and 0 < w <= width:
             return int(draw[2] * (height - h + 1)), int(draw[3] * (width - w + 1)), h, w
     return 0, 0, height, width

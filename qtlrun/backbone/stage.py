@@ -22,9 +22,11 @@ def split(network: nn.Module) -> list[Stage]:
     What belongs to no stage (a class token, a position embedding) goes with the first; a child
     without weights (dropout, pooling) with the stage before it.
     """
-    stages, loose = [], [network]
+    stages = []
+    loose = [network]
     for child in _children(network, loose):
-        parameters, modules = list(child.parameters()), list(child.modules())
+        parameters = list(child.parameters())
+        modules = list(child.modules())
         if parameters:
             stages.append(Stage(parameters, modules))
         elif stages:

@@ -45,7 +45,8 @@ class Torchvision(nn.Module):
         super().__init__()
         if name not in models.list_models(module=models):
             raise ValueError(f"name={name}: {nearest(name, models.list_models(module=models))}")
-        public, file = _entry(name, weights), None
+        public = _entry(name, weights)
+        file = None
         preset = public.transforms() if public else None
         if size is None:
             size = preset.crop_size[0] if public else 224

@@ -23,7 +23,8 @@ def public(entry) -> Path:
     """
     name = entry.url.rpartition("/")[2]
     folder = Path(torch.hub.get_dir()) / "checkpoints"
-    path, begins = folder / name, name.rpartition("-")[2].partition(".")[0]
+    path = folder / name
+    begins = name.rpartition("-")[2].partition(".")[0]
     if not path.is_file():
         try:
             download.fetch([entry.url], path, algorithm="sha256", digest=begins)

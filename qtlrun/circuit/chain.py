@@ -16,7 +16,10 @@ class Chain:
             raise ValueError(f"qubits={qubits}: a circuit needs at least one qubit.")
         if depth < 0:
             raise ValueError(f"depth={depth}: blocks are counted from 0 up.")
-        self.qubits, self.depth, self.inputs, self.shape = qubits, depth, 0, (depth, qubits)
+        self.qubits = qubits
+        self.depth = depth
+        self.inputs = 0
+        self.shape = (depth, qubits)
 
     def __call__(self, inputs, weights):
         for wire in range(self.qubits):

@@ -35,7 +35,8 @@ class Product:
             )
         if inputs is not None and inputs < 1:
             raise ValueError(f"inputs={inputs}: one or more, or null for one a qubit.")
-        self.qubits, self.depth = qubits, depth
+        self.qubits = qubits
+        self.depth = depth
         self.inputs = qubits if inputs is None else inputs
         self.counts = [depth + (wire < more) for wire in range(qubits)]
         self.layers = max(1, -(-max(self.counts) // 2), -(-self.inputs // qubits))

@@ -216,7 +216,8 @@ class Point:
         """
         found = []
         for rows in self.splits:
-            mine, other = rows.get(self.composed), rows.get(label)
+            mine = rows.get(self.composed)
+            other = rows.get(label)
             both = sorted(mine.entries.keys() & other.entries.keys()) if mine and other else []
             if both and mine.items == other.items and np.array_equal(mine.labels, other.labels):
                 found.append((mine, other, both))
@@ -229,7 +230,8 @@ def _judge(once: Callable, redrawn: Callable, values: list[tuple[Row, np.ndarray
     """
     if len(values) == 1:
         return once(values[0][1], *more)
-    least, rows = min(len(one) for _, one in values), [row for row, _ in values]
+    least = min(len(one) for _, one in values)
+    rows = [row for row, _ in values]
     return redrawn([one[:least] for _, one in values], *more, **_redrawn(rows))
 
 

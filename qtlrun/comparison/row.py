@@ -200,10 +200,8 @@ class Row:
         probabilities = np.exp(shifted) / np.exp(shifted).sum(-1, keepdims=True)
         values = [self.entries[seed].values for seed in self.seeds]
         kept = [value["curves"][value["best_epoch"] - 1] for value in values]
-        accuracy, train = (
-            self.correct.mean(1),
-            np.array([value["train_accuracy"] for value in values]),
-        )
+        accuracy = self.correct.mean(1)
+        train = np.array([value["train_accuracy"] for value in values])
         frame = {
             "test_accuracy": accuracy,
             "train_accuracy": train,

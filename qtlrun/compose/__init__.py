@@ -16,7 +16,12 @@ from qtlrun.compose.stream import guarded
 from qtlrun.mode import freshly
 from qtlrun.plan import Refused
 
-DONE, FAILED, REFUSED, BUG, RESOURCE, STOPPED = 0, 1, 2, 3, 4, 130
+DONE = 0
+FAILED = 1
+REFUSED = 2
+BUG = 3
+RESOURCE = 4
+STOPPED = 130
 FOLDERS = (
     "HOME",
     "QTLRUN_HOME",

@@ -59,10 +59,8 @@ def _check_backbone(job: dict, _experiment) -> None:
     """Refuse pictures for a backbone that learns on others; one that the command line names is
     taken as it is.
     """
-    task, chosen = (
-        job["backbone"].get("pretrain"),
-        plans.typed(job, "backbone"),
-    )
+    task = job["backbone"].get("pretrain")
+    chosen = plans.typed(job, "backbone")
     if (
         chosen
         or job["backbone"].get("weights") != "pretrain"
@@ -102,7 +100,8 @@ def _of(reference: str):
 
 def _check_redraws(job: dict, experiment) -> None:
     """Refuse to repeat a split that is the same each time."""
-    row, changes = plans.row_plan(job), plans.redraws(job)
+    row = plans.row_plan(job)
+    changes = plans.redraws(job)
     if len(changes) > 1 and len(
         {
             experiment.dataset(row | {"dataset": row["dataset"] | change}).fingerprint

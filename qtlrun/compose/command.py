@@ -50,7 +50,8 @@ def _runs(jobs: list[dict], runs: object, words: list[str]) -> list[dict]:
         for override in parse(words)
         if override.key != "study.runs" and override.text not in ("--run", "-r")
     ]
-    made, typed = [], {override.key: override.text for override in mine if override.sets}
+    made = []
+    typed = {override.key: override.text for override in mine if override.sets}
     for run in runs:
         run = _expand(run)
         with _named(run):
@@ -133,7 +134,9 @@ def _compose(flags: Namespace, words: list[str]) -> list[dict]:
             reserved.check(override)
             hydra_error.check(override, folders)
         words = read.texts
-    scratch, jobs, errors = _scratch(words), [], []
+    scratch = _scratch(words)
+    jobs = []
+    errors = []
     known = hydra_error.KNOWN if _launched(words) else hydra_error.RAISED
     try:
         _run_hydra(
@@ -234,7 +237,8 @@ def _job(config, jobs: list, errors: list, scratch: Path) -> None:
     if not alone:
         disk.write(scratch / f"{chosen.job.num:06d}.json", json.dumps(job))
         experiment = check([job])
-        draws, seeds = plans.draws(rows(job), job["tune"]), plans.seeds(job)
+        draws = plans.draws(rows(job), job["tune"])
+        seeds = plans.seeds(job)
         for row in rows(job):
             for number, change in enumerate(plans.redraws(job)):
                 with contextlib.suppress(Exception):  # the parent meets it again, and tells

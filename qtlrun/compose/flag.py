@@ -36,7 +36,8 @@ COMPLETION = (
 
 def sort(words: list[str]) -> tuple[list[str], list[str]]:
     """Flags and overrides, which may stand in any order."""
-    flags, overrides = [], []
+    flags = []
+    overrides = []
     for before, word in zip(["", *words], words, strict=False):
         named = word.replace("-", "_").isidentifier()  # the value of --info, which may be left out
         valued = before in VALUED or (before in ("--info", "-i") and named)

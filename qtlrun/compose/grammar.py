@@ -127,7 +127,8 @@ def _mended(word: str, reason: str, sweep: bool) -> Override:
     mend.
     """
     typed = Word.of(word)
-    key, value = typed.key, typed.value
+    key = typed.key
+    value = typed.value
     if not typed.sets or not KEY.fullmatch(typed.prefix + key):
         raise no_override(word)
     if "limit" in reason and "digits" in reason:
@@ -181,8 +182,10 @@ def _as_it_stands(override: Override, word: Word, sweep: bool) -> Override:
     """The name of a file or folder as it was typed: 007 is no number, a blank at its end is part of
     it; ~ is replaced.
     """
-    name, value = word.key.rpartition(".")[2], word.value or ""
-    typed, plain = value, not re.search(r"['\"\\$\[{]", value)
+    name = word.key.rpartition(".")[2]
+    value = word.value or ""
+    typed = value
+    plain = not re.search(r"['\"\\$\[{]", value)
     parsed = override.value()
     expands = name in EXPANDED and word.key not in PATTERNS
     if expands and not isinstance(parsed, Sweep):

@@ -72,7 +72,8 @@ def check(override: Override, folders: list[Path]) -> None:
     """Refuse what Hydra does not word: a group that is given no name of an option, or several that
     take one.
     """
-    group, given = override.key_or_group, override.input_line
+    group = override.key_or_group
+    given = override.input_line
     if group not in _groups(folders) or override.package is not None:
         return
     if override.is_delete() and group == "compare":

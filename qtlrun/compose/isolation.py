@@ -20,13 +20,16 @@ def isolated() -> Iterator[None]:
     from hydra.version import VersionBase
     from omegaconf.basecontainer import BaseContainer
 
-    configs, root = ConfigStore.instance(), logging.getLogger()
+    configs = ConfigStore.instance()
+    root = logging.getLogger()
     callers = {
         kind: Singleton._instances.pop(kind, None)
         for kind in (GlobalHydra, HydraConfig, JobRuntime, VersionBase)
     }
-    repository, resolvers = configs.repo, dict(BaseContainer._resolvers)
-    level, handlers = root.level, root.handlers[:]
+    repository = configs.repo
+    resolvers = dict(BaseContainer._resolvers)
+    level = root.level
+    handlers = root.handlers[:]
     configs.repo = {name: node for name, node in repository.items() if name in OURS}
     try:
         yield

@@ -16,7 +16,8 @@ class Stream(io.TextIOBase):
     """A text stream that goes silent at its first error of writing, which it keeps in `error`."""
 
     def __init__(self, stream):
-        self.stream, self.error = stream, None
+        self.stream = stream
+        self.error = None
 
     @property
     def encoding(self) -> str:

@@ -36,14 +36,19 @@ class CIFAR10:
         public = Public(
             lambda: _read(data), CLASSES, classes, validation, split_seed, train_size, fold
         )
-        self.train, self.validation, self.test = public.train, public.validation, public.test
-        self.classes, self.size, self.fingerprint = public.classes, public.size, public.fingerprint
+        self.train = public.train
+        self.validation = public.validation
+        self.test = public.test
+        self.classes = public.classes
+        self.size = public.size
+        self.fingerprint = public.fingerprint
         self.verify = public.verify
 
 
 def _read(data: Path) -> tuple[Part, Part]:
     """Pictures and labels, of train and of test."""
-    data, source = Path(data).expanduser(), datasets.CIFAR10
+    data = Path(data).expanduser()
+    source = datasets.CIFAR10
     folder = data / source.base_folder
     if not folder.exists():
         fetch([source.url], source.tgz_md5, folder, data, _unpack)

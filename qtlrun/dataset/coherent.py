@@ -76,7 +76,8 @@ class Coherent:
                 " above 0."
             )
         check(train, validation, test, draw, "states a class")
-        self._amplitude, self._noise = amplitude, noise
+        self._amplitude = amplitude
+        self._noise = noise
         self.classes = tuple(CLASSES)
         states = States(
             self._make,
@@ -90,9 +91,13 @@ class Coherent:
             split_seed,
             train_size,
         )
-        self.train, self.validation, self.test = states.train, states.validation, states.test
-        self.size, self.fingerprint = states.size, states.fingerprint
-        self.sequence, self.verify = states.sequence, states.verify
+        self.train = states.train
+        self.validation = states.validation
+        self.test = states.test
+        self.size = states.size
+        self.fingerprint = states.fingerprint
+        self.sequence = states.sequence
+        self.verify = states.verify
         self.centres = torch.from_numpy(_items(self._displacements()))
         self.ceiling = _ceiling(self.centres, self.test)
 

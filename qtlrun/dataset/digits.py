@@ -72,7 +72,8 @@ def _scans(classes: tuple[int, ...], low: float, high: float) -> tuple[torch.Ten
     bunch = datasets.load_digits()
     scans = torch.from_numpy(bunch.images).mul(255 / 16).round().to(torch.uint8).unsqueeze(1)
     digits = torch.from_numpy(bunch.target)
-    chosen, labels = [], []
+    chosen = []
+    labels = []
     for label, digit in enumerate(classes):
         places = (digits == digit).nonzero().squeeze(1)
         places = places[round(low * len(places)) : round(high * len(places))]

@@ -22,6 +22,11 @@ class Folder:
         classes: list[str | int | float | bool] | None = None,
     ):
         tree = Tree(root, validation, test, split_seed, train_size, fold, classes)
-        self.train, self.validation, self.test = tree.train, tree.validation, tree.test
-        self.classes, self.size, self.fingerprint = tree.classes, tree.size, tree.fingerprint
-        self.verify, self.caution = tree.verify, tree.caution
+        self.train = tree.train
+        self.validation = tree.validation
+        self.test = tree.test
+        self.classes = tree.classes
+        self.size = tree.size
+        self.fingerprint = tree.fingerprint
+        self.verify = tree.verify
+        self.caution = tree.caution

@@ -55,9 +55,13 @@ class Gaussian:
         states = States(
             make, CLASSES, train, validation, test, seed, draw, order, split_seed, train_size
         )
-        self.train, self.validation, self.test = states.train, states.validation, states.test
-        self.size, self.fingerprint = states.size, states.fingerprint
-        self.sequence, self.verify = states.sequence, states.verify
+        self.train = states.train
+        self.validation = states.validation
+        self.test = states.test
+        self.size = states.size
+        self.fingerprint = states.fingerprint
+        self.sequence = states.sequence
+        self.verify = states.verify
 
 
 def _alternating(
@@ -70,7 +74,8 @@ def _alternating(
 def _published(
     squeezing: float, generator: RandomState, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    labels, drawn = [], []
+    labels = []
+    drawn = []
     for _ in range(count // BATCH):
         labels.append(generator.randint(2, size=BATCH))
         squeezed = generator.uniform(-squeezing, squeezing, BATCH)

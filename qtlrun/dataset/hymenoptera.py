@@ -60,8 +60,12 @@ class Hymenoptera:
         tree = Tree(
             str(data / NAME), validation, split_seed=split_seed, train_size=train_size, fold=fold
         )
-        self.train, self.validation, self.test = tree.train, tree.validation, tree.test
-        self.classes, self.size, self.fingerprint = tree.classes, tree.size, tree.fingerprint
+        self.train = tree.train
+        self.validation = tree.validation
+        self.test = tree.test
+        self.classes = tree.classes
+        self.size = tree.size
+        self.fingerprint = tree.fingerprint
         self.verify = tree.verify
 
 

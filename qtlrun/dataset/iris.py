@@ -32,9 +32,12 @@ class Iris:
         every = vector.whole(bunch.data[first], bunch.target[first])
         parts = vector.drawn(every, self.classes, validation, test, split_seed, train_size, fold)
         scaled = vector.scaled(parts, by=parts["train"])
-        self.train, self.validation, self.test = scaled.train, scaled.validation, scaled.test
+        self.train = scaled.train
+        self.validation = scaled.validation
+        self.test = scaled.test
         self.scaling = scaled.scaling
-        self.size, self.fingerprint = len(every), scaled.fingerprint
+        self.size = len(every)
+        self.fingerprint = scaled.fingerprint
 
     def verify(self, step=lambda done, total: None) -> None:
         """Nothing to verify: the flowers are numbers already."""

@@ -38,6 +38,10 @@ class MNIST:
             train_size,
             fold,
         )
-        self.train, self.validation, self.test = public.train, public.validation, public.test
-        self.classes, self.size, self.fingerprint = public.classes, public.size, public.fingerprint
+        self.train = public.train
+        self.validation = public.validation
+        self.test = public.test
+        self.classes = public.classes
+        self.size = public.size
+        self.fingerprint = public.fingerprint
         self.verify = public.verify

@@ -163,7 +163,9 @@ def scan(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
     Links to folders are followed. Hidden names, the litter of operating systems and links to the
     folder itself or to one that it lies in, which would lead in a circle, are left out.
     """
-    folders, pictures, others = [], [], []
+    folders = []
+    pictures = []
+    others = []
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:

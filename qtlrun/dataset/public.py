@@ -57,7 +57,8 @@ def check(
         )
     if classes is None:
         return tuple(known)
-    given, listed = f"classes=[{','.join(map(str, classes))}]", ", ".join(map(str, known))
+    given = f"classes=[{','.join(map(str, classes))}]"
+    listed = ", ".join(map(str, known))
     for name in classes:
         if name not in known:
             # Numbers whose digits look alike are not near.
@@ -98,11 +99,9 @@ class Public:
         whole, test = (_taken(part, [known.index(name) for name in chosen]) for part in load())
         self.size = len(whole) + len(test)
         train, drawn = self._divided(whole, test, validation, split_seed, fold)
-        self.train, self.validation, self.test = (
-            sized(train, train_size, split_seed, self.classes),
-            drawn,
-            test,
-        )
+        self.train = sized(train, train_size, split_seed, self.classes)
+        self.validation = drawn
+        self.test = test
         self.fingerprint = fingerprint(
             {"train": self.train, "validation": self.validation, "test": self.test}
         )
@@ -177,6 +176,7 @@ def _taken(part: Part, places: list[int]) -> Split:
     label = torch.full((256,), -1)
     label[places] = torch.arange(len(places))
     labels = label[part.labels]
-    pictures, labels = part.pictures[labels >= 0], labels[labels >= 0]
+    pictures = part.pictures[labels >= 0]
+    labels = labels[labels >= 0]
     rows = pictures.flatten(1).numpy()
     return Split(pictures, labels, tuple(sha256(row).hexdigest() for row in rows))

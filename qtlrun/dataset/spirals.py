@@ -95,9 +95,12 @@ class Spirals:
         else:
             parts = vector.drawn(every, CLASSES, validation, share, split_seed, train_size, fold)
         scaled = vector.scaled(parts, by=parts["train"] if scaled_by == "train" else every)
-        self.train, self.validation, self.test = scaled.train, scaled.validation, scaled.test
+        self.train = scaled.train
+        self.validation = scaled.validation
+        self.test = scaled.test
         self.scaling = scaled.scaling
-        self.classes, self.size = CLASSES, len(every)
+        self.classes = CLASSES
+        self.size = len(every)
         self.fingerprint = scaled.fingerprint
         self.sequence = None
         if order is not None:
@@ -118,7 +121,8 @@ class Sequence:
     """
 
     def __init__(self, start: Int64[Tensor, " items"]):
-        self._orders, self._draw = [start], np.random.RandomState(SHUFFLE)
+        self._orders = [start]
+        self._draw = np.random.RandomState(SHUFFLE)
 
     def __call__(self, epoch: int) -> Int64[Tensor, " items"]:
         while len(self._orders) <= epoch:

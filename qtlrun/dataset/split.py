@@ -209,7 +209,8 @@ def _shuffled(labels: Tensor, purpose: str, seed: int) -> list[Tensor]:
 
 
 def _too_small(labels: Tensor, small: int, names: Sequence[str], what: str) -> str:
-    name, count = names[small] if names else small, int((labels == small).sum())
+    name = names[small] if names else small
+    count = int((labels == small).sum())
     return (
         f"class {name} has {count} items, too few for {what} (items a class:"
         f" {_counted(labels, names)})."

@@ -55,9 +55,13 @@ class Square:
         every = vector.whole(vectors, labels)
         parts = vector.drawn(every, CLASSES, validation, test, split_seed, train_size, fold)
         scaled = vector.scaled(parts, by=parts["train"])
-        self.train, self.validation, self.test = scaled.train, scaled.validation, scaled.test
+        self.train = scaled.train
+        self.validation = scaled.validation
+        self.test = scaled.test
         self.scaling = scaled.scaling
-        self.classes, self.size, self.fingerprint = CLASSES, len(every), scaled.fingerprint
+        self.classes = CLASSES
+        self.size = len(every)
+        self.fingerprint = scaled.fingerprint
 
     def verify(self, step=lambda done, total: None) -> None:
         """Nothing to verify: the points are numbers already."""

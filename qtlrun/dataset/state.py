@@ -60,7 +60,9 @@ class States:
         self.size = sum(map(len, parts.values()))
         parts["train"] = sized(parts["train"], train_size, split_seed, names)
         parts.setdefault("validation", parts["test"])
-        self.train, self.validation, self.test = parts["train"], parts["validation"], parts["test"]
+        self.train = parts["train"]
+        self.validation = parts["validation"]
+        self.test = parts["test"]
         self.fingerprint = fingerprint(parts)
         self.sequence = self._drawn if order == "drawn" else None
         if order == "drawn":  # what is learned from the same states then differs

@@ -78,14 +78,17 @@ class Tree:
             for part in parts.values()
             for pair in zip(part.inputs.paths, part.items, strict=True)
         ]
-        self.size, self.caution = len(self._files), _left_out(others)
+        self.size = len(self._files)
+        self.caution = _left_out(others)
         if fold:
             name = _fold_name(parts, validation, fold)
             parts[name], parts["train"] = folded(parts["train"], fold, split_seed, self.classes)
         with prefixed(self._called + f": fold={fold}" * bool(fold)):
             parts = _divided(parts, self.classes, validation, test, split_seed)
         parts["train"] = sized(parts["train"], train_size, split_seed, self.classes)
-        self.train, self.validation, self.test = parts["train"], parts["validation"], parts["test"]
+        self.train = parts["train"]
+        self.validation = parts["validation"]
+        self.test = parts["test"]
         self.fingerprint = fingerprint(parts)
 
     def verify(self, step: Callable[[int, int], None] = lambda done, total: None) -> dict[str, str]:
@@ -227,7 +230,8 @@ def _left_out(others: list[Path]) -> str:
     endings = Counter(
         printable(path.suffix.lower() or path.name) for path in others if not path.is_dir()
     )
-    count, lines = endings.total(), []
+    count = endings.total()
+    lines = []
     if count:
         ranked = sorted(endings.items(), key=lambda pair: (-pair[1], pair[0]))
         kinds = (

@@ -82,7 +82,10 @@ def drawn(
     then left for train, `train_size` vectors are used, all classes together, or that share of them;
     a larger size has every vector of a smaller one. `names` are the words for the classes.
     """
-    shares, parts, rest, words = {}, {}, every, []
+    shares = {}
+    parts = {}
+    rest = every
+    words = []
     if fold:
         parts["test"], rest = folded(every, fold, split_seed, names)
         words.append(f"fold={fold}")

@@ -237,7 +237,8 @@ class Run:
         shifted = qml.execute(
             [tape for batch, _ in made for tape in batch], self.device, diff_method=None
         )
-        slopes, at = [], 0
+        slopes = []
+        at = 0
         for batch, combine in made:
             slopes.append(self._slopes(combine(shifted[at : at + len(batch)])))
             at += len(batch)

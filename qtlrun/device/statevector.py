@@ -110,7 +110,8 @@ class Run:
         seed: int = 0,
         verification: Verification | None = None,
     ):
-        self.reading, self.verification = reading, verification
+        self.reading = reading
+        self.verification = verification
         self.qubits = max(reading.qubits, LEAST)
         moving = reading.fed | reading.trained
         self.gates = [
@@ -199,7 +200,8 @@ class Run:
 
     def _start(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """The amplitudes that the circuit begins in, (runs, batch, 2**qubits)."""
-        state, order = None, []
+        state = None
+        order = []
         for start in self.reading.starts:
             part = start.amplitudes(inputs, weights)
             state = part if state is None else (state.unsqueeze(-1) * part.unsqueeze(-2)).flatten(2)

@@ -33,7 +33,8 @@ class Experiment:
     """Makes the rows of one command; what several of them share is made once."""
 
     def __init__(self, home: str, fresh: bool = False):
-        self.session, self.fresh = Session(home, fresh), fresh
+        self.session = Session(home, fresh)
+        self.fresh = fresh
         self._trained: set[str] = set()  # keys of the entries that this command made
 
     @freshly
@@ -44,7 +45,8 @@ class Experiment:
     @freshly
     def load(self, row: dict) -> None:
         """Get the weights, and look at every picture once; refuse what cannot be had or read."""
-        parts, kept = Parts(row, self.session), self.session.store
+        parts = Parts(row, self.session)
+        kept = self.session.store
         if not pretraining.wanted(row):
             # Weights that cannot be had are the user's error, found before anything starts.
             _ = parts.backbone
@@ -179,7 +181,8 @@ class Experiment:
         return entry
 
     def _planted(self, parts: Parts, plant: Plant) -> dict:
-        known, place = features(parts), {}
+        known = features(parts)
+        place = {}
         for name in SPLITS:
             place |= dict(zip(getattr(parts.dataset, name).items, known[name], strict=True))
         return plant(parts, torch.stack(list(place.values())))
@@ -187,7 +190,8 @@ class Experiment:
     def _row(self, label: str, parts: Parts, keys: dict[int, str]) -> Row:
         mine = {seed for seed, key in keys.items() if key in self._trained}
         entries = self._stored("row", keys)
-        missing, errors = [seed for seed in keys if seed not in entries], {}
+        missing = [seed for seed in keys if seed not in entries]
+        errors = {}
         for outcomes in train_runs(label, [Run(parts, seed) for seed in missing]):
             for seed, outcome in self._read(
                 parts, {run.seed: outcome for run, outcome in outcomes}, keys
@@ -269,7 +273,8 @@ class Experiment:
         names = [store.key(trial=own) for own in keys]
         stored = self._stored("trial", dict(enumerate(names)))
         trials = {number: entry.values for number, entry in stored.items()}
-        place, learned = {id(parts): number for number, parts in enumerate(candidates)}, {}
+        place = {id(parts): number for number, parts in enumerate(candidates)}
+        learned = {}
         missing = [parts for number, parts in enumerate(candidates) if number not in trials]
         for outcomes in train_runs(
             label, [Run(parts, seed) for parts in missing for seed in keys[0]]

@@ -63,7 +63,8 @@ def _check_size(backbone) -> None:
     there yet.
     """
     count = sum(one.numel() for one in backbone.parameters())
-    need, held = 4 * COPIES * count, memory.total()
+    need = 4 * COPIES * count
+    held = memory.total()
     if need > held:
         raise Refused(
             f"backbone: its {count:,} weights take {need / 2**30:,.0f} GiB with gradient and"
@@ -108,7 +109,9 @@ def _check_network(parts) -> None:
     """Refuse a backbone of the user's that does not give features of a few items, or gives them
     without a gradient to train by.
     """
-    network, target, train = parts.bare, parts.plan["backbone"]["_target_"], parts.dataset.train
+    network = parts.bare
+    target = parts.plan["backbone"]["_target_"]
+    train = parts.dataset.train
     words = f"backbone: {target}"
     with plugin.blamed(words), seeded(0, "trial"):
         try:
@@ -147,7 +150,8 @@ def _check_items(dataset, backbone, recipe) -> None:
     """Refuse a backbone that takes items of another kind, or states of other modes, and pictures'
     augmentation of what is none.
     """
-    takes, gives = getattr(backbone, "takes", ("pictures",)), kind(dataset)
+    takes = getattr(backbone, "takes", ("pictures",))
+    gives = kind(dataset)
     if gives not in takes:
         raise Refused(
             f"backbone: it takes {' or '.join(takes)}, and the dataset's items are {gives}; use"
@@ -210,8 +214,10 @@ def _check_generated(parts) -> None:
 
 def _check_generator(parts) -> None:
     """Refuse a user's parametrization whose generator does not give every run its weights."""
-    part, target = parts.parametrization, parts.plan["parametrization"]["_target_"]
-    words, count = f"parametrization: {target}", sum(map(math.prod, parts.generated.values()))
+    part = parts.parametrization
+    target = parts.plan["parametrization"]["_target_"]
+    words = f"parametrization: {target}"
+    count = sum(map(math.prod, parts.generated.values()))
     for runs in (2, 3):
         with plugin.blamed(words), seeded(0, "trial"):
             made = part.generator(

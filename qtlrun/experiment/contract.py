@@ -76,10 +76,8 @@ def check_sized(network: nn.Module, where: str) -> None:
             is_lazy(value)
             for value in (*module.parameters(recurse=False), *module.buffers(recurse=False))
         ):
-            lazy, kind = (
-                f"its layer {name} is lazy" if name else "it is lazy",
-                type(module).__name__,
-            )
+            lazy = f"its layer {name} is lazy" if name else "it is lazy"
+            kind = type(module).__name__
             raise Refused(
                 f"{where} has weights without a size: {lazy} ({kind}); give its sizes, as"
                 " nn.Linear(features, classes)."
@@ -90,7 +88,8 @@ def dataset(made, key: str, target: str):
     """Complete a dataset: splits of tensors, size, fingerprint, and a check of its items."""
     contract.check("dataset", made, key, target)
     classes = _classes(made.classes, key, target)
-    splits, known = {}, {}
+    splits = {}
+    known = {}
     for name in SPLITS:
         given = getattr(made, name)
         known.setdefault(id(given), _split(given, classes, f"{key}: {target}.{name}"))
@@ -143,7 +142,8 @@ def _split(given, classes: tuple[str, ...], where: str) -> Split:
     if isinstance(given, Split):
         split = given
     elif isinstance(given, (tuple, list)) and len(given) == 2:
-        inputs, labels = _inputs(given[0], where), _labels(given[1], classes, where)
+        inputs = _inputs(given[0], where)
+        labels = _labels(given[1], classes, where)
         if len(inputs) != len(labels):
             raise Refused(
                 f"{where}: {len(inputs)} inputs and {len(labels)} labels; each input has one."

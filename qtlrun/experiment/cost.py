@@ -11,7 +11,9 @@ def counts(model: Model) -> dict[str, int]:
     """Trained parameters by place; circuit evaluations here, and executions on a processor, of one
     seed's training.
     """
-    parts, runs, epochs = model.runs[0].parts, len(model.runs), model.runs[0].parts.recipe.epochs
+    parts = model.runs[0].parts
+    runs = len(model.runs)
+    epochs = model.runs[0].parts.recipe.epochs
     angles = trained_angles(model)
     circuit = 0 if angles is None else angles.numel() // runs
     head = (
@@ -63,7 +65,8 @@ def _generator_counts(model: Model) -> dict[str, float]:
     made = model.generator
     if made is None:
         return {}
-    angles, weights = generator_angles(model), sum(made.sizes)
+    angles = generator_angles(model)
+    weights = sum(made.sizes)
     said = {
         "weights_generated": weights,
         "parameters_mapping": made.trained - angles,
@@ -87,7 +90,8 @@ def _generator_costs(model: Model) -> dict[str, int]:
         return {}
     if not generator_angles(model):
         return {"evaluations": 1, "executions": 1}  # the same probabilities all along
-    recipe, looks = model.runs[0].parts.recipe, model.runs[0].parts.recipe.epochs + 1
+    recipe = model.runs[0].parts.recipe
+    looks = model.runs[0].parts.recipe.epochs + 1
     joined = train.joins(model.whole, model.backbone, model.runs[0].parts.freeze)
     steps = recipe.epochs * train.steps(len(model.data["train"].labels), recipe.batch_size, joined)
     return {

@@ -22,7 +22,8 @@ def count_duplicates(dataset, contents: Mapping[str, str]) -> Duplicates:
             places[item] = places.get(item, 0) + 1
             labels.setdefault(item, set()).add(label)
     validation = members.get("validation", [])
-    train, held_out = set(members["train"]), set(validation)
+    train = set(members["train"])
+    held_out = set(validation)
     return Duplicates(
         distinct=len(places),
         repeated=sum(number > 1 for number in places.values()),

@@ -108,8 +108,10 @@ def shared(parts: Parts) -> str:
 
 def build(runs: list[Run]) -> Model:
     """The heads of all runs on their features, or the network of one run."""
-    parts, dataset = runs[0].parts, runs[0].parts.dataset
-    splits, head = {name: getattr(dataset, name) for name in feature.SPLITS}, _head(runs)
+    parts = runs[0].parts
+    dataset = runs[0].parts.dataset
+    splits = {name: getattr(dataset, name) for name in feature.SPLITS}
+    head = _head(runs)
     if parts.fixed:
         known = feature.features(parts)
         names = _scales(runs, head, lambda: known["train"][:SHOWN])
@@ -121,10 +123,8 @@ def build(runs: list[Run]) -> Model:
             for name, split in splits.items()
         }
         return Model(_generated(head, runs, HEAD), head, None, data, runs, scale, names)
-    backbone, augment = (
-        parts.trained_backbone(runs[0].seed),
-        (runs[0].seed if parts.recipe.augment else None),
-    )
+    backbone = parts.trained_backbone(runs[0].seed)
+    augment = runs[0].seed if parts.recipe.augment else None
     data = {
         name: Data(
             feature.pictures(parts, split, backbone, augment),
@@ -223,7 +223,8 @@ def plain(run: Run, learned: Entry) -> tuple[nn.Module, Data]:
     """One finished run as a network from items to logits (1, batch, classes) whose weights are its
     own, and the test items.
     """
-    parts, model = run.parts, build([run])
+    parts = run.parts
+    model = build([run])
     load(model, [learned])
     whole = model.whole.plain() if model.generator else model.whole
     backbone = model.backbone or parts.backbone

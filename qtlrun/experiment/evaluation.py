@@ -36,10 +36,8 @@ def evaluate(
         began = time.perf_counter()
         with feature.threads(model.backbone):
             logits = train.evaluate(model.whole, model.data["test"], len(seeds)).cpu().double()
-            seconds, more = (
-                (time.perf_counter() - began) / len(seeds),
-                (_more(model) if ranked else [Entry({})] * len(seeds)),
-            )
+            seconds = (time.perf_counter() - began) / len(seeds)
+            more = _more(model) if ranked else [Entry({})] * len(seeds)
         for run, seed in enumerate(seeds):
             entry = learned[seed]
             if not logits[run].isfinite().all():
@@ -64,13 +62,12 @@ def rank_generator(run: Run, learned: Entry) -> Entry:
 
 def _more(model: Model) -> list[Entry]:
     """Figures of a row beside its logits, for each run."""
-    data, runs = model.data["train"], len(model.runs)
+    data = model.data["train"]
+    runs = len(model.runs)
     _, seen = train.score(train.evaluate(model.whole, data, runs), data.labels)
-    ranks, kept, made = (
-        _effective(model),
-        _kept(model) | _saturated(model),
-        _measured(model),
-    )
+    ranks = _effective(model)
+    kept = _kept(model) | _saturated(model)
+    made = _measured(model)
     values = [
         {"train_accuracy": float(seen[run]), "angles_effective": ranks[run]}
         | {name: float(shares[run]) for name, shares in kept.items()}
@@ -84,11 +81,13 @@ def _measured(model: Model) -> list[Entry]:
     """For each run its live angles, and the test accuracy with probabilities that were estimated
     from shots.
     """
-    made, runs = model.generator, range(len(model.runs))
+    made = model.generator
+    runs = range(len(model.runs))
     if made is None or not made.simulates:
         return [Entry({}) for _ in runs]
     live = [generators.live(made, run) if generator_angles(model) else 0 for run in runs]
-    data, seeds = model.data["test"], [run.seed for run in model.runs]
+    data = model.data["test"]
+    seeds = [run.seed for run in model.runs]
     found = torch.stack(
         [
             train.score(
@@ -109,7 +108,8 @@ def _measured(model: Model) -> list[Entry]:
 
 def _effective(model: Model) -> list[int]:
     """Effective angles of each run, simulated without shots; 0 without trained angles."""
-    parts, runs = model.runs[0].parts, len(model.runs)
+    parts = model.runs[0].parts
+    runs = len(model.runs)
     angles = trained_angles(model)
     if angles is None or not angles.numel() or not hasattr(model.head, "effective"):
         return [0] * runs
@@ -129,7 +129,9 @@ def _kept(model: Model) -> dict[str, torch.Tensor]:
 
     Where backbone and head are photonic, the head's is what is left at the end of both.
     """
-    parts, data, found = model.runs[0].parts, model.data["test"], {}
+    parts = model.runs[0].parts
+    data = model.data["test"]
+    found = {}
     backbone = model.backbone if model.backbone is not None else parts.backbone
     every = torch.arange(len(data.labels)).expand(len(model.runs), -1).split(data.chunk, dim=1)
     if hasattr(backbone, "kept") and parts.given is None:

@@ -117,7 +117,8 @@ def scalings(names: list[str], known: Callable[[], Tensor]) -> Scaling:
     if set(names) == {"none"}:
         return Scaling(names)
     features = known()
-    mean, deviation = features.mean(0), features.std(0, correction=0)
+    mean = features.mean(0)
+    deviation = features.std(0, correction=0)
     deviation = torch.where(
         deviation < LEAST, 1, deviation
     )  # one that is constant may move once the network is trained
@@ -130,7 +131,8 @@ def _large(backbone: nn.Module) -> bool:
 
 def _load(parts, pool: str) -> dict[str, Tensor]:
     """Features of the row's pictures; those that the pool lacks are computed and added."""
-    kept, splits = parts.session.store, {name: getattr(parts.dataset, name) for name in SPLITS}
+    kept = parts.session.store
+    splits = {name: getattr(parts.dataset, name) for name in SPLITS}
     entry = kept.get("features", pool)
     if _lacking(entry, splits):
         with kept.lock("features", pool), threads(parts.backbone):
@@ -139,10 +141,8 @@ def _load(parts, pool: str) -> dict[str, Tensor]:
                 for more in _extended(parts, entry, splits):
                     entry = more
                     kept.put("features", pool, entry)
-    place, values = (
-        {item: number for number, item in enumerate(entry.values["items"])},
-        torch.from_numpy(entry.arrays["features"]),
-    )
+    place = {item: number for number, item in enumerate(entry.values["items"])}
+    values = torch.from_numpy(entry.arrays["features"])
     found = {
         name: values[[place[item] for item in split.items]].to(parts.accelerator)
         for name, split in splits.items()
@@ -163,12 +163,10 @@ def _extended(parts, entry: store.Entry | None, splits: dict) -> Iterator[store.
 
     A picture's features do not depend on those beside it.
     """
-    began, lacking, pieces, size = (
-        time.perf_counter(),
-        _lacking(entry, splits),
-        [],
-        chunk(parts.backbone),
-    )
+    began = time.perf_counter()
+    lacking = _lacking(entry, splits)
+    pieces = []
+    size = chunk(parts.backbone)
     due = began + KEPT
     backbone = getattr(parts.backbone, "settled", lambda: parts.backbone)()
     places = {
@@ -195,7 +193,8 @@ def _extended(parts, entry: store.Entry | None, splits: dict) -> Iterator[store.
             if (now := time.perf_counter()) >= due and done < len(wanted):
                 yield _joined(entry, list(places)[:done], pieces, now - began)
                 waited = time.perf_counter() - now
-                began, due = began + waited, time.perf_counter() + max(KEPT, SHARE * waited)
+                began = began + waited
+                due = time.perf_counter() + max(KEPT, SHARE * waited)
     yield _joined(entry, list(places), pieces, time.perf_counter() - began)
 
 
@@ -205,10 +204,8 @@ def _joined(
     """A pool with further items, and the seconds that all of it took."""
     known = torch.cat(pieces).numpy()
     if entry is not None:
-        items, known = (
-            entry.values["items"] + items,
-            np.concatenate([entry.arrays["features"], known]),
-        )
+        items = entry.values["items"] + items
+        known = np.concatenate([entry.arrays["features"], known])
         seconds += entry.values["seconds"]
     return store.Entry({"items": items, "seconds": seconds}, {"features": known})
 

@@ -18,7 +18,9 @@ class Network(nn.Module):
         scale: Callable[[Tensor], Tensor] = lambda features: features.unsqueeze(0),
     ):
         super().__init__()
-        self.backbone, self.head, self.scale = backbone, head, scale
+        self.backbone = backbone
+        self.head = head
+        self.scale = scale
 
     def forward(self, pictures: Float[Tensor, "batch ..."]) -> Float[Tensor, "1 batch classes"]:
         return self.head(self.features(pictures))

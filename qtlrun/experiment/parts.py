@@ -30,7 +30,8 @@ class Parts:
     """Circuit, device, recipe, freeze, dataset, backbone, head and parametrization of a row."""
 
     def __init__(self, plan: dict, session: Session):
-        self.plan, self.session = plan, session
+        self.plan = plan
+        self.session = session
         self.given: dict[str, Tensor] | None = None  # features that stand in for the backbone's
         self.dtype = getattr(torch, plan["dtype"])
         self.accelerator = plan["accelerator"]
@@ -360,10 +361,8 @@ class Parts:
         return 3 * math.prod(*sizes) if len(sizes) == 1 else None
 
     def _build(self, group: str, **offered):
-        made, target = (
-            build(group, self.plan[group], self.plan["plugins"], **offered),
-            self.plan[group]["_target_"],
-        )
+        made = build(group, self.plan[group], self.plan["plugins"], **offered)
+        target = self.plan[group]["_target_"]
         if is_own(target) and group in ("freeze", "recipe", "device", "parametrization"):
             needs.check(group, made, group, target)
         return made
@@ -381,7 +380,8 @@ class Parts:
     @property
     def bare(self) -> nn.Module:
         """The backbone without weights or memory, for its sizes."""
-        part, plugins = self.plan["backbone"], self.plan["plugins"]
+        part = self.plan["backbone"]
+        plugins = self.plan["plugins"]
         if is_own(part["_target_"]) and not pretraining.wanted(self.plan):
             return self.backbone  # what it computes while it is built is not known
         part = part | ({"weights": "none"} if "weights" in part else {})

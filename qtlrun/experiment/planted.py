@@ -37,10 +37,8 @@ class Plant:
         )
         logits = self.effect * (logits - logits.mean(0)) / logits.std(0).clamp_min(1e-6)
         labels = torch.multinomial(logits.softmax(-1), 1, generator=draw).squeeze(1)
-        order, sizes = (
-            torch.randperm(len(labels), generator=draw),
-            [round(share * len(labels)) for share in SHARES.values()],
-        )
+        order = torch.randperm(len(labels), generator=draw)
+        sizes = [round(share * len(labels)) for share in SHARES.values()]
         places = order.split([*sizes[:-1], len(labels) - sum(sizes[:-1])])
         return {
             name: (components[place], labels[place])

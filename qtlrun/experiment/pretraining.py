@@ -49,7 +49,8 @@ def dataset(parts):
 
 def key(parts) -> str:
     """The key of the pre-trained state: all that it depends on, and nothing of the target task."""
-    backbone, sub = parts.plan["backbone"], parts.plan["backbone"]["pretrain"]
+    backbone = parts.plan["backbone"]
+    sub = parts.plan["backbone"]["pretrain"]
     built = {
         name: value
         for name, value in backbone.items()
@@ -72,7 +73,8 @@ def key(parts) -> str:
 
 def state(parts) -> dict[str, Tensor]:
     """The backbone's state after its source task, from the store or trained now."""
-    kept, name = parts.session.store, key(parts)
+    kept = parts.session.store
+    name = key(parts)
     entry = kept.get("backbone", name)
     if entry is None:
         with kept.lock("backbone", name):
@@ -83,7 +85,8 @@ def state(parts) -> dict[str, Tensor]:
 
 def _train(parts) -> store.Entry:
     """Train the whole backbone, down from its last layer, on the source task with a linear head."""
-    sub, task = parts.plan["backbone"]["pretrain"], dataset(parts)
+    sub = parts.plan["backbone"]["pretrain"]
+    task = dataset(parts)
     bare = {
         name: value
         for name, value in parts.plan["backbone"].items()

@@ -106,10 +106,8 @@ class Solved(Seedwise):
 @contextlib.contextmanager
 def seeded(seed: int, purpose: str) -> Iterator[None]:
     """Let draws from torch's, NumPy's and Python's own generators depend on the seed alone."""
-    drawn, kept = (
-        generator(seed, purpose).initial_seed() % 2**32,
-        (np.random.get_state(), random.getstate()),
-    )
+    drawn = generator(seed, purpose).initial_seed() % 2**32
+    kept = (np.random.get_state(), random.getstate())
     accelerators = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
     with torch.random.fork_rng(devices=accelerators):
         torch.manual_seed(drawn)

@@ -15,7 +15,8 @@ class Session:
     def __init__(
         self, home: str, fresh: bool = False, step: Step = lambda stage, done, total: None
     ):
-        self.home, self.fresh = Path(home).expanduser(), fresh
+        self.home = Path(home).expanduser()
+        self.fresh = fresh
         self.store = Store(home)
         self.step = step
         self.contents: dict[

@@ -24,14 +24,17 @@ def train_runs(label: str, runs: list[Run]) -> Iterator[list[tuple[Run, Entry | 
     """Program by program each run with what it learned, values and weights, or why it failed."""
     programs = models.programs(runs)
     epochs = [1 if group[0].parts.solved else group[0].parts.recipe.epochs for group in programs]
-    total, done = sum(epochs), 0
+    total = sum(epochs)
+    done = 0
     for group in programs:
-        parts, model = group[0].parts, models.build(group)
+        parts = group[0].parts
+        model = models.build(group)
         with feature.threads(model.backbone):
             if not done:
                 _announce(label, model, len(programs))
             parts.session.step(f"{label}, epochs", done, total)
-            began, records = time.perf_counter(), []
+            began = time.perf_counter()
+            records = []
             for record in _learn(model):
                 records.append(record)
                 done += 1
@@ -47,7 +50,8 @@ def _learn(model: Model) -> Iterator[Record]:
     """Train a model by epochs, or solve its head where it is one that can be: once for equal
     features, and seeds it names.
     """
-    first, splits = model.runs[0], (model.data["train"], model.data["validation"])
+    first = model.runs[0]
+    splits = (model.data["train"], model.data["validation"])
     if not first.parts.solved:
         yield from train.fit(
             model.whole,
@@ -84,7 +88,8 @@ def _learn(model: Model) -> Iterator[Record]:
 def _outcomes(
     model: Model, records: list[Record], seconds: float
 ) -> Iterator[tuple[Run, Entry | Failure]]:
-    costs, parts = counts(model), model.runs[0].parts
+    costs = counts(model)
+    parts = model.runs[0].parts
     waited = float(feature.features(parts)["seconds"]) if model.backbone is None else 0.0
     for number, run in enumerate(model.runs):
         lost = [
@@ -133,8 +138,10 @@ def _keeper(runs: list[Run]) -> Keeper | None:
     """Where the training of these runs leaves its state; none for one whose chances come from a
     stream.
     """
-    parts, name = runs[0].parts, _progress_key(runs)
-    kept, fresh = parts.session.store, parts.session.fresh
+    parts = runs[0].parts
+    name = _progress_key(runs)
+    kept = parts.session.store
+    fresh = parts.session.fresh
 
     def get() -> State | None:
         found = None if fresh else kept.get(PROGRESS, name)

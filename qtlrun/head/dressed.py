@@ -59,7 +59,8 @@ class Quantum(nn.Module):
                 "circuit: it takes no inputs, and this head feeds it features; choose another"
                 " circuit, or use it in a parametrization."
             )
-        self.circuit, self.entangle = circuit, entangle
+        self.circuit = circuit
+        self.entangle = entangle
         self.run = device.run(circuit, entangle)
         self.pre = Linear(start, "pre", features, inputs_of(circuit))
         self.post = Linear(start, "post", self.run.outputs, classes)

@@ -47,7 +47,8 @@ class Logistic(nn.Module):
         from sklearn.linear_model import LogisticRegression
 
         (known, labels), (seen, answers) = map(scikit.arrays, (train, validation))
-        best, model = math.inf, LogisticRegression(max_iter=1000, warm_start=True)
+        best = math.inf
+        model = LogisticRegression(max_iter=1000, warm_start=True)
         for penalty in self.penalties:
             with warnings.catch_warnings():
                 warnings.simplefilter(

@@ -39,7 +39,8 @@ class MLP(nn.Module):
                 f"width={width}: one hidden unit or more, or null for as many numbers as the"
                 " quantum head has."
             )
-        self.penalties, self.seeds = scikit.strengths("penalties", penalties), start.seeds
+        self.penalties = scikit.strengths("penalties", penalties)
+        self.seeds = start.seeds
         if (
             width is None
             # (features + 1) n + (n + 1) classes numbers, n = width; n = qubits, and the angles
@@ -86,7 +87,8 @@ class MLP(nn.Module):
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.neural_network import MLPClassifier
 
-        best, kept = math.inf, None
+        best = math.inf
+        kept = None
         for penalty in self.penalties:
             model = MLPClassifier(
                 self.pre.weight.shape[1],
@@ -108,7 +110,8 @@ class MLP(nn.Module):
                 (torch.from_numpy(validation[0]) @ weights.T + bias).tanh(), validation[1], *output
             )
             if nll < best:
-                best, kept = nll, [weights, bias, *output]
+                best = nll
+                kept = [weights, bias, *output]
         if kept is None:
             raise FloatingPointError(
                 "no penalty gives a finite fit; recipe.scale=standard may help"

@@ -51,12 +51,14 @@ class Photonic(nn.Module):
             raise ValueError(f"layers={layers}: trained layers, from 0 up.")
         if not (math.isfinite(spread) and spread >= 0):
             raise ValueError(f"spread={spread}: a standard deviation, 0 or more.")
-        self.cutoff, self.lost = features // 2, lost
+        self.cutoff = features // 2
+        self.lost = lost
         self.layers = nn.Parameter(start.normal("layers", (layers, fock.WEIGHTS[1]), spread))
 
     def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch 2"]:
         chances = fock.probability(self._state(x))
-        none, kept = chances[..., 0], chances.sum(-1)
+        none = chances[..., 0]
+        kept = chances.sum(-1)
         if self.lost == "halved":
             none = none + (1 - kept) / 2
         elif self.lost == "discarded":

@@ -28,7 +28,8 @@ def both(weights: np.ndarray, bias: np.ndarray) -> tuple[Tensor, Tensor]:
     Two classes share one line in scikit-learn, and halves of it are their logits.
     """
     if len(weights) == 1:
-        weights, bias = np.concatenate([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
+        weights = np.concatenate([-weights, weights]) / 2
+        bias = np.concatenate([-bias, bias]) / 2
     return torch.from_numpy(weights.copy()), torch.from_numpy(bias.copy())
 
 

@@ -68,7 +68,8 @@ class SVM(nn.Module):
         middle = self.vectors.mean(
             1, keepdim=True
         )  # near it the squares are small, and so is their rounding
-        x, vectors = x - middle, self.vectors - middle
+        x = x - middle
+        vectors = self.vectors - middle
         distance = affine(x, -2 * vectors, vectors.square().sum(-1)) + x.square().sum(
             -1, keepdim=True
         )
@@ -85,19 +86,19 @@ class SVM(nn.Module):
         best.
         """
         (known, labels), (seen, answers) = map(scikit.arrays, (train, validation))
-        variance, middle = known.var(), known.mean(0)
+        variance = known.var()
+        middle = known.mean(0)
         scale = 1 / (known.shape[1] * variance) if variance else 1.0
         inner, outer = (
             _squares(items - middle, known - middle) for items in (known, seen)
         )  # once for all gammas
-        best, kept = math.inf, None
+        best = math.inf
+        kept = None
         for gamma in (scale * one for one in self.gammas):
             beside = np.exp(-gamma * outer)
             for model in _models(np.exp(-gamma * inner), labels, self.costs):
-                duals, owners = (
-                    torch.from_numpy(model.dual_coef_),
-                    torch.from_numpy(labels[model.support_]),
-                )
+                duals = torch.from_numpy(model.dual_coef_)
+                owners = torch.from_numpy(labels[model.support_])
                 rows = _coefficients(duals[None], owners[None], self.pairs)[0].numpy()
                 values = beside[:, model.support_] @ rows.T + model.intercept_
                 logits = _calibrated(values, answers, len(self.post.bias[0]))
@@ -106,16 +107,14 @@ class SVM(nn.Module):
                     vectors, offsets = (
                         torch.from_numpy(one) for one in (known[model.support_], model.intercept_)
                     )
-                    best, kept = (
-                        nll,
-                        (
-                            vectors,
-                            owners,
-                            torch.tensor(gamma),
-                            duals,
-                            offsets,
-                            *logits,
-                        ),
+                    best = nll
+                    kept = (
+                        vectors,
+                        owners,
+                        torch.tensor(gamma),
+                        duals,
+                        offsets,
+                        *logits,
                     )
         if kept is None:
             raise FloatingPointError(

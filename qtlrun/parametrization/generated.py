@@ -29,10 +29,8 @@ class Generated(nn.Module):
         own = {
             name: tuple(one.shape[name.startswith(HEAD) :]) for name, one in every.items()
         }  # without the run axis
-        self.model, self.shapes = (
-            model,
-            {name.removeprefix(within): every[name].shape for name in names},
-        )
+        self.model = model
+        self.shapes = {name.removeprefix(within): every[name].shape for name in names}
         self.generator = part.generator({name: own[name] for name in names}, start, own).to(
             every[names[0]].device
         )

@@ -29,11 +29,9 @@ class Generator(nn.Module):
         added: bool,
     ):
         super().__init__()
-        self.raw, self.added, self.sizes = (
-            raw,
-            added,
-            [math.prod(shape) for shape in shapes.values()],
-        )
+        self.raw = raw
+        self.added = added
+        self.sizes = [math.prod(shape) for shape in shapes.values()]
         self.register_buffer(
             "factors", None if factors is None else factors.unsqueeze(0), persistent=False
         )
@@ -70,7 +68,8 @@ def rank(model: Generator, run: int) -> int | None:
     """The rank of the Jacobian of a run's weights by its trained numbers; None where that takes too
     long.
     """
-    count, numbers = sum(model.sizes), model.trained
+    count = sum(model.sizes)
+    numbers = model.trained
     probes = min(count, numbers)
     if probes * max(count, 2 ** getattr(model.raw, "qubits", 0)) > MOST:
         return None

@@ -46,12 +46,10 @@ class Mapping(nn.Module):
         self.register_buffer(
             "still", None, persistent=False
         )  # probabilities of angles that never move
-        self.circuit, self.run, self.qubits, self.activation = (
-            circuit,
-            run,
-            qubits,
-            ACTIVATIONS[activation],
-        )
+        self.circuit = circuit
+        self.run = run
+        self.qubits = qubits
+        self.activation = ACTIVATIONS[activation]
         if run is not None:
             values = (
                 start.uniform("generator.angles", circuit.shape, math.pi)

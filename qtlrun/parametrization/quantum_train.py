@@ -65,20 +65,17 @@ class QuantumTrain:
             )
         if spread is not None:
             finite(spread=spread)
-        self.weights, self.depth, self.widths, self.device, self.ansatz = (
-            weights,
-            depth,
-            mapping,
-            device,
-            ANSATZ[ansatz],
-        )
-        self.activation, self.standard, self.scale, self.spread = (
-            activation,
-            inputs == "standard",
-            scale,
-            spread,
-        )
-        self.added, self.source = added, source
+        self.weights = weights
+        self.depth = depth
+        self.widths = mapping
+        self.device = device
+        self.ansatz = ANSATZ[ansatz]
+        self.activation = activation
+        self.standard = inputs == "standard"
+        self.scale = scale
+        self.spread = spread
+        self.added = added
+        self.source = source
 
     def matched(self, names: list[str]) -> list[str]:
         """Those names that a pattern matches, in their order."""
@@ -136,7 +133,8 @@ class QuantumTrain:
                 for name, shape in shapes.items()
             ]
         )
-        count, qubits = len(factors), qubits_of(len(factors))
+        count = len(factors)
+        qubits = qubits_of(len(factors))
         circuit = self.ansatz(qubits, self.depth)
         if self.source in ("hashing", "low_rank"):
             numbers = math.prod(circuit.shape) + Mapping.numbers(qubits, self.widths)

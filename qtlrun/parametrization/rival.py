@@ -50,7 +50,8 @@ class LowRank(nn.Module):
     def __init__(self, count: int, numbers: int, start: Start, spread: float):
         super().__init__()
         side = math.isqrt(count - 1) + 1
-        self.count, rows = count, -(-count // side)
+        self.count = count
+        rows = -(-count // side)
         rank = max(1, min(rows, numbers // (rows + side)))
         self.left = nn.Parameter(start.normal("low_rank.left", (rows, rank), math.sqrt(spread)))
         self.right = nn.Parameter(
@@ -58,7 +59,8 @@ class LowRank(nn.Module):
         )
 
     def forward(self) -> Float[Tensor, "runs weights"]:
-        rows, side = self.left.shape[1], self.right.shape[2]
+        rows = self.left.shape[1]
+        side = self.right.shape[2]
         left, right = (
             functional.pad(one, (0, -one.shape[2] % LANES, 0, -one.shape[1] % LANES))
             for one in (self.left, self.right)

@@ -159,7 +159,8 @@ def references(plan: dict) -> tuple[dict[str, dict], list[str]]:
     into it. A reference whose keys the composed part lacks is refused where it was typed, and left
     out where a default or preset asked for it.
     """
-    made, left_out = {}, []
+    made = {}
+    left_out = []
     for name, change in (plan.get("compare") or {}).items():
         _check_change(name, change)
         if not set(CLAIMS) & set(change) and not _chosen(plan, name):
@@ -296,7 +297,8 @@ def _check_tuned(plan: dict) -> None:
 
 def _check_pretrain(plan: dict) -> None:
     """Refuse a source task that is not what a backbone is pre-trained on."""
-    backbone, task = plan["backbone"], plan["backbone"].get("pretrain")
+    backbone = plan["backbone"]
+    task = plan["backbone"].get("pretrain")
     if task is None:
         if backbone.get("weights") == "pretrain":
             raise Refused(

@@ -9,10 +9,12 @@ SUBJECTS = ("circuit",)  # heads that a claim may be restricted to
 
 def check_claim(name: str, change: dict) -> None:
     """Refuse a claim that is no sentence, and one about a head or a letter that there is not."""
-    key, letters = f"compare.{name}", tuple(LETTERS.values())
+    key = f"compare.{name}"
+    letters = tuple(LETTERS.values())
     isolates, subject, others = (change.get(word) for word in CLAIMS)
     if isinstance(isolates, dict):
-        others, letters = isolates, (*letters, "composed")
+        others = isolates
+        letters = (*letters, "composed")
     elif not isinstance(isolates, str | None):
         raise Refused(f"{key}.isolates={text(isolates)}: a sentence is needed here.")
     if subject is not None and subject not in SUBJECTS:

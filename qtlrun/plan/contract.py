@@ -85,8 +85,12 @@ class Circuit:
     """
 
     def __init__(self, circuit, name: str, qubits: int, inputs: int, shape: tuple[int, ...]):
-        self.circuit, self.name, self.qubits, self.inputs = circuit, name, qubits, inputs
-        self.shape, self.single = shape or (1,), not shape
+        self.circuit = circuit
+        self.name = name
+        self.qubits = qubits
+        self.inputs = inputs
+        self.shape = shape or (1,)
+        self.single = not shape
         depth = getattr(circuit, "depth", None)
         if isinstance(depth, Integral):
             self.depth = int(depth)  # which some heads are sized by

@@ -92,7 +92,8 @@ def _parameters(
     group: str, target: str | None, plugins: tuple[str, ...], _: tuple[bytes, ...], key: str
 ) -> dict:
     module, _, name = (target or "").rpartition(".")
-    source, reader = _source(group, module, plugins), schema.Reader(plugins)
+    source = _source(group, module, plugins)
+    reader = schema.Reader(plugins)
     if source is None:
         raise Refused(
             f"{key or group}._target_={text(target)}: a part is a class of qtlrun.{group}, or of a"

@@ -53,7 +53,8 @@ class Module:
 def check(paths: list[str]) -> None:
     """Refuse files that are not there, are no Python, or would stand in another module's place."""
     for number, given in enumerate(paths):
-        path, name = Path(given).expanduser(), stem(given)
+        path = Path(given).expanduser()
+        name = stem(given)
         if not path.is_file() or path.suffix != ".py":
             raise Refused(f"plugins=[{given}]: there is no such Python file.")
         if not name.isidentifier():
@@ -96,7 +97,8 @@ def closure(paths: tuple[str, ...]) -> dict[Module, bytes]:
     Read from source, at any depth of it, so that an import within a function counts. Raises Refused
     for source that is no Python, and for a module that hides an installed one.
     """
-    found, waiting = {}, [(begin(Path(path).expanduser().resolve()), path) for path in paths]
+    found = {}
+    waiting = [(begin(Path(path).expanduser().resolve()), path) for path in paths]
     while waiting:
         module, given = waiting.pop()
         if module not in found and module.path.is_file():
@@ -108,7 +110,8 @@ def closure(paths: tuple[str, ...]) -> dict[Module, bytes]:
 
 def identity(paths: list[str]) -> list:
     """Names and bytes of plugins and the user's modules, versions of installed ones."""
-    modules, installed = closure(tuple(paths)), set()
+    modules = closure(tuple(paths))
+    installed = set()
     for module, content in modules.items():
         names = imports(module, content, "") if module.folder else ()
         installed |= {
@@ -127,7 +130,8 @@ def find(module: Module, name: str, paths: tuple[str, ...], given: str = "") -> 
         return _within_qtlrun(rest)
     if module.folder is None or (spec := _spec(module.folder, top, paths, given)) is None:
         return []
-    names, found = [top], []
+    names = [top]
+    found = []
     while True:
         if spec.origin is not None and spec.has_location:
             path = Path(spec.origin).resolve()
@@ -275,7 +279,8 @@ def _spec(folder: Path, top: str, paths: tuple[str, ...], given: str = "") -> Mo
 
     None for an installed one.
     """
-    beside, installed = PathFinder.find_spec(top, [str(folder)]), _is_installed(top)
+    beside = PathFinder.find_spec(top, [str(folder)])
+    installed = _is_installed(top)
     if beside is not None and beside.has_location:
         if installed and not _lies_in(Path(beside.origin)):
             raise Refused(
@@ -358,7 +363,8 @@ def _scope(name: str, folder: Path, paths: tuple[str, ...]) -> str:
     if name not in sys.modules:
         package = ModuleType(name)
         package.__path__ = [str(folder)]
-        package.folder, package.plugins = folder, paths
+        package.folder = folder
+        package.plugins = paths
         sys.modules[name] = package
         if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
             sys.meta_path.insert(0, _Finder())

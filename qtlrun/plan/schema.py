@@ -57,7 +57,8 @@ class Reader:
         """A class by its name in a module: defined, imported, renamed or partly given there."""
         if (module, name) in seen:
             return None
-        found, seen = None, seen | {(module, name)}
+        found = None
+        seen = seen | {(module, name)}
         for node in _statements(self._tree(module).body):  # the last one counts
             if isinstance(node, ast.ClassDef) and node.name == name:
                 found = Class(name, node, module)
@@ -135,7 +136,8 @@ class Reader:
         if kind.node is None:
             return [kind]
         bases = [self._base(kind.module, node) for node in kind.node.bases]
-        chains, order = [*map(self._order, bases), bases], [kind]
+        chains = [*map(self._order, bases), bases]
+        order = [kind]
         while chains := [chain for chain in chains if chain]:
             heads = [chain[0] for chain in chains]
             tails = {one.key for chain in chains for one in chain[1:]}

@@ -15,11 +15,9 @@ def check_space(group: str, part: dict, plugins: list[str], key: str = "") -> No
     """Refuse a space of what the part does not take: two numbers for a number, low below high; else
     a list of options.
     """
-    space, takes, key = (
-        part.get(SPACE) or {},
-        parameters(group, part["_target_"], tuple(plugins), key),
-        f"{key or group}.{SPACE}",
-    )
+    space = part.get(SPACE) or {}
+    takes = parameters(group, part["_target_"], tuple(plugins), key)
+    key = f"{key or group}.{SPACE}"
     if space and group not in TUNABLE:
         raise Refused(
             f"{key}: {group} is not tuned; rows must share it. {', '.join(TUNABLE)} may have a"
@@ -102,7 +100,9 @@ def redraws(plan: dict) -> list[dict]:
     """The changes of the dataset that `splits` or `folds` ask for, one a split; one empty one where
     they ask for none.
     """
-    count, folds, dataset = plan["splits"], plan["folds"], plan["dataset"]
+    count = plan["splits"]
+    folds = plan["folds"]
+    dataset = plan["dataset"]
     name = "folds" if folds is not None else "splits"
     if count < 1:
         raise Refused(f"splits={count}: how often train and validation are drawn, from 1 up.")

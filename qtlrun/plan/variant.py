@@ -37,7 +37,8 @@ def trains_circuit(row: dict) -> bool:
 
 
 def _likeness(row: dict) -> tuple[str, str]:
-    freeze, head = row["freeze"], row["head"]
+    freeze = row["freeze"]
+    head = row["head"]
     if row["backbone"]["_target_"] == PHOTONIC:
         return "", "its backbone is a circuit itself"
     if _generated(row):
@@ -58,7 +59,9 @@ def _likeness(row: dict) -> tuple[str, str]:
 
 def describe(row: dict) -> str:
     """Description of a row in a few words."""
-    backbone, freeze, head = row["backbone"], row["freeze"], row["head"]
+    backbone = row["backbone"]
+    freeze = row["freeze"]
+    head = row["head"]
     name = backbone.get("name") or _last(backbone).lower()
     layer = f".{backbone['layer']}" if backbone.get("layer") else ""
     random = backbone.get("weights", "") in (None, "none")
@@ -102,7 +105,8 @@ def differences(one: dict, other: dict) -> str:
         "parametrization",
         "device",
     ):
-        mine, theirs = one[group], other[group]
+        mine = one[group]
+        theirs = other[group]
         if mine["_target_"] != theirs["_target_"]:
             words.append(f"{group} {_last(mine).lower()} against {_last(theirs).lower()}")
         else:

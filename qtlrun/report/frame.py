@@ -182,7 +182,9 @@ def contrasts_frame(points: list[Point], margin: float) -> pd.DataFrame:
 
 def table(point: Point, margin: float, shots: int) -> pd.DataFrame:
     """The table of one point, a line a row; of several splits the mean."""
-    verdicts, accuracies, lines = point.contrasts(margin), point.accuracy_contrasts(), []
+    verdicts = point.contrasts(margin)
+    accuracies = point.accuracy_contrasts()
+    lines = []
     for label in point.labels:
         line = {
             "row": label,

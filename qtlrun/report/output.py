@@ -193,9 +193,11 @@ def _write_weights(folder: Path, point: Point) -> None:
     values, the classes in the order of the logits, the preprocessing of a picture or the scaling of
     a vector, and the files of each split and seed with their SHA-256.
     """
-    rows, digests = {}, {}
+    rows = {}
+    digests = {}
     for label, place, row in _rows(point):
-        name, backbone = label.rstrip("*"), None
+        name = label.rstrip("*")
+        backbone = None
         if row.backbone:
             data = _packed({f"backbone.{key}": array for key, array in row.backbone.items()})
             backbone = f"weights/backbone-{disk.digest(data)[:DIGITS]}.safetensors"

@@ -26,7 +26,8 @@ class Progress:
     """
 
     def __init__(self, console: Console, log: Path):
-        self.console, self.log = console, log
+        self.console = console
+        self.log = log
         columns = (
             TextColumn("{task.description:<18}", markup=False),
             BarColumn(),

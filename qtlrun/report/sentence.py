@@ -40,9 +40,11 @@ def contrasts(point: Point, margin: float) -> list[str]:
 
     What the accuracies have against a verdict is part of it.
     """
-    accuracies, lines = point.accuracy_contrasts(), []
+    accuracies = point.accuracy_contrasts()
+    lines = []
     for label, verdict in point.contrasts(margin).items():
-        gap, accuracy = verdict.interval, accuracies[label]
+        gap = verdict.interval
+        accuracy = accuracies[label]
         lines.append(
             f"{point.composed} - {label}, {point.isolates[label]}: {gap.mean:+z.3f} nats of NLL"
             f" [{gap.low:+z.3f}, {gap.high:+z.3f}] ({noise(gap, point.noun)}), accuracy"
@@ -136,7 +138,8 @@ def _generated(metrics: pd.DataFrame) -> str:
     Whole numbers, the same for every seed but the rank.
     """
     mean = metrics.mean()
-    weights, mapping = round(mean["weights_generated"]), round(mean["parameters_mapping"])
+    weights = round(mean["weights_generated"])
+    mapping = round(mean["parameters_mapping"])
     numbers = round(weights / mean["compression"])
     fewer = (
         "no compression"
@@ -186,7 +189,8 @@ def foot(point: Point, reads: int) -> list[str]:
     if not rows:
         return []
     seeds = max(len(row.entries) + len(row.errors) for row in rows)
-    sizes, splits = sorted({len(row.labels) for row in rows}), len(point.splits)
+    sizes = sorted({len(row.labels) for row in rows})
+    splits = len(point.splits)
     items = f"{' to '.join(map(str, dict.fromkeys((sizes[0], sizes[-1]))))} test {point.noun}s"
     if splits > 1:
         lines = [

@@ -32,7 +32,8 @@ class Blocks:
             )
             self.members.append(list(range(len(layers), len(layers) + len(own))))
             layers += own
-        self.side, self.count = 2 ** len(blocks[0][1]), len(layers)
+        self.side = 2 ** len(blocks[0][1])
+        self.count = len(layers)
         self.fed = any(layer.fed for layer in layers)
         self.kinds = [
             Rotations(some, tuple(range(len(blocks[0][1]))), affine, real)
@@ -52,7 +53,8 @@ class Products:
     """The constants of `Blocks` as tensors for some runs, and their forward and backward passes."""
 
     def __init__(self, of: Blocks, dtype: torch.dtype, device: torch.device, runs: int):
-        self.fed, self.tables = of.fed, [kind.on(dtype, device, runs) for kind in of.kinds]
+        self.fed = of.fed
+        self.tables = [kind.on(dtype, device, runs) for kind in of.kinds]
         found = [
             member for kind in of.kinds for member in kind.members
         ]  # the order in which matrices are made

@@ -49,7 +49,9 @@ def blocks(gates: list[Gate], qubits: int) -> list[Block]:
     """Gates in blocks; those on single wires stand beside the block before on their wire, else
     beside the one after.
     """
-    made, last, loose = [], {}, {wire: [] for wire in range(qubits)}
+    made = []
+    last = {}
+    loose = {wire: [] for wire in range(qubits)}
 
     def open_block(wires: tuple[int, ...]) -> Block:
         made.append(Block(wires, [gate for wire in wires for gate in loose[wire]]))
@@ -74,7 +76,8 @@ def blocks(gates: list[Gate], qubits: int) -> list[Block]:
 
 def clusters(made: list[Block]) -> list[Cluster]:
     """Blocks in clusters, each in the last one that touches its wires if that has room for them."""
-    found, last = [], {}
+    found = []
+    last = {}
     for number, block in enumerate(made):
         at = max(last.get(wire, -1) for wire in block.wires)
         if at < 0 or len({*found[at].wires, *block.wires}) > WIDTH:
@@ -111,11 +114,13 @@ def walk(
     begin = order = by_use(range(qubits), -1)
     steps = []
     for number, own in enumerate(wires):
-        moved, few = None, len(own)
+        moved = None
+        few = len(own)
         if set(order[:few]) != set(own):
             moved = order, by_use(range(qubits), number - 1)
             order = moved[1]
-        taken, rest = order[:few], order[few:]
+        taken = order[:few]
+        rest = order[few:]
         after = wires[number + 1] if number + 1 < len(wires) else []
         kept = tuple(wire for wire in taken if wire in after)
         dropped = by_use(set(taken) - set(kept), number)

@@ -39,7 +39,9 @@ class Dense:
         after = np.eye(2 ** len(wires))
         if outcomes is not None and not layers[-1].turns and len(layers) > 1:
             after = pauli.product(layers.pop().constants, wires)
-        self.side, self.real, self.count = 2 ** len(wires), real, len(layers)
+        self.side = 2 ** len(wires)
+        self.real = real
+        self.count = len(layers)
         self.first = (
             None if started else Rotations({0: layers.pop(0)}, wires, affine, real, first=True)
         )
@@ -62,7 +64,9 @@ class Chain:
     """The constants of a `Dense` as tensors for some runs, and its forward and backward passes."""
 
     def __init__(self, of: Dense, dtype: torch.dtype, device: torch.device, runs: int):
-        self.side, self.fed, self.length = of.side, of.fed, len(of.fed)
+        self.side = of.side
+        self.fed = of.fed
+        self.length = len(of.fed)
         self.kind = dtype if of.real else dtype.to_complex()
         self.first = of.first and of.first.on(dtype, device, runs)
         self.rest = [kind.on(dtype, device, runs) for kind in of.rest]
@@ -75,7 +79,9 @@ class Chain:
         states = torch.empty(
             self.length + 1, *x.shape[:2], self.side, dtype=self.kind, device=x.device
         )
-        rows, matrices, adjoints = states.unbind(), [None] * self.length, [None] * self.length
+        rows = states.unbind()
+        matrices = [None] * self.length
+        adjoints = [None] * self.length
         opening = self._open(x, w, start, rows[0])
         sums = [table.sums(x, w) for table in self.rest]
         for table, one in zip(self.rest, sums, strict=True):
@@ -174,9 +180,7 @@ def _pick(states: Tensor, places: slice | Tensor) -> Tensor:
 def _times(state: Tensor, matrix: Tensor, out: Tensor, fed: bool) -> None:
     """Amplitudes times a matrix, one for each run or (fed) for each sample."""
     if fed:
-        state, matrix, out = (
-            state.flatten(0, 1).unsqueeze(1),
-            matrix.flatten(0, 1),
-            out.flatten(0, 1).unsqueeze(1),
-        )
+        state = state.flatten(0, 1).unsqueeze(1)
+        matrix = matrix.flatten(0, 1)
+        out = out.flatten(0, 1).unsqueeze(1)
     torch.bmm(state, matrix, out=out)

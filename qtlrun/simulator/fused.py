@@ -39,7 +39,9 @@ class Fused:
         outcomes: list,
         started: bool = False,
     ):
-        self.qubits, self.real, self.started = len(wires), real, started
+        self.qubits = len(wires)
+        self.real = real
+        self.started = started
         blocks = cluster.blocks(gates, self.qubits)
         self.clusters = cluster.clusters(blocks)
         self.matrices = Matrices(blocks, self.clusters, affine, real)
@@ -60,8 +62,10 @@ class Walks:
     """
 
     def __init__(self, of: Fused, dtype: torch.dtype, device: torch.device):
-        self.kind, self.device = dtype if of.real else dtype.to_complex(), device
-        self.size, self.started = 2**of.qubits, of.started
+        self.kind = dtype if of.real else dtype.to_complex()
+        self.device = device
+        self.size = 2**of.qubits
+        self.started = of.started
         self.matrices = of.matrices.on(dtype, device)
         self.out, self.back = (Walk(of.clusters, of.qubits, device, back) for back in (False, True))
         self.readout = of.readout.on(self.kind, device)
@@ -88,14 +92,17 @@ class Walks:
             self.natural,
             self.back.begin,
         )
-        state, grams = permuted(state, self.natural, self.back.begin), []
+        state = permuted(state, self.natural, self.back.begin)
+        grams = []
         for turn, matrix in zip(self.back.turns, self.back.taken(made), strict=True):
-            state, slope = turn.arranged(state), turn.arranged(slope)
+            state = turn.arranged(state)
+            slope = turn.arranged(slope)
             grams.append(turn.gram(slope, state))
             if (
                 len(grams) < len(self.back.turns) or self.started
             ):  # no gradient is asked for by a state of zeros
-                state, slope = turn(state, matrix.conj()), turn(slope, matrix)
+                state = turn(state, matrix.conj())
+                slope = turn(slope, matrix)
         by_weight = None
         if of_weight:
             gram = torch.zeros(
@@ -123,7 +130,8 @@ class Walk:
             [clusters[number].wires for number in order], qubits
         )
         self.turns = [Turn(step) for step in steps]
-        indices, places = [], []
+        indices = []
+        places = []
         for number, step in zip(order, steps, strict=True):
             into, out = (
                 _amplitudes(clusters[number].wires, wires)
@@ -160,11 +168,9 @@ class Turn:
     """One cluster's step: states (runs, amplitudes) to states."""
 
     def __init__(self, step: Step):
-        self.kept, self.side, self.dropped = (
-            2 ** len(step.kept),
-            2 ** len(step.taken),
-            2 ** len(step.dropped),
-        )
+        self.kept = 2 ** len(step.kept)
+        self.side = 2 ** len(step.taken)
+        self.dropped = 2 ** len(step.dropped)
         self.moved = step.moved
 
     def arranged(self, state: Tensor) -> Tensor:
@@ -180,7 +186,8 @@ class Turn:
         )
 
     def __call__(self, state: Tensor, matrix: Tensor) -> Tensor:
-        runs, state = len(state), state.unflatten(1, (self.side, -1))
+        runs = len(state)
+        state = state.unflatten(1, (self.side, -1))
         if self.dropped == 1:
             return torch.bmm(matrix, state).flatten(1)
         if runs == 1:

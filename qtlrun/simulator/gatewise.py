@@ -27,7 +27,10 @@ class Gatewise:
         real: bool,
         outcomes: list,
     ):
-        self.qubits, self.affine, self.real, self.outcomes = len(wires), affine, real, outcomes
+        self.qubits = len(wires)
+        self.affine = affine
+        self.real = real
+        self.outcomes = outcomes
         self.gates = gates
         self.actions = [_action(gate, len(wires)) for gate in gates]
         self.on = lru_cache(maxsize=8)(self._on)
@@ -40,7 +43,8 @@ class Gatewise:
         matrices: Sequence[Tensor] = (),
     ) -> Float[Tensor, "runs batch outputs"]:
         half = self.affine(x, w).flatten(0, 1) / 2
-        cosines, sines = half.cos().unsqueeze(-1), half.sin().unsqueeze(-1)
+        cosines = half.cos().unsqueeze(-1)
+        sines = half.sin().unsqueeze(-1)
         dtype = x.dtype if self.real else x.dtype.to_complex()
         matrices = [matrix.flatten(0, 1).to(dtype) for matrix in matrices]
         if start is None:

@@ -41,8 +41,11 @@ class Grouped:
         outcomes: list,
         started: bool = False,
     ):
-        self.parts, self.qubits, self.real = schedule.groups(len(wires)), len(wires), real
-        slots, self.opening = schedule.slots(gates, self.parts, fed), []
+        self.parts = schedule.groups(len(wires))
+        self.qubits = len(wires)
+        self.real = real
+        slots = schedule.slots(gates, self.parts, fed)
+        self.opening = []
         if not started:
             self.opening = [
                 Dense(slots[0].blocks.get(number, []), part, affine, fed, real)
@@ -191,7 +194,9 @@ class Sweep:
         """Conjugate amplitudes times slopes of each sample, summed over all wires but the group's:
         (samples, side, side).
         """
-        samples, side, left = len(state), self.sides[group], prod(self.sides[:group])
+        samples = len(state)
+        side = self.sides[group]
+        left = prod(self.sides[:group])
         if group == len(self.sides) - 1:
             return torch.bmm(state.view(samples, -1, side).mH, slope.view(samples, -1, side))
         products = torch.bmm(
@@ -243,7 +248,8 @@ def _product(parts: list[Tensor]) -> list[Tensor]:
 
 def _factors(parts: list[Tensor], slope: Tensor) -> list[Tensor]:
     """Gradients by each of the states whose product has this one."""
-    prefixes, slopes = _product(parts[:-1]) if len(parts) > 1 else [], []
+    prefixes = _product(parts[:-1]) if len(parts) > 1 else []
+    slopes = []
     for prefix, part in zip(reversed(prefixes), reversed(parts[1:]), strict=False):
         slope = slope.view(len(slope), -1, part.shape[-1])
         slopes.append(torch.bmm(prefix.conj().unsqueeze(1), slope).squeeze(1))

@@ -12,7 +12,8 @@ from qtlrun.tape import pauli
 from qtlrun.tape.angle import Affine, Chosen
 from qtlrun.tape.tape import Gate
 
-FULL, PLACES = 4**WIDTH, range(WIDTH)
+FULL = 4**WIDTH
+PLACES = range(WIDTH)
 
 
 class Matrices:
@@ -26,7 +27,13 @@ class Matrices:
     def __init__(
         self, blocks: list[Block], clusters: list[Cluster], affine: Affine | Chosen, real: bool
     ):
-        self.real, turns, constants, small, large, element, home = real, [], {}, [], [], {}, {}
+        self.real = real
+        turns = []
+        constants = {}
+        small = []
+        large = []
+        element = {}
+        home = {}
         for cluster in clusters:
             home |= {number: _places(blocks[number], cluster) for number in cluster.blocks}
         for number, block in enumerate(blocks):
@@ -70,7 +77,8 @@ class Matrices:
                 ([matrix for _, matrix in large], 16),
             )
         )
-        self.angles, self.affine = [angle for angle, _ in turns], affine
+        self.angles = [angle for angle, _ in turns]
+        self.affine = affine
         self.numbers = (
             4 * (len(turns) * 16 + (len(blocks) + len(clusters)) * FULL) * (1 if real else 2)
         )  # that a run takes
@@ -95,11 +103,13 @@ class Table:
                 values, dtype=dtype if of.real else dtype.to_complex(), device=device
             )
 
-        self.blocks, self.clusters = of.blocks.on(device), of.clusters.on(device)
+        self.blocks = of.blocks.on(device)
+        self.clusters = of.clusters.on(device)
         self.turn, self.unit = (
             self._flat(place(one)).unsqueeze(1) for one in (of.turns, np.eye(4)[None])
         )  # (turns, 1, numbers)
-        self.small, self.large = place(of.small).unsqueeze(1), place(of.large).unsqueeze(1)
+        self.small = place(of.small).unsqueeze(1)
+        self.large = place(of.large).unsqueeze(1)
         angle, weight, slope = of.affine.entries()
         number = {angle: place for place, angle in enumerate(of.angles)}
         own = torch.tensor([one in number for one in angle.tolist()], dtype=torch.bool)
@@ -122,7 +132,8 @@ class Table:
     def forward(self, w: Float[Tensor, "runs weights"]) -> tuple[Tensor, list]:
         """Matrices (clusters, runs, side, side), and what the backward pass needs."""
         half = (self.of_weight(w) + self.rest).T.unsqueeze(-1) / 2  # turns, runs, 1
-        cosine, sine = half.cos(), half.sin()
+        cosine = half.cos()
+        sine = half.sin()
         turns = torch.addcmul(cosine * self.unit, sine, self.turn)
         small = torch.cat([self._square(turns, 4), self.small.expand(-1, len(w), -1, -1)])
         made, kept = self.blocks.forward(small)
@@ -171,7 +182,8 @@ class Products:
             order = [first for first, _ in pairs] + [second for _, second in pairs] + single
             self.levels.append((order, len(pairs), _inverse(order, moving)))
             moving = len(pairs) + len(single)
-            paired, alone = iter(range(len(pairs))), iter(range(len(pairs), moving))
+            paired = iter(range(len(pairs)))
+            alone = iter(range(len(pairs), moving))
             sequences = [
                 [next(paired) for _ in range(len(one) // 2)]
                 + [next(alone) for _ in range(len(one) % 2)]
@@ -208,7 +220,9 @@ class Halving:
         """The gradient by the moving elements."""
         slope = slope.index_select(0, self.back)
         for (_, pairs, back), some in zip(reversed(self.levels), reversed(kept), strict=True):
-            first, second, own = some[:pairs], some[pairs : 2 * pairs], slope[:pairs]
+            first = some[:pairs]
+            second = some[pairs : 2 * pairs]
+            own = slope[:pairs]
             slope = torch.cat([second.mH @ own, own @ first.mH, slope[pairs:]]).index_select(
                 0, back
             )
@@ -230,13 +244,16 @@ class Rows:
         device: torch.device,
     ):
         order = row.argsort(stable=True)
-        row, column, value = row[order], column[order], value[order]
+        row = row[order]
+        column = column[order]
+        value = value[order]
         count = row.bincount(minlength=rows)
         place = torch.arange(len(row)) - (count.cumsum(0) - count)[row]
         column_of = torch.zeros(max(1, int(count.max()) if rows else 0), rows, dtype=torch.long)
         value_of = torch.zeros(column_of.shape, dtype=dtype)
         column_of[place, row], value_of[place, row] = column, value.to(dtype)
-        self.column, self.value = column_of.to(device), value_of.to(device)
+        self.column = column_of.to(device)
+        self.value = value_of.to(device)
 
     def __call__(self, values: Float[Tensor, "runs columns"]) -> Float[Tensor, "runs rows"]:
         if not values.shape[1]:

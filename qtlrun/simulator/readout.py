@@ -25,7 +25,8 @@ class Operators:
             after.conj().T @ matrices @ after
         )  # what acts after the last rotation is part of the observable
         diagonals = matrices.diagonal(axis1=1, axis2=2).real
-        self.outputs, self.real = len(matrices), real
+        self.outputs = len(matrices)
+        self.real = real
         self.diagonal = bool(
             np.abs(matrices - diagonals[:, None] * np.eye(2**qubits)).max() < pauli.SMALL
         )
@@ -53,7 +54,9 @@ class Expectations:
     def __init__(self, of: Operators, dtype: torch.dtype, device: torch.device, runs: int):
         kind = dtype if of.diagonal or of.real else dtype.to_complex()
         table = torch.as_tensor(np.ascontiguousarray(of.table), dtype=kind, device=device)
-        self.outputs, self.diagonal, self.real = of.outputs, of.diagonal, of.real
+        self.outputs = of.outputs
+        self.diagonal = of.diagonal
+        self.real = of.real
         self.table = table.expand(runs, *table.shape)
         self.twice = (2 * table.mT[: self.outputs]).contiguous().expand(runs, -1, -1)
 
@@ -86,9 +89,13 @@ class Readout:
     """
 
     def __init__(self, outcomes: list[Value | Probabilities], qubits: int, real: bool):
-        self.qubits, self.real = qubits, real
+        self.qubits = qubits
+        self.real = real
         self.outputs = sum(outcome.outputs for outcome in outcomes)
-        self.signs, self.moved, self.shares, at = [], [], [], 0
+        self.signs = []
+        self.moved = []
+        self.shares = []
+        at = 0
         for outcome in outcomes:
             if isinstance(outcome, Probabilities):
                 self.shares.append((slice(at, at + outcome.outputs), outcome.wires))
@@ -111,14 +118,13 @@ class Values:
     """The constants of a `Readout` as tensors; gives values, and the gradient by the amplitudes."""
 
     def __init__(self, of: Readout, dtype: torch.dtype, device: torch.device):
-        self.of, real = of, dtype.to_real()
+        self.of = of
+        real = dtype.to_real()
         half = of.qubits // 2
         count = -(-len(of.signs) // LANES) * LANES
-        upper, lower, weights = (
-            np.zeros((2**half, count)),
-            np.zeros((2 ** (of.qubits - half), count)),
-            np.zeros((count, of.outputs)),
-        )
+        upper = np.zeros((2**half, count))
+        lower = np.zeros((2 ** (of.qubits - half), count))
+        weights = np.zeros((count, of.outputs))
         for number, (at, weight, word) in enumerate(of.signs):
             upper[:, number], lower[:, number] = (
                 pauli.action(part, len(part))[1].real for part in (word[:half], word[half:])

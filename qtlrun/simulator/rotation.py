@@ -44,11 +44,10 @@ class Rotations:
             found.setdefault(
                 (signs.tobytes(), signs.shape, np.round(table, 12).tobytes()), (signs, table, [])
             )[2].append(number)
-        self.count, terms = (
-            max(len(members) for *_, members in found.values()),
-            max(len(table) for _, table, _ in found.values()),
-        )
-        self.members, self.fed = [], any(layer.fed for layer in layers.values())
+        self.count = max(len(members) for *_, members in found.values())
+        terms = max(len(table) for _, table, _ in found.values())
+        self.members = []
+        self.fed = any(layer.fed for layer in layers.values())
         rows = self.count * len(found) * terms
         shapes = affine.by_input.shape[1:], affine.by_weight.shape[1:], ()
         self.by_input, self.by_weight, self.rest = (np.zeros((rows, *shape)) for shape in shapes)
@@ -84,7 +83,9 @@ class Table:
                 runs, *values.shape
             )
 
-        self.members, self.fed, self.moves = of.members, of.fed, of.moves
+        self.members = of.members
+        self.fed = of.fed
+        self.moves = of.moves
         self.complex, (self.tables, self.terms, self.height, _) = (
             np.iscomplexobj(of.table),
             of.table.shape,
@@ -94,9 +95,12 @@ class Table:
             place(one).flatten(0, 1) for one in (flat, flat.transpose(0, 2, 1))
         )
         self.rest = place(of.rest[None])
-        self.inputs, self.weights = of.by_input.shape[1], of.by_weight.shape[1]
-        self.by_weight, self.from_weight = place(of.by_weight.T), place(-_filled(of.by_weight))
-        self.by_input, self.from_input = place(of.by_input.T), place(-_filled(of.by_input))
+        self.inputs = of.by_input.shape[1]
+        self.weights = of.by_weight.shape[1]
+        self.by_weight = place(of.by_weight.T)
+        self.from_weight = place(-_filled(of.by_weight))
+        self.by_input = place(of.by_input.T)
+        self.from_input = place(-_filled(of.by_input))
 
     def sums(
         self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs 1 weights"]
@@ -205,7 +209,9 @@ def _table(layer: Layer, wires: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray
     side = 2 ** len(wires)
     constants = pauli.straight(pauli.product(layer.constants, wires))
     words = [pauli.of_word(word) for word in layer.turns]
-    chosen, cosines, sines = [], [], []
+    chosen = []
+    cosines = []
+    sines = []
     for signs in _signs(len(words)):
         one, other = (_projector(words, sign, side) for sign in (signs, -signs))
         if (

@@ -79,7 +79,8 @@ def slots(gates: list[Gate], parts: list[tuple[int, ...]], fed: frozenset[int]) 
     """
     home = {wire: number for number, wires in enumerate(parts) for wire in wires}
     gates = [one for gate in gates for one in _inside(gate, parts, home)]
-    early, late = _halves(gates, home), _halves(gates[::-1], home)[::-1]
+    early = _halves(gates, home)
+    late = _halves(gates[::-1], home)[::-1]
     last = -(-max(late, default=0) // 2) * 2
     late = [0 if one == 0 else last - other for one, other in zip(early, late, strict=True)]
     return min(
@@ -92,7 +93,8 @@ def _halves(gates: list[Gate], home: dict[int, int]) -> list[int]:
     """The half slot of each gate, as early as the gates before it allow: even ones hold blocks, odd
     ones permutations.
     """
-    ready, places = dict.fromkeys(home, 0), []
+    ready = dict.fromkeys(home, 0)
+    places = []
     for gate in gates:
         at = max(ready[wire] for wire in gate.wires)
         within = len({home[wire] for wire in gate.wires}) == 1
@@ -136,7 +138,8 @@ def _constant(made: list[Layer], gate: Gate, wires: tuple[int, ...]) -> None:
 
 
 def _turn(made: list[Layer], word: str, angle: int, fed: bool, wires: tuple[int, ...]) -> None:
-    touched, place = set(_support(word, wires)), None
+    touched = set(_support(word, wires))
+    place = None
     for number in range(len(made) - 1, -1, -1):
         layer = made[number]
         if not all(pauli.commute(word, other) for other in layer.turns):
@@ -170,7 +173,8 @@ def _inside(gate: Gate, parts: list[tuple[int, ...]], home: dict[int, int]) -> l
         return [gate]
     into = max(touched, key=touched.count)
     spare = [wire for wire in parts[into] if wire not in gate.wires]
-    swaps, wires = [], list(gate.wires)
+    swaps = []
+    wires = list(gate.wires)
     for place, wire in enumerate(gate.wires):
         if home[wire] != into:
             wires[place] = spare.pop()

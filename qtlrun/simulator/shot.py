@@ -39,7 +39,9 @@ class Shots:
         real: bool,
         simulator: Callable,
     ):
-        self.reading, self.shots, self.random = reading, shots, np.random.default_rng(seed)
+        self.reading = reading
+        self.shots = shots
+        self.random = np.random.default_rng(seed)
         every = [Probabilities(tuple(range(qubits)))]
         self.bases, self.shifted = (
             [],
@@ -149,7 +151,9 @@ def _bases(outcomes: list[Value | Probabilities], qubits: int) -> list[tuple[str
     """Bases, a letter a wire, each with what a basis state found in it adds to every output,
     (states, outputs).
     """
-    bases, at, outputs = [], 0, sum(outcome.outputs for outcome in outcomes)
+    bases = []
+    at = 0
+    outputs = sum(outcome.outputs for outcome in outcomes)
     for outcome in outcomes:
         if isinstance(outcome, Probabilities):
             _table(bases, "Z" * qubits, outputs)[:, at : at + outcome.outputs] += (

@@ -40,7 +40,9 @@ class Simulator:
         method: str,
         alike: bool = False,
     ):
-        self.qubits, self.alike, wires = qubits, alike, tuple(range(qubits))
+        self.qubits = qubits
+        self.alike = alike
+        wires = tuple(range(qubits))
         made = ENGINES.get(method)
         self.engine = made and made(gates, wires, affine, fed, real, outcomes, started)
         constants = (
@@ -75,7 +77,8 @@ class Simulator:
         if len(x) * x.shape[1] <= room:
             return self._pass(x, w, start, keep=True)
         memory.holds(self.qubits, need, x.device)
-        runs, batch = max(1, room // x.shape[1]), max(1, min(room, x.shape[1]))
+        runs = max(1, room // x.shape[1])
+        batch = max(1, min(room, x.shape[1]))
         rows = []
         for run in range(0, len(x), runs):
             pieces = [
@@ -117,7 +120,10 @@ class _Pass(torch.autograd.Function):
         keep: bool,
     ) -> Tensor:
         values, kept = engine.forward(x, w.reshape(len(w), math.prod(w.shape[1:])), start)
-        ctx.engine, ctx.plain, ctx.kept, ctx.shape = engine, plain, kept if keep else None, w.shape
+        ctx.engine = engine
+        ctx.plain = plain
+        ctx.kept = kept if keep else None
+        ctx.shape = w.shape
         ctx.save_for_backward(x, w, start)
         return values
 

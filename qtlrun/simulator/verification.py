@@ -27,7 +27,9 @@ class Verification:
     """
 
     def __init__(self, circuit, entangle: bool, reading: Reading, exact: bool):
-        self._circuit, self._entangle, self._reading = circuit, entangle, reading
+        self._circuit = circuit
+        self._entangle = entangle
+        self._reading = reading
         self._outcomes = _outcomes(reading) if exact else None
         self._seen: dict[int, weakref.ref] = {}
 
@@ -56,7 +58,8 @@ class Verification:
         places = {(0, 0), (runs // 2, batch // 3), (runs // 3, batch // 2), (runs - 1, batch - 1)}
         valued = self._outcomes and 2**self._reading.qubits * len(self._reading.gates) <= WORK
         for run, sample in sorted(places) if runs and batch else ():
-            x, w = inputs[run, sample].detach().cpu().double(), weights[run].detach().cpu().double()
+            x = inputs[run, sample].detach().cpu().double()
+            w = weights[run].detach().cpu().double()
             if not valued and self._reading.starts:
                 continue
             traced = trace_at(

@@ -68,7 +68,9 @@ def crossed(values: np.ndarray, level: float = 0.95) -> Interval:
     centred = values - values[0, 0]  # identical values then give exactly zero width
     seed, picture, rest = variances(centred)
     if seeds == 1:
-        sigma2, error2, degrees = (math.nan, picture, math.nan), picture / items, items - 1
+        sigma2 = (math.nan, picture, math.nan)
+        error2 = picture / items
+        degrees = items - 1
     else:
         parts = seed / seeds, picture / items, rest / (seeds * items)
         error2, degrees = squared_error(*parts, seeds - 1, items - 1)
@@ -104,7 +106,8 @@ def variances(values: np.ndarray) -> tuple[float, float, float]:
     does not tell.
     """
     rows, columns = values.shape
-    by_row, by_column = values.mean(1), values.mean(0)
+    by_row = values.mean(1)
+    by_column = values.mean(0)
     column = float(by_column.var(ddof=1))
     if rows == 1:
         return math.nan, column, math.nan
@@ -122,7 +125,8 @@ def squared_error(training, picture, overlap, training_degrees, picture_degrees)
 
     `overlap` is the part of the residual, which each of the two holds.
     """
-    total, largest = training + picture - overlap, np.maximum(training, picture)
+    total = training + picture - overlap
+    largest = np.maximum(training, picture)
     doubt = training**2 / training_degrees + picture**2 / picture_degrees
     doubt = doubt + overlap**2 / (training_degrees * picture_degrees)
     alone = np.where(training > picture, training_degrees, picture_degrees)

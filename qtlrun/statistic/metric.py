@@ -26,7 +26,8 @@ def macro_f1(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.nd
     A class that is neither among the labels nor predicted is left out of the average, as
     scikit-learn does by default.
     """
-    labels, predictions = np.asarray(labels), np.asarray(predictions)
+    labels = np.asarray(labels)
+    predictions = np.asarray(predictions)
     flat = predictions.reshape(-1, len(labels))
     cells = flat + classes * np.arange(len(flat))[:, None]
     hits = np.bincount(cells[flat == labels], minlength=classes * len(flat)).reshape(-1, classes)

@@ -83,7 +83,9 @@ def needed(interval: Interval, margin: float) -> Need:
     check_margin(margin)
     if not enough(interval):
         return Need()
-    seeds, items, known = interval.seeds, interval.items, _known(interval)
+    seeds = interval.seeds
+    items = interval.items
+    known = _known(interval)
     floor = FEWEST if interval.splits == 1 else 1
     sizes = {
         "seeds": (("seeds",), _whole(floor, MOST), lambda n: {"seeds": n}),
@@ -114,7 +116,8 @@ def doubt(interval: Interval, level: float = 0.95) -> tuple[float, float]:
     """
     from scipy.special import chdtri
 
-    tail, degrees = (1 - level) / 2, interval.degrees
+    tail = (1 - level) / 2
+    degrees = interval.degrees
     low, high = (float(np.sqrt(degrees / chdtri(degrees, share))) for share in (tail, 1 - tail))
     return low, high
 
@@ -165,7 +168,8 @@ def _predicted(interval: Interval, seeds=None, items=None, splits=None):
     seeds, items, splits = (
         here if other is None else other for here, other in zip(present, asked, strict=True)
     )
-    per_seed, rest = interval.sigma2_seed / seeds, interval.sigma2_rest / seeds
+    per_seed = interval.sigma2_seed / seeds
+    rest = interval.sigma2_rest / seeds
     if interval.seeds == 1:  # both are in the components of picture, or of split and pair
         per_seed = rest = 0.0
     if interval.splits == 1:

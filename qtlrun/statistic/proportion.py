@@ -35,7 +35,8 @@ def proportion(values: np.ndarray, level: float = 0.95) -> Interval:
     and Pearson's of the pictures. Raises ValueError for other values, and as `crossed` does.
     """
     answers = _answers(values)
-    exact, padded = crossed(answers, level), crossed(pad(answers, 0.0, 1.0), level)
+    exact = crossed(answers, level)
+    padded = crossed(pad(answers, 0.0, 1.0), level)
     return _around(exact, padded, answers.size, level)
 
 
@@ -101,7 +102,8 @@ def _around(exact: Interval, padded: Interval, cells: int, level: float) -> Inte
     """Put Clopper and Pearson's ends around a mean, at the effective number of pictures of the
     padded values.
     """
-    items, mean = exact.items, padded.mean
+    items = exact.items
+    mean = padded.mean
     half = (padded.high - padded.low) / 2 / quantile(padded.degrees, level)
     number = (
         mean * (1 - mean) / half**2 * items / (items + 1)
@@ -113,5 +115,6 @@ def _around(exact: Interval, padded: Interval, cells: int, level: float) -> Inte
 
 
 def _ends_of(exact: Interval, padded: Interval) -> Interval:
-    low, high = max(-1.0, min(padded.low, exact.mean)), min(1.0, max(padded.high, exact.mean))
+    low = max(-1.0, min(padded.low, exact.mean))
+    high = min(1.0, max(padded.high, exact.mean))
     return replace(exact, low=low, high=high)

@@ -104,11 +104,13 @@ def _within(values: list[np.ndarray]) -> tuple[float, float]:
 
 
 def _own_pictures(values, factor, pictures_floor):
-    split, degrees = float(np.var([one.mean() for one in values], ddof=1)), len(values) - 1
+    split = float(np.var([one.mean() for one in values], ddof=1))
+    degrees = len(values) - 1
     if pictures_floor:
         least = float(np.mean([variances(one)[1] / one.shape[1] for one in values]))
         if least > split:
-            split, degrees = least, sum(one.shape[1] - 1 for one in values)
+            split = least
+            degrees = sum(one.shape[1] - 1 for one in values)
     seed, _ = _within(values)
     alone = split if math.isnan(seed) else max(0.0, split - seed / len(values[0]))
     components = (seed, math.nan, math.nan), (alone, math.nan)

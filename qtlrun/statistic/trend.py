@@ -44,7 +44,8 @@ def slope(
             "values: each place needs two pictures or more, and finite values; leave failed seeds"
             " out."
         )
-    places, seeds = np.asarray(places, dtype=np.float64), {len(one) for one in values}
+    places = np.asarray(places, dtype=np.float64)
+    seeds = {len(one) for one in values}
     if len(set(places)) < 2:
         raise ValueError("places: a slope needs two different ones or more.")
     if len(seeds) != 1 or min(seeds) < 2:
@@ -57,9 +58,11 @@ def slope(
         values = [pad(place, 1.0, -1.0) for place in values]
         names = [[*some, f"/{place}+", f"/{place}-"] for place, some in enumerate(names)]
     different, which = np.unique(np.concatenate(names), return_inverse=True)
-    shares, start = np.zeros((len(different), count)), 0
+    shares = np.zeros((len(different), count))
+    start = 0
     for weight, one in zip(weights, values, strict=True):
-        size, centred = one.shape[1], one - one.mean(1, keepdims=True)
+        size = one.shape[1]
+        centred = one - one.mean(1, keepdims=True)
         np.add.at(
             shares, which[start : start + size], weight * centred.T / math.sqrt(size * (size - 1))
         )

@@ -77,7 +77,8 @@ class Calibrate:
             reader = [disk.digest(f"{table.reader(job)} calibrate {self.nulls}".encode())]
             own = experiment.figures("A", [rows["A"]], many, reader)[0].nll
             twin = experiment.figures("twin", [rows["twin"]], many[:POPULATION], reader)[0]
-            reads, twin = twin.reads, twin.nll
+            reads = twin.reads
+            twin = twin.nll
             lines = [
                 self._null(own[: 2 * seeds * self.nulls], seeds),
                 self._coverage(own[:POPULATION] - twin, seeds),
@@ -118,7 +119,8 @@ class Calibrate:
         """How often the interval holds the mean of the population that its seeds and pictures were
         drawn from.
         """
-        draw, hits = np.random.default_rng(0), 0
+        draw = np.random.default_rng(0)
+        hits = 0
         differences = differences[np.isfinite(differences).all(1)]
         truth = differences.mean()
         for _ in range(self.resamples):
@@ -143,7 +145,8 @@ class Calibrate:
         """How often a planted effect is found: the circuit's by A, the linear map's by C; and what
         it says of the twin.
         """
-        words, stage = {"C": [], "twin": []}, f"planted {first.kind}, effect {first.effect:g}"
+        words = {"C": [], "twin": []}
+        stage = f"planted {first.kind}, effect {first.effect:g}"
         experiment.session.step = lambda *_: None  # one line a stage, not one a training
         progress.step(stage, 0, self.planted)
         for number in range(self.planted):

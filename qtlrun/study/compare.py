@@ -39,7 +39,8 @@ class Compare:
         store is full, is written and shown all the same: files first, for whoever reads what is
         printed may have gone.
         """
-        points, stopped = [], None
+        points = []
+        stopped = None
         with Progress(console, out / "log.txt") as progress:
             experiment.session.step = progress.step
             try:
@@ -89,7 +90,9 @@ class Compare:
         """Print the table, of a sweep also that of the point that validation chose, and what stands
         under it; all as Markdown.
         """
-        point, exact, said = points[0], tuple(points[0].keys), []
+        point = points[0]
+        exact = tuple(points[0].keys)
+        said = []
         parts = [frame.markdown(shown, exact)]
         if len(points) > 1:
             terminal.show_sweep(console, shown, exact)

@@ -61,7 +61,8 @@ class Export:
         self, jobs: list[dict], out: Path, experiment: Experiment, console: Console
     ) -> tuple[pd.DataFrame, bool]:
         """Export networks; gives their comparison with the trained ones, and if all agree."""
-        job, row = jobs[0], plans.row_plan(jobs[0])
+        job = jobs[0]
+        row = plans.row_plan(jobs[0])
         with Progress(console, out / "log.txt") as progress:
             experiment.session.step = progress.step
             made = experiment.row(
@@ -134,7 +135,8 @@ class Export:
         )
         network.load_state_dict(safetensors.load((out / f"{NAME}.safetensors").read_bytes()))
         read = torch.export.load(out / f"{NAME}.pt2").module()
-        trained, lines = torch.from_numpy(made.entries[seed].arrays["logits"]), []
+        trained = torch.from_numpy(made.entries[seed].arrays["logits"])
+        lines = []
         for name, given in ((f"{NAME}.safetensors", network), (f"{NAME}.pt2", read)):
             logits = _logits(given, data)
             gap = (logits - trained).abs().max() / trained.abs().max()

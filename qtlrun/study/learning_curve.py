@@ -60,7 +60,8 @@ class LearningCurve:
         self, jobs: list[dict], out: Path, experiment: Experiment, console: Console
     ) -> tuple[pd.DataFrame, bool]:
         """Rows of all sizes as a data frame, and whether all went well."""
-        points, cut = [], self._jobs(jobs[0], experiment)
+        points = []
+        cut = self._jobs(jobs[0], experiment)
         with Progress(console, out / "log.txt") as progress:
             experiment.session.step = progress.step
             for job in cut:
@@ -129,10 +130,8 @@ class LearningCurve:
         for point in points:
             for label in point.labels:
                 if point.of(label):
-                    nll, accuracy = (
-                        point.estimate(label, lambda row: row.nll),
-                        point.accuracy(label),
-                    )
+                    nll = point.estimate(label, lambda row: row.nll)
+                    accuracy = point.accuracy(label)
                     lines.append(
                         {
                             **point.keys,

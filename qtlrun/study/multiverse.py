@@ -92,9 +92,13 @@ class Multiverse:
         """The difference to each reference under each protocol, a line each, and whether none
         failed.
         """
-        job, protocols = jobs[0], self._protocols()
-        claims, seeds, composed = table.claims(job), plans.seeds(job), table.name(job)
-        made, reader = table.rows(job), table.reader(job)
+        job = jobs[0]
+        protocols = self._protocols()
+        claims = table.claims(job)
+        seeds = plans.seeds(job)
+        composed = table.name(job)
+        made = table.rows(job)
+        reader = table.reader(job)
         readers = [disk.digest(json.dumps([reader, protocol]).encode()) for protocol in protocols]
         with Progress(console, out / "log.txt") as progress:
             experiment.session.step = progress.step
@@ -205,14 +209,13 @@ class Multiverse:
                 continue
             lost = (part["seeds"] < seeds).sum()
             sure = whole["seeds"] == seeds
-            gap, choices = (
-                whole["difference"],
-                {key: whole[key] for key in self._keys() if whole[key].nunique() > 1},
-            )
+            gap = whole["difference"]
+            choices = {key: whole[key] for key in self._keys() if whole[key].nunique() > 1}
             alone, total = (
                 share(gap.to_numpy(), choices) for share in (statistic.explained, statistic.swayed)
             )
-            below, above = (gap < 0).mean(), (gap > 0).mean()
+            below = (gap < 0).mean()
+            above = (gap > 0).mean()
             order = sorted(total, key=total.get, reverse=True)
             said = [f"{key} {total[key]:.0%} ({alone[key]:.0%} alone)" for key in order]
             failed = (

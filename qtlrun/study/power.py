@@ -47,7 +47,8 @@ class Power:
             raise Refused(
                 "compare=[]: power is that of a difference; choose a reference, as compare=[twin]."
             )
-        seeds, splits = len(plans.seeds(jobs[0])), len(plans.redraws(jobs[0]))
+        seeds = len(plans.seeds(jobs[0]))
+        splits = len(plans.redraws(jobs[0]))
         if (splits if splits > 1 else seeds) < statistic.FEWEST:
             raise Refused(
                 f"{f'splits={splits}' if splits > 1 else f'seeds={seeds}'}: a pilot of fewer than"
@@ -114,7 +115,8 @@ class Power:
         """Sentences on each contrast of the pilot, and the sizes it would take."""
         lines = []
         for label, verdict in point.contrasts(self.margin).items():
-            gap, need = verdict.interval, statistic.needed(verdict.interval, self.margin)
+            gap = verdict.interval
+            need = statistic.needed(verdict.interval, self.margin)
             low, high = statistic.doubt(gap)
             ways = [
                 (need.seeds, f"seeds on these {point.noun}s"),

@@ -154,7 +154,8 @@ class Reproduce:
 
 def _lines(job: dict, points: dict[str, Point]) -> list[dict]:
     """A line a published figure of a plan."""
-    published, lines = job.get("published", {}), []
+    published = job.get("published", {})
+    lines = []
     for name, figure in published.get("accuracy", {}).items():
         line = {
             "run": _place(job),

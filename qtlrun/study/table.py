@@ -22,9 +22,13 @@ def fill(point: Point, job: dict, experiment: Experiment, progress: Progress) ->
     costs that row.
     """
     point.notes.extend(plans.references(job)[1])
-    labels, made = _labels(point, job), rows(job)
+    labels = _labels(point, job)
+    made = rows(job)
     draws = plans.draws(list(made.values()), job["tune"])
-    key, redraws, seeds, known = reader(job), plans.redraws(job), plans.seeds(job), {}
+    key = reader(job)
+    redraws = plans.redraws(job)
+    seeds = plans.seeds(job)
+    known = {}
     for number, change in enumerate(redraws):
         point.splits.append({})
         for name, label in labels.items():
@@ -107,7 +111,9 @@ def _labels(point: Point, job: dict) -> dict[str, str]:
     """The label of each row by its name; says beside the point which are one, and which are not
     what their letter means.
     """
-    composed, seen, labels = plans.row_plan(job), {}, {}
+    composed = plans.row_plan(job)
+    seen = {}
+    labels = {}
     for name, row in rows(job).items():
         if same := seen.get(_identity(row)):
             point.notes.extend(

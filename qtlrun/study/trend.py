@@ -157,10 +157,8 @@ class Trend:
         """Verdict of the slopes in NLL on the claim; nothing where trainings failed."""
         if self.claim is None:
             return []
-        lines, found = (
-            [f"The claim: {self.claim}"],
-            slopes[(slopes["metric"] == "NLL") & slopes["classical"]],
-        )
+        lines = [f"The claim: {self.claim}"]
+        found = slopes[(slopes["metric"] == "NLL") & slopes["classical"]]
         for name, mine in found.groupby("series", sort=False):
             if failures[name]:
                 lines.append(

@@ -92,8 +92,10 @@ class Quadratic:
 
     def __init__(self, linear: Tensor, products: Tensor, rest: Tensor):
         pairs = products.flatten(1).any(0).nonzero().flatten()
-        self.first, self.second = pairs // products.shape[-1], pairs % products.shape[-1]
-        self.slopes, self.rest = torch.cat([linear, products.flatten(1)[:, pairs]], dim=1), rest
+        self.first = pairs // products.shape[-1]
+        self.second = pairs % products.shape[-1]
+        self.slopes = torch.cat([linear, products.flatten(1)[:, pairs]], dim=1)
+        self.rest = rest
 
     def __call__(
         self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs ..."]

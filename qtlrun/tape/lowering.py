@@ -248,13 +248,15 @@ def _turn(operation, word: str, parameter: int, factor: float) -> Turn:
         (wire, letter) for wire, letter in zip(operation.wires, word, strict=False) if letter != "I"
     ]  # a phase has wires or none
     angle = operation.data[parameter]
-    wires, letters = tuple(wire for wire, _ in pairs), "".join(letter for _, letter in pairs)
+    wires = tuple(wire for wire, _ in pairs)
+    letters = "".join(letter for _, letter in pairs)
     return Turn(wires, letters, angle if factor == 1 else angle * factor)
 
 
 def _prepared(operation) -> list[Step]:
     """Gates that make the amplitudes of a StatePrep from zeros."""
-    amplitudes, wires = torch.as_tensor(operation.data[0]), tuple(operation.wires)
+    amplitudes = torch.as_tensor(operation.data[0])
+    wires = tuple(operation.wires)
     return [
         Matrix(on, word, pauli.CNOT) if angle is None else Turn(on, word, angle)
         for on, word, angle in preparation.gates(amplitudes, wires)
@@ -311,7 +313,8 @@ def _power(lowering: Lowering, operation) -> list[Step] | None:
     exponent = operation.z
     if not whole(exponent):
         return None
-    steps, count = lowering.steps(operation.base), abs(int(exponent))
+    steps = lowering.steps(operation.base)
+    count = abs(int(exponent))
     if exponent < 0:
         steps = [flipped(step) for step in reversed(steps)]
     if all(isinstance(step, Turn) for step in steps) and commute(steps):

@@ -61,7 +61,8 @@ def untaken(measurement) -> ValueError:
 
 
 def _read(measurement, own: int, qubits: int) -> Value | Probabilities:
-    kind, observable = type(measurement).__name__, getattr(measurement, "obs", None)
+    kind = type(measurement).__name__
+    observable = getattr(measurement, "obs", None)
     if kind == "ProbabilityMP" and observable is None:
         return Probabilities(tuple(measurement.wires) or tuple(range(own)))
     sentence = getattr(observable, "pauli_rep", None)

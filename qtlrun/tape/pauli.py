@@ -46,7 +46,8 @@ def turned(word: str, angle: float) -> np.ndarray:
 
 def embed(matrix: np.ndarray, of: Sequence[int], wires: Sequence[int]) -> np.ndarray:
     """A matrix on its own wires as one on all of these."""
-    count, few = len(wires), len(of)
+    count = len(wires)
+    few = len(of)
     rest = [wire for wire in wires if wire not in of]
     order = [[*of, *rest].index(wire) for wire in wires]
     full = np.kron(matrix, np.eye(2 ** (count - few))).reshape([2] * 2 * count)
@@ -86,19 +87,23 @@ def monomial(matrix: Tensor) -> bool:
 
 def permutation(gates: list[Gate], qubits: int) -> tuple[np.ndarray, np.ndarray]:
     """Gates that permute as (U psi)[k] = phase[k] psi[source[k]]."""
-    source, phase = np.arange(2**qubits), np.ones(2**qubits, dtype=complex)
+    source = np.arange(2**qubits)
+    phase = np.ones(2**qubits, dtype=complex)
     for gate in gates:
         rows, factor = _moved(straight(gate.matrix.numpy()), gate.wires, qubits)
-        source, phase = source[rows], phase[rows] * factor
+        source = source[rows]
+        phase = phase[rows] * factor
     return source, phase
 
 
 def action(word: str, qubits: int) -> tuple[np.ndarray, np.ndarray]:
     """A word on all wires as (P psi)[k] = phase[k] psi[source[k]]."""
     rows = np.arange(2**qubits)
-    source, phase = rows.copy(), np.ones(2**qubits, dtype=complex)
+    source = rows.copy()
+    phase = np.ones(2**qubits, dtype=complex)
     for wire, letter in enumerate(word):
-        bit, flips = (rows >> (qubits - 1 - wire)) & 1, int(letter in "XY")
+        bit = (rows >> (qubits - 1 - wire)) & 1
+        flips = int(letter in "XY")
         source ^= flips << (qubits - 1 - wire)
         phase *= MATRICES[letter][bit, bit ^ flips]
     return source, phase
@@ -140,7 +145,8 @@ def sources(wires: Sequence[int], qubits: int) -> list[tuple[np.ndarray, tuple[n
     """The terms of any matrix on these wires, one a column: the source of each basis state, and
     where its factor stands.
     """
-    row, cleared = local(wires, qubits), _cleared(wires, qubits)
+    row = local(wires, qubits)
+    cleared = _cleared(wires, qubits)
     return [
         (cleared | _scatter(np.full_like(row, column), wires, qubits), (row, column))
         for column in range(2 ** len(wires))

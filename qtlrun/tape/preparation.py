@@ -38,7 +38,8 @@ def gates(
 
 def _uniform(angles: Tensor, word: str, controls: tuple[int, ...], target: int) -> list:
     """A rotation of the target by another angle for each basis state of the controls."""
-    count, found = len(angles), []
+    count = len(angles)
+    found = []
     gray = [number ^ number >> 1 for number in range(count)]
     signs = torch.tensor(
         [[(-1) ** (state & code).bit_count() for state in range(count)] for code in gray],

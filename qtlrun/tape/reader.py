@@ -78,7 +78,8 @@ class _Reader:
 
     def reading(self) -> Reading:
         """The circuit as data."""
-        first, degree = self.first, self._highest()
+        first = self.first
+        degree = self._highest()
         starts = tuple(self._preparation(place) for place in range(len(first.starts)))
         sizes = self.circuit.qubits, self._features
         if degree <= 1:
@@ -98,7 +99,8 @@ class _Reader:
         angles, fed, trained = self._quadratic() if degree <= 2 else (None, None, None)
         if angles is None or not self._confirmed(angles):
             angles, fed, trained = self._each_step()
-        prepare, affine = split(angles, fed, trained), apart(first.values(), fed, trained)
+        prepare = split(angles, fed, trained)
+        affine = apart(first.values(), fed, trained)
         if first.matrices:
             prepare = self._with_matrices(fed, trained)
         return Reading(
@@ -136,10 +138,14 @@ class _Reader:
 
     def _affine(self) -> tuple[Affine | Chosen, frozenset[int], frozenset[int]]:
         """Affine angles, those that depend on inputs, and those that depend on weights."""
-        inputs, weights = self.first.inputs, self.first.weights
-        features, count = inputs.numel(), len(self._numbers)
+        inputs = self.first.inputs
+        weights = self.first.weights
+        features = inputs.numel()
+        count = len(self._numbers)
         z = torch.cat([inputs.flatten(), weights.flatten()]).detach()
-        rows, columns, slopes = [], [], []
+        rows = []
+        columns = []
+        slopes = []
         rest = torch.zeros(count, dtype=torch.float64)
         for number, angle in enumerate(self._numbers):
             slope = slope_of(angle, inputs, weights, create=False)
@@ -148,19 +154,15 @@ class _Reader:
             columns.append(places)
             slopes.append(slope[places])
             rest[number] = angle.detach() - slopes[-1] @ z[places]
-        rows, columns = (
-            torch.tensor(rows, dtype=torch.long),
-            torch.cat(columns or [torch.zeros(0, dtype=torch.long)]),
-        )
+        rows = torch.tensor(rows, dtype=torch.long)
+        columns = torch.cat(columns or [torch.zeros(0, dtype=torch.long)])
         slopes = torch.cat(slopes or [torch.zeros(0, dtype=torch.float64)])
         fed, trained = (
             frozenset(rows[side].tolist()) for side in (columns < features, columns >= features)
         )
         if not features and len(rows) == len(set(rows.tolist())):
-            place, factor = (
-                torch.zeros(count, dtype=torch.long),
-                torch.zeros(count, dtype=torch.float64),
-            )
+            place = torch.zeros(count, dtype=torch.long)
+            factor = torch.zeros(count, dtype=torch.float64)
             place[rows], factor[rows] = columns, slopes
             return Chosen(place, factor, rest, weights.numel()), fed, trained
         table = torch.zeros(count, len(z), dtype=torch.float64)
@@ -179,7 +181,8 @@ class _Reader:
         """The angles that may depend on the inputs, and on the weights; all of them on values that
         were asked for.
         """
-        watch, moved = self.first.watch, self.first.values() != self.other.values()
+        watch = self.first.watch
+        moved = self.first.values() != self.other.values()
         sources = [
             watch.source(angle) | watch.asked or (Source.BOTH if moves else Source.NONE)
             for angle, moves in zip(self.first.angles, moved.tolist(), strict=True)
@@ -249,8 +252,10 @@ class _Reader:
         """Amplitudes that a circuit prepares: a constant, inputs scaled to norm 1, or what it says,
         evaluated each step.
         """
-        operation, watch = self.first.starts[place], self.first.watch
-        state, wires = torch.as_tensor(operation.data[0]), tuple(operation.wires)
+        operation = self.first.starts[place]
+        watch = self.first.watch
+        state = torch.as_tensor(operation.data[0])
+        wires = tuple(operation.wires)
         if not (watch.source(operation.data[0]) or watch.asked):
             real = not state.is_complex() or not state.imag.any()
             state = state.real if real and state.is_complex() else state

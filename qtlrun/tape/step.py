@@ -87,7 +87,8 @@ def full(step: Step, wires: tuple[int, ...]) -> Tensor:
 
 def embed(matrix: Tensor, of: tuple[int, ...], wires: tuple[int, ...]) -> Tensor:
     """A matrix on its own wires as one on all of these."""
-    count, few = len(wires), len(of)
+    count = len(wires)
+    few = len(of)
     order = [[*of, *(wire for wire in wires if wire not in of)].index(wire) for wire in wires]
     full = torch.kron(
         matrix.contiguous(), torch.eye(2 ** (count - few), dtype=matrix.dtype)
@@ -135,7 +136,8 @@ def _eigenvectors(matrix: Tensor) -> tuple[Tensor, Tensor]:
 
 def _phases(angles: Tensor, wires: tuple[int, ...]) -> list[Turn]:
     """A diagonal matrix exp(i angles) as rotations about products of Z."""
-    turns, size = [], len(angles)
+    turns = []
+    size = len(angles)
     states = range(size)
     for mask in range(size):
         signs = torch.tensor(
@@ -151,10 +153,8 @@ def _phases(angles: Tensor, wires: tuple[int, ...]) -> list[Turn]:
 
 def controlled_matrix(matrix: Tensor, values: Sequence[bool]) -> Tensor:
     """A matrix that acts where its controls, in front, have these values."""
-    side, place = (
-        len(matrix),
-        sum(bool(value) << place for place, value in enumerate(reversed(values))),
-    )
+    side = len(matrix)
+    place = sum(bool(value) << place for place, value in enumerate(reversed(values)))
     blocks = [torch.eye(side, dtype=matrix.dtype)] * 2 ** len(values)
     blocks[place] = matrix
     return torch.block_diag(*blocks)

@@ -80,7 +80,8 @@ def split(angles: Callable, fed: frozenset[int], trained: frozenset[int]) -> Cal
     """Prepares the angles that differ from sample to sample, and those that are the same for all
     samples of a run.
     """
-    each, shared = sorted(fed), sorted(trained - fed)
+    each = sorted(fed)
+    shared = sorted(trained - fed)
 
     def prepare(x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
         every_angle = angles(x, w)
@@ -93,11 +94,9 @@ def apart(rest: Tensor, fed: frozenset[int], trained: frozenset[int]) -> Affine:
     """The map from angles that `split` prepares to all angles; what depends on nothing is kept from
     `rest`.
     """
-    unit, each, shared = (
-        torch.eye(len(rest), dtype=torch.float64),
-        sorted(fed),
-        sorted(trained - fed),
-    )
+    unit = torch.eye(len(rest), dtype=torch.float64)
+    each = sorted(fed)
+    shared = sorted(trained - fed)
     constant = rest.clone()
     constant[each + shared] = 0
     return Affine(unit[:, each], unit[:, shared], constant)

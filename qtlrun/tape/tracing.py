@@ -131,8 +131,13 @@ def trace_at(
     """The circuit at these inputs and weights; with `embed` amplitudes that wires begin in are no
     gates.
     """
-    watch, checks = Watch(inputs, weights), checks or Checks()
-    gates, angles, matrices, starts, touched = [], [], [], [], set()
+    watch = Watch(inputs, weights)
+    checks = checks or Checks()
+    gates = []
+    angles = []
+    matrices = []
+    starts = []
+    touched = set()
     with watch:
         before = _generators()
         operations, measurements = _record(circuit, inputs, weights)
@@ -161,7 +166,8 @@ def trace_at(
 
 def point(circuit, number: int) -> tuple[Tensor, Tensor]:
     """Random inputs and weights, in radians; each second point is the one before it mirrored."""
-    draw, side = generator(number // 2, "reader"), math.pi * (-1) ** number
+    draw = generator(number // 2, "reader")
+    side = math.pi * (-1) ** number
     reaches = (
         ((inputs_of(circuit),), 0.5),
         (
@@ -217,10 +223,12 @@ def _exponentials_apart(operation) -> list:
     """
     sets: list[tuple[set, list]] = []
     for word, factor in (operation.base.pauli_rep or {}).items():
-        wires, terms = set(word.keys()), [(word, factor)]
+        wires = set(word.keys())
+        terms = [(word, factor)]
         for other in [one for one in sets if one[0] & wires]:
             sets.remove(other)
-            wires, terms = wires | other[0], other[1] + terms
+            wires = wires | other[0]
+            terms = other[1] + terms
         sets += [(wires, terms)] * bool(wires)  # a word of none is a phase
     if len(sets) < 2:
         return []
@@ -312,7 +320,8 @@ def _same(mine: Gate, its: Gate) -> bool:
 
 
 def _equal(mine: object, its: object) -> bool:
-    mine, its = torch.as_tensor(mine), torch.as_tensor(its)
+    mine = torch.as_tensor(mine)
+    its = torch.as_tensor(its)
     return mine.dtype == its.dtype and torch.equal(mine, its)
 
 

@@ -118,11 +118,13 @@ class Watch(TorchFunctionMode):
         name = function.__name__
         if self._silent or name in FORM or (name == "__format__" and args[1:] == ("",)):
             return result
-        source, bent = Source.NONE, False
+        source = Source.NONE
+        bent = False
         for tensor in _tensors((args, tuple(kwargs.values()))):
             mark = self._found(tensor)
             if mark is not None:
-                source, bent = source | mark[1], bent or mark[2]
+                source = source | mark[1]
+                bent = bent or mark[2]
         if source:
             self._follow(name, source, bent, args, kwargs, result)
         return result
@@ -144,7 +146,8 @@ class Watch(TorchFunctionMode):
         """Neither mark nor note what is computed: for questions whose answers change nothing that
         is recorded.
         """
-        before, self._silent = self._silent, True
+        before = self._silent
+        self._silent = True
         try:
             yield
         finally:
@@ -158,7 +161,8 @@ class Watch(TorchFunctionMode):
             self._mark(tensor, source, bent or not tensor.requires_grad)
         changed = kwargs.get("out")
         if name == "__set__":  # of `data`, whose values then have no graph
-            changed, bent = args[0], True
+            changed = args[0]
+            bent = True
         elif (
             name == "__setitem__"
             or (name.endswith("_") and not name.endswith("__"))
@@ -173,7 +177,8 @@ class Watch(TorchFunctionMode):
     def _mark(self, tensor: Tensor, source: Source, bent: bool) -> None:
         before = self._marks.get(id(tensor))
         if before is not None:
-            source, bent = source | before[1], bent or before[2]
+            source = source | before[1]
+            bent = bent or before[2]
         self._marks[id(tensor)] = (
             tensor,
             source,

@@ -134,7 +134,8 @@ def trend(frame: pd.DataFrame) -> Figure:
     """Composed minus each reference against the value swept: a column a series, NLL above and
     accuracy below, 95 % intervals as bands.
     """
-    series, metrics = list(dict.fromkeys(frame["series"])), ["NLL", "accuracy"]
+    series = list(dict.fromkeys(frame["series"]))
+    metrics = ["NLL", "accuracy"]
     figure = Figure(figsize=(3.4 * len(series) + 1.6, 5.6), layout="constrained")
     axes = figure.subplots(2, max(1, len(series)), squeeze=False, sharex="col")
     if not series:  # everything failed

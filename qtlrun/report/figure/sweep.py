@@ -23,11 +23,13 @@ def _heat_maps(frame: pd.DataFrame, down: str, across: str) -> Figure:
     names = [
         name for name in frame.columns if name == "validation NLL" or name.startswith("minus ")
     ]
-    ys, xs = list(dict.fromkeys(frame[down])), list(dict.fromkeys(frame[across]))
+    ys = list(dict.fromkeys(frame[down]))
+    xs = list(dict.fromkeys(frame[across]))
     figure, axes = style.panels(len(names), max(3, 0.45 * len(xs) + 1), max(2.6, 0.3 * len(ys) + 1))
     limit = np.nanmax(np.abs(frame[names[1:]].to_numpy(float)), initial=0) or 1
     for axis, name in zip(axes, names, strict=True):
-        grid, difference = np.full((len(ys), len(xs)), np.nan), name != "validation NLL"
+        grid = np.full((len(ys), len(xs)), np.nan)
+        difference = name != "validation NLL"
         for y, x, value, chosen in zip(
             frame[down], frame[across], frame[name], frame["chosen"], strict=True
         ):

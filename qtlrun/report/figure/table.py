@@ -24,7 +24,8 @@ def learning_curves(point: Point) -> Figure:
     for number, label in enumerate(point.labels):
         for axis, name in zip(axes, ("loss", "nll") if point.of(label) else (), strict=False):
             curves = np.concatenate([_curves(row, name) for row in point.of(label)])
-            epochs, look = np.arange(1, curves.shape[1] + 1), style.look(number)
+            epochs = np.arange(1, curves.shape[1] + 1)
+            look = style.look(number)
             axis.plot(
                 epochs,
                 curves.mean(0),
@@ -56,7 +57,8 @@ def confusion(point: Point) -> Figure:
     size = max(2.2, 0.34 * classes) if classes <= NAMED else 3
     figure, axes = style.panels(len(rows), size + 0.4, size + 0.6)
     for axis, (label, found) in zip(axes, rows.items(), strict=True):
-        row, counts = found[0], np.mean([_counts(one) for one in found], axis=0)
+        row = found[0]
+        counts = np.mean([_counts(one) for one in found], axis=0)
         shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
         image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         axis.set(title=label, xlabel="predicted", ylabel="class", xticks=[], yticks=[])
@@ -81,10 +83,8 @@ def accuracy(point: Point) -> Figure:
     """
     rows = {label: found for label in point.labels if (found := point.of(label))}
     figure = Figure(figsize=(6, 0.36 * len(rows) + 1.2), layout="constrained")
-    axis, ceilings = (
-        figure.subplots(),
-        {row.ceiling for found in rows.values() for row in found if row.ceiling},
-    )
+    axis = figure.subplots()
+    ceilings = {row.ceiling for found in rows.values() for row in found if row.ceiling}
     for place, (label, found) in enumerate(rows.items()):
         mean = point.accuracy(label)
         dots = np.concatenate([row.metrics["test_accuracy"] for row in found])
@@ -134,7 +134,8 @@ def shots(point: Point) -> Figure:
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axis = figure.subplots()
     for number, label in enumerate(point.labels):
-        known, colour = point.shots(label) if point.of(label) else (), style.look(number)["color"]
+        known = point.shots(label) if point.of(label) else ()
+        colour = style.look(number)["color"]
         if len(known):
             axis.plot(
                 known.columns,
