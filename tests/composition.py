@@ -6,7 +6,7 @@ import yaml
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
-from qtlrun import plan as plans
+from qtlrun.plan import Plan
 
 CONF = Path(__file__).parents[1] / "conf"
 SHORT = (
@@ -21,19 +21,24 @@ SHORT = (
 )
 
 
-def job(*words):
-    """The composed plan of a command line's overrides."""
+def values(*words):
+    """The values that a command line's overrides compose."""
     with initialize_config_module("qtlrun.conf", version_base="1.3"):
-        made = OmegaConf.to_container(
+        composed = OmegaConf.to_container(
             compose("config", list(words)), resolve=True, throw_on_missing=True
         )
-    return made | {"name": "test", "overrides": list(words)}
+    return composed | {"name": "test", "overrides": list(words), "command": ["qtlrun", *words]}
 
 
-def rows(*words):
-    """The plans of the composed row, called `composed`, and of its references, by name."""
-    made = job(*words)
-    return {"composed": plans.row_plan(made)} | plans.references(made)[0]
+def compose_plan(*words):
+    """The plan of a command line's overrides."""
+    return Plan(values(*words))
+
+
+def variants(*words):
+    """The composed model, called `composed`, and its references, by name."""
+    composed = compose_plan(*words)
+    return {"composed": composed.model} | composed.references
 
 
 def part(group, option):
@@ -45,15 +50,26 @@ def options(group):
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
 
-def plan_of(place, *words, **study):
+def short_plan(home, *words, **study):
     """The plan of these words, each in place of a short one of its key; `study` are values of the
     study.
     """
     keys = {word.partition("=")[0] for word in words}
     short = (word for word in SHORT if word.partition("=")[0] not in keys)
-    made = job(f"home={place}", *short, *words) | {
+    composed = values(f"home={home}", *short, *words) | {
         "command": ["qtlrun", *words],
         "overrides": list(words),
     }
-    made["study"] |= study
-    return made
+    composed["study"] |= study
+    return Plan(composed)
+
+
+def check(*plans):
+    """Check plans as the command does before it trains; the experiment that would train them."""
+    from qtlrun.compose.check import check_models, check_words
+    from qtlrun.experiment import Experiment
+
+    check_words(list(plans))
+    experiment = Experiment(plans[0].settings.home, plans[0].settings.fresh)
+    check_models(list(plans), experiment)
+    return experiment

@@ -9,11 +9,14 @@ import numpy as np
 from rich.console import Console
 
 from qtlrun.comparison.comparison import Point
+from qtlrun.comparison.outcome import Outcome
 from qtlrun.comparison.row import Row
+from qtlrun.report.progress import Progress
+from qtlrun.report.report import Report
 from qtlrun.store import Entry
 
 
-def entry(logits, labels, epochs=3, validation=0.5, best=None, **values):
+def outcome(logits, labels, epochs=3, validation=0.5, best=None, **values):
     """One seed: its loss falls by half an epoch, its validation NLL reaches `validation` at the
     epoch kept.
     """
@@ -40,9 +43,11 @@ def entry(logits, labels, epochs=3, validation=0.5, best=None, **values):
         "weights/head.weight": np.arange(6.0).reshape(2, 3),
         "weights/head.steps": np.array(7),
     }
-    return Entry(
-        timed | counts | values,
-        {"logits": np.asarray(logits, float), "labels": np.asarray(labels)} | weights,
+    return Outcome.from_artifact(
+        Entry(
+            {"scale": "none", "scale_asked": "none"} | timed | counts | values,
+            {"logits": np.asarray(logits, float), "labels": np.asarray(labels)} | weights,
+        )
     )
 
 
@@ -62,12 +67,12 @@ def row(
     logits = np.asarray(logits, float)
     said = values.pop("said", {})
     classes = classes or tuple(f"class {number}" for number in range(logits.shape[-1]))
-    entries = {
-        seed: entry(one, labels, **values)
+    outcomes = {
+        seed: outcome(one, labels, **values)
         for seed, one in zip(seeds or range(len(logits)), logits, strict=True)
     }
     prints = {"fingerprints": {"data": "d" * 64, "weights": "w" * 64}}
-    return Row(name, about, entries, classes, errors or {}, **prints | said)
+    return Row(name, about, outcomes, classes, errors or {}, **prints | said)
 
 
 def random_logits(seeds=5, pictures=40, classes=4, skill=1.0, number=0):
@@ -90,7 +95,7 @@ def point(
     **values,
 ):
     """A point of rows that differ in skill; the first is the composed one."""
-    made = Point(keys or {}, names[0], "Held fixed for every row: split seed 0.", splits=[{}])
+    made = Point(keys or {}, names[0], splits=[{}])
     for number, name in enumerate(names):
         skill = (skills or {}).get(name, 1 + number / 2)
         logits, labels = random_logits(seeds, pictures, classes, skill, number)
@@ -120,8 +125,8 @@ def generated(made, label, accuracies=None, values=MNIST):
     seed's a hundredth higher.
     """
     for rows in made.splits:
-        for place, one in enumerate(rows[label].entries.values()):
-            one.values.update(values)
+        for place, one in enumerate(rows[label].outcomes.values()):
+            one.figures.update(values)
             if accuracies:
                 one.arrays["shots"] = np.array(list(accuracies), np.int64)
                 one.arrays["shots_accuracy"] = np.array(list(accuracies.values())) + 0.01 * place
@@ -134,7 +139,7 @@ def pair(differences, base=1.0):
     """
     differences = np.asarray(differences, float)
     labels = np.zeros(differences.shape[1], int)
-    made = Point({}, "A", "Held fixed for every row: split seed 0.", splits=[{}])
+    made = Point({}, "A", splits=[{}])
     for name, nll in (("A", base + differences), ("B", np.full_like(differences, base))):
         made.splits[0][name] = row(name, np.stack([-nll, np.log1p(-np.exp(-nll))], -1), labels)
     made.isolates.update(A="", B="the whole head against one linear layer")
@@ -147,7 +152,7 @@ def resplit(
     """A point of rows on redrawn splits, each with test pictures and seeds of its own; with the
     `same` test pictures.
     """
-    made = Point({}, names[0], "Held fixed for every row: ...", splits=[{} for _ in range(splits)])
+    made = Point({}, names[0], splits=[{} for _ in range(splits)])
     for split, rows in enumerate(made.splits):
         for number, name in enumerate(names):
             logits, labels = random_logits(
@@ -162,20 +167,22 @@ def resplit(
     return made
 
 
-def watched(study, jobs, experiment, place):
-    """Run a study in a new folder of `place`: what it gave, said and wrote, and whether it was
+def watched(study, plans, experiment, folder):
+    """Run a study in a new folder of `folder`: what it gave, said and wrote, and whether it was
     stopped.
     """
     console = Console(file=io.StringIO(), width=400)
     found = SimpleNamespace(
-        jobs=jobs, out=place / f"out-{len(list(place.glob('out-*')))}", error=None
+        plans=plans, out=folder / f"out-{len(list(folder.glob('out-*')))}", error=None
     )
     found.out.mkdir()
     try:
-        found.frame, found.well = study.run(jobs, found.out, experiment, console)
+        with Report(found.out, Progress(console)) as report:
+            experiment.session.progress = report.progress
+            found.frame, found.well = study.run(plans, experiment, report)
     except KeyboardInterrupt as error:
         found.error = error
-    found.said = " ".join(console.file.getvalue().split())
+    found.said = " ".join(console.file.getvalue().rpartition("Written to")[0].split())
     found.files = sorted(
         path.relative_to(found.out).as_posix() for path in found.out.rglob("*") if path.is_file()
     )

@@ -1,5 +1,6 @@
 """Fixtures: a study of a small plan, run as the command does."""
 
+import dataclasses
 import io
 from types import SimpleNamespace
 
@@ -21,30 +22,33 @@ def run(place, points, outcome=trained):
     wrote and gave.
     """
     from qtlrun.experiment import Experiment
+    from qtlrun.report.progress import Progress
+    from qtlrun.report.report import Report
     from qtlrun.study.compare import Compare
 
-    jobs = [
-        composition.job(f"home={place}", *words) | {"command": ["qtlrun", *words]}
-        for words in points
+    plans = [composition.compose_plan(f"home={place}", *words) for words in points]
+    plans = [
+        dataclasses.replace(plan, values=plan.values | {"command": ["qtlrun", *words]})
+        for plan, words in zip(plans, points, strict=True)
     ]
-    experiment = Experiment(str(place))
+    console = Console(file=io.StringIO(), width=100)
+    progress = Progress(console)
+    experiment = Experiment(str(place), progress=progress)
 
-    def make(label, plan, seeds, reader="", draws=None):
-        made = outcome(label, plan, seeds)
-        experiment.session.step(label, 1, 1)
+    def make(label, variant, seeds, *, reader="", draws=None):
+        made = outcome(label, variant, seeds)
+        progress.step(label, 1, 1)
         return made
 
-    experiment.row = make
-    found = SimpleNamespace(jobs=jobs, out=place / "out", rows=None, well=None, error=None)
+    experiment.train = make
+    found = SimpleNamespace(plans=plans, out=place / "out", rows=None, well=None, error=None)
     found.out.mkdir(parents=True)
-    console = Console(file=io.StringIO(), width=100)
     try:
-        found.rows, found.well = Compare(margin=0.05, shots=1024).run(
-            jobs, found.out, experiment, console
-        )
+        with Report(found.out, progress) as report:
+            found.rows, found.well = Compare(margin=0.05, shots=1024).run(plans, experiment, report)
     except BaseException as error:
         found.error = error
-    found.said = console.file.getvalue()
+    found.said = console.file.getvalue().rpartition("Written to")[0]
     found.files = sorted(
         path.relative_to(found.out).as_posix() for path in found.out.rglob("*") if path.is_file()
     )
@@ -76,29 +80,36 @@ def studied(home, tmp_path, monkeypatch):
     """A study of a small plan, checked and run as the command does: what it said, its frame, its
     files, its figures.
     """
-    from qtlrun import plan as plans
-    from qtlrun.compose.check import check
+    from qtlrun.compose.check import check_models, check_words
+    from qtlrun.experiment import Experiment
+    from qtlrun.plan import build
     from qtlrun.report import figure
+    from qtlrun.report.progress import Progress
+    from qtlrun.report.report import Report
 
     drawn = []
     monkeypatch.setattr(figure, "encode", lambda made, kind: drawn.append(made) or b"drawn")
 
     def study(*words, place=home, **values):
-        job, out = (
-            composition.plan_of(place, *words, **values),
-            tmp_path / f"out-{len(list(tmp_path.glob('out-*')))}",
-        )
+        plan = composition.short_plan(place, *words, **values)
+        out = tmp_path / f"out-{len(list(tmp_path.glob('out-*')))}"
         console = Console(file=io.StringIO(), width=100)
-        experiment, made = check([job]), plans.build("study", job["study"], job["plugins"])
+        progress = Progress(console)
+        check_words([plan])
+        experiment = Experiment(plan.settings.home, plan.settings.fresh, progress)
+        plans = check_models([plan], experiment)
         out.mkdir()
         drawn.clear()
-        frame, well = made.run([job], out, experiment, console)
-        said = " ".join(console.file.getvalue().split())
+        with Report(out, progress) as report:
+            frame, well = build("study", plan.study, plan.settings.plugins).run(
+                plans, experiment, report
+            )
+        said = " ".join(console.file.getvalue().rpartition("Written to")[0].split())
         files = sorted(
             path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()
         )
         return SimpleNamespace(
-            job=job, frame=frame, well=well, said=said, out=out, files=files, figures=drawn[::2]
+            plan=plan, frame=frame, well=well, said=said, out=out, files=files, figures=drawn[::2]
         )
 
     return study
@@ -110,14 +121,15 @@ def refusal(home, monkeypatch):
     words of several.
     """
     from qtlrun import train
-    from qtlrun.compose.check import check
     from qtlrun.plan import Refused
 
     monkeypatch.setattr(train, "fit", None)
 
     def refuse(*words, points=((),), **values):
         with pytest.raises(Refused) as error:
-            check([composition.plan_of(home, *words, *more, **values) for more in points])
+            composition.check(
+                *(composition.short_plan(home, *words, *more, **values) for more in points)
+            )
         return str(error.value)
 
     return refuse

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 import yaml
+from composition import check
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 from PIL import Image
 
 from qtlrun import plan as plans
 from qtlrun.compose import compose as command
-from qtlrun.compose.check import check
 from qtlrun.experiment import Experiment
-from qtlrun.experiment.check import check as check_row
-from qtlrun.experiment.check import check_loaded
+from qtlrun.experiment.check import check_loaded, check_parts
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
+from qtlrun.plan import Plan, check_plan
 from qtlrun.plan.annotation import accepts
-from qtlrun.plan.claim import CLAIMS
+from qtlrun.plan.claim import CLAIMS, claim
 from qtlrun.plan.part import OFFERED
 
 ROOT = Path(__file__).parents[1]
@@ -141,7 +141,7 @@ def pictures(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def job(pictures):
+def point(pictures):
     """The plan of a choice of options, as if nothing of it had been typed."""
     needed = NEEDED | {("dataset", "folder"): [f"dataset.root={pictures}"]}
 
@@ -156,7 +156,7 @@ def job(pictures):
             made = OmegaConf.to_container(
                 compose("config", words), resolve=True, throw_on_missing=True
             )
-        return made | {"name": "test", "overrides": []}
+        return Plan(made | {"name": "test", "overrides": []})
 
     return make
 
@@ -186,9 +186,9 @@ def test_an_option_takes_nothing_from_another_group(path):
 
 
 @pytest.mark.parametrize("pair", PARTS, ids=name)
-def test_a_part_is_its_constructors_values(job, pair):
+def test_a_part_is_its_constructors_values(point, pair):
     group, option = pair
-    part = job(pair, words=("compare=[]",))[group]
+    part = point(pair, words=("compare=[]",)).values[group]
     known = plans.parameters(group, part["_target_"])
     mine = [key for key in known if key not in OFFERED.get(group, ())]
     assert [
@@ -212,7 +212,7 @@ def test_a_part_is_its_constructors_values(job, pair):
 
 
 @pytest.mark.parametrize("pair", [pair for pair in PARTS if values(*pair).get("space")], ids=name)
-def test_a_space_holds_the_default_and_more_than_it(job, pair):
+def test_a_space_holds_the_default_and_more_than_it(point, pair):
     """What is tuned may end where it began, unless that is no decay at all, which no logarithm
     reaches.
 
@@ -223,9 +223,9 @@ def test_a_space_holds_the_default_and_more_than_it(job, pair):
     shared = (
         values("recipe", "default")["space"] if group == "recipe" and option != "default" else {}
     )
-    plan = job(pair, words=("compare=[]", "tune=4"))
-    plans.check(plan)
-    part = plan[group]
+    plan = point(pair, words=("compare=[]", "tune=4"))
+    check_plan(plan)
+    part = plan.values[group]
     assert part["space"]
     for key, given in part["space"].items():
         assert len(set(given)) > 1 or (given == [part[key]] and len(set(shared.get(key, ()))) > 1)
@@ -235,42 +235,44 @@ def test_a_space_holds_the_default_and_more_than_it(job, pair):
             assert given[0] <= part[key] <= given[1] or (key == "weight_decay" and part[key] == 0)
 
 
-def built(job, home, pair):
-    words = beside(pair, job(pair, words=("compare=[]",)).get(pair[0], {}))
-    plan = job(pair, words=("compare=[]", *words))
-    plans.check(plan)
-    Experiment(str(home)).check(plans.row_plan(plan))
+def built(point, home, pair):
+    words = beside(pair, point(pair, words=("compare=[]",)).values.get(pair[0], {}))
+    plan = point(pair, words=("compare=[]", *words))
+    check_plan(plan)
+    Experiment(str(home)).check(plan.model)
 
 
 @pytest.mark.parametrize(
     "pair", [pair for pair in PARTS if pair[0] != "dataset" or pair[1] not in FETCHED], ids=name
 )
-def test_a_part_can_be_built(job, tmp_path, pair):
-    built(job, tmp_path, pair)
+def test_a_part_can_be_built(point, tmp_path, pair):
+    built(point, tmp_path, pair)
 
 
 @pytest.mark.parametrize("option", FETCHED)
-def test_a_dataset_that_is_fetched_can_be_built(job, tmp_path, data, monkeypatch, option):
+def test_a_dataset_that_is_fetched_can_be_built(point, tmp_path, data, monkeypatch, option):
     if not (data / FETCHED[option]).is_dir():
         pytest.skip(f"{FETCHED[option]} is not here")
     monkeypatch.setenv("QTLRUN_DATA", str(data))
-    built(job, tmp_path, ("dataset", option))
+    built(point, tmp_path, ("dataset", option))
 
 
 @pytest.mark.parametrize("backbone", [option for group, option in OPTIONS if group == "backbone"])
 @pytest.mark.parametrize("dataset", ["digits", "iris", "coherent"])
 def test_a_backbone_is_built_beside_the_kinds_of_items_that_it_takes_and_refused_beside_others(
-    job, tmp_path, backbone, dataset
+    point, tmp_path, backbone, dataset
 ):
-    plan = job(("backbone", backbone), ("dataset", dataset), words=("compare=[]", "head=classical"))
-    takes = getattr(class_of(plan["backbone"]), "takes", ("pictures",))
+    plan = point(
+        ("backbone", backbone), ("dataset", dataset), words=("compare=[]", "head=classical")
+    )
+    takes = getattr(class_of(plan.values["backbone"]), "takes", ("pictures",))
     made, one_mode = (
-        Parts(plans.row_plan(plan), Session(str(tmp_path))),
-        plan["backbone"].get("modes") == 1,
+        Parts(plan.model, Session(str(tmp_path))),
+        plan.values["backbone"].get("modes") == 1,
     )
 
     def look():
-        check_row(made)
+        check_parts(made)
         check_loaded(made)
 
     if gives(dataset) in takes and not one_mode:
@@ -291,12 +293,12 @@ def test_a_backbone_is_built_beside_the_kinds_of_items_that_it_takes_and_refused
 
 
 @pytest.mark.parametrize("option", [option for option in NAMED if option not in REFERENCES])
-def test_a_list_of_references_has_each_of_them_once(job, option):
+def test_a_list_of_references_has_each_of_them_once(point, option):
     listed = values("compare", option)["defaults"]
     assert set(listed) <= set(REFERENCES) and len(set(listed)) == len(listed)
-    plan = job(words=(f"compare={option}",))
-    plans.check(plan)
-    assert list(plan["compare"]) == listed and set(plans.references(plan)[0]) <= set(listed)
+    plan = point(words=(f"compare={option}",))
+    check_plan(plan)
+    assert list(plan.changes) == listed and set(plan.references) <= set(listed)
 
 
 GRIDS = {
@@ -332,24 +334,24 @@ def test_a_study_is_checked_before_it_starts_and_says_whether_it_takes_a_sweep(t
                     more,
                 ]
                 plan = OmegaConf.to_container(compose("config", words), resolve=True)
-            made.append(plan | published | {"name": "test", "overrides": [more]})
+            made.append(Plan(plan | published | {"name": "test", "overrides": [more]}))
         return made
 
     single, sweep = points("seeds=3"), points("circuit.qubits=2", "circuit.qubits=3")
-    assert single[0]["study"].get("margin", 0.05) == 0.05 and hasattr(
-        plans.build("study", single[0]["study"], []), "run"
+    assert single[0].study.get("margin", 0.05) == 0.05 and hasattr(
+        plans.build("study", single[0].study, []), "run"
     )
     if target.endswith(".Trend"):
         with pytest.raises(plans.Refused) as error:
-            check(single)
+            check(*single)
         assert str(error.value).startswith("study=trend follows one number; sweep it, ")
     else:
-        assert check(single)
+        assert check(*single)
     if option not in GRIDS:
-        assert check(sweep)
+        assert check(*sweep)
         return
     with pytest.raises(plans.Refused) as error:
-        check(sweep)
+        check(*sweep)
     assert (
         str(error.value)
         == f"study={option}: it takes one point, and this sweep has 2; leave out -m."
@@ -384,21 +386,22 @@ def claimed(option):
 
 
 @pytest.mark.parametrize("option", REFERENCES)
-def test_a_reference_claims_one_thing_where_it_changes_one_part(job, option):
+def test_a_reference_claims_one_thing_where_it_changes_one_part(point, option):
     """For each model that it makes a claim about; batch norms follow the weights."""
     claims = list(claimed(option))
     assert claims
     for parts, letter, words in claims:
-        plan = job(*parts, words=(f"compare=[{option}]",))
-        plans.check(plan)
-        composed, (row,) = plans.row_plan(plan), plans.references(plan)[0].values()
-        assert plans.letter(composed)[0] == letter
-        assert plans.claim(plan["compare"][option], composed) == words
-        freeze = [one["freeze"] | {"batch_norm": None} for one in (composed, row)]
+        plan = point(*parts, words=(f"compare=[{option}]",))
+        check_plan(plan)
+        composed, (row,) = plan.model, plan.references.values()
+        assert plans.letter_of(composed)[0] == letter
+        assert claim(plan.changes[option], composed) == words
+        freeze = [one.freeze | {"batch_norm": None} for one in (composed, row)]
         other = [
             group
-            for group in plans.PARTS
-            if composed[group] != row[group] and (group != "freeze" or freeze[0] != freeze[1])
+            for group in plans.GROUPS
+            if composed.part(group) != row.part(group)
+            and (group != "freeze" or freeze[0] != freeze[1])
         ]
         assert len(other) > 1 if words.startswith("the whole model") else len(other) == 1
         assert len(words.split()) > 1 and not words.endswith(".")
@@ -406,14 +409,14 @@ def test_a_reference_claims_one_thing_where_it_changes_one_part(job, option):
 
 @pytest.mark.parametrize("option", ["twin", "frozen_circuit", "unentangled", "zeroed"])
 @pytest.mark.parametrize("words", ["head=adapter", "head.angles=random", "circuit=product"])
-def test_a_claim_about_a_trained_circuit_is_made_of_no_other_head(job, option, words):
-    plan = job(words=(f"compare=[{option}]", words))
-    assert plans.claim(plan["compare"][option], plans.row_plan(plan)) == ""
+def test_a_claim_about_a_trained_circuit_is_made_of_no_other_head(point, option, words):
+    plan = point(words=(f"compare=[{option}]", words))
+    assert claim(plan.changes[option], plan.model) == ""
 
 
 @pytest.mark.parametrize("option", REFERENCES)
 def test_a_reference_changes_parts_alone(option):
-    assert changed(option) and changed(option) <= set(plans.PARTS)
+    assert changed(option) and changed(option) <= set(plans.GROUPS)
 
 
 def changed(option):
@@ -431,38 +434,40 @@ SWAPPED = [
 
 
 @pytest.mark.parametrize("preset", SWAPPED)  # the others choose what their sound forms choose
-def test_a_preset_composes_with_every_option_of_every_other_group(job, preset):
+def test_a_preset_composes_with_every_option_of_every_other_group(point, preset):
     """But for the dataset and the study, where the preset sets their values: a protocol belongs to
     its items.
     """
-    plans.check(job(("experiment", preset)))
+    check_plan(point(("experiment", preset)))
     kept = {"dataset", "study"} & set().union(*presets(preset))
     others = [pair for pair in PARTS if pair[1] != chosen(preset)[pair[0]] and pair[0] not in kept]
     assert len(others) > len(PARTS) / 3
     for pair in others:
-        plan = job(("experiment", preset), pair)
-        plans.check(plan)
-        assert plan[pair[0]]["_target_"] == values(*pair).get("_target_", plan[pair[0]]["_target_"])
+        plan = point(("experiment", preset), pair)
+        check_plan(plan)
+        assert plan.values[pair[0]]["_target_"] == values(*pair).get(
+            "_target_", plan.values[pair[0]]["_target_"]
+        )
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_preset_composes_with_every_reference(job, preset):
+def test_a_preset_composes_with_every_reference(point, preset):
     """Each is a row, or is left out because the preset's model lacks what it changes, and a line
     says so.
     """
-    plan = job(("experiment", preset), words=(f"compare=[{','.join(REFERENCES)}]",))
-    plans.check(plan)
-    made, left_out = plans.references(plan)
+    plan = point(("experiment", preset), words=(f"compare=[{','.join(REFERENCES)}]",))
+    check_plan(plan)
+    left_out = [note for note in plan.notes if note.startswith("compare=")]
     missing = []
     for option in REFERENCES:
         said = values("compare", option)
         whole = {place.partition("@")[2] for entry in said.get("defaults", []) for place in entry}
         lacking = [
             f"{group}.{key}"
-            for group in plans.PARTS
+            for group in plans.GROUPS
             if group not in whole
             for key in said.get(group, {})
-            if key not in plan[group]
+            if key not in plan.values[group]
         ]
         if lacking:
             words = (
@@ -471,7 +476,7 @@ def test_a_preset_composes_with_every_reference(job, preset):
             )
             missing.append(words)
     assert sorted(left_out) == sorted(missing)
-    assert len(made) + len(left_out) == len(REFERENCES)
+    assert len(plan.references) + len(left_out) == len(REFERENCES)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -486,12 +491,12 @@ def test_a_preset_sets_nothing_that_belongs_to_one_option_but_the_datasets(prese
         group: {*names, *(["space"] if group == "recipe" else [])} for group, names in own.items()
     } | {"freeze": {"batch_norm"}, "circuit": {"qubits", "depth"}}
     for key, changed in said.items():
-        if key in (*plans.PARTS, "study"):
+        if key in (*plans.GROUPS, "study"):
             assert set(changed) <= shared[key]
         else:
             assert key in ("defaults", "seeds", "compare", "dtype", "published")
     for name, change in said.get("compare", {}).items():
-        assert name in chosen(preset)["compare"] and set(change) <= set(plans.PARTS)
+        assert name in chosen(preset)["compare"] and set(change) <= set(plans.GROUPS)
 
 
 def _target(group, option):
@@ -509,15 +514,15 @@ def test_every_circuit_has_a_size(option):
     "preset", [preset for preset in PRESETS if "published" in values("experiment", preset)]
 )
 def test_published_figures_are_accuracies_of_rows_and_stand_in_the_first_lines_with_their_source(
-    job, preset
+    point, preset
 ):
-    plan = job(("experiment", preset))
-    assert {"source", "accuracy"} <= set(plan["published"]) <= {
+    plan = point(("experiment", preset))
+    assert {"source", "accuracy"} <= set(plan.values["published"]) <= {
         "source",
         "accuracy",
         "items",
-    } and len(plan["published"]["source"]) > 10
-    assert set(plan["published"]["accuracy"]) <= {"composed", *plan["compare"]}
+    } and len(plan.values["published"]["source"]) > 10
+    assert set(plan.values["published"]["accuracy"]) <= {"composed", *plan.changes}
     text = (ROOT / f"conf/experiment/{preset}.yaml").read_text()
     opening, figures = text.partition("defaults:")[0], re.findall(r"accuracy: (.*)", text)
     shown = [

@@ -6,7 +6,7 @@ from operator import attrgetter
 import numpy as np
 import pytest
 import torch
-from composition import SHORT, rows
+from composition import SHORT, variants
 
 import qtlrun
 from qtlrun.experiment import Experiment
@@ -81,8 +81,7 @@ PRETRAINED = (
 
 def told(row):
     return {
-        seed: (entry.values["curves"], entry.arrays["logits"].tobytes())
-        for seed, entry in row.entries.items()
+        seed: (outcome.curves, outcome.logits.tobytes()) for seed, outcome in row.outcomes.items()
     }
 
 
@@ -103,8 +102,8 @@ def right(tmp_path_factory):
     """
     home, found = tmp_path_factory.mktemp("right"), {}
     for name, words in (("pixels", SHORT), ("pretrained", PRETRAINED)):
-        row = rows(*words)["composed"]
-        found[name] = row, without_seconds(told(Experiment(str(home)).row("A", row, [0, 1])))
+        row = variants(*words)["composed"]
+        found[name] = row, without_seconds(told(Experiment(str(home)).train("A", row, [0, 1])))
     return found
 
 
@@ -112,7 +111,7 @@ def right(tmp_path_factory):
 def test_the_callers_mode_does_not_reach_training(right, tmp_path, name):
     row, expected = right["pixels"]
     with MODES[name]():
-        made = Experiment(str(tmp_path)).row("A", row, [0, 1])
+        made = Experiment(str(tmp_path)).train("A", row, [0, 1])
     assert without_seconds(told(made)) == expected and not made.errors
 
 
@@ -120,8 +119,8 @@ def test_the_callers_mode_does_not_reach_training(right, tmp_path, name):
 def test_nor_does_it_reach_pre_training_and_what_the_store_keeps_of_it(right, tmp_path, name):
     row, expected = right["pretrained"]
     with MODES[name]():
-        Experiment(str(tmp_path)).row("A", row, [0, 1])
-    later = Experiment(str(tmp_path), fresh=True).row(
+        Experiment(str(tmp_path)).train("A", row, [0, 1])
+    later = Experiment(str(tmp_path), fresh=True).train(
         "A", row, [0, 1]
     )  # trained anew on what was pre-trained then
     assert without_seconds(told(later)) == expected

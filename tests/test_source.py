@@ -5,7 +5,7 @@ import shutil
 from importlib import metadata
 
 import pytest
-from composition import rows
+from composition import variants
 
 from qtlrun import source
 from qtlrun.experiment.parts import Parts
@@ -126,7 +126,7 @@ def test_the_names_of_distributions_are_those_of_their_packages():
 def test_a_row_without_a_circuit_does_not_depend_on_devices_that_it_does_not_name(home):
     keys = {}
     for device in ("statevector", "default.qubit"):
-        plan = rows("compare=[C]", f"device={device}")
+        plan = variants("compare=[C]", f"device={device}")
         parts = {name: Parts(row, Session(str(home))) for name, row in plan.items()}
         keys[device] = {name: one.key(0) for name, one in parts.items()}
     assert keys["statevector"]["C"] == keys["default.qubit"]["C"]

@@ -24,7 +24,6 @@ VAGUE = {
     "some",
     "every",
     "place",
-    "words",
     "given",
     "known",
 }

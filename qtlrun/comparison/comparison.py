@@ -44,13 +44,19 @@ class Point:
 
     keys: dict[str, object]
     composed: str
-    held: str  # what every row of it has in common
     splits: list[dict[str, Row]] = field(default_factory=list)
     isolates: dict[str, str] = field(default_factory=dict)  # what a reference is there to show
     errors: dict[tuple[str, int], str] = field(
         default_factory=dict
     )  # of rows that failed whole, by label and split
     notes: list[str] = field(default_factory=list)
+    stopped: BaseException | None = None  # why it lacks rows that were not begun
+
+    def finished(self) -> "Point":
+        """Itself; raises why it was stopped, where it was."""
+        if self.stopped:
+            raise self.stopped
+        return self
 
     @property
     def labels(self) -> list[str]:
@@ -72,9 +78,9 @@ class Point:
         return any(row.tuning for rows in self.splits for row in rows.values())
 
     @property
-    def place(self) -> str:
-        """Where in the sweep it lies."""
-        return ", ".join(f"{key}={value}" for key, value in self.keys.items())
+    def name(self) -> str:
+        """Where in its sweep it lies, as `circuit.qubits=4, circuit.depth=2`."""
+        return point_name(self.keys)
 
     @property
     def reads(self) -> int:
@@ -115,7 +121,7 @@ class Point:
 
     def of(self, label: str) -> list[Row]:
         """A row's splits in which a seed was finished."""
-        return [rows[label] for rows in self.splits if label in rows and rows[label].entries]
+        return [rows[label] for rows in self.splits if label in rows and rows[label].outcomes]
 
     def metrics(self, label: str) -> pd.DataFrame:
         """The metrics of a row, a line a split and seed."""
@@ -123,7 +129,7 @@ class Point:
             {
                 split: rows[label].metrics
                 for split, rows in enumerate(self.splits)
-                if label in rows and rows[label].entries
+                if label in rows and rows[label].outcomes
             },
             names=["split"],
         )
@@ -134,7 +140,7 @@ class Point:
             {
                 split: rows[label].shots
                 for split, rows in enumerate(self.splits)
-                if label in rows and rows[label].entries
+                if label in rows and rows[label].outcomes
             },
             names=["split"],
         )
@@ -169,7 +175,7 @@ class Point:
 
     def trainings(self, label: str) -> int:
         """Number of trainings of a row, over all splits."""
-        finished = sum(len(rows[label].entries) for rows in self.splits if label in rows)
+        finished = sum(len(rows[label].outcomes) for rows in self.splits if label in rows)
         return finished + self.failures(label)
 
     def contrasts(self, margin: float) -> dict[str, statistic.Verdict]:
@@ -218,10 +224,15 @@ class Point:
         for rows in self.splits:
             mine = rows.get(self.composed)
             other = rows.get(label)
-            both = sorted(mine.entries.keys() & other.entries.keys()) if mine and other else []
+            both = sorted(mine.outcomes.keys() & other.outcomes.keys()) if mine and other else []
             if both and mine.items == other.items and np.array_equal(mine.labels, other.labels):
                 found.append((mine, other, both))
         return found
+
+
+def point_name(keys: dict[str, object]) -> str:
+    """Name of a point of a sweep, by the values that vary."""
+    return ", ".join(f"{key}={value}" for key, value in keys.items())
 
 
 def _judge(once: Callable, redrawn: Callable, values: list[tuple[Row, np.ndarray]], *more):

@@ -1,6 +1,7 @@
 """A row of the table: what it is, and what each of its seeds left."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from qtlrun import statistic
+from qtlrun.comparison.outcome import Failure, Outcome
 from qtlrun.store import Entry
 
 COUNTS = (
@@ -39,10 +41,30 @@ GENERATED = (
 
 
 @dataclass(frozen=True)
-class Failure:
-    """Why a training left nothing, in words."""
+class Trial:
+    """Validation of one draw: NLL in nats of each seed, None where it failed; seconds of all."""
 
-    reason: str
+    nll: list[float | None]
+    seconds: float
+
+    @classmethod
+    def of(cls, outcomes: Iterable[Outcome | Failure]) -> "Trial":
+        """Trial of the trainings of a draw, in the order of its seeds."""
+        outcomes = list(outcomes)
+        finished = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
+        return cls(
+            [outcome.validation_nll for outcome in outcomes],
+            sum(outcome.seconds for outcome in finished),
+        )
+
+    def to_artifact(self) -> Entry:
+        """Artifact that holds the trial in the store."""
+        return Entry({"nll": self.nll, "seconds": self.seconds})
+
+    @classmethod
+    def from_artifact(cls, artifact: Entry) -> "Trial":
+        """Trial that an artifact holds."""
+        return cls(**artifact.values)
 
 
 @dataclass(frozen=True)
@@ -53,11 +75,11 @@ class Tuning:
     seconds: float
 
     @classmethod
-    def of(cls, trials: dict[int, dict]) -> "Tuning":
-        """From the draws that were tried, by number."""
+    def of(cls, trials: dict[int, Trial]) -> "Tuning":
+        """Tuning over these trials, by the number of their draw."""
         return cls(
-            {number: trials[number]["nll"] for number in sorted(trials)},
-            sum(one["seconds"] for one in trials.values()),
+            {number: trials[number].nll for number in sorted(trials)},
+            sum(trial.seconds for trial in trials.values()),
         )
 
     @property
@@ -105,18 +127,57 @@ class Duplicates:
 
 
 @dataclass(frozen=True)
-class Figures:
-    """Test predictions of the seeds of one plan; nan where one failed. NLL in nats."""
+class Predictions:
+    """Test predictions of a variant from each seed; nan where one failed.
 
-    logits: np.ndarray  # (seeds, pictures, classes)
+    logits: shape (seeds, items, classes)
+    labels: shape (items,)
+    validation: NLL in nats of each seed
+    errors: why a seed failed, by its number
+    reads: distinct plans that have read this test split
+    """
+
+    logits: np.ndarray
     labels: np.ndarray
-    validation: np.ndarray  # NLL of each seed
-    errors: dict[str, str] = field(default_factory=dict)  # of the seeds that failed
-    reads: int = 0  # distinct plans that have read this test split
+    validation: np.ndarray
+    errors: dict[str, str] = field(default_factory=dict)
+    reads: int = 0
+
+    @classmethod
+    def of(
+        cls, outcomes: dict[int, Outcome | Failure], labels: np.ndarray, classes: int
+    ) -> "Predictions":
+        """Predictions of evaluated outcomes, in the order of their seeds."""
+        blank = np.full((len(labels), classes), np.nan)
+        errors = {
+            str(seed): outcome.reason
+            for seed, outcome in outcomes.items()
+            if isinstance(outcome, Failure)
+        }
+        return cls(
+            np.stack(
+                [each.logits if isinstance(each, Outcome) else blank for each in outcomes.values()]
+            ),
+            labels,
+            np.array(
+                [each.validation_nll for each in outcomes.values()], dtype=float
+            ),  # None becomes nan
+            errors,
+        )
+
+    def to_artifact(self) -> Entry:
+        """Artifact that holds the predictions in the store."""
+        arrays = {"logits": self.logits, "labels": self.labels, "validation": self.validation}
+        return Entry({"errors": self.errors}, arrays)
+
+    @classmethod
+    def from_artifact(cls, artifact: Entry) -> "Predictions":
+        """Predictions that an artifact holds."""
+        return cls(**artifact.arrays, errors=artifact.values["errors"])
 
     @cached_property
     def nll(self) -> np.ndarray:
-        """Shape (seeds, pictures)."""
+        """Test NLL in nats, shape (seeds, items)."""
         return statistic.nll(self.logits, self.labels)
 
 
@@ -126,7 +187,7 @@ class Row:
 
     name: str
     about: str
-    entries: dict[int, Entry]
+    outcomes: dict[int, Outcome]
     classes: tuple[str, ...]
     errors: dict[int, str] = field(default_factory=dict)  # of the seeds that failed
     stored: bool = False  # found in the store, not trained now
@@ -170,16 +231,16 @@ class Row:
 
     @property
     def seeds(self) -> list[int]:
-        return sorted(self.entries)
+        return sorted(self.outcomes)
 
     @cached_property
     def labels(self) -> np.ndarray:
-        return self._first.arrays["labels"]
+        return self._first.labels
 
     @cached_property
     def logits(self) -> np.ndarray:
         """Shape (seeds, pictures, classes)."""
-        return np.stack([self.entries[seed].arrays["logits"] for seed in self.seeds])
+        return np.stack([self.outcomes[seed].logits for seed in self.seeds])
 
     @cached_property
     def nll(self) -> np.ndarray:
@@ -198,10 +259,10 @@ class Row:
         """
         shifted = self.logits - self.logits.max(-1, keepdims=True)
         probabilities = np.exp(shifted) / np.exp(shifted).sum(-1, keepdims=True)
-        values = [self.entries[seed].values for seed in self.seeds]
-        kept = [value["curves"][value["best_epoch"] - 1] for value in values]
+        outcomes = [self.outcomes[seed] for seed in self.seeds]
+        figures = [outcome.figures for outcome in outcomes]
         accuracy = self.correct.mean(1)
-        train = np.array([value["train_accuracy"] for value in values])
+        train = np.array([values["train_accuracy"] for values in figures])
         frame = {
             "test_accuracy": accuracy,
             "train_accuracy": train,
@@ -209,16 +270,16 @@ class Row:
             "test_nll": self.nll.mean(1),
             "test_f1": statistic.macro_f1(self.labels, self.logits.argmax(-1), len(self.classes)),
             "test_ece": statistic.calibration_error(probabilities, self.labels),
-            "validation_nll": [one["nll"] for one in kept],
-            "validation_accuracy": [one["accuracy"] for one in kept],
-            "seconds": [value["seconds"] for value in values],
-            "best_epoch": [value["best_epoch"] for value in values],
-        } | {name: [value.get(name, 0) for value in values] for name in COUNTS}
-        frame |= {
-            name: [value.get(name, np.nan) for value in values]
-            for name in (*SHARES, SATURATED, *GENERATED, "compression")
-            if any(name in value for value in values)
+            "validation_nll": [outcome.best["nll"] for outcome in outcomes],
+            "validation_accuracy": [outcome.best["accuracy"] for outcome in outcomes],
+            "seconds": [outcome.seconds for outcome in outcomes],
+            "best_epoch": [outcome.best_epoch for outcome in outcomes],
         }
+        for name in COUNTS:
+            frame[name] = [values.get(name, 0) for values in figures]
+        for name in (*SHARES, SATURATED, *GENERATED, "compression"):
+            if any(name in values for values in figures):
+                frame[name] = [values.get(name, np.nan) for values in figures]
         return pd.DataFrame(frame, index=pd.Index(self.seeds, name="seed"))
 
     @cached_property
@@ -226,7 +287,7 @@ class Row:
         """Test accuracy where a generator's probabilities are estimated from shots: a line a seed,
         a column a number of them.
         """
-        known = {seed: self.entries[seed].arrays for seed in self.seeds}
+        known = {seed: self.outcomes[seed].arrays for seed in self.seeds}
         lines = {
             seed: pd.Series(arrays["shots_accuracy"], arrays["shots"])
             for seed, arrays in known.items()
@@ -239,25 +300,25 @@ class Row:
     @property
     def scaled(self) -> bool:
         """Whether the features were standardised."""
-        return any(entry.values.get("scale") == "standard" for entry in self.entries.values())
+        return any(outcome.scale == "standard" for outcome in self.outcomes.values())
 
     @property
     def auto_scaled(self) -> bool:
         """Whether recipe.scale=auto standardised the features."""
         return self.scaled and any(
-            entry.values["scale_asked"] == "auto" for entry in self.entries.values()
+            outcome.scale_asked == "auto" for outcome in self.outcomes.values()
         )
 
     @property
     def generated(self) -> bool:
         """Whether a generator gives its weights, or some of them."""
-        return bool(self.entries) and "weights_generated" in self._first.values
+        return bool(self.outcomes) and "weights_generated" in self._first.figures
 
     @property
     def seconds_alone(self) -> float:
         """Seconds of the row alone with an empty store: its features, then all its seeds."""
         training = self.tuning.seconds if self.tuning else self.metrics["seconds"].sum()
-        return self._first.values["features_seconds"] + training
+        return self._first.features_seconds + training
 
     @property
     def drawn(self) -> dict[str, object]:
@@ -276,5 +337,5 @@ class Row:
         return values[np.isin(self.seeds, seeds)]
 
     @property
-    def _first(self) -> Entry:
-        return self.entries[self.seeds[0]]
+    def _first(self) -> Outcome:
+        return self.outcomes[self.seeds[0]]

@@ -9,12 +9,11 @@ import traceback
 from pathlib import Path
 
 from qtlrun import disk
-from qtlrun import plan as plans
-from qtlrun.compose.check import check, folder
+from qtlrun.compose.check import check_models, check_words, folder
 from qtlrun.compose.command import compose
 from qtlrun.compose.stream import guarded
 from qtlrun.mode import freshly
-from qtlrun.plan import Refused
+from qtlrun.plan import Plan, Refused, build
 
 DONE = 0
 FAILED = 1
@@ -69,13 +68,13 @@ def frame(overrides: tuple):
                 " qtlrun.run('seeds=1', 'compare=[]')."
             )
     with _variables(), guarded():
-        jobs = compose(list(overrides))
-        if not jobs:
+        plans = compose(list(overrides))
+        if not plans:
             raise Refused(
                 f"{' '.join(overrides)}: this prints and trains nothing; qtlrun.run gives rows, and"
                 " the command line prints."
             )
-        return _study(jobs)[0]
+        return _run_study(plans)[0]
 
 
 def _ended(words: list[str]) -> int:
@@ -86,8 +85,8 @@ def _ended(words: list[str]) -> int:
     except FileNotFoundError as error:
         return _say("qtlrun: the current folder was removed; change to another.", REFUSED, error)
     try:
-        jobs = compose(words)
-        return DONE if not jobs or _study(jobs)[1] else FAILED
+        plans = compose(words)
+        return DONE if not plans or _run_study(plans)[1] else FAILED
     except Refused as error:
         return _say(f"qtlrun: {error}", REFUSED, error)
     except KeyboardInterrupt:
@@ -129,40 +128,38 @@ def _variables():
 
 
 @freshly
-def _study(jobs: list[dict]):
-    """Check every plan, then run the study on all of them; gives its rows, and whether all went
-    well.
-    """
-    experiment = check(jobs)
+def _run_study(plans: list[Plan]):
+    """Check all plans, then run their study; gives its rows, and whether all went well."""
+    check_words(plans)
     from rich.console import Console
 
-    console = Console() if sys.stdout.isatty() else Console(width=100)
-    study = plans.build("study", jobs[0]["study"], jobs[0]["plugins"])
-    out = _folder(jobs[0])
-    try:
-        rows, well = study.run(jobs, out, experiment, console)
-    finally:
-        for place in (out, out.parent):
-            with contextlib.suppress(OSError):  # it holds something
-                place.rmdir()
-        if out.is_dir():
-            console.print(f"Written to {out}", markup=False, highlight=False)
-    return rows, well
+    from qtlrun.experiment import Experiment
+    from qtlrun.report.progress import Progress
+    from qtlrun.report.report import Report
+
+    settings = plans[0].settings
+    progress = Progress(Console() if sys.stdout.isatty() else Console(width=100))
+    experiment = Experiment(settings.home, settings.fresh, progress)
+    plans = check_models(plans, experiment)
+    study = build("study", plans[0].study, settings.plugins)
+    report = Report(_new_folder(plans[0]), progress)
+    with report:
+        return study.run(plans, experiment, report)
 
 
-def _folder(job: dict) -> Path:
-    """A new folder OUTPUTS/DATE/TIME-NAME, found writable before anything is trained."""
-    outputs = folder("outputs", job["outputs"])
+def _new_folder(plan: Plan) -> Path:
+    """New folder OUTPUTS/DATE/TIME-NAME, tried to be writable before anything is trained."""
+    outputs = folder("outputs", plan.settings.outputs)
     try:
         disk.clean_outputs(outputs)
         return disk.new_folder(
-            outputs / time.strftime("%Y-%m-%d"), time.strftime("%H-%M-%S-") + job["name"]
+            outputs / time.strftime("%Y-%m-%d"), time.strftime("%H-%M-%S-") + plan.name
         )
     except OSError as error:
         if error.errno in disk.FULL:
             raise
         raise Refused(
-            f"outputs={job['outputs']}: no folder can be made there ({error.strerror}); name"
+            f"outputs={plan.settings.outputs}: no folder can be made there ({error.strerror}); name"
             " another with outputs=FOLDER."
         ) from error
 

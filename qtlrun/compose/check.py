@@ -1,90 +1,87 @@
 """Checks of every plan before anything starts."""
 
 import contextlib
+import dataclasses
 import json
 import os
 from pathlib import Path
 
-from qtlrun import plan as plans
-from qtlrun.plan import Refused
+from qtlrun.plan import Absent, Plan, Refused, build, check_plan, check_same
+
+SHARED = ("study", "home", "outputs", "fresh", "plugins", "splits", "folds")  # by all points
 
 
-def check(jobs: list[dict]):
-    """Check names and types, then parts, then weights and data; gives the experiment that the rows
-    are made by.
+def check_words(plans: list[Plan]) -> None:
+    """Refuse names and types that cannot be, from source alone, and a home that cannot be used."""
+    for plan in plans:
+        check_plan(plan)
+    _check_points(plans)
+    _check_home(plans[0].settings.home)
+
+
+def check_models(plans: list[Plan], experiment) -> list[Plan]:
+    """Refuse models that cannot be built, then weights and data that cannot be had.
+
+    Gives the plans; where the study excuses it, one whose weights or data are absent has the
+    refusal and is left out.
     """
-    for job in jobs:
-        plans.check(job)
-    _check_points(jobs)
-    _check_home(jobs[0]["home"])
-    from qtlrun.experiment import Experiment
-
-    experiment = Experiment(jobs[0]["home"], jobs[0]["fresh"])
-    study = plans.build("study", jobs[0]["study"], jobs[0]["plugins"])
+    study = build("study", plans[0].study, plans[0].settings.plugins)
     if hasattr(study, "check"):
-        study.check(jobs, experiment)
+        study.check(plans, experiment)
+    excuses = getattr(study, "excuses", False)
+    plans = list(plans)
     for look in (_check_parts, _check_backbone, _load):
-        for job in (job for job in jobs if "refused" not in job):
-            try:
-                look(job, experiment)
-            except Refused as error:
-                if not (
-                    getattr(study, "excuses", False) and isinstance(error.__cause__, plans.Absent)
-                ):
-                    raise
-                job["refused"] = str(error)
-    return experiment
+        for number, plan in enumerate(plans):
+            refusal = "" if plan.refusal else _refusal(look, plan, experiment, excuses)
+            if refusal:
+                plans[number] = dataclasses.replace(plan, refusal=refusal)
+    return plans
 
 
-def _check_parts(job: dict, experiment) -> None:
-    """Refuse a job whose rows cannot be built; nothing large is loaded."""
-    _check_redraws(job, experiment)
-    draws = plans.draws(rows(job), job["tune"])
-    for name, row in named(job).items():
-        for change in plans.redraws(job):
+def _refusal(look, plan: Plan, experiment, excuses: bool) -> str:
+    """Why a check leaves a plan out, where what is absent is excused; empty where it passes."""
+    try:
+        look(plan, experiment)
+    except Refused as error:
+        if excuses and isinstance(error.__cause__, Absent):
+            return str(error)
+        raise
+    return ""
+
+
+def _check_parts(plan: Plan, experiment) -> None:
+    """Refuse a plan whose variants cannot be built; nothing large is loaded."""
+    _check_redraws(plan, experiment)
+    for name, variant in {"": plan.model, **plan.references}.items():
+        for change in plan.redraws:
             with _of(name):
-                experiment.check(row | {"dataset": row["dataset"] | change})
-        for draw in draws:
-            plans.check_same(row, draw, "tune")
-            experiment.check(plans.drawn(row, draw))
+                experiment.check(variant.redrawn(change))
+        for draw in plan.draws:
+            check_same(variant, draw, "tune")
+            experiment.check(variant.changed(draw))
 
 
-def _load(job: dict, experiment) -> None:
-    """Refuse a job whose weights or data cannot be had."""
-    for row in rows(job):
-        experiment.load(row)
+def _load(plan: Plan, experiment) -> None:
+    """Refuse a plan whose weights or data cannot be had."""
+    for variant in (plan.model, *plan.references.values()):
+        experiment.load(variant)
 
 
-def _check_backbone(job: dict, _experiment) -> None:
-    """Refuse pictures for a backbone that learns on others; one that the command line names is
-    taken as it is.
-    """
-    task = job["backbone"].get("pretrain")
-    chosen = plans.typed(job, "backbone")
-    if (
-        chosen
-        or job["backbone"].get("weights") != "pretrain"
-        or task["dataset"]["_target_"] == job["dataset"]["_target_"]
-    ):
+def _check_backbone(plan: Plan, _experiment) -> None:
+    """Refuse pictures for a backbone that learns on others, unless the command line names it."""
+    backbone = plan.model.backbone
+    if backbone.get("weights") != "pretrain" or plan.sets("backbone"):
         return
-    source, target = (
-        part["_target_"].rpartition(".")[2].lower() for part in (task["dataset"], job["dataset"])
-    )
+    target = plan.model.target("dataset")
+    source = backbone["pretrain"]["dataset"]["_target_"]
+    if source == target:
+        return
+    source, target = (name.rpartition(".")[2].lower() for name in (source, target))
     raise Refused(
-        f"dataset={target}: its backbone learns on {source} of {job['backbone']['size']} x"
-        f" {job['backbone']['size']} pixels; choose one for these pictures, as backbone=resnet18,"
+        f"dataset={target}: its backbone learns on {source} of {backbone['size']} x"
+        f" {backbone['size']} pixels; choose one for these pictures, as backbone=resnet18,"
         " or type backbone=small to keep it."
     )
-
-
-def rows(job: dict) -> list[dict]:
-    """The plans of a job's rows, the composed one first."""
-    return list(named(job).values())
-
-
-def named(job: dict) -> dict[str, dict]:
-    """The same by the reference's name, which the composed one has not."""
-    return {"": plans.row_plan(job)} | plans.references(job)[0]
 
 
 @contextlib.contextmanager
@@ -98,43 +95,37 @@ def _of(reference: str):
         raise
 
 
-def _check_redraws(job: dict, experiment) -> None:
+def _check_redraws(plan: Plan, experiment) -> None:
     """Refuse to repeat a split that is the same each time."""
-    row = plans.row_plan(job)
-    changes = plans.redraws(job)
-    if len(changes) > 1 and len(
-        {
-            experiment.dataset(row | {"dataset": row["dataset"] | change}).fingerprint
-            for change in changes
-        }
-    ) < len(changes):
+    if len(plan.redraws) == 1:
+        return
+    variants = map(plan.model.redrawn, plan.redraws)
+    fingerprints = {experiment.dataset(variant).fingerprint for variant in variants}
+    if len(fingerprints) < len(plan.redraws):
         raise Refused(
-            f"splits={job['splits']}: this dataset comes with all its splits, and nothing would be"
-            " drawn anew."
+            f"splits={plan.settings.splits}: this dataset comes with all its splits, and nothing"
+            " would be drawn anew."
         )
 
 
-def _check_points(jobs: list[dict]) -> None:
+def _check_points(plans: list[Plan]) -> None:
     """Refuse a sweep over what all its points share, and two points that are the same."""
-    for key in ("study", "home", "outputs", "fresh", "plugins", "splits", "folds"):
-        if any(job[key] != jobs[0][key] for job in jobs):
+    for key in SHARED:
+        if any(plan.values[key] != plans[0].values[key] for plan in plans):
             raise Refused(f"{key}: all points of a sweep share it; run one sweep for each.")
-    plain = [
-        json.dumps(
-            {name: value for name, value in job.items() if name not in ("name", "overrides")},
-            sort_keys=True,
-        )
-        for job in jobs
-    ]
-    for number, one in enumerate(plain):
-        if one in plain[:number]:
-            raise Refused(
-                f"{' '.join(jobs[number]['overrides'])}: this point stands twice in the sweep."
-            )
+    seen = set()
+    for plan in plans:
+        values = {key: value for key, value in plan.values.items() if key != "name"}
+        values.pop("overrides", None)
+        text = json.dumps(values, sort_keys=True)
+        if text in seen:
+            point = " ".join(override.text for override in plan.overrides)
+            raise Refused(f"{point}: this point stands twice in the sweep.")
+        seen.add(text)
 
 
 def folder(key: str, value: str) -> Path:
-    """The folder that a setting names, its ~ replaced; refuses an empty one, and that of a user who
+    """The folder that a setting names, its ~ repathd; refuses an empty one, and that of a user who
     has none.
     """
     if not value.strip():
@@ -152,9 +143,9 @@ def folder(key: str, value: str) -> Path:
 
 def _check_home(home: str) -> None:
     """Refuse a place for the store that cannot be written, without leaving anything there."""
-    place = folder("home", home).absolute()
-    while not os.path.lexists(place):
-        place = place.parent
-    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        why = "cannot be written" if place.is_dir() else "is no folder"
-        raise Refused(f"home={home}: {place} {why}; name another with home=FOLDER or QTLRUN_HOME.")
+    path = folder("home", home).absolute()
+    while not os.path.lexists(path):
+        path = path.parent
+    if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
+        why = "cannot be written" if path.is_dir() else "is no folder"
+        raise Refused(f"home={home}: {path} {why}; name another with home=FOLDER or QTLRUN_HOME.")

@@ -1,8 +1,7 @@
-"""One command line to plain plans, one a point of a sweep."""
+"""One command line to plans, one per point of a sweep."""
 
 import contextlib
 import io
-import json
 import os
 import re
 import shlex
@@ -14,65 +13,64 @@ from importlib import metadata
 from pathlib import Path
 
 from qtlrun import disk
-from qtlrun import plan as plans
-from qtlrun.compose import flag, grammar, hydra_error, reserved
-from qtlrun.compose.check import check, rows
+from qtlrun.compose import flag, grammar, hydra_error, reserved, worker
 from qtlrun.compose.isolation import isolated
-from qtlrun.plan import Refused
+from qtlrun.plan import Plan, Refused, text
+from qtlrun.plan.check import ADDED
 from qtlrun.plan.override import parse
 
 SCRATCH = "qtlrun-"  # in the names of the folders that Hydra writes into
 
 
-def compose(words: list[str]) -> list[dict]:
-    """The plans of a command line, or those of its study's runs; none where it asked for help or a
-    listing.
-    """
-    jobs = _composed(words)
-    study = jobs[0].get("study") if jobs else None
+Values = dict[str, object]  # of one point, as Hydra composes them
+
+
+def compose(words: list[str]) -> list[Plan]:
+    """Plans of a command line, or of its study's runs; none where it only prints."""
+    points = _compose_points(words)
+    study = points[0].get("study") if points else None
     runs = study.get("runs") if isinstance(study, dict) else None
     if runs is not None:
-        jobs = _runs(jobs, runs, words)
-    return [job | {"command": ["qtlrun", *words]} for job in jobs]
+        points = _compose_runs(points, runs, words)
+    return [Plan(point | {"command": ["qtlrun", *words]}) for point in points]
 
 
-def _runs(jobs: list[dict], runs: object, words: list[str]) -> list[dict]:
-    """The plans of each of a study's `runs`, which are more words to the same command line."""
+def _compose_runs(points: list[Values], runs: object, words: list[str]) -> list[Values]:
+    """Points of each of a study's `runs`, which are more words to the same command line."""
     if not isinstance(runs, list) or not runs or not all(isinstance(run, str) for run in runs):
         raise Refused(
-            f"study.runs={plans.text(runs)}: command lines are needed here, as"
+            f"study.runs={text(runs)}: command lines are needed here, as"
             " study.runs=['experiment=spirals','experiment=moons']."
         )
-    if len(jobs) > 1:
+    if len(points) > 1:
         raise Refused("study.runs: this study has runs of its own; leave out -m.")
-    mine = [
+    common = [
         override
         for override in parse(words)
         if override.key != "study.runs" and override.text not in ("--run", "-r")
     ]
-    made = []
-    typed = {override.key: override.text for override in mine if override.sets}
-    for run in runs:
-        run = _expand(run)
+    typed = {override.key: override.text for override in common if override.sets}
+    joined = []
+    for run in map(_expand, runs):
         with _named(run):
             more = _split(run)
-            both = [
-                typed[override.key]
-                for override in parse(more)
-                if override.text != typed.get(override.key, override.text)
+            _check_agreement(more, typed)
+            line = ["-m", *(override.text for override in common), *more, "study.runs=null"]
+            joined += [
+                point | {"name": points[0]["name"], "run": run} for point in _compose_points(line)
             ]
-            if both:
-                raise Refused(
-                    f"{both[0]}: this run says it otherwise; leave it out, or name runs of your own"
-                    " with study.runs=[...]."
-                )
-            made += [
-                job | {"name": jobs[0]["name"], "run": run}
-                for job in _composed(
-                    ["-m", *(override.text for override in mine), *more, "study.runs=null"]
-                )
-            ]
-    return made
+    return joined
+
+
+def _check_agreement(words: list[str], typed: dict[str, str]) -> None:
+    """Refuse a run that says a key otherwise than the command line, whose words are by key."""
+    for override in parse(words):
+        word = typed.get(override.key, override.text)
+        if override.text != word:
+            raise Refused(
+                f"{word}: this run says it otherwise; leave it out, or name runs of your own"
+                " with study.runs=[...]."
+            )
 
 
 @contextlib.contextmanager
@@ -85,9 +83,7 @@ def _named(run: str):
 
 
 def _expand(run: str) -> str:
-    """A run with the environment's variables in place of $NAME, nothing where one is not set: what
-    could be typed.
-    """
+    """A run with the environment's variables in place of $NAME, nothing where one is not set."""
     expanded = re.sub(r"\$(\w+)", lambda name: os.environ.get(name[1], ""), run)
     return run if expanded == run else " ".join(expanded.split())
 
@@ -100,19 +96,19 @@ def _split(run: str) -> list[str]:
         raise Refused(f"it cannot be read as a command line ({error}).") from error
 
 
-def _composed(words: list[str]) -> list[dict]:
-    """The plans that Hydra composes, one a point of a sweep."""
+def _compose_points(words: list[str]) -> list[Values]:
+    """Points that Hydra composes, one of a single run."""
     flagged, overrides = flag.sort(words)
     if "--version" in flagged:
         print(f"qtlrun {metadata.version('qtlrun')}")
         return []
     flags = flag.read(flagged, overrides)
     with isolated():
-        return _compose(flags, overrides)
+        return _let_compose(flags, overrides)
 
 
-def _compose(flags: Namespace, words: list[str]) -> list[dict]:
-    """The plans that Hydra composes of flags and words; none where it was asked to print."""
+def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
+    """Points that Hydra composes of flags and words; none where it was asked to print."""
     folders = flag.folders(flags)
     flags.run = not any(
         (
@@ -135,13 +131,13 @@ def _compose(flags: Namespace, words: list[str]) -> list[dict]:
             hydra_error.check(override, folders)
         words = read.texts
     scratch = _scratch(words)
-    jobs = []
+    points = []
     errors = []
     known = hydra_error.KNOWN if _launched(words) else hydra_error.RAISED
     try:
         _run_hydra(
             [*flag.written(flags), *words],
-            lambda config: _job(config, jobs, errors, scratch),
+            lambda config: _take_point(config, points, errors, scratch),
             scratch,
         )
         if errors:
@@ -151,14 +147,11 @@ def _compose(flags: Namespace, words: list[str]) -> list[dict]:
     except known as error:
         raise Refused(hydra_error.word(error, folders, words)) from error
     else:
-        jobs = jobs or [
-            json.loads(path.read_text()) | {"fresh": False}
-            for path in sorted(scratch.glob("*.json"))
-        ]
+        points = points or worker.read_points(scratch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     _warn_of_shadows(folders)
-    return jobs
+    return points
 
 
 def _launched(words: list[str]) -> bool:
@@ -167,21 +160,17 @@ def _launched(words: list[str]) -> bool:
 
 
 def _scratch(words: list[str]) -> Path:
-    """A folder for what Hydra writes; under the home, which a cluster's machines share, where they
-    launch the jobs.
-    """
-    place = Path(tempfile.gettempdir())
+    """Folder for what Hydra writes; under the shared home where machines launch jobs."""
+    folder = Path(tempfile.gettempdir())
     if _launched(words):
-        place = Path(os.environ.get("QTLRUN_HOME", "~/.cache/qtlrun")).expanduser() / "scratch"
-        place.mkdir(parents=True, exist_ok=True)
-    disk.clean_temporary(place, SCRATCH)
-    return Path(tempfile.mkdtemp(prefix=SCRATCH + disk.writer(), dir=place))
+        folder = Path(os.environ.get("QTLRUN_HOME", "~/.cache/qtlrun")).expanduser() / "scratch"
+        folder.mkdir(parents=True, exist_ok=True)
+    disk.clean_temporary(folder, SCRATCH)
+    return Path(tempfile.mkdtemp(prefix=SCRATCH + disk.writer(), dir=folder))
 
 
 def _run_hydra(words: list[str], task, scratch: Path) -> None:
-    """Let Hydra compose, and call `task` for each point, or print; what it complains of, and ends,
-    is an error.
-    """
+    """Let Hydra compose and call `task` for each point, or print; its complaints are errors."""
     import hydra
 
     run = hydra.main(version_base="1.3", config_path="pkg://qtlrun.conf", config_name="config")(
@@ -201,10 +190,8 @@ def _run_hydra(words: list[str], task, scratch: Path) -> None:
             raise ValueError(complaint.getvalue().strip() or "Hydra ended.") from stopped
 
 
-def _job(config, jobs: list, errors: list, scratch: Path) -> None:
-    """Take one composed config as a plain plan; in a process of a parallel launcher, also train it
-    into the store.
-    """
+def _take_point(config, points: list, errors: list, scratch: Path) -> None:
+    """Take one composed config; in a process of a parallel launcher train it into the store."""
     from hydra.core.hydra_config import HydraConfig
     from hydra.types import RunMode
     from omegaconf import OmegaConf
@@ -214,41 +201,30 @@ def _job(config, jobs: list, errors: list, scratch: Path) -> None:
     alone = chosen.mode == RunMode.RUN or chosen.launcher._target_.endswith("BasicLauncher")
     try:
         _check_sweeper(chosen)
-        job = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-        if taken := set(job) & {"name", "overrides", "command", "run", "refused"}:
+        values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        if taken := set(values) & set(ADDED) - {"compare", "published"}:
             raise Refused(f"{min(taken)}: there is no such key.")
     except (OmegaConfBaseException, Refused) as error:
         if not alone:
             raise
         errors.append(error)  # raised here, Hydra would print it first
         return
-    choices = chosen.runtime.choices
-    study = choices.get("study", "compare")
-    parts = (
-        [choices[group] for group in ("dataset", "head") if group in choices]
-        if study == "compare"
-        else [study]
-    )
-    job = {
-        "name": choices.get("experiment") or "-".join(Path(part).stem for part in parts),
+    values = {
+        "name": _folder_name(dict(chosen.runtime.choices)),
         "overrides": list(chosen.overrides.task),
-    } | job
-    jobs.append(job)
+    } | values
+    points.append(values)
     if not alone:
-        disk.write(scratch / f"{chosen.job.num:06d}.json", json.dumps(job))
-        experiment = check([job])
-        draws = plans.draws(rows(job), job["tune"])
-        seeds = plans.seeds(job)
-        for row in rows(job):
-            for number, change in enumerate(plans.redraws(job)):
-                with contextlib.suppress(Exception):  # the parent meets it again, and tells
-                    experiment.row(
-                        "",
-                        row | {"dataset": row["dataset"] | change},
-                        plans.apart(seeds, number),
-                        "",
-                        draws,
-                    )
+        worker.train(values, scratch, chosen.job.num)
+
+
+def _folder_name(choices: dict[str, str | None]) -> str:
+    """Name of an output folder, by the options chosen of each group."""
+    study = choices.get("study", "compare")
+    options = [study]
+    if study == "compare":
+        options = [choices[group] for group in ("dataset", "head") if group in choices]
+    return choices.get("experiment") or "-".join(Path(option).stem for option in options)
 
 
 def _check_sweeper(chosen) -> None:
@@ -262,9 +238,7 @@ def _check_sweeper(chosen) -> None:
 
 @contextlib.contextmanager
 def _hydra_words(words: list[str], scratch: Path):
-    """Hydra's command line, with the folders that it insists on in a scratch folder, and its own
-    logging off.
-    """
+    """Hydra's command line, its folders in a scratch folder and its logging off."""
     before = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
     folders = [f"hydra.{key}.dir={grammar.quoted(str(scratch))}" for key in ("run", "sweep")]
     sys.argv = [

@@ -22,7 +22,7 @@ TAKERS = {
 }
 
 
-def check(parts) -> None:
+def check_parts(parts) -> None:
     """Build all that needs no weights, cheapest first; refuse what cannot be."""
     if parts.accelerator != "cpu" and not getattr(torch, parts.accelerator).is_available():
         raise Refused(
@@ -54,7 +54,7 @@ def check(parts) -> None:
         )
     if parts.generated:
         _check_generated(parts)
-    if pretraining.wanted(parts.plan):
+    if pretraining.wanted(parts.variant):
         pretraining.check(parts)
 
 
@@ -76,7 +76,7 @@ def check_loaded(parts) -> None:
     """Refuse a backbone that does not take the dataset's items; asked of one item and no weights,
     or of the user's own.
     """
-    if is_own(parts.plan["backbone"]["_target_"]):
+    if is_own(parts.variant.target("backbone")):
         _check_network(parts)
     else:
         _check_backbone(parts)
@@ -91,7 +91,7 @@ def _check_backbone(parts) -> None:
     except ValueError as error:
         raise Refused(str(error)) from error
     if parts.recipe.batch_size == 1 and (
-        pretraining.wanted(parts.plan) or not parts.backbone.folded
+        pretraining.wanted(parts.variant) or not parts.backbone.folded
     ):
         check_single(parts.bare, parts.freeze, parts.recipe, first.to(place))
 
@@ -110,7 +110,7 @@ def _check_network(parts) -> None:
     without a gradient to train by.
     """
     network = parts.bare
-    target = parts.plan["backbone"]["_target_"]
+    target = parts.variant.target("backbone")
     train = parts.dataset.train
     words = f"backbone: {target}"
     with plugin.blamed(words), seeded(0, "trial"):
@@ -204,7 +204,7 @@ def _check_generated(parts) -> None:
             " accuracy at 1000 to 10^8 shots; leave it null."
         )
     _check_frozen(parts)
-    if is_own(parts.plan["parametrization"]["_target_"]):
+    if is_own(parts.variant.target("parametrization")):
         _check_generator(parts)
     try:
         parts.parametrization.check(parts.generated)
@@ -215,7 +215,7 @@ def _check_generated(parts) -> None:
 def _check_generator(parts) -> None:
     """Refuse a user's parametrization whose generator does not give every run its weights."""
     part = parts.parametrization
-    target = parts.plan["parametrization"]["_target_"]
+    target = parts.variant.target("parametrization")
     words = f"parametrization: {target}"
     count = sum(map(math.prod, parts.generated.values()))
     for runs in (2, 3):

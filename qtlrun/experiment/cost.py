@@ -3,107 +3,105 @@
 import torch
 
 from qtlrun import train
-from qtlrun.experiment.ensemble import Model
-from qtlrun.experiment.parts import Parts
+from qtlrun.experiment.ensemble import Ensemble
 
 
-def counts(model: Model) -> dict[str, int]:
-    """Trained parameters by place; circuit evaluations here, and executions on a processor, of one
-    seed's training.
+def count_costs(ensemble: Ensemble) -> dict[str, float]:
+    """Counts of one run's training by name.
+
+    Trained parameters by place, circuit evaluations here, executions on a processor; of generated
+    weights also what generates them.
     """
-    parts = model.runs[0].parts
-    runs = len(model.runs)
-    epochs = model.runs[0].parts.recipe.epochs
-    angles = trained_angles(model)
-    circuit = 0 if angles is None else angles.numel() // runs
-    head = (
-        sum(one.numel() for one in model.head.parameters() if one.requires_grad) // runs - circuit
-    )
-    backbone = _trained_backbone(model, parts)
+    angles = trained_angles(ensemble)
+    circuit = 0 if angles is None else angles.numel() // len(ensemble.trainings)
     counts = {
         "parameters_circuit": circuit,
-        "parameters_head": head,
-        "parameters_backbone": backbone,
+        "parameters_head": _count_head(ensemble) - circuit,
+        "parameters_backbone": _count_backbone(ensemble),
     }
-    if callable(getattr(model.head, "executions", None)):
-        steps = epochs * len(model.data["train"].labels)
-        looks = epochs * len(model.data["validation"].labels) + len(model.data["test"].labels)
-        counts |= {
-            "evaluations": steps + looks,
-            "executions": steps * model.head.executions() + looks,
-        }
-    for name, cost in _generator_costs(model).items():
+    if callable(getattr(ensemble.head, "executions", None)):
+        epochs = ensemble.parts.recipe.epochs
+        steps = epochs * len(ensemble.data["train"].labels)
+        looks = epochs * len(ensemble.data["validation"].labels) + len(ensemble.data["test"].labels)
+        counts["evaluations"] = steps + looks
+        counts["executions"] = steps * ensemble.head.executions() + looks
+    for name, cost in _generator_costs(ensemble).items():
         counts[name] = counts.get(name, 0) + cost
-    return counts | _generator_counts(model)
+    return counts | _generator_counts(ensemble)
 
 
-def trained_angles(model: Model) -> torch.Tensor | None:
-    """The trained angles of a head's circuit, if it has some."""
-    angles = getattr(model.head, "angles", None)
+def trained_angles(ensemble: Ensemble) -> torch.Tensor | None:
+    """Trained angles of the head's circuit, of all runs, if it has some."""
+    angles = getattr(ensemble.head, "angles", None)
     return angles if isinstance(angles, torch.Tensor) and angles.requires_grad else None
 
 
-def generator_angles(model: Model) -> int:
-    """Trained angles of one run."""
-    angles = getattr(model.generator.raw, "angles", None)
+def generator_angles(ensemble: Ensemble) -> int:
+    """Count of a generator's trained angles, of one run."""
+    angles = getattr(ensemble.generator.raw, "angles", None)
     return angles[0].numel() if angles is not None and angles.requires_grad else 0
 
 
-def _trained_backbone(model: Model, parts: Parts) -> int:
-    """Count of backbone weights trained in any epoch; the last one has the fewest frozen."""
-    if model.backbone is None:
+def _count_head(ensemble: Ensemble) -> int:
+    """Trained parameters of one run's head, its circuit among them."""
+    trained = [weight for weight in ensemble.head.parameters() if weight.requires_grad]
+    return sum(weight.numel() for weight in trained) // len(ensemble.trainings)
+
+
+def _count_backbone(ensemble: Ensemble) -> int:
+    """Backbone weights trained in any epoch; the last one has the fewest frozen."""
+    if ensemble.backbone is None:
         return 0
-    frozen = parts.freeze.count(len(model.backbone.stages), parts.recipe.epochs - 1)
-    return sum(one.numel() for stage in model.backbone.stages[frozen:] for one in stage.parameters)
+    stages = ensemble.backbone.stages
+    parts = ensemble.parts
+    frozen = parts.freeze.count(len(stages), parts.recipe.epochs - 1)
+    return sum(weight.numel() for stage in stages[frozen:] for weight in stage.parameters)
 
 
-def _generator_counts(model: Model) -> dict[str, float]:
-    """Numbers of one run's generator by name; nothing where there is none.
-
-    Executions are those of the parameter-shift rule.
-    """
-    made = model.generator
-    if made is None:
+def _generator_counts(ensemble: Ensemble) -> dict[str, float]:
+    """Sizes of one run's generator by name; nothing where there is none."""
+    generator = ensemble.generator
+    if generator is None:
         return {}
-    angles = generator_angles(model)
-    weights = sum(made.sizes)
-    said = {
+    angles = generator_angles(ensemble)
+    weights = sum(generator.sizes)
+    counts = {
         "weights_generated": weights,
-        "parameters_mapping": made.trained - angles,
-        "compression": weights / max(1, made.trained),
+        "parameters_mapping": generator.trained - angles,
+        "compression": weights / max(1, generator.trained),
     }
-    if not made.simulates:
-        return said
-    return (
-        said
-        | {"generator_qubits": made.raw.qubits, "generator_gates": made.raw.gates}
-        | ({"executions_step": _executions(model)} if angles else {})
-    )
+    if generator.simulates:
+        counts["generator_qubits"] = generator.raw.qubits
+        counts["generator_gates"] = generator.raw.gates
+        if angles:
+            counts["executions_step"] = _count_executions(ensemble)
+    return counts
 
 
-def _generator_costs(model: Model) -> dict[str, int]:
-    """Angles that are trained, evaluations of the generator's circuit here, and executions on a
-    processor, of one run's training.
-    """
-    made = model.generator
-    if made is None or not made.simulates:
+def _generator_costs(ensemble: Ensemble) -> dict[str, int]:
+    """Trained angles, evaluations and executions of one run's generator."""
+    generator = ensemble.generator
+    if generator is None or not generator.simulates:
         return {}
-    if not generator_angles(model):
+    angles = generator_angles(ensemble)
+    if not angles:
         return {"evaluations": 1, "executions": 1}  # the same probabilities all along
-    recipe = model.runs[0].parts.recipe
-    looks = model.runs[0].parts.recipe.epochs + 1
-    joined = train.joins(model.whole, model.backbone, model.runs[0].parts.freeze)
-    steps = recipe.epochs * train.steps(len(model.data["train"].labels), recipe.batch_size, joined)
+    parts = ensemble.parts
+    recipe = parts.recipe
+    looks = recipe.epochs + 1
+    joined = train.joins(ensemble.whole, ensemble.backbone, parts.freeze)
+    items = len(ensemble.data["train"].labels)
+    steps = recipe.epochs * train.steps(items, recipe.batch_size, joined)
     return {
-        "parameters_circuit": generator_angles(model),
+        "parameters_circuit": angles,
         "evaluations": steps + looks,
-        "executions": steps * _executions(model) + looks,
+        "executions": steps * _count_executions(ensemble) + looks,
     }
 
 
-def _executions(model: Model) -> int:
-    """Executions of one step: its value, and two per rotation whose angle is trained.
+def _count_executions(ensemble: Ensemble) -> int:
+    """Executions of one step by the parameter-shift rule.
 
-    Source: arXiv:1811.11184.
+    Its value, and two per rotation whose angle is trained. Source: arXiv:1811.11184.
     """
-    return 1 + 2 * len(model.generator.raw.run.reading.trained)
+    return 1 + 2 * len(ensemble.generator.raw.run.reading.trained)

@@ -1,4 +1,4 @@
-"""Ensembles: the heads of many runs on features, or the whole network of one."""
+"""Ensembles: the heads of many trainings on features, or the whole network of one."""
 
 import copy
 import itertools
@@ -10,46 +10,62 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from qtlrun import plan as plans
 from qtlrun import recipe, train
+from qtlrun.comparison.outcome import Outcome
 from qtlrun.experiment import feature
 from qtlrun.experiment.network import Network
 from qtlrun.experiment.parts import Parts
 from qtlrun.layer import Start
 from qtlrun.parametrization.generated import HEAD, Generated
 from qtlrun.parametrization.generator import Generator
-from qtlrun.store import Entry
+from qtlrun.plan import bare
 from qtlrun.train import Data
 
-TOGETHER = (
-    2**18
-)  # trained numbers of one program, which caches hold; more runs are slower together than in turn
-SHOWN = 64  # training items that scale=auto looks at
-OWN = {
-    "recipe": recipe.OWN,
-    "head": ("spread",),
-}  # values in which the runs of one program may differ
+# Trained numbers of one ensemble, which caches hold; more are slower together than in turn
+MAX_ENSEMBLE_NUMBERS = 2**18
+SCALE_ITEMS = 64  # training items that scale=auto looks at
+# Values in which the trainings of one ensemble may differ
+OWN_VALUES = {"recipe": recipe.OWN, "head": ("spread",)}
 
 
 @dataclass(frozen=True)
-class Run:
-    """One training: of which row, from which seed."""
+class Training:
+    """One training: the parts of its variant, and its seed."""
 
     parts: Parts
     seed: int
 
 
 @dataclass(frozen=True)
-class Model:
-    """Ensemble of runs: the heads of all on features, or one run's whole network."""
+class Ensemble:
+    """Trainings in one program.
 
-    whole: nn.Module  # with its generator, where it has one
+    whole: what is trained, with its generator where it has one
+    head: one head with an axis of runs, one run per training
+    backbone: of the only training, where its features change; else None
+    data: by split
+    trainings: in the order of the runs
+    scale: scaling of the features before the head
+    scales: how each run's features are scaled
+    """
+
+    whole: nn.Module
     head: nn.Module
     backbone: nn.Module | None
     data: dict[str, Data]
-    runs: list[Run]
+    trainings: list[Training]
     scale: feature.Scaling
-    scales: list[str]  # of each run's features
+    scales: list[str]
+
+    @property
+    def parts(self) -> Parts:
+        """Parts of the first training; the others differ in a few values."""
+        return self.trainings[0].parts
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seed of each run."""
+        return [training.seed for training in self.trainings]
 
     @property
     def generator(self) -> Generator | None:
@@ -57,187 +73,197 @@ class Model:
         return self.whole.generator if isinstance(self.whole, Generated) else None
 
     @property
-    def places(self) -> dict[str, nn.Module]:
-        """Its parts by the names that their weights have in an entry."""
-        parts = {"head": self.head, "backbone": self.backbone, "generator": self.generator}
-        return {name: part for name, part in parts.items() if part is not None}
+    def modules(self) -> dict[str, nn.Module]:
+        """Its modules by the names that their weights have in an outcome."""
+        modules = {"head": self.head, "backbone": self.backbone, "generator": self.generator}
+        return {name: module for name, module in modules.items() if module is not None}
 
 
-def programs(runs: list[Run]) -> list[list[Run]]:
-    """The runs in groups that are trained together: they differ in their own values alone."""
+def group_trainings(trainings: list[Training]) -> list[list[Training]]:
+    """Trainings that can be ensembles: they differ in their own values alone."""
     groups = {}
-    for run in runs:
-        own = "" if together(run.parts) and not run.parts.solved else len(groups)
-        groups.setdefault((shared(run.parts), own), []).append(run)
-    programs = []
+    for training in trainings:
+        parts = training.parts
+        number = "" if is_stackable(parts) and not parts.solved else len(groups)
+        groups.setdefault((shared_key(parts), number), []).append(training)
+    ensembles = []
     for group in groups.values():
         size = _size(group[0]) if len(group) > 1 else 0
-        most = max(1, TOGETHER // max(1, size))
-        group.sort(
-            key=lambda run: run.parts.recipe.scale
-        )  # runs of one scaling can share their items in memory
-        programs += [group[at : at + most] for at in range(0, len(group), most)]
-    return programs
+        most = max(1, MAX_ENSEMBLE_NUMBERS // max(1, size))
+        # Runs of one scaling can share their items in memory
+        group.sort(key=lambda training: training.parts.recipe.scale)
+        ensembles += [group[at : at + most] for at in range(0, len(group), most)]
+    return ensembles
 
 
-def together(parts: Parts) -> bool:
-    """Whether runs of a row can be one program: on features that do not change, with no chance but
-    that of its seeds.
+def is_stackable(parts: Parts) -> bool:
+    """Whether trainings of a variant can be one ensemble.
+
+    They can on features that do not change, with no chance but that of their seeds.
     """
     return parts.fixed and parts.exact and parts.stacked
 
 
-def shared(parts: Parts) -> str:
-    """Identity of what runs of one program have in common."""
-    return json.dumps(
-        {
-            group: (
-                {
-                    name: value
-                    for name, value in plans.bare(part).items()
-                    if name not in OWN.get(group, ())
-                }
-                if isinstance(part, dict)
-                else part
+def shared_key(parts: Parts) -> str:
+    """Identity of what the trainings of one ensemble have in common."""
+    variant = parts.variant
+    values = {}
+    for group, part in variant.parts.items():
+        own = OWN_VALUES.get(group, ())
+        values[group] = {name: value for name, value in bare(part).items() if name not in own}
+    computed = [variant.dtype, variant.accelerator, variant.plugins, id(parts.dataset)]
+    return json.dumps([values, *computed], sort_keys=True)
+
+
+def build_ensemble(trainings: list[Training]) -> Ensemble:
+    """Heads of all trainings on their features, or the network of the only one."""
+    if trainings[0].parts.fixed:
+        return _build_heads(trainings)
+    return _build_network(trainings)
+
+
+def load_weights(ensemble: Ensemble, outcomes: list[Outcome]) -> None:
+    """Put the weights of outcomes, one per run, into an ensemble."""
+    for name, module in ensemble.modules.items():
+        states = [_state(outcome, name) for outcome in outcomes]
+        if name == "backbone":
+            module.load_state_dict(states[0])
+        else:
+            module.load_state_dict(
+                {key: torch.stack([state[key] for state in states]) for key in states[0]}
             )
-            for group, part in parts.plan.items()
-        },
-        sort_keys=True,
-    ) + str(id(parts.dataset))
 
 
-def build(runs: list[Run]) -> Model:
-    """The heads of all runs on their features, or the network of one run."""
-    parts = runs[0].parts
-    dataset = runs[0].parts.dataset
-    splits = {name: getattr(dataset, name) for name in feature.SPLITS}
-    head = _head(runs)
-    if parts.fixed:
-        known = feature.features(parts)
-        names = _scales(runs, head, lambda: known["train"][:SHOWN])
-        kinds = sorted(set(names))
-        scale = feature.scalings(kinds, lambda: known["train"])
-        scaling = [kinds.index(name) for name in names]
-        data = {
-            name: train.cached(scale(known[name]), split.labels, scaling, _sequence(dataset, name))
-            for name, split in splits.items()
-        }
-        return Model(_generated(head, runs, HEAD), head, None, data, runs, scale, names)
-    backbone = parts.trained_backbone(runs[0].seed)
-    augment = runs[0].seed if parts.recipe.augment else None
-    data = {
-        name: Data(
+def plain_network(training: Training, outcome: Outcome) -> tuple[nn.Module, Data]:
+    """Trained network from items to logits (1, batch, classes), and the test items.
+
+    All of its weights are its own, those that were generated too.
+    """
+    parts = training.parts
+    ensemble = build_ensemble([training])
+    load_weights(ensemble, [outcome])
+    network = ensemble.whole.plain() if ensemble.generator else ensemble.whole
+    backbone = ensemble.backbone or parts.backbone
+    if not ensemble.backbone:
+        scale = feature.scalings(ensemble.scales, lambda: feature.features(parts)["train"])
+        network = Network(copy.deepcopy(backbone), network, scale)
+    test = parts.dataset.test
+    pictures = feature.pictures(parts, test, backbone)
+    return network.eval(), Data(pictures, test.labels, feature.chunk(backbone))
+
+
+def _build_heads(trainings: list[Training]) -> Ensemble:
+    """Heads of all trainings on features that do not change."""
+    parts = trainings[0].parts
+    dataset = parts.dataset
+    head = _build_head(trainings)
+    features = feature.features(parts)
+    scales = _scales(trainings, head, lambda: features["train"][:SCALE_ITEMS])
+    kinds = sorted(set(scales))
+    scale = feature.scalings(kinds, lambda: features["train"])
+    scaling = [kinds.index(name) for name in scales]
+    data = {}
+    for name in feature.SPLITS:
+        labels = getattr(dataset, name).labels
+        data[name] = train.cached(scale(features[name]), labels, scaling, _sequence(dataset, name))
+    whole = _generate_weights(head, trainings, HEAD)
+    return Ensemble(whole, head, None, data, trainings, scale, scales)
+
+
+def _build_network(trainings: list[Training]) -> Ensemble:
+    """Network of one training, whose backbone is trained too or sees augmented pictures."""
+    parts = trainings[0].parts
+    head = _build_head(trainings)
+    backbone = parts.trained_backbone(trainings[0].seed)
+    augment = trainings[0].seed if parts.recipe.augment else None
+    data = {}
+    for name in feature.SPLITS:
+        split = getattr(parts.dataset, name)
+        data[name] = Data(
             feature.pictures(parts, split, backbone, augment),
             split.labels,
             feature.chunk(backbone),
-            _sequence(dataset, name),
+            _sequence(parts.dataset, name),
         )
-        for name, split in splits.items()
-    }
     network = Network(backbone, head)
-    whole = _generated(network, runs)
-    names = _scales(runs, head, lambda: _begun(whole, data["train"], SHOWN))
-    network.scale = feature.scalings(names, lambda: _begun(whole, data["train"]))
-    return Model(whole, head, backbone, data, runs, network.scale, names)
+    whole = _generate_weights(network, trainings)
+    scales = _scales(trainings, head, lambda: _initial_features(whole, data["train"], SCALE_ITEMS))
+    network.scale = feature.scalings(scales, lambda: _initial_features(whole, data["train"]))
+    return Ensemble(whole, head, backbone, data, trainings, network.scale, scales)
 
 
-def _scales(runs: list[Run], head: nn.Module, features: Callable[[], Tensor]) -> list[str]:
-    """How each run's features are scaled; `auto` looks at some of the training split, and leaves
-    amplitudes alone.
-    """
-    scales = [run.parts.recipe.scale for run in runs]
-    if "auto" not in scales:
-        return scales
-    if getattr(head, "amplitudes", False):
-        return ["none" if scale == "auto" else scale for scale in scales]
-    known = features()
-    return [run.parts.recipe.scaling(known) for run in runs]
-
-
-@torch.no_grad()
-def _begun(whole: nn.Module, data: Data, most: int | None = None) -> Tensor:
-    """The features of all items, or of the first so many, before anything is trained."""
-    whole.eval()
-    every = torch.arange(len(data.labels))[:most].unsqueeze(0).split(data.chunk, dim=1)
-    return torch.cat([whole.features(data.take(index, None))[0] for index in every])
-
-
-def _generated(model: nn.Module, runs: list[Run], within: str = "") -> nn.Module:
-    """The model with those weights generated that its parametrization names."""
-    parts = runs[0].parts
-    if not parts.generated:
-        return model
-    start = Start([run.seed for run in runs], parts.dtype)
-    made = Generated(model, parts.parametrization, list(parts.generated), start, within)
-    own = set(map(id, made.parameters()))
-    for stage in getattr(getattr(model, "backbone", None), "stages", ()):
-        stage.parameters[:] = [one for one in stage.parameters if id(one) in own]
-    return made
-
-
-def _size(run: Run) -> int:
-    """Numbers that one run works on in a step: those that are trained, and of a generator its
-    weights and amplitudes.
-    """
-    weights = sum(map(math.prod, run.parts.generated.values()))
-    return sum(one.numel() for one in _head([run]).parameters()) + 4 * weights
-
-
-def _sequence(dataset, split: str):
-    """The order in which a dataset gives its training items, where it prescribes one."""
-    return getattr(dataset, "sequence", None) if split == "train" else None
-
-
-def _head(runs: list[Run]) -> nn.Module:
-    """One head of all runs; each starts from the values that its own row gives it."""
-    first = runs[0].parts
+def _build_head(trainings: list[Training]) -> nn.Module:
+    """One head of all trainings; each run starts from the values that its own variant gives it."""
+    first = trainings[0].parts
     size = feature.features(first)["train"].shape[1] if first.fixed else first.backbone.features
-    head = runs[0].parts.head(size, [run.seed for run in runs])
-    rows = [
-        (parts, [run.seed for run in mine])
-        for parts, mine in itertools.groupby(runs, key=lambda run: run.parts)
+    head = first.head(size, [training.seed for training in trainings])
+    variants = [
+        (parts, [training.seed for training in group])
+        for parts, group in itertools.groupby(trainings, key=lambda training: training.parts)
     ]
-    if len({json.dumps(parts.plan["head"]) for parts, _ in rows}) > 1:
-        states = [parts.head(size, seeds).state_dict() for parts, seeds in rows]
+    if len({json.dumps(parts.variant.head) for parts, _ in variants}) > 1:
+        states = [parts.head(size, seeds).state_dict() for parts, seeds in variants]
         head.load_state_dict(
             {name: torch.cat([state[name] for state in states]) for name in states[0]}
         )
     return head
 
 
-def load(model: Model, learned: list[Entry]) -> None:
-    """Put what was learned into a model."""
-    for place, part in model.places.items():
-        begin = f"weights/{place}."
-        names = [name for name in learned[0].arrays if name.startswith(begin)]
-        state = {name: [torch.from_numpy(one.arrays[name]) for one in learned] for name in names}
-        part.load_state_dict(
-            {
-                name.removeprefix(begin): values[0] if place == "backbone" else torch.stack(values)
-                for name, values in state.items()
-            }
-        )
+def _generate_weights(module: nn.Module, trainings: list[Training], within: str = "") -> nn.Module:
+    """The module with those weights generated that the parametrization names."""
+    parts = trainings[0].parts
+    if not parts.generated:
+        return module
+    start = Start([training.seed for training in trainings], parts.dtype)
+    whole = Generated(module, parts.parametrization, list(parts.generated), start, within)
+    trained = set(map(id, whole.parameters()))
+    for stage in getattr(getattr(module, "backbone", None), "stages", ()):
+        stage.parameters[:] = [weight for weight in stage.parameters if id(weight) in trained]
+    return whole
 
 
-def plain(run: Run, learned: Entry) -> tuple[nn.Module, Data]:
-    """One finished run as a network from items to logits (1, batch, classes) whose weights are its
-    own, and the test items.
+def _scales(
+    trainings: list[Training], head: nn.Module, features: Callable[[], Tensor]
+) -> list[str]:
+    """How each run's features are scaled.
+
+    `auto` looks at some of the training split, and leaves amplitudes alone.
     """
-    parts = run.parts
-    model = build([run])
-    load(model, [learned])
-    whole = model.whole.plain() if model.generator else model.whole
-    backbone = model.backbone or parts.backbone
-    network = (
-        whole
-        if model.backbone
-        else Network(
-            copy.deepcopy(backbone),
-            whole,
-            feature.scalings(model.scales, lambda: feature.features(parts)["train"]),
-        )
-    )
-    test = parts.dataset.test
-    return network.eval(), Data(
-        feature.pictures(parts, test, backbone), test.labels, feature.chunk(backbone)
-    )
+    scales = [training.parts.recipe.scale for training in trainings]
+    if "auto" not in scales:
+        return scales
+    if getattr(head, "amplitudes", False):
+        return ["none" if scale == "auto" else scale for scale in scales]
+    sample = features()
+    return [training.parts.recipe.scaling(sample) for training in trainings]
+
+
+@torch.no_grad()
+def _initial_features(whole: nn.Module, data: Data, most: int | None = None) -> Tensor:
+    """Features of all items, or of the first so many, before anything is trained."""
+    whole.eval()
+    index = torch.arange(len(data.labels))[:most].unsqueeze(0)
+    batches = index.split(data.chunk, dim=1)
+    return torch.cat([whole.features(data.take(batch, None))[0] for batch in batches])
+
+
+def _size(training: Training) -> int:
+    """Numbers that one run works on in a step, a generator's weights and amplitudes among them."""
+    generated = sum(map(math.prod, training.parts.generated.values()))
+    head = _build_head([training])
+    return sum(weight.numel() for weight in head.parameters()) + 4 * generated
+
+
+def _sequence(dataset, split: str):
+    """Order in which a dataset gives its training items, where it prescribes one."""
+    return getattr(dataset, "sequence", None) if split == "train" else None
+
+
+def _state(outcome: Outcome, module: str) -> dict[str, Tensor]:
+    """State of one run of a module in an outcome."""
+    prefix = f"{module}."
+    return {
+        name.removeprefix(prefix): torch.from_numpy(array)
+        for name, array in outcome.weights.items()
+        if name.startswith(prefix)
+    }

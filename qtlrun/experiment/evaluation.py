@@ -1,174 +1,189 @@
-"""Evaluation of what was trained: the only reader of the test split."""
+"""Evaluation of trained ensembles: the only reader of the test split."""
 
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
+import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from qtlrun import train
-from qtlrun.comparison.row import Failure
-from qtlrun.experiment import ensemble as models
+from qtlrun.comparison.outcome import Failure, Outcome
 from qtlrun.experiment import feature
 from qtlrun.experiment.cost import generator_angles, trained_angles
-from qtlrun.experiment.ensemble import Model, Run
+from qtlrun.experiment.ensemble import (
+    Ensemble,
+    Training,
+    build_ensemble,
+    is_stackable,
+    load_weights,
+)
 from qtlrun.experiment.parts import Parts
 from qtlrun.parametrization import generator as generators
-from qtlrun.store import Entry
+from qtlrun.train import Data
 
-RANKED = 64  # training items over which the effective angles are counted
+EFFECTIVE_ITEMS = 64  # training items over which effective angles are counted
 SHOTS = tuple(10**power for power in range(3, 9))
 
 
-def evaluate(
-    parts: Parts, learned: dict[int, Entry], ranked: bool = True
-) -> Iterator[tuple[int, Entry | Failure]]:
-    """Every seed of a row with its test figures beside what it learned; the one place that sees the
-    test split.
+@dataclass(frozen=True)
+class Details:
+    """Figures of a run beside its logits, and arrays of test accuracies by shots."""
 
-    `ranked` adds the accuracy on the training split, effective angles, what a cutoff keeps, and
-    what a generator can do.
+    figures: dict[str, float] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def evaluate(
+    parts: Parts, outcomes: dict[int, Outcome], *, detailed: bool = True
+) -> Iterator[tuple[int, Outcome | Failure]]:
+    """Test each seed's outcome; the one place that sees the test split.
+
+    `detailed` adds the accuracy on the training split, effective angles, probability inside a
+    cutoff, and figures of a generator.
     """
-    for seeds in (
-        [list(learned)] if learned and models.together(parts) else [[seed] for seed in learned]
-    ):
-        model = models.build([Run(parts, seed) for seed in seeds])
-        models.load(model, [learned[seed] for seed in seeds])
+    groups = [[seed] for seed in outcomes]
+    if outcomes and is_stackable(parts):
+        groups = [list(outcomes)]
+    for seeds in groups:
+        ensemble = build_ensemble([Training(parts, seed) for seed in seeds])
+        load_weights(ensemble, [outcomes[seed] for seed in seeds])
+        data = ensemble.data["test"]
         began = time.perf_counter()
-        with feature.threads(model.backbone):
-            logits = train.evaluate(model.whole, model.data["test"], len(seeds)).cpu().double()
+        with feature.threads(ensemble.backbone):
+            logits = train.evaluate(ensemble.whole, data, len(seeds)).cpu().double()
             seconds = (time.perf_counter() - began) / len(seeds)
-            more = _more(model) if ranked else [Entry({})] * len(seeds)
+            details = _details(ensemble) if detailed else [Details()] * len(seeds)
         for run, seed in enumerate(seeds):
-            entry = learned[seed]
             if not logits[run].isfinite().all():
                 yield seed, Failure("a test figure is not finite")
                 continue
-            values = {"seconds": entry.values["seconds"] + seconds} | more[run].values
-            arrays = {
-                "logits": logits[run].numpy(),
-                "labels": model.data["test"].labels.numpy(),
-            } | more[run].arrays
-            yield seed, Entry(entry.values | values, entry.arrays | arrays)
+            arrays = {"logits": logits[run].numpy(), "labels": data.labels.numpy()}
+            yield (
+                seed,
+                outcomes[seed].evaluated(
+                    seconds, details[run].figures, arrays | details[run].arrays
+                ),
+            )
 
 
-def rank_generator(run: Run, learned: Entry) -> Entry:
-    """The rank of a finished run's map, by name; nothing where its Jacobian is too large."""
-    model = models.build([run])
-    models.load(model, [learned])
-    with feature.threads(model.backbone):
-        rank = generators.rank(model.generator, 0)
-    return Entry({} if rank is None else {"generator_rank": rank})
+def rank_generator(training: Training, outcome: Outcome) -> dict[str, int]:
+    """Rank of a finished training's generator, by name; nothing where its Jacobian is too large."""
+    ensemble = build_ensemble([training])
+    load_weights(ensemble, [outcome])
+    with feature.threads(ensemble.backbone):
+        rank = generators.rank(ensemble.generator, 0)
+    return {} if rank is None else {"generator_rank": rank}
 
 
-def _more(model: Model) -> list[Entry]:
-    """Figures of a row beside its logits, for each run."""
-    data = model.data["train"]
-    runs = len(model.runs)
-    _, seen = train.score(train.evaluate(model.whole, data, runs), data.labels)
-    ranks = _effective(model)
-    kept = _kept(model) | _saturated(model)
-    made = _measured(model)
-    values = [
-        {"train_accuracy": float(seen[run]), "angles_effective": ranks[run]}
-        | {name: float(shares[run]) for name, shares in kept.items()}
-        for run in range(runs)
-    ]
-    return [Entry(mine | one.values, one.arrays) for mine, one in zip(values, made, strict=True)]
+def _details(ensemble: Ensemble) -> list[Details]:
+    """Figures beside the logits, by run."""
+    data = ensemble.data["train"]
+    runs = len(ensemble.trainings)
+    _, accuracies = train.score(train.evaluate(ensemble.whole, data, runs), data.labels)
+    angles = _effective_angles(ensemble)
+    shares = _probability_shares(ensemble) | _saturated_shares(ensemble)
+    generator_details = _generator_details(ensemble)
+    details = []
+    for run in range(runs):
+        figures = {"train_accuracy": float(accuracies[run]), "angles_effective": angles[run]}
+        figures |= {name: float(values[run]) for name, values in shares.items()}
+        details.append(
+            Details(figures | generator_details[run].figures, generator_details[run].arrays)
+        )
+    return details
 
 
 @torch.no_grad()
-def _measured(model: Model) -> list[Entry]:
-    """For each run its live angles, and the test accuracy with probabilities that were estimated
-    from shots.
-    """
-    made = model.generator
-    runs = range(len(model.runs))
-    if made is None or not made.simulates:
-        return [Entry({}) for _ in runs]
-    live = [generators.live(made, run) if generator_angles(model) else 0 for run in runs]
-    data = model.data["test"]
-    seeds = [run.seed for run in model.runs]
-    found = torch.stack(
-        [
-            train.score(
-                train.evaluate(model.whole, data, len(seeds), made.raw.estimated(shots, seeds)),
-                data.labels,
-            )[1]
-            for shots in SHOTS
-        ]
-    )
+def _generator_details(ensemble: Ensemble) -> list[Details]:
+    """Live angles of each run's generator, and test accuracies with probabilities from shots."""
+    generator = ensemble.generator
+    seeds = ensemble.seeds
+    if generator is None or not generator.simulates:
+        return [Details() for _ in seeds]
+    data = ensemble.data["test"]
+    accuracies = []
+    for shots in SHOTS:
+        estimated = generator.raw.estimated(shots, seeds)
+        logits = train.evaluate(ensemble.whole, data, len(seeds), estimated)
+        accuracies.append(train.score(logits, data.labels)[1])
+    by_shots = torch.stack(accuracies)
+    trained = generator_angles(ensemble)
     return [
-        Entry(
-            {"angles_live": live[run]},
-            {"shots": torch.tensor(SHOTS).numpy(), "shots_accuracy": found[:, run].numpy()},
+        Details(
+            {"angles_live": generators.live(generator, run) if trained else 0},
+            {"shots": torch.tensor(SHOTS).numpy(), "shots_accuracy": by_shots[:, run].numpy()},
         )
-        for run in runs
+        for run in range(len(seeds))
     ]
 
 
-def _effective(model: Model) -> list[int]:
+def _effective_angles(ensemble: Ensemble) -> list[int]:
     """Effective angles of each run, simulated without shots; 0 without trained angles."""
-    parts = model.runs[0].parts
-    runs = len(model.runs)
-    angles = trained_angles(model)
-    if angles is None or not angles.numel() or not hasattr(model.head, "effective"):
+    runs = len(ensemble.trainings)
+    angles = trained_angles(ensemble)
+    if angles is None or not angles.numel() or not hasattr(ensemble.head, "effective"):
         return [0] * runs
-    train_data = model.data["train"]
-    items = train_data.take(torch.arange(len(train_data.labels))[:RANKED].expand(runs, -1), None)
-    model.whole.eval()
+    data = ensemble.data["train"]
+    index = torch.arange(len(data.labels))[:EFFECTIVE_ITEMS].expand(runs, -1)
+    items = data.take(index, None)
+    head = ensemble.head
+    ensemble.whole.eval()
     with torch.no_grad():
-        features = items if model.backbone is None else model.whole.features(items)
-        return model.head.effective(
-            features, parts.ready.run(model.head.circuit, model.head.entangle)
-        )
+        features = items if ensemble.backbone is None else ensemble.whole.features(items)
+        return head.effective(features, ensemble.parts.ready.run(head.circuit, head.entangle))
 
 
 @torch.no_grad()
-def _kept(model: Model) -> dict[str, torch.Tensor]:
-    """Probability inside the cutoff and in the selection, mean over test items, by run.
+def _probability_shares(ensemble: Ensemble) -> dict[str, Tensor]:
+    """Probability inside the cutoff and in the selection, mean over test items, by name and run.
 
     Where backbone and head are photonic, the head's is what is left at the end of both.
     """
-    parts = model.runs[0].parts
-    data = model.data["test"]
-    found = {}
-    backbone = model.backbone if model.backbone is not None else parts.backbone
-    every = torch.arange(len(data.labels)).expand(len(model.runs), -1).split(data.chunk, dim=1)
+    runs = len(ensemble.trainings)
+    data = ensemble.data["test"]
+    shares = {}
+    parts = ensemble.parts
+    backbone = ensemble.backbone if ensemble.backbone is not None else parts.backbone
     if hasattr(backbone, "kept") and parts.given is None:
+        test = parts.dataset.test
         items = [
-            parts.place(parts.dataset.test.batch(index[0], backbone.preprocess)) for index in every
+            parts.place(test.batch(index[0], backbone.preprocess)) for index in _batches(data, runs)
         ]
-        found |= {
-            name: torch.cat(shares).expand(len(model.runs), -1)
-            for name, shares in _gathered(map(backbone.kept, items)).items()
-        }
-    if hasattr(model.head, "kept"):
-        inputs = (data.take(index, None) for index in every)
-        features = inputs if model.backbone is None else map(model.whole.features, inputs)
-        found |= {
-            name: torch.cat(shares, -1)
-            for name, shares in _gathered(map(model.head.kept, features)).items()
-        }
-    return {name: shares.double().mean(-1).cpu() for name, shares in found.items()}
+        for name, values in _by_name(map(backbone.kept, items)).items():
+            shares[name] = torch.cat(values).expand(runs, -1)
+    if hasattr(ensemble.head, "kept"):
+        for name, values in _by_name(map(ensemble.head.kept, _features(ensemble, data))).items():
+            shares[name] = torch.cat(values, -1)
+    return {name: values.double().mean(-1).cpu() for name, values in shares.items()}
 
 
 @torch.no_grad()
-def _saturated(model: Model) -> dict[str, torch.Tensor]:
-    """Share of the squashed inputs of a head that are at their ends: mean over validation items, by
-    run.
-    """
-    if not hasattr(model.head, "saturated"):
+def _saturated_shares(ensemble: Ensemble) -> dict[str, Tensor]:
+    """Share of a head's squashed inputs at their ends, mean over validation items, by run."""
+    if not hasattr(ensemble.head, "saturated"):
         return {}
-    data = model.data["validation"]
-    model.whole.eval()
-    every = torch.arange(len(data.labels)).expand(len(model.runs), -1).split(data.chunk, dim=1)
-    inputs = (data.take(index, None) for index in every)
-    features = inputs if model.backbone is None else map(model.whole.features, inputs)
-    shares = torch.cat([model.head.saturated(batch) for batch in features], -1)
+    ensemble.whole.eval()
+    batches = _features(ensemble, ensemble.data["validation"])
+    shares = torch.cat([ensemble.head.saturated(batch) for batch in batches], -1)
     return {"inputs_saturated": shares.double().mean(-1).cpu()}
 
 
-def _gathered(batches: Iterable[dict]) -> dict[str, list]:
+def _features(ensemble: Ensemble, data: Data) -> Iterator[Float[Tensor, "runs batch features"]]:
+    """Features of all items of a split, batch by batch."""
+    for index in _batches(data, len(ensemble.trainings)):
+        items = data.take(index, None)
+        yield items if ensemble.backbone is None else ensemble.whole.features(items)
+
+
+def _batches(data: Data, runs: int) -> tuple[Tensor, ...]:
+    """Indices of all items, batch by batch, the same for every run."""
+    return torch.arange(len(data.labels)).expand(runs, -1).split(data.chunk, dim=1)
+
+
+def _by_name(batches: Iterable[dict[str, Tensor]]) -> dict[str, list[Tensor]]:
     """Values of dicts with the same names, by name."""
     batches = list(batches)
     return {name: [batch[name] for batch in batches] for name in batches[0]}

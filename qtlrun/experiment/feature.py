@@ -68,12 +68,14 @@ def features(parts) -> dict[str, Tensor]:
     """
     if parts.given is not None:
         return parts.given
-    said = parts.identity()
-    said = {name: said[name] for name in ("backbone", "dtype", "accelerator", "weights", "plugins")}
+    identity = parts.variant.identity
     vectors = kind(parts.dataset) != "pictures"  # which may be scaled by their training split
     modules = __name__, *parts.modules("backbone", "dataset")
     pool = store.key(
-        **said,
+        **parts.backbone_identity(),
+        dtype=identity["dtype"],
+        accelerator=identity["accelerator"],
+        plugins=identity["plugins"],
         classes=parts.dataset.classes,
         numbers=parts.numbers,
         vectors=vectors and parts.dataset.fingerprint,
@@ -189,7 +191,7 @@ def _extended(parts, entry: store.Entry | None, splits: dict) -> Iterator[store.
             with torch.inference_mode():
                 pieces.append(backbone(whole)[: len(batch)].cpu())
             done = sum(map(len, pieces))
-            parts.session.step(f"features, {noun(parts.dataset)}s", done, len(wanted))
+            parts.session.progress.step(f"features, {noun(parts.dataset)}s", done, len(wanted))
             if (now := time.perf_counter()) >= due and done < len(wanted):
                 yield _joined(entry, list(places)[:done], pieces, now - began)
                 waited = time.perf_counter() - now

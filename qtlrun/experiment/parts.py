@@ -1,4 +1,4 @@
-"""The parts of one row's plan, built when first asked for, and the keys that they give the row."""
+"""The parts of one variant, built when they are first asked for."""
 
 import contextlib
 import copy
@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from qtlrun import disk, source, store
-from qtlrun import plan as plans
+from qtlrun import disk, store
 from qtlrun.dataset import kind
 from qtlrun.dataset.split import Split
 from qtlrun.device.cached import Ready
@@ -22,48 +21,53 @@ from qtlrun.experiment import contract, pretraining, seedwise
 from qtlrun.experiment.session import Session
 from qtlrun.layer import Start, generator
 from qtlrun.parametrization.generated import BACKBONE, HEAD
-from qtlrun.plan import Refused, build, is_own, plugin
+from qtlrun.plan import Refused, Variant, build, is_own, plugin
 from qtlrun.plan import contract as needs
 
 
 class Parts:
-    """Circuit, device, recipe, freeze, dataset, backbone, head and parametrization of a row."""
+    """Circuit, device, recipe, freeze, dataset, backbone, head and parametrization of a variant."""
 
-    def __init__(self, plan: dict, session: Session):
-        self.plan = plan
+    def __init__(self, variant: Variant, session: Session):
+        self.variant = variant
         self.session = session
         self.given: dict[str, Tensor] | None = None  # features that stand in for the backbone's
-        self.dtype = getattr(torch, plan["dtype"])
-        self.accelerator = plan["accelerator"]
+        self.dtype = getattr(torch, variant.dtype)
+        self.accelerator = variant.accelerator
 
     recipe = cached_property(lambda self: self._build("recipe"))
     freeze = cached_property(lambda self: self._build("freeze"))
     circuit = cached_property(
         lambda self: self.session.once(
-            "circuit" + json.dumps(self.plan["circuit"]), lambda: self._build("circuit")
+            "circuit" + json.dumps(self.variant.circuit), lambda: self._build("circuit")
         )
     )
     device = cached_property(
         lambda self: self.session.once(
-            "device" + json.dumps(self.plan["device"]), lambda: self._build("device")
+            "device" + json.dumps(self.variant.device), lambda: self._build("device")
         )
     )
     parametrization = cached_property(
         lambda self: self._build("parametrization", device=self.ready)
     )
-    dataset = cached_property(lambda self: self.dataset_of(self.plan["dataset"], "dataset"))
+    dataset = cached_property(lambda self: self.dataset_of(self.variant.dataset, "dataset"))
 
     @cached_property
     def backbone(self) -> nn.Module:
         """The backbone with its weights, in evaluation mode; rows share it, and train a copy."""
 
         def make() -> nn.Module:
-            state = pretraining.state(self) if pretraining.wanted(self.plan) else None
-            return self.place(self.network(self.plan["backbone"], state=state)).eval()
+            state = pretraining.state(self) if pretraining.wanted(self.variant) else None
+            return self.place(self.network(self.variant.backbone, state=state)).eval()
 
         return self.session.once(
             json.dumps(
-                [self.numbers, *(self.plan[name] for name in ("backbone", "dtype", "accelerator"))]
+                [
+                    self.numbers,
+                    self.variant.backbone,
+                    self.variant.dtype,
+                    self.variant.accelerator,
+                ]
             ),
             make,
         )
@@ -72,7 +76,7 @@ class Parts:
         """A copy of the backbone to train; one that is not pre-trained starts from random weights
         of the run's own, if it is trained.
         """
-        part = self.plan["backbone"]
+        part = self.variant.backbone
         drawn = "seed" in part or is_own(part["_target_"])
         if (
             not drawn
@@ -86,7 +90,7 @@ class Parts:
 
     def head(self, features: int, seeds: list[int]) -> nn.Module:
         """A head whose runs are the seeds, with start values."""
-        if not is_own(self.plan["head"]["_target_"]):
+        if not is_own(self.variant.target("head")):
             return self._head(features, seeds).to(self.accelerator)
         form = self.form(features)
         return seedwise.build(
@@ -95,7 +99,7 @@ class Parts:
 
     def form(self, features: int) -> seedwise.Form:
         """How the head is run; one of the user's is asked, on a small batch."""
-        target = self.plan["head"]["_target_"]
+        target = self.variant.target("head")
         if not is_own(target):
             return seedwise.Form(stacked=True)
 
@@ -105,7 +109,7 @@ class Parts:
             contract.check_sized(head, f"head: {target}")
             return head.to(self.dtype)
 
-        name = json.dumps([features, len(self.dataset.classes), self.plan], sort_keys=True)
+        name = f"{features}, {len(self.dataset.classes)}, {self.variant.key}"
         return self.session.once(
             "form" + name,
             lambda: seedwise.form(
@@ -114,7 +118,7 @@ class Parts:
                 len(self.dataset.classes),
                 target,
                 self.dtype,
-                starts="start" in plans.parameters("head", target, tuple(self.plan["plugins"])),
+                starts="start" in self.variant.takes("head"),
             ),
         )
 
@@ -126,7 +130,7 @@ class Parts:
         }
         if hasattr(self.circuit, "shape"):
             sizes["circuit_angles"] = math.prod(self.circuit.shape)
-        if "device" in plans.identity(self.plan):
+        if "device" in self.variant.identity:
             needs.check_size(self.circuit, "circuit")
         return self._build(
             "head",
@@ -143,7 +147,7 @@ class Parts:
         """Whether the row's circuit, if it has one, gives the same values each time: no shots, no
         random gradient.
         """
-        return "device" not in plans.identity(self.plan) or getattr(self.device, "exact", True)
+        return "device" not in self.variant.identity or getattr(self.device, "exact", True)
 
     @cached_property
     def fixed(self) -> bool:
@@ -217,7 +221,7 @@ class Parts:
         """The same on features and labels that were made, a pair a split; they are fixed and cost
         nothing.
         """
-        other = Parts(self.plan, self.session)
+        other = Parts(self.variant, self.session)
         other.dataset = copy.copy(self.dataset)
         other.dataset.sequence = None  # an order of other items
         for name, (known, labels) in splits.items():
@@ -231,7 +235,7 @@ class Parts:
     def ready(self) -> Ready:
         """The row's device without chance."""
         exact = self.device if getattr(self.device, "exact", True) else self.device.exactly()
-        return self.session.once("ready" + json.dumps(self.plan["device"]), lambda: Ready(exact))
+        return self.session.once("ready" + json.dumps(self.variant.device), lambda: Ready(exact))
 
     def dataset_of(self, part: dict, key: str):
         """A dataset, indexed once a session."""
@@ -239,7 +243,7 @@ class Parts:
         return self.session.once(
             json.dumps([part, str(self.session.data)]),
             lambda: self._completed(
-                part, key, build("dataset", part, self.plan["plugins"], key, **offered)
+                part, key, build("dataset", part, self.variant.plugins, key, **offered)
             ),
         )
 
@@ -260,23 +264,35 @@ class Parts:
 
     def weights_key(self) -> str:
         """Identity of the backbone's weights: their bytes, or the key of their pre-training."""
-        return pretraining.key(self) if pretraining.wanted(self.plan) else self.backbone.fingerprint
+        return (
+            pretraining.key(self) if pretraining.wanted(self.variant) else self.backbone.fingerprint
+        )
+
+    def backbone_identity(self) -> dict[str, object]:
+        """Values of the backbone, with the identity of its weights in place of their path."""
+        values = self.variant.identity["backbone"]
+        return {
+            "backbone": {
+                name: value for name, value in values.items() if name not in ("weights", "pretrain")
+            },
+            "weights": self.weights_key(),
+        }
 
     def files(self) -> dict[str, str]:
         """SHA-256 of each file of weights that the row begins with, by its key."""
         files = (
             {}
-            if pretraining.wanted(self.plan) or self.backbone.fingerprint == "none"
+            if pretraining.wanted(self.variant) or self.backbone.fingerprint == "none"
             else {"weights": self.backbone.fingerprint}
         )
-        state = self.plan["head"].get("state")
+        state = self.variant.head.get("state")
         return files | ({"head.state": disk.digest(Path(state).read_bytes())} if state else {})
 
     def made_of(self) -> dict[str, object]:
         """Plain values that a network of the row is built from again."""
         preprocess = self.backbone.preprocess
         values = dataclasses.asdict(preprocess) if dataclasses.is_dataclass(preprocess) else None
-        said = plans.identity(self.plan)
+        said = self.variant.identity
         kept = ("backbone", "head", "circuit", "device", "parametrization", "dtype")
         parts = {name: said[name] for name in kept if name in said}
         return json.loads(
@@ -293,45 +309,9 @@ class Parts:
             name: value.detach().cpu().numpy() for name, value in self.backbone.state_dict().items()
         }
 
-    def identity(self) -> dict:
-        """The row's identity, with the bytes of data and weights in place of their paths."""
-        said = plans.identity(self.plan)
-        said["backbone"] = {
-            name: value
-            for name, value in said["backbone"].items()
-            if name not in ("weights", "pretrain")
-        }
-        if said["head"].get("state"):
-            said["head"] = said["head"] | {
-                "state": disk.digest(Path(said["head"]["state"]).read_bytes())
-            }
-        return said | {
-            "weights": self.weights_key(),
-            "data": self.dataset.fingerprint,
-        }
-
-    def key(self, seed: int) -> str:
-        """The key of the row's entry for one seed."""
-        said = self.identity()
-        return store.key(
-            **said,
-            seed=seed,
-            versions=source.versions(*self._computing),
-            sources=source.digest(*self._computing),
-        )
-
     def modules(self, *groups: str) -> list[str]:
         """The modules of the classes that the row names in these groups."""
-        return [self.plan[group]["_target_"].rpartition(".")[0] for group in groups]
-
-    @cached_property
-    def _computing(self) -> list[str]:
-        """The modules that a row of this plan is computed by, with all that they import."""
-        said = plans.identity(self.plan)
-        groups = ["dataset", "backbone", "freeze", "recipe", "head", "parametrization"]
-        groups += ["circuit"] * ("_target_" in said["circuit"]) + ["device"] * ("device" in said)
-        rooms = ["qtlrun.experiment.training", "qtlrun.experiment.evaluation"]
-        return [*rooms, *self.modules(*groups)]
+        return [self.variant.target(group).rpartition(".")[0] for group in groups]
 
     def patterns(self) -> np.ndarray | None:
         """Backbone outputs of the classes' centres, (classes, side, side), if they are pictures."""
@@ -351,9 +331,7 @@ class Parts:
     @cached_property
     def numbers(self) -> int | None:
         """The numbers of an item, where the backbone asks for them and all items have as many."""
-        if "numbers" not in plans.parameters(
-            "backbone", self.plan["backbone"]["_target_"], tuple(self.plan["plugins"])
-        ):
+        if "numbers" not in self.variant.takes("backbone"):
             return None
         if isinstance(self.dataset.train.inputs, Tensor):
             return self.dataset.train.inputs[0].numel()
@@ -361,28 +339,28 @@ class Parts:
         return 3 * math.prod(*sizes) if len(sizes) == 1 else None
 
     def _build(self, group: str, **offered):
-        made = build(group, self.plan[group], self.plan["plugins"], **offered)
-        target = self.plan[group]["_target_"]
+        target = self.variant.target(group)
+        part = build(group, self.variant.part(group), self.variant.plugins, **offered)
         if is_own(target) and group in ("freeze", "recipe", "device", "parametrization"):
-            needs.check(group, made, group, target)
-        return made
+            needs.check(group, part, group, target)
+        return part
 
     def network(self, part: dict, seed: int = 0, **offered) -> nn.Module:
         """A backbone with its weights; of the user's one its chances are drawn from the seed."""
         target = part["_target_"]
         if not is_own(target):
-            return build("backbone", part, self.plan["plugins"], **offered, **self._offered)
+            return build("backbone", part, self.variant.plugins, **offered, **self._offered)
         with seedwise.seeded(seed, "backbone"):
-            network = build("backbone", part, self.plan["plugins"], **offered, **self._offered)
+            network = build("backbone", part, self.variant.plugins, **offered, **self._offered)
         with plugin.blamed(f"backbone: {target}"):
             return contract.backbone(network, target)
 
     @property
     def bare(self) -> nn.Module:
         """The backbone without weights or memory, for its sizes."""
-        part = self.plan["backbone"]
-        plugins = self.plan["plugins"]
-        if is_own(part["_target_"]) and not pretraining.wanted(self.plan):
+        part = self.variant.backbone
+        plugins = self.variant.plugins
+        if is_own(part["_target_"]) and not pretraining.wanted(self.variant):
             return self.backbone  # what it computes while it is built is not known
         part = part | ({"weights": "none"} if "weights" in part else {})
 

@@ -3,22 +3,21 @@
 import torch
 from torch import Tensor
 
-from qtlrun import plan as plans
 from qtlrun import source, store, train
 from qtlrun.experiment import feature
 from qtlrun.experiment.network import Network
 from qtlrun.experiment.single import check_single
 from qtlrun.freeze import Freeze
 from qtlrun.layer import Start
-from qtlrun.plan import Refused, build, plugin
+from qtlrun.plan import Refused, Variant, bare, build, plugin
 from qtlrun.recipe import Recipe
 
 FREEZE = Freeze(frozen=0, batch_norm="train")
 
 
-def wanted(plan: dict) -> bool:
-    """Whether the plan's backbone is pre-trained by this program."""
-    return plan["backbone"].get("weights") == "pretrain"
+def wanted(variant: Variant) -> bool:
+    """Whether the variant's backbone is pre-trained by this program."""
+    return variant.backbone.get("weights") == "pretrain"
 
 
 def check(parts) -> None:
@@ -31,7 +30,7 @@ def check(parts) -> None:
 def dataset(parts):
     """The source task's dataset; refused where it shares an item with the target's."""
     task = parts.dataset_of(
-        parts.plan["backbone"]["pretrain"]["dataset"], "backbone.pretrain.dataset"
+        parts.variant.backbone["pretrain"]["dataset"], "backbone.pretrain.dataset"
     )
     mine = {
         item
@@ -49,8 +48,8 @@ def dataset(parts):
 
 def key(parts) -> str:
     """The key of the pre-trained state: all that it depends on, and nothing of the target task."""
-    backbone = parts.plan["backbone"]
-    sub = parts.plan["backbone"]["pretrain"]
+    backbone = parts.variant.backbone
+    sub = parts.variant.backbone["pretrain"]
     built = {
         name: value
         for name, value in backbone.items()
@@ -59,12 +58,12 @@ def key(parts) -> str:
     targets = backbone["_target_"], *(sub[group]["_target_"] for group in ("dataset", "recipe"))
     modules = __name__, *(target.rpartition(".")[0] for target in targets)
     return store.key(
-        plugins=plugin.identity(parts.plan["plugins"]),
+        plugins=plugin.identity(parts.variant.plugins),
         backbone=built,
-        recipe=plans.bare(sub["recipe"]),
+        recipe=bare(sub["recipe"]),
         seed=sub["seed"],
         data=dataset(parts).fingerprint,
-        dtype=parts.plan["dtype"],
+        dtype=parts.variant.dtype,
         accelerator=parts.accelerator,
         versions=source.versions(*modules),
         sources=source.digest(*modules),
@@ -85,15 +84,15 @@ def state(parts) -> dict[str, Tensor]:
 
 def _train(parts) -> store.Entry:
     """Train the whole backbone, down from its last layer, on the source task with a linear head."""
-    sub = parts.plan["backbone"]["pretrain"]
+    sub = parts.variant.backbone["pretrain"]
     task = dataset(parts)
-    bare = {
+    part = {
         name: value
-        for name, value in parts.plan["backbone"].items()
+        for name, value in parts.variant.backbone.items()
         if name not in ("pretrain", "layer")
     }
     backbone = parts.network(
-        bare | {"weights": "none"} | ({"seed": sub["seed"]} if "seed" in bare else {}),
+        part | {"weights": "none"} | ({"seed": sub["seed"]} if "seed" in part else {}),
         seed=sub["seed"],
     )
     recipe = _recipe(parts)
@@ -114,7 +113,7 @@ def _train(parts) -> store.Entry:
     ]
     with feature.threads(backbone):
         for record in train.fit(network, backbone, [recipe], FREEZE, *data, [sub["seed"]]):
-            parts.session.step("pre-training, epochs", record.epoch + 1, recipe.epochs)
+            parts.session.progress.step("pre-training, epochs", record.epoch + 1, recipe.epochs)
     if record.best[0] < 0:
         raise FloatingPointError(
             f"pre-training diverged; backbone.pretrain.recipe.lr={recipe.lr} may be too large"
@@ -128,8 +127,8 @@ def _train(parts) -> store.Entry:
 def _recipe(parts) -> Recipe:
     recipe = build(
         "recipe",
-        parts.plan["backbone"]["pretrain"]["recipe"],
-        parts.plan["plugins"],
+        parts.variant.backbone["pretrain"]["recipe"],
+        parts.variant.plugins,
         "backbone.pretrain.recipe",
     )
     if recipe.scale == "standard":

@@ -1,4 +1,4 @@
-"""Training of runs, as many as can be in one program; the test split is not read here."""
+"""Training of ensembles, one after another; the test split is not read here."""
 
 import math
 import resource
@@ -9,178 +9,189 @@ import torch
 
 from qtlrun import store, train
 from qtlrun.checkpoint import Keeper, Record, State
-from qtlrun.comparison.row import Failure
-from qtlrun.experiment import ensemble as models
+from qtlrun.comparison.outcome import Failure, Outcome
 from qtlrun.experiment import feature
-from qtlrun.experiment.cost import counts
-from qtlrun.experiment.ensemble import Model, Run
+from qtlrun.experiment.cost import count_costs
+from qtlrun.experiment.ensemble import (
+    Ensemble,
+    Training,
+    build_ensemble,
+    group_trainings,
+    shared_key,
+)
+from qtlrun.experiment.key import row_key
 from qtlrun.store import Entry
 
-LONG = 60  # seconds; a training that takes longer is announced
-PROGRESS = "progress"  # kind of entry: the state of a training until its rows are finished
+ANNOUNCED_S = 60  # a training that takes longer is announced
+PROGRESS = "progress"  # kind of artifact: the state of a training until its rows are finished
 
 
-def train_runs(label: str, runs: list[Run]) -> Iterator[list[tuple[Run, Entry | Failure]]]:
-    """Program by program each run with what it learned, values and weights, or why it failed."""
-    programs = models.programs(runs)
-    epochs = [1 if group[0].parts.solved else group[0].parts.recipe.epochs for group in programs]
-    total = sum(epochs)
+def fit(
+    label: str, trainings: list[Training]
+) -> Iterator[list[tuple[Training, Outcome | Failure]]]:
+    """Train by ensembles; each training of one with its outcome, or why it failed."""
+    groups = group_trainings(trainings)
+    total = sum(map(_count_epochs, groups))
     done = 0
-    for group in programs:
-        parts = group[0].parts
-        model = models.build(group)
-        with feature.threads(model.backbone):
+    for group in groups:
+        progress = group[0].parts.session.progress
+        ensemble = build_ensemble(group)
+        with feature.threads(ensemble.backbone):
             if not done:
-                _announce(label, model, len(programs))
-            parts.session.step(f"{label}, epochs", done, total)
+                _announce(label, ensemble, len(groups))
+            progress.step(f"{label}, epochs", done, total)
             began = time.perf_counter()
             records = []
-            for record in _learn(model):
+            for record in _fit_ensemble(ensemble):
                 records.append(record)
                 done += 1
-                parts.session.step(f"{label}, epochs", done, total)
-            seconds = max(
-                time.perf_counter() - began, sum(record.seconds for record in records)
-            ) / len(group)  # of one resumed, all of it
-        yield list(_outcomes(model, records, seconds))
+                progress.step(f"{label}, epochs", done, total)
+            seconds = time.perf_counter() - began
+        # Of a training that was resumed, all of it
+        seconds = max(seconds, sum(record.seconds for record in records)) / len(group)
+        yield list(_outcomes(ensemble, records, seconds))
         _forget(group)
 
 
-def _learn(model: Model) -> Iterator[Record]:
-    """Train a model by epochs, or solve its head where it is one that can be: once for equal
-    features, and seeds it names.
-    """
-    first = model.runs[0]
-    splits = (model.data["train"], model.data["validation"])
-    if not first.parts.solved:
-        yield from train.fit(
-            model.whole,
-            model.backbone,
-            [run.parts.recipe for run in model.runs],
-            first.parts.freeze,
-            *splits,
-            [run.seed for run in model.runs],
-            _keeper(model.runs),
-        )
+def _count_epochs(group: list[Training]) -> int:
+    """Epochs of an ensemble; a head that is solved for takes one."""
+    parts = group[0].parts
+    return 1 if parts.solved else parts.recipe.epochs
+
+
+def _fit_ensemble(ensemble: Ensemble) -> Iterator[Record]:
+    """Train by epochs, or solve the head where it is one that can be."""
+    if ensemble.parts.solved:
+        yield _solve(ensemble)
         return
-    every = [
+    yield from train.fit(
+        ensemble.whole,
+        ensemble.backbone,
+        [training.parts.recipe for training in ensemble.trainings],
+        ensemble.parts.freeze,
+        ensemble.data["train"],
+        ensemble.data["validation"],
+        ensemble.seeds,
+        _keeper(ensemble.trainings),
+    )
+
+
+def _solve(ensemble: Ensemble) -> Record:
+    """Solve a head, once for equal features and for the seeds that its solution depends on."""
+    parts = ensemble.parts
+    head = ensemble.head
+    splits = (ensemble.data["train"], ensemble.data["validation"])
+    items = [
         (data.take(torch.arange(len(data.labels)).unsqueeze(0), None)[0], data.labels)
         for data in splits
     ]
 
     def solve() -> dict:
-        model.head.solve(*every)
-        return model.head.state_dict()
+        head.solve(*items)
+        return head.state_dict()
 
-    own = str(getattr(model.head, "seeds", ""))  # of a head whose solution depends on them
-    model.head.load_state_dict(
-        first.parts.session.once(
-            "solved" + models.shared(first.parts) + first.parts.given_key + model.scales[0] + own,
-            solve,
-        )
-    )
+    seeds = str(getattr(head, "seeds", ""))
+    key = "solved" + shared_key(parts) + parts.given_key + ensemble.scales[0] + seeds
+    head.load_state_dict(parts.session.once(key, solve))
     (loss, _), (nll, accuracy) = (
-        train.score(train.evaluate(model.head, data, 1), data.labels) for data in splits
+        train.score(train.evaluate(head, data, 1), data.labels) for data in splits
     )
-    yield Record(0, loss.tolist(), nll.tolist(), accuracy.tolist(), [0], [0.0], 0.0)
+    return Record(0, loss.tolist(), nll.tolist(), accuracy.tolist(), [0], [0.0], 0.0)
 
 
 def _outcomes(
-    model: Model, records: list[Record], seconds: float
-) -> Iterator[tuple[Run, Entry | Failure]]:
-    costs = counts(model)
-    parts = model.runs[0].parts
-    waited = float(feature.features(parts)["seconds"]) if model.backbone is None else 0.0
-    for number, run in enumerate(model.runs):
+    ensemble: Ensemble, records: list[Record], seconds: float
+) -> Iterator[tuple[Training, Outcome | Failure]]:
+    """Outcome of each run, which took `seconds`; a failure where its loss is not finite."""
+    costs = count_costs(ensemble)
+    features_seconds = 0.0
+    if ensemble.backbone is None:
+        features_seconds = float(feature.features(ensemble.parts)["seconds"])
+    for run, training in enumerate(ensemble.trainings):
         lost = [
-            one.epoch + 1
-            for one in records
-            if not math.isfinite(one.loss[number] + one.nll[number])
+            record.epoch + 1
+            for record in records
+            if not math.isfinite(record.loss[run] + record.nll[run])
         ]
         if lost:
-            reason = (
-                f"the loss is not finite from epoch {lost[0]} on;"
-                f" recipe.lr={run.parts.recipe.lr} may be too large"
+            yield (
+                training,
+                Failure(
+                    f"the loss is not finite from epoch {lost[0]} on;"
+                    f" recipe.lr={training.parts.recipe.lr} may be too large"
+                ),
             )
-            yield run, Failure(reason)
             continue
-        curves = [
-            {"epoch": one.epoch + 1}
-            | {name: getattr(one, name)[number] for name in ("lr", "loss", "nll", "accuracy")}
-            for one in records
-        ]
-        values = {
-            "scale": model.scales[number],
-            "scale_asked": run.parts.recipe.scale,
-            "seconds": seconds,
-            "features_seconds": waited,
-            "best_epoch": records[-1].best[number] + 1,
-            "curves": curves,
-        }
-        yield run, Entry(values | costs, _weights(model, number))
+        yield (
+            training,
+            Outcome(
+                curves=[_curve_point(record, run) for record in records],
+                best_epoch=records[-1].best[run] + 1,
+                scale=ensemble.scales[run],
+                scale_asked=training.parts.recipe.scale,
+                seconds=seconds,
+                features_seconds=features_seconds,
+                figures=costs,
+                weights=_weights(ensemble, run),
+            ),
+        )
 
 
-def _weights(model: Model, run: int) -> dict:
-    """The state of one run: its slice of head and generator, the backbone where that was trained
-    too, what scales features.
-    """
-    scaling = model.scale.statistics(model.scales[run])
-    weights = {f"weights/scaling.{name}": value.cpu().numpy() for name, value in scaling.items()}
-    for place, part in model.places.items():
+def _curve_point(record: Record, run: int) -> dict[str, float]:
+    """Figures of one epoch of a run."""
+    values = {name: getattr(record, name)[run] for name in ("lr", "loss", "nll", "accuracy")}
+    return {"epoch": record.epoch + 1} | values
+
+
+def _weights(ensemble: Ensemble, run: int) -> dict:
+    """State of one run: its head, generator and backbone, and the scaling of features."""
+    scaling = ensemble.scale.statistics(ensemble.scales[run])
+    weights = {f"scaling.{name}": value.cpu().numpy() for name, value in scaling.items()}
+    for module, part in ensemble.modules.items():
         for name, value in part.state_dict().items():
-            weights[f"weights/{place}.{name}"] = (
-                (value if place == "backbone" else value[run]).detach().cpu().numpy()
-            )
+            state = value if module == "backbone" else value[run]
+            weights[f"{module}.{name}"] = state.detach().cpu().numpy()
     return weights
 
 
-def _keeper(runs: list[Run]) -> Keeper | None:
-    """Where the training of these runs leaves its state; none for one whose chances come from a
-    stream.
-    """
-    parts = runs[0].parts
-    name = _progress_key(runs)
-    kept = parts.session.store
-    fresh = parts.session.fresh
+def _keeper(trainings: list[Training]) -> Keeper | None:
+    """Where an ensemble leaves its state; none where its chances come from a stream."""
+    parts = trainings[0].parts
+    if not parts.exact:
+        return None
+    key = _progress_key(trainings)
+    session = parts.session
 
     def get() -> State | None:
-        found = None if fresh else kept.get(PROGRESS, name)
-        return found and found.arrays
+        artifact = None if session.fresh else session.store.get(PROGRESS, key)
+        return artifact and artifact.arrays
 
-    return (
-        Keeper(get, lambda state: kept.put(PROGRESS, name, Entry({}, state)))
-        if parts.exact
-        else None
-    )
+    return Keeper(get, lambda state: session.store.put(PROGRESS, key, Entry({}, state)))
 
 
-def _forget(runs: list[Run]) -> None:
-    """Drop the state of a training that has ended."""
-    runs[0].parts.session.store.drop(PROGRESS, _progress_key(runs))
+def _forget(trainings: list[Training]) -> None:
+    """Drop the state of an ensemble that has ended."""
+    trainings[0].parts.session.store.drop(PROGRESS, _progress_key(trainings))
 
 
-def _progress_key(runs: list[Run]) -> str:
-    return store.key(
-        progress=[run.parts.key(run.seed) for run in runs], given=runs[0].parts.given_key
-    )
+def _progress_key(trainings: list[Training]) -> str:
+    keys = [row_key(training.parts, training.seed) for training in trainings]
+    return store.key(progress=keys, given=trainings[0].parts.given_key)
 
 
-def _announce(label: str, model: Model, programs: int) -> None:
-    """Say how long it takes, and what memory a step has taken, where that is long."""
-    parts = model.runs[0].parts
+def _announce(label: str, ensemble: Ensemble, count: int) -> None:
+    """Tell how long so many ensembles take, and the memory of a step, where that is long."""
+    parts = ensemble.parts
     if parts.solved or not parts.exact:
         return  # a timing step would draw from the shots
-    if model.backbone is not None:
-        parts.freeze.apply(model.backbone, 0)
-    steps = (
-        math.ceil(len(model.data["train"].labels) / parts.recipe.batch_size) * parts.recipe.epochs
-    )
-    pace = train.pace(model.whole, parts.recipe, model.data["train"], len(model.runs))
-    seconds = pace * steps * programs
-    if seconds > LONG:
+    if ensemble.backbone is not None:
+        parts.freeze.apply(ensemble.backbone, 0)
+    data = ensemble.data["train"]
+    steps = math.ceil(len(data.labels) / parts.recipe.batch_size) * parts.recipe.epochs
+    pace = train.pace(ensemble.whole, parts.recipe, data, len(ensemble.trainings))
+    seconds = pace * steps * count
+    if seconds > ANNOUNCED_S:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-        parts.session.step(
-            f"{label}: training takes about {seconds / 60:.0f} min and {memory:.1f} GiB of memory.",
-            0,
-            0,
+        parts.session.progress.say(
+            f"{label}: training takes about {seconds / 60:.0f} min and {memory:.1f} GiB of memory."
         )

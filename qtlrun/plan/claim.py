@@ -1,7 +1,8 @@
 """Claim of a reference: one sentence, others by the letter of the composed model."""
 
+from qtlrun.plan.letter import LETTERS, likeness, trains_circuit
 from qtlrun.plan.refusal import Refused, nearest, text
-from qtlrun.plan.variant import LETTERS, likeness, trains_circuit
+from qtlrun.plan.variant import Variant
 
 CLAIMS = ("isolates", "of", "by_letter")  # keys of a reference that say what it shows
 SUBJECTS = ("circuit",)  # heads that a claim may be restricted to
@@ -21,19 +22,20 @@ def check_claim(name: str, change: dict) -> None:
         raise Refused(f"{key}.of={text(subject)}: {nearest(str(subject), SUBJECTS)}")
     if not isinstance(others, dict | None):
         raise Refused(f"{key}.by_letter={text(others)}: a sentence for each letter is needed here.")
-    for letter, words in (others or {}).items():
+    for letter, sentence in (others or {}).items():
         if letter not in letters:
             raise Refused(f"{key}.by_letter.{letter}: {nearest(str(letter), letters)}")
-        if not isinstance(words, str):
-            raise Refused(f"{key}.by_letter.{letter}={text(words)}: a sentence is needed here.")
+        if not isinstance(sentence, str):
+            raise Refused(f"{key}.by_letter.{letter}={text(sentence)}: a sentence is needed here.")
 
 
-def claim(change: dict, composed: dict) -> str:
-    """The sentence that is true of a reference to this composed row; empty where none is."""
+def claim(change: dict, model: Variant) -> str:
+    """Sentence that is true of a reference to this composed model; empty where none is."""
     isolates, subject, others = (change.get(word) for word in CLAIMS)
     if isinstance(isolates, dict):  # sentences by letter alone
-        isolates, others = isolates.get("composed"), isolates
-    like = likeness(composed)
+        others = isolates
+        isolates = isolates.get("composed")
+    like = likeness(model)
     if like in (others or {}):
         return others[like]
-    return (isolates or "") if subject is None or trains_circuit(composed) else ""
+    return (isolates or "") if subject is None or trains_circuit(model) else ""

@@ -1,7 +1,7 @@
 """One word of a command line that gives a value to a key, as `+circuit.depth=2`."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -49,3 +49,20 @@ class Override:
 def parse(words: Iterable[str]) -> list[Override]:
     """Each word in its parts."""
     return [Override.of(word) for word in words]
+
+
+def swept_values(points: Sequence[Iterable[Override]]) -> list[dict[str, object]]:
+    """Keys whose values differ between the points of a sweep, with each point's values."""
+    words = [{each.key: each.value for each in point if each.sets} for point in points]
+    keys = [key for key in words[0] if len({values.get(key) for values in words}) > 1]
+    return [{key: number(values[key]) for key in keys} for values in words]
+
+
+def number(text: str) -> int | float | str:
+    """Number that a text is; else the text, without quotes."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text

@@ -11,6 +11,7 @@ from qtlrun.plan import contract, plugin, schema
 from qtlrun.plan.plugin import Module
 from qtlrun.plan.refusal import Refused, nearest, text
 
+SPACE = "space"  # key of the values that tuning draws a part's from
 OFFERED = {
     "dataset": ("data",),
     "backbone": ("state", "data", "numbers"),
@@ -69,6 +70,19 @@ def build(group: str, part: dict, plugins: list[str] = (), key: str = "", **offe
     with plugin.blamed(f"{key}: {target}"):
         part = _made(made, values, key, set(takes) - set(offered))
         return contract.circuit(part, key, target) if group == "circuit" else part
+
+
+def check_group(key: str, part: object) -> None:
+    """Refuse a value where a group of values stands."""
+    if not isinstance(part, dict):
+        raise Refused(
+            f"{key}={text(part)}: a group of values stands here, each given as {key}.KEY=VALUE."
+        )
+
+
+def bare(part: dict) -> dict:
+    """A part without its space."""
+    return {name: value for name, value in part.items() if name != SPACE}
 
 
 def is_own(target: str) -> bool:

@@ -3,6 +3,7 @@
 import math
 
 from qtlrun.plan.refusal import Refused
+from qtlrun.plan.setting import Settings
 
 WHOLE = 2**63  # torch and NumPy count in 64 bits
 WEIGHTS = 5_000  # of a circuit: it is differentiated angle by angle, minutes at this size
@@ -51,17 +52,17 @@ def check_weights(count: int, where: str) -> None:
         )
 
 
-def check_trainings(plan: dict, seeds: int, rows: int) -> None:
+def check_trainings(settings: Settings, seeds: int, rows: int) -> None:
     """Refuse more trainings in one point than anyone waits for."""
     factors = {
         "seeds": seeds,
-        "splits": plan["splits"],
-        "folds": plan["folds"] or 1,
-        "tune": plan["tune"] or 1,
+        "splits": settings.splits,
+        "folds": settings.folds or 1,
+        "tune": settings.tune or 1,
         "rows": rows,
     }
     count = math.prod(factors.values())
     if count > TRAININGS:
-        words = " x ".join(f"{value:,} {name}" for name, value in factors.items() if value > 1)
+        product = " x ".join(f"{value:,} {name}" for name, value in factors.items() if value > 1)
         largest = max(factors, key=factors.get)
-        raise Refused(f"{largest}: {words} are {count:,} trainings; use {TRAININGS:,} or fewer.")
+        raise Refused(f"{largest}: {product} are {count:,} trainings; use {TRAININGS:,} or fewer.")

@@ -1,149 +1,119 @@
-"""Letter of a row in the literature, and its description."""
+"""Variant: one model of a plan, composed or reference, with all values that it is trained by."""
 
-from qtlrun.plan.part import parameters
-from qtlrun.plan.refusal import text
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
-LETTERS = {
-    ("backbone", "circuit"): "A",
-    ("none", "linear"): "B",
-    ("backbone", "linear"): "C",
-    ("none", "circuit"): "D",
-}
-PHOTONIC = "qtlrun.backbone.photonic.Photonic"
+from qtlrun.plan import plugin
+from qtlrun.plan.part import bare, parameters
+from qtlrun.plan.schema import Parameters
 
-
-def simulates(row: dict) -> bool:
-    """Whether a circuit is part of the row's network, not only of what generates its weights."""
-    return _circuit(row) or row["backbone"]["_target_"] == PHOTONIC
+Part = dict[str, object]  # values of one part by name, with the `_target_` of its class
+GROUPS = ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "parametrization", "device")
 
 
-def letter(row: dict) -> tuple[str, str]:
-    """The row's letter in the literature, A to D; or an empty one and the reason."""
-    if row["backbone"].get("weights") in (None, "none"):
-        return "", "its backbone is not pre-trained"
-    return _likeness(row)
+@dataclass(frozen=True)
+class Variant:
+    """Values of each part, and where and in which precision the model is trained."""
 
+    dataset: Part
+    backbone: Part
+    freeze: Part
+    recipe: Part
+    circuit: Part
+    head: Part
+    parametrization: Part
+    device: Part
+    dtype: str
+    accelerator: str
+    plugins: list[str]
 
-def likeness(row: dict) -> str:
-    """The letter that head and freezing alone would give a row, were its backbone pre-trained."""
-    return _likeness(row)[0]
+    @classmethod
+    def of(cls, values: Mapping[str, object]) -> "Variant":
+        """The model of a composed point; the point's other values are left out."""
+        return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
 
+    @property
+    def parts(self) -> dict[str, Part]:
+        """Parts by group."""
+        return {group: self.part(group) for group in GROUPS}
 
-def trains_circuit(row: dict) -> bool:
-    """Whether the row's head is a circuit with an entangler, its angles trained."""
-    head = row["head"]
-    trained = head.get("angles", "trained") == "trained" and head.get("entangle", True)
-    return _circuit(row) and not _product(row) and trained
+    def part(self, group: str) -> Part:
+        """Values of a group's part."""
+        return getattr(self, group)
 
+    def target(self, group: str) -> str:
+        """Dotted name of the class that a group's part is built from."""
+        return self.part(group)["_target_"]
 
-def _likeness(row: dict) -> tuple[str, str]:
-    freeze = row["freeze"]
-    head = row["head"]
-    if row["backbone"]["_target_"] == PHOTONIC:
-        return "", "its backbone is a circuit itself"
-    if _generated(row):
-        return "", "its weights are generated"
-    froze = {("all", 0): "backbone", (0, 0): "none"}.get((freeze["frozen"], freeze.get("every", 0)))
-    if froze is None:
-        return "", "it freezes neither exactly the backbone nor nothing"
-    if head["_target_"] == "qtlrun.head.classical.Classical":
-        return LETTERS[froze, "linear"], ""
-    if trains_circuit(row):
-        return LETTERS[froze, "circuit"], ""
-    if not _circuit(row):
-        return "", "its head is neither one linear layer nor a circuit"
-    if _product(row):
-        return "", "its circuit is a product"
-    return "", "its circuit is not trained, or has no entangler"
+    def takes(self, group: str) -> Parameters:
+        """Parameters of the constructor of a group's part."""
+        return parameters(group, self.target(group), tuple(self.plugins))
 
+    def has(self, key: str) -> bool:
+        """Whether its parts have a value, `group.key`."""
+        group, _, name = key.partition(".")
+        return name in self.part(group)
 
-def describe(row: dict) -> str:
-    """Description of a row in a few words."""
-    backbone = row["backbone"]
-    freeze = row["freeze"]
-    head = row["head"]
-    name = backbone.get("name") or _last(backbone).lower()
-    layer = f".{backbone['layer']}" if backbone.get("layer") else ""
-    random = backbone.get("weights", "") in (None, "none")
-    weights = ", random" if random and freeze["frozen"] else ""
-    froze = {("all", 0): "frozen", (0, 0): "from scratch" if random else "fine-tuned"}.get(
-        (freeze["frozen"], freeze.get("every", 0)),
-        f"{freeze['frozen']} stages frozen" if not freeze.get("every", 0) else "unfrozen by epoch",
-    )
-    if _circuit(row):
-        circuit = row["circuit"]
-        size = "x".join(str(circuit[name]) for name in ("qubits", "depth") if name in circuit)
-        angles = f", angles {head['angles']}" if head.get("angles", "trained") != "trained" else ""
-        kind = _last(circuit).lower()
-        kind = f"product circuit sized as {kind}" if head.get("product") else f"{kind} circuit"
-        words = f"{kind} {size}{angles}{'' if head.get('entangle', True) else ', unentangled'}"
-    else:
-        words = {"Classical": "one linear layer"}.get(_last(head), _last(head).lower())
-    words += _generated(row)
-    if backbone["_target_"] == "qtlrun.backbone.identity.Identity":
-        return words
-    sizes = (
-        f", {backbone['shots']} outcome{'s' * (backbone['shots'] != 1)}"
-        if "shots" in backbone
-        else f" x {backbone['layers']}, cutoff {backbone['cutoff']}"
-        if "cutoff" in backbone
-        else ""
-    )
-    return f"{name}{layer}{sizes}{weights}, {froze} + {words}"
+    def changed(self, values: Mapping[str, object]) -> "Variant":
+        """A copy with those of the values, by `group.key`, that its parts have."""
+        parts = {}
+        for key, value in values.items():
+            if self.has(key):
+                group, _, name = key.partition(".")
+                parts[group] = parts.get(group, self.part(group)) | {name: value}
+        return dataclasses.replace(self, **parts)
 
+    def redrawn(self, change: Part) -> "Variant":
+        """A copy on another division of its dataset."""
+        return dataclasses.replace(self, dataset=self.dataset | change)
 
-def differences(one: dict, other: dict) -> str:
-    """Differences of two rows, as `head quantum against twin`, `freeze.frozen all against 0`."""
-    words = []
-    for group in (
-        "dataset",
-        "backbone",
-        "freeze",
-        "recipe",
-        "circuit",
-        "head",
-        "parametrization",
-        "device",
-    ):
-        mine = one[group]
-        theirs = other[group]
-        if mine["_target_"] != theirs["_target_"]:
-            words.append(f"{group} {_last(mine).lower()} against {_last(theirs).lower()}")
+    @cached_property
+    def key(self) -> str:
+        """Text of all its values, the same for equal variants alone."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @cached_property
+    def identity(self) -> dict[str, object]:
+        """Values that its constructors take, without the dataset's.
+
+        A head without a circuit has none of it in its identity; one that names only its qubits has
+        these alone. The circuit is whole where it computes its angles itself.
+        """
+        values = {
+            name: getattr(self, name)
+            for name in (
+                "backbone",
+                "freeze",
+                "recipe",
+                "head",
+                "parametrization",
+                "dtype",
+                "accelerator",
+            )
+        }
+        if "device" in self.takes("parametrization"):
+            values["device"] = self.device
+        if "circuit" in self.takes("head"):
+            values |= {"circuit": self.circuit, "device": self.device}
         else:
-            words += [
-                f"{group}.{name} {text(mine.get(name))} against {text(theirs.get(name))}"
-                for name in dict.fromkeys((*mine, *theirs))
-                if name != "space" and mine.get(name) != theirs.get(name)
-            ]
-    return ", ".join(words)
+            values["circuit"] = self._sizes()
+        values = {
+            name: bare(value) if isinstance(value, dict) else value
+            for name, value in values.items()
+        }
+        return values | {"plugins": plugin.identity(self.plugins)}
 
+    @cached_property
+    def identity_key(self) -> str:
+        """Text of its identity and dataset: equal ones are the same model."""
+        return json.dumps([self.identity, self.dataset], sort_keys=True)
 
-def _generated(row: dict) -> str:
-    """Generator of a row's weights, in words; nothing where there is none."""
-    part = row["parametrization"]
-    if part["_target_"] == "qtlrun.parametrization.direct.Direct":
-        return ""
-    which = "all" if part.get("weights") == ["*"] else ",".join(part.get("weights", ()))
-    words = {
-        "circuit": "a circuit",
-        "frozen": "a frozen circuit",
-        "constant": "their places alone",
-        "low_rank": "a low rank",
-    }
-    return f", {which} from {words.get(part.get('source'), part.get('source'))}"
-
-
-def _circuit(row: dict) -> bool:
-    return "circuit" in parameters("head", row["head"]["_target_"], tuple(row["plugins"]))
-
-
-def _product(row: dict) -> bool:
-    """Whether no gate of the circuit is on two wires."""
-    return (
-        bool(row["head"].get("product"))
-        or row["circuit"]["_target_"] == "qtlrun.circuit.product.Product"
-    )
-
-
-def _last(part: dict) -> str:
-    return part["_target_"].rpartition(".")[2]
+    def _sizes(self) -> Part:
+        """Sizes of the circuit that a head without a circuit names."""
+        names = [name for name in ("qubits", "depth") if name in self.takes("head")]
+        if "circuit_angles" in self.takes("head") or set(names) - set(self.circuit):
+            return self.circuit
+        return {name: self.circuit[name] for name in names}

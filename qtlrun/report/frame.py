@@ -7,7 +7,7 @@ import pandas as pd
 
 from qtlrun.comparison.comparison import Point
 from qtlrun.comparison.row import COSTS, COUNTS, GENERATED, SATURATED, SHARES, Row
-from qtlrun.plan.override import parse
+from qtlrun.plan import override
 
 FORMULA = ("=", "+", "-", "@", "\t")  # a spreadsheet computes what begins with one of these
 TRUTHS = (
@@ -47,7 +47,7 @@ def rows_frame(points: list[Point], shots: int) -> pd.DataFrame:
             place = {**point.keys, "row": label, "split": number}
             metrics = (
                 row.metrics.assign(shots=lambda frame: frame["executions"] * shots)
-                if row.entries
+                if row.outcomes
                 else pd.DataFrame()
             )
             lines += [
@@ -189,7 +189,7 @@ def table(point: Point, margin: float, shots: int) -> pd.DataFrame:
         line = {
             "row": label,
             "what it is": point.about[label],
-            "seeds": sum(len(row.entries) for row in point.of(label)),
+            "seeds": sum(len(row.outcomes) for row in point.of(label)),
             "failed": point.failures(label),
         }
         if line["seeds"]:
@@ -294,18 +294,6 @@ def sweep_table(points: list[Point]) -> pd.DataFrame:
     return frame.assign(chosen=lowest & ~lowest.cumsum().gt(1))
 
 
-def swept(overrides: list[list[str]]) -> list[dict[str, object]]:
-    """The keys whose values differ between the points of a sweep, with their values, a dict a
-    point.
-    """
-    pairs = [
-        {override.key: override.value for override in parse(words) if override.sets}
-        for words in overrides
-    ]
-    keys = [key for key in pairs[0] if len({words.get(key) for words in pairs}) > 1]
-    return [{key: number(words[key]) for key in keys} for words in pairs]
-
-
 def csv(frame: pd.DataFrame) -> str:
     """A data frame as CSV; an apostrophe stands before a text that a spreadsheet or pandas would
     take for something else.
@@ -330,16 +318,6 @@ def cells(frame: pd.DataFrame, exact: tuple[str, ...] = ()) -> list[list[str]]:
         ]
         for values in frame.itertuples(index=False)
     ]
-
-
-def number(text: str) -> int | float | str:
-    """A number where the text is one; else the text, without quotes."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
 
 
 def _rows(point: Point) -> Iterator[tuple[int, str, Row]]:
@@ -391,7 +369,7 @@ def _mistaken(text: str) -> bool:
     """
     if text in MISSING or text.lower() in TRUTHS:
         return True
-    value = number(text)
+    value = override.number(text)
     if isinstance(value, str):
         return text.startswith(FORMULA)
     return str(value) != text or (isinstance(value, int) and not -(2**63) <= value < 2**63)

@@ -22,7 +22,7 @@ from qtlrun import disk, statistic
 from qtlrun.circuit import product
 from qtlrun.comparison.comparison import Point
 from qtlrun.comparison.row import Row
-from qtlrun.plan import build, parameters
+from qtlrun.plan import Plan, Variant, build, has_circuit
 from qtlrun.report import figure, frame
 from qtlrun.tape.tape import inputs_of
 
@@ -46,10 +46,10 @@ SHORT = 60  # lines of a table that is read, not computed with
 
 
 def write(
-    out: Path, jobs: list[dict], points: list[Point], table: str, frames: dict[str, pd.DataFrame]
+    out: Path, plans: list[Plan], points: list[Point], table: str, frames: dict[str, pd.DataFrame]
 ) -> None:
     """All files of a run: plans, table, frames, figures, predictions, weights."""
-    disk.write(out / "plan.yaml", yaml.safe_dump_all(jobs, sort_keys=False))
+    disk.write(out / "plan.yaml", _yaml(plans))
     disk.write(out / "table.md", table)
     for name, content in frames.items():
         disk.write(out / f"{name}.csv", frame.csv(content))
@@ -59,20 +59,28 @@ def write(
             _draw(place / "figures", point)
             _write_weights(place, point)
             disk.write(place / "predictions.csv", frame.csv(_predictions(point)))
-        _draw_circuit(place / "figures", jobs[number])
+        _draw_circuit(place / "figures", plans[number].model)
     if len(points) > 1:
         _save(out / "figures", "sweep", figure.sweep(frames["table"], list(points[0].keys)))
 
 
+def _yaml(plans: list[Plan]) -> str:
+    """Plans as a YAML document each; why one was left out stands at its end."""
+    documents = [
+        plan.values | ({"refused": plan.refusal} if plan.refusal else {}) for plan in plans
+    ]
+    return yaml.safe_dump_all(documents, sort_keys=False)
+
+
 def write_study(
     out: Path,
-    jobs: list[dict],
+    plans: list[Plan],
     lines: list[str],
     frames: dict[str, pd.DataFrame],
     figures: dict[str, Figure],
 ) -> None:
     """The files of a study that makes its own grid: plans, what it says, its frames and figures."""
-    disk.write(out / "plan.yaml", yaml.safe_dump_all(jobs, sort_keys=False))
+    disk.write(out / "plan.yaml", _yaml(plans))
     disk.write(
         out / "table.md",
         "\n\n".join(
@@ -87,10 +95,10 @@ def write_study(
         disk.write(out / f"{name}.csv", frame.csv(content))
     for name, drawn in figures.items():
         _save(out / "figures", name, drawn)
-    write_environment(out, jobs, [])
+    write_environment(out, plans, [])
 
 
-def write_environment(out: Path, jobs: list[dict], points: list[Point]) -> None:
+def write_environment(out: Path, plans: list[Plan], points: list[Point]) -> None:
     """Versions, command, git state, machine; by point, split and row fingerprints, and what the
     dataset holds.
     """
@@ -105,7 +113,7 @@ def write_environment(out: Path, jobs: list[dict], points: list[Point]) -> None:
     disk.write_json(
         out / "environment.json",
         {
-            "command": jobs[0]["command"],
+            "command": plans[0].command,
             "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "python": platform.python_version(),
             "versions": {name: metadata.version(name) for name in PACKAGES},
@@ -119,8 +127,8 @@ def write_environment(out: Path, jobs: list[dict], points: list[Point]) -> None:
                     torch.cuda.get_device_name(one) for one in range(torch.cuda.device_count())
                 ],
             },
-            "accelerator": jobs[0]["accelerator"],
-            "dtype": jobs[0]["dtype"],
+            "accelerator": plans[0].settings.accelerator,
+            "dtype": plans[0].settings.dtype,
             "fingerprints": fingerprints,
             "data": data,
         },
@@ -153,14 +161,14 @@ def _draw(folder: Path, point: Point) -> None:
         _save(folder, "tuning", figure.tuning(point))
 
 
-def _draw_circuit(folder: Path, job: dict) -> None:
+def _draw_circuit(folder: Path, model: Variant) -> None:
     """The circuit of the composed model, where its head takes one."""
-    if "circuit" not in parameters("head", job["head"]["_target_"], tuple(job["plugins"])):
+    if not has_circuit(model):
         return
-    circuit = build("circuit", job["circuit"], job["plugins"])
-    if job["head"].get("product"):
+    circuit = build("circuit", model.circuit, model.plugins)
+    if model.head.get("product"):
         circuit = product.sized(circuit.qubits, inputs_of(circuit), int(np.prod(circuit.shape)))
-    elif not job["head"].get("entangle", True):
+    elif not model.head.get("entangle", True):
         return  # what is dropped would be drawn
     if circuit.qubits > 16 or np.prod(circuit.shape) > 500:
         return  # a drawing of that size shows nothing
@@ -213,14 +221,9 @@ def _write_weights(folder: Path, point: Point) -> None:
                 "files": [],
             },
         )
-        for seed, entry in row.entries.items():
-            weights = {
-                key.removeprefix("weights/"): array
-                for key, array in entry.arrays.items()
-                if key.startswith("weights/")
-            }
+        for seed, outcome in row.outcomes.items():
             file = f"weights/{name}{place}-seed{seed}.safetensors"
-            _write_once(folder, file, _packed(weights), digests)
+            _write_once(folder, file, _packed(outcome.weights), digests)
             made["files"].append(
                 {"file": file, "seed": seed, "backbone": backbone, "dataset_scaling": row.scaling}
                 | ({"split": int(place.removeprefix("-split"))} if place else {})

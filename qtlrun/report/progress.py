@@ -1,8 +1,10 @@
 """Progress of a run: bars on a terminal, a line per stage elsewhere; all in a log."""
 
+import contextlib
 import os
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -20,14 +22,11 @@ from qtlrun import disk
 
 
 class Progress:
-    """Called as `step(stage, done, total)`; a total of 0 is a line to print as it is.
+    """Tells of stages on a console and in a log, from `begin` on; before that it is silent."""
 
-    Use it as a context.
-    """
-
-    def __init__(self, console: Console, log: Path):
+    def __init__(self, console: Console):
         self.console = console
-        self.log = log
+        self.log: Path | None = None
         columns = (
             TextColumn("{task.description:<18}", markup=False),
             BarColumn(),
@@ -36,19 +35,31 @@ class Progress:
         )
         self.bars = Bars(*columns, console=console, transient=True) if console.is_terminal else None
         self._stages: dict[str, tuple[float, int | None]] = {}  # when a stage began, and its bar
+        self._quiet = False
 
-    def __enter__(self) -> "Progress":
+    def begin(self, log: Path) -> None:
+        """Show bars on a terminal, and write to this log."""
+        self.log = log
         if self.bars:
             self.bars.start()
-        return self
 
-    def __exit__(self, *_) -> None:
+    def end(self) -> None:
+        """Take the bars away."""
         if self.bars:
             self.bars.stop()
 
+    @contextlib.contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Tell nothing of the stages within."""
+        self._quiet = True
+        try:
+            yield
+        finally:
+            self._quiet = False
+
     def step(self, stage: str, done: int, total: int) -> None:
-        if total == 0:
-            self.say(stage)
+        """So much of a stage is done."""
+        if self.log is None or self._quiet:
             return
         if done == 0 or stage not in self._stages:
             self._begin(stage, total)

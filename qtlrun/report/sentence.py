@@ -1,31 +1,13 @@
 """Sentences under a table: conclusions, how to read it, what was held fixed, failures."""
 
 import math
-from collections.abc import Mapping
-from pathlib import Path
 
 import pandas as pd
 
-from qtlrun import plan as plans
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Point
 from qtlrun.comparison.row import SATURATED, Duplicates, Row
 
-DEFECTS = (
-    ("freeze", "batch_norm", "train"),
-    ("dataset", "validation", "test"),
-    ("recipe", "schedule_step", "start"),
-    ("recipe", "reduction", "sum"),
-    ("dataset", "scaled_by", "all"),
-    ("dataset", "mirrored", True),
-    ("dataset", "draw", "mari2019"),
-    ("dataset", "order", "after_classical"),
-    ("backbone", "squeezing", False),
-    ("backbone", "activation", "none"),
-    ("head", "lost", "first"),
-    ("parametrization", "activation", "none"),
-    ("parametrization", "inputs", "published"),
-)
 TRAINED = ("parameters_circuit", "parameters_head", "parameters_backbone")
 NEARLY = 0.05  # share by which same_count may miss the count
 MOST_SATURATED = 0.2  # share of squashed inputs above which a row is named
@@ -185,10 +167,10 @@ def _measured(point: Point, label: str) -> str:
 
 def foot(point: Point, reads: int) -> list[str]:
     """How to read the table; `reads` is how many plans have read its test items."""
-    rows = [row for split in point.splits for row in split.values() if row.entries]
+    rows = [row for split in point.splits for row in split.values() if row.outcomes]
     if not rows:
         return []
-    seeds = max(len(row.entries) + len(row.errors) for row in rows)
+    seeds = max(len(row.outcomes) + len(row.errors) for row in rows)
     sizes = sorted({len(row.labels) for row in rows})
     splits = len(point.splits)
     items = f"{' to '.join(map(str, dict.fromkeys((sizes[0], sizes[-1]))))} test {point.noun}s"
@@ -214,7 +196,7 @@ def foot(point: Point, reads: int) -> list[str]:
     lone = [
         label
         for label in point.labels
-        if seeds > 1 == splits and point.of(label) and len(point.of(label)[0].entries) == 1
+        if seeds > 1 == splits and point.of(label) and len(point.of(label)[0].outcomes) == 1
     ]
     if lone:
         lines.append(
@@ -368,120 +350,14 @@ def readers(reads: int) -> str:
     return f"This test set has been read by {count(reads, 'plan')} of this store."
 
 
-def held(job: dict, rows: dict[str, dict], known: Mapping[str, Row] | None = None) -> str:
-    """Settings that all rows of a point share and no interval covers; published defects kept.
-
-    `known` are rows that were made, by name: which of them is fitted and not trained by epochs, and
-    has norms that move.
-    """
-    known = known or {}
-    backbone = job["backbone"]
-    weights = backbone.get("weights")
-    name = weights if weights in (None, "none", "pretrain") else Path(weights).name
-    seed = f" (seed {backbone['pretrain']['seed']})" if weights == "pretrain" else ""
-    fixed = (
-        ("dataset", "backbone")
-        if weights in (None, "none") and job["freeze"]["frozen"] == "all"
-        else ("dataset",)
-    )  # else a run draws its own
-    where = {
-        group: " in the composed row" * (not _shared(rows, group))
-        for group in ("dataset", "backbone")
-    }
-    chance = (
-        f"{group} seed {job[group]['seed']}{where[group]}"
-        for group in fixed
-        if "seed" in job[group]
-    )
-    split = f"split seed {job['dataset'].get('split_seed')}{where['dataset']}"
-    said = [
-        *chance,
-        split if "split_seed" in job["dataset"] and len(plans.redraws(job)) == 1 else "",
-        f"weights {name}{seed}{where['backbone']}" if weights else "",
-        *_recipes(job, rows, known),
-    ]
-    kept = [
-        f"{group}.{key}={plans.text(value)}"
-        + f" in {', '.join(having)}" * (len(having) < len(rows))
-        for group, key, value in DEFECTS
-        if (
-            having := [
-                name for name, row in rows.items() if _has(row, group, key, value, known.get(name))
-            ]
-        )
-    ]
-    defects = f" Published defects kept: {'; '.join(kept)}." if kept else ""
-    return f"Held fixed for every row: {', '.join(filter(None, said))}.{defects}"
-
-
-def _has(row: dict, group: str, key: str, value: object, known: Row | None) -> bool:
-    """Whether a row has this value where it acts.
-
-    Statistics move where a backbone is frozen and has norms whose weights are not folded; a recipe
-    trains what is not fitted, and a schedule steps early where it has steps; an activation is that
-    of a mapping that there is.
-    """
-    part = row.get(group, {})
-    if part.get(key) != value or part.get("source") in ("hashing", "low_rank"):
-        return False
-    if key == "batch_norm":
-        return part["frozen"] != 0 and (known is None or known.norms_move)
-    if key == "schedule_step" and part.get("schedule") in ("none", "plateau"):
-        return False
-    return group != "recipe" or known is None or known.settings is None
-
-
-def _recipes(job: dict, rows: dict[str, dict], known: Mapping[str, Row]) -> list[str]:
-    """The recipe of the rows that are trained by epochs, where they share it; and what validation
-    chose of the others.
-    """
-    fitted = {
-        name: known[name].settings
-        for name in rows
-        if name in known and known[name].settings is not None
-    }
-    trained = {name: row for name, row in rows.items() if name not in fitted}
-    composed = next(iter(rows))
-    words = [_recipe(job)] if composed in trained and _shared(trained, "recipe") else []
-    if not fitted:
-        return words
-    words = [f"{word} in {', '.join(trained)}" for word in words]
-    chosen = ", ".join(
-        f"{name} ({count(number, 'setting')})" if number else name
-        for name, number in fitted.items()
-    )
-    return [*words, f"fitted to convergence, validation choosing among settings: {chosen}"]
-
-
 def count(number: int, word: str) -> str:
     """A number of things, in words."""
     return f"{number} {word}{'s' * (number != 1)}"
 
 
-def _recipe(job: dict) -> str:
-    """The recipe, and what was done to choose it."""
-    recipe = job["recipe"]
-    if not job["tune"]:
-        return (
-            f"one untuned recipe ({recipe['optimizer']}, lr {recipe['lr']:g},"
-            f" {count(recipe['epochs'], 'epoch')})"
-        )
-    drawn = plans.spaces([plans.row_plan(job), *plans.references(job)[0].values()])
-    epochs = "" if "recipe.epochs" in drawn else f", {count(recipe['epochs'], 'epoch')}"
-    return (
-        f"one recipe ({recipe['optimizer']}{epochs}), the same {count(job['tune'], 'draw')} of"
-        f" {', '.join(drawn)}, chosen by validation NLL"
-    )
-
-
-def _shared(rows: dict[str, dict], group: str) -> bool:
-    first, *others = rows.values()
-    return all(row[group] == first[group] for row in others)
-
-
 def errors(point: Point) -> list[str]:
     """Failures, and where."""
-    where = f" at {point.place}" if point.keys else ""
+    where = f" at {point.name}" if point.keys else ""
     split = (lambda number: f", split {number + 1}") if len(point.splits) > 1 else lambda number: ""
     lines = [
         f"{label}{where}{split(number)}: error: {words}"

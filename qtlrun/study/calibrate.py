@@ -1,27 +1,23 @@
 """Is the instrument honest: equal models, planted effects, and intervals whose truth is known."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 
 from qtlrun import disk, statistic
-from qtlrun import plan as plans
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.planted import Plant
-from qtlrun.plan import Refused
-from qtlrun.report import figure, output, sentence, terminal
+from qtlrun.plan import Plan, Refused, Variant, check_single
+from qtlrun.report import figure, sentence
 from qtlrun.report.progress import Progress
-from qtlrun.study import table
+from qtlrun.report.report import Report
 
 POPULATION = 200  # seeds of the population that coverage is measured on
-FALSE, COVERED, FOUND = (
-    0.05,
-    (0.90, 0.98),
-    0.5,
-)  # at most, within, more than: what no rate of an honest instrument contradicts
+# What no rate of an honest instrument contradicts
+MAX_FALSE = 0.05
+COVERAGE = (0.90, 0.98)
+MIN_FOUND = 0.5
 COLUMNS = ["check", "effect", "contrast", "verdict", "trials", "hits", "rate", "low", "high"]
 
 
@@ -50,52 +46,51 @@ class Calibrate:
         if not self.effects or not all(0 < one < np.inf for one in self.effects):
             raise ValueError(f"effects={self.effects}: one or more numbers above 0.")
 
-    def check(self, jobs: list[dict], experiment: Experiment) -> None:
+    def check(self, plans: list[Plan], experiment: Experiment) -> None:
         """Refuse several points, and models that nothing can be planted for."""
-        table.check_one(jobs, "calibrate")
-        missing = {"C", "twin"} - plans.references(jobs[0])[0].keys()
-        if missing or table.name(jobs[0]) != "A":
+        check_single(plans, "calibrate", ("tune", "splits", "folds"))
+        plan = plans[0]
+        missing = {"C", "twin"} - plan.references.keys()
+        if missing or plan.composed != "A":
             raise Refused(
                 "study=calibrate: it plants effects for A against C and twin; compose A"
                 " (head=quantum freeze=backbone) and leave both in compare."
             )
-        if len(plans.seeds(jobs[0])) < statistic.FEWEST:
+        if len(plan.seeds) < statistic.FEWEST:
             raise Refused(
-                f"seeds={jobs[0]['seeds']}: fewer than three give no verdict that could be"
+                f"seeds={plan.settings.seeds}: fewer than three give no verdict that could be"
                 " calibrated."
             )
 
     def run(
-        self, jobs: list[dict], out: Path, experiment: Experiment, console: Console
+        self, plans: list[Plan], experiment: Experiment, report: Report
     ) -> tuple[pd.DataFrame, bool]:
-        """A line a rate, and whether all of them are what an honest instrument shows."""
-        (job,), made, seeds = jobs, table.rows(jobs[0]), len(plans.seeds(jobs[0]))
-        rows = {name: made[name] for name in ("A", "C", "twin")}
-        with Progress(console, out / "log.txt") as progress:
-            experiment.session.step = progress.step
-            many = list(range(max(2 * seeds * self.nulls, POPULATION)))
-            reader = [disk.digest(f"{table.reader(job)} calibrate {self.nulls}".encode())]
-            own = experiment.figures("A", [rows["A"]], many, reader)[0].nll
-            twin = experiment.figures("twin", [rows["twin"]], many[:POPULATION], reader)[0]
-            reads = twin.reads
-            twin = twin.nll
-            lines = [
-                self._null(own[: 2 * seeds * self.nulls], seeds),
-                self._coverage(own[:POPULATION] - twin, seeds),
-            ]
-            for kind in ("circuit", "linear"):
-                for effect in self.effects:
-                    lines += self._found(experiment, rows, seeds, Plant(kind, effect, 0), progress)
+        """A line per rate, and whether all of them are what an honest instrument shows."""
+        plan = plans[0]
+        seeds = len(plan.seeds)
+        variants = {name: plan.variants[name] for name in ("A", "C", "twin")}
+        nulls = 2 * seeds * self.nulls
+        many = list(range(max(nulls, POPULATION)))
+        readers = [disk.digest(f"{plan.reader_key} calibrate {self.nulls}".encode())]
+        nll = experiment.predict("A", [variants["A"]], many, readers=readers)[0].nll
+        twin = experiment.predict("twin", [variants["twin"]], many[:POPULATION], readers=readers)[0]
+        lines = [
+            self._null(nll[:nulls], seeds),
+            self._coverage(nll[:POPULATION] - twin.nll, seeds),
+        ]
+        for kind in ("circuit", "linear"):
+            for effect in self.effects:
+                plant = Plant(kind, effect, 0)
+                lines += self._planted(experiment, variants, seeds, plant, report.progress)
         frame = pd.DataFrame(lines, columns=COLUMNS)
-        said, honest = self._sentences(frame, seeds, own.shape[1])
-        said.append(sentence.readers(reads))
-        said += sentence.described(
-            [(name, experiment.describe(name, row)) for name, row in rows.items()]
+        sentences, honest = self._sentences(frame, seeds, nll.shape[1])
+        rows = [(name, experiment.describe(name, variant)) for name, variant in variants.items()]
+        report.finish(
+            plans,
+            [*sentences, sentence.readers(twin.reads), *sentence.described(rows)],
+            {"calibration": frame},
+            {"detection": figure.detection(frame)},
         )
-        output.write_study(
-            out, jobs, said, {"calibration": frame}, {"detection": figure.detection(frame)}
-        )
-        terminal.say(console, said)
         return frame, honest
 
     def _null(self, nll: np.ndarray, seeds: int) -> dict:
@@ -116,122 +111,108 @@ class Calibrate:
         )
 
     def _coverage(self, differences: np.ndarray, seeds: int) -> dict:
-        """How often the interval holds the mean of the population that its seeds and pictures were
-        drawn from.
-        """
-        draw = np.random.default_rng(0)
+        """How often the interval holds the mean of the population that its data are drawn from."""
+        generator = np.random.default_rng(0)
         hits = 0
         differences = differences[np.isfinite(differences).all(1)]
+        count, items = differences.shape
         truth = differences.mean()
         for _ in range(self.resamples):
-            some, pictures = (
-                draw.integers(size, size=count)
-                for size, count in zip(
-                    differences.shape, (seeds, differences.shape[1]), strict=True
-                )
-            )
-            interval = statistic.two_way(differences[np.ix_(some, pictures)])
+            lines = generator.integers(count, size=seeds)
+            columns = generator.integers(items, size=items)
+            interval = statistic.two_way(differences[np.ix_(lines, columns)])
             hits += bool(interval.low <= truth <= interval.high)
         return _rate("coverage", np.nan, "A - twin", "covered", hits, self.resamples)
 
-    def _found(
+    def _planted(
         self,
         experiment: Experiment,
-        rows: dict[str, dict],
+        variants: dict[str, Variant],
         seeds: int,
-        first: Plant,
+        plant: Plant,
         progress: Progress,
     ) -> list[dict]:
-        """How often a planted effect is found: the circuit's by A, the linear map's by C; and what
-        it says of the twin.
-        """
-        words = {"C": [], "twin": []}
-        stage = f"planted {first.kind}, effect {first.effect:g}"
-        experiment.session.step = lambda *_: None  # one line a stage, not one a training
+        """How often a planted effect is found: the circuit's by A, the linear map's by C."""
+        verdicts = {"C": [], "twin": []}
+        stage = f"planted {plant.kind}, effect {plant.effect:g}"
         progress.step(stage, 0, self.planted)
         for number in range(self.planted):
-            plant = replace(first, number=number)
-            found = {
-                name: experiment.figures(name, [row], list(range(seeds)), plant=plant)[0].nll
-                for name, row in rows.items()
-            }
-            for name, verdicts in words.items():
-                difference = found["A"] - found[name]
-                whole = np.isfinite(difference).all(1)
-                verdicts.append(
-                    statistic.verdict(difference[whole], self.margin).word
-                    if whole.any()
-                    else "failed"
-                )
+            with progress.quiet():  # one line a stage, not one a training
+                nll = {
+                    name: experiment.predict(
+                        name,
+                        [variant],
+                        list(range(seeds)),
+                        plant=replace(plant, number=number),
+                    )[0].nll
+                    for name, variant in variants.items()
+                }
+            for name, judged in verdicts.items():
+                judged.append(self._verdict(nll["A"] - nll[name]))
             progress.step(stage, number + 1, self.planted)
-        experiment.session.step = progress.step
-        return [
-            _rate(
-                f"planted {first.kind}",
-                first.effect,
-                f"A - {name}",
-                word,
-                said.count(word),
-                len(said),
-            )
-            for name, said in words.items()
-            for word in ("better", "worse", "equivalent", "undecided")
-        ]
+        lines = []
+        for name, judged in verdicts.items():
+            check = f"planted {plant.kind}"
+            contrast = f"A - {name}"
+            lines += [
+                _rate(check, plant.effect, contrast, verdict, judged.count(verdict), len(judged))
+                for verdict in ("better", "worse", "equivalent", "undecided")
+            ]
+        return lines
+
+    def _verdict(self, differences: np.ndarray) -> str:
+        """Verdict on the seeds that ended, (seeds, items); `failed` where none did."""
+        finished = np.isfinite(differences).all(1)
+        if not finished.any():
+            return "failed"
+        return statistic.verdict(differences[finished], self.margin).word
 
     def _sentences(self, frame: pd.DataFrame, seeds: int, pictures: int) -> tuple[list[str], bool]:
         """The rates in words, and whether they are what was promised."""
-        null, coverage = (
-            frame[frame["check"] == name].iloc[0] for name in ("equal models", "coverage")
-        )
+        null = frame[frame["check"] == "equal models"].iloc[0]
+        coverage = frame[frame["check"] == "coverage"].iloc[0]
+        promises = [
+            null["low"] <= MAX_FALSE,
+            coverage["high"] >= COVERAGE[0] and coverage["low"] <= COVERAGE[1],
+        ]
         lines = [
-            (
-                f"Null: A against itself from other seeds, {seeds} seeds and {pictures} pictures"
-                f" each: {_said(null)} called better or worse."
-            ),
-            (
-                "Coverage: the 95 % interval of A - twin holds the mean of its population in"
-                f" {_said(coverage)}."
-            ),
+            f"Null: A against itself from other seeds, {seeds} seeds and {pictures} pictures"
+            f" each: {_fraction(null)} called better or worse.",
+            "Coverage: the 95 % interval of A - twin holds the mean of its population in"
+            f" {_fraction(coverage)}.",
         ]
-        kept = [
-            null["low"] <= FALSE,
-            coverage["high"] >= COVERED[0] and coverage["low"] <= COVERED[1],
-        ]
-        for kind, word in (("circuit", "better"), ("linear", "worse")):
-            found = frame[
+        for kind, name, verdict in (
+            ("circuit", "circuit", "better"),
+            ("linear", "linear map", "worse"),
+        ):
+            rates = frame[
                 (frame["check"] == f"planted {kind}")
                 & (frame["contrast"] == "A - C")
-                & (frame["verdict"] == word)
+                & (frame["verdict"] == verdict)
             ]
-            rates = ", ".join(
+            shares = ", ".join(
                 f"effect {line.effect:g}: {line.hits} of {line.trials}"
-                for line in found.itertuples()
+                for line in rates.itertuples()
             )
-            lines.append(
-                f"Planted {kind if kind == 'circuit' else 'linear map'}: A {word} than C in"
-                f" {rates}."
-            )
-            kept.append(found["high"].max() > FOUND)
+            lines.append(f"Planted {name}: A {verdict} than C in {shares}.")
+            promises.append(rates["high"].max() > MIN_FOUND)
         lines.append(
             "No rate contradicts what an honest instrument promises."
-            if all(kept)
+            if all(promises)
             else "NOT honest: a rate contradicts what is promised; look at calibration.csv."
         )
-        return lines, all(kept)
+        return lines, all(promises)
 
 
-def _rate(check: str, effect: float, contrast: str, word: str, hits: int, trials: int) -> dict:
+def _rate(check: str, effect: float, contrast: str, verdict: str, hits: int, trials: int) -> dict:
+    """A line of the frame, with the exact interval of its rate."""
     low, high = statistic.binomial(int(hits), trials)
-    return dict(
-        zip(
-            COLUMNS,
-            (check, effect, contrast, word, trials, int(hits), hits / trials, low, high),
-            strict=True,
-        )
-    )
+    values = (check, effect, contrast, verdict, trials, int(hits), hits / trials, low, high)
+    return dict(zip(COLUMNS, values, strict=True))
 
 
-def _said(line) -> str:
+def _fraction(line: pd.Series) -> str:
+    """Hits of trials, with the rate and its interval."""
     return (
         f"{line['hits']} of {line['trials']} ({line['rate']:.1%} [{line['low']:.1%},"
         f" {line['high']:.1%}])"

@@ -1,26 +1,24 @@
 """The composed model beside its references: trained, tabled, drawn, written."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
 
-from qtlrun import disk, statistic
-from qtlrun.comparison.comparison import Point
+from qtlrun import statistic
+from qtlrun.comparison.comparison import Point, point_name
 from qtlrun.experiment import Experiment
-from qtlrun.report import frame, output, sentence, terminal
-from qtlrun.report.progress import Progress
-from qtlrun.study import table
+from qtlrun.plan import Plan
+from qtlrun.plan.override import swept_values
+from qtlrun.report import fixed, frame, output, sentence, terminal
+from qtlrun.report.report import Report
 
 
 @dataclass(frozen=True)
 class Compare:
-    """Trains every point of a sweep (a single run is one) with its references, and writes what came
-    out.
+    """Trains every point of a sweep, of which a single run is one, with its references.
 
-    `margin` is the difference in nats of NLL below which two rows count as equivalent; `shots` the
-    measurements of each execution that the cost columns assume.
+    margin: difference in nats of NLL below which two rows count as equivalent
+    shots: measurements of each execution that the cost columns assume
     """
 
     margin: float
@@ -31,97 +29,124 @@ class Compare:
         statistic.check_shots(self.shots)
 
     def run(
-        self, jobs: list[dict], out: Path, experiment: Experiment, console: Console
+        self, plans: list[Plan], experiment: Experiment, report: Report
     ) -> tuple[pd.DataFrame, bool]:
         """Rows of all points as a data frame, and whether all went well.
 
-        A row that fails costs that row. What is finished when the user stops it, or the disk of the
-        store is full, is written and shown all the same: files first, for whoever reads what is
-        printed may have gone.
+        What is finished when the user stops it, or the disk of the store is full, is written and
+        shown all the same.
         """
         points = []
-        stopped = None
-        with Progress(console, out / "log.txt") as progress:
-            experiment.session.step = progress.step
-            try:
-                for keys, job in zip(
-                    frame.swept([job["overrides"] for job in jobs]), jobs, strict=True
-                ):
-                    points.append(table.begin(job, keys))
-                    if keys:
-                        progress.say(f"{points[-1].place}:")
-                    table.fill(points[-1], job, experiment, progress)
-            except (KeyboardInterrupt, disk.Unwritable) as reason:
-                stopped = reason
+        for keys, plan in zip(swept_values([plan.overrides for plan in plans]), plans, strict=True):
+            if keys:
+                report.progress.say(f"{point_name(keys)}:")
+            points.append(experiment.compare(plan, keys))
+            if points[-1].stopped:
+                break
+        stopped = points[-1].stopped
         points = [point for point in points if point.labels or point.errors]
         if points:
-            frames = {
-                "rows": frame.rows_frame(points, self.shots),
-                "contrasts": frame.contrasts_frame(points, self.margin),
-                "table": self._table(points),
-            }
-            if len(shots := frame.shots_frame(points)):
-                frames["shots"] = shots
-            if any(point.tuned for point in points):
-                frames["trials"] = frame.trials_frame(points)
-            if any(point.failed for point in points):
-                frames["errors"] = frame.errors_frame(points)
-            with terminal.later(console):
-                output.write(
-                    out,
-                    jobs[: len(points)],
-                    points,
-                    self._show(points, frames["table"], console),
-                    frames,
-                )
-                output.write_environment(out, jobs, points)
+            frames = self._frames(points)
+            self._finish(plans, points, frames, report)
         if stopped:
             raise stopped
         return frames["rows"], not any(point.failed for point in points)
 
-    def _table(self, points: list[Point]) -> pd.DataFrame:
-        return (
-            frame.sweep_table(points)
-            if len(points) > 1
-            else frame.table(points[0], self.margin, self.shots)
-        )
+    def _frames(self, points: list[Point]) -> dict[str, pd.DataFrame]:
+        """Frames of the output folder, by the name of their file."""
+        frames = {
+            "rows": frame.rows_frame(points, self.shots),
+            "contrasts": frame.contrasts_frame(points, self.margin),
+            "table": self._table(points),
+        }
+        if len(shots := frame.shots_frame(points)):
+            frames["shots"] = shots
+        if any(point.tuned for point in points):
+            frames["trials"] = frame.trials_frame(points)
+        if any(point.failed for point in points):
+            frames["errors"] = frame.errors_frame(points)
+        return frames
 
-    def _show(self, points: list[Point], shown: pd.DataFrame, console: Console) -> str:
-        """Print the table, of a sweep also that of the point that validation chose, and what stands
-        under it; all as Markdown.
-        """
-        point = points[0]
-        exact = tuple(points[0].keys)
-        said = []
-        parts = [frame.markdown(shown, exact)]
+    def _table(self, points: list[Point]) -> pd.DataFrame:
+        """The table of a sweep, or of its only point."""
         if len(points) > 1:
-            terminal.show_sweep(console, shown, exact)
-            point = next(
-                (point for point, chosen in zip(points, shown["chosen"], strict=True) if chosen),
-                None,
+            return frame.sweep_table(points)
+        return frame.table(points[0], self.margin, self.shots)
+
+    def _finish(
+        self,
+        plans: list[Plan],
+        points: list[Point],
+        frames: dict[str, pd.DataFrame],
+        report: Report,
+    ) -> None:
+        """Write all files, then print: whoever reads what is printed may have gone."""
+        report.progress.end()
+        with terminal.later(report.console):
+            markdown = self._show(plans, points, frames["table"], report)
+            output.write(report.folder, plans[: len(points)], points, markdown, frames)
+            output.write_environment(report.folder, plans, points)
+
+    def _show(
+        self, plans: list[Plan], points: list[Point], table: pd.DataFrame, report: Report
+    ) -> str:
+        """Print the table and the lines under it; both as Markdown.
+
+        Of a sweep also the table of the point that validation chose.
+        """
+        console = report.console
+        exact = tuple(points[0].keys)
+        if len(points) == 1:
+            terminal.show(console, points[0], table)
+            lines = self._lines(plans[0], points[0], points)
+            terminal.say(console, lines)
+            return _join([frame.markdown(table, exact), *lines])
+        terminal.show_sweep(console, table, exact)
+        parts = [frame.markdown(table, exact)]
+        chosen = [index for index, mark in enumerate(table["chosen"]) if mark]
+        if chosen:
+            point = points[chosen[0]]
+            title = (
+                f"Chosen by validation NLL: {point.name}. The test figures below are those of"
+                " that point alone."
             )
-            if point:
-                parts.append(
-                    f"Chosen by validation NLL: {point.place}. The test figures below are those of"
-                    " that point alone."
-                )
-                terminal.say(console, parts[-1:])
-                parts.append(frame.markdown(self._table([point])))
-            elif not any(one.choosable for one in points):
-                said = [
-                    "No point is chosen: what is swept is the task, the seeds, the references or"
-                    " the simulation, or validation is the test split. table.csv and rows.csv have"
-                    " all points."
-                ]
-        if point:
-            terminal.show(console, point, self._table([point]))
-            said += [
-                *sentence.generated(point),
-                *sentence.contrasts(point, self.margin),
-                *sentence.chance(point),
-                *point.notes,
-            ]
-            said += [*sentence.foot(point, max(one.reads for one in points)), point.held]
-        said += [line for one in points for line in sentence.errors(one)]
-        terminal.say(console, said)
-        return "\n\n".join([*parts, *said]) + "\n"
+            terminal.say(console, [title])
+            table = self._table([point])
+            terminal.show(console, point, table)
+            parts += [title, frame.markdown(table)]
+            lines = self._lines(plans[chosen[0]], point, points)
+        else:
+            lines = [*_unchosen(points), *_errors(points)]
+        terminal.say(console, lines)
+        return _join([*parts, *lines])
+
+    def _lines(self, plan: Plan, point: Point, points: list[Point]) -> list[str]:
+        """Sentences under the table of a point."""
+        return [
+            *sentence.generated(point),
+            *sentence.contrasts(point, self.margin),
+            *sentence.chance(point),
+            *point.notes,
+            *sentence.foot(point, max(each.reads for each in points)),
+            fixed.held_fixed(plan, point),
+            *_errors(points),
+        ]
+
+
+def _unchosen(points: list[Point]) -> list[str]:
+    """Why validation chose no point, where none of them may be chosen."""
+    if any(point.choosable for point in points):
+        return []
+    return [
+        "No point is chosen: what is swept is the task, the seeds, the references or"
+        " the simulation, or validation is the test split. table.csv and rows.csv have"
+        " all points."
+    ]
+
+
+def _errors(points: list[Point]) -> list[str]:
+    return [line for point in points for line in sentence.errors(point)]
+
+
+def _join(parts: list[str]) -> str:
+    return "\n\n".join(parts) + "\n"

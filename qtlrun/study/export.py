@@ -1,6 +1,4 @@
-"""The trained result as a plain classical network, which runs without this program and without any
-circuit.
-"""
+"""The trained result as a plain classical network, which runs without this program or a circuit."""
 
 import io
 import json
@@ -8,25 +6,24 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
-from rich.console import Console
 from safetensors import torch as safetensors
 from torch import Tensor, nn
 
 from qtlrun import disk, train
-from qtlrun import plan as plans
+from qtlrun.comparison.row import Row
 from qtlrun.experiment import Experiment
-from qtlrun.plan import Refused
-from qtlrun.report import output, sentence, terminal
-from qtlrun.report.progress import Progress
-from qtlrun.study import table
+from qtlrun.plan import Plan, Refused, check_single, draw, simulates, text
+from qtlrun.report import sentence
+from qtlrun.report.report import Report
 
 NAME = "network"  # of the files
 COLUMNS = ("file", "bytes", "weights", "items", "accuracy", "difference")
 # Of the largest logit, within which the exported network is the trained one; single precision has
 # seven digits
-NEAR = 1e-4
+MAX_DIFFERENCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -40,133 +37,50 @@ class Export:
 
     seed: int | None
 
-    def check(self, jobs: list[dict], experiment: Experiment) -> None:
-        """Refuse several points, a circuit that would stay in the network, and a seed that is not
-        trained.
-        """
-        table.check_one(jobs, "export", (("splits", 1), ("folds", None)))
-        if plans.simulates(plans.row_plan(jobs[0])):
+    def check(self, plans: list[Plan], experiment: Experiment) -> None:
+        """Refuse several points, a circuit that would stay in the network, and an unknown seed."""
+        check_single(plans, "export", ("splits", "folds"))
+        plan = plans[0]
+        if simulates(plan.model):
             raise Refused(
                 "study=export: a circuit is part of this model, and would have to be simulated"
                 " wherever it runs; choose a classical head, as head=classical"
                 " parametrization=quantum_train."
             )
-        if self.seed is not None and self.seed not in plans.seeds(jobs[0]):
+        if self.seed is not None and self.seed not in plan.seeds:
             raise Refused(
-                f"study.seed={self.seed}: it is not among the seeds trained,"
-                f" {plans.text(plans.seeds(jobs[0]))}."
+                f"study.seed={self.seed}: it is not among the seeds trained, {text(plan.seeds)}."
             )
 
     def run(
-        self, jobs: list[dict], out: Path, experiment: Experiment, console: Console
+        self, plans: list[Plan], experiment: Experiment, report: Report
     ) -> tuple[pd.DataFrame, bool]:
-        """Export networks; gives their comparison with the trained ones, and if all agree."""
-        job = jobs[0]
-        row = plans.row_plan(jobs[0])
-        with Progress(console, out / "log.txt") as progress:
-            experiment.session.step = progress.step
-            made = experiment.row(
-                table.name(job),
-                row,
-                plans.seeds(job),
-                table.reader(job),
-                plans.draws([row], job["tune"]),
-            )
-            failed = [
-                f"{made.name}, seed {seed}: error: {words}." for seed, words in made.errors.items()
-            ]
-            if not made.entries or self.seed in made.errors:
-                return self._said(out, jobs, pd.DataFrame(columns=COLUMNS), failed, console), False
-            seed = int(made.metrics["validation_nll"].idxmin()) if self.seed is None else self.seed
-            network, data = experiment.plain(plans.drawn(row, made.drawn), seed, made.entries[seed])
-            scaling = getattr(experiment.dataset(row), "scaling", None)
-            frame = self._written(out, _Exported(network), data, made, seed, scaling)
-        self._said(
-            out,
-            jobs,
-            frame,
-            [*self._lines(frame, made, seed), *sentence.described([(made.name, made)]), *failed],
-            console,
+        """Export a network; its comparison with the trained one, and whether they agree."""
+        plan = plans[0]
+        model = plan.model
+        row = experiment.train(
+            plan.composed,
+            model,
+            plan.seeds,
+            reader=plan.reader_key,
+            draws=draw([model], plan.settings.tune),
         )
-        return frame, bool((frame["difference"] <= NEAR).all()) and not failed
-
-    def _said(
-        self, out: Path, jobs: list[dict], frame: pd.DataFrame, lines: list[str], console: Console
-    ) -> pd.DataFrame:
-        output.write_study(out, jobs, lines, {"export": frame}, {})
-        terminal.say(console, lines)
-        return frame
-
-    def _written(
-        self,
-        out: Path,
-        network: "_Exported",
-        data: train.Data,
-        made,
-        seed: int,
-        scaling: dict | None,
-    ) -> pd.DataFrame:
-        """Write both files, and compare each with the trained model's logits; differences are
-        shares of the largest logit.
-        """
-        state = {name: value.contiguous() for name, value in network.state_dict().items()}
-        disk.write(out / f"{NAME}.safetensors", safetensors.save(state))
-        first = data.take(torch.arange(2).unsqueeze(0), None)
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")  # of torch's own, about its own
-            program = torch.export.export(
-                network, (first,), dynamic_shapes=({0: torch.export.Dim("items", min=1)},)
-            )
-            packed = io.BytesIO()
-            torch.export.save(program, packed)
-        disk.write(out / f"{NAME}.pt2", packed.getvalue())
-        disk.write_json(
-            out / f"{NAME}.json",
-            {
-                "classes": list(made.classes),
-                "input": ["items", *first.shape[1:]],
-                "dtype": str(first.dtype).removeprefix("torch."),
-                "scaling": scaling,
-                "preprocessing": network.preprocessing,
-                "row": made.about,
-                "seed": seed,
-                "fingerprints": made.fingerprints,
-            },
-        )
-        network.load_state_dict(safetensors.load((out / f"{NAME}.safetensors").read_bytes()))
-        read = torch.export.load(out / f"{NAME}.pt2").module()
-        trained = torch.from_numpy(made.entries[seed].arrays["logits"])
-        lines = []
-        for name, given in ((f"{NAME}.safetensors", network), (f"{NAME}.pt2", read)):
-            logits = _logits(given, data)
-            gap = (logits - trained).abs().max() / trained.abs().max()
-            lines.append(
-                {
-                    "file": name,
-                    "bytes": (out / name).stat().st_size,
-                    "weights": sum(one.numel() for one in network.parameters()),
-                    "items": len(trained),
-                    "accuracy": float((logits.argmax(-1) == data.labels).double().mean()),
-                    "difference": float(gap),
-                }
-            )
-        return pd.DataFrame(lines, columns=COLUMNS)
-
-    def _lines(self, frame: pd.DataFrame, made, seed: int) -> list[str]:
-        """Files that were written, and how near they are."""
-        lines = []
-        for line in frame.itertuples():
-            far = "" if line.difference <= NEAR else f", more than {NEAR:g}: not the same network"
-            lines.append(
-                f"{line.file}: {line.weights:,} weights, {line.bytes:,} bytes; on {line.items} test"
-                f" {made.noun}s accuracy {line.accuracy:.4f}, logits within "
-                f"{line.difference:.1e} of the trained model's (seed {seed}){far}."
-            )
-        lines.append(
-            f"{NAME}.json says what an item goes through before the network, and the classes."
-            " Neither file needs this program."
-        )
-        return lines
+        failures = [
+            f"{row.name}, seed {seed}: error: {reason}." for seed, reason in row.errors.items()
+        ]
+        if not row.outcomes or self.seed in row.errors:
+            frame = pd.DataFrame(columns=COLUMNS)
+            report.finish(plans, failures, {"export": frame})
+            return frame, False
+        seed = int(row.metrics["validation_nll"].idxmin()) if self.seed is None else self.seed
+        network, data = experiment.network(model.changed(row.drawn), seed, row.outcomes[seed])
+        exported = _Exported(network)
+        scaling = getattr(experiment.dataset(model), "scaling", None)
+        _write(report.folder, exported, data, _describe(row, seed, scaling, exported, data))
+        frame = _compare(report.folder, exported, data, row.outcomes[seed].logits)
+        lines = [*_lines(frame, row, seed), *sentence.described([(row.name, row)]), *failures]
+        report.finish(plans, lines, {"export": frame})
+        return frame, bool((frame["difference"] <= MAX_DIFFERENCE).all()) and not failures
 
 
 class _Exported(nn.Module):
@@ -184,9 +98,91 @@ class _Exported(nn.Module):
         return self.network(items).squeeze(0)
 
 
+def _describe(
+    row: Row, seed: int, scaling: dict | None, network: _Exported, data: train.Data
+) -> dict[str, object]:
+    """What an item goes through before the network, and what comes out."""
+    example = _example(data)
+    return {
+        "classes": list(row.classes),
+        "input": ["items", *example.shape[1:]],
+        "dtype": str(example.dtype).removeprefix("torch."),
+        "scaling": scaling,
+        "preprocessing": network.preprocessing,
+        "row": row.about,
+        "seed": seed,
+        "fingerprints": row.fingerprints,
+    }
+
+
+def _write(
+    folder: Path, network: _Exported, data: train.Data, description: dict[str, object]
+) -> None:
+    """Write the network as weights and as a program, and its description."""
+    state = {name: value.contiguous() for name, value in network.state_dict().items()}
+    disk.write(folder / f"{NAME}.safetensors", safetensors.save(state))
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # torch's own, about its own
+        program = torch.export.export(
+            network, (_example(data),), dynamic_shapes=({0: torch.export.Dim("items", min=1)},)
+        )
+        packed = io.BytesIO()
+        torch.export.save(program, packed)
+    disk.write(folder / f"{NAME}.pt2", packed.getvalue())
+    disk.write_json(folder / f"{NAME}.json", description)
+
+
+def _compare(
+    folder: Path, network: _Exported, data: train.Data, trained: np.ndarray
+) -> pd.DataFrame:
+    """Read both files again; logits differ from the trained ones by a share of the largest."""
+    network.load_state_dict(safetensors.load((folder / f"{NAME}.safetensors").read_bytes()))
+    program = torch.export.load(folder / f"{NAME}.pt2").module()
+    expected = torch.from_numpy(trained)
+    lines = []
+    for name, read in ((f"{NAME}.safetensors", network), (f"{NAME}.pt2", program)):
+        logits = _logits(read, data)
+        gap = (logits - expected).abs().max() / expected.abs().max()
+        lines.append(
+            {
+                "file": name,
+                "bytes": (folder / name).stat().st_size,
+                "weights": sum(weight.numel() for weight in network.parameters()),
+                "items": len(expected),
+                "accuracy": float((logits.argmax(-1) == data.labels).double().mean()),
+                "difference": float(gap),
+            }
+        )
+    return pd.DataFrame(lines, columns=COLUMNS)
+
+
+def _lines(frame: pd.DataFrame, row: Row, seed: int) -> list[str]:
+    """Files that were written, and how near they are."""
+    lines = []
+    for line in frame.itertuples():
+        far = (
+            ""
+            if line.difference <= MAX_DIFFERENCE
+            else f", more than {MAX_DIFFERENCE:g}: not the same network"
+        )
+        lines.append(
+            f"{line.file}: {line.weights:,} weights, {line.bytes:,} bytes; on {line.items} test"
+            f" {row.noun}s accuracy {line.accuracy:.4f}, logits within "
+            f"{line.difference:.1e} of the trained model's (seed {seed}){far}."
+        )
+    lines.append(
+        f"{NAME}.json says what an item goes through before the network, and the classes."
+        " Neither file needs this program."
+    )
+    return lines
+
+
+def _example(data: train.Data) -> Tensor:
+    """The first two items."""
+    return data.take(torch.arange(2).unsqueeze(0), None)
+
+
 @torch.no_grad()
 def _logits(network: nn.Module, data: train.Data) -> Tensor:
-    every = torch.arange(len(data.labels)).unsqueeze(0)
-    return torch.cat(
-        [network(data.take(index, None)).cpu().double() for index in every.split(data.chunk, dim=1)]
-    )
+    batches = torch.arange(len(data.labels)).unsqueeze(0).split(data.chunk, dim=1)
+    return torch.cat([network(data.take(index, None)).cpu().double() for index in batches])

@@ -1,24 +1,29 @@
-"""Every defensible protocol as one grid: how often each sign of a difference holds, and which
-choice turns it.
-"""
+"""Differences under each defensible protocol: which sign holds, and which choice turns it."""
 
 import itertools
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 
 from qtlrun import disk, statistic
-from qtlrun import plan as plans
+from qtlrun.comparison.row import Predictions
 from qtlrun.experiment import Experiment
-from qtlrun.plan import Refused
-from qtlrun.report import figure, output, sentence, terminal
-from qtlrun.report.progress import Progress
+from qtlrun.plan import (
+    GROUPS,
+    Plan,
+    Refused,
+    bare,
+    check_part,
+    check_same,
+    check_single,
+    nearest,
+    text,
+)
+from qtlrun.report import figure, sentence
+from qtlrun.report.report import Report
 from qtlrun.report.sentence import count
-from qtlrun.study import table
 
 
 @dataclass(frozen=True)
@@ -56,99 +61,78 @@ class Multiverse:
                         " here."
                     )
 
-    def check(self, jobs: list[dict], experiment: Experiment) -> None:
+    def check(self, plans: list[Plan], experiment: Experiment) -> None:
         """Refuse several points, no reference, and protocols that cannot be."""
-        table.check_one(jobs, "multiverse")
-        if not plans.references(jobs[0])[0]:
+        check_single(plans, "multiverse", ("tune", "splits", "folds"))
+        plan = plans[0]
+        if not plan.references:
             raise Refused(
                 "compare=[]: a multiverse is one of differences; choose a reference, as"
                 " compare=[twin]."
             )
-        rows = table.rows(jobs[0])
         for key in self._keys():
-            group = key.partition(".")[0]
-            if group not in plans.PARTS:
-                raise Refused(f"study.choices.{group}: {plans.nearest(group, plans.PARTS)}")
-            if not any(plans.has(row, key) for row in rows.values()):
-                names = [name for name in plans.bare(jobs[0][group]) if name != "_target_"]
-                near = plans.nearest(key.partition(".")[2], names)
-                raise Refused(f"study.choices.{key}: no row has such a value; {near}")
-            if plans.typed(jobs[0], key):
-                raise Refused(
-                    f"{key}: study.choices.{key} has it too, so the value typed would not be"
-                    f" heeded; ~study.choices.{key} takes it out of the grid."
-                )
-        for row in rows.values():
-            for protocol in self._alone():
-                plans.check_same(row, protocol, "study.choices")
-                changed = plans.drawn(row, protocol)
+            _check_choice(plan, key)
+        for variant in plan.variants.values():
+            for values in self._single_values():
+                check_same(variant, values, "study.choices")
+                changed = variant.changed(values)
                 for group in self.choices:
-                    plans.check_part(group, changed[group], changed["plugins"])
+                    check_part(group, changed.part(group), changed.plugins)
                 experiment.check(changed)
 
     def run(
-        self, jobs: list[dict], out: Path, experiment: Experiment, console: Console
+        self, plans: list[Plan], experiment: Experiment, report: Report
     ) -> tuple[pd.DataFrame, bool]:
-        """The difference to each reference under each protocol, a line each, and whether none
-        failed.
-        """
-        job = jobs[0]
+        """Difference to each reference under each protocol, and whether none failed."""
+        plan = plans[0]
         protocols = self._protocols()
-        claims = table.claims(job)
-        seeds = plans.seeds(job)
-        composed = table.name(job)
-        made = table.rows(job)
-        reader = table.reader(job)
-        readers = [disk.digest(json.dumps([reader, protocol]).encode()) for protocol in protocols]
-        with Progress(console, out / "log.txt") as progress:
-            experiment.session.step = progress.step
-            progress.say(f"{len(protocols)} protocols, {count(len(seeds), 'seed')} each:")
-            found = {
-                name: experiment.figures(
-                    name,
-                    [plans.drawn(made[name], protocol) for protocol in protocols],
-                    seeds,
-                    readers,
-                )
-                for name in (composed, *claims)
-            }
-        frame = self._frame(protocols, found, composed)
-        lines = self._sentences(frame, composed, claims, len(seeds))
-        lines.append(
-            sentence.readers(max(one.reads for figures in found.values() for one in figures))
-        )
-        lines += sentence.described(
+        readers = [
+            disk.digest(json.dumps([plan.reader_key, protocol]).encode()) for protocol in protocols
+        ]
+        seeds = count(len(plan.seeds), "seed")
+        report.progress.say(f"{len(protocols)} protocols, {seeds} each:")
+        variants = {
+            name: [plan.variants[name].changed(protocol) for protocol in protocols]
+            for name in (plan.composed, *plan.claims)
+        }
+        predictions = {
+            name: experiment.predict(name, each, plan.seeds, readers=readers)
+            for name, each in variants.items()
+        }
+        frame = self._frame(protocols, predictions)
+        reads = max(each.reads for row in predictions.values() for each in row)
+        rows = [
+            (name, experiment.describe(name, variant))
+            for name, each in variants.items()
+            for variant in each
+        ]
+        report.finish(
+            plans,
             [
-                (name, experiment.describe(name, plans.drawn(row, protocol)))
-                for name, row in made.items()
-                if name in found
-                for protocol in protocols
-            ]
-        )
-        output.write_study(
-            out,
-            jobs,
-            lines,
+                *self._sentences(frame, plan),
+                sentence.readers(reads),
+                *sentence.described(rows),
+            ],
             {"multiverse": frame},
             {
                 f"specification_curve-{name}": figure.specification_curve(
-                    part, composed, name, self._keys()
+                    part, plan.composed, name, self._keys()
                 )
                 for name, part in frame.groupby("reference", sort=False)
             },
         )
-        terminal.say(console, lines)
-        return frame, bool((frame["seeds"] == len(seeds)).all())
+        return frame, bool((frame["seeds"] == len(plan.seeds)).all())
 
     def _keys(self) -> list[str]:
         return [f"{group}.{name}" for group, part in self.choices.items() for name in part]
 
     def _protocols(self) -> list[dict[str, object]]:
-        values = [given for part in self.choices.values() for given in part.values()]
-        return [dict(zip(self._keys(), one, strict=True)) for one in itertools.product(*values)]
+        """Combinations of the values of all choices, by `group.key`."""
+        values = [values for part in self.choices.values() for values in part.values()]
+        return [dict(zip(self._keys(), each, strict=True)) for each in itertools.product(*values)]
 
-    def _alone(self) -> list[dict[str, object]]:
-        """Every value of every choice once, for the checks."""
+    def _single_values(self) -> list[dict[str, object]]:
+        """Each value of each choice alone, for the checks."""
         return [
             {f"{group}.{name}": value}
             for group, part in self.choices.items()
@@ -156,29 +140,17 @@ class Multiverse:
             for value in values
         ]
 
-    def _frame(self, protocols: list[dict], found: dict, composed: str) -> pd.DataFrame:
+    def _frame(
+        self, protocols: list[dict], predictions: dict[str, list[Predictions]]
+    ) -> pd.DataFrame:
+        """A line per reference and protocol; `predictions` has the composed model first."""
+        composed, *references = predictions
         lines = []
-        for name in found.keys() - {composed}:
-            for protocol, mine, other in zip(protocols, found[composed], found[name], strict=True):
-                whole = np.isfinite(mine.nll + other.nll).all(1)
-                line = {
-                    "reference": name,
-                    **{key: _plain(value) for key, value in protocol.items()},
-                    "difference": np.nan,
-                    "seeds": int(whole.sum()),
-                }
-                if whole.sum() >= min(len(whole), statistic.FEWEST):
-                    verdict = statistic.verdict((mine.nll - other.nll)[whole], self.margin)
-                    if not whole.all():
-                        verdict = verdict.withheld()
-                    gap = verdict.interval
-                    line |= {
-                        "difference": gap.mean,
-                        "low": gap.low,
-                        "high": gap.high,
-                        "verdict": verdict.word,
-                        "validation": float((mine.validation - other.validation)[whole].mean()),
-                    }
+        for name in references:
+            pairs = zip(predictions[composed], predictions[name], strict=True)
+            for protocol, (model, other) in zip(protocols, pairs, strict=True):
+                choices = {key: _cell(value) for key, value in protocol.items()}
+                line = {"reference": name} | choices | self._difference(model, other)
                 lines.append(line)
         columns = [
             "reference",
@@ -190,51 +162,89 @@ class Multiverse:
             "verdict",
             "validation",
         ]
-        return pd.DataFrame(lines, columns=columns).sort_values(
-            "reference",
-            key=lambda names: names.map(list(found).index),
-            kind="stable",
-            ignore_index=True,
-        )
+        return pd.DataFrame(lines, columns=columns)
 
-    def _sentences(
-        self, frame: pd.DataFrame, composed: str, claims: dict[str, str], seeds: int
-    ) -> list[str]:
-        """Sentences on each reference over the grid."""
+    def _difference(self, model: Predictions, other: Predictions) -> dict[str, object]:
+        """Paired difference of the seeds that both finished; no verdict where one failed."""
+        finished = np.isfinite(model.nll + other.nll).all(1)
+        count = int(finished.sum())
+        if count < min(len(finished), statistic.FEWEST):
+            return {"difference": np.nan, "seeds": count}
+        verdict = statistic.verdict((model.nll - other.nll)[finished], self.margin)
+        if not finished.all():
+            verdict = verdict.withheld()
+        return {
+            "difference": verdict.interval.mean,
+            "seeds": count,
+            "low": verdict.interval.low,
+            "high": verdict.interval.high,
+            "verdict": verdict.word,
+            "validation": float((model.validation - other.validation)[finished].mean()),
+        }
+
+    def _sentences(self, frame: pd.DataFrame, plan: Plan) -> list[str]:
+        """Sentence on each reference over the grid."""
         lines = []
         for name, part in frame.groupby("reference", sort=False):
-            whole = part[np.isfinite(part["difference"])]
-            if whole.empty:
-                lines.append(f"{composed} - {name}: no protocol was finished.")
-                continue
-            lost = (part["seeds"] < seeds).sum()
-            sure = whole["seeds"] == seeds
-            gap = whole["difference"]
-            choices = {key: whole[key] for key in self._keys() if whole[key].nunique() > 1}
-            alone, total = (
-                share(gap.to_numpy(), choices) for share in (statistic.explained, statistic.swayed)
-            )
-            below = (gap < 0).mean()
-            above = (gap > 0).mean()
-            order = sorted(total, key=total.get, reverse=True)
-            said = [f"{key} {total[key]:.0%} ({alone[key]:.0%} alone)" for key in order]
-            failed = (
-                f" {count(int(lost), 'protocol')} had seeds that failed and no verdict; those with"
-                " fewer than three are left out."
-                if lost
-                else ""
-            )
-            lines.append(
-                f"{composed} - {name}, {claims[name]}: below 0 ({composed} better) in {below:.0%}"
-                f" of {len(whole)} protocols of {count(seeds, 'seed')}, above 0 in {above:.0%};"
-                f" median {gap.median():+z.3f} nats, from {gap.min():+z.3f} to {gap.max():+z.3f};"
-                f" the 95 % interval lies below 0 in {(sure & (whole['high'] < 0)).mean():.0%} and"
-                f" above 0 in {(sure & (whole['low'] > 0)).mean():.0%}. Of the variance between"
-                f" protocols each choice has a part in: {', '.join(said)}.{failed}"
-            )
+            finished = part[np.isfinite(part["difference"])]
+            if finished.empty:
+                lines.append(f"{plan.composed} - {name}: no protocol was finished.")
+            else:
+                line = self._sentence(part, finished, len(plan.seeds), plan.composed)
+                lines.append(f"{plan.composed} - {name}, {plan.claims[name]}: {line}")
         return lines
 
+    def _sentence(
+        self, protocols: pd.DataFrame, finished: pd.DataFrame, seeds: int, composed: str
+    ) -> str:
+        """How often each sign holds, how far differences go, and which choice turns them."""
+        gap = finished["difference"]
+        below = (gap < 0).mean()
+        above = (gap > 0).mean()
+        whole = finished["seeds"] == seeds
+        surely_below = (whole & (finished["high"] < 0)).mean()
+        surely_above = (whole & (finished["low"] > 0)).mean()
+        lost = int((protocols["seeds"] < seeds).sum())
+        failed = (
+            f" {count(lost, 'protocol')} had seeds that failed and no verdict; those with"
+            " fewer than three are left out."
+            if lost
+            else ""
+        )
+        return (
+            f"below 0 ({composed} better) in {below:.0%}"
+            f" of {len(finished)} protocols of {count(seeds, 'seed')}, above 0 in {above:.0%};"
+            f" median {gap.median():+z.3f} nats, from {gap.min():+z.3f} to {gap.max():+z.3f};"
+            f" the 95 % interval lies below 0 in {surely_below:.0%} and"
+            f" above 0 in {surely_above:.0%}. Of the variance between"
+            f" protocols each choice has a part in: {self._shares(finished)}.{failed}"
+        )
 
-def _plain(value: object) -> object:
-    """A choice as a cell: null and lists as the words that they are typed by."""
-    return value if isinstance(value, (int, float, str)) else plans.text(value)
+    def _shares(self, finished: pd.DataFrame) -> str:
+        """Shares of the variance that each choice has a part in, the largest first."""
+        gaps = finished["difference"].to_numpy()
+        choices = {key: finished[key] for key in self._keys() if finished[key].nunique() > 1}
+        alone = statistic.explained(gaps, choices)
+        total = statistic.swayed(gaps, choices)
+        order = sorted(total, key=total.get, reverse=True)
+        return ", ".join(f"{key} {total[key]:.0%} ({alone[key]:.0%} alone)" for key in order)
+
+
+def _check_choice(plan: Plan, key: str) -> None:
+    """Refuse a choice that no row has, and one that the command line gives a value."""
+    group, _, name = key.partition(".")
+    if group not in GROUPS:
+        raise Refused(f"study.choices.{group}: {nearest(group, GROUPS)}")
+    if not any(variant.has(key) for variant in plan.variants.values()):
+        names = [each for each in bare(plan.model.part(group)) if each != "_target_"]
+        raise Refused(f"study.choices.{key}: no row has such a value; {nearest(name, names)}")
+    if plan.sets(key):
+        raise Refused(
+            f"{key}: study.choices.{key} has it too, so the value typed would not be"
+            f" heeded; ~study.choices.{key} takes it out of the grid."
+        )
+
+
+def _cell(value: object) -> object:
+    """A choice as a cell: null and lists as the texts that they are typed by."""
+    return value if isinstance(value, (int, float, str)) else text(value)

@@ -1,19 +1,15 @@
 """Pilot study: half-widths at other sizes, and sizes that detect the margin."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
 
-from qtlrun import plan as plans
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Point
 from qtlrun.experiment import Experiment
-from qtlrun.plan import Refused
-from qtlrun.report import figure, frame, output, sentence, terminal
-from qtlrun.report.progress import Progress
-from qtlrun.study import table
+from qtlrun.plan import Plan, Refused, check_single
+from qtlrun.report import figure, fixed, frame, sentence, terminal
+from qtlrun.report.report import Report
 
 
 @dataclass(frozen=True)
@@ -40,15 +36,16 @@ class Power:
         if min(self.seeds) < 2:
             raise ValueError(f"seeds={self.seeds}: an interval needs two or more.")
 
-    def check(self, jobs: list[dict], experiment: Experiment) -> None:
-        """Refuse several points, and pilots that foretell nothing."""
-        table.check_one(jobs, "power", ())
-        if not plans.references(jobs[0])[0]:
+    def check(self, plans: list[Plan], experiment: Experiment) -> None:
+        """Refuse several points, and pilots that predict nothing."""
+        check_single(plans, "power")
+        plan = plans[0]
+        if not plan.references:
             raise Refused(
                 "compare=[]: power is that of a difference; choose a reference, as compare=[twin]."
             )
-        seeds = len(plans.seeds(jobs[0]))
-        splits = len(plans.redraws(jobs[0]))
+        seeds = len(plan.seeds)
+        splits = len(plan.redraws)
         if (splits if splits > 1 else seeds) < statistic.FEWEST:
             raise Refused(
                 f"{f'splits={splits}' if splits > 1 else f'seeds={seeds}'}: a pilot of fewer than"
@@ -56,33 +53,28 @@ class Power:
             )
 
     def run(
-        self, jobs: list[dict], out: Path, experiment: Experiment, console: Console
+        self, plans: list[Plan], experiment: Experiment, report: Report
     ) -> tuple[pd.DataFrame, bool]:
-        """The half-widths foretold, a line a reference and size, and whether no row failed."""
-        (job,), point = jobs, table.begin(jobs[0], {})
-        with Progress(console, out / "log.txt") as progress:
-            experiment.session.step = progress.step
-            table.fill(point, job, experiment, progress)
+        """Predicted half-widths, a line per reference and size, and whether no row failed."""
+        point = experiment.compare(plans[0]).finished()
         powers = self._frame(point)
-        shown = frame.table(point, self.margin, self.shots)
+        table = frame.table(point, self.margin, self.shots)
         lines = [
             *sentence.generated(point),
             *self._sentences(point),
             *sentence.chance(point),
             *point.notes,
             *sentence.foot(point, point.reads),
-            point.held,
+            fixed.held_fixed(plans[0], point),
             *sentence.errors(point),
         ]
-        output.write_study(
-            out,
-            jobs,
+        report.finish(
+            plans,
             lines,
-            {"table": shown, "power": powers},
+            {"table": table, "power": powers},
             {"power": figure.power(powers, self.margin)},
+            lambda console: terminal.show(console, point, table),
         )
-        terminal.show(console, point, shown)
-        terminal.say(console, lines)
         return powers, not point.failed
 
     def _frame(self, point: Point) -> pd.DataFrame:

@@ -1,24 +1,20 @@
 """Published figures beside ours: presets, each as published and in its sound form."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 
-from qtlrun import plan as plans
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Point
 from qtlrun.experiment import Experiment
-from qtlrun.plan import Refused
+from qtlrun.plan import COMPOSED, GROUPS, Plan, Refused, check_idle, nearest
 from qtlrun.plan.override import parse
-from qtlrun.report import frame, output, sentence, terminal
-from qtlrun.report.progress import Progress
-from qtlrun.study import table
+from qtlrun.report import fixed, frame, sentence, terminal
+from qtlrun.report.report import Report
 
-POINT = 0.01  # of accuracy: what another library's rounding and order may move a figure by
-WIDE = 0.2  # a range of possible figures beyond which none is told from others
+ROUNDING = 0.01  # of accuracy: what another library's rounding and order may move a figure by
+MAX_RANGE = 0.2  # of possible figures; beyond it none is told from others
 CHANGED = "with this changed"  # what stands in a verdict's place
 OTHERS = "other items"  # the same, where a publication tested on other items
 COLUMNS = (
@@ -63,157 +59,160 @@ class Reproduce:
     def __post_init__(self):
         statistic.check_shots(self.shots)
 
-    def check(self, jobs: list[dict], experiment: Experiment) -> None:
-        """Refuse plans without a published figure, figures of rows that are not there, and splits
-        drawn anew.
-        """
-        if not any("published" in job for job in jobs):
+    def check(self, plans: list[Plan], experiment: Experiment) -> None:
+        """Refuse plans without a published figure, figures of absent rows, and redrawn splits."""
+        if not any("published" in plan.values for plan in plans):
             raise Refused(
                 "study=reproduce: no plan here has published figures; choose presets that have, as"
                 " study.runs=['experiment=spirals_paper']."
             )
-        for job in jobs:
-            for row in job.get("published", {}).get("accuracy", {}):
-                known = ("composed", *(job.get("compare") or {}))
-                if row not in known:
+        for plan in plans:
+            names = (COMPOSED, *plan.changes)
+            for name in plan.published.get("accuracy", {}):
+                if name not in names:
                     raise Refused(
-                        f"published.accuracy.{row}: this plan has no such row;"
-                        f" {plans.nearest(row, known)}"
+                        f"published.accuracy.{name}: this plan has no such row;"
+                        f" {nearest(name, names)}"
                     )
-            for key, unset in (("splits", 1), ("folds", None)):
-                if job[key] != unset:
-                    raise Refused(
-                        f"{key}={job[key]}: study=reproduce does not use it; leave it out."
-                    )
+            check_idle(plan, "reproduce")
 
     def run(
-        self, jobs: list[dict], out: Path, experiment: Experiment, console: Console
+        self, plans: list[Plan], experiment: Experiment, report: Report
     ) -> tuple[pd.DataFrame, bool]:
-        """A line a published figure, and whether every run was made and none failed."""
-        points = {}
-        with Progress(console, out / "log.txt") as progress:
-            experiment.session.step = progress.step
-            for job in jobs:
-                points[_place(job)] = point = table.begin(job, {"run": _place(job)})
-                progress.say(f"{_place(job)}:")
-                if "refused" not in job:
-                    table.fill(point, job, experiment, progress)
-        found = pd.DataFrame(
-            [line for job in jobs for line in _lines(job, points)], columns=COLUMNS
-        )
-        made = [point for point in points.values() if point.splits]
-        frames = {
-            "reproduction": found,
-            "rows": frame.rows_frame(made, self.shots) if made else pd.DataFrame(),
-        }
-        lines = self._sentences(jobs, found, made)
-        output.write_study(out, jobs, lines, {"table": _shown(found)} | frames, {})
-        terminal.show_words(console, _shown(found).drop(columns=["source", "seeds"]))
-        terminal.say(console, lines)
-        return found, len(made) == len(points) and not any(point.failed for point in made)
-
-    def _sentences(self, jobs: list[dict], found: pd.DataFrame, points: list[Point]) -> list[str]:
-        lines = [
-            _counted(found),
-            (
-                "Reproduced: one more training here would give the published figure, to one point"
-                " of accuracy (95 %, over seeds); undecided where that range is wider than 20"
-                " points or a seed failed; of one seed its own figure is compared. Sound: the same"
-                " example without the published defects. Intervals are over seeds and test items."
+        """A line per published figure, and whether every run was made and none failed."""
+        comparisons = {}
+        for plan in plans:
+            name = _name(plan)
+            report.progress.say(f"{name}:")
+            if not plan.refusal:
+                comparisons[name] = experiment.compare(plan, {"run": name}).finished()
+        lines = []
+        for plan in plans:
+            lines += _lines(plan, comparisons)
+        figures = pd.DataFrame(lines, columns=COLUMNS)
+        points = list(comparisons.values())
+        rows = frame.rows_frame(points, self.shots) if points else pd.DataFrame()
+        table = _table(figures)
+        report.finish(
+            plans,
+            self._sentences(plans, figures, comparisons),
+            {"table": table, "reproduction": figures, "rows": rows},
+            show=lambda console: terminal.show_words(
+                console, table.drop(columns=["source", "seeds"])
             ),
-        ]
-        lines += [
-            f"{_place(job)}: published on {job['published']['items']}, so its figure and ours are"
-            " of different items: no verdict."
-            for job in jobs
-            if job.get("published", {}).get("items") and "refused" not in job
-        ]
-        lines += [
-            f"{_place(job)}: not run: {' '.join(job['refused'].splitlines()).rstrip('.')}. With the"
-            f" weights or data in place: qtlrun {_place(job)}"
-            for job in jobs
-            if "refused" in job
-        ]
-        lines += _truncated(found)
-        sound = [
-            point
-            for point in points
-            if point.place.removeprefix("run=") in set(found["sound run"].dropna())
-        ]
-        lines += [
-            f"{point.place.removeprefix('run=')}: {point.about[point.composed]}. {point.held}"
-            for point in sound
-            if point.composed in point.labels
-        ]
-        return (
-            lines
-            + sentence.data(points)
-            + [line for point in points for line in sentence.errors(point)]
         )
+        complete = len(comparisons) == len(set(map(_name, plans)))
+        return figures, complete and not any(point.failed for point in points)
+
+    def _sentences(
+        self, plans: list[Plan], figures: pd.DataFrame, comparisons: dict[str, Point]
+    ) -> list[str]:
+        """Sentences under the table."""
+        lines = [
+            _summary(figures),
+            "Reproduced: one more training here would give the published figure, to one point"
+            " of accuracy (95 %, over seeds); undecided where that range is wider than 20"
+            " points or a seed failed; of one seed its own figure is compared. Sound: the same"
+            " example without the published defects. Intervals are over seeds and test items.",
+        ]
+        lines += [
+            f"{_name(plan)}: published on {plan.published['items']}, so its figure and ours are"
+            " of different items: no verdict."
+            for plan in plans
+            if plan.published.get("items") and not plan.refusal
+        ]
+        lines += [
+            f"{_name(plan)}: not run: {' '.join(plan.refusal.splitlines()).rstrip('.')}. With the"
+            f" weights or data in place: qtlrun {_name(plan)}"
+            for plan in plans
+            if plan.refusal
+        ]
+        lines += _truncated(figures)
+        sound = set(figures["sound run"].dropna())
+        for plan in {_name(plan): plan for plan in plans}.values():
+            point = comparisons.get(_name(plan))
+            if _name(plan) in sound and point.composed in point.labels:
+                about = point.about[point.composed]
+                lines.append(f"{_name(plan)}: {about}. {fixed.held_fixed(plan, point)}")
+        lines += sentence.data(list(comparisons.values()))
+        for point in comparisons.values():
+            lines += sentence.errors(point)
+        return lines
 
 
-def _lines(job: dict, points: dict[str, Point]) -> list[dict]:
-    """A line a published figure of a plan."""
-    published = job.get("published", {})
+def _lines(plan: Plan, comparisons: dict[str, Point]) -> list[dict]:
+    """A line per published figure of a plan."""
+    run = _name(plan)
     lines = []
-    for name, figure in published.get("accuracy", {}).items():
+    for name, figure in plan.published.get("accuracy", {}).items():
         line = {
-            "run": _place(job),
+            "run": run,
             "row": name,
             "published": figure,
-            "source": published.get("source", ""),
+            "source": plan.published.get("source", ""),
         }
-        if "refused" in job:
+        if plan.refusal:
             line["verdict"] = "not run"
         else:
-            line |= _ours(points[_place(job)], name, figure)
-        made = line["verdict"] not in ("not run", "error")
-        if made and published.get("items") and not _changed(job):
+            line |= _ours(comparisons[run], name, figure)
+        finished = line["verdict"] not in ("not run", "error")
+        if finished and _is_changed(plan):
+            line["verdict"] = CHANGED
+        elif finished and plan.published.get("items"):
             line["verdict"] = OTHERS
-        if _changed(job):
-            line |= {"verdict": CHANGED} if made else {}
-        elif (sound := _sound(_place(job), points)) and (found := _estimate(sound, name)):
-            line |= {
-                "sound run": sound.place.removeprefix("run="),
-                "sound": found.mean,
-                "sound low": found.low,
-                "sound high": found.high,
-                "sound norm_kept": _norm(sound, name),
-            }
+        if not _is_changed(plan):
+            line |= _sound_figures(run, name, comparisons)
         lines.append(line)
     return lines
 
 
+def _sound_figures(run: str, name: str, comparisons: dict[str, Point]) -> dict:
+    """Figures of a row in the sound form of a published run; none where that was not made."""
+    sound = _sound_run(run, comparisons)
+    accuracy = _accuracy(comparisons[sound], name) if sound else None
+    if accuracy is None:
+        return {}
+    return {
+        "sound run": sound,
+        "sound": accuracy.mean,
+        "sound low": accuracy.low,
+        "sound high": accuracy.high,
+        "sound norm_kept": _norm(comparisons[sound], name),
+    }
+
+
 def _ours(point: Point, name: str, figure: float) -> dict:
     """Our figure of a row, and what it says of the published one."""
-    found = _estimate(point, name)
-    if found is None:
+    accuracy = _accuracy(point, name)
+    if accuracy is None:
         return {"verdict": "error"}
-    values = np.concatenate([row.correct.mean(1) for row in point.of(_label(point, name))])
+    label = _label(point, name)
+    values = np.concatenate([row.correct.mean(1) for row in point.of(label)])
     least, most = np.clip(statistic.further(values), 0, 1)
-    unsure = most - least > WIDE or point.failures(_label(point, name))
-    inside = least - POINT <= figure <= most + POINT
+    verdict = "not reproduced"
+    if most - least > MAX_RANGE or point.failures(label):
+        verdict = "undecided"
+    elif least - ROUNDING <= figure <= most + ROUNDING:
+        verdict = "reproduced"
     return {
-        "ours": found.mean,
-        "low": found.low,
-        "high": found.high,
+        "ours": accuracy.mean,
+        "low": accuracy.low,
+        "high": accuracy.high,
         "least": least,
         "most": most,
         "seeds": len(values),
         "norm_kept": _norm(point, name),
-        "verdict": "undecided" if unsure else "reproduced" if inside else "not reproduced",
+        "verdict": verdict,
     }
 
 
-def _changed(job: dict) -> bool:
-    """Whether more than the preset, its seeds and which references it has was said: any value that
-    a figure depends on.
-    """
+def _is_changed(plan: Plan) -> bool:
+    """Whether the words give any value that a figure depends on, beside preset and seeds."""
     return any(
         override.key in ("dtype", "tune")
-        or override.key.partition(".")[0] in plans.PARTS
+        or override.key.partition(".")[0] in GROUPS
         or override.is_below("compare")
-        for override in plans.overrides(job)
+        for override in plan.overrides
     )
 
 
@@ -222,102 +221,93 @@ def _norm(point: Point, name: str) -> float | None:
     return point.metrics(_label(point, name)).mean().get("norm_kept")
 
 
-def _counted(found: pd.DataFrame) -> str:
+def _summary(figures: pd.DataFrame) -> str:
     """Count of figures by verdict: each preset's row once, by its first run as published."""
-    repeated = found[found["verdict"] != CHANGED]
-    once = repeated[
-        ~pd.DataFrame(
-            {"preset": repeated["run"].str.split().str[0], "row": repeated["row"]}
-        ).duplicated()
-    ]
-    done = ", ".join(f"{count} {word}" for word, count in once["verdict"].value_counts().items())
-    more = len(found) - len(repeated)
+    repeated = figures[figures["verdict"] != CHANGED]
+    presets = pd.DataFrame({"preset": repeated["run"].str.split().str[0], "row": repeated["row"]})
+    once = repeated[~presets.duplicated()]
+    counts = ", ".join(
+        f"{count} {verdict}" for verdict, count in once["verdict"].value_counts().items()
+    )
+    more = len(figures) - len(repeated)
+    changed = (
+        f" {sentence.count(more, 'line')} with something changed: no repetition, and no verdict."
+    )
     return (
-        f"{sentence.count(len(once), 'published figure')}{': ' * bool(done)}{done}."
-        + f" {sentence.count(more, 'line')} with something changed: no repetition, and no verdict."
-        * bool(more)
+        f"{sentence.count(len(once), 'published figure')}{': ' * bool(counts)}{counts}."
+        f"{changed * bool(more)}"
     )
 
 
-def _truncated(found: pd.DataFrame) -> list[str]:
+def _truncated(figures: pd.DataFrame) -> list[str]:
     """A warning where a cutoff loses probability."""
-    kept = {
-        run: norm
-        for name, key in (("run", "norm_kept"), ("sound run", "sound norm_kept"))
-        for run, norm in zip(found[name], found[key].astype(float), strict=True)
-        if not np.isnan(norm)
-    }
-    lost = sum(norm < sentence.LEAST_NORM for norm in kept.values())
-    return (
-        [
-            f"Norm kept inside the cutoff: below {sentence.LEAST_NORM} in {lost} of"
-            f" {sentence.count(len(kept), 'run')} with states. These are figures of the truncated"
-            " model, not of the states. Sweep the cutoff: -m backbone.cutoff=15,20,30."
-        ]
-        if lost
-        else []
-    )
+    norms = {}
+    for run, key in (("run", "norm_kept"), ("sound run", "sound norm_kept")):
+        known = figures[figures[key].notna()]
+        norms |= zip(known[run], known[key].astype(float), strict=True)
+    lost = sum(norm < sentence.LEAST_NORM for norm in norms.values())
+    if not lost:
+        return []
+    return [
+        f"Norm kept inside the cutoff: below {sentence.LEAST_NORM} in {lost} of"
+        f" {sentence.count(len(norms), 'run')} with states. These are figures of the truncated"
+        " model, not of the states. Sweep the cutoff: -m backbone.cutoff=15,20,30."
+    ]
 
 
-def _sound(place: str, points: dict[str, Point]) -> Point | None:
+def _sound_run(run: str, comparisons: dict[str, Point]) -> str | None:
     """The first run of the same preset without its published defects."""
-    name = place.partition(" ")[0].removesuffix("_paper")
-    return next(
-        (
-            point
-            for run, point in points.items()
-            if run.partition(" ")[0] == name != place.partition(" ")[0] and point.splits
-        ),
-        None,
-    )
+    preset = run.partition(" ")[0]
+    name = preset.removesuffix("_paper")
+    if name == preset:
+        return None
+    return next((each for each in comparisons if each.partition(" ")[0] == name), None)
 
 
-def _estimate(point: Point, name: str) -> statistic.Interval | None:
+def _accuracy(point: Point, name: str) -> statistic.Interval | None:
     """Accuracy of a row by its name in `compare`; None where no seed of it ended."""
     label = _label(point, name)
     return point.accuracy(label) if label in point.labels and point.of(label) else None
 
 
 def _label(point: Point, name: str) -> str:
-    return (
-        point.composed
-        if name == "composed"
-        else next((label for label in point.labels if label.rstrip("*") == name), name)
-    )
+    """Label of a row by its name in `compare`."""
+    if name == COMPOSED:
+        return point.composed
+    return next((label for label in point.labels if label.rstrip("*") == name), name)
 
 
-def _place(job: dict) -> str:
-    """Name of a run: its words."""
-    said = {override.key: override for override in plans.overrides(job) if override.sets}
-    # Of a sweep its own point.
+def _name(plan: Plan) -> str:
+    """Name of a run: its words, and of a sweep its own point."""
+    typed = {override.key: override.text for override in plan.overrides if override.sets}
+    words = parse(plan.run.split()) if plan.run else plan.overrides
     return " ".join(
-        said[word.key].text if "," in word.text and word.key in said else word.text
-        for word in parse(job.get("run", " ".join(job["overrides"])).split())
+        typed[word.key] if "," in word.text and word.key in typed else word.text for word in words
     )
 
 
-def _shown(found: pd.DataFrame) -> pd.DataFrame:
+def _table(figures: pd.DataFrame) -> pd.DataFrame:
     """The table as it is read."""
+    table = {
+        "run: row": figures["run"].str.removeprefix("experiment=") + ": " + figures["row"],
+        "paper": figures["published"].astype(float),
+        "ours, 95 %": _intervals(figures, "ours", "low", "high"),
+        "norm": figures["norm_kept"].astype(float),
+        "seeds": figures["seeds"].astype("Int64"),
+        "verdict": figures["verdict"],
+        "sound, 95 %": _intervals(figures, "sound", "sound low", "sound high"),
+        "its norm": figures["sound norm_kept"].astype(float),
+        "source": figures["source"],
+    }
+    for name in ("norm", "its norm"):
+        if table[name].isna().all():
+            del table[name]
+    return pd.DataFrame(table)
 
-    def spread(line: pd.Series, *names: str) -> str:
-        return "" if pd.isna(line[names[0]]) else terminal.interval(*line[list(names)])
 
-    norm, beside = (
-        {name: found[key].astype(float)} if found[key].notna().any() else {}
-        for name, key in (("norm", "norm_kept"), ("its norm", "sound norm_kept"))
-    )
-    return pd.DataFrame(
-        {
-            "run: row": found["run"].str.removeprefix("experiment=") + ": " + found["row"],
-            "paper": found["published"].astype(float),
-            "ours, 95 %": [spread(line, "ours", "low", "high") for _, line in found.iterrows()],
-            **norm,
-            "seeds": found["seeds"].astype("Int64"),
-            "verdict": found["verdict"],
-            "sound, 95 %": [
-                spread(line, "sound", "sound low", "sound high") for _, line in found.iterrows()
-            ],
-            **beside,
-            "source": found["source"],
-        }
-    )
+def _intervals(figures: pd.DataFrame, *names: str) -> list[str]:
+    """Figures with their intervals, a text per line; empty where there is none."""
+    return [
+        "" if pd.isna(line[0]) else terminal.interval(*line)
+        for line in figures[list(names)].itertuples(index=False)
+    ]

@@ -1,24 +1,20 @@
-"""How the differences to the references change along one value: slopes with intervals, and what
-they say of a claim.
-"""
+"""Slopes of the differences to the references along one value, and what they say of a claim."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 
-from qtlrun import plan as plans
 from qtlrun import statistic
-from qtlrun.comparison.comparison import Point
+from qtlrun.comparison.comparison import Point, point_name
+from qtlrun.comparison.row import Row
 from qtlrun.experiment import Experiment
-from qtlrun.plan import Refused
-from qtlrun.plan.override import parse
-from qtlrun.report import figure, frame, output, sentence, terminal
-from qtlrun.report.progress import Progress
-from qtlrun.study import table
+from qtlrun.plan import Plan, Refused, check_idle, has_circuit
+from qtlrun.plan.override import parse, swept_values
+from qtlrun.report import figure, fixed, frame, sentence, terminal
+from qtlrun.report.report import Report
 
 DIFFERENCES = ["series", "key", "value", "reference", "metric", "difference", "low", "high"]
 SLOPES = [
@@ -56,140 +52,124 @@ class Trend:
     def __post_init__(self):
         statistic.check_shots(self.shots)
 
-    def check(self, jobs: list[dict], experiment: Experiment) -> None:
-        """Refuse sweeps of several keys, of words, of one value, of few seeds, and models without
-        references that it needs.
-        """
-        for mine in _runs(jobs):
-            where = f"study.runs, {mine[0]['run']}: " if "run" in mine[0] else ""
-            keys = _swept(mine)
-            if len(keys[0]) != 1 or not all(
-                isinstance(value, (int, float)) for one in keys for value in one.values()
-            ):
-                raise Refused(
-                    f"{where}study=trend follows one number; sweep it, as -m dataset.turns=0.5,1,2"
-                    f" (here vary: {', '.join(keys[0]) or 'none'})."
-                )
-            if not plans.references(mine[0])[0]:
-                raise Refused(
-                    f"{where}compare=[]: a trend is one of differences; choose a reference, as"
-                    " compare=[twin]."
-                )
-            if self.claim is not None and not _rivals(mine[0]):
-                raise Refused(
-                    f"{where}study.claim: it is held against references without a circuit, and"
-                    " there is none; choose one, as compare=[twin]."
-                )
-            if len(plans.seeds(mine[0])) < statistic.FEWEST:
-                raise Refused(
-                    f"{where}seeds={mine[0]['seeds']}: fewer than three seeds give no interval"
-                    " here."
-                )
-        for key, unset in (("splits", 1), ("folds", None)):
-            if jobs[0][key] != unset:
-                raise Refused(f"{key}={jobs[0][key]}: study=trend does not use it; leave it out.")
+    def check(self, plans: list[Plan], experiment: Experiment) -> None:
+        """Refuse sweeps of anything but one number, few seeds, and models without references."""
+        for run in _runs(plans):
+            self._check_run(run, f"study.runs, {run[0].run}: " if run[0].run else "")
+        check_idle(plans[0], "trend")
+
+    def _check_run(self, plans: list[Plan], where: str) -> None:
+        """Refuse a sweep; `where` names its run."""
+        swept = _swept(plans)
+        values = [value for keys in swept for value in keys.values()]
+        if len(swept[0]) != 1 or not all(isinstance(value, (int, float)) for value in values):
+            raise Refused(
+                f"{where}study=trend follows one number; sweep it, as -m dataset.turns=0.5,1,2"
+                f" (here vary: {', '.join(swept[0]) or 'none'})."
+            )
+        if not plans[0].references:
+            raise Refused(
+                f"{where}compare=[]: a trend is one of differences; choose a reference, as"
+                " compare=[twin]."
+            )
+        if self.claim is not None and not _rivals(plans[0]):
+            raise Refused(
+                f"{where}study.claim: it is held against references without a circuit, and"
+                " there is none; choose one, as compare=[twin]."
+            )
+        if len(plans[0].seeds) < statistic.FEWEST:
+            raise Refused(
+                f"{where}seeds={plans[0].settings.seeds}: fewer than three seeds give no interval"
+                " here."
+            )
 
     def run(
-        self, jobs: list[dict], out: Path, experiment: Experiment, console: Console
+        self, plans: list[Plan], experiment: Experiment, report: Report
     ) -> tuple[pd.DataFrame, bool]:
-        """A line a series, reference and metric: its slope; and whether no row failed."""
-        series = {}
-        with Progress(console, out / "log.txt") as progress:
-            experiment.session.step = progress.step
-            for name, mine in _series(jobs).items():
-                points = series[name] = []
-                for keys, job in zip(_swept(mine), mine, strict=True):
-                    points.append(table.begin(job, keys))
-                    progress.say(
-                        f"{job['dataset']['_target_'].rpartition('.')[2].lower()},"
-                        f" {points[-1].place}:"
-                    )
-                    table.fill(points[-1], job, experiment, progress)
-        differences = pd.DataFrame(
-            [line for name, points in series.items() for line in _differences(name, points)],
-            columns=DIFFERENCES,
-        )
-        slopes = pd.DataFrame(
-            [
-                line
-                for (name, points), mine in zip(series.items(), _series(jobs).values(), strict=True)
-                for line in _slopes(name, points, _rivals(mine[0]))
-            ],
-            columns=SLOPES,
-        )
-        every = [point for points in series.values() for point in points]
-        lines = [
-            *self._verdict(
-                slopes, differences, {name: _failures(points) for name, points in series.items()}
-            ),
-            *dict.fromkeys(note for point in every for note in point.notes),
-            (
-                "Least-squares lines from the least to the largest value, with 95 % intervals over"
-                f" {len(plans.seeds(jobs[0]))} seeds and the test items; items that values share"
-                " are paired."
-            ),
-            sentence.readers(max(point.reads for point in every)),
-            *dict.fromkeys(point.held for point in every),
-            *sentence.data(every),
-            *(line for point in every for line in sentence.errors(point)),
-        ]
-        output.write_study(
-            out,
-            jobs,
-            lines,
-            {
-                "table": _shown(slopes),
-                "slopes": slopes,
-                "differences": differences,
-                "rows": pd.concat(
-                    frame.rows_frame(points, self.shots) for points in series.values()
-                ),
-            },
+        """A line per series, reference and metric: its slope; and whether no row failed."""
+        series = _series(plans)
+        comparisons = {name: [] for name in series}
+        for name, run in series.items():
+            for keys, plan in zip(_swept(run), run, strict=True):
+                report.progress.say(f"{_dataset(plan)}, {point_name(keys)}:")
+                comparisons[name].append(experiment.compare(plan, keys).finished())
+        differences = []
+        slopes = []
+        for name, points in comparisons.items():
+            differences += _differences(name, points)
+            slopes += _slopes(name, points, _rivals(series[name][0]))
+        differences = pd.DataFrame(differences, columns=DIFFERENCES)
+        slopes = pd.DataFrame(slopes, columns=SLOPES)
+        table = _table(slopes)
+        rows = pd.concat(frame.rows_frame(points, self.shots) for points in comparisons.values())
+        failures = {name: _failures(points) for name, points in comparisons.items()}
+        report.finish(
+            plans,
+            [*self._verdict(slopes, differences, failures), *_lines(series, comparisons)],
+            {"table": table, "slopes": slopes, "differences": differences, "rows": rows},
             {"trend": figure.trend(differences)},
+            lambda console: terminal.show_words(console, table),
         )
-        terminal.show_words(console, _shown(slopes))
-        terminal.say(console, lines)
-        return slopes, not any(point.failed for point in every)
+        return slopes, not any(point.failed for points in comparisons.values() for point in points)
 
     def _verdict(
         self, slopes: pd.DataFrame, differences: pd.DataFrame, failures: dict[str, int]
     ) -> list[str]:
-        """Verdict of the slopes in NLL on the claim; nothing where trainings failed."""
+        """Verdict of the slopes in NLL on the claim; none where trainings failed."""
         if self.claim is None:
             return []
         lines = [f"The claim: {self.claim}"]
-        found = slopes[(slopes["metric"] == "NLL") & slopes["classical"]]
-        for name, mine in found.groupby("series", sort=False):
+        rivals = slopes[(slopes["metric"] == "NLL") & slopes["classical"]]
+        for name, group in rivals.groupby("series", sort=False):
             if failures[name]:
                 lines.append(
                     f"{name}: no verdict, for {sentence.count(failures[name], 'training')} failed;"
                     " the slopes are of the others."
                 )
-                continue
-            end = differences[
-                (differences["series"] == name)
-                & (differences["metric"] == "NLL")
-                & differences["reference"].isin(mine["reference"])
-            ]
-            end = end[end["value"] == end["value"].max()]
-            gains, loses = (
-                mine["reference"][mine[side] * sign > 0].tolist()
-                for side, sign in (("high", -1), ("low", 1))
-            )
-            better = end["reference"][end["high"] < 0].tolist()
-            word = (
-                "supported"
-                if len(gains) == len(mine) == len(better)
-                else "contradicted"
-                if loses and not gains
-                else "not supported"
-            )
-            lines.append(
-                f"{name}: {word}. As {mine['key'].iloc[0]} grows, the composed model gains on"
-                f" {_listed(gains)}, loses on {_listed(loses)} of {len(mine)} classical references;"
-                f" at the largest it is better than {_listed(better)}."
-            )
+            else:
+                lines.append(f"{name}: {_judge(group, differences)}")
         return lines
+
+
+def _judge(slopes: pd.DataFrame, differences: pd.DataFrame) -> str:
+    """Whether the slopes of one series support the claim, and which references say so."""
+    end = differences[
+        (differences["series"] == slopes["series"].iloc[0])
+        & (differences["metric"] == "NLL")
+        & differences["reference"].isin(slopes["reference"])
+    ]
+    end = end[end["value"] == end["value"].max()]
+    gains = slopes["reference"][slopes["high"] < 0].tolist()
+    losses = slopes["reference"][slopes["low"] > 0].tolist()
+    better = end["reference"][end["high"] < 0].tolist()
+    verdict = "not supported"
+    if len(gains) == len(slopes) == len(better):
+        verdict = "supported"
+    elif losses and not gains:
+        verdict = "contradicted"
+    return (
+        f"{verdict}. As {slopes['key'].iloc[0]} grows, the composed model gains on"
+        f" {_list(gains)}, loses on {_list(losses)} of {len(slopes)} classical references;"
+        f" at the largest it is better than {_list(better)}."
+    )
+
+
+def _lines(series: dict[str, list[Plan]], comparisons: dict[str, list[Point]]) -> list[str]:
+    """Sentences under the table: how it was made, and what was held fixed."""
+    points = [point for each in comparisons.values() for point in each]
+    plans = [plan for each in series.values() for plan in each]
+    lines = [
+        *dict.fromkeys(note for point in points for note in point.notes),
+        "Least-squares lines from the least to the largest value, with 95 % intervals over"
+        f" {len(plans[0].seeds)} seeds and the test items; items that values share"
+        " are paired.",
+        sentence.readers(max(point.reads for point in points)),
+        *dict.fromkeys(map(fixed.held_fixed, plans, points)),
+        *sentence.data(points),
+    ]
+    for point in points:
+        lines += sentence.errors(point)
+    return lines
 
 
 def _failures(points: list[Point]) -> int:
@@ -199,70 +179,68 @@ def _failures(points: list[Point]) -> int:
     )
 
 
-def _runs(jobs: list[dict]) -> list[list[dict]]:
-    """The jobs of each run; without runs all of them."""
-    return [list(mine) for _, mine in itertools.groupby(jobs, key=lambda job: job.get("run"))]
+def _runs(plans: list[Plan]) -> list[list[Plan]]:
+    """Plans of each run; without runs all of them."""
+    return [list(group) for _, group in itertools.groupby(plans, key=lambda plan: plan.run)]
 
 
-def _series(jobs: list[dict]) -> dict[str, list[dict]]:
-    """The jobs of each run by a name for it: its own words, where the short names of two are the
-    same.
-    """
-    names = [_name(mine) for mine in _runs(jobs)]
+def _series(plans: list[Plan]) -> dict[str, list[Plan]]:
+    """Plans of each run by a name for it: its own words, where two short names are the same."""
+    runs = _runs(plans)
+    names = list(map(_name, runs))
     return {
-        name if names.count(name) == 1 else mine[0]["run"]: mine
-        for name, mine in zip(names, _runs(jobs), strict=True)
+        name if names.count(name) == 1 else run[0].run: run
+        for name, run in zip(names, runs, strict=True)
     }
 
 
-def _swept(jobs: list[dict]) -> list[dict[str, object]]:
-    """The keys that vary within a series, with their values, a dict a job."""
-    return frame.swept([job["overrides"] for job in jobs])
+def _swept(plans: list[Plan]) -> list[dict[str, object]]:
+    """Keys that vary within a series, with the values of each plan."""
+    return swept_values([plan.overrides for plan in plans])
 
 
-def _name(jobs: list[dict]) -> str:
+def _name(plans: list[Plan]) -> str:
     """Name of a series: the words that it does not sweep, or its dataset."""
-    (key,) = _swept(jobs)[0]
-    words = parse(jobs[0].get("run", "").split())
-    named = " ".join(word.text for word in words if word.key != key).removeprefix("dataset=")
-    dataset = jobs[0]["dataset"]["_target_"].rpartition(".")[2].lower()
-    return f"{named or dataset}, {key.rpartition('.')[2]}"
+    (key,) = _swept(plans)[0]
+    words = parse((plans[0].run or "").split())
+    fixed_words = " ".join(word.text for word in words if word.key != key)
+    name = fixed_words.removeprefix("dataset=") or _dataset(plans[0])
+    return f"{name}, {key.rpartition('.')[2]}"
 
 
-def _rivals(job: dict) -> set[str]:
-    """The references without a circuit."""
-    return {
-        label
-        for label, row in plans.references(job)[0].items()
-        if "circuit" not in plans.parameters("head", row["head"]["_target_"], tuple(row["plugins"]))
-    }
+def _dataset(plan: Plan) -> str:
+    """Name of a plan's dataset."""
+    return plan.model.target("dataset").rpartition(".")[2].lower()
+
+
+def _rivals(plan: Plan) -> set[str]:
+    """References without a circuit."""
+    return {name for name, variant in plan.references.items() if not has_circuit(variant)}
 
 
 def _gaps(
-    points: list[Point], label: str, values
+    points: list[Point], label: str, values: Callable[[Row], np.ndarray]
 ) -> tuple[list[float], list[np.ndarray], list[tuple[str, ...]]]:
-    """Where a reference has differences, these (seeds, items), of the seeds that ended at every
-    place, and the items' hashes.
+    """Differences to a reference along a series: where, (seeds, items), and hashes of the items.
+
+    Of the seeds that ended at every value.
     """
-    found = [
-        (point, mine, other, both) for point in points for mine, other, both in point.pairs(label)
-    ]
-    seeds = sorted(set.intersection(*(set(both) for *_, both in found))) if found else []
-    if not seeds:
-        return [], [], []
-    return (
-        [next(iter(point.keys.values())) for point, *_ in found],
-        [
-            mine.of_seeds(values(mine), seeds) - other.of_seeds(values(other), seeds)
-            for _, mine, other, _ in found
-        ],
-        [mine.items for _, mine, *_ in found],
-    )
+    pairs = [(point, *pair) for point in points for pair in point.pairs(label)]
+    seeds = sorted(set.intersection(*(set(both) for *_, both in pairs))) if pairs else []
+    positions = []
+    gaps = []
+    items = []
+    for point, row, other, _ in pairs if seeds else ():
+        positions.append(next(iter(point.keys.values())))
+        gaps.append(row.of_seeds(values(row), seeds) - other.of_seeds(values(other), seeds))
+        items.append(row.items)
+    return positions, gaps, items
 
 
 def _differences(name: str, points: list[Point]) -> list[dict]:
     """A line a value, reference and metric: composed minus reference."""
-    lines, (key,) = [], points[0].keys
+    lines = []
+    (key,) = points[0].keys
     for label in _references(points):
         for metric, values in METRICS.items():
             for value, gaps, _ in zip(*_gaps(points, label, values), strict=True):
@@ -283,12 +261,13 @@ def _differences(name: str, points: list[Point]) -> list[dict]:
 
 
 def _slopes(name: str, points: list[Point], rivals: set[str]) -> list[dict]:
-    lines, (key,) = [], points[0].keys
+    lines = []
+    (key,) = points[0].keys
     for label in _references(points):
         for metric, values in METRICS.items():
-            places, gaps, items = _gaps(points, label, values)
-            if len(set(places)) > 1 and len(gaps[0]) > 1:
-                line = statistic.slope(places, gaps, items, answers=metric == "accuracy")
+            positions, gaps, items = _gaps(points, label, values)
+            if len(set(positions)) > 1 and len(gaps[0]) > 1:
+                line = statistic.slope(positions, gaps, items, answers=metric == "accuracy")
                 lines.append(
                     {
                         "series": name,
@@ -299,9 +278,9 @@ def _slopes(name: str, points: list[Point], rivals: set[str]) -> list[dict]:
                         "slope": line.mean,
                         "low": line.low,
                         "high": line.high,
-                        "range": max(places) - min(places),
+                        "range": max(positions) - min(positions),
                         "seeds": line.seeds,
-                        "places": len(places),
+                        "places": len(positions),
                     }
                 )
     return lines
@@ -315,25 +294,20 @@ def _references(points: list[Point]) -> list[str]:
     ]
 
 
-def _shown(slopes: pd.DataFrame) -> pd.DataFrame:
-    """A line a series and reference, as it is read: slopes times the range of the values, whatever
-    their unit.
-    """
+def _table(slopes: pd.DataFrame) -> pd.DataFrame:
+    """The table as it is read: slopes times the range of the values, a line per reference."""
     changes = slopes[["slope", "low", "high"]].mul(slopes["range"], axis=0).astype(float)
-    told = slopes.assign(
-        words=[
-            terminal.interval(*line, "+z.3f", "+z.3f") for line in changes.itertuples(index=False)
-        ]
-    )
-    nll, accuracy = (
-        told[told["metric"] == metric].set_index(["series", "reference"])["words"]
-        for metric in METRICS
-    )
-    wide = pd.DataFrame(
+    intervals = [
+        terminal.interval(*line, "+z.3f", "+z.3f") for line in changes.itertuples(index=False)
+    ]
+    lines = slopes.assign(interval=intervals).set_index(["series", "reference"])
+    nll = lines[lines["metric"] == "NLL"]["interval"]
+    accuracy = lines[lines["metric"] == "accuracy"]["interval"]
+    table = pd.DataFrame(
         {"NLL along the range, nats, 95 %": nll, "accuracy, 95 %": accuracy}, index=nll.index
     )
-    return wide.reset_index().rename(columns={"reference": "composed minus"})
+    return table.reset_index().rename(columns={"reference": "composed minus"})
 
 
-def _listed(names: list[str]) -> str:
+def _list(names: list[str]) -> str:
     return ", ".join(names) or "none"

@@ -18,14 +18,13 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from composition import job, options, part
+from composition import check, compose_plan, options, part
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from PIL import Image
 
 from qtlrun import disk
 from qtlrun.compose import compose, frame, main
-from qtlrun.compose.check import check
 from qtlrun.plan import Refused
 
 QUICK = ["experiment=smoke", "backbone=identity", "compare=[]", "seeds=1", "recipe.epochs=1"]
@@ -951,7 +950,7 @@ def refused(default, home, place):
             *path, name = key.split("__")
             functools.reduce(dict.__getitem__, path, job)[name] = value
         with pytest.raises(Refused) as error:
-            check([job])
+            check(job)
         assert not list(place.iterdir()) and not home.exists()
         return str(error.value)
 
@@ -1272,8 +1271,8 @@ def test_pictures_without_a_chosen_backbone_ask_for_one(refusal, pictures):
     )
     assert "choose one" in refusal(*folder, "backbone.pretrain.recipe.epochs=1")
     for words in (("backbone=small",), ("backbone.weights=none", "backbone.pretrain=null")):
-        plan = job(*folder, *words, "compare=[]") | {"home": str(pictures.parent / "home")}
-        assert check([plan])
+        plan = compose_plan(*folder, *words, "compare=[]") | {"home": str(pictures.parent / "home")}
+        assert check(plan)
 
 
 def test_a_folder_of_pictures_that_is_not_there_is_refused(refusal, pictures):
@@ -1752,7 +1751,7 @@ def test_a_plan_that_no_data_would_mend_is_excused_by_no_study(jobs, group, valu
     plan = made[1] if group == "dataset" else made[0]
     plan[group] = plan[group] | values
     with pytest.raises(Refused) as error:
-        check([plan])
+        check(plan)
     assert str(error.value) == said and "refused" not in plan
 
 
@@ -1760,7 +1759,7 @@ def test_a_plan_that_no_data_would_mend_is_excused_by_no_study(jobs, group, valu
 def test_another_study_ends_at_the_first_plan_that_is_refused(jobs, number, said):
     made = jobs("Strict")
     with pytest.raises(Refused) as error:
-        check([made[0], made[number]])
+        check(made[0], made[number])
     assert str(error.value) == said and not any("refused" in job for job in made)
 
 

@@ -6,7 +6,7 @@ import urllib.request
 import pytest
 import torch
 from archives import stand_in
-from composition import job
+from composition import compose_plan
 from serving import Response
 from torchvision import datasets
 
@@ -68,7 +68,7 @@ def test_pixels_and_labels_are_those_that_torchvision_reads(small, tmp_path):
 
 
 def test_a_label_is_the_place_of_its_class_as_it_is_typed(small):
-    part = job(
+    part = compose_plan(
         "dataset=fashion_mnist",
         "dataset.classes=[Ankle boot,T-shirt/top]",
         "dataset.validation=test",

@@ -1,7 +1,7 @@
 """A device that reads each circuit once."""
 
 import torch
-from composition import rows
+from composition import variants
 
 from qtlrun.circuit.dressed import Dressed
 from qtlrun.device.cached import Ready
@@ -77,13 +77,13 @@ def test_all_heads_of_a_session_read_their_circuit_once(home, monkeypatch):
 
     monkeypatch.setattr(Statevector, "run", counted)
     one = Experiment(str(home))
-    plan = rows(*WORDS, "compare=[frozen_circuit,unentangled,twin]")
+    plan = variants(*WORDS, "compare=[frozen_circuit,unentangled,twin]")
     for name, row in plan.items():
         one.check(row)
-        one.row(name, row, [0, 1])
-        one.row(name, row | {"recipe": row["recipe"] | {"lr": 0.02}}, [0, 1])
+        one.train(name, row, [0, 1])
+        one.train(name, row | {"recipe": row["recipe"] | {"lr": 0.02}}, [0, 1])
     assert sorted(read) == [False, True]
-    one.row("wide", rows(*WORDS, "circuit.qubits=3")["composed"], [0])
+    one.train("wide", variants(*WORDS, "circuit.qubits=3")["composed"], [0])
     assert sorted(read) == [False, True, True]
     Parts(plan["composed"], Session(str(home))).head(64, [0])
     assert len(read) == 4  # another session

@@ -4,12 +4,13 @@ run.
 
 import re
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from composition import rows
+from composition import variants
 from torch import nn
 
 from qtlrun.compose import main
@@ -199,18 +200,16 @@ class StackedWide(Stacked):
 @pytest.fixture
 def heads(tmp_path):
     (tmp_path / "heads.py").write_text(HEADS)
-    return lambda name, *words: (
-        rows(*SMALL, *words)["composed"]
-        | {
-            "plugins": [str(tmp_path / "heads.py")],
-            "head": {"_target_": f"heads.{name}"},
-        }
+    return lambda name, *words: replace(
+        variants(*SMALL, *words)["composed"],
+        plugins=[str(tmp_path / "heads.py")],
+        head={"_target_": f"heads.{name}"},
     )
 
 
 def logits(row):
     assert not row.errors, row.errors
-    return {seed: entry.arrays["logits"] for seed, entry in row.entries.items()}
+    return {seed: entry.arrays["logits"] for seed, entry in row.outcomes.items()}
 
 
 ALL = [
@@ -233,9 +232,9 @@ def test_each_seed_of_a_head_of_the_users_is_a_training_of_its_own(heads, home, 
     in another home.
     """
     plan = heads(name)
-    every = logits(Experiment(str(home / "a")).row("A", plan, [0, 1, 2, 3]))
+    every = logits(Experiment(str(home / "a")).train("A", plan, [0, 1, 2, 3]))
     assert len({one.tobytes() for one in every.values()}) == 4
-    some = logits(Experiment(str(home / "b")).row("A", plan, [3, 1]))
+    some = logits(Experiment(str(home / "b")).train("A", plan, [3, 1]))
     assert {seed: one.tobytes() for seed, one in some.items()} == {
         seed: every[seed].tobytes() for seed in (3, 1)
     }
@@ -247,7 +246,7 @@ def test_a_plain_linear_head_is_trained_as_torch_trains_it(heads, home):
     from qtlrun.layer import generator
 
     plan = heads("Plain", "recipe.select=last", "recipe.epochs=3")
-    made = logits(Experiment(str(home)).row("A", plan, [5]))[5]
+    made = logits(Experiment(str(home)).train("A", plan, [5]))[5]
     parts = Parts(plan, Session(str(home)))
     train, test = (
         (split.inputs.flatten(1) / 255, split.labels)
@@ -280,14 +279,14 @@ def test_a_plain_linear_head_is_trained_as_torch_trains_it(heads, home):
 def test_a_head_of_the_users_runs_on_whole_networks_in_either_dtype_and_without_weights(
     heads, home, name, words
 ):
-    row = Experiment(str(home)).row("A", heads(name, *words), [0, 1])
+    row = Experiment(str(home)).train("A", heads(name, *words), [0, 1])
     assert all(np.isfinite(one).all() for one in logits(row).values())
     if name == "Plain":
-        assert {key for key in row.entries[0].arrays if "head" in key} == {
+        assert {key for key in row.outcomes[0].to_artifact().arrays if "head" in key} == {
             "weights/head.last.weight",
             "weights/head.last.bias",
         }
-        assert row.entries[0].values["parameters_head"] > 0
+        assert row.outcomes[0].figures["parameters_head"] > 0
 
 
 def test_the_weights_of_a_plain_head_can_be_generated(heads, home):
@@ -296,11 +295,11 @@ def test_the_weights_of_a_plain_head_can_be_generated(heads, home):
         "parametrization.weights=[head.*]",
         "parametrization.depth=1",
     ]
-    row = Experiment(str(home)).row("A", heads("Plain", *words), [0, 1])
+    row = Experiment(str(home)).train("A", heads("Plain", *words), [0, 1])
     made = logits(row)
     assert (
         not np.array_equal(made[0], made[1])
-        and row.entries[0].values["weights_generated"] == 64 * 4 + 4
+        and row.outcomes[0].figures["weights_generated"] == 64 * 4 + 4
     )
 
 
@@ -457,12 +456,10 @@ class Early(nn.Module):
 @pytest.fixture
 def backbones(tmp_path):
     (tmp_path / "nets.py").write_text(BACKBONES)
-    return lambda name, *words: (
-        rows(*SMALL, *words)["composed"]
-        | {
-            "plugins": [str(tmp_path / "nets.py")],
-            "backbone": {"_target_": f"nets.{name}"},
-        }
+    return lambda name, *words: replace(
+        variants(*SMALL, *words)["composed"],
+        plugins=[str(tmp_path / "nets.py")],
+        backbone={"_target_": f"nets.{name}"},
     )
 
 
@@ -478,7 +475,7 @@ def test_a_backbone_of_the_users_is_frozen_or_trained_each_run_from_its_own_seed
     experiment.check(plan)
     experiment.load(plan)
     made, again = (
-        logits(Experiment(str(home / place)).row("A", plan, seeds))
+        logits(Experiment(str(home / place)).train("A", plan, seeds))
         for place, seeds in (("b", [0, 1]), ("c", [1]))
     )
     assert np.array_equal(made[1], again[1]) and not np.array_equal(made[0], made[1])
@@ -587,9 +584,9 @@ def dataset(tmp_path, home, body):
         " np.random.default_rng(0)\n"
     )
     (tmp_path / "sets.py").write_text(text + textwrap.indent(textwrap.dedent(body), "        "))
-    plan = rows("backbone=identity", "recipe.epochs=1", "head=classical")["composed"]
+    plan = variants("backbone=identity", "recipe.epochs=1", "head=classical")["composed"]
     return Parts(
-        plan | {"plugins": [str(tmp_path / "sets.py")], "dataset": {"_target_": "sets.Own"}},
+        replace(plan, plugins=[str(tmp_path / "sets.py")], dataset={"_target_": "sets.Own"}),
         Session(str(home)),
     ).dataset
 
@@ -821,18 +818,19 @@ def test_a_shape_may_be_a_number_or_torchlayers_dict(tmp_path, home, shape, weig
     (tmp_path / "rings.py").write_text(
         CIRCUIT.format(f"self.qubits, self.shape = 1, {shape}", TURN.format(weight))
     )
-    plan = rows(*SMALL)["composed"] | {
-        "plugins": [str(tmp_path / "rings.py")],
-        "circuit": {"_target_": "rings.Own"},
-    }
+    plan = replace(
+        variants(*SMALL)["composed"],
+        plugins=[str(tmp_path / "rings.py")],
+        circuit={"_target_": "rings.Own"},
+    )
     parts = Parts(plan, Session(str(home)))
     assert parts.circuit.shape == right
     run = parts.ready.run(parts.circuit)
     x, w = torch.linspace(-1, 1, 4).view(1, 4, 1), torch.zeros(1, *right)
     w.view(-1)[-1] = 0.3
     torch.testing.assert_close(run(x, w), (x + 0.3).cos(), atol=1e-6, rtol=0)
-    row = Experiment(str(home)).row("A", plan, [0, 1])
-    assert not row.errors and row.entries[0].values["angles_effective"] == 1
+    row = Experiment(str(home)).train("A", plan, [0, 1])
+    assert not row.errors and row.outcomes[0].figures["angles_effective"] == 1
 
 
 @pytest.mark.parametrize(
@@ -869,10 +867,11 @@ def test_a_circuit_without_plain_sizes_is_refused_with_what_it_has_to_have(
     tmp_path, home, attributes, words
 ):
     (tmp_path / "rings.py").write_text(CIRCUIT.format(attributes, TURN.format("0")))
-    plan = rows(*SMALL)["composed"] | {
-        "plugins": [str(tmp_path / "rings.py")],
-        "circuit": {"_target_": "rings.Own"},
-    }
+    plan = replace(
+        variants(*SMALL)["composed"],
+        plugins=[str(tmp_path / "rings.py")],
+        circuit={"_target_": "rings.Own"},
+    )
     with pytest.raises(Refused) as error:
         Experiment(str(home)).check(plan)
     assert str(error.value).startswith(words)
@@ -895,10 +894,11 @@ def test_a_circuit_without_plain_sizes_is_refused_with_what_it_has_to_have(
 )
 def test_what_a_circuit_raises_is_named_by_class_file_and_line(tmp_path, home, body, words):
     (tmp_path / "rings.py").write_text(CIRCUIT.format("self.qubits, self.shape = 1, 1", body))
-    plan = rows(*SMALL)["composed"] | {
-        "plugins": [str(tmp_path / "rings.py")],
-        "circuit": {"_target_": "rings.Own"},
-    }
+    plan = replace(
+        variants(*SMALL)["composed"],
+        plugins=[str(tmp_path / "rings.py")],
+        circuit={"_target_": "rings.Own"},
+    )
     with pytest.raises(Refused) as error:
         Experiment(str(home)).check(plan)
     assert str(error.value).startswith(
@@ -984,12 +984,12 @@ class Short(Recipe):
 )
 def test_a_parametrization_of_the_users_gives_every_run_its_weights(tmp_path, home, part, words):
     (tmp_path / "others.py").write_text(OTHERS)
-    plan = rows(*SMALL, "head=classical")["composed"]
-    plan |= {"plugins": [str(tmp_path / "others.py")], "parametrization": part}
+    plan = variants(*SMALL, "head=classical")["composed"]
+    plan = replace(plan, plugins=[str(tmp_path / "others.py")], parametrization=part)
     experiment = Experiment(str(home))
     if words is None:
         experiment.check(plan)
-        made = logits(experiment.row("A", plan, [0, 1]))
+        made = logits(experiment.train("A", plan, [0, 1]))
         assert not np.array_equal(made[0], made[1])
     else:
         with pytest.raises(Refused) as error:
@@ -1025,19 +1025,19 @@ def test_a_parametrization_of_the_users_gives_every_run_its_weights(tmp_path, ho
 )
 def test_a_part_of_any_group_is_refused_with_what_it_must_have(tmp_path, home, group, words):
     (tmp_path / "others.py").write_text(OTHERS)
-    plan = rows(*SMALL)["composed"] | {"plugins": [str(tmp_path / "others.py")]}
+    plan = replace(variants(*SMALL)["composed"], plugins=[str(tmp_path / "others.py")])
     with pytest.raises(Refused) as error:
-        Experiment(str(home)).check(plan | {group: {"_target_": "others.Nothing"}})
+        Experiment(str(home)).check(replace(plan, **{group: {"_target_": "others.Nothing"}}))
     assert str(error.value).startswith(words)
 
 
 def test_a_recipe_that_inherits_ours_is_trained_by(tmp_path, home):
     (tmp_path / "others.py").write_text(OTHERS)
-    plan = rows(*SMALL)["composed"] | {"plugins": [str(tmp_path / "others.py")]}
-    plan["recipe"] = plan["recipe"] | {"_target_": "others.Short", "lr": 0.1}
+    plan = replace(variants(*SMALL)["composed"], plugins=[str(tmp_path / "others.py")])
+    plan = replace(plan, recipe=plan.recipe | {"_target_": "others.Short", "lr": 0.1})
     Experiment(str(home)).check(plan)
-    row = Experiment(str(home)).row("A", plan, [0])
-    assert {one["lr"] for one in row.entries[0].values["curves"]} == {0.05}
+    row = Experiment(str(home)).train("A", plan, [0])
+    assert {one["lr"] for one in row.outcomes[0].curves} == {0.05}
 
 
 # The README

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from archives import archive
-from composition import options, rows
+from composition import options, variants
 from PIL import Image
 
 from qtlrun.comparison.row import Duplicates
@@ -43,7 +43,7 @@ def tree(root, **numbers):
 
 def described(home, root, *words):
     """The row of class folders, looked at as a run does before it starts."""
-    plan = rows(
+    plan = variants(
         "dataset=folder",
         f"dataset.root={root}",
         "backbone.weights=none",
@@ -115,7 +115,7 @@ def test_a_validation_split_that_is_the_test_split_counts_no_item_twice():
 @pytest.mark.parametrize("dataset", OFFLINE)
 def test_no_dataset_that_is_bundled_or_drawn_has_an_item_twice(home, dataset):
     assert dataset in options("dataset")
-    plan = rows(f"dataset={dataset}", "backbone=identity", "compare=[]")["composed"]
+    plan = variants(f"dataset={dataset}", "backbone=identity", "compare=[]")["composed"]
     found = Experiment(str(home)).describe("A", plan).duplicates
     assert (
         found.repeated == found.test_in_train == found.validation_in_train == 0
@@ -175,7 +175,7 @@ def test_two_copies_in_one_tree_are_found_wherever_the_draw_puts_them(home, tmp_
     for number in range(12):
         paint(root / f"cats/again-{number}.png", zlib.crc32(b"cats") + number)
     row = described(home, root, *words)
-    plan = rows("dataset=folder", f"dataset.root={root}", *words)["composed"]
+    plan = variants("dataset=folder", f"dataset.root={root}", *words)["composed"]
     dataset = Experiment(str(home)).dataset(plan)
     train, test = (set(getattr(dataset, name).items) for name in ("train", "test"))
     assert row.duplicates.test_in_train == sum(item in train for item in dataset.test.items) > 0
@@ -227,7 +227,7 @@ def test_official_parts_of_a_public_set_are_compared(home, tmp_path, monkeypatch
             resources.append((name, hashlib.md5(archive(array)).hexdigest()))
     monkeypatch.setattr(datasets.MNIST, "resources", resources)
     monkeypatch.setenv("QTLRUN_DATA", str(tmp_path))
-    plan = rows(
+    plan = variants(
         "dataset=mnist",
         "dataset.classes=null",
         "dataset.validation=test",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from composition import rows
+from composition import variants
 
 from qtlrun import store
 from qtlrun.experiment import feature
@@ -26,7 +26,7 @@ SMALL = (
 
 def features(home, *words, session=None):
     """The features of a row by picture."""
-    parts = Parts(rows(*SMALL, *words)["composed"], session or Session(str(home)))
+    parts = Parts(variants(*SMALL, *words)["composed"], session or Session(str(home)))
     known = feature.features(parts)
     return {
         item: known[name][place]
@@ -77,7 +77,9 @@ def test_a_large_backbone_gives_a_picture_the_same_features_in_any_company(home,
     few = [word for word in SMALL if word.startswith("dataset")]
 
     def of(place, share):
-        parts = Parts(rows(*words, *few, f"dataset.share={share}")["composed"], Session(str(place)))
+        parts = Parts(
+            variants(*words, *few, f"dataset.share={share}")["composed"], Session(str(place))
+        )
         known = feature.features(parts)
         return {
             item: known[name][at]
@@ -137,7 +139,7 @@ def test_a_pool_keeps_a_line_a_picture_and_adds_up_its_seconds(home):
 
 def test_a_row_waits_for_its_own_pictures_share_of_the_pool_s_seconds(home):
     parts = [
-        Parts(rows(*SMALL, f"dataset.share={share}")["composed"], Session(str(home)))
+        Parts(variants(*SMALL, f"dataset.share={share}")["composed"], Session(str(home)))
         for share in ("[0.0,1.0]", "[0.0,0.5]")
     ]
     whole, half = (float(feature.features(one)["seconds"]) for one in parts)
@@ -160,7 +162,9 @@ def test_each_draw_is_scaled_by_its_own_training_split(home):
     """Two divisions of the same pictures share features and not their mean."""
     means = []
     for seed in (0, 1):
-        parts = Parts(rows(*SMALL, f"dataset.split_seed={seed}")["composed"], Session(str(home)))
+        parts = Parts(
+            variants(*SMALL, f"dataset.split_seed={seed}")["composed"], Session(str(home))
+        )
         known = feature.features(parts)["train"]
         plain, scaled = feature.scalings(["none", "standard"], lambda: known)(known)
         assert torch.equal(plain, known)
@@ -186,7 +190,7 @@ def test_features_that_were_half_computed_go_on_where_they_were_kept_with_the_sa
         if stage.startswith("features") and done >= 32 * after:
             raise KeyboardInterrupt
 
-    session.step = stop
+    session.progress.step = stop
     with pytest.raises(KeyboardInterrupt):
         features(home, session=session)
     grown = features(home)
@@ -200,7 +204,7 @@ def test_features_that_were_half_computed_go_on_where_they_were_kept_with_the_sa
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[2])
-from composition import rows
+from composition import variants
 from qtlrun.experiment import feature
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
@@ -211,7 +215,7 @@ def step(stage, done, total):
     if done >= int(sys.argv[3]):
         os.kill(os.getpid(), signal.SIGKILL)
 session.step = step
-feature.features(Parts(rows(*sys.argv[4:])["composed"], session))
+feature.features(Parts(variants(*sys.argv[4:])["composed"], session))
 """
 
 

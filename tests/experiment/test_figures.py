@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from composition import rows
+from composition import variants
 
-from qtlrun import plan as plans
 from qtlrun.comparison.row import Failure
 from qtlrun.experiment import Experiment
 
@@ -35,12 +34,10 @@ PROTOCOLS = [
 
 @pytest.mark.parametrize("name", ["composed", "C", "twin"])
 def test_each_of_many_has_the_very_bits_that_it_has_as_a_row(home, tmp_path, name):
-    plan = rows(*SHORT)[name]
-    found = Experiment(str(home)).figures(
-        name, [plans.drawn(plan, one) for one in PROTOCOLS], [0, 3]
-    )
+    plan = variants(*SHORT)[name]
+    found = Experiment(str(home)).predict(name, [plan.changed(one) for one in PROTOCOLS], [0, 3])
     for protocol, made in zip(PROTOCOLS, found, strict=True):
-        row = Experiment(str(tmp_path / "elsewhere")).row(name, plans.drawn(plan, protocol), [0, 3])
+        row = Experiment(str(tmp_path / "elsewhere")).train(name, plan.changed(protocol), [0, 3])
         assert (
             np.array_equal(made.logits, row.logits)
             and np.array_equal(made.labels, row.labels)
@@ -50,21 +47,21 @@ def test_each_of_many_has_the_very_bits_that_it_has_as_a_row(home, tmp_path, nam
 
 
 def test_a_trained_backbone_has_them_too(home, tmp_path):
-    plan = rows(*WHOLE)["B"]
-    first, second = Experiment(str(home)).figures(
-        "B", [plan, plans.drawn(plan, {"recipe.lr": 0.05})], [0, 1]
+    plan = variants(*WHOLE)["B"]
+    first, second = Experiment(str(home)).predict(
+        "B", [plan, plan.changed({"recipe.lr": 0.05})], [0, 1]
     )
-    row = Experiment(str(tmp_path / "elsewhere")).row("B", plan, [0, 1])
+    row = Experiment(str(tmp_path / "elsewhere")).train("B", plan, [0, 1])
     assert np.array_equal(first.logits, row.logits) and not np.array_equal(
         second.logits, row.logits
     )
 
 
 def test_equal_rows_are_trained_once_and_stand_in_their_order(home, programs):
-    plan = rows(*SHORT)["twin"]
-    other = plans.drawn(plan, {"recipe.lr": 0.05})
-    found = Experiment(str(home)).figures(
-        "twin", [plan, other, plan, plans.drawn(plan, {"head.spread": 1.0})], [0, 1, 2]
+    plan = variants(*SHORT)["twin"]
+    other = plan.changed({"recipe.lr": 0.05})
+    found = Experiment(str(home)).predict(
+        "twin", [plan, other, plan, plan.changed({"head.spread": 1.0})], [0, 1, 2]
     )
     assert programs == [6]
     assert np.array_equal(found[0].logits, found[2].logits) and np.array_equal(
@@ -76,17 +73,15 @@ def test_equal_rows_are_trained_once_and_stand_in_their_order(home, programs):
 def test_they_are_found_in_the_store_and_asked_for_afresh_they_are_trained_anew_once(
     home, programs
 ):
-    plan = rows(*SHORT)["C"]
-    both = [plan, plans.drawn(plan, {"recipe.lr": 0.05})]
-    first = Experiment(str(home)).figures("C", both, [0, 1])
-    second = Experiment(str(home)).figures("C", both[::-1], [0, 1])
+    plan = variants(*SHORT)["C"]
+    both = [plan, plan.changed({"recipe.lr": 0.05})]
+    first = Experiment(str(home)).predict("C", both, [0, 1])
+    second = Experiment(str(home)).predict("C", both[::-1], [0, 1])
     assert programs == [4]
-    more = Experiment(str(home)).figures(
-        "C", [*both, plans.drawn(plan, {"recipe.lr": 0.1})], [0, 1]
-    )
+    more = Experiment(str(home)).predict("C", [*both, plan.changed({"recipe.lr": 0.1})], [0, 1])
     assert programs == [4, 2]  # only what is new
     one = Experiment(str(home), fresh=True)
-    third, fourth = (one.figures("C", both, [0, 1]) for _ in range(2))
+    third, fourth = (one.predict("C", both, [0, 1]) for _ in range(2))
     assert programs == [4, 2, 4]
     for found in (second[::-1], more[:2], third, fourth):
         assert all(
@@ -97,12 +92,10 @@ def test_they_are_found_in_the_store_and_asked_for_afresh_they_are_trained_anew_
 
 
 def test_what_fails_is_nan_and_the_others_go_on(home, tmp_path):
-    plan = rows(*SHORT, "recipe.optimizer=sgd")["composed"]
+    plan = variants(*SHORT, "recipe.optimizer=sgd")["composed"]
     sick = {"recipe.lr": 1e30, "recipe.weight_decay": 0.1}
     one = Experiment(str(home))
-    found = one.figures(
-        "A", [plan, plans.drawn(plan, sick), plans.drawn(plan, {"recipe.lr": 0.05})], [0, 1]
-    )
+    found = one.predict("A", [plan, plan.changed(sick), plan.changed({"recipe.lr": 0.05})], [0, 1])
     assert (
         np.isnan(found[1].logits).all()
         and np.isnan(found[1].validation).all()
@@ -113,14 +106,14 @@ def test_what_fails_is_nan_and_the_others_go_on(home, tmp_path):
         words.startswith("the loss is not finite from epoch ") for words in found[1].errors.values()
     )
     for made, protocol in ((found[0], {}), (found[2], {"recipe.lr": 0.05})):
-        row = Experiment(str(tmp_path / "elsewhere")).row("A", plans.drawn(plan, protocol), [0, 1])
+        row = Experiment(str(tmp_path / "elsewhere")).train("A", plan.changed(protocol), [0, 1])
         assert np.array_equal(made.logits, row.logits) and made.errors == {}
 
 
 def test_a_seed_that_fails_costs_that_seed(home, monkeypatch):
     from qtlrun import experiment as package
 
-    trained = package.train_runs
+    trained = package.fit
 
     def sick(label, runs):
         for outcomes in trained(label, runs):
@@ -129,10 +122,10 @@ def test_a_seed_that_fails_costs_that_seed(home, monkeypatch):
                 for run, outcome in outcomes
             ]
 
-    plan = rows(*SHORT)["C"]
-    (whole,) = Experiment(str(home)).figures("C", [plan], [0, 3, 5])
-    monkeypatch.setattr(package, "train_runs", sick)
-    (found,) = Experiment(str(home), fresh=True).figures("C", [plan], [0, 3, 5])
+    plan = variants(*SHORT)["C"]
+    (whole,) = Experiment(str(home)).predict("C", [plan], [0, 3, 5])
+    monkeypatch.setattr(package, "fit", sick)
+    (found,) = Experiment(str(home), fresh=True).predict("C", [plan], [0, 3, 5])
     assert (
         np.array_equal(found.logits[[0, 2]], whole.logits[[0, 2]])
         and np.isnan(found.logits[1]).all()
@@ -143,9 +136,9 @@ def test_a_seed_that_fails_costs_that_seed(home, monkeypatch):
 
 
 def test_readers_of_the_test_split_are_counted_by_plan(home):
-    plan, one = rows(*SHORT)["C"], Experiment(str(home))
-    both = [plan, plans.drawn(plan, {"recipe.lr": 0.05})]
-    assert [made.reads for made in one.figures("C", both, [0])] == [0, 0]
-    assert {made.reads for made in one.figures("C", both, [0], ["one", "two"])} == {2}
-    assert {made.reads for made in one.figures("C", both, [0], ["one", "two"])} == {2}
-    assert one.row("C", plan, [0], "three").reads == 3
+    plan, one = variants(*SHORT)["C"], Experiment(str(home))
+    both = [plan, plan.changed({"recipe.lr": 0.05})]
+    assert [made.reads for made in one.predict("C", both, [0])] == [0, 0]
+    assert {made.reads for made in one.predict("C", both, [0], readers=["one", "two"])} == {2}
+    assert {made.reads for made in one.predict("C", both, [0], readers=["one", "two"])} == {2}
+    assert one.train("C", plan, [0], reader="three").reads == 3

@@ -6,14 +6,15 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from composition import rows
+from composition import variants
 from torch.nn import functional
 
 from qtlrun import plan as plans
 from qtlrun import train
 from qtlrun.experiment import Experiment, ensemble, feature
-from qtlrun.experiment.check import check
-from qtlrun.experiment.ensemble import Run
+from qtlrun.experiment.check import check_parts
+from qtlrun.experiment.ensemble import Training
+from qtlrun.experiment.key import row_key
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 
@@ -45,19 +46,21 @@ QUBITS, ANGLES, MAPPING = 6, 6 * 6 * 2, 7 * 4 + 4 + 4 + 1
 
 
 def row(home, *words, seeds=(0,), **values):
-    return Experiment(str(home), **values).row("composed", rows(*words)["composed"], list(seeds))
+    return Experiment(str(home), **values).train(
+        "composed", variants(*words)["composed"], list(seeds)
+    )
 
 
 def parts(home, *words):
-    return Parts(rows(*words)["composed"], Session(str(home)))
+    return Parts(variants(*words)["composed"], Session(str(home)))
 
 
 def start(home, *words, seed=0):
     """The state of a row's model before it is trained."""
-    made = ensemble.build([Run(parts(home, *words), seed)])
+    made = ensemble.build_ensemble([Training(parts(home, *words), seed)])
     return {
         f"weights/{place}.{name}": value.clone()
-        for place, part in made.places.items()
+        for place, part in made.modules.items()
         for name, value in part.state_dict().items()
     }
 
@@ -68,14 +71,14 @@ def test_a_row_is_found_again_with_equal_figures(home, monkeypatch):
     second = row(home, *IRIS, seeds=(0, 1))
     assert second.stored and not first.stored and first.errors == {}
     for seed in (0, 1):
-        one, other = first.entries[seed], second.entries[seed]
+        one, other = first.outcomes[seed].to_artifact(), second.outcomes[seed].to_artifact()
         assert one.values == other.values and one.arrays.keys() == other.arrays.keys()
         assert all(np.array_equal(array, other.arrays[name]) for name, array in one.arrays.items())
     assert first.generated and (first.logits[0] != first.logits[1]).any()
 
 
 def test_an_entry_says_what_its_generator_is(home):
-    found = row(home, *IRIS).entries[0]
+    found = row(home, *IRIS).outcomes[0].to_artifact()
     said, items = found.values, len(parts(home, *IRIS).dataset.train)
     assert (said["weights_generated"], said["generator_qubits"], said["generator_gates"]) == (
         WEIGHTS,
@@ -106,7 +109,7 @@ def test_the_figures_from_shots_belong_to_the_seed(home, tmp_path):
         row(home, *SMALL, seeds=(0, 1, 2)),
         row(tmp_path / "elsewhere", *SMALL, seeds=(2,)),
     )
-    one, other = among.entries[2], alone.entries[2]
+    one, other = among.outcomes[2].to_artifact(), alone.outcomes[2].to_artifact()
     assert one.arrays.keys() == other.arrays.keys()
     assert all(
         np.array_equal(array, other.arrays[name]) for name, array in one.arrays.items()
@@ -120,14 +123,15 @@ def test_the_figures_from_shots_belong_to_the_seed(home, tmp_path):
         name: value for name, value in other.values.items() if name not in passing
     }
     assert (
-        "generator_rank" in among.entries[0].values and among.metrics["angles_live"].nunique() == 1
+        "generator_rank" in among.outcomes[0].figures
+        and among.metrics["angles_live"].nunique() == 1
     )
 
 
 def test_frozen_angles_do_not_move_one_bit_and_trained_ones_do(home):
     for source, moves in (("frozen", False), ("circuit", True)):
         words = (*IRIS, f"parametrization.source={source}")
-        found, before = row(home, *words).entries[0], start(home, *words)
+        found, before = row(home, *words).outcomes[0].to_artifact(), start(home, *words)
         angles = "weights/generator.raw.angles"
         assert np.array_equal(found.arrays[angles], before[angles][0].numpy()) != moves
         assert found.values["parameters_circuit"] == (ANGLES if moves else 0) and found.values[
@@ -142,7 +146,7 @@ def test_frozen_angles_do_not_move_one_bit_and_trained_ones_do(home):
 
 @pytest.mark.parametrize("source", ["constant", "hashing", "low_rank"])
 def test_without_a_circuit_there_are_no_angles_and_nothing_is_executed(home, source):
-    found = row(home, *IRIS, f"parametrization.source={source}").entries[0]
+    found = row(home, *IRIS, f"parametrization.source={source}").outcomes[0].to_artifact()
     assert not any("angles" in name for name in found.arrays) and "shots" not in found.arrays
     assert found.values["parameters_circuit"] == 0 and not {
         "angles_live",
@@ -163,7 +167,7 @@ def test_a_device_is_in_the_key_of_a_row_with_a_circuit_and_of_no_other(home):
         assert (
             len(
                 {
-                    parts(home, *words, f"device={device}").key(0)
+                    row_key(parts(home, *words, f"device={device}"), 0)
                     for device in ("statevector", "default.qubit")
                 }
             )
@@ -178,7 +182,7 @@ def test_one_weight_of_a_backbone_may_be_generated(home, freeze):
     made = parts(home, *words)
     assert not made.fixed and list(made.generated) == ["backbone.layer3.conv2.weight"]
     found, before = row(home, *words), start(home, *words)
-    after = found.entries[0].arrays
+    after = found.outcomes[0].to_artifact().arrays
     assert (
         found.errors == {}
         and "weights/backbone.layer3.conv2.weight" not in after
@@ -201,7 +205,7 @@ def test_one_weight_of_a_backbone_may_be_generated(home, freeze):
         if own is one
     }
     assert moved == set(names) - still
-    assert found.entries[0].values["parameters_backbone"] == sum(
+    assert found.outcomes[0].figures["parameters_backbone"] == sum(
         dict(made.backbone.named_parameters())[name].numel() for name in moved
     )
     assert not np.array_equal(
@@ -219,7 +223,9 @@ def test_a_generated_head_is_trained_on_features_that_are_kept(home, monkeypatch
     monkeypatch.setattr(feature, "_extended", counted)
     found = row(home, *SMALL, seeds=(0, 1, 2))
     assert calls["extended"] == 1 and 3 in programs and found.errors == {}
-    assert not any(name.startswith("weights/backbone.") for name in found.entries[0].arrays)
+    assert not any(
+        name.startswith("weights/backbone.") for name in found.outcomes[0].to_artifact().arrays
+    )
     row(home, *SMALL, "parametrization.weights=[backbone.stem.0.weight]")
     assert calls["extended"] == 1
 
@@ -230,13 +236,13 @@ def test_what_is_kept_gives_the_logits_that_are_kept(home):
         (*SMALL, "parametrization.weights=[backbone.layer3.conv2.weight,head.*]", "freeze=none"),
     ):
         one = Experiment(str(home))
-        plan = rows(*words)["composed"]
-        entry = one.row("composed", plan, [3]).entries[3]
-        network, data = one.plain(plan, 3, entry)
+        plan = variants(*words)["composed"]
+        entry = one.train("composed", plan, [3]).outcomes[3]
+        network, data = one.network(plan, 3, entry)
         with torch.no_grad():
             logits = network(data.take(torch.arange(len(data.labels)).unsqueeze(0), None))[0]
         torch.testing.assert_close(
-            logits.double(), torch.from_numpy(entry.arrays["logits"]), rtol=1e-4, atol=1e-5
+            logits.double(), torch.from_numpy(entry.logits), rtol=1e-4, atol=1e-5
         )  # float32
 
 
@@ -270,7 +276,7 @@ def test_what_is_added_starts_at_the_model_it_is_added_to(home):
     direct = tuple(word for word in SMALL if "parametrization" not in word)
     logits = []
     for some in (words, (*direct, "freeze=none")):
-        made = ensemble.build([Run(parts(home, *some), 2)])
+        made = ensemble.build_ensemble([Training(parts(home, *some), 2)])
         logits.append(
             made.whole.eval()(made.data["test"].take(torch.arange(20).unsqueeze(0), None))
         )
@@ -350,7 +356,7 @@ def test_what_cannot_be_is_refused(home, words, said, monkeypatch):
             " this machine has 1.0; choose narrower layers, or fewer weights."
         )
     with pytest.raises(plans.Refused) as error:
-        check(parts(home, *chosen, *words))
+        check_parts(parts(home, *chosen, *words))
     assert str(error.value) == said
 
 
@@ -376,9 +382,11 @@ def test_what_cannot_be_is_refused(home, words, said, monkeypatch):
 )
 def test_what_a_generator_would_spoil_is_refused(home, words, said):
     with pytest.raises(plans.Refused) as error:
-        check(parts(home, *SMALL, "parametrization.weights=[backbone.layer3.conv2.weight]", *words))
+        check_parts(
+            parts(home, *SMALL, "parametrization.weights=[backbone.layer3.conv2.weight]", *words)
+        )
     assert str(error.value) == said
-    check(
+    check_parts(
         parts(
             home,
             *SMALL,
@@ -392,7 +400,7 @@ def test_what_a_generator_would_spoil_is_refused(home, words, said):
 def test_more_blocks_than_the_memory_holds_are_refused(home, monkeypatch):
     monkeypatch.setattr("qtlrun.memory.total", lambda device=None: 40_000 * 6 * 50)
     with pytest.raises(plans.Refused) as error:
-        check(parts(home, *IRIS, "parametrization.depth=51"))
+        check_parts(parts(home, *IRIS, "parametrization.depth=51"))
     assert (
         str(error.value)
         == "parametrization.depth=51: this machine holds the gates of 50 blocks on 6 qubits; use"
@@ -403,7 +411,7 @@ def test_more_blocks_than_the_memory_holds_are_refused(home, monkeypatch):
 def test_more_weights_than_this_machine_simulates_are_refused(home, monkeypatch):
     monkeypatch.setattr("qtlrun.memory.total", lambda device=None: 2**12)
     with pytest.raises(plans.Refused) as error:
-        check(parts(home, *IRIS, "backbone.widths=[9]"))
+        check_parts(parts(home, *IRIS, "backbone.widths=[9]"))
     assert (
         str(error.value)
         == "parametrization.weights=[*]: these are 75 weights, whose probabilities take 7 qubits,"

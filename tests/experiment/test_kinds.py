@@ -1,15 +1,17 @@
 """Pictures, vectors and states: which backbone takes which, and what only states have."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
-from composition import rows
+from composition import variants
 from PIL import Image
 
 from qtlrun.dataset import kind as kinds
 from qtlrun.experiment import Experiment, ensemble
-from qtlrun.experiment.check import check
-from qtlrun.experiment.ensemble import Run
+from qtlrun.experiment.check import check_parts
+from qtlrun.experiment.ensemble import Training
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 from qtlrun.plan import Refused
@@ -89,11 +91,11 @@ def plan(tmp_path, home):
     path.write_text(PLUGIN)
 
     def make(*words, **parts):
-        made = rows(*words)["composed"] | {"plugins": [str(path)]}
-        return made | {
+        own = {
             group: {"_target_": f"mine_kinds.{name}", **values}
             for group, (name, values) in parts.items()
         }
+        return replace(variants(*words)["composed"], plugins=[str(path)], **own)
 
     return make
 
@@ -175,7 +177,7 @@ def test_without_a_backbone_there_are_as_many_features_as_an_item_has_numbers(
     parts, words, features
 ):
     made = parts("backbone=identity", *words)
-    check(made)
+    check_parts(made)
     assert made.backbone.features == features
     items = made.dataset.train.batch([0, 1], made.backbone.preprocess)
     assert made.backbone(items).shape == (2, features)
@@ -309,7 +311,7 @@ def test_a_head_of_no_layers_has_nothing_to_train_and_runs(plan, parts, home):
         "dataset.test=6",
         "recipe.epochs=2",
     )
-    row = Experiment(str(home)).row("mine", plan(*words, "dtype=float64"), [0, 1])
+    row = Experiment(str(home)).train("mine", plan(*words, "dtype=float64"), [0, 1])
     assert not row.errors and row.metrics["parameters_head"].tolist() == [0, 0]
     made = parts(*words, "dtype=float64")
     with torch.no_grad():
@@ -336,10 +338,13 @@ def test_a_backbone_that_asks_for_the_folder_of_data_is_given_it(parts, home):
 def test_a_dataset_that_prescribes_an_order_gives_it_to_training_alone(parts):
     for freeze in ("backbone", "none"):
         made = parts(*STATES, "dataset.order=drawn", f"freeze={freeze}", **OPTICAL)
-        data = ensemble.build([Run(made, 0)]).data
+        data = ensemble.build_ensemble([Training(made, 0)]).data
         assert torch.equal(data["train"].sequence(3), torch.arange(4 * 7))
         assert data["validation"].sequence is None and data["test"].sequence is None
-    assert ensemble.build([Run(parts(*STATES, **OPTICAL), 0)]).data["train"].sequence is None
+    assert (
+        ensemble.build_ensemble([Training(parts(*STATES, **OPTICAL), 0)]).data["train"].sequence
+        is None
+    )
 
 
 def test_a_prescribed_order_is_that_of_training(plan, home, monkeypatch):
@@ -353,7 +358,7 @@ def test_a_prescribed_order_is_that_of_training(plan, home, monkeypatch):
     logits = {
         order: (
             Experiment(str(home))
-            .row("C", plan(*STATES, f"dataset.order={order}", **OPTICAL), [0, 1])
+            .train("C", plan(*STATES, f"dataset.order={order}", **OPTICAL), [0, 1])
             .logits
         )
         for order in ("drawn", "null")
@@ -364,7 +369,7 @@ def test_a_prescribed_order_is_that_of_training(plan, home, monkeypatch):
 @pytest.mark.parametrize("freeze", ["backbone", "none"])
 def test_what_a_photonic_backbone_keeps_is_the_mean_over_the_test_items(plan, parts, home, freeze):
     words = (*STATES, f"freeze={freeze}")
-    row = Experiment(str(home)).row("C", plan(*words, **OPTICAL), [0, 1])
+    row = Experiment(str(home)).train("C", plan(*words, **OPTICAL), [0, 1])
     lost = 0.05 * parts(*words, **OPTICAL).dataset.test.inputs[:, 1].abs().mean().item()
     assert row.metrics["norm_kept"].tolist() == pytest.approx(
         [1 - lost] * 2, rel=1e-6
@@ -374,7 +379,7 @@ def test_what_a_photonic_backbone_keeps_is_the_mean_over_the_test_items(plan, pa
 
 def test_a_row_found_in_the_store_has_kept_what_it_kept(plan, home):
     first, second = (
-        Experiment(str(home)).row("C", plan(*STATES, **OPTICAL), [0, 1]) for _ in range(2)
+        Experiment(str(home)).train("C", plan(*STATES, **OPTICAL), [0, 1]) for _ in range(2)
     )
     assert (
         second.stored
@@ -388,7 +393,7 @@ def test_what_a_photonic_head_keeps_is_that_of_each_run_and_stands_for_both(
 ):
     own = OPTICAL | {"head": ("Selecting", {})}
     words = (*STATES, f"freeze={freeze}", "recipe.lr=0", "recipe.backbone_lr=0")
-    row = Experiment(str(home)).row("mine", plan(*words, **own), [0, 1])
+    row = Experiment(str(home)).train("mine", plan(*words, **own), [0, 1])
     displaced = parts(*words, **own).dataset.test.inputs[:, 1].mean().item()
     shares = (
         [0.1, 0.2] if freeze == "backbone" else [0.1, 0.1]
@@ -400,7 +405,7 @@ def test_what_a_photonic_head_keeps_is_that_of_each_run_and_stands_for_both(
 
 
 def test_rows_without_photonic_parts_keep_nothing(plan, home):
-    row = Experiment(str(home)).row(
+    row = Experiment(str(home)).train(
         "C", plan("backbone=identity", "dataset=moons", "recipe.epochs=1", "head=classical"), [0]
     )
     assert (
@@ -411,7 +416,7 @@ def test_rows_without_photonic_parts_keep_nothing(plan, home):
 
 
 def test_the_pattern_of_each_class_is_what_the_backbone_makes_of_its_centre(plan, parts, home):
-    row = Experiment(str(home)).row("C", plan(*STATES, **OPTICAL), [0])
+    row = Experiment(str(home)).train("C", plan(*STATES, **OPTICAL), [0])
     centres = parts(*STATES, **OPTICAL).dataset.centres
     np.testing.assert_allclose(
         row.patterns, centres[:, [1, 2, 7, 8]].reshape(7, 2, 2), rtol=1e-6

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from composition import rows
+from composition import variants
 
 from qtlrun.experiment import Experiment
 
@@ -15,7 +15,9 @@ def accuracies(home):
         experiment, before = Experiment(str(home)), torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            made = {name: experiment.row(name, plan, seeds) for name, plan in rows(*words).items()}
+            made = {
+                name: experiment.train(name, plan, seeds) for name, plan in variants(*words).items()
+            }
         finally:
             torch.set_num_threads(before)
         assert not any(row.stored or row.errors for row in made.values())

@@ -1,20 +1,20 @@
-from copy import deepcopy
+from dataclasses import asdict
 
 import pytest
 import torch
-from composition import rows
+from composition import variants
 
 from qtlrun.experiment import Experiment, pretraining
-from qtlrun.experiment.check import check
+from qtlrun.experiment.check import check_parts
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
-from qtlrun.plan import Refused
+from qtlrun.plan import Refused, Variant
 
 SHORT = ("backbone.pretrain.recipe.epochs=2", "backbone.width=4", "recipe.epochs=2")
 
 
 def parts(home, *words):
-    return Parts(rows(*SHORT, *words)["composed"], Session(str(home)))
+    return Parts(variants(*SHORT, *words)["composed"], Session(str(home)))
 
 
 def items(dataset, *splits):
@@ -50,8 +50,8 @@ def test_all_ten_digits_may_be_the_target_where_the_shares_do_not_overlap(home):
 def test_a_source_task_that_shares_scans_is_refused_with_their_number(home, words):
     made = parts(home, *words)
     with pytest.raises(Refused) as error:
-        check(made)
-    task = made.dataset_of(made.plan["backbone"]["pretrain"]["dataset"], "")
+        check_parts(made)
+    task = made.dataset_of(made.variant.backbone["pretrain"]["dataset"], "")
     shared, mine = items(made.dataset) & items(task, "train", "validation"), items(made.dataset)
     assert (
         shared
@@ -64,7 +64,7 @@ def test_a_source_task_that_shares_scans_is_refused_with_their_number(home, word
 def test_pre_training_teaches_the_source_task(home):
     said = []
     made = parts(home, "backbone.pretrain.recipe.epochs=8", "backbone.width=16")
-    made.session.step = lambda *words: said.append(words)
+    made.session.progress.step = lambda *words: said.append(words)
     state, task = pretraining.state(made), pretraining.dataset(made)
     assert [words for words in said if words[0] == "pre-training, epochs"] == [
         ("pre-training, epochs", epoch, 8) for epoch in range(1, 9)
@@ -73,7 +73,7 @@ def test_pre_training_teaches_the_source_task(home):
 
     scores = {}
     for name in ("pretrain", "none"):
-        backbone = Parts(rows(f"backbone.weights={name}")["composed"], made.session)._build(
+        backbone = Parts(variants(f"backbone.weights={name}")["composed"], made.session)._build(
             "backbone", state=state if name == "pretrain" else None
         )
         with torch.inference_mode():
@@ -154,19 +154,20 @@ CHANGES = {
 
 
 def changed(plan, key, value):
-    plan = deepcopy(plan)
+    """A variant with another value at a key, at whatever depth."""
+    values = asdict(plan)
     *path, last = key.split(".")
-    node = plan
+    node = values
     for name in path:
         node = node[name]
     assert last in node and node[last] != value
     node[last] = value
-    return plan
+    return Variant.of(values)
 
 
 def test_the_state_s_key_has_all_that_it_depends_on_and_nothing_of_the_target(home):
-    plan, session = rows(*SHORT)["composed"], Session(str(home))
-    sub = plan["backbone"]["pretrain"]
+    plan, session = variants(*SHORT)["composed"], Session(str(home))
+    sub = plan.backbone["pretrain"]
     known = {
         f"backbone.pretrain.{group}.{name}"
         for group in ("dataset", "recipe")
@@ -237,7 +238,7 @@ def test_a_source_task_that_cannot_be_is_refused_by_its_key_before_anything_is_t
     home, word, sentence
 ):
     with pytest.raises(Refused) as error:
-        Experiment(str(home)).check(rows(word)["composed"])
+        Experiment(str(home)).check(variants(word)["composed"])
     assert str(error.value) == sentence
     assert not (home / "store/backbone").exists()
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from composition import rows
+from composition import variants
 
 from qtlrun import train
 from qtlrun.experiment import Experiment
@@ -43,18 +43,20 @@ def trained(home, *words, stop=None, fresh=False):
             if done == stop:
                 raise KeyboardInterrupt
 
-    made.session.step = step
-    return made.row("composed", rows(*NETWORK, *words)["composed"], [0]), seen
+    made.session.progress.step = step
+    return made.train("composed", variants(*NETWORK, *words)["composed"], [0]), seen
 
 
 def said(row):
     """All that a row's entry holds but the seconds it took."""
     values = {
         name: value
-        for name, value in row.entries[0].values.items()
+        for name, value in row.outcomes[0].figures.items()
         if name not in ("seconds", "features_seconds")
     }
-    return values, {name: array.tolist() for name, array in row.entries[0].arrays.items()}
+    return values, {
+        name: array.tolist() for name, array in row.outcomes[0].to_artifact().arrays.items()
+    }
 
 
 def left(home):
@@ -81,7 +83,7 @@ def test_what_was_trained_already_is_not_trained_again(tmp_path, every_epoch, mo
     monkeypatch.setattr(train, "_epoch", lambda *given: epochs.append(given[-1]) or one(*given))
     row, seen = trained(tmp_path, *GENERATED)
     assert epochs in ([2, 3], [3]) and seen == [1, 2, 3, 4]
-    assert len(row.entries[0].values["curves"]) == 4 and np.isfinite(row.metrics["seconds"]).all()
+    assert len(row.outcomes[0].curves) == 4 and np.isfinite(row.metrics["seconds"]).all()
 
 
 def test_another_training_does_not_go_on_from_it(tmp_path, every_epoch):

@@ -1,19 +1,22 @@
 from collections import Counter
 from copy import deepcopy
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
-from composition import options, part, rows
+from composition import options, part, variants
 
 from qtlrun import plan as plans
 from qtlrun import train
 from qtlrun.dataset.digits import Digits
-from qtlrun.experiment import Experiment, feature, pretraining
+from qtlrun.experiment import Experiment, evaluation, feature, pretraining, training
 from qtlrun.experiment import ensemble as ensembles
-from qtlrun.experiment.ensemble import Run
+from qtlrun.experiment.ensemble import Training
+from qtlrun.experiment.key import row_key
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
+from qtlrun.plan import Variant
 from qtlrun.train import Data, evaluate
 
 SHORT = (
@@ -32,33 +35,34 @@ def experiment(home, **values):
 
 def made(home, *words, seeds=(0, 1), names=NAMES, **values):
     """The rows of those names, trained in that order."""
-    plan, one = rows(*SHORT, *words), experiment(home, **values)
-    return {name: one.row(name, plan[name], list(seeds)) for name in names}
+    plan, one = variants(*SHORT, *words), experiment(home, **values)
+    return {name: one.train(name, plan[name], list(seeds)) for name in names}
 
 
 def assert_same(first, second, seeds):
     """Every number of the entries but the seconds, to the last bit."""
     for seed in seeds:
-        one, other = first.entries[seed], second.entries[seed]
+        one, other = (row.outcomes[seed].to_artifact() for row in (first, second))
         assert one.arrays.keys() == other.arrays.keys()
         for name, array in one.arrays.items():
             assert array.dtype == other.arrays[name].dtype and np.array_equal(
                 array, other.arrays[name]
             ), name
-        assert said(one) == said(other)
+        assert said(first.outcomes[seed]) == said(second.outcomes[seed])
 
 
 def models(parts, seeds):
     """What is trained for a row: one program of all seeds, or one for each."""
-    together = [Run(parts, seed) for seed in seeds]
+    together = [Training(parts, seed) for seed in seeds]
     return [
-        ensembles.build(group)
-        for group in ([together] if ensembles.together(parts) else [[run] for run in together])
+        ensembles.build_ensemble(group)
+        for group in ([together] if ensembles.is_stackable(parts) else [[run] for run in together])
     ]
 
 
 def said(entry):
-    return {name: value for name, value in entry.values.items() if "seconds" not in name}
+    values = entry.to_artifact().values
+    return {name: value for name, value in values.items() if "seconds" not in name}
 
 
 def probabilities(row):
@@ -112,10 +116,10 @@ def test_dropout_in_a_trained_backbone_belongs_to_the_seed(home, tmp_path):
         "freeze=none",
         "head=classical",
     )
-    plan, found = rows(*words)["composed"], []
+    plan, found = variants(*words)["composed"], []
     for drawn in (1, 2):
         torch.manual_seed(drawn)
-        found.append(experiment(tmp_path / str(drawn)).row("B", plan, [0]))
+        found.append(experiment(tmp_path / str(drawn)).train("B", plan, [0]))
     assert_same(*found, [0])
     backbone = Parts(plan, Session(str(home))).backbone
     assert any(
@@ -159,9 +163,9 @@ def test_a_gradient_through_the_circuit_reaches_the_first_weights_of_a_transform
         "recipe.epochs=1",
         "head.spread=0.5",
     )
-    parts = Parts(rows(*words)["composed"], Session(str(home)))
+    parts = Parts(variants(*words)["composed"], Session(str(home)))
     (model,) = models(parts, [0])
-    assert [run.seed for run in model.runs] == [0] and model.backbone is not None
+    assert model.seeds == [0] and model.backbone is not None
     model.whole.train()
     parts.freeze.apply(model.backbone, 0)
     # Dropout has a rate of 0 there; without it both evaluations are the same function
@@ -200,11 +204,11 @@ def test_all_ten_digits_may_be_told_apart_by_every_row(home):
 
 
 def test_b_and_c_start_from_the_same_head(home):
-    plan = rows(*SHORT)
+    plan = variants(*SHORT)
     heads = {}
     for name in ("B", "C"):
         for ensemble in models(Parts(plan[name], Session(str(home))), [0, 3]):
-            for run, made in enumerate(ensemble.runs):
+            for run, made in enumerate(ensemble.trainings):
                 heads[name, made.seed] = {
                     key: value[run].clone() for key, value in ensemble.head.state_dict().items()
                 }
@@ -217,13 +221,13 @@ def test_b_and_c_start_from_the_same_head(home):
 
 def test_composed_and_frozen_circuit_start_from_the_same_angles(home):
     found = made(home, names=("composed", "frozen_circuit"))
-    parts = Parts(rows(*SHORT)["composed"], Session(str(home)))
+    parts = Parts(variants(*SHORT)["composed"], Session(str(home)))
     start = parts.head(16, [0, 1]).angles
     for run, seed in enumerate((0, 1)):
-        frozen = found["frozen_circuit"].entries[seed].arrays["weights/head.angles"]
+        frozen = found["frozen_circuit"].outcomes[seed].to_artifact().arrays["weights/head.angles"]
         assert np.array_equal(frozen, start[run].detach().numpy())
         assert not np.array_equal(
-            frozen, found["composed"].entries[seed].arrays["weights/head.angles"]
+            frozen, found["composed"].outcomes[seed].to_artifact().arrays["weights/head.angles"]
         )
 
 
@@ -259,7 +263,7 @@ def test_features_are_computed_once_and_found_the_second_time(home, extracted):
 
 
 def test_features_are_what_the_backbone_gives_its_pictures(home):
-    parts = Parts(rows(*SHORT)["composed"], Session(str(home)))
+    parts = Parts(variants(*SHORT)["composed"], Session(str(home)))
     known = feature.features(parts)
     for name in ("train", "validation", "test"):
         split = getattr(parts.dataset, name)
@@ -276,7 +280,7 @@ def test_features_are_what_the_backbone_gives_its_pictures(home):
 
 
 def test_a_scale_is_that_of_the_training_features_alone(home):
-    parts = Parts(rows(*SHORT, "recipe.scale=standard")["composed"], Session(str(home)))
+    parts = Parts(variants(*SHORT, "recipe.scale=standard")["composed"], Session(str(home)))
     scaled = feature.scalings(["standard"], lambda: feature.features(parts)["train"])(
         feature.features(parts)["train"].double()
     )[0]
@@ -292,10 +296,10 @@ def test_a_scale_is_that_of_the_training_features_alone(home):
 
 @pytest.mark.parametrize("name", [*NAMES, "D"])
 def test_the_test_split_is_read_once_after_the_training_and_never_by_it(home, name, monkeypatch):
-    events, make, fit = [], ensembles.build, train.fit
+    events, fit = [], train.fit
 
     def watched(runs):
-        model = make(runs)
+        model = ensembles.build_ensemble(runs)
         known, seeds = model.data["test"], tuple(run.seed for run in runs)
 
         def take(index, epoch):
@@ -315,14 +319,15 @@ def test_the_test_split_is_read_once_after_the_training_and_never_by_it(home, na
         yield from fit(*given)
         events.append("fit ends")
 
-    monkeypatch.setattr(ensembles, "build", watched)
+    for module in (training, evaluation):
+        monkeypatch.setattr(module, "build_ensemble", watched)
     monkeypatch.setattr(train, "fit", fitted)
-    plan = rows(*SHORT, "compare=[B,C,twin,D]")[name]
+    plan = variants(*SHORT, "compare=[B,C,twin,D]")[name]
     parts = Parts(plan, Session(str(home)))
     tests = len(parts.dataset.test)
     pretraining.state(parts)
     events.clear()
-    experiment(home).row(name, plan, [0, 1])
+    experiment(home).train(name, plan, [0, 1])
     whole = name in ("B", "D")
     expected = []
     for seeds in [(0,), (1,)] if whole else [(0, 1)]:
@@ -347,7 +352,7 @@ def test_other_test_pictures_change_nothing_that_is_trained(home, tmp_path, name
     monkeypatch.setattr(Digits, "__init__", blank)
     second = made(tmp_path / "elsewhere", *words, names=(name,))[name]
     for seed in (0, 1):
-        one, other = first.entries[seed], second.entries[seed]
+        one, other = (row.outcomes[seed].to_artifact() for row in (first, second))
         assert one.values["curves"] == other.values["curves"]
         for key, array in one.arrays.items():
             assert np.array_equal(array, other.arrays[key]) == (key != "logits")
@@ -360,8 +365,8 @@ def test_a_row_found_in_the_store_is_the_one_that_was_trained(home, monkeypatch)
     for name in NAMES:
         assert_same(first[name], second[name], (0, 1))
         assert second[name].stored and not first[name].stored
-        assert [one.values for one in first[name].entries.values()] == [
-            one.values for one in second[name].entries.values()
+        assert [one.to_artifact().values for one in first[name].outcomes.values()] == [
+            one.to_artifact().values for one in second[name].outcomes.values()
         ]
         assert (first[name].about, first[name].classes, first[name].fingerprints) == (
             second[name].about,
@@ -373,16 +378,14 @@ def test_a_row_found_in_the_store_is_the_one_that_was_trained(home, monkeypatch)
 def test_asked_for_afresh_a_row_is_trained_anew_to_the_same_numbers(home):
     first, second = made(home, names=("C",))["C"], made(home, names=("C",), fresh=True)["C"]
     assert_same(first, second, (0, 1))
-    assert (
-        not second.stored
-        and first.entries[0].values["seconds"] != second.entries[0].values["seconds"]
-    )
+    assert not second.stored and first.outcomes[0].seconds != second.outcomes[0].seconds
 
 
 def test_the_weights_kept_are_those_whose_logits_are_kept(home):
     for name, row in made(home, seeds=[3]).items():
-        parts = Parts(rows(*SHORT)[name], Session(str(home)))
-        arrays = {key: torch.from_numpy(value) for key, value in row.entries[3].arrays.items()}
+        parts = Parts(variants(*SHORT)[name], Session(str(home)))
+        learned = row.outcomes[3].to_artifact().arrays
+        arrays = {key: torch.from_numpy(value) for key, value in learned.items()}
         (model,) = models(parts, [3])
         model.head.load_state_dict(
             {
@@ -407,10 +410,10 @@ def test_the_weights_kept_are_those_whose_logits_are_kept(home):
 
 
 def test_rows_with_equal_plans_are_trained_once_whatever_they_are_called(home, monkeypatch):
-    plan, one = rows(*SHORT)["composed"], experiment(home)
-    first = one.row("A", plan, [0])
+    plan, one = variants(*SHORT)["composed"], experiment(home)
+    first = one.train("A", plan, [0])
     monkeypatch.setattr(train, "fit", None)
-    assert_same(first, one.row("composed", plan, [0]), [0])
+    assert_same(first, one.train("composed", plan, [0]), [0])
 
 
 def state_of(parts):
@@ -418,14 +421,13 @@ def state_of(parts):
 
 
 def test_no_row_moves_the_backbone_that_they_share(home):
-    plan, one = rows(*SHORT, "compare=[B,C,twin,D]"), experiment(home)
+    plan, one = variants(*SHORT, "compare=[B,C,twin,D]"), experiment(home)
     parts = Parts(plan["composed"], one.session)
     before = state_of(parts)
     for name in plan:
-        one.row(name, plan[name], [0])
-    moving = deepcopy(plan["composed"])
-    moving["freeze"]["batch_norm"] = "train"
-    one.row("moving", moving, [0])
+        one.train(name, plan[name], [0])
+    moving = changed(plan["composed"], "freeze.batch_norm", "train")
+    one.train("moving", moving, [0])
     after = state_of(parts)
     assert all(torch.equal(value, after[name]) for name, value in before.items())
 
@@ -442,11 +444,12 @@ def test_no_row_moves_the_backbone_that_they_share(home):
 )
 def test_what_a_row_freezes_is_kept_to_the_bit(home, words, name, still):
     row = made(home, *words, names=(name,), seeds=[0])[name]
-    known = pretraining.state(Parts(rows(*SHORT)["composed"], Session(str(home))))
+    known = pretraining.state(Parts(variants(*SHORT)["composed"], Session(str(home))))
+    weights = row.outcomes[0].weights
     moved = {
         key
         for key, value in known.items()
-        if not np.array_equal(row.entries[0].arrays[f"weights/backbone.{key}"], value.numpy())
+        if not np.array_equal(weights[f"backbone.{key}"], value.numpy())
     }
     if still == "weights":
         assert moved == {
@@ -461,7 +464,7 @@ def test_what_a_row_freezes_is_kept_to_the_bit(home, words, name, still):
 
 @pytest.mark.parametrize("name", ["composed", "C", "twin", "frozen_circuit"])
 def test_a_frozen_row_keeps_no_backbone_and_all_its_head(home, name):
-    arrays = made(home, names=(name,), seeds=[0])[name].entries[0].arrays
+    arrays = made(home, names=(name,), seeds=[0])[name].outcomes[0].to_artifact().arrays
     layers = {"C": ["linear"], "twin": ["pre", "middle", "post"]}.get(name, ["pre", "post"])
     names = {f"weights/head.{layer}.{kind}" for layer in layers for kind in ("weight", "bias")}
     assert set(arrays) == {"logits", "labels"} | names | (
@@ -471,7 +474,7 @@ def test_a_frozen_row_keeps_no_backbone_and_all_its_head(home, name):
 
 def test_more_frozen_stages_than_there_are_are_refused(home):
     with pytest.raises(plans.Refused) as error:
-        experiment(home).check(rows("freeze=stages", "freeze.frozen=5")["composed"])
+        experiment(home).check(variants("freeze=stages", "freeze.frozen=5")["composed"])
     assert (
         str(error.value) == "freeze.frozen=5: this backbone has 4 stages; use 4 or fewer, or all."
     )
@@ -507,7 +510,7 @@ def test_a_rate_that_is_far_too_large_is_named(home, name):
     row = made(
         home, "recipe.lr=1e38", "recipe.backbone_lr=1e38", "recipe.optimizer=sgd", names=(name,)
     )[name]
-    assert set(row.errors) == {0, 1} and not row.entries
+    assert set(row.errors) == {0, 1} and not row.outcomes
     assert all(
         words.startswith("the loss is not finite from epoch ")
         and words.endswith("; recipe.lr=1e+38 may be too large")
@@ -536,7 +539,7 @@ def test_heads_and_small_networks_are_trained_by_one_thread(home, name, monkeypa
 
 def test_chance_in_augmentation_belongs_to_seed_epoch_and_picture(home):
     parts = Parts(
-        rows(*SHORT, "recipe.augment=true", "backbone.size=16")["composed"], Session(str(home))
+        variants(*SHORT, "recipe.augment=true", "backbone.size=16")["composed"], Session(str(home))
     )
     split, index = parts.dataset.train, torch.tensor([[3, 0, 5]])
 
@@ -562,13 +565,13 @@ def test_augmented_rows_have_the_same_numbers_again(home, tmp_path):
     for name in first:
         assert_same(first[name], second[name], (0, 1))
         assert (
-            "weights/backbone.stem.0.weight" in first[name].entries[0].arrays
+            "weights/backbone.stem.0.weight" in first[name].outcomes[0].to_artifact().arrays
         )  # features are not shared then
 
 
 def test_the_counts_of_a_row_are_those_of_its_parts(home):
     found = {
-        name: row.entries[0].values
+        name: row.outcomes[0].figures
         for name, row in made(
             home,
             "compare=[B,C,twin,frozen_circuit,D]",
@@ -579,7 +582,7 @@ def test_the_counts_of_a_row_are_those_of_its_parts(home):
     backbone = sum(
         value.numel()
         for key, value in pretraining.state(
-            Parts(rows(*SHORT)["composed"], Session(str(home)))
+            Parts(variants(*SHORT)["composed"], Session(str(home)))
         ).items()
         if key.rpartition(".")[2] in ("weight", "bias")
     )
@@ -596,7 +599,7 @@ def test_the_counts_of_a_row_are_those_of_its_parts(home):
         "D": (24, dressed, backbone),
     }
     # 2 epochs of 20 training and 16 validation pictures, then the test
-    tests = len(Parts(rows(*SHORT)["composed"], Session(str(home))).dataset.test)
+    tests = len(Parts(variants(*SHORT)["composed"], Session(str(home))).dataset.test)
     assert found["composed"]["evaluations"] == 2 * (20 + 16) + tests
     assert found["composed"]["executions"] == 2 * 20 * (1 + 2 * 28) + 2 * 16 + tests
     assert found["frozen_circuit"]["executions"] == 2 * 20 * (1 + 2 * 4) + 2 * 16 + tests
@@ -606,10 +609,10 @@ def test_the_counts_of_a_row_are_those_of_its_parts(home):
 def test_freeing_by_epoch_counts_all_that_was_ever_trained(home):
     found = (
         made(home, "freeze=gradual", "freeze.every=1", names=("composed",), seeds=[0])["composed"]
-        .entries[0]
-        .values
+        .outcomes[0]
+        .figures
     )
-    state = pretraining.state(Parts(rows(*SHORT)["composed"], Session(str(home))))
+    state = pretraining.state(Parts(variants(*SHORT)["composed"], Session(str(home))))
     last = sum(
         value.numel()
         for key, value in state.items()
@@ -677,23 +680,24 @@ OTHER = {
 
 
 def changed(plan, key, value):
-    plan = deepcopy(plan)
+    """A variant with another value at a key, at whatever depth."""
+    values = asdict(plan)
     *path, last = key.split(".")
-    node = plan
+    node = values
     for name in path:
         node = node[name]
     assert last in node and node[last] != value
     node[last] = value
-    return plan
+    return Variant.of(values)
 
 
 @pytest.mark.parametrize("name", ["composed", "C", "twin"])
 def test_every_value_that_a_row_s_constructors_take_is_in_its_key_and_no_other(home, name):
-    plan, session = rows(*SHORT)[name], Session(str(home))
+    plan, session = variants(*SHORT)[name], Session(str(home))
     known = {
         f"{group}.{key}"
         for group in ("dataset", "backbone", "freeze", "recipe", "head", "circuit")
-        for key in plan[group]
+        for key in plan.part(group)
         if key not in ("_target_", "pretrain", "space")
     }
     assert known <= set(OTHER)  # none is forgotten here
@@ -702,20 +706,23 @@ def test_every_value_that_a_row_s_constructors_take_is_in_its_key_and_no_other(h
         "C": {"circuit.qubits", "circuit.depth", "device"},
         "twin": {"circuit.depth", "device"},
     }[name]
-    key, keys = Parts(plan, session).key(0), []
+    key, keys = row_key(Parts(plan, session), 0), []
     for where, value in OTHER.items():
-        if where.startswith("head.") and where.removeprefix("head.") not in plan["head"]:
+        if where.startswith("head.") and where.removeprefix("head.") not in plan.head:
             continue
-        other = Parts(changed(plan, where, value), session).key(0)
+        other = row_key(Parts(changed(plan, where, value), session), 0)
         assert (other == key) == (where in not_taken), where
         keys += [other] if where not in not_taken else []
     assert len(set(keys)) == len(keys)
     assert (
-        Parts(plan, session).key(1) != key
-        and Parts(deepcopy(plan), Session(str(home))).key(0) == key
+        row_key(Parts(plan, session), 1) != key
+        and row_key(Parts(deepcopy(plan), Session(str(home))), 0) == key
     )
     for group in ("recipe", "head"):  # what tuning may draw is no value of a row
-        assert Parts(plan | {group: plan[group] | {"space": {}}}, session).key(0) == key
+        assert (
+            row_key(Parts(replace(plan, **{group: plan.part(group) | {"space": {}}}), session), 0)
+            == key
+        )
 
 
 @pytest.mark.parametrize(
@@ -723,10 +730,10 @@ def test_every_value_that_a_row_s_constructors_take_is_in_its_key_and_no_other(h
     [("name", "lightning.qubit"), ("shots", 10), ("diff_method", "adjoint"), ("seed", 1)],
 )
 def test_every_value_of_a_device_is_in_the_key_of_a_row_with_a_circuit(home, where, value):
-    plan, session = rows(*SHORT, "device=default.qubit"), Session(str(home))
+    plan, session = variants(*SHORT, "device=default.qubit"), Session(str(home))
     for name, differs in (("composed", True), ("C", False)):
         keys = {
-            Parts(one, session).key(0)
+            row_key(Parts(one, session), 0)
             for one in (plan[name], changed(plan[name], f"device.{where}", value))
         }
         assert len(keys) == 1 + differs
@@ -735,11 +742,11 @@ def test_every_value_of_a_device_is_in_the_key_of_a_row_with_a_circuit(home, whe
 def test_the_bytes_of_a_plugin_are_in_the_key(home, tmp_path):
     plugin = tmp_path / "mine_of_the_key.py"
     plugin.write_text("'''One.'''")
-    plan, keys = rows(*SHORT)["C"], []
+    plan, keys = variants(*SHORT)["C"], []
     for content in ("'''One.'''", "'''Another.'''"):
         plugin.write_text(content)
-        keys.append(Parts(plan | {"plugins": [str(plugin)]}, Session(str(home))).key(0))
-    assert len({*keys, Parts(plan, Session(str(home))).key(0)}) == 3
+        keys.append(row_key(Parts(replace(plan, plugins=[str(plugin)]), Session(str(home))), 0))
+    assert len({*keys, row_key(Parts(plan, Session(str(home))), 0)}) == 3
 
 
 def test_a_sweep_over_qubits_trains_the_row_without_a_circuit_once(home, monkeypatch):
@@ -749,41 +756,40 @@ def test_a_sweep_over_qubits_trains_the_row_without_a_circuit_once(home, monkeyp
         trained[type(given[0]).__name__] += 1
         return fit(*given)
 
-    pretraining.state(Parts(rows(*SHORT)["composed"], Session(str(home))))
+    pretraining.state(Parts(variants(*SHORT)["composed"], Session(str(home))))
     monkeypatch.setattr(train, "fit", fitted)
     one = experiment(home)
     for qubits in (2, 3):
-        plan = rows(*SHORT, f"circuit.qubits={qubits}")
+        plan = variants(*SHORT, f"circuit.qubits={qubits}")
         for name in ("composed", "C", "twin"):
-            one.row(name, plan[name], [0])
+            one.train(name, plan[name], [0])
     assert trained == {"Quantum": 2, "Classical": 1, "Twin": 2}
 
 
 def test_a_row_says_what_it_was_made_from(home):
     row = made(home, names=("C",))["C"]
-    parts = Parts(rows(*SHORT)["C"], Session(str(home)))
+    parts = Parts(variants(*SHORT)["C"], Session(str(home)))
     assert row.fingerprints == {
         "data": parts.dataset.fingerprint,
         "weights": pretraining.key(parts),
     }
     assert row.classes == ("6", "7", "8", "9") and row.about == "small, frozen + one linear layer"
-    curves = row.entries[0].values["curves"]
-    assert [one["epoch"] for one in curves] == [1, 2] and row.entries[0].values[
-        "best_epoch"
-    ] == 1 + int(curves[1]["nll"] < curves[0]["nll"])
+    curves = row.outcomes[0].curves
+    assert [one["epoch"] for one in curves] == [1, 2]
+    assert row.outcomes[0].best_epoch == 1 + int(curves[1]["nll"] < curves[0]["nll"])
 
 
 @pytest.mark.parametrize("lr", [0.01, 30.0])
 def test_the_saturated_share_is_that_of_the_trained_heads_own_inputs_and_is_kept(home, lr):
     words = (*SHORT, f"recipe.lr={lr}", "recipe.scale=none")
-    found = [experiment(home).row("A", rows(*words)["composed"], [0, 1]) for _ in range(2)]
+    found = [experiment(home).train("A", variants(*words)["composed"], [0, 1]) for _ in range(2)]
     features = (
-        feature.features(Parts(rows(*words)["composed"], Session(str(home))))["validation"]
+        feature.features(Parts(variants(*words)["composed"], Session(str(home))))["validation"]
         .double()
         .numpy()
     )
     for seed in (0, 1):
-        arrays = found[0].entries[seed].arrays
+        arrays = found[0].outcomes[seed].to_artifact().arrays
         weight, bias = (
             arrays[f"weights/head.pre.{name}"].astype(float) for name in ("weight", "bias")
         )
@@ -801,7 +807,7 @@ def test_rows_of_one_backbone_are_scaled_alike_where_nothing_is_said(home, lr, s
     scaling.
     """
     found = made(home, f"recipe.lr={lr}", seeds=(0,))
-    assert {row.entries[0].values["scale"] for row in found.values()} == {scale}
+    assert {row.outcomes[0].scale for row in found.values()} == {scale}
     assert {row.auto_scaled for row in found.values()} == {scale == "standard"}
     same = made(home, f"recipe.lr={lr}", f"recipe.scale={scale}", seeds=(0,))
     for name in NAMES:

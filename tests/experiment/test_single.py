@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from composition import rows
+from composition import variants
 from torch import nn
 
 from qtlrun import train
@@ -111,19 +111,19 @@ def test_every_picture_is_trained_on_once_an_epoch_as_by_torch_with_these_batche
     ],
 )
 def test_a_last_batch_of_one_trains(home, words):
-    plan = rows(
+    plan = variants(
         *FLAT, *DIGITS, "dataset.train=10", "dataset.validation=3", "recipe.epochs=1", *words
     )["composed"]
     experiment = Experiment(str(home))
     experiment.check(plan)
     experiment.load(plan)
     if "dataset.train=1" not in words:
-        row = experiment.row("B", plan, [0])
+        row = experiment.train("B", plan, [0])
         assert not row.errors and row.seeds == [0]
 
 
 def test_batches_of_one_are_refused_where_a_batch_norm_would_stop_at_the_first(home):
-    plan = rows(*FLAT, *DIGITS, "freeze.batch_norm=train", "recipe.batch_size=1")["composed"]
+    plan = variants(*FLAT, *DIGITS, "freeze.batch_norm=train", "recipe.batch_size=1")["composed"]
     experiment = Experiment(str(home))
     experiment.check(plan)
     with pytest.raises(Refused) as error:
@@ -139,7 +139,7 @@ def test_batches_of_one_pass_where_every_norm_sees_several_places_of_a_picture(h
     """The small backbone's last maps are 2 x 2, so its norms have four values a channel; its source
     task too.
     """
-    plan = rows(
+    plan = variants(
         *DIGITS,
         "backbone.weights=none",
         "freeze=none",
@@ -149,7 +149,7 @@ def test_batches_of_one_pass_where_every_norm_sees_several_places_of_a_picture(h
     experiment = Experiment(str(home))
     experiment.check(plan)
     experiment.load(plan)
-    experiment.check(rows(*DIGITS, "backbone.pretrain.recipe.batch_size=1")["composed"])
+    experiment.check(variants(*DIGITS, "backbone.pretrain.recipe.batch_size=1")["composed"])
 
 
 def test_a_source_task_in_batches_of_one_is_refused_before_it_starts(home, monkeypatch):
@@ -167,7 +167,7 @@ def test_a_source_task_in_batches_of_one_is_refused_before_it_starts(home, monke
     )
     with pytest.raises(Refused) as error:
         Experiment(str(home)).check(
-            rows(*DIGITS, "backbone.pretrain.recipe.batch_size=1")["composed"]
+            variants(*DIGITS, "backbone.pretrain.recipe.batch_size=1")["composed"]
         )
     assert (
         str(error.value)

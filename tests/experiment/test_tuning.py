@@ -4,20 +4,20 @@ import gc
 import json
 import weakref
 from collections import Counter
-from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from composition import rows
+from composition import variants
 
 from qtlrun import experiment as package
-from qtlrun import plan as plans
 from qtlrun import store, train
 from qtlrun.comparison.row import Failure
 from qtlrun.dataset.digits import Digits
-from qtlrun.experiment import Experiment, training
+from qtlrun.experiment import Experiment, evaluation, training
 from qtlrun.experiment import ensemble as ensembles
-from qtlrun.experiment.ensemble import Run
+from qtlrun.experiment.ensemble import Training
+from qtlrun.experiment.key import row_key
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 from qtlrun.train import Data
@@ -52,11 +52,12 @@ SICK = {"recipe.lr": 1e30, "recipe.weight_decay": 0.1}  # no weight stays a numb
 
 
 def plan_of(name, *words):
-    return rows(*SHORT, *words)[name]
+    return variants(*SHORT, *words)[name]
 
 
 def assert_same(one, other):
     """Every number but the seconds, to the last bit."""
+    one, other = one.to_artifact(), other.to_artifact()
     assert one.arrays.keys() == other.arrays.keys()
     for name, array in one.arrays.items():
         assert array.dtype == other.arrays[name].dtype and np.array_equal(
@@ -72,12 +73,12 @@ def assert_same(one, other):
 def learned(home, plan, draws, seeds=(0, 3)):
     """What each draw and seed learned, by its place, without any test figure."""
     session = Session(str(home))
-    candidates = [Parts(plans.drawn(plan, draw), session) for draw in draws]
+    candidates = [Parts(plan.changed(draw), session) for draw in draws]
     place = {id(parts): number for number, parts in enumerate(candidates)}
-    runs = [Run(parts, seed) for parts in candidates for seed in seeds]
+    runs = [Training(parts, seed) for parts in candidates for seed in seeds]
     return {
         (place[id(run.parts)], run.seed): outcome
-        for outcomes in training.train_runs("row", runs)
+        for outcomes in training.fit("row", runs)
         for run, outcome in outcomes
     }
 
@@ -96,7 +97,7 @@ def test_draws_are_one_program_in_which_each_has_the_very_bits_that_it_has_alone
     assert (
         len(
             {
-                among[number, 0].arrays[next(iter(among[0, 0].arrays))].tobytes()
+                among[number, 0].weights[next(iter(among[0, 0].weights))].tobytes()
                 for number in range(4)
             }
         )
@@ -112,9 +113,9 @@ def test_programs_that_are_too_large_are_split_and_give_the_same_bits(
     among = learned(home, plan, DRAWS)
     head = Parts(plan, Session(str(home))).head(64, [0])
     size = sum(one.numel() for one in head.parameters())
-    monkeypatch.setattr(ensembles, "TOGETHER", 3 * size)
+    monkeypatch.setattr(ensembles, "MAX_ENSEMBLE_NUMBERS", 3 * size)
     split = learned(home, plan, DRAWS)
-    monkeypatch.setattr(ensembles, "TOGETHER", 1)
+    monkeypatch.setattr(ensembles, "MAX_ENSEMBLE_NUMBERS", 1)
     single = learned(home, plan, DRAWS)
     assert programs == [8, 3, 3, 2, *[1] * 8]
     for place, one in among.items():
@@ -138,15 +139,9 @@ def test_draws_of_what_runs_may_not_differ_in_are_programs_of_their_own(home, pr
 @pytest.mark.parametrize("name", NAMES)
 def test_the_row_is_the_draw_of_least_validation_nll_as_if_it_had_been_typed(home, tmp_path, name):
     plan = plan_of(name)
-    row = Experiment(str(home)).row(name, plan, [0, 3], draws=DRAWS)
+    row = Experiment(str(home)).train(name, plan, [0, 3], draws=DRAWS)
     means = [
-        np.mean(
-            [
-                one.values["curves"][one.values["best_epoch"] - 1]["nll"]
-                for seed in (0, 3)
-                for one in [made[0, seed]]
-            ]
-        )
+        np.mean([one.validation_nll for seed in (0, 3) for one in [made[0, seed]]])
         for made in (learned(home, plan, [draw]) for draw in DRAWS)
     ]
     assert list(row.tuning.means.values()) == pytest.approx(
@@ -158,45 +153,46 @@ def test_the_row_is_the_draw_of_least_validation_nll_as_if_it_had_been_typed(hom
         for key, value in chosen.items()
         if not key.startswith("head.") or name == "composed"
     ]
-    alone = Experiment(str(tmp_path / "elsewhere")).row(name, plan_of(name, *typed), [0, 3])
+    alone = Experiment(str(tmp_path / "elsewhere")).train(name, plan_of(name, *typed), [0, 3])
     for seed in (0, 3):
-        assert_same(row.entries[seed], alone.entries[seed])
+        assert_same(row.outcomes[seed], alone.outcomes[seed])
     assert row.drawn == {
         key: value for key, value in chosen.items() if name == "composed" or key != "head.spread"
     }
 
 
 def test_a_trained_backbone_is_tuned_too_and_its_draws_are_what_they_are_alone(home, tmp_path):
-    plan = rows(*WHOLE)["B"]
+    plan = variants(*WHOLE)["B"]
     draws = [
         {"recipe.backbone_lr": 0.001, "recipe.lr": 0.01},
         {"recipe.backbone_lr": 0.03, "recipe.lr": 0.1},
     ]
-    row = Experiment(str(home)).row("B", plan, [0], draws=draws)
-    alone = Experiment(str(tmp_path / "elsewhere")).row(
-        "B", plans.drawn(plan, draws[row.tuning.best]), [0]
+    row = Experiment(str(home)).train("B", plan, [0], draws=draws)
+    alone = Experiment(str(tmp_path / "elsewhere")).train(
+        "B", plan.changed(draws[row.tuning.best]), [0]
     )
-    assert_same(row.entries[0], alone.entries[0])
+    assert_same(row.outcomes[0], alone.outcomes[0])
 
 
 @pytest.fixture
 def looks(monkeypatch):
     """How often a picture of the test split was looked at, by the learning rate of who looked."""
-    counted, make = Counter(), ensembles.build
+    counted = Counter()
 
-    def watched(runs):
-        model = make(runs)
+    def watched(trainings):
+        model = ensembles.build_ensemble(trainings)
         known = model.data["test"]
 
         def take(index, epoch):
-            for run, items in zip(model.runs, index, strict=True):
+            for run, items in zip(model.trainings, index, strict=True):
                 counted[run.parts.recipe.lr] += len(items)
             return known.take(index, epoch)
 
         model.data["test"] = Data(take, known.labels, known.chunk)
         return model
 
-    monkeypatch.setattr(ensembles, "build", watched)
+    for module in (training, evaluation):
+        monkeypatch.setattr(module, "build_ensemble", watched)
     return counted
 
 
@@ -204,13 +200,13 @@ def looks(monkeypatch):
 def test_the_test_split_is_read_for_the_chosen_draw_alone(home, looks, monkeypatch, name, words):
     asked, evaluate = [], package.evaluate
 
-    def counted(parts, learned, *more):
-        asked.append((parts.recipe.lr, sorted(learned)))
-        return evaluate(parts, learned, *more)
+    def counted(parts, outcomes, **values):
+        asked.append((parts.recipe.lr, sorted(outcomes)))
+        return evaluate(parts, outcomes, **values)
 
     monkeypatch.setattr(package, "evaluate", counted)
     draws = [{"recipe.lr": lr} for lr in (0.001, 0.02, 0.3)]
-    row = Experiment(str(home)).row(name, rows(*words)[name], [0, 3], draws=draws)
+    row = Experiment(str(home)).train(name, variants(*words)[name], [0, 3], draws=draws)
     chosen = draws[row.tuning.best]["recipe.lr"]
     assert looks == {chosen: 2 * len(row.labels)}
     assert {lr for lr, _ in asked} == {chosen} and sorted(
@@ -223,7 +219,7 @@ def test_other_test_labels_and_pictures_change_nothing_of_the_choice(
     home, tmp_path, monkeypatch, name
 ):
     plan, begin = plan_of(name), Digits.__init__
-    first = Experiment(str(home)).row(name, plan, [0, 3], draws=DRAWS)
+    first = Experiment(str(home)).train(name, plan, [0, 3], draws=DRAWS)
 
     def planted(self, *given, **values):
         begin(self, *given, **values)
@@ -231,7 +227,7 @@ def test_other_test_labels_and_pictures_change_nothing_of_the_choice(
         self.test.inputs.zero_()
 
     monkeypatch.setattr(Digits, "__init__", planted)
-    second = Experiment(str(tmp_path / "elsewhere")).row(name, plan, [0, 3], draws=DRAWS)
+    second = Experiment(str(tmp_path / "elsewhere")).train(name, plan, [0, 3], draws=DRAWS)
     assert (
         first.tuning.nll == second.tuning.nll
         and first.tuning.best == second.tuning.best
@@ -244,7 +240,7 @@ def test_other_test_labels_and_pictures_change_nothing_of_the_choice(
 
 def test_a_draw_that_diverges_is_never_chosen(home):
     draws = [SICK, {"recipe.lr": 0.01, "recipe.weight_decay": 0.0}, SICK | {"recipe.lr": 2e30}]
-    row = Experiment(str(home)).row(
+    row = Experiment(str(home)).train(
         "A", plan_of("composed", "recipe.optimizer=sgd"), [0, 3], draws=draws
     )
     assert (
@@ -270,10 +266,10 @@ def test_a_draw_of_which_one_seed_diverges_is_never_chosen(home, monkeypatch):
                 for run, outcome in outcomes
             ]
 
-    trained = package.train_runs
-    monkeypatch.setattr(package, "train_runs", sick)
+    trained = package.fit
+    monkeypatch.setattr(package, "fit", sick)
     draws = [{"recipe.lr": 0.05}, {"recipe.lr": 1e-6}]
-    row = Experiment(str(home)).row("C", plan_of("C"), [0, 3], draws=draws)
+    row = Experiment(str(home)).train("C", plan_of("C"), [0, 3], draws=draws)
     assert row.tuning.nll[0][0] < row.tuning.nll[1][0] and row.tuning.nll[0][1] is None
     assert row.tuning.best == 1 and row.errors == {}
 
@@ -281,18 +277,18 @@ def test_a_draw_of_which_one_seed_diverges_is_never_chosen(home, monkeypatch):
 def test_where_all_draws_diverge_the_row_says_what_to_lower(home):
     one, plan = Experiment(str(home)), plan_of("composed", "recipe.optimizer=sgd")
     with pytest.raises(FloatingPointError) as error:
-        one.row("A", plan, [0], draws=[SICK, SICK | {"recipe.lr": 1e31}])
+        one.train("A", plan, [0], draws=[SICK, SICK | {"recipe.lr": 1e31}])
     assert str(error.value) == "all 2 draws of its tuning diverged; lower recipe.space.lr"
-    assert one.row("A", plan, [0], draws=[SICK, {"recipe.lr": 0.01}]).seeds == [
+    assert one.train("A", plan, [0], draws=[SICK, {"recipe.lr": 0.01}]).seeds == [
         0
     ]  # nothing of it stands in the way
 
 
 def test_a_tuned_row_is_found_in_the_store(home, monkeypatch):
     plan = plan_of("composed")
-    first = Experiment(str(home)).row("A", plan, [0, 3], draws=DRAWS)
+    first = Experiment(str(home)).train("A", plan, [0, 3], draws=DRAWS)
     monkeypatch.setattr(train, "fit", None)  # nothing is trained now
-    second = Experiment(str(home)).row("A", plan, [0, 3], draws=DRAWS)
+    second = Experiment(str(home)).train("A", plan, [0, 3], draws=DRAWS)
     assert second.stored and not first.stored
     assert (first.tuning.nll, first.tuning.seconds, first.draws) == (
         second.tuning.nll,
@@ -301,28 +297,28 @@ def test_a_tuned_row_is_found_in_the_store(home, monkeypatch):
     )
     assert first.seconds_alone == second.seconds_alone
     for seed in (0, 3):
-        assert_same(first.entries[seed], second.entries[seed])
-        assert first.entries[seed].values == second.entries[seed].values
+        assert_same(first.outcomes[seed], second.outcomes[seed])
+        assert first.outcomes[seed].figures == second.outcomes[seed].figures
     # the chosen draw is an ordinary row, whoever trained it
-    assert Experiment(str(home)).row("A", plans.drawn(plan, first.drawn), [0, 3]).stored
+    assert Experiment(str(home)).train("A", plan.changed(first.drawn), [0, 3]).stored
 
 
 def test_asked_for_afresh_a_tuned_row_is_trained_anew_once(home, programs):
     plan = plan_of("composed")
-    first = Experiment(str(home)).row("A", plan, [0, 3], draws=DRAWS)
+    first = Experiment(str(home)).train("A", plan, [0, 3], draws=DRAWS)
     one = Experiment(str(home), fresh=True)
-    second, third = (one.row("A", plan, [0, 3], draws=DRAWS) for _ in range(2))
+    second, third = (one.train("A", plan, [0, 3], draws=DRAWS) for _ in range(2))
     assert programs == [8, 8] and not second.stored and not third.stored
     assert first.tuning.nll == second.tuning.nll == third.tuning.nll
     for seed in (0, 3):
-        assert_same(first.entries[seed], second.entries[seed])
+        assert_same(first.outcomes[seed], second.outcomes[seed])
 
 
 def test_other_seeds_are_tuned_anew(home, programs):
     plan, one = plan_of("C"), Experiment(str(home))
-    one.row("C", plan, [0], draws=DRAWS)
-    one.row("C", plan, [0, 3], draws=DRAWS)
-    one.row("C", plan, [0, 3], draws=DRAWS[:3])
+    one.train("C", plan, [0], draws=DRAWS)
+    one.train("C", plan, [0, 3], draws=DRAWS)
+    one.train("C", plan, [0, 3], draws=DRAWS[:3])
     assert programs == [4, 8]
 
 
@@ -331,22 +327,22 @@ def test_a_tuning_of_more_draws_trains_only_those_that_one_of_fewer_lacked(
     home, tmp_path, programs, name
 ):
     plan = plan_of(name)
-    fewer = Experiment(str(home)).row(name, plan, [0, 3], draws=DRAWS[:3])
-    more = Experiment(str(home)).row(name, plan, [0, 3], draws=DRAWS)
+    fewer = Experiment(str(home)).train(name, plan, [0, 3], draws=DRAWS[:3])
+    more = Experiment(str(home)).train(name, plan, [0, 3], draws=DRAWS)
     assert programs[:2] == [6, 2]
-    whole = Experiment(str(tmp_path / "elsewhere")).row(name, plan, [0, 3], draws=DRAWS)
+    whole = Experiment(str(tmp_path / "elsewhere")).train(name, plan, [0, 3], draws=DRAWS)
     assert {number: more.tuning.nll[number] for number in range(3)} == fewer.tuning.nll
     assert more.tuning.nll == whole.tuning.nll and more.tuning.best == whole.tuning.best
     for seed in (0, 3):
-        assert_same(more.entries[seed], whole.entries[seed])
+        assert_same(more.outcomes[seed], whole.outcomes[seed])
     assert more.tuning.seconds > fewer.tuning.seconds
 
 
 def test_fewer_draws_of_a_tuning_train_at_most_their_best(home, programs):
     """Of the others the weights were not kept."""
     plan, one = plan_of("C"), Experiment(str(home))
-    more = one.row("C", plan, [0, 3], draws=DRAWS)
-    fewer = Experiment(str(home)).row(
+    more = one.train("C", plan, [0, 3], draws=DRAWS)
+    fewer = Experiment(str(home)).train(
         "C",
         plan,
         [0, 3],
@@ -362,8 +358,8 @@ def test_an_interrupted_tuning_goes_on_where_it_was(home, tmp_path, programs, mo
         plan_of("C"),
         [{"recipe.lr": 0.02 if number == best else 1e-6 * (1 + number)} for number in range(4)],
     )
-    monkeypatch.setattr(ensembles, "TOGETHER", 1)  # a program a run
-    trained = package.train_runs
+    monkeypatch.setattr(ensembles, "MAX_ENSEMBLE_NUMBERS", 1)  # a program a run
+    trained = package.fit
 
     def interrupted(label, runs):
         for number, outcomes in enumerate(trained(label, runs)):
@@ -372,24 +368,24 @@ def test_an_interrupted_tuning_goes_on_where_it_was(home, tmp_path, programs, mo
             yield outcomes
 
     with monkeypatch.context() as patch:
-        patch.setattr(package, "train_runs", interrupted)
+        patch.setattr(package, "fit", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            Experiment(str(home)).row("C", plan, [0, 3], draws=draws)
+            Experiment(str(home)).train("C", plan, [0, 3], draws=draws)
     programs.clear()
-    row = Experiment(str(home)).row("C", plan, [0, 3], draws=draws)
+    row = Experiment(str(home)).train("C", plan, [0, 3], draws=draws)
     assert len(programs) == 2 * (
         2 + (best == 0)
     )  # two draws were finished; if one of them wins, its weights are trained anew
-    whole = Experiment(str(tmp_path / "elsewhere")).row("C", plan, [0, 3], draws=draws)
+    whole = Experiment(str(tmp_path / "elsewhere")).train("C", plan, [0, 3], draws=draws)
     assert row.tuning.nll == whole.tuning.nll and row.tuning.best == whole.tuning.best == best
     for seed in (0, 3):
-        assert_same(row.entries[seed], whole.entries[seed])
+        assert_same(row.outcomes[seed], whole.outcomes[seed])
 
 
 def test_weights_are_kept_in_memory_of_the_best_draw_so_far_alone(home, monkeypatch):
     """As many draws as can be are trained, each a network of its own."""
-    monkeypatch.setattr(ensembles, "TOGETHER", 1)
-    trained, alive = package.train_runs, []
+    monkeypatch.setattr(ensembles, "MAX_ENSEMBLE_NUMBERS", 1)
+    trained, alive = package.fit, []
 
     def watched(label, runs):
         for outcomes in trained(label, runs):
@@ -401,27 +397,29 @@ def test_weights_are_kept_in_memory_of_the_best_draw_so_far_alone(home, monkeypa
             counts.append(sum(one() is not None for one in alive))
 
     counts = []
-    monkeypatch.setattr(package, "train_runs", watched)
+    monkeypatch.setattr(package, "fit", watched)
     draws = [{"recipe.lr": lr} for lr in (0.001, 0.002, 0.003, 0.004, 0.005, 0.006)]
-    Experiment(str(home)).row("C", plan_of("C"), [0], draws=draws)
+    Experiment(str(home)).train("C", plan_of("C"), [0], draws=draws)
     assert len(alive) == 6 and max(counts) <= 2  # the best so far, and the last
 
 
 def test_a_space_is_in_no_key(home):
     for name in NAMES:
         plan = plan_of(name)
-        other = deepcopy(plan)
-        other["recipe"]["space"] = {"lr": [0.1, 0.2]}
-        other["head"].pop("space", None)
-        assert Parts(plan, Session(str(home))).key(0) == Parts(other, Session(str(home))).key(0)
-        assert plans.identity(plan) == plans.identity(other)
+        head = {key: value for key, value in plan.head.items() if key != "space"}
+        recipe = plan.recipe | {"space": {"lr": [0.1, 0.2]}}
+        other = replace(plan, recipe=recipe, head=head)
+        assert row_key(Parts(plan, Session(str(home))), 0) == row_key(
+            Parts(other, Session(str(home))), 0
+        )
+        assert plan.identity == other.identity
 
 
 def test_an_untuned_row_stays_in_the_store_whatever_may_be_drawn(home, monkeypatch):
     one = Experiment(str(home))
-    one.row("A", plan_of("composed"), [0])
+    one.train("A", plan_of("composed"), [0])
     monkeypatch.setattr(train, "fit", None)
-    assert one.row(
+    assert one.train(
         "A",
         plan_of(
             "composed",
@@ -430,19 +428,19 @@ def test_an_untuned_row_stays_in_the_store_whatever_may_be_drawn(home, monkeypat
             "+recipe.space.gamma=[.1,.2]",
         ),
         [0],
-    ).entries
+    ).outcomes
 
 
 def test_what_tuning_costs_is_the_time_of_all_its_draws(home):
-    row = Experiment(str(home)).row("C", plan_of("C"), [0, 3], draws=DRAWS)
+    row = Experiment(str(home)).train("C", plan_of("C"), [0, 3], draws=DRAWS)
     assert (
         row.tuning.seconds > row.metrics["seconds"].sum() * 0.5
     )  # half of the draws at the least, in whatever order
-    assert row.seconds_alone == row.entries[0].values["features_seconds"] + row.tuning.seconds
+    assert row.seconds_alone == row.outcomes[0].features_seconds + row.tuning.seconds
 
 
 def test_what_tuning_keeps_is_strict_json(home):
-    Experiment(str(home)).row(
+    Experiment(str(home)).train(
         "A", plan_of("composed", "recipe.optimizer=sgd"), [0], draws=[SICK, {"recipe.lr": 0.01}]
     )
     paths = list((home / "store/trial").glob("*/values.json"))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from composition import job
+from composition import compose_plan
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
@@ -65,31 +65,30 @@ def test_the_sine_head_is_the_quantum_head_whose_entangler_returns(qubits, depth
 
 
 def test_of_the_circuit_the_sine_head_has_its_qubits_alone_in_its_key():
-    made = plans.references(job("compare=[identity_circuit]"))[0]["identity_circuit"]
-    said = plans.identity(made)
+    made = compose_plan("compare=[identity_circuit]").references["identity_circuit"]
+    said = made.identity
     assert said["circuit"] == {"qubits": 4} and "device" not in said
     assert plans.describe(made) == "small, frozen + sine"
-    assert plans.letter(made) == ("", "its head is neither one linear layer nor a circuit")
+    assert plans.letter_of(made) == ("", "its head is neither one linear layer nor a circuit")
 
 
 @pytest.mark.parametrize("word", ["compare=full", "compare=[full]"])
 def test_full_names_every_reference(word):
-    plan = job(word)
-    plans.check(plan)
-    made, left_out = plans.references(plan)
-    assert list(made) == EVERY and left_out == []
-    alone = job(f"compare=[{','.join(EVERY)}]")
-    assert plan["compare"] == alone["compare"]
-    plan.pop("overrides"), alone.pop("overrides")
-    assert plan == alone
+    plan = compose_plan(word)
+    plans.check_plan(plan)
+    assert list(plan.references) == EVERY and plan.notes == []
+    alone = compose_plan(f"compare=[{','.join(EVERY)}]")
+    assert plan.changes == alone.changes
+    words = {"overrides": None, "command": None}
+    assert plan.values | words == alone.values | words
 
 
 def test_full_takes_one_more_reference():
-    assert list(job("compare=[full,A]")["compare"]) == [*EVERY, "A"]
+    assert list(compose_plan("compare=[full,A]").changes) == [*EVERY, "A"]
 
 
 def test_what_does_not_apply_is_left_out_of_full_with_a_line():
-    made, left_out = plans.references(job("compare=full", "head=classical"))
+    plan = compose_plan("compare=full", "head=classical")
     lacking = {
         "frozen_circuit": "angles",
         "random_circuit": "angles",
@@ -97,13 +96,13 @@ def test_what_does_not_apply_is_left_out_of_full_with_a_line():
         "unentangled": "entangle",
         "product": "product",
     }
-    assert left_out == [
+    assert plan.notes == [
         f"compare={name}: it changes head.{key}, which the composed model does not have."
         for name, key in lacking.items()
     ]
-    assert list(made) == [name for name in EVERY if name not in lacking]
+    assert list(plan.references) == [name for name in EVERY if name not in lacking]
     with pytest.raises(Refused) as error:
-        plans.references(job("compare=[product]", "head=classical"))
+        _ = compose_plan("compare=[product]", "head=classical").references
     assert (
         str(error.value)
         == "compare=product: it changes head.product, which the composed model does not have; leave"
@@ -112,8 +111,8 @@ def test_what_does_not_apply_is_left_out_of_full_with_a_line():
 
 
 def test_every_row_of_full_can_be_built(home):
-    plan, experiment = job("compare=full", "backbone.width=4"), Experiment(str(home))
-    for row in plans.references(plan)[0].values():
+    plan, experiment = compose_plan("compare=full", "backbone.width=4"), Experiment(str(home))
+    for row in plan.references.values():
         experiment.check(row)
 
 

@@ -3,11 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from composition import job, part, rows
+from composition import check, compose_plan, part, variants
 from sklearn.linear_model import LogisticRegression
 
-from qtlrun import plan as plans
-from qtlrun.compose.check import check
 from qtlrun.experiment import Experiment
 from qtlrun.head import logistic
 from qtlrun.layer import Start
@@ -89,7 +87,7 @@ def test_penalties_that_cannot_be_are_refused(penalties):
 @pytest.mark.parametrize("word", ["freeze=none", "recipe.augment=true"])
 def test_features_that_change_are_refused(home, word):
     with pytest.raises(Refused) as error:
-        check([job(f"home={home}", "backbone.width=4", "compare=[]", "head=logistic", word)])
+        check(compose_plan(f"home={home}", "backbone.width=4", "compare=[]", "head=logistic", word))
     assert (
         str(error.value)
         == "head: this one is solved for on features that do not change; use freeze=backbone and"
@@ -111,8 +109,8 @@ def solved(monkeypatch):
 
 
 def test_a_row_of_it_is_the_same_for_every_seed_and_solved_once(home, solved):
-    plan = rows(*SHORT, "compare=[logistic]")["logistic"]
-    row = Experiment(str(home)).row("logistic", plan, [0, 1, 7])
+    plan = variants(*SHORT, "compare=[logistic]")["logistic"]
+    row = Experiment(str(home)).train("logistic", plan, [0, 1, 7])
     assert solved == [24] and row.seeds == [0, 1, 7] and row.errors == {}
     assert all(np.array_equal(row.logits[0], other) for other in row.logits[1:])
     assert (row.metrics["best_epoch"] == 1).all() and (
@@ -124,7 +122,7 @@ def test_a_row_of_it_is_the_same_for_every_seed_and_solved_once(home, solved):
 
 
 def test_for_equal_features_it_is_solved_once_though_there_are_draws(home, solved):
-    plan = rows(*SHORT, "compare=[logistic]")["logistic"]
+    plan = variants(*SHORT, "compare=[logistic]")["logistic"]
     draws = [
         {"recipe.lr": lr, "recipe.weight_decay": decay, "recipe.scale": scale}
         for lr, decay, scale in (
@@ -134,7 +132,7 @@ def test_for_equal_features_it_is_solved_once_though_there_are_draws(home, solve
             (0.4, 0.2, "standard"),
         )
     ]
-    row = Experiment(str(home)).row("logistic", plan, [0, 1], draws=draws)
+    row = Experiment(str(home)).train("logistic", plan, [0, 1], draws=draws)
     assert solved == [24, 24]  # scaled and not
     nll = list(row.tuning.nll.values())
     assert nll[0] == nll[2] != nll[1] == nll[3] and row.tuning.best in (0, 1)
@@ -148,15 +146,15 @@ def test_other_training_items_are_solved_anew(home, solved):
         ("dataset.train_size=12",),
         ("+compare.logistic.head.penalties=[.5]",),
     ):
-        one.row("logistic", rows(*SHORT, "compare=[logistic]", *words)["logistic"], [0])
+        one.train("logistic", variants(*SHORT, "compare=[logistic]", *words)["logistic"], [0])
     assert solved == [24, 24, 12, 24]
 
 
 def test_a_table_has_it_as_a_reference_and_says_what_it_shows(home):
-    plan = job(f"home={home}", "backbone.width=4", "compare=[logistic]")
-    made = plans.references(plan)[0]["logistic"]
-    assert made["head"]["_target_"].endswith("Logistic") and made["recipe"]["augment"] is False
+    plan = compose_plan(f"home={home}", "backbone.width=4", "compare=[logistic]")
+    made = plan.references["logistic"]
+    assert made.head["_target_"].endswith("Logistic") and made.recipe["augment"] is False
     assert (
-        plan["compare"]["logistic"]["by_letter"]["A"]
+        plan.changes["logistic"]["by_letter"]["A"]
         == "the whole head and its training against a converged linear rival"
     )

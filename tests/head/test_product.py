@@ -6,7 +6,7 @@ import numpy as np
 import pennylane as qml
 import pytest
 import torch
-from composition import job, rows
+from composition import compose_plan, variants
 
 from qtlrun import plan as plans
 from qtlrun.circuit.dressed import Dressed
@@ -261,25 +261,25 @@ def test_published_angles_of_the_circuit_are_no_start_for_its_product(data):
 
 
 def test_a_reference_follows_the_composed_circuit_and_has_no_letter():
-    made = rows("compare=[product]", "circuit.qubits=3", "circuit.depth=5")["product"]
-    assert made["circuit"] == {
+    made = variants("compare=[product]", "circuit.qubits=3", "circuit.depth=5")["product"]
+    assert made.circuit == {
         "_target_": "qtlrun.circuit.dressed.Dressed",
         "qubits": 3,
         "depth": 5,
     }
-    assert plans.letter(made) == ("", "its circuit is a product")
+    assert plans.letter_of(made) == ("", "its circuit is a product")
     assert plans.describe(made) == "small, frozen + product circuit sized as dressed 3x5"
-    composed = rows("compare=[]", "circuit=product")["composed"]
-    assert plans.letter(composed) == ("", "its circuit is a product")
+    composed = variants("compare=[]", "circuit=product")["composed"]
+    assert plans.letter_of(composed) == ("", "its circuit is a product")
     assert plans.describe(composed) == "small, frozen + product circuit 4x6"
     assert (
-        job("compare=[product]")["compare"]["product"]["isolates"]
+        compose_plan("compare=[product]").changes["product"]["isolates"]
         == "the circuit against wires of as many angles that never meet and take their inputs anew"
     )
 
 
 def test_a_row_of_it_counts_the_angles_of_the_circuit_that_runs(home):
-    made = rows(
+    made = variants(
         "backbone=identity",
         "recipe.epochs=1",
         "dataset.train=6",
@@ -290,7 +290,7 @@ def test_a_row_of_it_counts_the_angles_of_the_circuit_that_runs(home):
         "compare=[product]",
     )
     found = {
-        name: Experiment(str(home)).row(name, plan, [0, 1]).metrics for name, plan in made.items()
+        name: Experiment(str(home)).train(name, plan, [0, 1]).metrics for name, plan in made.items()
     }
     for name, ranks in (
         ("product", [8, 8]),

@@ -6,16 +6,15 @@ import math
 import numpy as np
 import pytest
 import torch
-from composition import job, part, rows
+from composition import check, compose_plan, part, variants
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
-from qtlrun import plan as plans
 from qtlrun.circuit.dressed import Dressed
-from qtlrun.compose.check import check
 from qtlrun.dataset.spirals import Spirals
 from qtlrun.device.statevector import Statevector
 from qtlrun.experiment import Experiment
+from qtlrun.experiment.key import row_key
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 from qtlrun.head import logistic, mlp, svm
@@ -152,7 +151,9 @@ def test_the_hidden_layer_has_as_many_numbers_as_the_dressed_head_or_nearly(
 
 def test_of_the_circuit_the_hidden_layer_has_all_values_in_its_key_but_not_the_device(home):
     def key(*words):
-        return Parts(rows(*SHORT, "compare=[mlp]", *words)["mlp"], Session(str(home))).key(0)
+        return row_key(
+            Parts(variants(*SHORT, "compare=[mlp]", *words)["mlp"], Session(str(home))), 0
+        )
 
     first = key()
     assert key("device=lightning.qubit") == first
@@ -168,7 +169,7 @@ def test_of_the_circuit_the_hidden_layer_has_all_values_in_its_key_but_not_the_d
         )
         == 5
     )
-    assert plans.identity(rows("compare=[mlp]")["mlp"])["circuit"] == {
+    assert variants("compare=[mlp]")["mlp"].identity["circuit"] == {
         "_target_": "qtlrun.circuit.dressed.Dressed",
         "qubits": 4,
         "depth": 6,
@@ -314,7 +315,9 @@ def test_a_support_vector_machine_takes_a_state_of_another_size():
 @pytest.mark.parametrize("words", ["freeze=none", "recipe.augment=true"])
 def test_features_that_change_are_refused(home, option, words):
     with pytest.raises(Refused) as error:
-        check([job(f"home={home}", "backbone.width=4", "compare=[]", f"head={option}", words)])
+        check(
+            compose_plan(f"home={home}", "backbone.width=4", "compare=[]", f"head={option}", words)
+        )
     assert (
         str(error.value)
         == "head: this one is solved for on features that do not change; use freeze=backbone and"
@@ -337,27 +340,27 @@ def solved(monkeypatch):
 
 
 def test_a_row_of_the_hidden_layer_is_solved_once_a_seed_for_equal_features(home, solved):
-    plan, one = rows(*SHORT, "compare=[mlp]")["mlp"], Experiment(str(home))
+    plan, one = variants(*SHORT, "compare=[mlp]")["mlp"], Experiment(str(home))
     draws = [{"recipe.lr": 0.1}, {"recipe.lr": 0.2}]
-    row = one.row("mlp", plan, [0, 1, 7], draws=draws)
+    row = one.train("mlp", plan, [0, 1, 7], draws=draws)
     assert solved == [24, 24, 24] and row.errors == {} and row.seeds == [0, 1, 7]
     assert len({logits.tobytes() for logits in row.logits}) == 3
     assert (row.metrics["parameters_head"] == 65 * 2 + 3 * 4).all() and (
         row.metrics["best_epoch"] == 1
     ).all()
     assert row.metrics["test_accuracy"].mean() > 0.4  # digits of four classes, by two hidden units
-    single = Experiment(str(home), fresh=True).row("mlp", plan, [7], draws=draws)
+    single = Experiment(str(home), fresh=True).train("mlp", plan, [7], draws=draws)
     assert np.array_equal(single.logits[0], row.logits[2])  # no seed feels the others
 
 
 def test_a_row_of_the_support_vector_machine_is_the_same_for_every_seed_and_solved_once(
     home, solved
 ):
-    plan = rows(*SHORT, "compare=[svm]")["svm"]
-    row = Experiment(str(home)).row("svm", plan, [0, 1])
+    plan = variants(*SHORT, "compare=[svm]")["svm"]
+    row = Experiment(str(home)).train("svm", plan, [0, 1])
     assert solved == [24] and row.errors == {} and np.array_equal(row.logits[0], row.logits[1])
     assert row.metrics["test_accuracy"][0] > 0.6  # digits of four classes, from 24 of them
-    again = Experiment(str(home)).row("svm", plan, [0, 1])
+    again = Experiment(str(home)).train("svm", plan, [0, 1])
     assert solved == [24] and np.array_equal(again.logits, row.logits)
 
 
@@ -372,11 +375,11 @@ def test_a_row_of_the_support_vector_machine_is_the_same_for_every_seed_and_solv
     ],
 )
 def test_a_table_has_them_as_references_and_says_what_they_show(option, claim):
-    plan = job(f"compare=[{option}]", "freeze=none", "recipe.augment=true")
-    made = plans.references(plan)[0][option]
+    plan = compose_plan(f"compare=[{option}]", "freeze=none", "recipe.augment=true")
+    made = plan.references[option]
     assert (
-        made["head"] == part("head", option)
-        and made["recipe"]["augment"] is False
-        and made["freeze"]["frozen"] == "all"
+        made.head == part("head", option)
+        and made.recipe["augment"] is False
+        and made.freeze["frozen"] == "all"
     )
-    assert plan["compare"][option]["by_letter"]["A"] == claim
+    assert plan.changes[option]["by_letter"]["A"] == claim

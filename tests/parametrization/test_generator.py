@@ -60,7 +60,7 @@ def test_in_a_chain_only_rotations_of_a_last_block_about_z_are_dead():
 def test_the_count_of_live_angles_does_not_depend_on_how_many_directions_fit_at_once(monkeypatch):
     model = made(16)
     known, ranked = live(model, 0), rank(model, 0)
-    monkeypatch.setattr(generators, "TOGETHER", 16)  # as for 18 qubits
+    monkeypatch.setattr(generators, "MAX_ENSEMBLE_NUMBERS", 16)  # as for 18 qubits
     assert (live(model, 0), rank(model, 0)) == (known, ranked)
 
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from composition import CONF, job, rows
+from composition import CONF, compose_plan, variants
 
 from qtlrun import memory
 from qtlrun import plan as plans
@@ -16,14 +16,16 @@ from qtlrun.parametrization.quantum_train import QuantumTrain, qubits_of
 
 CLASSES = {"Iris": 3}  # else ten
 PRESETS = sorted(path.stem for path in (CONF / "experiment").glob("qt_*.yaml"))
-COUNTED = [preset for preset in PRESETS if "same_count" in job(f"experiment={preset}")["compare"]]
+COUNTED = [
+    preset for preset in PRESETS if "same_count" in compose_plan(f"experiment={preset}").changes
+]
 
 
 def shapes(plan):
     """Of every weight of a plan's network by name, without weights or memory."""
-    classes = CLASSES.get(plan["dataset"]["_target_"].rpartition(".")[2], 10)
+    classes = CLASSES.get(plan.dataset["_target_"].rpartition(".")[2], 10)
     with torch.device("meta"):
-        backbone = plans.build("backbone", plan["backbone"], [], data=None, state=None, numbers=4)
+        backbone = plans.build("backbone", plan.backbone, [], data=None, state=None, numbers=4)
     head = Classical(backbone.features, classes, Start([0]))
     return {f"backbone.{name}": tuple(one.shape) for name, one in backbone.named_parameters()} | {
         f"head.{name}": tuple(one.shape[1:]) for name, one in head.named_parameters()
@@ -32,7 +34,7 @@ def shapes(plan):
 
 def numbers(plan):
     """Weights, qubits, angles and mapping numbers of a plan whose every weight is generated."""
-    part, known = plan["parametrization"], shapes(plan)
+    part, known = plan.parametrization, shapes(plan)
     assert part["weights"] == ["*"] and part["ansatz"] == "ring"
     count = sum(map(math.prod, known.values()))
     qubits = qubits_of(count)
@@ -54,25 +56,25 @@ def numbers(plan):
     ],
 )
 def test_a_preset_has_the_published_counts(preset, right):
-    assert numbers(job(f"experiment={preset}")) == right
+    assert numbers(compose_plan(f"experiment={preset}").model) == right
 
 
 @pytest.mark.parametrize("preset, trained", [("qt_mnist_paper", 1497), ("qt_iris", 393)])
 def test_the_generator_of_a_preset_owns_as_many_numbers(preset, trained):
-    plan = job(f"experiment={preset}")
-    made = plans.build(
-        "parametrization", plan["parametrization"], [], device=Statevector()
-    ).generator(shapes(plan), Start([0]))
+    plan = compose_plan(f"experiment={preset}").model
+    made = plans.build("parametrization", plan.parametrization, [], device=Statevector()).generator(
+        shapes(plan), Start([0])
+    )
     assert made.trained == trained == sum(one.numel() for one in made.parameters())
 
 
 @pytest.mark.parametrize("preset", COUNTED)
 def test_the_network_of_the_same_count_is_within_3_percent_of_the_generator(preset):
-    made = rows(f"experiment={preset}")
+    made = variants(f"experiment={preset}")
     other, (_, _, angles, mapping) = made["same_count"], numbers(made["composed"])
     assert (
-        other["parametrization"]["_target_"].endswith("Direct")
-        and other["backbone"] != made["composed"]["backbone"]
+        other.parametrization["_target_"].endswith("Direct")
+        and other.backbone != made["composed"].backbone
     )
     assert sum(map(math.prod, shapes(other).values())) == pytest.approx(angles + mapping, rel=0.03)
 
@@ -232,7 +234,7 @@ def test_a_mapping_that_does_not_fit_the_memory_is_refused(monkeypatch):
 )
 def test_words_that_cannot_be_are_refused(word, said):
     with pytest.raises(plans.Refused) as error:
-        plans.check(job("parametrization=quantum_train", word))
+        plans.check_plan(compose_plan("parametrization=quantum_train", word))
     assert str(error.value) == said
 
 

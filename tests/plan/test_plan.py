@@ -1,24 +1,15 @@
 import copy
 import math
+from dataclasses import replace
 
 import pytest
 from torch import nn
 
 from qtlrun import plan as plans
 from qtlrun.compose import compose
-from qtlrun.plan import (
-    Refused,
-    build,
-    check,
-    identity,
-    letter,
-    nearest,
-    parameters,
-    references,
-    row_plan,
-    seeds,
-)
-from qtlrun.study import table
+from qtlrun.plan import Plan, Refused, Variant, build, check_plan, letter_of, nearest, parameters
+from qtlrun.plan.override import parse
+from qtlrun.plan.reference import References
 
 HEAD = """
 from dataclasses import dataclass
@@ -45,7 +36,21 @@ def composed():
     everything = (
         "compare=[A,B,C,D,twin,frozen_circuit,random_circuit,zeroed,unentangled,untrained,scratch]"
     )
-    return {"default": compose([])[0], "every": compose([everything])[0]}
+    return {"default": compose([])[0].values, "every": compose([everything])[0].values}
+
+
+def check(values):
+    check_plan(Plan(values))
+
+
+def references(values):
+    """The references of a composed point by name, and why others do not apply."""
+    made = References(
+        Variant.of(values),
+        values.get("compare") or {},
+        tuple(parse(values.get("overrides", ()))),
+    )
+    return made.variants, made.notes
 
 
 @pytest.fixture
@@ -134,7 +139,7 @@ def test_a_missing_value_is_named_with_the_class_that_needs_it(plan):
 def test_a_value_with_a_default_may_be_missing(plan):
     del plan["recipe"]["momentum"], plan["head"]["state"], plan["freeze"]["every"]
     check(plan)
-    assert letter(row_plan(plan)) == ("A", "") and "frozen" in plans.describe(row_plan(plan))
+    assert letter_of(Variant.of(plan)) == ("A", "") and "frozen" in plans.describe(Variant.of(plan))
 
 
 WHOLE, NUMBER, FLAG = (
@@ -283,8 +288,8 @@ def test_a_setting_of_the_wrong_type_is_refused(plan, name, value, words):
 @pytest.mark.parametrize(
     "given, named", [(1, [0]), (5, [0, 1, 2, 3, 4]), ([3, 7], [3, 7]), ([0], [0])]
 )
-def test_seeds_are_a_number_or_a_list(given, named):
-    assert seeds({"seeds": given}) == named
+def test_seeds_are_a_number_or_a_list(composed, given, named):
+    assert Plan({**composed["default"], "seeds": given}).seeds == named
 
 
 @pytest.mark.parametrize("given", [0, -3, [], [1, 1], [-1], [0, -1]])
@@ -298,7 +303,7 @@ def test_seeds_that_cannot_be_are_refused(plan, given):
 
 
 def test_seeds_that_numpy_does_not_take_are_refused(plan):
-    assert seeds({"seeds": [2**32 - 1]}) == [2**32 - 1]
+    assert Plan({**plan, "seeds": [2**32 - 1]}).seeds == [2**32 - 1]
     for given in ([2**32], [0, 2**40]):
         plan["seeds"] = given
         assert refusal(plan) == f"seeds={given}: numpy's generators take seeds below 2**32."
@@ -555,8 +560,8 @@ def test_pre_training_needs_a_source_task(plan):
 def test_a_part_of_a_reference_that_has_a_class_replaces_the_composed_part(plan):
     rows, left_out = references(plan)
     assert list(rows) == ["B", "C", "twin", "frozen_circuit"] and not left_out
-    assert rows["C"]["head"] == {"_target_": "qtlrun.head.classical.Classical"}
-    assert rows["twin"]["head"] == {
+    assert rows["C"].head == {"_target_": "qtlrun.head.classical.Classical"}
+    assert rows["twin"].head == {
         "_target_": "qtlrun.head.dressed.Twin",
         "reach": pytest.approx(math.pi / 2),
         "layout": None,
@@ -566,18 +571,16 @@ def test_a_part_of_a_reference_that_has_a_class_replaces_the_composed_part(plan)
 def test_a_part_of_a_reference_without_a_class_is_merged_into_the_composed_part(plan):
     plan["head"]["spread"] = 0.3
     row = references(plan)[0]["frozen_circuit"]
-    assert (
-        row["head"] == plan["head"] | {"angles": "frozen"} and plan["head"]["angles"] == "trained"
-    )
+    assert row.head == plan["head"] | {"angles": "frozen"} and plan["head"]["angles"] == "trained"
 
 
 def test_what_a_reference_does_not_change_is_the_composed_plans(plan):
     plan["circuit"]["qubits"] = 8
     plan["recipe"]["lr"] = 0.5
     for name, row in references(plan)[0].items():
-        kept = set(row) - set(plan["compare"][name])
+        kept = {**row.parts, "dtype": row.dtype}.keys() - plan["compare"][name].keys()
         assert {"circuit", "recipe", "dataset", "device", "dtype"} <= kept
-        assert all(row[group] == plan[group] for group in kept)
+        assert all(getattr(row, group) == plan[group] for group in kept)
 
 
 def test_a_reference_that_lacks_keys_is_refused_where_it_was_typed_and_noted_where_it_was_not(plan):
@@ -616,10 +619,11 @@ def test_a_reference_of_the_users_own_that_claims_nothing_is_a_row_all_the_same(
     plan["compare"] = {"six": {"circuit": {"qubits": 6}}}
     for overrides in ([], ["compare=[six]"], ["+compare=six"], ["experiment=mine"]):
         rows, left_out = references(plan | {"overrides": overrides})
-        assert rows["six"]["circuit"]["qubits"] == 6 and not left_out
+        assert rows["six"].circuit["qubits"] == 6 and not left_out
     check(plan)
-    claims = table.claims(plan | {"overrides": ["compare=[six]"]})
-    assert claims == {"six": "circuit.qubits 4 against 6"}
+    assert Plan(plan | {"overrides": ["compare=[six]"]}).claims == {
+        "six": "circuit.qubits 4 against 6"
+    }
 
 
 @pytest.mark.parametrize(
@@ -663,7 +667,7 @@ def test_a_reference_that_cannot_be_is_refused(plan, change, words):
 
 def test_a_reference_whose_validation_is_the_test_split_is_not_tuned():
     """Its draw would be chosen on the test split, though the composed row's is not."""
-    plan = compose(["dataset=moons", "backbone=identity", "compare=[twin]", "tune=2"])[0]
+    plan = compose(["dataset=moons", "backbone=identity", "compare=[twin]", "tune=2"])[0].values
     check(plan)
     words = "dataset.validation=test: the test split would choose the draw; leave one of them out."
     plan["compare"]["twin"]["dataset"] = {"validation": "test"}
@@ -699,8 +703,8 @@ def test_no_references_is_a_plan_too(plan):
 
 def test_the_literatures_rows_have_their_letters(every):
     rows = references(every)[0]
-    assert letter(row_plan(every)) == ("A", "")
-    assert {name: letter(rows[name])[0] for name in "ABCD"} == dict(
+    assert letter_of(Variant.of(every)) == ("A", "")
+    assert {name: letter_of(rows[name])[0] for name in "ABCD"} == dict(
         zip("ABCD", "ABCD", strict=True)
     )
 
@@ -728,7 +732,7 @@ IDLE, OTHER = (
     ],
 )
 def test_a_control_has_no_letter_and_a_reason(every, name, reason):
-    assert letter(references(every)[0][name]) == ("", reason)
+    assert letter_of(references(every)[0][name]) == ("", reason)
 
 
 @pytest.mark.parametrize(
@@ -743,14 +747,14 @@ def test_a_control_has_no_letter_and_a_reason(every, name, reason):
         ("head", {"angles": "zero"}, IDLE),
     ],
 )
-def test_a_row_that_is_none_of_the_four_has_no_letter(plan, group, values, reason):
+def test_a_row_that_is_none_of_the_four_has_no_letter_of(plan, group, values, reason):
     plan[group] |= values
-    assert letter(row_plan(plan)) == ("", reason)
+    assert letter_of(Variant.of(plan)) == ("", reason)
 
 
 def test_a_backbone_without_weights_to_choose_is_not_pre_trained(plan):
     plan["backbone"] = {"_target_": "qtlrun.backbone.identity.Identity", "features": 64}
-    assert letter(row_plan(plan)) == ("", RANDOM)
+    assert letter_of(Variant.of(plan)) == ("", RANDOM)
 
 
 @pytest.mark.parametrize(
@@ -763,7 +767,7 @@ def test_a_backbone_without_weights_to_choose_is_not_pre_trained(plan):
     ],
 )
 def test_a_letter_follows_from_what_is_composed(overrides, letters):
-    assert letter(row_plan(compose(overrides)[0]))[0] == letters
+    assert letter_of(Variant.of(compose(overrides)[0].values))[0] == letters
 
 
 @pytest.mark.parametrize(
@@ -787,7 +791,7 @@ def test_a_letter_follows_from_what_is_composed(overrides, letters):
 def test_a_row_is_described_by_what_it_is(plan, changes, words):
     for group, values in changes.items():
         plan[group] |= values
-    assert plans.describe(row_plan(plan)) == words
+    assert plans.describe(Variant.of(plan)) == words
 
 
 def test_a_classical_row_is_described_without_a_circuit(plan):
@@ -806,7 +810,7 @@ def test_a_classical_row_is_described_without_a_circuit(plan):
     ],
 )
 def test_where_two_rows_differ_is_said(every, name, words):
-    assert plans.differences(row_plan(every), references(every)[0][name]) == words
+    assert plans.differences(Variant.of(every), references(every)[0][name]) == words
 
 
 def test_outcomes_of_a_measurement_on_arrival_are_described(plan):
@@ -818,7 +822,7 @@ def test_outcomes_of_a_measurement_on_arrival_are_described(plan):
         "seed": 0,
     }
     plan["head"] = {"_target_": "qtlrun.head.logistic.Logistic"}
-    assert plans.describe(row_plan(plan)) == "heterodyne, 100 outcomes, frozen + logistic"
+    assert plans.describe(Variant.of(plan)) == "heterodyne, 100 outcomes, frozen + logistic"
 
 
 def test_a_backbone_by_name_is_described_by_it(plan):
@@ -827,27 +831,29 @@ def test_a_backbone_by_name_is_described_by_it(plan):
         "name": "vit_b_16",
         "weights": "DEFAULT",
     }
-    assert plans.describe(row_plan(plan)) == "vit_b_16, frozen + dressed circuit 4x6"
+    assert plans.describe(Variant.of(plan)) == "vit_b_16, frozen + dressed circuit 4x6"
 
 
 def test_equal_rows_have_equal_identities_whatever_they_are_called(every):
     rows = references(every)[0]
-    assert identity(rows["A"]) == identity(row_plan(every)) and identity(rows["B"]) != identity(
-        rows["C"]
+    assert (
+        rows["A"].identity == Variant.of(every).identity
+        and rows["B"].identity != rows["C"].identity
     )
 
 
 def test_a_row_without_a_circuit_has_none_of_it_in_its_identity(plan):
     classical, twin = (
-        {**row_plan(plan), "head": references(plan)[0][name]["head"]} for name in ("C", "twin")
+        replace(Variant.of(plan), head=references(plan)[0][name].head).identity
+        for name in ("C", "twin")
     )
-    assert identity(classical)["circuit"] == {} and "device" not in identity(classical)
-    assert identity(twin)["circuit"] == {"qubits": 4} and "device" not in identity(twin)
-    assert identity(row_plan(plan))["circuit"] == plan["circuit"]
+    assert classical["circuit"] == {} and "device" not in classical
+    assert twin["circuit"] == {"qubits": 4} and "device" not in twin
+    assert Variant.of(plan).identity["circuit"] == plan["circuit"]
 
 
 def test_what_changes_a_row_changes_its_identity(plan):
-    before = identity(row_plan(plan))
+    before = Variant.of(plan).identity
     for group, name, value in [
         ("circuit", "depth", 2),
         ("recipe", "lr", 0.5),
@@ -857,16 +863,16 @@ def test_what_changes_a_row_changes_its_identity(plan):
     ]:
         changed = copy.deepcopy(plan)
         changed[group][name] = value
-        assert identity(row_plan(changed)) != before
-    assert identity(row_plan(plan | {"dtype": "float64"})) != before
+        assert Variant.of(changed).identity != before
+    assert Variant.of(plan | {"dtype": "float64"}).identity != before
 
 
 def test_the_bytes_of_a_plugin_are_in_the_identity(plan, plugin):
     plan["plugins"] = [plugin]
-    before = identity(row_plan(plan))
+    before = Variant.of(plan).identity
     with open(plugin, "a") as file:
         file.write("# changed\n")
-    assert identity(row_plan(plan)) != before
+    assert Variant.of(plan).identity != before
 
 
 @pytest.mark.parametrize(
@@ -905,4 +911,4 @@ def test_a_reference_of_the_user_needs_no_claim_and_a_changed_shipped_one_is_not
     plan["compare"] = {"six": {"circuit": {"qubits": 6}}}
     for words in ([], ["compare=[six]"], ["+compare=six"]):
         rows = references(plan | {"overrides": words})[0]
-        assert list(rows) == ["six"] and rows["six"]["circuit"]["qubits"] == 6
+        assert list(rows) == ["six"] and rows["six"].circuit["qubits"] == 6

@@ -9,12 +9,12 @@ import textwrap
 import pytest
 
 from qtlrun.compose import compose
-from qtlrun.plan import Refused, build, check, identity, parameters, plugin, row_plan
+from qtlrun.plan import Plan, Refused, Variant, build, check_plan, parameters, plugin
 
 
 @pytest.fixture(scope="module")
 def composed():
-    return compose(["compare=[]"])[0]
+    return compose(["compare=[]"])[0].values
 
 
 @pytest.fixture
@@ -87,10 +87,10 @@ def test_every_form_of_an_import_is_found_and_is_in_the_key(write, composed, tex
     )
     assert head(wing).got == ("first", 1)
     plan = composed | {"plugins": [wing]}
-    before = identity(row_plan(plan))
+    before = Variant.of(plan).identity
     for name in ("gates", "tools__gates", "whole__gates"):
         write(**{name: BLOCK.replace("first", "second")})
-    assert identity(row_plan(plan)) != before
+    assert Variant.of(plan).identity != before
     assert head(wing).got == ("second", 1)  # of what the key says
 
 
@@ -99,10 +99,10 @@ def test_an_import_of_an_import_is_in_the_key_and_a_file_beside_that_none_import
 ):
     wing, *_ = write(wing="import a", a="import b", b="import c", c="x = 1", idle="x = 1")
     plan = composed | {"plugins": [wing]}
-    keys = [identity(row_plan(plan))]
+    keys = [Variant.of(plan).identity]
     for name in ("c", "idle", "b"):
         write(**{name: "x = 2" if name != "b" else "import c  # edited"})
-        keys.append(identity(row_plan(plan)))
+        keys.append(Variant.of(plan).identity)
     assert keys[0] != keys[1] and keys[1] == keys[2] and keys[2] != keys[3]
 
 
@@ -125,10 +125,10 @@ def test_a_module_on_pythonpath_is_loaded_anew_after_an_edit_and_is_in_the_key(
     wing, _ = write(wing=WING, elsewhere__gates=BLOCK)
     monkeypatch.syspath_prepend(str(tmp_path / "elsewhere"))
     plan = composed | {"plugins": [wing]}
-    before = identity(row_plan(plan))
+    before = Variant.of(plan).identity
     assert head(wing).got == ("first", 1)
     write(elsewhere__gates=BLOCK.replace("first", "second"))
-    assert head(wing).got == ("second", 1) and identity(row_plan(plan)) != before
+    assert head(wing).got == ("second", 1) and Variant.of(plan).identity != before
 
 
 def test_two_folders_with_a_module_of_one_name_have_each_their_own(write):
@@ -177,16 +177,16 @@ def test_a_file_that_would_hide_an_installed_module_is_named_only_where_it_is_im
         **{"wing": f"import {name}\n", "idle": "import math\n", name: "x = 1\n"}
     )
     if name == "qtlrun":  # which is never looked for beside
-        check(composed | {"plugins": [wing]})
+        check_plan(Plan(composed | {"plugins": [wing]}))
         return
     with pytest.raises(Refused) as error:
-        check(composed | {"plugins": [wing]})
+        check_plan(Plan(composed | {"plugins": [wing]}))
     assert (
         str(error.value)
         == f"plugins=[{wing}]: it imports {name}, an installed module, which {hidden} would hide;"
         " rename that file."
     )
-    check(composed | {"plugins": [idle]})
+    check_plan(Plan(composed | {"plugins": [idle]}))
     __import__(name)
     assert sys.modules[name].__file__ != hidden
 
@@ -196,8 +196,8 @@ def test_two_plugins_of_one_name_are_refused(write, composed):
     with pytest.raises(
         Refused, match="a part is found by its file's name, and both are called wing; rename one"
     ):
-        check(composed | {"plugins": [left, right]})
-    check(composed | {"plugins": [left, left]})
+        check_plan(Plan(composed | {"plugins": [left, right]}))
+    check_plan(Plan(composed | {"plugins": [left, left]}))
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_source_that_is_no_python_is_named_by_its_own_file_and_line(write, compo
     wing, gates = write(wing="import gates\n", gates=text)
     for given, where in ((wing, f"{gates}, "), (gates, "")):
         with pytest.raises(Refused) as error:
-            check(composed | {"plugins": [given]})
+            check_plan(Plan(composed | {"plugins": [given]}))
         assert str(error.value) == f"plugins=[{given}]: {where}{line}"
 
 
@@ -299,7 +299,7 @@ def test_a_module_loaded_elsewhere_under_the_same_name_stays_as_it_is(write, mon
 
 def test_the_key_has_the_versions_of_packages_that_a_plugin_imports(write, composed):
     wing = write(wing="import rich.console\nimport math\n")
-    said = identity(row_plan(composed | {"plugins": [wing]}))["plugins"]
+    said = Variant.of(composed | {"plugins": [wing]}).identity["plugins"]
     assert [one[0] for one in said] == ["wing", "rich"]
 
 
@@ -358,5 +358,5 @@ def test_an_edit_of_a_module_beside_is_trained_anew_by_the_command(tmp_path):
 def test_a_plan_with_plugins_can_be_copied_and_checked_again(write, composed):
     wing, _ = write(wing=WING, gates=BLOCK)
     plan = copy.deepcopy(composed) | {"plugins": [wing]}
-    check(plan)
-    assert identity(row_plan(plan)) == identity(row_plan(copy.deepcopy(plan)))
+    check_plan(Plan(plan))
+    assert Variant.of(plan).identity == Variant.of(copy.deepcopy(plan)).identity

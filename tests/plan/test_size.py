@@ -9,7 +9,7 @@ import torch
 
 from qtlrun.compose import compose, main
 from qtlrun.layer import MAX_NUMBERS, Start
-from qtlrun.plan import Refused, check, row_plan
+from qtlrun.plan import Plan, Refused, Variant, check_plan
 from qtlrun.plan.size import LIMITS, TRAININGS, WEIGHTS
 
 HUGE = [10**9, 10**12, 2**62]
@@ -17,12 +17,12 @@ HUGE = [10**9, 10**12, 2**62]
 
 @pytest.fixture(scope="module")
 def composed():
-    return compose([])[0]
+    return compose([])[0].values
 
 
 def refusal(*words):
     with pytest.raises(Refused) as error:
-        check(compose(list(words))[0])
+        check_plan(compose(list(words))[0])
     return str(error.value)
 
 
@@ -73,16 +73,16 @@ def test_a_huge_size_is_refused_wherever_it_stands(words, key):
 def test_the_largest_size_is_taken_and_one_more_is_not(composed, key):
     limit = LIMITS[key][0]
     plan = composed | {"compare": {}}
-    check(plan | {key: limit})
+    check_plan(Plan(plan | {key: limit}))
     with pytest.raises(Refused, match=f"^{key}={limit + 1}: "):
-        check(plan | {key: limit + 1})
+        check_plan(Plan(plan | {key: limit + 1}))
 
 
 def test_more_trainings_than_anyone_waits_for_are_refused(composed):
     plan = composed | {"compare": {}, "seeds": 1000, "splits": 1000}
-    check(plan)
+    check_plan(Plan(plan))
     with pytest.raises(Refused) as error:
-        check(plan | {"seeds": 1001})
+        check_plan(Plan(plan | {"seeds": 1001}))
     assert (
         str(error.value)
         == f"seeds: 1,001 seeds x 1,000 splits are 1,001,000 trainings; use {TRAININGS:,} or fewer."
@@ -160,10 +160,13 @@ def test_a_circuit_of_the_users_with_too_many_weights_is_refused_before_it_is_tr
     from qtlrun.experiment import Experiment
 
     (tmp_path / "wide.py").write_text(PLUGIN)
-    plan = row_plan(composed) | {
-        "plugins": [str(tmp_path / "wide.py")],
-        "circuit": {"_target_": "wide.Ring", "side": 100},
-    }
+    plan = Variant.of(
+        composed
+        | {
+            "plugins": [str(tmp_path / "wide.py")],
+            "circuit": {"_target_": "wide.Ring", "side": 100},
+        }
+    )
     with pytest.raises(Refused) as error:
         Experiment(str(home)).check(plan)
     assert (
@@ -260,10 +263,10 @@ def test_a_device_of_qutrits_is_refused_in_a_sentence(capsys, tmp_path, monkeypa
 def test_a_circuit_that_cannot_be_is_refused_where_something_takes_it(home, words, said):
     from qtlrun.experiment import Experiment
 
-    job = compose([*words, "compare=[]", "backbone=identity"])[0]
-    check(job)
+    plan = compose([*words, "compare=[]", "backbone=identity"])[0]
+    check_plan(plan)
     with pytest.raises(Refused) as error:
-        Experiment(str(home)).check(row_plan(job))
+        Experiment(str(home)).check(plan.model)
     assert str(error.value).startswith(said)
 
 
@@ -277,4 +280,4 @@ def test_a_circuit_that_nothing_runs_may_have_more_weights_than_are_read(home):
         "compare=[]",
         "backbone=identity",
     ]
-    Experiment(str(home)).check(row_plan(compose(words)[0]))
+    Experiment(str(home)).check(compose(words)[0].model)

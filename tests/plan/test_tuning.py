@@ -1,10 +1,11 @@
 """What tuning draws, and how the data is redrawn: from the plan alone."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from composition import job, rows
+from composition import compose_plan, variants
 
 from qtlrun import plan as plans
 from qtlrun.plan import Refused
@@ -18,7 +19,7 @@ SPACE = {
 
 
 def drawn(count, *words):
-    return plans.draws(list(rows("backbone=identity", *words).values()), count)
+    return plans.draw(list(variants("backbone=identity", *words).values()), count)
 
 
 def test_a_draw_has_a_value_for_all_that_any_row_has_a_space_for():
@@ -91,34 +92,36 @@ def test_no_number_is_drawn_outside_its_range(space):
 
 
 def test_a_row_takes_of_a_draw_what_its_parts_have():
-    made = rows("backbone=identity", "compare=[B,twin]")
+    made = variants("backbone=identity", "compare=[B,twin]")
     (draw,) = drawn(1)
     for name, row in made.items():
-        other = plans.drawn(row, draw)
+        other = row.changed(draw)
         assert {
-            key: other["recipe"][key] for key in ("lr", "backbone_lr", "weight_decay", "scale")
+            key: other.recipe[key] for key in ("lr", "backbone_lr", "weight_decay", "scale")
         } == {key: draw[f"recipe.{key}"] for key in ("lr", "backbone_lr", "weight_decay", "scale")}
-        assert other["head"].get("spread") == (draw["head.spread"] if name == "composed" else None)
-        assert row == rows("backbone=identity", "compare=[B,twin]")[name]  # and is left as it was
-        assert {
-            group: part for group, part in other.items() if group not in ("recipe", "head")
-        } == {group: part for group, part in row.items() if group not in ("recipe", "head")}
+        assert other.head.get("spread") == (draw["head.spread"] if name == "composed" else None)
+        assert (
+            row == variants("backbone=identity", "compare=[B,twin]")[name]
+        )  # and is left as it was
+        assert replace(other, recipe=row.recipe, head=row.head) == row
 
 
 def test_tuning_without_anything_to_draw_from_is_refused():
     words = ("backbone=identity", "~recipe.space", "tune=4")
     with pytest.raises(Refused) as error:
-        plans.check(job(*words, "~head.space", "compare=[]"))
+        plans.check_plan(compose_plan(*words, "~head.space", "compare=[]"))
     assert (
         str(error.value)
         == "tune=4: no part has a space to draw from; give one, as recipe.space.lr=[0.0001,0.01]."
     )
-    plans.check(job(*words, "compare=[A]", "head=twin"))  # a reference has one
-    plans.check(job(*words[:2], "~head.space", "compare=[]"))  # and untuned none is needed
+    plans.check_plan(compose_plan(*words, "compare=[A]", "head=twin"))  # a reference has one
+    plans.check_plan(
+        compose_plan(*words[:2], "~head.space", "compare=[]")
+    )  # and untuned none is needed
 
 
 def test_the_space_of_a_value_is_that_of_the_first_row_that_has_one():
-    made = rows(
+    made = variants(
         "backbone=identity",
         "compare=[C]",
         "+compare.C.recipe.space={lr: [.5,.6], momentum: [.1,.2]}",
@@ -131,13 +134,12 @@ def test_the_space_of_a_value_is_that_of_the_first_row_that_has_one():
         and found["head.spread"] == [0.01, 1.0]
     )
     assert list(found) == sorted(found) and "recipe.scale" not in found
-    assert plans.has(made["composed"], "head.spread") and not plans.has(made["C"], "head.spread")
+    assert made["composed"].has("head.spread") and not made["C"].has("head.spread")
 
 
 def redraws(**values):
-    return plans.redraws(
-        {"splits": 1, "folds": None, "dataset": {"split_seed": 7, "fold": None}} | values
-    )
+    dataset = {"split_seed": 7, "fold": None}
+    return compose_plan().changed({"dataset": dataset, "splits": 1, "folds": None} | values).redraws
 
 
 def test_splits_count_on_from_the_split_seed_and_folds_are_counted_from_0():

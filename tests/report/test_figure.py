@@ -95,7 +95,7 @@ def test_learning_curves_show_every_row(names, epochs):
 
 def test_a_learning_curve_is_the_mean_over_seeds_and_its_band_their_range():
     made = point(("A",), seeds=3)
-    for seed, one in made.splits[0]["A"].entries.items():
+    for seed, one in made.splits[0]["A"].outcomes.items():
         for curve in one.values["curves"]:
             curve["nll"] = 1.0 + seed**2 / curve["epoch"]
     axis = figure.learning_curves(made).axes[1]
@@ -112,8 +112,8 @@ def test_one_epoch_is_a_point_that_can_be_seen():
 
 def test_rows_without_a_finished_seed_are_left_out():
     made = point(("A", "B", "twin"))
-    made.splits[0]["B"].entries.clear()
-    del made.splits[0]["A"].entries[0]
+    made.splits[0]["B"].outcomes.clear()
+    del made.splits[0]["A"].outcomes[0]
     curves, matrices = figure.learning_curves(made), figure.confusion(made)
     drawn(curves), drawn(matrices)
     assert [text.get_text() for text in curves.axes[1].get_legend().get_texts()] == ["A", "twin"]
@@ -122,8 +122,8 @@ def test_rows_without_a_finished_seed_are_left_out():
 
 def test_a_point_of_failures_alone_is_drawn_empty():
     made = point(("A",))
-    made.splits[0]["A"].entries.clear()
-    for one in (made, Point({}, "A", "")):
+    made.splits[0]["A"].outcomes.clear()
+    for one in (made, Point({}, "A")):
         drawn(figure.learning_curves(one))
         figure.encode(figure.confusion(one), "png")
 
@@ -149,7 +149,7 @@ def test_every_row_has_its_confusion_matrix(names, classes):
 def test_a_confusion_matrix_counts_pictures_and_its_colour_is_the_share_of_the_class():
     # two seeds, three pictures of class 0 and one of class 1, none of class 2
     answers = np.array([[0, 0, 1, 1], [0, 2, 1, 1]])
-    made = figure.confusion(Point({}, "A", "", [{"A": row("A", np.eye(3)[answers], [0, 0, 0, 1])}]))
+    made = figure.confusion(Point({}, "A", [{"A": row("A", np.eye(3)[answers], [0, 0, 0, 1])}]))
     axis = made.axes[0]
     assert [text.get_text() for text in axis.texts] == [
         "1.5",
@@ -253,7 +253,7 @@ def test_accuracy_by_shots_has_a_line_per_generated_row_with_its_range_and_the_e
 
 def test_accuracy_by_shots_is_over_all_splits():
     made = generated(resplit(("A",), splits=2, seeds=1), "A", {10**3: 0.25, 10**6: 0.9})
-    made.splits[1]["A"].entries[1].arrays["shots_accuracy"] = np.array([0.75, 0.8])
+    made.splits[1]["A"].outcomes[1].arrays["shots_accuracy"] = np.array([0.75, 0.8])
     np.testing.assert_allclose(figure.shots(made).axes[0].lines[0].get_ydata(), [0.5, 0.85])
 
 
@@ -270,10 +270,10 @@ def test_a_confusion_matrix_and_a_learning_curve_of_splits_are_over_all_of_them(
         np.add.at(count, (rows["A"].labels, rows["A"].logits[0].argmax(-1)), 1)
     said = [text.get_text() for text in figure.confusion(made).axes[0].texts]
     assert said == [f"{count:.1f}".removesuffix(".0") for count in np.mean(counts, 0).flat]
-    for curve in made.splits[1]["A"].entries[1].values["curves"]:
+    for curve in made.splits[1]["A"].outcomes[1].curves:
         curve["nll"] += 2.0
     line = figure.learning_curves(made).axes[1].lines[0]
-    kept = [one["nll"] for one in made.splits[0]["A"].entries[0].values["curves"]]
+    kept = [one["nll"] for one in made.splits[0]["A"].outcomes[0].curves]
     np.testing.assert_allclose(line.get_ydata(), np.add(kept, 1.0))
 
 
@@ -583,7 +583,7 @@ def test_accuracy_has_a_line_a_row_with_its_trainings_its_mean_and_its_interval(
 
 
 def test_accuracy_of_one_seed_of_right_answers_alone_is_drawn_and_no_interval_leaves_what_can_be():
-    made, labels = Point({}, "A", "", splits=[{}]), np.array([0, 1] * 5)
+    made, labels = Point({}, "A", splits=[{}]), np.array([0, 1] * 5)
     for name, right in (("A", 10), ("B", 9), ("C", 0)):
         guess = np.where(np.arange(10) < right, labels, 1 - labels)
         made.splits[0][name] = row(name, np.eye(2)[guess][None], labels)
@@ -621,7 +621,7 @@ def test_a_ceiling_is_a_line_with_its_figure(ceiling):
 
 def test_accuracy_leaves_out_a_row_without_a_finished_seed():
     made = point(NAMES[:3])
-    made.splits[0]["B"].entries.clear()
+    made.splits[0]["B"].outcomes.clear()
     shown = figure.accuracy(made)
     drawn(shown)
     assert ticks(shown.axes[0].yaxis) == ["A", "C"]
@@ -629,8 +629,8 @@ def test_accuracy_leaves_out_a_row_without_a_finished_seed():
 
 def test_accuracy_of_failures_alone_is_drawn_empty():
     made = point(("A",))
-    made.splits[0]["A"].entries.clear()
-    for one in (made, Point({}, "A", "")):
+    made.splits[0]["A"].outcomes.clear()
+    for one in (made, Point({}, "A")):
         figure.encode(figure.accuracy(one), "png")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from rows import entry, generated, point, random_logits, resplit, row
+from rows import generated, outcome, point, random_logits, resplit, row
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
@@ -24,7 +24,7 @@ def mixed():
     """A point of three rows on seeds 0 to 4; twin lost seed 1 and the composed row seed 3."""
     made = point(("A", "B", "twin"), evaluations=300, executions=7000)
     for name, seed in (("twin", 1), ("A", 3)):
-        made.splits[0][name].entries.pop(seed)
+        made.splits[0][name].outcomes.pop(seed)
         made.splits[0][name].errors[seed] = "the loss is not finite from epoch 2 on"
     return made
 
@@ -91,7 +91,7 @@ def test_a_row_alone_takes_its_features_once_and_all_its_seeds():
 
 def test_shares_of_photonic_rows_are_columns_of_theirs_alone():
     made = point(("A", "B"), seeds=3)
-    for seed, one in made.splits[0]["A"].entries.items():
+    for seed, one in made.splits[0]["A"].outcomes.items():
         one.values.update(norm_kept=0.9 + 0.03 * seed, post_selected=0.2)
     assert {"norm_kept", "post_selected"} & set(made.splits[0]["B"].metrics) == set()
     assert made.splits[0]["A"].metrics["norm_kept"].tolist() == pytest.approx([0.9, 0.93, 0.96])
@@ -113,7 +113,7 @@ def test_a_table_without_photonic_rows_has_no_such_columns():
 def test_the_generalisation_gap_is_training_minus_test_accuracy():
     # right in two of three and in all three test pictures, and in seven of eight training pictures
     logits = np.log([[[3, 1], [3, 1], [3, 1]], [[3, 1], [3, 1], [1, 3]]])
-    made = Point({}, "A", "", [{"A": row("A", logits, [0, 0, 1], train_accuracy=7 / 8)}])
+    made = Point({}, "A", [{"A": row("A", logits, [0, 0, 1], train_accuracy=7 / 8)}])
     metrics = made.splits[0]["A"].metrics
     assert metrics["train_accuracy"].tolist() == [7 / 8, 7 / 8]
     assert metrics["generalisation_gap"].tolist() == pytest.approx([7 / 8 - 2 / 3, 7 / 8 - 1])
@@ -130,7 +130,7 @@ def test_figures_of_a_generator_are_columns_of_its_rows_alone():
     made = generated(point(("A", "B", "hashing"), seeds=2), "A")
     rival = {"weights_generated": 6690, "parameters_mapping": 1497, "compression": 6690 / 1497}
     generated(made, "hashing", values=rival)
-    made.splits[0]["A"].entries[1].values["generator_rank"] = 1239
+    made.splits[0]["A"].outcomes[1].figures["generator_rank"] = 1239
     own = [
         "weights_generated",
         "parameters_mapping",
@@ -162,7 +162,7 @@ def test_figures_of_a_generator_are_columns_of_its_rows_alone():
 
 def test_a_table_without_a_generator_has_no_such_columns():
     made = point(("A", "B"))
-    made.splits[0]["B"].entries.clear()
+    made.splits[0]["B"].outcomes.clear()
     assert not {"weights_generated", "parameters_mapping", "compression"} & set(
         frames.table(made, MARGIN, SHOTS)
     )
@@ -193,7 +193,7 @@ def test_accuracies_by_shots_of_splits_and_of_a_sweep_have_their_columns():
 
 def test_rows_without_a_generator_have_no_accuracies_by_shots():
     made = point(("A", "B"))
-    made.splits[0]["B"].entries.clear()
+    made.splits[0]["B"].outcomes.clear()
     assert len(frames.shots_frame([made])) == 0 and len(made.shots("A")) == 0
 
 
@@ -288,9 +288,7 @@ def test_a_table_has_a_line_a_row_with_two_way_intervals(mixed):
 def test_an_interval_does_not_leave_what_can_be():
     # two seeds that differ much: the interval of either figure would be wider than its range
     logits = np.array([[[3.0, 0]] * 8, [[0, 3.0]] * 8])
-    line = frames.table(Point({}, "A", "", [{"A": row("A", logits, [0] * 8)}]), MARGIN, SHOTS).loc[
-        0
-    ]
+    line = frames.table(Point({}, "A", [{"A": row("A", logits, [0] * 8)}]), MARGIN, SHOTS).loc[0]
     assert (line["accuracy"], line["accuracy low"], line["accuracy high"]) == pytest.approx(
         (0.5, 0, 1)
     )
@@ -317,7 +315,7 @@ def test_a_point_whose_composed_row_failed_still_gives_a_table(mixed):
 
 
 def test_a_row_that_lost_every_seed_has_a_line_without_figures(mixed):
-    mixed.splits[0]["A"].entries.clear()
+    mixed.splits[0]["A"].outcomes.clear()
     table = frames.table(mixed, MARGIN, SHOTS).set_index("row")
     assert table.loc["A", "seeds"] == 0 and np.isnan(table.loc["A", "accuracy"])
     assert frames.sweep_table([mixed])["validation NLL"].isna().all()
@@ -471,7 +469,7 @@ def test_rows_of_splits_have_their_column_and_errors_too():
 
 def test_a_seed_that_failed_in_one_split_leaves_a_table_of_the_others():
     made = resplit(splits=3, seeds=3)
-    del made.splits[2]["B"].entries[7]
+    del made.splits[2]["B"].outcomes[7]
     made.splits[2]["B"].errors[7] = "diverged"
     table = frames.table(made, MARGIN, SHOTS).set_index("row")
     assert list(table["seeds"]) == [9, 8] and np.isfinite(table["NLL"]).all()
@@ -529,8 +527,8 @@ def test_a_contrast_that_a_split_lacks_is_left_out_and_one_of_fewer_seeds_takes_
     made = resplit(("A", "B", "C"), splits=3, seeds=3)
     for seed in (3, 4, 5):
         made.splits[1]["B"].errors[seed] = "diverged"
-    made.splits[1]["B"].entries.clear()
-    del made.splits[2]["C"].entries[6]
+    made.splits[1]["B"].outcomes.clear()
+    del made.splits[2]["C"].outcomes[6]
     contrasts = made.contrasts(MARGIN)
     assert list(contrasts) == ["C"] and contrasts["C"].interval.seeds == 2
     values = [rows["A"].nll - rows["C"].nll for rows in made.splits[:2]]
@@ -551,7 +549,7 @@ def swept_points(validations, **values):
 
 def test_a_sweep_shows_validation_and_marks_the_lowest():
     points = swept_points([0.6, 0.4, 0.5])
-    for one in points[1].splits[0]["B"].entries.values():
+    for one in points[1].splits[0]["B"].outcomes.values():
         for curve in one.values["curves"]:
             curve["nll"] += 0.25
     frame = frames.sweep_table(points)
@@ -564,7 +562,8 @@ def test_a_sweep_shows_validation_and_marks_the_lowest():
 def test_the_choice_does_not_look_at_test_figures():
     points = swept_points([0.5, 0.4])
     points[0].splits[0]["A"] = dataclasses.replace(
-        points[0].splits[0]["A"], entries=row("A", *random_logits(skill=50), validation=0.5).entries
+        points[0].splits[0]["A"],
+        entries=row("A", *random_logits(skill=50), validation=0.5).outcomes,
     )
     assert (
         points[0].splits[0]["A"].metrics["test_nll"].mean()
@@ -580,8 +579,8 @@ def test_of_equal_points_the_first_is_chosen():
 def test_a_difference_over_a_sweep_is_taken_on_the_seeds_that_both_finished():
     points = swept_points([0.5, 0.5])
     mine, other = points[0].splits[0]["A"], points[0].splits[0]["B"]
-    other.entries[0] = entry(np.zeros((40, 4)), mine.labels, validation=0.1)
-    del mine.entries[0]
+    other.outcomes[0] = outcome(np.zeros((40, 4)), mine.labels, validation=0.1)
+    del mine.outcomes[0]
     mine.errors[0] = "diverged"
     frame = frames.sweep_table(points)
     assert frame["minus B"].tolist() == [0, 0] and frame["error"].tolist() == [1, 0]

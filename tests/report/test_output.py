@@ -180,12 +180,12 @@ def test_no_secret_of_the_environment_is_written(once):
 def test_of_the_environment_the_plan_holds_the_home_alone(home, monkeypatch):
     monkeypatch.setenv("QTLRUN_HOME", "/planted/home")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "planted-secret")
-    made = composition.job()
+    made = composition.compose_plan()
     assert made["home"] == "/planted/home"
     text = yaml.safe_dump(made)
     assert text.count("planted") == 1 and "${" not in text
     monkeypatch.delenv("QTLRUN_HOME")
-    assert composition.job()["home"] == "~/.cache/qtlrun"
+    assert composition.compose_plan()["home"] == "~/.cache/qtlrun"
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def drawn(monkeypatch, folder, *words):
         output.qml, "QNode", lambda circuit, device: found.append(circuit) or draw(circuit, device)
     )
     monkeypatch.setattr(output, "_save", lambda *_: None)
-    output._draw_circuit(folder, composition.job(*words))
+    output._draw_circuit(folder, composition.compose_plan(*words))
     return found
 
 
@@ -239,14 +239,14 @@ def test_a_circuit_whose_entanglers_are_dropped_is_not_drawn_with_them(monkeypat
 
 def test_a_circuit_too_large_to_be_read_is_not_drawn(tmp_path):
     for words in (["circuit.qubits=17"], ["circuit.depth=126"]):
-        output._draw_circuit(tmp_path, composition.job(*words))
+        output._draw_circuit(tmp_path, composition.compose_plan(*words))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_circuit_is_drawn_with_the_same_bytes_and_no_figure_is_left_open(tmp_path):
     from matplotlib import pyplot
 
-    open_before, job = pyplot.get_fignums(), composition.job("circuit.depth=2")
+    open_before, job = pyplot.get_fignums(), composition.compose_plan("circuit.depth=2")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for name in ("one", "two"):

@@ -281,7 +281,7 @@ def test_the_foot_of_splits_that_hold_out_more_than_they_train_on_warns_of_their
 def test_the_foot_of_splits_stands_though_a_row_lost_all_its_seeds():
     made = resplit(("A", "B", "C"), splits=3, seeds=2)
     for rows in made.splits:
-        rows["B"].entries.clear()
+        rows["B"].outcomes.clear()
     assert sentence.foot(made, 0)[0].startswith("3 splits of 2 seeds, 40 test pictures each;")
 
 
@@ -313,13 +313,13 @@ def test_fewer_than_three_splits_give_no_verdict_and_say_so(seeds):
 
 def test_what_was_tuned_is_said_with_the_number_of_its_draws():
     for count, words in ((1, "1 draw"), (16, "16 draws")):
-        job = composition.job("backbone=identity", "compare=[]", f"tune={count}")
+        job = composition.compose_plan("backbone=identity", "compare=[]", f"tune={count}")
         drawn = "head.spread, recipe.backbone_lr, recipe.lr, recipe.scale, recipe.weight_decay"
         assert sentence.held(job, {"A": job}).endswith(
             f", one recipe (adam, 60 epochs), the same {words} of {drawn}, chosen by validation"
             " NLL."
         )
-    job = composition.job(
+    job = composition.compose_plan(
         "backbone=identity",
         "head=classical",
         "compare=[]",
@@ -350,7 +350,7 @@ def test_a_failure_in_one_of_several_splits_says_in_which():
 
 def test_a_point_without_a_finished_row_has_no_foot():
     made = point(("A",))
-    made.splits[0]["A"].entries.clear()
+    made.splits[0]["A"].outcomes.clear()
     assert sentence.foot(made, 0) == []
 
 
@@ -555,7 +555,7 @@ def test_a_generator_whose_angles_are_frozen_says_that_none_is_trained():
 def test_a_rank_is_that_of_one_seed_which_is_named():
     made = generated(point(("A",), seeds=3), "A")
     for seed in (0, 2):
-        del made.splits[0]["A"].entries[seed].values["generator_rank"]
+        del made.splits[0]["A"].outcomes[seed].figures["generator_rank"]
     assert "; Jacobian's rank 1237 (seed 1); " in sentence.generated(made)[0]
 
 
@@ -571,16 +571,16 @@ def test_a_rank_is_that_of_one_seed_which_is_named():
 )
 def test_a_network_of_the_same_count_that_has_another_is_said(numbers, said):
     made = generated(point(("A", "same_count"), seeds=2), "A")
-    for entry in made.splits[0]["same_count"].entries.values():
-        entry.values["parameters_head"] = numbers
-    for entry in made.splits[0]["A"].entries.values():
-        entry.values["parameters_head"] = 0
+    for outcome in made.splits[0]["same_count"].outcomes.values():
+        outcome.figures["parameters_head"] = numbers
+    for outcome in made.splits[0]["A"].outcomes.values():
+        outcome.figures["parameters_head"] = 0
     assert sentence.generated(made)[1:] == said
 
 
 def test_rows_that_train_their_own_weights_have_no_such_line():
     made = point(("A", "B"))
-    made.splits[0]["B"].entries.clear()
+    made.splits[0]["B"].outcomes.clear()
     assert sentence.generated(made) == []
 
 
@@ -599,7 +599,7 @@ def shares(**values):
     """A point of rows A, B and twin; `values` are the shares that each of them keeps."""
     made = point(("A", "B", "twin"), seeds=2)
     for name, kept in values.items():
-        for seed, one in made.splits[0][name].entries.items():
+        for seed, one in made.splits[0][name].outcomes.items():
             one.values.update({key: share + 0.01 * seed for key, share in kept.items()})
     return made
 
@@ -807,7 +807,7 @@ def test_rows_at_chance_are_named_with_the_share_of_the_largest_class():
 def test_chance_is_that_of_the_largest_class_and_not_of_as_many_guesses_as_classes():
     labels = np.array([0] * 70 + [1] * 30)
     always = np.tile([1.0, 0.0], (3, 100, 1))
-    made = Point({}, "A", "", splits=[{"A": row("A", always, labels)}])
+    made = Point({}, "A", splits=[{"A": row("A", always, labels)}])
     assert made.chance("A") == 0.7 and not made.beats_chance("A")
 
 
@@ -831,7 +831,7 @@ def test_the_accuracy_difference_stands_beside_that_of_nll():
 def test_a_row_whose_squashed_inputs_are_saturated_is_named_with_what_may_help():
     made = point(("A", "B", "twin"), seeds=2)
     for label, share, scale in (("A", 0.9, "none"), ("twin", 0.2, "none")):
-        for one in made.splits[0][label].entries.values():
+        for one in made.splits[0][label].outcomes.values():
             one.values.update(inputs_saturated=share, scale=scale, scale_asked=scale)
     (line,) = [
         line for line in sentence.foot(made, 0) if "aturated" in line
@@ -842,7 +842,7 @@ def test_a_row_whose_squashed_inputs_are_saturated_is_named_with_what_may_help()
         " stands in its place, sees little but signs, and what is before it hardly learns;"
         " recipe.scale=standard or a lower recipe.lr may help."
     )
-    for one in made.splits[0]["A"].entries.values():
+    for one in made.splits[0]["A"].outcomes.values():
         one.values.update(scale="standard")
     assert any(
         line.endswith("hardly learns; a lower recipe.lr may help.")
@@ -857,9 +857,9 @@ def test_a_row_whose_squashed_inputs_are_saturated_is_named_with_what_may_help()
 
 def test_features_that_were_standardised_unasked_are_said():
     made = point(("A", "B"), seeds=2)
-    for one in made.splits[0]["A"].entries.values():
+    for one in made.splits[0]["A"].outcomes.values():
         one.values.update(scale="standard", scale_asked="auto")
-    for one in made.splits[0]["B"].entries.values():
+    for one in made.splits[0]["B"].outcomes.values():
         one.values.update(scale="standard", scale_asked="standard")
     (line,) = [line for line in sentence.foot(made, 0) if "standardised" in line]
     assert line.startswith("Features are standardised (recipe.scale=auto) in A: ")
@@ -923,5 +923,5 @@ def test_the_foot_counts_the_seeds_that_were_trained_and_not_those_that_ended():
     assert sentence.foot(made, 0)[0].startswith("5 seeds on the same 40 test pictures;")
     for seed in (1, 2):
         made.splits[0]["B"].errors[seed] = "the loss is not finite"
-        del made.splits[0]["B"].entries[seed]
+        del made.splits[0]["B"].outcomes[seed]
     assert "One seed was finished of B: intervals over pictures alone." in sentence.foot(made, 0)

@@ -45,7 +45,7 @@ def wild():
     made.splits[0][LONG] = row(LONG, *random_logits(seeds=2, skill=200), about=ABOUT, **LARGE)
     made.splits[0]["B"].stored = True
     made.splits[0]["lost"] = row("lost", *random_logits(seeds=2), about=ABOUT)
-    made.splits[0]["lost"].entries.clear()
+    made.splits[0]["lost"].outcomes.clear()
     made.errors["twin", 0] = "MemoryError: 128 GiB"
     return made
 

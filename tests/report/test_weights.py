@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from composition import rows
+from composition import variants
 from safetensors.torch import load_file
 from sklearn.datasets import load_iris
 from torchvision.transforms.v2 import InterpolationMode
@@ -44,7 +44,7 @@ def written(home, folder, plan, label="A", seeds=(0, 3)):
     experiment = Experiment(str(home))
     row = experiment.row(label, plan, list(seeds))
     assert not row.errors
-    output._write_weights(folder, Point({}, label, "", splits=[{label: row}]))
+    output._write_weights(folder, Point({}, label, splits=[{label: row}]))
     return row, experiment.dataset(plan)
 
 
@@ -123,7 +123,7 @@ def predict(folder, label, seed, items):
     ids=" ".join,
 )
 def test_pictures_are_predicted_from_the_folder_alone(home, tmp_path, words):
-    row, dataset = written(home, tmp_path, rows(*DIGITS, *words)["composed"])
+    row, dataset = written(home, tmp_path, variants(*DIGITS, *words)["composed"])
     for place, seed in enumerate(row.seeds):
         found = predict(tmp_path, "A", seed, dataset.test.inputs)
         np.testing.assert_allclose(
@@ -140,7 +140,7 @@ def test_pictures_are_predicted_from_the_folder_alone(home, tmp_path, words):
     ],
 )
 def test_vectors_are_predicted_from_the_folder_alone_as_they_were_measured(home, tmp_path, words):
-    row, dataset = written(home, tmp_path, rows(*IRIS, *words)["composed"])
+    row, dataset = written(home, tmp_path, variants(*IRIS, *words)["composed"])
     measured = torch.from_numpy(load_iris().data)
     scaling = dataset.scaling
     scaled = (measured - torch.tensor(scaling["mean"])) / torch.tensor(scaling["deviation"])
@@ -152,7 +152,7 @@ def test_vectors_are_predicted_from_the_folder_alone_as_they_were_measured(home,
 
 
 def test_a_head_that_is_solved_for_is_predicted_from_the_folder_alone(home, tmp_path):
-    plan = rows(*DIGITS, "+compare=logistic")["logistic"]
+    plan = variants(*DIGITS, "+compare=logistic")["logistic"]
     row, dataset = written(home, tmp_path, plan, "logistic", [0])
     np.testing.assert_allclose(
         predict(tmp_path, "logistic", 0, dataset.test.inputs), row.logits[0], rtol=1e-4, atol=1e-4
@@ -160,7 +160,7 @@ def test_a_head_that_is_solved_for_is_predicted_from_the_folder_alone(home, tmp_
 
 
 def test_weights_json_names_classes_in_order_and_every_file_with_its_hash(home, tmp_path):
-    row, _ = written(home, tmp_path, rows(*DIGITS, "dataset.classes=[7,6]")["composed"])
+    row, _ = written(home, tmp_path, variants(*DIGITS, "dataset.classes=[7,6]")["composed"])
     said = json.loads((tmp_path / "weights.json").read_text())
     assert said["rows"]["A"]["classes"] == list(row.classes) == ["7", "6"]
     files = sorted(

@@ -1,18 +1,16 @@
 """The calibration study: quick, right on an honest instrument, and alarmed by a false one."""
 
 import dataclasses
-import io
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from composition import plan_of
-from rich.console import Console
+from composition import check, short_plan
+from rows import watched
 
 from qtlrun import plan as plans
 from qtlrun import statistic
-from qtlrun.compose.check import check
 from qtlrun.report import figure
 from qtlrun.statistic import Verdict, interval
 from qtlrun.study.calibrate import Calibrate
@@ -50,14 +48,11 @@ def calibrate(tmp_path_factory):
     def run(name):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(figure, "encode", lambda made, kind: b"drawn")
-            job, out = plan_of(place / "home", *QUICK), place / name
-            console = Console(file=io.StringIO(), width=100)
-            experiment, made = check([job]), plans.build("study", job["study"], job["plugins"])
-            out.mkdir()
-            frame, well = made.run([job], out, experiment, console)
-        return SimpleNamespace(
-            frame=frame, well=well, said=" ".join(console.file.getvalue().split()), out=out
-        )
+            plan = short_plan(place / "home", *QUICK)
+            study = plans.build("study", plan.study, plan.settings.plugins)
+            experiment = check(plan)
+            (place / name).mkdir(parents=True)
+            return watched(study, [plan], experiment, place / name)
 
     return run
 
@@ -193,8 +188,8 @@ def test_the_exit_code_of_what_is_not_honest_is_one(monkeypatch):
     from qtlrun import compose
 
     for well, code in ((True, 0), (False, 1)):
-        monkeypatch.setattr(compose, "compose", lambda words: [{}])
-        monkeypatch.setattr(compose, "_study", lambda jobs, well=well: (None, well))
+        monkeypatch.setattr(compose, "compose", lambda words: [None])
+        monkeypatch.setattr(compose, "_run_study", lambda plans, well=well: (None, well))
         assert compose.main(["study=calibrate"]) == code
 
 

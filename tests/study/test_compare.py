@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 from rows import point
 
-from qtlrun import plan
 from qtlrun.plan import Refused
 from qtlrun.study.compare import Compare
 
@@ -19,7 +18,7 @@ def outcomes(failures):
         if label in failures:
             raise failures[label]
         made = point((label,), seeds=len(seeds)).splits[0][label]
-        made.entries = dict(zip(seeds, made.entries.values(), strict=True))
+        made.outcomes = dict(zip(seeds, made.outcomes.values(), strict=True))
         return made
 
     return outcome
@@ -238,10 +237,10 @@ def test_a_reference_that_is_not_what_its_letter_says_has_a_star_and_the_reason(
 
 @pytest.mark.parametrize("name", ["../../out", "a/b", "", ".hidden", "a b", "two\nlines", "n" * 65])
 def test_a_reference_whose_name_is_no_file_name_is_refused(name):
-    job = composition.job("compare=[]")
-    job["compare"] = {name: {"isolates": "nothing"}}
+    plan = composition.compose_plan("compare=[]")
+    plan = plan.changed({"compare": {name: {"isolates": "nothing"}}})
     with pytest.raises(Refused) as error:
-        plan.references(job)
+        _ = plan.references
     assert (
         str(error.value)
         == f"compare.{name}: a reference's name is made of letters, digits, - and _, at most 64 of"

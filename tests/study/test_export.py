@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from composition import job as composed
+from composition import compose_plan as composed
 from rows import watched
 from safetensors.torch import load_file
 from sklearn.datasets import load_iris
@@ -40,31 +40,31 @@ torch.save(program(given).detach(), sys.argv[3])
 
 
 def plan_of(home, *words):
-    return composed(f"home={home}", *words) | {"command": ["qtlrun", *words]}
+    return composed(f"home={home}", *words)
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     place = tmp_path_factory.mktemp("export")
-    job = plan_of(place / "home", *IRIS)
+    plan = plan_of(place / "home", *IRIS)
     experiment = Experiment(str(place / "home"))
-    return watched(Export(seed=1), [job], experiment, place), experiment, job
+    return watched(Export(seed=1), [plan], experiment, place), experiment, plan
 
 
 def test_both_files_give_what_the_trained_model_gives(exported):
-    found, experiment, job = exported
+    found, experiment, plan = exported
     assert found.well and set(found.frame["file"]) == {"network.safetensors", "network.pt2"}
     assert (found.frame["difference"] < 1e-6).all() and (
         found.frame["weights"] == 4 * 4 + 4 + 4 * 3 + 3
     ).all()
-    row = experiment.row("composed", plans.row_plan(job), [0, 1])
+    row = experiment.train("composed", plan.model, [0, 1])
     assert found.frame["accuracy"].tolist() == pytest.approx([row.metrics["test_accuracy"][1]] * 2)
     assert "35 weights" in found.said and "(seed 1)" in found.said
 
 
 def test_the_program_runs_without_qtlrun_or_pennylane(exported, tmp_path):
-    found, experiment, job = exported
-    items = experiment.dataset(plans.row_plan(job)).test.inputs.float()
+    found, experiment, plan = exported
+    items = experiment.dataset(plan.model).test.inputs.float()
     torch.save(items, tmp_path / "items.pt")
     done = subprocess.run(
         [
@@ -81,14 +81,14 @@ def test_the_program_runs_without_qtlrun_or_pennylane(exported, tmp_path):
         cwd=tmp_path,
     )
     assert done.stdout.strip() == "True []"
-    row = experiment.row("composed", plans.row_plan(job), [1])
+    row = experiment.train("composed", plan.model, [1])
     assert torch.load(tmp_path / "logits.pt").double().numpy() == pytest.approx(
         row.logits[0], abs=1e-6
     )
 
 
 def test_the_weights_are_those_of_a_plain_network(exported):
-    found, experiment, job = exported
+    found, experiment, plan = exported
     state = load_file(found.out / "network.safetensors")
     net = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Tanh(), torch.nn.Linear(4, 3))
     names = [
@@ -110,13 +110,13 @@ def test_the_weights_are_those_of_a_plain_network(exported):
             )
         )
     )
-    items = experiment.dataset(plans.row_plan(job)).test.inputs.float()
-    row = experiment.row("composed", plans.row_plan(job), [1])
+    items = experiment.dataset(plan.model).test.inputs.float()
+    row = experiment.train("composed", plan.model, [1])
     assert net(items).detach().double().numpy() == pytest.approx(row.logits[0], abs=1e-5)
 
 
 def test_classes_and_preprocessing_are_written(exported):
-    found, experiment, job = exported
+    found, experiment, plan = exported
     said = json.loads((found.out / "network.json").read_text())
     assert (
         said["classes"] == ["setosa", "versicolor", "virginica"]
@@ -128,7 +128,7 @@ def test_classes_and_preprocessing_are_written(exported):
         "deviation"
     ]  # what a user has to do with a flower
     right = (program(torch.from_numpy(scaled).float()).argmax(-1).numpy() == bunch.target).mean()
-    row = experiment.row("composed", plans.row_plan(job), [1])
+    row = experiment.train("composed", plan.model, [1])
     assert right == pytest.approx(
         row.metrics[["train_accuracy", "test_accuracy"]].mean(axis=None), abs=0.1
     )
@@ -201,7 +201,7 @@ def test_a_training_that_diverged_is_said_and_not_a_bug(tmp_path):
     ],
 )
 def test_what_cannot_be_exported_is_refused(tmp_path, words, said):
-    job = plan_of(tmp_path, "study=export", "seeds=2", *words)
+    plan = plan_of(tmp_path, "study=export", "seeds=2", *words)
     with pytest.raises(plans.Refused) as error:
-        Export(seed=job["study"]["seed"]).check([job], Experiment(str(tmp_path)))
+        Export(seed=plan.study["seed"]).check([plan], Experiment(str(tmp_path)))
     assert str(error.value).startswith(said)

@@ -17,9 +17,9 @@ HAS = "the training split has 24 items (6 6, 7 6, 8 6, 9 6)"
 DIFFERENT = "different numbers of training pictures, from 1 up."
 
 
-def made(home, job, sizes=None):
+def made(home, plan, sizes=None):
     """The plans of each size."""
-    return LearningCurve(sizes, 0.05, 1024)._jobs(job, Experiment(str(home)))
+    return LearningCurve(sizes, 0.05, 1024)._plans(plan, Experiment(str(home)))
 
 
 def test_sizes_that_are_not_named_halve_the_split_as_long_as_every_class_keeps_two(home, studied):
@@ -29,17 +29,16 @@ def test_sizes_that_are_not_named_halve_the_split_as_long_as_every_class_keeps_t
         24,
     ]  # 6 would leave four classes one or two each
     larger = [
-        job["dataset"]["train_size"]
-        for job in made(home, found.job | {"dataset": found.job["dataset"] | {"train": 60}})
+        plan.model.dataset["train_size"]
+        for plan in made(home, found.plan.changed({"dataset.train": 60}))
     ]
     assert larger == [240 // 32 * 1 + 8 if size < 8 else size for size in (15, 30, 60, 120, 240)]
 
 
 def test_each_size_holds_the_smaller_and_the_other_splits_stay(home, studied):
-    job = studied(*WORDS).job
+    plan = studied(*WORDS).plan
     splits = [
-        Parts(plans.row_plan(one), Session(str(home))).dataset
-        for one in made(home, job, [20, 4, 9, 24])
+        Parts(one.model, Session(str(home))).dataset for one in made(home, plan, [20, 4, 9, 24])
     ]
     assert [len(one.train) for one in splits] == [4, 9, 20, 24]
     for small, large in itertools.pairwise(splits):
@@ -59,9 +58,9 @@ def test_a_size_is_what_it_would_be_alone(home, studied, tmp_path):
         and list(curve["train_size"]) == [12, 12, 24, 24]
         and list(curve["row"]) == ["composed", "twin"] * 2
     )
-    plan = plans.row_plan(found.job)
-    alone = Experiment(str(tmp_path / "elsewhere")).row(
-        "composed", plan | {"dataset": plan["dataset"] | {"train_size": 12}}, [0, 1]
+    plan = found.plan.model
+    alone = Experiment(str(tmp_path / "elsewhere")).train(
+        "composed", plan.redrawn({"train_size": 12}), [0, 1]
     )
     mine = frame[
         (frame["train_size"] == 12) & (frame["row"] == "composed") & (frame["metric"] == "test_nll")
@@ -80,14 +79,14 @@ def test_a_size_is_what_it_would_be_alone(home, studied, tmp_path):
 
 
 def test_a_row_that_fails_at_one_size_costs_that_cell(studied, monkeypatch):
-    row = Experiment.row
+    train = Experiment.train
 
-    def sick(self, label, plan, *given):
-        if label == "twin" and plan["dataset"]["train_size"] == 12:
+    def sick(self, label, variant, *given, **values):
+        if label == "twin" and variant.dataset["train_size"] == 12:
             raise MemoryError("128 GiB")
-        return row(self, label, plan, *given)
+        return train(self, label, variant, *given, **values)
 
-    monkeypatch.setattr(Experiment, "row", sick)
+    monkeypatch.setattr(Experiment, "train", sick)
     found = studied(*WORDS, "study.sizes=[12,24]")
     assert not found.well and "twin at train_size=12: error: MemoryError: 128 GiB." in found.said
     assert list(pd.read_csv(found.out / "curve.csv")["row"]) == ["composed", "composed", "twin"]
@@ -129,12 +128,12 @@ def test_a_dataset_that_cannot_be_cut_is_refused(refusal, tmp_path, monkeypatch)
         "from qtlrun.dataset.digits import Digits\n\nclass Fixed(Digits):\n    def __init__(self,"
         " classes: list[int]):\n        super().__init__(classes, [.4, 1.], 10, 20)\n"
     )
-    from composition import plan_of
+    from composition import check, short_plan
 
-    from qtlrun.compose.check import check
-
-    job = plan_of(tmp_path / "home", "study=learning_curve", f"plugins=[{tmp_path}/mine_uncut.py]")
-    job["dataset"] = {"_target_": "mine_uncut.Fixed", "classes": [6, 7]}
+    plan = short_plan(
+        tmp_path / "home", "study=learning_curve", f"plugins=[{tmp_path}/mine_uncut.py]"
+    )
+    plan = plan.changed({"dataset": {"_target_": "mine_uncut.Fixed", "classes": [6, 7]}})
     with pytest.raises(plans.Refused) as error:
-        check([job])
+        check(plan)
     assert str(error.value) == "study=learning_curve: this dataset has no train_size."

@@ -6,10 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qtlrun import plan as plans
 from qtlrun import statistic, train
 from qtlrun.experiment import Experiment
-from qtlrun.study import table
 
 WORDS = ("study=multiverse", "compare=[twin,C]")
 GRID = {
@@ -49,11 +47,11 @@ def test_every_combination_is_a_protocol_and_each_difference_is_that_of_its_own_
         (frame[keys] == [0.03, "standard", 2, 1.0]).all(axis=1) & (frame["reference"] == "twin")
     ].iloc[0]
 
-    one, job = Experiment(str(tmp_path / "elsewhere")), found.job
+    one = Experiment(str(tmp_path / "elsewhere"))
     typed = dict(zip(keys, [0.03, "standard", 2, 1.0], strict=True))
     rows = {
-        name: one.row(name, plans.drawn(row, typed), [0, 1, 2])
-        for name, row in table.rows(job).items()
+        name: one.train(name, row.changed(typed), [0, 1, 2])
+        for name, row in found.plan.variants.items()
     }
     verdict = statistic.verdict(rows["composed"].nll - rows["twin"].nll, 0.05)
     gap = verdict.interval
@@ -94,7 +92,7 @@ def test_the_shares_that_are_said_are_those_of_the_frame(studied):
         part = found.frame[found.frame["reference"] == name]
         gap, below = part["difference"], (part["difference"] < 0).mean()
         assert (
-            f"composed - {name}, {table.claims(found.job)[name]}: below 0 (composed better) in"
+            f"composed - {name}, {found.plan.claims[name]}: below 0 (composed better) in"
             f" {below:.0%} of 16 protocols of 3 seeds, above 0 in {1 - below:.0%}; median"
             f" {gap.median():+z.3f} nats, from {gap.min():+z.3f} to {gap.max():+z.3f}; the 95 %"
             f" interval lies below 0 in {(part['high'] < 0).mean():.0%} and above 0 in"

@@ -1,25 +1,18 @@
 """What a pilot foretells is what its own interval says, projected."""
 
-import io
 import math
 
 import pytest
-from rich.console import Console
 
 from qtlrun import statistic
 from qtlrun.experiment import Experiment
-from qtlrun.report.progress import Progress
-from qtlrun.study import table
 
 WORDS = ("study=power", "compare=[twin,C]")
 
 
 def verdicts(found, tmp_path):
     """The contrasts of the pilot, as a comparison makes them."""
-    point, experiment = table.begin(found.job, {}), Experiment(found.job["home"])
-    with Progress(Console(file=io.StringIO()), tmp_path / "log.txt") as progress:
-        table.fill(point, found.job, experiment, progress)
-    return point.contrasts(0.05)
+    return Experiment(found.plan.settings.home).compare(found.plan).contrasts(0.05)
 
 
 def line_of(found, name):

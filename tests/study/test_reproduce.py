@@ -3,6 +3,7 @@ run costs.
 """
 
 import urllib.error
+from dataclasses import replace
 
 import composition
 import numpy as np
@@ -35,36 +36,27 @@ def reproduce(home, tmp_path):
     """
 
     def study(runs, refused=(), **more):
-        jobs = []
+        points = []
         for number, (run, (_, published)) in enumerate(runs.items()):
-            job = composition.plan_of(home, *WORDS, f"dataset.split_seed={number}") | {
-                "run": run,
-                "overrides": run.split(),
-            }
-            jobs.append(
-                job
-                | (
-                    {"published": {"source": SOURCE, "accuracy": published} | more}
-                    if published
-                    else {}
-                )
-            )
-            jobs[-1] |= (
-                {"refused": "weights: they are not here.\nFetch them."} if run in refused else {}
-            )
+            values = {"run": run, "overrides": run.split()}
+            if published:
+                values["published"] = {"source": SOURCE, "accuracy": published} | more
+            plan = composition.short_plan(home, *WORDS, f"dataset.split_seed={number}")
+            refusal = "weights: they are not here.\nFetch them." if run in refused else ""
+            points.append(replace(plan.changed(values), refusal=refusal))
         experiment = Experiment(str(home))
 
-        def trained(label, plan, *_):
-            made = list(runs.values())[plan["dataset"]["split_seed"]][0][label.rstrip("*")]
+        def trained(label, variant, *_, **__):
+            made = list(runs.values())[variant.dataset["split_seed"]][0][label.rstrip("*")]
             if isinstance(made, BaseException):
                 raise made
-            experiment.session.step(label, 1, 1)
+            experiment.session.progress.step(label, 1, 1)
             return made if not isinstance(made, list) else answers(label, made)
 
-        experiment.row = trained
+        experiment.train = trained
         made = Reproduce(None, 1024)
-        made.check(jobs, experiment)
-        return watched(made, jobs, experiment, tmp_path)
+        made.check(points, experiment)
+        return watched(made, points, experiment, tmp_path)
 
     return study
 
@@ -230,9 +222,10 @@ def test_where_everything_was_changed_there_is_no_published_figure_to_count(repr
 
 @pytest.mark.parametrize(("key", "value"), [("splits", 2), ("folds", 5)])
 def test_splits_drawn_anew_are_refused(home, key, value):
-    job = composition.plan_of(home, *WORDS) | {"published": {"accuracy": {"twin": 0.5}}, key: value}
+    plan = composition.short_plan(home, *WORDS)
+    plan = plan.changed({"published": {"accuracy": {"twin": 0.5}}, key: value})
     with pytest.raises(plans.Refused) as error:
-        Reproduce(None, 1024).check([job], Experiment(str(home)))
+        Reproduce(None, 1024).check([plan], Experiment(str(home)))
     assert str(error.value) == f"{key}={value}: study=reproduce does not use it; leave it out."
 
 
@@ -336,7 +329,7 @@ def test_a_figure_of_other_items_is_neither_reproduced_nor_not(reproduce):
 
 def test_presets_whose_publication_tested_on_other_items_say_so():
     for name in ("qt_mnist_paper", "qt_fashion_paper"):
-        published = composition.job(f"experiment={name}")["published"]
+        published = composition.compose_plan(f"experiment={name}").published
         assert published["items"] == "1000 of the 10,000 test pictures"
 
 
@@ -395,8 +388,8 @@ def test_the_norm_kept_stands_beside_figures_of_states_alone(reproduce):
         and "| norm |" not in (plain.out / "table.md").read_text()
     )
     cut = answers("composed", [0.9, 0.91])
-    for seed, one in cut.entries.items():
-        one.values["norm_kept"] = 0.9 + 0.05 * seed
+    for seed, one in cut.outcomes.items():
+        one.figures["norm_kept"] = 0.9 + 0.05 * seed
     found = reproduce(
         {"experiment=a": (all_of([0.9, 0.91]) | {"composed": cut}, {"composed": 0.9, "twin": 0.9})}
     )
@@ -412,8 +405,8 @@ def test_the_norm_kept_stands_beside_figures_of_states_alone(reproduce):
 def test_the_norm_of_the_sound_figure_stands_beside_it_and_what_is_lost_is_said(reproduce):
     def kept(norm):
         made = answers("composed", [0.9, 0.91])
-        for one in made.entries.values():
-            one.values["norm_kept"] = norm
+        for one in made.outcomes.values():
+            one.figures["norm_kept"] = norm
         return all_of([0.9, 0.91]) | {"composed": made}
 
     def study(published, sound):
@@ -441,7 +434,7 @@ def test_the_norm_of_the_sound_figure_stands_beside_it_and_what_is_lost_is_said(
 
 def test_plans_without_published_figures_are_refused(home):
     with pytest.raises(plans.Refused) as error:
-        Reproduce(None, 1024).check([composition.plan_of(home)], Experiment(str(home)))
+        Reproduce(None, 1024).check([composition.short_plan(home)], Experiment(str(home)))
     assert (
         str(error.value)
         == "study=reproduce: no plan here has published figures; choose presets that have, "
@@ -469,9 +462,10 @@ def test_plans_without_published_figures_are_refused(home):
     ],
 )
 def test_a_published_figure_of_a_row_that_is_not_there_is_refused(home, row, said):
-    job = composition.plan_of(home, *WORDS) | {"published": {"accuracy": {row: 0.5}}}
+    plan = composition.short_plan(home, *WORDS)
+    plan = plan.changed({"published": {"accuracy": {row: 0.5}}})
     with pytest.raises(plans.Refused) as error:
-        Reproduce(None, 1024).check([job], Experiment(str(home)))
+        Reproduce(None, 1024).check([plan], Experiment(str(home)))
     assert str(error.value) == said
 
 

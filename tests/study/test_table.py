@@ -15,12 +15,13 @@ from rich.console import Console
 from qtlrun import experiment as package
 from qtlrun import plan as plans
 from qtlrun import statistic, train
-from qtlrun.comparison.row import Failure
+from qtlrun.comparison.outcome import Failure
 from qtlrun.experiment import Experiment, feature
 from qtlrun.plan import build
+from qtlrun.plan.claim import claim
 from qtlrun.report import figure, sentence
 from qtlrun.report.progress import Progress
-from qtlrun.study import table
+from qtlrun.report.report import Report
 from qtlrun.study.compare import Compare
 
 SHORT = (
@@ -36,10 +37,10 @@ SHORT = (
 )
 
 
-def job_of(home, *words):
+def plan_of(home, *words):
     """The plan of these words, each in place of a short one of its key."""
     keys = {word.partition("=")[0] for word in words}
-    return composition.job(
+    return composition.compose_plan(
         f"home={home}", *(word for word in SHORT if word.partition("=")[0] not in keys), *words
     )
 
@@ -49,12 +50,9 @@ def made(home, tmp_path):
     """The point of a plan, its rows trained."""
 
     def make(*words, fresh=False):
-        job = job_of(home, *words)
-        point, experiment = table.begin(job, {}), Experiment(str(home), fresh)
-        with Progress(Console(file=io.StringIO()), tmp_path / "log.txt") as progress:
-            experiment.session.step = progress.step
-            table.fill(point, job, experiment, progress)
-        return point
+        progress = Progress(Console(file=io.StringIO()))
+        progress.begin(tmp_path / "log.txt")
+        return Experiment(str(home), fresh, progress).compare(plan_of(home, *words))
 
     return make
 
@@ -66,14 +64,14 @@ def ran(home, tmp_path, monkeypatch):
     number = itertools.count()
 
     def run(*points, fresh=False, margin=0.05, **more):
-        jobs = [job_of(home, *words) | {"command": ["qtlrun"]} for words in points or [()]]
+        plans = [plan_of(home, *words) for words in points or [()]]
         out = tmp_path / f"out-{next(number)}"
         out.mkdir()
-        console = Console(file=io.StringIO(), width=100)
-        _, well = Compare(margin=margin, shots=1024).run(
-            jobs, out, Experiment(str(home), fresh), console
-        )
-        said = console.file.getvalue()
+        progress = Progress(Console(file=io.StringIO(), width=100))
+        experiment = Experiment(str(home), fresh, progress)
+        with Report(out, progress) as report:
+            _, well = Compare(margin=margin, shots=1024).run(plans, experiment, report)
+        said = progress.console.file.getvalue().rpartition("Written to")[0]
         tables = {path.stem: pd.read_csv(path) for path in out.glob("*.csv")}
         files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
         return SimpleNamespace(
@@ -296,7 +294,7 @@ def test_a_split_has_its_column_and_its_files(ran):
 def test_the_test_folds_are_disjoint_and_cover_all_pictures(made, folds):
     point = made(f"folds={folds}", "compare=[C]", "seeds=1")
     tests = [rows["composed"].items for rows in point.splits]
-    dataset = build("dataset", job_of("")["dataset"])
+    dataset = build("dataset", plan_of("").model.dataset)
     everything = [
         item for split in (dataset.train, dataset.validation, dataset.test) for item in split.items
     ]
@@ -309,7 +307,7 @@ def test_the_test_folds_are_disjoint_and_cover_all_pictures(made, folds):
 
 def test_a_seed_that_failed_in_one_split_costs_that_seed_and_not_the_table(ran, monkeypatch):
     """What is left is compared; nothing that was trained is lost."""
-    trained = package.train_runs
+    trained = package.fit
 
     def sick(label, runs):
         sick = label == "C*, split 2 of 3"
@@ -319,7 +317,7 @@ def test_a_seed_that_failed_in_one_split_costs_that_seed_and_not_the_table(ran, 
                 for run, outcome in outcomes
             ]
 
-    monkeypatch.setattr(package, "train_runs", sick)
+    monkeypatch.setattr(package, "fit", sick)
     found = ran(("splits=3",))
     assert not found.well and "C*, split 2, seed 2: error: the loss is not finite." in found.whole
     lines = found.tables["table"].set_index("row")
@@ -333,14 +331,14 @@ def test_a_seed_that_failed_in_one_split_costs_that_seed_and_not_the_table(ran, 
 
 
 def test_a_row_that_failed_in_one_split_alone_says_in_which(made, monkeypatch):
-    row = Experiment.row
+    trained = Experiment.train
 
-    def sick(self, label, *given):
+    def sick(self, label, *given, **values):
         if label == "C*, split 2 of 2":
             raise MemoryError("128 GiB")
-        return row(self, label, *given)
+        return trained(self, label, *given, **values)
 
-    monkeypatch.setattr(Experiment, "row", sick)
+    monkeypatch.setattr(Experiment, "train", sick)
     point = made("splits=2")
     assert point.failed and len(point.of("C*")) == 1 and len(point.of("composed")) == 2
     assert (
@@ -433,7 +431,7 @@ def test_what_was_typed_of_one_reference_is_part_of_what_it_isolates():
     """C of another rate is no longer the head alone against one linear layer."""
 
     def isolated(*words):
-        return table.claims(composition.job("compare=[C]", *words))["C"]
+        return composition.compose_plan("compare=[C]", *words).claims["C"]
 
     claim = isolated()
     assert claim == "the whole head against one linear layer"
@@ -455,7 +453,7 @@ def test_the_rivals_that_are_fitted_say_among_how_many_settings_validation_chose
 def test_a_model_without_a_letter_keeps_the_claim_of_a_reference():
     """Spirals have no pre-trained backbone, and their circuit is compared as A's is."""
     words = ("experiment=spirals", "compare=[C,twin,frozen_circuit]")
-    assert table.claims(composition.job(*words)) == {
+    assert composition.compose_plan(*words).claims == {
         "C": "the whole head against one linear layer",
         "twin": "the circuit against a classical block in its place",
         "frozen_circuit": "the training of the circuit's angles",
@@ -475,12 +473,12 @@ def test_a_model_without_a_letter_keeps_the_claim_of_a_reference():
     ],
 )
 def test_a_claim_that_is_no_sentence_is_refused(change, words):
-    plan = composition.job("+compare.mine.head.spread=0.1", f"+compare.mine.{change}")
+    plan = composition.compose_plan("+compare.mine.head.spread=0.1", f"+compare.mine.{change}")
     with pytest.raises(plans.Refused) as error:
-        plans.check(plan)
+        plans.check_plan(plan)
     assert str(error.value).startswith(words)
 
 
 def test_sentences_by_letter_alone_are_read_on():
-    plan = composition.job("+compare.mine={head:{spread:0.1},isolates:{A:the start}}")
-    assert plans.claim(plan["compare"]["mine"], plans.row_plan(plan)) == "the start"
+    plan = composition.compose_plan("+compare.mine={head:{spread:0.1},isolates:{A:the start}}")
+    assert claim(plan.changes["mine"], plan.model) == "the start"

@@ -53,7 +53,7 @@ def runs(*keys, words=()):
     return [[*words, f"{key}={value}"] for key, values in keys for value in values]
 
 
-composed = functools.cache(composition.job)
+composed = functools.cache(composition.compose_plan)
 TURNED = runs(("dataset.turns", TURNS))
 
 
@@ -64,27 +64,24 @@ def trend(home, tmp_path):
     """
 
     def study(points, gap, claim=None, noise=0.0, words=(), outcome=None):
-        jobs = []
+        plans = []
         for run, overrides in points:
             typed = {
                 word.partition("=")[0]: word for word in (*WORDS, *COMPARE, *words, *overrides)
             }
-            job = composed(*typed.values()) | {
-                "home": str(home),
-                "command": ["qtlrun"],
-                "overrides": overrides,
-            }
-            jobs.append(job | ({"run": run} if run else {}))
+            values = {"home": str(home), "command": ["qtlrun"], "overrides": overrides}
+            values |= {"run": run} if run else {}
+            plans.append(composed(*typed.values()).changed(values))
         experiment, made = Experiment(str(home)), Trend(None, claim, 1024)
-        made.check(jobs, experiment)
+        made.check(plans, experiment)
 
-        def trained(label, plan, seeds, *_):
+        def trained(label, variant, seeds, *_, **__):
             place = (
-                plan["dataset"].get("turns", 0)
-                if plan["dataset"].get("noise") in (0.7, None)
-                else plan["dataset"]["noise"]
+                variant.dataset.get("turns", 0)
+                if variant.dataset.get("noise") in (0.7, None)
+                else variant.dataset["noise"]
             )
-            experiment.session.step(label, 1, 1)
+            experiment.session.progress.step(label, 1, 1)
             if outcome and (found := outcome(label, place, seeds)) is not None:
                 if isinstance(found, BaseException):
                     raise found
@@ -94,8 +91,8 @@ def trend(home, tmp_path):
                 label, nll(mean, (len(label), round(100 * place)), len(seeds), noise), seeds
             )
 
-        experiment.row = trained
-        return watched(made, jobs, experiment, tmp_path)
+        experiment.train = trained
+        return watched(made, plans, experiment, tmp_path)
 
     return study
 
@@ -521,11 +518,10 @@ def test_a_sweep_and_a_run_of_the_same_points_give_the_same_slopes(
 
 def plans_of(home, *words):
     """Composed minus twin in nats, of a comparison of these words."""
-    made, experiment = composition.rows(*words), Experiment(str(home))
+    made, experiment = composition.variants(*words), Experiment(str(home))
     point = Point(
         {},
         "composed",
-        "",
-        splits=[{name: experiment.row(name, plan, [0, 1, 2]) for name, plan in made.items()}],
+        splits=[{name: experiment.train(name, plan, [0, 1, 2]) for name, plan in made.items()}],
     )
     return point.contrasts(0.05)["twin"].interval.mean

@@ -195,9 +195,7 @@ def tuning(point: Point) -> Figure:
 
 def _curves(row: Row, name: str) -> np.ndarray:
     """Shape (seeds, epochs)."""
-    return np.array(
-        [[one[name] for one in row.entries[seed].values["curves"]] for seed in row.seeds]
-    )
+    return np.array([[one[name] for one in row.outcomes[seed].curves] for seed in row.seeds])
 
 
 def _counts(row: Row) -> np.ndarray:

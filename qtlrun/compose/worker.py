@@ -1,0 +1,33 @@
+"""Points of a sweep in the processes of a parallel launcher, which share a scratch folder."""
+
+import contextlib
+import json
+from pathlib import Path
+
+from qtlrun import disk
+from qtlrun.compose.check import check_models, check_words
+from qtlrun.plan import Plan
+
+
+def train(values: dict[str, object], scratch: Path, number: int) -> None:
+    """Leave a point in the scratch folder under its number, and train its rows into the store."""
+    from qtlrun.experiment import Experiment
+
+    disk.write(scratch / f"{number:06d}.json", json.dumps(values))
+    plan = Plan(values)
+    check_words([plan])
+    experiment = Experiment(plan.settings.home, plan.settings.fresh)
+    check_models([plan], experiment)
+    for name, variant in plan.variants.items():
+        for split, change in enumerate(plan.redraws):
+            with contextlib.suppress(Exception):  # the parent meets it again, and tells
+                experiment.train(
+                    name, variant.redrawn(change), plan.seeds_of(split), draws=plan.draws
+                )
+
+
+def read_points(scratch: Path) -> list[dict[str, object]]:
+    """Points that the processes left, in the order of the sweep; their rows are in the store."""
+    return [
+        json.loads(path.read_text()) | {"fresh": False} for path in sorted(scratch.glob("*.json"))
+    ]

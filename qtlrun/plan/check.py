@@ -1,0 +1,202 @@
+"""Checks of a plan from its values and the constructors' source alone; nothing heavy is loaded."""
+
+import ast
+from pathlib import Path
+
+from qtlrun.plan import annotation as annotations
+from qtlrun.plan import plugin, schema, size
+from qtlrun.plan.letter import letter_of
+from qtlrun.plan.part import build, check_group, check_part, is_own
+from qtlrun.plan.plan import Plan
+from qtlrun.plan.refusal import Refused, nearest, text
+from qtlrun.plan.tuning import check_space, spaces
+from qtlrun.plan.variant import GROUPS, Part, Variant
+
+ADDED = (
+    "compare",
+    "published",
+    "name",
+    "overrides",
+    "command",
+    "run",
+)  # keys of a plan beside settings and groups: what it was composed from
+PLAIN = ("recipe", "freeze")  # groups whose parts are built without torch
+PRETRAIN = {"dataset": "dict", "recipe": "dict", "seed": "int"}
+
+
+def check_plan(plan: Plan) -> None:
+    """Refuse unknown names, missing ones and wrong types in every part of every variant."""
+    values = plan.values
+    settings = _settings()
+    _check_keys(values, (*settings, *GROUPS, "study"))
+    for name, annotation in settings.items():
+        annotations.check(name, values[name], annotation)
+        size.check(name, values[name])
+    _ = plan.seeds
+    tune = plan.settings.tune
+    if tune < 0:
+        raise Refused(
+            f"tune={tune}: how many draws of its values each row is given, from 1 up; 0"
+            " trains every row as it stands."
+        )
+    plugin.check(plan.settings.plugins)
+    _check_published(values.get("published", {}))
+    for group in (*GROUPS, "study"):
+        check_group(group, values[group])
+        _check_part(group, values[group], plan.settings.plugins)
+    _check_pretrain(plan.model)
+    for group, part in plan.model.parts.items():
+        check_space(group, part, plan.settings.plugins)
+    _ = plan.redraws
+    _check_tuned(plan)
+    for name, variant in plan.references.items():
+        _check_reference(name, variant, plan.changes[name])
+    size.check_trainings(plan.settings, len(plan.seeds), 1 + len(plan.references))
+    if tune and not spaces([plan.model, *plan.references.values()]):
+        raise Refused(
+            f"tune={tune}: no part has a space to draw from; give one, as"
+            " recipe.space.lr=[0.0001,0.01]."
+        )
+
+
+def check_same(variant: Variant, values: Part, what: str) -> None:
+    """Refuse changed values with which a variant would have another letter."""
+    name, _ = letter_of(variant)
+    if letter_of(variant.changed(values))[0] != name:
+        changes = ", ".join(
+            f"{key}={text(value)}" for key, value in values.items() if variant.has(key)
+        )
+        raise Refused(
+            f"{what}: with {changes} it would no longer be {name or 'the same row'}; choose"
+            " a reference for that."
+        )
+
+
+def check_single(plans: list[Plan], study: str, idle: tuple[str, ...] = ()) -> None:
+    """Refuse a sweep where a study makes a grid of its own, and the `idle` settings it ignores."""
+    if len(plans) > 1:
+        raise Refused(
+            f"study={study}: it takes one point, and this sweep has {len(plans)}; leave out -m."
+        )
+    check_idle(plans[0], study, idle)
+
+
+def check_idle(plan: Plan, study: str, idle: tuple[str, ...] = ("splits", "folds")) -> None:
+    """Refuse settings that a study does not use, where they are not left as they are."""
+    unset = {"tune": 0, "splits": 1, "folds": None}
+    for key in idle:
+        value = plan.values[key]
+        if value != unset[key]:
+            raise Refused(f"{key}={value}: study={study} does not use it; leave it out.")
+
+
+def _settings() -> dict[str, ast.expr | None]:
+    """Settings with their annotations, read from source as a part's are."""
+    reader = schema.Reader()
+    module = plugin.Module("qtlrun.plan.setting", Path(__file__).with_name("setting.py"), None)
+    parameters = reader.parameters(reader.find(module, "Settings"))
+    return {name: annotation for name, (annotation, _) in parameters.items()}
+
+
+def _check_keys(values: dict[str, object], known: tuple[str, ...]) -> None:
+    for name in values:
+        if name not in known and name not in ADDED:
+            raise Refused(f"{name}: there is no such key; {nearest(name, known)}")
+    for name in known:
+        if name not in values:
+            raise Refused(f"{name}: every run needs it, and it is taken away.")
+
+
+def _check_part(group: str, part: Part, plugins: list[str], key: str = "") -> None:
+    """Refuse names, types and sizes that cannot be, and values of what is built without torch."""
+    check_part(group, part, plugins, key)
+    size.check_part(group, part, key)
+    if group in PLAIN and not is_own(part["_target_"]):
+        build(group, part, plugins, key)
+
+
+def _check_reference(name: str, variant: Variant, change: dict) -> None:
+    _check_pretrain(variant)
+    for group in GROUPS:
+        if group in change:
+            key = f"compare.{name}.{group}"
+            _check_part(group, variant.part(group), variant.plugins, key)
+            check_space(group, variant.part(group), variant.plugins, key)
+
+
+def _check_published(published: object) -> None:
+    """Refuse published figures that are none."""
+    if not isinstance(published, dict):
+        raise Refused(
+            f"published={text(published)}: source and accuracy are needed here, as"
+            " published.accuracy.composed=0.97."
+        )
+    if not isinstance(published.get("items", ""), str):
+        raise Refused(
+            f"published.items={text(published['items'])}: words are needed here, on which test"
+            " items the figures were published."
+        )
+    figures = published.get("accuracy", {})
+    if not isinstance(figures, dict):
+        raise Refused(
+            f"published.accuracy={text(figures)}: an accuracy for each row is needed here, as"
+            " published.accuracy.composed=0.97."
+        )
+    for name, figure in figures.items():
+        if type(figure) not in (int, float) or not 0 <= figure <= 1:
+            raise Refused(
+                f"published.accuracy.{name}={text(figure)}: an accuracy is a number from 0 to 1."
+            )
+
+
+def _check_tuned(plan: Plan) -> None:
+    """Refuse a tuning that the test split would decide, and typed values that tuning draws."""
+    tune = plan.settings.tune
+    if not tune:
+        return
+    model = plan.model
+    for name, variant in {"": model, **plan.references}.items():
+        if variant.dataset.get("validation") == "test":
+            composed = model.dataset.get("validation") == "test"
+            where = f"compare.{name}." if name and not composed else ""
+            raise Refused(
+                f"tune={tune}, {where}dataset.validation=test: the test split would choose"
+                " the draw; leave one of them out."
+            )
+    for key in spaces([model]):
+        if plan.sets(key):
+            raise Refused(
+                f"{key}: tune draws it, so the value typed would not be heeded;"
+                f" ~{key.replace('.', '.space.')} holds it."
+            )
+
+
+def _check_pretrain(variant: Variant) -> None:
+    """Refuse a source task that is not what a backbone is pre-trained on."""
+    task = variant.backbone.get("pretrain")
+    if task is None:
+        if variant.backbone.get("weights") == "pretrain":
+            raise Refused(
+                "backbone.weights=pretrain: this backbone has no source task; name public weights,"
+                " a file or none."
+            )
+        return
+    check_group("backbone.pretrain", task)
+    for name in task:
+        if name not in PRETRAIN:
+            raise Refused(
+                f"backbone.pretrain.{name}: there is no such key; {nearest(name, PRETRAIN)}"
+            )
+    for name in PRETRAIN:
+        if name not in task:
+            raise Refused(
+                f"backbone.pretrain.{name}: the source task needs it, and it is taken away."
+            )
+    annotations.check("backbone.pretrain.seed", task["seed"], ast.Name("int"))
+    for group in ("dataset", "recipe"):
+        check_group(f"backbone.pretrain.{group}", task[group])
+        _check_part(group, task[group], variant.plugins, f"backbone.pretrain.{group}")
+        if task[group].get("space"):
+            raise Refused(
+                f"backbone.pretrain.{group}.space: a source task is not tuned; leave it null."
+            )

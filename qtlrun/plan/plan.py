@@ -1,0 +1,160 @@
+"""Plan: what one point of a command line asks for."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from qtlrun import disk
+from qtlrun.plan import tuning
+from qtlrun.plan.label import Labels, label
+from qtlrun.plan.letter import letter_of
+from qtlrun.plan.override import Override, parse
+from qtlrun.plan.reference import References
+from qtlrun.plan.setting import Settings, split_seeds
+from qtlrun.plan.variant import Part, Variant
+
+COMPOSED = "composed"  # name of a composed model that has no letter
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The values of a composed point, and what follows from them, each worked out once.
+
+    values: plain values by key, as composed and as plan.yaml has them
+    refusal: why the point is left out, where its study excuses that
+    """
+
+    values: dict[str, object]
+    refusal: str = ""
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Top-level keys."""
+        return Settings(
+            **{each.name: self.values[each.name] for each in dataclasses.fields(Settings)}
+        )
+
+    @cached_property
+    def model(self) -> Variant:
+        """Composed model."""
+        return Variant.of(self.values)
+
+    @property
+    def study(self) -> Part:
+        """Values of the study."""
+        return self.values["study"]
+
+    @property
+    def published(self) -> dict[str, object]:
+        """Published figures of a preset, with their source."""
+        return self.values.get("published", {})
+
+    @property
+    def name(self) -> str:
+        """Name of the output folder, after the experiment or its parts."""
+        return self.values["name"]
+
+    @property
+    def command(self) -> list[str]:
+        """Words of the command line."""
+        return self.values["command"]
+
+    @property
+    def run(self) -> str | None:
+        """Words of the study's run that asked for this point."""
+        return self.values.get("run")
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """Values of each reference that differ from the composed ones, by name."""
+        return self.values.get("compare") or {}
+
+    @cached_property
+    def overrides(self) -> tuple[Override, ...]:
+        """Words that this point was composed from."""
+        return tuple(parse(self.values.get("overrides", ())))
+
+    @property
+    def references(self) -> dict[str, Variant]:
+        """Variants that the composed model is compared with, by name."""
+        return self._references.variants
+
+    @cached_property
+    def composed(self) -> str:
+        """Name of the composed model: its letter, where it has one that no other variant has."""
+        name, _ = letter_of(self.model)
+        other = self.references.get(name, self.model)
+        return name if name and other.identity_key == self.model.identity_key else COMPOSED
+
+    @cached_property
+    def variants(self) -> dict[str, Variant]:
+        """All models by name, the composed one first."""
+        return {self.composed: self.model} | self.references
+
+    @cached_property
+    def labels(self) -> Labels:
+        """Labels of the variants that are rows of their own."""
+        return label(self.variants, self.changes, self.overrides)
+
+    @cached_property
+    def claims(self) -> dict[str, str]:
+        """What each reference that is a row of its own isolates, by its name."""
+        return {
+            name: self.labels.isolates[label]
+            for name, label in self.labels.names.items()
+            if name != self.composed
+        }
+
+    @cached_property
+    def notes(self) -> list[str]:
+        """Lines on references that do not apply, are equal, or are not what their letter means."""
+        return [*self._references.notes, *self.labels.notes]
+
+    @cached_property
+    def seeds(self) -> list[int]:
+        """Seeds of the first split."""
+        return self.settings.seed_list()
+
+    @cached_property
+    def redraws(self) -> list[Part]:
+        """Changes of the dataset, one per split."""
+        return self.settings.redraws(self.model.dataset)
+
+    @cached_property
+    def draws(self) -> list[dict[str, object]]:
+        """Values that tuning tries, by `group.key`."""
+        return tuning.draw(self.variants.values(), self.settings.tune)
+
+    @cached_property
+    def reader_key(self) -> str:
+        """Identity among readers of a test split: all values that its figures depend on."""
+        values = {
+            "rows": sorted(variant.identity_key for variant in self.variants.values()),
+            "seeds": self.seeds,
+            "splits": self.redraws,
+            "draws": self.draws,
+        }
+        return disk.digest(json.dumps(values, sort_keys=True).encode())
+
+    def seeds_of(self, split: int) -> list[int]:
+        """Seeds of a split by its number."""
+        return split_seeds(self.seeds, split)
+
+    def sets(self, key: str) -> bool:
+        """Whether the command line gives a key a value."""
+        return any(override.sets and override.key == key for override in self.overrides)
+
+    def changed(self, values: Mapping[str, object]) -> "Plan":
+        """A copy with other values, by `key` or `group.key`."""
+        changes = dict(self.values)
+        for key, value in values.items():
+            group, _, name = key.partition(".")
+            changes[group] = changes[group] | {name: value} if name else value
+        return Plan(changes)
+
+    @cached_property
+    def _references(self) -> References:
+        return References(self.model, self.changes, self.overrides)

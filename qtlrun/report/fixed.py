@@ -1,0 +1,153 @@
+"""Sentence on what all rows of a plan share and no interval covers."""
+
+from pathlib import Path
+
+from qtlrun.comparison.comparison import Point
+from qtlrun.comparison.row import Row
+from qtlrun.plan import Plan, Variant, spaces, text
+from qtlrun.report.sentence import count
+
+DEFECTS = (
+    ("freeze", "batch_norm", "train"),
+    ("dataset", "validation", "test"),
+    ("recipe", "schedule_step", "start"),
+    ("recipe", "reduction", "sum"),
+    ("dataset", "scaled_by", "all"),
+    ("dataset", "mirrored", True),
+    ("dataset", "draw", "mari2019"),
+    ("dataset", "order", "after_classical"),
+    ("backbone", "squeezing", False),
+    ("backbone", "activation", "none"),
+    ("head", "lost", "first"),
+    ("parametrization", "activation", "none"),
+    ("parametrization", "inputs", "published"),
+)
+UNNAMED = (None, "none", "pretrain")  # weights that are no path
+
+
+def held_fixed(plan: Plan, comparison: Point) -> str:
+    """Settings that all rows share, and the published defects that they keep."""
+    rows = _rows(plan, comparison)
+    shared = filter(None, [*_seeds(plan), _split(plan), _weights(plan), *_recipes(plan, rows)])
+    defects = _defects(plan.variants, rows)
+    kept = f" Published defects kept: {'; '.join(defects)}." if defects else ""
+    return f"Held fixed for every row: {', '.join(shared)}.{kept}"
+
+
+def _rows(plan: Plan, comparison: Point) -> dict[str, Row]:
+    """Rows of the last split that has them, by the name of their variant."""
+    rows = {}
+    for split in comparison.splits:
+        for name, label in plan.labels.names.items():
+            if label in split:
+                rows[name] = split[label]
+    return rows
+
+
+def _seeds(plan: Plan) -> list[str]:
+    """Seeds of the dataset, and of a random backbone that is frozen; others are drawn by run."""
+    model = plan.model
+    random = model.backbone.get("weights") in (None, "none")
+    groups = ["dataset"]
+    if random and model.freeze["frozen"] == "all":
+        groups.append("backbone")
+    return [
+        f"{group} seed {model.part(group)['seed']}{_where(plan, group)}"
+        for group in groups
+        if "seed" in model.part(group)
+    ]
+
+
+def _split(plan: Plan) -> str:
+    """Seed of the only split, where the dataset draws it."""
+    dataset = plan.model.dataset
+    if "split_seed" not in dataset or len(plan.redraws) > 1:
+        return ""
+    return f"split seed {dataset['split_seed']}{_where(plan, 'dataset')}"
+
+
+def _weights(plan: Plan) -> str:
+    """Weights of the backbone, and the seed of their pre-training."""
+    backbone = plan.model.backbone
+    weights = backbone.get("weights")
+    if not weights:
+        return ""
+    name = weights if weights in UNNAMED else Path(weights).name
+    seed = f" (seed {backbone['pretrain']['seed']})" if weights == "pretrain" else ""
+    return f"weights {name}{seed}{_where(plan, 'backbone')}"
+
+
+def _where(plan: Plan, group: str) -> str:
+    return "" if _is_shared(plan.variants, group) else " in the composed row"
+
+
+def _recipes(plan: Plan, rows: dict[str, Row]) -> list[str]:
+    """Shared recipe of the rows that are trained by epochs; settings of those that are fitted."""
+    settings = {
+        name: rows[name].settings
+        for name in plan.variants
+        if name in rows and rows[name].settings is not None
+    }
+    trained = {name: variant for name, variant in plan.variants.items() if name not in settings}
+    shared = plan.composed in trained and _is_shared(trained, "recipe")
+    recipes = [_recipe(plan)] if shared else []
+    if not settings:
+        return recipes
+    recipes = [f"{recipe} in {', '.join(trained)}" for recipe in recipes]
+    fitted = ", ".join(
+        f"{name} ({count(number, 'setting')})" if number else name
+        for name, number in settings.items()
+    )
+    return [*recipes, f"fitted to convergence, validation choosing among settings: {fitted}"]
+
+
+def _recipe(plan: Plan) -> str:
+    """Composed model's recipe, and what was done to choose it."""
+    recipe = plan.model.recipe
+    epochs = count(recipe["epochs"], "epoch")
+    if not plan.settings.tune:
+        return f"one untuned recipe ({recipe['optimizer']}, lr {recipe['lr']:g}, {epochs})"
+    tuned = spaces([plan.model, *plan.references.values()])
+    fixed_epochs = "" if "recipe.epochs" in tuned else f", {epochs}"
+    draws = count(plan.settings.tune, "draw")
+    return (
+        f"one recipe ({recipe['optimizer']}{fixed_epochs}), the same {draws} of"
+        f" {', '.join(tuned)}, chosen by validation NLL"
+    )
+
+
+def _defects(variants: dict[str, Variant], rows: dict[str, Row]) -> list[str]:
+    """Published defects, and the rows that keep them where not all do."""
+    lines = []
+    for group, key, value in DEFECTS:
+        names = [
+            name
+            for name, variant in variants.items()
+            if _acts(variant, group, key, value, rows.get(name))
+        ]
+        if names:
+            where = f" in {', '.join(names)}" if len(names) < len(variants) else ""
+            lines.append(f"{group}.{key}={text(value)}{where}")
+    return lines
+
+
+def _acts(variant: Variant, group: str, key: str, value: object, row: Row | None) -> bool:
+    """Whether a variant has this value where it acts.
+
+    Statistics move where a backbone is frozen and has norms whose weights are not folded; a recipe
+    trains what is not fitted, and a schedule steps early where it has steps; an activation is that
+    of a mapping that there is.
+    """
+    part = variant.part(group)
+    if part.get(key) != value or part.get("source") in ("hashing", "low_rank"):
+        return False
+    if key == "batch_norm":
+        return part["frozen"] != 0 and (row is None or row.norms_move)
+    if key == "schedule_step" and part.get("schedule") in ("none", "plateau"):
+        return False
+    return group != "recipe" or row is None or row.settings is None
+
+
+def _is_shared(variants: dict[str, Variant], group: str) -> bool:
+    first, *others = variants.values()
+    return all(variant.part(group) == first.part(group) for variant in others)

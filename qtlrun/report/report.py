@@ -1,0 +1,58 @@
+"""Report of a run: its output folder, its progress, and what is printed at its end."""
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+from rich.console import Console
+
+from qtlrun.plan import Plan
+from qtlrun.report import output, terminal
+from qtlrun.report.progress import Progress
+
+
+class Report:
+    """Takes frames, sentences and figures of a study; use it as a context.
+
+    Progress is shown within, until something is printed. At the end an empty folder is removed.
+    """
+
+    def __init__(self, folder: Path, progress: Progress):
+        self.folder = folder
+        self.progress = progress
+
+    @property
+    def console(self) -> Console:
+        """Terminal that is printed to."""
+        return self.progress.console
+
+    def __enter__(self) -> "Report":
+        self.progress.begin(self.folder / "log.txt")
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.progress.end()
+        for folder in (self.folder, self.folder.parent):
+            with contextlib.suppress(OSError):  # it holds something
+                folder.rmdir()
+        if self.folder.is_dir():
+            terminal.say(self.console, [f"Written to {self.folder}"])
+
+    def finish(
+        self,
+        plans: list[Plan],
+        lines: list[str],
+        frames: dict[str, pd.DataFrame],
+        figures: dict[str, Figure] | None = None,
+        show: Callable[[Console], None] = lambda console: None,
+    ) -> None:
+        """Write a study's files, then print its table by `show` and the sentences under it.
+
+        Files come first, for whoever reads what is printed may have gone.
+        """
+        self.progress.end()
+        output.write_study(self.folder, plans, lines, frames, figures or {})
+        show(self.console)
+        terminal.say(self.console, lines)
