@@ -6,7 +6,7 @@ import torch
 from circuits import Circuit, qnode, slopes
 
 from qtlrun.device.pennylane import PennyLane
-from qtlrun.device.statevector import Run
+from qtlrun.device.statevector import StatevectorCircuit
 from qtlrun.tape import reader
 
 SMOOTH = {
@@ -114,7 +114,7 @@ def runs(number, features, circuit):
     """
     reading = reader.read(circuit, embed=True)
     names = ["dense", "grouped", "gatewise", "auto"] + ([] if features else ["fused"])
-    made = {name: lambda name=name: Run(reading, name) for name in names}
+    made = {name: lambda name=name: StatevectorCircuit(reading, name) for name in names}
     if number % 4 == 0:
         made |= {
             name: lambda name=name: PennyLane(name).run(circuit)

@@ -1,14 +1,13 @@
-"""A circuit of rotations about one axis at a time, with a chain of controlled phases between."""
+"""Circuit of rotations about one axis at a time, with a chain of controlled phases between."""
 
 import pennylane as qml
 
 
 class Chain:
-    """Hadamards, then blocks of RY (RZ in each second block) on every wire and CZ between
-    neighbours; all probabilities.
+    """Hadamards, then blocks of RY, or RZ, on every wire and CZ between neighbours.
 
-    Takes no inputs; weights are angles in radians. Source: the CIFAR-10 notebook beside Liu et al.,
-    arXiv:2402.16465.
+    Each second block has RZ. All probabilities are measured. Takes no inputs; weights are angles in
+    radians. Source: the CIFAR-10 notebook beside Liu et al., arXiv:2402.16465.
     """
 
     def __init__(self, qubits: int, depth: int):

@@ -1,15 +1,15 @@
-"""The circuit of the dressed quantum network."""
+"""Circuit of the dressed quantum network."""
 
 import pennylane as qml
 
 
 class Dressed:
-    """Hadamards, one RY an input, then layers of nearest-neighbour CNOTs and RYs; <Z> of every
-    wire.
+    """Hadamards, one RY per input, then layers of nearest-neighbour CNOTs and RYs.
 
     Each layer has its CNOTs before its rotations, even pairs first, and no CNOT closes the ring.
-    Inputs and weights are angles in radians. Source: Mari et al., arXiv:1912.08278, section 4;
-    their code stores 15 rows of weights whatever the depth, here is exactly one row a layer.
+    <Z> of every wire is measured. Inputs and weights are angles in radians. Source: Mari et al.,
+    arXiv:1912.08278, section 4; their code stores 15 rows of weights whatever the depth, here is
+    exactly one row per layer.
     """
 
     def __init__(self, qubits: int, depth: int):

@@ -1,4 +1,4 @@
-"""A circuit without entanglement: what its wires can do apart."""
+"""Circuit without entanglement: what its wires can do apart."""
 
 import functools
 
@@ -6,16 +6,15 @@ import pennylane as qml
 
 
 class Product:
-    """Hadamards, then layers of RY(input) and two rotations a wire, RY and RZ; no gate on two
-    wires, <Z> of each.
+    """Hadamards, then layers of RY(input) and two rotations per wire, RY and RZ.
 
-    A wire has `depth` angles, the first `more` wires one more. The last layer turns by RZ and RY,
-    or RY alone where a wire's angles are odd in number, and each layer before it by RY and RZ. So
-    every angle acts by itself: the third one of a general rotation would not, for RYs on both sides
-    of an upload add up, and <Z> feels but two of the last three. Every layer uploads anew
-    (Perez-Salinas et al., arXiv:1907.02085): wire w of layer l the input (l qubits + w) modulo
-    `inputs`, in radians; there are as many layers as the angles and the inputs need. `inputs` None
-    is one a wire.
+    No gate acts on two wires; <Z> of each wire is measured. A wire has `depth` angles, the first
+    `more` wires one more. The last layer turns by RZ and RY, or RY alone where a wire's angles are
+    odd in number, and each layer before it by RY and RZ. So every angle acts by itself: the third
+    one of a general rotation would not, for RYs on both sides of an upload add up, and <Z> feels
+    but two of the last three. Every layer uploads anew (Perez-Salinas et al., arXiv:1907.02085):
+    wire w of layer l the input (l qubits + w) modulo `inputs`, in radians; there are as many layers
+    as the angles and the inputs need. `inputs` None is one per wire.
     """
 
     def __init__(self, qubits: int, depth: int, more: int = 0, inputs: int | None = None):
@@ -55,12 +54,11 @@ class Product:
         last = 2 - len(angles) % 2 if len(angles) else 0
         for layer in range(self.layers):
             qml.RY(inputs[(layer * self.qubits + wire) % self.inputs], wire)
-            place = (
-                len(angles) - last - 2 * (self.layers - 1 - layer)
-            )  # of the layer's first angle; below 0 it has none
-            if layer < self.layers - 1 and place >= 0:
-                qml.RY(angles[place], wire)
-                qml.RZ(angles[place + 1], wire)
+            # Of the layer's first angle; below 0 it has none
+            index = len(angles) - last - 2 * (self.layers - 1 - layer)
+            if layer < self.layers - 1 and index >= 0:
+                qml.RY(angles[index], wire)
+                qml.RZ(angles[index + 1], wire)
         if last == 2:
             qml.RZ(angles[-2], wire)
         if last:
@@ -69,8 +67,9 @@ class Product:
 
 @functools.cache
 def sized(qubits: int, inputs: int, angles: int) -> Product:
-    """The product circuit of so many qubits, inputs and angles; one a size, so that a device traces
-    it once.
+    """The product circuit of so many qubits, inputs and angles.
+
+    One object per size, so that a device traces it once.
     """
     depth, more = divmod(angles, qubits)
     return Product(qubits, depth, more, inputs)

@@ -1,17 +1,17 @@
-"""The circuit of Quantum-Train: general rotations, and controlled ones around a ring."""
+"""Circuit of Quantum-Train: general rotations, and controlled ones around a ring."""
 
 import pennylane as qml
 
 
 class Ring:
-    """Layers of a U3 on every wire, then a controlled U3 from every wire to the next and from the
-    last to the first.
+    """Layers of a U3 on every wire, then a controlled U3 from every wire to the next.
 
-    It takes no inputs; the probabilities of all basis states are measured, wire 0 the most
-    significant bit. Weights are radians, (depth, 2, qubits, 3): the U3s, then the controlled ones
-    by their control; theta, phi, lambda. Source: Liu et al., arXiv:2402.16465, as their code has
-    it. 2 qubits - 1 angles never act: every lambda of the first U3s, which turns |0>, and phi of
-    every controlled U3 of the last layer but the first, after which nothing but phases comes.
+    The last wire controls the first. It takes no inputs; the probabilities of all basis states are
+    measured, wire 0 the most significant bit. Weights are radians, (depth, 2, qubits, 3): the U3s,
+    then the controlled ones by their control; theta, phi, lambda. Source: Liu et al.,
+    arXiv:2402.16465, as their code has it. 2 qubits - 1 angles never act: every lambda of the first
+    U3s, which turns |0>, and phi of every controlled U3 of the last layer but the first, after
+    which nothing but phases comes.
     """
 
     inputs = 0

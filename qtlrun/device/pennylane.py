@@ -1,8 +1,8 @@
-"""Every device of PennyLane's, driven by tapes: one per sample, or one broadcast tape with
-backprop.
+"""Every device of PennyLane's, driven by tapes.
+
+One tape per sample, or one broadcast tape with backprop.
 """
 
-from collections.abc import Sequence
 from importlib import metadata
 
 import numpy as np
@@ -13,11 +13,12 @@ from pennylane.devices import ExecutionConfig
 from torch import Tensor
 
 from qtlrun import memory
+from qtlrun.device import script
 from qtlrun.layer import generator
 from qtlrun.plan import nearest
 from qtlrun.simulator.verification import Verification
 from qtlrun.tape import measurement, reader
-from qtlrun.tape.tape import Gate, Reading
+from qtlrun.tape.tape import Reading
 
 TRANSFORMS = {
     "parameter-shift": qml.gradients.param_shift,
@@ -26,7 +27,7 @@ TRANSFORMS = {
     "hadamard": qml.gradients.hadamard_grad,
 }
 METHODS = ("best", "backprop", "adjoint", *TRANSFORMS)
-NUMBERS = (
+NUMBER_MEASUREMENTS = (
     qml.measurements.ExpectationMP,
     qml.measurements.VarianceMP,
     qml.measurements.ProbabilityMP,
@@ -34,7 +35,7 @@ NUMBERS = (
 
 
 class PennyLane:
-    """Runs circuits on a PennyLane device by its name.
+    """PennyLane device by its name.
 
     `shots` (None: exact expectation values) and `diff_method` are PennyLane's; `best` is backprop
     on a device that differentiates through itself, else adjoint, and parameter-shift with shots.
@@ -72,7 +73,7 @@ class PennyLane:
         draw = generator(self.seed, "shots", seed).initial_seed() % 2**32
         return PennyLane(self.name, self.shots, self.diff_method, draw)
 
-    def run(self, circuit, entangle: bool = True) -> "Run":
+    def run(self, circuit, entangle: bool = True) -> "PennyLaneCircuit":
         """The circuit as a batched function of inputs and weights.
 
         Raises ValueError for a device that PennyLane does not know, for a gradient method that the
@@ -82,13 +83,12 @@ class PennyLane:
         memory.fits(circuit.qubits, mixed=self.name == "default.mixed")
         reading = reader.read(circuit, entangle)
         for process in reading.measurements:
-            if not isinstance(process, NUMBERS):
-                raise measurement.untaken(process)
-        device = self._device(
-            circuit.qubits + (self.diff_method == "hadamard")
-        )  # that test needs a wire of its own
+            if not isinstance(process, NUMBER_MEASUREMENTS):
+                raise measurement.refusal(process)
+        # Hadamard's test needs a wire of its own
+        device = self._device(circuit.qubits + (self.diff_method == "hadamard"))
         method = self._method(device, reading)
-        return Run(
+        return PennyLaneCircuit(
             reading,
             device,
             self.shots,
@@ -107,10 +107,11 @@ class PennyLane:
         try:
             return qml.device(self.name, wires=qubits, **options)
         except qml.exceptions.DeviceError as error:
-            known = sorted(entry.name for entry in metadata.entry_points(group="pennylane.plugins"))
+            plugins = metadata.entry_points(group="pennylane.plugins")
+            names = sorted(plugin.name for plugin in plugins)
             raise ValueError(
                 f"device.name={self.name}: PennyLane has no such device here;"
-                f" {nearest(self.name, known)}"
+                f" {nearest(self.name, names)}"
             ) from error
         except ImportError as error:
             raise ValueError(
@@ -120,24 +121,24 @@ class PennyLane:
 
     def _method(self, device, reading: Reading) -> str:
         """The gradient method, resolved and found possible for a tape of this circuit."""
-        sides = [2 ** len(gate.wires) for gate in reading.gates if gate.moving is not None]
-        tape = _tape(
-            reading, [0.1] * _angles(reading), self.shots, [np.eye(side) for side in sides]
-        )
+        matrices = [
+            np.eye(2 ** len(gate.wires)) for gate in reading.gates if gate.moving is not None
+        ]
+        angles = [0.1] * script.count_angles(reading)
+        tape = script.build_tape(reading, angles, self.shots, matrices)
+        # Adjoint takes no others
         values = all(
-            isinstance(one, qml.measurements.ExpectationMP) for one in reading.measurements
-        )  # adjoint takes no others
+            isinstance(process, qml.measurements.ExpectationMP) for process in reading.measurements
+        )
 
         def can(method: str) -> bool:
             if reading.moving and method != "backprop":
                 return False  # it is no angle that moves
-            asked = method in TRANSFORMS or (
-                self.shots is None and (method == "backprop" or values)
-            )
-            return asked and (
-                method in TRANSFORMS
-                or device.supports_derivatives(ExecutionConfig(gradient_method=method), tape)
-            )
+            if method in TRANSFORMS:
+                return True
+            if self.shots is not None or (method != "backprop" and not values):
+                return False
+            return device.supports_derivatives(ExecutionConfig(gradient_method=method), tape)
 
         methods = (
             [self.diff_method]
@@ -161,10 +162,8 @@ class PennyLane:
         )
 
 
-class Run:
-    """A circuit on a PennyLane device: inputs (runs, batch, features), weights (runs, *shape) to
-    its measured values.
-    """
+class PennyLaneCircuit:
+    """Compiled circuit: inputs (runs, batch, features), weights (runs, *shape) to its values."""
 
     def __init__(
         self,
@@ -180,7 +179,7 @@ class Run:
         self.device = device
         self.shots = shots
         self.method = method
-        self.sizes = [_size(process, reading.qubits) for process in reading.measurements]
+        self.sizes = [script.size(process, reading.qubits) for process in reading.measurements]
         self.outputs = sum(self.sizes)
         self.options = {
             "hadamard": {"aux_wire": reading.qubits},
@@ -207,7 +206,7 @@ class Run:
 
     def _broadcast(self, angles: Tensor, matrices: list[Tensor]) -> Tensor:
         matrices = [matrix.to(torch.complex128) for matrix in matrices]
-        tape = _tape(self.reading, list(angles.T), None, matrices)
+        tape = script.build_tape(self.reading, list(angles.T), None, matrices)
         (values,) = qml.execute([tape], self.device, diff_method="backprop")
         values = values if isinstance(values, (tuple, list)) else [values]
         columns = [
@@ -218,54 +217,53 @@ class Run:
 
     def values(self, angles: np.ndarray) -> np.ndarray:
         """Values (samples, outputs) of angles (samples, angles)."""
-        tapes = [_tape(self.reading, list(row), self.shots) for row in angles]
-        return _numbers(qml.execute(tapes, self.device, diff_method=None), len(tapes))
+        tapes = [script.build_tape(self.reading, list(row), self.shots) for row in angles]
+        return script.stack_results(qml.execute(tapes, self.device, diff_method=None), len(tapes))
 
     def derivatives(self, angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Values, and the derivative of each by each angle (samples, outputs, angles)."""
-        tapes = [_tape(self.reading, list(row), self.shots) for row in angles]
+        tapes = [script.build_tape(self.reading, list(row), self.shots) for row in angles]
         if self.method == "adjoint":
             config = self.device.setup_execution_config(
                 ExecutionConfig(gradient_method="adjoint"), tapes[0]
             )
             batch, restore = self.device.preprocess_transforms(config)(tapes)
             values, slopes = self.device.execute_and_compute_derivatives(batch, config)
-            return _numbers(restore(values), len(tapes)), np.stack(
-                [self._slopes(one) for one in slopes]
-            )
-        made = [TRANSFORMS[self.method](tape, **self.options) for tape in tapes]
-        shifted = qml.execute(
-            [tape for batch, _ in made for tape in batch], self.device, diff_method=None
-        )
+            values = script.stack_results(restore(values), len(tapes))
+            return values, np.stack([self._slopes(derivative) for derivative in slopes])
+        batches = [TRANSFORMS[self.method](tape, **self.options) for tape in tapes]
+        shifted = [tape for batch, _ in batches for tape in batch]
+        results = qml.execute(shifted, self.device, diff_method=None)
         slopes = []
-        at = 0
-        for batch, combine in made:
-            slopes.append(self._slopes(combine(shifted[at : at + len(batch)])))
-            at += len(batch)
+        first = 0
+        for batch, combine in batches:
+            slopes.append(self._slopes(combine(results[first : first + len(batch)])))
+            first += len(batch)
         return self.values(angles), np.stack(slopes)
 
-    def _slopes(self, found) -> np.ndarray:
-        """The derivative of each output by each angle (outputs, angles), from PennyLane's tuples of
-        measurements and angles.
+    def _slopes(self, derivative) -> np.ndarray:
+        """The derivative of each output by each angle, (outputs, angles).
+
+        PennyLane gives tuples of measurements and angles.
         """
-        measurements = found if len(self.sizes) > 1 else (found,)
+        measurements = derivative if len(self.sizes) > 1 else (derivative,)
         return np.concatenate(
             [
-                np.asarray(one, float).reshape(-1, size).T
-                for one, size in zip(measurements, self.sizes, strict=True)
+                np.asarray(by_angle, float).reshape(-1, size).T
+                for by_angle, size in zip(measurements, self.sizes, strict=True)
             ]
         )
 
 
 class _Tapes(torch.autograd.Function):
-    """Executes one tape per sample, with derivatives where they will be asked for."""
+    """Execution of one tape per sample, with derivatives where they will be asked for."""
 
     @staticmethod
-    def forward(ctx, angles: Tensor, run: Run) -> Tensor:
+    def forward(ctx, angles: Tensor, circuit: PennyLaneCircuit) -> Tensor:
         ctx.set_materialize_grads(False)
         if not ctx.needs_input_grad[0] or not angles.shape[1]:
-            return torch.from_numpy(run.values(angles.detach().numpy()))
-        values, slopes = run.derivatives(angles.detach().numpy())
+            return torch.from_numpy(circuit.values(angles.detach().numpy()))
+        values, slopes = circuit.derivatives(angles.detach().numpy())
         ctx.save_for_backward(torch.from_numpy(slopes))
         return torch.from_numpy(values)
 
@@ -275,78 +273,3 @@ class _Tapes(torch.autograd.Function):
             return None, None  # there is no angle
         (slopes,) = ctx.saved_tensors
         return torch.einsum("so,soa->sa", upstream, slopes), None
-
-
-def _tape(
-    reading: Reading, angles: list, shots: int | None, matrices: Sequence = ()
-) -> qml.tape.QuantumScript:
-    """The circuit's gates with angles and matrices put in; every angle is a trainable parameter of
-    the tape.
-    """
-    operations = [
-        operation for gate in reading.gates for operation in _operations(gate, angles, matrices)
-    ]
-    tape = qml.tape.QuantumScript(operations, reading.measurements, shots=shots)
-    tape.trainable_params = [
-        place
-        for place, (operation, _) in enumerate(_parameters(tape))
-        if operation.name != "QubitUnitary"
-    ]
-    return tape
-
-
-def _operations(gate: Gate, angles: list, matrices: Sequence) -> list:
-    if gate.angle is not None:
-        return _rotation(gate, angles[gate.angle])
-    matrix = gate.matrix.numpy() if gate.moving is None else matrices[gate.moving]
-    return [qml.QubitUnitary(matrix, gate.wires)]
-
-
-def _parameters(tape):
-    return [(operation, value) for operation in tape.operations for value in operation.data]
-
-
-def _rotation(gate: Gate, angle) -> list:
-    """A Pauli rotation by gates that every device differentiates: lightning would decompose a
-    PauliRot into further angles.
-    """
-    wires = [wire for wire, letter in zip(gate.wires, gate.word, strict=True) if letter != "I"]
-    word = gate.word.replace("I", "")
-    single = {"X": qml.RX, "Y": qml.RY, "Z": qml.RZ}
-    if word in single:
-        return [single[word](angle, wires)]
-    turns = [
-        turn
-        for wire, letter in zip(wires, word, strict=True)
-        for turn in (
-            [qml.Hadamard(wire)]
-            if letter == "X"
-            else [qml.adjoint(qml.S(wire)), qml.Hadamard(wire)]
-            if letter == "Y"
-            else []
-        )
-    ]
-    return [
-        *turns,
-        qml.MultiRZ(angle, wires),
-        *(qml.adjoint(turn, lazy=False) for turn in reversed(turns)),
-    ]
-
-
-def _angles(reading: Reading) -> int:
-    return sum(gate.angle is not None for gate in reading.gates)
-
-
-def _size(process, qubits: int) -> int:
-    """How many numbers a measurement gives."""
-    if not isinstance(process, qml.measurements.ProbabilityMP):
-        return 1
-    return 2 ** (len(process.wires) or qubits)
-
-
-def _numbers(results, samples: int) -> np.ndarray:
-    """Values (samples, outputs) from PennyLane's tuples of measurements, or single ones."""
-    rows = [one if isinstance(one, (tuple, list)) else (one,) for one in results]
-    return np.stack([np.concatenate([np.ravel(value) for value in row]) for row in rows]).reshape(
-        samples, -1
-    )

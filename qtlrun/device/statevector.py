@@ -1,5 +1,6 @@
-"""An exact simulator in torch: every run and sample in one batch, differentiable through inputs and
-weights.
+"""Exact simulator in torch, every run and sample in one batch.
+
+It is differentiable through inputs and weights.
 """
 
 import ctypes
@@ -22,19 +23,19 @@ from qtlrun.tape import measurement, pauli, reader
 from qtlrun.tape.tape import Gate, Reading
 
 METHODS = ("auto", "dense", "grouped", "fused", "gatewise")
-# Qubits, idle ones included, so that every state fills whole lines of memory and is rounded alike
-# in any batch
-LEAST = 4
-FEW = {
-    True: 6,
-    False: 5,
-}  # qubits up to which dense matrices are faster, of real and of complex circuits
-MOST = 8  # qubits of dense matrices: of one layer they hold 8**qubits numbers
-FREED, MAPPED = (-1, 2**29), (-3, 2**25)  # glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, in bytes
+# Idle ones included, so that every state fills whole lines of memory and is rounded alike in any
+# batch
+MIN_QUBITS = 4
+# Up to which dense matrices are faster, of real and of complex circuits
+MAX_QUBITS_FASTER_DENSE = {True: 6, False: 5}
+MAX_QUBITS_DENSE = 8  # of one layer dense matrices hold 8**qubits numbers
+# glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD, in bytes
+TRIM_THRESHOLD_BYTES = (-1, 2**29)
+MMAP_THRESHOLD_BYTES = (-3, 2**25)
 
 
 class Statevector:
-    """Runs circuits on real amplitudes where every gate is real, on complex ones else.
+    """Simulator of circuits on real amplitudes where every gate is real, on complex ones else.
 
     `method` is dense (every layer one matrix, for few qubits), grouped (blocks on about four wires,
     for many), fused (clusters of gates on four wires, for many without inputs), gatewise (plain
@@ -76,7 +77,7 @@ class Statevector:
             self.method, self.shots, generator(self.seed, "shots", seed).initial_seed() % 2**32
         )
 
-    def run(self, circuit, entangle: bool = True) -> "Run":
+    def run(self, circuit, entangle: bool = True) -> "StatevectorCircuit":
         """The circuit as a batched function of inputs and weights.
 
         Raises ValueError for a state that this machine cannot hold, for operations or measurements
@@ -86,7 +87,7 @@ class Statevector:
         _keep_freed_memory()
         with torch.inference_mode(False):
             reading = reader.read(circuit, entangle, embed=self.exact)
-            return Run(
+            return StatevectorCircuit(
                 reading,
                 self.method,
                 self.shots,
@@ -95,9 +96,8 @@ class Statevector:
             )
 
 
-class Run:
-    """A circuit ready to run: inputs (runs, batch, features) and weights (runs, *shape) to what it
-    measures.
+class StatevectorCircuit:
+    """Compiled circuit: inputs (runs, batch, features) and weights (runs, *shape) to outcomes.
 
     Wire 0 is the most significant bit of a basis state's index.
     """
@@ -112,30 +112,16 @@ class Run:
     ):
         self.reading = reading
         self.verification = verification
-        self.qubits = max(reading.qubits, LEAST)
+        self.qubits = max(reading.qubits, MIN_QUBITS)
         moving = reading.fed | reading.trained
         self.gates = [
-            gate if gate.angle in moving else _settled(gate, reading) for gate in reading.gates
+            gate if gate.angle in moving else _as_constant(gate, reading) for gate in reading.gates
         ]
         self.outcomes = measurement.read(reading.measurements, reading.qubits, self.qubits)
         self.outputs = sum(outcome.outputs for outcome in self.outcomes)
-        self.real = all(pauli.real(gate) for gate in self.gates) and all(
-            start.real for start in reading.starts
-        )
-        many = "grouped" if reading.features else "fused"
-        self.method = (
-            method if method != "auto" else "dense" if self.qubits <= FEW[self.real] else many
-        )
-        if self.method == "fused" and reading.features:
-            raise ValueError(
-                "device.method=fused: it simulates one state a run, and each sample's"
-                f" {reading.features} inputs ask for its own; use grouped."
-            )
-        if self.method == "dense" and self.qubits > MOST:
-            raise ValueError(
-                f"device.method=dense: the matrices of {self.qubits} qubits are too large; use it"
-                f" up to {MOST}, grouped beyond."
-            )
+        real_starts = all(start.real for start in reading.starts)
+        self.real = all(map(pauli.real, self.gates)) and real_starts
+        self.method = self._choose_method(method)
         if reading.moving:
             self._check_moving(method, shots)
             self.method = "gatewise"
@@ -171,8 +157,27 @@ class Run:
             return self.simulate(x, w, *(start or (None,)), matrices)
         return self.simulate(x, w, *start)
 
+    def _choose_method(self, method: str) -> str:
+        """The method, `auto` resolved; raises ValueError where it cannot simulate the circuit."""
+        features = self.reading.features
+        if method == "auto" and self.qubits <= MAX_QUBITS_FASTER_DENSE[self.real]:
+            method = "dense"
+        elif method == "auto":
+            method = "grouped" if features else "fused"
+        if method == "fused" and features:
+            raise ValueError(
+                "device.method=fused: it simulates one state a run, and each sample's"
+                f" {features} inputs ask for its own; use grouped."
+            )
+        if method == "dense" and self.qubits > MAX_QUBITS_DENSE:
+            raise ValueError(
+                f"device.method=dense: the matrices of {self.qubits} qubits are too large; use it"
+                f" up to {MAX_QUBITS_DENSE}, grouped beyond."
+            )
+        return method
+
     def _check_moving(self, method: str, shots: int | None) -> None:
-        """Refuse engines that take angles alone where a gate's matrix depends on values."""
+        """Raise ValueError for what takes angles alone: a gate's matrix depends on values."""
         reason = f"the matrix of the circuit's {self.reading.moving} depends on inputs or weights"
         if method not in ("auto", "gatewise"):
             raise ValueError(
@@ -185,9 +190,9 @@ class Run:
                 " null."
             )
 
-    def _simulator(self, affine, more: list[Gate], real: bool, outcomes: list) -> Simulator:
+    def _simulator(self, affine, final_gates: list[Gate], real: bool, outcomes: list) -> Simulator:
         return Simulator(
-            self.gates + more,
+            self.gates + final_gates,
             self.qubits,
             affine,
             self.reading.fed,
@@ -208,8 +213,8 @@ class Run:
             order += start.wires
         rest = [wire for wire in range(self.qubits) if wire not in order]
         state = torch.nn.functional.pad(state.unsqueeze(-1), (0, 2 ** len(rest) - 1)).flatten(2)
-        places = [(order + rest).index(wire) + 2 for wire in range(self.qubits)]
-        state = state.unflatten(2, [2] * self.qubits).permute(0, 1, *places).flatten(2)
+        axes = [(order + rest).index(wire) + 2 for wire in range(self.qubits)]
+        state = state.unflatten(2, [2] * self.qubits).permute(0, 1, *axes).flatten(2)
         return state.to(inputs.dtype if self.real else inputs.dtype.to_complex())
 
 
@@ -221,13 +226,13 @@ def _keep_freed_memory() -> None:
     in the next.
     """
     if os.name == "posix" and hasattr(library := ctypes.CDLL(None), "mallopt"):
-        for setting in (FREED, MAPPED):
+        for setting in (TRIM_THRESHOLD_BYTES, MMAP_THRESHOLD_BYTES):
             library.mallopt(*setting)
 
 
-def _settled(gate: Gate, reading: Reading) -> Gate:
+def _as_constant(gate: Gate, reading: Reading) -> Gate:
     """A rotation whose angle depends on nothing, as a constant."""
     if gate.angle is None or len(gate.wires) > 3:
         return gate
-    matrix = pauli.turned(gate.word, float(reading.affine.rest[gate.angle]))
+    matrix = pauli.rotation(gate.word, float(reading.affine.rest[gate.angle]))
     return Gate(gate.wires, gate.word, matrix=torch.from_numpy(matrix))

@@ -1,15 +1,13 @@
-"""Gates in blocks on two wires, blocks in clusters on four, and the order of wires in which a state
-meets the clusters.
-"""
+"""Blocks of gates on two wires, clusters of these on four, and a state's walk through them."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from qtlrun.tape import pauli
 from qtlrun.tape.tape import Gate
 
-WIDTH = (
-    4  # wires of a cluster: on more a gate takes more products, on fewer a state is read more often
-)
+# Wires of a cluster: on more a gate takes more products, on fewer a state is read more often
+WIDTH = 4
 
 
 @dataclass
@@ -32,106 +30,106 @@ class Cluster:
 class Step:
     """One cluster of a walk.
 
-    The state comes as (cluster's wires, rest) and leaves as (kept, rest, dropped).
-
-    The next cluster has the kept wires too; where `moved` (the order of the wires now, and then) is
-    given, the state is permuted first.
+    The state comes as (cluster's wires, rest) and leaves as (shared, rest, dropped), where the next
+    cluster has the shared wires too. `wires` are the cluster's, in the order in which they come.
+    Where `moved` (the order of all wires now, and then) is not None, the state is permuted first.
     """
 
     number: int
-    kept: tuple[int, ...]
+    shared: tuple[int, ...]
     dropped: tuple[int, ...]
-    taken: tuple[int, ...]  # the cluster's wires in the order in which they come
+    wires: tuple[int, ...]
     moved: tuple[tuple[int, ...], tuple[int, ...]] | None
 
 
 def blocks(gates: list[Gate], qubits: int) -> list[Block]:
-    """Gates in blocks; those on single wires stand beside the block before on their wire, else
-    beside the one after.
+    """Gates in blocks, in the order in which they act.
+
+    Those on single wires stand beside the block before on their wire, else beside the one after.
     """
-    made = []
+    sequence = []
     last = {}
     loose = {wire: [] for wire in range(qubits)}
 
     def open_block(wires: tuple[int, ...]) -> Block:
-        made.append(Block(wires, [gate for wire in wires for gate in loose[wire]]))
+        sequence.append(Block(wires, [gate for wire in wires for gate in loose[wire]]))
         for wire in wires:
-            last[wire], loose[wire] = made[-1], []
-        return made[-1]
+            last[wire] = sequence[-1]
+            loose[wire] = []
+        return sequence[-1]
 
-    for gate in (few for whole in gates for few in _few(whole)):
+    for gate in (narrow for wide in gates for narrow in _narrow_gates(wide)):
         if len(gate.wires) == 1:
             (wire,) = gate.wires
             (last[wire].gates if last.get(wire) else loose[wire]).append(gate)
         elif len(gate.wires) == 2:
-            one, other = (last.get(wire) for wire in gate.wires)
-            (one if one and one is other else open_block(gate.wires)).gates.append(gate)
+            first, second = (last.get(wire) for wire in gate.wires)
+            (first if first and first is second else open_block(gate.wires)).gates.append(gate)
         else:
             _flush(gate.wires, loose, open_block)
-            made.append(Block(gate.wires, [gate]))
+            sequence.append(Block(gate.wires, [gate]))
             last.update(dict.fromkeys(gate.wires))
     _flush(tuple(range(qubits)), loose, open_block)
-    return made
+    return sequence
 
 
-def clusters(made: list[Block]) -> list[Cluster]:
+def clusters(blocks: list[Block]) -> list[Cluster]:
     """Blocks in clusters, each in the last one that touches its wires if that has room for them."""
-    found = []
+    sequence = []
     last = {}
-    for number, block in enumerate(made):
+    for number, block in enumerate(blocks):
         at = max(last.get(wire, -1) for wire in block.wires)
-        if at < 0 or len({*found[at].wires, *block.wires}) > WIDTH:
-            at = len(found)
-            found.append(Cluster())
-        found[at].wires += [wire for wire in block.wires if wire not in found[at].wires]
-        found[at].blocks.append(number)
+        if at < 0 or len({*sequence[at].wires, *block.wires}) > WIDTH:
+            at = len(sequence)
+            sequence.append(Cluster())
+        cluster = sequence[at]
+        cluster.wires += [wire for wire in block.wires if wire not in cluster.wires]
+        cluster.blocks.append(number)
         last.update(dict.fromkeys(block.wires, at))
-    return found
+    return sequence
 
 
 def walk(
     wires: list[list[int]], qubits: int
 ) -> tuple[tuple[int, ...], list[Step], tuple[int, ...]]:
-    """How a state goes through clusters on these wires: the order of wires before, the steps, the
-    order after.
+    """Walk of a state through clusters on these wires.
+
+    Gives the order of all wires before it, the steps, and the order after.
     """
-    uses = {
-        wire: [number for number, some in enumerate(wires) if wire in some]
-        for wire in range(qubits)
-    }
+    uses = {wire: [] for wire in range(qubits)}
+    for number, cluster_wires in enumerate(wires):
+        for wire in cluster_wires:
+            uses[wire].append(number)
 
-    def by_use(some, after: int) -> tuple[int, ...]:
-        return tuple(
-            sorted(
-                some,
-                key=lambda wire: (
-                    next((use for use in uses[wire] if use > after), len(wires)),
-                    wire,
-                ),
-            )
-        )
+    def by_next_use(wires_to_sort: Iterable[int], after: int) -> tuple[int, ...]:
+        def next_use(wire: int) -> tuple[int, int]:
+            return next((use for use in uses[wire] if use > after), len(wires)), wire
 
-    begin = order = by_use(range(qubits), -1)
+        return tuple(sorted(wires_to_sort, key=next_use))
+
+    begin = order = by_next_use(range(qubits), -1)
     steps = []
-    for number, own in enumerate(wires):
+    for number, cluster_wires in enumerate(wires):
         moved = None
-        few = len(own)
-        if set(order[:few]) != set(own):
-            moved = order, by_use(range(qubits), number - 1)
+        width = len(cluster_wires)
+        if set(order[:width]) != set(cluster_wires):
+            moved = order, by_next_use(range(qubits), number - 1)
             order = moved[1]
-        taken = order[:few]
-        rest = order[few:]
+        front = order[:width]
+        rest = order[width:]
         after = wires[number + 1] if number + 1 < len(wires) else []
-        kept = tuple(wire for wire in taken if wire in after)
-        dropped = by_use(set(taken) - set(kept), number)
-        if set((*kept, *rest, *dropped)[: len(after)]) != set(after) or not after:
-            kept, dropped = taken, ()  # it has to be permuted anyway
-        steps.append(Step(number, kept, dropped, taken, moved))
-        order = (*kept, *rest, *dropped)
+        shared = tuple(wire for wire in front if wire in after)
+        dropped = by_next_use(set(front) - set(shared), number)
+        if set((*shared, *rest, *dropped)[: len(after)]) != set(after) or not after:
+            # It has to be permuted anyway
+            shared = front
+            dropped = ()
+        steps.append(Step(number, shared, dropped, front, moved))
+        order = (*shared, *rest, *dropped)
     return begin, steps, order
 
 
-def _few(gate: Gate) -> list[Gate]:
+def _narrow_gates(gate: Gate) -> list[Gate]:
     """A gate as gates on one or two wires, but for constants on three."""
     if gate.angle is None:
         return [gate]
@@ -143,10 +141,15 @@ def _few(gate: Gate) -> list[Gate]:
     return [*turns, turn(gate.angle), *reversed(turns)]
 
 
-def _flush(wires: tuple[int, ...], loose: dict[int, list[Gate]], open_block) -> None:
+def _flush(
+    wires: tuple[int, ...],
+    loose: dict[int, list[Gate]],
+    open_block: Callable[[tuple[int, ...]], Block],
+) -> None:
     """Put loose gates of these wires into blocks: of two such wires each, the last one with any."""
-    some = [wire for wire in wires if loose[wire]]
-    for one, other in zip(some[::2], some[1::2], strict=False):
-        open_block((one, other))
-    if len(some) % 2:
-        open_block((some[-1], next(wire for wire in (*wires, *loose) if wire != some[-1])))
+    waiting = [wire for wire in wires if loose[wire]]
+    for first, second in zip(waiting[::2], waiting[1::2], strict=False):
+        open_block((first, second))
+    if len(waiting) % 2:
+        last = waiting[-1]
+        open_block((last, next(wire for wire in (*wires, *loose) if wire != last)))

@@ -1,5 +1,6 @@
-"""Circuits gate by gate in plain torch: slow, and differentiable as often as wanted."""
+"""Gate-by-gate simulation in plain torch: slow, and differentiable as often as wanted."""
 
+import itertools
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -15,9 +16,7 @@ from qtlrun.tape.tape import Gate
 
 
 class Gatewise:
-    """A circuit as rotations and constants on amplitudes (samples, amplitudes), one after the
-    other.
-    """
+    """Circuit as rotations and constants on amplitudes (samples, amplitudes), in sequence."""
 
     def __init__(
         self,
@@ -54,16 +53,12 @@ class Gatewise:
             state = start.flatten(0, 1)
         for gate, terms in zip(self.gates, self.on(dtype, x.device), strict=True):
             if gate.moving is not None:
-                state = _moved(
-                    state,
-                    [(source, _column(matrices[gate.moving], *place)) for source, place in terms],
-                )
-            else:
-                moved = _moved(state, terms)
-                angle = gate.angle
-                state = (
-                    moved if angle is None else cosines[:, angle] * state + sines[:, angle] * moved
-                )
+                matrix = matrices[gate.moving]
+                terms = [(source, _column(matrix, *elements)) for source, elements in terms]
+            after = _apply(state, terms)
+            if gate.angle is not None:
+                after = cosines[:, gate.angle] * state + sines[:, gate.angle] * after
+            state = after
         values = [
             value
             for outcome in self.outcomes
@@ -72,16 +67,17 @@ class Gatewise:
         return torch.stack(values, dim=-1).unflatten(0, x.shape[:2])
 
     @torch.inference_mode(False)
-    def _on(self, dtype: torch.dtype, device: torch.device) -> list:
-        def place(values: np.ndarray) -> Tensor:
-            values = values if dtype.is_complex else values.real
-            return torch.as_tensor(np.ascontiguousarray(values), dtype=dtype, device=device)
+    def _on(self, dtype: torch.dtype, device: torch.device) -> list[list[tuple]]:
+        """Each gate's terms with their arrays as tensors."""
 
-        def put(source: np.ndarray, factor) -> tuple:
-            moves = isinstance(factor, tuple)
-            return torch.from_numpy(source).to(device), factor if moves else place(factor)
+        def on_device(source: np.ndarray, factor: np.ndarray | tuple) -> tuple:
+            source = torch.from_numpy(source).to(device)
+            if isinstance(factor, tuple):
+                return source, factor  # of a moving matrix: which elements
+            values = np.ascontiguousarray(factor if dtype.is_complex else factor.real)
+            return source, torch.as_tensor(values, dtype=dtype, device=device)
 
-        return [[put(source, factor) for source, factor in terms] for terms in self.actions]
+        return [list(itertools.starmap(on_device, terms)) for terms in self.actions]
 
 
 def _action(gate: Gate, qubits: int) -> list[tuple]:
@@ -95,19 +91,20 @@ def _action(gate: Gate, qubits: int) -> list[tuple]:
         return [(source, -1j * phase)]
     if gate.moving is not None:
         return pauli.sources(gate.wires, qubits)
-    matrix = pauli.straight(gate.matrix.numpy())
+    matrix = pauli.without_phase(gate.matrix.numpy())
     if pauli.monomial(gate.matrix):
         return [pauli.permutation([gate], qubits)]
     return pauli.columns(matrix, gate.wires, qubits)
 
 
-def _moved(state: Tensor, terms: list[tuple[Tensor, Tensor]]) -> Tensor:
+def _apply(state: Tensor, terms: list[tuple[Tensor, Tensor]]) -> Tensor:
     return sum(factor * state.index_select(1, source) for source, factor in terms)
 
 
 def _column(matrix: Tensor, rows: np.ndarray, column: int) -> Tensor:
-    """The elements of one column of each sample's matrix that each basis state takes, (samples,
-    2**qubits).
+    """The element of a column of each sample's matrix that each basis state takes.
+
+    (samples, 2**qubits).
     """
     return matrix[:, :, column].index_select(1, torch.from_numpy(rows).to(matrix.device))
 
@@ -117,16 +114,11 @@ def _values(state: Tensor, outcome: Value | Probabilities, qubits: int, real: bo
     if isinstance(outcome, Probabilities):
         return list(pauli.marginal((state.conj() * state).real, outcome.wires, qubits).unbind(1))
     total = torch.zeros_like(state[:, 0].real)
-    for weight, word in outcome.words:
+    for weight, word in outcome.terms:
         if real and word.count("Y") % 2:
             continue  # its expectation value in real amplitudes is 0
         source, phase = pauli.action(word, qubits)
         factor = torch.as_tensor(phase.real if real else phase, device=state.device).to(state.dtype)
-        total = (
-            total
-            + weight
-            * (state.conj() * factor * state[:, torch.from_numpy(source).to(state.device)])
-            .sum(-1)
-            .real
-        )
+        moved = state[:, torch.from_numpy(source).to(state.device)]
+        total = total + weight * (state.conj() * factor * moved).sum(-1).real
     return [total]

@@ -1,5 +1,6 @@
-"""Circuits on many wires: blocks on a few wires each, permutations between them, undone again in
-the backward pass.
+"""Grouped simulation of many wires: blocks on a few wires each, permutations between them.
+
+Both are undone again in the backward pass.
 """
 
 from functools import lru_cache
@@ -13,22 +14,22 @@ from qtlrun.simulator import schedule
 from qtlrun.simulator.block import Blocks
 from qtlrun.simulator.dense import Dense
 from qtlrun.simulator.readout import Readout
-from qtlrun.simulator.rotation import added
+from qtlrun.simulator.rotation import add_slopes
 from qtlrun.tape import pauli
 from qtlrun.tape.angle import Affine, Chosen
 from qtlrun.tape.tape import Gate
 
 # States of the forward pass that the backward pass finds again; those before are computed back from
 # them
-KEPT = 6
+SAVED_STATES = 6
 
 
 class Grouped:
-    """A circuit as slots of blocks, one for each group of wires, and permutations of amplitudes
-    between slots.
+    """Circuit as slots of blocks, one for each group of wires, and permutations between slots.
 
     The blocks of the first slot act on zeros, so they give a product state, unless (`started`) a
-    state is given for each sample.
+    state is given for each sample. `sites` are the (slot, group) of all blocks, by the size of
+    their group.
     """
 
     def __init__(
@@ -53,25 +54,20 @@ class Grouped:
             ]
             slots[0] = schedule.Slot({}, slots[0].moves)
         self.slots = slots
-        self.places = {}  # of each slot's block on a group its place among all blocks of that size
+        self.sites = {}
         for number, slot in enumerate(slots):
             for group in slot.blocks:
-                self.places.setdefault(len(self.parts[group]), []).append((number, group))
-        self.blocks = [
-            Blocks(
-                [(slots[number].blocks[group], self.parts[group]) for number, group in places],
-                affine,
-                fed,
-                real,
-            )
-            for places in self.places.values()
-        ]
+                self.sites.setdefault(len(self.parts[group]), []).append((number, group))
+        self.blocks = []
+        for sites in self.sites.values():
+            blocks = [(slots[number].blocks[group], self.parts[group]) for number, group in sites]
+            self.blocks.append(Blocks(blocks, affine, fed, real))
         self.readout = Readout(outcomes, len(wires), real)
         self.on = lru_cache(maxsize=8)(self._on)
 
     def bytes(self, size: int) -> int:
         """Memory that one sample's gradient takes, with real numbers of `size` bytes."""
-        states = (1 if self.real else 2) * 2**self.qubits * (min(KEPT, len(self.slots)) + 8)
+        states = (1 if self.real else 2) * 2**self.qubits * (min(SAVED_STATES, len(self.slots)) + 8)
         return size * (states + sum(blocks.numbers for blocks in self.blocks))
 
     def _on(self, dtype: torch.dtype, device: torch.device, runs: int) -> "Sweep":
@@ -79,55 +75,75 @@ class Grouped:
 
 
 class Sweep:
-    """A `Grouped` as tensors for so many runs: its forward and backward passes over states
-    (samples, amplitudes).
+    """Constants of a `Grouped` as tensors for some runs, with its forward and backward passes.
+
+    States are (samples, amplitudes). Each of `steps` has the blocks of a slot, by their group, as
+    the stack of matrices and the index in it, and the permutation that follows.
     """
 
-    def __init__(self, of: Grouped, dtype: torch.dtype, device: torch.device, runs: int):
-        self.sides = [2 ** len(part) for part in of.parts]
-        self.opening = [one.on(dtype, device, runs) for one in of.opening]
-        self.blocks = [one.on(dtype, device, runs) for one in of.blocks]
-        places = {
-            place: (size, at)
-            for size, every in enumerate(of.places.values())
-            for at, place in enumerate(every)
-        }
-        kind, moves = (
-            (dtype if of.real else dtype.to_complex()),
-            {},
-        )  # layers that repeat share their permutation
-        for slot in of.slots:
-            key = _name(slot.moves)
+    def __init__(self, grouped: Grouped, dtype: torch.dtype, device: torch.device, runs: int):
+        self.sides = [2 ** len(part) for part in grouped.parts]
+        self.opening = [dense.on(dtype, device, runs) for dense in grouped.opening]
+        self.blocks = [blocks.on(dtype, device, runs) for blocks in grouped.blocks]
+        address = {}
+        for stack, sites in enumerate(grouped.sites.values()):
+            address |= {site: (stack, index) for index, site in enumerate(sites)}
+        state_dtype = dtype if grouped.real else dtype.to_complex()
+        moves = {}  # layers that repeat share their permutation
+        self.steps = []
+        for number, slot in enumerate(grouped.slots):
+            key = _identity(slot.moves)
             if slot.moves and key not in moves:
-                moves[key] = Move(slot.moves, of.qubits, kind, device)
-        self.steps = [
-            ({group: places[number, group] for group in slot.blocks}, moves.get(_name(slot.moves)))
-            for number, slot in enumerate(of.slots)
-        ]
-        self.readout = of.readout.on(kind, device)
+                moves[key] = Move(slot.moves, grouped.qubits, state_dtype, device)
+            blocks = {group: address[number, group] for group in slot.blocks}
+            self.steps.append((blocks, moves.get(key)))
+        self.readout = grouped.readout.on(state_dtype, device)
 
     def forward(self, x: Tensor, w: Tensor, start: Tensor | None) -> tuple[Tensor, list]:
         """Values, and what the backward pass needs."""
-        opened = [one.forward(x, w, None) for one in self.opening]
+        opened = [chain.forward(x, w, None) for chain in self.opening]
         parts = [part.flatten(0, 1) for part, _ in opened]
         state = _product(parts)[-1] if opened else start.flatten(0, 1)
-        made = [one.forward(x, w) for one in self.blocks]
-        matrices = [_each(one, x.shape[1]) for one, _ in made]
+        stacks = [blocks.forward(x, w) for blocks in self.blocks]
+        matrices = [_each(stack, x.shape[1]) for stack, _ in stacks]
         states = []
         for blocks, move in self.steps:
             state = self._turn(state, blocks, matrices) if blocks else state
             states.append(state)
             state = state if move is None else move(state)
-            if len(states) > KEPT:
-                states[-KEPT - 1] = None
+            if len(states) > SAVED_STATES:
+                states[-SAVED_STATES - 1] = None
         values = self.readout.values(state).unflatten(0, x.shape[:2])
-        return values, [opened, parts, made, matrices, states, state]
+        return values, [opened, parts, stacks, matrices, states, state]
 
-    def backward(self, upstream: Tensor, kept: list, of_input: bool, of_weight: bool) -> tuple:
+    def backward(self, upstream: Tensor, saved: list, of_input: bool, of_weight: bool) -> tuple:
         """Gradients by x, w and the start."""
-        opened, parts, made, matrices, states, state = kept
-        slope = self.readout.pull(upstream.flatten(0, 1), state)
-        grams = [[None] * len(one) for one in matrices]
+        opened, parts, stacks, matrices, states, state = saved
+        slope, grams = self._walk_back(
+            state, self.readout.pull(upstream.flatten(0, 1), state), matrices, states
+        )
+        total = (None, None)
+        for blocks, (stack, products), gram in zip(self.blocks, stacks, grams, strict=True):
+            # runs, batch, blocks, side, side
+            gram = torch.stack(gram, 1).unflatten(0, (len(stack), -1))
+            gram = gram if stack.shape[1] > 1 else gram.sum(1, keepdim=True)
+            slopes = blocks.backward(stack @ gram, products, of_input, of_weight)
+            total = add_slopes(total, slopes)
+        if not self.opening:
+            return *total, slope.view(len(upstream), upstream.shape[1], -1)
+        for chain, part, (_, chain_saved) in zip(
+            self.opening, _factors(parts, slope), opened, strict=True
+        ):
+            part = part.view(len(upstream), upstream.shape[1], -1)
+            slopes = chain.backward(part, chain_saved, of_input, of_weight)
+            total = add_slopes(total, slopes[:2])
+        return *total, None
+
+    def _walk_back(
+        self, state: Tensor, slope: Tensor, matrices: list[list[Tensor]], states: list
+    ) -> tuple[Tensor, list[list[Tensor]]]:
+        """The gradient by the state before the first step, and the `_gram` of each block."""
+        grams = [[None] * len(stack) for stack in matrices]
         for number in reversed(range(len(self.steps))):
             blocks, move = self.steps[number]
             if move is not None:
@@ -136,8 +152,8 @@ class Sweep:
                 state = states[number]
             elif move is not None:
                 state = move.back(state)
-            for group, (size, place) in blocks.items():
-                grams[size][place] = self._gram(state, slope, group)
+            for group, (stack, index) in blocks.items():
+                grams[stack][index] = self._gram(state, slope, group)
             if blocks:
                 slope = self._unturn(slope, blocks, matrices)
                 if (
@@ -146,27 +162,12 @@ class Sweep:
                     and any(earlier for earlier, _ in self.steps[:number])
                 ):
                     state = self._unturn(state, blocks, matrices)
-        total = (None, None)
-        for blocks, (stack, saved), gram in zip(self.blocks, made, grams, strict=True):
-            gram = torch.stack(gram, 1).unflatten(
-                0, (len(stack), -1)
-            )  # runs, batch, blocks, side, side
-            gram = gram if stack.shape[1] > 1 else gram.sum(1, keepdim=True)
-            total = added(total, blocks.backward(stack @ gram, saved, of_input, of_weight))
-        if not self.opening:
-            return *total, slope.view(len(upstream), upstream.shape[1], -1)
-        for chain, part, (_, saved) in zip(
-            self.opening, _factors(parts, slope), opened, strict=True
-        ):
-            pulled = chain.backward(
-                part.view(len(upstream), upstream.shape[1], -1), saved, of_input, of_weight
-            )
-            total = added(total, pulled[:2])
-        return *total, None
+        return slope, grams
 
     def _turn(self, state: Tensor, blocks: dict, matrices: list) -> Tensor:
-        """Every block on its group: each product moves its group from the last place to the first,
-        so the order comes back.
+        """Apply every block to its group.
+
+        Each product moves its group from the last position to the first, so the order comes back.
         """
         samples = len(state)
         for group in reversed(range(len(self.sides))):
@@ -179,7 +180,7 @@ class Sweep:
         return state.view(samples, -1)
 
     def _unturn(self, state: Tensor, blocks: dict, matrices: list) -> Tensor:
-        """The inverse of all blocks, which is their adjoint."""
+        """Apply the inverse of all blocks, which is their adjoint."""
         samples = len(state)
         for group, side in enumerate(self.sides):
             columns = state.view(samples, side, -1).mT
@@ -191,7 +192,8 @@ class Sweep:
         return state.view(samples, -1)
 
     def _gram(self, state: Tensor, slope: Tensor, group: int) -> Tensor:
-        """Conjugate amplitudes times slopes of each sample, summed over all wires but the group's:
+        """Conjugate amplitudes times slopes of each sample, summed over all wires but the group's.
+
         (samples, side, side).
         """
         samples = len(state)
@@ -206,21 +208,22 @@ class Sweep:
 
 
 class Move:
-    """A permutation of amplitudes with phases, and its inverse."""
+    """Permutation of amplitudes with phases, and its inverse."""
 
     def __init__(self, gates: list[Gate], qubits: int, dtype: torch.dtype, device: torch.device):
         source, phase = pauli.permutation(gates, qubits)
         back = np.argsort(source)
         self.source, self.origin = (
-            torch.from_numpy(one.astype(np.int32)).to(device) for one in (source, back)
+            torch.from_numpy(index.astype(np.int32)).to(device) for index in (source, back)
         )
-        self.phase = self.unphase = None
-        if np.abs(phase - 1).max() > pauli.SMALL:
-            phase, unphase = (
-                one if dtype.is_complex else one.real for one in (phase, phase.conj()[back])
-            )
+        self.phase = None
+        self.unphase = None
+        if np.abs(phase - 1).max() > pauli.ELEMENT_TOLERANCE:
             self.phase, self.unphase = (
-                torch.as_tensor(one, dtype=dtype, device=device) for one in (phase, unphase)
+                torch.as_tensor(
+                    factor if dtype.is_complex else factor.real, dtype=dtype, device=device
+                )
+                for factor in (phase, phase.conj()[back])
             )
 
     def __call__(self, state: Tensor) -> Tensor:
@@ -233,7 +236,7 @@ class Move:
         return moved if self.unphase is None else moved.mul_(self.unphase)
 
 
-def _name(gates: list[Gate]) -> tuple:
+def _identity(gates: list[Gate]) -> tuple:
     """Identity of a sequence of constant gates."""
     return tuple((gate.wires, gate.matrix.numpy().tobytes()) for gate in gates)
 
@@ -258,13 +261,14 @@ def _factors(parts: list[Tensor], slope: Tensor) -> list[Tensor]:
 
 
 def _each(stack: Tensor, batch: int) -> list[Tensor]:
-    """Blocks (runs, batch or 1, blocks, side, side) as one (samples, side, side) for each; of a
-    single run it takes no copy.
+    """Blocks (runs, batch or 1, blocks, side, side) as a list, each (samples, side, side).
+
+    Of a single run it takes no copy.
     """
     stack = stack.expand(-1, batch, -1, -1, -1)
-    return [one.flatten(0, 1) for one in stack.unbind(2)]
+    return [matrices.flatten(0, 1) for matrices in stack.unbind(2)]
 
 
-def _block(matrices: list[list[Tensor]], at: tuple[int, int]) -> Tensor:
-    size, place = at
-    return matrices[size][place]
+def _block(matrices: list[list[Tensor]], address: tuple[int, int]) -> Tensor:
+    stack, index = address
+    return matrices[stack][index]

@@ -1,5 +1,6 @@
-"""Layers of commuting rotations as matrices, by product to sum: each is cos(angles S + c) L with
-constant S, c and L.
+"""Layers of commuting rotations as matrices, by product to sum.
+
+Each is cos(angles S + c) L with constant S, c and L.
 """
 
 import itertools
@@ -19,14 +20,14 @@ from qtlrun.tape.angle import Affine, Chosen
 
 
 class Rotations:
-    """Layers whose matrices are made at once: those of the same words about the same constants
-    share a table L.
+    """Layers whose matrices are made at once.
 
-    A layer is a matrix that acts on amplitudes from the right, rows before columns, its constants
-    first. With projectors E_s on the joint eigenspaces of its words, its rotations are the sum over
-    signs s of exp(i s.a / 2) E_s. `members` holds the layers' numbers, table by table, each filled
-    up with None to the same count. With `first` there is one layer, and of its matrix the row that
-    acts on the state of all zeros.
+    Layers of the same words about the same constants share a table L. A layer is a matrix that acts
+    on amplitudes from the right, rows before columns, its constants first. With projectors E_s on
+    the joint eigenspaces of its words, its rotations are the sum over signs s of exp(i s.a / 2)
+    E_s. `members` holds the layers' numbers, table by table, each filled up with None to the same
+    count. With `first` there is one layer, and of its matrix the row that acts on the state of all
+    zeros.
     """
 
     def __init__(
@@ -37,21 +38,20 @@ class Rotations:
         real: bool,
         first: bool = False,
     ):
-        found = {}
+        tables = {}
         for number, layer in layers.items():
             signs, table = _table(layer, wires)
             table = np.ascontiguousarray((table.real if real else table)[:, : 1 if first else None])
-            found.setdefault(
-                (signs.tobytes(), signs.shape, np.round(table, 12).tobytes()), (signs, table, [])
-            )[2].append(number)
-        self.count = max(len(members) for *_, members in found.values())
-        terms = max(len(table) for _, table, _ in found.values())
+            key = signs.tobytes(), signs.shape, np.round(table, 12).tobytes()
+            tables.setdefault(key, (signs, table, []))[2].append(number)
+        self.count = max(len(members) for *_, members in tables.values())
+        terms = max(len(table) for _, table, _ in tables.values())
         self.members = []
         self.fed = any(layer.fed for layer in layers.values())
-        rows = self.count * len(found) * terms
+        rows = self.count * len(tables) * terms
         shapes = affine.by_input.shape[1:], affine.by_weight.shape[1:], ()
         self.by_input, self.by_weight, self.rest = (np.zeros((rows, *shape)) for shape in shapes)
-        for signs, _, members in found.values():
+        for signs, _, members in tables.values():
             for number in [*members, *[None] * (self.count - len(members))]:
                 first_row = len(self.members) * terms
                 block = slice(first_row, first_row + 2 * len(signs))
@@ -62,52 +62,45 @@ class Rotations:
         self.table = np.stack(
             [
                 np.pad(table, ((0, terms - len(table)), (0, 0), (0, 0)))
-                for _, table, _ in found.values()
+                for _, table, _ in tables.values()
             ]
         )
         self.moves = bool(self.by_weight.any())
 
-    def on(self, dtype: torch.dtype, device: torch.device, runs: int) -> "Table":
+    def on(self, dtype: torch.dtype, device: torch.device, runs: int) -> "RotationTable":
         """The constants beside tensors of this (real) dtype, for so many runs."""
-        return Table(self, dtype, device, runs)
+        return RotationTable(self, dtype, device, runs)
 
 
-class Table:
-    """The constants of `Rotations` as tensors; gives the layers' matrices, and takes their gradient
-    back to the angles.
-    """
+class RotationTable:
+    """Constants of `Rotations` as tensors: the layers' matrices, and the gradient by the angles."""
 
-    def __init__(self, of: Rotations, dtype: torch.dtype, device: torch.device, runs: int):
-        def place(values: np.ndarray) -> Tensor:
+    def __init__(self, rotations: Rotations, dtype: torch.dtype, device: torch.device, runs: int):
+        def on_device(values: np.ndarray) -> Tensor:
             return torch.as_tensor(np.ascontiguousarray(values), dtype=dtype, device=device).expand(
                 runs, *values.shape
             )
 
-        self.members = of.members
-        self.fed = of.fed
-        self.moves = of.moves
-        self.complex, (self.tables, self.terms, self.height, _) = (
-            np.iscomplexobj(of.table),
-            of.table.shape,
-        )
-        flat = of.table.view(float).reshape(self.tables, self.terms, -1)
-        self.table, self.back = (
-            place(one).flatten(0, 1) for one in (flat, flat.transpose(0, 2, 1))
-        )
-        self.rest = place(of.rest[None])
-        self.inputs = of.by_input.shape[1]
-        self.weights = of.by_weight.shape[1]
-        self.by_weight = place(of.by_weight.T)
-        self.from_weight = place(-_filled(of.by_weight))
-        self.by_input = place(of.by_input.T)
-        self.from_input = place(-_filled(of.by_input))
+        self.members = rotations.members
+        self.fed = rotations.fed
+        self.moves = rotations.moves
+        self.complex = np.iscomplexobj(rotations.table)
+        self.tables, self.terms, self.height, _ = rotations.table.shape
+        flat = rotations.table.view(float).reshape(self.tables, self.terms, -1)
+        self.table = on_device(flat).flatten(0, 1)
+        self.back = on_device(flat.transpose(0, 2, 1)).flatten(0, 1)
+        self.rest = on_device(rotations.rest[None])
+        self.inputs = rotations.by_input.shape[1]
+        self.weights = rotations.by_weight.shape[1]
+        self.by_weight = on_device(rotations.by_weight.T)
+        self.from_weight = on_device(-_pad_to_lanes(rotations.by_weight))
+        self.by_input = on_device(rotations.by_input.T)
+        self.from_input = on_device(-_pad_to_lanes(rotations.by_input))
 
     def sums(
         self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs 1 weights"]
     ) -> Float[Tensor, "runs rows sums"]:
-        """Sums of angles of all layers, in a row for each sample where the layers are fed, else in
-        one.
-        """
+        """Sums of angles of all layers: a row per sample where the layers are fed, else one."""
         rest = torch.baddbmm(self.rest, w, self.by_weight) if self.moves else self.rest
         return torch.baddbmm(rest, x, self.by_input) if self.fed else rest
 
@@ -132,9 +125,7 @@ class Table:
         by_input: bool,
         by_weight: bool,
     ):
-        """Gradients by x and w (None where not asked for) of what has this gradient by the
-        matrices.
-        """
+        """Gradients by x and w, of one by the matrices; None where not asked for."""
         flat = self._by_table(
             torch.view_as_real(upstream) if self.complex else upstream, self.back.shape[1]
         )
@@ -175,12 +166,15 @@ class Table:
         )
 
 
-def added(totals: tuple, more: tuple) -> tuple:
-    """Gradients added up; None where there is none."""
-    return tuple(
-        one if other is None else other if one is None else one + other
-        for one, other in zip(totals, more, strict=True)
-    )
+def add_slopes(totals: tuple, slopes: tuple) -> tuple:
+    """Add gradients pairwise; None stands where there is none."""
+    return tuple(_add(total, slope) for total, slope in zip(totals, slopes, strict=True))
+
+
+def _add(total: Tensor | None, slope: Tensor | None) -> Tensor | None:
+    if total is None or slope is None:
+        return slope if total is None else total
+    return total + slope
 
 
 def _sums(
@@ -189,11 +183,9 @@ def _sums(
     """Sums of angles under a layer's cosines: slopes by input and weight, and the rest."""
     turns = layer.turns.values() if layer else ()
     angles = [angle for turn in turns for angle in turn]
-    total = (
-        np.repeat(signs, [len(turn) for turn in turns], axis=1) / 2
-        if angles
-        else np.zeros((len(signs), 0))
-    )
+    total = np.zeros((len(signs), 0))
+    if angles:
+        total = np.repeat(signs, [len(turn) for turn in turns], axis=1) / 2
     total = np.concatenate([total, total])  # cosines, then sines
     shift = np.repeat([0, -math.pi / 2], len(signs))
     by_input, by_weight, rest = (
@@ -203,36 +195,36 @@ def _sums(
 
 
 def _table(layer: Layer, wires: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Signs of the sums (sums, words), and a matrix for each cosine and then each sine of them;
-    padded to `LANES`.
+    """Signs of a layer's sums (sums, words), and a matrix for each cosine and then each sine.
+
+    Both are padded to `LANES`.
     """
     side = 2 ** len(wires)
-    constants = pauli.straight(pauli.product(layer.constants, wires))
-    words = [pauli.of_word(word) for word in layer.turns]
-    chosen = []
+    constants = pauli.without_phase(pauli.product(layer.constants, wires))
+    generators = [pauli.of_word(word) for word in layer.turns]
+    count = len(generators)
+    rows = []
     cosines = []
     sines = []
-    for signs in _signs(len(words)):
-        one, other = (_projector(words, sign, side) for sign in (signs, -signs))
-        if (
-            np.abs(one).max() + np.abs(other).max() > pauli.SMALL
-        ):  # words that depend on each other have fewer
-            chosen.append(signs)
-            cosines.append(
-                (one + other) @ constants / (1 if words else 2)
-            )  # without words both are the identity
-            sines.append(1j * (one - other) @ constants)
-    spare = -2 * len(chosen) % LANES // 2
-    none = [np.zeros((side, side))] * spare
-    signs = np.concatenate(
-        [np.array(chosen).reshape(len(chosen), len(words)), np.zeros((spare, len(words)))]
-    )
-    return signs, np.stack([*cosines, *none, *sines, *none]).transpose(0, 2, 1).astype(complex)
+    for signs in _signs(count):
+        plus, minus = (_projector(generators, sign, side) for sign in (signs, -signs))
+        # Words that depend on each other have fewer joint eigenspaces
+        if np.abs(plus).max() + np.abs(minus).max() > pauli.ELEMENT_TOLERANCE:
+            rows.append(signs)
+            # Without words both projectors are the identity
+            cosines.append((plus + minus) @ constants / (1 if count else 2))
+            sines.append(1j * (plus - minus) @ constants)
+    spare = -2 * len(rows) % LANES // 2
+    padding = [np.zeros((side, side))] * spare
+    signs = np.concatenate([np.array(rows).reshape(len(rows), count), np.zeros((spare, count))])
+    table = np.stack([*cosines, *padding, *sines, *padding])
+    return signs, table.transpose(0, 2, 1).astype(complex)
 
 
-def _filled(columns: np.ndarray) -> np.ndarray:
-    """Columns up to whole `LANES`: products of other widths are rounded otherwise when more runs
-    stand beside.
+def _pad_to_lanes(columns: np.ndarray) -> np.ndarray:
+    """Pad columns to whole `LANES`.
+
+    Products of other widths are rounded otherwise when more runs stand beside.
     """
     return np.pad(columns, ((0, 0), (0, -columns.shape[1] % LANES)))
 
@@ -243,9 +235,10 @@ def _signs(count: int) -> Iterator[np.ndarray]:
         yield np.array([1, *rest][:count], dtype=float)
 
 
-def _projector(words: list[np.ndarray], signs: np.ndarray, side: int) -> np.ndarray:
+def _projector(generators: list[np.ndarray], signs: np.ndarray, side: int) -> np.ndarray:
+    """Projector on the joint eigenspace of words, as matrices, with these signs."""
     return reduce(
-        lambda done, pair: done @ (np.eye(side) - pair[1] * pair[0]) / 2,
-        zip(words, signs, strict=True),
+        lambda product, pair: product @ (np.eye(side) - pair[1] * pair[0]) / 2,
+        zip(generators, signs, strict=True),
         np.eye(side),
     )

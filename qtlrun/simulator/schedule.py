@@ -1,5 +1,6 @@
-"""The order in which gates are simulated: layers of commuting rotations, and blocks on few wires
-between permutations.
+"""Order of simulation: layers of commuting rotations, or blocks between permutations.
+
+A block acts on few wires.
 """
 
 import itertools
@@ -8,25 +9,27 @@ from dataclasses import dataclass, field
 from qtlrun.tape import pauli
 from qtlrun.tape.tape import Gate
 
-WIDTH = 6  # words in one layer at most: their sums and differences double with each
+MAX_WORDS = 6  # in one layer: their sums and differences double with each
 
 
 @dataclass
 class Layer:
-    """Constants, then rotations about commuting words: each word with the numbers of the angles
-    that turn about it.
+    """Constants, then rotations about commuting words.
+
+    Each word has the numbers of the angles that turn about it. `fed` says that an angle depends on
+    the inputs, so that the layer differs from sample to sample.
     """
 
     constants: list[Gate] = field(default_factory=list)
     turns: dict[str, list[int]] = field(default_factory=dict)
-    # Whether an angle depends on the inputs, so that the layer differs from sample to sample
     fed: bool = False
 
 
 @dataclass
 class Slot:
-    """Gates inside groups of wires, by the group's number, then gates that permute the basis states
-    across groups.
+    """Gates inside groups of wires, then gates that permute the basis states across groups.
+
+    The former by the group's number.
     """
 
     blocks: dict[int, list[Gate]] = field(default_factory=dict)
@@ -34,36 +37,33 @@ class Slot:
 
 
 def layers(gates: list[Gate], wires: tuple[int, ...], fed: frozenset[int]) -> list[Layer]:
-    """Gates on these wires as layers, each gate as early as it commutes; the last layer may hold
-    constants alone.
+    """Gates on these wires as layers, each gate as early as it commutes.
+
+    The last layer may hold constants alone.
     """
-    made = []
+    sequence = []
     for gate in gates:
         if gate.angle is None:
-            _constant(made, gate, wires)
+            _add_constant(sequence, gate, wires)
         else:
-            _turn(
-                made,
-                pauli.spread(gate.word, gate.wires, wires),
-                gate.angle,
-                gate.angle in fed,
-                wires,
-            )
-    return made
+            word = pauli.spread(gate.word, gate.wires, wires)
+            _add_turn(sequence, word, gate.angle, gate.angle in fed, wires)
+    return sequence
 
 
-def parted(made: list[Layer]) -> list[dict[int, Layer]]:
+def split_by_feeding(sequence: list[Layer]) -> list[dict[int, Layer]]:
     """Layers by their numbers: those that differ from sample to sample, and those that do not."""
-    parts = [
-        {number: layer for number, layer in enumerate(made) if layer.fed is fed}
-        for fed in (False, True)
-    ]
-    return [part for part in parts if part]
+    same = {}
+    fed = {}
+    for number, layer in enumerate(sequence):
+        (fed if layer.fed else same)[number] = layer
+    return [part for part in (same, fed) if part]
 
 
 def groups(qubits: int) -> list[tuple[int, ...]]:
-    """Neighbouring wires in groups of about four: matrices of side 8 take longer than those of side
-    16.
+    """Neighbouring wires in groups of about four.
+
+    Matrices of side 8 take longer than those of side 16.
     """
     count = max(2, qubits // 4) if qubits > 5 else 1
     edges = [qubits * number // count for number in range(count + 1)]
@@ -78,86 +78,96 @@ def slots(gates: list[Gate], parts: list[tuple[int, ...]], fed: frozenset[int]) 
     for the first slot's) as late, whichever makes fewer layers that differ from sample to sample.
     """
     home = {wire: number for number, wires in enumerate(parts) for wire in wires}
-    gates = [one for gate in gates for one in _inside(gate, parts, home)]
+    gates = [inner for gate in gates for inner in _inside(gate, parts, home)]
     early = _halves(gates, home)
     late = _halves(gates[::-1], home)[::-1]
     last = -(-max(late, default=0) // 2) * 2
-    late = [0 if one == 0 else last - other for one, other in zip(early, late, strict=True)]
+    late = [0 if earliest == 0 else last - back for earliest, back in zip(early, late, strict=True)]
     return min(
-        (_filled(gates, places, home) for places in (early, late)),
-        key=lambda made: _fed(made, parts, fed),
+        (_fill_slots(gates, halves, home) for halves in (early, late)),
+        key=lambda sequence: _count_fed(sequence, parts, fed),
     )
 
 
 def _halves(gates: list[Gate], home: dict[int, int]) -> list[int]:
-    """The half slot of each gate, as early as the gates before it allow: even ones hold blocks, odd
-    ones permutations.
+    """The half slot of each gate, as early as the gates before it allow.
+
+    Even ones hold blocks, odd ones permutations.
     """
     ready = dict.fromkeys(home, 0)
-    places = []
+    halves = []
     for gate in gates:
-        at = max(ready[wire] for wire in gate.wires)
-        within = len({home[wire] for wire in gate.wires}) == 1
-        stays = gate.angle is None and at % 2 and pauli.monomial(gate.matrix)
-        at += at % 2 if within and not stays else 0 if within else 1 - at % 2
-        ready.update(dict.fromkeys(gate.wires, at))
-        places.append(at)
-    return places
+        half = max(ready[wire] for wire in gate.wires)
+        if len({home[wire] for wire in gate.wires}) > 1:
+            half += 1 - half % 2
+        elif gate.angle is not None or not pauli.monomial(gate.matrix):
+            half += half % 2
+        ready.update(dict.fromkeys(gate.wires, half))
+        halves.append(half)
+    return halves
 
 
-def _filled(gates: list[Gate], places: list[int], home: dict[int, int]) -> list[Slot]:
-    made = [Slot() for _ in range(max(places, default=0) // 2 + 1)]
-    for gate, at in zip(gates, places, strict=True):
-        slot = made[at // 2]
-        (slot.moves if at % 2 else slot.blocks.setdefault(home[gate.wires[0]], [])).append(gate)
-    return made
+def _fill_slots(gates: list[Gate], halves: list[int], home: dict[int, int]) -> list[Slot]:
+    sequence = [Slot() for _ in range(max(halves, default=0) // 2 + 1)]
+    for gate, half in zip(gates, halves, strict=True):
+        slot = sequence[half // 2]
+        (slot.moves if half % 2 else slot.blocks.setdefault(home[gate.wires[0]], [])).append(gate)
+    return sequence
 
 
-def _fed(made: list[Slot], parts: list[tuple[int, ...]], fed: frozenset[int]) -> int:
-    """How many layers after the first slot differ from sample to sample."""
+def _count_fed(sequence: list[Slot], parts: list[tuple[int, ...]], fed: frozenset[int]) -> int:
+    """Count the layers after the first slot that differ from sample to sample."""
     return sum(
         layer.fed
-        for slot in made[1:]
+        for slot in sequence[1:]
         for group, gates in slot.blocks.items()
         for layer in layers(gates, parts[group], fed)
     )
 
 
-def _constant(made: list[Layer], gate: Gate, wires: tuple[int, ...]) -> None:
-    place = None
-    for number in range(len(made) - 1, -1, -1):
-        if any(set(_support(word, wires)) & set(gate.wires) for word in made[number].turns):
+def _add_constant(sequence: list[Layer], gate: Gate, wires: tuple[int, ...]) -> None:
+    """Add a constant to the earliest layer that it can stand in, or to a new one."""
+    earliest = None
+    for number in range(len(sequence) - 1, -1, -1):
+        layer = sequence[number]
+        if any(set(_support(word, wires)) & set(gate.wires) for word in layer.turns):
             break
-        place = number
-        if any(set(one.wires) & set(gate.wires) for one in made[number].constants):
+        earliest = number
+        if any(set(constant.wires) & set(gate.wires) for constant in layer.constants):
             break
-    if place is None:
-        made.append(Layer())
-        place = len(made) - 1
-    made[place].constants.append(gate)
+    _layer_at(sequence, earliest).constants.append(gate)
 
 
-def _turn(made: list[Layer], word: str, angle: int, fed: bool, wires: tuple[int, ...]) -> None:
+def _add_turn(
+    sequence: list[Layer], word: str, angle: int, fed: bool, wires: tuple[int, ...]
+) -> None:
+    """Add a rotation to the earliest layer that it can stand in and has room, or to a new one."""
     touched = set(_support(word, wires))
-    place = None
-    for number in range(len(made) - 1, -1, -1):
-        layer = made[number]
+    earliest = None
+    for number in range(len(sequence) - 1, -1, -1):
+        layer = sequence[number]
         if not all(pauli.commute(word, other) for other in layer.turns):
             break
-        fits = not layer.turns or (layer.fed == fed and len(layer.turns) < max(WIDTH, len(wires)))
+        room = len(layer.turns) < max(MAX_WORDS, len(wires))
+        fits = not layer.turns or (layer.fed == fed and room)
         if fits or (word in layer.turns and (layer.fed or not fed)):
-            place = number
-        if any(touched & set(one.wires) for one in layer.constants):
+            earliest = number
+        if any(touched & set(constant.wires) for constant in layer.constants):
             break
-    if place is None:
-        made.append(Layer())
-        place = len(made) - 1
-    layer = made[place]
+    layer = _layer_at(sequence, earliest)
     layer.fed = layer.fed or fed
     layer.turns.setdefault(word, []).append(angle)
 
 
-def _support(word: str, wires) -> list[int]:
+def _layer_at(sequence: list[Layer], number: int | None) -> Layer:
+    """The layer of this number, or a new one behind all."""
+    if number is None:
+        sequence.append(Layer())
+        number = -1
+    return sequence[number]
+
+
+def _support(word: str, wires: tuple[int, ...]) -> list[int]:
     return [wire for wire, letter in zip(wires, word, strict=True) if letter != "I"]
 
 
@@ -175,8 +185,8 @@ def _inside(gate: Gate, parts: list[tuple[int, ...]], home: dict[int, int]) -> l
     spare = [wire for wire in parts[into] if wire not in gate.wires]
     swaps = []
     wires = list(gate.wires)
-    for place, wire in enumerate(gate.wires):
+    for index, wire in enumerate(gate.wires):
         if home[wire] != into:
-            wires[place] = spare.pop()
-            swaps.append(Gate((wire, wires[place]), "SWAP", matrix=pauli.SWAP))
+            wires[index] = spare.pop()
+            swaps.append(Gate((wire, wires[index]), "SWAP", matrix=pauli.SWAP))
     return [*swaps, Gate(tuple(wires), gate.word, matrix=gate.matrix), *swaps]

@@ -1,5 +1,6 @@
-"""Values from a finite number of measurements: how often each basis state is found is drawn at
-once, for all shots.
+"""Values from a finite number of measurements.
+
+How often each basis state is found is drawn at once, for all shots.
 """
 
 from collections.abc import Callable
@@ -14,19 +15,19 @@ from qtlrun.tape import pauli
 from qtlrun.tape.measurement import Probabilities, Value
 from qtlrun.tape.tape import Gate, Reading
 
-TURNS = {
+# From a letter's basis to that of Z
+BASIS_CHANGES = {
     "X": [pauli.H],
     "Y": [torch.diag(torch.tensor([1, -1j], dtype=torch.complex128)), pauli.H],
-}  # a letter's basis to that of Z
+}
 
 
 class Shots:
-    """Outcomes estimated from `shots` measurements in each basis that they need; words that share
-    one share its shots.
+    """Outcomes estimated from `shots` measurements in each basis that they need.
 
-    `simulator(affine, gates, real, outcomes)` simulates the circuit with more gates at its end. The
-    gradient is that of the parameter-shift rule, each shifted circuit measured as often (Schuld et
-    al., arXiv:1811.11184).
+    Words that share a basis share its shots. `simulator(affine, gates, real, outcomes)` simulates
+    the circuit with more gates at its end. The gradient is that of the parameter-shift rule, each
+    shifted circuit measured as often (Schuld et al., arXiv:1811.11184).
     """
 
     def __init__(
@@ -42,19 +43,19 @@ class Shots:
         self.reading = reading
         self.shots = shots
         self.random = np.random.default_rng(seed)
-        every = [Probabilities(tuple(range(qubits)))]
-        self.bases, self.shifted = (
-            [],
-            [],
-        )  # what simulates a basis from inputs and weights, and from angles
+        # Simulators of each basis from inputs and weights, and from angles
+        self.bases = []
+        self.shifted = []
+        all_states = [Probabilities(tuple(range(qubits)))]
         for letters, table in _bases(outcomes, qubits):
             turns = [
                 Gate((wire,), letter, matrix=matrix)
                 for wire, letter in enumerate(letters)
-                for matrix in TURNS.get(letter, [])
+                for matrix in BASIS_CHANGES.get(letter, [])
             ]
-            for affine, made in ((reading.affine, self.bases), (reading.apart, self.shifted)):
-                made.append((simulator(affine, turns, real and "Y" not in letters, every), table))
+            real_basis = real and "Y" not in letters
+            for affine, bases in ((reading.affine, self.bases), (reading.apart, self.shifted)):
+                bases.append((simulator(affine, turns, real_basis, all_states), table))
 
     def __call__(
         self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs ..."]
@@ -64,27 +65,28 @@ class Shots:
     @torch.no_grad()
     def draw(self, bases: list, x: Tensor, w: Tensor) -> Tensor:
         """Values from shots of their own."""
-        room = (
-            memory.total() // 8 // (24 * len(bases[0][1]) * x.shape[1])
-        )  # chances and counts of a run, 8 bytes each
-        pieces = zip(x.split(max(1, room)), w.split(max(1, room)), strict=True)
-        return torch.cat(
-            [
-                sum(self._counted(simulate(some, of), table) for simulate, table in bases)
-                for some, of in pieces
-            ]
-        ).to(x)
+        # Probabilities and counts of a run, 8 bytes each
+        room = memory.total() // 8 // (24 * len(bases[0][1]) * x.shape[1])
+        values = []
+        for x_piece, w_piece in zip(x.split(max(1, room)), w.split(max(1, room)), strict=True):
+            values.append(
+                sum(self._measure(simulate(x_piece, w_piece), table) for simulate, table in bases)
+            )
+        return torch.cat(values).to(x)
 
-    def _counted(self, chances: Tensor, table: np.ndarray) -> Tensor:
-        """Counts of basis states with these chances, for so many shots."""
-        chances = chances.double().clamp_min(0).cpu().numpy()
-        chances /= chances.sum(-1, keepdims=True)
-        return torch.from_numpy(self.random.multinomial(self.shots, chances) @ (table / self.shots))
+    def _measure(self, probabilities: Tensor, table: np.ndarray) -> Tensor:
+        """Outputs by counts of basis states with these probabilities, for so many shots."""
+        probabilities = probabilities.double().clamp_min(0).cpu().numpy()
+        probabilities /= probabilities.sum(-1, keepdims=True)
+        return torch.from_numpy(
+            self.random.multinomial(self.shots, probabilities) @ (table / self.shots)
+        )
 
 
 class _Shift(torch.autograd.Function):
-    """Values from shots, and their gradient by shifting every angle, chained to what the angles are
-    made of.
+    """Values from shots, and their gradient by shifting every angle.
+
+    It is chained to what the angles are made of.
     """
 
     @staticmethod
@@ -96,44 +98,48 @@ class _Shift(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, upstream: Tensor) -> tuple:
-        given = [
-            one.detach().requires_grad_(need)
-            for one, need in zip(ctx.saved_tensors, ctx.needs_input_grad[:2], strict=True)
+        leaves = [
+            saved.detach().requires_grad_(need)
+            for saved, need in zip(ctx.saved_tensors, ctx.needs_input_grad[:2], strict=True)
         ]
         with torch.enable_grad():
-            angles = ctx.shots.reading.split(*given)
-        fed, trained = (one.detach() for one in angles)
+            angles = ctx.shots.reading.split(*leaves)
+        fed, trained = (part.detach() for part in angles)
         slopes = [torch.zeros_like(fed), torch.zeros_like(trained)]
         if angles[0].requires_grad and fed.shape[-1]:
             moved = fed.unsqueeze(1) + _shifts(fed).unsqueeze(1)  # runs, shifts, batch, angles
-            found = _slopes(ctx.shots, moved, trained.unsqueeze(1).expand(-1, moved.shape[1], -1))
-            slopes[0] = (found * upstream.unsqueeze(1)).sum(-1).mT
+            by_angle = _slopes(
+                ctx.shots, moved, trained.unsqueeze(1).expand(-1, moved.shape[1], -1)
+            )
+            slopes[0] = (by_angle * upstream.unsqueeze(1)).sum(-1).mT
         if angles[1].requires_grad and trained.shape[-1]:
             moved = trained.unsqueeze(1) + _shifts(trained)
-            found = _slopes(ctx.shots, fed.unsqueeze(1).expand(-1, moved.shape[1], -1, -1), moved)
-            slopes[1] = (found * upstream.unsqueeze(1)).sum((-1, -2))
-        return *_chained(given, angles, slopes), None
+            by_angle = _slopes(
+                ctx.shots, fed.unsqueeze(1).expand(-1, moved.shape[1], -1, -1), moved
+            )
+            slopes[1] = (by_angle * upstream.unsqueeze(1)).sum((-1, -2))
+        return *_chain(leaves, angles, slopes), None
 
 
-def _chained(
-    given: list[Tensor], angles: tuple[Tensor, Tensor], slopes: list[Tensor]
+def _chain(
+    leaves: list[Tensor], angles: tuple[Tensor, Tensor], slopes: list[Tensor]
 ) -> list[Tensor | None]:
     """Gradients by what the angles were made of, where one is needed."""
-    needed = [one for one in given if one.requires_grad]
+    needed = [leaf for leaf in leaves if leaf.requires_grad]
     pairs = [
         (angle, slope) for angle, slope in zip(angles, slopes, strict=True) if angle.requires_grad
     ]
     if not pairs:
-        return [torch.zeros_like(one) if one.requires_grad else None for one in given]
+        return [torch.zeros_like(leaf) if leaf.requires_grad else None for leaf in leaves]
     outputs, upstream = zip(*pairs, strict=True)
-    found = iter(
+    leaf_slopes = iter(
         torch.autograd.grad(outputs, needed, upstream, allow_unused=True, materialize_grads=True)
     )
-    return [next(found) if one.requires_grad else None for one in given]
+    return [next(leaf_slopes) if leaf.requires_grad else None for leaf in leaves]
 
 
 def _shifts(angles: Tensor) -> Tensor:
-    """Every angle forward by a quarter turn, then every one back: (shifts, angles)."""
+    """Quarter turns forward, each of one angle, then the same back: (shifts, angles)."""
     unit = torch.eye(angles.shape[-1], dtype=angles.dtype, device=angles.device) * torch.pi / 2
     return torch.cat([unit, -unit])
 
@@ -148,35 +154,32 @@ def _slopes(shots: Shots, fed: Tensor, trained: Tensor) -> Tensor:
 
 
 def _bases(outcomes: list[Value | Probabilities], qubits: int) -> list[tuple[str, np.ndarray]]:
-    """Bases, a letter a wire, each with what a basis state found in it adds to every output,
-    (states, outputs).
+    """Bases, a letter per wire, each with a table (states, outputs).
+
+    The table says what a basis state found in it adds to every output.
     """
     bases = []
-    at = 0
+    first = 0
     outputs = sum(outcome.outputs for outcome in outcomes)
     for outcome in outcomes:
         if isinstance(outcome, Probabilities):
-            _table(bases, "Z" * qubits, outputs)[:, at : at + outcome.outputs] += (
-                outcome.indicators(qubits)
-            )
+            columns = slice(first, first + outcome.outputs)
+            _table(bases, "Z" * qubits, outputs)[:, columns] += outcome.indicators(qubits)
         else:
-            for weight, word in outcome.words:
-                signs = pauli.action(
-                    "".join("I" if letter == "I" else "Z" for letter in word), qubits
-                )[1].real
-                _table(bases, word, outputs)[:, at] += weight * signs
-        at += outcome.outputs
+            for weight, word in outcome.terms:
+                diagonal = "".join("I" if letter == "I" else "Z" for letter in word)
+                signs = pauli.action(diagonal, qubits)[1].real
+                _table(bases, word, outputs)[:, first] += weight * signs
+        first += outcome.outputs
     return [(letters.replace("I", "Z"), table) for letters, table in bases]
 
 
 def _table(bases: list, word: str, outputs: int) -> np.ndarray:
-    """The table of the first basis that a word can be measured in; one more where there is none."""
+    """The table of the first basis that a word can be measured in, or of a new one."""
     for number, (letters, table) in enumerate(bases):
         if all("I" in pair or pair[0] == pair[1] for pair in zip(letters, word, strict=True)):
-            bases[number] = (
-                "".join(b if a == "I" else a for a, b in zip(letters, word, strict=True)),
-                table,
-            )
+            joint = "".join(b if a == "I" else a for a, b in zip(letters, word, strict=True))
+            bases[number] = (joint, table)
             return table
     bases.append((word, np.zeros((2 ** len(word), outputs))))
     return bases[-1][1]

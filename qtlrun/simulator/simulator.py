@@ -1,6 +1,4 @@
-"""Runs an engine over runs and samples as one node of autograd's graph, in pieces where the memory
-asks for it.
-"""
+"""Engines over runs and samples as one node of autograd's graph, in pieces to fit in memory."""
 
 import functools
 import math
@@ -22,10 +20,18 @@ ENGINES = {"dense": Dense, "grouped": Grouped, "fused": Fused}
 
 
 class Simulator:
-    """A circuit with outcomes under one method; what would not fit in the memory at once is
-    simulated in pieces.
+    """Circuit with outcomes under one method, in pieces where it would not fit in memory.
 
-    `alike` says that the samples of a run have one state, which is then simulated once.
+    Arguments:
+        gates: what acts, in order.
+        qubits: the count of wires.
+        affine: the angles, in radians, as functions of inputs and weights.
+        fed: the angles that depend on the inputs.
+        real: whether amplitudes stay real.
+        outcomes: what is measured.
+        started: whether each sample brings the amplitudes that it begins in.
+        method: the engine, a key of `ENGINES`, or gatewise.
+        alike: whether the samples of a run have one state, which is then simulated once.
     """
 
     def __init__(
@@ -43,17 +49,16 @@ class Simulator:
         self.qubits = qubits
         self.alike = alike
         wires = tuple(range(qubits))
-        made = ENGINES.get(method)
-        self.engine = made and made(gates, wires, affine, fed, real, outcomes, started)
-        constants = (
-            48 * 2**qubits * (1 if self.engine else len(gates))
-        )  # bytes, while permutations are made
-        memory.holds(
-            qubits, constants + (self.engine.bytes(4) if self.engine else 0)
-        )  # of the smallest dtype there is
-        self.plain = functools.cache(
-            lambda: Gatewise(gates, wires, affine, real, outcomes)
-        )  # large: made where it is needed
+        build_engine = ENGINES.get(method)
+        self.engine = build_engine and build_engine(
+            gates, wires, affine, fed, real, outcomes, started
+        )
+        # Bytes, while permutations are made
+        constants = 48 * 2**qubits * (1 if self.engine else len(gates))
+        # Of the smallest dtype there is, 4 bytes per number
+        memory.holds(qubits, constants + (self.engine.bytes(4) if self.engine else 0))
+        # Large, so built where it is needed
+        self.gatewise = functools.cache(lambda: Gatewise(gates, wires, affine, real, outcomes))
 
     def __call__(
         self,
@@ -66,45 +71,42 @@ class Simulator:
                 -1, x.shape[1], -1
             )
         if self.engine is None or not len(x) or not x.shape[1]:
-            return self.plain()(x, w, start)
-        if (
-            x.shape[1] == 1 and not self.alike
-        ):  # a product of one row is rounded otherwise where it stands alone
+            return self.gatewise()(x, w, start)
+        if x.shape[1] == 1 and not self.alike:
+            # A product of one row is rounded otherwise where it stands alone
             start = None if start is None else start.expand(-1, 2, -1)
             return self(x.expand(-1, 2, -1), w, start)[:, :1]
-        need = self.engine.bytes(x.element_size())
-        room = memory.total(x.device) // 4 // need  # samples
+        sample_bytes = self.engine.bytes(x.element_size())
+        room = memory.total(x.device) // 4 // sample_bytes  # samples
         if len(x) * x.shape[1] <= room:
             return self._pass(x, w, start, keep=True)
-        memory.holds(self.qubits, need, x.device)
+        memory.holds(self.qubits, sample_bytes, x.device)
+        return self._in_pieces(x, w, start, room)
+
+    def _in_pieces(self, x: Tensor, w: Tensor, start: Tensor | None, room: int) -> Tensor:
+        """Values of `room` samples at a time."""
         runs = max(1, room // x.shape[1])
         batch = max(1, min(room, x.shape[1]))
         rows = []
-        for run in range(0, len(x), runs):
-            pieces = [
-                (slice(run, run + runs), slice(first, first + batch))
-                for first in range(0, x.shape[1], batch)
-            ]
-            rows.append(
-                torch.cat(
-                    [
-                        self._pass(
-                            x[at], w[at[0]], None if start is None else start[at], keep=False
-                        )
-                        for at in pieces
-                    ],
-                    dim=1,
+        for first_run in range(0, len(x), runs):
+            columns = []
+            for first_sample in range(0, x.shape[1], batch):
+                piece = (
+                    slice(first_run, first_run + runs),
+                    slice(first_sample, first_sample + batch),
                 )
-            )
+                piece_start = None if start is None else start[piece]
+                columns.append(self._pass(x[piece], w[piece[0]], piece_start, keep=False))
+            rows.append(torch.cat(columns, dim=1))
         return torch.cat(rows)
 
     def _pass(self, x: Tensor, w: Tensor, start: Tensor | None, *, keep: bool) -> Tensor:
-        return _Pass.apply(x, w, start, self.engine.on(x.dtype, x.device, len(x)), self.plain, keep)
+        constants = self.engine.on(x.dtype, x.device, len(x))
+        return _Pass.apply(x, w, start, constants, self.gatewise, keep)
 
 
 class _Pass(torch.autograd.Function):
-    """A circuit as one node of autograd's graph; a gradient that is to be differentiated again is
-    taken gate by gate.
+    """Circuit as one node of autograd's graph; second derivatives are taken gate by gate.
 
     Without `keep` the backward pass simulates anew, so that only one piece at a time takes memory.
     """
@@ -116,13 +118,13 @@ class _Pass(torch.autograd.Function):
         w: Tensor,
         start: Tensor | None,
         engine,
-        plain: Callable[[], Gatewise],
+        gatewise: Callable[[], Gatewise],
         keep: bool,
     ) -> Tensor:
-        values, kept = engine.forward(x, w.reshape(len(w), math.prod(w.shape[1:])), start)
+        values, saved = engine.forward(x, w.reshape(len(w), math.prod(w.shape[1:])), start)
         ctx.engine = engine
-        ctx.plain = plain
-        ctx.kept = kept if keep else None
+        ctx.gatewise = gatewise
+        ctx.saved = saved if keep else None
         ctx.shape = w.shape
         ctx.save_for_backward(x, w, start)
         return values
@@ -131,12 +133,13 @@ class _Pass(torch.autograd.Function):
     def backward(ctx, upstream: Tensor) -> tuple:
         needed = ctx.needs_input_grad[:3]
         if torch.is_grad_enabled():
-            return *_again(ctx.plain, ctx.saved_tensors, needed, upstream), None, None, None
-        kept = ctx.kept
-        if kept is None:
+            slopes = _differentiable_slopes(ctx.gatewise, ctx.saved_tensors, needed, upstream)
+            return *slopes, None, None, None
+        saved = ctx.saved
+        if saved is None:
             x, w, start = ctx.saved_tensors
-            _, kept = ctx.engine.forward(x, w.reshape(len(w), math.prod(w.shape[1:])), start)
-        by_input, by_weight, by_start = ctx.engine.backward(upstream, kept, *needed[:2])
+            _, saved = ctx.engine.forward(x, w.reshape(len(w), math.prod(w.shape[1:])), start)
+        by_input, by_weight, by_start = ctx.engine.backward(upstream, saved, *needed[:2])
         return (
             by_input,
             None if by_weight is None else by_weight.view(ctx.shape),
@@ -147,20 +150,24 @@ class _Pass(torch.autograd.Function):
         )
 
 
-def _again(
-    plain: Callable[[], Gatewise], given: tuple, needed: tuple[bool, ...], upstream: Tensor
+def _differentiable_slopes(
+    gatewise: Callable[[], Gatewise],
+    arguments: tuple[Tensor | None, ...],
+    needed: tuple[bool, ...],
+    upstream: Tensor,
 ) -> list[Tensor | None]:
-    """Gradients that can be differentiated, by those of x, w and start that need one."""
-    # views, so that no gradient passes from one to another: amplitudes are made of the inputs, and
+    """Gradients with a graph of their own, by those of x, w and start that need one."""
+    # Views, so that no gradient passes from one to another: amplitudes are made of the inputs, and
     # have one of their own
-    given = tuple(None if one is None else one.view_as(one) for one in given)
-    wanted = [one for one, need in zip(given, needed, strict=True) if need]
-    values = plain()(*given)
+    views = tuple(None if each is None else each.view_as(each) for each in arguments)
+    leaves = [view for view, need in zip(views, needed, strict=True) if need]
+    values = gatewise()(*views)
     if not values.requires_grad:  # whatever the angles are, they are the same
         return [
-            torch.zeros_like(one) if need else None for one, need in zip(given, needed, strict=True)
+            torch.zeros_like(view) if need else None
+            for view, need in zip(views, needed, strict=True)
         ]
-    found = iter(
-        torch.autograd.grad(values, wanted, upstream, create_graph=True, allow_unused=True)
+    slopes = iter(
+        torch.autograd.grad(values, leaves, upstream, create_graph=True, allow_unused=True)
     )
-    return [next(found) if need else None for need in needed]
+    return [next(slopes) if need else None for need in needed]

@@ -1,5 +1,6 @@
-"""The first batch of every training against the circuit itself: traced at some of its samples,
-simulated gate by gate.
+"""Check of the first batch of every training against the circuit itself.
+
+It is traced at a few of its samples, and simulated gate by gate.
 """
 
 import weakref
@@ -12,18 +13,20 @@ from qtlrun.simulator.gatewise import Gatewise
 from qtlrun.tape import measurement
 from qtlrun.tape.angle import Affine
 from qtlrun.tape.tape import Reading
-from qtlrun.tape.tracing import Traced, trace_at
+from qtlrun.tape.tracing import Trace, trace_at
 
-WORK = 2**22  # amplitudes times gates, up to which values are compared, beyond which angles are
-ANGLE = 1e-6  # radians; the same function is evaluated twice in float64
-VALUE = {torch.float64: 1e-8, torch.float32: 1e-3}  # a thousand gates round to less
+MAX_WORK = 2**22  # amplitudes times gates, up to which values are compared, beyond which angles are
+ANGLE_TOLERANCE = 1e-6  # radians; the same function is evaluated twice in float64
+# A thousand gates round to less
+VALUE_TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-3}
 
 
 class Verification:
-    """Compares what is simulated with the circuit's own gates, once for each parameter that trains
-    it; weights that another part generates are not compared.
+    """Comparison of what is simulated with the circuit's own gates.
 
-    `exact` says that values are no estimates, so that they can be compared and not only angles.
+    It is made once for each parameter that trains the circuit; weights that another part generates
+    are not compared. `exact` says that values are no estimates, so that they can be compared and
+    not only angles.
     """
 
     def __init__(self, circuit, entangle: bool, reading: Reading, exact: bool):
@@ -47,43 +50,47 @@ class Verification:
         weights: Float[Tensor, "runs ..."],
         values: Float[Tensor, "runs batch outputs"],
     ) -> None:
-        """Raise ValueError where values, or else angles, of a few samples are not the circuit's
-        own.
+        """Compare values, or else angles, of a few samples with the circuit's own.
 
-        A large circuit that begins in amplitudes is not compared: gates that make amplitudes have
-        angles of their own.
+        Raises ValueError where they differ. A large circuit that begins in amplitudes is not
+        compared: gates that make amplitudes have angles of their own.
         """
         self._seen[id(weights)] = weakref.ref(weights)
         runs, batch = inputs.shape[:2]
-        places = {(0, 0), (runs // 2, batch // 3), (runs // 3, batch // 2), (runs - 1, batch - 1)}
-        valued = self._outcomes and 2**self._reading.qubits * len(self._reading.gates) <= WORK
-        for run, sample in sorted(places) if runs and batch else ():
+        samples = {(0, 0), (runs // 2, batch // 3), (runs // 3, batch // 2), (runs - 1, batch - 1)}
+        work = 2**self._reading.qubits * len(self._reading.gates)
+        by_value = self._outcomes and work <= MAX_WORK
+        for run, sample in sorted(samples) if runs and batch else ():
             x = inputs[run, sample].detach().cpu().double()
             w = weights[run].detach().cpu().double()
-            if not valued and self._reading.starts:
+            if not by_value and self._reading.starts:
                 continue
             traced = trace_at(
-                self._circuit, self._entangle, False, x, w, self._reading.checks.repeated()
+                self._circuit, self._entangle, False, x, w, self._reading.checks.repeat()
             )
-            if valued:
-                found = values[run, sample].detach().cpu()
-                _compare("a value", found, self._simulated(traced), VALUE.get(found.dtype, 1e-3))
+            if by_value:
+                value = values[run, sample].detach().cpu()
+                tolerance = VALUE_TOLERANCE.get(value.dtype, 1e-3)
+                _compare("a value", value, self._simulate(traced), tolerance)
             else:
-                found = self._reading.angles(x[None, None], w[None])[0, 0]
-                _compare("an angle", found, traced.values(), ANGLE)
+                angle = self._reading.angles(x[None, None], w[None])[0, 0]
+                _compare("an angle", angle, traced.values(), ANGLE_TOLERANCE)
 
-    def _simulated(self, traced: Traced) -> Tensor:
+    def _simulate(self, traced: Trace) -> Tensor:
         """The outputs of a traced circuit, gate by gate in float64."""
         angles = traced.values()
-        none = angles.new_zeros(len(angles), 0)
+        no_slopes = angles.new_zeros(len(angles), 0)
         wires = tuple(range(self._reading.qubits))
         engine = Gatewise(
-            traced.gates, wires, Affine(none, none, angles), real=False, outcomes=self._outcomes
+            traced.gates,
+            wires,
+            Affine(no_slopes, no_slopes, angles),
+            real=False,
+            outcomes=self._outcomes,
         )
-        nothing = angles.new_zeros(1, 1, 0)
-        return engine(
-            nothing, nothing[0], None, [matrix[None, None] for matrix in traced.matrices]
-        )[0, 0]
+        no_inputs = angles.new_zeros(1, 1, 0)
+        matrices = [matrix[None, None] for matrix in traced.matrices]
+        return engine(no_inputs, no_inputs[0], None, matrices)[0, 0]
 
 
 def _outcomes(reading: Reading) -> list | None:
@@ -94,12 +101,12 @@ def _outcomes(reading: Reading) -> list | None:
         return None
 
 
-def _compare(noun: str, found: Tensor, own: Tensor, tolerance: float) -> None:
-    off = (found - own).abs()
-    if off.numel() and not off.max() <= tolerance:
-        place = int(off.argmax())
+def _compare(noun: str, simulated: Tensor, traced: Tensor, tolerance: float) -> None:
+    difference = (simulated - traced).abs()
+    if difference.numel() and not difference.max() <= tolerance:
+        index = int(difference.argmax())
         raise ValueError(
-            f"circuit: {noun} as simulated, {float(found[place]):.6f}, is not that of the circuit's"
-            f" own gates, {float(own[place]):.6f}, at a sample of the first batch; it depends on"
-            " something beside inputs and weights."
+            f"circuit: {noun} as simulated, {float(simulated[index]):.6f}, is not that of the"
+            f" circuit's own gates, {float(traced[index]):.6f}, at a sample of the first"
+            " batch; it depends on something beside inputs and weights."
         )

@@ -1,5 +1,6 @@
-"""Angles as functions of inputs and weights: affine, quadratic, or whatever the circuit says,
-evaluated each step.
+"""Angles as functions of inputs and weights.
+
+Affine, quadratic, or whatever the circuit says, evaluated each step.
 """
 
 import math
@@ -26,16 +27,11 @@ class Affine:
         self, x: Float[Tensor, "runs batch features"], w: Float[Tensor, "runs ..."]
     ) -> Float[Tensor, "runs batch angles"]:
         by_input, by_weight, rest = (
-            one.to(x).expand(len(x), *one.shape)
-            for one in (self.by_input, self.by_weight, self.rest)
+            part.to(x).expand(len(x), *part.shape)
+            for part in (self.by_input, self.by_weight, self.rest)
         )
-        return affine(
-            x,
-            by_input,
-            affine(w.reshape(len(w), math.prod(w.shape[1:])).unsqueeze(1), by_weight, rest).squeeze(
-                1
-            ),
-        )
+        w = w.reshape(len(w), math.prod(w.shape[1:])).unsqueeze(1)
+        return affine(x, by_input, affine(w, by_weight, rest).squeeze(1))
 
     @property
     def weights(self) -> int:
@@ -50,11 +46,12 @@ class Affine:
 
 @dataclass(frozen=True)
 class Chosen:
-    """Angles that take one weight each, as factor * w[place] + rest in radians: what `Affine` is,
-    without its zeros.
+    """Angles of one weight each, as factor * w[index] + rest, in radians.
+
+    What `Affine` is, without its zeros.
     """
 
-    place: Int[Tensor, " angles"]
+    index: Int[Tensor, " angles"]
     factor: Float[Tensor, " angles"]
     rest: Float[Tensor, " angles"]
     weights: int
@@ -62,15 +59,15 @@ class Chosen:
     def __call__(
         self, x: Float[Tensor, "runs batch 0"], w: Float[Tensor, "runs ..."]
     ) -> Float[Tensor, "runs batch angles"]:
-        taken = w.reshape(len(w), math.prod(w.shape[1:])).index_select(
-            1, self.place.to(w.device)
-        ) * self.factor.to(w) + self.rest.to(w)
-        return taken.unsqueeze(1).expand(-1, x.shape[1], -1)
+        w = w.reshape(len(w), math.prod(w.shape[1:]))
+        chosen = w.index_select(1, self.index.to(w.device))
+        angles = chosen * self.factor.to(w) + self.rest.to(w)
+        return angles.unsqueeze(1).expand(-1, x.shape[1], -1)
 
     def entries(self) -> tuple[Tensor, Tensor, Tensor]:
         """Where angles depend on weights: the angle, the weight and the slope, as three columns."""
         angle = self.factor.nonzero().flatten()
-        return angle, self.place[angle], self.factor[angle]
+        return angle, self.index[angle], self.factor[angle]
 
     @property
     def by_input(self) -> Float[Tensor, "angles 0"]:
@@ -80,14 +77,15 @@ class Chosen:
     @cached_property
     def by_weight(self) -> Float[Tensor, "angles weights"]:
         """The slopes by the weights, zeros and all: for circuits with few."""
-        made = torch.zeros(len(self.rest), self.weights, dtype=torch.float64)
-        made[torch.arange(len(self.rest)), self.place] = self.factor
-        return made
+        table = torch.zeros(len(self.rest), self.weights, dtype=torch.float64)
+        table[torch.arange(len(self.rest)), self.index] = self.factor
+        return table
 
 
 class Quadratic:
-    """Angles with products of two inputs or weights: an affine map of z = (x, w) and of the
-    products z_i z_j that occur.
+    """Angles with products of two inputs or weights.
+
+    An affine map of z = (x, w) and of the products z_i z_j that occur.
     """
 
     def __init__(self, linear: Tensor, products: Tensor, rest: Tensor):
@@ -105,7 +103,7 @@ class Quadratic:
         z = torch.cat(
             [z, z[..., self.first.to(x.device)] * z[..., self.second.to(x.device)]], dim=-1
         )
-        slopes, rest = (one.to(x).expand(len(x), *one.shape) for one in (self.slopes, self.rest))
+        slopes, rest = (part.to(x).expand(len(x), *part.shape) for part in (self.slopes, self.rest))
         return affine(z, slopes, rest)
 
     @classmethod
@@ -119,33 +117,29 @@ class Quadratic:
         )
         for number, angle in enumerate(angles):
             slope = slope_of(angle, inputs, weights, create=True)
-            for place in slope.detach().nonzero().flatten().tolist():
-                products[number, place] = slope_of(slope[place], inputs, weights, create=False) / 2
+            for index in slope.detach().nonzero().flatten().tolist():
+                products[number, index] = slope_of(slope[index], inputs, weights, create=False) / 2
             curve = products[number]
             linear[number] = slope.detach() - 2 * curve @ z
             rest[number] = angle.detach() - linear[number] @ z - z @ curve @ z
         return cls(linear, products, rest)
 
 
-def every(
-    one: Callable[[Tensor, Tensor], tuple[Tensor, ...]],
+def vectorize(
+    function: Callable[[Tensor, Tensor], tuple[Tensor, ...]],
     features: int,
     shape: tuple[int, ...],
     mapped: bool,
 ) -> Callable[[Tensor, Tensor], tuple[Tensor, ...]]:
-    """A function of one sample (features,) and weights, for all runs and samples at once by vmap.
+    """Vectorize a function of one sample (features,) and weights over runs and samples by vmap.
 
     Where its arithmetic does not go through vmap, or may not (`mapped`), one sample after the
     other. Without features one sample stands for all.
     """
 
     def loop(x: Tensor, w: Tensor) -> tuple[Tensor, ...]:
-        runs = [[one(sample, run) for sample in batch] for batch, run in zip(x, w, strict=True)]
-        columns = ([list(values) for values in zip(*batch, strict=True)] for batch in runs)
-        return tuple(
-            torch.stack([torch.stack(values) for values in column])
-            for column in zip(*columns, strict=True)
-        )
+        runs = [_loop_samples(function, batch, run) for batch, run in zip(x, w, strict=True)]
+        return tuple(map(torch.stack, zip(*runs, strict=True)))
 
     def alike(x: Tensor, w: Tensor) -> tuple[Tensor, ...]:
         if features or x.shape[1] < 2:
@@ -154,7 +148,7 @@ def every(
             values.expand(-1, x.shape[1], *values.shape[2:]) for values in call(x[:, :1], w)
         )
 
-    call = torch.func.vmap(torch.func.vmap(one, in_dims=(0, None))) if mapped else loop
+    call = torch.func.vmap(torch.func.vmap(function, in_dims=(0, None))) if mapped else loop
     try:
         call(
             torch.ones(1, 2, features, dtype=torch.float64),
@@ -163,6 +157,14 @@ def every(
     except RuntimeError:
         call = loop
     return alike
+
+
+def _loop_samples(
+    function: Callable[[Tensor, Tensor], tuple[Tensor, ...]], batch: Tensor, weights: Tensor
+) -> tuple[Tensor, ...]:
+    """Each of a function's outputs for all samples of one run, stacked."""
+    samples = [function(sample, weights) for sample in batch]
+    return tuple(map(torch.stack, zip(*samples, strict=True)))
 
 
 def slope_of(value: Tensor, inputs: Tensor, weights: Tensor, create: bool) -> Tensor:

@@ -1,4 +1,4 @@
-"""Proof from autograd's graph that a number is affine or quadratic in the leaves it depends on."""
+"""Proof from autograd's graph that a number is affine or quadratic in its leaves."""
 
 import re
 from math import inf
@@ -6,9 +6,8 @@ from math import inf
 from torch import Tensor
 from torch.autograd.graph import Node
 
-BUILT_IN = re.compile(
-    r"(\w+?)Backward\d+"
-)  # of torch's own nodes; a function of the user's has no number
+# Names of torch's own nodes; a function of the user's has no number
+BUILT_IN = re.compile(r"(\w+?)Backward\d+")
 LINEAR = frozenset(
     [
         "Add",
@@ -63,23 +62,22 @@ LINEAR = frozenset(
     ]
 )
 PRODUCT = frozenset(["Mul", "Mm", "Mv", "Bmm", "Dot", "Vdot"])
-SUM_OF_PRODUCT = frozenset(
-    ["Addmm", "Addmv", "Addbmm", "Baddbmm", "Addcmul", "Addr"]
-)  # the summand comes first
+# The summand comes first
+SUM_OF_PRODUCT = frozenset(["Addmm", "Addmv", "Addbmm", "Baddbmm", "Addcmul", "Addr"])
 
 
 class Degree:
-    """Degrees of polynomials in the leaves of autograd's graph: 0, 1, 2, or infinity for whatever
-    is not proved.
+    """Degrees of polynomials in the leaves of autograd's graph: 0, 1, 2, else infinity.
 
-    What a node's result is follows from its kind alone, at every point: sums, selections and
-    constant factors keep a degree, products add theirs. Constants must be constants: what is
-    computed from the leaves without a gradient is for the caller to find (`Watch.bent`).
+    Infinity stands for whatever is not proved. What a node's result is follows from its kind alone,
+    at every point: sums, selections and constant factors keep a degree, products add theirs.
+    Constants must be constants: what is computed from the leaves without a gradient is for the
+    caller to find (`Watch.bent`).
     """
 
     def __init__(self, *leaves: Tensor):
         self._leaves = {id(leaf) for leaf in leaves}
-        self._known: dict[Node, float] = {}
+        self._degrees: dict[Node, float] = {}
 
     def of(self, value: object) -> float:
         """The degree of a number or a tensor, the highest of its elements."""
@@ -94,18 +92,18 @@ class Degree:
         waiting = [top]
         while waiting:
             node = waiting[-1]
-            before = [one for one, _ in node.next_functions if one is not None]
-            unknown = [one for one in before if one not in self._known]
-            if unknown and node not in self._known:
-                waiting += unknown
+            inputs = [other for other, _ in node.next_functions if other is not None]
+            unproved = [other for other in inputs if other not in self._degrees]
+            if unproved and node not in self._degrees:
+                waiting += unproved
                 continue
-            if node not in self._known:
-                self._known[node] = self._judge(node)
+            if node not in self._degrees:
+                self._degrees[node] = self._judge(node)
             waiting.pop()
-        return self._known[top]
+        return self._degrees[top]
 
     def _judge(self, node: Node) -> float:
-        degrees = [0 if one is None else self._known[one] for one, _ in node.next_functions]
+        degrees = [0 if other is None else self._degrees[other] for other, _ in node.next_functions]
         if not degrees:
             return 1 if id(getattr(node, "variable", None)) in self._leaves else inf
         match = BUILT_IN.fullmatch(node.name())

@@ -1,37 +1,26 @@
-"""PennyLane operations as rotations about Pauli words and matrices; adjoints, powers and controls
-follow by rule.
+"""PennyLane operations as rotations about Pauli words, and matrices.
+
+Adjoints, powers and controls follow by rule.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pennylane as qml
 import torch
 from pennylane.exceptions import OperatorPropertyUndefined
 from pennylane.ops import op_math
-from torch import Tensor
 
 from qtlrun.tape import pauli, preparation
-from qtlrun.tape.step import (
-    WIDE,
-    Matrix,
-    Step,
-    Turn,
-    commute,
-    controlled,
-    controlled_matrix,
-    embed,
-    flipped,
-    full,
-)
+from qtlrun.tape.step import MAX_CONSTANT_WIRES, Matrix, Step, Turn, adjoint, commute, control, full
+from qtlrun.tape.unitary import TOLERANCE, as_complex, is_unitary, is_whole, matrix_of
+from qtlrun.tape.verdict import Checks
 from qtlrun.tape.watch import Watch
 
-NOTHING = (qml.Identity, qml.Barrier, qml.WireCut, qml.Snapshot)
+IDLE_OPERATIONS = (qml.Identity, qml.Barrier, qml.WireCut, qml.Snapshot)
 # A gate as rotations exp(-i a P / 2), in the order they act: the word P, and a as a multiple of
-# which parameter. A word
-# of I alone is a phase, which only a control sees.
+# which parameter. A word of I alone is a phase, which only a control sees.
 ROTATIONS = {
     qml.RX: [("X", 0, 1)],
     qml.RY: [("Y", 0, 1)],
@@ -44,56 +33,22 @@ ROTATIONS = {
     qml.IsingYY: [("YY", 0, 1)],
     qml.IsingZZ: [("ZZ", 0, 1)],
 }
-CONTROLS = 6  # control wires, each of which doubles the rotations
-REPEATS = 32  # up to which a power is written out
-LARGEST = 8  # wires of a matrix that depends on inputs or weights
-UNFIT = (
-    RuntimeError,
-    TypeError,
-    AttributeError,
-    ImportError,
-    NotImplementedError,
-)  # of PennyLane's, for torch tensors
-ENDLESS = 8  # times that an operation may stand in its own decomposition, on the same wires
-DEPENDS = "circuit: its gates depend on the values of inputs or weights; only their angles may."
-NEAR = 1e-6  # the worth of a float32
-
+MAX_CONTROLS = 6  # wires, each of which doubles the rotations
+MAX_REPEATS = 32  # up to which a power is written out
+MAX_MOVING_WIRES = 8  # of a matrix that depends on inputs or weights
+MAX_RECURSIONS = 8  # times that an operation may stand in its own decomposition, on the same wires
+# Errors of PennyLane's for torch tensors
+TENSOR_ERRORS = (RuntimeError, TypeError, AttributeError, ImportError, NotImplementedError)
 # They take a matrix, and their decomposition has no gradient where its angles coincide.
-OF_MATRICES = (qml.QubitUnitary, qml.DiagonalQubitUnitary, qml.SpecialUnitary)
-
-
-class Checks:
-    """Verdicts that rest on numbers, taken at the first call and repeated at all others, whatever
-    the values are then.
-    """
-
-    def __init__(self, verdicts: tuple[bool, ...] | None = None):
-        self.verdicts = []
-        self._known = None if verdicts is None else iter(verdicts)
-
-    def ask(self, question: Callable[[], bool]) -> bool:
-        """The answer, known or found now.
-
-        Raises ValueError where more is asked than at the first call.
-        """
-        answer = question() if self._known is None else next(self._known, None)
-        if answer is None:
-            raise ValueError(DEPENDS)
-        self.verdicts.append(answer)
-        return self.verdicts[-1]
-
-    def repeated(self) -> "Checks":
-        """The same verdicts for another call."""
-        return Checks(tuple(self.verdicts))
+MATRIX_OPERATIONS = (qml.QubitUnitary, qml.DiagonalQubitUnitary, qml.SpecialUnitary)
 
 
 @dataclass(frozen=True)
 class Lowering:
-    """Writes operations as steps while a watch tells which of their data depend on inputs or
-    weights.
+    """Writing of operations as steps.
 
-    `exact` keeps the phase, which a control sees. `within` are the operations whose decomposition
-    this one is part of.
+    A watch tells which of their data depend on inputs or weights. `exact` keeps the phase, which a
+    control sees. `within` are the operations whose decomposition this one is part of.
     """
 
     watch: Watch
@@ -107,26 +62,26 @@ class Lowering:
         They are chosen by the kind of the operation and never by its values. Raises ValueError for
         what is no unitary gate, and for a decomposition that does not end.
         """
-        if isinstance(operation, NOTHING):
+        if isinstance(operation, IDLE_OPERATIONS):
             return []
-        words = _words(operation)
-        if words is not None:
-            return [_turn(operation, *word) for word in words]
+        rotations = _rotations(operation)
+        if rotations is not None:
+            return [_turn(operation, *rotation) for rotation in rotations]
         if isinstance(operation, qml.StatePrep) and not operation.is_sparse:
-            return _prepared(operation)
+            return _preparation(operation)
         constant = not operation.data or not (
             self.watch.asked or self.watch.source(list(operation.data))
         )
-        if constant and len(operation.wires) <= WIDE and operation.has_matrix:
+        if constant and len(operation.wires) <= MAX_CONSTANT_WIRES and operation.has_matrix:
             return [self._matrix(operation, moves=False)]
         inner = replace(self, within=(*self.within, operation))
         rule = next((rule for kind, rule in RULES.items() if isinstance(operation, kind)), None)
         steps = rule(inner, operation) if rule else None
-        if steps is None and (constant or not isinstance(operation, OF_MATRICES)):
-            steps = inner._decomposed(operation)
+        if steps is None and (constant or not isinstance(operation, MATRIX_OPERATIONS)):
+            steps = inner._decompose(operation)
         if steps is not None:
             return steps
-        if operation.has_matrix and len(operation.wires) <= LARGEST:
+        if operation.has_matrix and len(operation.wires) <= MAX_MOVING_WIRES:
             return [self._matrix(operation, moves=True)]
         if operation.has_decomposition and (parts := _decomposition(operation)) is not None:
             return inner.of_all(parts)
@@ -144,7 +99,7 @@ class Lowering:
         """The steps of operations one after the other."""
         return [step for operation in operations for step in self.steps(operation)]
 
-    def _decomposed(self, operation) -> list[Step] | None:
+    def _decompose(self, operation) -> list[Step] | None:
         """Steps by the operation's decomposition; None where its structure depends on values."""
         if not operation.has_decomposition:
             return None
@@ -162,10 +117,10 @@ class Lowering:
         return steps
 
     def _matrix(self, operation, *, moves: bool) -> Matrix:
-        """An operation as one matrix; refused where that is not unitary."""
-        with _blamed(operation):
+        """An operation as one matrix; raises ValueError where that is not unitary."""
+        with _name_operation(operation):
             matrix = matrix_of(operation)
-        if not self.ask(lambda: _unitary(matrix)):
+        if not self.ask(lambda: is_unitary(matrix)):
             raise ValueError(f"circuit: the matrix of its {operation.name} is not unitary.")
         return Matrix(
             tuple(operation.wires), operation.name, matrix if moves else matrix.detach(), moves
@@ -173,48 +128,15 @@ class Lowering:
 
     def _check_end(self, operation) -> None:
         same = [
-            one
-            for one in self.within
-            if type(one) is type(operation) and one.wires == operation.wires
+            outer
+            for outer in self.within
+            if type(outer) is type(operation) and outer.wires == operation.wires
         ]
-        if len(same) > ENDLESS:
+        if len(same) > MAX_RECURSIONS:
             raise ValueError(
                 f"circuit: the decomposition of its {operation.name} contains itself, so it never"
                 " ends."
             )
-
-
-def matrix_of(operation) -> Tensor:
-    """The matrix of an operation on its own wires, in their order, complex128 and differentiable.
-
-    Composite operations are computed from their parts: PennyLane 0.45 orders the wires of some
-    products wrongly.
-    """
-    wires = tuple(operation.wires)
-    if operation.pauli_rep is not None:
-        return _tensor(operation.pauli_rep.to_mat(wire_order=wires))
-    if isinstance(operation, op_math.Prod):
-        factors = (_embedded(factor, wires) for factor in operation.operands)
-        product = next(factors)
-        for factor in factors:
-            product = product @ factor
-        return product
-    if isinstance(operation, op_math.Sum):
-        return sum(_embedded(term, wires) for term in operation.operands)
-    if isinstance(operation, op_math.SProd):
-        return _tensor(operation.scalar) * matrix_of(operation.base)
-    if isinstance(operation, op_math.Exp):
-        return torch.matrix_exp(_tensor(operation.coeff) * matrix_of(operation.base))
-    if isinstance(operation, op_math.Adjoint):
-        return matrix_of(operation.base).mH.resolve_conj()
-    if isinstance(operation, op_math.Pow) and whole(operation.z):
-        return torch.linalg.matrix_power(matrix_of(operation.base), int(operation.z))
-    if (
-        isinstance(operation, op_math.Controlled)
-        and type(operation).compute_matrix is qml.operation.Operator.compute_matrix
-    ):
-        return controlled_matrix(matrix_of(operation.base), operation.control_values)
-    return _tensor(operation.matrix())
 
 
 def exponentials(operation) -> list[Turn] | None:
@@ -222,17 +144,17 @@ def exponentials(operation) -> list[Turn] | None:
 
     The exponent of a gate is imaginary; a real part is left out.
     """
-    words = operation.base.pauli_rep
-    if words is None:
+    sentence = operation.base.pauli_rep
+    if sentence is None:
         return None
     turns = []
-    for word, factor in words.items():
-        exponent = _tensor(operation.coeff) * _tensor(factor)  # exp(i phi P) turns by -2 phi
+    for word, factor in sentence.items():
+        exponent = as_complex(operation.coeff) * as_complex(factor)  # exp(i phi P) turns by -2 phi
         turns.append(Turn(tuple(word.keys()), "".join(word.values()), -2 * exponent.imag))
     return turns if commute(turns) else None
 
 
-def _words(operation) -> list[tuple[str, int, float]] | None:
+def _rotations(operation) -> list[tuple[str, int, float]] | None:
     """The rotations of a gate that is made of some, None for any other."""
     if isinstance(operation, qml.MultiRZ):
         return [("Z" * len(operation.wires), 0, 1)]
@@ -244,16 +166,17 @@ def _words(operation) -> list[tuple[str, int, float]] | None:
 
 
 def _turn(operation, word: str, parameter: int, factor: float) -> Turn:
+    # A phase has wires or none
     pairs = [
         (wire, letter) for wire, letter in zip(operation.wires, word, strict=False) if letter != "I"
-    ]  # a phase has wires or none
+    ]
     angle = operation.data[parameter]
     wires = tuple(wire for wire, _ in pairs)
     letters = "".join(letter for _, letter in pairs)
     return Turn(wires, letters, angle if factor == 1 else angle * factor)
 
 
-def _prepared(operation) -> list[Step]:
+def _preparation(operation) -> list[Step]:
     """Gates that make the amplitudes of a StatePrep from zeros."""
     amplitudes = torch.as_tensor(operation.data[0])
     wires = tuple(operation.wires)
@@ -266,31 +189,26 @@ def _prepared(operation) -> list[Step]:
 def _decomposition(operation) -> list | None:
     """An operation's own decomposition, None where it has none for these parameters."""
     try:
-        with _blamed(operation):
+        with _name_operation(operation):
             return operation.decomposition()
     except OperatorPropertyUndefined:
         return None
 
 
 @contextmanager
-def _blamed(operation) -> Iterator[None]:
+def _name_operation(operation) -> Iterator[None]:
     """Name the operation whose code fails."""
     try:
         yield
-    except UNFIT as error:
+    except TENSOR_ERRORS as error:
         raise ValueError(
             f"circuit: PennyLane's {operation.name} does not take these values: {error}"
         ) from error
 
 
-def _unitary(matrix: Tensor) -> bool:
-    identity = torch.eye(len(matrix), dtype=matrix.dtype)
-    return torch.allclose(matrix.detach() @ matrix.detach().mH, identity, rtol=0, atol=NEAR)
-
-
 def _agrees(operation, steps: list[Step]) -> bool:
     """Whether steps are the operation with its phase; trusted where it has no matrix of its own."""
-    if not operation.has_matrix or len(operation.wires) > LARGEST:
+    if not operation.has_matrix or len(operation.wires) > MAX_MOVING_WIRES:
         return True
     wires = tuple(operation.wires)
     if not {wire for step in steps for wire in step.wires} <= set(wires):
@@ -298,7 +216,7 @@ def _agrees(operation, steps: list[Step]) -> bool:
     product = torch.eye(2 ** len(wires), dtype=torch.complex128)
     for step in steps:
         product = full(step, wires) @ product
-    return torch.allclose(product, matrix_of(operation).detach(), rtol=0, atol=NEAR)
+    return torch.allclose(product, matrix_of(operation).detach(), rtol=0, atol=TOLERANCE)
 
 
 def _prod(lowering: Lowering, operation) -> list[Step]:
@@ -306,28 +224,28 @@ def _prod(lowering: Lowering, operation) -> list[Step]:
 
 
 def _adjoint(lowering: Lowering, operation) -> list[Step]:
-    return [flipped(step) for step in reversed(lowering.steps(operation.base))]
+    return [adjoint(step) for step in reversed(lowering.steps(operation.base))]
 
 
 def _power(lowering: Lowering, operation) -> list[Step] | None:
     exponent = operation.z
-    if not whole(exponent):
+    if not is_whole(exponent):
         return None
     steps = lowering.steps(operation.base)
     count = abs(int(exponent))
     if exponent < 0:
-        steps = [flipped(step) for step in reversed(steps)]
+        steps = [adjoint(step) for step in reversed(steps)]
     if all(isinstance(step, Turn) for step in steps) and commute(steps):
         return [replace(step, angle=step.angle * count) for step in steps]
-    return steps * count if count <= REPEATS else None
+    return steps * count if count <= MAX_REPEATS else None
 
 
 def _control(lowering: Lowering, operation) -> list[Step] | None:
     controls = tuple(operation.control_wires)
-    if len(controls) > CONTROLS:
+    if len(controls) > MAX_CONTROLS:
         return None
     steps = replace(lowering, exact=True).steps(operation.base)
-    return [one for step in steps for one in controlled(step, controls, operation.control_values)]
+    return [inner for step in steps for inner in control(step, controls, operation.control_values)]
 
 
 def _exponential(lowering: Lowering, operation) -> list[Step] | None:
@@ -348,22 +266,10 @@ RULES: dict[type, Callable[[Lowering, object], list[Step] | None]] = {
 }
 
 
-def whole(exponent: object) -> bool:
-    """Whether a power is repetition."""
-    return isinstance(exponent, (int, float)) and exponent == int(exponent)
-
-
 def _imaginary(operation) -> bool:
-    """Whether the exponent is, as far as its Pauli words tell."""
-    coefficient = _tensor(operation.coeff).detach()
+    """Whether an exponent is imaginary, as far as its Pauli words tell."""
+    coefficient = as_complex(operation.coeff).detach()
     factors = (operation.base.pauli_rep or {}).values()
-    return all(abs((coefficient * _tensor(factor).detach()).real) < NEAR for factor in factors)
-
-
-def _embedded(operation, wires: tuple[int, ...]) -> Tensor:
-    return embed(matrix_of(operation), tuple(operation.wires), wires)
-
-
-def _tensor(values: object) -> Tensor:
-    values = values if isinstance(values, Tensor) else torch.as_tensor(np.asarray(values))
-    return values.to(torch.complex128)
+    return all(
+        abs((coefficient * as_complex(factor).detach()).real) < TOLERANCE for factor in factors
+    )

@@ -19,13 +19,18 @@ H = torch.tensor([[1, 1], [1, -1]], dtype=torch.complex128) / 2**0.5
 CNOT = torch.eye(4, dtype=torch.complex128)[[0, 1, 3, 2]]
 CZ = torch.diag(torch.tensor([1, 1, 1, -1], dtype=torch.complex128))
 SWAP = torch.eye(4, dtype=torch.complex128)[[0, 2, 1, 3]]
-SMALL = 1e-15  # a matrix element below this is 0
+ELEMENT_TOLERANCE = 1e-15  # a matrix element below this is 0
 
 
-def spread(word: str, of: Sequence[int], wires: Sequence[int]) -> str:
-    """A word on its own wires, written for all of these."""
-    letters = dict(zip(of, word, strict=True))
+def spread(word: str, word_wires: Sequence[int], wires: Sequence[int]) -> str:
+    """Spread a word on its own wires to all of these."""
+    letters = dict(zip(word_wires, word, strict=True))
     return "".join(letters.get(wire, "I") for wire in wires)
+
+
+def signs(mask: int, count: int) -> list[int]:
+    """Sign of each of `count` basis states: minus where an odd number of its bits is in a mask."""
+    return [(-1) ** (state & mask).bit_count() for state in range(count)]
 
 
 def commute(word: str, other: str) -> bool:
@@ -38,34 +43,35 @@ def of_word(word: str) -> np.ndarray:
     return reduce(np.kron, (MATRICES[letter] for letter in word), np.eye(1)).astype(complex)
 
 
-def turned(word: str, angle: float) -> np.ndarray:
+def rotation(word: str, angle: float) -> np.ndarray:
     """The rotation exp(-i angle P / 2) about a word."""
     matrix = of_word(word)
     return np.cos(angle / 2) * np.eye(len(matrix)) - 1j * np.sin(angle / 2) * matrix
 
 
-def embed(matrix: np.ndarray, of: Sequence[int], wires: Sequence[int]) -> np.ndarray:
-    """A matrix on its own wires as one on all of these."""
+def embed(matrix: np.ndarray, matrix_wires: Sequence[int], wires: Sequence[int]) -> np.ndarray:
+    """Embed a matrix on its own wires in one on all of these."""
     count = len(wires)
-    few = len(of)
-    rest = [wire for wire in wires if wire not in of]
-    order = [[*of, *rest].index(wire) for wire in wires]
-    full = np.kron(matrix, np.eye(2 ** (count - few))).reshape([2] * 2 * count)
-    return full.transpose([*order, *(count + place for place in order)]).reshape(2**count, 2**count)
+    rest = [wire for wire in wires if wire not in matrix_wires]
+    order = [[*matrix_wires, *rest].index(wire) for wire in wires]
+    full = np.kron(matrix, np.eye(2 ** len(rest))).reshape([2] * 2 * count)
+    columns = [count + axis for axis in order]
+    return full.transpose([*order, *columns]).reshape(2**count, 2**count)
 
 
 def product(gates: list[Gate], wires: Sequence[int]) -> np.ndarray:
     """Constant gates on these wires as one matrix, the first gate acting first."""
     return reduce(
-        lambda done, gate: embed(gate.matrix.numpy(), gate.wires, wires) @ done,
+        lambda total, gate: embed(gate.matrix.numpy(), gate.wires, wires) @ total,
         gates,
         np.eye(2 ** len(wires)),
     )
 
 
-def straight(matrix: np.ndarray) -> np.ndarray:
-    """A matrix without the phase of its largest element: no measurement sees it, and many matrices
-    are real without.
+def without_phase(matrix: np.ndarray) -> np.ndarray:
+    """A matrix without the phase of its largest element.
+
+    No measurement sees that phase, and many matrices are real without.
     """
     largest = matrix.flat[np.abs(matrix).argmax()]
     return matrix * largest.conj() / abs(largest)
@@ -77,12 +83,12 @@ def real(gate: Gate) -> bool:
         return gate.word.count("Y") % 2 == 1
     if gate.moving is not None:
         return False
-    return bool(np.allclose(straight(gate.matrix.numpy()).imag, 0, atol=SMALL))
+    return bool(np.allclose(without_phase(gate.matrix.numpy()).imag, 0, atol=ELEMENT_TOLERANCE))
 
 
 def monomial(matrix: Tensor) -> bool:
     """Whether a matrix only permutes basis states, with phases."""
-    return bool(((matrix.abs() > SMALL).sum(1) == 1).all())
+    return bool(((matrix.abs() > ELEMENT_TOLERANCE).sum(1) == 1).all())
 
 
 def permutation(gates: list[Gate], qubits: int) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +96,7 @@ def permutation(gates: list[Gate], qubits: int) -> tuple[np.ndarray, np.ndarray]
     source = np.arange(2**qubits)
     phase = np.ones(2**qubits, dtype=complex)
     for gate in gates:
-        rows, factor = _moved(straight(gate.matrix.numpy()), gate.wires, qubits)
+        rows, factor = _monomial_action(without_phase(gate.matrix.numpy()), gate.wires, qubits)
         source = source[rows]
         phase = phase[rows] * factor
     return source, phase
@@ -110,18 +116,18 @@ def action(word: str, qubits: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def gather(word: str, wires: Sequence[int]) -> tuple[list[Gate], Callable[[int], Gate]]:
-    """Gates V, each its own inverse, and a rotation R on one wire, so that V R V turns about the
-    word.
+    """Gather a rotation about a word on one wire.
 
-    All gates are real, and R is one about Y where the word has an odd number of Y: pairs of Y
+    Gives gates V, each its own inverse, and a rotation R on one wire, so that V R V turns about the
+    word. All gates are real, and R is one about Y where the word has an odd number of Y: pairs of Y
     become pairs of X by a CZ, X becomes Z by a Hadamard, and CNOTs onto the last wire carry off
     every Z.
     """
     letters = {wire: letter for wire, letter in zip(wires, word, strict=True) if letter != "I"}
-    turned = [wire for wire, letter in letters.items() if letter == "Y"]
-    target = turned.pop() if len(turned) % 2 else next(reversed(letters))
+    about_y = [wire for wire, letter in letters.items() if letter == "Y"]
+    target = about_y.pop() if len(about_y) % 2 else next(reversed(letters))
     gates = []
-    for pair in zip(turned[::2], turned[1::2], strict=True):
+    for pair in zip(about_y[::2], about_y[1::2], strict=True):
         gates.append(Gate(pair, "CZ", matrix=CZ))
         letters |= dict.fromkeys(pair, "X")
     axis = letters[target] if letters[target] == "Y" else "Z"
@@ -135,15 +141,17 @@ def gather(word: str, wires: Sequence[int]) -> tuple[list[Gate], Callable[[int],
 def columns(
     matrix: np.ndarray, wires: Sequence[int], qubits: int
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """A matrix on a few wires as terms, one a column: (U psi)[k] is the sum of factor[k]
-    psi[source[k]].
+    """A matrix on a few wires as terms, one per column.
+
+    (U psi)[k] is the sum of factor[k] psi[source[k]].
     """
     return [(source, matrix[rows, column]) for source, (rows, column) in sources(wires, qubits)]
 
 
 def sources(wires: Sequence[int], qubits: int) -> list[tuple[np.ndarray, tuple[np.ndarray, int]]]:
-    """The terms of any matrix on these wires, one a column: the source of each basis state, and
-    where its factor stands.
+    """The terms of any matrix on these wires, one per column.
+
+    Each has the source of each basis state, and where its factor stands: rows and a column.
     """
     row = local(wires, qubits)
     cleared = _cleared(wires, qubits)
@@ -162,8 +170,10 @@ def marginal(probabilities: Tensor, wires: Sequence[int], qubits: int) -> Tensor
     return cube.reshape(len(probabilities), 2 ** len(wires), 2 ** len(others)).sum(-1)
 
 
-def _moved(matrix: np.ndarray, wires: Sequence[int], qubits: int) -> tuple[np.ndarray, np.ndarray]:
-    """A matrix with one element a row, as source and factor of each basis state."""
+def _monomial_action(
+    matrix: np.ndarray, wires: Sequence[int], qubits: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """A matrix with one element per row, as source and factor of each basis state."""
     row = local(wires, qubits)
     column = np.abs(matrix).argmax(1)[row]
     return _cleared(wires, qubits) | _scatter(column, wires, qubits), matrix[row, column]
@@ -173,7 +183,7 @@ def local(wires: Sequence[int], qubits: int) -> np.ndarray:
     """Bits of each basis state on some wires, as one number."""
     rows = np.arange(2**qubits)
     return sum(
-        ((rows >> (qubits - 1 - wire)) & 1) << place for place, wire in enumerate(reversed(wires))
+        ((rows >> (qubits - 1 - wire)) & 1) << bit for bit, wire in enumerate(reversed(wires))
     )
 
 
@@ -185,7 +195,7 @@ def _cleared(wires: Sequence[int], qubits: int) -> np.ndarray:
 def _scatter(bits: np.ndarray, wires: Sequence[int], qubits: int) -> np.ndarray:
     """Bits on some wires, given as one number, put back into basis states."""
     return sum(
-        ((bits >> place) & 1) << (qubits - 1 - wire) for place, wire in enumerate(reversed(wires))
+        ((bits >> bit) & 1) << (qubits - 1 - wire) for bit, wire in enumerate(reversed(wires))
     )
 
 

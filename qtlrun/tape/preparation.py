@@ -1,9 +1,12 @@
-"""Gates that prepare given amplitudes, whatever their values: rotations about Y for the sizes,
-about Z for the phases.
+"""Gates that prepare given amplitudes, whatever their values.
+
+Rotations about Y make the sizes, about Z the phases.
 """
 
 import torch
 from torch import Tensor
+
+from qtlrun.tape import pauli
 
 
 def gates(
@@ -11,43 +14,37 @@ def gates(
 ) -> list[tuple[tuple[int, ...], str, Tensor | None]]:
     """Gates (wires, word, angle) on zeros; an angle of None is a CNOT.
 
-    The same gates whatever the values are.
-
-    Source: Mottonen et al., arXiv:quant-ph/0407010. Real amplitudes need no phases: the last
-    rotations carry the signs.
+    The same gates whatever the values are. Source: Mottonen et al., arXiv:quant-ph/0407010. Real
+    amplitudes need no phases: the last rotations carry the signs.
     """
     sizes = amplitudes.abs() if amplitudes.is_complex() else amplitudes
     levels = [sizes]
     for _ in wires[1:]:
         pairs = levels[0].unflatten(-1, (-1, 2))
         levels.insert(0, torch.linalg.vector_norm(pairs, dim=-1))
-    found = []
+    sequence = []
     for depth, level in enumerate(levels):
         pairs = level.unflatten(-1, (-1, 2))
-        found += _uniform(
-            2 * torch.atan2(pairs[..., 1], pairs[..., 0]), "Y", wires[:depth], wires[depth]
-        )
+        angles = 2 * torch.atan2(pairs[..., 1], pairs[..., 0])
+        sequence += _uniform(angles, "Y", wires[:depth], wires[depth])
     if amplitudes.is_complex():
         phases = amplitudes.angle()
         for depth in reversed(range(len(wires))):
             pairs = phases.unflatten(-1, (-1, 2))
-            found += _uniform(pairs[..., 1] - pairs[..., 0], "Z", wires[:depth], wires[depth])
+            sequence += _uniform(pairs[..., 1] - pairs[..., 0], "Z", wires[:depth], wires[depth])
             phases = pairs.mean(-1)
-    return found
+    return sequence
 
 
 def _uniform(angles: Tensor, word: str, controls: tuple[int, ...], target: int) -> list:
     """A rotation of the target by another angle for each basis state of the controls."""
     count = len(angles)
-    found = []
+    sequence = []
     gray = [number ^ number >> 1 for number in range(count)]
-    signs = torch.tensor(
-        [[(-1) ** (state & code).bit_count() for state in range(count)] for code in gray],
-        dtype=angles.dtype,
-    )
+    signs = torch.tensor([pauli.signs(code, count) for code in gray], dtype=angles.dtype)
     for number, angle in enumerate((signs @ angles / count).unbind()):
-        found.append(((target,), word, angle))
+        sequence.append(((target,), word, angle))
         if controls:
             changed = (gray[number] ^ gray[(number + 1) % count]).bit_length() - 1
-            found.append(((controls[len(controls) - 1 - changed], target), "CNOT", None))
-    return found
+            sequence.append(((controls[len(controls) - 1 - changed], target), "CNOT", None))
+    return sequence

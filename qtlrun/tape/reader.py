@@ -1,5 +1,6 @@
-"""Reads a circuit once: its gates as rotations and constants, and each angle as a function of
-inputs and weights.
+"""Reading of a circuit, once: its gates, and each angle as a function of inputs and weights.
+
+Gates are rotations and constants.
 """
 
 import random
@@ -12,20 +13,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from qtlrun.tape.angle import Affine, Chosen, Quadratic, every, slope_of
+from qtlrun.tape.amplitude import unit_vector
+from qtlrun.tape.angle import Affine, Chosen, Quadratic, slope_of, vectorize
 from qtlrun.tape.degree import Degree
 from qtlrun.tape.tape import Preparation, Reading, apart, inputs_of, split
-from qtlrun.tape.tracing import Traced, point, trace, trace_at
+from qtlrun.tape.tracing import Trace, point, trace, trace_at
 from qtlrun.tape.watch import Source
 
 __all__ = ["read", "trace"]
-PROBES = 12  # points at which a circuit that asks for values must have the same gates
-SIGNAL = 1e-9  # two evaluations of one map in float64 differ by less, relative to values above 1
-CHANCE = (
+MAX_POINTS = 12  # at which a circuit that asks for values must have the same gates
+# Two evaluations of one map in float64 differ by less, relative to values above 1
+TOLERANCE = 1e-9
+RANDOM_CIRCUIT = (
     "circuit: it differs from call to call at the same inputs and weights; draw what is random"
     " once, in the constructor, or use device.shots."
 )
-STUCK = (
+NO_DERIVATIVE = (
     "circuit: an angle has no finite derivative by inputs or weights, so nothing could be trained."
 )
 
@@ -33,30 +36,31 @@ STUCK = (
 @torch.inference_mode(False)
 @torch.enable_grad()
 def read(circuit, entangle: bool = True, embed: bool = False) -> Reading:
-    """Trace a circuit, and prove from autograd's graph what its angles are of inputs and weights.
+    """Read a circuit: trace it, and prove what its angles are of inputs and weights.
 
-    Angles that are proved affine or quadratic become such maps; others are evaluated each step by
-    the circuit itself. Without `entangle` every gate on more than one wire is dropped. With `embed`
-    amplitudes that wires begin in are taken as such, else as the gates that make them. Raises
-    ValueError where gates or observables depend on values, where two calls at one point differ, for
-    wires that are none of the circuit's, and for operations that are no unitary gates.
+    The proof is by autograd's graph. Angles that are proved affine or quadratic become such maps;
+    others are evaluated each step by the circuit itself. Without `entangle` every gate on more than
+    one wire is dropped. With `embed` amplitudes that wires begin in are taken as such, else as the
+    gates that make them. Raises ValueError where gates or observables depend on values, where two
+    calls at one point differ, for wires that are none of the circuit's, and for operations that are
+    no unitary gates.
     """
-    with torch.autocast("cpu", enabled=False), _chance_restored():
+    with torch.autocast("cpu", enabled=False), _restore_generators():
         first, other = (
             trace_at(circuit, entangle, embed, *point(circuit, number)) for number in (0, 1)
         )
         again = trace_at(circuit, entangle, embed, *point(circuit, 0))
         if again.drew or not first.equals(again):
-            raise ValueError(CHANCE)
+            raise ValueError(RANDOM_CIRCUIT)
         first.check_same(other)
-        for number in range(2, PROBES if first.watch.asked else 2):
+        for number in range(2, MAX_POINTS if first.watch.asked else 2):
             first.check_same(trace_at(circuit, entangle, embed, *point(circuit, number)))
         return _Reader(circuit, entangle, embed, first, other).reading()
 
 
 @contextmanager
-def _chance_restored() -> Iterator[None]:
-    """Leave the global generators as they are found."""
+def _restore_generators() -> Iterator[None]:
+    """Restore the global generators on leaving."""
     states = torch.get_rng_state(), np.random.get_state(), random.getstate()
     try:
         yield
@@ -68,23 +72,23 @@ def _chance_restored() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Proof of a circuit's angles at one traced point; another is there to contradict."""
+    """Proof of a circuit's angles at one traced point; the other is there to contradict."""
 
     circuit: object
     entangle: bool
     embed: bool
-    first: Traced
-    other: Traced
+    first: Trace
+    other: Trace
 
     def reading(self) -> Reading:
         """The circuit as data."""
         first = self.first
-        degree = self._highest()
-        starts = tuple(self._preparation(place) for place in range(len(first.starts)))
+        degree = self._highest_degree()
+        starts = tuple(self._preparation(index) for index in range(len(first.starts)))
         sizes = self.circuit.qubits, self._features
         if degree <= 1:
             affine, fed, trained = self._affine()
-            if self._confirmed(affine):
+            if self._confirms(affine):
                 return Reading(
                     *sizes,
                     first.gates,
@@ -97,7 +101,7 @@ class _Reader:
                     first.checks,
                 )
         angles, fed, trained = self._quadratic() if degree <= 2 else (None, None, None)
-        if angles is None or not self._confirmed(angles):
+        if angles is None or not self._confirms(angles):
             angles, fed, trained = self._each_step()
         prepare = split(angles, fed, trained)
         affine = apart(first.values(), fed, trained)
@@ -127,9 +131,10 @@ class _Reader:
     def _degree(self) -> Degree:
         return Degree(self.first.inputs, self.first.weights)
 
-    def _highest(self) -> float:
-        """The highest degree of all angles, infinity where values were asked for or something moves
-        that is no angle.
+    def _highest_degree(self) -> float:
+        """The highest degree of all angles.
+
+        Infinity where values were asked for, or something moves that is no angle.
         """
         watch = self.first.watch
         if watch.asked or self.first.matrices or any(map(watch.bent, self.first.angles)):
@@ -149,11 +154,11 @@ class _Reader:
         rest = torch.zeros(count, dtype=torch.float64)
         for number, angle in enumerate(self._numbers):
             slope = slope_of(angle, inputs, weights, create=False)
-            places = slope.nonzero().flatten()
-            rows += [number] * len(places)
-            columns.append(places)
-            slopes.append(slope[places])
-            rest[number] = angle.detach() - slopes[-1] @ z[places]
+            nonzero = slope.nonzero().flatten()
+            rows += [number] * len(nonzero)
+            columns.append(nonzero)
+            slopes.append(slope[nonzero])
+            rest[number] = angle.detach() - slopes[-1] @ z[nonzero]
         rows = torch.tensor(rows, dtype=torch.long)
         columns = torch.cat(columns or [torch.zeros(0, dtype=torch.long)])
         slopes = torch.cat(slopes or [torch.zeros(0, dtype=torch.float64)])
@@ -161,10 +166,11 @@ class _Reader:
             frozenset(rows[side].tolist()) for side in (columns < features, columns >= features)
         )
         if not features and len(rows) == len(set(rows.tolist())):
-            place = torch.zeros(count, dtype=torch.long)
+            index = torch.zeros(count, dtype=torch.long)
             factor = torch.zeros(count, dtype=torch.float64)
-            place[rows], factor[rows] = columns, slopes
-            return Chosen(place, factor, rest, weights.numel()), fed, trained
+            index[rows] = columns
+            factor[rows] = slopes
+            return Chosen(index, factor, rest, weights.numel()), fed, trained
         table = torch.zeros(count, len(z), dtype=torch.float64)
         table[rows, columns] = slopes
         return (
@@ -178,8 +184,9 @@ class _Reader:
         return angles, *self._sources()
 
     def _sources(self) -> tuple[frozenset[int], frozenset[int]]:
-        """The angles that may depend on the inputs, and on the weights; all of them on values that
-        were asked for.
+        """The angles that may depend on the inputs, and on the weights.
+
+        All of them may depend on values that were asked for.
         """
         watch = self.first.watch
         moved = self.first.values() != self.other.values()
@@ -187,19 +194,18 @@ class _Reader:
             watch.source(angle) | watch.asked or (Source.BOTH if moves else Source.NONE)
             for angle, moves in zip(self.first.angles, moved.tolist(), strict=True)
         ]
-        return tuple(
-            frozenset(number for number, source in enumerate(sources) if source & kind)
-            for kind in (Source.INPUTS, Source.WEIGHTS)
-        )
+        by_input = [number for number, source in enumerate(sources) if source & Source.INPUTS]
+        by_weight = [number for number, source in enumerate(sources) if source & Source.WEIGHTS]
+        return frozenset(by_input), frozenset(by_weight)
 
-    def _confirmed(self, angles: Callable[[Tensor, Tensor], Tensor]) -> bool:
-        """Whether a map gives the angles at the other point: rounding to another dtype in between
-        is no affine map.
+    def _confirms(self, angles: Callable[[Tensor, Tensor], Tensor]) -> bool:
+        """Whether a map gives the angles at the other point.
+
+        Rounding to another dtype in between is no affine map.
         """
-        values = angles(self.other.inputs.detach()[None, None], self.other.weights.detach()[None])[
-            0, 0
-        ]
-        return torch.allclose(values, self.other.values(), rtol=SIGNAL, atol=SIGNAL)
+        x = self.other.inputs.detach()[None, None]
+        values = angles(x, self.other.weights.detach()[None])[0, 0]
+        return torch.allclose(values, self.other.values(), rtol=TOLERANCE, atol=TOLERANCE)
 
     def _each_step(
         self,
@@ -210,7 +216,7 @@ class _Reader:
                 torch.stack(moving).sum(), self.first.inputs, self.first.weights, create=False
             )
             if not slope.isfinite().all():
-                raise ValueError(STUCK)
+                raise ValueError(NO_DERIVATIVE)
         again = self._again
         return lambda x, w: again(x, w)[0], *self._sources()
 
@@ -227,32 +233,35 @@ class _Reader:
 
     @cached_property
     def _again(self) -> Callable[[Tensor, Tensor], tuple[Tensor, ...]]:
-        """All angles (runs, batch, angles), then each moving matrix and each start, by the circuit
-        itself.
-        """
+        """All angles (runs, batch, angles), each moving matrix and each start, by the circuit."""
 
-        def one(x: Tensor, w: Tensor) -> tuple[Tensor, ...]:
-            now = trace_at(
-                self.circuit, self.entangle, self.embed, x, w, self.first.checks.repeated()
+        def trace_sample(x: Tensor, w: Tensor) -> tuple[Tensor, ...]:
+            traced = trace_at(
+                self.circuit, self.entangle, self.embed, x, w, self.first.checks.repeat()
             )
-            self.first.check_same(now)
-            angles = [torch.as_tensor(angle, dtype=x.dtype).reshape(()) for angle in now.angles]
+            self.first.check_same(traced)
+            angles = [torch.as_tensor(angle, dtype=x.dtype).reshape(()) for angle in traced.angles]
             angles = torch.stack(angles) if angles else x.new_zeros(0)
-            moving = [*now.matrices, *(torch.as_tensor(start.data[0]) for start in now.starts)]
+            starts = [torch.as_tensor(start.data[0]) for start in traced.starts]
+            moving = [*traced.matrices, *starts]
             return angles, *(
                 values.to(x.dtype.to_complex() if values.is_complex() else x.dtype)
                 for values in moving
             )
 
-        return every(
-            one, self._features, tuple(self.circuit.shape), mapped=not self.first.watch.asked
+        return vectorize(
+            trace_sample,
+            self._features,
+            tuple(self.circuit.shape),
+            mapped=not self.first.watch.asked,
         )
 
-    def _preparation(self, place: int) -> Preparation:
-        """Amplitudes that a circuit prepares: a constant, inputs scaled to norm 1, or what it says,
-        evaluated each step.
+    def _preparation(self, index: int) -> Preparation:
+        """Amplitudes that a circuit prepares.
+
+        A constant, inputs scaled to norm 1, or what the circuit says, evaluated each step.
         """
-        operation = self.first.starts[place]
+        operation = self.first.starts[index]
         watch = self.first.watch
         state = torch.as_tensor(operation.data[0])
         wires = tuple(operation.wires)
@@ -260,72 +269,21 @@ class _Reader:
             real = not state.is_complex() or not state.imag.any()
             state = state.real if real and state.is_complex() else state
             return Preparation(
-                wires, lambda x, w: _placed(state, x, real).expand(*x.shape[:2], -1), real
+                wires, lambda x, w: _convert(state, x, real).expand(*x.shape[:2], -1), real
             )
-        scaled = None if watch.asked or watch.bent(operation.data[0]) else self._scaled(state)
+        scaled = None
+        if not (watch.asked or watch.bent(operation.data[0])):
+            scaled = unit_vector(state, self.first.inputs, self.first.weights, self._degree)
         if scaled is not None:
             return Preparation(wires, scaled, real=True)
-        number = 1 + len(self.first.matrices) + place
+        number = 1 + len(self.first.matrices) + index
         return Preparation(wires, lambda x, w: self._again(x, w)[number], not state.is_complex())
-
-    def _scaled(self, state: Tensor) -> Callable[[Tensor, Tensor], Tensor] | None:
-        """The map of real amplitudes that are an affine one divided by its norm; None for any
-        other.
-        """
-        node = state.grad_fn
-        if (
-            state.is_complex()
-            or node is None
-            or node.name() != "DivBackward0"
-            or node._saved_other.numel() != 1
-        ):
-            return None
-        vector = node._saved_self
-        if vector is None or vector.numel() == 1 or self._degree.of(vector) > 1:
-            return None
-        leaves = self.first.inputs, self.first.weights
-        units = torch.eye(len(vector), dtype=vector.dtype)
-        slopes = torch.autograd.grad(
-            vector, leaves, units, retain_graph=True, is_grads_batched=True, allow_unused=True
-        )
-        by_input, by_weight = (
-            (
-                torch.zeros(len(vector), leaf.numel(), dtype=torch.float64)
-                if slope is None
-                else slope.flatten(1)
-            )
-            for slope, leaf in zip(slopes, leaves, strict=True)
-        )
-        rest = (vector - by_input @ leaves[0] - by_weight @ leaves[1].flatten()).detach()
-        amplitudes = _padded(by_input, by_weight, rest) or Affine(by_input, by_weight, rest)
-
-        def scaled(x: Tensor, w: Tensor) -> Tensor:
-            values = amplitudes(x, w)
-            return values / torch.linalg.vector_norm(values, dim=-1, keepdim=True)
-
-        return scaled
-
-
-def _padded(
-    by_input: Tensor, by_weight: Tensor, rest: Tensor
-) -> Callable[[Tensor, Tensor], Tensor] | None:
-    """The affine map of inputs as they are with constants behind them; None for any other."""
-    features = by_input.shape[1]
-    if (
-        features > len(rest)
-        or by_weight.any()
-        or not torch.equal(by_input, torch.eye(len(rest), features, dtype=by_input.dtype))
-    ):
-        return None
-    behind = rest[features:]
-    if not len(behind):
-        return lambda x, w: x
-    return lambda x, w: torch.cat([x, behind.to(x).expand(*x.shape[:2], -1)], dim=-1)
 
 
 def _unchanged(x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
     return x, w
 
 
-def _placed(state: Tensor, x: Tensor, real: bool) -> Tensor:
+def _convert(state: Tensor, x: Tensor, real: bool) -> Tensor:
+    """A state on the device of the inputs, in their precision."""
     return state.to(x.device, x.dtype if real else x.dtype.to_complex())

@@ -1,6 +1,4 @@
-"""Steps of a circuit: rotations about Pauli words and matrices, their adjoints, and what a control
-makes of them.
-"""
+"""Steps of a circuit: rotations about Pauli words, matrices, their adjoints and controls."""
 
 import itertools
 import math
@@ -12,13 +10,13 @@ from torch import Tensor
 
 from qtlrun.tape import pauli
 
-WIDE = 3  # wires up to which a constant is one matrix
-CONTROLLED = 8  # wires up to which a controlled constant is written as rotations
+MAX_CONSTANT_WIRES = 3  # up to which a constant is one matrix
+MAX_CONTROLLED_WIRES = 8  # up to which a controlled constant is written as rotations
 
 
 @dataclass(frozen=True)
 class Turn:
-    """The rotation exp(-i angle P / 2) about a Pauli word P without I; without wires a phase."""
+    """Rotation exp(-i angle P / 2) about a Pauli word P without I; without wires a phase."""
 
     wires: tuple[int, ...]
     word: str
@@ -27,8 +25,9 @@ class Turn:
 
 @dataclass(frozen=True)
 class Matrix:
-    """A unitary matrix; `moves` says that it depends on inputs or weights, or is too large to be
-    fused with others.
+    """Unitary matrix.
+
+    `moves` says that it depends on inputs or weights, or is too large to be fused with others.
     """
 
     wires: tuple[int, ...]
@@ -40,32 +39,32 @@ class Matrix:
 Step = Turn | Matrix
 
 
-def flipped(step: Step) -> Step:
+def adjoint(step: Step) -> Step:
     """The adjoint of a step."""
     if isinstance(step, Turn):
         return replace(step, angle=-step.angle)
     return replace(step, matrix=step.matrix.mH.resolve_conj())
 
 
-def controlled(step: Step, controls: tuple[int, ...], values: Sequence[bool]) -> list[Step]:
-    """A step that acts where the control wires have these values.
+def control(step: Step, controls: tuple[int, ...], values: Sequence[bool]) -> list[Step]:
+    """Make a step act where the control wires have these values.
 
     A rotation by a becomes one by a / 2**controls for each subset of the controls: the projector on
     their values is the sum of products of Z over all subsets.
     """
     if isinstance(step, Matrix):
-        return _controlled_constant(step, controls, values)
+        return _control_matrix(step, controls, values)
     turns = []
-    for chosen in itertools.product((False, True), repeat=len(controls)):
-        some = [
-            (wire, value)
-            for wire, value, taken in zip(controls, values, chosen, strict=True)
-            if taken
-        ]
-        sign = math.prod(-1 if value else 1 for _, value in some)
-        wires = (*(wire for wire, _ in some), *step.wires)
+    for subset in itertools.product((False, True), repeat=len(controls)):
+        pairs = list(itertools.compress(zip(controls, values, strict=True), subset))
+        wires = [wire for wire, _ in pairs]
+        sign = math.prod(-1 if value else 1 for _, value in pairs)
         turns.append(
-            Turn(wires, "Z" * len(some) + step.word, step.angle * (sign / 2 ** len(controls)))
+            Turn(
+                (*wires, *step.wires),
+                "Z" * len(wires) + step.word,
+                step.angle * (sign / 2 ** len(controls)),
+            )
         )
     return turns
 
@@ -73,8 +72,8 @@ def controlled(step: Step, controls: tuple[int, ...], values: Sequence[bool]) ->
 def commute(turns: list[Turn]) -> bool:
     """Whether rotations commute, all with all."""
     wires = sorted({wire for turn in turns for wire in turn.wires})
-    words = [pauli.spread(turn.word, turn.wires, wires) for turn in turns]
-    return all(pauli.commute(one, other) for one, other in itertools.combinations(words, 2))
+    spread = [pauli.spread(turn.word, turn.wires, wires) for turn in turns]
+    return all(pauli.commute(word, other) for word, other in itertools.combinations(spread, 2))
 
 
 def full(step: Step, wires: tuple[int, ...]) -> Tensor:
@@ -82,28 +81,26 @@ def full(step: Step, wires: tuple[int, ...]) -> Tensor:
     if isinstance(step, Matrix):
         return embed(step.matrix.detach(), step.wires, wires)
     angle = float(torch.as_tensor(step.angle, dtype=torch.float64).detach())
-    return embed(torch.from_numpy(pauli.turned(step.word, angle)), step.wires, wires)
+    return embed(torch.from_numpy(pauli.rotation(step.word, angle)), step.wires, wires)
 
 
-def embed(matrix: Tensor, of: tuple[int, ...], wires: tuple[int, ...]) -> Tensor:
-    """A matrix on its own wires as one on all of these."""
+def embed(matrix: Tensor, matrix_wires: tuple[int, ...], wires: tuple[int, ...]) -> Tensor:
+    """Embed a matrix on its own wires in one on all of these."""
     count = len(wires)
-    few = len(of)
-    order = [[*of, *(wire for wire in wires if wire not in of)].index(wire) for wire in wires]
-    full = torch.kron(
-        matrix.contiguous(), torch.eye(2 ** (count - few), dtype=matrix.dtype)
-    ).reshape([2] * 2 * count)
-    return full.permute([*order, *(count + place for place in order)]).reshape(2**count, 2**count)
+    rest = [wire for wire in wires if wire not in matrix_wires]
+    order = [[*matrix_wires, *rest].index(wire) for wire in wires]
+    full = torch.kron(matrix.contiguous(), torch.eye(2 ** len(rest), dtype=matrix.dtype))
+    columns = [count + axis for axis in order]
+    return full.reshape([2] * 2 * count).permute([*order, *columns]).reshape(2**count, 2**count)
 
 
-def _controlled_constant(
-    step: Matrix, controls: tuple[int, ...], values: Sequence[bool]
-) -> list[Step]:
-    """A controlled matrix, as one where it is small or moves, else by its eigenvectors around
-    controlled phases.
+def _control_matrix(step: Matrix, controls: tuple[int, ...], values: Sequence[bool]) -> list[Step]:
+    """A controlled matrix.
+
+    As one where it is small or moves, else by its eigenvectors around controlled phases.
     """
     wires = (*controls, *step.wires)
-    if step.moves or len(wires) <= WIDE:
+    if step.moves or len(wires) <= MAX_CONSTANT_WIRES:
         return [
             replace(
                 step,
@@ -112,16 +109,16 @@ def _controlled_constant(
                 matrix=controlled_matrix(step.matrix, values),
             )
         ]
-    if len(wires) > CONTROLLED:
+    if len(wires) > MAX_CONTROLLED_WIRES:
         raise ValueError(
-            f"circuit: a control of its {step.name} acts on {len(wires)} wires; {CONTROLLED} are"
-            " the most."
+            f"circuit: a control of its {step.name} acts on {len(wires)} wires;"
+            f" {MAX_CONTROLLED_WIRES} are the most."
         )
     eigenvalues, vectors = _eigenvectors(step.matrix)
     turns = [
         turn
         for phase in _phases(eigenvalues.angle(), step.wires)
-        for turn in controlled(phase, controls, values)
+        for turn in control(phase, controls, values)
     ]
     return [replace(step, matrix=vectors.mH.resolve_conj()), *turns, replace(step, matrix=vectors)]
 
@@ -138,23 +135,20 @@ def _phases(angles: Tensor, wires: tuple[int, ...]) -> list[Turn]:
     """A diagonal matrix exp(i angles) as rotations about products of Z."""
     turns = []
     size = len(angles)
-    states = range(size)
     for mask in range(size):
-        signs = torch.tensor(
-            [(-1) ** (state & mask).bit_count() for state in states], dtype=torch.float64
+        signs = torch.tensor(pauli.signs(mask, size), dtype=torch.float64)
+        mean = float(signs @ angles) / size
+        touched = tuple(
+            wire for index, wire in enumerate(wires) if mask >> (len(wires) - 1 - index) & 1
         )
-        share = float(signs @ angles) / size
-        some = tuple(
-            wire for place, wire in enumerate(wires) if mask >> (len(wires) - 1 - place) & 1
-        )
-        turns.append(Turn(some, "Z" * len(some), -2 * share))
+        turns.append(Turn(touched, "Z" * len(touched), -2 * mean))
     return turns
 
 
 def controlled_matrix(matrix: Tensor, values: Sequence[bool]) -> Tensor:
     """A matrix that acts where its controls, in front, have these values."""
     side = len(matrix)
-    place = sum(bool(value) << place for place, value in enumerate(reversed(values)))
+    index = sum(bool(value) << bit for bit, value in enumerate(reversed(values)))
     blocks = [torch.eye(side, dtype=matrix.dtype)] * 2 ** len(values)
-    blocks[place] = matrix
+    blocks[index] = matrix
     return torch.block_diag(*blocks)

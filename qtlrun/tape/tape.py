@@ -11,8 +11,10 @@ from qtlrun.tape.angle import Affine, Chosen
 
 @dataclass(frozen=True)
 class Gate:
-    """A rotation about a Pauli word by the angle of that number, the moving matrix of that number,
-    or a constant matrix.
+    """Rotation about a Pauli word, constant matrix, or matrix that depends on values.
+
+    `angle` is the number of the rotation's angle, `moving` that of the matrix that depends on
+    inputs or weights.
     """
 
     wires: tuple[int, ...]
@@ -24,9 +26,7 @@ class Gate:
 
 @dataclass(frozen=True)
 class Preparation:
-    """Wires that begin in amplitudes (runs, batch, 2**wires) which `amplitudes(inputs, weights)`
-    gives.
-    """
+    """Amplitudes that wires begin in: `amplitudes(inputs, weights)`, (runs, batch, 2**wires)."""
 
     wires: tuple[int, ...]
     amplitudes: Callable[[Tensor, Tensor], Tensor]
@@ -35,12 +35,12 @@ class Preparation:
 
 @dataclass(frozen=True)
 class Reading:
-    """A circuit as data: `affine(*prepare(inputs, weights))` gives the angle of every rotation
-    among `gates`.
+    """Circuit as data.
 
-    What is prepared is (runs, batch, ...) for each sample and (runs, ...) for each run: inputs and
-    weights themselves where all angles are affine in them, else the angles. Moving matrices (runs,
-    batch, side, side) come behind them.
+    `affine(*prepare(inputs, weights))` gives the angle of every rotation among `gates`. What is
+    prepared is (runs, batch, ...) for each sample and (runs, ...) for each run: inputs and weights
+    themselves where all angles are affine in them, else the angles. Moving matrices (runs, batch,
+    side, side) come behind them.
     """
 
     qubits: int
@@ -52,11 +52,12 @@ class Reading:
     fed: frozenset[int]  # the angles that depend on the inputs
     trained: frozenset[int]  # those that depend on the weights
     starts: tuple[Preparation, ...] = ()  # of wires that do not begin in zero
-    checks: object = None  # verdicts of the reader's, for tracing again (`lowering.Checks`)
+    checks: object = None  # verdicts of the reader's, for tracing again (`verdict.Checks`)
 
     def angles(self, inputs: Tensor, weights: Tensor) -> Tensor:
-        """The angles (runs, batch, angles) of inputs (runs, batch, features) and weights (runs,
-        *shape).
+        """All angles, (runs, batch, angles).
+
+        Inputs are (runs, batch, features), weights (runs, *shape).
         """
         return self.affine(*self.prepare(inputs, weights)[:2])
 
@@ -77,31 +78,30 @@ class Reading:
 
 
 def split(angles: Callable, fed: frozenset[int], trained: frozenset[int]) -> Callable:
-    """Prepares the angles that differ from sample to sample, and those that are the same for all
-    samples of a run.
-    """
-    each = sorted(fed)
-    shared = sorted(trained - fed)
+    """Preparation of the angles that differ from sample to sample, and of those per run."""
+    by_sample = sorted(fed)
+    by_run = sorted(trained - fed)
 
     def prepare(x: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
-        every_angle = angles(x, w)
-        return every_angle[..., each], every_angle[:, 0, shared]
+        values = angles(x, w)
+        return values[..., by_sample], values[:, 0, by_run]
 
     return prepare
 
 
 def apart(rest: Tensor, fed: frozenset[int], trained: frozenset[int]) -> Affine:
-    """The map from angles that `split` prepares to all angles; what depends on nothing is kept from
-    `rest`.
+    """The map from angles that `split` prepares to all angles.
+
+    Angles that depend on nothing are those of `rest`.
     """
     unit = torch.eye(len(rest), dtype=torch.float64)
-    each = sorted(fed)
-    shared = sorted(trained - fed)
+    by_sample = sorted(fed)
+    by_run = sorted(trained - fed)
     constant = rest.clone()
-    constant[each + shared] = 0
-    return Affine(unit[:, each], unit[:, shared], constant)
+    constant[by_sample + by_run] = 0
+    return Affine(unit[:, by_sample], unit[:, by_run], constant)
 
 
 def inputs_of(circuit) -> int:
-    """How many inputs a circuit takes: its `inputs`, where it says so, or one a qubit."""
+    """How many inputs a circuit takes: its `inputs`, where it says so, or one per qubit."""
     return getattr(circuit, "inputs", circuit.qubits)

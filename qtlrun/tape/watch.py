@@ -1,5 +1,6 @@
-"""Provenance of tensors in a traced circuit: what derives from inputs or weights, and whose values
-are asked for.
+"""Provenance of tensors in a traced circuit.
+
+What derives from inputs or weights, and whose values are asked for.
 """
 
 import sys
@@ -13,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 # Methods that tell a tensor's form, and functions that take its form alone. Whatever else gives a
 # number tells its value.
-FORM = frozenset(
+FORM_FUNCTIONS = frozenset(
     [
         "dim",
         "ndimension",
@@ -67,14 +68,15 @@ FORM = frozenset(
     ]
 )
 # Checks whose answer does not change what is recorded: PennyLane's of a norm that is one anyway.
-EXCUSED = frozenset(
+HARMLESS_CHECKS = frozenset(
     {
         ("pennylane.ops.qubit.state_preparation", "_preprocess"),
         ("pennylane.templates.state_preparations.mottonen", "__init__"),
         ("pennylane.templates.state_preparations.multiplexer", "__init__"),
     }
 )
-PASSED_ON = (
+# Modules that ask for others
+INTERMEDIARIES = (
     "torch",
     "autoray",
     "numpy",
@@ -82,9 +84,10 @@ PASSED_ON = (
     "qtlrun.tape",
     "jaxtyping",
     "beartype",
-)  # they ask for others
-ASKS = ("__format__", "__dlpack__")  # what they give is no number, and tells one
-NUMBERS = (bool, int, float, complex, np.ndarray, np.generic)
+)
+# Methods whose result is no number, and tells one
+TELLING_METHODS = ("__format__", "__dlpack__")
+NUMBER_TYPES = (bool, int, float, complex, np.ndarray, np.generic)
 
 
 class Source(IntFlag):
@@ -116,12 +119,12 @@ class Watch(TorchFunctionMode):
         kwargs = kwargs or {}
         result = function(*args, **kwargs)
         name = function.__name__
-        if self._silent or name in FORM or (name == "__format__" and args[1:] == ("",)):
+        if self._silent or name in FORM_FUNCTIONS or (name == "__format__" and args[1:] == ("",)):
             return result
         source = Source.NONE
         bent = False
         for tensor in _tensors((args, tuple(kwargs.values()))):
-            mark = self._found(tensor)
+            mark = self._mark_of(tensor)
             if mark is not None:
                 source = source | mark[1]
                 bent = bent or mark[2]
@@ -133,18 +136,20 @@ class Watch(TorchFunctionMode):
         """Sources of a number, a tensor or a list of them."""
         source = Source.NONE
         for tensor in _tensors((value,)):
-            mark = self._found(tensor)
+            mark = self._mark_of(tensor)
             source |= mark[1] if mark else Source.NONE
         return source
 
     def bent(self, value: object) -> bool:
         """Whether its gradient does not tell how it depends on inputs and weights."""
-        return any(mark[2] for tensor in _tensors((value,)) if (mark := self._found(tensor)))
+        marks = map(self._mark_of, _tensors((value,)))
+        return any(mark is not None and mark[2] for mark in marks)
 
     @contextmanager
     def silent(self) -> Iterator[None]:
-        """Neither mark nor note what is computed: for questions whose answers change nothing that
-        is recorded.
+        """Neither mark nor note what is computed.
+
+        For questions whose answers change nothing that is recorded.
         """
         before = self._silent
         self._silent = True
@@ -155,7 +160,9 @@ class Watch(TorchFunctionMode):
 
     def _follow(self, name: str, source: Source, bent: bool, args, kwargs: dict, result) -> None:
         """Mark what a function gave or changed, and note a value that left torch."""
-        if (name in ASKS or (name != "__get__" and _leaves(result))) and not _excused():
+        if (
+            name in TELLING_METHODS or (name != "__get__" and _leaves(result))
+        ) and not _is_excused():
             self.asked |= source
         for tensor in _tensors((result,)):
             self._mark(tensor, source, bent or not tensor.requires_grad)
@@ -179,19 +186,15 @@ class Watch(TorchFunctionMode):
         if before is not None:
             source = source | before[1]
             bent = bent or before[2]
-        self._marks[id(tensor)] = (
-            tensor,
-            source,
-            bent,
-        )  # the tensor is kept, so that its id stays its own
+        # The tensor is kept, so that its id stays its own
+        self._marks[id(tensor)] = (tensor, source, bent)
 
-    def _found(self, tensor: Tensor) -> tuple[Tensor, Source, bool] | None:
+    def _mark_of(self, tensor: Tensor) -> tuple[Tensor, Source, bool] | None:
         mark = self._marks.get(id(tensor))
         if mark is None and tensor._base is not None:
             mark = self._marks.get(id(tensor._base))
-        if (
-            mark is None and tensor.requires_grad
-        ):  # made where no mode sees it, as within torch.func
+        # Made where no mode sees it, as within torch.func
+        if mark is None and tensor.requires_grad:
             mark = tensor, Source.BOTH, False
         return mark
 
@@ -209,15 +212,15 @@ def _leaves(result: object) -> bool:
     """Whether a result is a number or an array, or a list of them."""
     if isinstance(result, (tuple, list)) and not hasattr(result, "numel"):
         return any(_leaves(item) for item in result)
-    return isinstance(result, NUMBERS)
+    return isinstance(result, NUMBER_TYPES)
 
 
-def _excused() -> bool:
+def _is_excused() -> bool:
     """Whether whoever asks for the value is known to record the same whatever it is."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and _name(frame).startswith(PASSED_ON):
+    while frame.f_back is not None and _name(frame).startswith(INTERMEDIARIES):
         frame = frame.f_back
-    return (_name(frame), frame.f_code.co_name) in EXCUSED
+    return (_name(frame), frame.f_code.co_name) in HARMLESS_CHECKS
 
 
 def _name(frame) -> str:

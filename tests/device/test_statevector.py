@@ -22,7 +22,7 @@ from qtlrun.circuit.dressed import Dressed
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
 from qtlrun.plan import Refused, build
-from qtlrun.simulator.grouped import KEPT
+from qtlrun.simulator.grouped import SAVED_STATES
 from qtlrun.simulator.simulator import Simulator
 
 METHODS = ("dense", "grouped", "gatewise")
@@ -411,7 +411,7 @@ def test_a_gradient_taken_twice_is_the_same_twice(method, circuit, depth, sample
 def test_states_that_are_computed_back_give_the_gradient_gate_by_gate(circuit):
     made = circuit(9, 14)
     run, (x, w) = Statevector("grouped").run(made), data(made)
-    assert len(run.simulate.engine.slots) > KEPT + 4
+    assert len(run.simulate.engine.slots) > SAVED_STATES + 4
     assert_close(
         of_run(run, x, w), of_run(Statevector("gatewise").run(made), x, w), 1e-11
     )  # of hundreds of gates
@@ -483,7 +483,7 @@ def test_as_many_states_are_held_at_any_depth(kind):
         with States(2 * 2**16 * (8 if run.real else 16)) as states:
             of_run(run, x, w)
         most.append(states.most)
-    assert KEPT < most[1] == most[0]
+    assert SAVED_STATES < most[1] == most[0]
 
 
 @pytest.mark.parametrize("kind", CIRCUITS)

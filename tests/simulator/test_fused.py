@@ -21,7 +21,7 @@ from qtlrun.device.statevector import Statevector
 from qtlrun.plan import Refused, build
 from qtlrun.simulator import cluster
 from qtlrun.simulator.cluster import WIDTH
-from qtlrun.simulator.fused import STATES, permuted
+from qtlrun.simulator.fused import MAX_STATES, permute_wires
 from qtlrun.simulator.simulator import Simulator
 
 X, Y, Z = qml.PauliX, qml.PauliY, qml.PauliZ
@@ -360,7 +360,7 @@ def test_as_many_states_are_held_at_any_depth(make):
         with States(2**16 * (8 if run.real else 16)) as states:
             of_run(run, x, w)
         most.append(states.most)
-    assert 4 <= most[0] == most[1] <= STATES
+    assert 4 <= most[0] == most[1] <= MAX_STATES
 
 
 @pytest.mark.parametrize("qubits", [5, 8, 13, 19])
@@ -382,7 +382,7 @@ def test_a_ring_is_walked_without_moving_a_state(qubits):
 
 def test_a_permuted_state_has_its_amplitudes_where_its_wires_are():
     state = torch.arange(2 * 16.0).view(2, 16)
-    found = permuted(state, (2, 0, 1, 3), (0, 1, 3, 2)).view(2, 2, 2, 2, 2)
+    found = permute_wires(state, (2, 0, 1, 3), (0, 1, 3, 2)).view(2, 2, 2, 2, 2)
     assert torch.equal(found, state.view(2, 2, 2, 2, 2).permute(0, 2, 3, 4, 1))
 
 

@@ -121,7 +121,7 @@ def test_a_layer_has_as_many_words_as_wires_or_a_few():
     made = words(
         lambda w: [qml.IsingZZ(w[number % 8], pair) for number, pair in enumerate(pairs)], qubits
     )
-    assert [len(layer) for layer in made] == [schedule.WIDTH, len(pairs) - schedule.WIDTH]
+    assert [len(layer) for layer in made] == [schedule.MAX_WORDS, len(pairs) - schedule.MAX_WORDS]
 
 
 @pytest.mark.parametrize("number", range(20))

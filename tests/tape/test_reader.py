@@ -923,7 +923,7 @@ def test_the_first_batch_of_a_circuit_as_it_was_read_is_found_right(
     monkeypatch, function, inputs, work, dtype
 ):
     compared = []
-    monkeypatch.setattr(verification, "WORK", work)
+    monkeypatch.setattr(verification, "MAX_WORK", work)
     compare = verification._compare
     monkeypatch.setattr(
         verification,
