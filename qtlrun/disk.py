@@ -66,7 +66,8 @@ def write(path: Path, data: bytes | str) -> None:
 def write_blocks(path: Path, blocks: Iterable[bytes], size: int | None = None) -> None:
     """Put a file in place as `write` does, block by block; `size` is that of the whole in bytes.
 
-    An error that the blocks raise leaves neither a file nor a folder that was absent for it.
+    An error that the blocks raise leaves neither a file nor a folder that was made for it; an
+    OSError of theirs would pass for one of the disk.
     """
     with _naming(path, size), new_folders(path.parent):
         _put(path, blocks)

@@ -34,8 +34,8 @@ class Heterodyne(nn.Module):
         self, modes: int | None, shots: int, order: int, seed: int = 0, numbers: int | None = None
     ):
         super().__init__()
-        modes = (2 if numbers == 2 * fock.NUMBERS else 1) if modes is None else modes
-        if modes not in fock.WEIGHTS:
+        modes = (2 if numbers == 2 * fock.MODE_NUMBERS else 1) if modes is None else modes
+        if modes not in fock.LAYER_WEIGHTS:
             raise ValueError(f"modes={modes}: photonic datasets have 1 mode or 2.")
         if not 1 <= shots <= MANY:
             raise ValueError(f"shots={shots}: outcomes a state, from 1 to {MANY}.")
@@ -74,7 +74,7 @@ class Heterodyne(nn.Module):
             [torch.rand(size, dtype=torch.double, device="cpu", generator=draw) for draw in draws]
         )
         photons, real, imaginary, first, squeeze, last = (
-            items.cpu().double().unflatten(1, (-1, fock.NUMBERS)).unbind(2)
+            items.cpu().double().unflatten(1, (-1, fock.MODE_NUMBERS)).unbind(2)
         )
         if (photons > 1).any():
             raise ValueError(

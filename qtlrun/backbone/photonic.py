@@ -59,7 +59,7 @@ class Photonic(nn.Module):
         data: Path | None = None,
     ):
         super().__init__()
-        if modes not in fock.WEIGHTS:
+        if modes not in fock.LAYER_WEIGHTS:
             raise ValueError(f"modes={modes}: layers are known for 1 mode and for 2.")
         if layers < 0:
             raise ValueError(f"layers={layers}: layers of the network that are used, from 0 up.")
@@ -122,9 +122,9 @@ def _check_cutoff(modes: int, cutoff: int, least: int) -> None:
             f"cutoff={cutoff}: levels a mode, from {least}"
             f" up{f'; a block has {SIDE}' * (least == SIDE)}."
         )
-    if cutoff > fock.LEVELS:
+    if cutoff > fock.MAX_CUTOFF:
         raise ValueError(
-            f"cutoff={cutoff}: double precision does not hold its gates; use {fock.LEVELS} or"
+            f"cutoff={cutoff}: double precision does not hold its gates; use {fock.MAX_CUTOFF} or"
             " fewer."
         )
     each = 16 * COPIES * ITEMS * modes
@@ -156,7 +156,7 @@ def _columns(
 
 def _random(modes: int, draw: torch.Generator) -> Tensor:
     column = SPREAD * torch.randn(
-        fock.WEIGHTS[modes], generator=draw, dtype=torch.double, device="cpu"
+        fock.LAYER_WEIGHTS[modes], generator=draw, dtype=torch.double, device="cpu"
     )
     turns = torch.rand(len(ANGLES[modes]), generator=draw, dtype=torch.double, device="cpu")
     column[ANGLES[modes]] = (2 * turns - 1) * math.pi
@@ -177,7 +177,7 @@ def _read(path: Path, weights: str, modes: int) -> np.ndarray:
             f"weights={weights}: no array of numpy's could be read from this file "
             f"({type(error).__name__})."
         ) from error
-    rows = fock.WEIGHTS[modes]
+    rows = fock.LAYER_WEIGHTS[modes]
     if (
         stored.ndim != 2
         or stored.shape[0] != rows
@@ -215,4 +215,4 @@ def _published(modes: int, data: Path | None) -> Path:
 
 def _positive(x: Tensor) -> Tensor:
     """Norms that can be divided by: a block that nothing reaches stays 0."""
-    return x.clamp_min(fock.FLOOR)
+    return x.clamp_min(fock.MIN_NORM)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from qtlrun.dataset.split import Split
 from qtlrun.dataset.state import States, check
-from qtlrun.fock import NUMBERS
+from qtlrun.fock import MODE_NUMBERS
 from qtlrun.plan import finite
 
 # The tetromino that the published network, pre-trained by Killoran et al. (arXiv:1806.06871), draws
@@ -30,8 +30,8 @@ CLASSES = {
 PLACES = [
     1,
     2,
-    NUMBERS + 1,
-    NUMBERS + 2,
+    MODE_NUMBERS + 1,
+    MODE_NUMBERS + 2,
 ]  # of Re alpha, Im alpha, Re beta and Im beta among an item's numbers
 
 
@@ -107,7 +107,7 @@ class Coherent:
         """
         drawn = generator.normal(scale=self._noise, size=(count, len(PLACES), len(CLASSES)))
         displacements = self._displacements() + drawn.transpose(0, 2, 1)
-        return _items(displacements).reshape(-1, 2 * NUMBERS), np.tile(
+        return _items(displacements).reshape(-1, 2 * MODE_NUMBERS), np.tile(
             np.arange(len(CLASSES)), count
         )
 
@@ -117,7 +117,7 @@ class Coherent:
 
 
 def _items(displacements: np.ndarray) -> np.ndarray:
-    items = np.zeros((*displacements.shape[:-1], 2 * NUMBERS))
+    items = np.zeros((*displacements.shape[:-1], 2 * MODE_NUMBERS))
     items[..., PLACES] = displacements
     return items
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.random import RandomState
 
 from qtlrun.dataset.state import States, check
-from qtlrun.fock import NUMBERS
+from qtlrun.fock import MODE_NUMBERS
 from qtlrun.plan import finite
 
 CLASSES = ("Gaussian", "non-Gaussian")
@@ -86,6 +86,6 @@ def _published(
 
 def _labelled(labels: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Items of these labels with a rotation, a squeezing and a rotation each, (items, 3)."""
-    items = np.zeros((len(labels), NUMBERS))
+    items = np.zeros((len(labels), MODE_NUMBERS))
     items[:, :2], items[:, 3:] = PREPARED[labels], drawn
     return items, labels

@@ -40,10 +40,11 @@ class Photonic(nn.Module):
         lost: Literal["halved", "first", "discarded"] = "halved",
     ):
         super().__init__()
-        if features % 2 or not 2 <= features // 2 <= fock.LEVELS:
+        if features % 2 or not 2 <= features // 2 <= fock.MAX_CUTOFF:
             raise ValueError(
-                f"features={features}: real and imaginary parts of amplitudes, 2 to {fock.LEVELS} "
-                "levels; use backbone=photonic with backbone.modes=1 and backbone.output=state."
+                f"features={features}: real and imaginary parts of amplitudes, 2 to"
+                f" {fock.MAX_CUTOFF} levels; use backbone=photonic with backbone.modes=1 and"
+                " backbone.output=state."
             )
         if classes != 2:
             raise ValueError(f"classes={classes}: no photon or some, which tells 2 classes apart.")
@@ -53,7 +54,7 @@ class Photonic(nn.Module):
             raise ValueError(f"spread={spread}: a standard deviation, 0 or more.")
         self.cutoff = features // 2
         self.lost = lost
-        self.layers = nn.Parameter(start.normal("layers", (layers, fock.WEIGHTS[1]), spread))
+        self.layers = nn.Parameter(start.normal("layers", (layers, fock.LAYER_WEIGHTS[1]), spread))
 
     def forward(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch 2"]:
         chances = fock.probability(self._state(x))
@@ -62,7 +63,7 @@ class Photonic(nn.Module):
         if self.lost == "halved":
             none = none + (1 - kept) / 2
         elif self.lost == "discarded":
-            none = none / kept.clamp_min(fock.FLOOR)
+            none = none / kept.clamp_min(fock.MIN_NORM)
         none = none.clamp(0, 1)  # which rounding exceeds
         return torch.stack([1 - none, none], -1).add(LEAST).log()
 
