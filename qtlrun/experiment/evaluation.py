@@ -134,20 +134,20 @@ def _kept(model: Model) -> dict[str, torch.Tensor]:
     found = {}
     backbone = model.backbone if model.backbone is not None else parts.backbone
     every = torch.arange(len(data.labels)).expand(len(model.runs), -1).split(data.chunk, dim=1)
-    if hasattr(backbone, "kept") and parts.given is None:
+    if hasattr(backbone, "retention") and parts.given is None:
         items = [
             parts.place(parts.dataset.test.batch(index[0], backbone.preprocess)) for index in every
         ]
         found |= {
             name: torch.cat(shares).expand(len(model.runs), -1)
-            for name, shares in _gathered(map(backbone.kept, items)).items()
+            for name, shares in _gathered(map(backbone.retention, items)).items()
         }
-    if hasattr(model.head, "kept"):
+    if hasattr(model.head, "retention"):
         inputs = (data.take(index, None) for index in every)
         features = inputs if model.backbone is None else map(model.whole.features, inputs)
         found |= {
             name: torch.cat(shares, -1)
-            for name, shares in _gathered(map(model.head.kept, features)).items()
+            for name, shares in _gathered(map(model.head.retention, features)).items()
         }
     return {name: shares.double().mean(-1).cpu() for name, shares in found.items()}
 
