@@ -22,13 +22,13 @@ class Record:
     """Figures of one epoch, a number per run.
 
     Arguments:
-    epoch: from 0.
-    loss: mean training loss while the epoch went, in nats.
-    nll: of validation, after the epoch, in nats.
-    accuracy: of validation, in [0, 1].
-    best: each run's best epoch so far; -1: none.
-    lr: learning rate of the head.
-    seconds: of the whole epoch.
+        epoch: from 0.
+        loss: mean training loss while the epoch went, in nats.
+        nll: of validation, after the epoch, in nats.
+        accuracy: of validation, in [0, 1].
+        best: each run's best epoch so far; -1: none.
+        lr: learning rate of the head.
+        seconds: of the whole epoch.
     """
 
     epoch: int
@@ -128,7 +128,7 @@ class TrainingState:
         return sum(value.numel() * value.element_size() for value in self._tensors().values())
 
     def arrays(self) -> State:
-        """A copy of the state as arrays."""
+        """Copy of the state as arrays."""
         arrays = {
             name: value.detach().cpu().numpy().copy() for name, value in self._tensors().items()
         }
@@ -162,7 +162,7 @@ class TrainingState:
         ]
 
     def _tensors(self) -> dict[str, Tensor]:
-        """The tensors that training changes, themselves, by their names in the arrays."""
+        """Tensors that training changes, uncopied, by their names in the arrays."""
         tensors = {f"model/{name}": value for name, value in self.model.state_dict().items()}
         tensors |= {f"kept/{name}": value for name, value in self.best_state.items()}
         for index, buffer in enumerate(self.optimizer.buffers):

@@ -105,7 +105,7 @@ class Optimizer:
 
         With the decay apart from the gradient AdamW (Loshchilov and Hutter, arXiv:1711.05101).
         """
-        slopes = buffer.slopes if self.decoupled else _decayed(buffer)
+        slopes = buffer.slopes if self.decoupled else _gradient(buffer)
         if self.decoupled and buffer.decayed:
             buffer.values.copy_(buffer.times(buffer.values, 1 - rates * buffer.decays))
         buffer.mean.lerp_(slopes, 1 - BETA)
@@ -124,7 +124,7 @@ class Optimizer:
         Its moments begin as the first gradient and its square, unscaled, and are unbiased all the
         same.
         """
-        slopes = _decayed(buffer)
+        slopes = _gradient(buffer)
         first = buffer.steps == 1
         buffer.mean.lerp_(slopes, 1.0 if first else 1 - BETA)
         buffer.square.lerp_(slopes * slopes, 1.0 if first else 1 - BETA_SQUARES_PENNYLANE)
@@ -134,7 +134,7 @@ class Optimizer:
         )
 
     def _sgd(self, buffer: Buffer, rates: float | torch.Tensor) -> None:
-        slopes = _decayed(buffer)
+        slopes = _gradient(buffer)
         if self.momentum:
             slopes = buffer.mean.mul_(self.momentum).add_(slopes)
         buffer.values.sub_(buffer.times(slopes, rates))
@@ -145,7 +145,7 @@ def scalar_or_per_run(values: list[float]) -> float | torch.Tensor:
     return float(values[0]) if len(set(values)) == 1 else torch.tensor(values, dtype=torch.float64)
 
 
-def _decayed(buffer: Buffer) -> torch.Tensor:
+def _gradient(buffer: Buffer) -> torch.Tensor:
     """Gradient with that of the decay."""
     if not buffer.decayed:
         return buffer.slopes

@@ -62,7 +62,7 @@ def _unreadable(why: str) -> ValueError:
 
 
 def _state(content: object) -> dict[str, Tensor]:
-    """The only state dict in the content of a file."""
+    """Return the only state dict in the content of a file."""
     if not isinstance(content, Mapping):
         raise _unreadable(f"it holds a {type(content).__name__}")
     inner = {

@@ -26,10 +26,10 @@ class Data:
     """Items to train or evaluate on.
 
     Arguments:
-    take: the items (runs, batch, ...) at an index, in an epoch; None is evaluation.
-    labels: class of each item.
-    chunk: items that evaluation takes at once.
-    sequence: the order in an epoch in which every run takes the items; None: each has its own.
+        take: the items (runs, batch, ...) at an index, in an epoch; None is evaluation.
+        labels: class of each item.
+        chunk: items that evaluation takes at once.
+        sequence: the order in an epoch in which every run takes the items; None: each has its own.
     """
 
     take: Callable[[Int[Tensor, "runs batch"], int | None], Tensor]
