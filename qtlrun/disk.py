@@ -45,10 +45,10 @@ class Unwritable(OSError):
             room = f"; {_bytes(self.size)} are needed"
         if self.errno == errno.ENOSPC and self.free is not None:
             room += f"{' and' if room else ';'} {_bytes(self.free)} are free"
-        advice = (
-            "make room, or name another folder" if self.errno in FULL else "name another folder"
-        )
-        if self.errno == errno.ENAMETOOLONG:
+        advice = "name another folder"
+        if self.errno in FULL:
+            advice = "make room, or name another folder"
+        elif self.errno == errno.ENAMETOOLONG:
             advice = "name a folder of a shorter path"
         return (
             f"{self.filename}: {self.strerror}{room}; {advice} with outputs=FOLDER or home=FOLDER."
@@ -66,8 +66,7 @@ def write(path: Path, data: bytes | str) -> None:
 def write_blocks(path: Path, blocks: Iterable[bytes], size: int | None = None) -> None:
     """Put a file in place as `write` does, block by block; `size` is that of the whole in bytes.
 
-    An error that the blocks raise leaves neither a file nor a folder that was made for it; an
-    OSError of theirs would pass for one of the disk.
+    An error of the blocks leaves neither a file nor a new folder; it must be no OSError.
     """
     with _naming(path, size), new_folders(path.parent):
         _put(path, blocks)
