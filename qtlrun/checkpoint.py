@@ -1,4 +1,4 @@
-"""Progress of a training as arrays, so that one which was broken off goes on."""
+"""State of a training as arrays, from which one that was broken off goes on."""
 
 import time
 from collections.abc import Callable
@@ -12,15 +12,23 @@ from torch import Tensor, nn
 from qtlrun.optimizer import Optimizer
 
 State = dict[str, np.ndarray]  # of a training, by name
-LEAST_S = 0.03  # seconds that writing a small state takes at least: some files are synced
-BYTES_PER_S = 200e6  # that are hashed and written
+MIN_WRITE_S = 0.03  # of a small state; some files are synced
+WRITE_BYTES_PER_S = 200e6  # hashed and written
 CURVES = ("loss", "nll", "accuracy", "best", "lr", "seconds")  # of a record, beside its epoch
 
 
 @dataclass(frozen=True)
 class Record:
-    """One epoch, one number a run: mean training loss while it went, and validation after it (nats,
-    share correct).
+    """Figures of one epoch, a number per run.
+
+    Arguments:
+        epoch: from 0.
+        loss: mean training loss while the epoch went, in nats.
+        nll: of validation, after the epoch, in nats.
+        accuracy: of validation, in [0, 1].
+        best: each run's best epoch so far; -1: none.
+        lr: learning rate of the head.
+        seconds: of the whole epoch.
     """
 
     epoch: int
@@ -34,12 +42,11 @@ class Record:
 
 @dataclass(frozen=True)
 class Keeper:
-    """Where a long training leaves its state, and finds the one it was broken off in; `get` gives
-    None where there is none.
+    """Storage for the state of a long training; `get` gives None where none is stored.
 
     That the state is of the very same training (model, data, recipes, seeds) is for its owner to
-    know. A model that draws chances from a stream of its own, as for shots, would go on with
-    others: it gets no keeper.
+    know. A model that draws from a stream of its own, as for shots, would go on with other draws:
+    it gets no keeper.
     """
 
     get: Callable[[], State | None]
@@ -47,81 +54,98 @@ class Keeper:
 
 
 class Schedule:
-    """When a training leaves its state: after work that took `times` as long as writing one does,
-    so at a bounded cost.
+    """Times at which a training stores its state, so that storing takes a bounded share of time.
 
-    How long that is is known once one was written; before, it is estimated from its size in bytes.
+    A state is due after work that took `times` as long as writing one does. That time is measured
+    at each writing; before the first it is estimated from the state's size in bytes.
     """
 
     def __init__(self, times: float, size: int):
         self.times = times
-        self.seconds = LEAST_S + size / BYTES_PER_S
+        self.seconds = MIN_WRITE_S + size / WRITE_BYTES_PER_S
         self.last = time.monotonic()
 
     def due(self) -> bool:
+        """Whether enough work was done since the last writing."""
         return time.monotonic() - self.last >= self.times * self.seconds
 
     def put(self, keeper: Keeper, state: Callable[[], State]) -> None:
-        """Leave a state, and see how long that takes."""
+        """Store a state, and measure how long that takes."""
         began = time.monotonic()
         keeper.put(state())
         self.last = time.monotonic()
-        self.seconds = max(self.last - began, LEAST_S)
+        self.seconds = max(self.last - began, MIN_WRITE_S)
 
 
-class Progress:
-    """Progress of a training: a record per epoch, each run's best epoch, and its state."""
+class TrainingState:
+    """Everything that an epoch leaves to the next: weights, moments, records, each run's best.
+
+    The weights are those of the model and the moments those of the optimizer, not copies.
+    """
 
     def __init__(self, model: nn.Module, optimizer: Optimizer, runs: int):
         self.model = model
         self.optimizer = optimizer
         self.records = []
-        self.worth = torch.full((runs,), torch.inf, dtype=torch.float64)
-        self.best = torch.full((runs,), -1)
-        self.kept = {name: value.clone() for name, value in model.state_dict().items()}
+        self.best_criterion = torch.full((runs,), torch.inf, dtype=torch.float64)
+        self.best_epoch = torch.full((runs,), -1)
+        self.best_state = {name: value.clone() for name, value in model.state_dict().items()}
 
-    def judge(self, epoch: int, worth: Float[Tensor, " runs"]) -> None:
-        """Take over the model's state in the runs that are worth less than ever before; nan is
-        never less.
+    def select(self, epoch: int, criterion: Float[Tensor, " runs"]) -> None:
+        """Take over the model's state in the runs whose criterion is lower than ever before.
 
-        A network has one run, and no run axis but in its head.
+        A nan is never lower. A network has one run, and no run axis but in its head.
         """
-        better = worth < self.worth
-        if better.any():
-            self.worth[better], self.best[better] = worth[better], epoch
-            for name, value in self.model.state_dict().items():
-                chosen = (
-                    better.to(value.device).view(-1, *[1] * (value.dim() - 1))
-                    if value.dim()
-                    else better[0].to(value.device)
-                )
-                self.kept[name] = torch.where(chosen, value, self.kept[name])
+        better = criterion < self.best_criterion
+        if not better.any():
+            return
+        self.best_criterion[better] = criterion[better]
+        self.best_epoch[better] = epoch
+        for name, value in self.model.state_dict().items():
+            chosen = (
+                better.to(value.device).view(-1, *[1] * (value.dim() - 1))
+                if value.dim()
+                else better[0].to(value.device)
+            )
+            self.best_state[name] = torch.where(chosen, value, self.best_state[name])
+
+    def record(
+        self,
+        epoch: int,
+        loss: Float[Tensor, " runs"],
+        nll: Float[Tensor, " runs"],
+        accuracy: Float[Tensor, " runs"],
+        rates: list[float],
+        seconds: float,
+    ) -> None:
+        """Add the record of an epoch; `rates` are the head's learning rates in it."""
+        best = self.best_epoch.tolist()
+        curves = (loss.tolist(), nll.tolist(), accuracy.tolist(), best, rates)
+        self.records.append(Record(epoch, *curves, seconds))
 
     def size(self) -> int:
-        """Bytes of the state, without its records."""
+        """Bytes of the arrays, without those of the records."""
         return sum(value.numel() * value.element_size() for value in self._tensors().values())
 
-    def state(self) -> State:
-        """All that an epoch leaves to the next ones, copied."""
-        tensors = {
+    def arrays(self) -> State:
+        """Copy of the state as arrays."""
+        arrays = {
             name: value.detach().cpu().numpy().copy() for name, value in self._tensors().items()
         }
-        steps = np.array([buffer.steps for buffer in self.optimizer.buffers], dtype=np.int64)
-        return (
-            tensors
-            | {"steps": steps}
-            | {
-                f"records/{name}": np.array([getattr(one, name) for one in self.records])
-                for name in CURVES
-            }
-        )
+        steps = [buffer.steps for buffer in self.optimizer.buffers]
+        arrays["steps"] = np.array(steps, dtype=np.int64)
+        for name in CURVES:
+            arrays[f"records/{name}"] = np.array([getattr(each, name) for each in self.records])
+        return arrays
 
     @torch.no_grad()
     def resume(self, state: State, epochs: int) -> None:
-        """Go on from a state; ValueError, and nothing is changed, for that of another model or of
-        more epochs than are wanted.
+        """Go on from a state.
+
+        Raises ValueError, and changes nothing, where the state is of another model or of more
+        epochs than are wanted.
         """
-        _check(state, self.state())
+        _check(state, self.arrays())
         done = len(state["records/loss"])
         if done > epochs:
             raise ValueError(
@@ -132,40 +156,37 @@ class Progress:
             value.copy_(torch.tensor(state[name]))
         for buffer, steps in zip(self.optimizer.buffers, state["steps"].tolist(), strict=True):
             buffer.steps = steps
+        curves = [state[f"records/{name}"].tolist() for name in CURVES]
         self.records = [
-            Record(epoch, *(state[f"records/{name}"][epoch].tolist() for name in CURVES))
-            for epoch in range(done)
+            Record(epoch, *values) for epoch, values in enumerate(zip(*curves, strict=True))
         ]
 
     def _tensors(self) -> dict[str, Tensor]:
-        """Every tensor that training changes, itself."""
-        made = {f"model/{name}": value for name, value in self.model.state_dict().items()}
-        made |= {f"kept/{name}": value for name, value in self.kept.items()}
-        made |= {
-            f"optimizer/{place}.{name}": getattr(buffer, name)
-            for place, buffer in enumerate(self.optimizer.buffers)
-            for name in ("mean", "square")
-        }
-        return made | {"worth": self.worth, "best": self.best}
+        """Tensors that training changes, uncopied, by their names in the arrays."""
+        tensors = {f"model/{name}": value for name, value in self.model.state_dict().items()}
+        tensors |= {f"kept/{name}": value for name, value in self.best_state.items()}
+        for index, buffer in enumerate(self.optimizer.buffers):
+            tensors[f"optimizer/{index}.mean"] = buffer.mean
+            tensors[f"optimizer/{index}.square"] = buffer.square
+        return tensors | {"worth": self.best_criterion, "best": self.best_epoch}
 
 
-def _check(found: State, needed: State) -> None:
-    """Refuse a state of other names, numbers or shapes; how many records it has is its own."""
-
-    def described(state: State, name: str) -> str:
-        if name not in state:
-            return "absent"
-        return (
-            "there"
-            if name.startswith("records/")
-            else f"{state[name].dtype} {list(state[name].shape)}"
-        )
-
-    for name in sorted({*found, *needed}):
-        there = described(found, name)
-        here = described(needed, name)
+def _check(state: State, needed: State) -> None:
+    """Refuse a state of other names, dtypes or shapes; the number of its records is free."""
+    for name in sorted({*state, *needed}):
+        there = _describe(state, name)
+        here = _describe(needed, name)
         if there != here:
             raise ValueError(
                 f"keeper: its state is of another training; {name} is {there} in it, and {here} in"
                 " this one."
             )
+
+
+def _describe(state: State, name: str) -> str:
+    """Dtype and shape of an array; of a record's curve only that it is there."""
+    if name not in state:
+        return "absent"
+    if name.startswith("records/"):
+        return "there"
+    return f"{state[name].dtype} {list(state[name].shape)}"

@@ -1,35 +1,37 @@
-"""The one place that writes: temporary name, sync, rename; what is read back is checked against its
-hash.
+"""Files and folders written whole: under a temporary name, synced, renamed.
+
+What is read back is checked against its hash.
 """
 
 import contextlib
 import errno
-import functools
 import hashlib
 import itertools
 import json
 import os
-import platform
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from qtlrun import process
+
 MANIFEST = "manifest.json"
-LAST = "environment.json"  # the file that a run writes last into its folder
-NEW, LOCK = ".new-", ".lock"  # in the names of what is being written, and of what is locked
-ABANDONED = 24 * 3600  # seconds after which nobody is still at it, where it cannot be known
-WRITER = re.compile(r"[0-9a-f]{8}-\d+-\d+-\w+$")  # a process, and what tells its files apart
+LAST_FILE = "environment.json"  # that a run writes into its folder
+NEW_PREFIX = ".new-"  # of the name of what is being written
+LOCK_SUFFIX = ".lock"
+ABANDONED_S = 24 * 3600  # without a change, where the writer may live or not
+WRITER_FORM = re.compile(r"[0-9a-f]{8}-\d+-\d+-\w+$")  # a process, and what tells its files apart
 OCCUPIED = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Unwritable(OSError):
-    """A file or folder that cannot be written: which, why, and what would help.
+    """Error of a file or folder that cannot be written: which, why, and what would help.
 
-    `size` are its bytes, where they are known.
+    `size` is the number of bytes that are needed, where it is known.
     """
 
     def __init__(self, error: OSError, path: Path, size: int | None = None):
@@ -38,17 +40,15 @@ class Unwritable(OSError):
         self.free = _free(path)
 
     def __str__(self) -> str:
-        room = (
-            ""
-            if self.size is None or self.errno not in FULL
-            else f"; {_bytes(self.size)} are needed"
-        )
+        room = ""
+        if self.size is not None and self.errno in FULL:
+            room = f"; {_bytes(self.size)} are needed"
         if self.errno == errno.ENOSPC and self.free is not None:
             room += f"{' and' if room else ';'} {_bytes(self.free)} are free"
-        advice = (
-            "make room, or name another folder" if self.errno in FULL else "name another folder"
-        )
-        if self.errno == errno.ENAMETOOLONG:
+        advice = "name another folder"
+        if self.errno in FULL:
+            advice = "make room, or name another folder"
+        elif self.errno == errno.ENAMETOOLONG:
             advice = "name a folder of a shorter path"
         return (
             f"{self.filename}: {self.strerror}{room}; {advice} with outputs=FOLDER or home=FOLDER."
@@ -58,21 +58,31 @@ class Unwritable(OSError):
 def write(path: Path, data: bytes | str) -> None:
     """Put a file in place whole or not at all; a reader sees the old bytes or the new ones."""
     data = data.encode() if isinstance(data, str) else data
-    with _writing(path, len(data)):
+    with _naming(path, len(data)):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=NEW + writer(), dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)
-        except BaseException:
+        _put(path, [data])
+
+
+def write_blocks(path: Path, blocks: Iterable[bytes], size: int | None = None) -> None:
+    """Put a file in place as `write` does, block by block; `size` is that of the whole in bytes.
+
+    An error of the blocks leaves neither a file nor a new folder; it must be no OSError.
+    """
+    with _naming(path, size), new_folders(path.parent):
+        _put(path, blocks)
+
+
+@contextlib.contextmanager
+def new_folders(folder: Path) -> Iterator[None]:
+    """Make a folder and those above it; of these, the ones that stay empty go at the end."""
+    absent = list(itertools.takewhile(lambda path: not path.exists(), (folder, *folder.parents)))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    finally:
+        for path in absent:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
-            raise
-        _sync(path.parent)
+                path.rmdir()
 
 
 def write_json(path: Path, values: dict) -> None:
@@ -81,7 +91,7 @@ def write_json(path: Path, values: dict) -> None:
 
 
 def append(path: Path, line: str) -> None:
-    """Add a line to a log; where it cannot be written the log lacks it, and the work goes on."""
+    """Add a line to a log; a log that cannot be written lacks it, and the work goes on."""
     with (
         contextlib.suppress(OSError),
         open(path, "a", encoding="utf-8", errors="backslashreplace") as file,
@@ -90,84 +100,71 @@ def append(path: Path, line: str) -> None:
 
 
 def write_folder(path: Path, files: dict[str, bytes]) -> None:
-    """Put a folder of files in place whole, with the hash of each beside them; of several writers
-    the last one's stays.
+    """Put a folder of files in place whole, with the hash of each beside them.
 
-    One already there is set aside when the new one is complete. Killed between the two, it is
-    absent, never half.
+    A folder already there is set aside when the new one is complete. Killed between the two, it is
+    absent, never half. Of several writers the last one's folder stays.
     """
-    with _writing(path, sum(map(len, files.values()))):
+    with _naming(path, sum(map(len, files.values()))):
         path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=NEW + writer(), dir=path.parent))
+        scratch = Path(tempfile.mkdtemp(prefix=NEW_PREFIX + writer(), dir=path.parent))
         try:
             for name, data in files.items():
                 write(scratch / "new" / name, data)
-            write(
-                scratch / "new" / MANIFEST,
-                json.dumps({name: digest(data) for name, data in files.items()}),
-            )
-            for number in itertools.count():
-                if _renamed(scratch / "new", path):
-                    break
-                with contextlib.suppress(FileNotFoundError):  # another process was quicker
-                    os.rename(path, scratch / f"old-{number}")
+            manifest = {name: digest(data) for name, data in files.items()}
+            write(scratch / "new" / MANIFEST, json.dumps(manifest))
+            _swap(scratch, path)
             _sync(path.parent)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
 
 def read_folder(path: Path) -> dict[str, bytes] | None:
-    """The files of a folder written whole; None where it is absent or a byte has changed."""
+    """Files of a folder written whole; None where it is absent or a byte has changed."""
     try:
         manifest = json.loads((path / MANIFEST).read_bytes())
         files = {name: (path / name).read_bytes() for name in manifest}
-        return (
-            files if all(digest(data) == manifest[name] for name, data in files.items()) else None
-        )
+        whole = all(digest(data) == manifest[name] for name, data in files.items())
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, TypeError):
         return None
+    return files if whole else None
 
 
 def clean(folder: Path) -> None:
-    """Take away what killed processes left in a folder of the store: what they were writing, and
-    their locks.
-    """
+    """Remove from a folder of the store what killed processes were writing, and their locks."""
     import filelock
 
-    _clean(folder, NEW, re.compile(""))
-    for path in folder.glob(f"*{LOCK}"):
-        with (
-            contextlib.suppress(OSError),
-            filelock.FileLock(path, timeout=0),
-        ):  # another process holds it, or was quicker
+    _clean(folder, NEW_PREFIX, re.compile(""))
+    for path in folder.glob(f"*{LOCK_SUFFIX}"):
+        # Another process may hold the lock, or be quicker.
+        with contextlib.suppress(OSError), filelock.FileLock(path, timeout=0):
             path.unlink()
 
 
 def clean_temporary(folder: Path, prefix: str) -> None:
-    """Take away the files and folders of this prefix that a process named after itself, and has
-    ended; nothing else.
-    """
-    _clean(folder, prefix, WRITER)
+    """Remove the files and folders of this prefix that a process named after itself and left."""
+    _clean(folder, prefix, WRITER_FORM)
 
 
 def clean_outputs(outputs: Path) -> None:
-    """Take away what killed runs were writing into their folders OUTPUTS/DATE/RUN; a run that ended
-    has nothing of the kind.
+    """Remove what killed runs were writing into their folders OUTPUTS/DATE/RUN.
+
+    A run that ended has nothing of the kind.
     """
     for run in outputs.glob("[12]???-??-??/??-??-??-*/"):
-        if not (run / LAST).exists():
+        if not (run / LAST_FILE).exists():
             for folder in [run, *run.glob("**/")]:
-                clean_temporary(folder, NEW)
+                clean_temporary(folder, NEW_PREFIX)
 
 
 def writer() -> str:
-    """This process, as the names of its temporary files tell it: machine, number, when it began."""
-    return f"{_machine()}-{os.getpid()}-{_began(os.getpid())}-"
+    """Beginning of the names of this process's temporary files, after their prefix."""
+    return f"{process.name()}-"
 
 
 def new_folder(parent: Path, name: str) -> Path:
     """Make a folder that nobody else has: `name`, or `name-2`, `name-3` where it is taken."""
-    with _writing(parent / name):
+    with _naming(parent / name):
         parent.mkdir(parents=True, exist_ok=True)
         for number in range(1, 10_000):
             path = parent / (name if number == 1 else f"{name}-{number}")
@@ -179,20 +176,21 @@ def new_folder(parent: Path, name: str) -> Path:
 
 @contextlib.contextmanager
 def lock(path: Path):
-    """Hold a lock that the kernel frees when its holder dies; it saves work, correctness rests on
-    rename.
+    """Hold a lock that the kernel frees when its holder dies.
+
+    It saves work that two processes would do twice; correctness rests on rename.
     """
     import filelock
 
-    held = filelock.FileLock(path.with_name(path.name + LOCK))
+    file = filelock.FileLock(path.with_name(path.name + LOCK_SUFFIX))
     with contextlib.ExitStack() as stack:
-        with _writing(path):
+        with _naming(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            stack.enter_context(held)
+            stack.enter_context(file)
         try:
             yield
         finally:
-            Path(held.lock_file).unlink(missing_ok=True)
+            Path(file.lock_file).unlink(missing_ok=True)
 
 
 def digest(data: bytes) -> str:
@@ -201,17 +199,54 @@ def digest(data: bytes) -> str:
 
 
 @contextlib.contextmanager
-def _writing(path: Path, size: int | None = None) -> Iterator[None]:
-    """Let what cannot be written name itself."""
+def _naming(path: Path, size: int | None = None) -> Iterator[None]:
+    """Let an OSError name the path that cannot be written, as Unwritable."""
     try:
         yield
     except OSError as error:
         raise Unwritable(error, path, size) from error
 
 
+def _put(path: Path, blocks: Iterable[bytes]) -> None:
+    """Write a file beside its path, synced, and rename it."""
+    handle, temporary = tempfile.mkstemp(prefix=NEW_PREFIX + writer(), dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            for block in blocks:
+                file.write(block)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    _sync(path.parent)
+
+
+def _swap(scratch: Path, path: Path) -> None:
+    """Put the folder `scratch`/new at a path; one that is there goes into `scratch`."""
+    for number in itertools.count():
+        if _rename(scratch / "new", path):
+            return
+        with contextlib.suppress(FileNotFoundError):  # another process was quicker
+            os.rename(path, scratch / f"old-{number}")
+
+
+def _rename(folder: Path, path: Path) -> bool:
+    """Rename a folder; False where something is at the path already."""
+    try:
+        os.rename(folder, path)
+    except OSError as error:
+        if error.errno in OCCUPIED:
+            return False
+        raise
+    return True
+
+
 def _clean(folder: Path, prefix: str, form: re.Pattern) -> None:
-    """Take away the files and folders of this prefix, the rest of their names of this form, that
-    nobody writes any more.
+    """Remove what nobody writes any more; its name is the prefix, then something of this form.
 
     Their names tell the writer. One of this machine is asked for; whether one of another machine
     lives is not known, and what it has not touched for a day is abandoned.
@@ -219,66 +254,27 @@ def _clean(folder: Path, prefix: str, form: re.Pattern) -> None:
     with contextlib.suppress(OSError):  # the folder is not there, or may not be read
         for path in folder.iterdir():
             name = path.name.removeprefix(prefix)
-            with contextlib.suppress(
-                OSError
-            ):  # another process was quicker, or it is another user's
-                if path.name.startswith(prefix) and form.match(name) and _abandoned(path, name):
-                    (
-                        shutil.rmtree(path)
-                        if path.is_dir() and not path.is_symlink()
-                        else path.unlink()
-                    )
+            if path.name.startswith(prefix) and form.match(name):
+                _remove_abandoned(path, name)
 
 
-def _abandoned(path: Path, name: str) -> bool:
-    """Whether nobody writes a temporary file or folder any more, by the writer in its name."""
-    machine, number, began, *_ = [*name.split("-"), "", "", ""]
-    if machine == _machine() and number.isdecimal() and int(number) != os.getpid():
-        return _began(int(number)) != began
-    return time.time() - path.lstat().st_mtime > ABANDONED
-
-
-@functools.cache
-def _machine() -> str:
-    """This machine since it was started, as far as it numbers its processes by itself; a container
-    is a machine.
-    """
-    said = platform.node()
-    with contextlib.suppress(OSError):  # Linux alone has these
-        said += Path("/proc/sys/kernel/random/boot_id").read_text() + os.readlink(
-            "/proc/self/ns/pid"
-        )
-    return digest(said.encode())[:8]
-
-
-def _began(number: int) -> str:
-    """When a process began, in ticks of its machine; an empty text for one that has ended, 0 where
-    no machine tells it.
-    """
-    try:
-        fields = (
-            Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
-        )  # its name may hold anything
-        return "" if fields[0] in "ZX" else fields[19]
-    except OSError:
-        return "" if Path("/proc/self/stat").exists() or not _alive(number) else "0"
-
-
-def _alive(number: int) -> bool:
-    try:
-        os.kill(number, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # it is another user's
-        return True
-    return True
+def _remove_abandoned(path: Path, name: str) -> None:
+    """Remove a temporary file or folder if its writer, who stands in its name, has left it."""
+    with contextlib.suppress(OSError):  # another process was quicker, or it is another user's
+        ended = process.has_ended(name)
+        if ended is None:
+            ended = time.time() - path.lstat().st_mtime > ABANDONED_S
+        if ended and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif ended:
+            path.unlink()
 
 
 def _free(path: Path) -> int | None:
     """Bytes that are free where a path is or would be."""
-    for place in (path, *path.parents):
+    for folder in (path, *path.parents):
         with contextlib.suppress(OSError):
-            return shutil.disk_usage(place).free
+            return shutil.disk_usage(folder).free
     return None
 
 
@@ -287,16 +283,6 @@ def _bytes(number: int) -> str:
         if number >= size:
             return f"{number / size:.1f} {unit}"
     return f"{number} bytes"
-
-
-def _renamed(folder: Path, path: Path) -> bool:
-    try:
-        os.rename(folder, path)
-    except OSError as error:
-        if error.errno in OCCUPIED:
-            return False
-        raise
-    return True
 
 
 def _sync(folder: Path) -> None:

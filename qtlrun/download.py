@@ -1,18 +1,20 @@
-"""Files from the network: whole, checked by their hash, and given up when a server falls silent."""
+"""Files from the network, checked by their hash; a server that falls silent is given up."""
 
+import contextlib
 import hashlib
 import urllib.request
-from collections.abc import Sequence
-from http.client import HTTPException
+from collections.abc import Iterator, Sequence
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
 from qtlrun import disk
 
-DOWNLOAD_TIMEOUT_S = 20  # seconds without a byte after which a server is given up
+DOWNLOAD_TIMEOUT_S = 20  # without a byte
+BLOCK_BYTES = 2**20  # of a file, in memory at once
 
 
 def read(address: str, *, most: int | None = None) -> bytes:
-    """Read what an address has, of a longer answer `most` bytes and one.
+    """Read what an address has; of a longer answer than `most` bytes, those and one more.
 
     Raises OSError where it cannot be had.
     """
@@ -20,7 +22,7 @@ def read(address: str, *, most: int | None = None) -> bytes:
         with urllib.request.urlopen(address, timeout=DOWNLOAD_TIMEOUT_S) as response:
             return response.read() if most is None else response.read(most + 1)
     except HTTPException as error:
-        raise OSError(str(error) or type(error).__name__) from error
+        raise _as_os_error(error) from error
 
 
 def fetch(
@@ -33,23 +35,79 @@ def fetch(
 ) -> None:
     """Put at a path the file of the first address that has the one whose hash begins so.
 
-    Raises the OSError of the first address where none has it.
+    Of a longer file than `most` bytes one byte more is read. Raises the OSError of the first
+    address where none has the file, and `disk.Unwritable` where it cannot be written.
     """
     errors = []
     for address in addresses:
         try:
-            content = read(address, most=most)
-            if not hashlib.new(algorithm, content).hexdigest().startswith(digest):
-                raise OSError("what came is another file")
-        except OSError as error:
-            errors.append(error)
+            _stream(address, path, algorithm, digest, most)
+        except _Unavailable as error:
+            errors.append(error.reason)
             continue
-        disk.write(path, content)
         return
     raise errors[0]
 
 
 def reason(error: OSError) -> str:
-    """Why a file could not be had, in a few words."""
-    why = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
-    return str(why).rstrip(".")
+    """Reason why a file could not be had, in a few words."""
+    cause = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+    return str(cause).rstrip(".")
+
+
+class _Unavailable(Exception):
+    """Error of an address; no OSError, so that it is told apart from one of the disk."""
+
+    def __init__(self, reason: OSError):
+        super().__init__(reason)
+        self.reason = reason
+
+
+def _stream(address: str, path: Path, algorithm: str, digest: str, most: int | None) -> None:
+    """Write the file of an address to a path as it comes."""
+    with contextlib.ExitStack() as stack:
+        with _availability():
+            response = stack.enter_context(
+                urllib.request.urlopen(address, timeout=DOWNLOAD_TIMEOUT_S)
+            )
+        size = response.length if isinstance(response, HTTPResponse) else None
+        disk.write_blocks(path, _blocks(response, algorithm, digest, most), size)
+
+
+def _blocks(response, algorithm: str, digest: str, most: int | None) -> Iterator[bytes]:
+    """Blocks of an answer; after the last one its hash is checked."""
+    hashed = hashlib.new(algorithm)
+    count = 0
+    with _availability():
+        while most is None or count <= most:
+            wanted = BLOCK_BYTES if most is None else min(BLOCK_BYTES, most + 1 - count)
+            block = response.read(wanted)
+            count += len(block)
+            hashed.update(block)
+            yield block
+            if len(block) < wanted:
+                _check_end(response, count)
+                break
+        if not hashed.hexdigest().startswith(digest):
+            raise OSError("what came is another file")
+
+
+def _check_end(response, count: int) -> None:
+    """Refuse an answer that ended early; when read in blocks, http.client does not."""
+    if isinstance(response, HTTPResponse) and response.length:
+        raise OSError(f"IncompleteRead({count} bytes read, {response.length} more expected)")
+
+
+@contextlib.contextmanager
+def _availability() -> Iterator[None]:
+    """Let an error of the network pass through what writes the file."""
+    try:
+        yield
+    except HTTPException as error:
+        raise _Unavailable(_as_os_error(error)) from error
+    except OSError as error:
+        raise _Unavailable(error) from error
+
+
+def _as_os_error(error: HTTPException) -> OSError:
+    return OSError(str(error) or type(error).__name__)

@@ -1,5 +1,4 @@
-"""Truncated Fock space: gates of one and two modes, the states that they prepare, and layers made
-of them.
+"""Truncated Fock space: gates of one and two modes, prepared states, layers of gates.
 
 As in Killoran et al., arXiv:1806.06871, with hbar = 2: D(alpha) = exp(alpha adag - alpha* a),
 R(phi) = exp(i phi n), S(z) = exp((z* a a - z adag adag) / 2), K(kappa) = exp(i kappa n n), V(gamma)
@@ -19,27 +18,27 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
-LEVELS = 60  # a cut product loses a bit every second level, and half of the 53 are left at these
-FLOOR = (
-    1e-12  # what a norm is divided by at least, so that slopes stay finite where nothing is kept
-)
-NUMBERS = 6  # of a mode of an item: photons, Re alpha, Im alpha, rotation, squeezing, rotation
-WEIGHTS = {1: 6, 2: 16}  # of a layer, by modes
+# Levels of a mode. A product of cut matrices loses a bit every second level, and at these half of
+# the 53 are left.
+MAX_CUTOFF = 60
+MIN_NORM = 1e-12  # as a divisor, so that slopes stay finite where nothing is left in the cutoff
+MODE_NUMBERS = 6  # of an item: photons, Re alpha, Im alpha, rotation, squeezing, rotation
+LAYER_WEIGHTS = {1: 6, 2: 16}  # by modes
 
 
 def prepare(
     items: Float[Tensor, "batch numbers"], cutoff: int
 ) -> Complex[Tensor, " batch *levels"]:
-    """The states R(r2) S(s) R(r1) D(alpha) |n>, a mode for every six numbers n, Re alpha, Im alpha,
-    r1, s, r2.
+    """Prepare states R(r2) S(s) R(r1) D(alpha) |n>.
+
+    Each mode has six numbers of an item: n, Re alpha, Im alpha, r1, s, r2.
     """
     photons, real, imaginary, first, squeeze, last = (
-        items.double().unflatten(-1, (-1, NUMBERS)).unbind(-1)
+        items.double().unflatten(-1, (-1, MODE_NUMBERS)).unbind(-1)
     )
     levels = torch.arange(cutoff, dtype=torch.double, device=items.device)
-    state = (
-        (photons.unsqueeze(-1) == levels).to(torch.complex128).unsqueeze(-1)
-    )  # (batch, modes, levels, 1)
+    # (batch, modes, levels, 1)
+    state = (photons.unsqueeze(-1) == levels).to(torch.complex128).unsqueeze(-1)
     state = displacement(torch.complex(real, imaginary), cutoff) @ state
     state = squeezing(squeeze, torch.zeros_like(squeeze), cutoff) @ (
         rotation(first, cutoff).unsqueeze(-1) * state
@@ -50,11 +49,11 @@ def prepare(
 
 def check(items: Tensor, modes: int) -> None:
     """Refuse a backbone's items that do not say how a state of so many modes is prepared."""
-    if items.dim() != 2 or items.shape[1] != NUMBERS * modes:
-        given = f"{items.shape[1]} numbers" if items.dim() == 2 else "pictures"
+    if items.dim() != 2 or items.shape[1] != MODE_NUMBERS * modes:
+        kind = f"{items.shape[1]} numbers" if items.dim() == 2 else "pictures"
         raise ValueError(
-            f"backbone.modes={modes}: an item is {NUMBERS * modes} numbers that prepare a state,"
-            f" and these are {given}; use dataset=coherent with 2 modes, or dataset=gaussian"
+            f"backbone.modes={modes}: an item is {MODE_NUMBERS * modes} numbers that prepare a"
+            f" state, and these are {kind}; use dataset=coherent with 2 modes, or dataset=gaussian"
             " with 1."
         )
 
@@ -62,7 +61,7 @@ def check(items: Tensor, modes: int) -> None:
 def one_mode(
     weights: Float[Tensor, "*runs 6"], cutoff: int, squeezed: bool = True
 ) -> Complex[Tensor, "*runs levels levels"]:
-    """The matrix of a layer V(cubic) R(r3) D(displacement) R(r2) S(squeeze) R(r1).
+    """Matrix of a layer V(cubic) R(r3) D(displacement) R(r2) S(squeeze) R(r1).
 
     The weights are squeeze, displacement, r1, r2, r3, cubic; all but the angles are clipped to +-1.
     `squeezed=False` leaves S out.
@@ -87,10 +86,10 @@ def one_mode(
 def two_modes(
     weights: Float[Tensor, "*runs 16"], state: Complex[Tensor, "*runs batch levels levels"]
 ) -> Complex[Tensor, "*runs batch levels levels"]:
-    """A layer on two modes: BS, R on the first, S on each, BS, R on the first, D on each, K on
-    each.
+    """Apply a layer on two modes to states.
 
-    The weights are r1, r2, theta1, phi1, theta2, phi2, then size and phase of S on the first and
+    Its gates are BS, R on the first mode, S on each, BS, R on the first, D on each, K on each. The
+    weights are r1, r2, theta1, phi1, theta2, phi2, then size and phase of S on the first and
     second mode, of D the same, then both kappa. Sizes and kappas are clipped to +-1. The result has
     the state's precision.
     """
@@ -108,17 +107,17 @@ def two_modes(
 
 
 def probability(amplitude: Complex[Tensor, "*levels"]) -> Float[Tensor, "*levels"]:
-    """The probability of each amplitude."""
+    """Probability of each amplitude."""
     return amplitude.real.square() + amplitude.imag.square()
 
 
 def rotation(phi: Float[Tensor, "*more"], cutoff: int) -> Complex[Tensor, "*more levels"]:
-    """The diagonal of R(phi)."""
+    """Diagonal of R(phi)."""
     return _phase(phi.unsqueeze(-1) * torch.arange(cutoff, dtype=torch.double, device=phi.device))
 
 
 def kerr(kappa: Float[Tensor, "*more"], cutoff: int) -> Complex[Tensor, "*more levels"]:
-    """The diagonal of K(kappa)."""
+    """Diagonal of K(kappa)."""
     return _phase(
         kappa.unsqueeze(-1) * torch.arange(cutoff, dtype=torch.double, device=kappa.device).square()
     )
@@ -135,8 +134,9 @@ def displacement(
 def squeezing(
     r: Float[Tensor, "*more"], phi: Float[Tensor, "*more"], cutoff: int
 ) -> Complex[Tensor, "*more levels levels"]:
-    """S(r e^{i phi}), in normal order e^{-t adag adag / 2} sech(r)^{n + 1/2} e^{t* a a / 2}, t =
-    e^{i phi} tanh r.
+    """S(r e^{i phi}), in normal order.
+
+    That is e^{-t adag adag / 2} sech(r)^{n + 1/2} e^{t* a a / 2} with t = e^{i phi} tanh r.
     """
     narrow = 1 / r.cosh()
     return _normal_order(
@@ -147,11 +147,12 @@ def squeezing(
 def cubic_phase(
     gamma: Float[Tensor, "*more"], cutoff: int
 ) -> Complex[Tensor, "*more levels levels"]:
-    """V(gamma) of the truncated x, which is unitary on the levels kept; no exact matrix, which has
-    no closed form.
+    """V(gamma) of the truncated x, which is unitary on the levels inside the cutoff.
+
+    It is not the exact matrix, which has no closed form.
     """
-    places, vectors = (one.to(gamma.device) for one in _position(cutoff))
-    phases = _phase(gamma.unsqueeze(-1) * places**3 / 6)
+    positions, vectors = (each.to(gamma.device) for each in _position(cutoff))
+    phases = _phase(gamma.unsqueeze(-1) * positions**3 / 6)
     return (vectors * phases.unsqueeze(-2)) @ vectors.mT.to(phases.dtype)
 
 
@@ -160,38 +161,40 @@ def beamsplitter(
     phi: Float[Tensor, "*runs"],
     state: Complex[Tensor, "*runs batch levels levels"],
 ) -> Complex[Tensor, "*runs batch levels levels"]:
-    """BS(theta, phi) on a state: orthogonal within each total of photons, between rotations of the
-    first mode.
+    """Apply BS(theta, phi) to a state.
+
+    It is orthogonal within each total of photons, between rotations of the first mode.
     """
     cutoff = state.shape[-1]
-    values, vectors, there, back = (one.to(state.device) for one in _antidiagonals(cutoff))
+    values, vectors, there, back = (each.to(state.device) for each in _antidiagonals(cutoff))
     turn = rotation(phi, cutoff).unsqueeze(-1).unsqueeze(-3).to(state.dtype)
     turned = vectors * _phase(-theta[..., None, None, None] * values.unsqueeze(-2))
     blocks = (turned @ vectors.mH).real.to(state.dtype)
-    lines = (turn * state).flatten(-2)[..., there]  # (*runs, batch, photons, places)
+    lines = (turn * state).flatten(-2)[..., there]  # (*runs, batch, photons, entries)
     mixed = torch.einsum("...nij,...bnj->...bni", blocks, lines)
     return turn.conj() * mixed.flatten(-2)[..., back]
 
 
 def _on_each(first: Tensor, second: Tensor, state: Tensor) -> Tensor:
-    """A gate on the first mode and one on the second."""
+    """Apply a gate to the first mode and one to the second."""
     return first.to(state.dtype).unsqueeze(-3) @ state @ second.to(state.dtype).mT.unsqueeze(-3)
 
 
 def _normal_order(
     x: Complex[Tensor, "*more"], middle: Float[Tensor, "*more levels"], step: int
 ) -> Complex[Tensor, "*more levels levels"]:
-    """The matrix e^{x adag^step} diag(middle) e^{-x* a^step}: triangles, so their product is cut
-    where they are.
+    """Matrix e^{x adag^step} diag(middle) e^{-x* a^step}.
+
+    Its factors are triangles, so their product is cut where they are.
     """
-    factors, power = (one.to(x.device) for one in _triangle(middle.shape[-1], step))
+    factors, power = (each.to(x.device) for each in _triangle(middle.shape[-1], step))
     lower = factors * _powers(x, middle.shape[-1])[..., power]
     upper = (lower.conj() * (1 - 2 * (power % 2))).mT
     return lower @ (middle.unsqueeze(-1) * upper)
 
 
 def _powers(x: Tensor, count: int) -> Tensor:
-    """x^0 to x^{count - 1}; by products, whose gradient at 0 is right."""
+    """Powers x^0 to x^{count - 1}, by products, whose gradient at 0 is right."""
     x = x.unsqueeze(-1)
     return torch.cat([torch.ones_like(x), x.expand(*x.shape[:-1], count - 1)], -1).cumprod(-1)
 
@@ -211,7 +214,7 @@ def _clip(x: Tensor) -> Tensor:
 @functools.cache
 @torch.inference_mode(False)
 def _triangle(cutoff: int, step: int) -> tuple[Tensor, Tensor]:
-    """Entries of e^{x adag^step}: the factor and the power of x at each place."""
+    """Factor and power of x in each entry of e^{x adag^step}."""
     row, column = np.indices((cutoff, cutoff))
     power = (row - column).clip(0) // step
     factorial = np.concatenate([[0], np.log(np.arange(1, cutoff)).cumsum()])  # its logarithm
@@ -231,9 +234,10 @@ def _position(cutoff: int) -> tuple[Tensor, Tensor]:
 @functools.cache
 @torch.inference_mode(False)
 def _antidiagonals(cutoff: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """For each total of photons, eigenvalues of i (a bdag - adag b) and the entries of its
-    eigenvectors within the cutoff; then where a state's antidiagonals lie, and where its entries
-    lie on them.
+    """Eigensystem of i (a bdag - adag b) for each total of photons, with indices of entries.
+
+    The eigenvalues, and the entries of the eigenvectors within the cutoff; then the index of a
+    state's antidiagonals among its entries, and that of its entries on the antidiagonals.
     """
     totals = 2 * cutoff - 1
     values = np.zeros((totals, totals))
@@ -242,12 +246,11 @@ def _antidiagonals(cutoff: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     for photons in range(totals):
         n = np.arange(1, photons + 1)
         root = 1j * np.sqrt(n * (photons - n + 1))
-        found = np.linalg.eigh(np.diag(root, 1) + np.diag(-root, -1))
+        system = np.linalg.eigh(np.diag(root, 1) + np.diag(-root, -1))
         inside = slice(first[photons], min(photons, cutoff - 1) + 1)
-        values[photons, : photons + 1] = (
-            found.eigenvalues.round()
-        )  # photons, photons - 2, ... -photons
-        vectors[photons, : inside.stop - inside.start, : photons + 1] = found.eigenvectors[inside]
+        # photons, photons - 2, ... -photons
+        values[photons, : photons + 1] = system.eigenvalues.round()
+        vectors[photons, : inside.stop - inside.start, : photons + 1] = system.eigenvectors[inside]
     here = (first[:, None] + np.arange(cutoff)).clip(
         max=np.arange(totals).clip(max=cutoff - 1)[:, None]
     )

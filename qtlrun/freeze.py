@@ -1,4 +1,4 @@
-"""Which weights of the backbone are trained, by epoch."""
+"""Freezing of the backbone: which of its stages are trained, by epoch."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Freeze:
-    """Freezes the first stages of a backbone; every few epochs, if asked, one stage fewer.
+    """Freezes the first `frozen` stages of a backbone, and one fewer after each `every` epochs.
 
     Frozen means: no gradient, and evaluation mode, so that dropout is off and no statistic of a
     batch norm moves. `batch_norm=train` lets the statistics move all the same, in frozen layers
@@ -32,8 +32,9 @@ class Freeze:
             )
 
     def apply(self, backbone, epoch: int) -> None:
-        """Set gradients and modes of a backbone for an epoch; call it after `train()`, which it
-        corrects.
+        """Set gradients and modes of a backbone for an epoch.
+
+        Call it after the model's `train()`, whose modes it corrects.
         """
         frozen = self.count(len(backbone.stages), epoch)
         for number, stage in enumerate(backbone.stages):
@@ -45,9 +46,7 @@ class Freeze:
                 module.training = moves if norm else module.training and number >= frozen
 
     def fixed(self, backbone) -> bool:
-        """Whether the features of a picture never change: all frozen for good, and no statistic
-        moves.
-        """
+        """Whether an item's features never change: all is frozen for good, no statistic moves."""
         stages = len(backbone.stages)
         return not stages or (
             self.count(stages, 0) == stages and not self.every and not self.normalises(backbone)
@@ -58,22 +57,22 @@ class Freeze:
         return self.batch_norm == "train" and has_moving_norms(backbone)
 
     def count(self, stages: int, epoch: int) -> int:
-        """How many of a backbone's stages, from the input, are frozen in an epoch."""
+        """Count of a backbone's stages, from the input, that are frozen in an epoch."""
         frozen = stages if self.frozen == "all" else self.frozen
         return max(0, frozen - (epoch // self.every if self.every else 0))
 
 
 def is_norm(module) -> bool:
     """Whether a module is a batch norm."""
-    from torch.nn.modules.batchnorm import (
-        _BatchNorm,
-    )  # a freeze is made, and its values are refused, without torch
+    # Here, as a freeze is made, and its values are refused, without torch.
+    from torch.nn.modules.batchnorm import _BatchNorm
 
     return isinstance(module, _BatchNorm)
 
 
 def has_moving_norms(backbone) -> bool:
-    """Whether a backbone has norms whose statistics could move: weights that fold them hold them
-    still.
+    """Whether a backbone has batch norms whose statistics could move.
+
+    Weights that fold them into the convolutions hold them still.
     """
     return not backbone.folded and any(is_norm(module) for module in backbone.modules())

@@ -1,4 +1,4 @@
-"""Layers whose parameters carry a leading run axis: every seed is trained in the same program."""
+"""Layers with a leading run axis, so that all seeds are trained in one program."""
 
 import hashlib
 import math
@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-LANES = 16  # numbers in a line of memory, in float32
+LANES = 16  # float32 numbers in a line of memory
 MAX_NUMBERS = 2**28  # of one weight of one run: 2 GiB as they are drawn
 ACTIVATIONS = {
     "none": nn.Identity(),
@@ -19,8 +19,7 @@ ACTIVATIONS = {
 
 
 class Start:
-    """Draws the start values of all runs, each from a generator of its own, so that no run feels
-    the others.
+    """Start values of all runs, each drawn from a generator of its own: no run feels the others.
 
     A value depends on its run's seed, its name and its shape alone: layers of the same name and
     shape start alike in every model of the same seed. Drawn in float64 and cast.
@@ -58,9 +57,7 @@ def _check_size(name: str, shape: tuple[int, ...]) -> None:
 
 
 class Linear(nn.Module):
-    """An affine map for each run; start values as torch.nn.Linear's, uniform within 1 /
-    sqrt(inputs).
-    """
+    """Affine map for each run; starts as torch.nn.Linear does, uniform within 1 / sqrt(inputs)."""
 
     def __init__(self, start: Start, name: str, inputs: int, outputs: int):
         super().__init__()
@@ -77,25 +74,23 @@ def affine(
     weight: Float[Tensor, "runs outputs inputs"],
     bias: Float[Tensor, "runs outputs"],
 ) -> Float[Tensor, "runs batch outputs"]:
-    """The affine map of each run, rounded alike whichever runs stand beside it.
+    """Affine map of each run, rounded alike whichever runs stand beside it.
 
     The product is taken at widths of whole `LANES`, so that every run's numbers begin where a line
     of memory begins.
     """
     outputs, inputs = weight.shape[1:]
-    out = -outputs % LANES
-    more = -inputs % LANES
-    x = functional.pad(x, (0, more)) if more else x
-    weight = functional.pad(weight, (0, more, 0, out)) if out or more else weight
-    bias = functional.pad(bias, (0, out)) if out else bias
+    columns = -inputs % LANES
+    rows = -outputs % LANES
+    x = functional.pad(x, (0, columns)) if columns else x
+    weight = functional.pad(weight, (0, columns, 0, rows)) if rows or columns else weight
+    bias = functional.pad(bias, (0, rows)) if rows else bias
     return torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))[..., :outputs]
 
 
 def generator(seed: int, *names: object) -> torch.Generator:
-    """A generator that belongs to one purpose of one seed: its stream depends on nothing else that
-    is drawn.
-    """
-    words = "/".join(str(word) for word in (seed, *names))
+    """Random generator for one purpose of one seed, independent of everything else drawn."""
+    purpose = "/".join(str(name) for name in (seed, *names))
     return torch.Generator().manual_seed(
-        int.from_bytes(hashlib.sha256(words.encode()).digest()[:7], "big")
+        int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:7], "big")
     )

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import torch
 
-LIMIT = Path("/sys/fs/cgroup/memory.max")  # what a container may take, on Linux
+LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container, on Linux
 
 
 def fits(qubits: int, mixed: bool = False) -> None:
-    """Refuse, with the largest number that fits, a state (`mixed`: a density matrix) that this
-    machine cannot hold.
+    """Refuse a state that this machine cannot hold, and say the largest number that fits.
+
+    With `mixed` the state is a density matrix.
     """
     bits = qubits * (1 + mixed)
     held = total()
@@ -27,7 +28,7 @@ def fits(qubits: int, mixed: bool = False) -> None:
 
 
 def largest() -> int:
-    """The qubits of the largest state that this machine holds with its gradient."""
+    """Qubits of the largest state that this machine holds with its gradient."""
     return (total() // 4 // 16).bit_length() - 1
 
 

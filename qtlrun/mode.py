@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from operator import attrgetter
 
 ACCELERATORS = ("cpu", "cuda", "mps")  # autocast has a switch for each
-# How exact float32 is, by the parts of torch.backends, and what each says in a fresh process; the
-# first overrides others.
+# How exact float32 is, by the parts of torch.backends: the values that each has in a fresh process.
+# The first part overrides others.
 PRECISIONS = {
     "": ("none",),
     "cuda.matmul.": ("none", "ieee"),
@@ -24,7 +24,7 @@ PRECISIONS = {
 
 @contextlib.contextmanager
 def fresh() -> Iterator[None]:
-    """Train and evaluate here as the command line would; the caller's modes come back at the end.
+    """Set the modes of a fresh process; the caller's come back at the end.
 
     Gradients on, neither inference mode nor autocast, float32 and the CPU as torch's defaults, no
     anomaly detection, no demand for deterministic algorithms, cuDNN unbenchmarked, float32 as exact
@@ -97,23 +97,24 @@ def _set_benchmark(stack: contextlib.ExitStack, cudnn) -> None:
 
 
 def _set_precision(stack: contextlib.ExitStack, backends) -> None:
-    """Make float32 as exact as it is in a fresh process, part by part; in the same order what the
-    caller has comes back.
+    """Make float32 as exact as it is in a fresh process, part by part.
+
+    The caller's values come back in the same order.
     """
-    before = {place: attrgetter(f"{place}fp32_precision")(backends) for place in PRECISIONS}
+    before = {part: attrgetter(f"{part}fp32_precision")(backends) for part in PRECISIONS}
 
     def restore() -> None:
-        _put_precision(backends, {place: (value,) for place, value in before.items()})
+        _put_precision(backends, {part: (value,) for part, value in before.items()})
 
     stack.callback(restore)
     _put_precision(backends, PRECISIONS)
 
 
 def _put_precision(backends, wanted: dict[str, tuple[str, ...]]) -> None:
-    for place, values in wanted.items():
-        if attrgetter(f"{place}fp32_precision")(backends) not in values:
-            part = attrgetter(place[:-1])(backends) if place else backends
-            part.fp32_precision = values[0]
+    for part, values in wanted.items():
+        if attrgetter(f"{part}fp32_precision")(backends) not in values:
+            owner = attrgetter(part[:-1])(backends) if part else backends
+            owner.fp32_precision = values[0]
 
 
 def _set(stack: contextlib.ExitStack, put: Callable, before: object, value: object) -> None:

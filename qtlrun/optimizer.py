@@ -1,4 +1,4 @@
-"""Adam, AdamW, SGD and an old Adam of PennyLane's, on all weights of a model at once."""
+"""Adam, AdamW, SGD and PennyLane 0.7's Adam, on all weights of a model at once."""
 
 import math
 
@@ -7,43 +7,42 @@ from torch import nn
 
 from qtlrun.layer import LANES
 
-BETA, BETA_SQUARES = 0.9, 0.999  # as torch.optim has them
-OLD_SQUARES = 0.99  # PennyLane 0.7's
-BLOCK = 64  # numbers that are updated at once; a rest would be rounded otherwise
+BETA = 0.9  # as torch.optim has it
+BETA_SQUARES = 0.999  # as torch.optim has it
+BETA_SQUARES_PENNYLANE = 0.99  # of PennyLane 0.7
+BLOCK_NUMBERS = 64  # updated at once; a rest would be rounded otherwise
 
 
 class Buffer:
     """Weights that are trained together, as views of one tensor; their gradients likewise.
 
-    Learning rate and decay are one for all, or one a run: then the weights' first axis is that of
-    the runs.
+    Learning rate and decay are one for all runs, or one per run: then the first axis of the weights
+    is that of the runs.
     """
 
     def __init__(self, weights: list[nn.Parameter], rates: list[float], decays: list[float]):
         self.weights = weights
         self.steps = 0
-        self.rates = one_or_each(rates)
-        self.decays = one_or_each(decays)
+        self.rates = scalar_or_per_run(rates)
+        self.decays = scalar_or_per_run(decays)
         self.decayed = any(decays)
         starts = [0]
         for weight in weights:
             starts.append(-(-(starts[-1] + weight.numel()) // LANES) * LANES)
-        length = -(-starts[-1] // BLOCK) * BLOCK
-        self.values, self.slopes, self.mean, self.square = (
-            weights[0].new_zeros(length) for _ in range(4)
-        )
-        for weight, start in zip(weights, starts[:-1], strict=True):
-            view, slope = (
-                one.as_strided(weight.shape, weight.stride(), start)
-                for one in (self.values, self.slopes)
-            )
-            view.copy_(weight.detach())
-            weight.data = view
-            weight.grad = slope
-        self.places = [
+        length = -(-starts[-1] // BLOCK_NUMBERS) * BLOCK_NUMBERS
+        self.values = weights[0].new_zeros(length)
+        self.slopes = weights[0].new_zeros(length)
+        self.mean = weights[0].new_zeros(length)
+        self.square = weights[0].new_zeros(length)
+        self.layouts = [
             (weight.shape, weight.stride(), start)
             for weight, start in zip(weights, starts[:-1], strict=True)
         ]
+        for weight, layout in zip(weights, self.layouts, strict=True):
+            view = self.values.as_strided(*layout)
+            view.copy_(weight.detach())
+            weight.data = view
+            weight.grad = self.slopes.as_strided(*layout)
 
     @property
     def moves(self) -> bool:
@@ -51,18 +50,19 @@ class Buffer:
         return self.weights[0].requires_grad
 
     def times(self, numbers: torch.Tensor, factors: float | torch.Tensor) -> torch.Tensor:
-        """Numbers that lie as the weights do, those of each run times its factor; rounded alike for
-        one factor or many.
+        """Multiply numbers that lie as the weights do by a factor, or each run's by its own.
+
+        One factor for all runs and as many equal ones are rounded alike.
         """
         if isinstance(factors, float):
             return numbers.mul(factors)
         product = torch.zeros_like(numbers)
         factors = factors.to(numbers)
-        for place in self.places:
+        for layout in self.layouts:
             torch.mul(
-                numbers.as_strided(*place),
-                factors.view(-1, *[1] * (len(place[0]) - 1)),
-                out=product.as_strided(*place),
+                numbers.as_strided(*layout),
+                factors.view(-1, *[1] * (len(layout[0]) - 1)),
+                out=product.as_strided(*layout),
             )
         return product
 
@@ -94,19 +94,18 @@ class Optimizer:
 
     @torch.no_grad()
     def step(self, factor: float | torch.Tensor = 1.0) -> None:
-        """Move the weights that are trained now, every buffer by its rates times a factor, or one
-        for each run.
-        """
+        """Update the weights trained now, at their rates times one factor or one per run."""
         for buffer in self.buffers:
             if buffer.moves:
                 buffer.steps += 1
                 self.update(buffer, buffer.rates * factor)
 
     def _adam(self, buffer: Buffer, rates: float | torch.Tensor) -> None:
-        """Kingma and Ba, arXiv:1412.6980; with decay apart from the gradient Loshchilov and Hutter,
-        arXiv:1711.05101.
+        """Adam (Kingma and Ba, arXiv:1412.6980).
+
+        With the decay apart from the gradient AdamW (Loshchilov and Hutter, arXiv:1711.05101).
         """
-        slopes = buffer.slopes if self.decoupled else _decayed(buffer)
+        slopes = buffer.slopes if self.decoupled else _gradient(buffer)
         if self.decoupled and buffer.decayed:
             buffer.values.copy_(buffer.times(buffer.values, 1 - rates * buffer.decays))
         buffer.mean.lerp_(slopes, 1 - BETA)
@@ -120,34 +119,34 @@ class Optimizer:
             buffer.values.addcdiv_(buffer.times(buffer.mean, moves), spread)
 
     def _pennylane_adam(self, buffer: Buffer, rates: float | torch.Tensor) -> None:
-        """PennyLane 0.7's: the moments begin as the first gradient and its square, unscaled, and
-        are unbiased all the same.
+        """Adam of PennyLane 0.7.
+
+        Its moments begin as the first gradient and its square, unscaled, and are unbiased all the
+        same.
         """
-        slopes = _decayed(buffer)
-        share = (1.0, 1.0) if buffer.steps == 1 else (1 - BETA, 1 - OLD_SQUARES)
-        buffer.mean.lerp_(slopes, share[0])
-        buffer.square.lerp_(slopes * slopes, share[1])
-        unbias = math.sqrt(1 - OLD_SQUARES**buffer.steps) / (1 - BETA**buffer.steps)
+        slopes = _gradient(buffer)
+        first = buffer.steps == 1
+        buffer.mean.lerp_(slopes, 1.0 if first else 1 - BETA)
+        buffer.square.lerp_(slopes * slopes, 1.0 if first else 1 - BETA_SQUARES_PENNYLANE)
+        unbias = math.sqrt(1 - BETA_SQUARES_PENNYLANE**buffer.steps) / (1 - BETA**buffer.steps)
         buffer.values.sub_(
             buffer.times(buffer.mean / (buffer.square.sqrt() + self.eps), rates * unbias)
         )
 
     def _sgd(self, buffer: Buffer, rates: float | torch.Tensor) -> None:
-        slopes = _decayed(buffer)
+        slopes = _gradient(buffer)
         if self.momentum:
             slopes = buffer.mean.mul_(self.momentum).add_(slopes)
         buffer.values.sub_(buffer.times(slopes, rates))
 
 
-def one_or_each(given: list[float]) -> float | torch.Tensor:
-    """One number where all are the same, else one a run."""
-    return float(given[0]) if len(set(given)) == 1 else torch.tensor(given, dtype=torch.float64)
+def scalar_or_per_run(values: list[float]) -> float | torch.Tensor:
+    """One number where the values of all runs are the same, else a tensor of one per run."""
+    return float(values[0]) if len(set(values)) == 1 else torch.tensor(values, dtype=torch.float64)
 
 
-def _decayed(buffer: Buffer) -> torch.Tensor:
-    """The gradient with that of the decay."""
-    return (
-        buffer.slopes + buffer.times(buffer.values, buffer.decays)
-        if buffer.decayed
-        else buffer.slopes
-    )
+def _gradient(buffer: Buffer) -> torch.Tensor:
+    """Gradient with that of the decay."""
+    if not buffer.decayed:
+        return buffer.slopes
+    return buffer.slopes + buffer.times(buffer.values, buffer.decays)

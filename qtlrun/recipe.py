@@ -1,4 +1,4 @@
-"""How a row is trained."""
+"""Training recipe of a row."""
 
 import math
 from collections.abc import Sequence
@@ -10,22 +10,17 @@ from qtlrun.plan import finite
 if TYPE_CHECKING:
     from torch import Tensor
 
-JUDGES = ("nll", "accuracy", "last")  # what chooses the epoch kept
-OWN = (
-    "lr",
-    "backbone_lr",
-    "weight_decay",
-    "scale",
-    "select",
-)  # what recipes of one training may differ in
-LARGEST_STEP = 1.0  # of a linear layer's value that scale=auto leaves unscaled; tanh is .76 there
-# Share of its best by which a loss must fall to count as lower, as torch's ReduceLROnPlateau has it
-GAIN = 1e-4
+CRITERIA = ("nll", "accuracy", "last")  # by which the best epoch is selected
+# Values in which recipes of runs that are trained together may differ.
+OWN = ("lr", "backbone_lr", "weight_decay", "scale", "select")
+MAX_STEP = 1.0  # of a linear layer's value that scale=auto leaves unscaled; tanh is .76 there
+# Share of its best by which a loss must fall to count as lower, as in torch's ReduceLROnPlateau.
+MIN_GAIN = 1e-4
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a row is trained; named as torch names it.
+    """Training recipe of a row; its values are named as torch names them.
 
     `schedule=step` multiplies the rates by `gamma` every `step_size` epochs, cosine lets them fall
     to 0, plateau multiplies them by `gamma` once the mean training loss of more than `patience`
@@ -92,7 +87,7 @@ class Recipe:
             return self.scale
         sizes = features.square() if self.optimizer == "sgd" else features.abs()
         step = self.lr * sizes.double().sum(1).mean().item()
-        return "standard" if step > LARGEST_STEP else "none"
+        return "standard" if step > MAX_STEP else "none"
 
     def rate(self, epoch: int, losses: Sequence[float] = ()) -> float:
         """Factor of the learning rates in an epoch, counted from 0, after those mean losses."""
@@ -101,21 +96,25 @@ class Recipe:
             return self.gamma ** (steps // self.step_size)
         if self.schedule == "plateau":
             return self.gamma ** self._plateaus(losses)
-        return (
-            (1 + math.cos(math.pi * min(1, steps / self.epochs))) / 2
-            if self.schedule == "cosine"
-            else 1.0
-        )
+        if self.schedule == "cosine":
+            return (1 + math.cos(math.pi * min(1, steps / self.epochs))) / 2
+        return 1.0
 
     def _plateaus(self, losses: Sequence[float]) -> int:
-        """How often so many epochs in a row were no gain; one whose loss is no number is none."""
+        """Count of plateaus: more than `patience` epochs in a row without a gain.
+
+        An epoch whose loss is nan is no gain.
+        """
         best = math.inf
         waited = 0
         count = 0
         for loss in losses:
-            lower = loss < best * (1 - GAIN)
-            best, waited = (loss, 0) if lower else (best, waited + 1)
+            if loss < best * (1 - MIN_GAIN):
+                best = loss
+                waited = 0
+            else:
+                waited += 1
             if waited > self.patience:
                 waited = 0
-                count = count + 1
+                count += 1
         return count

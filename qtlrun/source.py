@@ -1,4 +1,4 @@
-"""Source and libraries that compute an artifact: the import closure of modules, read from files."""
+"""Source and libraries of an artifact: the import closure of modules, read from their files."""
 
 import functools
 import re
@@ -16,40 +16,39 @@ IMPORT = re.compile(
 )
 # Distributions whose name is not that of their package; others are looked up, which takes longer.
 DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn"}
-LOADED = {"pennylane": ("pennylane-lightning",)}  # by entry points, in no import
+# Distributions that a library loads by their entry points; no import names them.
+PLUGINS = {"pennylane": ("pennylane-lightning",)}
 
 
 def closure(*modules: str) -> list[Path]:
-    """The files of modules and of all that they import of this package, wherever in the code."""
-    return _reached(modules)[0]
+    """Files of modules and of all that they import of this package, wherever in the code."""
+    return _walk_imports(modules)[0]
 
 
 @functools.cache
 def digest(*modules: str) -> str:
-    """The hash of the source of modules and of all that they import of this package."""
-    parts = [
-        part
-        for file in sorted(closure(*modules))
-        for part in (file.relative_to(PACKAGE).as_posix().encode(), _content(file))
-    ]
+    """Hash of the source of modules and of all that they import of this package."""
+    parts = []
+    for file in sorted(closure(*modules)):
+        parts += (file.relative_to(PACKAGE).as_posix().encode(), _content(file))
     return disk.digest(b"".join(parts))
 
 
 @functools.cache
 def versions(*modules: str) -> dict[str, str]:
-    """The versions of the libraries that modules import, or what they import of this package."""
-    libraries = _reached(modules)[1]
-    found = [pair for library in sorted(libraries) for pair in _versions(library).items()]
-    return dict(sorted(found))
+    """Versions of the libraries that modules import, or what they import of this package."""
+    numbers = {}
+    for library in sorted(_walk_imports(modules)[1]):
+        numbers |= _versions(library)
+    return dict(sorted(numbers.items()))
 
 
-def _reached(modules: tuple[str, ...]) -> tuple[list[Path], set[str]]:
-    """The files of this package that are reached, and the libraries."""
+def _walk_imports(modules: tuple[str, ...]) -> tuple[list[Path], set[str]]:
+    """Files of this package and libraries that modules import, directly or not."""
     reached = set()
     libraries = set()
-    waiting = [
-        name for name in modules if name.partition(".")[0] == ROOT
-    ]  # no plugin of the user's
+    # No plugin of the user's.
+    waiting = [name for name in modules if name.partition(".")[0] == ROOT]
     while waiting:
         name = waiting.pop()
         library = name.partition(".")[0]
@@ -64,7 +63,7 @@ def _reached(modules: tuple[str, ...]) -> tuple[list[Path], set[str]]:
 
 
 def _content(file: Path) -> bytes:
-    """The bytes of a file, read once for as long as it stays as it is."""
+    """Bytes of a file, read once for as long as it stays as it is."""
     status = file.stat()
     return _read(file, status.st_mtime_ns, status.st_size)
 
@@ -85,7 +84,7 @@ def _imports(content: bytes) -> set[str]:
 
 
 def _file(module: str) -> Path | None:
-    """The file of a module of this package; None where there is none."""
+    """File of a module of this package; None where there is none."""
     path = PACKAGE.parent.joinpath(*module.split("."))
     if module.partition(".")[0] != ROOT:
         return None
@@ -97,11 +96,11 @@ def _file(module: str) -> Path | None:
 
 @functools.cache
 def _versions(library: str) -> dict[str, str]:
-    """The versions of the installed distributions that have a package of this name."""
+    """Versions of the installed distributions that have a package of this name."""
     name = DISTRIBUTIONS.get(library, library)
     try:
-        found = {name: metadata.version(name)}
+        numbers = {name: metadata.version(name)}
     except metadata.PackageNotFoundError:
         names = metadata.packages_distributions().get(library, [])
-        found = {name: metadata.version(name) for name in names}
-    return found | {name: metadata.version(name) for name in LOADED.get(library, ())}
+        numbers = {name: metadata.version(name) for name in names}
+    return numbers | {name: metadata.version(name) for name in PLUGINS.get(library, ())}

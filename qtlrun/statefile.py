@@ -1,4 +1,4 @@
-"""Files of tensors by name: safetensors, or what torch.save leaves; nothing in them is executed."""
+"""Files of tensors by name, of safetensors or torch.save; nothing in them is executed."""
 
 import argparse
 import hashlib
@@ -12,15 +12,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-LISTED = 6  # names that a line gives
+MAX_NAMES = 6  # in a message
 
 
 def read_state(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a file by their names; out of the checkpoint of a training program, where it
-    holds one state dict.
+    """Read the state dict of a file, or the only one in a training program's checkpoint.
 
-    Raises ValueError in words that follow `FILE:` for a file that is damaged or holds no state
-    dict, or several.
+    Raises ValueError, worded to follow `FILE:`, for a file that is damaged or holds no state dict,
+    or several.
     """
     path = Path(path)
     _check_manifest(path)
@@ -38,9 +37,8 @@ def read(path: Path) -> object:
             raise _unreadable(type(error).__name__) from error
     _check_sums(path)
     try:
-        with torch.serialization.safe_globals(
-            [argparse.Namespace]
-        ):  # as many programs keep their options
+        # Many programs keep their options in a Namespace.
+        with torch.serialization.safe_globals([argparse.Namespace]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         strange = re.search(r"GLOBAL ([\w.]+)", str(error))
@@ -64,7 +62,7 @@ def _unreadable(why: str) -> ValueError:
 
 
 def _state(content: object) -> dict[str, Tensor]:
-    """The one state dict in what a file holds."""
+    """Return the only state dict in the content of a file."""
     if not isinstance(content, Mapping):
         raise _unreadable(f"it holds a {type(content).__name__}")
     inner = {
@@ -72,12 +70,13 @@ def _state(content: object) -> dict[str, Tensor]:
         for key, value in content.items()
         if isinstance(value, Mapping) and _tensors(value)
     }
-    own = _tensors(content)
-    if any(tensor.dim() for tensor in own.values()) or (own and not inner):
-        return own
+    outer = _tensors(content)
+    if any(tensor.dim() for tensor in outer.values()) or (outer and not inner):
+        return outer
     if len(inner) == 1:
         return _tensors(*inner.values())
-    keys = ", ".join([str(key) for key in content][:LISTED]) + ", ..." * (len(content) > LISTED)
+    keys = ", ".join([str(key) for key in content][:MAX_NAMES])
+    keys += ", ..." * (len(content) > MAX_NAMES)
     if inner:
         raise _unreadable(f"it holds several, {' and '.join(inner)}; save the one wanted alone")
     raise _unreadable(f"it holds {keys}" if keys else "it is empty")
@@ -92,8 +91,7 @@ def _tensors(values: Mapping) -> dict[str, Tensor]:
 
 
 def _check_sums(path: Path) -> None:
-    """Refuse an archive of torch's in which a member is not what its checksum says; torch.load does
-    not look.
+    """Refuse an archive of torch's with a member of another checksum; torch.load does not look.
 
     A checksum of 0 is none: torch.serialization.set_crc32_options(False) leaves them out.
     """
@@ -102,19 +100,22 @@ def _check_sums(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             for member in (member for member in archive.infolist() if member.CRC):
-                with archive.open(member) as file:
-                    while file.read(2**20):
-                        pass
+                _check_sum(archive, member)
     except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, RuntimeError) as error:
         raise ValueError(
             f"this file is damaged ({str(error).rstrip('.')}); fetch it again."
         ) from error
 
 
+def _check_sum(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Read a member to its end, where zipfile compares its checksum."""
+    with archive.open(member) as file:
+        while file.read(2**20):
+            pass
+
+
 def _check_manifest(path: Path) -> None:
-    """Refuse a file of weights that a run has written and that is no longer what the run's
-    weights.json says.
-    """
+    """Refuse a run's file of weights whose hash is not that in the run's weights.json."""
     path = path.absolute()
     try:
         files = json.loads((path.parent.parent / "weights.json").read_text())["sha256"]

@@ -1,4 +1,4 @@
-"""Artifacts found again by their key: features, pre-trained backbones, finished rows."""
+"""Store of artifacts by their key: features, pre-trained backbones, finished rows."""
 
 import contextlib
 import json
@@ -13,15 +13,16 @@ from qtlrun import disk
 
 @dataclass(frozen=True)
 class Entry:
-    """One artefact: plain values (JSON) and arrays (safetensors)."""
+    """Artifact: plain values (JSON) and arrays (safetensors)."""
 
     values: dict
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 class Store:
-    """Artefacts in `home/store/KIND/KEY/`, each folder complete and hashed; a damaged one counts as
-    absent.
+    """Artifacts in `home/store/KIND/KEY/`, each folder complete and hashed.
+
+    A damaged one counts as absent.
     """
 
     def __init__(self, home: str | Path):
@@ -50,15 +51,15 @@ class Store:
         )
 
     def drop(self, kind: str, key: str) -> None:
-        """Forget an artefact, if it is there."""
+        """Remove an artifact, if it is there."""
         shutil.rmtree(self._path(kind, key), ignore_errors=True)
 
     def enter(self, kind: str, key: str, name: str) -> int:
-        """Add a name to a ledger, once; gives how many it holds."""
+        """Add a name to a ledger, once; give the count of its names."""
         path = self._path(kind, key) / name
         if not path.exists():
             disk.write(path, b"")
-        return sum(not one.name.startswith(".") for one in path.parent.iterdir())
+        return sum(not each.name.startswith(".") for each in path.parent.iterdir())
 
     def lock(self, kind: str, key: str) -> contextlib.AbstractContextManager:
         return disk.lock(self._path(kind, key))
@@ -67,6 +68,6 @@ class Store:
         return self.folder / kind / key
 
 
-def key(**said) -> str:
-    """The key of an artefact: the hash of all that it depends on, written as canonical JSON."""
-    return disk.digest(json.dumps(said, sort_keys=True).encode())
+def key(**inputs) -> str:
+    """Key of an artifact: the hash of all that it depends on, as canonical JSON."""
+    return disk.digest(json.dumps(inputs, sort_keys=True).encode())

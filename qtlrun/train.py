@@ -1,37 +1,40 @@
-"""The only loops over batches and epochs."""
+"""Training and evaluation: the only loops over epochs and batches."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from qtlrun.checkpoint import Keeper, Progress, Record, Schedule
+from qtlrun.checkpoint import Keeper, Record, Schedule, TrainingState
 from qtlrun.freeze import Freeze, is_norm
 from qtlrun.layer import generator
 from qtlrun.mode import each_freshly
-from qtlrun.optimizer import Buffer, Optimizer, one_or_each
-from qtlrun.recipe import JUDGES, Recipe
+from qtlrun.optimizer import Buffer, Optimizer, scalar_or_per_run
+from qtlrun.recipe import CRITERIA, Recipe
 
-CHUNK = 2**18  # numbers of one run that evaluation takes at once
-# Times as long as leaving a keeper the state takes, training goes on before the next; that is 1.7 %
-# of the time
-KEPT = 60
+CHUNK_NUMBERS = 2**18  # of one run, at once in evaluation
+# Training goes on this many times as long as writing its state took before the state is written
+# again; that is 1.7 % of the time.
+WORK_PER_WRITE = 60
 
 
 @dataclass(frozen=True)
 class Data:
-    """Items to train or evaluate on: `take(index, epoch)` gives those (runs, batch, ...).
+    """Items to train or evaluate on.
 
-    `sequence(epoch)`, where there is one, is the order in which every run takes the items; else
-    each has its own.
+    Arguments:
+        take: the items (runs, batch, ...) at an index, in an epoch; None is evaluation.
+        labels: class of each item.
+        chunk: items that evaluation takes at once.
+        sequence: the order in an epoch in which every run takes the items; None: each has its own.
     """
 
     take: Callable[[Int[Tensor, "runs batch"], int | None], Tensor]
     labels: Int[Tensor, " items"]
-    chunk: int  # items that evaluation takes at once
+    chunk: int
     sequence: Callable[[int], Int[Tensor, " items"]] | None = None
 
 
@@ -41,8 +44,9 @@ def cached(
     scaling: list[int] = (),
     sequence: Callable[[int], Int[Tensor, " items"]] | None = None,
 ) -> Data:
-    """Features that are computed already, the same for every epoch; of several scalings each run
-    sees its own.
+    """Data of features computed beforehand, the same in every epoch.
+
+    Where features come in several scalings, `scaling` is the index of the one that each run sees.
     """
     flat = features.flatten(0, -2)
     shift = torch.tensor(scaling).unsqueeze(1) * features.shape[-2] if scaling else 0
@@ -50,13 +54,12 @@ def cached(
     def take(index: Tensor, _epoch: int | None) -> Tensor:
         if index.stride(0) == 0 and len(set(scaling)) < 2:
             # Every run takes the same items: one copy of them.
-            chosen = index[0] + (shift[0] if scaling else 0)
-            return flat.index_select(0, chosen.to(flat.device)).expand(len(index), -1, -1)
-        return flat.index_select(0, (index + shift).flatten().to(flat.device)).unflatten(
-            0, index.shape
-        )
+            rows = index[0] + (shift[0] if scaling else 0)
+            return flat.index_select(0, rows.to(flat.device)).expand(len(index), -1, -1)
+        rows = (index + shift).flatten().to(flat.device)
+        return flat.index_select(0, rows).unflatten(0, index.shape)
 
-    return Data(take, labels, max(1, min(1024, CHUNK // features.shape[-1])), sequence)
+    return Data(take, labels, max(1, min(1024, CHUNK_NUMBERS // features.shape[-1])), sequence)
 
 
 @each_freshly
@@ -70,140 +73,66 @@ def fit(
     seeds: list[int],
     keeper: Keeper | None = None,
 ) -> Iterator[Record]:
-    """Train every run of a model; yields a record an epoch, and leaves each run in the state of its
-    best epoch.
+    """Train all runs of a model together; yield a record per epoch, leave each run's best epoch.
 
     Each run has a recipe and a seed; recipes may differ in what `OWN` names. The loss of a run is
     the mean (or sum) over its batch; losses are summed over runs, which do not feel each other. A
-    run whose loss is no longer finite keeps its best epoch so far (-1: it never had one). A keeper
-    is left the state as often as costs next to nothing; where it has one already, its records come
-    first, training goes on after them, and ends at the bits where one that was never broken off
-    ends.
+    run whose loss is no longer finite keeps its best epoch so far (-1: it never had one).
+
+    A keeper is left the state as often as costs next to nothing. Where it has one already, its
+    records come first, and training goes on after them to the same bits as without the break.
     """
-    recipe = recipes[0]
     optimizer = _optimizer(model, backbone, recipes)
     orders = [generator(seed, "order") for seed in seeds]
-    progress = Progress(model, optimizer, len(seeds))
-    schedule = Schedule(KEPT, progress.size())
     joined = joins(model, backbone, freeze)
-    if keeper is not None and (state := keeper.get()) is not None:
-        progress.resume(state, recipe.epochs)
-        yield from list(progress.records)
-    for epoch in range(len(progress.records)):
-        _order(train, orders, epoch)  # what these epochs drew
-    for epoch in range(len(progress.records), recipe.epochs):
+    state = TrainingState(model, optimizer, len(seeds))
+    schedule = Schedule(WORK_PER_WRITE, state.size())
+    if keeper is not None and (arrays := keeper.get()) is not None:
+        state.resume(arrays, recipes[0].epochs)
+        yield from list(state.records)
+    for epoch in range(len(state.records)):
+        _order(train, orders, epoch)  # draws what these epochs drew
+
+    for epoch in range(len(state.records), recipes[0].epochs):
         began = time.perf_counter()
-        rates = [
-            one.rate(epoch, [past.loss[run] for past in progress.records])
-            for run, one in enumerate(recipes)
-        ]
+        factors = _rate_factors(recipes, state.records, epoch)
         model.train()
         if backbone is not None:
             freeze.apply(backbone, epoch)
-        with torch.random.fork_rng():
-            torch.manual_seed(
-                generator(seeds[0], "dropout", epoch).initial_seed()
-            )  # dropout draws from torch's own generator
-            loss = _epoch(
-                model, optimizer, one_or_each(rates), recipe, train, orders, joined, epoch
+        with torch.random.fork_rng():  # dropout draws from torch's own generator
+            torch.manual_seed(generator(seeds[0], "dropout", epoch).initial_seed())
+            loss = _train_epoch(
+                model,
+                optimizer,
+                scalar_or_per_run(factors),
+                recipes[0],
+                train,
+                orders,
+                joined,
+                epoch,
             )
         nll, accuracy = score(evaluate(model, validation, len(seeds)), validation.labels)
-        progress.judge(
-            epoch,
-            _worth(recipes, epoch, nll, accuracy).where(
-                loss.isfinite() & nll.isfinite(), torch.nan
-            ),
-        )
-        progress.records.append(
-            Record(
-                epoch,
-                loss.tolist(),
-                nll.tolist(),
-                accuracy.tolist(),
-                progress.best.tolist(),
-                [one.lr * rate for one, rate in zip(recipes, rates, strict=True)],
-                time.perf_counter() - began,
-            )
-        )
+        criterion = _criterion(recipes, epoch, nll, accuracy)
+        state.select(epoch, criterion.where(loss.isfinite() & nll.isfinite(), torch.nan))
+        rates = [recipe.lr * factor for recipe, factor in zip(recipes, factors, strict=True)]
+        seconds = time.perf_counter() - began
+        state.record(epoch, loss, nll, accuracy, rates, seconds)
         if keeper is not None and schedule.due():
-            schedule.put(keeper, progress.state)
-        yield progress.records[-1]
-    model.load_state_dict(progress.kept)
+            schedule.put(keeper, state.arrays)
+        yield state.records[-1]
+    model.load_state_dict(state.best_state)
 
 
-def joins(model: nn.Module, backbone: nn.Module | None, freeze: Freeze) -> bool:
-    """Whether a last batch of one item joins the batch before: a batch norm that is trained has no
-    variance of one.
-    """
-    inside = set(backbone.modules()) if backbone is not None else set()
-    outside = any(is_norm(module) for module in _modules(model) if module not in inside)
-    return outside or (backbone is not None and freeze.normalises(backbone))
+def _rate_factors(recipes: list[Recipe], records: Sequence[Record], epoch: int) -> list[float]:
+    """Factor of each run's learning rates in an epoch, after the losses recorded so far."""
+    factors = []
+    for run, recipe in enumerate(recipes):
+        losses = [record.loss[run] for record in records]
+        factors.append(recipe.rate(epoch, losses))
+    return factors
 
 
-def _modules(model: nn.Module) -> Iterator[nn.Module]:
-    """Every module of a model, with those that one calls without owning them."""
-    for module in model.modules():
-        yield module
-        if hasattr(module, "inner_modules"):
-            yield from module.inner_modules()
-
-
-def steps(items: int, batch_size: int, joined: bool) -> int:
-    """The number of batches of an epoch."""
-    return len(_sizes(items, batch_size, joined))
-
-
-def _sizes(items: int, batch_size: int, joined: bool) -> list[int]:
-    """The number of items in each batch of an epoch."""
-    sizes = [batch_size] * (items // batch_size) + [items % batch_size] * (items % batch_size > 0)
-    if joined and len(sizes) > 1 and sizes[-1] == 1 < batch_size:
-        sizes[-2:] = [batch_size + 1]
-    return sizes
-
-
-@torch.no_grad()
-def evaluate(
-    model: nn.Module, data: Data, runs: int, *given: Tensor
-) -> Float[Tensor, "runs items classes"]:
-    """Logits of all items, in evaluation mode; a model that generates its weights does so once,
-    from what is `given`.
-    """
-    model.eval()
-    still = model.settled(*given) if hasattr(model, "settled") else model
-    every = torch.arange(len(data.labels)).expand(runs, -1)
-    return torch.cat(
-        [still(data.take(index, None)) for index in every.split(data.chunk, dim=1)], dim=1
-    )
-
-
-def pace(model: nn.Module, recipe: Recipe, data: Data, runs: int) -> float:
-    """Seconds of one training step, measured on the first batch; nothing of the model changes."""
-    model.eval()
-    index = torch.arange(len(data.labels))[: recipe.batch_size].expand(runs, -1)
-    seconds = []
-    for _ in range(3):  # the first is slower, and a busy machine makes any of them so
-        began = time.perf_counter()
-        worth = model(data.take(index, None)).square().mean()
-        if worth.requires_grad:
-            worth.backward()
-        model.zero_grad(set_to_none=True)
-        seconds.append(time.perf_counter() - began)
-    return min(seconds)
-
-
-def score(
-    logits: Float[Tensor, "runs items classes"], labels: Int[Tensor, " items"]
-) -> tuple[Tensor, Tensor]:
-    """Mean negative log-likelihood in nats, and the share correct, of each run; on the CPU."""
-    logits = logits.cpu().double()
-    nll = nn.functional.cross_entropy(
-        logits.flatten(0, 1), labels.repeat(len(logits)), reduction="none"
-    )
-    right = (logits.argmax(-1) == labels) & logits.isfinite().all(-1)
-    return nll.view(len(logits), -1).mean(1), right.double().mean(1)
-
-
-def _epoch(
+def _train_epoch(
     model: nn.Module,
     optimizer: Optimizer,
     factor: float | Float[Tensor, " runs"],
@@ -213,7 +142,7 @@ def _epoch(
     joined: bool,
     epoch: int,
 ) -> Float[Tensor, " runs"]:
-    """One pass over the data; the mean loss of each run."""
+    """Train one pass over the data; give the mean loss of each run."""
     order = _order(data, orders, epoch)
     total = []
     for index in order.split(_sizes(order.shape[1], recipe.batch_size, joined), dim=1):
@@ -238,36 +167,108 @@ def _epoch(
 
 
 def _order(data: Data, orders: list[torch.Generator], epoch: int) -> Int[Tensor, "runs items"]:
-    """The items of an epoch in the order in which each run takes them: one of its own, unless one
-    is given.
-    """
+    """Order in which each run takes the items in an epoch: the data's, or one drawn per run."""
     if data.sequence is not None:
         return data.sequence(epoch).expand(len(orders), -1)
-    return torch.stack([torch.randperm(len(data.labels), generator=one) for one in orders])
+    return torch.stack([torch.randperm(len(data.labels), generator=draw) for draw in orders])
 
 
-def _worth(
+def steps(items: int, batch_size: int, joined: bool) -> int:
+    """Number of batches in an epoch."""
+    return len(_sizes(items, batch_size, joined))
+
+
+def _sizes(items: int, batch_size: int, joined: bool) -> list[int]:
+    """Number of items in each batch of an epoch."""
+    sizes = [batch_size] * (items // batch_size) + [items % batch_size] * (items % batch_size > 0)
+    if joined and len(sizes) > 1 and sizes[-1] == 1 < batch_size:
+        sizes[-2:] = [batch_size + 1]
+    return sizes
+
+
+def joins(model: nn.Module, backbone: nn.Module | None, freeze: Freeze) -> bool:
+    """Whether a last batch of one item joins the batch before it.
+
+    So it does where a batch norm takes statistics from each batch: one item has no variance.
+    """
+    inside = set(backbone.modules()) if backbone is not None else set()
+    outside = any(is_norm(module) for module in _modules(model) if module not in inside)
+    return outside or (backbone is not None and freeze.normalises(backbone))
+
+
+def _modules(model: nn.Module) -> Iterator[nn.Module]:
+    """Every module of a model, with those that one calls without owning them."""
+    for module in model.modules():
+        yield module
+        if hasattr(module, "inner_modules"):
+            yield from module.inner_modules()
+
+
+@torch.no_grad()
+def evaluate(
+    model: nn.Module, data: Data, runs: int, *chances: Float[Tensor, "runs states"]
+) -> Float[Tensor, "runs items classes"]:
+    """Logits of all items, in evaluation mode.
+
+    A model that generates its weights does so once, from estimated probabilities (`chances`) where
+    these are passed, and else from its circuit's exact ones.
+    """
+    model.eval()
+    still = model.settled(*chances) if hasattr(model, "settled") else model
+    indices = torch.arange(len(data.labels)).expand(runs, -1)
+    logits = [still(data.take(index, None)) for index in indices.split(data.chunk, dim=1)]
+    return torch.cat(logits, dim=1)
+
+
+def score(
+    logits: Float[Tensor, "runs items classes"], labels: Int[Tensor, " items"]
+) -> tuple[Float[Tensor, " runs"], Float[Tensor, " runs"]]:
+    """Mean negative log-likelihood (nats) and accuracy in [0, 1] of each run, on the CPU.
+
+    An item with a logit that is not finite counts as wrong.
+    """
+    logits = logits.cpu().double()
+    nll = nn.functional.cross_entropy(
+        logits.flatten(0, 1), labels.repeat(len(logits)), reduction="none"
+    )
+    right = (logits.argmax(-1) == labels) & logits.isfinite().all(-1)
+    return nll.view(len(logits), -1).mean(1), right.double().mean(1)
+
+
+def _criterion(
     recipes: list[Recipe], epoch: int, nll: Float[Tensor, " runs"], accuracy: Float[Tensor, " runs"]
 ) -> Float[Tensor, " runs"]:
-    """Figure by which each run's epochs are chosen, the less the better."""
-    judge = torch.tensor([JUDGES.index(one.select) for one in recipes])
+    """Criterion by which each run's best epoch is selected; lower is better."""
+    judge = torch.tensor([CRITERIA.index(recipe.select) for recipe in recipes])
     return torch.stack([nll, -accuracy, torch.full_like(nll, -epoch)])[
         judge, torch.arange(len(recipes))
     ]
 
 
+def pace(model: nn.Module, recipe: Recipe, data: Data, runs: int) -> float:
+    """Seconds of one training step, measured on the first batch; the model stays as it is."""
+    model.eval()
+    index = torch.arange(len(data.labels))[: recipe.batch_size].expand(runs, -1)
+    seconds = []
+    for _ in range(3):  # the first is slower, and a busy machine makes any of them so
+        began = time.perf_counter()
+        loss = model(data.take(index, None)).square().mean()
+        if loss.requires_grad:
+            loss.backward()
+        model.zero_grad(set_to_none=True)
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
+
+
 def _optimizer(model: nn.Module, backbone: nn.Module | None, recipes: list[Recipe]) -> Optimizer:
-    """The optimiser over the head and each stage of the backbone; what is frozen together lies
-    together.
-    """
+    """Optimizer with a buffer for the head and one for each stage, which is frozen as a whole."""
     stages = [stage.parameters for stage in backbone.stages] if backbone is not None else []
     inside = {id(weight) for stage in stages for weight in stage}
-    head = [
-        weight for weight in model.parameters() if id(weight) not in inside and weight.requires_grad
-    ]
-    rates, backbone_rates, decays = (
-        [getattr(one, name) for one in recipes] for name in ("lr", "backbone_lr", "weight_decay")
-    )
+    trained = [weight for weight in model.parameters() if weight.requires_grad]
+    head = [weight for weight in trained if id(weight) not in inside]
+    rates = [recipe.lr for recipe in recipes]
+    backbone_rates = [recipe.backbone_lr for recipe in recipes]
+    decays = [recipe.weight_decay for recipe in recipes]
     buffers = [Buffer(head, rates, decays)] if head else []
     buffers += [Buffer(stage, backbone_rates, decays) for stage in stages if stage]
     return Optimizer(buffers, recipes[0].optimizer, recipes[0].momentum, recipes[0].eps)

@@ -26,7 +26,7 @@ PLATEAU = {"schedule": "plateau", "patience": 0, "gamma": 0.3}
 
 @pytest.fixture(autouse=True)
 def every_epoch(monkeypatch):
-    monkeypatch.setattr(train, "KEPT", 0)
+    monkeypatch.setattr(train, "WORK_PER_WRITE", 0)
 
 
 def recipe(**values):
@@ -204,7 +204,7 @@ def test_leaving_states_takes_less_than_two_percent_and_a_stop_costs_little_more
 ):
     """Seconds of an epoch and of writing a state, on a clock that only these two move."""
     clock, kept, unsaved = [0.0], Kept(tmp_path), [0.0]
-    monkeypatch.setattr(train, "KEPT", 60)
+    monkeypatch.setattr(train, "WORK_PER_WRITE", 60)
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: clock[0])
 
     def put(state):
@@ -222,7 +222,7 @@ def test_leaving_states_takes_less_than_two_percent_and_a_stop_costs_little_more
 
 def test_a_training_of_half_a_minute_leaves_states(monkeypatch):
     clock, states = [0.0], []
-    monkeypatch.setattr(train, "KEPT", 60)
+    monkeypatch.setattr(train, "WORK_PER_WRITE", 60)
     monkeypatch.setattr(checkpoint.time, "monotonic", lambda: clock[0])
     for record in fit(*heads(quantum, [recipe(epochs=30)]), Keeper(lambda: None, states.append)):
         clock[0] = record.epoch + 1.0

@@ -101,7 +101,7 @@ def litter(folder):
 
 
 def abandoned(monkeypatch):
-    monkeypatch.setattr(disk, "ABANDONED", -60)
+    monkeypatch.setattr(disk, "ABANDONED_S", -60)
 
 
 @pytest.mark.parametrize("old", [OLD, None])

@@ -168,9 +168,9 @@ def test_the_largest_gates_still_hold_seven_digits():
     """
     from mpmath import mp, mpc, mpf
 
-    top, places = fock.LEVELS - 1, [(59, 59), (59, 57), (58, 40)]
-    found = fock.squeezing(d(math.asinh(1)), d(0.0), fock.LEVELS)
-    moved = fock.displacement(torch.tensor(1.0, dtype=torch.complex128), fock.LEVELS)
+    top, places = fock.MAX_CUTOFF - 1, [(59, 59), (59, 57), (58, 40)]
+    found = fock.squeezing(d(math.asinh(1)), d(0.0), fock.MAX_CUTOFF)
+    moved = fock.displacement(torch.tensor(1.0, dtype=torch.complex128), fock.MAX_CUTOFF)
     with mp.workdps(60):
         tanh, sech = mp.sqrt(mpf(1) / 2), mp.sqrt(mpf(1) / 2)
         for m, n in places:
@@ -244,7 +244,9 @@ def weights(modes, seed=0, spread=0.15):
     """A layer's weights, none of which is clipped, that move nothing of a low state above the
     levels tested.
     """
-    return random(fock.WEIGHTS[modes], seed=seed, spread=spread).clamp(-2 * spread, 2 * spread)
+    return random(fock.LAYER_WEIGHTS[modes], seed=seed, spread=spread).clamp(
+        -2 * spread, 2 * spread
+    )
 
 
 def other_library(modes, total, item, gates):
@@ -320,7 +322,7 @@ def test_all_but_the_angles_of_a_layer_is_clipped_to_one(modes):
 
     sizes = [0, 1, 5] if modes == 1 else [6, 8, 10, 12, 14, 15]
     start = weights(modes, spread=0.1)
-    for place in range(fock.WEIGHTS[modes]):
+    for place in range(fock.LAYER_WEIGHTS[modes]):
         for sign in (-1, 1):
             far, edge = start.clone(), start.clone()
             far[place], edge[place] = 1.3 * sign, sign

@@ -30,6 +30,7 @@ ORDER = [
     {"comparison"},
     {"plan", "source", "store"},
     {"statistic", "disk", "mode"},
+    {"process"},
 ]
 HOMES = {  # where else a library may not be imported
     "hydra": {"compose"},

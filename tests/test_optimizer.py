@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from qtlrun.optimizer import Buffer, Optimizer, one_or_each
+from qtlrun.optimizer import Buffer, Optimizer, scalar_or_per_run
 
 
 class OldAdam(torch.optim.Optimizer):
@@ -213,7 +213,7 @@ def test_a_run_with_a_factor_of_its_own_ends_as_it_does_alone_to_the_bit(
         optimizer = Optimizer([Buffer(made, rates[runs], decays[runs])], kind, momentum)
         return moved(made, optimizer.step, optimizer.zero, factor)
 
-    among = trained(slice(None), lambda step: one_or_each(factors(step)))
+    among = trained(slice(None), lambda step: scalar_or_per_run(factors(step)))
     for run in range(4):
         alone = trained(slice(run, run + 1), lambda step, run=run: factors(step)[run])
         assert all(torch.equal(many[run], one[0]) for many, one in zip(among, alone, strict=True))

@@ -1,4 +1,4 @@
-"""A small convolutional network without its last layer, which is the head."""
+"""Small convolutional network without its last layer, which is the head."""
 
 import math
 from typing import Literal
@@ -12,18 +12,27 @@ from qtlrun.backbone import dense
 from qtlrun.backbone.picture import Preprocess
 from qtlrun.layer import ACTIVATIONS
 
-LARGEST = 256  # pixels
+MAX_SIDE = 256  # pixels
 
 
 class Convolution(nn.Module):
-    """Convolutions of `channels`, an activation and a pooling of 2 x 2 after each, then linear
-    layers of `hidden` widths.
+    """Convolutions, each with an activation and a pooling of 2 x 2, then linear layers.
 
-    The activation stands after the linear layers too; with none of them, only the poolings, which
-    take the largest of four, keep the network from being linear. Pictures are grey where `mean` and
-    `std` have one number, in colour where they have three. `weights` is a file, or none: random
-    ones as torch's own layers have them, drawn from `seed`. Source: the target networks of Liu et
-    al., arXiv:2402.16465. Raises ValueError for sizes that cannot be and a file that does not fit.
+    The activation stands after the linear layers too. Source: the target networks of Liu et al.,
+    arXiv:2402.16465. Raises ValueError for sizes that cannot be and a file that does not fit.
+
+    Arguments:
+        channels: of each convolution.
+        kernel: side of a convolution's window, in pixels.
+        padding: zeros around a map, in pixels.
+        hidden: width of each linear layer.
+        activation: after each layer; with none, only the poolings, which take the largest of four,
+            keep the network from being linear.
+        size: side of the picture, in pixels.
+        mean: of pixels in [0, 1]; one number for grey pictures, three for colour.
+        std: of pixels in [0, 1], as many numbers.
+        seed: of random weights.
+        weights: file of weights, or none: random ones as torch's own layers have them.
     """
 
     def __init__(
@@ -51,8 +60,8 @@ class Convolution(nn.Module):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.convolutions = [
-                nn.Conv2d(one, other, kernel, padding=padding)
-                for one, other in zip([len(mean), *channels], channels, strict=False)
+                nn.Conv2d(inputs, outputs, kernel, padding=padding)
+                for inputs, outputs in zip([len(mean), *channels], channels, strict=False)
             ]
             for number, layer in enumerate(self.convolutions, 1):
                 self.add_module(f"conv{number}", layer)
@@ -77,9 +86,9 @@ def _check(channels: list[int], kernel: int, padding: int) -> None:
             " none."
         )
     dense.check("channels", channels)
-    if not 1 <= kernel <= LARGEST:
+    if not 1 <= kernel <= MAX_SIDE:
         raise ValueError(
-            f"kernel={kernel}: side of a convolution's window in pixels, from 1 to {LARGEST}."
+            f"kernel={kernel}: side of a convolution's window in pixels, from 1 to {MAX_SIDE}."
         )
     if not 0 <= padding < kernel:
         raise ValueError(
@@ -88,15 +97,18 @@ def _check(channels: list[int], kernel: int, padding: int) -> None:
 
 
 def _side(convolutions: int, kernel: int, padding: int, size: int) -> int:
-    """The side of the last maps. Raises ValueError for pictures of which nothing is left."""
+    """Side of the last maps, in pixels.
+
+    Raises ValueError for pictures of which nothing is left.
+    """
     least = 1
     side = size
     for _ in range(convolutions):
         least = max(1, 2 * least + kernel - 1 - 2 * padding)
         side = (side + 2 * padding - kernel + 1) // 2
-    if not least <= size <= LARGEST:
+    if not least <= size <= MAX_SIDE:
         raise ValueError(
-            f"size={size}: pixels, {least} to {LARGEST} for {convolutions} of these convolutions,"
+            f"size={size}: pixels, {least} to {MAX_SIDE} for {convolutions} of these convolutions,"
             " each with its pooling; larger pictures want a larger backbone, as resnet18."
         )
     return side

@@ -1,6 +1,4 @@
-"""Linear layers with an activation after each, and what networks that begin at random have in
-common.
-"""
+"""Linear layers of a backbone, checks of their sizes, and their weights from a file."""
 
 from torch import Tensor, nn
 
@@ -9,7 +7,8 @@ from qtlrun.backbone import stage
 from qtlrun.backbone import weights as files
 from qtlrun.layer import ACTIVATIONS
 
-TRAINED = 16  # bytes a weight with its gradient and the two moments of Adam, in single precision
+# Of a weight with its gradient and the two moments of Adam, in single precision.
+BYTES_PER_WEIGHT = 16
 
 
 def check(name: str, widths: list[int]) -> None:
@@ -20,7 +19,7 @@ def check(name: str, widths: list[int]) -> None:
 
 def fits(name: str, widths: list[int], sizes: list[int]) -> None:
     """Refuse layers of so many weights each that this machine cannot train them."""
-    need = TRAINED * sum(sizes)
+    need = BYTES_PER_WEIGHT * sum(sizes)
     held = memory.total()
     if need > held:
         raise ValueError(
@@ -30,22 +29,22 @@ def fits(name: str, widths: list[int], sizes: list[int]) -> None:
 
 
 def sizes(inputs: int, widths: list[int]) -> list[int]:
-    """How many weights each linear layer has, without its bias."""
-    return [one * other for one, other in zip([inputs, *widths], widths, strict=False)]
+    """Count of the weights of each linear layer, without its bias."""
+    return [before * width for before, width in zip([inputs, *widths], widths, strict=False)]
 
 
 def hidden(network: nn.Module, inputs: int, widths: list[int]) -> list[nn.Linear]:
-    """Linear layers, which the network owns as hidden1, hidden2 and so on."""
-    layers = [nn.Linear(one, other) for one, other in zip([inputs, *widths], widths, strict=False)]
+    """Add linear layers to a network, as hidden1, hidden2 and so on."""
+    layers = [
+        nn.Linear(before, width) for before, width in zip([inputs, *widths], widths, strict=False)
+    ]
     for number, layer in enumerate(layers, 1):
         network.add_module(f"hidden{number}", layer)
     return layers
 
 
 def settle(network: nn.Module, weights: str | None) -> None:
-    """Load the file of weights, if one is named, and say what a backbone says of itself:
-    fingerprint, folded, stages.
-    """
+    """Load the file of weights, if one is named; set fingerprint, folded and stages."""
     random = weights in (None, "none")
     if not random:
         files.fill(network, files.read(weights), set(network.state_dict()), weights)
@@ -55,7 +54,7 @@ def settle(network: nn.Module, weights: str | None) -> None:
 
 
 def through(layers: list[nn.Linear], activation: str, x: Tensor) -> Tensor:
-    """The layers in turn, the activation after each."""
+    """Apply the layers in turn, the activation after each."""
     for layer in layers:
         x = ACTIVATIONS[activation](layer(x))
     return x

@@ -9,21 +9,20 @@ from torch import Tensor, nn
 from qtlrun import fock
 from qtlrun.layer import generator
 
-MANY = 1_000_000  # outcomes a state that memory allows
-ORDERS = 8  # a mean of higher powers is noise
-TOGETHER = 2**20  # outcomes that are worked on at once
+MAX_SHOTS = 1_000_000  # per state, that memory allows
+MAX_ORDER = 8  # a mean of higher powers is noise
+BATCH_OUTCOMES = 2**20  # at once
 
 
 class Heterodyne(nn.Module):
-    """The classical rival of a photonic network: each mode measured on arrival, and the outcomes'
-    moments as features.
+    """Moments of heterodyne outcomes, the classical rival of a photonic network.
 
-    A mode's outcome b is drawn from its Husimi function |<b|psi>|^2 / pi, of states that began with
-    no photon or one. Features are the means, over `shots` outcomes, of all monomials of Re b and Im
-    b up to `order`, mode by mode; with shots=1, order=1 they are the outcome itself. Chance comes
-    from `seed` and the item's numbers alone, so equal items have equal outcomes. `modes` None is as
-    many as the dataset's items have, of `numbers` each. Raises ValueError for counts that cannot
-    be.
+    Each mode is measured on arrival. A mode's outcome b is drawn from its Husimi function
+    |<b|psi>|^2 / pi, of states that began with no photon or one. Features are the means, over
+    `shots` outcomes, of all monomials of Re b and Im b up to `order`, mode by mode; with shots=1,
+    order=1 they are the outcome itself. Chance comes from `seed` and the item's numbers alone, so
+    equal items have equal outcomes. `modes` None is as many as the dataset's items have, of
+    `numbers` each. Raises ValueError for counts that cannot be.
     """
 
     takes = ("states",)
@@ -34,35 +33,35 @@ class Heterodyne(nn.Module):
         self, modes: int | None, shots: int, order: int, seed: int = 0, numbers: int | None = None
     ):
         super().__init__()
-        modes = (2 if numbers == 2 * fock.NUMBERS else 1) if modes is None else modes
-        if modes not in fock.WEIGHTS:
+        if modes is None:
+            modes = 2 if numbers == 2 * fock.MODE_NUMBERS else 1
+        if modes not in fock.LAYER_WEIGHTS:
             raise ValueError(f"modes={modes}: photonic datasets have 1 mode or 2.")
-        if not 1 <= shots <= MANY:
-            raise ValueError(f"shots={shots}: outcomes a state, from 1 to {MANY}.")
-        if not 1 <= order <= ORDERS:
+        if not 1 <= shots <= MAX_SHOTS:
+            raise ValueError(f"shots={shots}: outcomes a state, from 1 to {MAX_SHOTS}.")
+        if not 1 <= order <= MAX_ORDER:
             raise ValueError(
-                f"order={order}: the highest power of the outcomes, from 1 to {ORDERS}."
+                f"order={order}: the highest power of the outcomes, from 1 to {MAX_ORDER}."
             )
         self.modes = modes
         self.shots = shots
         self.seed = seed
         self.powers = [
-            (one, total - one) for total in range(1, order + 1) for one in range(total, -1, -1)
+            (real, total - real) for total in range(1, order + 1) for real in range(total, -1, -1)
         ]
         self.features = modes * len(self.powers)
         self.stages = []
 
     def preprocess(self, item: Tensor, generator=None) -> Tensor:
-        """An item as it is."""
+        """Return an item as it is."""
         return item
 
     def forward(self, items: Tensor) -> Float[Tensor, "batch features"]:
-        """The features, in the precision of the items (batch, 6 modes)."""
+        """Features in the precision of the items (batch, 6 modes)."""
         fock.check(items, self.modes)
-        some = max(1, TOGETHER // self.shots)
-        return torch.cat([self._moments(self.outcomes(part)) for part in items.split(some)]).to(
-            items
-        )
+        batch = max(1, BATCH_OUTCOMES // self.shots)
+        moments = [self._moments(self.outcomes(part)) for part in items.split(batch)]
+        return torch.cat(moments).to(items)
 
     def outcomes(
         self, items: Float[Tensor, "batch numbers"]
@@ -74,28 +73,27 @@ class Heterodyne(nn.Module):
             [torch.rand(size, dtype=torch.double, device="cpu", generator=draw) for draw in draws]
         )
         photons, real, imaginary, first, squeeze, last = (
-            items.cpu().double().unflatten(1, (-1, fock.NUMBERS)).unbind(2)
+            items.cpu().double().unflatten(1, (-1, fock.MODE_NUMBERS)).unbind(2)
         )
         if (photons > 1).any():
             raise ValueError(
                 f"dataset: an item begins with {int(photons.max())} photons, and heterodyne"
                 " outcomes are known here for 0 and 1."
             )
-        around = _around(photons, squeeze, chances)
+        centred = _centred_outcomes(photons, squeeze, chances)
         # S(s) R(r1) D(alpha) |n> is S(s) |n>, displaced: by alpha turned, then squeezed.
-        real, imaginary = _turned(real, imaginary, first)
-        middle = torch.stack([real * (-squeeze).exp(), imaginary * squeeze.exp()], -1)
-        found = around + middle.unsqueeze(2)
-        return torch.stack(_turned(found[..., 0], found[..., 1], last.unsqueeze(2)), -1)
+        real, imaginary = _rotate(real, imaginary, first)
+        centre = torch.stack([real * (-squeeze).exp(), imaginary * squeeze.exp()], -1)
+        outcomes = centred + centre.unsqueeze(2)
+        return torch.stack(_rotate(outcomes[..., 0], outcomes[..., 1], last.unsqueeze(2)), -1)
 
     def _moments(self, outcomes: Tensor) -> Tensor:
         real, imaginary = outcomes.unbind(-1)
-        return torch.stack(
-            [(real**one * imaginary**other).mean(-1) for one, other in self.powers], -1
-        ).flatten(1)
+        moments = [(real**first * imaginary**second).mean(-1) for first, second in self.powers]
+        return torch.stack(moments, -1).flatten(1)
 
 
-def _turned(real: Tensor, imaginary: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
+def _rotate(real: Tensor, imaginary: Tensor, angle: Tensor) -> tuple[Tensor, Tensor]:
     return (
         real * angle.cos() - imaginary * angle.sin(),
         real * angle.sin() + imaginary * angle.cos(),
@@ -103,15 +101,15 @@ def _turned(real: Tensor, imaginary: Tensor, angle: Tensor) -> tuple[Tensor, Ten
 
 
 def _contents(items: Tensor) -> list[str]:
-    """The numbers of each item as text; rounded to single precision, so that every dtype has the
-    same chances.
+    """Numbers of each item as text.
+
+    They are rounded to single precision, so that every dtype has the same chances.
     """
-    return [
-        item.tobytes().hex() for item in (items.cpu().float() + 0).numpy()
-    ]  # with 0, as -0 is the same state
+    # With 0, as -0 is the same state.
+    return [item.tobytes().hex() for item in (items.cpu().float() + 0).numpy()]
 
 
-def _around(
+def _centred_outcomes(
     photons: Float[Tensor, "batch modes"],
     squeeze: Float[Tensor, "batch modes"],
     chances: Float[Tensor, "batch modes shots 3"],

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 class Identity(nn.Module):
     """Passes a vector on as it is, and a picture as its pixels in a row, in [0, 1].
 
-    `features` is how many numbers that is; None leaves it to the dataset, whose items have
+    `features` is the count of these numbers; None leaves it to the dataset, whose items have
     `numbers`.
     """
 
@@ -29,8 +29,9 @@ class Identity(nn.Module):
         self.fingerprint = "none"
 
     def preprocess(self, item: Tensor, generator=None) -> Tensor:
-        """A vector as it is, a picture (channels, height, width) as pixels in [0, 1]; nothing is
-        augmented.
+        """Return a vector as it is, a picture (channels, height, width) as pixels in [0, 1].
+
+        Nothing is augmented.
         """
         return item if item.is_floating_point() else item.flatten(-3) / 255
 

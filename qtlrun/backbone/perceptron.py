@@ -1,4 +1,4 @@
-"""A multilayer perceptron without its last layer, which is the head."""
+"""Multilayer perceptron without its last layer, which is the head."""
 
 from typing import Literal
 
@@ -10,11 +10,10 @@ from qtlrun.backbone import dense
 
 
 class Perceptron(nn.Module):
-    """Linear layers of `widths`, the activation after each, on vectors as they are or on the pixels
-    of pictures in a row.
+    """Linear layers of `widths`, the activation after each, on vectors or pixels in a row.
 
     `weights` is a file, or none: random ones as torch's own layers have them, drawn from `seed`.
-    `numbers` is how many an item of the dataset has. Raises ValueError for widths that cannot be
+    `numbers` is the count of those of an item. Raises ValueError for widths that cannot be
     and a file that does not fit.
     """
 
@@ -48,8 +47,9 @@ class Perceptron(nn.Module):
         dense.settle(self, weights)
 
     def preprocess(self, item: Tensor, generator=None) -> Tensor:
-        """A vector as it is, a picture (channels, height, width) as pixels in [0, 1]; nothing is
-        augmented.
+        """Return a vector as it is, a picture (channels, height, width) as pixels in [0, 1].
+
+        Nothing is augmented.
         """
         return item if item.is_floating_point() else item.flatten(-3) / 255
 

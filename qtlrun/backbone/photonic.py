@@ -1,6 +1,4 @@
-"""A photonic network in truncated Fock space: states of light through layers of gates, and what is
-read of them.
-"""
+"""Photonic network in truncated Fock space: layers of gates on states of light."""
 
 import math
 from pathlib import Path
@@ -17,31 +15,33 @@ from qtlrun.backbone.stage import Stage
 from qtlrun.layer import generator
 from qtlrun.plan import Absent
 
-SIDE = 4  # levels of each mode that a block has
-ANGLES = {1: [2, 3, 4], 2: [0, 1, 2, 3, 4, 5, 7, 9, 11, 13]}  # which weights of a layer are angles
+BLOCK_LEVELS = 4  # of each mode
+# Indices of the angles among the weights of a layer, by modes.
+ANGLES = {1: [2, 3, 4], 2: [0, 1, 2, 3, 4, 5, 7, 9, 11, 13]}
 SPREAD = 0.1  # standard deviation of the other weights of a random layer
-ITEMS, COPIES = 512, 8  # what goes through at once, and the arrays of each that are held for that
+BATCH_ITEMS = 512  # at once
+BATCH_COPIES = 8  # arrays of each item that are held for that
 ADDRESS = "https://raw.githubusercontent.com/XanaduAI/quantum-transfer-learning/master/pre_trained/"
 PUBLISHED = {  # by modes, with its SHA-256
     1: ("circuit_A.npy", "adcc41c80444b5ea5e3bb71f9a3533059007d3c8b788c603c10cc46cd64e0acd"),
     2: ("trained_params.npy", "f529b6ebd87111f6ed4de82df569c8d5e83c4d1dbc1b3bc04182e0ffc6f6037d"),
 }
-LARGEST = 1_000_000  # bytes; the larger file has 1,728
+MAX_BYTES = 1_000_000  # of a file; the larger one has 1,728
 
 
 class Photonic(nn.Module):
-    """The first `layers` of a photonic network on the states that items prepare, with `cutoff`
-    levels a mode.
+    """First layers of a photonic network, on the states that items prepare.
 
-    `weights` is mari2019 (two modes: 25 layers of Killoran et al., arXiv:1806.06871, that draw
-    tetrominoes; one mode: one layer), a .npy file of a layer a column, or none: layers drawn from
-    `seed`, angles uniform, all else normal with standard deviation .1. `output` is block, the
-    moduli of the amplitudes of up to three photons a mode, divided by their norm, as a device that
-    post-selects would have them (Mari et al., arXiv:1912.08278, example 4); or state, the real
-    parts of all amplitudes, then the imaginary ones, as they are. `squeezing=false` leaves the
-    squeezing out of a layer on one mode, as the published code does by accident. What is moved
-    above the cutoff is lost; `kept` says how much is not. Raises ValueError for weights that cannot
-    be had or do not fit, and for a cutoff that cannot be held.
+    There are `layers` of them and `cutoff` levels a mode. `weights` is mari2019 (two modes: 25
+    layers of Killoran et al., arXiv:1806.06871, that draw tetrominoes; one mode: one layer), a .npy
+    file of a layer a column, or none: layers drawn from `seed`, angles uniform, all else normal
+    with standard deviation .1. `output` is block, the moduli of the amplitudes of up to three
+    photons a mode, divided by their norm, as a device that post-selects would have them (Mari et
+    al., arXiv:1912.08278, example 4); or state, the real parts of all amplitudes, then the
+    imaginary ones, as they are. `squeezing=false` leaves the squeezing out of a layer on one mode,
+    as the published code does by accident. What is moved above the cutoff is lost; `retention` says
+    how much is not. Raises ValueError for weights that cannot be had or do not fit, and for a
+    cutoff that cannot be held.
     """
 
     takes = ("states",)
@@ -59,11 +59,11 @@ class Photonic(nn.Module):
         data: Path | None = None,
     ):
         super().__init__()
-        if modes not in fock.WEIGHTS:
+        if modes not in fock.LAYER_WEIGHTS:
             raise ValueError(f"modes={modes}: layers are known for 1 mode and for 2.")
         if layers < 0:
             raise ValueError(f"layers={layers}: layers of the network that are used, from 0 up.")
-        _check_cutoff(modes, cutoff, SIDE if output == "block" else 2)
+        _check_cutoff(modes, cutoff, BLOCK_LEVELS if output == "block" else 2)
         self.modes = modes
         self.cutoff = cutoff
         self.output = output
@@ -71,29 +71,27 @@ class Photonic(nn.Module):
         columns, self.fingerprint = _columns(modes, layers, weights, seed, data)
         self.layers = nn.ParameterList(nn.Parameter(column) for column in columns)
         self.stages = [Stage([layer], []) for layer in self.layers]
-        self.features = SIDE**modes if output == "block" else 2 * cutoff**modes
+        self.features = BLOCK_LEVELS**modes if output == "block" else 2 * cutoff**modes
 
     def preprocess(self, item: Tensor, generator=None) -> Tensor:
-        """An item as it is."""
+        """Return an item as it is."""
         return item
 
     def forward(self, items: Tensor) -> Float[Tensor, "batch features"]:
-        """The features, in the precision of the items (batch, 6 modes)."""
+        """Features in the precision of the items (batch, 6 modes)."""
         state = self._state(items)
         if self.output == "state":
             return torch.cat([state.real.flatten(1), state.imag.flatten(1)], 1)
         moduli = self._block(state).abs().flatten(1)
         return moduli / _positive(torch.linalg.vector_norm(moduli, dim=1, keepdim=True))
 
-    def kept(self, items: Tensor) -> dict[str, Float[Tensor, " batch"]]:
-        """The probability that each state keeps within the cutoff, and that with which
-        post-selection keeps it.
-        """
+    def retention(self, items: Tensor) -> dict[str, Float[Tensor, " batch"]]:
+        """Probability that each state has within the cutoff, and that of its post-selection."""
         state = self._state(items)
-        kept = {"norm_kept": fock.probability(state).flatten(1).sum(1)}
+        shares = {"norm_kept": fock.probability(state).flatten(1).sum(1)}
         if self.output == "block":
-            kept["post_selected"] = fock.probability(self._block(state)).flatten(1).sum(1)
-        return kept
+            shares["post_selected"] = fock.probability(self._block(state)).flatten(1).sum(1)
+        return shares
 
     def patterns(self, items: Tensor) -> Float[Tensor, " batch *levels"]:
         """Probabilities of up to three photons per mode, renormalised; a picture, for two modes."""
@@ -113,39 +111,39 @@ class Photonic(nn.Module):
         return state
 
     def _block(self, state: Tensor) -> Tensor:
-        return state[(slice(None), *[slice(SIDE)] * self.modes)]
+        return state[(slice(None), *[slice(BLOCK_LEVELS)] * self.modes)]
 
 
 def _check_cutoff(modes: int, cutoff: int, least: int) -> None:
     if cutoff < least:
         raise ValueError(
             f"cutoff={cutoff}: levels a mode, from {least}"
-            f" up{f'; a block has {SIDE}' * (least == SIDE)}."
+            f" up{f'; a block has {BLOCK_LEVELS}' * (least == BLOCK_LEVELS)}."
         )
-    if cutoff > fock.LEVELS:
+    if cutoff > fock.MAX_CUTOFF:
         raise ValueError(
-            f"cutoff={cutoff}: double precision does not hold its gates; use {fock.LEVELS} or"
+            f"cutoff={cutoff}: double precision does not hold its gates; use {fock.MAX_CUTOFF} or"
             " fewer."
         )
-    each = 16 * COPIES * ITEMS * modes
+    level_bytes = 16 * BATCH_COPIES * BATCH_ITEMS * modes
     held = memory.total()
-    most = math.isqrt(held // each)
+    most = math.isqrt(held // level_bytes)
     if cutoff > most:
         raise ValueError(
-            f"cutoff={cutoff}: {ITEMS} items at once need {each * cutoff**2 / 2**30:.2g} GiB, and"
-            f" this machine has {held / 2**30:.2g}; use {most} or fewer."
+            f"cutoff={cutoff}: {BATCH_ITEMS} items at once need"
+            f" {level_bytes * cutoff**2 / 2**30:.2g} GiB, and this machine has"
+            f" {held / 2**30:.2g}; use {most} or fewer."
         )
 
 
 def _columns(
     modes: int, layers: int, weights: str | None, seed: int, data: Path | None
 ) -> tuple[list[Tensor], str]:
-    """The weights of each layer, and the hash of their file."""
+    """Weights of each layer, and the hash of their file."""
     if weights in (None, "none"):
-        return [
-            _random(modes, generator(seed, "layer", number)) for number in range(layers)
-        ], "none"
-    path = _published(modes, data) if weights == "mari2019" else Path(weights)
+        columns = [_random(modes, generator(seed, "layer", number)) for number in range(layers)]
+        return columns, "none"
+    path = _published_path(modes, data) if weights == "mari2019" else Path(weights)
     stored = _read(path, weights, modes)
     if layers > stored.shape[1]:
         raise ValueError(
@@ -156,7 +154,7 @@ def _columns(
 
 def _random(modes: int, draw: torch.Generator) -> Tensor:
     column = SPREAD * torch.randn(
-        fock.WEIGHTS[modes], generator=draw, dtype=torch.double, device="cpu"
+        fock.LAYER_WEIGHTS[modes], generator=draw, dtype=torch.double, device="cpu"
     )
     turns = torch.rand(len(ANGLES[modes]), generator=draw, dtype=torch.double, device="cpu")
     column[ANGLES[modes]] = (2 * turns - 1) * math.pi
@@ -177,7 +175,7 @@ def _read(path: Path, weights: str, modes: int) -> np.ndarray:
             f"weights={weights}: no array of numpy's could be read from this file "
             f"({type(error).__name__})."
         ) from error
-    rows = fock.WEIGHTS[modes]
+    rows = fock.LAYER_WEIGHTS[modes]
     if (
         stored.ndim != 2
         or stored.shape[0] != rows
@@ -191,13 +189,15 @@ def _read(path: Path, weights: str, modes: int) -> np.ndarray:
     return stored
 
 
-def _published(modes: int, data: Path | None) -> Path:
-    """The published file, downloaded on first use; its hash is checked at every use."""
+def _published_path(modes: int, data: Path | None) -> Path:
+    """Path of the published file, downloaded on first use; its hash is checked at every use."""
     name, content = PUBLISHED[modes]
     path = Path(data or ".").expanduser() / "mari2019" / name
     if not path.is_file():
         try:
-            download.fetch([ADDRESS + name], path, algorithm="sha256", digest=content, most=LARGEST)
+            download.fetch(
+                [ADDRESS + name], path, algorithm="sha256", digest=content, most=MAX_BYTES
+            )
         except OSError as error:
             raise Absent(
                 f"weights=mari2019: {name} could not be downloaded"
@@ -215,4 +215,4 @@ def _published(modes: int, data: Path | None) -> Path:
 
 def _positive(x: Tensor) -> Tensor:
     """Norms that can be divided by: a block that nothing reaches stays 0."""
-    return x.clamp_min(fock.FLOOR)
+    return x.clamp_min(fock.MIN_NORM)

@@ -8,25 +8,21 @@ from jaxtyping import Float, UInt8
 from torch import Generator, Tensor
 from torchvision.transforms.v2 import InterpolationMode, functional
 
-MEAN, STD = (
-    (0.485, 0.456, 0.406),
-    (
-        0.229,
-        0.224,
-        0.225,
-    ),
-)  # of ImageNet, per channel of pictures in [0, 1]
+# Of ImageNet, per channel of pictures in [0, 1].
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
 class Preprocess:
-    """Resizes the shorter side to `resize` pixels, cuts the central `size` x `size`, normalises
-    each channel.
+    """Resizes, crops and normalises pictures.
 
-    With a generator the crop is random instead (8 to 100 % of the area, sides 3:4 to 4:3) and half
-    the pictures are mirrored, as in the transfer-learning tutorial of PyTorch. With three numbers
-    in `mean`, pictures of one channel become grey ones of three; with one, pictures of three become
-    grey ones of one, by the luma of ITU-R BT.601 as torchvision has it.
+    The shorter side becomes `resize` pixels, the central `size` x `size` are cut out, and each
+    channel is normalised. With a generator the crop is random instead (8 to 100 % of the area,
+    sides 3:4 to 4:3) and half the pictures are mirrored, as in the transfer-learning tutorial of
+    PyTorch. With three numbers in `mean`, pictures of one channel become grey ones of three; with
+    one, pictures of three become grey ones of one, by the luma of ITU-R BT.601 as torchvision has
+    it.
     """
 
     size: int
@@ -68,8 +64,9 @@ class Preprocess:
 
 
 def _crop(height: int, width: int, generator: Generator) -> tuple[int, int, int, int]:
-    """A random rectangle (top, left, height, width) in pixels; the whole picture where ten draws do
-    not fit.
+    """Draw a rectangle (top, left, height, width) in pixels.
+
+    It is the whole picture where ten draws do not fit.
     """
     for _ in range(10):
         draw = torch.rand(4, generator=generator, dtype=torch.float64).tolist()

@@ -1,6 +1,4 @@
-"""A small ResNet for pictures of 8 x 8 to 32 x 32, pre-trained on its source task by this same
-program.
-"""
+"""Small ResNet for pictures of 8 x 8 to 64 x 64, pre-trained by this same program."""
 
 from typing import Literal
 
@@ -15,8 +13,7 @@ from qtlrun.backbone.picture import Preprocess
 
 
 class Small(nn.Module):
-    """A stem and three of torchvision's residual blocks of `width`, twice and four times as many
-    channels.
+    """Stem and three of torchvision's residual blocks, of `width`, 2 and 4 `width` channels.
 
     `weights` is pretrain (the weights come as `state`, from the source task), a file, or none:
     random ones, drawn from `seed`. The features are those of `layer`, averaged over their places.
@@ -49,7 +46,7 @@ class Small(nn.Module):
             self.layer1 = BasicBlock(width, width)
             self.layer2 = _wider(width)
             self.layer3 = _wider(2 * width)
-        known = set(self.state_dict())
+        names = set(self.state_dict())
         depth = int((layer or "layer3")[-1])
         self.blocks = [self.layer1, self.layer2, self.layer3][:depth]
         for name in ("layer1", "layer2", "layer3")[depth:]:
@@ -59,7 +56,7 @@ class Small(nn.Module):
                 {name: value for name, value in state.items() if name in self.state_dict()}
             )
         elif weights not in (None, "none", "pretrain"):
-            files.fill(self, files.read(weights), known, weights)
+            files.fill(self, files.read(weights), names, weights)
         self.fingerprint = (
             "none" if weights in (None, "none", "pretrain") else files.digest(weights)
         )
@@ -77,6 +74,6 @@ class Small(nn.Module):
 
 
 def _wider(width: int) -> BasicBlock:
-    """A block that halves the side and doubles the channels."""
+    """Block that halves the side and doubles the channels."""
     shortcut = nn.Sequential(conv1x1(width, 2 * width, stride=2), nn.BatchNorm2d(2 * width))
     return BasicBlock(width, 2 * width, stride=2, downsample=shortcut)

@@ -1,26 +1,26 @@
-"""A backbone's weights in stages, from the input to the features."""
+"""Stages of a backbone's weights, from the input to the features."""
 
 from dataclasses import dataclass
 
 from torch import nn
 
-SHARE = 0.9  # a child that holds more of the weights than this is looked into
+MAX_SHARE = 0.9  # of the weights in one stage; a child that holds more is split
 
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: the parameters it owns, and the modules whose mode goes with them."""
+    """Stage of a backbone: its parameters, and the modules whose mode goes with them."""
 
     parameters: list[nn.Parameter]
     modules: list[nn.Module]
 
 
 def split(network: nn.Module) -> list[Stage]:
-    """The stages of a network: its children that have weights, and the children of one that has
-    nearly all of them.
+    """Split a network into stages: its children that have weights.
 
-    What belongs to no stage (a class token, a position embedding) goes with the first; a child
-    without weights (dropout, pooling) with the stage before it.
+    A child that has nearly all of them is replaced by its own children. What belongs to no stage (a
+    class token, a position embedding) goes with the first; a child without weights (dropout,
+    pooling) with the stage before it.
     """
     stages = []
     loose = [network]
@@ -44,20 +44,18 @@ def split(network: nn.Module) -> list[Stage]:
 
 
 def _children(network: nn.Module, loose: list[nn.Module]) -> list[nn.Module]:
-    """The children of a network in order; one with nearly all weights is replaced by its own, and
-    noted as loose.
+    """Children of a network in order, with those of a child that has nearly all weights.
+
+    Such a child is replaced by its own children, and added to `loose`.
     """
-    children = list(network.children())
     total = sum(parameter.numel() for parameter in network.parameters())
-    found = []
-    for child in children:
+    children = []
+    for child in network.children():
         weights = sum(parameter.numel() for parameter in child.parameters())
-        if (
-            weights > SHARE * total
-            and sum(any(True for _ in one.parameters()) for one in child.children()) > 1
-        ):
+        branches = [inner for inner in child.children() if list(inner.parameters())]
+        if weights > MAX_SHARE * total and len(branches) > 1:
             loose.append(child)
-            found.extend(_children(child, loose))
+            children.extend(_children(child, loose))
         else:
-            found.append(child)
-    return found
+            children.append(child)
+    return children

@@ -1,4 +1,4 @@
-"""Any classification model of torchvision's by its name, up to a feature layer."""
+"""Classification model of torchvision's by its name, up to a feature layer."""
 
 import copy
 import inspect
@@ -19,9 +19,11 @@ from qtlrun.backbone import weights as files
 from qtlrun.backbone.picture import MEAN, STD, Preprocess
 from qtlrun.plan import nearest
 
+CLASSES = 1000  # of ImageNet
+
 
 class Torchvision(nn.Module):
-    """A model of torchvision's whose classifier is taken off, or that ends at the layer named.
+    """Model of torchvision's without its classifier, or up to the layer named.
 
     `weights` is a public name (its own preprocessing goes with it), a file, or none: random ones,
     drawn from `seed`. `size` is the side of the picture it takes in pixels, resized by the usual
@@ -72,13 +74,13 @@ class Torchvision(nn.Module):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             whole = _model(name, size, public is not None)
-        known = set(whole.state_dict())
+        names = set(whole.state_dict())
         self.network = _cut(whole, layer)
         if weights not in (None, "none"):
             file = files.public(public) if public else weights
             if public is None:
                 files.check_published(file, [entry.url for entry in models.get_model_weights(name)])
-            files.fill(self.network, files.read(file), known, weights)
+            files.fill(self.network, files.read(file), names, weights)
         self.folded = file is not None and files.folded(self.network)
         self.fingerprint = files.digest(file) if file else "none"
         self.stages = stage.split(self.network)
@@ -95,35 +97,27 @@ class Torchvision(nn.Module):
         )
         with half:
             out = self.network(pictures)
-        while not isinstance(
-            out, Tensor
-        ):  # a layer by name, or a model that in training returns its side outputs too
+        # A layer by name, or a model that in training returns its side outputs too.
+        while not isinstance(out, Tensor):
             out = next(iter(out.values())) if isinstance(out, dict) else out[0]
         out = out.to(pictures.dtype)
         if out.dim() == 3:
             return out.mean(1)
-        if (
-            out.dim() == 4 and out.shape[1] == out.shape[2] != out.shape[3]
-        ):  # swin's maps have their channels last
+        # Swin's maps have their channels last.
+        if out.dim() == 4 and out.shape[1] == out.shape[2] != out.shape[3]:
             out = out.movedim(3, 1)
         return out.flatten(2).mean(2) if out.dim() == 4 else out
 
     def settled(self) -> nn.Module:
-        """The same for evaluation alone: a batch norm that follows a convolution becomes part of
-        it.
-        """
+        """Copy for evaluation alone: a batch norm after a convolution becomes part of it."""
         if not any(isinstance(module, nn.BatchNorm2d) for module in self.network.modules()):
             return self
-        place = next(self.network.parameters())
-        made = copy.copy(self)
-        made._modules = {
-            "network": (
-                fuse(copy.deepcopy(self.network).eval(), inplace=True).to(
-                    place.device, place.dtype, memory_format=torch.channels_last
-                )
-            )
-        }
-        return made
+        weight = next(self.network.parameters())
+        network = fuse(copy.deepcopy(self.network).eval(), inplace=True)
+        network = network.to(weight.device, weight.dtype, memory_format=torch.channels_last)
+        fused = copy.copy(self)
+        fused._modules = {"network": network}
+        return fused
 
     @torch.no_grad()
     def _features(self, size: int) -> int:
@@ -137,7 +131,7 @@ class Torchvision(nn.Module):
 
 
 def _entry(name: str, weights: str | None):
-    """The public weights of that name, or None where a file is named or none are wanted."""
+    """Public weights of that name; None where a file is named or none are wanted."""
     if weights in (None, "none"):
         return None
     entries = models.get_model_weights(name)
@@ -152,7 +146,7 @@ def _entry(name: str, weights: str | None):
 
 
 def _model(name: str, size: int, public: bool) -> nn.Module:
-    """The model with random weights; one that is built for a side of picture is built for this one.
+    """Build the model with random weights, for pictures of this side where it is built for one.
 
     Some public weights were made for channels of another normalisation; their models transform the
     input themselves.
@@ -176,35 +170,35 @@ def _model(name: str, size: int, public: bool) -> nn.Module:
 
 
 def _cut(whole: nn.Module, layer: str | None) -> nn.Module:
-    """The model without its classifier, the last layer that has as many outputs as there are
-    classes; or up to a layer.
+    """Cut a model behind a layer, or before its classifier.
+
+    That is the last layer with as many outputs as ImageNet has classes.
     """
     for name in [name for name, _ in whole.named_children() if name.lower().startswith("aux")]:
-        setattr(
-            whole, name, None
-        )  # a classifier beside the way to the features, which nothing here trains
+        # A classifier beside the way to the features, which nothing here trains.
+        setattr(whole, name, None)
         whole.aux_logits = False
     if layer is not None:
         nodes = get_graph_node_names(whole)[1]
         if not any(node == layer or node.startswith(layer + ".") for node in nodes):
-            places = dict.fromkeys(".".join(node.split(".")[:2]) for node in nodes[1:])
-            raise ValueError(f"layer={layer}: {nearest(layer, places)}")
+            layers = dict.fromkeys(".".join(node.split(".")[:2]) for node in nodes[1:])
+            raise ValueError(f"layer={layer}: {nearest(layer, layers)}")
         return create_feature_extractor(whole, {layer: "features"})
     outputs = {nn.Linear: "out_features", nn.Conv2d: "out_channels"}
     name = [
         name
         for name, module in whole.named_modules()
-        if getattr(module, outputs.get(type(module), ""), 0) == 1000
+        if getattr(module, outputs.get(type(module), ""), 0) == CLASSES
     ][-1]
     owner, _, last = name.rpartition(".")
     setattr(whole.get_submodule(owner), last, nn.Identity())
     return whole
 
 
-def _channels(name: str, given: list[float] | None, default: Sequence[float]) -> tuple[float, ...]:
-    if given is not None and (len(given) != 3 or (name == "std" and min(given) <= 0)):
+def _channels(name: str, values: list[float] | None, default: Sequence[float]) -> tuple[float, ...]:
+    if values is not None and (len(values) != 3 or (name == "std" and min(values) <= 0)):
         raise ValueError(
-            f"{name}={given}: three numbers, one for red, green and"
+            f"{name}={values}: three numbers, one for red, green and"
             f" blue{', above 0' if name == 'std' else ''}."
         )
-    return tuple(default if given is None else given)
+    return tuple(default if values is None else values)

@@ -1,4 +1,4 @@
-"""Weights of a backbone: by a public name, from a file; never random in silence."""
+"""Weights of a backbone, by a public name or from a file; never random in silence."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,15 +11,14 @@ from qtlrun import download
 from qtlrun.plan import Absent
 from qtlrun.statefile import digest, read_state
 
-COUNTER = "num_batches_tracked"  # of a batch norm, which older files lack
+COUNTER = "num_batches_tracked"  # of a batch norm; older files lack it
 
 
 def public(entry) -> Path:
-    """The file of a weights entry of torchvision's, downloaded on first use; its hash is checked at
-    every use.
+    """Path of the file of a torchvision weights entry, downloaded on first use.
 
-    Raises ValueError that names the file, its hash and the folder where it cannot be had or is not
-    what it should be.
+    Its hash is checked at every use. Raises ValueError that names the file, its hash and the folder
+    where it cannot be had or is not what it should be.
     """
     name = entry.url.rpartition("/")[2]
     folder = Path(torch.hub.get_dir()) / "checkpoints"
@@ -43,8 +42,9 @@ def public(entry) -> Path:
 
 
 def read(path: str | Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file or of a state dict saved by torch; nothing in the file is
-    executed.
+    """Read the tensors of a safetensors file or of a state dict saved by torch.
+
+    Nothing in the file is executed.
     """
     path = Path(path)
     if not path.is_file():
@@ -59,35 +59,35 @@ def read(path: str | Path) -> dict[str, Tensor]:
 
 
 def check_published(path: str | Path, addresses: Iterable[str]) -> None:
-    """Refuse a file that has the name of a published one, in which a part of its hash stands, and
-    is not that file.
+    """Refuse a file that has the name of a published one, and is another file.
+
+    Part of the published file's hash stands in its name.
     """
     name = Path(path).name
     begins = name.rpartition("-")[2].partition(".")[0]
-    if name in {address.rpartition("/")[2] for address in addresses} and not digest(
-        path
-    ).startswith(begins):
+    published = {address.rpartition("/")[2] for address in addresses}
+    if name in published and not digest(path).startswith(begins):
         raise ValueError(
             f"weights={path}: this is not the published {name}, whose SHA-256 begins with {begins};"
             " it is damaged, or another file under its name."
         )
 
 
-def fill(network: nn.Module, state: dict[str, Tensor], known: set[str], path: object) -> None:
-    """Load what the network has from a state dict; layers above the feature layer (in `known`) are
-    left aside.
+def fill(network: nn.Module, state: dict[str, Tensor], names: set[str], path: object) -> None:
+    """Load the weights of a network from a state dict.
 
-    Names may all begin with more, as `module.` or `model.`, and what begins otherwise is then left
-    aside too. Raises ValueError where the file lacks a weight of the network, has one of another
-    size or kind, one that is not finite, or none of this model's.
+    `names` are those of the whole model, whose layers above the feature layer are left aside. Names
+    of the state dict may all begin with more, as `module.` or `model.`, and what begins otherwise
+    is then left aside too. Raises ValueError where the file lacks a weight of the network, has one
+    of another size or kind, one that is not finite, or none of this model's.
     """
     needed = network.state_dict()
-    state = _unprefixed(state, {name for name in needed if not name.endswith(COUNTER)}, path)
+    state = _strip_prefix(state, {name for name in needed if not name.endswith(COUNTER)}, path)
     missing = [name for name in needed if name not in state and not name.endswith(COUNTER)]
-    strange = [name for name in state if name not in known]
+    strange = [name for name in state if name not in names]
     if missing or strange:
         what = f"lacks {missing[0]}" if missing else f"has {strange[0]}, which this model has not"
-        names = (
+        listed = (
             f" Its names are {', '.join([*state][:3])}{', ...' * (len(state) > 3)}."
             if len(strange) == len(state)
             else ""
@@ -95,7 +95,7 @@ def fill(network: nn.Module, state: dict[str, Tensor], known: set[str], path: ob
         raise ValueError(
             f"weights={path}: this file {what} ({len(missing)} of {len(needed)} missing,"
             f" {len(strange)} unknown); name the model it was made for, and with backbone.layer the"
-            " layer that it reaches to." + names
+            " layer that it reaches to." + listed
         )
     for name, value in needed.items():
         if name in state:
@@ -103,24 +103,22 @@ def fill(network: nn.Module, state: dict[str, Tensor], known: set[str], path: ob
     network.load_state_dict({name: state.get(name, value) for name, value in needed.items()})
 
 
-def _unprefixed(state: dict[str, Tensor], needed: set[str], path: object) -> dict[str, Tensor]:
-    """The tensors under the one beginning of names under which all, or most, of what is needed
-    stands.
-    """
-    found = Counter()
+def _strip_prefix(state: dict[str, Tensor], needed: set[str], path: object) -> dict[str, Tensor]:
+    """Tensors under the prefix that has all, or most, of the needed names; without the prefix."""
+    counts = Counter()
     for name in state:
-        words = name.split(".")
-        found.update(
-            ".".join(words[:at]) for at in range(len(words)) if ".".join(words[at:]) in needed
+        parts = name.split(".")
+        counts.update(
+            ".".join(parts[:at]) for at in range(len(parts)) if ".".join(parts[at:]) in needed
         )
-    whole = [prefix for prefix, count in found.items() if count == len(needed)]
+    whole = [prefix for prefix, count in counts.items() if count == len(needed)]
     if len(whole) > 1 and "" not in whole:
         names = " and ".join(f"{prefix}." for prefix in whole)
         raise ValueError(
             f"weights={path}: this file has the model {len(whole)} times, under {names}; save the"
             " one wanted alone."
         )
-    prefix = max(found, key=lambda one: (found[one], one == ""), default="")
+    prefix = max(counts, key=lambda each: (counts[each], each == ""), default="")
     if prefix == "":
         return state
     return {
@@ -144,7 +142,7 @@ def _check_tensor(name: str, value: Tensor, needed: Tensor, path: object) -> Non
     if not needed.is_floating_point():
         return
     if not value.is_floating_point():
-        kinds = [str(one.dtype).removeprefix("torch.") for one in (value, needed)]
+        kinds = [str(each.dtype).removeprefix("torch.") for each in (value, needed)]
         raise ValueError(
             f"weights={path}: {name} is {kinds[0]} in the file and {kinds[1]} in the model."
         )
@@ -159,12 +157,14 @@ def _check_tensor(name: str, value: Tensor, needed: Tensor, path: object) -> Non
 
 
 def folded(network: nn.Module) -> bool:
-    """Whether every batch norm only adds its bias: its scale and statistics went into the
-    convolution before it.
+    """Whether every batch norm only adds its bias.
+
+    Its scale and statistics then went into the convolution before it.
     """
     norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    # A new batch norm differs by eps / 2 = 5e-6.
     return bool(norms) and all(
         not norm.running_mean.any()
         and torch.allclose(norm.weight, (norm.running_var + norm.eps).sqrt(), rtol=0, atol=1e-6)
         for norm in norms
-    )  # a new batch norm differs by eps / 2 = 5e-6
+    )

@@ -15,13 +15,12 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 
 
 class CIFAR10:
-    """32 x 32 colour pictures of ten classes, 5000 of each in train and 1000 in test, found in
-    `data` or fetched there.
+    """32 x 32 colour pictures of ten classes, 5000 of each in train and 1000 in test.
 
-    Their checksums, torchvision's, are compared each time. `classes` are names, a label is the
-    place of its name there (Mari et al., arXiv:1912.08278, have cat 0 and dog 1, and airplane 0 and
-    automobile 1), and null takes all ten. `qtlrun.dataset.public.Public` says what the other values
-    mean.
+    They are found in `data` or fetched there, and their checksums, torchvision's, are compared each
+    time. `classes` are names; a label is the index of its name there (Mari et al.,
+    arXiv:1912.08278, have cat 0 and dog 1, and airplane 0 and automobile 1), and null takes all
+    ten. The other values are those of `qtlrun.dataset.public.Public`.
     """
 
     def __init__(
@@ -46,7 +45,7 @@ class CIFAR10:
 
 
 def _read(data: Path) -> tuple[Part, Part]:
-    """Pictures and labels, of train and of test."""
+    """Read pictures and labels, of train and of test."""
     data = Path(data).expanduser()
     source = datasets.CIFAR10
     folder = data / source.base_folder
@@ -67,19 +66,19 @@ def _read(data: Path) -> tuple[Part, Part]:
         warnings.filterwarnings("ignore", r"dtype\(\): align should be")
         parts = [source(data, train=train) for train in (True, False)]
     train, test = (
-        Part(torch.from_numpy(one.data).permute(0, 3, 1, 2), torch.tensor(one.targets))
-        for one in parts
+        Part(torch.from_numpy(part.data).permute(0, 3, 1, 2), torch.tensor(part.targets))
+        for part in parts
     )
     return train, test
 
 
-def _unpack(archive: Path, place: Path) -> None:
-    """The archive's folder, unpacked beside its place and renamed."""
+def _unpack(archive: Path, folder: Path) -> None:
+    """Unpack an archive's folder beside itself and rename it."""
     with tarfile.open(archive) as file:
         file.extractall(archive.parent, filter="data")
     try:
-        (archive.parent / place.name).rename(place)
+        (archive.parent / folder.name).rename(folder)
     except OSError:
         # Another process was quicker; what it has put there is checked like ours.
-        if not place.is_dir():
+        if not folder.is_dir():
             raise

@@ -1,5 +1,6 @@
-"""Seven noisy products of two coherent states, to be told apart (Mari et al., arXiv:1912.08278,
-example 4).
+"""Classification of seven noisy products of two coherent states.
+
+Source: Mari et al., arXiv:1912.08278, example 4.
 """
 
 from typing import Literal
@@ -12,12 +13,11 @@ from torch import Tensor
 
 from qtlrun.dataset.split import Split
 from qtlrun.dataset.state import States, check
-from qtlrun.fock import NUMBERS
+from qtlrun.fock import MODE_NUMBERS
 from qtlrun.plan import finite
 
 # The tetromino that the published network, pre-trained by Killoran et al. (arXiv:1806.06871), draws
-# of each class, and
-# the class's two displacements in units of the amplitude.
+# of each class, and the class's two displacements in units of the amplitude.
 CLASSES = {
     "L": (1, 1),
     "O": (-1, 1),
@@ -27,28 +27,31 @@ CLASSES = {
     "J": (-1j, 1j),
     "Z": (1j, -1j),
 }
-PLACES = [
-    1,
-    2,
-    NUMBERS + 1,
-    NUMBERS + 2,
-]  # of Re alpha, Im alpha, Re beta and Im beta among an item's numbers
+# Indices of Re alpha, Im alpha, Re beta and Im beta among an item's numbers.
+DISPLACEMENTS = [1, 2, MODE_NUMBERS + 1, MODE_NUMBERS + 2]
 
 
 class Coherent:
-    """Products of coherent states of two modes: an item says how a state is prepared, and is not
-    scaled.
+    """Products of coherent states of two modes, with seven classes of displacements.
 
-    Class by class the displacements are `amplitude` times (1, 1), (-1, 1), (1, -1), (-1, -1), (i,
-    i), (-i, i) and (i, -i); a state of it adds normal noise of standard deviation `noise` to the
-    real and the imaginary part of each. `train`, `validation` and `test` are numbers of states a
-    class, drawn in rounds of one of each class. `qtlrun.dataset.state.States` says what stands in
-    an item and what the other values mean; with `order="drawn"` batches of seven have one state of
-    each class, unless a `train_size` leaves some out.
+    An item says how a state is prepared, and is not scaled (see `qtlrun.dataset.state.States`). The
+    displacements of the classes are `amplitude` times (1, 1), (-1, 1), (1, -1), (-1, -1), (i, i),
+    (-i, i) and (i, -i). `centres` are the seven states without noise. `ceiling` is the accuracy on
+    the test split of choosing the centre nearest to the displacement, which no measurement of the
+    state tells exactly: no classifier can expect to exceed it.
 
-    `centres` are the seven states without noise. `ceiling` is the accuracy on the test split of
-    choosing the centre nearest to the displacement, which no measurement of the state tells
-    exactly: no classifier can expect to exceed it.
+    Arguments:
+        amplitude: scale of the displacements.
+        noise: standard deviation of the normal noise on the real and the imaginary part of each.
+        train: states per class, drawn in rounds of one of each class, as in the other splits.
+        validation: states per class, or "test".
+        test: states per class.
+        seed: of the draw.
+        draw: of the splits, see `States`.
+        order: of training, see `States`; with "drawn" batches of seven have one state of each
+            class, unless a `train_size` leaves some out.
+        split_seed: of the draw too.
+        train_size: items of train that are used, or their share.
     """
 
     modes = 2
@@ -102,14 +105,15 @@ class Coherent:
         self.ceiling = _ceiling(self.centres, self.test)
 
     def _make(self, generator: RandomState, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """So many rounds of one state a class; each part of the displacements is drawn for the
-        whole round at once.
+        """Draw rounds of one state per class, and their labels.
+
+        Each part of the displacements is drawn for the whole round at once.
         """
-        drawn = generator.normal(scale=self._noise, size=(count, len(PLACES), len(CLASSES)))
-        displacements = self._displacements() + drawn.transpose(0, 2, 1)
-        return _items(displacements).reshape(-1, 2 * NUMBERS), np.tile(
-            np.arange(len(CLASSES)), count
-        )
+        size = (count, len(DISPLACEMENTS), len(CLASSES))
+        noise = generator.normal(scale=self._noise, size=size)
+        displacements = self._displacements() + noise.transpose(0, 2, 1)
+        items = _items(displacements).reshape(-1, 2 * MODE_NUMBERS)
+        return items, np.tile(np.arange(len(CLASSES)), count)
 
     def _displacements(self) -> np.ndarray:
         """Re alpha, Im alpha, Re beta and Im beta of each class, (classes, 4)."""
@@ -117,11 +121,12 @@ class Coherent:
 
 
 def _items(displacements: np.ndarray) -> np.ndarray:
-    items = np.zeros((*displacements.shape[:-1], 2 * NUMBERS))
-    items[..., PLACES] = displacements
+    items = np.zeros((*displacements.shape[:-1], 2 * MODE_NUMBERS))
+    items[..., DISPLACEMENTS] = displacements
     return items
 
 
 def _ceiling(centres: Float64[Tensor, "classes numbers"], test: Split) -> float:
-    nearest = torch.cdist(test.inputs[:, PLACES], centres[:, PLACES]).argmin(1)
+    distances = torch.cdist(test.inputs[:, DISPLACEMENTS], centres[:, DISPLACEMENTS])
+    nearest = distances.argmin(1)
     return (nearest == test.labels).double().mean().item()

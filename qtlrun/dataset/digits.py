@@ -5,20 +5,28 @@ import hashlib
 import torch
 from sklearn import datasets
 
-from qtlrun.dataset.split import Split, check_draw, fingerprint, folded, prefixed, sized, stratified
+from qtlrun.dataset.split import (
+    Split,
+    check_draw,
+    draw_stratified,
+    fingerprint,
+    prefix_errors,
+    subsample,
+    take_fold,
+)
 
 CLASSES = list(range(10))
 
 
 class Digits:
-    """8 x 8 grey scans of the digits `classes`, of each the part `share` (from, to) in the order of
-    the file.
+    """8 x 8 grey scans of the digits `classes`.
 
-    `train` and `validation` are numbers of scans a class, or shares of them; the rest is the test
-    split. Two tasks whose shares do not overlap have no scan in common. With a `fold` [k, K], part
-    k (from 0) of the K into which `split_seed` divides every class is the test split, and scans
-    that neither train nor validation takes are left out. Of train, `train_size` scans are used, all
-    classes together, or that share; a larger size has every scan of a smaller one. Source: the UCI
+    Of each class the part `share` (from, to) in the order of the file is used. `train` and
+    `validation` are numbers of scans a class, or shares of them; the rest is the test split. Two
+    tasks whose shares do not overlap have no scan in common. With a `fold` [k, K], part k (from 0)
+    of the K into which `split_seed` divides every class is the test split, and scans that neither
+    train nor validation takes are left out. Of train, `train_size` scans are used, all classes
+    together, or that share; a larger size has every scan of a smaller one. Source: the UCI
     archive's optical recognition of handwritten digits.
     """
 
@@ -46,14 +54,18 @@ class Digits:
         self.classes = tuple(str(digit) for digit in classes)
         items = tuple(hashlib.sha256(scan.numpy().tobytes()).hexdigest() for scan in scans)
         whole = Split(scans, labels, items)
-        test, rest = folded(whole, fold, split_seed, self.classes) if fold else (None, whole)
-        with prefixed(f"train={train}, validation={validation}" + f", fold={fold}" * bool(fold)):
-            drawn = stratified(rest.labels, (train, validation), split_seed, names=self.classes)
-            if not fold and not len(drawn[-1]):
+        test, rest = take_fold(whole, fold, split_seed, self.classes) if fold else (None, whole)
+        with prefix_errors(
+            f"train={train}, validation={validation}" + f", fold={fold}" * bool(fold)
+        ):
+            indices = draw_stratified(
+                rest.labels, (train, validation), split_seed, names=self.classes
+            )
+            if not fold and not len(indices[-1]):
                 raise ValueError("no scan is left for the test split; take fewer.")
-        parts = [rest.subset(part) for part in drawn]
+        parts = [rest.subset(index) for index in indices]
         parts = [
-            sized(parts[0], train_size, split_seed, self.classes),
+            subsample(parts[0], train_size, split_seed, self.classes),
             parts[1],
             test if fold else parts[2],
         ]
@@ -72,11 +84,11 @@ def _scans(classes: tuple[int, ...], low: float, high: float) -> tuple[torch.Ten
     bunch = datasets.load_digits()
     scans = torch.from_numpy(bunch.images).mul(255 / 16).round().to(torch.uint8).unsqueeze(1)
     digits = torch.from_numpy(bunch.target)
-    chosen = []
+    indices = []
     labels = []
     for label, digit in enumerate(classes):
-        places = (digits == digit).nonzero().squeeze(1)
-        places = places[round(low * len(places)) : round(high * len(places))]
-        chosen.append(places)
-        labels.append(torch.full_like(places, label))
-    return scans[torch.cat(chosen)], torch.cat(labels)
+        index = (digits == digit).nonzero().squeeze(1)
+        index = index[round(low * len(index)) : round(high * len(index))]
+        indices.append(index)
+        labels.append(torch.full_like(index, label))
+    return scans[torch.cat(indices)], torch.cat(labels)

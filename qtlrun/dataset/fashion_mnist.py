@@ -22,12 +22,11 @@ CLASSES = (
 
 
 class FashionMNIST:
-    """28 x 28 grey pictures of ten kinds of clothes, 6000 of each in train and 1000 in test, found
-    in `data` or fetched there.
+    """28 x 28 grey pictures of ten kinds of clothes, 6000 of each in train and 1000 in test.
 
-    `classes` are names, a label is the place of its name there, and null takes all ten.
-    `qtlrun.dataset.idx.read` says what is done with the files, `qtlrun.dataset.public.Public` what
-    the other values mean. Source: Xiao et al., arXiv:1708.07747.
+    They are found in `data` or fetched there, as `qtlrun.dataset.idx.read` says. `classes` are
+    names; a label is the index of its name there, and null takes all ten. The other values are
+    those of `qtlrun.dataset.public.Public`. Source: Xiao et al., arXiv:1708.07747.
     """
 
     def __init__(

@@ -1,14 +1,14 @@
-"""Your own pictures in class folders."""
+"""Your pictures in class folders."""
 
 from qtlrun.dataset.tree import Tree
 
 
 class Folder:
-    """The pictures of `root/CLASS/*.jpg`, or of `root/train/CLASS/*.jpg` with `root/val`,
-    `root/test` or both.
+    """Pictures of `root/CLASS/*.jpg`, or of `root/train/CLASS/*.jpg` and parts beside train.
 
-    `qtlrun.dataset.tree.Tree` says which picture goes into which split. Raises ValueError where the
-    layout, a class or a picture is not what it should be.
+    These are `root/val`, `root/test` or both. `qtlrun.dataset.tree.Tree` says which picture goes
+    into which split. Raises ValueError where the layout, a class or a picture is not what it should
+    be.
     """
 
     def __init__(

@@ -1,5 +1,6 @@
-"""Gaussian and non-Gaussian states of one mode, to be told apart (Mari et al., arXiv:1912.08278,
-example 5).
+"""Classification of Gaussian and non-Gaussian states of one mode.
+
+Source: Mari et al., arXiv:1912.08278, example 5.
 """
 
 from functools import partial
@@ -9,28 +10,34 @@ import numpy as np
 from numpy.random import RandomState
 
 from qtlrun.dataset.state import States, check
-from qtlrun.fock import NUMBERS
+from qtlrun.fock import MODE_NUMBERS
 from qtlrun.plan import finite
 
 CLASSES = ("Gaussian", "non-Gaussian")
 PREPARED = np.array([[0.0, 1.0], [1.0, 0.0]])  # of each class: photons and Re alpha
 TURN = 2 * np.pi  # radians; rotations are uniform within it, to either side
-BATCH = 8  # states of a batch of the publication
+BATCH_STATES = 8  # in the publication
 
 
 class Gaussian:
-    """The coherent state D(1)|0> or the one-photon state |1>, rotated, squeezed and rotated again
-    by chance.
+    """Coherent state D(1)|0> or one-photon state |1>, with random rotation, squeezing, rotation.
 
-    The squeezing is uniform on [-`squeezing`, `squeezing`), both rotations on [-2 pi, 2 pi). These
-    gates make a Gaussian state of a Gaussian one and of no other, so the classes stay what they
-    are, whatever was drawn. An item says how a state is prepared, and is not scaled:
-    `qtlrun.dataset.state.States` says what stands in it.
+    Both rotations are uniform on [-2 pi, 2 pi). These gates make a Gaussian state of a Gaussian one
+    and of no other, so the classes stay what they are, whatever was drawn. An item says how a state
+    is prepared, and is not scaled (see `qtlrun.dataset.state.States`).
 
-    `train`, `validation` and `test` are numbers of states, both classes together: with
-    `draw="apart"` of each class in turn, so equally many or one fewer non-Gaussian; with
-    `draw="mari2019"` in batches of 8 whose labels are drawn too, as is a third rotation that
-    nothing uses.
+    Arguments:
+        squeezing: bound of the squeezing, which is uniform on [-`squeezing`, `squeezing`).
+        train: states of both classes together, as in the other splits.
+        validation: states, or "test".
+        test: states.
+        seed: of the draw.
+        draw: "apart" draws of each class in turn, so equally many or one fewer non-Gaussian;
+            "mari2019" in batches of 8 whose labels are drawn too, as is a third rotation that
+            nothing uses. See `States` too.
+        order: of training, see `States`.
+        split_seed: of the draw too.
+        train_size: items of train that are used, or their share.
     """
 
     modes = 1
@@ -49,9 +56,17 @@ class Gaussian:
         train_size: int | float | None = None,
     ):
         finite(squeezing=squeezing)
-        check(train, validation, test, draw, "states, both classes together", least=2, batch=BATCH)
+        check(
+            train,
+            validation,
+            test,
+            draw,
+            "states, both classes together",
+            least=2,
+            batch=BATCH_STATES,
+        )
         self.classes = CLASSES
-        make = partial({"apart": _alternating, "mari2019": _published}[draw], squeezing)
+        make = partial({"apart": _draw_alternating, "mari2019": _draw_published}[draw], squeezing)
         states = States(
             make, CLASSES, train, validation, test, seed, draw, order, split_seed, train_size
         )
@@ -64,28 +79,29 @@ class Gaussian:
         self.verify = states.verify
 
 
-def _alternating(
+def _draw_alternating(
     squeezing: float, generator: RandomState, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
     bounds = np.array([TURN, squeezing, TURN])
-    return _labelled(np.arange(count) % 2, generator.uniform(-bounds, bounds, (count, 3)))
+    return _items(np.arange(count) % 2, generator.uniform(-bounds, bounds, (count, 3)))
 
 
-def _published(
+def _draw_published(
     squeezing: float, generator: RandomState, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
     labels = []
-    drawn = []
-    for _ in range(count // BATCH):
-        labels.append(generator.randint(2, size=BATCH))
-        squeezed = generator.uniform(-squeezing, squeezing, BATCH)
-        first, second, _ = (generator.uniform(-TURN, TURN, BATCH) for _ in range(3))
-        drawn.append(np.stack([first, squeezed, second], 1))
-    return _labelled(np.concatenate(labels), np.concatenate(drawn))
+    gates = []
+    for _ in range(count // BATCH_STATES):
+        labels.append(generator.randint(2, size=BATCH_STATES))
+        squeezes = generator.uniform(-squeezing, squeezing, BATCH_STATES)
+        first, second, _ = (generator.uniform(-TURN, TURN, BATCH_STATES) for _ in range(3))
+        gates.append(np.stack([first, squeezes, second], 1))
+    return _items(np.concatenate(labels), np.concatenate(gates))
 
 
-def _labelled(labels: np.ndarray, drawn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _items(labels: np.ndarray, gates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Items of these labels with a rotation, a squeezing and a rotation each, (items, 3)."""
-    items = np.zeros((len(labels), NUMBERS))
-    items[:, :2], items[:, 3:] = PREPARED[labels], drawn
+    items = np.zeros((len(labels), MODE_NUMBERS))
+    items[:, :2] = PREPARED[labels]
+    items[:, 3:] = gates
     return items, labels

@@ -1,5 +1,6 @@
-"""Ants and bees, the 397 pictures of PyTorch's transfer-learning tutorial (and of Mari et al.,
-arXiv:1912.08278).
+"""Ants and bees, the 397 pictures of PyTorch's transfer-learning tutorial.
+
+Mari et al., arXiv:1912.08278, use them too.
 """
 
 import io
@@ -20,22 +21,20 @@ NAME = "hymenoptera_data"
 ADDRESS = "https://download.pytorch.org/tutorial/hymenoptera_data.zip"
 PICTURES = 397
 # SHA-256 over the sorted lines `path NUL sha256 NEWLINE` of the pictures (train/ants/0013035.jpg
-# first); the archive
-# itself, with its stray GIF and folder litter, is not pinned, so a folder unpacked by hand is
-# checked the same way.
+# first). The archive itself, with its stray GIF and folder litter, is not pinned, so a folder
+# unpacked by hand is checked the same way.
 CONTENT = "073f92c5bf0fadca72c78f72ec5114ad75f607011421077632ec625eba2237ca"
 
-ARCHIVE = 100e6  # bytes; the archive has 47 MB
-UNPACKED = 200e6  # bytes
+MAX_ARCHIVE_BYTES = 100e6  # it has 47 MB
+MAX_UNPACKED_BYTES = 200e6
 
 
 class Hymenoptera:
-    """Ants and bees, found in `data` or fetched into it: 244 pictures of train, 153 of test (the
-    tutorial's `val`).
+    """Ants and bees: 244 pictures of train, 153 of test (the tutorial's `val`).
 
-    Their content is checked each time. Validation is a share of every class of train, drawn by
-    `split_seed`, or a `fold` of it, or "test", as the tutorial has it: `qtlrun.dataset.tree.Tree`
-    says what that and `train_size` mean.
+    They are found in `data` or fetched into it, and their content is checked each time. Validation
+    is a share of every class of train, drawn by `split_seed`, or a `fold` of it, or "test", as the
+    tutorial has it: `qtlrun.dataset.tree.Tree` says what that and `train_size` mean.
     """
 
     caution = (
@@ -55,7 +54,7 @@ class Hymenoptera:
         check_draw(train_size, fold)
         data = Path(data).expanduser()
         if not (data / NAME).exists():
-            _unpack(data, _fetched(data))
+            _unpack(data, _fetch(data))
         _check(data, data / NAME, "remove it, and it is fetched again")
         tree = Tree(
             str(data / NAME), validation, split_seed=split_seed, train_size=train_size, fold=fold
@@ -75,10 +74,10 @@ def _check(data: Path, folder: Path, mend: str) -> None:
     lines = (os.fsencode(f"{path}\0{item}\n") for path, item in zip(paths, hashes, strict=True))
     content = sha256(b"".join(lines)).hexdigest()
     if content != CONTENT:
-        found = f"{len(paths)} pictures with content {content[:12]}"
-        wanted = f"the tutorial's are {PICTURES} with content {CONTENT[:12]}"
         raise ValueError(
-            f"data={picture.printable(data)}: {NAME} holds {found}, and {wanted}; {mend}."
+            f"data={picture.printable(data)}: {NAME} holds {len(paths)} pictures with content"
+            f" {content[:12]}, and the tutorial's are {PICTURES} with content {CONTENT[:12]};"
+            f" {mend}."
         )
 
 
@@ -87,14 +86,14 @@ def _walk(folder: Path) -> list[Path]:
     return pictures + [path for inner in folders for path in _walk(inner)]
 
 
-def _fetched(data: Path) -> bytes:
-    """The archive's bytes; nothing is written before they are all here."""
+def _fetch(data: Path) -> bytes:
+    """Fetch the archive's bytes; nothing is written before they are all here."""
     try:
-        content = download.read(ADDRESS, most=int(ARCHIVE))
+        content = download.read(ADDRESS, most=int(MAX_ARCHIVE_BYTES))
     except OSError as error:
         raise _refusal(data, f"could not be fetched ({download.reason(error)})") from None
-    if len(content) > ARCHIVE:
-        raise _refusal(data, f"came with more than {ARCHIVE / 1e6:.0f} MB")
+    if len(content) > MAX_ARCHIVE_BYTES:
+        raise _refusal(data, f"came with more than {MAX_ARCHIVE_BYTES / 1e6:.0f} MB")
     return content
 
 
@@ -127,8 +126,8 @@ def _check_members(data: Path, members: list[zipfile.ZipInfo]) -> None:
             raise _refusal(
                 data, f"came with a member outside its folder, {picture.printable(member.filename)}"
             )
-    if sum(member.file_size for member in members) > UNPACKED:
-        raise _refusal(data, f"came with more than {UNPACKED / 1e6:.0f} MB to unpack")
+    if sum(member.file_size for member in members) > MAX_UNPACKED_BYTES:
+        raise _refusal(data, f"came with more than {MAX_UNPACKED_BYTES / 1e6:.0f} MB to unpack")
 
 
 def _refusal(data: Path, what: str) -> Absent:

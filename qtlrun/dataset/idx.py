@@ -1,4 +1,4 @@
-"""Sets that are published as MNIST is, in four archives of bytes."""
+"""Datasets that are published as MNIST is, in four archives of bytes."""
 
 import gzip
 import hashlib
@@ -13,8 +13,7 @@ from qtlrun.dataset.public import Part, fetch
 
 
 def read(data: Path, source: type[datasets.MNIST]) -> tuple[Part, Part]:
-    """Pictures and labels, of train and of test, of MNIST or of one of torchvision's sets in its
-    format.
+    """Read pictures and labels, of train and of test, of a torchvision set in MNIST's format.
 
     The archives of `data`/NAME/raw are read as they are: nothing is unpacked there, so the folder
     may be read-only, and their checksums, torchvision's, are compared each time. Raises ValueError
@@ -26,24 +25,25 @@ def read(data: Path, source: type[datasets.MNIST]) -> tuple[Part, Part]:
         if not (folder / name).is_file():
             fetch([mirror + name for mirror in source.mirrors], md5, folder / name, data)
     pictures, labels, others, their_labels = (
-        _unpacked(data, folder / name, md5) for name, md5 in source.resources
+        _read_archive(data, folder / name, md5) for name, md5 in source.resources
     )
     return Part(pictures.unsqueeze(1), labels.long()), Part(
         others.unsqueeze(1), their_labels.long()
     )
 
 
-def _unpacked(data: Path, path: Path, md5: str) -> torch.Tensor:
-    """The bytes of one archive in the shape that its head gives: three bytes, the number of axes,
-    each axis' length.
+def _read_archive(data: Path, path: Path, md5: str) -> torch.Tensor:
+    """Read the bytes of an archive, in the shape that its head gives.
+
+    The head is three bytes, the number of axes and the length of each axis.
     """
     content = path.read_bytes()
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if found != md5:
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if digest != md5:
         name = printable(path.relative_to(data))
         raise ValueError(
-            f"data={printable(data)}: {name} has the md5 {found}, and the published file has {md5};"
-            " remove it, and it is fetched again."
+            f"data={printable(data)}: {name} has the md5 {digest}, and the published file has"
+            f" {md5}; remove it, and it is fetched again."
         )
     content = gzip.decompress(content)
     axes = content[3]

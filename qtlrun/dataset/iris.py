@@ -7,13 +7,12 @@ from qtlrun.dataset import vector
 
 
 class Iris:
-    """Flowers of three species of iris, by length and width of sepal and petal (centimetres, before
-    the scaling).
+    """Flowers of three species of iris, by length and width of sepal and petal.
 
-    Two of the 150 have the same four numbers and species; they count once, so that no flower of the
-    test split has been trained on. `qtlrun.dataset.vector.drawn` says which flower goes into which
-    split; the scaling is that of train. Source: Fisher, The use of multiple measurements in
-    taxonomic problems, 1936.
+    These are in centimetres before the scaling. Two of the 150 have the same four numbers and
+    species; they count once, so that no flower of the test split has been trained on.
+    `qtlrun.dataset.vector.draw_splits` says which flower goes into which split; the scaling is that
+    of train. Source: Fisher, The use of multiple measurements in taxonomic problems, 1936.
     """
 
     def __init__(
@@ -29,14 +28,16 @@ class Iris:
         self.classes = tuple(str(name) for name in bunch.target_names)
         _, first = np.unique(bunch.data, axis=0, return_index=True)
         first.sort()
-        every = vector.whole(bunch.data[first], bunch.target[first])
-        parts = vector.drawn(every, self.classes, validation, test, split_seed, train_size, fold)
-        scaled = vector.scaled(parts, by=parts["train"])
+        flowers = vector.as_split(bunch.data[first], bunch.target[first])
+        parts = vector.draw_splits(
+            flowers, self.classes, validation, test, split_seed, train_size, fold
+        )
+        scaled = vector.scale_splits(parts, by=parts["train"])
         self.train = scaled.train
         self.validation = scaled.validation
         self.test = scaled.test
         self.scaling = scaled.scaling
-        self.size = len(every)
+        self.size = len(flowers)
         self.fingerprint = scaled.fingerprint
 
     def verify(self, step=lambda done, total: None) -> None:

@@ -8,7 +8,7 @@ NOUNS = {"pictures": "picture", "vectors": "item", "states": "state"}
 
 
 def kind(dataset) -> str:
-    """States (of so many optical `modes`), vectors or pictures."""
+    """Kind of a dataset's items: states (of so many optical `modes`), vectors or pictures."""
     if hasattr(dataset, "modes"):
         return "states"
     inputs = dataset.train.inputs
@@ -16,7 +16,7 @@ def kind(dataset) -> str:
 
 
 def counts(dataset) -> dict[str, dict[str, int]]:
-    """How many items of each class are in each split."""
+    """Count of items of each class in each split."""
     splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     numbers = {
         name: split.labels.bincount(minlength=len(dataset.classes)).tolist()
@@ -28,13 +28,12 @@ def counts(dataset) -> dict[str, dict[str, int]]:
 
 
 def sizes(dataset) -> set[tuple[int, int]]:
-    """Heights and widths of pictures, in pixels: one where all are equal."""
-    inputs = [split.inputs for split in (dataset.train, dataset.validation, dataset.test)]
-    return {
-        size
-        for one in inputs
-        for size in (one.sizes if isinstance(one, Pictures) else [tuple(one.shape[-2:])])
-    }
+    """Heights and widths of pictures, in pixels; a single pair where all are equal."""
+    sizes = set()
+    for split in (dataset.train, dataset.validation, dataset.test):
+        inputs = split.inputs
+        sizes.update(inputs.sizes if isinstance(inputs, Pictures) else [tuple(inputs.shape[-2:])])
+    return sizes
 
 
 def noun(dataset) -> str:

@@ -11,13 +11,12 @@ DIGITS = tuple(range(10))
 
 
 class MNIST:
-    """28 x 28 grey scans of handwritten digits, 60,000 of train and 10,000 of test, found in `data`
-    or fetched into it.
+    """28 x 28 grey scans of handwritten digits, 60,000 of train and 10,000 of test.
 
-    `classes` are digits, a label is the place of its digit there, and null takes all ten.
-    `qtlrun.dataset.idx.read` says what is done with the files, `qtlrun.dataset.public.Public` what
-    the other values mean. Source: LeCun, Cortes and Burges, from the scans of NIST's special
-    databases 1 and 3.
+    They are found in `data` or fetched into it, as `qtlrun.dataset.idx.read` says. `classes` are
+    digits; a label is the index of its digit there, and null takes all ten. The other values are
+    those of `qtlrun.dataset.public.Public`. Source: LeCun, Cortes and Burges, from the scans of
+    NIST's special databases 1 and 3.
     """
 
     def __init__(

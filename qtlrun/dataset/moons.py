@@ -6,16 +6,16 @@ from qtlrun.dataset import vector
 from qtlrun.plan import finite
 
 CLASSES = ("upper", "lower")
-LEAST = 6  # points: one of each class in every split
+MIN_POINTS = 6  # one of each class in every split
 
 
 class Moons:
-    """Scikit-learn's half moons: `points` on two half circles of radius 1, both classes together,
-    drawn by `seed`.
+    """Scikit-learn's half moons, on two half circles of radius 1.
 
-    Every coordinate is off by a normal number of deviation `noise`. `qtlrun.dataset.vector.drawn`
-    says which point goes into which split; the scaling is that of train. Source: the notebook
-    beside Mari et al., arXiv:1912.08278, which has noise 0.2 and seed 21.
+    There are `points` of both classes together, drawn by `seed`. Every coordinate is off by a
+    normal number of deviation `noise`. `qtlrun.dataset.vector.draw_splits` says which point goes
+    into which split; the scaling is that of train. Source: the notebook beside Mari et al.,
+    arXiv:1912.08278, which has noise 0.2 and seed 21.
     """
 
     def __init__(
@@ -29,22 +29,22 @@ class Moons:
         train_size: int | float | None = None,
         fold: list[int] | None = None,
     ):
-        if points < LEAST:
+        if points < MIN_POINTS:
             raise ValueError(
-                f"points={points}: either class needs a point in each split; give {LEAST} or more"
-                " in all."
+                f"points={points}: either class needs a point in each split; give {MIN_POINTS} or"
+                " more in all."
             )
         finite(noise=noise)
         vector.check(validation, test, train_size, fold, seed)
-        every = vector.whole(*make_moons(points, noise=noise, random_state=seed))
-        parts = vector.drawn(every, CLASSES, validation, test, split_seed, train_size, fold)
-        scaled = vector.scaled(parts, by=parts["train"])
+        whole = vector.as_split(*make_moons(points, noise=noise, random_state=seed))
+        parts = vector.draw_splits(whole, CLASSES, validation, test, split_seed, train_size, fold)
+        scaled = vector.scale_splits(parts, by=parts["train"])
         self.train = scaled.train
         self.validation = scaled.validation
         self.test = scaled.test
         self.scaling = scaled.scaling
         self.classes = CLASSES
-        self.size = len(every)
+        self.size = len(whole)
         self.fingerprint = scaled.fingerprint
 
     def verify(self, step=lambda done, total: None) -> None:

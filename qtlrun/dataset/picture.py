@@ -1,4 +1,4 @@
-"""The one way from a picture's file to its pixels, shared by training and prediction.
+"""Reading of a picture's file to its pixels, in one way for training and prediction.
 
 What cannot be read as 8-bit colour without a guess (transparency, 16 bits, several pages, a side
 ratio that an ordinary resize turns into gigabytes) is refused, never converted in silence. Of an
@@ -32,9 +32,9 @@ ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp"),
     *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
 )
-BITS = 258  # the TIFF tag that gives the bits of each channel
-MEGAPIXELS = 50
-RATIO = 20
+BITS_TAG = 258  # of TIFF: the bits of each channel
+MAX_MEGAPIXELS = 50
+MAX_SIDE_RATIO = 20
 LITTER = ("__MACOSX", "Thumbs.db", "desktop.ini", "@eaDir")
 
 # Exif orientation (tag 0x0112) to the turn that sets the picture upright; 1 is upright.
@@ -65,13 +65,13 @@ _filters = threading.Lock()
 
 
 def read(path: str | Path, *, name: str = "") -> UInt8[Tensor, "3 height width"]:
-    """The pixels of one file, upright by its Exif orientation; gray, palette and CMYK become RGB.
+    """Read the pixels of a file, upright by its Exif orientation; all colours become RGB.
 
-    A file that cannot be read raises a ValueError of one sentence, which opens with `name`, or with
-    the path.
+    Gray, palette and CMYK are converted. A file that cannot be read raises a ValueError of one
+    sentence, which opens with `name`, or with the path.
     """
     name = name or printable(path)
-    with _opened(path, name) as image:
+    with _open(path, name) as image:
         try:
             image.load()
         except BROKEN as error:
@@ -79,14 +79,14 @@ def read(path: str | Path, *, name: str = "") -> UInt8[Tensor, "3 height width"]
                 f"{name} is damaged or cut off ({error}); fetch it again or remove it."
             ) from None
         turn = UPRIGHT.get(_orientation(image))
-        image = _colours(image, name)
+        image = _to_rgb(image, name)
     if turn is not None:
         image = image.transpose(turn)
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
 
 
-def _colours(image: Image.Image, name: str) -> Image.Image:
-    """A decoded picture in RGB; refused where a pixel of it is transparent."""
+def _to_rgb(image: Image.Image, name: str) -> Image.Image:
+    """Convert a decoded picture to RGB; ValueError where a pixel of it is transparent."""
     if image.has_transparency_data:
         image = image.convert("RGBA")
         if image.getchannel("A").getextrema() != (255, 255):
@@ -96,19 +96,20 @@ def _colours(image: Image.Image, name: str) -> Image.Image:
 
 def check_header(path: str | Path, *, name: str = "") -> None:
     """Refuse a file as `read` does, as far as its first bytes tell; nothing is decoded."""
-    with _opened(path, name or printable(path)):
+    with _open(path, name or printable(path)):
         pass
 
 
 def hash(path: str | Path) -> str:
-    """The SHA-256 of a file's bytes in hexadecimal: what makes two pictures one item."""
+    """SHA-256 of a file's bytes in hexadecimal: what makes two pictures one item."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def content(pixels: UInt8[Tensor, "3 height width"]) -> str:
-    """A picture's size and the SHA-256 of its pixels: equal for one picture in two files, formats
-    or encodings.
+    """Size and SHA-256 of a picture's pixels.
+
+    They are equal for one picture in two files, formats or encodings.
     """
     _, height, width = pixels.shape
     return f"{height} x {width} {hashlib.sha256(pixels.numpy()).hexdigest()}"
@@ -116,14 +117,15 @@ def content(pixels: UInt8[Tensor, "3 height width"]) -> str:
 
 def size(path: str | Path) -> tuple[int, int]:
     """Height and width in pixels, upright by the Exif orientation; nothing is decoded."""
-    with _opened(path, printable(path)) as image:
+    with _open(path, printable(path)) as image:
         width, height = image.size
         return (width, height) if _orientation(image) in (5, 6, 7, 8) else (height, width)
 
 
 def printable(path: str | Path) -> str:
-    """A path as text that any table, log and terminal takes: foreign bytes and control characters
-    are escaped.
+    """Path as text that any table, log and terminal takes.
+
+    Foreign bytes and control characters are escaped.
     """
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(
@@ -133,7 +135,7 @@ def printable(path: str | Path) -> str:
 
 
 class Pictures:
-    """Pictures of differing sizes, each decoded when it is asked for and not kept."""
+    """Pictures of differing sizes, each decoded whenever it is asked for."""
 
     def __init__(self, paths: Sequence[str | Path]) -> None:
         self.paths = tuple(paths)
@@ -146,9 +148,7 @@ class Pictures:
 
     @cached_property
     def sizes(self) -> list[tuple[int, int]]:
-        """The heights and widths that occur, in pixels: one of all pictures, or the first two that
-        differ.
-        """
+        """Heights and widths in pixels: that of all pictures, or the first two that differ."""
         sizes: dict[tuple[int, int], None] = {}
         for path in self.paths:
             sizes[size(path)] = None
@@ -158,7 +158,7 @@ class Pictures:
 
 
 def scan(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
-    """Content of a folder, sorted: its folders, files with a picture's ending, other files.
+    """List the content of a folder, sorted: folders, files with a picture's ending, other files.
 
     Links to folders are followed. Hidden names, the litter of operating systems and links to the
     folder itself or to one that it lies in, which would lead in a circle, are left out.
@@ -191,8 +191,8 @@ def _circular(link: Path) -> bool:
 
 
 @contextmanager
-def _opened(path: str | Path, name: str) -> Iterator[Image.Image]:
-    """A picture whose header has passed every check, not yet decoded."""
+def _open(path: str | Path, name: str) -> Iterator[Image.Image]:
+    """Open a picture and check its header; it is not yet decoded."""
     try:
         # Asked before opening: to open a pipe without a writer would wait for ever.
         if not stat.S_ISREG(os.stat(path).st_mode):
@@ -212,7 +212,7 @@ def _opened(path: str | Path, name: str) -> Iterator[Image.Image]:
                 image = Image.open(file, formats=FORMATS)
         except Image.DecompressionBombError:
             raise ValueError(
-                f"{name} has more than {MEGAPIXELS} megapixels; make it smaller."
+                f"{name} has more than {MAX_MEGAPIXELS} megapixels; make it smaller."
             ) from None
         except BROKEN:
             mend = "convert it, fetch it again or remove it"
@@ -225,13 +225,13 @@ def _opened(path: str | Path, name: str) -> Iterator[Image.Image]:
 
 def _check(image: Image.Image, head: bytes, name: str) -> None:
     width, height = image.size
-    if width * height > MEGAPIXELS * 1e6:
-        size = f"{width} x {height} pixels, more than {MEGAPIXELS} megapixels"
+    if width * height > MAX_MEGAPIXELS * 1e6:
+        size = f"{width} x {height} pixels, more than {MAX_MEGAPIXELS} megapixels"
         raise ValueError(f"{name} has {size}; make it smaller.")
-    if max(width, height) > RATIO * min(width, height):
+    if max(width, height) > MAX_SIDE_RATIO * min(width, height):
         raise ValueError(
-            f"{name} has {width} x {height} pixels, a side ratio above {RATIO}; crop it or"
-            " remove it."
+            f"{name} has {width} x {height} pixels, a side ratio above {MAX_SIDE_RATIO}; crop it"
+            " or remove it."
         )
     if image.mode.startswith(("I", "F")) or _deep(image, head):
         raise ValueError(f"{name} has 16 or more bits a channel; convert it to 8 bits a channel.")
@@ -247,17 +247,16 @@ def _deep(image: Image.Image, head: bytes) -> bool:
     if image.format == "PNG":  # the depth is byte 24 (PNG, 11.2.1)
         return head[24] == 16
     if isinstance(image, TiffImageFile):
-        return max(image.tag_v2.get(BITS, (1,))) > 8
+        return max(image.tag_v2.get(BITS_TAG, (1,))) > 8
     if image.format == "PPM":
         (_, _, _, arguments), *_ = image.tile
-        return (
-            isinstance(arguments, tuple) and arguments[1] > 255
-        )  # the raw mode, and the largest value
+        # The arguments are the raw mode and the largest value.
+        return isinstance(arguments, tuple) and arguments[1] > 255
     return False
 
 
 def _orientation(image: Image.Image) -> int:
-    """The Exif orientation; 1 where the Exif block is damaged, as picture viewers have it."""
+    """Exif orientation; 1 where the Exif block is damaged, as picture viewers have it."""
     try:
         with _quiet():
             return image.getexif().get(0x0112, 1)
@@ -267,8 +266,7 @@ def _orientation(image: Image.Image) -> int:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Pillow's warnings off (large sizes, odd metadata): what matters of them is refused above in
-    our own words.
+    """Turn off Pillow's warnings of large sizes and odd metadata; what matters is refused above.
 
     Python keeps its warning filters a process, not a thread: the lock keeps two readers from
     restoring each other's.

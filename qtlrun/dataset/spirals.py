@@ -14,41 +14,47 @@ from qtlrun.dataset.split import Split
 from qtlrun.plan import finite
 
 CLASSES = ("first", "second")
-LEAST = 3  # points a class: one in every split
-TRAIN, TEST, DRAW, SHUFFLE = (
-    2000,
-    200,
-    42,
-    150,
-)  # the published numbers of points, and seeds of their draw and order
-SHARE = 0.2  # of the points: the test split of draw="stratified"
-PASSES = 5  # of the published training over its points
+MIN_POINTS = 3  # per class; one in every split
+TEST_SHARE = 0.2  # of the points, with draw="stratified"
+PUBLISHED_TRAIN = 2000  # points
+PUBLISHED_TEST = 200  # points
+PUBLISHED_DRAW = 42  # seed of the division
+PUBLISHED_SHUFFLE = 150  # seed of the order in training
+PUBLISHED_PASSES = 5  # of the training over its points
 
 
 class Spirals:
-    """Points of two spirals, `points` of each, that start in the centre and wind about it `turns`
-    times.
+    """Points of two spirals that start in the centre and wind about it.
 
-    A point at the angle t (radians) lies at the radius t, off by `noise` at most: uniform in [0,
-    noise) in x and in y, so one-sided. The points are drawn by `seed`. The second spiral has points
-    of its own and is the first turned by half a turn; `mirrored=true` gives it the points of the
-    first, negated, so that a point of the test split may have been trained on with the other sign
-    and label. `scaled_by="all"` takes the scaling from all points, those of the test split too, not
-    from train alone. Both are defects of the publication.
-
-    `draw="stratified"` draws every split as `qtlrun.dataset.vector.drawn` says. `draw="mari2019"`
-    is the publication's division and fixes the number of items: 200 points are the test split and
-    validation too, the next 2000 in the order of that draw are the train split, and whatever
-    `points` leaves beyond them is not used. `test` is the share of the points in the test split;
-    None is a fifth, or those 200 points, beside which no share is taken.
-
-    `sequence(epoch)` is the order in which an epoch (from 0) trains on the items of train; None
-    where each run shuffles by its own seed. `order="first"` is the published one, whose
-    permutations compose, `order="after_classical"` that of the net which the publication trained
-    second, on the items as the first had left them.
+    A point at the angle t (radians) lies at the radius t. The second spiral is the first turned by
+    half a turn. `sequence(epoch)` is the order in which an epoch (from 0) trains on the items of
+    train; None where each run shuffles by its own seed.
 
     Source: Mari et al., arXiv:1912.08278, example 1, whose code has 2200 points a class, noise 0.7
-    and 1.52 or 2 turns.
+    and 1.52 or 2 turns. Its defects are `mirrored=true` and `scaled_by="all"`.
+
+    Arguments:
+        points: of each spiral.
+        turns: of a spiral about the centre.
+        noise: bound of what a point is off: uniform in [0, noise) in x and in y, so one-sided.
+        seed: of the draw of the points.
+        mirrored: give the second spiral the points of the first, negated, instead of points of its
+            own, so that a point of the test split may have been trained on with the other sign and
+            label.
+        scaled_by: "train", or "all": the points of the test split too.
+        draw: "stratified" draws every split as `qtlrun.dataset.vector.draw_splits` says; "mari2019"
+            is the publication's division and fixes the number of items: 200 points are the test
+            split and validation too, the next 2000 in the order of that draw are the train split,
+            and whatever `points` leaves beyond them is not used.
+        order: of training with "mari2019": "first" is the published one, whose permutations
+            compose, "after_classical" that of the net which the publication trained second, on the
+            items as the first had left them; None: each run shuffles.
+        validation: share of every class, or "test".
+        test: share of the points in the test split; None is a fifth, or those 200 points, beside
+            which no share is taken.
+        split_seed: of the division.
+        train_size: items of train that are used, or their share.
+        fold: [k, K], part k of K as the test split.
     """
 
     def __init__(
@@ -67,10 +73,10 @@ class Spirals:
         train_size: int | float | None = None,
         fold: list[int] | None = None,
     ):
-        if points < LEAST:
+        if points < MIN_POINTS:
             raise ValueError(
-                f"points={points}: every class needs a point in each split; give {LEAST} or more a"
-                " class."
+                f"points={points}: every class needs a point in each split; give {MIN_POINTS} or"
+                " more a class."
             )
         finite(turns=turns, noise=noise)
         if turns == 0:
@@ -78,7 +84,7 @@ class Spirals:
                 f"turns={turns}: a spiral winds about its centre more than 0 times; 1.52 is"
                 " published."
             )
-        share = SHARE if test is None else test
+        share = TEST_SHARE if test is None else test
         vector.check(validation, share, train_size, fold, seed)
         if draw == "mari2019":
             _check_published(points, validation, test, split_seed, train_size, fold)
@@ -87,42 +93,43 @@ class Spirals:
                 f"order={order}: it is the order of draw=mari2019 alone; use that draw, or"
                 " order=null."
             )
-        every = vector.whole(
+        whole = vector.as_split(
             _points(points, turns, noise, seed, mirrored), np.repeat([0, 1], points)
         )
         if draw == "mari2019":
-            parts = _published(every)
+            parts = _divide_published(whole)
         else:
-            parts = vector.drawn(every, CLASSES, validation, share, split_seed, train_size, fold)
-        scaled = vector.scaled(parts, by=parts["train"] if scaled_by == "train" else every)
+            parts = vector.draw_splits(
+                whole, CLASSES, validation, share, split_seed, train_size, fold
+            )
+        scaled = vector.scale_splits(parts, by=parts["train"] if scaled_by == "train" else whole)
         self.train = scaled.train
         self.validation = scaled.validation
         self.test = scaled.test
         self.scaling = scaled.scaling
         self.classes = CLASSES
-        self.size = len(every)
+        self.size = len(whole)
         self.fingerprint = scaled.fingerprint
         self.sequence = None
         if order is not None:
             self.fingerprint = sha256(f"{scaled.fingerprint}\0{order}".encode()).hexdigest()
             first = Sequence(torch.arange(len(self.train)))
             # The last of its passes was not followed by a shuffle.
-            self.sequence = first if order == "first" else Sequence(first(PASSES - 1))
+            self.sequence = first if order == "first" else Sequence(first(PUBLISHED_PASSES - 1))
 
     def verify(self, step=lambda done, total: None) -> None:
         """Nothing to verify: the points are numbers already."""
 
 
 class Sequence:
-    """The items' order in each epoch: that of `start` in epoch 0, and after each epoch permuted
-    once more.
+    """Order of the items in each epoch: `start` in epoch 0, permuted once more after each epoch.
 
-    One generator draws all permutations, each of what the one before had made.
+    One generator draws all permutations, each of the order that the one before had left.
     """
 
     def __init__(self, start: Int64[Tensor, " items"]):
         self._orders = [start]
-        self._draw = np.random.RandomState(SHUFFLE)
+        self._draw = np.random.RandomState(PUBLISHED_SHUFFLE)
 
     def __call__(self, epoch: int) -> Int64[Tensor, " items"]:
         while len(self._orders) <= epoch:
@@ -136,7 +143,7 @@ class Sequence:
 def _points(
     points: int, turns: float, noise: float, seed: int, mirrored: bool
 ) -> Float64[np.ndarray, "items 2"]:
-    """The first class, then the second."""
+    """Draw the points of the first class, then of the second."""
     draw = np.random.RandomState(seed)
     first = _spiral(draw, points, turns, noise)
     second = first if mirrored else _spiral(draw, points, turns, noise)
@@ -180,18 +187,22 @@ def _check_published(
                 f"{name}={value}: draw=mari2019 fixes the {part} split; use null, or"
                 " draw=stratified."
             )
-    if 2 * points < TRAIN + TEST:
+    least = PUBLISHED_TRAIN + PUBLISHED_TEST
+    if 2 * points < least:
         raise ValueError(
-            f"points={points}: draw=mari2019 takes {TRAIN} points for training and {TEST} for the"
-            f" test; give {(TRAIN + TEST) // 2} or more a class, or use draw=stratified."
+            f"points={points}: draw=mari2019 takes {PUBLISHED_TRAIN} points for training and"
+            f" {PUBLISHED_TEST} for the test; give {least // 2} or more a class, or use"
+            " draw=stratified."
         )
 
 
-def _published(every: Split) -> dict[str, Split]:
-    train, test = train_test_split(np.arange(len(every)), test_size=TEST, random_state=DRAW)
-    test = every.subset(torch.from_numpy(test))
+def _divide_published(whole: Split) -> dict[str, Split]:
+    train, test = train_test_split(
+        np.arange(len(whole)), test_size=PUBLISHED_TEST, random_state=PUBLISHED_DRAW
+    )
+    test = whole.subset(torch.from_numpy(test))
     return {
-        "train": every.subset(torch.from_numpy(train[:TRAIN])),
+        "train": whole.subset(torch.from_numpy(train[:PUBLISHED_TRAIN])),
         "validation": test,
         "test": test,
     }

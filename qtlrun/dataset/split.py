@@ -1,4 +1,4 @@
-"""Labelled items and their division into parts."""
+"""Labelled items and their division into splits."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -15,10 +15,12 @@ from torch import Tensor
 from qtlrun.dataset.picture import Pictures
 from qtlrun.plan import Absent
 
+MAX_CLASSES = 12  # in a message
+
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """One part of a dataset: raw inputs, their labels, and for each item the hash of its content.
+    """Part of a dataset: raw inputs, their labels, and for each item the hash of its content.
 
     `names` are the items' paths in their dataset, for predictions; data that came as arrays have
     none.
@@ -34,17 +36,17 @@ class Split:
     def __len__(self) -> int:
         return len(self.items)
 
-    def subset(self, index: Sequence[int] | Int64[Tensor, " some"]) -> "Split":
-        """The items at `index`, in its order."""
+    def subset(self, index: Sequence[int] | Int64[Tensor, " subset"]) -> "Split":
+        """Items at `index`, in its order."""
         index = torch.as_tensor(index, dtype=torch.int64)
-        chosen = index.tolist()
-        tensor = isinstance(self.inputs, Tensor)
-        return Split(
-            self.inputs[index] if tensor else Pictures([self.inputs.paths[i] for i in chosen]),
-            self.labels[index],
-            tuple(self.items[i] for i in chosen),
-            tuple(self.names[i] for i in chosen) if self.names else (),
-        )
+        positions = index.tolist()
+        if isinstance(self.inputs, Tensor):
+            inputs = self.inputs[index]
+        else:
+            inputs = Pictures([self.inputs.paths[i] for i in positions])
+        items = tuple(self.items[i] for i in positions)
+        names = tuple(self.names[i] for i in positions) if self.names else ()
+        return Split(inputs, self.labels[index], items, names)
 
     def batch(
         self,
@@ -52,57 +54,55 @@ class Split:
         transform: Callable[..., Tensor],
         generator: Callable[[int], torch.Generator] | None = None,
     ) -> Tensor:
-        """The transformed items at `index`, stacked in its order.
+        """Transformed items at `index`, stacked in its order.
 
-        Images of one size go through `transform` together. Pictures, and whatever takes its chances
-        from `generator(i)`, go one by one in threads, so an item's chances do not depend on the
-        rest of its batch.
+        Images of one size go through `transform` together. Pictures, and whatever is drawn from
+        `generator(i)`, go one by one in threads, so an item's draws do not depend on the rest of
+        its batch.
         """
         index = torch.as_tensor(index, dtype=torch.int64)
         if generator is None and isinstance(self.inputs, Tensor):
             return transform(self.inputs[index])
 
-        def one(i: int) -> Tensor:
-            return (
-                transform(self.inputs[i])
-                if generator is None
-                else transform(self.inputs[i], generator(i))
-            )
+        def transform_item(i: int) -> Tensor:
+            if generator is None:
+                return transform(self.inputs[i])
+            return transform(self.inputs[i], generator(i))
 
-        return torch.stack(list(pool().map(one, index.tolist())))
+        return torch.stack(list(pool().map(transform_item, index.tolist())))
 
 
-def stratified(
+def draw_stratified(
     labels: Int64[Tensor, " items"],
     counts: Sequence[int | float],
     seed: int,
     *,
     names: Sequence[str] = (),
 ) -> list[Int64[Tensor, " _"]]:
-    """Sorted indices of disjoint parts, each class drawn apart; what no part takes is the last,
-    additional part.
+    """Draw sorted indices of disjoint parts, class by class.
 
-    An int takes that many items of every class; a float that share of every class, at least one
-    item, and then at least one must be left for the last part. A class too small for this raises a
-    ValueError that lists the classes' counts; `names` are the words for them.
+    What no part takes is the last, additional part. An int takes that many items of every class; a
+    float that share of every class, at least one item, and then at least one must be left for the
+    last part. A class too small for this raises a ValueError that lists the classes' counts;
+    `names` are the words for them.
     """
     generator = torch.Generator().manual_seed(seed)
-    drawn = [[] for _ in range(len(counts) + 1)]
+    rest = any(isinstance(count, float) for count in counts)
+    parts = [[] for _ in range(len(counts) + 1)]
     for label in labels.unique().tolist():
-        mine = (labels == label).nonzero().flatten()
+        index = (labels == label).nonzero().flatten()
         sizes = [
-            count if isinstance(count, int) else max(1, round(count * len(mine)))
+            count if isinstance(count, int) else max(1, round(count * len(index)))
             for count in counts
         ]
-        rest = any(isinstance(count, float) for count in counts)
-        if sum(sizes) + rest > len(mine):
-            parts = " + ".join(map(str, sizes + ["a rest"] * rest))
-            raise ValueError(_too_small(labels, label, names, f"parts of {parts}"))
-        sizes.append(len(mine) - sum(sizes))
-        mine = mine[torch.randperm(len(mine), generator=generator)]
-        for part, indices in zip(drawn, mine.split(sizes), strict=False):
-            part.append(indices)
-    return [torch.cat(part).sort().values for part in drawn]
+        if sum(sizes) + rest > len(index):
+            listed = " + ".join(map(str, sizes + ["a rest"] * rest))
+            raise ValueError(_too_small(labels, label, names, f"parts of {listed}"))
+        sizes.append(len(index) - sum(sizes))
+        index = index[torch.randperm(len(index), generator=generator)]
+        for part, piece in zip(parts, index.split(sizes), strict=False):
+            part.append(piece)
+    return [torch.cat(part).sort().values for part in parts]
 
 
 def check_shares(validation: float | str, test: float | str = 0.2) -> None:
@@ -135,8 +135,12 @@ def check_draw(train_size: int | float | None, fold: list[int] | None) -> None:
             )
 
 
-def folded(whole: Split, fold: list[int], seed: int, names: Sequence[str]) -> tuple[Split, Split]:
-    """Part k of the K into which `seed` divides every class, and the rest; `fold` is [k, K].
+def take_fold(
+    whole: Split, fold: list[int], seed: int, names: Sequence[str]
+) -> tuple[Split, Split]:
+    """Take part k of the K into which `seed` divides every class, and the rest.
+
+    `fold` is [k, K].
 
     The K parts are disjoint and leave nothing out; they differ by at most one item, in every class
     and in all. Fewer than K items of a class raise a ValueError that lists the classes' counts;
@@ -149,31 +153,32 @@ def folded(whole: Split, fold: list[int], seed: int, names: Sequence[str]) -> tu
         raise ValueError(f"fold={fold}: {small}")
     # Dealt out like cards, one class after the other, so that no part gets the odd item of every
     # class.
-    taken = torch.zeros(len(whole), dtype=torch.bool)
-    taken[torch.cat(_shuffled(whole.labels, "fold", seed))[part::parts]] = True
-    return whole.subset(taken.nonzero().flatten()), whole.subset((~taken).nonzero().flatten())
+    inside = torch.zeros(len(whole), dtype=torch.bool)
+    inside[torch.cat(_shuffle_classes(whole.labels, "fold", seed))[part::parts]] = True
+    return whole.subset(inside.nonzero().flatten()), whole.subset((~inside).nonzero().flatten())
 
 
-def sized(train: Split, train_size: int | float | None, seed: int, names: Sequence[str]) -> Split:
-    """So many items of a train split, in its order: a number of them all, or a share of them; null
-    is all.
+def subsample(
+    train: Split, train_size: int | float | None, seed: int, names: Sequence[str]
+) -> Split:
+    """Subsample a train split, in its order, to a number of items of all classes or a share.
 
-    `seed` orders every class, the classes are merged in step, and a size is so far along that one
-    order: a larger size has every item of a smaller one. A size beyond what is there, or one that
-    leaves a class without an item, raises a ValueError; `names` are the words for the classes.
+    None takes all. `seed` orders every class, the classes are merged in step, and a size is so far
+    along that one order: a larger size has every item of a smaller one. A size beyond what is
+    there, or one that leaves a class without an item, raises a ValueError; `names` are the words
+    for the classes.
     """
     if train_size is None:
         return train
-    shuffled = _shuffled(train.labels, "train_size", seed)
-    ranks = torch.cat(
-        [(torch.arange(len(mine), dtype=torch.float64) + 0.5) / len(mine) for mine in shuffled]
-    )
-    order = torch.cat(shuffled)[ranks.sort(stable=True).indices]
-    fewest = 1 + int(torch.isin(order, torch.stack([mine[0] for mine in shuffled])).nonzero().max())
+    shuffled = _shuffle_classes(train.labels, "train_size", seed)
+    ranks = [(torch.arange(len(each), dtype=torch.float64) + 0.5) / len(each) for each in shuffled]
+    order = torch.cat(shuffled)[torch.cat(ranks).sort(stable=True).indices]
+    firsts = torch.stack([index[0] for index in shuffled])
+    fewest = 1 + int(torch.isin(order, firsts).nonzero().max())
     size = train_size if isinstance(train_size, int) else round(train_size * len(train))
     there = (
         f"train_size={train_size}: the training split has {len(train)} items"
-        f" ({_counted(train.labels, names)})"
+        f" ({_list_counts(train.labels, names)})"
     )
     if size > len(train):
         raise ValueError(f"{there}; use {len(train)} or fewer.")
@@ -185,26 +190,27 @@ def sized(train: Split, train_size: int | float | None, seed: int, names: Sequen
 
 
 @contextmanager
-def prefixed(words: str) -> Iterator[None]:
-    """Errors that are raised within open with `words`."""
+def prefix_errors(prefix: str) -> Iterator[None]:
+    """Let errors that are raised within open with a prefix."""
     try:
         yield
     except ValueError as error:
-        raise (Absent if isinstance(error, Absent) else ValueError)(f"{words}: {error}") from None
+        kind = Absent if isinstance(error, Absent) else ValueError
+        raise kind(f"{prefix}: {error}") from None
 
 
-def _shuffled(labels: Tensor, purpose: str, seed: int) -> list[Tensor]:
-    """The indices of each class, permuted by a generator of its own; draws for two purposes have
-    nothing in common.
+def _shuffle_classes(labels: Tensor, purpose: str, seed: int) -> list[Tensor]:
+    """Indices of each class, permuted by a generator of its own.
+
+    Draws for two purposes have nothing in common.
     """
     shuffled = []
     for label in labels.unique().tolist():
-        mine = (labels == label).nonzero().flatten()
+        index = (labels == label).nonzero().flatten()
         digest = sha256(f"{purpose}\0{seed}\0{label}".encode()).digest()
-        generator = torch.Generator().manual_seed(
-            int.from_bytes(digest[:4])
-        )  # 32 bits are all that the generator uses
-        shuffled.append(mine[torch.randperm(len(mine), generator=generator)])
+        # 32 bits are all that the generator uses.
+        generator = torch.Generator().manual_seed(int.from_bytes(digest[:4]))
+        shuffled.append(index[torch.randperm(len(index), generator=generator)])
     return shuffled
 
 
@@ -213,23 +219,24 @@ def _too_small(labels: Tensor, small: int, names: Sequence[str], what: str) -> s
     count = int((labels == small).sum())
     return (
         f"class {name} has {count} items, too few for {what} (items a class:"
-        f" {_counted(labels, names)})."
+        f" {_list_counts(labels, names)})."
     )
 
 
-def _counted(labels: Tensor, names: Sequence[str]) -> str:
-    """The classes' counts, of twelve classes at most."""
-    classes, counts = (found.tolist() for found in labels.unique(return_counts=True))
+def _list_counts(labels: Tensor, names: Sequence[str]) -> str:
+    """Counts of the items of each class, for the first classes."""
+    classes, counts = (each.tolist() for each in labels.unique(return_counts=True))
     listed = [
         f"{names[label] if names else label} {count}"
         for label, count in zip(classes, counts, strict=False)
     ]
-    return ", ".join(listed[:12]) + ", ..." * (len(listed) > 12)
+    return ", ".join(listed[:MAX_CLASSES]) + ", ..." * (len(listed) > MAX_CLASSES)
 
 
 def fingerprint(parts: dict[str, Split]) -> str:
-    """The SHA-256 over each item's part, name, content and label, in hexadecimal: what a stored
-    result depends on.
+    """SHA-256 over each item's split, name, content and label, in hexadecimal.
+
+    A stored result depends on it.
     """
     lines = sorted(
         f"{part}\0{name}\0{item}\0{label}\n"
@@ -242,8 +249,9 @@ def fingerprint(parts: dict[str, Split]) -> str:
 
 
 def pool() -> ThreadPoolExecutor:
-    """The threads that decode, transform and hash; Pillow, torch and hashlib release the
-    interpreter meanwhile.
+    """Threads that decode, transform and hash.
+
+    Pillow, torch and hashlib release the interpreter meanwhile.
     """
     # A forked child has the object of its parent but not the threads: each process has a pool of
     # its own.

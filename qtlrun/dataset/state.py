@@ -1,4 +1,4 @@
-"""Optical states as items: what is common to the datasets that draw them."""
+"""Optical states as items, for the datasets that draw them."""
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256
@@ -9,29 +9,38 @@ from jaxtyping import Int64
 from numpy.random import MT19937, RandomState, SeedSequence
 from torch import Tensor
 
-from qtlrun.dataset.split import Split, check_draw, fingerprint, sized
+from qtlrun.dataset.split import Split, check_draw, fingerprint, subsample
 
-LARGEST = 2**31 - 1  # of either seed: their sum seeds numpy's RandomState, which takes 32 bits
+# Of either seed: their sum seeds numpy's RandomState, which takes 32 bits.
+MAX_SEED = 2**31 - 1
 
 Draw = Callable[[RandomState, int], tuple[np.ndarray, np.ndarray]]
 
 
 class States:
-    """Splits of states that `make(generator, count)` draws: an item says how its state is prepared.
+    """Splits of random states; an item says how its state is prepared.
 
     It has six numbers a mode, [photons n, Re alpha, Im alpha, rotation r1, squeezing s, rotation
     r2], for the state R(r2) S(s) R(r1) D(alpha) |n>; angles are in radians, and the gates are those
     of arXiv:1806.06871. These are no features but the settings of an experiment, and are not
     standardised: scaled, they would prepare other states.
 
-    `draw="apart"` gives each split a generator of its own, from `seed`, `split_seed` and its place,
-    so no split feels the size of another. `draw="mari2019"` draws the train and then the test split
-    from RandomState(`seed` + `split_seed`), as arXiv:1912.08278 does, with `validation="test"`:
-    there validation is the test split itself.
-
-    Of the train split `train_size` items are used, or that share of them, in the order in which
-    they were drawn. With `order="drawn"`, `sequence(epoch)` is that order in every epoch; else it
-    is None: every run shuffles by its seed.
+    Arguments:
+        make: draws items and labels from a generator, so many as are counted.
+        names: of the classes.
+        train: count of the train split.
+        validation: count of the validation split, or "test": validation is the test split itself.
+        test: count of the test split.
+        seed: of the draw.
+        draw: "apart" gives each split a generator of its own, from `seed`, `split_seed` and its
+            index, so no split feels the size of another; "mari2019" draws the train and then the
+            test split from RandomState(`seed` + `split_seed`), as arXiv:1912.08278 does, with
+            `validation="test"`.
+        order: "drawn": `sequence(epoch)` is in every epoch the order in which the items were drawn;
+            else it is None: every run shuffles by its seed.
+        split_seed: of the draw too.
+        train_size: items of the train split that are used, or their share, in the order in which
+            they were drawn.
     """
 
     def __init__(
@@ -49,8 +58,8 @@ class States:
     ):
         check_draw(train_size, None)
         for name, value in (("seed", seed), ("split_seed", split_seed)):
-            if not 0 <= value <= LARGEST:
-                raise ValueError(f"{name}={value}: a whole number from 0 to {LARGEST}.")
+            if not 0 <= value <= MAX_SEED:
+                raise ValueError(f"{name}={value}: a whole number from 0 to {MAX_SEED}.")
         generators = _generators(draw, seed, split_seed)
         parts = {
             name: _split(*make(generators[name], count))
@@ -58,20 +67,20 @@ class States:
             if count != "test"
         }
         self.size = sum(map(len, parts.values()))
-        parts["train"] = sized(parts["train"], train_size, split_seed, names)
+        parts["train"] = subsample(parts["train"], train_size, split_seed, names)
         parts.setdefault("validation", parts["test"])
         self.train = parts["train"]
         self.validation = parts["validation"]
         self.test = parts["test"]
         self.fingerprint = fingerprint(parts)
-        self.sequence = self._drawn if order == "drawn" else None
+        self.sequence = self._identity_order if order == "drawn" else None
         if order == "drawn":  # what is learned from the same states then differs
             self.fingerprint = sha256(f"{self.fingerprint}\0{order}".encode()).hexdigest()
 
     def verify(self, step: Callable[[int, int], None] = lambda done, total: None) -> None:
         """Nothing to verify: the items are numbers already."""
 
-    def _drawn(self, epoch: int) -> Int64[Tensor, " items"]:
+    def _identity_order(self, epoch: int) -> Int64[Tensor, " items"]:
         return torch.arange(len(self.train))
 
 
@@ -84,8 +93,9 @@ def check(
     least: int = 1,
     batch: int = 1,
 ) -> None:
-    """Refuse too few states, and what a publication cannot draw: a third split, or part of a
-    `batch`.
+    """Refuse too few states, and what a publication does not draw.
+
+    That is a third split, or part of a `batch`. `what` says in the message what is counted.
     """
     if draw == "mari2019" and validation != "test":
         raise ValueError(
@@ -103,7 +113,7 @@ def check(
 
 
 def _generators(draw: str, seed: int, split_seed: int) -> dict[str, RandomState]:
-    """The generator of each split; NumPy keeps RandomState's draws the same in every version."""
+    """Generator of each split; NumPy keeps RandomState's draws the same in every version."""
     splits = ("train", "validation", "test")
     if draw == "mari2019":
         return dict.fromkeys(splits, RandomState(seed + split_seed))

@@ -1,6 +1,4 @@
-"""Labelled vectors that are there at once: their division into splits, and their scaling by
-statistics of one.
-"""
+"""Division of labelled vectors into splits, and their scaling by the statistics of one."""
 
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -14,20 +12,21 @@ from qtlrun.dataset.split import (
     Split,
     check_draw,
     check_shares,
+    draw_stratified,
     fingerprint,
-    folded,
-    prefixed,
-    sized,
-    stratified,
+    prefix_errors,
+    subsample,
+    take_fold,
 )
 
-SEEDS = 2**32  # how many seeds numpy's RandomState has
+SEED_COUNT = 2**32  # of numpy's RandomState
 
 
 @dataclass(frozen=True, eq=False)
-class Scaled:
-    """Three splits of scaled vectors; the fingerprint knows their items and the scaling, here as
-    plain numbers.
+class ScaledSplits:
+    """Three splits of scaled vectors.
+
+    The fingerprint depends on their items and the scaling, which is here as plain numbers.
     """
 
     train: Split
@@ -44,28 +43,26 @@ def check(
     fold: list[int] | None,
     seed: int | None = None,
 ) -> None:
-    """Refuse shares, a size, a fold or a seed of random vectors that cannot be, before any vector
-    is made.
-    """
+    """Refuse shares, a size, a fold or a seed that cannot be, before any vector is made."""
     check_shares(validation, test)
     check_draw(train_size, fold)
-    if seed is not None and not 0 <= seed < SEEDS:
+    if seed is not None and not 0 <= seed < SEED_COUNT:
         raise ValueError(
-            f"seed={seed}: numpy's generator takes a whole number from 0 to {SEEDS - 1}."
+            f"seed={seed}: numpy's generator takes a whole number from 0 to {SEED_COUNT - 1}."
         )
 
 
-def whole(
+def as_split(
     vectors: Float64[np.ndarray, "items features"], labels: Int64[np.ndarray, " items"]
 ) -> Split:
-    """All vectors as they are; an item is the hash of its vector's bytes."""
+    """Split of all vectors as they are; an item is the hash of its vector's bytes."""
     vectors = np.ascontiguousarray(vectors)
     items = tuple(sha256(vector.tobytes()).hexdigest() for vector in vectors)
     return Split(torch.from_numpy(vectors), torch.from_numpy(labels), items)
 
 
-def drawn(
-    every: Split,
+def draw_splits(
+    whole: Split,
     names: tuple[str, ...],
     validation: float | str,
     test: float,
@@ -73,7 +70,7 @@ def drawn(
     train_size: int | float | None,
     fold: list[int] | None,
 ) -> dict[str, Split]:
-    """Train, validation and test, by name: shares of every class, drawn by `split_seed`.
+    """Draw train, validation and test, by name: shares of every class, by `split_seed`.
 
     The test split is drawn first, so that it stays the same whatever `validation` is.
     `validation="test"` is the defect of protocols that choose their epoch on what they report:
@@ -84,39 +81,40 @@ def drawn(
     """
     shares = {}
     parts = {}
-    rest = every
-    words = []
+    rest = whole
+    settings = []
     if fold:
-        parts["test"], rest = folded(every, fold, split_seed, names)
-        words.append(f"fold={fold}")
+        parts["test"], rest = take_fold(whole, fold, split_seed, names)
+        settings.append(f"fold={fold}")
     else:
         shares["test"] = test
-        words.append(f"test={test}")
+        settings.append(f"test={test}")
     if validation != "test":
         shares["validation"] = validation
-        words.append(f"validation={validation}")
-    with prefixed(", ".join(words)):
-        indices = stratified(rest.labels, list(shares.values()), split_seed, names=names)
+        settings.append(f"validation={validation}")
+    with prefix_errors(", ".join(settings)):
+        indices = draw_stratified(rest.labels, list(shares.values()), split_seed, names=names)
     parts |= {
         name: rest.subset(index) for name, index in zip([*shares, "train"], indices, strict=True)
     }
-    parts["train"] = sized(parts["train"], train_size, split_seed, names)
+    parts["train"] = subsample(parts["train"], train_size, split_seed, names)
     return parts if "validation" in parts else parts | {"validation": parts["test"]}
 
 
-def scaled(parts: dict[str, Split], by: Split) -> Scaled:
-    """The parts less the mean of `by`, over its population standard deviation; what is constant is
-    just centred.
+def scale_splits(parts: dict[str, Split], by: Split) -> ScaledSplits:
+    """Standardise splits by the mean and the population standard deviation of `by`.
+
+    What is constant there is just centred.
     """
     mean, deviation = _statistics(by.inputs)
-    made = {
+    splits = {
         name: replace(part, inputs=(part.inputs - mean) / deviation) for name, part in parts.items()
     }
     if parts["validation"] is parts["test"]:
-        made["validation"] = made["test"]
+        splits["validation"] = splits["test"]
     statistics = torch.stack([mean, deviation]).numpy().tobytes()
-    return Scaled(
-        **made,
+    return ScaledSplits(
+        **splits,
         fingerprint=sha256(fingerprint(parts).encode() + statistics).hexdigest(),
         scaling={"mean": mean.tolist(), "deviation": deviation.tolist()},
     )

@@ -147,15 +147,15 @@ def _probability_shares(ensemble: Ensemble) -> dict[str, Tensor]:
     shares = {}
     parts = ensemble.parts
     backbone = ensemble.backbone if ensemble.backbone is not None else parts.backbone
-    if hasattr(backbone, "kept") and parts.given is None:
+    if hasattr(backbone, "retention") and parts.given is None:
         test = parts.dataset.test
         items = [
             parts.place(test.batch(index[0], backbone.preprocess)) for index in _batches(data, runs)
         ]
-        for name, values in _by_name(map(backbone.kept, items)).items():
+        for name, values in _by_name(map(backbone.retention, items)).items():
             shares[name] = torch.cat(values).expand(runs, -1)
-    if hasattr(ensemble.head, "kept"):
-        for name, values in _by_name(map(ensemble.head.kept, _features(ensemble, data))).items():
+    if hasattr(ensemble.head, "retention"):
+        for name, values in _by_name(map(ensemble.head.retention, _features(ensemble, data))).items():
             shares[name] = torch.cat(values, -1)
     return {name: values.double().mean(-1).cpu() for name, values in shares.items()}
 

@@ -1,4 +1,4 @@
-"""A residual bottleneck before the linear layer."""
+"""Residual bottleneck before the linear layer."""
 
 from typing import Literal
 
@@ -7,14 +7,14 @@ from torch import Tensor, nn
 
 from qtlrun.layer import ACTIVATIONS, Linear, Start
 
-WIDEST = 10_000
+MAX_WIDTH = 10_000
 
 
 class Adapter(nn.Module):
-    """The features x, and up(activation(down(x))) added to them, then one linear layer; for each
-    run.
+    """Bottleneck with a residual connection, then one linear layer, for each run.
 
-    `down` leads to `width` numbers and `up` back; `up` starts at zero, and the linear layer as the
+    The linear layer takes x + up(activation(down(x))) of the features x. `down` leads to `width`
+    numbers and `up` back; `up` starts at zero, and the linear layer as the
     classical head's, so that both heads start alike. Source: Houlsby et al., arXiv:1902.00751,
     section 2.1, where such blocks stand inside a network, after each of its layers, and begin near
     the identity; here one stands after the whole network.
@@ -29,8 +29,8 @@ class Adapter(nn.Module):
         activation: Literal["relu", "gelu", "tanh"],
     ):
         super().__init__()
-        if not 1 <= width <= WIDEST:
-            raise ValueError(f"width={width}: numbers in the bottleneck, from 1 to {WIDEST}.")
+        if not 1 <= width <= MAX_WIDTH:
+            raise ValueError(f"width={width}: numbers in the bottleneck, from 1 to {MAX_WIDTH}.")
         self.activation = activation
         self.down = Linear(start, "down", features, width)
         self.up = Linear(start, "up", width, features)

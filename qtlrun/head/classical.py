@@ -1,4 +1,4 @@
-"""The classical head."""
+"""Classical head."""
 
 from jaxtyping import Float
 from torch import Tensor, nn

@@ -1,8 +1,10 @@
-"""Linear, squash, a middle, linear: the dressed quantum network and what stands in its circuit's
-place.
+"""Dressed quantum network, and networks with something else in its circuit's place.
+
+Each is a linear layer, a squashing to angles, a middle, and a linear layer.
 """
 
 import math
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -14,21 +16,30 @@ from qtlrun.head import published
 from qtlrun.layer import Linear, Start
 from qtlrun.tape.tape import inputs_of
 
-SATURATED = 0.99  # absolute tanh beyond which an input hardly moves
+SATURATION = 0.99  # absolute tanh beyond which an input hardly moves
 
 
 class Quantum(nn.Module):
-    """A circuit between two linear layers; its input angles are pi/2 tanh of the first one's
-    values, in radians.
+    """Circuit between two linear layers.
 
-    `angles` says what becomes of the circuit's weights: trained from a normal start of standard
-    deviation `spread`, frozen at that start, random (uniform on (-pi, pi), never trained) or zero.
-    `product` puts the product circuit of as many qubits, inputs and angles in the circuit's place;
-    <Z> of every wire is then its output, whatever the circuit measured. `state` is a file of
-    published weights, `layout` draws start values as a publication did; angles that were published
-    for the circuit are no start for the product circuit, which keeps its own. `circuit` is the one
-    that runs. Source: Mari et al., arXiv:1912.08278, eq. 10. Raises ValueError where `state` or
-    `layout` does not fit.
+    Its input angles are pi/2 tanh of the first layer's values, in radians. Source: Mari et al.,
+    arXiv:1912.08278, eq. 10. Raises ValueError where `state` or `layout` does not fit.
+
+    Arguments:
+        features: numbers of an item.
+        classes: logits of an item.
+        circuit: the circuit in the middle; as an attribute, the one that runs.
+        device: what it runs on.
+        start: where start values come from, for each run.
+        angles: of the circuit: trained from a normal start, frozen at that start, random (uniform
+            on (-pi, pi), never trained) or zero.
+        entangle: whether the circuit's entangling gates are in it.
+        spread: standard deviation of the normal start, in radians.
+        state: file of published weights to start from.
+        product: put the product circuit of as many qubits, inputs and angles in the circuit's
+            place; <Z> of every wire is then its output, whatever the circuit measured. Angles that
+            were published for the circuit are no start for it, and it keeps its own.
+        layout: publication whose draw of start values is repeated.
     """
 
     def __init__(
@@ -70,11 +81,11 @@ class Quantum(nn.Module):
             values = start.normal("angles", circuit.shape, spread if angles != "zero" else 0.0)
         self.trained = angles == "trained"
         self.angles = nn.Parameter(values, requires_grad=self.trained)
-        own = angles in ("trained", "frozen") and not product
+        replaces_angles = angles in ("trained", "frozen") and not product
         if state is not None:
-            published.load(self, state, circuit.shape, angles=own)
+            published.load(self, state, circuit.shape, angles=replaces_angles)
         if layout is not None:
-            published.begin(self, start.seeds, angles=own)
+            published.begin(self, start.seeds, angles=replaces_angles)
 
     def forward(
         self, x: Float[Tensor, "runs batch features"]
@@ -96,46 +107,21 @@ class Quantum(nn.Module):
 
     @torch.enable_grad()
     def effective(self, x: Float[Tensor, "runs batch features"], exact=None) -> list[int]:
-        """How many directions of the angles move the circuit's outputs, for each run: the rank of
-        dZ/dw over `x`.
+        """Rank of dZ/dw over `x`, for each run: directions of the angles that move the outputs.
 
         `exact` is the circuit on a device without shots, where the head's own has some.
         """
-        simulate = exact or self.run
         inputs = squash(self.pre(x)).detach().cpu().double()
-        ranks = []
-        for run in range(len(inputs)):
-            weights = (
-                self.angles[run]
-                .detach()
-                .cpu()
-                .double()
-                .expand(inputs.shape[1], *self.angles.shape[1:])
-                .requires_grad_()
-            )
-            values = simulate(inputs[run].unsqueeze(1), weights)  # each sample as a run of its own
-            if (
-                not values.requires_grad
-            ):  # the circuit takes no weight, or none that it does not detach
-                ranks.append(0)
-                continue
-            slopes = [
-                torch.autograd.grad(
-                    one.sum(), weights, retain_graph=True, allow_unused=True, materialize_grads=True
-                )[0]
-                for one in values.unbind(-1)
-            ]
-            ranks.append(int(torch.linalg.matrix_rank(torch.cat(slopes).flatten(1), rtol=1e-6)))
-        return ranks
+        angles = self.angles.detach().cpu().double()
+        return [_rank(exact or self.run, *each) for each in zip(inputs, angles, strict=True)]
 
 
 class Twin(nn.Module):
-    """The quantum head with a linear layer and tanh in the circuit's place: same widths, same
-    squashing, reach tanh.
+    """Quantum head with a linear layer and tanh in the circuit's place, at the same widths.
 
-    `reach` is in radians where a circuit takes it: pi/2 as in the quantum head, 1 in the published
-    classical rival. `layout` draws the start values as a publication did. Source: Mari et al.,
-    arXiv:1912.08278, example 1.
+    Its squashing is `reach` tanh; `reach` is in radians where a circuit takes it: pi/2 as in the
+    quantum head, 1 in the published classical rival. `layout` draws the start values as a
+    publication did. Source: Mari et al., arXiv:1912.08278, example 1.
     """
 
     def __init__(
@@ -171,8 +157,7 @@ class Twin(nn.Module):
 
 
 class Sine(nn.Module):
-    """The quantum head with minus the sine of each angle in the circuit's place, computed
-    classically.
+    """Quantum head with minus the sine of each angle in the circuit's place, without a circuit.
 
     It is what Hadamard and RY alone give, and what the dressed circuit gives at weights of 0 where
     its depth is a multiple of the number of layers after which its CNOTs are the identity.
@@ -195,9 +180,28 @@ class Sine(nn.Module):
 
 def saturated(x: Float[Tensor, "runs batch inputs"]) -> Float[Tensor, "runs batch"]:
     """Share of the values whose tanh is within .01 of an end, where its slope is below .02."""
-    return (x.tanh().abs() > SATURATED).to(x.dtype).mean(-1)
+    return (x.tanh().abs() > SATURATION).to(x.dtype).mean(-1)
 
 
 def squash(x: Tensor, reach: float = math.pi / 2) -> Tensor:
-    """Any number to one between -reach and reach: an angle of at most a right one."""
+    """Squash any number into (-reach, reach); by default to an angle of at most a right one."""
     return reach * x.tanh()
+
+
+def _rank(
+    simulate: Callable[[Tensor, Tensor], Tensor],
+    inputs: Float[Tensor, "batch inputs"],
+    angles: Float[Tensor, "*shape"],
+) -> int:
+    """Rank of the Jacobian of a circuit's outputs for all inputs by its angles."""
+    weights = angles.expand(len(inputs), *angles.shape).requires_grad_()
+    outputs = simulate(inputs.unsqueeze(1), weights)  # each sample as a run of its own
+    if not outputs.requires_grad:  # the circuit takes no weight, or none that it does not detach
+        return 0
+    slopes = [
+        torch.autograd.grad(
+            output.sum(), weights, retain_graph=True, allow_unused=True, materialize_grads=True
+        )[0]
+        for output in outputs.unbind(-1)
+    ]
+    return int(torch.linalg.matrix_rank(torch.cat(slopes).flatten(1), rtol=1e-6))

@@ -1,4 +1,4 @@
-"""The classical rival that no learning rate can spoil."""
+"""Logistic regression, the classical rival that no learning rate can spoil."""
 
 import math
 import warnings
@@ -12,11 +12,11 @@ from qtlrun.layer import Linear, Start
 
 
 class Logistic(nn.Module):
-    """One linear layer, fitted to convergence by scikit-learn's L-BFGS with an L2 penalty that
-    validation chooses.
+    """One linear layer fitted to convergence, with the L2 penalty that validation chooses.
 
-    `penalties` multiply half the squared weights beside the mean loss over the items. Neither seed
-    nor learning rate plays a part. Raises ValueError for penalties that are not positive.
+    The fit is scikit-learn's L-BFGS. `penalties` multiply half the squared weights beside the mean
+    loss over the items. Neither seed nor learning rate plays a part. Raises ValueError for
+    penalties that are not positive.
     """
 
     def __init__(self, features: int, classes: int, start: Start, penalties: list[float]):
@@ -40,24 +40,26 @@ class Logistic(nn.Module):
         train: tuple[Float[Tensor, "items features"], Int[Tensor, " items"]],
         validation: tuple[Float[Tensor, "others features"], Int[Tensor, " others"]],
     ) -> None:
-        """Fit every run on the training split, from the strongest penalty on; keep what validation
-        likes best.
+        """Fit the training split once per penalty, from the strongest on; keep the lowest NLL.
+
+        The NLL is that of the validation split. All runs have the same fit.
         """
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
 
-        (known, labels), (seen, answers) = map(scikit.arrays, (train, validation))
+        features, labels = scikit.arrays(train)
+        others, answers = scikit.arrays(validation)
         best = math.inf
         model = LogisticRegression(max_iter=1000, warm_start=True)
         for penalty in self.penalties:
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore", ConvergenceWarning
-                )  # the weakest penalties of separable classes
-                model.set_params(C=1 / (penalty * len(labels))).fit(known, labels)
-            found = scikit.both(model.coef_, model.intercept_)
-            nll = scikit.nll(seen, answers, *found)
+                # The weakest penalties of separable classes.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                model.set_params(C=1 / (penalty * len(labels))).fit(features, labels)
+            logits = scikit.affine(model.coef_, model.intercept_)
+            nll = scikit.nll(others, answers, *logits)
             if nll < best:
-                best, (weights, bias) = nll, found
+                best = nll
+                weights, bias = logits
         self.linear.weight.copy_(weights.expand_as(self.linear.weight))
         self.linear.bias.copy_(bias.expand_as(self.linear.bias))

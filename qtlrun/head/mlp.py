@@ -1,4 +1,4 @@
-"""The classical rival that bends: one hidden layer, fitted to convergence."""
+"""Multilayer perceptron, the classical rival that bends, fitted to convergence."""
 
 import math
 import warnings
@@ -13,14 +13,14 @@ from qtlrun.layer import Linear, Start
 
 
 class MLP(nn.Module):
-    """One hidden layer of tanh, fitted by scikit-learn's L-BFGS with an L2 penalty that validation
-    chooses.
+    """One hidden layer of tanh, fitted with the L2 penalty that validation chooses.
 
-    `penalties` multiply half the squared weights beside the mean loss over the items. `width` is
-    the number of hidden units; None takes that whose trained numbers come nearest to those of the
-    dressed head of the composed circuit, of one input and one output a qubit. No learning rate
-    plays a part, but the start values do: each of `seeds` is fitted from its own. Raises ValueError
-    for penalties that are not positive, and for a width below 1.
+    The fit is scikit-learn's L-BFGS. `penalties` multiply half the squared weights beside the mean
+    loss over the items. `width` is the number of hidden units; None takes that whose trained
+    numbers come nearest to those of the dressed head of the composed circuit, of one input and one
+    output per qubit. No learning rate plays a part, but the start values do: each of `seeds` is
+    fitted from its own. Raises ValueError for penalties that are not positive, and for a width
+    below 1.
     """
 
     def __init__(
@@ -41,10 +41,9 @@ class MLP(nn.Module):
             )
         self.penalties = scikit.strengths("penalties", penalties)
         self.seeds = start.seeds
-        if (
-            width is None
-            # (features + 1) n + (n + 1) classes numbers, n = width; n = qubits, and the angles
-        ):
+        if width is None:
+            # This head has (features + 1) n + (n + 1) classes numbers with n = width, the dressed
+            # one as many with n = qubits, and its angles.
             width = qubits + round(circuit_angles / (features + 1 + classes))
         self.pre = Linear(start, "pre", features, width)
         self.post = Linear(start, "post", width, classes)
@@ -65,55 +64,53 @@ class MLP(nn.Module):
         train: tuple[Float[Tensor, "items features"], Int[Tensor, " items"]],
         validation: tuple[Float[Tensor, "others features"], Int[Tensor, " others"]],
     ) -> None:
-        """Fit every run on the training split from its seed's start, once a penalty; keep what
-        validation likes.
+        """Fit every run on the training split from its seed's start; keep the best penalty's fit.
+
+        The best has the lowest NLL on the validation split.
         """
         splits = [scikit.arrays(train), scikit.arrays(validation)]
+        parameters = (self.pre.weight, self.pre.bias, self.post.weight, self.post.bias)
         for run, seed in enumerate(self.seeds):
-            found = self._best(seed, *splits)
-            for value, one in zip(
-                (self.pre.weight, self.pre.bias, self.post.weight, self.post.bias),
-                found,
-                strict=True,
-            ):
-                value[run].copy_(one)
+            for parameter, values in zip(parameters, self._fit(seed, *splits), strict=True):
+                parameter[run].copy_(values)
 
-    def _best(
+    def _fit(
         self,
         seed: int,
         train: tuple[np.ndarray, np.ndarray],
         validation: tuple[np.ndarray, np.ndarray],
     ) -> list[Tensor]:
+        """Weights and biases of both layers, of the penalty with the lowest validation NLL."""
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.neural_network import MLPClassifier
 
         best = math.inf
-        kept = None
+        layers = None
+        features, labels = train
+        others, answers = validation
         for penalty in self.penalties:
             model = MLPClassifier(
                 self.pre.weight.shape[1],
                 activation="tanh",
                 solver="lbfgs",
-                alpha=penalty * len(train[1]),
+                alpha=penalty * len(labels),  # which it divides by the items
                 max_iter=1000,
                 random_state=seed,
-            )  # it divides alpha by the items
-            with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore", ConvergenceWarning
-                )  # the weakest penalties of separable classes
-                model.fit(*train)
-            weights, outer = (torch.from_numpy(one.T.copy()) for one in model.coefs_)
-            bias = torch.from_numpy(model.intercepts_[0])
-            output = scikit.both(outer.numpy(), model.intercepts_[1])
-            nll = scikit.nll(
-                (torch.from_numpy(validation[0]) @ weights.T + bias).tanh(), validation[1], *output
             )
+            with warnings.catch_warnings():
+                # The weakest penalties of separable classes.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                model.fit(features, labels)
+            weights, outer = (torch.from_numpy(each.T.copy()) for each in model.coefs_)
+            bias = torch.from_numpy(model.intercepts_[0])
+            logits = scikit.affine(outer.numpy(), model.intercepts_[1])
+            hidden = (torch.from_numpy(others) @ weights.T + bias).tanh()
+            nll = scikit.nll(hidden, answers, *logits)
             if nll < best:
                 best = nll
-                kept = [weights, bias, *output]
-        if kept is None:
+                layers = [weights, bias, *logits]
+        if layers is None:
             raise FloatingPointError(
                 "no penalty gives a finite fit; recipe.scale=standard may help"
             )
-        return kept
+        return layers

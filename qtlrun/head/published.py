@@ -9,18 +9,16 @@ from torch import Tensor, nn
 
 from qtlrun import statefile
 
-STORED = (
-    15  # rows of circuit weights in the published files, whatever the depth; row k + 1 is layer k
-)
+# Rows of circuit weights in the published files, whatever the depth; row k + 1 is layer k.
+STORED_ROWS = 15
 SPREAD = 0.001  # standard deviation of the spirals' start values
 
 
 def load(head: nn.Module, path: str, shape: tuple[int, ...], angles: bool = True) -> None:
-    """Fill `pre`, `angles` and `post` of every run from a file with `q_params`, `pre_net` and
-    `post_net`; `angles` only if asked.
+    """Fill the weights of every run from a published file; the angles only if asked.
 
-    Raises ValueError where the file is absent, is none of these, or holds other sizes than the head
-    has.
+    `pre`, `angles` and `post` are the file's `pre_net`, `q_params` and `post_net`. Raises
+    ValueError where the file is absent, is none of these, or holds other sizes than the head has.
     """
     if not Path(path).is_file():
         raise ValueError(f"state={path}: there is no such file.")
@@ -62,10 +60,10 @@ def load(head: nn.Module, path: str, shape: tuple[int, ...], angles: bool = True
 
 @torch.no_grad()
 def begin(head: nn.Module, seeds: list[int], angles: bool = True) -> None:
-    """Fill `pre`, `post`, and `angles` (if asked) and `middle` where a head has them, with the
-    spirals' start values.
+    """Fill the weights of every run with the start values of the published spirals.
 
-    They are one normal vector a seed, from NumPy's RandomState: pre, 15 rows of circuit weights of
+    These are `pre`, `post`, `middle` where a head has it, and `angles` if asked. The values are
+    one normal vector per seed, from NumPy's RandomState: pre, 15 rows of circuit weights of
     which row k + 1 is layer k, the classical rival's middle, post; an affine map is (outputs,
     inputs + 1), its bias in the last column. Source: arXiv:1912.08278, example 1, its notebook.
     Raises ValueError for a circuit whose angles are not such rows.
@@ -74,7 +72,7 @@ def begin(head: nn.Module, seeds: list[int], angles: bool = True) -> None:
     classes, outputs = head.post.weight.shape[1:]
     shapes = {
         "pre": (wires, features + 1),
-        "angles": (STORED, wires),
+        "angles": (STORED_ROWS, wires),
         "middle": (wires, wires + 1),
         "post": (classes, outputs + 1),
     }
@@ -84,7 +82,7 @@ def begin(head: nn.Module, seeds: list[int], angles: bool = True) -> None:
     for (name, shape), block in zip(shapes.items(), blocks, strict=True):
         block = block.unflatten(1, shape)
         if name == "angles" and hasattr(head, name) and angles:
-            _fits(head.angles.shape[1:], wires)
+            _check_shape(head.angles.shape[1:], wires)
             head.angles.copy_(block[:, 1 : head.angles.shape[1] + 1])
         elif name != "angles" and hasattr(head, name):
             layer = getattr(head, name)
@@ -92,24 +90,24 @@ def begin(head: nn.Module, seeds: list[int], angles: bool = True) -> None:
             layer.bias.copy_(block[..., -1])
 
 
-def _fits(shape: tuple[int, ...], wires: int) -> None:
-    if len(shape) != 2 or shape[1] != wires or shape[0] >= STORED:
+def _check_shape(shape: tuple[int, ...], wires: int) -> None:
+    if len(shape) != 2 or shape[1] != wires or shape[0] >= STORED_ROWS:
         sizes = " x ".join(map(str, shape)) or "one"
         raise ValueError(
-            f"layout=mari2019: it has {STORED - 1} layers of {wires} angles, one an input, and this"
-            f" circuit's weights are {sizes}; use circuit=dressed up to depth {STORED - 1}, or"
-            " null."
+            f"layout=mari2019: it has {STORED_ROWS - 1} layers of {wires} angles, one an input, and"
+            f" this circuit's weights are {sizes}; use circuit=dressed up to depth"
+            f" {STORED_ROWS - 1}, or null."
         )
 
 
 def _rows(flat: Tensor, shape: tuple[int, ...], path: str) -> Tensor:
-    """Exactly one row a layer, from that or from the 15 stored rows of the published code."""
+    """One row per layer, from as many or from the 15 stored rows of the published code."""
     depth, qubits = shape
     if len(flat) == math.prod(shape):
         return flat.view(shape)
-    if len(flat) == STORED * qubits and depth < STORED:
-        return flat.view(STORED, qubits)[1 : depth + 1]
+    if len(flat) == STORED_ROWS * qubits and depth < STORED_ROWS:
+        return flat.view(STORED_ROWS, qubits)[1 : depth + 1]
     raise ValueError(
-        f"state={path}: its {len(flat)} angles are neither {depth} x {qubits} nor {STORED} x"
+        f"state={path}: its {len(flat)} angles are neither {depth} x {qubits} nor {STORED_ROWS} x"
         f" {qubits}, as depth and qubits ask for."
     )

@@ -1,4 +1,4 @@
-"""The classical rival with a kernel: a support vector machine."""
+"""Support vector machine, the classical rival with a kernel."""
 
 import math
 import warnings
@@ -13,21 +13,21 @@ from torch import Tensor, nn
 from qtlrun.head import scikit
 from qtlrun.layer import Linear, Start, affine
 
-TOLERANCE = 1e-5  # to which the conditions of the optimum hold
+TOLERANCE = 1e-5  # of the conditions of the optimum
 
 
 class SVM(nn.Module):
-    """A support vector machine with a Gaussian kernel, fitted by scikit-learn; validation chooses
-    gamma and cost (C).
+    """Support vector machine with a Gaussian kernel; validation chooses gamma and cost (C).
 
-    `gammas` multiply 1 / (features times the variance of the training features), scikit-learn's
-    "scale"; each is tried with each of `costs`, but for costs above one that no vector reaches:
-    their solution is the same. Logits are a multinomial logistic regression on the decision values
-    of each pair of classes (of two classes Platt's sigmoid), fitted on the validation split with an
-    L2 penalty of half the squared weights beside the summed loss; one item of each class at a
-    decision value of 0 stands beside them, so that a class that validation lacks has a finite
-    logit. Validation so chooses both by items that the logits were fitted on. Neither seed nor
-    learning rate plays a part. Raises ValueError for gammas and costs that are not positive.
+    The fit is scikit-learn's. `gammas` multiply 1 / (features times the variance of the training
+    features), scikit-learn's "scale"; each is tried with each of `costs`, but for costs above one
+    that no vector reaches: their solution is the same. Logits are a multinomial logistic regression
+    on the decision values of each pair of classes (of two classes Platt's sigmoid), fitted on the
+    validation split with an L2 penalty of half the squared weights beside the summed loss; one item
+    of each class at a decision value of 0 stands beside them, so that a class that validation lacks
+    has a finite logit. Validation so chooses both by items that the logits were fitted on. Neither
+    seed nor learning rate plays a part. Raises ValueError for gammas and costs that are not
+    positive.
     """
 
     def __init__(
@@ -40,9 +40,8 @@ class SVM(nn.Module):
         self.register_buffer(
             "vectors", torch.zeros(len(start.seeds), 0, features, dtype=start.dtype)
         )
-        self.register_buffer(
-            "owners", torch.zeros(len(start.seeds), 0, dtype=torch.int64)
-        )  # the class of each vector
+        # The class of each vector.
+        self.register_buffer("owners", torch.zeros(len(start.seeds), 0, dtype=torch.int64))
         self.register_buffer("gamma", torch.ones(len(start.seeds), dtype=start.dtype))
         self.duals = nn.Parameter(torch.zeros(len(start.seeds), classes - 1, 0, dtype=start.dtype))
         self.offsets = nn.Parameter(
@@ -64,15 +63,13 @@ class SVM(nn.Module):
     def decisions(
         self, x: Float[Tensor, "runs batch features"]
     ) -> Float[Tensor, "runs batch pairs"]:
-        """The decision value of each pair of classes, as scikit-learn has them for "ovo"."""
-        middle = self.vectors.mean(
-            1, keepdim=True
-        )  # near it the squares are small, and so is their rounding
+        """Decision value of each pair of classes, as scikit-learn has them for "ovo"."""
+        # Near the middle the squares are small, and so is their rounding.
+        middle = self.vectors.mean(1, keepdim=True)
         x = x - middle
         vectors = self.vectors - middle
-        distance = affine(x, -2 * vectors, vectors.square().sum(-1)) + x.square().sum(
-            -1, keepdim=True
-        )
+        squares = x.square().sum(-1, keepdim=True)
+        distance = affine(x, -2 * vectors, vectors.square().sum(-1)) + squares
         kernel = (-self.gamma.view(-1, 1, 1) * distance.clamp_min(0)).exp()
         return affine(kernel, _coefficients(self.duals, self.owners, self.pairs), self.offsets)
 
@@ -82,50 +79,47 @@ class SVM(nn.Module):
         train: tuple[Float[Tensor, "items features"], Int[Tensor, " items"]],
         validation: tuple[Float[Tensor, "others features"], Int[Tensor, " others"]],
     ) -> None:
-        """Fit every run on the training split, once a gamma and cost; keep what validation likes
-        best.
+        """Fit the training split once per gamma and cost; keep the lowest NLL.
+
+        The NLL is that of the validation split. All runs have the same fit.
         """
-        (known, labels), (seen, answers) = map(scikit.arrays, (train, validation))
-        variance = known.var()
-        middle = known.mean(0)
-        scale = 1 / (known.shape[1] * variance) if variance else 1.0
-        inner, outer = (
-            _squares(items - middle, known - middle) for items in (known, seen)
-        )  # once for all gammas
+        features, labels = scikit.arrays(train)
+        others, answers = scikit.arrays(validation)
+        variance = features.var()
+        middle = features.mean(0)
+        scale = 1 / (features.shape[1] * variance) if variance else 1.0
+        # Once for all gammas.
+        squares = _squares(features - middle, features - middle)
+        other_squares = _squares(others - middle, features - middle)
         best = math.inf
-        kept = None
-        for gamma in (scale * one for one in self.gammas):
-            beside = np.exp(-gamma * outer)
-            for model in _models(np.exp(-gamma * inner), labels, self.costs):
+        solution = None
+        for gamma in (scale * multiple for multiple in self.gammas):
+            other_kernel = np.exp(-gamma * other_squares)
+            for model in _models(np.exp(-gamma * squares), labels, self.costs):
                 duals = torch.from_numpy(model.dual_coef_)
                 owners = torch.from_numpy(labels[model.support_])
                 rows = _coefficients(duals[None], owners[None], self.pairs)[0].numpy()
-                values = beside[:, model.support_] @ rows.T + model.intercept_
-                logits = _calibrated(values, answers, len(self.post.bias[0]))
-                nll = scikit.nll(values, answers, *logits)
+                values = other_kernel[:, model.support_] @ rows.T + model.intercept_
+                weight, bias = _calibrate(values, answers, len(self.post.bias[0]))
+                nll = scikit.nll(values, answers, weight, bias)
                 if nll < best:
-                    vectors, offsets = (
-                        torch.from_numpy(one) for one in (known[model.support_], model.intercept_)
-                    )
                     best = nll
-                    kept = (
-                        vectors,
-                        owners,
-                        torch.tensor(gamma),
-                        duals,
-                        offsets,
-                        *logits,
-                    )
-        if kept is None:
+                    solution = {
+                        "vectors": torch.from_numpy(features[model.support_]),
+                        "owners": owners,
+                        "gamma": torch.tensor(gamma),
+                        "duals": duals,
+                        "offsets": torch.from_numpy(model.intercept_),
+                        "post.weight": weight,
+                        "post.bias": bias,
+                    }
+        if solution is None:
             raise FloatingPointError(
                 "no gamma and cost give a finite fit; recipe.scale=standard may help"
             )
-        names = ("vectors", "owners", "gamma", "duals", "offsets", "post.weight", "post.bias")
+        runs = len(self.gamma)
         self.load_state_dict(
-            {
-                name: value.expand(len(self.gamma), *value.shape)
-                for name, value in zip(names, kept, strict=True)
-            }
+            {name: value.expand(runs, *value.shape) for name, value in solution.items()}
         )
 
 
@@ -145,16 +139,15 @@ def _coefficients(
 ) -> Float[Tensor, "runs pairs vectors"]:
     """Weights of each vector in each pair's decision value; duals in the other classes' order."""
     first, second = (
-        torch.tensor(one, device=owners.device).view(-1, 1) for one in zip(*pairs, strict=True)
+        torch.tensor(each, device=owners.device).view(-1, 1) for each in zip(*pairs, strict=True)
     )
-    mine = owners.unsqueeze(1)
-    return duals[:, second.flatten() - 1] * (mine == first) + duals[:, first.flatten()] * (
-        mine == second
-    )
+    owners = owners.unsqueeze(1)
+    of_first = duals[:, second.flatten() - 1] * (owners == first)
+    return of_first + duals[:, first.flatten()] * (owners == second)
 
 
 def _models(kernel: np.ndarray, labels: np.ndarray, costs: list[float]) -> Iterator:
-    """The machine of each cost, from the least to the first at which no dual is at its bound."""
+    """Machines of each cost, from the least to the first at which no dual is at its bound."""
     from sklearn.svm import SVC
 
     for cost in costs:
@@ -173,7 +166,8 @@ def _squares(items: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.maximum(values, 0, out=values)
 
 
-def _calibrated(values: np.ndarray, labels: np.ndarray, classes: int) -> tuple[Tensor, Tensor]:
+def _calibrate(values: np.ndarray, labels: np.ndarray, classes: int) -> tuple[Tensor, Tensor]:
+    """Fit logits on decision values; one item of each class at 0 stands beside them."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
@@ -183,4 +177,4 @@ def _calibrated(values: np.ndarray, labels: np.ndarray, classes: int) -> tuple[T
         model = LogisticRegression(max_iter=1000).fit(
             values, np.concatenate([labels, np.arange(classes)])
         )
-    return scikit.both(model.coef_, model.intercept_)
+    return scikit.affine(model.coef_, model.intercept_)

@@ -1,4 +1,4 @@
-"""A model some of whose weights are generated."""
+"""Model with generated weights."""
 
 import copy
 from collections.abc import Callable
@@ -9,68 +9,65 @@ from torch.func import functional_call
 
 from qtlrun.layer import Start
 
-BACKBONE, HEAD = (
-    "backbone.",
-    "head.",
-)  # how a network's parameters are called; a head's have the run axis in front
+# Prefixes of a network's parameters; a head's have the run axis in front.
+BACKBONE = "backbone."
+HEAD = "head."
 
 
 class Generated(nn.Module):
-    """The real module, which no longer owns the weights that are generated: they are put in for
-    every call.
+    """Module some of whose weights a generator computes for every call.
 
-    `names` are those weights, as `model` calls them after `within`. Parameters only: buffers, such
-    as the statistics of a batch norm, stay the module's own.
+    The real module no longer owns these weights. `names` are those weights, as `model` calls them
+    after `within`. Parameters only: buffers, such as the statistics of a batch norm, stay the
+    module's own.
     """
 
     def __init__(self, model: nn.Module, part, names: list[str], start: Start, within: str = ""):
         super().__init__()
-        every = {f"{within}{name}": one for name, one in model.named_parameters()}
-        own = {
-            name: tuple(one.shape[name.startswith(HEAD) :]) for name, one in every.items()
-        }  # without the run axis
+        parameters = {f"{within}{name}": weight for name, weight in model.named_parameters()}
+        shapes = {name: _run_shape(name, weight) for name, weight in parameters.items()}
         self.model = model
-        self.shapes = {name.removeprefix(within): every[name].shape for name in names}
-        self.generator = part.generator({name: own[name] for name in names}, start, own).to(
-            every[names[0]].device
-        )
-        self.begin = {}
+        self.shapes = {name.removeprefix(within): parameters[name].shape for name in names}
+        generator = part.generator({name: shapes[name] for name in names}, start, shapes)
+        self.generator = generator.to(parameters[names[0]].device)
+        self.offsets = {}
         for number, name in enumerate(self.shapes):
             owner, _, last = name.rpartition(".")
             weight = model.get_submodule(owner)._parameters.pop(last)
             if self.generator.added:
-                self.register_buffer(f"begin{number}", weight.detach(), persistent=False)
-                self.begin[name] = f"begin{number}"
+                self.register_buffer(f"offset{number}", weight.detach(), persistent=False)
+                self.offsets[name] = f"offset{number}"
 
     def forward(self, items: Tensor) -> Float[Tensor, "runs batch classes"]:
         return functional_call(self.model, self.weights(), (items,))
 
     def weights(self, *chances: Float[Tensor, "runs states"]) -> dict[str, Tensor]:
-        """The generated weights by name; of given probabilities instead of the circuit's exact
-        ones.
+        """Generated weights by name.
+
+        They are of the probabilities passed, if any, instead of the circuit's exact ones.
         """
         pieces = self.generator(*chances).split(self.generator.sizes, dim=1)
-        made = {
+        weights = {
             name: piece.reshape(shape)
             for (name, shape), piece in zip(self.shapes.items(), pieces, strict=True)
         }
-        return {
-            name: value + getattr(self, self.begin[name]) if self.begin else value
-            for name, value in made.items()
-        }
+        for name, offset in self.offsets.items():
+            weights[name] = weights[name] + getattr(self, offset)
+        return weights
 
     def settled(self, *chances: Float[Tensor, "runs states"]) -> Callable[[Tensor], Tensor]:
-        """The same as a function that generates its weights once, for evaluation."""
+        """Function of the items for evaluation, whose weights are generated once."""
         weights = {name: value.detach() for name, value in self.weights(*chances).items()}
         return lambda items: functional_call(self.model, weights, (items,))
 
     def plain(self) -> nn.Module:
-        """A copy of the module that owns the generated weights."""
-        made = copy.deepcopy(self.model)
+        """Copy of the module that owns the generated weights."""
+        model = copy.deepcopy(self.model)
         for name, value in self.weights().items():
             owner, _, last = name.rpartition(".")
-            made.get_submodule(owner).register_parameter(last, nn.Parameter(value.detach().clone()))
-        return made
+            weight = nn.Parameter(value.detach().clone())
+            model.get_submodule(owner).register_parameter(last, weight)
+        return model
 
     def features(self, items: Tensor) -> Float[Tensor, "1 batch features"]:
         """Features that the head sees, where the model is a whole network."""
@@ -78,8 +75,13 @@ class Generated(nn.Module):
         return functional_call(_Features(self.model), weights, (items,))
 
 
+def _run_shape(name: str, weight: Tensor) -> tuple[int, ...]:
+    """Shape of a network's weight without the run axis."""
+    return tuple(weight.shape[1:] if name.startswith(HEAD) else weight.shape)
+
+
 class _Features(nn.Module):
-    """A network up to its head."""
+    """Network up to its head."""
 
     def __init__(self, network: nn.Module):
         super().__init__()

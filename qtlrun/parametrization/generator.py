@@ -9,13 +9,14 @@ from torch import Tensor, nn
 
 from qtlrun.layer import generator
 
-SHARE = 1e-9  # of the largest singular value or slope; in float64 what is below is rounding
-TOGETHER = 2**16  # amplitudes of the states that are differentiated at once
-MOST = 2**24  # numbers times probabilities or weights beyond which no rank is counted
+# Share of the largest singular value or slope below which one is rounding, in float64.
+MIN_SHARE = 1e-9
+BATCH_AMPLITUDES = 2**16  # of the states that are differentiated at once
+MAX_RANK_WORK = 2**24  # numbers times probabilities or weights beyond which no rank is computed
 
 
 class Generator(nn.Module):
-    """Gives the weights of these shapes, one after the other in one row, for each run.
+    """Generator of the weights of these shapes, one after the other in one row, for each run.
 
     With `factors`, a deviation for each weight, what the raw generator gives is divided by its
     deviation at the start and multiplied by them. `added` begins at 0.
@@ -61,49 +62,48 @@ class Generator(nn.Module):
     @property
     def trained(self) -> int:
         """Trained numbers of each run."""
-        return sum(one.numel() // len(one) for one in self.parameters() if one.requires_grad)
+        return sum(each.numel() // len(each) for each in self.parameters() if each.requires_grad)
 
 
 def rank(model: Generator, run: int) -> int | None:
-    """The rank of the Jacobian of a run's weights by its trained numbers; None where that takes too
-    long.
-    """
+    """Rank of the Jacobian of a run's weights by its trained numbers; None: it takes too long."""
     count = sum(model.sizes)
     numbers = model.trained
     probes = min(count, numbers)
-    if probes * max(count, 2 ** getattr(model.raw, "qubits", 0)) > MOST:
+    if probes * max(count, 2 ** getattr(model.raw, "qubits", 0)) > MAX_RANK_WORK:
         return None
     if probes == count:
         upstream = torch.eye(count, dtype=torch.float64)
-    # The rank of a matrix is almost surely that of its product with as many random directions as it
-    # can have
     else:
+        # The rank of a matrix is almost surely that of its product with as many random directions
+        # as it can have.
         upstream = torch.randn(probes, count, generator=generator(0, "probes"), dtype=torch.float64)
-    slopes = torch.cat(
-        [
-            torch.cat([one.flatten(1) for one in some.values()], 1)
-            for some in _slopes(model, run, upstream)
-        ]
-    )
-    return int(torch.linalg.matrix_rank(slopes, rtol=SHARE))
+    rows = [_flatten(slopes) for slopes in _slopes(model, run, upstream)]
+    return int(torch.linalg.matrix_rank(torch.cat(rows), rtol=MIN_SHARE))
+
+
+def _flatten(slopes: dict[str, Tensor]) -> Float[Tensor, "directions numbers"]:
+    """Slopes by all trained numbers, in one row per direction."""
+    return torch.cat([slope.flatten(1) for slope in slopes.values()], 1)
 
 
 def live(model: Generator, run: int) -> int:
     """Count of a run's angles that move any weight: slopes not 0 in random directions."""
     upstream = torch.randn(3, sum(model.sizes), generator=generator(0, "live"), dtype=torch.float64)
-    slopes = torch.cat([some["raw.angles"].flatten(1) for some in _slopes(model, run, upstream)])
-    return int(_moved(slopes).sum())
+    rows = [slopes["raw.angles"].flatten(1) for slopes in _slopes(model, run, upstream)]
+    return int(_is_live(torch.cat(rows)).sum())
 
 
-def _moved(slopes: Float[Tensor, "directions angles"]) -> Bool[Tensor, " angles"]:
-    return slopes.abs().amax(0) > SHARE * slopes.abs().max()
+def _is_live(slopes: Float[Tensor, "directions angles"]) -> Bool[Tensor, " angles"]:
+    return slopes.abs().amax(0) > MIN_SHARE * slopes.abs().max()
 
 
 def _slopes(
     model: Generator, run: int, upstream: Float[Tensor, "directions weights"]
 ) -> Iterator[dict[str, Tensor]]:
-    """Slopes of these combinations of a run's weights by its trained numbers, each direction as a
-    run of its own.
+    """Slopes of combinations of a run's weights by its trained numbers, batch by batch.
+
+    Each direction is simulated as a run of its own.
     """
     runs = len(next(model.parameters()))
     state = {
@@ -114,22 +114,20 @@ def _slopes(
         name: value.detach().cpu().double() if value.is_floating_point() else value.cpu()
         for name, value in state.items()
     }
-    names = [name for name, one in model.named_parameters() if one.requires_grad]
-    known = (
-        model.raw.probabilities()[run : run + 1].detach().cpu().double()
-        if model.simulates and "raw.angles" not in names
-        else None
-    )
-    for some in upstream.split(
-        max(1, TOGETHER // max(len(upstream[0]), 2 ** getattr(model.raw, "qubits", 0)))
-    ):
+    names = [name for name, weight in model.named_parameters() if weight.requires_grad]
+    probabilities = None
+    if model.simulates and "raw.angles" not in names:
+        probabilities = model.raw.probabilities()[run : run + 1].detach().cpu().double()
+    amplitudes = max(len(upstream[0]), 2 ** getattr(model.raw, "qubits", 0))
+    for directions in upstream.split(max(1, BATCH_AMPLITUDES // amplitudes)):
+        count = len(directions)
         copies = {
-            name: value.expand(len(some), *value.shape[1:]).contiguous()
+            name: value.expand(count, *value.shape[1:]).contiguous()
             for name, value in state.items()
         }
-        wanted = [copies[name].requires_grad_() for name in names]
+        trained = [copies[name].requires_grad_() for name in names]
+        chances = () if probabilities is None else (probabilities.expand(count, -1),)
         with torch.enable_grad():
-            values = torch.func.functional_call(
-                model, copies, () if known is None else (known.expand(len(some), -1),)
-            )
-            yield dict(zip(names, torch.autograd.grad((values * some).sum(), wanted), strict=True))
+            weights = torch.func.functional_call(model, copies, chances)
+            slopes = torch.autograd.grad((weights * directions).sum(), trained)
+            yield dict(zip(names, slopes, strict=True))

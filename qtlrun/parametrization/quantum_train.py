@@ -16,25 +16,34 @@ from qtlrun.parametrization.rival import Hashed, LowRank
 from qtlrun.plan import finite, nearest
 
 ANSATZ = {"ring": Ring, "chain": Chain}
-GATE = 40_000  # bytes that a block takes on each wire, with its gradient; measured
+BYTES_PER_GATE = 40_000  # of a block on each wire, with its gradient; measured
 
 
 class QuantumTrain:
-    """The probabilities of ceil(log2 M) qubits, each with the bits of its basis state, give M
-    weights through a mapping network.
+    """Generation of M weights by the probabilities of ceil(log2 M) qubits and a mapping network.
 
-    `weights` are name patterns of the model's parameters, such as head.* or backbone.conv1.weight;
-    they are cut from the M numbers in the order of the state dict. `ansatz` has `depth` blocks;
-    `mapping` are the widths of the hidden layers, with `activation` after each, and `inputs` says
-    how bits and probabilities enter it (see `Mapping`). `source` puts something else in the trained
-    circuit's place: its own angles, never updated (frozen), the same number for every weight
-    (constant), or instead of circuit and mapping a generator of as many numbers, HashedNets'
-    (hashing, Chen et al., arXiv:1504.04788) or a matrix of `low_rank`. `scale` gives each weight
-    the deviation that torch starts it with (fan_in), or leaves the mapping's own (none, as
-    published). Angles start normal with deviation `spread`, or uniform on (-pi, pi). With `added`
-    what is generated is added to the weights that are there, from 0 on. Source: Liu et al.,
+    Each probability enters the network with the bits of its basis state. Source: Liu et al.,
     arXiv:2402.16465. Raises ValueError for patterns without a match, for more weights than this
     machine can simulate probabilities, and for a mapping that does not fit.
+
+    Arguments:
+        weights: name patterns of the model's parameters, such as head.* or backbone.conv1.weight;
+            they are cut from the M numbers in the order of the state dict.
+        depth: blocks of the ansatz.
+        mapping: widths of the hidden layers.
+        device: what the circuit runs on.
+        ansatz: of the circuit.
+        activation: after each hidden layer.
+        inputs: how bits and probabilities enter the mapping network (see `Mapping`).
+        scale: fan_in gives each weight the deviation that torch starts it with, none leaves the
+            mapping's own, as published.
+        spread: standard deviation of the angles' normal start, in radians; None: uniform on (-pi,
+            pi).
+        added: add what is generated to the weights that are there, from 0 on.
+        source: what generates: the trained circuit; the circuit with angles that are never updated
+            (frozen); the same number for every weight (constant); or, instead of circuit and
+            mapping, a generator of as many numbers, HashedNets' (hashing, Chen et al.,
+            arXiv:1504.04788) or a matrix of low rank.
     """
 
     def __init__(
@@ -79,15 +88,16 @@ class QuantumTrain:
 
     def matched(self, names: list[str]) -> list[str]:
         """Those names that a pattern matches, in their order."""
+        matched = set()
         for pattern in self.weights:
-            if not any(fnmatchcase(name, pattern) for name in names):
+            matches = [name for name in names if fnmatchcase(name, pattern)]
+            if not matches:
                 raise ValueError(
                     f"weights=[{pattern}]: no weight of this model is called so;"
                     f" {nearest(pattern, names)}"
                 )
-        return [
-            name for name in names if any(fnmatchcase(name, pattern) for pattern in self.weights)
-        ]
+            matched.update(matches)
+        return [name for name in names if name in matched]
 
     def check(self, shapes: dict[str, tuple[int, ...]]) -> None:
         """Refuse weights that are too many for this machine; nothing large is made."""
@@ -99,15 +109,14 @@ class QuantumTrain:
                 f" {memory.largest()}, which are enough for {2 ** memory.largest():,}; generate"
                 " fewer of them."
             )
-        if self.simulates and GATE * self.depth * qubits_of(count) > memory.total():
-            most = memory.total() // (GATE * qubits_of(count))
+        if self.simulates and BYTES_PER_GATE * self.depth * qubits_of(count) > memory.total():
+            most = memory.total() // (BYTES_PER_GATE * qubits_of(count))
             raise ValueError(
                 f"depth={self.depth}: this machine holds the gates of {most:,} blocks on"
                 f" {qubits_of(count)} qubits; use fewer."
             )
-        need = (
-            8 * count * (qubits_of(count) + 1 + 2 * sum(self.widths))
-        )  # bytes: values and slopes in float32
+        # Bytes of values and slopes in float32.
+        need = 8 * count * (qubits_of(count) + 1 + 2 * sum(self.widths))
         if self.source not in ("hashing", "low_rank") and need > memory.total():
             raise ValueError(
                 f"mapping={self.widths}: with {count:,} weights a step takes {need / 2**30:,.1f}"
@@ -124,17 +133,20 @@ class QuantumTrain:
         self,
         shapes: dict[str, tuple[int, ...]],
         start: Start,
-        every: dict[str, tuple[int, ...]] | None = None,
+        model_shapes: dict[str, tuple[int, ...]] | None = None,
     ) -> Generator:
-        """Generator of weights of these shapes, by name, for each run; `every` has the model's."""
+        """Generator of weights of these shapes, by name, for each run.
+
+        `model_shapes` are those of all the model's weights.
+        """
         factors = torch.cat(
             [
-                torch.full((math.prod(shape),), _deviation(name, every or shapes))
+                torch.full((math.prod(shape),), _deviation(name, model_shapes or shapes))
                 for name, shape in shapes.items()
             ]
         )
         count = len(factors)
-        qubits = qubits_of(len(factors))
+        qubits = qubits_of(count)
         circuit = self.ansatz(qubits, self.depth)
         if self.source in ("hashing", "low_rank"):
             numbers = math.prod(circuit.shape) + Mapping.numbers(qubits, self.widths)
@@ -159,9 +171,7 @@ class QuantumTrain:
 
 
 def qubits_of(count: int) -> int:
-    """How many qubits have as many probabilities as there are weights, and two at least: a ring has
-    no fewer.
-    """
+    """Qubits that have as many probabilities as there are weights; two at least, as in a ring."""
     return max(2, (count - 1).bit_length())
 
 

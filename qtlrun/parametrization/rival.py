@@ -1,5 +1,6 @@
-"""Generators without a circuit, of as many trained numbers; both give weights of standard deviation
-`spread` at the start.
+"""Generators without a circuit, of as many trained numbers.
+
+Both give weights of standard deviation `spread` at the start.
 """
 
 import math
@@ -13,29 +14,27 @@ from qtlrun.layer import LANES, Start, generator
 
 
 class Hashed(nn.Module):
-    """Each weight is one of few trained numbers, with a sign, both by chance; Chen et al.,
-    arXiv:1504.04788.
+    """HashedNets: each weight is one of few trained numbers with a sign, both drawn at random.
+
+    Source: Chen et al., arXiv:1504.04788.
     """
 
     def __init__(self, count: int, numbers: int, start: Start, spread: float):
         super().__init__()
         numbers = min(count, numbers)
         self.values = nn.Parameter(start.normal("hashed", (numbers,), spread))
-        draw = [generator(seed, "hash", count, numbers) for seed in start.seeds]
-        places = [
-            torch.cat(
-                [torch.randperm(numbers, generator=one) for _ in range(-(-count // numbers))]
-            )[:count]
-            for one in draw
-        ]
-        self.register_buffer("places", torch.stack(places), persistent=False)
-        signs = [torch.randint(2, (count,), generator=one) for one in draw]
-        self.register_buffer(
-            "signs", (2 * torch.stack(signs) - 1).to(start.dtype), persistent=False
-        )
+        indices = []
+        signs = []
+        for seed in start.seeds:
+            draw = generator(seed, "hash", count, numbers)
+            rounds = [torch.randperm(numbers, generator=draw) for _ in range(-(-count // numbers))]
+            indices.append(torch.cat(rounds)[:count])
+            signs.append(2 * torch.randint(2, (count,), generator=draw) - 1)
+        self.register_buffer("index", torch.stack(indices), persistent=False)
+        self.register_buffer("signs", torch.stack(signs).to(start.dtype), persistent=False)
 
     def forward(self) -> Float[Tensor, "runs weights"]:
-        return self.values.gather(1, self.places) * self.signs
+        return self.values.gather(1, self.index) * self.signs
 
     def quiet(self) -> None:
         """Begin at 0 for every weight."""
@@ -43,8 +42,9 @@ class Hashed(nn.Module):
 
 
 class LowRank(nn.Module):
-    """The weights in rows of a nearly square matrix of the rank that has as many numbers, or a few
-    fewer.
+    """Weights in rows of a nearly square matrix of low rank.
+
+    Its rank is that which has as many trained numbers, or a few fewer.
     """
 
     def __init__(self, count: int, numbers: int, start: Start, spread: float):
@@ -61,13 +61,12 @@ class LowRank(nn.Module):
     def forward(self) -> Float[Tensor, "runs weights"]:
         rows = self.left.shape[1]
         side = self.right.shape[2]
+        # Of whole lines, so that a run is rounded alike in any company.
         left, right = (
-            functional.pad(one, (0, -one.shape[2] % LANES, 0, -one.shape[1] % LANES))
-            for one in (self.left, self.right)
+            functional.pad(each, (0, -each.shape[2] % LANES, 0, -each.shape[1] % LANES))
+            for each in (self.left, self.right)
         )
-        return torch.bmm(left, right)[:, :rows, :side].flatten(1)[
-            :, : self.count
-        ]  # of whole lines, rounded alike in any company
+        return torch.bmm(left, right)[:, :rows, :side].flatten(1)[:, : self.count]
 
     def quiet(self) -> None:
         """Begin at 0 for every weight."""

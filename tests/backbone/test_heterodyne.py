@@ -93,7 +93,7 @@ def test_an_item_has_the_same_features_alone_and_in_any_batch(monkeypatch, shots
     together = backbone(items)
     alone = torch.cat([backbone(item.unsqueeze(0)) for item in items])
     torch.testing.assert_close(together, alone, rtol=1e-12, atol=1e-12)
-    monkeypatch.setattr(heterodyne, "MAX_ENSEMBLE_NUMBERS", 2 * shots)  # a few at a time
+    monkeypatch.setattr(heterodyne, "BATCH_OUTCOMES", 2 * shots)  # a few at a time
     torch.testing.assert_close(together.flip(0), backbone(items.flip(0)), rtol=1e-12, atol=1e-12)
     assert len(set(together[:, 0].tolist())) == 9
 

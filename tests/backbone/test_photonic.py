@@ -66,7 +66,7 @@ def numpy_file(path, shape, dtype=np.float32):
 def test_the_published_layers_draw_the_seven_tetrominoes(data):
     backbone = made(weights="mari2019", layers=25, data=data)
     with torch.no_grad():
-        pictures, kept = backbone.patterns(coherent(CENTRES)), backbone.kept(coherent(CENTRES))
+        pictures, kept = backbone.patterns(coherent(CENTRES)), backbone.retention(coherent(CENTRES))
     for picture, places in zip(pictures, LIT.values(), strict=True):
         lit = torch.zeros(4, 4, dtype=torch.bool)
         lit[tuple(zip(*places, strict=False))] = True
@@ -114,7 +114,7 @@ def test_the_published_task_is_learnt_as_well_as_published_and_discards_half_of_
     backbone, items = made(weights="mari2019", layers=15, data=data), published_states(1000).float()
     with torch.no_grad():
         features = torch.cat([backbone(some) for some in items.split(500)]).view(2, 1000, 7, 16)
-        kept = backbone.kept(items[-1400:])
+        kept = backbone.retention(items[-1400:])
     torch.manual_seed(1)
     head, labels = torch.nn.Linear(16, 7), torch.arange(7)
     optimizer = torch.optim.Adam(head.parameters(), 0.01)
@@ -154,7 +154,7 @@ def test_a_state_is_its_real_parts_and_then_its_imaginary_ones(modes):
     backbone, items = made(modes=modes, cutoff=6, output="state", layers=3), draws(4, modes)
     features = backbone(items)
     assert features.shape == (4, backbone.features) and backbone.features == 2 * 6**modes
-    kept = backbone.kept(items)
+    kept = backbone.retention(items)
     assert set(kept) == {"norm_kept"}
     real, imaginary = features.chunk(2, 1)
     torch.testing.assert_close(
@@ -167,15 +167,15 @@ def test_a_state_is_its_real_parts_and_then_its_imaginary_ones(modes):
         block(items), moduli / moduli.norm(dim=1, keepdim=True), rtol=0, atol=1e-12
     )
     torch.testing.assert_close(
-        block.kept(items)["post_selected"], moduli.square().sum(1), rtol=0, atol=1e-12
+        block.retention(items)["post_selected"], moduli.square().sum(1), rtol=0, atol=1e-12
     )
 
 
 def test_a_larger_cutoff_keeps_more_and_agrees_where_nothing_is_lost():
     items = 0.7 * draws(5, 2)
     small, large = (made(cutoff=cutoff, output="state", layers=1) for cutoff in (12, 16))
-    lost = 1 - small.kept(items)["norm_kept"]
-    assert (lost > 0).all() and (1 - large.kept(items)["norm_kept"] < lost).all()
+    lost = 1 - small.retention(items)["norm_kept"]
+    assert (lost > 0).all() and (1 - large.retention(items)["norm_kept"] < lost).all()
     first, second = (
         torch.complex(*one(items).chunk(2, 1)).unflatten(1, [one.cutoff] * 2)
         for one in (small, large)
@@ -189,7 +189,10 @@ def test_a_block_that_nothing_reaches_is_zero():
     items[0, 0] = 5  # photons
     backbone = made(modes=1, layers=0)
     assert not backbone(items).any() and not backbone.patterns(items).any()
-    assert backbone.kept(items) == {"norm_kept": torch.ones(1), "post_selected": torch.zeros(1)}
+    assert backbone.retention(items) == {
+        "norm_kept": torch.ones(1),
+        "post_selected": torch.zeros(1),
+    }
 
 
 @pytest.mark.parametrize("modes", [1, 2])
@@ -316,10 +319,10 @@ def test_values_that_cannot_be_are_refused(values, words):
 def test_a_cutoff_beyond_this_machines_memory_is_refused_with_the_largest_that_fits(
     monkeypatch, modes, most
 ):
-    held = 16 * photonic.COPIES * photonic.ITEMS * modes * most**2
+    held = 16 * photonic.BATCH_COPIES * photonic.BATCH_ITEMS * modes * most**2
     monkeypatch.setattr(memory, "_machine", lambda: held)
     made(modes=modes, cutoff=most, layers=0)
-    need = 16 * photonic.COPIES * photonic.ITEMS * modes * 50**2 / 2**30
+    need = 16 * photonic.BATCH_COPIES * photonic.BATCH_ITEMS * modes * 50**2 / 2**30
     assert (
         refusal(modes=modes, cutoff=50)
         == f"backbone.cutoff=50: 512 items at once need {need:.2g} GiB, and this machine has"

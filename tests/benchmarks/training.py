@@ -126,12 +126,12 @@ def _data(items: int) -> Data:
 def _epochs(head, batch: int):
     """A call that trains one epoch more, without its evaluation."""
     from qtlrun.layer import generator
-    from qtlrun.train import _epoch, _optimizer  # what `fit` calls for each epoch
+    from qtlrun.train import _optimizer, _train_epoch  # what `fit` calls for each epoch
 
     recipe, data = Recipe(epochs=1, batch_size=batch, lr=0.001, backbone_lr=0.001), _data(TRAIN)
     optimizer = _optimizer(head, None, [recipe])
     orders = [generator(seed, "order") for seed in range(head.pre.weight.shape[0])]
-    return lambda: _epoch(head, optimizer, 1.0, recipe, data, orders, False, 0)
+    return lambda: _train_epoch(head, optimizer, 1.0, recipe, data, orders, False, 0)
 
 
 def _train(qubits: int, depth: int, seeds: list[int]) -> None:

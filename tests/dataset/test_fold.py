@@ -5,7 +5,7 @@ import torch
 
 from qtlrun.dataset.digits import Digits
 from qtlrun.dataset.folder import Folder
-from qtlrun.dataset.split import Split, folded, stratified
+from qtlrun.dataset.split import Split, draw_stratified, take_fold
 
 COUNTS = [(9, 9), (99, 96), (30, 4), (12, 7, 31), (5, 5, 5, 5)]
 SEEDS = range(6)
@@ -27,7 +27,7 @@ def split_of(*counts):
 
 
 def folds_of(whole, parts, seed):
-    return [folded(whole, [part, parts], seed, "abcd") for part in range(parts)]
+    return [take_fold(whole, [part, parts], seed, "abcd") for part in range(parts)]
 
 
 def all_items(data):
@@ -71,8 +71,8 @@ def test_as_many_folds_as_a_class_has_items_leave_one_of_it_in_each():
 def test_one_seed_gives_one_fold_and_another_seed_another():
     whole = split_of(30, 40)
     for part in range(5):
-        folds = [folded(whole, [part, 5], seed, "ab")[0].items for seed in SEEDS]
-        assert folds == [folded(whole, [part, 5], seed, "ab")[0].items for seed in SEEDS]
+        folds = [take_fold(whole, [part, 5], seed, "ab")[0].items for seed in SEEDS]
+        assert folds == [take_fold(whole, [part, 5], seed, "ab")[0].items for seed in SEEDS]
         assert len(set(folds)) == len(SEEDS)
 
 
@@ -111,7 +111,7 @@ def test_validation_and_train_are_drawn_from_what_the_fold_leaves(painted, seed)
     data = Folder(str(painted / "alone"), 0.3, split_seed=seed, fold=[1, 4])
     left = sorted(data.train.names + data.validation.names)
     labels = torch.tensor([name.startswith("bees") for name in left]).long()
-    validation, train = stratified(labels, [0.3], seed)
+    validation, train = draw_stratified(labels, [0.3], seed)
     assert data.validation.names == tuple(left[i] for i in validation)
     assert data.train.names == tuple(left[i] for i in train)
     assert data.size == len(all_items(data)) == 40
@@ -186,7 +186,7 @@ def test_without_a_fold_the_splits_are_drawn_from_all_items_at_once(painted, see
         Folder(str(painted / "alone"), 0.3, 0.1, seed, **values) for values in ({}, {"fold": None})
     )
     names = sorted(data.train.names + data.validation.names + data.test.names)
-    drawn = stratified(torch.tensor([0] * 23 + [1] * 17), [0.1, 0.3], seed)
+    drawn = draw_stratified(torch.tensor([0] * 23 + [1] * 17), [0.1, 0.3], seed)
     assert [part.names for part in (data.test, data.validation, data.train)] == [
         tuple(names[i] for i in part) for part in drawn
     ]

@@ -161,14 +161,14 @@ def test_a_member_outside_the_folder_is_refused(tmp_path, served, name):
 
 
 def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path, served, monkeypatch):
-    monkeypatch.setattr(hymenoptera, "UNPACKED", 1e6)
+    monkeypatch.setattr(hymenoptera, "MAX_UNPACKED_BYTES", 1e6)
     served[0].append(archive(whole() | {"hymenoptera_data/bomb": bytes(1_000_001)}))
     assert refusal(tmp_path) == instruction(tmp_path, "came with more than 1 MB to unpack")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_archive_that_does_not_end_is_given_up(tmp_path, served, monkeypatch):
-    monkeypatch.setattr(hymenoptera, "ARCHIVE", 1e6)
+    monkeypatch.setattr(hymenoptera, "MAX_ARCHIVE_BYTES", 1e6)
     served[0].append(bytes(2_000_000))
     assert refusal(tmp_path) == instruction(tmp_path, "came with more than 1 MB")
 

@@ -270,7 +270,7 @@ def test_a_tiff_of_several_pages_or_of_deep_channels_is_refused(tmp_path):
         plain.replace(struct.pack("<3H", 8, 8, 8), struct.pack("<3H", 16, 16, 16))
     )
     with Image.open(tmp_path / "deep.tif") as image:
-        assert image.mode == "RGB" and image.tag_v2[picture.BITS] == (16, 16, 16)
+        assert image.mode == "RGB" and image.tag_v2[picture.BITS_TAG] == (16, 16, 16)
     for name, words in (
         ("pages", "has 3 pages; save each as a picture of its own, or remove it."),
         ("deep", DEEP),

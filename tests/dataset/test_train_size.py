@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from qtlrun.dataset.folder import Folder
-from qtlrun.dataset.split import Split, sized, stratified
+from qtlrun.dataset.split import Split, draw_stratified, subsample
 
 COUNTS = [(9, 9), (99, 96), (30, 4), (12, 7, 31), (5, 5, 5, 5), (2, 40, 3, 11)]
 SEEDS = range(6)
@@ -30,7 +30,7 @@ def fewest(whole, seed):
     """The smallest size that is not refused."""
     for size in range(1, len(whole) + 1):
         try:
-            sized(whole, size, seed, "abcd")
+            subsample(whole, size, seed, "abcd")
         except ValueError:
             continue
         return size
@@ -39,7 +39,7 @@ def fewest(whole, seed):
 
 def all_sizes(whole, seed):
     return {
-        size: sized(whole, size, seed, "abcd")
+        size: subsample(whole, size, seed, "abcd")
         for size in range(fewest(whole, seed), len(whole) + 1)
     }
 
@@ -92,21 +92,24 @@ def test_a_share_takes_what_its_number_of_items_takes(counts):
     for seed in SEEDS:
         for share in (0.3, 0.5, 0.75):
             size = round(share * len(whole))
-            assert sized(whole, share, seed, "abcd").items == sized(whole, size, seed, "abcd").items
+            assert (
+                subsample(whole, share, seed, "abcd").items
+                == subsample(whole, size, seed, "abcd").items
+            )
 
 
 @pytest.mark.parametrize("counts", COUNTS)
 def test_all_items_are_all_that_there_is(counts):
     whole = split_of(*counts)
     for size in (None, 1.0, len(whole)):
-        assert sized(whole, size, 0, "abcd").items == whole.items
+        assert subsample(whole, size, 0, "abcd").items == whole.items
 
 
 def test_one_seed_gives_one_order_and_another_seed_another():
     whole = split_of(99, 96)
     for size in (10, 50, 150):
-        taken = [sized(whole, size, seed, "ab").items for seed in SEEDS]
-        assert taken == [sized(whole, size, seed, "ab").items for seed in SEEDS]
+        taken = [subsample(whole, size, seed, "ab").items for seed in SEEDS]
+        assert taken == [subsample(whole, size, seed, "ab").items for seed in SEEDS]
         assert len(set(taken)) == len(SEEDS)
 
 
@@ -127,9 +130,10 @@ def test_the_order_is_not_the_draw_of_the_splits():
     whole = split_of(40, 40)
     for seed in SEEDS:
         drawn = {
-            str(i): int(whole.labels[i]) for i in stratified(whole.labels, [20], seed)[0].tolist()
+            str(i): int(whole.labels[i])
+            for i in draw_stratified(whole.labels, [20], seed)[0].tolist()
         }
-        first = sized(whole, 40, seed, "ab").items
+        first = subsample(whole, 40, seed, "ab").items
         both = [drawn[item] for item in first if item in drawn]
         assert (
             0 < both.count(0) < 20 and 0 < both.count(1) < 20
@@ -140,7 +144,7 @@ def test_each_class_has_an_order_of_its_own():
     labels = torch.tensor([0] * 40 + [1] * 40)
     whole = Split(torch.zeros(80, 1), labels, tuple(map(str, range(80))))
     for seed in SEEDS:
-        first = [int(item) for item in sized(whole, 20, seed, "ab").items]
+        first = [int(item) for item in subsample(whole, 20, seed, "ab").items]
         assert first[:10] != [item - 40 for item in first[10:]]
 
 
@@ -212,10 +216,10 @@ def test_the_least_size_is_the_one_named_also_where_classes_are_far_from_equal(c
     whole = split_of(*counts)
     for seed in SEEDS:
         assert fewest(whole, seed) == least
-        assert sized(whole, least, seed, "abc").labels.bincount().min() == 1
+        assert subsample(whole, least, seed, "abc").labels.bincount().min() == 1
         words = rf"and {least - 1} would leave a class without any; use {least} items or more\.$"
         with pytest.raises(ValueError, match=words):
-            sized(whole, least - 1, seed, "abc")
+            subsample(whole, least - 1, seed, "abc")
 
 
 @pytest.mark.parametrize("size", [0, -3, True, False, 0.0, -0.5, 1.5, float("nan"), float("inf")])

@@ -163,18 +163,19 @@ def test_equal_items_under_another_scaling_have_another_fingerprint():
         "validation": [[0.0, 1.0], [4.0, 4.0]],
         "test": [[6.0, 7.0], [8.0, 8.0]],
     }
-    parts = {name: vector.whole(np.array(two), np.array([0, 1])) for name, two in rows.items()}
+    parts = {name: vector.as_split(np.array(two), np.array([0, 1])) for name, two in rows.items()}
     prints = [
-        vector.scaled(parts, by=parts[name]).fingerprint for name in ("train", "test", "train")
+        vector.scale_splits(parts, by=parts[name]).fingerprint
+        for name in ("train", "test", "train")
     ]
     assert prints[0] == prints[2] != prints[1]
 
 
 def test_a_feature_that_is_constant_in_train_is_centred_and_nothing_else():
     """Three times 5.1 has a mean that is rounded, so its deviation is not quite 0."""
-    train = vector.whole(np.array([[5.1, 1.0], [5.1, 2.0], [5.1, 3.0]]), np.array([0, 1, 1]))
-    test = vector.whole(np.array([[6.1, 2.0]]), np.array([0]))
-    made = vector.scaled({"train": train, "validation": test, "test": test}, by=train)
+    train = vector.as_split(np.array([[5.1, 1.0], [5.1, 2.0], [5.1, 3.0]]), np.array([0, 1, 1]))
+    test = vector.as_split(np.array([[6.1, 2.0]]), np.array([0]))
+    made = vector.scale_splits({"train": train, "validation": test, "test": test}, by=train)
     torch.testing.assert_close(
         made.train.inputs[:, 0], torch.zeros(3, dtype=torch.float64), rtol=0, atol=1e-14
     )

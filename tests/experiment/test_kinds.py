@@ -61,7 +61,7 @@ class Optical(nn.Module):
     def forward(self, items: Tensor):
         return self.gain * items
 
-    def kept(self, items: Tensor):
+    def retention(self, items: Tensor):
         return {"norm_kept": 1 - self.cut * items[:, 1].abs() / 10}
 
     def patterns(self, items: Tensor):
@@ -78,7 +78,7 @@ class Selecting(nn.Module):
     def forward(self, features: Tensor):
         return features @ self.weight.transpose(1, 2)
 
-    def kept(self, features: Tensor):
+    def retention(self, features: Tensor):
         share = torch.arange(1, len(features) + 1).unsqueeze(1) / 10
         return {"norm_kept": share + 0 * features[..., 1], "post_selected": features[..., 1]}
 """

@@ -30,7 +30,7 @@ GRADUAL = ("freeze=gradual", "freeze.every=1", "recipe.optimizer=sgd", "recipe.m
 @pytest.fixture
 def every_epoch(monkeypatch):
     """Leave the state after every epoch, not every minute."""
-    monkeypatch.setattr(train, "KEPT", 0)
+    monkeypatch.setattr(train, "WORK_PER_WRITE", 0)
 
 
 def trained(home, *words, stop=None, fresh=False):
@@ -79,8 +79,10 @@ def test_a_training_that_was_stopped_ends_at_the_bits_of_one_that_was_not(
 def test_what_was_trained_already_is_not_trained_again(tmp_path, every_epoch, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path, *GENERATED, stop=3)
-    epochs, one = [], train._epoch
-    monkeypatch.setattr(train, "_epoch", lambda *given: epochs.append(given[-1]) or one(*given))
+    epochs, one = [], train._train_epoch
+    monkeypatch.setattr(
+        train, "_train_epoch", lambda *given: epochs.append(given[-1]) or one(*given)
+    )
     row, seen = trained(tmp_path, *GENERATED)
     assert epochs in ([2, 3], [3]) and seen == [1, 2, 3, 4]
     assert len(row.outcomes[0].curves) == 4 and np.isfinite(row.metrics["seconds"]).all()
@@ -97,8 +99,10 @@ def test_another_training_does_not_go_on_from_it(tmp_path, every_epoch):
 def test_fresh_trains_anew(tmp_path, every_epoch, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path, *GENERATED, stop=2)
-    epochs, one = [], train._epoch
-    monkeypatch.setattr(train, "_epoch", lambda *given: epochs.append(given[-1]) or one(*given))
+    epochs, one = [], train._train_epoch
+    monkeypatch.setattr(
+        train, "_train_epoch", lambda *given: epochs.append(given[-1]) or one(*given)
+    )
     trained(tmp_path, *GENERATED, fresh=True)
     assert epochs == [0, 1, 2, 3]
 

@@ -7,7 +7,7 @@ from composition import part
 
 from qtlrun import fock
 from qtlrun.backbone.photonic import Photonic
-from qtlrun.head.photonic import LEAST
+from qtlrun.head.photonic import MIN_PROBABILITY
 from qtlrun.layer import Start
 from qtlrun.plan import Refused, build
 
@@ -46,7 +46,7 @@ def test_without_layers_the_logits_are_the_logarithms_of_no_photon_and_some(lost
     head = made(seeds=(0, 1), layers=0, lost=lost)
     torch.testing.assert_close(head(x), expected, rtol=1e-12, atol=0)
     torch.testing.assert_close(
-        head.kept(x)["norm_kept"], torch.full((2, 5), 0.64).double(), rtol=1e-6, atol=0
+        head.retention(x)["norm_kept"], torch.full((2, 5), 0.64).double(), rtol=1e-6, atol=0
     )
 
 
@@ -74,7 +74,7 @@ def test_layers_act_in_their_order_a_run_each():
         for layer in fock.one_mode(head.layers[run], 10):
             state = state @ layer.mT
         torch.testing.assert_close(
-            head.kept(x)["norm_kept"][run], fock.probability(state).sum(1), rtol=1e-12, atol=0
+            head.retention(x)["norm_kept"][run], fock.probability(state).sum(1), rtol=1e-12, atol=0
         )
         none = fock.probability(state)[:, 0] + (1 - fock.probability(state).sum(1)) / 2
         torch.testing.assert_close(head(x)[run, :, 1], (none + 1e-7).log(), rtol=1e-10, atol=0)
@@ -86,9 +86,9 @@ def test_a_displacement_that_undoes_a_coherent_state_leaves_no_photon():
         head.layers.zero_()[0, 0, 1] = -0.7
     state = fock.prepare(torch.tensor([[0, 0.7, 0, 0, 0, 0]], dtype=torch.double), 30)
     x = torch.cat([state.real, state.imag], 1).unsqueeze(0)
-    assert head(x)[0, 0, 1].item() == pytest.approx(math.log(1 + LEAST), abs=1e-9)
+    assert head(x)[0, 0, 1].item() == pytest.approx(math.log(1 + MIN_PROBABILITY), abs=1e-9)
     assert head(x)[0, 0, 0].item() == pytest.approx(
-        math.log(LEAST), abs=1e-2
+        math.log(MIN_PROBABILITY), abs=1e-2
     )  # of 1 - 1, but for rounding
 
 
@@ -185,7 +185,7 @@ def test_the_published_task_is_learnt_as_it_was_at_the_published_cutoff_and_not_
     with torch.no_grad():
         tested = x[500:].flatten(0, 1).expand(3, -1, -1)
         accuracy = (head(tested).argmax(-1) == labels[500:].flatten()).double().mean()
-        kept = head.kept(tested)["norm_kept"].mean()
+        kept = head.retention(tested)["norm_kept"].mean()
     assert accuracy.item() == pytest.approx(
         FOUND[squeezing, cutoff][0], abs=0.02
     )  # 4000 states and starts of their own

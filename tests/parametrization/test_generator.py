@@ -60,7 +60,7 @@ def test_in_a_chain_only_rotations_of_a_last_block_about_z_are_dead():
 def test_the_count_of_live_angles_does_not_depend_on_how_many_directions_fit_at_once(monkeypatch):
     model = made(16)
     known, ranked = live(model, 0), rank(model, 0)
-    monkeypatch.setattr(generators, "MAX_ENSEMBLE_NUMBERS", 16)  # as for 18 qubits
+    monkeypatch.setattr(generators, "BATCH_AMPLITUDES", 16)  # as for 18 qubits
     assert (live(model, 0), rank(model, 0)) == (known, ranked)
 
 
@@ -113,9 +113,9 @@ def test_without_activations_a_mapping_moves_weights_in_as_many_directions_as_it
 def test_a_rank_that_takes_too_long_is_not_counted(monkeypatch):
     model = made(16)
     work = min(16, model.trained) * 16
-    monkeypatch.setattr(generators, "MOST", work)
+    monkeypatch.setattr(generators, "MAX_RANK_WORK", work)
     assert rank(model, 0) is not None
-    monkeypatch.setattr(generators, "MOST", work - 1)
+    monkeypatch.setattr(generators, "MAX_RANK_WORK", work - 1)
     assert rank(model, 0) is None
 
 

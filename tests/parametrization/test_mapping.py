@@ -8,7 +8,7 @@ from torch import nn
 from qtlrun.circuit.ring import Ring
 from qtlrun.device.statevector import Statevector
 from qtlrun.layer import Start
-from qtlrun.parametrization.mapping import Mapping, scaled
+from qtlrun.parametrization.mapping import Mapping, scale_probabilities
 
 ACTIVATIONS = {"none": nn.Identity, "tanh": nn.Tanh, "relu": nn.ReLU}
 # Probabilities of the ring on 3 wires in 2 layers at the angles of `published`, and what the
@@ -79,19 +79,19 @@ def test_the_scaled_probabilities_are_those_of_a_calculation_elsewhere():
     weights = published()
     found = Statevector().run(Ring(3, 2))(weights.new_empty(1, 1, 0), weights).squeeze(1)
     np.testing.assert_allclose(found[0], P, rtol=0, atol=1e-11)
-    np.testing.assert_allclose(scaled(found, 3)[0], S, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(scale_probabilities(found, 3)[0], S, rtol=0, atol=1e-10)
 
 
 def test_what_the_mapping_takes_is_a_power_of_a_hyperbolic_tangent_minus_its_mean():
     chances = torch.rand(2, 7, dtype=torch.float64)
     one = [[(0.8 * math.tanh(0.1 * 2**4 * p)) ** 0.3 for p in row] for row in chances.tolist()]
     right = [[value - sum(row) / 7 for value in row] for row in one]
-    np.testing.assert_allclose(scaled(chances, 5), right, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(scale_probabilities(chances, 5), right, rtol=0, atol=1e-14)
 
 
 def test_a_probability_of_zero_has_a_finite_slope():
     chances = torch.tensor([[1.0, 0.0, 0.0, 1e-30]], requires_grad=True)
-    (slope,) = torch.autograd.grad(scaled(chances, 2)[0, 1], chances)
+    (slope,) = torch.autograd.grad(scale_probabilities(chances, 2)[0, 1], chances)
     assert slope.isfinite().all()
 
 
@@ -146,7 +146,7 @@ def test_standard_inputs_have_a_deviation_of_1_and_all_bits_together_too():
         given.std(1, correction=0), torch.ones(3, 1).double(), rtol=0, atol=1e-14
     )
     assert given.mean(1).abs().max() < 1e-15
-    ratio = given.squeeze(-1) / scaled(chances, 4)
+    ratio = given.squeeze(-1) / scale_probabilities(chances, 4)
     torch.testing.assert_close(
         ratio, ratio[:, :1].expand(3, 16), rtol=1e-10, atol=0
     )  # the same, but for a factor

@@ -178,7 +178,7 @@ def test_weights_that_are_too_many_for_this_machine_are_refused(monkeypatch):
     monkeypatch.setattr(
         memory, "total", lambda device=None: 2**14
     )  # 256 amplitudes with their gradient
-    monkeypatch.setattr(quantum_train, "GATE", 0)
+    monkeypatch.setattr(quantum_train, "BYTES_PER_GATE", 0)
     part = QuantumTrain(["head.*", "*.bias"], 1, [], Statevector())
     part.check({"weight": (16, 8)})
     with pytest.raises(ValueError) as error:
