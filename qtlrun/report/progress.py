@@ -20,10 +20,7 @@ from qtlrun import disk
 
 
 class Progress:
-    """Called as `step(stage, done, total)`; a total of 0 is a line to print as it is.
-
-    Use it as a context.
-    """
+    """Progress of stages, shown and logged; a context."""
 
     def __init__(self, console: Console, log: Path):
         self.console = console
@@ -35,7 +32,8 @@ class Progress:
             TimeRemainingColumn(),
         )
         self.bars = Bars(*columns, console=console, transient=True) if console.is_terminal else None
-        self._stages: dict[str, tuple[float, int | None]] = {}  # when a stage began, and its bar
+        # Start of each stage, in seconds, and its bar.
+        self._stages: dict[str, tuple[float, int | None]] = {}
 
     def __enter__(self) -> "Progress":
         if self.bars:
@@ -47,36 +45,36 @@ class Progress:
             self.bars.stop()
 
     def step(self, stage: str, done: int, total: int) -> None:
+        """Move a stage to `done` of `total`; a total of 0 is a line to print as it is."""
         if total == 0:
             self.say(stage)
             return
         if done == 0 or stage not in self._stages:
             self._begin(stage, total)
-        began, bar = self._stages[stage]
+        start, bar = self._stages[stage]
         if bar is not None:
             self.bars.update(bar, completed=done, total=total)
         if done >= total:
-            self._end(stage, f"{stage}: {total} in {time.perf_counter() - began:.1f} s")
+            self._end(stage, f"{stage}: {total} in {time.perf_counter() - start:.1f} s")
 
     def say(self, line: str) -> None:
-        """A line on the terminal and in the log."""
+        """Print a line on the terminal and in the log."""
         self._note(line)
         self.console.print(line, markup=False, highlight=False, emoji=False)
 
     def trace(self) -> None:
-        """The error that is being handled, to the log; to the terminal too where HYDRA_FULL_ERROR=1
-        asks for it.
+        """Log the error that is being handled.
+
+        HYDRA_FULL_ERROR=1 shows it on the terminal too.
         """
         self._note(traceback.format_exc())
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             self.console.print(traceback.format_exc(), markup=False, highlight=False, emoji=False)
 
     def _begin(self, stage: str, total: int) -> None:
-        self._drop(stage)  # one of that name that broke off
-        self._stages[stage] = (
-            time.perf_counter(),
-            (self.bars.add_task(stage, total=total) if self.bars else None),
-        )
+        self._drop(stage)  # a stage of that name may have broken off
+        bar = self.bars.add_task(stage, total=total) if self.bars else None
+        self._stages[stage] = (time.perf_counter(), bar)
 
     def _end(self, stage: str, line: str) -> None:
         self._drop(stage)
