@@ -566,7 +566,8 @@ def test_accuracy_has_a_line_a_row_with_its_trainings_its_mean_and_its_interval(
     drawn(shown)
     (axis,) = shown.axes
     assert (
-        ticks(axis.yaxis) == [figure.style.shorten(name) for name in names] and axis.yaxis_inverted()
+        ticks(axis.yaxis) == [figure.style.shorten(name) for name in names]
+        and axis.yaxis_inverted()
     )  # the composed one above
     assert axis.get_xlabel() == "test accuracy" and len(axis.containers) == len(names)
     marks = [line for line in axis.lines if line.get_marker() == "|" and line.get_color() == "grey"]
