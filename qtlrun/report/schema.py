@@ -172,7 +172,7 @@ SWEEP = Schema(
         Column("chosen", "bool", "", "whether validation chose this point"),
     )
 )
-# What a row has once a seed of it is finished.
+# Of a row with a finished seed.
 RESULTS = _columns(
     ("accuracy", "float64", "accuracy", "on the test split, mean over seeds and splits"),
     ("accuracy low", "float64", "accuracy", "lower end of its 95 % interval"),
@@ -211,7 +211,7 @@ COSTS = _columns(
     ("trials", "Int64", "", "draws of a tuned row"),
     optional=True,
 )
-# What a reference has beside the composed row.
+# Of a reference that is compared with the composed row.
 VERDICTS = _columns(
     ("difference", "float64", "nats", "composed minus this row, test NLL"),
     ("difference low", "float64", "nats", "lower end of its 95 % interval"),

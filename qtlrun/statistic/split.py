@@ -35,10 +35,10 @@ def resampled(
     The ratio is derived for held-out items that redraws share; it knows nothing of pictures that
     all splits share. So with `same_pictures` these are crossed with the splits as they are with the
     seeds in `two_way`, by the same rule. Such an interval holds for new pictures and new splits of
-    this pool. What the pool itself does to training shows in no difference between its splits and
-    is held fixed, as the weights are: an interval for other pools would take the ratio train/held
-    for the noise of the training items (the delete-d jackknife, Shao and Wu 1989, Annals of
-    Statistics 17:1176).
+    this pool. The effect of the pool itself on training shows in no difference between its splits
+    and is held fixed, as the weights are: an interval for other pools would take the ratio
+    train/held for the noise of the training items (the delete-d jackknife, Shao and Wu 1989, Annals
+    of Statistics 17:1176).
 
     `pictures_floor` bounds the variance between splits with pictures of their own from below by the
     variance that these pictures alone make, which the pictures within a split estimate with many

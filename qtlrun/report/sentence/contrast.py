@@ -11,7 +11,7 @@ from qtlrun.report.sentence.quantity import count
 def contrasts(point: Point, margin: float) -> list[str]:
     """Conclusions: a sentence per contrast, with what it isolates, its difference and verdict.
 
-    What the accuracies have against a verdict is part of it. `margin` is in nats.
+    A verdict that the accuracies contradict says so. `margin` is in nats.
     """
     accuracies = point.accuracy_contrasts()
     lines = []
