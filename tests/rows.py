@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 from rich.console import Console
 
-from qtlrun.comparison.comparison import Point
+from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.outcome import Outcome
 from qtlrun.comparison.row import Row
 from qtlrun.report.progress import Progress
@@ -95,7 +95,7 @@ def point(
     **values,
 ):
     """A point of rows that differ in skill; the first is the composed one."""
-    made = Point(keys or {}, names[0], splits=[{}])
+    made = Comparison(keys or {}, names[0], splits=[{}])
     for number, name in enumerate(names):
         skill = (skills or {}).get(name, 1 + number / 2)
         logits, labels = random_logits(seeds, pictures, classes, skill, number)
@@ -139,7 +139,7 @@ def pair(differences, base=1.0):
     """
     differences = np.asarray(differences, float)
     labels = np.zeros(differences.shape[1], int)
-    made = Point({}, "A", splits=[{}])
+    made = Comparison({}, "A", splits=[{}])
     for name, nll in (("A", base + differences), ("B", np.full_like(differences, base))):
         made.splits[0][name] = row(name, np.stack([-nll, np.log1p(-np.exp(-nll))], -1), labels)
     made.isolates.update(A="", B="the whole head against one linear layer")
@@ -152,7 +152,7 @@ def resplit(
     """A point of rows on redrawn splits, each with test pictures and seeds of its own; with the
     `same` test pictures.
     """
-    made = Point({}, names[0], splits=[{} for _ in range(splits)])
+    made = Comparison({}, names[0], splits=[{} for _ in range(splits)])
     for split, rows in enumerate(made.splits):
         for number, name in enumerate(names):
             logits, labels = random_logits(

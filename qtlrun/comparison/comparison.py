@@ -35,7 +35,7 @@ ACCURACIES = (
 
 
 @dataclass
-class Point:
+class Comparison:
     """One point of a sweep: its swept keys, its rows by label (the composed one first), and what is
     said beside them.
 
@@ -52,7 +52,7 @@ class Point:
     notes: list[str] = field(default_factory=list)
     stopped: BaseException | None = None  # why it lacks rows that were not begun
 
-    def finished(self) -> "Point":
+    def finished(self) -> "Comparison":
         """Itself; raises why it was stopped, where it was."""
         if self.stopped:
             raise self.stopped

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from qtlrun import disk, store
-from qtlrun.comparison.comparison import Point
+from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.outcome import Failure, Outcome
 from qtlrun.comparison.row import Predictions, Row, Trial, Tuning
 from qtlrun.dataset import kind
@@ -36,14 +36,14 @@ class Experiment:
         self.session = Session(home, fresh, progress)
         self._new_keys: set[str] = set()  # of the artifacts that this command has put in the store
 
-    def compare(self, plan: Plan, keys: dict[str, object] | None = None) -> Point:
+    def compare(self, plan: Plan, keys: dict[str, object] | None = None) -> Comparison:
         """Train the variants of a plan on every split; `keys` are those that its sweep varies.
 
         A variant that fails costs its row. Where the user stops it or the store is full, the
         comparison has what was finished, and says so.
         """
         labels = plan.labels
-        comparison = Point(
+        comparison = Comparison(
             keys or {}, plan.composed, isolates=dict(labels.isolates), notes=list(plan.notes)
         )
         count = len(plan.redraws)
@@ -143,7 +143,7 @@ class Experiment:
         """Trained network from items to logits (1, batch, classes), and the test items."""
         return plain_network(Training(Parts(variant, self.session), seed), outcome)
 
-    def _compare_split(self, plan: Plan, split: int, comparison: Point) -> None:
+    def _compare_split(self, plan: Plan, split: int, comparison: Comparison) -> None:
         """Train the variants on one split; an error costs a row and no other."""
         count = len(plan.redraws)
         where = f", split {split + 1} of {count}" if count > 1 else ""

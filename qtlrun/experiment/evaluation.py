@@ -155,7 +155,9 @@ def _probability_shares(ensemble: Ensemble) -> dict[str, Tensor]:
         for name, values in _by_name(map(backbone.retention, items)).items():
             shares[name] = torch.cat(values).expand(runs, -1)
     if hasattr(ensemble.head, "retention"):
-        for name, values in _by_name(map(ensemble.head.retention, _features(ensemble, data))).items():
+        for name, values in _by_name(
+            map(ensemble.head.retention, _features(ensemble, data))
+        ).items():
             shares[name] = torch.cat(values, -1)
     return {name: values.double().mean(-1).cpu() for name, values in shares.items()}
 

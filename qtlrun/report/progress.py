@@ -34,7 +34,8 @@ class Progress:
             TimeRemainingColumn(),
         )
         self.bars = Bars(*columns, console=console, transient=True) if console.is_terminal else None
-        self._stages: dict[str, tuple[float, int | None]] = {}  # when a stage began, and its bar
+        # Start of each stage, in seconds, and its bar.
+        self._stages: dict[str, tuple[float, int | None]] = {}
         self._quiet = False
 
     def begin(self, log: Path) -> None:

@@ -1,6 +1,4 @@
-"""The table and what is said under it, for a terminal of 100 columns; a narrower one gets fewer
-columns, none of them cut.
-"""
+"""Tables and sentences on a terminal; below 100 characters it gets fewer columns, none cut."""
 
 import contextlib
 import re
@@ -12,72 +10,44 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from qtlrun.comparison.comparison import Point
+from qtlrun.comparison.comparison import Comparison
 from qtlrun.report.frame import cells
 
-WIDE = 100
-ROOMY = 120
+FULL_WIDTH = 100  # characters that the table needs with its usual columns
+ROOMY_WIDTH = 120  # with all columns
+NARROW_COLUMNS = ("row", "accuracy", "nll", "failed", "difference")
 
 
-def show(console: Console, point: Point, frame: pd.DataFrame) -> None:
-    """Row, accuracy and difference with their intervals, NLL; on a wide terminal also what it is,
-    trained numbers, seconds.
+def show(console: Console, comparison: Comparison, frame: pd.DataFrame) -> None:
+    """Print the table of a point: row, accuracy and difference with their intervals, NLL.
 
-    Where weights are generated the gap to the accuracy on the training split stands in place of
-    seconds; with room for them also both.
+    On a wide terminal also what it is, trained numbers, seconds. Where weights are generated the
+    gap to the accuracy on the training split stands in place of seconds; with room for them also
+    both.
     """
-    columns = {
-        "row": "row",
-        "what it is": "about",
-        "accuracy, 95 %": "accuracy",
-        "train": "train",
-        "gap": "gap",
-        "NLL": "nll",
-        "trained": "trained",
-        "s": "seconds",
-        "failed": "failed",
-        f"{point.composed} - row, nats": "difference",
-        f"{point.composed} - row, accuracy": "accuracy difference",
-    }
-    roomy = console.width >= ROOMY
-    left = ("train", "s") * (not roomy) if point.generated else ("train", "gap")
-    left += ("failed",) * (not frame["failed"].any())
-    left += (f"{point.composed} - row, accuracy",) * (not roomy or bool(point.generated))
-    columns = {name: key for name, key in columns.items() if name not in left}
-    if console.width < WIDE:
-        columns = {
-            name: key
-            for name, key in columns.items()
-            if key in ("row", "accuracy", "nll", "failed", "difference")
-        }
+    columns = _columns(console, comparison, bool(frame["failed"].any()))
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for name, key in columns.items():
-        words = key in ("row", "about")
-        table.add_column(
-            name, justify="left" if words else "right", no_wrap=not words, overflow="fold"
-        )
+        is_text = key in ("row", "about")
+        justify = "left" if is_text else "right"
+        table.add_column(name, justify=justify, no_wrap=not is_text, overflow="fold")
     for line in frame.to_dict("records"):
-        lost = {
-            "row": line["row"],
-            "about": "error: see below",
-            "accuracy": "error",
-            "failed": _failed(line),
-        }
-        said = _line(line) if line["seeds"] else lost
-        table.add_row(*(Text(said.get(key, "")) for key in columns.values()))
+        texts = _line(line) if line["seeds"] else _failed_line(line)
+        table.add_row(*(Text(texts.get(key, "")) for key in columns.values()))
     console.print(table)
 
 
 def show_sweep(console: Console, frame: pd.DataFrame, exact: tuple[str, ...] = ()) -> None:
-    """The table of a sweep, a line a point; without the differences to the references where they do
-    not fit.
+    """Print the table of a sweep, a line per point.
+
+    Without the differences to the references where they do not fit; `exact` as in `cells`.
     """
-    table = _sweep(frame, exact)
-    if (
-        console.measure(table, options=console.options.update_width(10 * WIDE)).maximum
-        > console.width
-    ):
-        table = _sweep(frame[[name for name in frame if not name.startswith("minus ")]], exact)
+    table = _sweep_table(frame, exact)
+    unlimited = console.options.update_width(10 * FULL_WIDTH)
+    if console.measure(table, options=unlimited).maximum > console.width:
+        table = _sweep_table(
+            frame[[name for name in frame if not name.startswith("minus ")]], exact
+        )
         table.caption = Text(
             "The differences to the references do not fit here; table.csv has them."
         )
@@ -85,8 +55,9 @@ def show_sweep(console: Console, frame: pd.DataFrame, exact: tuple[str, ...] = (
 
 
 def show_words(console: Console, frame: pd.DataFrame) -> None:
-    """A table of words and numbers, the words to the left; the first column gives way where there
-    is no room.
+    """Print a table of texts, to the left, and numbers, to the right.
+
+    The first column gives way where there is no room.
     """
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for number, (name, kind) in enumerate(frame.dtypes.items()):
@@ -103,7 +74,7 @@ def show_words(console: Console, frame: pd.DataFrame) -> None:
 
 @contextlib.contextmanager
 def later(console: Console) -> Iterator[None]:
-    """Print at the end what is printed within, also where that ends by an error."""
+    """Delay what is printed within to the end, also where that ends by an error."""
     captured = console.capture()
     try:
         with captured:
@@ -119,55 +90,91 @@ def say(console: Console, lines: list[str]) -> None:
 
 
 def interval(mean: float, low: float, high: float, form: str = ".3f", ends: str = ".2f") -> str:
-    """A figure and the ends of its interval."""
-    return f"{_plain(mean, form)} [{_plain(low, ends)}, {_plain(high, ends)}]"
+    """Number with the ends of its interval."""
+    return (
+        f"{_format_number(mean, form)} [{_format_number(low, ends)}, {_format_number(high, ends)}]"
+    )
 
 
 def trained(line: dict) -> str:
-    """Trained numbers, circuit + head + backbone; where a row of the table has a mapping, circuit +
-    mapping + head + backbone.
+    """Trained numbers, circuit + head + backbone.
+
+    Where a row of the table has a mapping, circuit + mapping + head + backbone.
     """
-    places = (
-        ("circuit", "mapping", "head", "backbone")
-        if "parameters_mapping" in line
-        else ("circuit", "head", "backbone")
-    )
-    numbers = (line[f"parameters_{place}"] for place in places)
-    return "+".join("0" if pd.isna(number) else _short(number) for number in numbers)
+    mapping = ("mapping",) if "parameters_mapping" in line else ()
+    parts = ("circuit", *mapping, "head", "backbone")
+    numbers = [line[f"parameters_{part}"] for part in parts]
+    return "+".join("0" if pd.isna(number) else _format_count(number) for number in numbers)
+
+
+def _columns(console: Console, comparison: Comparison, any_failed: bool) -> dict[str, str]:
+    """Cells that the terminal has room for, by the title of their column."""
+    columns = {
+        "row": "row",
+        "what it is": "about",
+        "accuracy, 95 %": "accuracy",
+        "train": "train",
+        "gap": "gap",
+        "NLL": "nll",
+        "trained": "trained",
+        "s": "seconds",
+        "failed": "failed",
+        f"{comparison.composed} - row, nats": "difference",
+        f"{comparison.composed} - row, accuracy": "accuracy difference",
+    }
+    roomy = console.width >= ROOMY_WIDTH
+    omitted = set()
+    if not comparison.generated:
+        omitted.update({"train", "gap"})
+    elif not roomy:
+        omitted.update({"train", "seconds"})
+    if not any_failed:
+        omitted.add("failed")
+    if comparison.generated or not roomy:
+        omitted.add("accuracy difference")
+    if console.width < FULL_WIDTH:
+        omitted.update(set(columns.values()).difference(NARROW_COLUMNS))
+    return {name: key for name, key in columns.items() if key not in omitted}
 
 
 def _line(line: dict) -> dict[str, str]:
-    """The cells of a finished row, by column."""
-    said = {
+    """Cells of a row with finished seeds, by column."""
+    seconds = line["seconds per seed"]
+    texts = {
         "row": line["row"] + ("†" if line["from the store"] else ""),
         "about": line["what it is"],
         "trained": trained(line),
         "accuracy": _interval(line, "accuracy", ".3f", ".2f"),
-        "nll": _plain(line["NLL"], ".3f"),
-        "train": _plain(line["train accuracy"], ".3f"),
-        "gap": _plain(line["gap"], "+z.3f"),
-        "seconds": format(
-            line["seconds per seed"], ".2g" if line["seconds per seed"] < 10 else ".0f"
-        ),
+        "nll": _format_number(line["NLL"], ".3f"),
+        "train": _format_number(line["train accuracy"], ".3f"),
+        "gap": _format_number(line["gap"], "+z.3f"),
+        "seconds": format(seconds, ".2g" if seconds < 10 else ".0f"),
+        "failed": _failures(line),
     }
-    judged = isinstance(line.get("verdict"), str)
-    said["failed"] = _failed(line)
-    if judged:
-        said |= {
-            name: _interval(line, name, "+z.2f", "+z.2f")
-            for name in ("difference", "accuracy difference")
-        }
-    return said
+    if isinstance(line.get("verdict"), str):
+        for name in ("difference", "accuracy difference"):
+            texts[name] = _interval(line, name, "+z.2f", "+z.2f")
+    return texts
 
 
-def _failed(line: dict) -> str:
-    """Trainings that failed, of how many."""
+def _failed_line(line: dict) -> dict[str, str]:
+    """Cells of a row without a finished seed, by column."""
+    return {
+        "row": line["row"],
+        "about": "error: see below",
+        "accuracy": "error",
+        "failed": _failures(line),
+    }
+
+
+def _failures(line: dict) -> str:
+    """Number of failed trainings, and of all."""
     if pd.isna(line["failed"]):
         return "all"
     return f"{line['failed']} of {line['failed'] + line['seeds']}" if line["failed"] else ""
 
 
-def _sweep(frame: pd.DataFrame, exact: tuple[str, ...]) -> Table:
+def _sweep_table(frame: pd.DataFrame, exact: tuple[str, ...]) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for name in frame.columns:
         table.add_column(Text(re.sub(r"(?<=[._])| ", "\n", name)), justify="right", overflow="fold")
@@ -180,18 +187,17 @@ def _interval(line: dict, name: str, form: str, ends: str) -> str:
     return interval(line[name], line[name + " low"], line[name + " high"], form, ends)
 
 
-def _plain(value: float, form: str) -> str:
-    """A number below 1 without its zero."""
+def _format_number(value: float, form: str) -> str:
+    """Number, below 1 without its zero."""
     text = format(value, form)
     return text.replace("0.", ".", 1) if abs(value) < 1 else text
 
 
-def _short(number: float) -> str:
+def _format_count(number: float) -> str:
+    """Count of at most four digits, in thousands or millions."""
     number = int(number)
-    return (
-        f"{number / 1e6:.1f}M"
-        if number >= 999_500
-        else f"{number / 1e3:.0f}k"
-        if number >= 10_000
-        else str(number)
-    )
+    if number >= 999_500:
+        return f"{number / 1e6:.1f}M"
+    if number >= 10_000:
+        return f"{number / 1e3:.0f}k"
+    return str(number)

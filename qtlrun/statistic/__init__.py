@@ -1,12 +1,9 @@
-"""Intervals, the verdict on a paired difference and the sizes that it needs, and the metrics they
-are put around.
-"""
+"""Confidence intervals, verdicts on paired differences, the sizes they need, and metrics."""
 
 from qtlrun.statistic.interval import Interval, crossed, further
 from qtlrun.statistic.judge import Verdict, detect, verdict, verdict_resampled
 from qtlrun.statistic.metric import calibration_error, correct, macro_f1, nll
 from qtlrun.statistic.power import (
-    CHANCE,
     FEWEST,
     Need,
     check_nats,
@@ -27,7 +24,6 @@ from qtlrun.statistic.split import resampled
 from qtlrun.statistic.trend import slope
 
 __all__ = [
-    "CHANCE",
     "FEWEST",
     "Interval",
     "Need",

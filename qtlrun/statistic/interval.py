@@ -1,4 +1,4 @@
-"""The mean of paired differences over seeds and pictures, with its two-way interval."""
+"""Mean of paired differences over seeds and pictures, with its two-way confidence interval."""
 
 import math
 from dataclasses import dataclass
@@ -8,20 +8,21 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over seeds, pictures and splits with its confidence interval.
+    """Mean over seeds, pictures and splits, with its confidence interval.
 
     All in the unit of the values. `training` and `pictures` are the standard errors of the mean
     that training (seeds, and splits where they are redrawn) and pictures alone account for; both
-    hold a share of the residual noise. The components are per cell; `seeds` and `items` count the
-    seeds and the pictures of one split (the fewest pictures, where splits differ), `held` is the
-    ratio of items held out to items trained on.
+    hold a share of the residual noise. The components of variance are per cell; `seeds` and `items`
+    count the seeds and the pictures of one split (the fewest pictures, where splits differ), `held`
+    is the ratio of items held out to items trained on.
 
-    What nothing separates is nan, and its noise is in the component beside it. One seed:
-    `training`, `sigma2_seed` and `sigma2_rest` are nan, and `sigma2_picture` includes the residual;
-    with redrawn splits `sigma2_split` includes the seed's noise instead, and `sigma2_pair` (of a
-    split with a picture) the residual. Splits with pictures of their own: `pictures`,
-    `sigma2_picture`, `sigma2_pair` and `sigma2_rest` are nan, `sigma2_split` includes the pictures'
-    noise and `sigma2_seed` the residual. One split: `sigma2_split` and `sigma2_pair` are nan.
+    A component that the data cannot separate is nan, and its noise is in the one beside it. One
+    seed: `training`, `sigma2_seed` and `sigma2_rest` are nan, and `sigma2_picture` includes the
+    residual; with redrawn splits `sigma2_split` includes the seed's noise instead, and
+    `sigma2_pair` (of a split with a picture) the residual. Splits with pictures of their own:
+    `pictures`, `sigma2_picture`, `sigma2_pair` and `sigma2_rest` are nan, `sigma2_split` includes
+    the pictures' noise and `sigma2_seed` the residual. One split: `sigma2_split` and `sigma2_pair`
+    are nan.
     """
 
     mean: float
@@ -42,8 +43,7 @@ class Interval:
 
 
 def crossed(values: np.ndarray, level: float = 0.95) -> Interval:
-    """Estimate the mean of `values` (seeds, pictures) and its t interval for new seeds and new
-    pictures.
+    """Mean of `values` (seeds, pictures) with a t interval for new seeds and new pictures.
 
     All seeds are judged on the same pictures, so the mean is uncertain in two directions, and an
     interval over seeds alone would hold for these pictures only. With one seed it holds for that
@@ -65,7 +65,8 @@ def crossed(values: np.ndarray, level: float = 0.95) -> Interval:
     if not np.isfinite(values).all():
         raise ValueError("values: some are nan or infinite; leave failed seeds out.")
     seeds, items = values.shape
-    centred = values - values[0, 0]  # identical values then give exactly zero width
+    # The origin is subtracted so that identical values give exactly zero width.
+    centred = values - values[0, 0]
     seed, picture, rest = variances(centred)
     if seeds == 1:
         sigma2 = (math.nan, picture, math.nan)
@@ -88,10 +89,9 @@ def crossed(values: np.ndarray, level: float = 0.95) -> Interval:
 
 
 def further(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """Return the ends between which one more of these values (seeds,) would fall: Student's
-    prediction interval.
+    """Student's prediction interval: the ends between which one more value (seeds,) would fall.
 
-    Of one value nothing is known but itself.
+    A single value is both of its ends.
     """
     values = np.asarray(values, dtype=np.float64)
     if len(values) == 1:
@@ -102,8 +102,9 @@ def further(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
 
 
 def variances(values: np.ndarray) -> tuple[float, float, float]:
-    """Return the variance of row means, of column means and of the residual; nan for what one row
-    does not tell.
+    """Variances of row means, column means and the residual.
+
+    The first and the last are nan for a single row.
     """
     rows, columns = values.shape
     by_row = values.mean(1)
@@ -120,8 +121,7 @@ def variances(values: np.ndarray) -> tuple[float, float, float]:
 
 
 def squared_error(training, picture, overlap, training_degrees, picture_degrees):
-    """Add up the squared error of a mean and its degrees of freedom, from the parts of training and
-    pictures.
+    """Squared error of a mean, from the parts of training and pictures; its degrees of freedom.
 
     `overlap` is the part of the residual, which each of the two holds.
     """
@@ -135,7 +135,7 @@ def squared_error(training, picture, overlap, training_degrees, picture_degrees)
 
 
 def pad(values: np.ndarray, *extra: float) -> np.ndarray:
-    """Append a picture for each of these values, the same for every seed."""
+    """Append a picture for each of the extra values, the same for every seed."""
     if values.ndim != 2:
         return values
     columns = [np.full((len(values), 1), value) for value in extra]
@@ -143,8 +143,9 @@ def pad(values: np.ndarray, *extra: float) -> np.ndarray:
 
 
 def quantile(degrees, level: float):
-    """Return the two-sided t quantile: scipy.special has it without the second that scipy.stats
-    takes to import.
+    """Two-sided t quantile.
+
+    By scipy.special, without the second that scipy.stats takes to import.
     """
     from scipy.special import stdtrit
 
@@ -152,6 +153,6 @@ def quantile(degrees, level: float):
 
 
 def ends(mean: float, degrees, error2, level: float) -> tuple[float, float, float]:
-    """Return the mean and the two ends of its interval."""
+    """Mean and the two ends of its interval."""
     half = float(quantile(degrees, level) * np.sqrt(error2))
     return mean, mean - half, mean + half

@@ -1,4 +1,4 @@
-"""The verdict on a paired difference."""
+"""Verdicts on paired differences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ class Verdict:
     """Verdict on a paired difference of two rows.
 
     `word` is better, worse, equivalent or undecided; `detectable` says that the 95 % interval
-    excludes zero. Without a margin nothing is equivalent, and no size is foretold.
+    excludes zero. Without a margin nothing is equivalent, and no size is predicted.
     """
 
     word: str
@@ -25,23 +25,22 @@ class Verdict:
 
     @property
     def need(self) -> Need:
-        """Sizes that would detect a true difference of the margin; nothing where it is decided."""
+        """Sizes that would detect a true difference of the margin; none for a decided verdict."""
         if self.word != "undecided" or self.margin is None:
             return Need()
         return needed(self.interval, self.margin)
 
     def withheld(self) -> "Verdict":
-        """The difference without a verdict, where failed trainings are missing from it."""
+        """Undecided verdict on the same difference, for one that lacks failed trainings."""
         return replace(self, word="undecided", detectable=False, margin=None)
 
 
 def verdict(values: np.ndarray, margin: float, *, higher_is_better: bool = False) -> Verdict:
-    """Judge the per-picture paired differences (seeds, pictures) of a composed model minus its
-    reference.
+    """Verdict on paired differences (seeds, pictures), composed model minus reference.
 
     `values` and `margin` are in one unit: nats for NLL, where less is better. Equivalent, when the
     90 % interval lies inside +-margin (two one-sided tests at 5 %, Schuirmann 1987), wins over
-    better and worse. Fewer than three seeds are always undecided and foretell nothing, for their
+    better and worse. Fewer than three seeds are always undecided and predict no sizes, for their
     training noise is unknown. Raises ValueError for a margin that is not positive and finite, and
     as `crossed` does.
     """
@@ -58,12 +57,11 @@ def verdict_resampled(
     same_pictures: bool,
     higher_is_better: bool = False,
 ) -> Verdict:
-    """Judge the paired differences of redrawn splits, one (seeds, pictures) a split, as `verdict`
-    does those of one.
+    """Verdict on paired differences over redrawn splits, one array (seeds, pictures) per split.
 
-    Any number of seeds will do, for the means of splits hold their noise; fewer than three splits
-    are undecided. Raises ValueError for a margin that is not positive and finite, and as
-    `resampled` does.
+    Otherwise as `verdict`. Any number of seeds will do, for the means of splits hold their noise;
+    fewer than three splits are undecided. Raises ValueError for a margin that is not positive and
+    finite, and as `resampled` does.
     """
     check_margin(margin)
     outer, inner = (
@@ -74,9 +72,7 @@ def verdict_resampled(
 
 
 def detect(interval: Interval) -> Verdict:
-    """Judge a difference in a metric of which more is better by its interval alone: better, worse
-    or undecided.
-    """
+    """Verdict better, worse or undecided, by the interval alone; more of the metric is better."""
     detectable = enough(interval) and (interval.low > 0 or interval.high < 0)
     word = "better" if interval.mean > 0 else "worse"
     return Verdict(word if detectable else "undecided", detectable, interval, None)

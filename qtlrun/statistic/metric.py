@@ -4,24 +4,22 @@ import numpy as np
 
 
 def nll(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return the negative log-likelihood of `labels`, in nats a picture, from `logits` (...,
-    pictures, classes).
-    """
+    """Negative log-likelihood, nats per picture, of `logits` (..., pictures, classes)."""
     logits = np.asarray(logits, dtype=np.float64)
     shifted = logits - logits.max(-1, keepdims=True)
     return np.log(np.exp(shifted).sum(-1)) - shifted[..., np.arange(len(labels)), labels]
 
 
 def correct(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return 1 where the (first) largest of `logits` (..., pictures, classes) is the label's, and 0
-    elsewhere.
+    """Right and wrong answers, 1 and 0, of `logits` (..., pictures, classes).
+
+    The first of equal largest logits is the answer.
     """
     return (np.argmax(logits, -1) == labels).astype(np.float64)
 
 
 def macro_f1(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray | np.float64:
-    """Return the F1 score averaged over classes, in [0, 1], for `predictions` (..., pictures) of
-    each seed.
+    """F1 score averaged over classes, in [0, 1], of `predictions` (..., pictures) of each seed.
 
     A class that is neither among the labels nor predicted is left out of the average, as
     scikit-learn does by default.
@@ -40,11 +38,10 @@ def macro_f1(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.nd
 def calibration_error(
     probabilities: np.ndarray, labels: np.ndarray, bins: int = 15
 ) -> np.ndarray | np.float64:
-    """Return how far confidence is from accuracy, in [0, 1], for `probabilities` (..., pictures,
-    classes) of each seed.
+    """Expected calibration error, in [0, 1], of `probabilities` (..., pictures, classes).
 
-    The expected calibration error over bins of confidence of equal width, each with its upper edge
-    (Guo et al. 2017, arXiv:1706.04599, eq. 3).
+    Per seed. Bins of confidence have equal width and hold their upper edge (Guo et al. 2017,
+    arXiv:1706.04599, eq. 3).
     """
     probabilities = np.asarray(probabilities, dtype=np.float64)
     flat = probabilities.reshape(-1, *probabilities.shape[-2:])

@@ -7,25 +7,24 @@ import numpy as np
 
 from qtlrun.statistic.interval import Interval, quantile, squared_error
 
-CHANCE = 0.8  # of detecting a difference of the margin at the size recommended
-FEWEST = (
-    3  # seeds, or splits, for a verdict: with two, a nominal 95 % interval covers as little as 87 %
-)
-MOST = 10_000  # seeds or splits
-MOST_PICTURES = 10_000_000
-WIDEST = 0.5  # nats; the margin of a verdict is no wider
-SURE = 20.0  # errors: a difference of so many is always detected
+POWER = 0.8  # probability of detecting a difference of the margin at the size recommended
+# Seeds, or splits, for a verdict: with two, a nominal 95 % interval covers as little as 87 %.
+FEWEST = 3
+MAX_REPLICATES = 10_000  # seeds or splits
+MAX_PICTURES = 10_000_000
+MAX_MARGIN_NATS = 0.5
+MAX_SHIFT = 20.0  # standard errors; a larger difference is always detected
+GRID_POINTS = 1024
 
 
 @dataclass(frozen=True)
 class Need:
-    """The smallest sizes at which a difference of the margin would be detected in four experiments
-    of five.
+    """Smallest sizes that detect a difference of the margin in four experiments of five.
 
     `seeds`, `pictures` and `splits` are totals, each with the other two as they are (`seeds` and
     `pictures` those of one split), and may be below the present ones; `both` is the factor that
-    seeds and pictures take together, rounded up. From three on (one for seeds of redrawn splits),
-    to 1.5 %. None where no number is enough or nothing is known.
+    seeds and pictures take together, rounded up. Numbers are three or more (seeds of redrawn splits
+    one or more), to 1.5 %; None where no number is enough or the noise is unknown.
     """
 
     seeds: int | None = None
@@ -42,8 +41,7 @@ def half_width(
     splits: int | None = None,
     level: float = 0.95,
 ) -> float:
-    """Foretell the half-width of the interval at another size, from the components of variance
-    seen.
+    """Half-width of the interval at another size, predicted from the components of variance.
 
     Components are known no better than their degrees of freedom allow: a variance from ten seeds,
     to half its value. Raises ValueError where the interval cannot tell: other seeds from one seed,
@@ -56,59 +54,58 @@ def half_width(
     for name, size in asked.items():
         if size is None or size == present[name]:
             continue
-        if name not in _known(interval):
+        if name not in _separable_sizes(interval):
             raise ValueError(
                 f"{name}={size}: the interval has {present[name]} and cannot tell what others would"
                 " give."
             )
         if size < least[name]:
             raise ValueError(f"{name}={size}: an interval needs {least[name]} or more.")
-    error2, degrees = _predicted(
-        interval, **{name: size for name, size in asked.items() if size is not None}
-    )
+    changed = {name: size for name, size in asked.items() if size is not None}
+    error2, degrees = _predict_error(interval, **changed)
     return float(quantile(degrees, level) * np.sqrt(error2))
 
 
 def needed(interval: Interval, margin: float) -> Need:
-    """Find the sizes at which the 95 % interval would exclude zero in four of five, were the
-    difference `margin`.
+    """Sizes at which the 95 % interval excludes zero in four of five, for a difference `margin`.
 
     The difference is the one that matters, never the one seen: power at the difference seen only
-    restates its p value (Hoenig and Heisey 2001, doi:10.1198/000313001300339897). The chance is
-    that of the noncentral t with the degrees of freedom of the interval (Westfall, Kenny and Judd
-    2014, doi:10.1037/xge0000014, for crossed designs), the components of variance taken as known.
-    Fewer than three seeds, or splits where they are redrawn, foretell nothing. Raises ValueError
-    for a margin that is not positive and finite.
+    restates its p value (Hoenig and Heisey 2001, doi:10.1198/000313001300339897). The probability
+    is that of the noncentral t with the degrees of freedom of the interval (Westfall, Kenny and
+    Judd 2014, doi:10.1037/xge0000014, for crossed designs), the components of variance taken as
+    known. Fewer than three seeds, or splits where they are redrawn, predict no size. Raises
+    ValueError for a margin that is not positive and finite.
     """
     check_margin(margin)
     if not enough(interval):
         return Need()
     seeds = interval.seeds
     items = interval.items
-    known = _known(interval)
+    separable = set(_separable_sizes(interval))
     floor = FEWEST if interval.splits == 1 else 1
+    least_factor = max(floor / seeds, FEWEST / items)
+    most_factor = min(MAX_REPLICATES / seeds, MAX_PICTURES / items)
     sizes = {
-        "seeds": (("seeds",), _whole(floor, MOST), lambda n: {"seeds": n}),
-        "pictures": (("items",), _whole(FEWEST, MOST_PICTURES), lambda n: {"items": n}),
-        "splits": (("splits",), _whole(FEWEST, MOST), lambda n: {"splits": n}),
+        "seeds": (("seeds",), _integer_grid(floor, MAX_REPLICATES), lambda n: {"seeds": n}),
+        "pictures": (("items",), _integer_grid(FEWEST, MAX_PICTURES), lambda n: {"items": n}),
+        "splits": (("splits",), _integer_grid(FEWEST, MAX_REPLICATES), lambda n: {"splits": n}),
         "both": (
             ("seeds", "items"),
-            np.geomspace(
-                max(floor / seeds, FEWEST / items), min(MOST / seeds, MOST_PICTURES / items), 1024
-            ),
+            np.geomspace(least_factor, most_factor, GRID_POINTS),
             lambda n: {"seeds": np.ceil(n * seeds), "items": np.ceil(n * items)},
         ),
     }
-    found = {}
+    smallest = {}
     for name, (varied, counts, size) in sizes.items():
-        if set(varied) <= set(known):
-            detected = _chance(*_predicted(interval, **size(counts)), margin) >= CHANCE
-            found[name] = counts[detected.argmax()].item() if detected.any() else None
-    return Need(**found)
+        if set(varied) <= separable:
+            power = _detection_power(*_predict_error(interval, **size(counts)), margin)
+            detected = power >= POWER
+            smallest[name] = counts[detected.argmax()].item() if detected.any() else None
+    return Need(**smallest)
 
 
 def doubt(interval: Interval, level: float = 0.95) -> tuple[float, float]:
-    """Tell between which multiples of what a pilot foretells the truth lies, were its noise normal.
+    """Range of true half-width over the half-width that a pilot predicts, for normal noise.
 
     By the chi-squared quantiles of its degrees of freedom (a variance from them, Satterthwaite
     1946). Seeds that fail now and then make tails heavier than normal, and the range then is too
@@ -123,7 +120,7 @@ def doubt(interval: Interval, level: float = 0.95) -> tuple[float, float]:
 
 
 def enough(interval: Interval) -> bool:
-    """Tell whether there are seeds, or splits where they are redrawn, for a verdict."""
+    """Whether there are enough seeds, or splits where they are redrawn, for a verdict."""
     return (interval.seeds if interval.splits == 1 else interval.splits) >= FEWEST
 
 
@@ -138,9 +135,10 @@ def check_margin(margin: float) -> None:
 
 def check_nats(margin: float) -> None:
     """Refuse a margin that no two models of use would stay within."""
-    if not (math.isfinite(margin) and 0 < margin <= WIDEST):
+    if not (math.isfinite(margin) and 0 < margin <= MAX_MARGIN_NATS):
         raise ValueError(
-            f"margin={margin}: nats of negative log-likelihood, above 0 and at most {WIDEST:g}."
+            f"margin={margin}: nats of negative log-likelihood, above 0 and at most"
+            f" {MAX_MARGIN_NATS:g}."
         )
 
 
@@ -150,19 +148,23 @@ def check_shots(shots: int) -> None:
         raise ValueError(f"shots={shots}: measurements of an execution, from 1 up.")
 
 
-def _known(interval: Interval) -> tuple[str, ...]:
-    """Name the sizes whose noise the interval tells apart."""
-    own_pictures = math.isnan(interval.pictures)
-    known = interval.seeds > 1, not own_pictures, interval.splits > 1
-    return tuple(name for name, one in zip(("seeds", "items", "splits"), known, strict=True) if one)
+def _separable_sizes(interval: Interval) -> tuple[str, ...]:
+    """Names of the sizes whose noise the interval tells apart."""
+    separable = {
+        "seeds": interval.seeds > 1,
+        "items": not math.isnan(interval.pictures),
+        "splits": interval.splits > 1,
+    }
+    return tuple(name for name, tells in separable.items() if tells)
 
 
-def _whole(least: int, most: int) -> np.ndarray:
-    return np.unique(np.rint(np.geomspace(least, most, 1024)).astype(int))
+def _integer_grid(least: int, most: int) -> np.ndarray:
+    """Distinct whole numbers at equal ratios, from the least to the most."""
+    return np.unique(np.rint(np.geomspace(least, most, GRID_POINTS)).astype(int))
 
 
-def _predicted(interval: Interval, seeds=None, items=None, splits=None):
-    """Return the squared error and its degrees of freedom at other sizes, which may be arrays."""
+def _predict_error(interval: Interval, seeds=None, items=None, splits=None):
+    """Squared error and its degrees of freedom at other sizes, which may be arrays."""
     present = interval.seeds, interval.items, interval.splits
     asked = seeds, items, splits
     seeds, items, splits = (
@@ -170,7 +172,8 @@ def _predicted(interval: Interval, seeds=None, items=None, splits=None):
     )
     per_seed = interval.sigma2_seed / seeds
     rest = interval.sigma2_rest / seeds
-    if interval.seeds == 1:  # both are in the components of picture, or of split and pair
+    if interval.seeds == 1:
+        # Both are in the components of picture, or of split and pair.
         per_seed = rest = 0.0
     if interval.splits == 1:
         picture = (interval.sigma2_picture + rest) / items
@@ -186,14 +189,11 @@ def _predicted(interval: Interval, seeds=None, items=None, splits=None):
     return squared_error(training, picture, pair / (splits * items), splits - 1, items - 1)
 
 
-def _chance(error2, degrees, margin: float):
-    """Return how often the 95 % interval lies beyond zero on the side of a true difference of
-    `margin`.
-    """
+def _detection_power(error2, degrees, margin: float):
+    """Probability that the 95 % interval lies beyond zero, on the side of a true difference."""
     from scipy.special import nctdtr
 
     error = np.sqrt(error2)
-    shift = np.minimum(
-        np.divide(margin, error, out=np.full_like(error, SURE), where=error > 0), SURE
-    )
+    largest = np.full_like(error, MAX_SHIFT)
+    shift = np.minimum(np.divide(margin, error, out=largest, where=error > 0), MAX_SHIFT)
     return 1 - nctdtr(degrees, shift, quantile(degrees, 0.95))

@@ -11,8 +11,7 @@ from qtlrun.statistic.split import resampled
 
 
 def two_way(values: np.ndarray, level: float = 0.95) -> Interval:
-    """Estimate the mean of `values` (seeds, pictures) and its interval for new seeds and new
-    pictures.
+    """Mean of `values` (seeds, pictures) with an interval for new seeds and new pictures.
 
     Right and wrong answers, values of 1 and 0 alone and not all 0, have the interval of a
     `proportion`; all other values that of `crossed`. Raises ValueError as `crossed` does.
@@ -23,8 +22,7 @@ def two_way(values: np.ndarray, level: float = 0.95) -> Interval:
 
 
 def proportion(values: np.ndarray, level: float = 0.95) -> Interval:
-    """Estimate the mean of right and wrong answers, 1 and 0 (seeds, pictures), for new seeds and
-    new pictures.
+    """Mean of right and wrong answers, 1 and 0 (seeds, pictures), for new seeds and pictures.
 
     Clopper and Pearson's interval at an effective number of pictures: the one at which a binomial
     share would err as much as the two-way variance says, scaled by Student's quantile for the
@@ -34,10 +32,10 @@ def proportion(values: np.ndarray, level: float = 0.95) -> Interval:
     seeds until they show otherwise. Where the seeds agree on every picture the interval is Clopper
     and Pearson's of the pictures. Raises ValueError for other values, and as `crossed` does.
     """
-    answers = _answers(values)
+    answers = _check_answers(values)
     exact = crossed(answers, level)
     padded = crossed(pad(answers, 0.0, 1.0), level)
-    return _around(exact, padded, answers.size, level)
+    return _with_exact_ends(exact, padded, answers.size, level)
 
 
 def proportion_resampled(
@@ -48,30 +46,28 @@ def proportion_resampled(
     same_pictures: bool,
     level: float = 0.95,
 ) -> Interval:
-    """Estimate the mean of right and wrong answers of redrawn splits, one (seeds, pictures) a
-    split.
+    """Mean of right and wrong answers over redrawn splits.
 
-    As `proportion`, with the variance of `resampled`. Splits with pictures of their own differ at
-    least as much as their pictures make them. Raises ValueError for values other than 0 and 1, and
-    as `resampled` does.
+    `values` has an array (seeds, pictures) per split. As `proportion`, with the variance of
+    `resampled`. Splits with pictures of their own differ at least as much as their pictures make
+    them. Raises ValueError for values other than 0 and 1, and as `resampled` does.
     """
-    answers = [_answers(split) for split in values]
-    words = {"train": train, "held": held, "same_pictures": same_pictures, "level": level}
-    exact = resampled(answers, **words)
-    padded = resampled([pad(split, 0.0, 1.0) for split in answers], pictures_floor=True, **words)
-    return _around(exact, padded, sum(split.size for split in answers), level)
+    answers = [_check_answers(split) for split in values]
+    design = {"train": train, "held": held, "same_pictures": same_pictures, "level": level}
+    exact = resampled(answers, **design)
+    padded = resampled([pad(split, 0.0, 1.0) for split in answers], pictures_floor=True, **design)
+    return _with_exact_ends(exact, padded, sum(split.size for split in answers), level)
 
 
 def proportion_difference(values: np.ndarray, level: float = 0.95) -> Interval:
-    """Estimate the mean difference of two models' answers, -1, 0 or 1 (seeds, pictures), with its
-    two-way interval.
+    """Mean difference of two models' answers, -1, 0 or 1 (seeds, pictures), two-way interval.
 
     The interval is that of the differences and two more pictures, one that each model alone gets
     right (Bonett and Price 2012, doi:10.3102/1076998611411915, crossed with the seeds). Raises
     ValueError as `crossed` does.
     """
     values = np.asarray(values, dtype=np.float64)
-    return _ends_of(crossed(values, level), crossed(pad(values, -1.0, 1.0), level))
+    return _with_padded_ends(crossed(values, level), crossed(pad(values, -1.0, 1.0), level))
 
 
 def proportion_difference_resampled(
@@ -82,39 +78,38 @@ def proportion_difference_resampled(
     same_pictures: bool,
     level: float = 0.95,
 ) -> Interval:
-    """Estimate the mean difference of two models' answers over redrawn splits, as
-    `proportion_difference` does.
+    """Mean difference of two models' answers over redrawn splits.
+
+    As `proportion_difference`, with the variance of `resampled`.
     """
-    words = {"train": train, "held": held, "same_pictures": same_pictures, "level": level}
+    design = {"train": train, "held": held, "same_pictures": same_pictures, "level": level}
     values = [np.asarray(split, dtype=np.float64) for split in values]
-    padded = resampled([pad(split, -1.0, 1.0) for split in values], pictures_floor=True, **words)
-    return _ends_of(resampled(values, **words), padded)
+    padded = resampled([pad(split, -1.0, 1.0) for split in values], pictures_floor=True, **design)
+    return _with_padded_ends(resampled(values, **design), padded)
 
 
-def _answers(values: np.ndarray) -> np.ndarray:
+def _check_answers(values: np.ndarray) -> np.ndarray:
     values = np.asarray(values, dtype=np.float64)
     if not np.isin(values, (0.0, 1.0)).all():
         raise ValueError("values: a proportion is one of right and wrong answers, 1 and 0.")
     return values
 
 
-def _around(exact: Interval, padded: Interval, cells: int, level: float) -> Interval:
-    """Put Clopper and Pearson's ends around a mean, at the effective number of pictures of the
-    padded values.
-    """
+def _with_exact_ends(exact: Interval, padded: Interval, cells: int, level: float) -> Interval:
+    """Interval with Clopper and Pearson's ends, at the effective number of padded pictures."""
     items = exact.items
     mean = padded.mean
     half = (padded.high - padded.low) / 2 / quantile(padded.degrees, level)
-    number = (
-        mean * (1 - mean) / half**2 * items / (items + 1)
-    )  # exactly the pictures where seeds and splits agree
+    # Exactly the number of pictures, where seeds and splits agree.
+    number = mean * (1 - mean) / half**2 * items / (items + 1)
     student = quantile(items - 1, level) / quantile(padded.degrees, level)
     number = min(number, cells) * min(1.0, float(student)) ** 2
     low, high = beta_ends(exact.mean * number, number, level)
     return replace(exact, low=low, high=high)
 
 
-def _ends_of(exact: Interval, padded: Interval) -> Interval:
+def _with_padded_ends(exact: Interval, padded: Interval) -> Interval:
+    """Interval with the ends of the padded values, inside [-1, 1] and around its mean."""
     low = max(-1.0, min(padded.low, exact.mean))
     high = min(1.0, max(padded.high, exact.mean))
     return replace(exact, low=low, high=high)

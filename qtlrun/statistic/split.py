@@ -1,4 +1,4 @@
-"""The mean of paired differences over redrawn splits, with its corrected interval."""
+"""Mean of paired differences over redrawn splits, with its corrected confidence interval."""
 
 import math
 from collections.abc import Sequence
@@ -17,15 +17,15 @@ def resampled(
     level: float = 0.95,
     pictures_floor: bool = False,
 ) -> Interval:
-    """Estimate the mean of `values`, one (seeds, pictures) a redrawn split of a pool, and its
-    interval for new splits.
+    """Mean of `values` over redrawn splits of a pool, with an interval for new splits.
 
-    In each redraw `train` items were trained on and `held` held out: the test items where the test
-    split is redrawn, the validation items where it is official (`same_pictures`). Splits weigh
-    alike. Seeds are taken as drawn anew in each split: an effect of a seed's number that all splits
-    share would show in no difference between them. Raises ValueError for fewer than two splits,
-    another shape, numbers of seeds that differ, numbers of pictures that differ though they are the
-    same pictures, values that are not finite, and counts that are not above 0.
+    `values` has an array (seeds, pictures) per split. In each redraw `train` items were trained on
+    and `held` held out: the test items where the test split is redrawn, the validation items where
+    it is official (`same_pictures`). Splits weigh alike. Seeds are taken as drawn anew in each
+    split: an effect of a seed's number that all splits share would show in no difference between
+    them. Raises ValueError for fewer than two splits, another shape, numbers of seeds that differ,
+    numbers of pictures that differ though they are the same pictures, values that are not finite,
+    and counts that are not above 0.
 
     The squared error is (1/R + held/train) v_split with R - 1 degrees of freedom, v_split the
     variance of the R split means (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366, the
@@ -35,34 +35,43 @@ def resampled(
     The ratio is derived for held-out items that redraws share; it knows nothing of pictures that
     all splits share. So with `same_pictures` these are crossed with the splits as they are with the
     seeds in `two_way`, by the same rule. Such an interval holds for new pictures and new splits of
-    this pool. What the pool itself does to training shows in no difference between its splits and
-    is held fixed, as the weights are: an interval for other pools would take the ratio train/held
-    for the noise of the training items (the delete-d jackknife, Shao and Wu 1989, Annals of
-    Statistics 17:1176).
+    this pool. The effect of the pool itself on training shows in no difference between its splits
+    and is held fixed, as the weights are: an interval for other pools would take the ratio
+    train/held for the noise of the training items (the delete-d jackknife, Shao and Wu 1989, Annals
+    of Statistics 17:1176).
 
-    `pictures_floor` takes the variance between splits with pictures of their own as no less than
-    what these pictures alone make, which the pictures within a split tell with many more degrees of
-    freedom.
+    `pictures_floor` bounds the variance between splits with pictures of their own from below by the
+    variance that these pictures alone make, which the pictures within a split estimate with many
+    more degrees of freedom.
     """
-    values = _checked(values, train, held, same_pictures)
+    values = _check_splits(values, train, held, same_pictures)
+    # The origin is subtracted so that identical values give exactly zero width.
     origin = float(values[0][0, 0])
-    values = [split - origin for split in values]  # identical values then give exactly zero width
+    values = [split - origin for split in values]
     factor = 1 / len(values) + held / train
     if same_pictures:
-        training, pictures, error2, degrees, components = _same_pictures(values, factor)
+        estimate = _estimate_shared_pictures(values, factor)
     else:
-        training, pictures, error2, degrees, components = _own_pictures(
-            values, factor, pictures_floor
-        )
-    mean = ends(float(np.mean([split.mean() for split in values])) + origin, degrees, error2, level)
-    (seed, picture, rest), between = components
-    sizes = len(values[0]), min(split.shape[1] for split in values), len(values), held / train
+        estimate = _estimate_separate_pictures(values, factor, pictures_floor)
+    training, pictures, error2, degrees, within, between = estimate
+    centre = float(np.mean([split.mean() for split in values])) + origin
+    items = min(split.shape[1] for split in values)
     return Interval(
-        *mean, training, pictures, float(degrees), seed, picture, rest, *sizes, *between
+        *ends(centre, degrees, error2, level),
+        training,
+        pictures,
+        float(degrees),
+        *within,
+        len(values[0]),
+        items,
+        len(values),
+        held / train,
+        *between,
     )
 
 
-def _checked(values, train, held, same_pictures) -> list[np.ndarray]:
+def _check_splits(values, train, held, same_pictures) -> list[np.ndarray]:
+    """Arrays of float64 that an interval can be computed from; refuse all others."""
     values = [np.asarray(split, dtype=np.float64) for split in values]
     if len(values) < 2:
         raise ValueError(
@@ -77,7 +86,8 @@ def _checked(values, train, held, same_pictures) -> list[np.ndarray]:
             )
         if not np.isfinite(split).all():
             raise ValueError(f"values[{number}]: some are nan or infinite; leave failed seeds out.")
-    seeds, items = (sorted({split.shape[axis] for split in values}) for axis in (0, 1))
+    seeds = sorted({len(split) for split in values})
+    items = sorted({split.shape[1] for split in values})
     if len(seeds) > 1:
         raise ValueError(
             f"splits of {seeds[0]} to {seeds[-1]} seeds: each needs as many, for splits weigh"
@@ -95,7 +105,7 @@ def _checked(values, train, held, same_pictures) -> list[np.ndarray]:
     return values
 
 
-def _within(values: list[np.ndarray]) -> tuple[float, float]:
+def _variances_within(values: list[np.ndarray]) -> tuple[float, float]:
     """Variances of seed means and of the residual within a split, averaged over splits."""
     if len(values[0]) == 1:
         return math.nan, math.nan
@@ -103,36 +113,40 @@ def _within(values: list[np.ndarray]) -> tuple[float, float]:
     return seed, rest
 
 
-def _own_pictures(values, factor, pictures_floor):
-    split = float(np.var([one.mean() for one in values], ddof=1))
+def _estimate_separate_pictures(values, factor, pictures_floor):
+    """Errors and components of splits that each have pictures of their own.
+
+    Standard errors of training and pictures, squared error, degrees of freedom; the components of
+    seed, picture and residual; those of split and pair.
+    """
+    split = float(np.var([each.mean() for each in values], ddof=1))
     degrees = len(values) - 1
     if pictures_floor:
-        least = float(np.mean([variances(one)[1] / one.shape[1] for one in values]))
-        if least > split:
-            split = least
-            degrees = sum(one.shape[1] - 1 for one in values)
-    seed, _ = _within(values)
+        floor = float(np.mean([variances(each)[1] / each.shape[1] for each in values]))
+        if floor > split:
+            split = floor
+            degrees = sum(each.shape[1] - 1 for each in values)
+    seed, _ = _variances_within(values)
     alone = split if math.isnan(seed) else max(0.0, split - seed / len(values[0]))
-    components = (seed, math.nan, math.nan), (alone, math.nan)
-    return math.sqrt(factor * split), math.nan, factor * split, degrees, components
+    within = (seed, math.nan, math.nan)
+    between = (alone, math.nan)
+    return math.sqrt(factor * split), math.nan, factor * split, degrees, within, between
 
 
-def _same_pictures(values, factor):
-    count, (seeds, items) = len(values), values[0].shape
-    split, picture, pair = variances(np.stack([one.mean(0) for one in values]))
+def _estimate_shared_pictures(values, factor):
+    """Errors and components of splits on the same pictures, as of splits with their own."""
+    count = len(values)
+    seeds, items = values[0].shape
+    split, picture, pair = variances(np.stack([each.mean(0) for each in values]))
     parts = factor * split, picture / items, pair / (count * items)
     error2, degrees = squared_error(*parts, count - 1, items - 1)
-    seed, rest = _within(values)
+    seed, rest = _variances_within(values)
     alone = max(0.0, picture - pair / count)
     if seeds == 1:
-        components = (math.nan, alone, math.nan), (max(0.0, split - pair / items), pair)
+        within = (math.nan, alone, math.nan)
+        between = (max(0.0, split - pair / items), pair)
     else:
         pair = max(0.0, pair - rest / seeds)
-        components = (
-            (max(0.0, seed - rest / items), alone, rest),
-            (
-                max(0.0, split - pair / items - seed / seeds),
-                pair,
-            ),
-        )
-    return math.sqrt(parts[0]), math.sqrt(parts[1]), error2, degrees, components
+        within = (max(0.0, seed - rest / items), alone, rest)
+        between = (max(0.0, split - pair / items - seed / seeds), pair)
+    return math.sqrt(parts[0]), math.sqrt(parts[1]), error2, degrees, within, between

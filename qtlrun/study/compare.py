@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from qtlrun import statistic
-from qtlrun.comparison.comparison import Point, point_name
+from qtlrun.comparison.comparison import Comparison, point_name
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Plan
 from qtlrun.plan.override import swept_values
-from qtlrun.report import fixed, frame, output, sentence, terminal
+from qtlrun.report import frame, output, sentence, terminal
 from qtlrun.report.report import Report
 
 
@@ -52,7 +52,7 @@ class Compare:
             raise stopped
         return frames["rows"], not any(point.failed for point in points)
 
-    def _frames(self, points: list[Point]) -> dict[str, pd.DataFrame]:
+    def _frames(self, points: list[Comparison]) -> dict[str, pd.DataFrame]:
         """Frames of the output folder, by the name of their file."""
         frames = {
             "rows": frame.rows_frame(points, self.shots),
@@ -67,7 +67,7 @@ class Compare:
             frames["errors"] = frame.errors_frame(points)
         return frames
 
-    def _table(self, points: list[Point]) -> pd.DataFrame:
+    def _table(self, points: list[Comparison]) -> pd.DataFrame:
         """The table of a sweep, or of its only point."""
         if len(points) > 1:
             return frame.sweep_table(points)
@@ -76,7 +76,7 @@ class Compare:
     def _finish(
         self,
         plans: list[Plan],
-        points: list[Point],
+        points: list[Comparison],
         frames: dict[str, pd.DataFrame],
         report: Report,
     ) -> None:
@@ -88,7 +88,7 @@ class Compare:
             output.write_environment(report.folder, plans, points)
 
     def _show(
-        self, plans: list[Plan], points: list[Point], table: pd.DataFrame, report: Report
+        self, plans: list[Plan], points: list[Comparison], table: pd.DataFrame, report: Report
     ) -> str:
         """Print the table and the lines under it; both as Markdown.
 
@@ -120,7 +120,7 @@ class Compare:
         terminal.say(console, lines)
         return _join([*parts, *lines])
 
-    def _lines(self, plan: Plan, point: Point, points: list[Point]) -> list[str]:
+    def _lines(self, plan: Plan, point: Comparison, points: list[Comparison]) -> list[str]:
         """Sentences under the table of a point."""
         return [
             *sentence.generated(point),
@@ -128,12 +128,12 @@ class Compare:
             *sentence.chance(point),
             *point.notes,
             *sentence.foot(point, max(each.reads for each in points)),
-            fixed.held_fixed(plan, point),
+            sentence.held_fixed(plan, point),
             *_errors(points),
         ]
 
 
-def _unchosen(points: list[Point]) -> list[str]:
+def _unchosen(points: list[Comparison]) -> list[str]:
     """Why validation chose no point, where none of them may be chosen."""
     if any(point.choosable for point in points):
         return []
@@ -144,7 +144,7 @@ def _unchosen(points: list[Point]) -> list[str]:
     ]
 
 
-def _errors(points: list[Point]) -> list[str]:
+def _errors(points: list[Comparison]) -> list[str]:
     return [line for point in points for line in sentence.errors(point)]
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from qtlrun import statistic
-from qtlrun.comparison.comparison import Point, point_name
+from qtlrun.comparison.comparison import Comparison, point_name
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Plan, Refused, check_single
-from qtlrun.report import figure, fixed, frame, sentence, terminal
+from qtlrun.report import figure, frame, sentence, terminal
 from qtlrun.report.report import Report
 
 HALVES = 6  # sizes where none are named
@@ -93,7 +93,7 @@ class LearningCurve:
         sizes = self.sizes or _halves(plan, experiment)
         return [plan.changed({"dataset.train_size": size}) for size in sorted(sizes)]
 
-    def _lines(self, plan: Plan, points: list[Point]) -> list[str]:
+    def _lines(self, plan: Plan, points: list[Comparison]) -> list[str]:
         """Sentences under the table; `plan` is that of the largest size."""
         lines = [
             "Test NLL in nats; a cell without a number failed."
@@ -105,12 +105,12 @@ class LearningCurve:
             lines += [f"{point.name}: {line}" for line in sentences]
         lines += points[0].notes
         lines += sentence.foot(points[-1], max(point.reads for point in points))
-        lines.append(fixed.held_fixed(plan, points[-1]))
+        lines.append(sentence.held_fixed(plan, points[-1]))
         for point in points:
             lines += sentence.errors(point)
         return lines
 
-    def _frame(self, points: list[Point]) -> pd.DataFrame:
+    def _frame(self, points: list[Comparison]) -> pd.DataFrame:
         lines = []
         for point in points:
             for label in filter(point.of, point.labels):
@@ -132,7 +132,7 @@ def _halves(plan: Plan, experiment: Experiment) -> list[int]:
     return [size for size in sizes if size >= 2 * len(set(labels))] or [len(labels)]
 
 
-def _table(curve: pd.DataFrame, points: list[Point]) -> pd.DataFrame:
+def _table(curve: pd.DataFrame, points: list[Comparison]) -> pd.DataFrame:
     """Test NLL with a line per size and a column per row."""
     labels = dict.fromkeys(label for point in points for label in point.labels)
     table = curve.pivot(index="train_size", columns="row", values="NLL")

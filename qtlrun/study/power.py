@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import pandas as pd
 
 from qtlrun import statistic
-from qtlrun.comparison.comparison import Point
+from qtlrun.comparison.comparison import Comparison
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Plan, Refused, check_single
-from qtlrun.report import figure, fixed, frame, sentence, terminal
+from qtlrun.report import figure, frame, sentence, terminal
 from qtlrun.report.report import Report
 
 
@@ -65,7 +65,7 @@ class Power:
             *sentence.chance(point),
             *point.notes,
             *sentence.foot(point, point.reads),
-            fixed.held_fixed(plans[0], point),
+            sentence.held_fixed(plans[0], point),
             *sentence.errors(point),
         ]
         report.finish(
@@ -77,7 +77,7 @@ class Power:
         )
         return powers, not point.failed
 
-    def _frame(self, point: Point) -> pd.DataFrame:
+    def _frame(self, point: Comparison) -> pd.DataFrame:
         lines = []
         for label, verdict in point.contrasts(self.margin).items():
             gap = verdict.interval
@@ -103,7 +103,7 @@ class Power:
             lines, columns=["reference", "splits", "seeds", "pictures", "half_width", "pilot"]
         )
 
-    def _sentences(self, point: Point) -> list[str]:
+    def _sentences(self, point: Comparison) -> list[str]:
         """Sentences on each contrast of the pilot, and the sizes it would take."""
         lines = []
         for label, verdict in point.contrasts(self.margin).items():

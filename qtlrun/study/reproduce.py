@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from qtlrun import statistic
-from qtlrun.comparison.comparison import Point
+from qtlrun.comparison.comparison import Comparison
 from qtlrun.experiment import Experiment
 from qtlrun.plan import COMPOSED, GROUPS, Plan, Refused, check_idle, nearest
 from qtlrun.plan.override import parse
-from qtlrun.report import fixed, frame, sentence, terminal
+from qtlrun.report import frame, sentence, terminal
 from qtlrun.report.report import Report
 
 ROUNDING = 0.01  # of accuracy: what another library's rounding and order may move a figure by
@@ -105,7 +105,7 @@ class Reproduce:
         return figures, complete and not any(point.failed for point in points)
 
     def _sentences(
-        self, plans: list[Plan], figures: pd.DataFrame, comparisons: dict[str, Point]
+        self, plans: list[Plan], figures: pd.DataFrame, comparisons: dict[str, Comparison]
     ) -> list[str]:
         """Sentences under the table."""
         lines = [
@@ -133,14 +133,14 @@ class Reproduce:
             point = comparisons.get(_name(plan))
             if _name(plan) in sound and point.composed in point.labels:
                 about = point.about[point.composed]
-                lines.append(f"{_name(plan)}: {about}. {fixed.held_fixed(plan, point)}")
+                lines.append(f"{_name(plan)}: {about}. {sentence.held_fixed(plan, point)}")
         lines += sentence.data(list(comparisons.values()))
         for point in comparisons.values():
             lines += sentence.errors(point)
         return lines
 
 
-def _lines(plan: Plan, comparisons: dict[str, Point]) -> list[dict]:
+def _lines(plan: Plan, comparisons: dict[str, Comparison]) -> list[dict]:
     """A line per published figure of a plan."""
     run = _name(plan)
     lines = []
@@ -166,7 +166,7 @@ def _lines(plan: Plan, comparisons: dict[str, Point]) -> list[dict]:
     return lines
 
 
-def _sound_figures(run: str, name: str, comparisons: dict[str, Point]) -> dict:
+def _sound_figures(run: str, name: str, comparisons: dict[str, Comparison]) -> dict:
     """Figures of a row in the sound form of a published run; none where that was not made."""
     sound = _sound_run(run, comparisons)
     accuracy = _accuracy(comparisons[sound], name) if sound else None
@@ -181,7 +181,7 @@ def _sound_figures(run: str, name: str, comparisons: dict[str, Point]) -> dict:
     }
 
 
-def _ours(point: Point, name: str, figure: float) -> dict:
+def _ours(point: Comparison, name: str, figure: float) -> dict:
     """Our figure of a row, and what it says of the published one."""
     accuracy = _accuracy(point, name)
     if accuracy is None:
@@ -216,7 +216,7 @@ def _is_changed(plan: Plan) -> bool:
     )
 
 
-def _norm(point: Point, name: str) -> float | None:
+def _norm(point: Comparison, name: str) -> float | None:
     """Mean norm of a row's states inside their cutoff; None of a row without states."""
     return point.metrics(_label(point, name)).mean().get("norm_kept")
 
@@ -255,7 +255,7 @@ def _truncated(figures: pd.DataFrame) -> list[str]:
     ]
 
 
-def _sound_run(run: str, comparisons: dict[str, Point]) -> str | None:
+def _sound_run(run: str, comparisons: dict[str, Comparison]) -> str | None:
     """The first run of the same preset without its published defects."""
     preset = run.partition(" ")[0]
     name = preset.removesuffix("_paper")
@@ -264,13 +264,13 @@ def _sound_run(run: str, comparisons: dict[str, Point]) -> str | None:
     return next((each for each in comparisons if each.partition(" ")[0] == name), None)
 
 
-def _accuracy(point: Point, name: str) -> statistic.Interval | None:
+def _accuracy(point: Comparison, name: str) -> statistic.Interval | None:
     """Accuracy of a row by its name in `compare`; None where no seed of it ended."""
     label = _label(point, name)
     return point.accuracy(label) if label in point.labels and point.of(label) else None
 
 
-def _label(point: Point, name: str) -> str:
+def _label(point: Comparison, name: str) -> str:
     """Label of a row by its name in `compare`."""
     if name == COMPOSED:
         return point.composed

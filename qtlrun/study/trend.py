@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from qtlrun import statistic
-from qtlrun.comparison.comparison import Point, point_name
+from qtlrun.comparison.comparison import Comparison, point_name
 from qtlrun.comparison.row import Row
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Plan, Refused, check_idle, has_circuit
 from qtlrun.plan.override import parse, swept_values
-from qtlrun.report import figure, fixed, frame, sentence, terminal
+from qtlrun.report import figure, frame, sentence, terminal
 from qtlrun.report.report import Report
 
 DIFFERENCES = ["series", "key", "value", "reference", "metric", "difference", "low", "high"]
@@ -154,7 +154,7 @@ def _judge(slopes: pd.DataFrame, differences: pd.DataFrame) -> str:
     )
 
 
-def _lines(series: dict[str, list[Plan]], comparisons: dict[str, list[Point]]) -> list[str]:
+def _lines(series: dict[str, list[Plan]], comparisons: dict[str, list[Comparison]]) -> list[str]:
     """Sentences under the table: how it was made, and what was held fixed."""
     points = [point for each in comparisons.values() for point in each]
     plans = [plan for each in series.values() for plan in each]
@@ -164,7 +164,7 @@ def _lines(series: dict[str, list[Plan]], comparisons: dict[str, list[Point]]) -
         f" {len(plans[0].seeds)} seeds and the test items; items that values share"
         " are paired.",
         sentence.readers(max(point.reads for point in points)),
-        *dict.fromkeys(map(fixed.held_fixed, plans, points)),
+        *dict.fromkeys(map(sentence.held_fixed, plans, points)),
         *sentence.data(points),
     ]
     for point in points:
@@ -172,7 +172,7 @@ def _lines(series: dict[str, list[Plan]], comparisons: dict[str, list[Point]]) -
     return lines
 
 
-def _failures(points: list[Point]) -> int:
+def _failures(points: list[Comparison]) -> int:
     """Trainings that failed anywhere in a series."""
     return sum(point.failures(label) for point in points for label in point.labels) + sum(
         len(point.errors) for point in points
@@ -219,7 +219,7 @@ def _rivals(plan: Plan) -> set[str]:
 
 
 def _gaps(
-    points: list[Point], label: str, values: Callable[[Row], np.ndarray]
+    points: list[Comparison], label: str, values: Callable[[Row], np.ndarray]
 ) -> tuple[list[float], list[np.ndarray], list[tuple[str, ...]]]:
     """Differences to a reference along a series: where, (seeds, items), and hashes of the items.
 
@@ -237,7 +237,7 @@ def _gaps(
     return positions, gaps, items
 
 
-def _differences(name: str, points: list[Point]) -> list[dict]:
+def _differences(name: str, points: list[Comparison]) -> list[dict]:
     """A line a value, reference and metric: composed minus reference."""
     lines = []
     (key,) = points[0].keys
@@ -260,7 +260,7 @@ def _differences(name: str, points: list[Point]) -> list[dict]:
     return lines
 
 
-def _slopes(name: str, points: list[Point], rivals: set[str]) -> list[dict]:
+def _slopes(name: str, points: list[Comparison], rivals: set[str]) -> list[dict]:
     lines = []
     (key,) = points[0].keys
     for label in _references(points):
@@ -286,7 +286,7 @@ def _slopes(name: str, points: list[Point], rivals: set[str]) -> list[dict]:
     return lines
 
 
-def _references(points: list[Point]) -> list[str]:
+def _references(points: list[Comparison]) -> list[str]:
     return [
         label
         for label in dict.fromkeys(label for point in points for label in point.labels)

@@ -10,7 +10,7 @@ from PIL import Image
 from rows import generated, point, resplit, row
 
 from qtlrun import statistic
-from qtlrun.comparison.comparison import Point
+from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.row import Tuning
 from qtlrun.report import figure
 from qtlrun.report import frame as frames
@@ -123,7 +123,7 @@ def test_rows_without_a_finished_seed_are_left_out():
 def test_a_point_of_failures_alone_is_drawn_empty():
     made = point(("A",))
     made.splits[0]["A"].outcomes.clear()
-    for one in (made, Point({}, "A")):
+    for one in (made, Comparison({}, "A")):
         drawn(figure.learning_curves(one))
         figure.encode(figure.confusion(one), "png")
 
@@ -149,7 +149,9 @@ def test_every_row_has_its_confusion_matrix(names, classes):
 def test_a_confusion_matrix_counts_pictures_and_its_colour_is_the_share_of_the_class():
     # two seeds, three pictures of class 0 and one of class 1, none of class 2
     answers = np.array([[0, 0, 1, 1], [0, 2, 1, 1]])
-    made = figure.confusion(Point({}, "A", [{"A": row("A", np.eye(3)[answers], [0, 0, 0, 1])}]))
+    made = figure.confusion(
+        Comparison({}, "A", [{"A": row("A", np.eye(3)[answers], [0, 0, 0, 1])}])
+    )
     axis = made.axes[0]
     assert [text.get_text() for text in axis.texts] == [
         "1.5",
@@ -566,7 +568,8 @@ def test_accuracy_has_a_line_a_row_with_its_trainings_its_mean_and_its_interval(
     drawn(shown)
     (axis,) = shown.axes
     assert (
-        ticks(axis.yaxis) == [figure.style.short(name) for name in names] and axis.yaxis_inverted()
+        ticks(axis.yaxis) == [figure.style.shorten(name) for name in names]
+        and axis.yaxis_inverted()
     )  # the composed one above
     assert axis.get_xlabel() == "test accuracy" and len(axis.containers) == len(names)
     marks = [line for line in axis.lines if line.get_marker() == "|" and line.get_color() == "grey"]
@@ -583,7 +586,7 @@ def test_accuracy_has_a_line_a_row_with_its_trainings_its_mean_and_its_interval(
 
 
 def test_accuracy_of_one_seed_of_right_answers_alone_is_drawn_and_no_interval_leaves_what_can_be():
-    made, labels = Point({}, "A", splits=[{}]), np.array([0, 1] * 5)
+    made, labels = Comparison({}, "A", splits=[{}]), np.array([0, 1] * 5)
     for name, right in (("A", 10), ("B", 9), ("C", 0)):
         guess = np.where(np.arange(10) < right, labels, 1 - labels)
         made.splits[0][name] = row(name, np.eye(2)[guess][None], labels)
@@ -630,7 +633,7 @@ def test_accuracy_leaves_out_a_row_without_a_finished_seed():
 def test_accuracy_of_failures_alone_is_drawn_empty():
     made = point(("A",))
     made.splits[0]["A"].outcomes.clear()
-    for one in (made, Point({}, "A")):
+    for one in (made, Comparison({}, "A")):
         figure.encode(figure.accuracy(one), "png")
 
 

@@ -11,7 +11,7 @@ from scipy.special import softmax
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 from qtlrun import statistic
-from qtlrun.comparison.comparison import Point
+from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.row import Tuning
 from qtlrun.report import frame as frames
 
@@ -113,7 +113,7 @@ def test_a_table_without_photonic_rows_has_no_such_columns():
 def test_the_generalisation_gap_is_training_minus_test_accuracy():
     # right in two of three and in all three test pictures, and in seven of eight training pictures
     logits = np.log([[[3, 1], [3, 1], [3, 1]], [[3, 1], [3, 1], [1, 3]]])
-    made = Point({}, "A", [{"A": row("A", logits, [0, 0, 1], train_accuracy=7 / 8)}])
+    made = Comparison({}, "A", [{"A": row("A", logits, [0, 0, 1], train_accuracy=7 / 8)}])
     metrics = made.splits[0]["A"].metrics
     assert metrics["train_accuracy"].tolist() == [7 / 8, 7 / 8]
     assert metrics["generalisation_gap"].tolist() == pytest.approx([7 / 8 - 2 / 3, 7 / 8 - 1])
@@ -288,7 +288,9 @@ def test_a_table_has_a_line_a_row_with_two_way_intervals(mixed):
 def test_an_interval_does_not_leave_what_can_be():
     # two seeds that differ much: the interval of either figure would be wider than its range
     logits = np.array([[[3.0, 0]] * 8, [[0, 3.0]] * 8])
-    line = frames.table(Point({}, "A", [{"A": row("A", logits, [0] * 8)}]), MARGIN, SHOTS).loc[0]
+    line = frames.table(Comparison({}, "A", [{"A": row("A", logits, [0] * 8)}]), MARGIN, SHOTS).loc[
+        0
+    ]
     assert (line["accuracy"], line["accuracy low"], line["accuracy high"]) == pytest.approx(
         (0.5, 0, 1)
     )

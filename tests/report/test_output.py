@@ -12,6 +12,7 @@ import yaml
 from rows import generated, point
 from safetensors.numpy import load_file
 
+from qtlrun.report import frame as frames
 from qtlrun.report import output
 
 FIGURES = [
@@ -118,7 +119,7 @@ def test_predictions_have_probabilities_that_sum_to_one(once):
 
 
 def test_pictures_without_names_are_numbered():
-    frame = output._predictions(point(("A",), seeds=1))
+    frame = frames.predictions_frame(point(("A",), seeds=1))
     assert frame["picture"].tolist() == list(range(40))
 
 

@@ -6,7 +6,7 @@ import pytest
 from rows import MNIST, generated, pair, point, random_logits, resplit, row
 
 from qtlrun import statistic
-from qtlrun.comparison.comparison import Point
+from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.row import Duplicates
 from qtlrun.report import frame as frames
 from qtlrun.report import sentence
@@ -753,7 +753,7 @@ def answered(right, confidence, pictures=200, seeds=4):
 
 
 def rivals(mine, other):
-    made = Point(
+    made = Comparison(
         {}, "A", "", splits=[{"A": row("A", *answered(*mine)), "C": row("C", *answered(*other))}]
     )
     made.isolates.update(A="", C="the whole head against one linear layer")
@@ -807,7 +807,7 @@ def test_rows_at_chance_are_named_with_the_share_of_the_largest_class():
 def test_chance_is_that_of_the_largest_class_and_not_of_as_many_guesses_as_classes():
     labels = np.array([0] * 70 + [1] * 30)
     always = np.tile([1.0, 0.0], (3, 100, 1))
-    made = Point({}, "A", splits=[{"A": row("A", always, labels)}])
+    made = Comparison({}, "A", splits=[{"A": row("A", always, labels)}])
     assert made.chance("A") == 0.7 and not made.beats_chance("A")
 
 

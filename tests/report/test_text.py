@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qtlrun.report import frame as text
+from qtlrun.report.frame import text
 
 NAMES = ["ants, red", 'the "queen"', "two\nlines", "plain", "1", "é", " spaced ", "a|b"]
 FORMULAS = ["=1+1", "+cmd", "-cmd|' /C calc'!A0", "@SUM(A1)", "\ttab", "-", "="]
@@ -105,7 +105,7 @@ def test_every_name_survives_pandas_default_reading_of_a_csv():
 def test_the_words_that_pandas_takes_for_missing_are_all_known():
     from pandas._libs.parsers import STR_NA_VALUES
 
-    assert STR_NA_VALUES - {""} <= text.MISSING
+    assert STR_NA_VALUES - {""} <= text.MISSING_VALUES
 
 
 @pytest.mark.parametrize("name", ["-1", "-0.5", "-inf"])

@@ -14,7 +14,7 @@ from torchvision.transforms.v2 import InterpolationMode
 
 from qtlrun import disk
 from qtlrun.backbone.picture import Preprocess
-from qtlrun.comparison.comparison import Point
+from qtlrun.comparison.comparison import Comparison
 from qtlrun.experiment import Experiment
 from qtlrun.layer import Start
 from qtlrun.plan import build
@@ -44,7 +44,7 @@ def written(home, folder, plan, label="A", seeds=(0, 3)):
     experiment = Experiment(str(home))
     row = experiment.row(label, plan, list(seeds))
     assert not row.errors
-    output._write_weights(folder, Point({}, label, splits=[{label: row}]))
+    output._write_weights(folder, Comparison({}, label, splits=[{label: row}]))
     return row, experiment.dataset(plan)
 
 

@@ -10,7 +10,7 @@ from rows import row, watched
 
 from qtlrun import plan as plans
 from qtlrun import statistic
-from qtlrun.comparison.comparison import Point
+from qtlrun.comparison.comparison import Comparison
 from qtlrun.compose import main
 from qtlrun.experiment import Experiment
 from qtlrun.study.trend import Trend
@@ -519,7 +519,7 @@ def test_a_sweep_and_a_run_of_the_same_points_give_the_same_slopes(
 def plans_of(home, *words):
     """Composed minus twin in nats, of a comparison of these words."""
     made, experiment = composition.variants(*words), Experiment(str(home))
-    point = Point(
+    point = Comparison(
         {},
         "composed",
         splits=[{name: experiment.train(name, plan, [0, 1, 2]) for name, plan in made.items()}],

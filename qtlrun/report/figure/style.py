@@ -15,72 +15,63 @@ STYLE = {
     "axes.titlesize": 9,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    # Inches, for ticks may grow after the layout.
     "figure.constrained_layout.w_pad": 0.1,
-}  # inches, for ticks may grow after the layout
+}
 DASHES = ("-", "--", ":")  # each for ten colours
-COLUMNS = 4
+MAX_PANELS_ABREAST = 4
+MAX_NAME_LENGTH = 20  # characters
+MAX_HORIZONTAL_LENGTH = 3  # characters of names that need not be aslant
 
 
 @matplotlib.rc_context(STYLE)
 def encode(figure: Figure, kind: str) -> bytes:
-    """The figure as PNG or SVG; the same bytes for the same figure."""
+    """Figure as PNG or SVG; the same bytes for the same figure."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "Glyph .* missing from font"
-        )  # a name in a script that the font lacks
-        figure.savefig(
-            buffer, format=kind, dpi=150, metadata={"Date": None} if kind == "svg" else None
-        )
+        # A name may be in a script that the font lacks.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        metadata = {"Date": None} if kind == "svg" else None
+        figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
     return buffer.getvalue()
 
 
 def panels(count: int, width: float, height: float) -> tuple[Figure, list]:
-    """A figure of so many panels of this size in inches, in lines of equal length but the last."""
-    lines = max(1, math.ceil(count / COLUMNS))
+    """Figure of so many panels of this size in inches, in lines of equal length but the last."""
+    lines = max(1, math.ceil(count / MAX_PANELS_ABREAST))
     columns = max(1, math.ceil(count / lines))
     figure = Figure(figsize=(width * columns + 0.6, height * lines), layout="constrained")
-    return figure, [figure.add_subplot(lines, columns, place + 1) for place in range(count)]
+    return figure, [figure.add_subplot(lines, columns, number + 1) for number in range(count)]
 
 
-def write(axis, image, values: np.ndarray, words: np.ndarray) -> None:
-    """Words on the cells of an image, in black or white, whichever can be read there."""
+def write(axis, image, values: np.ndarray, texts: np.ndarray) -> None:
+    """Write texts on the cells of an image, in black or white, whichever can be read there."""
     for (y, x), value in np.ndenumerate(values):
-        dark = np.dot(image.cmap(image.norm(value))[:3], (0.3, 0.6, 0.1)) < 0.5 and not np.isnan(
-            value
-        )
-        axis.text(
-            x,
-            y,
-            words[y, x],
-            ha="center",
-            va="center",
-            fontsize=7,
-            color="white" if dark else "black",
-        )
+        brightness = np.dot(image.cmap(image.norm(value))[:3], (0.3, 0.6, 0.1))
+        colour = "white" if brightness < 0.5 and not np.isnan(value) else "black"
+        axis.text(x, y, texts[y, x], ha="center", va="center", fontsize=7, color=colour)
 
 
-def name(set_ticks, names) -> None:
-    """Names under an axis, aslant where they are long."""
-    words = [short(name) for name in names]
-    aslant = (
-        {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
-        if max(map(len, words), default=0) > 3
-        else {}
-    )
-    set_ticks(range(len(words)), words, **aslant)
+def name_ticks(set_ticks, names) -> None:
+    """Put names under an axis, aslant where they are long."""
+    labels = [shorten(name) for name in names]
+    aslant = max(map(len, labels), default=0) > MAX_HORIZONTAL_LENGTH
+    look = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if aslant else {}
+    set_ticks(range(len(labels)), labels, **look)
 
 
 def legend(axis) -> None:
-    """A legend to the right of an axis, where it hides nothing."""
+    """Put a legend to the right of an axis, where it hides nothing."""
     if axis.get_legend_handles_labels()[0]:
         axis.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
 
 
 def look(number: int) -> dict[str, str]:
+    """Colour and dashes of a line."""
     return {"color": f"C{number % 10}", "ls": DASHES[number // 10 % len(DASHES)]}
 
 
-def short(name: object) -> str:
+def shorten(name: object) -> str:
+    """Name on one line, cut where it is long."""
     text = f"{name:.4g}" if isinstance(name, float) else " ".join(str(name).split())
-    return text if len(text) <= 20 else text[:19] + "…"
+    return text if len(text) <= MAX_NAME_LENGTH else text[: MAX_NAME_LENGTH - 1] + "…"

@@ -8,18 +8,21 @@ from matplotlib.figure import Figure
 from qtlrun.report.figure import style
 from qtlrun.report.figure.style import STYLE
 
+MAX_HORIZONTAL_LABELS = 6  # names of more characters that have room side by side
+
 
 @matplotlib.rc_context(STYLE)
 def sweep(frame: pd.DataFrame, keys: list[str]) -> Figure:
-    """Validation NLL of the composed row and its distance to each reference over a sweep: heat maps
-    for two keys, else points.
+    """Validation NLL of the composed row and its distance to each reference over a sweep.
 
-    The point that validation chose is marked; one that failed is left out, or named in a heat map.
+    Heat maps for two keys, else points. The point that validation chose is marked; one that failed
+    is left out, or named in a heat map.
     """
     return _heat_maps(frame, *keys) if len(keys) == 2 else _points(frame, keys)
 
 
 def _heat_maps(frame: pd.DataFrame, down: str, across: str) -> Figure:
+    """Heat maps of NLL and of the differences, with the values of a key down and of one across."""
     names = [
         name for name in frame.columns if name == "validation NLL" or name.startswith("minus ")
     ]
@@ -49,24 +52,20 @@ def _heat_maps(frame: pd.DataFrame, down: str, across: str) -> Figure:
             cmap="RdBu_r" if difference else "viridis_r",
             **span,
         )
-        form, absent = ("+z.2f", "–") if difference else (".2f", "failed")
-        style.write(
-            axis,
-            image,
-            grid,
-            np.array(
-                [
-                    [absent if np.isnan(value) else format(value, form) for value in line]
-                    for line in grid
-                ]
-            ),
-        )
-        style.name(axis.set_xticks, xs)
-        axis.set_yticks(range(len(ys)), [style.short(value) for value in ys])
+        style.write(axis, image, grid, _texts(grid, difference))
+        style.name_ticks(axis.set_xticks, xs)
+        axis.set_yticks(range(len(ys)), [style.shorten(value) for value in ys])
         axis.set(title=f"composed {name}" if difference else name, xlabel=across, ylabel=down)
         if np.isfinite(grid).any():
             figure.colorbar(image, ax=axis, label="nats", shrink=0.8)
     return figure
+
+
+def _texts(grid: np.ndarray, difference: bool) -> np.ndarray:
+    """Texts of the cells of a heat map."""
+    form, absent = ("+z.2f", "–") if difference else (".2f", "failed")
+    texts = [absent if np.isnan(value) else format(value, form) for value in grid.flat]
+    return np.reshape(texts, grid.shape)
 
 
 def _points(frame: pd.DataFrame, keys: list[str]) -> Figure:
@@ -92,12 +91,13 @@ def _points(frame: pd.DataFrame, keys: list[str]) -> Figure:
         axes[1].axhline(0, color="grey", lw=0.8)
         axes[1].set(title="composed minus reference (below 0: composed is better)", ylabel="nats")
         style.legend(axes[1])
-    places = [", ".join(map(style.short, values)) for values in frame[keys].itertuples(index=False)]
-    axes[-1].set_xticks(
-        range(len(frame)),
-        places,
-        rotation=90 if max(map(len, places)) > 3 and len(places) > 6 else 0,
+    labels = [
+        ", ".join(map(style.shorten, values)) for values in frame[keys].itertuples(index=False)
+    ]
+    upright = (
+        max(map(len, labels)) > style.MAX_HORIZONTAL_LENGTH and len(labels) > MAX_HORIZONTAL_LABELS
     )
+    axes[-1].set_xticks(range(len(frame)), labels, rotation=90 if upright else 0)
     axes[-1].set_xlabel(", ".join(keys))
     figure.align_ylabels(axes)
     return figure

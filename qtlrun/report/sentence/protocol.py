@@ -1,11 +1,11 @@
-"""Sentence on what all rows of a plan share and no interval covers."""
+"""Sentence on the protocol: settings that all rows share, and published defects."""
 
 from pathlib import Path
 
-from qtlrun.comparison.comparison import Point
+from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.row import Row
 from qtlrun.plan import Plan, Variant, spaces, text
-from qtlrun.report.sentence import count
+from qtlrun.report.sentence.quantity import count
 
 DEFECTS = (
     ("freeze", "batch_norm", "train"),
@@ -25,7 +25,7 @@ DEFECTS = (
 UNNAMED = (None, "none", "pretrain")  # weights that are no path
 
 
-def held_fixed(plan: Plan, comparison: Point) -> str:
+def held_fixed(plan: Plan, comparison: Comparison) -> str:
     """Settings that all rows share, and the published defects that they keep."""
     rows = _rows(plan, comparison)
     shared = filter(None, [*_seeds(plan), _split(plan), _weights(plan), *_recipes(plan, rows)])
@@ -34,7 +34,7 @@ def held_fixed(plan: Plan, comparison: Point) -> str:
     return f"Held fixed for every row: {', '.join(shared)}.{kept}"
 
 
-def _rows(plan: Plan, comparison: Point) -> dict[str, Row]:
+def _rows(plan: Plan, comparison: Comparison) -> dict[str, Row]:
     """Rows of the last split that has them, by the name of their variant."""
     rows = {}
     for split in comparison.splits:

@@ -1,0 +1,67 @@
+"""Sentences about data: files of weights by hash, cautions about the dataset, equal items."""
+
+from qtlrun.comparison.comparison import Comparison
+from qtlrun.comparison.row import Duplicates, Row
+
+DIGEST_DIGITS = 12  # of a file's hash that are shown
+
+
+def data(comparisons: list[Comparison]) -> list[str]:
+    """Data of points."""
+    pairs = []
+    for comparison in comparisons:
+        for rows in comparison.splits:
+            pairs += rows.items()
+    return described(pairs)
+
+
+def described(pairs: list[tuple[str, Row]]) -> list[str]:
+    """Data of rows with their labels."""
+    rows = [row for _, row in pairs]
+    cautions = {row.caution for row in rows if row.caution}
+    return [*_files(pairs), *sorted(cautions), *_repetitions(rows)]
+
+
+def _files(pairs: list[tuple[str, Row]]) -> list[str]:
+    """First digits of each file's hash, with the rows that begin with it where not all do."""
+    users: dict[tuple[str, str], dict[str, None]] = {}
+    for label, row in pairs:
+        for name, digest in row.files.items():
+            users.setdefault((name, digest), {})[label] = None
+    labels = {label for label, _ in pairs}
+    phrases = []
+    for (name, digest), readers in users.items():
+        among = f" ({', '.join(readers)})" if set(readers) != labels else ""
+        phrases.append(f"{name} sha256 {digest[:DIGEST_DIGITS]}{among}")
+    return [f"{', '.join(phrases)}."] if phrases else []
+
+
+def _repetitions(rows: list[Row]) -> list[str]:
+    """Equal items, in the split that has most."""
+    repeating = [row for row in rows if row.duplicates and row.duplicates.repeated]
+    nouns = {row.duplicates: row.noun for row in repeating}
+    if not nouns:
+        return []
+    worst = max(
+        nouns, key=lambda each: (each.test_in_train, each.validation_in_train, each.repeated)
+    )
+    several = ", in the split that has most" if len(nouns) > 1 else ""
+    return [f"Equal {nouns[worst]}s{several}: {_duplicates(worst, nouns[worst])}."]
+
+
+def _duplicates(count: Duplicates, noun: str) -> str:
+    """Equal items in words, the worst first."""
+    shares = [
+        (count.test_in_train, count.test, "test", "train, so that accuracy there may be memory"),
+        (count.validation_in_train, count.validation, "validation", "train"),
+        (count.test_in_validation, count.test, "test", "validation"),
+    ]
+    phrases = [
+        f"{number} of {total} {part} {noun}s are also in {other}"
+        for number, total, part, other in shares
+        if number
+    ]
+    phrases.append(f"{count.repeated} of {count.distinct} different {noun}s stand twice or more")
+    if count.contradictory:
+        phrases.append(f"{count.contradictory} of them in two classes, with two labels")
+    return "; ".join(phrases)

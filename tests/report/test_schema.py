@@ -1,0 +1,81 @@
+"""Schemas of the frames that a report writes."""
+
+import pandas as pd
+import pytest
+
+from qtlrun.comparison import row
+from qtlrun.report import schema
+from qtlrun.report.schema import Column, Schema
+
+PLAIN = Schema(
+    (
+        Column("row", "text", "", "label"),
+        Column("nll", "float64", "nats", "test NLL"),
+        Column("shots", "Int64", "shots", "spent", optional=True),
+        Column("stored", "boolean", "", "whether", optional=True),
+    )
+)
+SCHEMAS = [value for value in vars(schema).values() if isinstance(value, Schema)]
+
+
+def test_a_line_is_put_in_the_order_of_the_schema():
+    frame = PLAIN.frame([{"shots": 3, "nll": 0.5, "row": "A"}])
+    assert list(frame.columns) == ["row", "nll", "shots"]
+
+
+def test_columns_have_the_declared_dtypes_where_lines_lack_them_too():
+    frame = PLAIN.frame(
+        [{"row": "A", "nll": 1, "shots": 3, "stored": True}, {"row": "B", "nll": 2}]
+    )
+    assert frame.dtypes[["nll", "shots", "stored"]].astype(str).tolist() == [
+        "float64",
+        "Int64",
+        "boolean",
+    ]
+    assert frame.loc[1, ["shots", "stored"]].isna().all()
+
+
+def test_an_optional_column_that_no_line_has_is_absent():
+    assert list(PLAIN.frame([{"row": "A", "nll": 1.0}]).columns) == ["row", "nll"]
+
+
+def test_no_lines_are_an_empty_frame_of_what_is_required():
+    frame = PLAIN.with_keys(["circuit.qubits"]).frame([])
+    assert frame.empty and list(frame.columns) == ["circuit.qubits", "row", "nll"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ({"row": "A", "nll": 1.0, "nul": 2.0}, r"\['nul'\] are in no schema"),
+        ({"row": "A"}, r"\['nll'\] are absent"),
+        ({"row": 1, "nll": 1.0}, "'row': texts were declared"),
+    ],
+)
+def test_a_line_that_departs_from_the_schema_is_refused(line, message):
+    with pytest.raises(ValueError, match=message):
+        PLAIN.frame([{"row": "A", "nll": 1.0}, line])
+
+
+def test_a_value_that_is_no_number_is_refused():
+    with pytest.raises(ValueError):
+        PLAIN.check(pd.DataFrame({"row": ["A"], "nll": ["low"]}))
+
+
+def test_a_family_stands_for_the_columns_that_a_run_names():
+    columns = schema.TRIALS.with_family(schema.DRAWN, ["recipe.lr", "head.spread"]).columns
+    names = [column.name for column in columns]
+    assert names[3:] == ["recipe.lr", "head.spread", "validation_nll", "chosen"]
+
+
+def test_every_column_is_described_and_stands_once():
+    assert len(SCHEMAS) == 8
+    for each in SCHEMAS:
+        names = [column.name for column in each.columns]
+        assert len(names) == len(set(names)) and all(column.about for column in each.columns)
+
+
+def test_the_table_has_every_cost_of_a_row():
+    names = {column.name for column in schema.TABLE.columns}
+    assert {*row.COUNTS, *row.SHARES, row.SATURATED, *row.GENERATED} <= names
+    assert set(row.SHARES) <= {column.name for column in schema.SWEEP.columns}
