@@ -1,4 +1,4 @@
-"""What a training leaves, or why it left nothing; the names inside a stored outcome."""
+"""Outcomes of trainings, and failures; the names inside a stored outcome."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -48,6 +48,10 @@ class Outcome:
     def best(self) -> dict[str, float]:
         """Figures of the best epoch."""
         return self.curves[self.best_epoch - 1]
+
+    def curve(self, name: str) -> np.ndarray:
+        """Figures of a name, by epoch."""
+        return np.array([epoch[name] for epoch in self.curves])
 
     @property
     def validation_nll(self) -> float:

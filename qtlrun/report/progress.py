@@ -76,9 +76,7 @@ class Progress:
         self.console.print(line, markup=False, highlight=False, emoji=False)
 
     def trace(self) -> None:
-        """The error that is being handled, to the log; to the terminal too where HYDRA_FULL_ERROR=1
-        asks for it.
-        """
+        """Log the error that is being handled; print it too where HYDRA_FULL_ERROR=1 is set."""
         self._note(traceback.format_exc())
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             self.console.print(traceback.format_exc(), markup=False, highlight=False, emoji=False)

@@ -96,7 +96,7 @@ def test_learning_curves_show_every_row(names, epochs):
 def test_a_learning_curve_is_the_mean_over_seeds_and_its_band_their_range():
     made = point(("A",), seeds=3)
     for seed, one in made.splits[0]["A"].outcomes.items():
-        for curve in one.values["curves"]:
+        for curve in one.curves:
             curve["nll"] = 1.0 + seed**2 / curve["epoch"]
     axis = figure.learning_curves(made).axes[1]
     np.testing.assert_allclose(axis.lines[0].get_ydata(), 1 + 5 / 3 / np.arange(1, 4))

@@ -12,7 +12,8 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
-from qtlrun.comparison.row import Tuning
+from qtlrun.comparison.row import Trial, Tuning
+from qtlrun.plan.override import parse, swept_values
 from qtlrun.report import frame as frames
 
 SHOTS = 1024
@@ -92,7 +93,7 @@ def test_a_row_alone_takes_its_features_once_and_all_its_seeds():
 def test_shares_of_photonic_rows_are_columns_of_theirs_alone():
     made = point(("A", "B"), seeds=3)
     for seed, one in made.splits[0]["A"].outcomes.items():
-        one.values.update(norm_kept=0.9 + 0.03 * seed, post_selected=0.2)
+        one.figures.update(norm_kept=0.9 + 0.03 * seed, post_selected=0.2)
     assert {"norm_kept", "post_selected"} & set(made.splits[0]["B"].metrics) == set()
     assert made.splits[0]["A"].metrics["norm_kept"].tolist() == pytest.approx([0.9, 0.93, 0.96])
     frame = frames.table(made, MARGIN, SHOTS).set_index("row")
@@ -416,9 +417,7 @@ def test_the_choice_of_a_draw_is_the_least_mean_over_seeds_that_all_finished():
 
 
 def test_trials_are_tuned_in_the_order_of_their_numbers_whichever_came_first():
-    made = Tuning.of(
-        {5: {"nll": [0.4, 0.6], "seconds": 1.5}, 2: {"nll": [0.5, 0.5], "seconds": 2.0}}
-    )
+    made = Tuning.of({5: Trial([0.4, 0.6], 1.5), 2: Trial([0.5, 0.5], 2.0)})
     assert list(made.nll) == [2, 5] and made.means == {2: 0.5, 5: 0.5}
     assert made.best == 2 and made.seconds == 3.5
 
@@ -552,7 +551,7 @@ def swept_points(validations, **values):
 def test_a_sweep_shows_validation_and_marks_the_lowest():
     points = swept_points([0.6, 0.4, 0.5])
     for one in points[1].splits[0]["B"].outcomes.values():
-        for curve in one.values["curves"]:
+        for curve in one.curves:
             curve["nll"] += 0.25
     frame = frames.sweep_table(points)
     assert list(frame.columns) == ["circuit.qubits", "validation NLL", "error", "minus B", "chosen"]
@@ -647,7 +646,7 @@ def test_swept_keys_stand_in_every_frame():
     points = swept_points([0.6, 0.4])
     assert set(frames.rows_frame(points, SHOTS)["circuit.qubits"]) == {2, 3}
     assert frames.contrasts_frame(points, MARGIN)["circuit.qubits"].tolist() == [2, 2, 3, 3]
-    assert points[1].place == "circuit.qubits=3"
+    assert points[1].name == "circuit.qubits=3"
 
 
 @pytest.mark.parametrize(
@@ -682,7 +681,7 @@ def test_swept_keys_stand_in_every_frame():
     ],
 )
 def test_swept_keys_are_those_whose_values_differ(overrides, points):
-    assert frames.swept(overrides) == points
+    assert swept_values([parse(words) for words in overrides]) == points
 
 
 def test_results_load_no_torch():

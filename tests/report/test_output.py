@@ -89,7 +89,9 @@ def test_a_generated_row_leaves_its_accuracy_by_shots_its_figure_and_its_line(co
 
 
 def test_the_plan_is_what_was_composed(once):
-    assert list(yaml.safe_load_all((once.out / "plan.yaml").read_text())) == once.jobs
+    assert list(yaml.safe_load_all((once.out / "plan.yaml").read_text())) == [
+        plan.values for plan in once.plans
+    ]
 
 
 def test_every_csv_is_a_frame_of_the_result(once):
@@ -181,12 +183,12 @@ def test_no_secret_of_the_environment_is_written(once):
 def test_of_the_environment_the_plan_holds_the_home_alone(home, monkeypatch):
     monkeypatch.setenv("QTLRUN_HOME", "/planted/home")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "planted-secret")
-    made = composition.compose_plan()
+    made = composition.compose_plan().values
     assert made["home"] == "/planted/home"
     text = yaml.safe_dump(made)
     assert text.count("planted") == 1 and "${" not in text
     monkeypatch.delenv("QTLRUN_HOME")
-    assert composition.compose_plan()["home"] == "~/.cache/qtlrun"
+    assert composition.compose_plan().settings.home == "~/.cache/qtlrun"
 
 
 @pytest.mark.parametrize(
@@ -218,7 +220,7 @@ def drawn(monkeypatch, folder, *words):
         output.qml, "QNode", lambda circuit, device: found.append(circuit) or draw(circuit, device)
     )
     monkeypatch.setattr(output, "_save", lambda *_: None)
-    output._draw_circuit(folder, composition.compose_plan(*words))
+    output._draw_circuit(folder, composition.compose_plan(*words).model)
     return found
 
 
@@ -240,14 +242,14 @@ def test_a_circuit_whose_entanglers_are_dropped_is_not_drawn_with_them(monkeypat
 
 def test_a_circuit_too_large_to_be_read_is_not_drawn(tmp_path):
     for words in (["circuit.qubits=17"], ["circuit.depth=126"]):
-        output._draw_circuit(tmp_path, composition.compose_plan(*words))
+        output._draw_circuit(tmp_path, composition.compose_plan(*words).model)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_circuit_is_drawn_with_the_same_bytes_and_no_figure_is_left_open(tmp_path):
     from matplotlib import pyplot
 
-    open_before, job = pyplot.get_fignums(), composition.compose_plan("circuit.depth=2")
+    open_before, job = pyplot.get_fignums(), composition.compose_plan("circuit.depth=2").model
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for name in ("one", "two"):

@@ -1,3 +1,4 @@
+import functools
 import math
 
 import composition
@@ -8,6 +9,8 @@ from rows import MNIST, generated, pair, point, random_logits, resplit, row
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.row import Duplicates
+from qtlrun.plan import GROUPS, Plan, Variant
+from qtlrun.plan.label import Labels
 from qtlrun.report import frame as frames
 from qtlrun.report import sentence
 
@@ -25,6 +28,31 @@ HELD = {
     "folds": None,
     "tune": 0,
 }
+
+
+@functools.cache
+def default():
+    return composition.compose_plan("compare=[]").values
+
+
+def held(values, rows, finished=None):
+    """The sentence of a plan with these values, whose variants have those of `rows`."""
+    plan = Plan(default() | values)
+    variants = {
+        name: Variant.of(default() | {group: row[group] for group in GROUPS if group in row})
+        for name, row in rows.items()
+    }
+    names = {name: name for name in rows}
+    vars(plan).update(
+        model=Variant.of(default() | values),
+        composed=next(iter(rows)),
+        variants=variants,
+        labels=Labels(names),
+    )
+    comparison = Comparison({}, plan.composed, splits=[finished or {}])
+    return sentence.held_fixed(plan, comparison)
+
+
 READ = "This test set has been read by 0 plans of this store."
 
 
@@ -313,9 +341,9 @@ def test_fewer_than_three_splits_give_no_verdict_and_say_so(seeds):
 
 def test_what_was_tuned_is_said_with_the_number_of_its_draws():
     for count, words in ((1, "1 draw"), (16, "16 draws")):
-        job = composition.compose_plan("backbone=identity", "compare=[]", f"tune={count}")
+        job = composition.compose_plan("backbone=identity", "compare=[]", f"tune={count}").values
         drawn = "head.spread, recipe.backbone_lr, recipe.lr, recipe.scale, recipe.weight_decay"
-        assert sentence.held(job, {"A": job}).endswith(
+        assert held(job, {"A": job}).endswith(
             f", one recipe (adam, 60 epochs), the same {words} of {drawn}, chosen by validation"
             " NLL."
         )
@@ -326,10 +354,10 @@ def test_what_was_tuned_is_said_with_the_number_of_its_draws():
         "tune=2",
         "+recipe.space.epochs=[10,20]",
         "~recipe.space.lr",
-    )
+    ).values
     assert (
         "one recipe (adam), the same 2 draws of recipe.backbone_lr, recipe.epochs, recipe.scale"
-        in sentence.held(job, {"C": job})
+        in held(job, {"C": job})
     )
 
 
@@ -337,7 +365,7 @@ def test_a_split_seed_that_is_redrawn_is_not_held_fixed():
     folded = HELD["dataset"] | {"fold": None}
     for change in ({"splits": 3}, {"folds": 5, "dataset": folded}):
         job = HELD | change
-        assert "split seed" not in sentence.held(job, {"A": job})
+        assert "split seed" not in held(job, {"A": job})
 
 
 def test_a_failure_in_one_of_several_splits_says_in_which():
@@ -356,18 +384,18 @@ def test_a_point_without_a_finished_row_has_no_foot():
 
 def test_what_was_held_fixed_is_said():
     assert (
-        sentence.held(HELD, {"A": HELD, "C": HELD})
+        held(HELD, {"A": HELD, "C": HELD})
         == "Held fixed for every row: split seed 0, weights pretrain (seed 3), one untuned recipe"
         " (adam, lr 0.01, 60 epochs)."
     )
     bare = HELD | {"backbone": {}, "dataset": {}}
     assert (
-        sentence.held(bare, {"A": bare})
+        held(bare, {"A": bare})
         == "Held fixed for every row: one untuned recipe (adam, lr 0.01, 60 epochs)."
     )
     other = HELD | {"backbone": {"weights": "none"}, "recipe": HELD["recipe"] | {"lr": 1.0}}
     assert (
-        sentence.held(HELD, {"A": HELD, "scratch": other})
+        held(HELD, {"A": HELD, "scratch": other})
         == "Held fixed for every row: split seed 0, weights pretrain (seed 3) in the composed row."
     )
 
@@ -389,7 +417,7 @@ def test_what_was_held_fixed_is_said():
 def test_the_seeds_of_the_data_and_of_random_weights_are_held_fixed(backbone, said):
     job = HELD | {"backbone": backbone, "dataset": HELD["dataset"] | {"seed": 7}}
     assert (
-        sentence.held(job, {"A": job})
+        held(job, {"A": job})
         == f"Held fixed for every row: {said}one untuned recipe (adam, lr 0.01, 60 epochs)."
     )
 
@@ -400,7 +428,7 @@ def test_the_seed_of_random_weights_that_are_trained_is_not_held_fixed():
         "freeze": HELD["freeze"] | {"frozen": 0},
     }
     assert (
-        sentence.held(job, {"B": job})
+        held(job, {"B": job})
         == "Held fixed for every row: split seed 0, weights none, one untuned recipe (adam, lr"
         " 0.01, 60 epochs)."
     )
@@ -415,7 +443,7 @@ def test_published_defects_are_named():
     tuned = job | {
         "freeze": {"frozen": 0, "batch_norm": "train"}
     }  # moving statistics are no defect where all is trained
-    assert sentence.held(job, {"A": job, "B": tuned}).endswith(
+    assert held(job, {"A": job, "B": tuned}).endswith(
         " Published defects kept: freeze.batch_norm=train in A; dataset.validation=test;"
         " recipe.schedule_step=start."
     )
@@ -441,7 +469,7 @@ def test_published_defects_are_named():
 )
 def test_a_published_defect_is_named_where_a_row_has_it(group, values, said):
     row = HELD | {group: HELD.get(group, {}) | values}
-    assert sentence.held(HELD, {"A": HELD, "twin": row}).endswith(
+    assert held(HELD, {"A": HELD, "twin": row}).endswith(
         f" Published defects kept: {said} in twin."
     )
 
@@ -453,7 +481,7 @@ def test_what_is_sound_is_no_defect():
         | {"dataset": dataset, "recipe": HELD["recipe"] | {"reduction": "mean"}}
         | {"backbone": {"squeezing": True}, "head": {"lost": "halved"}}
     )
-    assert "defect" not in sentence.held(row, {"A": row})
+    assert "defect" not in held(row, {"A": row})
 
 
 @pytest.mark.parametrize("source", ["hashing", "low_rank"])
@@ -463,7 +491,7 @@ def test_a_rival_without_a_mapping_keeps_no_defect_of_it(source):
         "composed": HELD | {"parametrization": part},
         source: HELD | {"parametrization": part | {"source": source}},
     }
-    assert sentence.held(HELD, rows).endswith(
+    assert held(HELD, rows).endswith(
         " Published defects kept: parametrization.activation=none in composed."
     )
 
@@ -600,7 +628,7 @@ def shares(**values):
     made = point(("A", "B", "twin"), seeds=2)
     for name, kept in values.items():
         for seed, one in made.splits[0][name].outcomes.items():
-            one.values.update({key: share + 0.01 * seed for key, share in kept.items()})
+            one.figures.update({key: share + 0.01 * seed for key, share in kept.items()})
     return made
 
 
@@ -754,7 +782,7 @@ def answered(right, confidence, pictures=200, seeds=4):
 
 def rivals(mine, other):
     made = Comparison(
-        {}, "A", "", splits=[{"A": row("A", *answered(*mine)), "C": row("C", *answered(*other))}]
+        {}, "A", splits=[{"A": row("A", *answered(*mine)), "C": row("C", *answered(*other))}]
     )
     made.isolates.update(A="", C="the whole head against one linear layer")
     return made
@@ -832,7 +860,8 @@ def test_a_row_whose_squashed_inputs_are_saturated_is_named_with_what_may_help()
     made = point(("A", "B", "twin"), seeds=2)
     for label, share, scale in (("A", 0.9, "none"), ("twin", 0.2, "none")):
         for one in made.splits[0][label].outcomes.values():
-            one.values.update(inputs_saturated=share, scale=scale, scale_asked=scale)
+            one.figures["inputs_saturated"] = share
+            vars(one).update(scale=scale, scale_asked=scale)
     (line,) = [
         line for line in sentence.foot(made, 0) if "aturated" in line
     ]  # a fifth is not more than a fifth
@@ -843,7 +872,7 @@ def test_a_row_whose_squashed_inputs_are_saturated_is_named_with_what_may_help()
         " recipe.scale=standard or a lower recipe.lr may help."
     )
     for one in made.splits[0]["A"].outcomes.values():
-        one.values.update(scale="standard")
+        vars(one).update(scale="standard")
     assert any(
         line.endswith("hardly learns; a lower recipe.lr may help.")
         for line in sentence.foot(made, 0)
@@ -858,9 +887,9 @@ def test_a_row_whose_squashed_inputs_are_saturated_is_named_with_what_may_help()
 def test_features_that_were_standardised_unasked_are_said():
     made = point(("A", "B"), seeds=2)
     for one in made.splits[0]["A"].outcomes.values():
-        one.values.update(scale="standard", scale_asked="auto")
+        vars(one).update(scale="standard", scale_asked="auto")
     for one in made.splits[0]["B"].outcomes.values():
-        one.values.update(scale="standard", scale_asked="standard")
+        vars(one).update(scale="standard", scale_asked="standard")
     (line,) = [line for line in sentence.foot(made, 0) if "standardised" in line]
     assert line.startswith("Features are standardised (recipe.scale=auto) in A: ")
 
@@ -874,17 +903,17 @@ FITTED = {
 def test_rows_that_are_fitted_have_no_recipe_and_validation_chose_their_settings():
     rows = {"A": HELD, "C": HELD, "svm": HELD, "logistic": HELD}
     assert (
-        sentence.held(HELD, rows, FITTED)
+        held(HELD, rows, FITTED)
         == "Held fixed for every row: split seed 0, weights pretrain (seed 3), one untuned recipe"
         " (adam, lr 0.01, 60 epochs) in A, C, fitted to convergence, validation choosing among"
         " settings: svm (18 settings), logistic (6 settings)."
     )
-    alone = sentence.held(HELD, {"mine": HELD}, FITTED)
+    alone = held(HELD, {"mine": HELD}, FITTED)
     assert "recipe" not in alone and alone.endswith(
         ", fitted to convergence, validation choosing among settings: mine."
     )
     augmented = HELD | {"recipe": HELD["recipe"] | {"augment": True}}
-    assert "one untuned recipe (adam, lr 0.01, 60 epochs) in A, fitted" in sentence.held(
+    assert "one untuned recipe (adam, lr 0.01, 60 epochs) in A, fitted" in held(
         augmented, {"A": augmented, "svm": HELD}, FITTED
     )
 
@@ -894,8 +923,8 @@ def test_statistics_of_folded_norms_cannot_move_and_are_no_defect():
     still, moving = (
         row("A", *random_logits(seeds=2), said={"norms_move": moves}) for moves in (False, True)
     )
-    assert "defect" not in sentence.held(job, {"A": job}, {"A": still})
-    assert sentence.held(job, {"A": job}, {"A": moving}).endswith(
+    assert "defect" not in held(job, {"A": job}, {"A": still})
+    assert held(job, {"A": job}, {"A": moving}).endswith(
         " Published defects kept: freeze.batch_norm=train."
     )
 
@@ -905,16 +934,14 @@ def test_statistics_of_folded_norms_cannot_move_and_are_no_defect():
 )
 def test_a_schedule_without_steps_does_not_step_early(schedule, kept):
     job = HELD | {"recipe": HELD["recipe"] | {"schedule_step": "start", "schedule": schedule}}
-    assert (
-        "Published defects kept: recipe.schedule_step=start" in sentence.held(job, {"A": job})
-    ) == kept
-    assert "defect" not in sentence.held(job, {"svm": job}, FITTED)
+    assert ("Published defects kept: recipe.schedule_step=start" in held(job, {"A": job})) == kept
+    assert "defect" not in held(job, {"svm": job}, FITTED)
 
 
 def test_what_one_row_alone_has_is_not_held_fixed_for_every_row():
     data = HELD | {"dataset": HELD["dataset"] | {"seed": 7}}
     other = data | {"dataset": data["dataset"] | {"validation": 0.3}}
-    said = sentence.held(data, {"A": data, "C": other})
+    said = held(data, {"A": data, "C": other})
     assert "dataset seed 7 in the composed row, split seed 0 in the composed row, " in said
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from qtlrun.plan.override import number
 from qtlrun.report.frame import text
 
 NAMES = ["ants, red", 'the "queen"', "two\nlines", "plain", "1", "é", " spaced ", "a|b"]
@@ -183,5 +184,5 @@ def test_what_is_absent_infinite_or_large_has_a_cell():
     ],
 )
 def test_a_word_of_the_command_line_is_a_number_where_it_is_one(words, value):
-    found = text.number(words)
+    found = number(words)
     assert found == value and type(found) is type(value)

@@ -42,7 +42,7 @@ IRIS = (
 def written(home, folder, plan, label="A", seeds=(0, 3)):
     """The folder of a run of one row, and the row."""
     experiment = Experiment(str(home))
-    row = experiment.row(label, plan, list(seeds))
+    row = experiment.train(label, plan, list(seeds))
     assert not row.errors
     output._write_weights(folder, Comparison({}, label, splits=[{label: row}]))
     return row, experiment.dataset(plan)

@@ -197,10 +197,7 @@ def _finished_rows(comparison: Comparison) -> dict[str, list[Row]]:
 
 def _curves(row: Row, name: str) -> np.ndarray:
     """Values of a learning curve, shape (seeds, epochs)."""
-    curves = []
-    for seed in row.seeds:
-        curves.append([epoch[name] for epoch in row.outcomes[seed].curves])
-    return np.array(curves)
+    return np.stack([row.outcomes[seed].curve(name) for seed in row.seeds])
 
 
 def _counts(row: Row) -> np.ndarray:

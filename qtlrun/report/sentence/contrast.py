@@ -19,9 +19,9 @@ def contrasts(comparison: Comparison, margin: float) -> list[str]:
         gap = verdict.interval
         accuracy = accuracies[label]
         lines.append(
-            f"{comparison.composed} - {label}, {comparison.isolates[label]}: {gap.mean:+z.3f} nats of NLL"
-            f" [{gap.low:+z.3f}, {gap.high:+z.3f}] ({noise(gap, comparison.noun)}), accuracy"
-            f" {difference(accuracy.interval)}:"
+            f"{comparison.composed} - {label}, {comparison.isolates[label]}:"
+            f" {gap.mean:+z.3f} nats of NLL [{gap.low:+z.3f}, {gap.high:+z.3f}]"
+            f" ({noise(gap, comparison.noun)}), accuracy {difference(accuracy.interval)}:"
             f" {_conclude(comparison, label, verdict, accuracy, margin)}"
         )
     return lines
@@ -71,8 +71,8 @@ def chance(comparison: Comparison) -> list[str]:
         accuracy = comparison.accuracy(label)
         phrases.append(f"{label} {accuracy.mean:.3f} [{accuracy.low:.3f}, {accuracy.high:.3f}]")
     return [
-        f"Not shown to be above chance, which is {comparison.chance(rows[0]):.3f} (the largest class for"
-        f" every test {comparison.noun}): {', '.join(phrases)}."
+        f"Not shown to be above chance, which is {comparison.chance(rows[0]):.3f} (the largest"
+        f" class for every test {comparison.noun}): {', '.join(phrases)}."
     ]
 
 

@@ -71,7 +71,8 @@ def _seed_warnings(comparison: Comparison, seeds: int) -> list[str]:
     lines = []
     if single:
         lines.append(
-            f"One seed was finished of {', '.join(single)}: intervals over {comparison.noun}s alone."
+            f"One seed was finished of {', '.join(single)}: intervals over"
+            f" {comparison.noun}s alone."
         )
     if seeds == 2:
         lines.append("Two seeds: intervals may be too narrow, and there is no verdict.")

@@ -17,10 +17,10 @@ def generated(comparison: Comparison) -> list[str]:
 
     Numbers and weights, circuit, cost, and the accuracy that shots leave.
     """
-    lines = [
-        f"{label}: {_generator(comparison.metrics(label))}{_accuracy_from_shots(comparison, label)}."
-        for label in comparison.generated
-    ]
+    lines = []
+    for label in comparison.generated:
+        shots = _accuracy_from_shots(comparison, label)
+        lines.append(f"{label}: {_generator(comparison.metrics(label))}{shots}.")
     totals = {
         label: _trained_numbers(comparison.metrics(label))
         for label in (comparison.composed, "same_count")

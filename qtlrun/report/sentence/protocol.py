@@ -30,8 +30,8 @@ def held_fixed(plan: Plan, comparison: Comparison) -> str:
     rows = _rows(plan, comparison)
     shared = filter(None, [*_seeds(plan), _split(plan), _weights(plan), *_recipes(plan, rows)])
     defects = _defects(plan.variants, rows)
-    kept = f" Published defects kept: {'; '.join(defects)}." if defects else ""
-    return f"Held fixed for every row: {', '.join(shared)}.{kept}"
+    sentence = f" Published defects kept: {'; '.join(defects)}." if defects else ""
+    return f"Held fixed for every row: {', '.join(shared)}.{sentence}"
 
 
 def _rows(plan: Plan, comparison: Comparison) -> dict[str, Row]:
@@ -107,7 +107,7 @@ def _recipe(plan: Plan) -> str:
     epochs = count(recipe["epochs"], "epoch")
     if not plan.settings.tune:
         return f"one untuned recipe ({recipe['optimizer']}, lr {recipe['lr']:g}, {epochs})"
-    tuned = spaces([plan.model, *plan.references.values()])
+    tuned = spaces(plan.variants.values())
     fixed_epochs = "" if "recipe.epochs" in tuned else f", {epochs}"
     draws = count(plan.settings.tune, "draw")
     return (
