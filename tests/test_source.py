@@ -8,6 +8,7 @@ import pytest
 from composition import variants
 
 from qtlrun import source
+from qtlrun.experiment.key import row_key
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 
@@ -128,6 +129,6 @@ def test_a_row_without_a_circuit_does_not_depend_on_devices_that_it_does_not_nam
     for device in ("statevector", "default.qubit"):
         plan = variants("compare=[C]", f"device={device}")
         parts = {name: Parts(row, Session(str(home))) for name, row in plan.items()}
-        keys[device] = {name: one.key(0) for name, one in parts.items()}
+        keys[device] = {name: row_key(one, 0) for name, one in parts.items()}
     assert keys["statevector"]["C"] == keys["default.qubit"]["C"]
     assert keys["statevector"]["composed"] != keys["default.qubit"]["composed"]

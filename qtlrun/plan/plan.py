@@ -101,7 +101,7 @@ class Plan:
 
     @cached_property
     def claims(self) -> dict[str, str]:
-        """What each reference that is a row of its own isolates, by its name."""
+        """Claim of each reference that is a row of its own, by its name."""
         return {
             name: self.labels.isolates[label]
             for name, label in self.labels.names.items()

@@ -16,7 +16,7 @@ from qtlrun.plan.variant import GROUPS, Part, Variant
 
 @dataclass(frozen=True)
 class References:
-    """What a composed model is compared with, by the words that chose it.
+    """References of a composed model, by the words that chose them.
 
     model: the composed model
     changes: values of each reference that differ from the model's, by name and group

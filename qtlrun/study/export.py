@@ -101,7 +101,7 @@ class _Exported(nn.Module):
 def _describe(
     row: Row, seed: int, scaling: dict | None, network: _Exported, data: train.Data
 ) -> dict[str, object]:
-    """What an item goes through before the network, and what comes out."""
+    """Description of the network: preprocessing of an item, classes, origin."""
     example = _example(data)
     return {
         "classes": list(row.classes),

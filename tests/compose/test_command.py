@@ -298,7 +298,7 @@ def test_a_run_is_on_the_disk_before_it_is_printed(here, monkeypatch):
 
     seen = []
 
-    def write(out, jobs, points):
+    def write(out, plans, comparisons):
         seen.append(
             (sorted(path.name for path in out.glob("*.csv")), len(sys.stdout.stream.getvalue()))
         )

@@ -18,14 +18,32 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from composition import check, compose_plan, options, part
+from composition import compose_plan, options, part
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from PIL import Image
 
 from qtlrun import disk
-from qtlrun.compose import compose, frame, main
-from qtlrun.plan import Refused
+from qtlrun.compose import compose as compose_plans
+from qtlrun.compose import frame, main
+from qtlrun.compose.check import check_models, check_words
+from qtlrun.plan import Plan, Refused
+
+
+def compose(words):
+    """The values of each plan that a command line asks for."""
+    return [plan.values for plan in compose_plans(words)]
+
+
+def checked(*points):
+    """The plans of these values, as they are after their checks."""
+    from qtlrun.experiment import Experiment
+
+    plans = list(map(Plan, points))
+    check_words(plans)
+    settings = plans[0].settings
+    return check_models(plans, Experiment(settings.home, settings.fresh))
+
 
 QUICK = ["experiment=smoke", "backbone=identity", "compare=[]", "seeds=1", "recipe.epochs=1"]
 TOP = (
@@ -686,7 +704,7 @@ from qtlrun.compose import compose
 
 @hydra.main(version_base="1.3", config_path=None)
 def main(config):
-    assert compose(["seeds=7"])[0]["seeds"] == 7
+    assert compose(["seeds=7"])[0].seeds == list(range(7))
     print(HydraConfig.get().job.name)
 
 main()
@@ -950,7 +968,7 @@ def refused(default, home, place):
             *path, name = key.split("__")
             functools.reduce(dict.__getitem__, path, job)[name] = value
         with pytest.raises(Refused) as error:
-            check(job)
+            checked(job)
         assert not list(place.iterdir()) and not home.exists()
         return str(error.value)
 
@@ -1271,8 +1289,8 @@ def test_pictures_without_a_chosen_backbone_ask_for_one(refusal, pictures):
     )
     assert "choose one" in refusal(*folder, "backbone.pretrain.recipe.epochs=1")
     for words in (("backbone=small",), ("backbone.weights=none", "backbone.pretrain=null")):
-        plan = compose_plan(*folder, *words, "compare=[]") | {"home": str(pictures.parent / "home")}
-        assert check(plan)
+        plan = compose_plan(*folder, *words, "compare=[]", f"home={pictures.parent}/home")
+        assert checked(plan.values)
 
 
 def test_a_folder_of_pictures_that_is_not_there_is_refused(refusal, pictures):
@@ -1670,7 +1688,7 @@ def test_runs_that_cannot_be_are_refused_by_name(refusal, words, said):
     assert refusal(*RUNS, *words) == said
 
 
-@pytest.mark.parametrize("key", ["run", "refused"])
+@pytest.mark.parametrize("key", ["run", "name", "command", "overrides"])
 def test_what_a_plan_is_told_by_its_study_cannot_be_typed(refusal, key):
     assert refusal(f"+{key}=mine") == f"{key}: there is no such key."
 
@@ -1720,9 +1738,7 @@ FOLDER, FILE = (
 
 
 def test_a_study_that_excuses_goes_on_without_the_plans_whose_data_or_weights_are_not_here(jobs):
-    made = jobs("Patient")
-    assert check(made).session.home is not None
-    assert [job.get("refused") for job in made] == [None, FOLDER, FILE]
+    assert [plan.refusal for plan in checked(*jobs("Patient"))] == ["", FOLDER, FILE]
 
 
 QUBITS, NUMBERS = (
@@ -1751,23 +1767,23 @@ def test_a_plan_that_no_data_would_mend_is_excused_by_no_study(jobs, group, valu
     plan = made[1] if group == "dataset" else made[0]
     plan[group] = plan[group] | values
     with pytest.raises(Refused) as error:
-        check(plan)
-    assert str(error.value) == said and "refused" not in plan
+        checked(plan)
+    assert str(error.value) == said
 
 
 @pytest.mark.parametrize("number, said", [(1, FOLDER), (2, FILE)])
 def test_another_study_ends_at_the_first_plan_that_is_refused(jobs, number, said):
     made = jobs("Strict")
     with pytest.raises(Refused) as error:
-        check(made[0], made[number])
-    assert str(error.value) == said and not any("refused" in job for job in made)
+        checked(made[0], made[number])
+    assert str(error.value) == said
 
 
 def test_what_is_misspelt_is_excused_by_no_study(jobs):
     made = jobs("Patient")
     made[1]["circuit"] = made[1]["circuit"] | {"qubits": "four"}
     with pytest.raises(Refused) as error:
-        check(made)
+        checked(*made)
     assert str(error.value) == f"circuit.qubits=four: {WHOLE}, and this is a text."
 
 
@@ -1779,9 +1795,9 @@ def test_a_plan_that_is_excused_downloads_nothing(jobs, monkeypatch):
     monkeypatch.setattr(
         Experiment,
         "load",
-        lambda self, row: loaded.append(row["dataset"]["_target_"].rpartition(".")[2]),
+        lambda self, row: loaded.append(row.target("dataset").rpartition(".")[2]),
     )
-    check(jobs("Patient")[:2])
+    checked(*jobs("Patient")[:2])
     assert loaded == ["Digits"]
 
 
@@ -1866,10 +1882,10 @@ def test_the_composed_values_are_printed_and_nothing_is_left(capsys, place):
     ],
 )
 def test_what_ends_a_run_has_its_exit_code(monkeypatch, capsys, error, code, said):
-    def fail(jobs):
+    def fail(plans):
         raise error
 
-    monkeypatch.setattr("qtlrun.compose.check", fail)
+    monkeypatch.setattr("qtlrun.compose.check_words", fail)
     assert main(QUICK) == code
     assert capsys.readouterr().err == said
 

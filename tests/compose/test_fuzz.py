@@ -370,7 +370,7 @@ def idle(tmp_path, monkeypatch):
                 and "run" in vars(kind)
             ):
                 monkeypatch.setattr(
-                    kind, "run", lambda self, jobs, out, experiment, console: (pd.DataFrame(), True)
+                    kind, "run", lambda self, plans, experiment, report: (pd.DataFrame(), True)
                 )
     (tmp_path / "options/head").mkdir(parents=True)
     (tmp_path / "options/head/mine.yaml").write_text(

@@ -156,7 +156,7 @@ def test_a_plain_copy_owns_its_weights_and_gives_the_same():
     module, made = pair(SOME, added=True)
     with torch.no_grad():
         made.generator.raw.layers[-1].weight.add_(0.1)
-    plain = made.eval().network()
+    plain = made.eval().plain()
     assert set(plain.state_dict()) == set(module.state_dict())
     assert torch.equal(plain(items()), made(items()))
     before = plain(items())

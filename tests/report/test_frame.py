@@ -564,7 +564,7 @@ def test_the_choice_does_not_look_at_test_figures():
     points = swept_points([0.5, 0.4])
     points[0].splits[0]["A"] = dataclasses.replace(
         points[0].splits[0]["A"],
-        entries=row("A", *random_logits(skill=50), validation=0.5).outcomes,
+        outcomes=row("A", *random_logits(skill=50), validation=0.5).outcomes,
     )
     assert (
         points[0].splits[0]["A"].metrics["test_nll"].mean()
