@@ -27,7 +27,7 @@ class Plan:
     refusal: why the point is left out, where its study excuses that
     """
 
-    values: dict[str, object]
+    values: dict[str, Any]
     refusal: str = ""
 
     @cached_property
@@ -124,7 +124,7 @@ class Plan:
         return self.settings.redraws(self.model.dataset)
 
     @cached_property
-    def draws(self) -> list[dict[str, object]]:
+    def draws(self) -> list[dict[str, Any]]:
         """Values that tuning tries, by `group.key`."""
         return tuning.draw(self.variants.values(), self.settings.tune)
 

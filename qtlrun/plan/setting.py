@@ -1,7 +1,7 @@
 """Settings: the top-level keys of a plan, and the seeds and splits that they ask for."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from qtlrun.plan.refusal import Refused, text
 
@@ -47,7 +47,7 @@ class Settings:
             )
         return seeds
 
-    def redraws(self, dataset: dict[str, object]) -> list[dict[str, object]]:
+    def redraws(self, dataset: dict[str, Any]) -> list[dict[str, Any]]:
         """Changes of the dataset that `splits` or `folds` ask for, one per split.
 
         One empty change where they ask for none.

@@ -5,12 +5,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from qtlrun.plan import plugin
 from qtlrun.plan.part import bare, parameters
 from qtlrun.plan.schema import Parameters
 
-Part = dict[str, object]  # values of one part by name, with the `_target_` of its class
+Part = dict[str, Any]  # values of one part by name, with the `_target_` of its class
 GROUPS = ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "parametrization", "device")
 
 
