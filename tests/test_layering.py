@@ -252,25 +252,6 @@ def test_a_mistake_is_found_before_torch_is_loaded():
     assert run(code).split() == ["2", "False"]
 
 
-def docstrings():
-    """The module, the name and the first line of every docstring of the package."""
-    for name, path in modules():
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and (
-                text := ast.get_docstring(node)
-            ):
-                yield name, getattr(node, "name", ""), text.splitlines()[0]
-
-
-def test_a_docstring_opens_with_the_fields_term():
-    wrong = [
-        f"{name}.{item}: {line}"
-        for name, item, line in docstrings()
-        if line.startswith(("What ", "Of "))
-    ]
-    assert not wrong
-
-
 WORDS = re.compile(r"""partition\(["']=|split\(["']=|strip\(["'][+~]|prefix\(["'][+~]""")
 
 
@@ -287,14 +268,15 @@ def test_a_failure_is_no_string():
     ]
 
 
-def test_no_study_imports_another():
-    studies = {path.stem for path in (CONF / "study").glob("*.yaml")}
+def test_a_study_imports_no_other_and_no_other_module_stands_beside_them():
+    studies = {name.split(".")[2] for name, _ in modules() if name.startswith("qtlrun.study.")}
+    texts = [path.read_text() for path in CONF.glob("*/*.yaml")]
+    targets = {module for text in texts for module in re.findall(r"qtlrun\.study\.(\w+)\.", text)}
+    assert studies == targets and len(studies) > 5
     wrong = [
         f"{name} imports {other}"
         for name, path in modules()
         for other in imports(path)
-        if name.split(".")[1:2] == ["study"]
-        and other.split(".")[1:2] == ["study"]
-        and other.rpartition(".")[2] in studies
+        if name.startswith("qtlrun.study.") and other.startswith("qtlrun.study")
     ]
     assert not wrong
