@@ -100,7 +100,7 @@ def test_a_loss_of_exactly_the_share_less_is_no_gain():
 
 
 def test_quantum_train_halves_its_rate_after_the_sixth_epoch_without_a_gain():
-    given = build("recipe", compose_plan("recipe=quantum_train")["recipe"])
+    given = build("recipe", compose_plan("recipe=quantum_train").model.recipe)
     losses = [2.0, 1.0] + [1.0] * 12
     rates = [given.lr * given.rate(epoch, losses[:epoch]) for epoch in range(15)]
     assert rates == [1e-4] * 8 + [5e-5] * 6 + [2.5e-5]

@@ -72,7 +72,7 @@ def test_a_label_is_the_place_of_its_class_as_it_is_typed(small):
         "dataset=fashion_mnist",
         "dataset.classes=[Ankle boot,T-shirt/top]",
         "dataset.validation=test",
-    )["dataset"]
+    ).model.dataset
     data, whole = build("dataset", part, data=small), make(small, validation="test")
     assert data.classes == ("Ankle boot", "T-shirt/top") and data.size == 22
     known = dict(zip(whole.train.items, whole.train.labels.tolist(), strict=True))

@@ -81,7 +81,7 @@ def test_all_heads_of_a_session_read_their_circuit_once(home, monkeypatch):
     for name, row in plan.items():
         one.check(row)
         one.train(name, row, [0, 1])
-        one.train(name, row | {"recipe": row["recipe"] | {"lr": 0.02}}, [0, 1])
+        one.train(name, row.changed({"recipe.lr": 0.02}), [0, 1])
     assert sorted(read) == [False, True]
     one.train("wide", variants(*WORDS, "circuit.qubits=3")["composed"], [0])
     assert sorted(read) == [False, True, True]
