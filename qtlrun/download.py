@@ -49,7 +49,7 @@ def fetch(
     raise errors[0]
 
 
-def reason(error: OSError) -> str:
+def reason(error: Exception) -> str:
     """Reason why a file could not be had, in a few words."""
     cause = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
     return str(cause).rstrip(".")

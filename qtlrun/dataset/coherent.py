@@ -127,6 +127,6 @@ def _items(displacements: np.ndarray) -> np.ndarray:
 
 
 def _ceiling(centres: Float64[Tensor, "classes numbers"], test: Split) -> float:
-    distances = torch.cdist(test.inputs[:, DISPLACEMENTS], centres[:, DISPLACEMENTS])
+    distances = torch.cdist(test.vectors[:, DISPLACEMENTS], centres[:, DISPLACEMENTS])
     nearest = distances.argmin(1)
     return (nearest == test.labels).double().mean().item()

@@ -29,7 +29,7 @@ def counts(dataset) -> dict[str, dict[str, int]]:
 
 def sizes(dataset) -> set[tuple[int, int]]:
     """Heights and widths of pictures, in pixels; a single pair where all are equal."""
-    sizes = set()
+    sizes: set[tuple[int, int]] = set()
     for split in (dataset.train, dataset.validation, dataset.test):
         inputs = split.inputs
         sizes.update(inputs.sizes if isinstance(inputs, Pictures) else [tuple(inputs.shape[-2:])])

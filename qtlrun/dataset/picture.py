@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 from PIL import Image
+from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
@@ -79,10 +80,10 @@ def read(path: str | Path, *, name: str = "") -> UInt8[Tensor, "3 height width"]
                 f"{name} is damaged or cut off ({error}); fetch it again or remove it."
             ) from None
         turn = UPRIGHT.get(_orientation(image))
-        image = _to_rgb(image, name)
+        rgb = _to_rgb(image, name)
     if turn is not None:
-        image = image.transpose(turn)
-    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+        rgb = rgb.transpose(turn)
+    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1).contiguous()
 
 
 def _to_rgb(image: Image.Image, name: str) -> Image.Image:
@@ -112,7 +113,7 @@ def content(pixels: UInt8[Tensor, "3 height width"]) -> str:
     They are equal for one picture in two files, formats or encodings.
     """
     _, height, width = pixels.shape
-    return f"{height} x {width} {hashlib.sha256(pixels.numpy()).hexdigest()}"
+    return f"{height} x {width} {hashlib.sha256(pixels.numpy().data).hexdigest()}"
 
 
 def size(path: str | Path) -> tuple[int, int]:
@@ -163,9 +164,9 @@ def scan(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
     Links to folders are followed. Hidden names, the litter of operating systems and links to the
     folder itself or to one that it lies in, which would lead in a circle, are left out.
     """
-    folders = []
-    pictures = []
-    others = []
+    folders: list[Path] = []
+    pictures: list[Path] = []
+    others: list[Path] = []
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
@@ -191,7 +192,7 @@ def _circular(link: Path) -> bool:
 
 
 @contextmanager
-def _open(path: str | Path, name: str) -> Iterator[Image.Image]:
+def _open(path: str | Path, name: str) -> Iterator[ImageFile]:
     """Open a picture and check its header; it is not yet decoded."""
     try:
         # Asked before opening: to open a pipe without a writer would wait for ever.
@@ -223,7 +224,7 @@ def _open(path: str | Path, name: str) -> Iterator[Image.Image]:
         yield image
 
 
-def _check(image: Image.Image, head: bytes, name: str) -> None:
+def _check(image: ImageFile, head: bytes, name: str) -> None:
     width, height = image.size
     if width * height > MAX_MEGAPIXELS * 1e6:
         size = f"{width} x {height} pixels, more than {MAX_MEGAPIXELS} megapixels"
@@ -242,7 +243,7 @@ def _check(image: Image.Image, head: bytes, name: str) -> None:
         )
 
 
-def _deep(image: Image.Image, head: bytes) -> bool:
+def _deep(image: ImageFile, head: bytes) -> bool:
     """Whether a file has more than 8 bits a channel of which Pillow would drop some in silence."""
     if image.format == "PNG":  # the depth is byte 24 (PNG, 11.2.1)
         return head[24] == 16

@@ -116,8 +116,10 @@ class Public:
         if validation == "test":
             return whole, test
         with prefix_errors(f"validation={validation}"):
-            part, rest = draw_stratified(whole.labels, [validation], seed, names=self.classes)
-        return whole.subset(rest), whole.subset(part)
+            validation_index, train_index = draw_stratified(
+                whole.labels, [float(validation)], seed, names=self.classes
+            )
+        return whole.subset(train_index), whole.subset(validation_index)
 
 
 def fetch(
@@ -125,7 +127,7 @@ def fetch(
     md5: str,
     path: Path,
     data: Path,
-    put: Callable[[Path, Path], None] = lambda file, path: file.replace(path),
+    put: Callable[[Path, Path], object] = lambda file, path: file.replace(path),
 ) -> None:
     """Fetch a file from the first address that has it, and put it whole at a path below `data`.
 

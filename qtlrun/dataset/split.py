@@ -36,10 +36,18 @@ class Split:
     def __len__(self) -> int:
         return len(self.items)
 
+    @property
+    def vectors(self) -> Float[Tensor, "items features"]:
+        """Inputs that are vectors; TypeError where they are pictures in files."""
+        if isinstance(self.inputs, Pictures):
+            raise TypeError("pictures in files are no vectors.")
+        return self.inputs
+
     def subset(self, index: Sequence[int] | Int64[Tensor, " subset"]) -> "Split":
         """Items at `index`, in its order."""
         index = torch.as_tensor(index, dtype=torch.int64)
         positions = index.tolist()
+        inputs: Tensor | Pictures
         if isinstance(self.inputs, Tensor):
             inputs = self.inputs[index]
         else:
@@ -88,7 +96,7 @@ def draw_stratified(
     """
     generator = torch.Generator().manual_seed(seed)
     rest = any(isinstance(count, float) for count in counts)
-    parts = [[] for _ in range(len(counts) + 1)]
+    parts: list[list[Tensor]] = [[] for _ in range(len(counts) + 1)]
     for label in labels.unique().tolist():
         index = (labels == label).nonzero().flatten()
         sizes = [

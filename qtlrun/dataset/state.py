@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256
+from typing import Literal
 
 import numpy as np
 import torch
@@ -48,7 +49,7 @@ class States:
         make: Draw,
         names: Sequence[str],
         train: int,
-        validation: int | str,
+        validation: int | Literal["test"],
         test: int,
         seed: int,
         draw: str,
@@ -86,7 +87,7 @@ class States:
 
 def check(
     train: int,
-    validation: int | str,
+    validation: int | Literal["test"],
     test: int,
     draw: str,
     what: str,

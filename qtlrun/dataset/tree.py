@@ -64,13 +64,10 @@ class Tree:
         with prefix_errors(self._prefix):
             self._root = layout.locate(root)
             content = layout.read(self._root, classes)
-            parts = _splits(self._root, content)
+            rows = _rows(self._root, content)
+            parts = {part: _split(each) for part, each in rows.items()}
         self.classes = content.classes
-        self._files = [
-            pair
-            for part in parts.values()
-            for pair in zip(part.inputs.paths, part.items, strict=True)
-        ]
+        self._files = [(row.path, row.content) for part in rows.values() for row in part]
         self.size = len(self._files)
         self.caution = layout.caution(content.others)
         if fold:
@@ -106,11 +103,11 @@ def decode(files: list[tuple[Path, str, str]], step: Callable[[int, int], None])
             return error
 
     contents: dict[str, str] = {}
-    refusals = []
+    refusals: list[_Refusal] = []
     hashes = pool().map(hash_pixels, files)
     for done, ((_, item, name), content) in enumerate(zip(files, hashes, strict=True), start=1):
         if isinstance(content, ValueError):
-            refusals.append((name, content))
+            refusals.append(_Refusal(name, content))
         else:
             contents[item] = content
         step(done, len(files))
@@ -119,32 +116,48 @@ def decode(files: list[tuple[Path, str, str]], step: Callable[[int, int], None])
     return {item: content for item, content in contents.items() if count[content] > 1}
 
 
+class _Row(NamedTuple):
+    """Picture of a split; its content is the hash of its file."""
+
+    path: Path
+    label: int
+    content: str
+    name: str
+
+
 class _Item(NamedTuple):
-    """Picture with a checked header; its content is the hash of its file, or why it is refused."""
+    """Picture with a checked header; its content is the hash of its file."""
 
     name: str
-    content: str | ValueError
+    content: str
     inode: tuple[int, int]  # with its device; links share it
 
 
-def _splits(root: Path, content: Layout) -> dict[str, Split]:
-    """Split of each part that lies there; every header has been checked, every file hashed."""
-    rows = {part: [] for part in content.parts}
+class _Refusal(NamedTuple):
+    """Picture that cannot be taken, and why."""
+
+    name: str
+    error: ValueError
+
+
+def _rows(root: Path, content: Layout) -> dict[str, list[_Row]]:
+    """Pictures of each part that lies there; every header is checked, every file hashed."""
+    rows: dict[str, list[_Row]] = {part: [] for part in content.parts}
     first: dict[tuple[int, int], Path] = {}
     items = _items(root, [file.path for file in content.files])
     for file, item in zip(content.files, items, strict=True):
         twin = first.setdefault(item.inode, file.path)
         if twin is file.path:
-            rows[file.part].append((file.path, file.label, item.content, item.name))
+            rows[file.part].append(_Row(file.path, file.label, item.content, item.name))
         elif twin.parent != file.path.parent:
             raise ValueError(
                 f"{layout.relative(twin, root)} and {item.name} are one file, linked to two places;"
                 " remove one."
             )
-    return {part: _split(each) for part, each in rows.items()}
+    return rows
 
 
-def _split(rows: list[tuple[Path, int, str, str]]) -> Split:
+def _split(rows: list[_Row]) -> Split:
     paths, labels, items, names = zip(*rows, strict=False)
     return Split(Pictures(paths), torch.tensor(labels), items, names)
 
@@ -152,35 +165,35 @@ def _split(rows: list[tuple[Path, int, str, str]]) -> Split:
 def _items(root: Path, paths: list[Path]) -> list[_Item]:
     """Item of each file; ValueError where one is refused."""
 
-    def hash_files(batch: list[Path]) -> list[_Item]:
+    def hash_files(batch: list[Path]) -> list[_Item | _Refusal]:
         return [_item(path, layout.relative(path, root)) for path in batch]
 
     starts = range(0, len(paths), HASHED_FILES)
     batches = pool().map(hash_files, [paths[start : start + HASHED_FILES] for start in starts])
     items = [item for batch in batches for item in batch]
-    _refuse([(item.name, item.content) for item in items if isinstance(item.content, ValueError)])
-    return items
+    _refuse([item for item in items if isinstance(item, _Refusal)])
+    return [item for item in items if isinstance(item, _Item)]
 
 
-def _item(path: Path, name: str) -> _Item:
+def _item(path: Path, name: str) -> _Item | _Refusal:
     try:
         picture.check_header(path, name=name)
     except ValueError as error:
-        return _Item(name, error, (0, 0))
+        return _Refusal(name, error)
     status = path.stat()
     return _Item(name, picture.hash(path), (status.st_dev, status.st_ino))
 
 
-def _refuse(refusals: list[tuple[str, ValueError]]) -> None:
+def _refuse(refusals: list[_Refusal]) -> None:
     """Raise the first of some files' errors, with the number and the names of the others."""
     if not refusals:
         return
-    (_, first), *rest = refusals
+    first, *rest = refusals
     more = ""
     if rest:
-        others = layout.enumeration([name for name, _ in rest])
+        others = layout.enumeration([refusal.name for refusal in rest])
         more = f" {len(refusals)} files cannot be taken; the others are {others}."
-    raise ValueError(f"{first}{more}")
+    raise ValueError(f"{first.error}{more}")
 
 
 def _fold_name(parts: dict[str, Split], validation: float | str, fold: list[int]) -> str:
@@ -206,9 +219,9 @@ def _divide(
     seed: int,
 ) -> dict[str, Split]:
     """Splits that folders gave, and those drawn from their train."""
-    shares = {} if "test" in parts else {"test": test}
+    shares = {} if "test" in parts else {"test": float(test)}
     if validation != "test" and "validation" not in parts:
-        shares["validation"] = validation
+        shares["validation"] = float(validation)
     whole = parts["train"]
     indices = draw_stratified(whole.labels, list(shares.values()), seed, names=classes)
     parts = parts | {

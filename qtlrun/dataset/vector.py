@@ -90,7 +90,7 @@ def draw_splits(
         shares["test"] = test
         settings.append(f"test={test}")
     if validation != "test":
-        shares["validation"] = validation
+        shares["validation"] = float(validation)
         settings.append(f"validation={validation}")
     with prefix_errors(", ".join(settings)):
         indices = draw_stratified(rest.labels, list(shares.values()), split_seed, names=names)
@@ -106,9 +106,10 @@ def scale_splits(parts: dict[str, Split], by: Split) -> ScaledSplits:
 
     What is constant there is just centred.
     """
-    mean, deviation = _statistics(by.inputs)
+    mean, deviation = _statistics(by.vectors)
     splits = {
-        name: replace(part, inputs=(part.inputs - mean) / deviation) for name, part in parts.items()
+        name: replace(part, inputs=(part.vectors - mean) / deviation)
+        for name, part in parts.items()
     }
     if parts["validation"] is parts["test"]:
         splits["validation"] = splits["test"]

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -203,8 +204,8 @@ def _write_weights(folder: Path, comparison: Comparison) -> None:
     logits, the preprocessing of a picture or the scaling of a vector, and the files of each split
     and seed with their SHA-256.
     """
-    rows = {}
-    digests = {}
+    rows: dict[str, dict[str, Any]] = {}
+    digests: dict[str, str] = {}
     several = len(comparison.splits) > 1
     for number, label, row in enumerate_rows(comparison):
         backbone = _write_backbone(folder, row, digests)
@@ -221,7 +222,7 @@ def _write_weights(folder: Path, comparison: Comparison) -> None:
     disk.write_json(folder / "weights.json", {"rows": rows, "sha256": digests})
 
 
-def _describe(row: Row) -> dict[str, object]:
+def _describe(row: Row) -> dict[str, Any]:
     """Description of a row in weights.json, with no files yet."""
     return {
         "what it is": row.about,

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -35,7 +36,7 @@ class Progress:
         )
         self.bars = Bars(*columns, console=console, transient=True) if console.is_terminal else None
         # Start of each stage, in seconds, and its bar.
-        self._stages: dict[str, tuple[float, int | None]] = {}
+        self._stages: dict[str, tuple[float, TaskID | None]] = {}
         self._quiet = False
 
     def begin(self, log: Path) -> None:

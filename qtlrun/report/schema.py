@@ -52,7 +52,7 @@ class Schema:
         shapes = {tuple(line) for line in lines}
         for names in shapes:
             self._check_names(names)
-        positions = {}
+        positions: dict[str, int] = {}
         for index, column in enumerate(self.columns):
             positions.setdefault(column.name, index)
         ordered = [
@@ -96,7 +96,7 @@ def _check_text(values: pd.Series) -> None:
         raise ValueError(f"column {values.name!r}: texts were declared, and there are {kind}.")
 
 
-def _columns(*columns: tuple, optional: bool = False) -> tuple[Column, ...]:
+def _columns(*columns: tuple[str, Kind, str, str], optional: bool = False) -> tuple[Column, ...]:
     """Columns from (name, dtype, unit, about)."""
     return tuple(Column(*column, optional=optional) for column in columns)
 

@@ -29,8 +29,12 @@ def show(console: Console, comparison: Comparison, frame: pd.DataFrame) -> None:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for name, key in columns.items():
         is_text = key in ("row", "about")
-        justify = "left" if is_text else "right"
-        table.add_column(name, justify=justify, no_wrap=not is_text, overflow="fold")
+        table.add_column(
+            name,
+            justify="left" if is_text else "right",
+            no_wrap=not is_text,
+            overflow="fold",
+        )
     for line in frame.to_dict("records"):
         texts = _line(line) if line["seeds"] else _failed_line(line)
         table.add_row(*(Text(texts.get(key, "")) for key in columns.values()))

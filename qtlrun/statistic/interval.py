@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+Number = float | np.ndarray  # or one at each of several sizes
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -120,7 +122,13 @@ def variances(values: np.ndarray) -> tuple[float, float, float]:
     )
 
 
-def squared_error(training, picture, overlap, training_degrees, picture_degrees):
+def squared_error(
+    training: Number,
+    picture: Number,
+    overlap: Number,
+    training_degrees: Number,
+    picture_degrees: Number,
+) -> tuple[Number, Number]:
     """Squared error of a mean, from the parts of training and pictures; its degrees of freedom.
 
     `overlap` is the part of the residual, which each of the two holds.
@@ -142,7 +150,7 @@ def pad(values: np.ndarray, *extra: float) -> np.ndarray:
     return np.concatenate([values, *columns], axis=1)
 
 
-def quantile(degrees, level: float):
+def quantile(degrees: Number, level: float):
     """Two-sided t quantile.
 
     By scipy.special, without the second that scipy.stats takes to import.
@@ -152,7 +160,7 @@ def quantile(degrees, level: float):
     return stdtrit(degrees, (1 + level) / 2)
 
 
-def ends(mean: float, degrees, error2, level: float) -> tuple[float, float, float]:
+def ends(mean: float, degrees: Number, error2: Number, level: float) -> tuple[float, float, float]:
     """Mean and the two ends of its interval."""
     half = float(quantile(degrees, level) * np.sqrt(error2))
     return mean, mean - half, mean + half

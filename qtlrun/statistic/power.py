@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qtlrun.statistic.interval import Interval, quantile, squared_error
+from qtlrun.statistic.interval import Interval, Number, quantile, squared_error
 
 POWER = 0.8  # probability of detecting a difference of the margin at the size recommended
 # Seeds, or splits, for a verdict: with two, a nominal 95 % interval covers as little as 87 %.
@@ -163,7 +163,12 @@ def _integer_grid(least: int, most: int) -> np.ndarray:
     return np.unique(np.rint(np.geomspace(least, most, GRID_POINTS)).astype(int))
 
 
-def _predict_error(interval: Interval, seeds=None, items=None, splits=None):
+def _predict_error(
+    interval: Interval,
+    seeds: Number | None = None,
+    items: Number | None = None,
+    splits: Number | None = None,
+) -> tuple[Number, Number]:
     """Squared error and its degrees of freedom at other sizes, which may be arrays."""
     present = interval.seeds, interval.items, interval.splits
     asked = seeds, items, splits
@@ -189,7 +194,7 @@ def _predict_error(interval: Interval, seeds=None, items=None, splits=None):
     return squared_error(training, picture, pair / (splits * items), splits - 1, items - 1)
 
 
-def _detection_power(error2, degrees, margin: float):
+def _detection_power(error2: Number, degrees: Number, margin: float) -> np.ndarray:
     """Probability that the 95 % interval lies beyond zero, on the side of a true difference."""
     from scipy.special import nctdtr
 

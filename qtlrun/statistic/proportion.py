@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -53,9 +54,9 @@ def proportion_resampled(
     them. Raises ValueError for values other than 0 and 1, and as `resampled` does.
     """
     answers = [_check_answers(split) for split in values]
-    design = {"train": train, "held": held, "same_pictures": same_pictures, "level": level}
-    exact = resampled(answers, **design)
-    padded = resampled([pad(split, 0.0, 1.0) for split in answers], pictures_floor=True, **design)
+    estimate = partial(resampled, train=train, held=held, same_pictures=same_pictures, level=level)
+    exact = estimate(answers)
+    padded = estimate([pad(split, 0.0, 1.0) for split in answers], pictures_floor=True)
     return _with_exact_ends(exact, padded, sum(split.size for split in answers), level)
 
 
@@ -82,10 +83,10 @@ def proportion_difference_resampled(
 
     As `proportion_difference`, with the variance of `resampled`.
     """
-    design = {"train": train, "held": held, "same_pictures": same_pictures, "level": level}
+    estimate = partial(resampled, train=train, held=held, same_pictures=same_pictures, level=level)
     values = [np.asarray(split, dtype=np.float64) for split in values]
-    padded = resampled([pad(split, -1.0, 1.0) for split in values], pictures_floor=True, **design)
-    return _with_padded_ends(resampled(values, **design), padded)
+    padded = estimate([pad(split, -1.0, 1.0) for split in values], pictures_floor=True)
+    return _with_padded_ends(estimate(values), padded)
 
 
 def _check_answers(values: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -53,21 +54,34 @@ def resampled(
         estimate = _estimate_shared_pictures(values, factor)
     else:
         estimate = _estimate_separate_pictures(values, factor, pictures_floor)
-    training, pictures, error2, degrees, within, between = estimate
     centre = float(np.mean([split.mean() for split in values])) + origin
     items = min(split.shape[1] for split in values)
     return Interval(
-        *ends(centre, degrees, error2, level),
-        training,
-        pictures,
-        float(degrees),
-        *within,
+        *ends(centre, estimate.degrees, estimate.error2, level),
+        estimate.training,
+        estimate.pictures,
+        estimate.degrees,
+        *estimate.within,
         len(values[0]),
         items,
         len(values),
         held / train,
-        *between,
+        *estimate.between,
     )
+
+
+class _Estimate(NamedTuple):
+    """Standard errors of training and pictures, squared error of the mean, degrees of freedom.
+
+    `within` has the components of seed, picture and residual; `between` those of split and pair.
+    """
+
+    training: float
+    pictures: float
+    error2: float
+    degrees: float
+    within: tuple[float, float, float]
+    between: tuple[float, float]
 
 
 def _check_splits(values, train, held, same_pictures) -> list[np.ndarray]:
@@ -113,12 +127,10 @@ def _variances_within(values: list[np.ndarray]) -> tuple[float, float]:
     return seed, rest
 
 
-def _estimate_separate_pictures(values, factor, pictures_floor):
-    """Errors and components of splits that each have pictures of their own.
-
-    Standard errors of training and pictures, squared error, degrees of freedom; the components of
-    seed, picture and residual; those of split and pair.
-    """
+def _estimate_separate_pictures(
+    values: list[np.ndarray], factor: float, pictures_floor: bool
+) -> _Estimate:
+    """Errors and components of splits that each have pictures of their own."""
     split = float(np.var([each.mean() for each in values], ddof=1))
     degrees = len(values) - 1
     if pictures_floor:
@@ -128,12 +140,17 @@ def _estimate_separate_pictures(values, factor, pictures_floor):
             degrees = sum(each.shape[1] - 1 for each in values)
     seed, _ = _variances_within(values)
     alone = split if math.isnan(seed) else max(0.0, split - seed / len(values[0]))
-    within = (seed, math.nan, math.nan)
-    between = (alone, math.nan)
-    return math.sqrt(factor * split), math.nan, factor * split, degrees, within, between
+    return _Estimate(
+        training=math.sqrt(factor * split),
+        pictures=math.nan,
+        error2=factor * split,
+        degrees=float(degrees),
+        within=(seed, math.nan, math.nan),
+        between=(alone, math.nan),
+    )
 
 
-def _estimate_shared_pictures(values, factor):
+def _estimate_shared_pictures(values: list[np.ndarray], factor: float) -> _Estimate:
     """Errors and components of splits on the same pictures, as of splits with their own."""
     count = len(values)
     seeds, items = values[0].shape
@@ -149,4 +166,11 @@ def _estimate_shared_pictures(values, factor):
         pair = max(0.0, pair - rest / seeds)
         within = (max(0.0, seed - rest / items), alone, rest)
         between = (max(0.0, split - pair / items - seed / seeds), pair)
-    return math.sqrt(parts[0]), math.sqrt(parts[1]), error2, degrees, within, between
+    return _Estimate(
+        training=math.sqrt(parts[0]),
+        pictures=math.sqrt(parts[1]),
+        error2=float(error2),
+        degrees=float(degrees),
+        within=within,
+        between=between,
+    )

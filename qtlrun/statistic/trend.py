@@ -35,11 +35,12 @@ def slope(
     place then has two more pictures of its own in the variance, one that each model alone gets
     right, as `proportion_difference` has.
     """
-    places = np.asarray(places, dtype=np.float64)
-    _check_places(places, values)
+    positions = np.asarray(places, dtype=np.float64)
+    _check_places(positions, values)
     seeds = len(values[0])
     names, groups = _pair_names(items)
-    weights = (places - places.mean()) / np.square(places - places.mean()).sum()
+    centred = positions - positions.mean()
+    weights = centred / np.square(centred).sum()
     by_seed = sum(weight * place.mean(1) for weight, place in zip(weights, values, strict=True))
     pictures = len(set().union(*names))
     if answers:
@@ -98,7 +99,7 @@ def _pair_names(items: list[Names]) -> tuple[list[list[str]], int]:
 
     Places of different groups share no picture.
     """
-    groups = []
+    groups: list[set[str]] = []
     for names in map(set, items):
         linked = [group for group in groups if group & names]
         separate = [group for group in groups if group not in linked]

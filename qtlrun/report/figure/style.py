@@ -3,12 +3,16 @@
 import io
 import math
 import warnings
+from typing import TYPE_CHECKING, TypedDict
 
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-STYLE = {
+if TYPE_CHECKING:  # the name came with matplotlib 3.11
+    from matplotlib.typing import RcKeyType
+
+STYLE: "dict[RcKeyType, object]" = {
     "svg.hashsalt": "qtlrun",
     "text.parse_math": False,
     "font.size": 9,
@@ -22,6 +26,13 @@ DASHES = ("-", "--", ":")  # each for ten colours
 MAX_PANELS_ABREAST = 4
 MAX_NAME_LENGTH = 20  # characters
 MAX_HORIZONTAL_LENGTH = 3  # characters of names that need not be aslant
+
+
+class Look(TypedDict):
+    """Colour and dashes of a line, as keywords of a plot."""
+
+    color: str
+    ls: str
 
 
 @matplotlib.rc_context(STYLE)
@@ -66,8 +77,8 @@ def legend(axis) -> None:
         axis.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
 
 
-def look(number: int) -> dict[str, str]:
-    """Colour and dashes of a line."""
+def look(number: int) -> Look:
+    """Look of a line by its number."""
     return {"color": f"C{number % 10}", "ls": DASHES[number // 10 % len(DASHES)]}
 
 

@@ -86,7 +86,7 @@ def _points(frame: pd.DataFrame, keys: list[str]) -> Figure:
     )
     axes[0].set(title="validation NLL of the composed row (ring: chosen)", ylabel="nats")
     for number, name in enumerate(names):
-        axes[1].plot(range(len(frame)), frame[name], label=name, **line | style.look(number))
+        axes[1].plot(range(len(frame)), frame[name], label=name, **line, **style.look(number))
     if names:
         axes[1].axhline(0, color="grey", lw=0.8)
         axes[1].set(title="composed minus reference (below 0: composed is better)", ylabel="nats")

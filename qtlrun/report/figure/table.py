@@ -2,6 +2,7 @@
 
 import matplotlib
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -135,7 +136,7 @@ def shots(comparison: Comparison) -> Figure:
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axis = figure.subplots()
     for number, label in enumerate(comparison.labels):
-        accuracies = comparison.shots(label) if comparison.of(label) else ()
+        accuracies = comparison.shots(label) if comparison.of(label) else pd.DataFrame()
         if not len(accuracies):
             continue
         look = style.look(number)

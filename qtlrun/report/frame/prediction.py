@@ -1,5 +1,7 @@
 """Frame of test predictions."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -17,7 +19,7 @@ def predictions_frame(comparison: Comparison) -> pd.DataFrame:
     """
     several = len(comparison.splits) > 1
     frames = []
-    names = {}
+    names: dict[str, None] = {}
     for number, label, row in enumerate_rows(comparison):
         cell = {"row": label} | ({"split": number} if several else {})
         names |= dict.fromkeys(f"p({name})" for name in row.classes)
@@ -28,7 +30,7 @@ def predictions_frame(comparison: Comparison) -> pd.DataFrame:
     return columns.check(pd.concat(frames))
 
 
-def _predictions(row: Row, index: int, cell: dict[str, object]) -> pd.DataFrame:
+def _predictions(row: Row, index: int, cell: Mapping[str, object]) -> pd.DataFrame:
     """Predictions of one seed of a row, which is at this index of its logits."""
     classes = np.array(row.classes)
     logits = row.logits[index]

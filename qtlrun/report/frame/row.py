@@ -40,7 +40,7 @@ def errors_frame(comparisons: list[Comparison]) -> pd.DataFrame:
 def trials_frame(comparisons: list[Comparison]) -> pd.DataFrame:
     """Draws of tuned rows: a line per draw, with its values and mean validation NLL."""
     lines = []
-    drawn = {}
+    drawn: dict[str, None] = {}
     for comparison in comparisons:
         for cell, row in _cells(comparison, comparisons):
             if row.tuning:

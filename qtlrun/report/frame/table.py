@@ -16,7 +16,7 @@ def table(comparison: Comparison, margin: float, shots: int) -> pd.DataFrame:
     verdicts = comparison.contrasts(margin)
     accuracies = comparison.accuracy_contrasts()
     lines = []
-    drawn = {}
+    drawn: dict[str, None] = {}
     for label in comparison.labels:
         rows = comparison.of(label)
         line = {
@@ -91,7 +91,7 @@ def _chosen_draw(rows: list[Row]) -> dict[str, object]:
     """Number of draws of a tuned row, and the values chosen; of several splits those of each."""
     if not rows[0].tuning:
         return {}
-    line = {"trials": len(rows[0].draws)}
+    line: dict[str, object] = {"trials": len(rows[0].draws)}
     for key in rows[0].drawn:
         values = [row.drawn[key] for row in rows]
         same = len(set(values)) == 1

@@ -1,6 +1,6 @@
 """Data frames as CSV, as Markdown and as the cells that a terminal shows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -55,7 +55,7 @@ def cells(frame: pd.DataFrame, exact: tuple[str, ...] = ()) -> list[list[str]]:
     return [_format_line(values, forms) for values in frame.itertuples(index=False)]
 
 
-def _format_line(values: tuple, forms: list[Callable[[object], str]]) -> list[str]:
+def _format_line(values: tuple, forms: Sequence[Callable[[object], str]]) -> list[str]:
     return [form(value) for form, value in zip(forms, values, strict=True)]
 
 

@@ -8,7 +8,7 @@ DIGEST_DIGITS = 12  # of a file's hash that are shown
 
 def data(comparisons: list[Comparison]) -> list[str]:
     """Data of points."""
-    pairs = []
+    pairs: list[tuple[str, Row]] = []
     for comparison in comparisons:
         for rows in comparison.splits:
             pairs += rows.items()
