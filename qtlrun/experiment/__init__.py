@@ -10,7 +10,9 @@ from torch import nn
 from qtlrun import disk, store
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.outcome import Failure, Outcome
-from qtlrun.comparison.row import Predictions, Row, Trial, Tuning
+from qtlrun.comparison.predictions import Predictions
+from qtlrun.comparison.row import Row
+from qtlrun.comparison.tuning import Trial, Tuning
 from qtlrun.dataset import kind
 from qtlrun.experiment import pretraining
 from qtlrun.experiment.check import check_labels, check_loaded, check_parts

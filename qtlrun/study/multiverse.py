@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from qtlrun import disk, statistic
-from qtlrun.comparison.row import Predictions
+from qtlrun.comparison.predictions import Predictions
 from qtlrun.experiment import Experiment
 from qtlrun.plan import (
     GROUPS,
