@@ -109,7 +109,7 @@ def check_loaded(parts) -> None:
 
 @torch.no_grad()
 def _check_backbone(parts) -> None:
-    """Refuse a backbone that one item does not go through, or not in batches of one."""
+    """Refuse a backbone that does not take one item, or not in batches of one in training."""
     first = parts.dataset.train.batch([0], parts.bare.preprocess)
     accelerator = next((weight.device for weight in parts.bare.parameters()), first.device)
     item = first.to(accelerator)
@@ -138,14 +138,14 @@ def _check_network(parts) -> None:
     target = parts.variant.target("backbone")
     train = parts.dataset.train
     words = f"backbone: {target}"
-    few = range(min(2, len(train)))
+    indices = range(min(2, len(train)))
     with plugin.blamed(words), seeded(0, "trial"):
         try:
-            items = parts.to_accelerator(train.batch(few, network.preprocess))
+            items = parts.to_accelerator(train.batch(indices, network.preprocess))
             if parts.recipe.augment:
                 train.batch([0], network.preprocess, lambda item: generator(0, "augment", 0, item))
             features = network.eval()(items)
-            again = network(parts.to_accelerator(train.batch(few, network.preprocess)))
+            again = network(parts.to_accelerator(train.batch(indices, network.preprocess)))
         except (RuntimeError, TypeError, IndexError, AttributeError) as error:
             if plugin.place(error):
                 raise
@@ -241,7 +241,7 @@ def _check_generated(parts) -> None:
 
 
 def _check_generator(parts) -> None:
-    """Refuse a user's parametrization whose generator gives not every run its weights."""
+    """Refuse a user's parametrization whose generator does not give every run its weights."""
     part = parts.parametrization
     target = parts.variant.target("parametrization")
     words = f"parametrization: {target}"
@@ -249,9 +249,9 @@ def _check_generator(parts) -> None:
     for runs in (2, 3):
         with plugin.blamed(words), seeded(0, "trial"):
             start = Start(list(range(runs)), parts.dtype)
-            weights = part.generator(parts.generated, start, parts.generated)
-            values = weights()
-        shapes = {name: tuple(value.shape) for name, value in weights.state_dict().items()}
+            weight_generator = part.generator(parts.generated, start, parts.generated)
+            values = weight_generator()
+        shapes = {name: tuple(value.shape) for name, value in weight_generator.state_dict().items()}
         apart = [name for name, shape in shapes.items() if shape[:1] != (runs,)]
         if tuple(values.shape) != (runs, count) or apart:
             other = f", and {apart[0]} is {shapes[apart[0]]}" if apart else ""

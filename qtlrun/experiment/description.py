@@ -95,5 +95,5 @@ def count_settings(parts: Parts) -> int | None:
 
 
 def _plain(value: object) -> object:
-    """A value that JSON has, for one that it has not: an enumeration's own, else its text."""
+    """Value of an enumeration's member, or text of what JSON does not have."""
     return value.value if isinstance(value, enum.Enum) else str(value)

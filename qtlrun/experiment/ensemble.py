@@ -23,7 +23,8 @@ from qtlrun.train import Data
 
 # Trained numbers of one ensemble, which caches hold; more are slower together than in turn
 MAX_ENSEMBLE_NUMBERS = 2**18
-SCALE_ITEMS = 64  # training items that scale=auto looks at
+# Training items that scale=auto looks at
+SCALE_ITEMS = 64
 # Values in which the trainings of one ensemble may differ
 OWN_VALUES = {"recipe": recipe.OWN, "head": ("spread",)}
 

@@ -24,7 +24,8 @@ from qtlrun.experiment.parts import Parts
 from qtlrun.parametrization import generator as generators
 from qtlrun.train import Data
 
-EFFECTIVE_ITEMS = 64  # training items over which effective angles are counted
+# Training items over which effective angles are counted
+EFFECTIVE_ITEMS = 64
 SHOTS = tuple(10**power for power in range(3, 9))
 
 

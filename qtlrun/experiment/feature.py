@@ -17,7 +17,7 @@ from qtlrun.dataset.kind import kind, noun
 from qtlrun.layer import generator
 
 SPLITS = ("train", "validation", "test")
-# Of a feature; below it the feature is constant
+# Of a feature; one with less is constant
 MIN_DEVIATION = 1e-6
 # Work after which features are put into the pool
 POOL_INTERVAL_S = 20
@@ -174,8 +174,8 @@ def _missing_items(entry: store.Entry | None, splits: dict) -> set[str]:
 def _extend_pool(parts, entry: store.Entry | None, splits: dict) -> Iterator[store.Entry]:
     """Compute the features that a pool lacks; yield the pool from time to time, at last whole.
 
-    So a run that is killed goes on where it was. An item's features do not depend on those beside
-    it.
+    So a run that is killed resumes where it was. An item's features do not depend on the items
+    beside it.
     """
     began = time.perf_counter()
     missing = _missing_items(entry, splits)
@@ -204,7 +204,7 @@ def _extend_pool(parts, entry: store.Entry | None, splits: dict) -> Iterator[sto
             now = time.perf_counter()
             if now >= due and done < len(waiting):
                 yield _join_pool(entry, list(positions)[:done], pieces, now - began)
-                # What took the pool to be written is no time of the features
+                # Writing the pool does not count as time of the features
                 written = time.perf_counter() - now
                 began = began + written
                 due = time.perf_counter() + max(POOL_INTERVAL_S, POOL_INTERVAL_PER_WRITE * written)
@@ -233,7 +233,7 @@ def _read_items(parts, positions: list[tuple]) -> Tensor:
 
 
 def _read_ahead(read: Callable[[list], Tensor], chunks: Iterable[list]) -> Iterator[Tensor]:
-    """Items of each chunk; the next one is read while one is at work."""
+    """Items of each chunk, as tensors; the next chunk is read while one is in use."""
     with ThreadPoolExecutor(1) as reader:
         waiting = None
         for positions in chunks:

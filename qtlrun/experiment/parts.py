@@ -1,4 +1,4 @@
-"""The parts of one variant, built when they are first asked for."""
+"""Parts of one variant, each built at its first use."""
 
 import contextlib
 import copy
@@ -159,13 +159,13 @@ class Parts:
     def exact(self) -> bool:
         """Whether the row's circuit, if any, always gives the same values.
 
-        With no shots, and no random gradient.
+        It does without shots and without a random gradient.
         """
         return "device" not in self.variant.identity or getattr(self.device, "exact", True)
 
     @cached_property
     def exact_device(self) -> CachedDevice:
-        """The row's device, simulated without shots or random gradient."""
+        """The row's device without shots or random gradient."""
         exact = self.device if getattr(self.device, "exact", True) else self.device.exactly()
         key = "exact device" + json.dumps(self.variant.device)
         return self.session.once(key, lambda: CachedDevice(exact))

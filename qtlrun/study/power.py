@@ -21,7 +21,7 @@ class Power:
 
     margin: the difference to be detected, nats of NLL
     seeds: numbers of seeds whose half-width is predicted
-    pictures: the same of test pictures, as multiples of the pilot's
+    pictures: numbers of test items whose half-width is predicted, as multiples of the pilot's
     shots: measurements of each execution that the cost columns assume
     """
 
