@@ -3,6 +3,7 @@ prints each place that departs from it.
 """
 
 import ast
+import functools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,15 +69,18 @@ def signatures(tree: ast.Module) -> Iterator[Fault]:
 
 
 def names(tree: ast.Module) -> Iterator[Fault]:
-    """A name is a noun; pronouns and participles stand in comprehensions alone."""
+    """A name is a noun; pronouns and participles stand in comprehensions alone, and among the keys
+    of a YAML, which are the user's.
+    """
     inner = {
         id(child)
         for node in ast.walk(tree)
         if isinstance(node, (*COMPREHENSIONS, ast.Lambda))
         for child in ast.walk(node)
     }
+    keys = {id(key) for node in ast.walk(tree) if _is_target(node) for key in _keys(node)}
     for node in ast.walk(tree):
-        if id(node) in inner:
+        if id(node) in inner or id(node) in keys:
             continue
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             name = node.id
@@ -126,6 +130,28 @@ def statements(tree: ast.Module) -> Iterator[Fault]:
 
 
 RULES = (summaries, signatures, names, lengths, statements)
+
+
+@functools.cache
+def targets() -> set[str]:
+    """Dotted names of what the YAML files of `conf/` name by `_target_`."""
+    parts = [yaml.safe_load(path.read_text()) for path in (ROOT / "conf").glob("*/*.yaml")]
+    return {part["_target_"] for part in parts if part and "_target_" in part}
+
+
+def _is_target(node: ast.AST) -> bool:
+    """Whether a class has the name of one that a YAML names."""
+    names = {target.rpartition(".")[2] for target in targets()}
+    return isinstance(node, ast.ClassDef) and node.name in names
+
+
+def _keys(node: ast.ClassDef) -> Iterator[ast.AST]:
+    """Names of a class's fields and of its constructor's parameters."""
+    for child in node.body:
+        if isinstance(child, ast.AnnAssign):
+            yield child.target
+        elif isinstance(child, ast.FunctionDef) and child.name == "__init__":
+            yield from (*child.args.args, *child.args.kwonlyargs)
 
 
 def _expressions(statement: ast.stmt) -> Iterator[ast.AST]:
@@ -180,6 +206,8 @@ def test_the_package_keeps_the_rule(rule):
         (signatures, f'def f({",".join("abcdefghi")}):\n  """Sum."""'),
         (names, "made = 1"),
         (names, "def f(own): ..."),
+        (names, "class Other:\n  every: int = 0"),
+        (names, "class Freeze:\n  def check(self, every): ..."),
         (lengths, "def f():\n" + "  x = 1\n" * 61),
         (lengths, "def f():\n for a in b:\n  if a:\n   for c in a:\n    if c:\n     if d: ..."),
         (statements, "x = [a for a in [b for b in c]]"),
@@ -192,21 +220,22 @@ def test_a_rule_sees_what_departs_from_it(rule, code):
     assert list(rule(ast.parse(code)))
 
 
+@pytest.mark.parametrize("code", ["every: int = 0", "def __init__(self, *, every): ..."])
+def test_a_key_of_a_yaml_is_the_user_s(code):
+    assert not list(names(ast.parse(f"class Freeze:\n  {code}")))
+
+
 def test_a_swap_packs_nothing():
     assert not list(statements(ast.parse("a, b = b, a")))
 
 
 def test_a_class_name_stands_once():
     """But for those that a YAML names, which stand in the folder of their group."""
-    targets = {
-        (yaml.safe_load(path.read_text()) or {}).get("_target_")
-        for path in (ROOT / "conf").glob("*/*.yaml")
-    }
     seen = {}
     for path in PACKAGE.rglob("*.py"):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ClassDef) and f"{module}.{node.name}" not in targets:
+            if isinstance(node, ast.ClassDef) and f"{module}.{node.name}" not in targets():
                 seen.setdefault(node.name, []).append(module)
     assert not {name: modules for name, modules in seen.items() if len(modules) > 1}
 

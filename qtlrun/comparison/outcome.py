@@ -7,7 +7,8 @@ import numpy as np
 
 from qtlrun.store import Entry
 
-WEIGHTS = "weights/"  # begins the names of arrays of weights
+# Begins the names of arrays of weights
+WEIGHTS = "weights/"
 FIELDS = ("curves", "best_epoch", "scale", "scale_asked", "seconds", "features_seconds")
 
 

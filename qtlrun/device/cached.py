@@ -1,7 +1,7 @@
 """A device that compiles each circuit once."""
 
 
-class Ready:
+class CachedDevice:
     """Exact device, shared by all rows of a session.
 
     To trace a circuit takes longer than to build the rest of a head.
@@ -12,10 +12,10 @@ class Ready:
         self._compiled = {}
 
     def run(self, circuit, entangle: bool = True):
-        """The circuit as a batched function, compiled when it was first asked for."""
+        """The circuit as a batched function, compiled at the first call."""
         key = id(circuit), entangle
         if key not in self._compiled:
-            # The circuit is kept, so that its id stays its own
+            # The circuit stays referenced, so that no other takes its id
             self._compiled[key] = (circuit, self.device.run(circuit, entangle))
         return self._compiled[key][1]
 

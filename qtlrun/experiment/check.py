@@ -1,4 +1,4 @@
-"""Checks of one row before anything large is loaded."""
+"""Checks of one row before anything is trained."""
 
 import math
 
@@ -13,9 +13,11 @@ from qtlrun.experiment.single import check_single
 from qtlrun.layer import Start, generator
 from qtlrun.parametrization.generated import BACKBONE
 from qtlrun.plan import Refused, is_own, plugin
+from qtlrun.store import Entry
 
-COPIES = 5  # of each trained weight: itself, its gradient, two moments of Adam, the best epoch's
-TAKERS = {
+# A trained weight itself, its gradient, two moments of Adam, the best epoch's weight
+COPIES_PER_WEIGHT = 5
+BACKBONES_BY_KIND = {
     "pictures": "small or resnet18",
     "vectors": "identity or perceptron",
     "states": "photonic or heterodyne",
@@ -23,7 +25,7 @@ TAKERS = {
 
 
 def check_parts(parts) -> None:
-    """Build all that needs no weights, cheapest first; refuse what cannot be."""
+    """Build all that needs no weights, cheapest first; refuse what cannot be built."""
     if parts.accelerator != "cpu" and not getattr(torch, parts.accelerator).is_available():
         raise Refused(
             f"accelerator={parts.accelerator}: torch finds none on this machine; use cpu."
@@ -54,16 +56,17 @@ def check_parts(parts) -> None:
         )
     if parts.generated:
         _check_generated(parts)
-    if pretraining.wanted(parts.variant):
+    if pretraining.is_wanted(parts.variant):
         pretraining.check(parts)
 
 
 def _check_size(backbone) -> None:
-    """Refuse a backbone whose weights this machine cannot hold with their gradients; they are not
-    there yet.
+    """Refuse a backbone too large to train in this machine's memory.
+
+    Its weights are not loaded; they count with their gradients and the optimiser's state.
     """
-    count = sum(one.numel() for one in backbone.parameters())
-    need = 4 * COPIES * count
+    count = sum(weight.numel() for weight in backbone.parameters())
+    need = 4 * COPIES_PER_WEIGHT * count
     held = memory.total()
     if need > held:
         raise Refused(
@@ -72,9 +75,31 @@ def _check_size(backbone) -> None:
         )
 
 
+def verify_items(parts) -> dict[str, str]:
+    """Decode each item of a dataset once; hashes of the pixels of those that look alike.
+
+    By item, from the store where the dataset was decoded before.
+    """
+    session = parts.session
+    fingerprint = parts.dataset.fingerprint
+    artifact = session.store.get("verified", fingerprint)
+    if artifact is None or "contents" not in artifact.values:
+        progress = session.progress
+        try:
+            contents = parts.dataset.verify(
+                lambda done, total: progress.step("reading pictures", done, total)
+            )
+        except ValueError as error:
+            raise Refused(f"dataset.{error}") from error
+        artifact = Entry({"pictures": parts.dataset.size, "contents": contents or {}})
+        session.store.put("verified", fingerprint, artifact)
+    return artifact.values["contents"]
+
+
 def check_loaded(parts) -> None:
-    """Refuse a backbone that does not take the dataset's items; asked of one item and no weights,
-    or of the user's own.
+    """Refuse a backbone that does not take the dataset's items.
+
+    Tried on one item without weights, or on a few with the weights of a user's own.
     """
     if is_own(parts.variant.target("backbone")):
         _check_network(parts)
@@ -84,20 +109,22 @@ def check_loaded(parts) -> None:
 
 @torch.no_grad()
 def _check_backbone(parts) -> None:
+    """Refuse a backbone that does not take one item, or not in batches of one in training."""
     first = parts.dataset.train.batch([0], parts.bare.preprocess)
-    place = next((one.device for one in parts.bare.parameters()), first.device)
+    accelerator = next((weight.device for weight in parts.bare.parameters()), first.device)
+    item = first.to(accelerator)
     try:
-        parts.bare.eval()(first.to(place))
+        parts.bare.eval()(item)
     except ValueError as error:
         raise Refused(str(error)) from error
     if parts.recipe.batch_size == 1 and (
-        pretraining.wanted(parts.variant) or not parts.backbone.folded
+        pretraining.is_wanted(parts.variant) or not parts.backbone.folded
     ):
-        check_single(parts.bare, parts.freeze, parts.recipe, first.to(place))
+        check_single(parts.bare, parts.freeze, parts.recipe, item)
 
 
 def check_labels(duplicates: Duplicates, noun: str) -> None:
-    """Refuse a dataset of which more than half has several labels: no model can be right."""
+    """Refuse a dataset of which more than half has several labels: no model could be right."""
     if 2 * duplicates.contradictory > duplicates.distinct:
         raise Refused(
             f"dataset: {duplicates.contradictory} of its {duplicates.distinct} different {noun}s"
@@ -106,20 +133,19 @@ def check_labels(duplicates: Duplicates, noun: str) -> None:
 
 
 def _check_network(parts) -> None:
-    """Refuse a backbone of the user's that does not give features of a few items, or gives them
-    without a gradient to train by.
-    """
+    """Refuse a user's backbone without features of a few items, or without a gradient to them."""
     network = parts.bare
     target = parts.variant.target("backbone")
     train = parts.dataset.train
     words = f"backbone: {target}"
+    indices = range(min(2, len(train)))
     with plugin.blamed(words), seeded(0, "trial"):
         try:
-            items = parts.place(train.batch(range(min(2, len(train))), network.preprocess))
+            items = parts.to_accelerator(train.batch(indices, network.preprocess))
             if parts.recipe.augment:
                 train.batch([0], network.preprocess, lambda item: generator(0, "augment", 0, item))
             features = network.eval()(items)
-            again = network(parts.place(train.batch(range(min(2, len(train))), network.preprocess)))
+            again = network(parts.to_accelerator(train.batch(indices, network.preprocess)))
         except (RuntimeError, TypeError, IndexError, AttributeError) as error:
             if plugin.place(error):
                 raise
@@ -147,20 +173,22 @@ def _check_network(parts) -> None:
 
 
 def _check_items(dataset, backbone, recipe) -> None:
-    """Refuse a backbone that takes items of another kind, or states of other modes, and pictures'
-    augmentation of what is none.
+    """Refuse a backbone that does not take the dataset's kind of items, or augment them.
+
+    Items of another kind, or states of other modes. Only pictures are augmented, by backbones
+    that do not take their pixels in a row.
     """
     takes = getattr(backbone, "takes", ("pictures",))
     gives = kind(dataset)
     if gives not in takes:
         raise Refused(
             f"backbone: it takes {' or '.join(takes)}, and the dataset's items are {gives}; use"
-            f" backbone={TAKERS[gives]}."
+            f" backbone={BACKBONES_BY_KIND[gives]}."
         )
     if "vectors" in takes and gives == "pictures" and len(sizes(dataset)) > 1:
-        one, other, *_ = (f"{width} x {height}" for height, width in sorted(sizes(dataset)))
+        first, second, *_ = (f"{width} x {height}" for height, width in sorted(sizes(dataset)))
         raise Refused(
-            f"dataset: its pictures differ in size ({one} and {other} pixels, for two), and this"
+            f"dataset: its pictures differ in size ({first} and {second} pixels, for two), and this"
             " backbone takes their pixels in a row; use backbone=small or resnet18."
         )
     if gives != "pictures" and recipe.augment:
@@ -181,7 +209,7 @@ def _check_items(dataset, backbone, recipe) -> None:
 
 
 def _check_head(head, backbone, recipe) -> None:
-    """Refuse features that are no amplitudes of one mode, for a head that takes them as such."""
+    """Refuse features that are not the amplitudes of one mode, for a head that takes those."""
     if not getattr(head, "amplitudes", False):
         return
     if getattr(backbone, "output", "") != "state" or backbone.modes != 1:
@@ -220,11 +248,10 @@ def _check_generator(parts) -> None:
     count = sum(map(math.prod, parts.generated.values()))
     for runs in (2, 3):
         with plugin.blamed(words), seeded(0, "trial"):
-            made = part.generator(
-                parts.generated, Start(list(range(runs)), parts.dtype), parts.generated
-            )
-            values = made()
-        shapes = {name: tuple(value.shape) for name, value in made.state_dict().items()}
+            start = Start(list(range(runs)), parts.dtype)
+            weight_generator = part.generator(parts.generated, start, parts.generated)
+            values = weight_generator()
+        shapes = {name: tuple(value.shape) for name, value in weight_generator.state_dict().items()}
         apart = [name for name, shape in shapes.items() if shape[:1] != (runs,)]
         if tuple(values.shape) != (runs, count) or apart:
             other = f", and {apart[0]} is {shapes[apart[0]]}" if apart else ""
@@ -237,8 +264,9 @@ def _check_generator(parts) -> None:
 
 
 def _check_frozen(parts) -> None:
-    """Refuse to replace weights that are frozen, or that scale a norm: their values are not what a
-    generator begins with.
+    """Refuse to replace frozen weights, and scales of a norm.
+
+    Their values are not those that a generator begins with.
     """
     if parts.parametrization.added:
         return

@@ -1,4 +1,4 @@
-"""Backbones and datasets of the user's: checked, and given what they may leave out."""
+"""Backbones and datasets of the user's: checked, and completed by what they may leave out."""
 
 import functools
 import hashlib
@@ -18,7 +18,8 @@ from qtlrun.dataset.split import Split, fingerprint
 from qtlrun.dataset.tree import decode
 from qtlrun.plan import Refused, contract, nearest
 
-OPTIONAL = (
+# What a dataset may have beside
+OPTIONAL_ATTRIBUTES = (
     "modes",
     "sequence",
     "caution",
@@ -26,7 +27,7 @@ OPTIONAL = (
     "centres",
     "scaling",
     "independent",
-)  # what a dataset may have beside
+)
 SPLITS = ("train", "validation", "test")
 
 
@@ -54,7 +55,7 @@ def backbone(network, target: str) -> nn.Module:
         words = nearest(min(map(str, strange)), NOUNS)
         raise Refused(f"backbone: {target} has takes={_brief(takes)}; {words}")
     if "stages" in network._modules or not all(
-        isinstance(one, stage.Stage) for one in getattr(network, "stages", ())
+        isinstance(each, stage.Stage) for each in getattr(network, "stages", ())
     ):
         raise Refused(
             f"backbone: {target} has stages that are no list of qtlrun.backbone.stage.Stage; leave "
@@ -84,34 +85,34 @@ def check_sized(network: nn.Module, where: str) -> None:
             )
 
 
-def dataset(made, key: str, target: str):
+def dataset(source, key: str, target: str):
     """Complete a dataset: splits of tensors, size, fingerprint, and a check of its items."""
-    contract.check("dataset", made, key, target)
-    classes = _classes(made.classes, key, target)
+    contract.check("dataset", source, key, target)
+    classes = _classes(source.classes, key, target)
     splits = {}
-    known = {}
+    by_id = {}
     for name in SPLITS:
-        given = getattr(made, name)
-        known.setdefault(id(given), _split(given, classes, f"{key}: {target}.{name}"))
-        splits[name] = known[id(given)]
+        split = getattr(source, name)
+        by_id.setdefault(id(split), _split(split, classes, f"{key}: {target}.{name}"))
+        splits[name] = by_id[id(split)]
     _check_alike(splits, f"{key}: {target}")
     size = len({item for split in splits.values() for item in split.items})
-    settled = SimpleNamespace(
+    completed = SimpleNamespace(
         **splits,
         classes=classes,
-        size=getattr(made, "size", size),
-        fingerprint=getattr(made, "fingerprint", None) or fingerprint(splits),
-        verify=getattr(made, "verify", None)
+        size=getattr(source, "size", size),
+        fingerprint=getattr(source, "fingerprint", None) or fingerprint(splits),
+        verify=getattr(source, "verify", None)
         or functools.partial(_verify, splits, f"{key}: {target}"),
     )
-    for name in OPTIONAL:
-        if hasattr(made, name):
-            setattr(settled, name, getattr(made, name))
-    return settled
+    for name in OPTIONAL_ATTRIBUTES:
+        if hasattr(source, name):
+            setattr(completed, name, getattr(source, name))
+    return completed
 
 
 def _verify(splits: dict[str, Split], where: str, step) -> dict[str, str]:
-    """Decode what lies in files; the pixels' hash of each item that looks like another."""
+    """Decode pictures in files; hash of the pixels, by item, of those that look alike."""
     files: dict[str, tuple[Path, str, str]] = {}
     for split in splits.values():
         if isinstance(split.inputs, Pictures):
@@ -124,6 +125,7 @@ def _verify(splits: dict[str, Split], where: str, step) -> dict[str, str]:
 
 
 def _classes(names, key: str, target: str) -> tuple[str, ...]:
+    """Names of the classes; refused unless two or more that differ."""
     if isinstance(names, (str, dict)) or not hasattr(names, "__len__"):
         raise Refused(
             f"{key}: {target} has classes={_brief(names)}; a list of their names is needed."
@@ -137,13 +139,13 @@ def _classes(names, key: str, target: str) -> tuple[str, ...]:
     return named
 
 
-def _split(given, classes: tuple[str, ...], where: str) -> Split:
-    """A split as it is, or made of its inputs and labels, an item the hash of its own bytes."""
-    if isinstance(given, Split):
-        split = given
-    elif isinstance(given, (tuple, list)) and len(given) == 2:
-        inputs = _inputs(given[0], where)
-        labels = _labels(given[1], classes, where)
+def _split(source, classes: tuple[str, ...], where: str) -> Split:
+    """A split as it is, or built from inputs and labels, each item the hash of its bytes."""
+    if isinstance(source, Split):
+        split = source
+    elif isinstance(source, (tuple, list)) and len(source) == 2:
+        inputs = _inputs(source[0], where)
+        labels = _labels(source[1], classes, where)
         if len(inputs) != len(labels):
             raise Refused(
                 f"{where}: {len(inputs)} inputs and {len(labels)} labels; each input has one."
@@ -154,7 +156,7 @@ def _split(given, classes: tuple[str, ...], where: str) -> Split:
         )
     else:
         raise Refused(
-            f"{where}: it is {_brief(given)}; (inputs, labels) is needed, or a "
+            f"{where}: it is {_brief(source)}; (inputs, labels) is needed, or a "
             "qtlrun.dataset.split.Split."
         )
     if not len(split):
@@ -167,14 +169,15 @@ def _split(given, classes: tuple[str, ...], where: str) -> Split:
     return split
 
 
-def _inputs(given, where: str) -> Tensor:
-    """Pictures (items, channels, height, width) in uint8, or vectors in float64."""
-    if isinstance(given, Tensor):
-        given = given.detach().cpu()
-        if given.dtype == torch.bfloat16:  # NumPy has none
-            given = given.double()
-        given = given.numpy()
-    array = np.asarray(given)
+def _inputs(values, where: str) -> Tensor:
+    """Pictures in uint8, (items, channels, height, width), or vectors in float64."""
+    if isinstance(values, Tensor):
+        values = values.detach().cpu()
+        # NumPy has no bfloat16
+        if values.dtype == torch.bfloat16:
+            values = values.double()
+        values = values.numpy()
+    array = np.asarray(values)
     if array.dtype == np.uint8 and array.ndim in (3, 4):
         pictures = torch.from_numpy(np.ascontiguousarray(array))
         pictures = pictures if array.ndim == 4 else pictures.unsqueeze(1)
@@ -198,9 +201,9 @@ def _inputs(given, where: str) -> Tensor:
     return vectors
 
 
-def _labels(given, classes: tuple[str, ...], where: str) -> Tensor:
-    """Places in the list of classes; their names stand for them."""
-    array = given.detach().cpu().numpy() if isinstance(given, Tensor) else np.asarray(given)
+def _labels(values, classes: tuple[str, ...], where: str) -> Tensor:
+    """Indices of classes, from indices or from names."""
+    array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
     if array.ndim == 1 and array.dtype.kind in "UO":
         strange = sorted({str(name) for name in array} - set(classes))
         if strange:
@@ -218,7 +221,7 @@ def _labels(given, classes: tuple[str, ...], where: str) -> Tensor:
 
 
 def _check_alike(splits: dict[str, Split], where: str) -> None:
-    """Refuse items of another kind, or vectors of other lengths, in one split than in another."""
+    """Refuse splits whose items differ in kind, or whose vectors differ in length."""
     kinds = {
         name: "numbers" if _is_vectors(split) else "pictures" for name, split in splits.items()
     }
@@ -232,11 +235,12 @@ def _check_alike(splits: dict[str, Split], where: str) -> None:
 
 
 def _is_vectors(split: Split) -> bool:
+    """Whether the items of a split are vectors."""
     return isinstance(split.inputs, Tensor) and split.inputs.dim() == 2
 
 
 def _digest(network: nn.Module) -> str:
-    """The hash of a network's weights and buffers, by name."""
+    """Hash of a network's weights and buffers with their names."""
     total = hashlib.sha256()
     for name, value in network.state_dict().items():
         if isinstance(value, Tensor):
@@ -250,5 +254,6 @@ def _digest(network: nn.Module) -> str:
 
 
 def _brief(value: object) -> str:
+    """A value as it is written, or its type where that is long."""
     words = " ".join(repr(value).split())
     return words if len(words) <= 60 else f"{type(value).__name__}"

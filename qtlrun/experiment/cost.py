@@ -1,4 +1,4 @@
-"""Costs of a training: trained parameters, circuit evaluations, and executions on a processor."""
+"""Costs of a training: trained parameters, circuit evaluations, processor executions."""
 
 import torch
 
@@ -85,7 +85,8 @@ def _generator_costs(ensemble: Ensemble) -> dict[str, int]:
         return {}
     angles = generator_angles(ensemble)
     if not angles:
-        return {"evaluations": 1, "executions": 1}  # the same probabilities all along
+        # The same probabilities all along
+        return {"evaluations": 1, "executions": 1}
     parts = ensemble.parts
     recipe = parts.recipe
     looks = recipe.epochs + 1

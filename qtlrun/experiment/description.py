@@ -1,7 +1,16 @@
 """Description of a row before its trainings: what it is, its data, its files."""
 
+import dataclasses
+import enum
+import json
+from pathlib import Path
+
+import numpy as np
+
+from qtlrun import disk
 from qtlrun.comparison.row import Duplicates, Row
 from qtlrun.dataset import kind
+from qtlrun.experiment import pretraining
 from qtlrun.experiment.duplicate import count_duplicates
 from qtlrun.experiment.parts import Parts
 from qtlrun.freeze import has_moving_norms
@@ -26,22 +35,65 @@ def describe_row(name: str, parts: Parts) -> Row:
         independent=getattr(dataset, "independent", False),
         duplicates=duplicates(parts),
         counts=kind.counts(dataset),
-        files=parts.files(),
-        made_of=parts.made_of(),
+        files=weight_files(parts),
+        made_of=plain_values(parts),
         scaling=getattr(dataset, "scaling", None),
-        backbone=parts.frozen_state(),
+        backbone=frozen_weights(parts),
         noun=kind.noun(dataset),
         ceiling=getattr(dataset, "ceiling", None),
-        settings=parts.settings,
+        settings=count_settings(parts),
         norms_move=has_moving_norms(parts.backbone),
         patterns=parts.patterns(),
     )
 
 
 def duplicates(parts: Parts) -> Duplicates:
-    """Equal items of the row's dataset, counted once a session."""
+    """Counts of equal items in the row's dataset, made once per session."""
     session = parts.session
     return session.once(
         "duplicates" + parts.dataset.fingerprint,
         lambda: count_duplicates(parts.dataset, session.contents),
     )
+
+
+def weight_files(parts: Parts) -> dict[str, str]:
+    """SHA-256 of each file of weights that the row begins with, by the key that names it."""
+    files = {}
+    if not pretraining.is_wanted(parts.variant) and parts.backbone.fingerprint != "none":
+        files["weights"] = parts.backbone.fingerprint
+    if state := parts.variant.head.get("state"):
+        files["head.state"] = disk.digest(Path(state).read_bytes())
+    return files
+
+
+def plain_values(parts: Parts) -> dict[str, object]:
+    """Values of JSON that a network of the row is built from again."""
+    preprocess = parts.backbone.preprocess
+    identity = parts.variant.identity
+    groups = ("backbone", "head", "circuit", "device", "parametrization", "dtype")
+    values = {name: identity[name] for name in groups if name in identity}
+    values["preprocessing"] = (
+        dataclasses.asdict(preprocess) if dataclasses.is_dataclass(preprocess) else None
+    )
+    return json.loads(json.dumps(values, default=_plain), parse_constant=str)
+
+
+def frozen_weights(parts: Parts) -> dict[str, np.ndarray]:
+    """Weights of a backbone that never changes and comes from no file: pre-trained, or random."""
+    if not parts.fixed or parts.backbone.fingerprint != "none":
+        return {}
+    return {
+        name: value.detach().cpu().numpy() for name, value in parts.backbone.state_dict().items()
+    }
+
+
+def count_settings(parts: Parts) -> int | None:
+    """Count of settings that validation chooses among for a solved head; None of a trained one."""
+    if not parts.solved:
+        return None
+    return getattr(parts.head(parts.bare.features, [0]), "settings", 0)
+
+
+def _plain(value: object) -> object:
+    """Value of an enumeration's member, or text of what JSON does not have."""
+    return value.value if isinstance(value, enum.Enum) else str(value)

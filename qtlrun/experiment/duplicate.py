@@ -1,36 +1,49 @@
 """Items of a dataset that are equal, wherever they stand."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 
 from qtlrun.comparison.row import Duplicates
 
 
 def count_duplicates(dataset, contents: Mapping[str, str]) -> Duplicates:
-    """Compare the items of all splits; `contents` has the pixels' hash of items whose files differ
-    and pictures do not.
+    """Count the equal items of all splits.
+
+    `contents` has the hash of the pixels, by item, of pictures that look alike in different files.
     """
     splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
     if dataset.validation is dataset.test:
         del splits["validation"]
-    places: dict[str, int] = {}
-    labels: dict[str, set[int]] = {}
-    members = {
-        name: [contents.get(item, item) for item in split.items] for name, split in splits.items()
-    }
+    members = {}
     for name, split in splits.items():
+        members[name] = [contents.get(item, item) for item in split.items]
+    counts: Counter[str] = Counter()
+    labels: dict[str, set[int]] = {}
+    for name, split in splits.items():
+        counts.update(members[name])
         for item, label in zip(members[name], split.labels.tolist(), strict=True):
-            places[item] = places.get(item, 0) + 1
             labels.setdefault(item, set()).add(label)
+    train = members["train"]
+    test = members["test"]
     validation = members.get("validation", [])
-    train = set(members["train"])
-    held_out = set(validation)
     return Duplicates(
-        distinct=len(places),
-        repeated=sum(number > 1 for number in places.values()),
-        contradictory=sum(len(own) > 1 for own in labels.values()),
-        test=len(members["test"]),
-        test_in_train=sum(item in train for item in members["test"]),
-        test_in_validation=sum(item in held_out for item in members["test"]),
+        distinct=len(counts),
+        repeated=_count_above_one(counts.values()),
+        contradictory=_count_above_one(map(len, labels.values())),
+        test=len(test),
+        test_in_train=_count_common(test, train),
+        test_in_validation=_count_common(test, validation),
         validation=len(validation),
-        validation_in_train=sum(item in train for item in validation),
+        validation_in_train=_count_common(validation, train),
     )
+
+
+def _count_above_one(numbers: Iterable[int]) -> int:
+    """Count of numbers above 1."""
+    return sum(number > 1 for number in numbers)
+
+
+def _count_common(items: list[str], others: list[str]) -> int:
+    """Count of items that are among others too."""
+    distinct = set(others)
+    return sum(item in distinct for item in items)

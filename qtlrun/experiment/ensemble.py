@@ -23,7 +23,8 @@ from qtlrun.train import Data
 
 # Trained numbers of one ensemble, which caches hold; more are slower together than in turn
 MAX_ENSEMBLE_NUMBERS = 2**18
-SCALE_ITEMS = 64  # training items that scale=auto looks at
+# Training items that scale=auto looks at
+SCALE_ITEMS = 64
 # Values in which the trainings of one ensemble may differ
 OWN_VALUES = {"recipe": recipe.OWN, "head": ("spread",)}
 
@@ -109,8 +110,8 @@ def shared_key(parts: Parts) -> str:
     variant = parts.variant
     values = {}
     for group, part in variant.parts.items():
-        own = OWN_VALUES.get(group, ())
-        values[group] = {name: value for name, value in bare(part).items() if name not in own}
+        names = OWN_VALUES.get(group, ())
+        values[group] = {name: value for name, value in bare(part).items() if name not in names}
     computed = [variant.dtype, variant.accelerator, variant.plugins, id(parts.dataset)]
     return json.dumps([values, *computed], sort_keys=True)
 
@@ -129,9 +130,7 @@ def load_weights(ensemble: Ensemble, outcomes: list[Outcome]) -> None:
         if name == "backbone":
             module.load_state_dict(states[0])
         else:
-            module.load_state_dict(
-                {key: torch.stack([state[key] for state in states]) for key in states[0]}
-            )
+            module.load_state_dict(_join_states(states, torch.stack))
 
 
 def plain_network(training: Training, outcome: Outcome) -> tuple[nn.Module, Data]:
@@ -197,15 +196,12 @@ def _build_head(trainings: list[Training]) -> nn.Module:
     first = trainings[0].parts
     size = feature.features(first)["train"].shape[1] if first.fixed else first.backbone.features
     head = first.head(size, [training.seed for training in trainings])
-    variants = [
-        (parts, [training.seed for training in group])
-        for parts, group in itertools.groupby(trainings, key=lambda training: training.parts)
-    ]
+    variants = []
+    for parts, group in itertools.groupby(trainings, key=lambda training: training.parts):
+        variants.append((parts, [training.seed for training in group]))
     if len({json.dumps(parts.variant.head) for parts, _ in variants}) > 1:
         states = [parts.head(size, seeds).state_dict() for parts, seeds in variants]
-        head.load_state_dict(
-            {name: torch.cat([state[name] for state in states]) for name in states[0]}
-        )
+        head.load_state_dict(_join_states(states, torch.cat))
     return head
 
 
@@ -239,10 +235,10 @@ def _scales(
 
 
 @torch.no_grad()
-def _initial_features(whole: nn.Module, data: Data, most: int | None = None) -> Tensor:
-    """Features of all items, or of the first so many, before anything is trained."""
+def _initial_features(whole: nn.Module, data: Data, count: int | None = None) -> Tensor:
+    """Features of all items, or of the first `count`, before anything is trained."""
     whole.eval()
-    index = torch.arange(len(data.labels))[:most].unsqueeze(0)
+    index = torch.arange(len(data.labels))[:count].unsqueeze(0)
     batches = index.split(data.chunk, dim=1)
     return torch.cat([whole.features(data.take(batch, None))[0] for batch in batches])
 
@@ -257,6 +253,16 @@ def _size(training: Training) -> int:
 def _sequence(dataset, split: str):
     """Order in which a dataset gives its training items, where it prescribes one."""
     return getattr(dataset, "sequence", None) if split == "train" else None
+
+
+def _join_states(
+    states: list[dict[str, Tensor]], join: Callable[[list[Tensor]], Tensor]
+) -> dict[str, Tensor]:
+    """States of runs as one, each of its tensors joined along the axis of runs."""
+    joined = {}
+    for name in states[0]:
+        joined[name] = join([state[name] for state in states])
+    return joined
 
 
 def _state(outcome: Outcome, module: str) -> dict[str, Tensor]:

@@ -24,7 +24,8 @@ from qtlrun.experiment.parts import Parts
 from qtlrun.parametrization import generator as generators
 from qtlrun.train import Data
 
-EFFECTIVE_ITEMS = 64  # training items over which effective angles are counted
+# Training items over which effective angles are counted
+EFFECTIVE_ITEMS = 64
 SHOTS = tuple(10**power for power in range(3, 9))
 
 
@@ -133,7 +134,9 @@ def _effective_angles(ensemble: Ensemble) -> list[int]:
     ensemble.whole.eval()
     with torch.no_grad():
         features = items if ensemble.backbone is None else ensemble.whole.features(items)
-        return head.effective(features, ensemble.parts.ready.run(head.circuit, head.entangle))
+        return head.effective(
+            features, ensemble.parts.exact_device.run(head.circuit, head.entangle)
+        )
 
 
 @torch.no_grad()
@@ -147,10 +150,11 @@ def _probability_shares(ensemble: Ensemble) -> dict[str, Tensor]:
     shares = {}
     parts = ensemble.parts
     backbone = ensemble.backbone if ensemble.backbone is not None else parts.backbone
-    if hasattr(backbone, "retention") and parts.given is None:
+    if hasattr(backbone, "retention") and parts.planted_features is None:
         test = parts.dataset.test
         items = [
-            parts.place(test.batch(index[0], backbone.preprocess)) for index in _batches(data, runs)
+            parts.to_accelerator(test.batch(index[0], backbone.preprocess))
+            for index in _batches(data, runs)
         ]
         for name, values in _by_name(map(backbone.retention, items)).items():
             shares[name] = torch.cat(values).expand(runs, -1)
@@ -188,4 +192,7 @@ def _batches(data: Data, runs: int) -> tuple[Tensor, ...]:
 def _by_name(batches: Iterable[dict[str, Tensor]]) -> dict[str, list[Tensor]]:
     """Values of dicts with the same names, by name."""
     batches = list(batches)
-    return {name: [batch[name] for batch in batches] for name in batches[0]}
+    values = {}
+    for name in batches[0]:
+        values[name] = [batch[name] for batch in batches]
+    return values

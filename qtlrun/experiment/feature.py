@@ -1,4 +1,4 @@
-"""Pictures to tensors, and the features of a backbone that does not move, computed once."""
+"""Items as a backbone takes them, and features of a frozen backbone, computed once."""
 
 import contextlib
 import itertools
@@ -17,24 +17,30 @@ from qtlrun.dataset.kind import kind, noun
 from qtlrun.layer import generator
 
 SPLITS = ("train", "validation", "test")
-LEAST = 1e-6  # deviation of a feature; below it the feature is constant
-KEPT = 20  # seconds of work after which features are put into the pool, and
-SHARE = 20  # times as long as putting them took
-LARGE = 1_000_000  # weights; a smaller backbone takes more pictures at once
+# Of a feature; one with less is constant
+MIN_DEVIATION = 1e-6
+# Work after which features are put into the pool
+POOL_INTERVAL_S = 20
+# The same, as a multiple of the time that putting them took
+POOL_INTERVAL_PER_WRITE = 20
+# A backbone with at most as many takes more items at once
+MAX_WEIGHTS_SMALL = 1_000_000
 
 
 def chunk(backbone: nn.Module) -> int:
-    """Pictures that go through a backbone at once when nothing is trained."""
-    return 32 if _large(backbone) else 512
+    """Count of items that go through a backbone at once when nothing is trained."""
+    return 32 if _is_large(backbone) else 512
 
 
 @contextlib.contextmanager
 def threads(backbone: nn.Module | None):
-    """One thread for heads and small backbones: more gain nothing, wait for each other on a busy
-    machine, and would let the bits depend on how many there are, and on how many seeds.
+    """Run heads and small backbones in one thread.
+
+    More gain nothing, wait for each other on a busy machine, and would let the bits depend on how
+    many there are, and on how many seeds.
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(before if backbone is not None and _large(backbone) else 1)
+    torch.set_num_threads(before if backbone is not None and _is_large(backbone) else 1)
     try:
         yield
     finally:
@@ -44,32 +50,31 @@ def threads(backbone: nn.Module | None):
 def pictures(
     parts, split, backbone: nn.Module, augment_seed: int | None = None
 ) -> Callable[[Tensor, int | None], Tensor]:
-    """Batches of a split as a backbone takes them, for `train.Data`; in training augmented where a
-    seed is given.
+    """Batches of a split as a backbone takes them, for `train.Data`.
 
-    What is done to a picture depends on that seed, the epoch and the picture alone, not on who asks
-    when.
+    With `augment_seed` pictures are augmented in training. The augmentation of a picture depends
+    on that seed, the epoch and the picture alone, not on the order of the calls.
     """
 
     def take(index: Tensor, epoch: int | None) -> Tensor:
         augment = None
         if augment_seed is not None and epoch is not None:
             augment = lambda item: generator(augment_seed, "augment", epoch, item)  # noqa: E731
-        return parts.place(split.batch(index[0], backbone.preprocess, augment))
+        return parts.to_accelerator(split.batch(index[0], backbone.preprocess, augment))
 
     return take
 
 
 def features(parts) -> dict[str, Tensor]:
-    """Features of the three splits under the row's backbone as it is, and the seconds that they
-    take, by name.
+    """Features by split under the row's backbone as it is, and the `seconds` that they take.
 
-    Kept by picture, so that every division of the same pictures shares them.
+    Stored by item, so that every division of the same items shares them.
     """
-    if parts.given is not None:
-        return parts.given
+    if parts.planted_features is not None:
+        return parts.planted_features
     identity = parts.variant.identity
-    vectors = kind(parts.dataset) != "pictures"  # which may be scaled by their training split
+    # Vectors may be scaled by their training split
+    vectors = kind(parts.dataset) != "pictures"
     modules = __name__, *parts.modules("backbone", "dataset")
     pool = store.key(
         **parts.backbone_identity(),
@@ -89,8 +94,11 @@ def features(parts) -> dict[str, Tensor]:
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """Scale features before the head in each of several ways: not at all, or to mean 0 and
-    deviation 1.
+    """Scaling of features before the head, in each of several ways.
+
+    names: the ways: `none`, or `standard` for mean 0 and deviation 1
+    mean: of each feature, shape (features,)
+    deviation: of each feature, shape (features,)
     """
 
     names: list[str]
@@ -98,138 +106,138 @@ class Scaling:
     deviation: Tensor | None = None
 
     def __call__(
-        self, given: Float[Tensor, "*items features"]
+        self, features: Float[Tensor, "*items features"]
     ) -> Float[Tensor, "names *items features"]:
         if self.mean is None:
-            return given.unsqueeze(0)
-        return torch.stack(
-            [
-                given if name == "none" else (given - self.mean) / self.deviation
-                for name in self.names
-            ]
-        )
+            return features.unsqueeze(0)
+        return torch.stack([self._scale(features, name) for name in self.names])
 
     def statistics(self, name: str) -> dict[str, Tensor]:
         """Mean and deviation of the way of this name; nothing where features stay as they are."""
         return {} if name == "none" else {"mean": self.mean, "deviation": self.deviation}
 
+    def _scale(self, features: Tensor, name: str) -> Tensor:
+        """Features scaled in the way of this name."""
+        return features if name == "none" else (features - self.mean) / self.deviation
 
-def scalings(names: list[str], known: Callable[[], Tensor]) -> Scaling:
-    """The scaling of features by statistics of the training split's `known()` alone."""
+
+def scalings(names: list[str], train_features: Callable[[], Tensor]) -> Scaling:
+    """Fit feature scaling on the features of the training split alone, (items, features)."""
     if set(names) == {"none"}:
         return Scaling(names)
-    features = known()
+    features = train_features()
     mean = features.mean(0)
     deviation = features.std(0, correction=0)
-    deviation = torch.where(
-        deviation < LEAST, 1, deviation
-    )  # one that is constant may move once the network is trained
+    # A constant feature may move once the network is trained
+    deviation = torch.where(deviation < MIN_DEVIATION, 1, deviation)
     return Scaling(names, mean, deviation)
 
 
-def _large(backbone: nn.Module) -> bool:
-    return sum(parameter.numel() for parameter in backbone.parameters()) > LARGE
+def _is_large(backbone: nn.Module) -> bool:
+    """Whether a backbone takes few items at once."""
+    return sum(weight.numel() for weight in backbone.parameters()) > MAX_WEIGHTS_SMALL
 
 
 def _load(parts, pool: str) -> dict[str, Tensor]:
-    """Features of the row's pictures; those that the pool lacks are computed and added."""
-    kept = parts.session.store
+    """Features of the row's items, by split; those that the pool lacks are computed and added."""
     splits = {name: getattr(parts.dataset, name) for name in SPLITS}
-    entry = kept.get("features", pool)
-    if _lacking(entry, splits):
-        with kept.lock("features", pool), threads(parts.backbone):
-            entry = kept.get("features", pool)
-            if _lacking(entry, splits):
-                for more in _extended(parts, entry, splits):
-                    entry = more
-                    kept.put("features", pool, entry)
-    place = {item: number for number, item in enumerate(entry.values["items"])}
+    entry = parts.session.store.get("features", pool)
+    if _missing_items(entry, splits):
+        entry = _complete_pool(parts, pool, splits)
+    index = {item: number for number, item in enumerate(entry.values["items"])}
     values = torch.from_numpy(entry.arrays["features"])
-    found = {
-        name: values[[place[item] for item in split.items]].to(parts.accelerator)
-        for name, split in splits.items()
-    }
-    pictures = sum(map(len, splits.values()))
-    return found | {"seconds": torch.tensor(entry.values["seconds"] * pictures / len(place))}
+    loaded = {}
+    for name, split in splits.items():
+        loaded[name] = values[[index[item] for item in split.items]].to(parts.accelerator)
+    count = sum(map(len, splits.values()))
+    return loaded | {"seconds": torch.tensor(entry.values["seconds"] * count / len(index))}
 
 
-def _lacking(entry: store.Entry | None, splits: dict) -> set[str]:
-    return {item for split in splits.values() for item in split.items} - set(
-        entry.values["items"] if entry else ()
-    )
+def _complete_pool(parts, pool: str, splits: dict) -> store.Entry:
+    """Pool with all items of the splits; another process may have completed it meanwhile."""
+    session = parts.session
+    with session.store.lock("features", pool), threads(parts.backbone):
+        entry = session.store.get("features", pool)
+        if _missing_items(entry, splits):
+            for extended in _extend_pool(parts, entry, splits):
+                entry = extended
+                session.store.put("features", pool, entry)
+    return entry
 
 
-def _extended(parts, entry: store.Entry | None, splits: dict) -> Iterator[store.Entry]:
-    """A pool with the pictures that it lacked, and before that with some, from time to time, so
-    that a run which is killed goes on.
+def _missing_items(entry: store.Entry | None, splits: dict) -> set[str]:
+    """Items of the splits that a pool lacks."""
+    items = {item for split in splits.values() for item in split.items}
+    return items - set(entry.values["items"] if entry else ())
 
-    A picture's features do not depend on those beside it.
+
+def _extend_pool(parts, entry: store.Entry | None, splits: dict) -> Iterator[store.Entry]:
+    """Compute the features that a pool lacks; yield the pool from time to time, at last whole.
+
+    So a run that is killed resumes where it was. An item's features do not depend on the items
+    beside it.
     """
     began = time.perf_counter()
-    lacking = _lacking(entry, splits)
+    missing = _missing_items(entry, splits)
     pieces = []
     size = chunk(parts.backbone)
-    due = began + KEPT
+    due = began + POOL_INTERVAL_S
     backbone = getattr(parts.backbone, "settled", lambda: parts.backbone)()
-    places = {
-        item: (split, place)
+    positions = {
+        item: (split, index)
         for split in splits.values()
-        for place, item in enumerate(split.items)
-        if item in lacking
+        for index, item in enumerate(split.items)
+        if item in missing
     }
-    wanted = list(places.values())
-    with contextlib.closing(
-        _ahead(
-            lambda some: _read(parts, some),
-            [wanted[at : at + size] for at in range(0, len(wanted), size)],
-        )
-    ) as batches:
+    waiting = list(positions.values())
+    chunks = [waiting[at : at + size] for at in range(0, len(waiting), size)]
+    batches = _read_ahead(lambda positions: _read_items(parts, positions), chunks)
+    with contextlib.closing(batches):
         for batch in batches:
-            whole = torch.cat(
-                [batch, batch[-1:].expand(size - len(batch), *batch.shape[1:])]
-            )  # a lesser one is rounded otherwise
+            # A smaller batch would be rounded otherwise
+            padding = batch[-1:].expand(size - len(batch), *batch.shape[1:])
+            padded = torch.cat([batch, padding])
             with torch.inference_mode():
-                pieces.append(backbone(whole)[: len(batch)].cpu())
+                pieces.append(backbone(padded)[: len(batch)].cpu())
             done = sum(map(len, pieces))
-            parts.session.progress.step(f"features, {noun(parts.dataset)}s", done, len(wanted))
-            if (now := time.perf_counter()) >= due and done < len(wanted):
-                yield _joined(entry, list(places)[:done], pieces, now - began)
-                waited = time.perf_counter() - now
-                began = began + waited
-                due = time.perf_counter() + max(KEPT, SHARE * waited)
-    yield _joined(entry, list(places), pieces, time.perf_counter() - began)
+            parts.session.progress.step(f"features, {noun(parts.dataset)}s", done, len(waiting))
+            now = time.perf_counter()
+            if now >= due and done < len(waiting):
+                yield _join_pool(entry, list(positions)[:done], pieces, now - began)
+                # Writing the pool does not count as time of the features
+                written = time.perf_counter() - now
+                began = began + written
+                due = time.perf_counter() + max(POOL_INTERVAL_S, POOL_INTERVAL_PER_WRITE * written)
+    yield _join_pool(entry, list(positions), pieces, time.perf_counter() - began)
 
 
-def _joined(
+def _join_pool(
     entry: store.Entry | None, items: list[str], pieces: list[Tensor], seconds: float
 ) -> store.Entry:
     """A pool with further items, and the seconds that all of it took."""
-    known = torch.cat(pieces).numpy()
+    features = torch.cat(pieces).numpy()
     if entry is not None:
         items = entry.values["items"] + items
-        known = np.concatenate([entry.arrays["features"], known])
+        features = np.concatenate([entry.arrays["features"], features])
         seconds += entry.values["seconds"]
-    return store.Entry({"items": items, "seconds": seconds}, {"features": known})
+    return store.Entry({"items": items, "seconds": seconds}, {"features": features})
 
 
-def _read(parts, some: list[tuple]) -> Tensor:
-    """The pictures at these places of their splits, as the backbone takes them."""
-    return parts.place(
-        torch.cat(
-            [
-                split.batch([place for _, place in mine], parts.backbone.preprocess)
-                for split, mine in itertools.groupby(some, key=lambda one: one[0])
-            ]
-        )
-    )
+def _read_items(parts, positions: list[tuple]) -> Tensor:
+    """Items as the backbone takes them; a position is a split and an index in it."""
+    batches = []
+    for split, group in itertools.groupby(positions, key=lambda position: position[0]):
+        index = [number for _, number in group]
+        batches.append(split.batch(index, parts.backbone.preprocess))
+    return parts.to_accelerator(torch.cat(batches))
 
 
-def _ahead(read: Callable[[list], Tensor], chunks: Iterable[list]) -> Iterator[Tensor]:
-    """Pictures of these chunks; the next one is read while one is at work."""
+def _read_ahead(read: Callable[[list], Tensor], chunks: Iterable[list]) -> Iterator[Tensor]:
+    """Items of each chunk, as tensors; the next chunk is read while one is in use."""
     with ThreadPoolExecutor(1) as reader:
         waiting = None
-        for some in chunks:
-            following = reader.submit(read, some)
+        for positions in chunks:
+            following = reader.submit(read, positions)
             if waiting is not None:
                 yield waiting.result()
             waiting = following

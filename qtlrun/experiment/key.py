@@ -28,11 +28,18 @@ def row_identity(parts: Parts) -> dict[str, object]:
     return identity | {"data": parts.dataset.fingerprint}
 
 
+def reading_key(parts: Parts) -> str:
+    """Key of the readings of a test split: its items and labels, whatever their names and order."""
+    test = parts.dataset.test
+    return store.key(test=sorted(zip(test.items, test.labels.tolist(), strict=True)))
+
+
 def _modules(parts: Parts) -> list[str]:
     """Modules that compute a row, without what they import."""
     identity = parts.variant.identity
     groups = ["dataset", "backbone", "freeze", "recipe", "head", "parametrization"]
-    groups += ["circuit"] * ("_target_" in identity["circuit"]) + ["device"] * (
-        "device" in identity
-    )
+    if "_target_" in identity["circuit"]:
+        groups.append("circuit")
+    if "device" in identity:
+        groups.append("device")
     return [*COMPUTING, *parts.modules(*groups)]

@@ -7,9 +7,7 @@ from torch import Tensor, nn
 
 
 class Network(nn.Module):
-    """Trains as one run: pictures to logits (1, batch, classes), through a scaling of the features
-    that is fixed.
-    """
+    """Backbone, fixed scaling of the features, and head, as a model of one run."""
 
     def __init__(
         self,
@@ -22,9 +20,9 @@ class Network(nn.Module):
         self.head = head
         self.scale = scale
 
-    def forward(self, pictures: Float[Tensor, "batch ..."]) -> Float[Tensor, "1 batch classes"]:
-        return self.head(self.features(pictures))
+    def forward(self, items: Float[Tensor, "batch ..."]) -> Float[Tensor, "1 batch classes"]:
+        return self.head(self.features(items))
 
-    def features(self, pictures: Float[Tensor, "batch ..."]) -> Float[Tensor, "1 batch features"]:
+    def features(self, items: Float[Tensor, "batch ..."]) -> Float[Tensor, "1 batch features"]:
         """Features that the head sees."""
-        return self.scale(self.backbone(pictures))
+        return self.scale(self.backbone(items))

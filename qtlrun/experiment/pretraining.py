@@ -1,4 +1,4 @@
-"""Pre-training as an experiment: a backbone without public weights learns its source task first."""
+"""Pre-training of a backbone without public weights on a source task."""
 
 import torch
 from torch import Tensor
@@ -15,16 +15,16 @@ from qtlrun.recipe import Recipe
 FREEZE = Freeze(frozen=0, batch_norm="train")
 
 
-def wanted(variant: Variant) -> bool:
-    """Whether the variant's backbone is pre-trained by this program."""
+def is_wanted(variant: Variant) -> bool:
+    """Whether this program pre-trains the variant's backbone."""
     return variant.backbone.get("weights") == "pretrain"
 
 
 def check(parts) -> None:
     """Refuse a source task that cannot be built or whose batches are too small."""
     first = dataset(parts).train.batch([0], parts.bare.preprocess)
-    place = next((weight.device for weight in parts.bare.parameters()), first.device)
-    check_single(parts.bare, FREEZE, _recipe(parts), first.to(place), "backbone.pretrain.")
+    accelerator = next((weight.device for weight in parts.bare.parameters()), first.device)
+    check_single(parts.bare, FREEZE, _recipe(parts), first.to(accelerator), "backbone.pretrain.")
 
 
 def dataset(parts):
@@ -32,34 +32,28 @@ def dataset(parts):
     task = parts.dataset_of(
         parts.variant.backbone["pretrain"]["dataset"], "backbone.pretrain.dataset"
     )
-    mine = {
-        item
-        for split in (parts.dataset.train, parts.dataset.validation, parts.dataset.test)
-        for item in split.items
-    }
-    shared = mine & {item for split in (task.train, task.validation) for item in split.items}
+    target = parts.dataset
+    items = {*target.train.items, *target.validation.items, *target.test.items}
+    shared = items & {*task.train.items, *task.validation.items}
     if shared:
         raise Refused(
-            f"dataset: {len(shared)} of its {len(mine)} items are in the source task that the"
+            f"dataset: {len(shared)} of its {len(items)} items are in the source task that the"
             " backbone is pre-trained on; let their classes or shares not overlap."
         )
     return task
 
 
 def key(parts) -> str:
-    """The key of the pre-trained state: all that it depends on, and nothing of the target task."""
+    """Key of the pre-trained state: all that it depends on, and nothing of the target task."""
     backbone = parts.variant.backbone
     sub = parts.variant.backbone["pretrain"]
-    built = {
-        name: value
-        for name, value in backbone.items()
-        if name not in ("pretrain", "weights", "layer", "seed")
-    }
+    omitted = ("pretrain", "weights", "layer", "seed")
+    values = {name: value for name, value in backbone.items() if name not in omitted}
     targets = backbone["_target_"], *(sub[group]["_target_"] for group in ("dataset", "recipe"))
     modules = __name__, *(target.rpartition(".")[0] for target in targets)
     return store.key(
         plugins=plugin.identity(parts.variant.plugins),
-        backbone=built,
+        backbone=values,
         recipe=bare(sub["recipe"]),
         seed=sub["seed"],
         data=dataset(parts).fingerprint,
@@ -71,14 +65,14 @@ def key(parts) -> str:
 
 
 def state(parts) -> dict[str, Tensor]:
-    """The backbone's state after its source task, from the store or trained now."""
-    kept = parts.session.store
+    """State of the backbone after its source task, from the store or trained now."""
+    artifacts = parts.session.store
     name = key(parts)
-    entry = kept.get("backbone", name)
+    entry = artifacts.get("backbone", name)
     if entry is None:
-        with kept.lock("backbone", name):
-            entry = kept.get("backbone", name) or _train(parts)
-            kept.put("backbone", name, entry)
+        with artifacts.lock("backbone", name):
+            entry = artifacts.get("backbone", name) or _train(parts)
+            artifacts.put("backbone", name, entry)
     return {name: torch.from_numpy(array) for name, array in entry.arrays.items()}
 
 
@@ -103,7 +97,7 @@ def _train(parts) -> store.Entry:
         classes=len(task.classes),
         start=Start([sub["seed"]], parts.dtype),
     )
-    network = parts.place(Network(backbone, head))
+    network = parts.to_accelerator(Network(backbone, head))
     augment = sub["seed"] if recipe.augment else None
     data = [
         train.Data(
@@ -125,6 +119,7 @@ def _train(parts) -> store.Entry:
 
 
 def _recipe(parts) -> Recipe:
+    """Recipe of the source task."""
     recipe = build(
         "recipe",
         parts.variant.backbone["pretrain"]["recipe"],

@@ -1,4 +1,4 @@
-"""Batches of one item, of which a batch norm that is trained has no variance."""
+"""Batches of one item, which have no variance for a batch norm that is trained."""
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +12,10 @@ from qtlrun.recipe import Recipe
 def check_single(
     backbone: nn.Module, freeze: Freeze, recipe: Recipe, item: Tensor, key: str = ""
 ) -> None:
-    """Refuse batches of one where the backbone would stop at the first; asked of one item and no
-    weights.
+    """Refuse batches of one item where the backbone does not take them.
 
-    A last batch of one is no such case: it joins the batch before.
+    Tried on one item, without weights. A last batch of one is no such case: it joins the batch
+    before. `key` begins the message where the recipe is not the row's.
     """
     if recipe.batch_size > 1 or not freeze.normalises(backbone):
         return

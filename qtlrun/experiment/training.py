@@ -22,14 +22,16 @@ from qtlrun.experiment.ensemble import (
 from qtlrun.experiment.key import row_key
 from qtlrun.store import Entry
 
-ANNOUNCED_S = 60  # a training that takes longer is announced
-PROGRESS = "progress"  # kind of artifact: the state of a training until its rows are finished
+# A training that takes longer is announced
+MAX_SILENT_S = 60
+# Kind of artifact: the state of a training until its rows are finished
+PROGRESS = "progress"
 
 
 def fit(
     label: str, trainings: list[Training]
 ) -> Iterator[list[tuple[Training, Outcome | Failure]]]:
-    """Train by ensembles; each training of one with its outcome, or why it failed."""
+    """Train in ensembles; yield the trainings of each with their outcomes or failures."""
     groups = group_trainings(trainings)
     total = sum(map(_count_epochs, groups))
     done = 0
@@ -60,7 +62,7 @@ def _count_epochs(group: list[Training]) -> int:
 
 
 def _fit_ensemble(ensemble: Ensemble) -> Iterator[Record]:
-    """Train by epochs, or solve the head where it is one that can be."""
+    """Train by epochs, or solve a head that has a solution."""
     if ensemble.parts.solved:
         yield _solve(ensemble)
         return
@@ -77,7 +79,7 @@ def _fit_ensemble(ensemble: Ensemble) -> Iterator[Record]:
 
 
 def _solve(ensemble: Ensemble) -> Record:
-    """Solve a head, once for equal features and for the seeds that its solution depends on."""
+    """Solve a head, once for equal features and for those seeds that its solution depends on."""
     parts = ensemble.parts
     head = ensemble.head
     splits = (ensemble.data["train"], ensemble.data["validation"])
@@ -91,7 +93,7 @@ def _solve(ensemble: Ensemble) -> Record:
         return head.state_dict()
 
     seeds = str(getattr(head, "seeds", ""))
-    key = "solved" + shared_key(parts) + parts.given_key + ensemble.scales[0] + seeds
+    key = "solved" + shared_key(parts) + parts.planted_key + ensemble.scales[0] + seeds
     head.load_state_dict(parts.session.once(key, solve))
     (loss, _), (nll, accuracy) = (
         train.score(train.evaluate(head, data, 1), data.labels) for data in splits
@@ -155,7 +157,7 @@ def _weights(ensemble: Ensemble, run: int) -> dict:
 
 
 def _keeper(trainings: list[Training]) -> Keeper | None:
-    """Where an ensemble leaves its state; none where its chances come from a stream."""
+    """Keeper of an ensemble's state; None where its draws come from one stream."""
     parts = trainings[0].parts
     if not parts.exact:
         return None
@@ -175,22 +177,24 @@ def _forget(trainings: list[Training]) -> None:
 
 
 def _progress_key(trainings: list[Training]) -> str:
+    """Key of an ensemble's state."""
     keys = [row_key(training.parts, training.seed) for training in trainings]
-    return store.key(progress=keys, given=trainings[0].parts.given_key)
+    return store.key(progress=keys, given=trainings[0].parts.planted_key)
 
 
 def _announce(label: str, ensemble: Ensemble, count: int) -> None:
-    """Tell how long so many ensembles take, and the memory of a step, where that is long."""
+    """Announce the time of so many ensembles, and the memory of a step, where that is long."""
     parts = ensemble.parts
     if parts.solved or not parts.exact:
-        return  # a timing step would draw from the shots
+        # A timing step would draw from the shots
+        return
     if ensemble.backbone is not None:
         parts.freeze.apply(ensemble.backbone, 0)
     data = ensemble.data["train"]
     steps = math.ceil(len(data.labels) / parts.recipe.batch_size) * parts.recipe.epochs
     pace = train.pace(ensemble.whole, parts.recipe, data, len(ensemble.trainings))
     seconds = pace * steps * count
-    if seconds > ANNOUNCED_S:
+    if seconds > MAX_SILENT_S:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         parts.session.progress.say(
             f"{label}: training takes about {seconds / 60:.0f} min and {memory:.1f} GiB of memory."

@@ -1,4 +1,4 @@
-"""Is the instrument honest: equal models, planted effects, and intervals whose truth is known."""
+"""Calibration of verdicts and intervals on cases whose truth is known."""
 
 from dataclasses import dataclass, replace
 
@@ -13,23 +13,30 @@ from qtlrun.report import figure, sentence
 from qtlrun.report.progress import Progress
 from qtlrun.report.report import Report
 
-POPULATION = 200  # seeds of the population that coverage is measured on
+# Of the population that coverage is measured on
+POPULATION_SEEDS = 200
 # What no rate of an honest instrument contradicts
-MAX_FALSE = 0.05
-COVERAGE = (0.90, 0.98)
-MIN_FOUND = 0.5
+MAX_FALSE_RATE = 0.05
+COVERAGE_RANGE = (0.90, 0.98)
+MIN_DETECTION_RATE = 0.5
 COLUMNS = ["check", "effect", "contrast", "verdict", "trials", "hits", "rate", "low", "high"]
 
 
 @dataclass(frozen=True)
 class Calibrate:
-    """Judges the verdicts of this plan, its seeds and its pictures on cases whose truth is known.
+    """Test the verdicts of a plan, of its seeds and pictures, on cases whose truth is known.
 
-    Null: the composed model against itself from other seeds, `nulls` times; a verdict of better or
-    worse is false. Coverage: seeds and pictures drawn with replacement, `resamples` times, from 200
-    seeds of composed minus twin, whose mean is the truth. Planted: labels drawn from hidden logits
-    of `effects` times unit deviation, `planted` times each; from a random circuit the composed
-    model must come out better than C, from a linear map worse. Rates have exact binomial intervals.
+    Null: the composed model against itself from other seeds; a verdict of better or worse is
+    false. Coverage: seeds and pictures drawn with replacement from 200 seeds of composed minus
+    twin, whose mean is the truth. Planted: labels drawn from hidden logits; from a random circuit
+    the composed model must come out better than C, from a linear map worse. Rates have exact
+    binomial intervals.
+
+    margin: of the verdicts, nats of NLL
+    nulls: comparisons of equal models
+    resamples: intervals whose coverage is counted
+    planted: data sets for each kind and effect
+    effects: deviations of the hidden logits
     """
 
     margin: float
@@ -43,11 +50,11 @@ class Calibrate:
         for name in ("nulls", "resamples", "planted"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}={getattr(self, name)}: a whole number from 1 up.")
-        if not self.effects or not all(0 < one < np.inf for one in self.effects):
+        if not self.effects or not all(0 < effect < np.inf for effect in self.effects):
             raise ValueError(f"effects={self.effects}: one or more numbers above 0.")
 
     def check(self, plans: list[Plan], experiment: Experiment) -> None:
-        """Refuse several points, and models that nothing can be planted for."""
+        """Refuse several points, and plans without the models that effects are planted for."""
         check_single(plans, "calibrate", ("tune", "splits", "folds"))
         plan = plans[0]
         missing = {"C", "twin"} - plan.references.keys()
@@ -70,13 +77,14 @@ class Calibrate:
         seeds = len(plan.seeds)
         variants = {name: plan.variants[name] for name in ("A", "C", "twin")}
         nulls = 2 * seeds * self.nulls
-        many = list(range(max(nulls, POPULATION)))
+        model_seeds = list(range(max(nulls, POPULATION_SEEDS)))
         readers = [disk.digest(f"{plan.reader_key} calibrate {self.nulls}".encode())]
-        nll = experiment.predict("A", [variants["A"]], many, readers=readers)[0].nll
-        twin = experiment.predict("twin", [variants["twin"]], many[:POPULATION], readers=readers)[0]
+        nll = experiment.predict("A", [variants["A"]], model_seeds, readers=readers)[0].nll
+        population = model_seeds[:POPULATION_SEEDS]
+        twin = experiment.predict("twin", [variants["twin"]], population, readers=readers)[0]
         lines = [
             self._null(nll[:nulls], seeds),
-            self._coverage(nll[:POPULATION] - twin.nll, seeds),
+            self._coverage(nll[:POPULATION_SEEDS] - twin.nll, seeds),
         ]
         for kind in ("circuit", "linear"):
             for effect in self.effects:
@@ -94,12 +102,12 @@ class Calibrate:
         return frame, honest
 
     def _null(self, nll: np.ndarray, seeds: int) -> dict:
-        """How often equal models are called better or worse."""
+        """Rate at which equal models are called better or worse."""
         pairs = nll.reshape(self.nulls, 2, seeds, -1)
         words = [
-            statistic.verdict(one - other, self.margin).word
-            for one, other in pairs
-            if np.isfinite(one - other).all()
+            statistic.verdict(first - second, self.margin).word
+            for first, second in pairs
+            if np.isfinite(first - second).all()
         ]
         return _rate(
             "equal models",
@@ -111,7 +119,7 @@ class Calibrate:
         )
 
     def _coverage(self, differences: np.ndarray, seeds: int) -> dict:
-        """How often the interval holds the mean of the population that its data are drawn from."""
+        """Rate at which an interval covers the mean of the population that it is drawn from."""
         generator = np.random.default_rng(0)
         hits = 0
         differences = differences[np.isfinite(differences).all(1)]
@@ -132,12 +140,13 @@ class Calibrate:
         plant: Plant,
         progress: Progress,
     ) -> list[dict]:
-        """How often a planted effect is found: the circuit's by A, the linear map's by C."""
+        """Rates of each verdict on A against each reference where an effect is planted."""
         verdicts = {"C": [], "twin": []}
         stage = f"planted {plant.kind}, effect {plant.effect:g}"
         progress.step(stage, 0, self.planted)
         for number in range(self.planted):
-            with progress.quiet():  # one line a stage, not one a training
+            # One line per stage, not per training
+            with progress.quiet():
                 nll = {
                     name: experiment.predict(
                         name,
@@ -161,19 +170,19 @@ class Calibrate:
         return lines
 
     def _verdict(self, differences: np.ndarray) -> str:
-        """Verdict on the seeds that ended, (seeds, items); `failed` where none did."""
+        """Verdict on the seeds (seeds, items) that ended; `failed` where none did."""
         finished = np.isfinite(differences).all(1)
         if not finished.any():
             return "failed"
         return statistic.verdict(differences[finished], self.margin).word
 
     def _sentences(self, frame: pd.DataFrame, seeds: int, pictures: int) -> tuple[list[str], bool]:
-        """The rates in words, and whether they are what was promised."""
+        """Sentences on the rates, and whether they are what was promised."""
         null = frame[frame["check"] == "equal models"].iloc[0]
         coverage = frame[frame["check"] == "coverage"].iloc[0]
         promises = [
-            null["low"] <= MAX_FALSE,
-            coverage["high"] >= COVERAGE[0] and coverage["low"] <= COVERAGE[1],
+            null["low"] <= MAX_FALSE_RATE,
+            coverage["high"] >= COVERAGE_RANGE[0] and coverage["low"] <= COVERAGE_RANGE[1],
         ]
         lines = [
             f"Null: A against itself from other seeds, {seeds} seeds and {pictures} pictures"
@@ -195,7 +204,7 @@ class Calibrate:
                 for line in rates.itertuples()
             )
             lines.append(f"Planted {name}: A {verdict} than C in {shares}.")
-            promises.append(rates["high"].max() > MIN_FOUND)
+            promises.append(rates["high"].max() > MIN_DETECTION_RATE)
         lines.append(
             "No rate contradicts what an honest instrument promises."
             if all(promises)

@@ -1,4 +1,4 @@
-"""The composed model beside its references: trained, tabled, drawn, written."""
+"""Comparison of the composed model with its references: trained, tabled, drawn, written."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from qtlrun.report.report import Report
 
 @dataclass(frozen=True)
 class Compare:
-    """Trains every point of a sweep, of which a single run is one, with its references.
+    """Train every point of a sweep, of which a single run is one, with its references.
 
     margin: difference in nats of NLL below which two rows count as equivalent
     shots: measurements of each execution that the cost columns assume
@@ -145,8 +145,10 @@ def _unchosen(points: list[Comparison]) -> list[str]:
 
 
 def _errors(points: list[Comparison]) -> list[str]:
+    """Sentences on the failures of all points."""
     return [line for point in points for line in sentence.errors(point)]
 
 
 def _join(parts: list[str]) -> str:
+    """Paragraphs of a Markdown file."""
     return "\n\n".join(parts) + "\n"

@@ -1,4 +1,4 @@
-"""The trained result as a plain classical network, which runs without this program or a circuit."""
+"""Export of a trained result as a plain classical network."""
 
 import io
 import json
@@ -19,20 +19,21 @@ from qtlrun.plan import Plan, Refused, check_single, draw, simulates, text
 from qtlrun.report import sentence
 from qtlrun.report.report import Report
 
-NAME = "network"  # of the files
+FILE_STEM = "network"
 COLUMNS = ("file", "bytes", "weights", "items", "accuracy", "difference")
-# Of the largest logit, within which the exported network is the trained one; single precision has
-# seven digits
+# Share of the largest logit, within which the exported network is the trained one; single
+# precision has seven digits
 MAX_DIFFERENCE = 1e-4
 
 
 @dataclass(frozen=True)
 class Export:
-    """Trains the composed model, or finds it in the store, and writes one seed of it as safetensors
-    and as torch.export's program.
+    """Write one seed of the composed model as safetensors and as torch.export's program.
 
-    `seed` is one of the run's seeds; null: that of least validation NLL. Both files are read again
-    and compared with the trained model on every test item.
+    The model is trained, or found in the store, and runs without this program or a circuit. Both
+    files are read again and compared with the trained model on every test item.
+
+    seed: one of the run's seeds; null for that of least validation NLL
     """
 
     seed: int | None
@@ -120,27 +121,28 @@ def _write(
 ) -> None:
     """Write the network as weights and as a program, and its description."""
     state = {name: value.contiguous() for name, value in network.state_dict().items()}
-    disk.write(folder / f"{NAME}.safetensors", safetensors.save(state))
+    disk.write(folder / f"{FILE_STEM}.safetensors", safetensors.save(state))
     with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # torch's own, about its own
+        # Torch warns of its own code
+        warnings.simplefilter("ignore")
         program = torch.export.export(
             network, (_example(data),), dynamic_shapes=({0: torch.export.Dim("items", min=1)},)
         )
         packed = io.BytesIO()
         torch.export.save(program, packed)
-    disk.write(folder / f"{NAME}.pt2", packed.getvalue())
-    disk.write_json(folder / f"{NAME}.json", description)
+    disk.write(folder / f"{FILE_STEM}.pt2", packed.getvalue())
+    disk.write_json(folder / f"{FILE_STEM}.json", description)
 
 
 def _compare(
     folder: Path, network: _Exported, data: train.Data, trained: np.ndarray
 ) -> pd.DataFrame:
-    """Read both files again; logits differ from the trained ones by a share of the largest."""
-    network.load_state_dict(safetensors.load((folder / f"{NAME}.safetensors").read_bytes()))
-    program = torch.export.load(folder / f"{NAME}.pt2").module()
+    """Read both files again; differences of logits as shares of the largest trained one."""
+    network.load_state_dict(safetensors.load((folder / f"{FILE_STEM}.safetensors").read_bytes()))
+    program = torch.export.load(folder / f"{FILE_STEM}.pt2").module()
     expected = torch.from_numpy(trained)
     lines = []
-    for name, read in ((f"{NAME}.safetensors", network), (f"{NAME}.pt2", program)):
+    for name, read in ((f"{FILE_STEM}.safetensors", network), (f"{FILE_STEM}.pt2", program)):
         logits = _logits(read, data)
         gap = (logits - expected).abs().max() / expected.abs().max()
         lines.append(
@@ -157,7 +159,7 @@ def _compare(
 
 
 def _lines(frame: pd.DataFrame, row: Row, seed: int) -> list[str]:
-    """Files that were written, and how near they are."""
+    """Sentences on the files, and on how near their logits are to the trained ones."""
     lines = []
     for line in frame.itertuples():
         far = (
@@ -171,7 +173,7 @@ def _lines(frame: pd.DataFrame, row: Row, seed: int) -> list[str]:
             f"{line.difference:.1e} of the trained model's (seed {seed}){far}."
         )
     lines.append(
-        f"{NAME}.json says what an item goes through before the network, and the classes."
+        f"{FILE_STEM}.json says what an item goes through before the network, and the classes."
         " Neither file needs this program."
     )
     return lines
@@ -184,5 +186,6 @@ def _example(data: train.Data) -> Tensor:
 
 @torch.no_grad()
 def _logits(network: nn.Module, data: train.Data) -> Tensor:
+    """Logits of all items, (items, classes)."""
     batches = torch.arange(len(data.labels)).unsqueeze(0).split(data.chunk, dim=1)
     return torch.cat([network(data.take(index, None)).cpu().double() for index in batches])

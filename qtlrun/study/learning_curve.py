@@ -1,4 +1,4 @@
-"""Test figures against the number of training pictures, each size containing the smaller ones."""
+"""Learning curve: test figures by the size of nested training splits."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,8 @@ from qtlrun.plan import Plan, Refused, check_single
 from qtlrun.report import figure, frame, sentence, terminal
 from qtlrun.report.report import Report
 
-HALVES = 6  # sizes where none are named
+# Where none are named
+MAX_SIZES = 6
 COLUMNS = [
     "train_size",
     "row",
@@ -26,11 +27,14 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class LearningCurve:
-    """Trains the composed model and its references on nested parts of the training split.
+    """Train the composed model and its references on nested parts of the training split.
 
-    `sizes` are numbers of training items; null halves all of them as long as every class keeps two,
-    up to five times. Test and validation splits are the same for all. `margin` is that of the
-    verdicts, in nats; `shots` that of the costs.
+    Each size contains the smaller ones. Test and validation splits are the same for all.
+
+    sizes: numbers of training items; null halves all of them as long as every class keeps two on
+        average, up to five times
+    margin: of the verdicts, nats of NLL
+    shots: measurements of each execution that the cost columns assume
     """
 
     sizes: list[int] | None
@@ -90,7 +94,7 @@ class LearningCurve:
 
     def _plans(self, plan: Plan, experiment: Experiment) -> list[Plan]:
         """The plan at each size, from the smallest."""
-        sizes = self.sizes or _halves(plan, experiment)
+        sizes = self.sizes or _halved_sizes(plan, experiment)
         return [plan.changed({"dataset.train_size": size}) for size in sorted(sizes)]
 
     def _lines(self, plan: Plan, points: list[Comparison]) -> list[str]:
@@ -111,6 +115,7 @@ class LearningCurve:
         return lines
 
     def _frame(self, points: list[Comparison]) -> pd.DataFrame:
+        """Test NLL in nats and accuracy in [0, 1] with intervals, a line per size and row."""
         lines = []
         for point in points:
             for label in filter(point.of, point.labels):
@@ -121,14 +126,14 @@ class LearningCurve:
         return pd.DataFrame(lines, columns=COLUMNS)
 
 
-def _halves(plan: Plan, experiment: Experiment) -> list[int]:
+def _halved_sizes(plan: Plan, experiment: Experiment) -> list[int]:
     """Sizes of the training split halved, as long as every class keeps two items on average."""
     draws = [
         experiment.dataset(plan.model.redrawn(change)).train.labels.tolist()
         for change in plan.redraws
     ]
     labels = min(draws, key=len)
-    sizes = [len(labels) >> halving for halving in range(HALVES)]
+    sizes = [len(labels) >> halving for halving in range(MAX_SIZES)]
     return [size for size in sizes if size >= 2 * len(set(labels))] or [len(labels)]
 
 

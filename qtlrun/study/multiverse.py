@@ -1,4 +1,4 @@
-"""Differences under each defensible protocol: which sign holds, and which choice turns it."""
+"""Differences under each defensible protocol: their signs, and the choices that turn them."""
 
 import itertools
 import json
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from qtlrun import disk, statistic
-from qtlrun.comparison.row import Predictions
+from qtlrun.comparison.predictions import Predictions
 from qtlrun.experiment import Experiment
 from qtlrun.plan import (
     GROUPS,
@@ -28,13 +28,15 @@ from qtlrun.report.sentence import count
 
 @dataclass(frozen=True)
 class Multiverse:
-    """Trains the composed model and its references under every combination of `choices`, all seeds
-    of each.
+    """Train the composed model and its references under every combination of choices.
 
-    A difference is composed minus reference in nats of test NLL, two-way over seeds and pictures
-    within its protocol. Source: Steegen et al. 2016, doi:10.1177/1745691616658637; the
-    specification curve of Simonsohn et al. 2020, doi:10.1038/s41562-020-0912-z. `margin` is that of
-    the verdicts.
+    Each protocol has all seeds. A difference is composed minus reference in nats of test NLL,
+    two-way over seeds and pictures within its protocol. Source: Steegen et al. 2016,
+    doi:10.1177/1745691616658637; the specification curve of Simonsohn et al. 2020,
+    doi:10.1038/s41562-020-0912-z.
+
+    margin: of the verdicts, nats of NLL
+    choices: values to try, by group and key
     """
 
     margin: float
@@ -54,7 +56,7 @@ class Multiverse:
                 if (
                     not isinstance(values, list)
                     or not values
-                    or len({str(one) for one in values}) < len(values)
+                    or len(set(map(str, values))) < len(values)
                 ):
                     raise ValueError(
                         f"choices.{group}.{name}={values}: a list of different values is needed"
@@ -62,7 +64,7 @@ class Multiverse:
                     )
 
     def check(self, plans: list[Plan], experiment: Experiment) -> None:
-        """Refuse several points, no reference, and protocols that cannot be."""
+        """Refuse several points, no reference, and protocols that cannot be built."""
         check_single(plans, "multiverse", ("tune", "splits", "folds"))
         plan = plans[0]
         if not plan.references:
@@ -91,10 +93,9 @@ class Multiverse:
         ]
         seeds = count(len(plan.seeds), "seed")
         report.progress.say(f"{len(protocols)} protocols, {seeds} each:")
-        variants = {
-            name: [plan.variants[name].changed(protocol) for protocol in protocols]
-            for name in (plan.composed, *plan.claims)
-        }
+        variants = {}
+        for name in (plan.composed, *plan.claims):
+            variants[name] = [plan.variants[name].changed(protocol) for protocol in protocols]
         predictions = {
             name: experiment.predict(name, each, plan.seeds, readers=readers)
             for name, each in variants.items()
@@ -124,6 +125,7 @@ class Multiverse:
         return frame, bool((frame["seeds"] == len(plan.seeds)).all())
 
     def _keys(self) -> list[str]:
+        """Keys of the choices, as `group.key`."""
         return [f"{group}.{name}" for group, part in self.choices.items() for name in part]
 
     def _protocols(self) -> list[dict[str, object]]:
@@ -197,7 +199,7 @@ class Multiverse:
     def _sentence(
         self, protocols: pd.DataFrame, finished: pd.DataFrame, seeds: int, composed: str
     ) -> str:
-        """How often each sign holds, how far differences go, and which choice turns them."""
+        """Sentence on the signs of differences, their range, and the choices that turn them."""
         gap = finished["difference"]
         below = (gap < 0).mean()
         above = (gap > 0).mean()
@@ -221,7 +223,7 @@ class Multiverse:
         )
 
     def _shares(self, finished: pd.DataFrame) -> str:
-        """Shares of the variance that each choice has a part in, the largest first."""
+        """Shares of the variance by choice, in total and alone, the largest first."""
         gaps = finished["difference"].to_numpy()
         choices = {key: finished[key] for key in self._keys() if finished[key].nunique() > 1}
         alone = statistic.explained(gaps, choices)
@@ -231,7 +233,7 @@ class Multiverse:
 
 
 def _check_choice(plan: Plan, key: str) -> None:
-    """Refuse a choice that no row has, and one that the command line gives a value."""
+    """Refuse a choice that no row has, or that the command line gives a value."""
     group, _, name = key.partition(".")
     if group not in GROUPS:
         raise Refused(f"study.choices.{group}: {nearest(group, GROUPS)}")

@@ -14,12 +14,15 @@ from qtlrun.report.report import Report
 
 @dataclass(frozen=True)
 class Power:
-    """Trains the composed model and its references as a pilot, and projects from its components of
-    variance.
+    """Train the composed model and its references as a pilot, and predict larger studies.
 
-    `margin` is the difference to be detected, in nats of NLL; `seeds`, and `pictures` as multiples
-    of the pilot's, are the sizes whose half-width is foretold. Splits are foretold where the pilot
+    Predictions come from the pilot's components of variance. Splits are predicted where the pilot
     has several (`splits`, `folds`).
+
+    margin: the difference to be detected, nats of NLL
+    seeds: numbers of seeds whose half-width is predicted
+    pictures: numbers of test items whose half-width is predicted, as multiples of the pilot's
+    shots: measurements of each execution that the cost columns assume
     """
 
     margin: float
@@ -37,7 +40,7 @@ class Power:
             raise ValueError(f"seeds={self.seeds}: an interval needs two or more.")
 
     def check(self, plans: list[Plan], experiment: Experiment) -> None:
-        """Refuse several points, and pilots that predict nothing."""
+        """Refuse several points, and pilots too small to predict anything."""
         check_single(plans, "power")
         plan = plans[0]
         if not plan.references:
@@ -78,6 +81,7 @@ class Power:
         return powers, not point.failed
 
     def _frame(self, point: Comparison) -> pd.DataFrame:
+        """Half-widths in nats, a line per reference and size; the pilot's own are measured."""
         lines = []
         for label, verdict in point.contrasts(self.margin).items():
             gap = verdict.interval
@@ -104,7 +108,7 @@ class Power:
         )
 
     def _sentences(self, point: Comparison) -> list[str]:
-        """Sentences on each contrast of the pilot, and the sizes it would take."""
+        """Sentences on each contrast of the pilot, and the sizes that would detect the margin."""
         lines = []
         for label, verdict in point.contrasts(self.margin).items():
             gap = verdict.interval
@@ -119,15 +123,15 @@ class Power:
                 [f"{size} {what}" for size, what in ways if size]
                 or [sentence.both(gap, need, point.noun)] * bool(need.both)
             )
-            foretold = (
+            prediction = (
                 f"A difference of {self.margin:g} would be detected, four times in five, by"
                 f" {words or 'no size that is foretold here'}."
             )
             if missing := sentence.failures(point, label):
-                foretold = f"{missing}: the others foretell nothing of all."
+                prediction = f"{missing}: the others foretell nothing of all."
             lines.append(
                 f"{point.composed} - {label}, {point.isolates[label]}: {gap.mean:+z.3f} nats,"
                 f" half-width {(gap.high - gap.low) / 2:.3f} ({sentence.noise(gap, point.noun)}; so"
-                f" small a pilot knows it to {low:.2f} to {high:.2f} times that). {foretold}"
+                f" small a pilot knows it to {low:.2f} to {high:.2f} times that). {prediction}"
             )
         return lines

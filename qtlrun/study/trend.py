@@ -1,48 +1,30 @@
-"""Slopes of the differences to the references along one value, and what they say of a claim."""
+"""Slopes of the differences to the references along one value, and their verdict on a claim."""
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison, point_name
-from qtlrun.comparison.row import Row
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Plan, Refused, check_idle, has_circuit
 from qtlrun.plan.override import parse, swept_values
 from qtlrun.report import figure, frame, sentence, terminal
+from qtlrun.report.frame.trend import differences_frame, slopes_frame
 from qtlrun.report.report import Report
-
-DIFFERENCES = ["series", "key", "value", "reference", "metric", "difference", "low", "high"]
-SLOPES = [
-    "series",
-    "key",
-    "reference",
-    "classical",
-    "metric",
-    "slope",
-    "low",
-    "high",
-    "range",
-    "seeds",
-    "places",
-]
-METRICS = {"NLL": lambda row: row.nll, "accuracy": lambda row: row.correct}
-ERRORS = {"NLL": statistic.crossed, "accuracy": statistic.proportion_difference}
 
 
 @dataclass(frozen=True)
 class Trend:
-    """Trains the composed model and its references along a sweep of one number, and fits a line to
-    each difference.
+    """Fit lines to the differences between the composed model and its references along a sweep.
 
-    `runs` are command lines that each sweep one key; without them the sweep of the command line
-    itself is taken. `claim` is a sentence that predicts that the composed model gains on its
-    classical references as the number grows, which the slopes in NLL are held against: intervals of
-    95 % each, over seeds and test items.
+    The claim is judged by the slopes in NLL: intervals of 95 % each, over seeds and test items.
+
+    runs: command lines that each sweep one number; null for the sweep of the command line itself
+    claim: sentence that predicts that the composed model gains on its classical references as the
+        number grows
+    shots: measurements of each execution that the cost columns assume
     """
 
     runs: list[str] | None
@@ -93,13 +75,9 @@ class Trend:
             for keys, plan in zip(_swept(run), run, strict=True):
                 report.progress.say(f"{_dataset(plan)}, {point_name(keys)}:")
                 comparisons[name].append(experiment.compare(plan, keys).finished())
-        differences = []
-        slopes = []
-        for name, points in comparisons.items():
-            differences += _differences(name, points)
-            slopes += _slopes(name, points, _rivals(series[name][0]))
-        differences = pd.DataFrame(differences, columns=DIFFERENCES)
-        slopes = pd.DataFrame(slopes, columns=SLOPES)
+        differences = differences_frame(comparisons)
+        rivals = {name: _rivals(run[0]) for name, run in series.items()}
+        slopes = slopes_frame(comparisons, rivals)
         table = _table(slopes)
         rows = pd.concat(frame.rows_frame(points, self.shots) for points in comparisons.values())
         failures = {name: _failures(points) for name, points in comparisons.items()}
@@ -132,7 +110,7 @@ class Trend:
 
 
 def _judge(slopes: pd.DataFrame, differences: pd.DataFrame) -> str:
-    """Whether the slopes of one series support the claim, and which references say so."""
+    """Verdict of the slopes of one series on the claim, with the references behind it."""
     end = differences[
         (differences["series"] == slopes["series"].iloc[0])
         & (differences["metric"] == "NLL")
@@ -158,8 +136,9 @@ def _lines(series: dict[str, list[Plan]], comparisons: dict[str, list[Comparison
     """Sentences under the table: how it was made, and what was held fixed."""
     points = [point for each in comparisons.values() for point in each]
     plans = [plan for each in series.values() for plan in each]
+    notes = dict.fromkeys(note for point in points for note in point.notes)
     lines = [
-        *dict.fromkeys(note for point in points for note in point.notes),
+        *notes,
         "Least-squares lines from the least to the largest value, with 95 % intervals over"
         f" {len(plans[0].seeds)} seeds and the test items; items that values share"
         " are paired.",
@@ -174,9 +153,8 @@ def _lines(series: dict[str, list[Plan]], comparisons: dict[str, list[Comparison
 
 def _failures(points: list[Comparison]) -> int:
     """Trainings that failed anywhere in a series."""
-    return sum(point.failures(label) for point in points for label in point.labels) + sum(
-        len(point.errors) for point in points
-    )
+    trainings = sum(point.failures(label) for point in points for label in point.labels)
+    return trainings + sum(len(point.errors) for point in points)
 
 
 def _runs(plans: list[Plan]) -> list[list[Plan]]:
@@ -218,82 +196,6 @@ def _rivals(plan: Plan) -> set[str]:
     return {name for name, variant in plan.references.items() if not has_circuit(variant)}
 
 
-def _gaps(
-    points: list[Comparison], label: str, values: Callable[[Row], np.ndarray]
-) -> tuple[list[float], list[np.ndarray], list[tuple[str, ...]]]:
-    """Differences to a reference along a series: where, (seeds, items), and hashes of the items.
-
-    Of the seeds that ended at every value.
-    """
-    pairs = [(point, *pair) for point in points for pair in point.pairs(label)]
-    seeds = sorted(set.intersection(*(set(both) for *_, both in pairs))) if pairs else []
-    positions = []
-    gaps = []
-    items = []
-    for point, row, other, _ in pairs if seeds else ():
-        positions.append(next(iter(point.keys.values())))
-        gaps.append(row.of_seeds(values(row), seeds) - other.of_seeds(values(other), seeds))
-        items.append(row.items)
-    return positions, gaps, items
-
-
-def _differences(name: str, points: list[Comparison]) -> list[dict]:
-    """A line a value, reference and metric: composed minus reference."""
-    lines = []
-    (key,) = points[0].keys
-    for label in _references(points):
-        for metric, values in METRICS.items():
-            for value, gaps, _ in zip(*_gaps(points, label, values), strict=True):
-                gap = ERRORS[metric](gaps)
-                lines.append(
-                    {
-                        "series": name,
-                        "key": key,
-                        "value": value,
-                        "reference": label,
-                        "metric": metric,
-                        "difference": gap.mean,
-                        "low": gap.low,
-                        "high": gap.high,
-                    }
-                )
-    return lines
-
-
-def _slopes(name: str, points: list[Comparison], rivals: set[str]) -> list[dict]:
-    lines = []
-    (key,) = points[0].keys
-    for label in _references(points):
-        for metric, values in METRICS.items():
-            positions, gaps, items = _gaps(points, label, values)
-            if len(set(positions)) > 1 and len(gaps[0]) > 1:
-                line = statistic.slope(positions, gaps, items, answers=metric == "accuracy")
-                lines.append(
-                    {
-                        "series": name,
-                        "key": key,
-                        "reference": label,
-                        "classical": label.rstrip("*") in rivals,
-                        "metric": metric,
-                        "slope": line.mean,
-                        "low": line.low,
-                        "high": line.high,
-                        "range": max(positions) - min(positions),
-                        "seeds": line.seeds,
-                        "places": len(positions),
-                    }
-                )
-    return lines
-
-
-def _references(points: list[Comparison]) -> list[str]:
-    return [
-        label
-        for label in dict.fromkeys(label for point in points for label in point.labels)
-        if label != points[0].composed
-    ]
-
-
 def _table(slopes: pd.DataFrame) -> pd.DataFrame:
     """The table as it is read: slopes times the range of the values, a line per reference."""
     changes = slopes[["slope", "low", "high"]].mul(slopes["range"], axis=0).astype(float)
@@ -310,4 +212,5 @@ def _table(slopes: pd.DataFrame) -> pd.DataFrame:
 
 
 def _list(names: list[str]) -> str:
+    """Names as they are read in a sentence."""
     return ", ".join(names) or "none"

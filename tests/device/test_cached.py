@@ -4,7 +4,7 @@ import torch
 from composition import variants
 
 from qtlrun.circuit.dressed import Dressed
-from qtlrun.device.cached import Ready
+from qtlrun.device.cached import CachedDevice
 from qtlrun.device.statevector import Statevector
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.parts import Parts
@@ -33,25 +33,25 @@ class Counting:
 
 def test_a_circuit_is_read_once_and_with_and_without_its_entangler_it_is_two():
     device, circuit, other = Counting(), Dressed(2, 1), Dressed(2, 1)
-    ready = Ready(device)
-    first = [ready.run(circuit, entangle) for entangle in (True, False, True, False)]
+    cached = CachedDevice(device)
+    first = [cached.run(circuit, entangle) for entangle in (True, False, True, False)]
     assert first[0] is first[2] and first[1] is first[3] and first[0] is not first[1]
-    assert ready.run(circuit) is first[0] and ready.run(other) is not first[0]
+    assert cached.run(circuit) is first[0] and cached.run(other) is not first[0]
     assert device.asked == [(circuit, True), (circuit, False), (other, True)]
-    assert ready.asked is device.asked  # and for the rest it is the device
+    assert cached.asked is device.asked  # and for the rest it is the device
 
 
 def test_circuits_that_are_gone_are_not_taken_for_new_ones():
     """Python gives the id of what is gone to what comes next."""
     device = Counting()
-    ready = Ready(device)
-    made = [ready.run(Dressed(2, depth % 2)) for depth in range(20)]
+    cached = CachedDevice(device)
+    made = [cached.run(Dressed(2, depth % 2)) for depth in range(20)]
     assert len(device.asked) == len(set(map(id, made))) == 20
 
 
 def test_it_gives_the_very_values_and_gradients_of_a_device_of_its_own():
     circuit, draw = Dressed(3, 2), torch.Generator().manual_seed(0)
-    ready = Ready(Statevector())
+    cached = CachedDevice(Statevector())
     for entangle in (True, False):
         for runs in (1, 3):
             inputs, weights = (
@@ -59,7 +59,7 @@ def test_it_gives_the_very_values_and_gradients_of_a_device_of_its_own():
                 for shape in ((5, 3), circuit.shape)
             )
             found = []
-            for device in (ready, Statevector(), ready):
+            for device in (cached, Statevector(), cached):
                 x, w = inputs.clone().requires_grad_(), weights.clone().requires_grad_()
                 values = device.run(circuit, entangle)(x, w)
                 values.square().sum().backward()

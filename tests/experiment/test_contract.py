@@ -825,7 +825,7 @@ def test_a_shape_may_be_a_number_or_torchlayers_dict(tmp_path, home, shape, weig
     )
     parts = Parts(plan, Session(str(home)))
     assert parts.circuit.shape == right
-    run = parts.ready.run(parts.circuit)
+    run = parts.exact_device.run(parts.circuit)
     x, w = torch.linspace(-1, 1, 4).view(1, 4, 1), torch.zeros(1, *right)
     w.view(-1)[-1] = 0.3
     torch.testing.assert_close(run(x, w), (x + 0.3).cos(), atol=1e-6, rtol=0)

@@ -38,13 +38,13 @@ def features(home, *words, session=None):
 @pytest.fixture
 def computed(monkeypatch):
     """Of how many pictures features were computed, each time that they were."""
-    calls, extended = [], feature._extended
+    calls, extended = [], feature._extend_pool
 
     def counted(parts, entry, splits):
-        calls.append(len(feature._lacking(entry, splits)))
+        calls.append(len(feature._missing_items(entry, splits)))
         return extended(parts, entry, splits)
 
-    monkeypatch.setattr(feature, "_extended", counted)
+    monkeypatch.setattr(feature, "_extend_pool", counted)
     return calls
 
 
@@ -181,8 +181,8 @@ def test_features_that_were_half_computed_go_on_where_they_were_kept_with_the_sa
     home, tmp_path, monkeypatch, computed, after
 ):
     whole = features(tmp_path / "elsewhere")
-    monkeypatch.setattr(feature, "KEPT", 0)
-    monkeypatch.setattr(feature, "SHARE", 0)
+    monkeypatch.setattr(feature, "POOL_INTERVAL_S", 0)
+    monkeypatch.setattr(feature, "POOL_INTERVAL_PER_WRITE", 0)
     monkeypatch.setattr(feature, "chunk", lambda backbone: 32)
     session = Session(str(home))
 
@@ -208,7 +208,7 @@ from composition import variants
 from qtlrun.experiment import feature
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
-feature.KEPT = feature.SHARE = 0
+feature.POOL_INTERVAL_S = feature.POOL_INTERVAL_PER_WRITE = 0
 feature.chunk = lambda backbone: 32
 session = Session(sys.argv[1])
 def step(stage, done, total):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from composition import variants
 
-from qtlrun.comparison.row import Failure
+from qtlrun.comparison.outcome import Failure
 from qtlrun.experiment import Experiment
 
 SHORT = (

@@ -214,13 +214,13 @@ def test_one_weight_of_a_backbone_may_be_generated(home, freeze):
 
 
 def test_a_generated_head_is_trained_on_features_that_are_kept(home, monkeypatch, programs):
-    calls, extended = Counter(), feature._extended
+    calls, extended = Counter(), feature._extend_pool
 
     def counted(*given):
         calls["extended"] += 1
         return extended(*given)
 
-    monkeypatch.setattr(feature, "_extended", counted)
+    monkeypatch.setattr(feature, "_extend_pool", counted)
     found = row(home, *SMALL, seeds=(0, 1, 2))
     assert calls["extended"] == 1 and 3 in programs and found.errors == {}
     assert not any(

@@ -234,13 +234,13 @@ def test_composed_and_frozen_circuit_start_from_the_same_angles(home):
 @pytest.fixture
 def extracted(monkeypatch):
     """Of how many pictures features were computed, each time that they were."""
-    calls, extended = [], feature._extended
+    calls, extended = [], feature._extend_pool
 
     def counted(parts, entry, splits):
-        calls.append(len(feature._lacking(entry, splits)))
+        calls.append(len(feature._missing_items(entry, splits)))
         return extended(parts, entry, splits)
 
-    monkeypatch.setattr(feature, "_extended", counted)
+    monkeypatch.setattr(feature, "_extend_pool", counted)
     return calls
 
 

@@ -12,7 +12,7 @@ from composition import variants
 
 from qtlrun import experiment as package
 from qtlrun import store, train
-from qtlrun.comparison.row import Failure
+from qtlrun.comparison.outcome import Failure
 from qtlrun.dataset.digits import Digits
 from qtlrun.experiment import Experiment, evaluation, training
 from qtlrun.experiment import ensemble as ensembles

@@ -11,7 +11,7 @@ from rows import generated, point, resplit, row
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
-from qtlrun.comparison.row import Tuning
+from qtlrun.comparison.tuning import Tuning
 from qtlrun.report import figure
 from qtlrun.report import frame as frames
 

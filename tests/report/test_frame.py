@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
-from qtlrun.comparison.row import Trial, Tuning
+from qtlrun.comparison.tuning import Trial, Tuning
 from qtlrun.plan.override import parse, swept_values
 from qtlrun.report import frame as frames
 
