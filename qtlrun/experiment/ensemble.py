@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from qtlrun import recipe, train
 from qtlrun.comparison.outcome import Outcome
 from qtlrun.experiment import feature
-from qtlrun.experiment.network import Network
+from qtlrun.experiment.network import Module, Network
 from qtlrun.experiment.parts import Parts
 from qtlrun.layer import Start
 from qtlrun.parametrization.generated import HEAD, Generated
@@ -50,9 +50,9 @@ class Ensemble:
     scales: how each run's features are scaled
     """
 
-    whole: nn.Module
-    head: nn.Module
-    backbone: nn.Module | None
+    whole: Module
+    head: Module
+    backbone: Module | None
     data: dict[str, Data]
     trainings: list[Training]
     scale: feature.Scaling
@@ -74,7 +74,7 @@ class Ensemble:
         return self.whole.generator if isinstance(self.whole, Generated) else None
 
     @property
-    def modules(self) -> dict[str, nn.Module]:
+    def modules(self) -> dict[str, Module]:
         """Its modules by the names that their weights have in an outcome."""
         modules = {"head": self.head, "backbone": self.backbone, "generator": self.generator}
         return {name: module for name, module in modules.items() if module is not None}
@@ -133,7 +133,7 @@ def load_weights(ensemble: Ensemble, outcomes: list[Outcome]) -> None:
             module.load_state_dict(_join_states(states, torch.stack))
 
 
-def plain_network(training: Training, outcome: Outcome) -> tuple[nn.Module, Data]:
+def plain_network(training: Training, outcome: Outcome) -> tuple[Module, Data]:
     """Trained network from items to logits (1, batch, classes), and the test items.
 
     All of its weights are its own, those that were generated too.
@@ -191,7 +191,7 @@ def _build_network(trainings: list[Training]) -> Ensemble:
     return Ensemble(whole, head, backbone, data, trainings, network.scale, scales)
 
 
-def _build_head(trainings: list[Training]) -> nn.Module:
+def _build_head(trainings: list[Training]) -> Module:
     """One head of all trainings; each run starts from the values that its own variant gives it."""
     first = trainings[0].parts
     size = feature.features(first)["train"].shape[1] if first.fixed else first.backbone.features
@@ -205,7 +205,7 @@ def _build_head(trainings: list[Training]) -> nn.Module:
     return head
 
 
-def _generate_weights(module: nn.Module, trainings: list[Training], within: str = "") -> nn.Module:
+def _generate_weights(module: Module, trainings: list[Training], within: str = "") -> Module:
     """The module with those weights generated that the parametrization names."""
     parts = trainings[0].parts
     if not parts.generated:

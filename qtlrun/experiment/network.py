@@ -1,9 +1,13 @@
 """A backbone and a head as one model."""
 
 from collections.abc import Callable
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
+
+# A backbone or head: an nn.Module with what its group's contract names, which torch's type lacks
+Module = Any
 
 
 class Network(nn.Module):

@@ -14,6 +14,7 @@ from qtlrun import disk
 from qtlrun.dataset import kind
 from qtlrun.device.cached import CachedDevice
 from qtlrun.experiment import contract, pretraining, seedwise
+from qtlrun.experiment.network import Module
 from qtlrun.experiment.session import Session
 from qtlrun.layer import Start, generator
 from qtlrun.parametrization.generated import BACKBONE, HEAD
@@ -54,17 +55,17 @@ class Parts:
         return self.session.once(json.dumps([part, str(self.session.data)]), make)
 
     @cached_property
-    def backbone(self) -> nn.Module:
+    def backbone(self) -> Module:
         """Backbone with its weights, in evaluation mode; rows share it, and train a copy."""
 
-        def make() -> nn.Module:
+        def make() -> Module:
             state = pretraining.state(self) if pretraining.is_wanted(self.variant) else None
             return self.to_accelerator(self.network(self.variant.backbone, state=state)).eval()
 
         values = self.variant.backbone, self.variant.dtype, self.variant.accelerator
         return self.session.once(json.dumps([self.numbers, *values]), make)
 
-    def trained_backbone(self, seed: int) -> nn.Module:
+    def trained_backbone(self, seed: int) -> Module:
         """A copy of the backbone to train.
 
         One that is not pre-trained starts from random weights of the seed, if it is trained.
@@ -82,7 +83,7 @@ class Parts:
         return self.to_accelerator(self.network(part, seed=weights_seed)).eval()
 
     @property
-    def bare(self) -> nn.Module:
+    def bare(self) -> Module:
         """Backbone without weights or memory, for its sizes."""
         part = self.variant.backbone
         plugins = self.variant.plugins
@@ -91,7 +92,7 @@ class Parts:
             return self.backbone
         part = part | ({"weights": "none"} if "weights" in part else {})
 
-        def make() -> nn.Module:
+        def make() -> Module:
             if is_own(part["_target_"]):
                 return self.to_accelerator(self.network(part)).eval()
             with contextlib.suppress(NotImplementedError), torch.device("meta"):
@@ -101,7 +102,7 @@ class Parts:
 
         return self.session.once(f"bare{self.numbers}" + json.dumps(part), make)
 
-    def network(self, part: dict, seed: int = 0, **offered) -> nn.Module:
+    def network(self, part: dict, seed: int = 0, **offered) -> Module:
         """A backbone with its weights; a user's one draws from the seed."""
         target = part["_target_"]
         if not is_own(target):
@@ -121,7 +122,7 @@ class Parts:
         sizes = kind.sizes(self.dataset)
         return 3 * math.prod(*sizes) if len(sizes) == 1 else None
 
-    def head(self, features: int, seeds: list[int]) -> nn.Module:
+    def head(self, features: int, seeds: list[int]) -> Module:
         """A head with one run per seed, with start values."""
         if not is_own(self.variant.target("head")):
             return self._head(features, seeds).to(self.accelerator)
@@ -136,7 +137,7 @@ class Parts:
         if not is_own(target):
             return seedwise.Form(stacked=True)
 
-        def make(seeds: list[int]) -> nn.Module:
+        def make(seeds: list[int]) -> Module:
             head = self._head(features, seeds)
             needs.check("head", head, "head", target)
             contract.check_sized(head, f"head: {target}")
@@ -257,7 +258,7 @@ class Parts:
             inputs = self.to_accelerator(self.backbone.preprocess(centres))
             return self.backbone.patterns(inputs).cpu().numpy()
 
-    def _head(self, features: int, seeds: list[int]) -> nn.Module:
+    def _head(self, features: int, seeds: list[int]) -> Module:
         """A head as its class builds it."""
         sizes = {
             name: getattr(self.circuit, name)

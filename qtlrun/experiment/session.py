@@ -3,9 +3,11 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from qtlrun.store import Entry, Store
+
+T = TypeVar("T")
 
 
 @runtime_checkable
@@ -50,14 +52,14 @@ class Session:
         self.progress = progress or Silence()
         self.contents: dict[str, str] = {}
         self.new_keys: set[str] = set()
-        self._objects: dict[str, object] = {}
+        self._objects: dict[str, Any] = {}
 
     @property
     def data(self) -> Path:
         """Folder of datasets that are downloaded."""
         return Path(os.environ.get("QTLRUN_DATA") or self.home / "data").expanduser()
 
-    def once(self, key: str, make: Callable[[], object]) -> object:
+    def once(self, key: str, make: Callable[[], T]) -> T:
         """Object of a key, made by `make` at the first call."""
         if key not in self._objects:
             self._objects[key] = make()
