@@ -16,7 +16,7 @@ from qtlrun import disk
 from qtlrun.compose import flag, grammar, hydra_error, reserved, worker
 from qtlrun.compose.isolation import isolated
 from qtlrun.plan import Plan, Refused, text
-from qtlrun.plan.check import ADDED
+from qtlrun.plan.check import ORIGIN_KEYS
 from qtlrun.plan.override import parse
 
 SCRATCH = "qtlrun-"  # in the names of the folders that Hydra writes into
@@ -202,7 +202,7 @@ def _take_point(config, points: list, errors: list, scratch: Path) -> None:
     try:
         _check_sweeper(chosen)
         values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-        if taken := set(values) & set(ADDED) - {"compare", "published"}:
+        if taken := set(values) & set(ORIGIN_KEYS) - {"compare", "published"}:
             raise Refused(f"{min(taken)}: there is no such key.")
     except (OmegaConfBaseException, Refused) as error:
         if not alone:

@@ -121,7 +121,7 @@ def _check_network(parts) -> None:
             features = network.eval()(items)
             again = network(parts.place(train.batch(range(min(2, len(train))), network.preprocess)))
         except (RuntimeError, TypeError, IndexError, AttributeError) as error:
-            if plugin.place(error):
+            if plugin.location(error):
                 raise
             raise Refused(
                 f"{words} does not take the dataset's items: {plugin.worded(error)}"
