@@ -1,4 +1,4 @@
-"""From the command line to a study, to an exit code; Hydra is in this folder alone."""
+"""Command line to study to exit code; Hydra is in this folder alone."""
 
 import contextlib
 import os
@@ -31,11 +31,10 @@ FOLDERS = (
     "XDG_CACHE_HOME",
     "XDG_CONFIG_HOME",
 )
-LONG = 800  # characters of a line of an error
-SWALLOWS = (
-    "__del__",
-    "_xla_gc_callback",
-)  # functions whose exceptions Python drops; the second is JAX's, which PennyLane loads
+MAX_LINE = 800  # characters of a line of an error
+# Functions whose exceptions Python drops; the second is JAX's, which PennyLane loads.
+SILENT_FUNCTIONS = ("__del__", "_xla_gc_callback")
+RETRY_S = 0.01  # from a signal within one of these to the next try
 
 
 def main(words: list[str] | None = None) -> int:
@@ -45,8 +44,8 @@ def main(words: list[str] | None = None) -> int:
     time, 129, 130, 141 and 143 a signal (141: whoever read what is printed has gone): what was
     finished is kept.
     """
-    with _variables(), guarded() as out:
-        code = _ended(sys.argv[1:] if words is None else words)
+    with _without_empty_folders(), guarded() as out:
+        code = _run_command(sys.argv[1:] if words is None else words)
         out.flush()
         if out.broken:
             return code or 128 + signal.SIGPIPE
@@ -60,14 +59,14 @@ def main(words: list[str] | None = None) -> int:
 
 
 def frame(overrides: tuple):
-    """The rows of a command line as a data frame; what `qtlrun.run` calls."""
+    """Rows of a command line as a data frame; `qtlrun.run` calls it."""
     for word in overrides:
         if not isinstance(word, str):
             raise Refused(
                 f"qtlrun.run({word!r}): each word of a command line is a text by itself, as"
                 " qtlrun.run('seeds=1', 'compare=[]')."
             )
-    with _variables(), guarded():
+    with _without_empty_folders(), guarded():
         plans = compose(list(overrides))
         if not plans:
             raise Refused(
@@ -77,8 +76,8 @@ def frame(overrides: tuple):
         return _run_study(plans)[0]
 
 
-def _ended(words: list[str]) -> int:
-    """The exit code that a command line ends with; why it is not 0 stands in the errors."""
+def _run_command(words: list[str]) -> int:
+    """Run a command line and return its exit code; why it is not 0 is printed to standard error."""
     stop = _listen()
     try:
         os.getcwd()
@@ -116,10 +115,8 @@ def _ended(words: list[str]) -> int:
 
 
 @contextlib.contextmanager
-def _variables():
-    """Take a variable of the environment that names a folder, and is empty, for one that is not
-    set.
-    """
+def _without_empty_folders():
+    """Unset, within, the environment variables that name a folder and are empty."""
     empty = {name: os.environ.pop(name) for name in FOLDERS if os.environ.get(name) == ""}
     try:
         yield
@@ -129,7 +126,7 @@ def _variables():
 
 @freshly
 def _run_study(plans: list[Plan]):
-    """Check all plans, then run their study; gives its rows, and whether all went well."""
+    """Check all plans, then run their study; return its rows and whether all went well."""
     check_words(plans)
     from rich.console import Console
 
@@ -165,18 +162,18 @@ def _new_folder(plan: Plan) -> Path:
 
 
 def _listen() -> list[int]:
-    """Let these signals stop the run as Ctrl-C does, even where the shell had them ignored; gives
-    the exit code to be.
+    """Let signals stop the run as Ctrl-C does; return a list with the exit code of the last one.
 
-    The end of a terminal alone stays ignored where it was: that is what nohup asks for.
+    They stop it even where the shell had them ignored. The end of a terminal alone stays ignored
+    where it was: that is what nohup asks for.
     """
     stop = [STOPPED]
 
-    def heard(number, frame):
+    def stop_run(number, frame):
         stop[0] = 128 + number if number != signal.SIGALRM else stop[0]
-        if frame is not None and frame.f_code.co_name in SWALLOWS:
-            signal.signal(signal.SIGALRM, heard)
-            signal.setitimer(signal.ITIMER_REAL, 0.01)
+        if frame is not None and frame.f_code.co_name in SILENT_FUNCTIONS:
+            signal.signal(signal.SIGALRM, stop_run)
+            signal.setitimer(signal.ITIMER_REAL, RETRY_S)
             return
         signal.signal(number, signal.SIG_DFL)  # a second one stops at once
         raise KeyboardInterrupt
@@ -184,17 +181,20 @@ def _listen() -> list[int]:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         with contextlib.suppress(ValueError):  # not in the main thread
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, heard)
+                signal.signal(number, stop_run)
     return stop
 
 
-def _say(words: str, code: int, error: Exception | None = None) -> int:
+def _say(message: str, code: int, error: Exception | None = None) -> int:
+    """Print a message to standard error, after a traceback where asked for; return the code."""
     if error is not None and os.environ.get("HYDRA_FULL_ERROR") == "1":
         traceback.print_exception(error)
-    print("\n".join(map(_cut, words.split("\n"))), file=sys.stderr)
+    print("\n".join(map(_cut, message.split("\n"))), file=sys.stderr)
     return code
 
 
 def _cut(line: str) -> str:
-    """A line without its middle where a value of the user's makes it very long."""
-    return line if len(line) <= LONG else f"{line[: LONG // 2]} ... {line[-LONG // 4 :]}"
+    """Line without its middle where a value of the user's makes it very long."""
+    return (
+        line if len(line) <= MAX_LINE else f"{line[: MAX_LINE // 2]} ... {line[-MAX_LINE // 4 :]}"
+    )

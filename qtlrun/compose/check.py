@@ -8,11 +8,12 @@ from pathlib import Path
 
 from qtlrun.plan import Absent, Plan, Refused, build, check_plan, check_same
 
-SHARED = ("study", "home", "outputs", "fresh", "plugins", "splits", "folds")  # by all points
+# Keys whose values all points of a sweep share.
+SHARED_KEYS = ("study", "home", "outputs", "fresh", "plugins", "splits", "folds")
 
 
 def check_words(plans: list[Plan]) -> None:
-    """Refuse names and types that cannot be, from source alone, and a home that cannot be used."""
+    """Refuse wrong names and types, from source alone, and a home that cannot be written."""
     for plan in plans:
         check_plan(plan)
     _check_points(plans)
@@ -22,26 +23,26 @@ def check_words(plans: list[Plan]) -> None:
 def check_models(plans: list[Plan], experiment) -> list[Plan]:
     """Refuse models that cannot be built, then weights and data that cannot be had.
 
-    Gives the plans; where the study excuses it, one whose weights or data are absent has the
-    refusal and is left out.
+    Returns the plans; where the study excuses it, a plan whose weights or data are absent is left
+    out and has the refusal.
     """
     study = build("study", plans[0].study, plans[0].settings.plugins)
     if hasattr(study, "check"):
         study.check(plans, experiment)
     excuses = getattr(study, "excuses", False)
     plans = list(plans)
-    for look in (_check_parts, _check_backbone, _load):
+    for check in (_check_parts, _check_backbone, _load):
         for number, plan in enumerate(plans):
-            refusal = "" if plan.refusal else _refusal(look, plan, experiment, excuses)
+            refusal = "" if plan.refusal else _refusal(check, plan, experiment, excuses)
             if refusal:
                 plans[number] = dataclasses.replace(plan, refusal=refusal)
     return plans
 
 
-def _refusal(look, plan: Plan, experiment, excuses: bool) -> str:
+def _refusal(check, plan: Plan, experiment, excuses: bool) -> str:
     """Why a check leaves a plan out, where what is absent is excused; empty where it passes."""
     try:
-        look(plan, experiment)
+        check(plan, experiment)
     except Refused as error:
         if excuses and isinstance(error.__cause__, Absent):
             return str(error)
@@ -54,7 +55,7 @@ def _check_parts(plan: Plan, experiment) -> None:
     _check_redraws(plan, experiment)
     for name, variant in {"": plan.model, **plan.references}.items():
         for change in plan.redraws:
-            with _of(name):
+            with _named(name):
                 experiment.check(variant.redrawn(change))
         for draw in plan.draws:
             check_same(variant, draw, "tune")
@@ -68,7 +69,7 @@ def _load(plan: Plan, experiment) -> None:
 
 
 def _check_backbone(plan: Plan, _experiment) -> None:
-    """Refuse pictures for a backbone that learns on others, unless the command line names it."""
+    """Refuse a dataset that the backbone is not pre-trained on, unless the backbone was typed."""
     backbone = plan.model.backbone
     if backbone.get("weights") != "pretrain" or plan.sets("backbone"):
         return
@@ -85,7 +86,7 @@ def _check_backbone(plan: Plan, _experiment) -> None:
 
 
 @contextlib.contextmanager
-def _of(reference: str):
+def _named(reference: str):
     """Name the reference that lacks the weights which the composed model generates."""
     try:
         yield
@@ -96,7 +97,7 @@ def _of(reference: str):
 
 
 def _check_redraws(plan: Plan, experiment) -> None:
-    """Refuse to repeat a split that is the same each time."""
+    """Refuse several splits of a dataset that comes with all its splits."""
     if len(plan.redraws) == 1:
         return
     variants = map(plan.model.redrawn, plan.redraws)
@@ -109,8 +110,8 @@ def _check_redraws(plan: Plan, experiment) -> None:
 
 
 def _check_points(plans: list[Plan]) -> None:
-    """Refuse a sweep over what all its points share, and two points that are the same."""
-    for key in SHARED:
+    """Refuse a sweep over keys that all points share, and two points that are the same."""
+    for key in SHARED_KEYS:
         if any(plan.values[key] != plans[0].values[key] for plan in plans):
             raise Refused(f"{key}: all points of a sweep share it; run one sweep for each.")
     seen = set()
@@ -125,8 +126,9 @@ def _check_points(plans: list[Plan]) -> None:
 
 
 def folder(key: str, value: str) -> Path:
-    """The folder that a setting names, its ~ repathd; refuses an empty one, and that of a user who
-    has none.
+    """Folder that a setting names, its ~ replaced.
+
+    Refuses an empty name, and the home of a user who has none.
     """
     if not value.strip():
         raise Refused(
@@ -142,7 +144,7 @@ def folder(key: str, value: str) -> Path:
 
 
 def _check_home(home: str) -> None:
-    """Refuse a place for the store that cannot be written, without leaving anything there."""
+    """Refuse a home that cannot be written, without leaving anything there."""
     path = folder("home", home).absolute()
     while not os.path.lexists(path):
         path = path.parent

@@ -1,4 +1,4 @@
-"""One command line to plans, one per point of a sweep."""
+"""Command line to plans, one per point of a sweep."""
 
 import contextlib
 import io
@@ -13,14 +13,13 @@ from importlib import metadata
 from pathlib import Path
 
 from qtlrun import disk
-from qtlrun.compose import flag, grammar, hydra_error, reserved, worker
+from qtlrun.compose import flag, grammar, hydra_error, option, reserved, worker
 from qtlrun.compose.isolation import isolated
 from qtlrun.plan import Plan, Refused, text
-from qtlrun.plan.check import ADDED
+from qtlrun.plan.check import ORIGIN_KEYS
 from qtlrun.plan.override import parse
 
-SCRATCH = "qtlrun-"  # in the names of the folders that Hydra writes into
-
+SCRATCH_PREFIX = "qtlrun-"  # of the folders that Hydra writes into
 
 Values = dict[str, object]  # of one point, as Hydra composes them
 
@@ -36,7 +35,7 @@ def compose(words: list[str]) -> list[Plan]:
 
 
 def _compose_runs(points: list[Values], runs: object, words: list[str]) -> list[Values]:
-    """Points of each of a study's `runs`, which are more words to the same command line."""
+    """Points of each of a study's `runs`: words that are added to the same command line."""
     if not isinstance(runs, list) or not runs or not all(isinstance(run, str) for run in runs):
         raise Refused(
             f"study.runs={text(runs)}: command lines are needed here, as"
@@ -63,7 +62,7 @@ def _compose_runs(points: list[Values], runs: object, words: list[str]) -> list[
 
 
 def _check_agreement(words: list[str], typed: dict[str, str]) -> None:
-    """Refuse a run that says a key otherwise than the command line, whose words are by key."""
+    """Refuse a run that gives a key another value than the command line; `typed` is by key."""
     for override in parse(words):
         word = typed.get(override.key, override.text)
         if override.text != word:
@@ -75,7 +74,7 @@ def _check_agreement(words: list[str], typed: dict[str, str]) -> None:
 
 @contextlib.contextmanager
 def _named(run: str):
-    """Refusals within say which of the runs they are about."""
+    """Name the run that refusals within are about."""
     try:
         yield
     except Refused as error:
@@ -83,13 +82,13 @@ def _named(run: str):
 
 
 def _expand(run: str) -> str:
-    """A run with the environment's variables in place of $NAME, nothing where one is not set."""
+    """Replace $NAME in a run by the environment's variable, nothing where it is not set."""
     expanded = re.sub(r"\$(\w+)", lambda name: os.environ.get(name[1], ""), run)
     return run if expanded == run else " ".join(expanded.split())
 
 
 def _split(run: str) -> list[str]:
-    """The words of a run, as a shell would split them."""
+    """Words of a run, as a shell would split them."""
     try:
         return shlex.split(run)
     except ValueError as error:
@@ -97,7 +96,7 @@ def _split(run: str) -> list[str]:
 
 
 def _compose_points(words: list[str]) -> list[Values]:
-    """Points that Hydra composes, one of a single run."""
+    """Points that Hydra composes; a single run has one."""
     flagged, overrides = flag.sort(words)
     if "--version" in flagged:
         print(f"qtlrun {metadata.version('qtlrun')}")
@@ -108,7 +107,7 @@ def _compose_points(words: list[str]) -> list[Values]:
 
 
 def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
-    """Points that Hydra composes of flags and words; none where it was asked to print."""
+    """Points that Hydra composes from flags and words; none where it was asked to print."""
     folders = flag.folders(flags)
     flags.run = not any(
         (
@@ -123,20 +122,19 @@ def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
     if flags.hydra_help:
         words = []  # they change nothing of it
     elif not flags.shell_completion:
-        read = grammar.read(
-            words, flags.multirun, lambda group: hydra_error.options(group, folders)
-        )
+        read = grammar.read(words, flags.multirun, lambda group: option.options(group, folders))
         for override in read.overrides:
             reserved.check(override)
             hydra_error.check(override, folders)
         words = read.texts
-    scratch = _scratch(words)
+    scratch = _make_scratch(words)
     points = []
     errors = []
-    known = hydra_error.KNOWN if _launched(words) else hydra_error.RAISED
+    # The processes of a launcher may fail in ways of their own.
+    error_types = hydra_error.HYDRA_ERRORS if _has_launcher(words) else hydra_error.COMPOSING_ERRORS
     try:
         _run_hydra(
-            [*flag.written(flags), *words],
+            [*flag.write(flags), *words],
             lambda config: _take_point(config, points, errors, scratch),
             scratch,
         )
@@ -144,7 +142,7 @@ def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
             raise errors[0]
     except Refused:
         raise
-    except known as error:
+    except error_types as error:
         raise Refused(hydra_error.word(error, folders, words)) from error
     else:
         points = points or worker.read_points(scratch)
@@ -154,36 +152,39 @@ def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
     return points
 
 
-def _launched(words: list[str]) -> bool:
-    """Whether the command line names a launcher, whose processes may fail in ways of their own."""
+def _has_launcher(words: list[str]) -> bool:
+    """Whether the command line names a launcher."""
     return any(override.key == "hydra/launcher" and override.sets for override in parse(words))
 
 
-def _scratch(words: list[str]) -> Path:
-    """Folder for what Hydra writes; under the shared home where machines launch jobs."""
+def _make_scratch(words: list[str]) -> Path:
+    """Make a folder for what Hydra writes; under the shared home where machines launch jobs."""
     folder = Path(tempfile.gettempdir())
-    if _launched(words):
+    if _has_launcher(words):
         folder = Path(os.environ.get("QTLRUN_HOME", "~/.cache/qtlrun")).expanduser() / "scratch"
         folder.mkdir(parents=True, exist_ok=True)
-    disk.clean_temporary(folder, SCRATCH)
-    return Path(tempfile.mkdtemp(prefix=SCRATCH + disk.writer(), dir=folder))
+    disk.clean_temporary(folder, SCRATCH_PREFIX)
+    return Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX + disk.writer(), dir=folder))
 
 
 def _run_hydra(words: list[str], task, scratch: Path) -> None:
-    """Let Hydra compose and call `task` for each point, or print; its complaints are errors."""
+    """Let Hydra compose and call `task` for each point, or print.
+
+    Raises ValueError with Hydra's complaint where it ends otherwise.
+    """
     import hydra
 
     run = hydra.main(version_base="1.3", config_path="pkg://qtlrun.conf", config_name="config")(
         task
     )
     complaint = io.StringIO()
-    listens = (
+    listener = (
         contextlib.redirect_stderr(complaint)
         if any(word.startswith("--cfg=") for word in words)
         else contextlib.nullcontext()
     )
     try:
-        with _hydra_words(words, scratch), listens:
+        with _hydra_command(words, scratch), listener:
             run()
     except SystemExit as stopped:  # it printed help or a listing
         if stopped.code:
@@ -202,8 +203,8 @@ def _take_point(config, points: list, errors: list, scratch: Path) -> None:
     try:
         _check_sweeper(chosen)
         values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-        if taken := set(values) & set(ADDED) - {"compare", "published"}:
-            raise Refused(f"{min(taken)}: there is no such key.")
+        if foreign := set(values) & set(ORIGIN_KEYS) - {"compare", "published"}:
+            raise Refused(f"{min(foreign)}: there is no such key.")
     except (OmegaConfBaseException, Refused) as error:
         if not alone:
             raise
@@ -221,26 +222,25 @@ def _take_point(config, points: list, errors: list, scratch: Path) -> None:
 def _folder_name(choices: dict[str, str | None]) -> str:
     """Name of an output folder, by the options chosen of each group."""
     study = choices.get("study", "compare")
-    options = [study]
+    names = [study]
     if study == "compare":
-        options = [choices[group] for group in ("dataset", "head") if group in choices]
-    return choices.get("experiment") or "-".join(Path(option).stem for option in options)
+        names = [choices[group] for group in ("dataset", "head") if group in choices]
+    return choices.get("experiment") or "-".join(Path(name).stem for name in names)
 
 
 def _check_sweeper(chosen) -> None:
-    """Refuse a sweeper that is fed with values, whoever chose it."""
+    """Refuse a sweeper that chooses points by values, even where a config chose it."""
     target = chosen.sweeper._target_
     if any(f"hydra_{name}_sweeper" in target for name in reserved.SWEEPERS):
-        raise Refused(
-            f"hydra/sweeper={chosen.runtime.choices.get('hydra/sweeper')}: {reserved.UNFED}"
-        )
+        name = chosen.runtime.choices.get("hydra/sweeper")
+        raise Refused(f"hydra/sweeper={name}: {reserved.SWEEPER_ADVICE}")
 
 
 @contextlib.contextmanager
-def _hydra_words(words: list[str], scratch: Path):
-    """Hydra's command line, its folders in a scratch folder and its logging off."""
+def _hydra_command(words: list[str], scratch: Path):
+    """Give Hydra a command line within, its folders in a scratch folder and its logging off."""
     before = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
-    folders = [f"hydra.{key}.dir={grammar.quoted(str(scratch))}" for key in ("run", "sweep")]
+    folders = [f"hydra.{key}.dir={grammar.quote(str(scratch))}" for key in ("run", "sweep")]
     sys.argv = [
         "qtlrun",
         *words,
@@ -264,7 +264,7 @@ def _hydra_words(words: list[str], scratch: Path):
 
 def _warn_of_shadows(folders: list[Path]) -> None:
     """Warn of options of an added folder that Hydra passes over for shipped ones of that name."""
-    shipped = hydra_error.conf()
+    shipped = option.shipped()
     for folder in folders:
         for path in folder.glob("*/*.yaml"):
             if (shipped / path.relative_to(folder)).is_file():

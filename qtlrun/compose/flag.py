@@ -1,6 +1,4 @@
-"""Hydra's flags: those that qtlrun takes, alone or together, and what to use in place of the
-others.
-"""
+"""Hydra's flags: which qtlrun takes, which go together, and what replaces the others."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -8,7 +6,8 @@ from pathlib import Path
 from qtlrun.plan import Refused
 from qtlrun.plan.override import Override, parse
 
-VALUED = (
+# Flags that are followed by a value.
+VALUE_FLAGS = (
     "--config-dir",
     "-cd",
     "--config-name",
@@ -20,7 +19,8 @@ VALUED = (
     "--package",
     "-p",
     "--experimental-rerun",
-)  # are followed by a value
+)
+# Flags that exclude one another, by their names in Hydra's parser.
 MODES = {
     "cfg": "--cfg",
     "info": "--info",
@@ -28,26 +28,27 @@ MODES = {
     "shell_completion": "--shell-completion",
     "run": "--run",
 }
-COMPLETION = (
+COMPLETION_ADVICE = (
     "--shell-completion: install=SHELL or uninstall=SHELL goes with it, as install=bash; SHELL is"
     " bash, fish or zsh."
 )
 
 
 def sort(words: list[str]) -> tuple[list[str], list[str]]:
-    """Flags and overrides, which may stand in any order."""
+    """Sort words into flags and overrides, which may stand in any order."""
     flags = []
     overrides = []
     for before, word in zip(["", *words], words, strict=False):
         named = word.replace("-", "_").isidentifier()  # the value of --info, which may be left out
-        valued = before in VALUED or (before in ("--info", "-i") and named)
+        valued = before in VALUE_FLAGS or (before in ("--info", "-i") and named)
         (flags if word.startswith("-") or valued else overrides).append(word)
     return flags, overrides
 
 
 def read(words: list[str], overrides: list[str]) -> Namespace:
-    """The flags as Hydra's parser has them; refuses those that are none, lack a value, or do not go
-    together.
+    """Parse flags as Hydra does.
+
+    Refuses words that are no flags, and flags that lack a value or do not go together.
     """
     from hydra._internal.utils import get_args_parser
 
@@ -62,15 +63,15 @@ def read(words: list[str], overrides: list[str]) -> Namespace:
     flags = parser.parse_args([word for word in words if word != "--"])
     if flags.overrides:
         refuse(f"unrecognized arguments: {flags.overrides[0]}")
-    _check_places(flags, words)
+    _check_folders(flags, words)
     if flags.help or flags.hydra_help:
         return flags
     _check_modes(flags, overrides)
     return flags
 
 
-def written(flags: Namespace) -> list[str]:
-    """Flags as words."""
+def write(flags: Namespace) -> list[str]:
+    """Words of flags."""
     words = [f"--{name.replace('_', '-')}" for name, value in vars(flags).items() if value is True]
     valued = ("config_dir", "config_name", "cfg", "info", "package")
     return words + [
@@ -81,13 +82,14 @@ def written(flags: Namespace) -> list[str]:
 
 
 def folders(flags: Namespace) -> list[Path]:
-    """The folders of options that the command line adds."""
+    """Folders of options that the command line adds."""
     return [Path(flags.config_dir)] if flags.config_dir is not None else []
 
 
-def _check_places(flags: Namespace, words: list[str]) -> None:
-    """Refuse to compose from elsewhere than the shipped options and one added folder; make that
-    one's path whole.
+def _check_folders(flags: Namespace, words: list[str]) -> None:
+    """Refuse other sources than the shipped options and one added folder.
+
+    Makes the added folder's path absolute.
     """
     if flags.experimental_rerun is not None:
         raise Refused(
@@ -109,16 +111,16 @@ def _check_places(flags: Namespace, words: list[str]) -> None:
             " one."
         )
     try:
-        place = Path(flags.config_dir).expanduser()
-    except RuntimeError:  # of a user that there is not
-        place = Path(flags.config_dir)
-    if not flags.config_dir or not place.is_dir():
+        folder = Path(flags.config_dir).expanduser()
+    except RuntimeError:  # of a user that does not exist
+        folder = Path(flags.config_dir)
+    if not flags.config_dir or not folder.is_dir():
         raise Refused(f"--config-dir {flags.config_dir}: there is no such folder.")
-    flags.config_dir = str(place.absolute())
+    flags.config_dir = str(folder.absolute())
 
 
 def _check_modes(flags: Namespace, overrides: list[str]) -> None:
-    """Refuse two flags that ask for different things, and one that changes nothing."""
+    """Refuse two flags that exclude one another, and a flag that changes nothing."""
     asked = [flag for name, flag in MODES.items() if vars(flags)[name] not in (None, False)]
     if len(asked) > 1:
         raise Refused(f"{asked[0]} and {asked[1]} do not go together; leave one out.")
@@ -134,4 +136,4 @@ def _check_modes(flags: Namespace, overrides: list[str]) -> None:
             if command.text.startswith(("install=", "uninstall=", "query="))
         ]
         if len(commands) != 1 or shells not in (["bash"], ["fish"], ["zsh"]):
-            raise Refused(COMPLETION)
+            raise Refused(COMPLETION_ADVICE)

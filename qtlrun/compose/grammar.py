@@ -1,5 +1,6 @@
-"""Words of the command line to overrides that Hydra's grammar takes; a text that it does not take
-is quoted.
+"""Words of the command line as overrides of Hydra's grammar.
+
+A text that the grammar does not take is quoted.
 """
 
 import contextlib
@@ -31,16 +32,18 @@ FORM = (
     "an override is KEY=VALUE, its brackets and quotes closed, in quotes for the shell where it has"
     " brackets or spaces."
 )
-PLACES = (
+# Last names of keys whose values are files and folders.
+PATH_KEYS = (
     "outputs",
     "home",
     "root",
     "weights",
     "state",
     "plugins",
-)  # last names of keys whose values are files and folders
-PATTERNS = ("parametrization.weights",)  # of these the ones that are no place: names of weights
-EXPANDED = ("weights", "state", "plugins")  # of these the ones whose ~ nothing else replaces
+)
+# Of these, those whose ~ is replaced here and nowhere else; but for keys of patterns of names.
+EXPANDED_KEYS = ("weights", "state", "plugins")
+PATTERN_KEYS = ("parametrization.weights",)
 KEY = re.compile(r"(\+{0,2}|~)\w[\w./@:-]*")
 CALL = re.compile(r"\w+(?= while evaluating)|(?<=': ).*", re.DOTALL)
 MAX_POINTS = 1000  # of a sweep: each is composed and checked before the first is trained
@@ -50,7 +53,7 @@ MAX_NESTING = 20  # brackets in one another
 
 @dataclass(frozen=True)
 class Words:
-    """Overrides as they are given to Hydra, each beside its parsed form."""
+    """Overrides as texts for Hydra, and parsed, in the same order."""
 
     texts: list[str]
     overrides: list[Override]
@@ -65,23 +68,25 @@ def read(words: list[str], sweep: bool, options) -> Words:
     overrides = [_read(word, sweep) for word in words]
     if sweep:
         _check_points(overrides, options)
-    return Words([one.input_line for one in overrides], overrides)
+    return Words([override.input_line for override in overrides], overrides)
 
 
 def no_override(word: str) -> Refused:
-    """The refusal of a word that is no override."""
+    """Refusal of a word that is no override."""
     return Refused(f"{_short(word) or 'an empty word'}: this is no override; {FORM}")
 
 
-def quoted(text: str) -> str:
-    """A text in quotes, for Hydra's grammar; what looks like an interpolation, and is none, is
-    escaped.
+def quote(text: str) -> str:
+    """Put a text in quotes, for Hydra's grammar.
+
+    What looks like an interpolation, and is none, is escaped.
     """
     text = re.sub(r"\$\{(?![^{}]*\})", r"\\${", text)
     return QuotedString(text, Quote.single).with_quotes()
 
 
 def _read(word: str, sweep: bool) -> Override:
+    """Parse a word, quoted where the grammar does not take it."""
     typed = Word.of(word)
     if not typed.key:
         raise no_override(word)
@@ -89,11 +94,11 @@ def _read(word: str, sweep: bool) -> Override:
     try:
         override = _parse(word)
     except (HydraException, ValueError) as error:
-        override = _mended(word, str(error), sweep)
-    if _is_place(typed.key):
-        override = _as_it_stands(override, typed, sweep)
+        override = _mend(word, str(error), sweep)
+    if _is_path(typed.key):
+        override = _keep_path(override, typed, sweep)
     if override.is_sweep_override() and not sweep:
-        raise Refused(_several(override, typed))
+        raise Refused(_no_flag(override, typed))
     return override
 
 
@@ -107,7 +112,7 @@ def _parser() -> OverridesParser:
 
 
 def _check_size(word: str) -> None:
-    """Refuse a word that parsing would not come to an end with."""
+    """Refuse a word that parsing would not come to an end with, and a null character."""
     if "\0" in word:
         raise no_override(word.replace("\0", ""))
     if len(word) > MAX_WORD:
@@ -122,9 +127,10 @@ def _check_size(word: str) -> None:
         )
 
 
-def _mended(word: str, reason: str, sweep: bool) -> Override:
-    """A word that the grammar does not take, its value in quotes; refuses one that quotes would not
-    mend.
+def _mend(word: str, reason: str, sweep: bool) -> Override:
+    """Put the value of a word that the grammar does not take in quotes.
+
+    Refuses a word that quotes would not mend.
     """
     typed = Word.of(word)
     key = typed.key
@@ -133,17 +139,17 @@ def _mended(word: str, reason: str, sweep: bool) -> Override:
         raise no_override(word)
     if "limit" in reason and "digits" in reason:
         raise Refused(f"{_short(word)}: the number has too many digits.")
-    if re.match(r"\w+\(.*\)$", value) and not _is_place(key) and "while evaluating" in reason:
+    if re.match(r"\w+\(.*\)$", value) and not _is_path(key) and "while evaluating" in reason:
         raise Refused(f"{_short(word)}: {CALL.findall(reason)[-1].splitlines()[0].rstrip('.')}.")
     if _is_list(value):
         items = [item.strip() for item in value[1:-1].split(",")]
         mended = f"[{','.join(map(_item, items))}]" if all(items) else value
-    elif value[:1] in ("[", "{", "'", '"') and not (_is_place(key) and _closed(value)):
+    elif value[:1] in ("[", "{", "'", '"') and not (_is_path(key) and _is_closed(value)):
         raise no_override(word)
     elif sweep and "," in value:
         mended = ",".join(_item(item.strip()) for item in value.split(","))
     else:
-        mended = quoted(value)
+        mended = quote(value)
     try:
         return _parse(typed.to(mended))
     except (HydraException, ValueError) as error:
@@ -151,11 +157,11 @@ def _mended(word: str, reason: str, sweep: bool) -> Override:
 
 
 def _item(text: str) -> str:
-    """One of several values, in quotes where the grammar does not take it."""
+    """Item of several values, in quotes where the grammar does not take it."""
     try:
         _parse(f"key={text}")
     except (HydraException, ValueError):
-        return quoted(text)
+        return quote(text)
     return text
 
 
@@ -168,62 +174,64 @@ def _is_list(value: str) -> bool:
     )
 
 
-def _closed(value: str) -> bool:
+def _is_closed(value: str) -> bool:
     """Whether every bracket is closed, and every quote."""
     pairs = all(value.count(begin) == value.count(end) for begin, end in ("[]", "{}", "()"))
     return pairs and value.count("'") % 2 == 0 and value.count('"') % 2 == 0
 
 
-def _is_place(key: str) -> bool:
-    return re.split(r"[.@]", key)[-1] in PLACES
+def _is_path(key: str) -> bool:
+    """Whether the value of a key is a file or folder."""
+    return re.split(r"[.@]", key)[-1] in PATH_KEYS
 
 
-def _as_it_stands(override: Override, word: Word, sweep: bool) -> Override:
-    """The name of a file or folder as it was typed: 007 is no number, a blank at its end is part of
-    it; ~ is replaced.
+def _keep_path(override: Override, word: Word, sweep: bool) -> Override:
+    """Keep the path of a file or folder as it was typed, but for ~, which is replaced.
+
+    007 is no number, and a blank at its end is part of it.
     """
     name = word.key.rpartition(".")[2]
     value = word.value or ""
     typed = value
     plain = not re.search(r"['\"\\$\[{]", value)
     parsed = override.value()
-    expands = name in EXPANDED and word.key not in PATTERNS
+    expands = name in EXPANDED_KEYS and word.key not in PATTERN_KEYS
     if expands and not isinstance(parsed, Sweep):
-        parsed = _expanded(parsed)
+        parsed = _expand(parsed)
         if isinstance(parsed, list) and all(isinstance(item, str) for item in parsed):
-            return _parse(word.to(f"[{','.join(map(quoted, parsed))}]"))
+            return _parse(word.to(f"[{','.join(map(quote, parsed))}]"))
         typed = str(parsed) if isinstance(parsed, str) else typed
     if expands and sweep and plain and override.value_type == ValueType.SIMPLE_CHOICE_SWEEP:
-        items = [_expanded_item(item.strip()) for item in value.split(",")]
+        items = [_expand_item(item.strip()) for item in value.split(",")]
         return _parse(word.to(",".join(items)))
     several = override.value_type == ValueType.SIMPLE_CHOICE_SWEEP and not sweep
     if several and (name in ("outputs", "home") or os.path.lexists(Path(value).expanduser())):
-        return _parse(word.to(quoted(value)))
+        return _parse(word.to(quote(value)))
     number = override.value_type == ValueType.ELEMENT and type(parsed) in (int, float, bool)
     if number or (plain and isinstance(parsed, str) and typed != override.value()):
-        return _parse(word.to(quoted(typed)))
+        return _parse(word.to(quote(typed)))
     return override
 
 
-def _expanded(value: object) -> object:
-    """A path with its ~ replaced, or each of a list of them."""
+def _expand(value: object) -> object:
+    """Replace the ~ of a path, or of each of a list of them."""
     if isinstance(value, list):
-        return [_expanded(one) for one in value]
+        return [_expand(item) for item in value]
     return os.path.expanduser(value) if isinstance(value, str) and value.startswith("~") else value
 
 
-def _expanded_item(text: str) -> str:
-    """One of several values, in quotes where a ~ was replaced."""
-    return quoted(os.path.expanduser(text)) if text.startswith("~") else text
+def _expand_item(text: str) -> str:
+    """Replace the ~ of one of several values, in quotes where there is one."""
+    return quote(os.path.expanduser(text)) if text.startswith("~") else text
 
 
-def _several(override: Override, word: Word) -> str:
-    """That a sweep needs its flag, and how else the values are written."""
+def _no_flag(override: Override, word: Word) -> str:
+    """Message that a sweep needs its flag, and how else the values are written."""
     if override.value_type != ValueType.SIMPLE_CHOICE_SWEEP:
         return f"{_short(word.text)}: a sweep needs the flag -m."
     other = (
-        f"a text with a comma is written {word.to(quoted(word.value))}"
-        if _is_place(word.key)
+        f"a text with a comma is written {word.to(quote(word.value))}"
+        if _is_path(word.key)
         else f"a list is written {word.to(f'[{word.value}]')}"
     )
     return f"{_short(word.text)}: several values are a sweep and need the flag -m; {_short(other)}."
@@ -231,22 +239,22 @@ def _several(override: Override, word: Word) -> str:
 
 def _check_points(overrides: list[Override], options) -> None:
     """Refuse a sweep without values or with too many points; nothing is enumerated."""
-    swept = {one.get_key_element(): one for one in overrides if one.is_sweep_override()}
-    numbers = {one.input_line: _count(one, options) for one in swept.values()}
-    for word, number in numbers.items():
-        if number == 0:
+    swept = {each.get_key_element(): each for each in overrides if each.is_sweep_override()}
+    counts = {each.input_line: _count(each, options) for each in swept.values()}
+    for word, count in counts.items():
+        if count == 0:
             raise Refused(f"{_short(word)}: a sweep over no value; give one, as 2,4 or range(2,5).")
-    points = math.prod(numbers.values())
+    points = math.prod(counts.values())
     if points > MAX_POINTS:
         amount = f"{points:,}" if points < 10**12 else "too many"
         raise Refused(
-            f"{_short(' '.join(numbers))}: a sweep of {amount} points; {MAX_POINTS:,} at most, run"
+            f"{_short(' '.join(counts))}: a sweep of {amount} points; {MAX_POINTS:,} at most, run"
             " several of them."
         )
 
 
 def _count(override: Override, options) -> int:
-    """How many values a sweep has."""
+    """Number of values of a sweep."""
     value = override.value()
     if isinstance(override._value, Glob):
         return len(override._value.filter(options(override.key_or_group)))
@@ -270,7 +278,7 @@ def _count(override: Override, options) -> int:
 
 
 def _short(word: str) -> str:
-    """A word as a message shows it: printable, and cut where it is long."""
+    """Word as a message shows it: printable, and cut where it is long."""
     shown = "".join(
         character if character.isprintable() else repr(character)[1:-1] for character in word
     )

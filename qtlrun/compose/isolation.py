@@ -1,17 +1,19 @@
-"""Hydra's globals, set aside while a command line is composed, for whoever calls may be a Hydra
-program itself.
+"""Hydra's globals, set aside while a command line is composed.
+
+Whoever calls may be a Hydra program itself.
 """
 
 import contextlib
 import logging
 from collections.abc import Iterator
 
-OURS = ("hydra", "_dummy_empty_config_.yaml")  # that Hydra itself has in its store of configs
+# Configs that Hydra itself puts into its store.
+HYDRA_CONFIGS = ("hydra", "_dummy_empty_config_.yaml")
 
 
 @contextlib.contextmanager
 def isolated() -> Iterator[None]:
-    """Give Hydra globals of its own within, and put the caller's back, also after an error."""
+    """Give Hydra fresh globals within, and put the caller's back, also after an error."""
     from hydra.core.config_store import ConfigStore
     from hydra.core.global_hydra import GlobalHydra
     from hydra.core.hydra_config import HydraConfig
@@ -30,7 +32,7 @@ def isolated() -> Iterator[None]:
     resolvers = dict(BaseContainer._resolvers)
     level = root.level
     handlers = root.handlers[:]
-    configs.repo = {name: node for name, node in repository.items() if name in OURS}
+    configs.repo = {name: node for name, node in repository.items() if name in HYDRA_CONFIGS}
     try:
         yield
     finally:

@@ -1,22 +1,23 @@
-"""Hydra's own settings: those that a command line may change, and what to use in place of the
-others.
-"""
+"""Hydra's own settings: which a command line may change, and what replaces the others."""
 
 from hydra.core.override_parser.types import Override
 
 from qtlrun.plan import Refused, nearest
 
-FREE = ("launcher",)  # settings that are Hydra's to heed
-OUTPUTS = "results go to OUTPUTS/DATE/TIME-NAME; name another folder with outputs=FOLDER."
-LOG = "a run writes log.txt into its folder; HYDRA_FULL_ERROR=1 shows where an error comes from."
-SET = "qtlrun sets it itself; leave it out."
-INSTEAD = {
-    "run": OUTPUTS,
-    "sweep": OUTPUTS,
-    "output_subdir": OUTPUTS,
-    "job_logging": LOG,
-    "hydra_logging": LOG,
-    "verbose": LOG,
+HEEDED_SETTINGS = ("launcher",)  # those of Hydra that have an effect here
+OUTPUTS_ADVICE = "results go to OUTPUTS/DATE/TIME-NAME; name another folder with outputs=FOLDER."
+LOG_ADVICE = (
+    "a run writes log.txt into its folder; HYDRA_FULL_ERROR=1 shows where an error comes from."
+)
+SET_ADVICE = "qtlrun sets it itself; leave it out."
+# By setting that has no effect here: what to use in its place.
+ADVICE = {
+    "run": OUTPUTS_ADVICE,
+    "sweep": OUTPUTS_ADVICE,
+    "output_subdir": OUTPUTS_ADVICE,
+    "job_logging": LOG_ADVICE,
+    "hydra_logging": LOG_ADVICE,
+    "verbose": LOG_ADVICE,
     "job": (
         "a run stays in the folder that it is started in and is named by its preset; outputs=FOLDER"
         " names another for results."
@@ -28,20 +29,21 @@ INSTEAD = {
         "a sweep's values stand on the command line, as -m circuit.qubits=2,4; tune=K draws K"
         " values of each row's space."
     ),
-    "help": SET,
-    "hydra_help": SET,
-    "env": SET,
-    "output": SET,
-    "runtime": SET,
-    "overrides": SET,
-    "defaults": SET,
+    "help": SET_ADVICE,
+    "hydra_help": SET_ADVICE,
+    "env": SET_ADVICE,
+    "output": SET_ADVICE,
+    "runtime": SET_ADVICE,
+    "overrides": SET_ADVICE,
+    "defaults": SET_ADVICE,
 }
-SWEEPERS = ("optuna", "ax", "nevergrad")  # that are fed with a value of each point
-UNFED = (
+SWEEPERS = ("optuna", "ax", "nevergrad")  # which choose points by a value of each
+SWEEPER_ADVICE = (
     "a sweep here gives no value to go by; tune=K does the same: it draws K values of each row's"
     " space and chooses by validation."
 )
-PACKAGES = {  # the launchers that there are for Hydra, and what brings them
+# Packages that bring Hydra's launchers.
+PACKAGES = {
     "joblib": "hydra-joblib-launcher",
     "submitit_local": "hydra-submitit-launcher",
     "submitit_slurm": "hydra-submitit-launcher",
@@ -52,9 +54,7 @@ PACKAGES = {  # the launchers that there are for Hydra, and what brings them
 
 
 def check(override: Override) -> None:
-    """Refuse a word that would change a setting of Hydra which has no effect here, or another one
-    than is meant.
-    """
+    """Refuse a word that changes a setting of Hydra without effect here, or one not meant."""
     top, *names = override.key_or_group.replace("/", ".").split(".")
     if top != "hydra":
         return
@@ -63,9 +63,9 @@ def check(override: Override) -> None:
         raise Refused(f"{word}: Hydra's settings are given one by one, as hydra/launcher=joblib.")
     if names == ["sweeper"] and "/" in override.key_or_group:
         raise Refused(f"{word}: {sweeper(override.value())}")
-    if names[0] in INSTEAD:
-        raise Refused(f"{word}: {INSTEAD[names[0]]}")
-    if names[0] not in FREE:
+    if names[0] in ADVICE:
+        raise Refused(f"{word}: {ADVICE[names[0]]}")
+    if names[0] not in HEEDED_SETTINGS:
         raise Refused(
             f"{override.key_or_group}: there is no such key; qtlrun --cfg hydra prints those of"
             " Hydra."
@@ -77,12 +77,12 @@ def check(override: Override) -> None:
 
 
 def sweeper(name: object) -> str:
-    """Why a sweeper is not taken."""
-    return INSTEAD["sweeper"] if name == "basic" else UNFED
+    """Words on why a sweeper is refused."""
+    return ADVICE["sweeper"] if name == "basic" else SWEEPER_ADVICE
 
 
 def launcher(name: object) -> str:
-    """How a launcher that is not here can be had."""
+    """Words on how to install a launcher, or on its right name."""
     if isinstance(name, str) and name in PACKAGES:
         return (
             f"Hydra has no such option here; pip install '{PACKAGES[name]}' 'hydra-core<1.4'"

@@ -1,5 +1,6 @@
-"""Standard streams that may be closed, full or read by nobody: a run goes on, and its exit code
-says it.
+"""Standard streams that may be closed, full or read by nobody.
+
+The run goes on, and its exit code tells.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ STANDARD = ("stdin", "stdout", "stderr")  # in the order of their descriptors
 
 
 class Stream(io.TextIOBase):
-    """A text stream that goes silent at its first error of writing, which it keeps in `error`."""
+    """Text stream that goes silent at its first error of writing, which is its `error`."""
 
     def __init__(self, stream):
         self.stream = stream
@@ -73,7 +74,7 @@ class Stream(io.TextIOBase):
             self._discard()
 
     def _discard(self) -> None:
-        """Send what the stream still holds to nowhere, or Python complains of it at its end."""
+        """Send what the stream still holds to nowhere; else Python complains at its end."""
         with contextlib.suppress(OSError, ValueError):
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.stream.fileno())
@@ -83,7 +84,7 @@ class Stream(io.TextIOBase):
 
 @contextlib.contextmanager
 def guarded() -> Iterator[Stream]:
-    """Guard standard output and errors; gives the guard of the output."""
+    """Guard standard output and errors within; yield the guard of the output."""
     _open_closed()
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = map(Stream, before)
@@ -96,10 +97,10 @@ def guarded() -> Iterator[Stream]:
 
 
 def _open_closed() -> None:
-    """Put an empty device in the place of a standard stream that was closed before Python started.
+    """Open an empty device for each standard stream that was closed before Python started.
 
-    Its descriptor would else go to the next file that is opened, which whatever is printed would be
-    written into.
+    Its descriptor would else go to the next file that is opened, and what is printed would be
+    written into that file.
     """
     for number, name in enumerate(STANDARD):
         if vars(sys)[name] is None:

@@ -10,7 +10,7 @@ from qtlrun.plan import Plan
 
 
 def train(values: dict[str, object], scratch: Path, number: int) -> None:
-    """Leave a point in the scratch folder under its number, and train its rows into the store."""
+    """Write a point to the scratch folder by its number, and train its rows into the store."""
     from qtlrun.experiment import Experiment
 
     disk.write(scratch / f"{number:06d}.json", json.dumps(values))
@@ -20,7 +20,7 @@ def train(values: dict[str, object], scratch: Path, number: int) -> None:
     check_models([plan], experiment)
     for name, variant in plan.variants.items():
         for split, change in enumerate(plan.redraws):
-            with contextlib.suppress(Exception):  # the parent meets it again, and tells
+            with contextlib.suppress(Exception):  # the parent meets it again, and prints it
                 experiment.train(
                     name, variant.redrawn(change), plan.seeds_of(split), draws=plan.draws
                 )

@@ -147,7 +147,7 @@ def _check_network(parts) -> None:
             features = network.eval()(items)
             again = network(parts.to_accelerator(train.batch(indices, network.preprocess)))
         except (RuntimeError, TypeError, IndexError, AttributeError) as error:
-            if plugin.place(error):
+            if plugin.location(error):
                 raise
             raise Refused(
                 f"{words} does not take the dataset's items: {plugin.worded(error)}"

@@ -217,7 +217,7 @@ def _call(head: nn.Module, x: Tensor, target: str) -> Tensor:
     try:
         logits = head(x)
     except (RuntimeError, IndexError, TypeError) as error:
-        if plugin.place(error):
+        if plugin.location(error):
             raise
         raise Refused(
             f"head: {target} does not take features {tuple(x.shape)} ({plugin.worded(error)}); "

@@ -1,14 +1,14 @@
-"""The types of values, as a constructor's annotations say them."""
+"""Types of values, as a constructor's annotations give them."""
 
 import ast
 import contextlib
 import functools
 
 from qtlrun.plan.refusal import Refused, nearest, text
-from qtlrun.plan.size import WHOLE
+from qtlrun.plan.size import INTEGER_LIMIT
 
-ONE = {"float": "a number", "int": "a whole number", "str": "a text", "bool": "true or false"}
-MANY = {"float": "numbers", "int": "whole numbers", "str": "texts", "bool": "true or false"}
+SINGULAR = {"float": "a number", "int": "a whole number", "str": "a text", "bool": "true or false"}
+PLURAL = {"float": "numbers", "int": "whole numbers", "str": "texts", "bool": "true or false"}
 KINDS = {
     bool: "true or false",
     int: "a whole number",
@@ -20,12 +20,13 @@ KINDS = {
 
 
 def check(key: str, value: object, annotation: ast.expr | None) -> None:
-    """Refuse a value that its annotation does not allow; true is no whole number, and a whole
-    number is a number.
+    """Refuse a value that its annotation does not allow.
+
+    True is no whole number, and a whole number is a number.
     """
     annotation = _plain(annotation)
     for number in value if isinstance(value, list) else [value]:
-        if type(number) is int and abs(number) >= WHOLE:
+        if type(number) is int and abs(number) >= INTEGER_LIMIT:
             raise Refused(f"{key}={_brief(number)}: whole numbers lie below 2**63 here.")
     if accepts(annotation, value):
         return
@@ -33,13 +34,13 @@ def check(key: str, value: object, annotation: ast.expr | None) -> None:
     if options and isinstance(value, str):
         raise Refused(f"{key}={value}: {nearest(value, options)}")
     raise Refused(
-        f"{key}={text(value)}: {_words(annotation)} is needed here, and this is"
+        f"{key}={text(value)}: {_phrase(annotation)} is needed here, and this is"
         f" {_kind(value)}{_mend(annotation, value)}."
     )
 
 
 def _mend(annotation: ast.expr, value: object) -> str:
-    """Wrong item of a list, and the spelling that makes texts of numbers."""
+    """Words on the wrong item of a list, and on the quotes that make texts of numbers."""
     item = _item(annotation)
     if item is None or not isinstance(value, list):
         return ""
@@ -54,7 +55,7 @@ def _mend(annotation: ast.expr, value: object) -> str:
 
 
 def _item(node: ast.expr) -> ast.expr | None:
-    """The annotation of the items where a list is allowed."""
+    """Annotation of the items, where a list is allowed."""
     match node:
         case ast.BinOp(op=ast.BitOr()):
             return _item(node.left) or _item(node.right)
@@ -105,13 +106,14 @@ def _accepts_items(item: ast.expr, values: list) -> bool:
 
 
 def _plain(node: ast.expr | None) -> ast.expr | None:
-    """An annotation in its plainest spelling: of "int" int, of typing.Optional[X] X | None, of
-    typing.List list.
+    """Annotation in its plainest spelling.
+
+    "int" becomes int, typing.Optional[X] becomes X | None, and typing.List becomes list.
     """
     match node:
-        case ast.Constant(value=str(words)):
+        case ast.Constant(value=str(code)):
             with contextlib.suppress(SyntaxError):
-                return _plain(ast.parse(words, mode="eval").body)
+                return _plain(ast.parse(code, mode="eval").body)
         case ast.Attribute(value=ast.Name(id="typing" | "t"), attr=name):
             return _plain(ast.Name(name))
         case ast.Name(id="List" | "Tuple" | "Dict" as name):
@@ -134,18 +136,19 @@ def _plain(node: ast.expr | None) -> ast.expr | None:
 
 
 def _values(node: ast.expr) -> tuple:
-    """The values of a Literal."""
+    """Values of a Literal."""
     values = ast.literal_eval(node.slice)
     return values if isinstance(values, tuple) else (values,)
 
 
 def _options(node: ast.expr) -> list[str]:
-    """The values of a Literal as a YAML file has them; of any other annotation none."""
+    """Values of a Literal as a YAML file has them; none of any other annotation."""
     literal = isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Literal"
     return [text(value) for value in _values(node)] if literal else []
 
 
-def _words(node: ast.expr) -> str:
+def _phrase(node: ast.expr) -> str:
+    """Allowed values in words, as `a number or a text`."""
     node = _plain(node)
     match node:
         case ast.Name(id="list" | "tuple"):
@@ -153,18 +156,18 @@ def _words(node: ast.expr) -> str:
         case ast.Name(id="dict") | ast.Subscript(value=ast.Name(id="dict")):
             return "a group of values"
         case ast.BinOp(op=ast.BitOr()):
-            words = [_words(one) for one in (node.left, node.right)]
-            return (
-                "a number" if set(words) == {"a number", "a whole number"} else " or ".join(words)
-            )
+            phrases = [_phrase(side) for side in (node.left, node.right)]
+            if set(phrases) == {"a number", "a whole number"}:
+                return "a number"
+            return " or ".join(phrases)
         case ast.Name(id=name):
-            return ONE.get(name, name)
+            return SINGULAR.get(name, name)
         case ast.Subscript(value=ast.Name(id="list" | "tuple"), slice=item):
             names = ast.unparse(
                 _plain(item.elts[0] if isinstance(item, ast.Tuple) else item)
             ).split(" | ")
             names = [name for name in names if name != "int" or "float" not in names]
-            return f"a list of {' or '.join(MANY.get(name, name) for name in names)}"
+            return f"a list of {' or '.join(PLURAL.get(name, name) for name in names)}"
     options = _options(node)
     return (
         f"{'one of ' * (len(options) > 1)}{', '.join(options)}"

@@ -1,4 +1,7 @@
-"""Checks of a plan from its values and the constructors' source alone; nothing heavy is loaded."""
+"""Checks of a plan, from its values and the constructors' source alone.
+
+Nothing heavy is loaded.
+"""
 
 import ast
 from pathlib import Path
@@ -12,15 +15,9 @@ from qtlrun.plan.refusal import Refused, nearest, text
 from qtlrun.plan.tuning import check_space, spaces
 from qtlrun.plan.variant import GROUPS, Part, Variant
 
-ADDED = (
-    "compare",
-    "published",
-    "name",
-    "overrides",
-    "command",
-    "run",
-)  # keys of a plan beside settings and groups: what it was composed from
-PLAIN = ("recipe", "freeze")  # groups whose parts are built without torch
+# Keys of a plan beside settings and groups: what it was composed from.
+ORIGIN_KEYS = ("compare", "published", "name", "overrides", "command", "run")
+TORCHLESS_GROUPS = ("recipe", "freeze")  # whose parts are built without torch
 PRETRAIN = {"dataset": "dict", "recipe": "dict", "seed": "int"}
 
 
@@ -73,7 +70,7 @@ def check_same(variant: Variant, values: Part, what: str) -> None:
 
 
 def check_single(plans: list[Plan], study: str, idle: tuple[str, ...] = ()) -> None:
-    """Refuse a sweep where a study makes a grid of its own, and the `idle` settings it ignores."""
+    """Refuse a sweep where a study makes its own grid, and the `idle` settings that it ignores."""
     if len(plans) > 1:
         raise Refused(
             f"study={study}: it takes one point, and this sweep has {len(plans)}; leave out -m."
@@ -82,7 +79,7 @@ def check_single(plans: list[Plan], study: str, idle: tuple[str, ...] = ()) -> N
 
 
 def check_idle(plan: Plan, study: str, idle: tuple[str, ...] = ("splits", "folds")) -> None:
-    """Refuse settings that a study does not use, where they are not left as they are."""
+    """Refuse settings that a study does not use, where they differ from their defaults."""
     unset = {"tune": 0, "splits": 1, "folds": None}
     for key in idle:
         value = plan.values[key]
@@ -98,24 +95,29 @@ def _settings() -> dict[str, ast.expr | None]:
     return {name: annotation for name, (annotation, _) in parameters.items()}
 
 
-def _check_keys(values: dict[str, object], known: tuple[str, ...]) -> None:
+def _check_keys(values: dict[str, object], keys: tuple[str, ...]) -> None:
+    """Refuse keys of a plan that there are not, and missing ones."""
     for name in values:
-        if name not in known and name not in ADDED:
-            raise Refused(f"{name}: there is no such key; {nearest(name, known)}")
-    for name in known:
+        if name not in keys and name not in ORIGIN_KEYS:
+            raise Refused(f"{name}: there is no such key; {nearest(name, keys)}")
+    for name in keys:
         if name not in values:
             raise Refused(f"{name}: every run needs it, and it is taken away.")
 
 
 def _check_part(group: str, part: Part, plugins: list[str], key: str = "") -> None:
-    """Refuse names, types and sizes that cannot be, and values of what is built without torch."""
+    """Refuse wrong names, types and sizes of a part, and what its constructor refuses.
+
+    Only parts that need no torch are built.
+    """
     check_part(group, part, plugins, key)
     size.check_part(group, part, key)
-    if group in PLAIN and not is_own(part["_target_"]):
+    if group in TORCHLESS_GROUPS and not is_own(part["_target_"]):
         build(group, part, plugins, key)
 
 
 def _check_reference(name: str, variant: Variant, change: dict) -> None:
+    """Refuse wrong values and spaces of the parts that a reference changes."""
     _check_pretrain(variant)
     for group in GROUPS:
         if group in change:
@@ -125,7 +127,7 @@ def _check_reference(name: str, variant: Variant, change: dict) -> None:
 
 
 def _check_published(published: object) -> None:
-    """Refuse published figures that are none."""
+    """Refuse published figures of a wrong type or range."""
     if not isinstance(published, dict):
         raise Refused(
             f"published={text(published)}: source and accuracy are needed here, as"
@@ -172,7 +174,7 @@ def _check_tuned(plan: Plan) -> None:
 
 
 def _check_pretrain(variant: Variant) -> None:
-    """Refuse a source task that is not what a backbone is pre-trained on."""
+    """Refuse a source task that a backbone cannot be pre-trained on."""
     task = variant.backbone.get("pretrain")
     if task is None:
         if variant.backbone.get("weights") == "pretrain":

@@ -1,4 +1,4 @@
-"""Claim of a reference: one sentence, others by the letter of the composed model."""
+"""Claim of a reference: a sentence on what it isolates, which may differ by letter."""
 
 from qtlrun.plan.letter import LETTERS, likeness, trains_circuit
 from qtlrun.plan.refusal import Refused, nearest, text
@@ -9,7 +9,7 @@ SUBJECTS = ("circuit",)  # heads that a claim may be restricted to
 
 
 def check_claim(name: str, change: dict) -> None:
-    """Refuse a claim that is no sentence, and one about a head or a letter that there is not."""
+    """Refuse a claim that is no sentence, or is about a head or letter that does not exist."""
     key = f"compare.{name}"
     letters = tuple(LETTERS.values())
     isolates, subject, others = (change.get(word) for word in CLAIMS)
@@ -30,7 +30,7 @@ def check_claim(name: str, change: dict) -> None:
 
 
 def claim(change: dict, model: Variant) -> str:
-    """Sentence that is true of a reference to this composed model; empty where none is."""
+    """Claim that holds for a reference of this composed model; empty where none does."""
     isolates, subject, others = (change.get(word) for word in CLAIMS)
     if isinstance(isolates, dict):  # sentences by letter alone
         others = isolates

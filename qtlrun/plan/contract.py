@@ -1,4 +1,4 @@
-"""Contracts of the user's parts by group, and a circuit of the user's as it is read."""
+"""Contracts of the user's parts by group, and the user's circuits."""
 
 import inspect
 import math
@@ -7,8 +7,9 @@ from numbers import Integral
 from qtlrun.plan import plugin, size
 from qtlrun.plan.refusal import Refused
 
-STATE = 60  # qubits beyond which no machine holds a state
-NEEDS = {  # what a part of each group has, and what that is
+MAX_QUBITS = 60  # beyond these no machine holds a state
+# By group: what a part has, and what that is.
+NEEDS = {
     "circuit": (
         ("qubits", "shape", "__call__"),
         (
@@ -79,9 +80,9 @@ NEEDS = {  # what a part of each group has, and what that is
 
 
 class Circuit:
-    """A circuit of the user's with plain numbers as its sizes, whose errors name file and line.
+    """User's circuit with plain integers as its sizes, whose errors name file and line.
 
-    One whose shape is () sees its weight as a single number; to all others its shape is (1,).
+    A circuit of shape () is called with its weight as a single number; its shape here is (1,).
     """
 
     def __init__(self, circuit, name: str, qubits: int, inputs: int, shape: tuple[int, ...]):
@@ -101,18 +102,17 @@ class Circuit:
 
 
 def check(group: str, part: object, key: str, target: str) -> None:
-    """Refuse a part that lacks what its group needs, with the list of it."""
-    names, words = NEEDS[group]
-    names = (
-        names[:1] if group == "parametrization" and not getattr(part, "weights", True) else names
-    )  # it generates none
+    """Refuse a part that lacks what its group's contract needs; the message lists the contract."""
+    names, contract = NEEDS[group]
+    if group == "parametrization" and not getattr(part, "weights", True):  # it generates none
+        names = names[:1]
     absent = [name for name in names if not _has(part, name)]
     if absent:
-        raise Refused(f"{key}: {target} has no {' and no '.join(absent)}; {words}.")
+        raise Refused(f"{key}: {target} has no {' and no '.join(absent)}; {contract}.")
 
 
 def circuit(part, key: str, target: str) -> Circuit:
-    """A circuit of the user's in the form that heads and devices read."""
+    """User's circuit in the form that heads and devices read."""
     check("circuit", part, key, target)
     shape = part.shape
     if isinstance(shape, dict):  # as the weight_shapes of PennyLane's TorchLayer
@@ -123,24 +123,24 @@ def circuit(part, key: str, target: str) -> Circuit:
             )
         (shape,) = shape.values()
     sizes = (shape,) if isinstance(shape, Integral) else shape
-    if not isinstance(sizes, (tuple, list)) or not all(_counts(count, 0) for count in sizes):
+    if not isinstance(sizes, (tuple, list)) or not all(_is_count(count, 0) for count in sizes):
         raise Refused(
             f"{key}: {target} has shape={shape!r}; the sizes of one tensor of weights are needed, "
             "as shape=(depth, qubits)."
         )
-    if not _counts(part.qubits, 1):
+    if not _is_count(part.qubits, 1):
         raise Refused(
             f"{key}: {target} has qubits={part.qubits!r}; a whole number from 1 up is needed."
         )
     inputs = getattr(part, "inputs", part.qubits)
-    if not _counts(inputs, 0):
+    if not _is_count(inputs, 0):
         raise Refused(f"{key}: {target} has inputs={inputs!r}; a whole number from 0 up is needed.")
     return Circuit(part, target, int(part.qubits), int(inputs), tuple(map(int, sizes)))
 
 
 def check_size(circuit, key: str) -> None:
     """Refuse a circuit whose weights are too many to read; nothing is traced."""
-    if circuit.qubits > STATE:
+    if circuit.qubits > MAX_QUBITS:
         return  # its state is what cannot be, and the device says how large one may be
     weights = math.prod(circuit.shape)
     depth = getattr(circuit, "depth", None)
@@ -148,14 +148,15 @@ def check_size(circuit, key: str) -> None:
 
 
 def _has(part: object, name: str) -> bool:
+    """Whether a part has an attribute of its contract."""
     if name == "__call__":
         return callable(part)
     value = getattr(part, name, None)
-    unwritten = (
-        inspect.ismethod(value) and value.__func__.__name__ == "_forward_unimplemented"
-    )  # as torch.nn.Module has it
+    # torch.nn.Module has this in place of a forward.
+    unwritten = inspect.ismethod(value) and value.__func__.__name__ == "_forward_unimplemented"
     return value is not None and not unwritten
 
 
-def _counts(value: object, least: int) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= least
+def _is_count(value: object, minimum: int) -> bool:
+    """Whether a value is a whole number from a minimum up."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= minimum

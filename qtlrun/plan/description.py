@@ -1,16 +1,17 @@
-"""Descriptions of variants in words: what one is, and how two differ."""
+"""Descriptions of variants in words, and of how two differ."""
 
 from qtlrun.plan.letter import DIRECT, freezing, has_circuit
 from qtlrun.plan.refusal import text
 from qtlrun.plan.variant import Part, Variant
 
 IDENTITY = "qtlrun.backbone.identity.Identity"
+# Of generated weights.
 SOURCES = {
     "circuit": "a circuit",
     "frozen": "a frozen circuit",
     "constant": "their places alone",
     "low_rank": "a low rank",
-}  # of generated weights
+}
 
 
 def describe(variant: Variant) -> str:

@@ -1,4 +1,4 @@
-"""Labels of a plan's rows: each model once, under its name, with what it is there to show."""
+"""Labels of a plan's rows: each model once, under its name, with what it isolates."""
 
 from dataclasses import dataclass, field
 

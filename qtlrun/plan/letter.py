@@ -15,14 +15,14 @@ PRODUCT = "qtlrun.circuit.product.Product"
 
 
 def letter_of(variant: Variant) -> tuple[str, str]:
-    """Letter of a variant; or an empty one and the reason."""
+    """Letter of a variant and an empty reason; an empty letter and the reason where it has none."""
     if variant.backbone.get("weights") in (None, "none"):
         return "", "its backbone is not pre-trained"
     return _likeness(variant)
 
 
 def likeness(variant: Variant) -> str:
-    """Letter that head and freezing alone would give, were the backbone pre-trained."""
+    """Letter by head and freezing alone, as if the backbone were pre-trained; empty for none."""
     return _likeness(variant)[0]
 
 

@@ -1,4 +1,4 @@
-"""One word of a command line that gives a value to a key, as `+circuit.depth=2`."""
+"""Override: a word of a command line that gives a key a value, as `+circuit.depth=2`."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Override:
-    """A word in its parts: the prefix `+`, the key circuit.depth and the value 2, as typed.
+    """Override in its parts: the prefix `+`, the key circuit.depth and the value 2, as typed.
 
     The value is None where the word has no equals sign.
     """
@@ -19,7 +19,7 @@ class Override:
 
     @classmethod
     def of(cls, word: str) -> "Override":
-        """Part a word; any text can be parted."""
+        """Split a word into its parts; any text can be split."""
         prefix, key, value = re.fullmatch(r"([+~]*)([^=]*)(?:=(.*))?", word, re.DOTALL).groups()
         return cls(word, prefix, key, value)
 
@@ -38,28 +38,43 @@ class Override:
         return f"{self.prefix}{self.key}={value}"
 
     def is_below(self, key: str) -> bool:
-        """Whether it changes something of what stands at a key."""
+        """Whether its key lies below a key, as circuit.depth below circuit."""
         return self.key.startswith(f"{key}.")
 
     def options(self) -> list[str]:
-        """The options that its value names, one or a list of them."""
+        """Options that its value names, one or a list of them."""
         return re.findall(r"[\w.-]+", self.value or "")
 
 
 def parse(words: Iterable[str]) -> list[Override]:
-    """Each word in its parts."""
+    """Split each word into its parts."""
     return [Override.of(word) for word in words]
 
 
 def swept_values(points: Sequence[Iterable[Override]]) -> list[dict[str, object]]:
     """Keys whose values differ between the points of a sweep, with each point's values."""
-    words = [{each.key: each.value for each in point if each.sets} for point in points]
-    keys = [key for key in words[0] if len({values.get(key) for values in words}) > 1]
-    return [{key: number(values[key]) for key in keys} for values in words]
+    typed = [_values(point) for point in points]
+    keys = [key for key in typed[0] if _differs(key, typed)]
+    return [_numbers(values, keys) for values in typed]
+
+
+def _values(point: Iterable[Override]) -> dict[str, str]:
+    """Values of a point as typed, by key."""
+    return {override.key: override.value for override in point if override.sets}
+
+
+def _differs(key: str, points: list[dict[str, str]]) -> bool:
+    """Whether the points of a sweep differ in the value of a key."""
+    return len({values.get(key) for values in points}) > 1
+
+
+def _numbers(values: dict[str, str], keys: list[str]) -> dict[str, object]:
+    """Values of keys, as numbers where they read as such."""
+    return {key: number(values[key]) for key in keys}
 
 
 def number(text: str) -> int | float | str:
-    """Number that a text is; else the text, without quotes."""
+    """Number that a text reads as; else the text, without quotes."""
     for kind in (int, float):
         try:
             return kind(text)

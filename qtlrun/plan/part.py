@@ -1,5 +1,6 @@
-"""A part of a plan: its constructor, read from source before anything heavy loads, is the schema of
-its values.
+"""Parts of a plan: values checked against a constructor, and objects built from them.
+
+The constructor is read from source, before anything heavy loads.
 """
 
 import functools
@@ -10,8 +11,10 @@ from qtlrun.plan import annotation as annotations
 from qtlrun.plan import contract, plugin, schema
 from qtlrun.plan.plugin import Module
 from qtlrun.plan.refusal import Refused, nearest, text
+from qtlrun.plan.schema import Parameters
 
-SPACE = "space"  # key of the values that tuning draws a part's from
+SPACE = "space"  # key of what tuning draws a part's values from
+# By group: objects that a constructor may name beside its values.
 OFFERED = {
     "dataset": ("data",),
     "backbone": ("state", "data", "numbers"),
@@ -27,24 +30,25 @@ OFFERED = {
         "circuit_angles",
     ),
 }
-KEYED = re.compile(
+# Begins a message that names its whole key.
+KEY_PREFIX = re.compile(
     r"\w+\.[\w.]+=|(dataset|backbone|freeze|recipe|circuit|head|parametrization|device)[=:]"
-)  # words that open with a key
+)
 
 
 def check_part(group: str, part: dict, plugins: list[str], key: str = "") -> None:
-    """Refuse what a part's constructor does not take."""
+    """Refuse values that a part's constructor does not take, and a lack of those that it needs."""
     key = key or group
-    known = parameters(group, part.get("_target_"), tuple(plugins), key)
+    takes = parameters(group, part.get("_target_"), tuple(plugins), key)
     offered = OFFERED.get(group, ())
-    mine = [name for name in known if name not in offered]
+    names = [name for name in takes if name not in offered]
     apart = ("_target_", "space", *(("pretrain",) if group == "backbone" else ()))
     values = {name: value for name, value in part.items() if name not in apart}
     for name in values:
-        if name not in mine:
-            raise Refused(f"{key}.{name}: there is no such key; {nearest(name, mine)}")
-    for name in mine:
-        annotation, required = known[name]
+        if name not in names:
+            raise Refused(f"{key}.{name}: there is no such key; {nearest(name, names)}")
+    for name in names:
+        annotation, required = takes[name]
         if name in values:
             annotations.check(f"{key}.{name}", values[name], annotation)
         elif required:
@@ -52,9 +56,7 @@ def check_part(group: str, part: dict, plugins: list[str], key: str = "") -> Non
 
 
 def build(group: str, part: dict, plugins: list[str] = (), key: str = "", **offered):
-    """Make a part: its class with its values and with those offered objects that its constructor
-    names.
-    """
+    """Build a part from its values and from the offered objects that its constructor names."""
     key = key or group
     check_part(group, part, list(plugins), key)
     target = part["_target_"]
@@ -62,13 +64,12 @@ def build(group: str, part: dict, plugins: list[str] = (), key: str = "", **offe
     takes = parameters(group, target, tuple(plugins), key)
     values = {name: value for name, value in part.items() if name in takes}
     values |= {name: value for name, value in offered.items() if name in takes}
+    names = set(takes) - set(offered)
     if not is_own(target):
-        return _made(
-            getattr(importlib.import_module(module), name), values, key, set(takes) - set(offered)
-        )
-    made = getattr(plugin.load(module, tuple(plugins)), name)
+        return _construct(getattr(importlib.import_module(module), name), values, key, names)
+    kind = getattr(plugin.load(module, tuple(plugins)), name)
     with plugin.blamed(f"{key}: {target}"):
-        part = _made(made, values, key, set(takes) - set(offered))
+        part = _construct(kind, values, key, names)
         return contract.circuit(part, key, target) if group == "circuit" else part
 
 
@@ -81,7 +82,7 @@ def check_group(key: str, part: object) -> None:
 
 
 def bare(part: dict) -> dict:
-    """A part without its space."""
+    """Values of a part without its space."""
     return {name: value for name, value in part.items() if name != SPACE}
 
 
@@ -92,10 +93,8 @@ def is_own(target: str) -> bool:
 
 def parameters(
     group: str, target: str | None, plugins: tuple[str, ...] = (), key: str = ""
-) -> dict:
-    """The names that a part's constructor takes, each with its annotation and whether it is
-    required, read from source.
-    """
+) -> Parameters:
+    """Parameters of a part's constructor, read from source."""
     module = (target or "").rpartition(".")[0]
     contents = tuple(plugin.closure(plugins).values()) if plugin.file(module, plugins) else ()
     return _parameters(group, target, plugins, contents, key)
@@ -104,7 +103,8 @@ def parameters(
 @functools.cache
 def _parameters(
     group: str, target: str | None, plugins: tuple[str, ...], _: tuple[bytes, ...], key: str
-) -> dict:
+) -> Parameters:
+    """Parameters of a constructor, read again where the bytes of a plugin are others."""
     module, _, name = (target or "").rpartition(".")
     source = _source(group, module, plugins)
     reader = schema.Reader(plugins)
@@ -113,41 +113,39 @@ def _parameters(
             f"{key or group}._target_={text(target)}: a part is a class of qtlrun.{group}, or of a"
             " file named in plugins=[FILE.py]."
         )
-    found = reader.find(source, name)
-    if found is None or (
-        not is_own(target) and found.module != source
-    ):  # what a module of ours imports is none of its group's
+    kind = reader.find(source, name)
+    # A class that a module of the package imports is no part of its group.
+    if kind is None or (not is_own(target) and kind.module != source):
         raise Refused(
             f"{key or group}._target_={target}: {module} has no class {name};"
             f" {nearest(name, reader.classes(source))}"
         )
     try:
-        return reader.parameters(found)
-    except schema.Unread as error:
+        return reader.parameters(kind)
+    except schema.UnreadableConstructor as error:
         raise Refused(f"{key or group}: of {target} the values are not known: {error}.") from error
 
 
-def _keyed(words: str, key: str, names: set[str]) -> str:
-    """A constructor's words after the key that the user knows: `qubits=0: ...` is
-    `circuit.qubits=0: ...`.
-    """
-    if KEYED.match(words):
-        return words
-    first = re.match(r"(\w+)[=:]", words)
-    return f"{key}.{words}" if first and first[1] in names else f"{key}: {words}"
-
-
-def _made(part: type, values: dict, key: str, names: set[str]):
+def _construct(kind: type, values: dict, key: str, names: set[str]):
+    """Object of a class; `names` are the values that a message of its constructor may name."""
     try:
-        return part(**values)
-    except ValueError as error:  # what is absent remains that in the cause
-        where = plugin.place(error)
-        words = _keyed(str(error), key, names)
-        raise Refused(f"{words.rstrip('.')} ({where})." if where else words) from error
+        return kind(**values)
+    except ValueError as error:  # `Absent` remains its cause
+        where = plugin.location(error)
+        message = _name_key(str(error), key, names)
+        raise Refused(f"{message.rstrip('.')} ({where})." if where else message) from error
+
+
+def _name_key(message: str, key: str, names: set[str]) -> str:
+    """Message of a constructor with its whole key: `circuit.qubits=0: ...` of `qubits=0: ...`."""
+    if KEY_PREFIX.match(message):
+        return message
+    first = re.match(r"(\w+)[=:]", message)
+    return f"{key}.{message}" if first and first[1] in names else f"{key}: {message}"
 
 
 def _source(group: str, module: str, plugins: tuple[str, ...]) -> Module | None:
-    """The module of a part: one of its group's room in the package, or a plugin."""
+    """Module of a part: one of its group's folder in the package, or a plugin."""
     room = f"qtlrun.{group}"  # the module or folder of a group
     if (path := plugin.file(module, plugins)) is not None:
         return plugin.begin(path) if path.is_file() else None

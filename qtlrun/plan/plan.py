@@ -21,7 +21,7 @@ COMPOSED = "composed"  # name of a composed model that has no letter
 
 @dataclass(frozen=True)
 class Plan:
-    """The values of a composed point, and what follows from them, each worked out once.
+    """Values of a composed point, and what follows from them, each worked out once.
 
     values: plain values by key, as composed and as plan.yaml has them
     refusal: why the point is left out, where its study excuses that
@@ -148,7 +148,7 @@ class Plan:
         return any(override.sets and override.key == key for override in self.overrides)
 
     def changed(self, values: Mapping[str, object]) -> "Plan":
-        """A copy with other values, by `key` or `group.key`."""
+        """Copy with other values, by `key` or `group.key`."""
         changes = dict(self.values)
         for key, value in values.items():
             group, _, name = key.partition(".")

@@ -1,4 +1,4 @@
-"""References of a plan: variants that differ from the composed model in whole parts or in keys."""
+"""References of a plan: variants that differ from the composed model in parts or in keys."""
 
 import dataclasses
 import re
@@ -16,7 +16,7 @@ from qtlrun.plan.variant import GROUPS, Part, Variant
 
 @dataclass(frozen=True)
 class References:
-    """References of a composed model, by the words that chose them.
+    """References of a composed model, and which of them apply to it.
 
     model: the composed model
     changes: values of each reference that differ from the model's, by name and group
@@ -52,7 +52,7 @@ class References:
 
     @cached_property
     def _asked(self) -> dict[str, dict]:
-        """Changes of the references that somebody chose."""
+        """Changes of the references that the user or a preset chose."""
         changes = {}
         for name, change in self.changes.items():
             _check_change(name, change)
@@ -92,10 +92,12 @@ class References:
         ]
 
     def _excuse(self, name: str) -> str:
+        """Why a reference does not apply to the composed model."""
         lacking = ", ".join(self._lacking(self.changes[name]))
         return f"compare={name}: it changes {lacking}, which the composed model does not have"
 
     def _variant(self, change: dict) -> Variant:
+        """Composed model with the changes of a reference."""
         parts = {group: change[group] for group in GROUPS if group in change}
         return dataclasses.replace(
             self.model,
@@ -104,11 +106,12 @@ class References:
 
 
 def _changed(part: Part, change: Part) -> Part:
+    """Part of a reference: a whole one replaces the composed part, keys are merged into it."""
     return dict(change) if "_target_" in change else part | change
 
 
 def _check_change(name: str, change: object) -> None:
-    """Refuse what no reference can be."""
+    """Refuse a change that no reference can make, by its name, type, keys or claim."""
     if not re.fullmatch(r"\w[\w-]{0,63}", str(name)):  # it becomes a part of file names
         raise Refused(
             f"compare.{name}: a reference's name is made of letters, digits, - and _, at most 64 of"

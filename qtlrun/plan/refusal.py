@@ -1,24 +1,24 @@
-"""Refusals of what the user gave, with the words that lead to what would be right."""
+"""Refusals of what the user asks for, worded so that the mistake can be mended."""
 
 import difflib
 import math
 
 
 class Refused(ValueError):
-    """Refusal of what the user gave: what it was, why not, and what would be right."""
+    """Refusal of what the user asks for: key and value, why not, and what would be right."""
 
 
 class Absent(ValueError):
     """Data or weights that are not on this machine and could not be fetched."""
 
 
-def nearest(given: object, known) -> str:
-    """The right names, the closest first where one is close."""
-    known = [str(name) for name in known]
-    if not known:
+def nearest(value: object, names) -> str:
+    """Words on the right names, the closest first where one is close."""
+    names = [str(name) for name in names]
+    if not names:
         return "it takes none."
-    near = difflib.get_close_matches(str(given), known, n=1, cutoff=0.5)
-    listed = ", ".join(known if len(known) <= 24 else [*known[:12], f"{len(known) - 12} more"])
+    near = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
+    listed = ", ".join(names if len(names) <= 24 else [*names[:12], f"{len(names) - 12} more"])
     return f"did you mean {near[0]}? It is one of {listed}." if near else f"it is one of {listed}."
 
 

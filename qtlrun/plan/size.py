@@ -1,13 +1,15 @@
-"""Sizes that are bounded before anything of that size is made."""
+"""Bounds of sizes, checked before anything of that size is made."""
 
 import math
 
 from qtlrun.plan.refusal import Refused
 from qtlrun.plan.setting import Settings
 
-WHOLE = 2**63  # torch and NumPy count in 64 bits
-WEIGHTS = 5_000  # of a circuit: it is differentiated angle by angle, minutes at this size
-LIMITS = {  # by key: the largest value, and why
+INTEGER_LIMIT = 2**63  # torch and NumPy count in 64 bits
+# Of a circuit: it is differentiated angle by angle, which takes minutes at this size.
+WEIGHTS = 5_000
+# By key: the largest value, and why.
+LIMITS = {
     "seeds": (10_000, "each is a training, with an entry of its own in the store"),
     "splits": (1_000, "each is another set of trainings"),
     "folds": (1_000, "each is another set of trainings"),
@@ -26,7 +28,7 @@ TRAININGS = 1_000_000  # of one point
 
 
 def check(key: str, value: object, of: str = "") -> None:
-    """Refuse a size beyond what can be; `of` is its name without what it stands in."""
+    """Refuse a size above its limit; `of` is its key without what it stands in."""
     limit = LIMITS.get(of or key)
     if limit and type(value) in (int, float) and value > limit[0]:
         raise Refused(f"{key}={value}: {limit[1]}; use {limit[0]:,} or fewer.")

@@ -13,8 +13,9 @@ TUNABLE = ("recipe", "head", "circuit")
 
 
 def check_space(group: str, part: dict, plugins: list[str], key: str = "") -> None:
-    """Refuse a space of what the part does not take: two numbers for a number, low below high; else
-    a list of options.
+    """Refuse a space that tuning cannot draw a part's values from.
+
+    The space of a number is two numbers, low below high; that of anything else a list of options.
     """
     space = part.get(SPACE) or {}
     takes = parameters(group, part["_target_"], tuple(plugins), key)
@@ -60,8 +61,8 @@ def spaces(variants: Iterable[Variant]) -> dict[str, tuple]:
 def draw(variants: Iterable[Variant], count: int) -> list[dict[str, object]]:
     """Draws of the values that any of the variants has a space for, by `group.key`.
 
-    A draw is one for all variants: a point of a scrambled Sobol sequence (Sobol 1967; Owen 1998),
-    log-uniform between two numbers, uniform over options.
+    A draw is the same for all variants: a point of a scrambled Sobol sequence (Sobol 1967; Owen
+    1998), log-uniform between two numbers, uniform over options.
     """
     if not count:
         return []
@@ -69,13 +70,11 @@ def draw(variants: Iterable[Variant], count: int) -> list[dict[str, object]]:
 
     ranges = spaces(variants)
     points = qmc.Sobol(len(ranges), rng=0).random_base2(math.ceil(math.log2(count)))[:count]
-    return [
-        {key: _value(share, *ranges[key]) for key, share in zip(ranges, point, strict=True)}
-        for point in points.tolist()
-    ]
+    return [_values(point, ranges) for point in points.tolist()]
 
 
 def _check_range(key: str, values: list) -> None:
+    """Refuse ends of a log-uniform range that are not two, finite, above 0 and in order."""
     if len(values) != 2:
         raise Refused(
             f"{key}={text(values)}: two numbers are needed here, [LOW,HIGH]; draws are log-uniform"
@@ -94,11 +93,17 @@ def _check_range(key: str, values: list) -> None:
 
 
 def _is_range(annotation: ast.expr) -> bool:
+    """Whether a value is drawn from between two numbers, as one that may be a fraction is."""
     return annotations.accepts(annotation, 0.5)
 
 
+def _values(point: list[float], spaces: dict[str, tuple]) -> dict[str, object]:
+    """Values of one draw, from a point of the unit cube with an axis per space."""
+    return {key: _value(share, *spaces[key]) for key, share in zip(spaces, point, strict=True)}
+
+
 def _value(share: float, annotation: ast.expr, values: list) -> object:
-    """Value of a share in [0, 1) of a space, rounded to three figures so that it can be typed."""
+    """Value at a share in [0, 1) of a space, rounded to three figures so that it can be typed."""
     if not _is_range(annotation):
         return values[int(share * len(values))]
     low, high = values

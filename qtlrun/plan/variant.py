@@ -1,4 +1,4 @@
-"""Variant: one model of a plan, composed or reference, with all values that it is trained by."""
+"""Variant: one model of a plan, composed or reference, with all values of its training."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ GROUPS = ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "paramet
 
 @dataclass(frozen=True)
 class Variant:
-    """Values of each part, and where and in which precision the model is trained."""
+    """Values of each part of a model, its accelerator and its precision."""
 
     dataset: Part
     backbone: Part
@@ -33,7 +33,7 @@ class Variant:
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> "Variant":
-        """The model of a composed point; the point's other values are left out."""
+        """Composed model of a point, by the point's values; other values are left out."""
         return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
 
     @property
@@ -59,7 +59,7 @@ class Variant:
         return name in self.part(group)
 
     def changed(self, values: Mapping[str, object]) -> "Variant":
-        """A copy with those of the values, by `group.key`, that its parts have."""
+        """Copy with those of the values, by `group.key`, that its parts have."""
         parts = {}
         for key, value in values.items():
             if self.has(key):
@@ -68,7 +68,7 @@ class Variant:
         return dataclasses.replace(self, **parts)
 
     def redrawn(self, change: Part) -> "Variant":
-        """A copy on another division of its dataset."""
+        """Copy on another division of its dataset."""
         return dataclasses.replace(self, dataset=self.dataset | change)
 
     @cached_property
@@ -80,8 +80,8 @@ class Variant:
     def identity(self) -> dict[str, object]:
         """Values that its constructors take, without the dataset's.
 
-        A head without a circuit has none of it in its identity; one that names only its qubits has
-        these alone. The circuit is whole where it computes its angles itself.
+        A head that takes no circuit has none of it in its identity, or only the sizes that it
+        names, qubits and depth; the circuit is whole where the head takes its number of angles.
         """
         values = {
             name: getattr(self, name)

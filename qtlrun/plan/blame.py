@@ -1,0 +1,56 @@
+"""Errors of the user's code, named by file and line."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from qtlrun.plan.module import SCOPE
+from qtlrun.plan.refusal import Refused
+
+
+@contextlib.contextmanager
+def blamed(what: str) -> Iterator[None]:
+    """Refuse, by file and line, whatever the user's code raises within; other errors pass."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        where = location(error)
+        if where is None:
+            raise
+        raise Refused(f"{what} fails in {where}: {worded(error)}") from error
+
+
+def location(error: BaseException) -> str | None:
+    """File and line of the user's code that an error comes from; None where it has none.
+
+    A ValueError that a part of qtlrun's raises where the user's code calls it words itself, and has
+    none.
+    """
+    innermost = None
+    trace = error.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_globals.get("__name__", "")
+        if name.startswith(SCOPE):
+            innermost = f"{shown(Path(trace.tb_frame.f_code.co_filename))}, line {trace.tb_lineno}"
+        elif name.startswith("qtlrun.") and isinstance(error, ValueError):
+            innermost = None
+        trace = trace.tb_next
+    return innermost
+
+
+def worded(error: BaseException) -> str:
+    """Kind of an error and the first line of its message."""
+    lines = [line for line in re.sub(rf"{SCOPE}\w+\.", "", str(error)).splitlines() if line.strip()]
+    return (
+        f"{type(error).__name__}: {lines[0].strip().rstrip('.')}."
+        if lines
+        else f"{type(error).__name__}."
+    )
+
+
+def shown(path: Path) -> str:
+    """Path of a file as the user would type it here."""
+    with contextlib.suppress(ValueError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)
