@@ -86,7 +86,7 @@ class TrainingState:
     def __init__(self, model: nn.Module, optimizer: Optimizer, runs: int):
         self.model = model
         self.optimizer = optimizer
-        self.records = []
+        self.records: list[Record] = []
         self.best_criterion = torch.full((runs,), torch.inf, dtype=torch.float64)
         self.best_epoch = torch.full((runs,), -1)
         self.best_state = {name: value.clone() for name, value in model.state_dict().items()}

@@ -228,7 +228,8 @@ def _triangle(cutoff: int, step: int) -> tuple[Tensor, Tensor]:
 def _position(cutoff: int) -> tuple[Tensor, Tensor]:
     """Eigenvalues and eigenvectors of the truncated x."""
     root = np.sqrt(np.arange(1, cutoff))
-    return tuple(map(torch.from_numpy, np.linalg.eigh(np.diag(root, 1) + np.diag(root, -1))))
+    values, vectors = np.linalg.eigh(np.diag(root, 1) + np.diag(root, -1))
+    return torch.from_numpy(values), torch.from_numpy(vectors)
 
 
 @functools.cache

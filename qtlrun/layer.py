@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -10,7 +11,7 @@ from torch.nn import functional
 
 LANES = 16  # float32 numbers in a line of memory
 MAX_NUMBERS = 2**28  # of one weight of one run: 2 GiB as they are drawn
-ACTIVATIONS = {
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "none": nn.Identity(),
     "relu": torch.relu,
     "tanh": torch.tanh,

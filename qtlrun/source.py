@@ -28,7 +28,7 @@ def closure(*modules: str) -> list[Path]:
 @functools.cache
 def digest(*modules: str) -> str:
     """Hash of the source of modules and of all that they import of this package."""
-    parts = []
+    parts: list[bytes] = []
     for file in sorted(closure(*modules)):
         parts += (file.relative_to(PACKAGE).as_posix().encode(), _content(file))
     return disk.digest(b"".join(parts))
@@ -37,7 +37,7 @@ def digest(*modules: str) -> str:
 @functools.cache
 def versions(*modules: str) -> dict[str, str]:
     """Versions of the libraries that modules import, or what they import of this package."""
-    numbers = {}
+    numbers: dict[str, str] = {}
     for library in sorted(_walk_imports(modules)[1]):
         numbers |= _versions(library)
     return dict(sorted(numbers.items()))

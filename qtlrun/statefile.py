@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -26,7 +27,7 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     return _state(read(path))
 
 
-def read(path: Path) -> object:
+def read(path: Path) -> Any:
     """Content of a file: tensors and plain values."""
     if path.suffix == ".safetensors":
         from safetensors.torch import load_file

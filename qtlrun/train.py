@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -38,10 +39,26 @@ class Data:
     sequence: Callable[[int], Int[Tensor, " items"]] | None = None
 
 
+@runtime_checkable
+class Caller(Protocol):
+    """Module that calls others without owning them."""
+
+    def inner_modules(self) -> Iterator[nn.Module]:
+        """The modules that it calls, with those inside them."""
+
+
+@runtime_checkable
+class Settler(Protocol):
+    """Module whose evaluation shares what every call would compute again."""
+
+    def settled(self, *chances: Float[Tensor, "runs states"]) -> Callable[[Tensor], Tensor]:
+        """Function of the items for evaluation."""
+
+
 def cached(
     features: Float[Tensor, "*scalings items features"],
     labels: Int[Tensor, " items"],
-    scaling: list[int] = (),
+    scaling: Sequence[int] = (),
     sequence: Callable[[int], Int[Tensor, " items"]] | None = None,
 ) -> Data:
     """Data of features computed beforehand, the same in every epoch.
@@ -49,12 +66,12 @@ def cached(
     Where features come in several scalings, `scaling` is the index of the one that each run sees.
     """
     flat = features.flatten(0, -2)
-    shift = torch.tensor(scaling).unsqueeze(1) * features.shape[-2] if scaling else 0
+    shift = torch.tensor(scaling or [0]).unsqueeze(1) * features.shape[-2]
 
     def take(index: Tensor, _epoch: int | None) -> Tensor:
         if index.stride(0) == 0 and len(set(scaling)) < 2:
             # Every run takes the same items: one copy of them.
-            rows = index[0] + (shift[0] if scaling else 0)
+            rows = index[0] + shift[0]
             return flat.index_select(0, rows.to(flat.device)).expand(len(index), -1, -1)
         rows = (index + shift).flatten().to(flat.device)
         return flat.index_select(0, rows).unflatten(0, index.shape)
@@ -200,7 +217,7 @@ def _modules(model: nn.Module) -> Iterator[nn.Module]:
     """Every module of a model, with those that one calls without owning them."""
     for module in model.modules():
         yield module
-        if hasattr(module, "inner_modules"):
+        if isinstance(module, Caller):
             yield from module.inner_modules()
 
 
@@ -214,7 +231,8 @@ def evaluate(
     these are passed, and else from its circuit's exact ones.
     """
     model.eval()
-    still = model.settled(*chances) if hasattr(model, "settled") else model
+    still: Callable[[Tensor], Tensor]
+    still = model.settled(*chances) if isinstance(model, Settler) else model
     indices = torch.arange(len(data.labels)).expand(runs, -1)
     logits = [still(data.take(index, None)) for index in indices.split(data.chunk, dim=1)]
     return torch.cat(logits, dim=1)
@@ -260,7 +278,7 @@ def pace(model: nn.Module, recipe: Recipe, data: Data, runs: int) -> float:
     return min(seconds)
 
 
-def _optimizer(model: nn.Module, backbone: nn.Module | None, recipes: list[Recipe]) -> Optimizer:
+def _optimizer(model: nn.Module, backbone, recipes: list[Recipe]) -> Optimizer:
     """Optimizer with a buffer for the head and one for each stage, which is frozen as a whole."""
     stages = [stage.parameters for stage in backbone.stages] if backbone is not None else []
     inside = {id(weight) for stage in stages for weight in stage}

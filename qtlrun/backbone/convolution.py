@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from qtlrun.backbone import dense
+from qtlrun.backbone import dense, stage
 from qtlrun.backbone.picture import Preprocess
 from qtlrun.layer import ACTIVATIONS
 
@@ -34,6 +34,8 @@ class Convolution(nn.Module):
         seed: of random weights.
         weights: file of weights, or none: random ones as torch's own layers have them.
     """
+
+    folded = False
 
     def __init__(
         self,
@@ -68,7 +70,8 @@ class Convolution(nn.Module):
             self.hidden = dense.hidden(self, maps, hidden)
         self.activation = activation
         self.features = hidden[-1] if hidden else maps
-        dense.settle(self, weights)
+        self.fingerprint = dense.load(self, weights)
+        self.stages = stage.split(self)
 
     def forward(
         self, pictures: Float[Tensor, "batch colours size size"]

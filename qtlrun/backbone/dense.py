@@ -3,7 +3,6 @@
 from torch import Tensor, nn
 
 from qtlrun import memory
-from qtlrun.backbone import stage
 from qtlrun.backbone import weights as files
 from qtlrun.layer import ACTIVATIONS
 
@@ -43,14 +42,12 @@ def hidden(network: nn.Module, inputs: int, widths: list[int]) -> list[nn.Linear
     return layers
 
 
-def settle(network: nn.Module, weights: str | None) -> None:
-    """Load the file of weights, if one is named; set fingerprint, folded and stages."""
-    random = weights in (None, "none")
-    if not random:
-        files.fill(network, files.read(weights), set(network.state_dict()), weights)
-    network.fingerprint = "none" if random else files.digest(weights)
-    network.folded = False
-    network.stages = stage.split(network)
+def load(network: nn.Module, weights: str | None) -> str:
+    """Load the file of weights, if one is named; give its fingerprint."""
+    if weights in (None, "none"):
+        return "none"
+    files.fill(network, files.read(weights), set(network.state_dict()), weights)
+    return files.digest(weights)
 
 
 def through(layers: list[nn.Linear], activation: str, x: Tensor) -> Tensor:

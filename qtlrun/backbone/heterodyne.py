@@ -7,6 +7,7 @@ from scipy.special import gammaincinv
 from torch import Tensor, nn
 
 from qtlrun import fock
+from qtlrun.backbone.stage import Stage
 from qtlrun.layer import generator
 
 MAX_SHOTS = 1_000_000  # per state, that memory allows
@@ -50,7 +51,7 @@ class Heterodyne(nn.Module):
             (real, total - real) for total in range(1, order + 1) for real in range(total, -1, -1)
         ]
         self.features = modes * len(self.powers)
-        self.stages = []
+        self.stages: list[Stage] = []
 
     def preprocess(self, item: Tensor, generator=None) -> Tensor:
         """Return an item as it is."""

@@ -3,6 +3,8 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from qtlrun.backbone.stage import Stage
+
 
 class Identity(nn.Module):
     """Passes a vector on as it is, and a picture as its pixels in a row, in [0, 1].
@@ -24,7 +26,7 @@ class Identity(nn.Module):
         if features < 1:
             raise ValueError(f"features={features}: numbers an item has, from 1 up.")
         self.features = features
-        self.stages = []
+        self.stages: list[Stage] = []
         self.folded = False
         self.fingerprint = "none"
 

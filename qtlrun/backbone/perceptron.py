@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from qtlrun.backbone import dense
+from qtlrun.backbone import dense, stage
 
 
 class Perceptron(nn.Module):
@@ -18,6 +18,7 @@ class Perceptron(nn.Module):
     """
 
     takes = ("vectors", "pictures")
+    folded = False
 
     def __init__(
         self,
@@ -44,7 +45,8 @@ class Perceptron(nn.Module):
             self.layers = dense.hidden(self, numbers, widths)
         self.activation = activation
         self.features = widths[-1]
-        dense.settle(self, weights)
+        self.fingerprint = dense.load(self, weights)
+        self.stages = stage.split(self)
 
     def preprocess(self, item: Tensor, generator=None) -> Tensor:
         """Return a vector as it is, a picture (channels, height, width) as pixels in [0, 1].

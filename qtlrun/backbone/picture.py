@@ -43,7 +43,7 @@ class Preprocess:
                 )
             picture = functional.center_crop(picture, [self.size, self.size])
         else:
-            top, left, height, width = _crop(*picture.shape[-2:], generator)
+            top, left, height, width = _crop(picture.shape[-2], picture.shape[-1], generator)
             picture = functional.resized_crop(
                 picture,
                 top,

@@ -84,7 +84,7 @@ class Torchvision(nn.Module):
         self.folded = file is not None and files.folded(self.network)
         self.fingerprint = files.digest(file) if file else "none"
         self.stages = stage.split(self.network)
-        self.half = precision == "bfloat16"
+        self.precision = precision
         self.features = self._features(size)
 
     def forward(
@@ -92,7 +92,7 @@ class Torchvision(nn.Module):
     ) -> Float[Tensor, "batch features"]:
         half = (
             torch.autocast(pictures.device.type, torch.bfloat16)
-            if self.half and pictures.device.type != "meta"
+            if self.precision == "bfloat16" and pictures.device.type != "meta"
             else nullcontext()
         )
         with half:
@@ -114,7 +114,7 @@ class Torchvision(nn.Module):
             return self
         weight = next(self.network.parameters())
         network = fuse(copy.deepcopy(self.network).eval(), inplace=True)
-        network = network.to(weight.device, weight.dtype, memory_format=torch.channels_last)
+        network = network.to(weight.device, weight.dtype).to(memory_format=torch.channels_last)
         fused = copy.copy(self)
         fused._modules = {"network": network}
         return fused
@@ -177,7 +177,7 @@ def _cut(whole: nn.Module, layer: str | None) -> nn.Module:
     for name in [name for name, _ in whole.named_children() if name.lower().startswith("aux")]:
         # A classifier beside the way to the features, which nothing here trains.
         setattr(whole, name, None)
-        whole.aux_logits = False
+        whole.aux_logits = False  # type: ignore[assignment]  # a stub of tensors and modules alone
     if layer is not None:
         nodes = get_graph_node_names(whole)[1]
         if not any(node == layer or node.startswith(layer + ".") for node in nodes):

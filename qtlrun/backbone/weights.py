@@ -105,7 +105,7 @@ def fill(network: nn.Module, state: dict[str, Tensor], names: set[str], path: ob
 
 def _strip_prefix(state: dict[str, Tensor], needed: set[str], path: object) -> dict[str, Tensor]:
     """Tensors under the prefix that has all, or most, of the needed names; without the prefix."""
-    counts = Counter()
+    counts: Counter[str] = Counter()
     for name in state:
         parts = name.split(".")
         counts.update(

@@ -4,6 +4,7 @@ One tape per sample, or one broadcast tape with backprop.
 """
 
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 import pennylane as qml
@@ -181,10 +182,11 @@ class PennyLaneCircuit:
         self.method = method
         self.sizes = [script.size(process, reading.qubits) for process in reading.measurements]
         self.outputs = sum(self.sizes)
-        self.options = {
+        options: dict[str, dict[str, Any]] = {
             "hadamard": {"aux_wire": reading.qubits},
             "spsa": {"sampler_rng": np.random.default_rng(seed)},
-        }.get(method, {})
+        }
+        self.options = options.get(method, {})
 
     def __call__(
         self, inputs: Float[Tensor, "*runs batch features"], weights: Float[Tensor, "..."]

@@ -6,6 +6,7 @@ It is differentiable through inputs and weights.
 import ctypes
 import functools
 import os
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -122,6 +123,7 @@ class StatevectorCircuit:
         real_starts = all(start.real for start in reading.starts)
         self.real = all(map(pauli.real, self.gates)) and real_starts
         self.method = self._choose_method(method)
+        self.simulate: Callable[..., Tensor]
         if reading.moving:
             self._check_moving(method, shots)
             self.method = "gatewise"
@@ -206,7 +208,7 @@ class StatevectorCircuit:
     def _start(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """The amplitudes that the circuit begins in, (runs, batch, 2**qubits)."""
         state = None
-        order = []
+        order: list[int] = []
         for start in self.reading.starts:
             part = start.amplitudes(inputs, weights)
             state = part if state is None else (state.unsqueeze(-1) * part.unsqueeze(-2)).flatten(2)

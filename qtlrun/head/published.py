@@ -68,8 +68,9 @@ def begin(head: nn.Module, seeds: list[int], angles: bool = True) -> None:
     inputs + 1), its bias in the last column. Source: arXiv:1912.08278, example 1, its notebook.
     Raises ValueError for a circuit whose angles are not such rows.
     """
-    wires, features = head.pre.weight.shape[1:]
-    classes, outputs = head.post.weight.shape[1:]
+    weights = dict(head.named_parameters())
+    wires, features = weights["pre.weight"].shape[1:]
+    classes, outputs = weights["post.weight"].shape[1:]
     shapes = {
         "pre": (wires, features + 1),
         "angles": (STORED_ROWS, wires),
@@ -81,13 +82,12 @@ def begin(head: nn.Module, seeds: list[int], angles: bool = True) -> None:
     blocks = torch.from_numpy(drawn).split(sizes, dim=1)
     for (name, shape), block in zip(shapes.items(), blocks, strict=True):
         block = block.unflatten(1, shape)
-        if name == "angles" and hasattr(head, name) and angles:
-            _check_shape(head.angles.shape[1:], wires)
-            head.angles.copy_(block[:, 1 : head.angles.shape[1] + 1])
-        elif name != "angles" and hasattr(head, name):
-            layer = getattr(head, name)
-            layer.weight.copy_(block[..., :-1])
-            layer.bias.copy_(block[..., -1])
+        if name == "angles" and name in weights and angles:
+            _check_shape(weights[name].shape[1:], wires)
+            weights[name].copy_(block[:, 1 : weights[name].shape[1] + 1])
+        elif f"{name}.weight" in weights:
+            weights[f"{name}.weight"].copy_(block[..., :-1])
+            weights[f"{name}.bias"].copy_(block[..., -1])
 
 
 def _check_shape(shape: tuple[int, ...], wires: int) -> None:

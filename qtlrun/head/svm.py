@@ -30,6 +30,10 @@ class SVM(nn.Module):
     positive.
     """
 
+    vectors: Tensor
+    owners: Tensor  # the class of each vector
+    gamma: Tensor
+
     def __init__(
         self, features: int, classes: int, start: Start, gammas: list[float], costs: list[float]
     ):
@@ -40,7 +44,6 @@ class SVM(nn.Module):
         self.register_buffer(
             "vectors", torch.zeros(len(start.seeds), 0, features, dtype=start.dtype)
         )
-        # The class of each vector.
         self.register_buffer("owners", torch.zeros(len(start.seeds), 0, dtype=torch.int64))
         self.register_buffer("gamma", torch.ones(len(start.seeds), dtype=start.dtype))
         self.duals = nn.Parameter(torch.zeros(len(start.seeds), classes - 1, 0, dtype=start.dtype))
@@ -126,8 +129,8 @@ class SVM(nn.Module):
 def _resize(head: SVM, state: dict[str, Tensor], prefix: str, *_) -> None:
     """Make room for as many support vectors as a state has; the data decides how many they are."""
     count = state[prefix + "vectors"].shape[1]
-    runs, _, features = head.vectors.shape
-    head.vectors = head.vectors.new_zeros(runs, count, features)
+    runs = len(head.vectors)
+    head.vectors = head.vectors.new_zeros(runs, count, head.vectors.shape[2])
     head.owners = head.owners.new_zeros(runs, count)
     head.duals = nn.Parameter(head.duals.new_zeros(runs, head.duals.shape[1], count))
 

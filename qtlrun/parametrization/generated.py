@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -82,6 +83,8 @@ def _run_shape(name: str, weight: Tensor) -> tuple[int, ...]:
 
 class _Features(nn.Module):
     """Network up to its head."""
+
+    network: Any  # a module with `features`
 
     def __init__(self, network: nn.Module):
         super().__init__()

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
@@ -21,6 +22,10 @@ class Generator(nn.Module):
     With `factors`, a deviation for each weight, what the raw generator gives is divided by its
     deviation at the start and multiplied by them. `added` begins at 0.
     """
+
+    raw: Any  # with `quiet`, and of a circuit's probabilities `run`, `qubits` and `probabilities`
+    factors: Tensor | None
+    unit: Tensor
 
     def __init__(
         self,
@@ -48,7 +53,7 @@ class Generator(nn.Module):
                 ),
             )
         if added:
-            raw.quiet()
+            self.raw.quiet()
 
     def forward(self, *chances: Float[Tensor, "runs states"]) -> Float[Tensor, "runs weights"]:
         values = self.raw(*chances)

@@ -38,6 +38,9 @@ class Mapping(nn.Module):
         standard: give the scaled probabilities, and all bits together, a deviation of 1.
     """
 
+    fixed: Tensor | None
+    bits: Tensor
+
     def __init__(
         self,
         count: int,
@@ -78,7 +81,7 @@ class Mapping(nn.Module):
     def forward(
         self, chances: Float[Tensor, "runs states"] | None = None
     ) -> Float[Tensor, "runs weights"]:
-        runs = len(self.layers[0].weight)
+        runs = len(next(self.layers.parameters()))
         count = self.bits.shape[1]
         if self.run is None:
             inputs = self.bits.new_zeros(runs, count)

@@ -15,7 +15,7 @@ from qtlrun.parametrization.mapping import Mapping
 from qtlrun.parametrization.rival import Hashed, LowRank
 from qtlrun.plan import finite, nearest
 
-ANSATZ = {"ring": Ring, "chain": Chain}
+ANSATZ: dict[str, type[Ring | Chain]] = {"ring": Ring, "chain": Chain}
 BYTES_PER_GATE = 40_000  # of a block on each wire, with its gradient; measured
 
 
@@ -148,6 +148,7 @@ class QuantumTrain:
         count = len(factors)
         qubits = qubits_of(count)
         circuit = self.ansatz(qubits, self.depth)
+        raw: Hashed | LowRank | Mapping
         if self.source in ("hashing", "low_rank"):
             numbers = math.prod(circuit.shape) + Mapping.numbers(qubits, self.widths)
             raw = (Hashed if self.source == "hashing" else LowRank)(

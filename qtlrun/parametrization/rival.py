@@ -19,6 +19,9 @@ class Hashed(nn.Module):
     Source: Chen et al., arXiv:1504.04788.
     """
 
+    index: Tensor
+    signs: Tensor
+
     def __init__(self, count: int, numbers: int, start: Start, spread: float):
         super().__init__()
         numbers = min(count, numbers)

@@ -24,7 +24,7 @@ class Blocks:
         fed: frozenset[int],
         real: bool,
     ):
-        layers = []
+        layers: list[schedule.Layer] = []
         self.members = []
         self.real = real
         wires = tuple(range(len(blocks[0][1])))
@@ -69,13 +69,7 @@ class BlockMatrices:
     def forward(self, x: Tensor, w: Tensor) -> tuple[Tensor, list]:
         """Matrices (runs, batch or 1, blocks, side, side), and what the backward pass needs."""
         sums = [table.sums(x, w.unsqueeze(1)) for table in self.tables]
-        matrices = [
-            table.matrices(table_sums) for table, table_sums in zip(self.tables, sums, strict=True)
-        ]
-        matrices.append(self.identity.expand(len(x), -1, -1, -1, -1))
-        if self.fed:
-            matrices = [stack.expand(-1, x.shape[1], -1, -1, -1) for stack in matrices]
-        matrices = torch.cat(matrices, dim=2)
+        matrices = self._layers(sums, *x.shape[:2])
         steps = [matrices.index_select(2, order) for order in self.order]
         products = steps[:1]
         for step in steps[1:]:
@@ -85,18 +79,36 @@ class BlockMatrices:
     def backward(self, slope: Tensor, saved: list, of_input: bool, of_weight: bool) -> tuple:
         """Gradients by x and w."""
         sums, steps, products = saved
-        slopes = []
-        for step, before in zip(reversed(steps[1:]), reversed(products[:-1]), strict=True):
-            slopes.append(before.mH @ slope)
-            slope = slope @ step.mH
-        slopes = torch.cat([slope, *reversed(slopes)], dim=2).index_select(2, self.back)
-        slopes = slopes.split([len(table.members) for table in self.tables], dim=2)
+        slopes = (
+            _step_slopes(slope, steps, products)
+            .index_select(2, self.back)
+            .split([len(table.members) for table in self.tables], dim=2)
+        )
         total = (None, None)
         for table, table_sums, table_slopes in zip(self.tables, sums, slopes, strict=True):
             if table.fed != self.fed:
                 table_slopes = table_slopes.sum(1, keepdim=True)
             total = add_slopes(total, table.pull(table_slopes, table_sums, of_input, of_weight))
         return total
+
+    def _layers(self, sums: list[Tensor], runs: int, batch: int) -> Tensor:
+        """Matrices of all layers and the identity, (runs, batch or 1, layers + 1, side, side)."""
+        matrices = [
+            table.matrices(table_sums) for table, table_sums in zip(self.tables, sums, strict=True)
+        ]
+        matrices.append(self.identity.expand(runs, -1, -1, -1, -1))
+        if self.fed:
+            matrices = [stack.expand(-1, batch, -1, -1, -1) for stack in matrices]
+        return torch.cat(matrices, dim=2)
+
+
+def _step_slopes(slope: Tensor, steps: list[Tensor], products: list[Tensor]) -> Tensor:
+    """Gradients by the matrices of all steps, one step's blocks after the other's."""
+    slopes = []
+    for step, before in zip(reversed(steps[1:]), reversed(products[:-1]), strict=True):
+        slopes.append(before.mH @ slope)
+        slope = slope @ step.mH
+    return torch.cat([slope, *reversed(slopes)], dim=2)
 
 
 def _order(members: list[list[int]], layers: list[int | None]) -> list[list[int]]:

@@ -47,9 +47,9 @@ def blocks(gates: list[Gate], qubits: int) -> list[Block]:
 
     Those on single wires stand beside the block before on their wire, else beside the one after.
     """
-    sequence = []
-    last = {}
-    loose = {wire: [] for wire in range(qubits)}
+    sequence: list[Block] = []
+    last: dict[int, Block | None] = {}
+    loose: dict[int, list[Gate]] = {wire: [] for wire in range(qubits)}
 
     def open_block(wires: tuple[int, ...]) -> Block:
         sequence.append(Block(wires, [gate for wire in wires for gate in loose[wire]]))
@@ -75,8 +75,8 @@ def blocks(gates: list[Gate], qubits: int) -> list[Block]:
 
 def clusters(blocks: list[Block]) -> list[Cluster]:
     """Blocks in clusters, each in the last one that touches its wires if that has room for them."""
-    sequence = []
-    last = {}
+    sequence: list[Cluster] = []
+    last: dict[int, int] = {}
     for number, block in enumerate(blocks):
         at = max(last.get(wire, -1) for wire in block.wires)
         if at < 0 or len({*sequence[at].wires, *block.wires}) > WIDTH:
@@ -96,7 +96,7 @@ def walk(
 
     Gives the order of all wires before it, the steps, and the order after.
     """
-    uses = {wire: [] for wire in range(qubits)}
+    uses: dict[int, list[int]] = {wire: [] for wire in range(qubits)}
     for number, cluster_wires in enumerate(wires):
         for wire in cluster_wires:
             uses[wire].append(number)

@@ -68,7 +68,7 @@ class LayerChain:
         self.fed = dense.fed
         self.length = len(dense.fed)
         self.dtype = dtype if dense.real else dtype.to_complex()
-        self.first = dense.first and dense.first.on(dtype, device, runs)
+        self.first = None if dense.first is None else dense.first.on(dtype, device, runs)
         self.rest = [kind.on(dtype, device, runs) for kind in dense.rest]
         self.positions = [_positions(table.members, device) for table in self.rest]
         self.readout = None if dense.readout is None else dense.readout.on(dtype, device, runs)
@@ -128,8 +128,8 @@ class LayerChain:
 
     def _matrices(self, sums: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Matrices of the layers behind the first, in their order, and their adjoints."""
-        matrices = [None] * self.length
-        adjoints = [None] * self.length
+        matrices: list[Tensor] = [None] * self.length
+        adjoints: list[Tensor] = [None] * self.length
         for table, table_sums in zip(self.rest, sums, strict=True):
             stack = table.matrices(table_sums)
             stack = stack if table.fed else stack.squeeze(1)

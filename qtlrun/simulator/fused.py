@@ -200,7 +200,7 @@ def permute_wires(state: Tensor, before: tuple[int, ...], after: tuple[int, ...]
     """
     if before == after:
         return state
-    groups = []
+    groups: list[list[int]] = []
     for position in map(before.index, after):
         if groups and groups[-1][-1] + 1 == position:
             groups[-1].append(position)
@@ -215,7 +215,10 @@ def _amplitudes(wires: list[int], order: tuple[int, ...]) -> np.ndarray:
     """The index of each basis state of ordered wires among those of a cluster of these wires."""
     rows = np.arange(2 ** len(order))
     bits = {wire: rows >> (len(order) - 1 - position) & 1 for position, wire in enumerate(order)}
-    return sum(bits[wire] << (len(wires) - 1 - position) for position, wire in enumerate(wires))
+    return sum(
+        (bits[wire] << (len(wires) - 1 - position) for position, wire in enumerate(wires)),
+        np.zeros_like(rows),
+    )
 
 
 def _joined(indices: list[np.ndarray], device: torch.device) -> Tensor:

@@ -71,11 +71,11 @@ class Gatewise:
         """Each gate's terms with their arrays as tensors."""
 
         def on_device(source: np.ndarray, factor: np.ndarray | tuple) -> tuple:
-            source = torch.from_numpy(source).to(device)
+            index = torch.from_numpy(source).to(device)
             if isinstance(factor, tuple):
-                return source, factor  # of a moving matrix: which elements
+                return index, factor  # of a moving matrix: which elements
             values = np.ascontiguousarray(factor if dtype.is_complex else factor.real)
-            return source, torch.as_tensor(values, dtype=dtype, device=device)
+            return index, torch.as_tensor(values, dtype=dtype, device=device)
 
         return [list(itertools.starmap(on_device, terms)) for terms in self.actions]
 
@@ -98,7 +98,9 @@ def _action(gate: Gate, qubits: int) -> list[tuple]:
 
 
 def _apply(state: Tensor, terms: list[tuple[Tensor, Tensor]]) -> Tensor:
-    return sum(factor * state.index_select(1, source) for source, factor in terms)
+    return sum(
+        (factor * state.index_select(1, source) for source, factor in terms), state.new_zeros(())
+    )
 
 
 def _column(matrix: Tensor, rows: np.ndarray, column: int) -> Tensor:

@@ -54,7 +54,7 @@ class Grouped:
             ]
             slots[0] = schedule.Slot({}, slots[0].moves)
         self.slots = slots
-        self.sites = {}
+        self.sites: dict[int, list[tuple[int, int]]] = {}
         for number, slot in enumerate(slots):
             for group in slot.blocks:
                 self.sites.setdefault(len(self.parts[group]), []).append((number, group))
@@ -85,7 +85,7 @@ class Sweep:
         self.sides = [2 ** len(part) for part in grouped.parts]
         self.opening = [dense.on(dtype, device, runs) for dense in grouped.opening]
         self.blocks = [blocks.on(dtype, device, runs) for blocks in grouped.blocks]
-        address = {}
+        address: dict[tuple[int, int], tuple[int, int]] = {}
         for stack, sites in enumerate(grouped.sites.values()):
             address |= {site: (stack, index) for index, site in enumerate(sites)}
         state_dtype = dtype if grouped.real else dtype.to_complex()
@@ -143,7 +143,7 @@ class Sweep:
         self, state: Tensor, slope: Tensor, matrices: list[list[Tensor]], states: list
     ) -> tuple[Tensor, list[list[Tensor]]]:
         """The gradient by the state before the first step, and the `_gram` of each block."""
-        grams = [[None] * len(stack) for stack in matrices]
+        grams: list[list[Tensor]] = [[None] * len(stack) for stack in matrices]
         for number in reversed(range(len(self.steps))):
             blocks, move = self.steps[number]
             if move is not None:

@@ -29,7 +29,7 @@ class Matrices:
     ):
         self.real = real
         self.affine = affine
-        positions = {}
+        positions: dict[int, list[int]] = {}
         for cluster in clusters:
             positions |= {number: _positions(blocks[number], cluster) for number in cluster.blocks}
         small = [number for number, block in enumerate(blocks) if len(block.wires) <= 2]
@@ -64,9 +64,9 @@ class Factors:
     """
 
     def __init__(self, blocks: list[Block]):
-        self.angles = []
-        self.turns = []
-        self.constants = {}
+        self.angles: list[int] = []
+        self.turns: list[np.ndarray] = []
+        self.constants: dict[bytes, tuple[np.ndarray, int]] = {}
         self._members = [self._add_gates(block) for block in blocks]
 
     def sequences(self) -> list[list[int]]:

@@ -97,9 +97,9 @@ class Readout:
         self.qubits = qubits
         self.real = real
         self.outputs = sum(outcome.outputs for outcome in outcomes)
-        self.signs = []
-        self.moved = []
-        self.probabilities = []
+        self.signs: list[tuple[int, float, str]] = []
+        self.moved: list[tuple[int, float, str]] = []
+        self.probabilities: list[tuple[slice, tuple[int, ...]]] = []
         first = 0
         for outcome in outcomes:
             if isinstance(outcome, Probabilities):
@@ -145,9 +145,13 @@ class Values:
         for output, weight, word in readout.moved:
             source, phase = pauli.action(word, readout.qubits)
             factor = weight * (phase if dtype.is_complex else phase.real)
-            source = torch.from_numpy(source).to(device)
-            factor = torch.as_tensor(factor, dtype=dtype, device=device)
-            self.moved.append((output, source, factor))
+            self.moved.append(
+                (
+                    output,
+                    torch.from_numpy(source).to(device),
+                    torch.as_tensor(factor, dtype=dtype, device=device),
+                )
+            )
 
     def values(self, state: Tensor) -> Float[Tensor, "samples outputs"]:
         """Outcomes measured on each state."""

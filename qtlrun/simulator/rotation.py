@@ -38,7 +38,7 @@ class Rotations:
         real: bool,
         first: bool = False,
     ):
-        tables = {}
+        tables: dict[tuple, tuple[np.ndarray, np.ndarray, list[int]]] = {}
         for number, layer in layers.items():
             signs, table = _table(layer, wires)
             table = np.ascontiguousarray((table.real if real else table)[:, : 1 if first else None])
@@ -46,7 +46,7 @@ class Rotations:
             tables.setdefault(key, (signs, table, []))[2].append(number)
         self.count = max(len(members) for *_, members in tables.values())
         terms = max(len(table) for _, table, _ in tables.values())
-        self.members = []
+        self.members: list[int | None] = []
         self.fed = any(layer.fed for layer in layers.values())
         rows = self.count * len(tables) * terms
         shapes = affine.by_input.shape[1:], affine.by_weight.shape[1:], ()

@@ -41,7 +41,7 @@ def layers(gates: list[Gate], wires: tuple[int, ...], fed: frozenset[int]) -> li
 
     The last layer may hold constants alone.
     """
-    sequence = []
+    sequence: list[Layer] = []
     for gate in gates:
         if gate.angle is None:
             _add_constant(sequence, gate, wires)
@@ -53,8 +53,8 @@ def layers(gates: list[Gate], wires: tuple[int, ...], fed: frozenset[int]) -> li
 
 def split_by_feeding(sequence: list[Layer]) -> list[dict[int, Layer]]:
     """Layers by their numbers: those that differ from sample to sample, and those that do not."""
-    same = {}
-    fed = {}
+    same: dict[int, Layer] = {}
+    fed: dict[int, Layer] = {}
     for number, layer in enumerate(sequence):
         (fed if layer.fed else same)[number] = layer
     return [part for part in (same, fed) if part]

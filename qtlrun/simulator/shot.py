@@ -22,6 +22,9 @@ BASIS_CHANGES = {
 }
 
 
+Basis = tuple[Callable[[Tensor, Tensor], Tensor], np.ndarray]  # simulator and table
+
+
 class Shots:
     """Outcomes estimated from `shots` measurements in each basis that they need.
 
@@ -44,8 +47,8 @@ class Shots:
         self.shots = shots
         self.random = np.random.default_rng(seed)
         # Simulators of each basis from inputs and weights, and from angles
-        self.bases = []
-        self.shifted = []
+        self.bases: list[Basis] = []
+        self.shifted: list[Basis] = []
         all_states = [Probabilities(tuple(range(qubits)))]
         for letters, table in _bases(outcomes, qubits):
             turns = [
@@ -63,24 +66,35 @@ class Shots:
         return _Shift.apply(x, w, self)
 
     @torch.no_grad()
-    def draw(self, bases: list, x: Tensor, w: Tensor) -> Tensor:
+    def draw(self, bases: list[Basis], x: Tensor, w: Tensor) -> Tensor:
         """Values from shots of their own."""
         # Probabilities and counts of a run, 8 bytes each
         room = memory.total() // 8 // (24 * len(bases[0][1]) * x.shape[1])
         values = []
         for x_piece, w_piece in zip(x.split(max(1, room)), w.split(max(1, room)), strict=True):
             values.append(
-                sum(self._measure(simulate(x_piece, w_piece), table) for simulate, table in bases)
+                sum(
+                    (
+                        self._measure(_shares(simulate(x_piece, w_piece)), table)
+                        for simulate, table in bases
+                    ),
+                    torch.zeros(()),
+                )
             )
         return torch.cat(values).to(x)
 
-    def _measure(self, probabilities: Tensor, table: np.ndarray) -> Tensor:
+    def _measure(self, probabilities: np.ndarray, table: np.ndarray) -> Tensor:
         """Outputs by counts of basis states with these probabilities, for so many shots."""
-        probabilities = probabilities.double().clamp_min(0).cpu().numpy()
-        probabilities /= probabilities.sum(-1, keepdims=True)
         return torch.from_numpy(
             self.random.multinomial(self.shots, probabilities) @ (table / self.shots)
         )
+
+
+def _shares(probabilities: Tensor) -> np.ndarray:
+    """Probabilities in float64 that sum to 1."""
+    shares = probabilities.double().clamp_min(0).cpu().numpy()
+    shares /= shares.sum(-1, keepdims=True)
+    return shares
 
 
 class _Shift(torch.autograd.Function):
@@ -158,7 +172,7 @@ def _bases(outcomes: list[Value | Probabilities], qubits: int) -> list[tuple[str
 
     The table says what a basis state found in it adds to every output.
     """
-    bases = []
+    bases: list[tuple[str, np.ndarray]] = []
     first = 0
     outputs = sum(outcome.outputs for outcome in outcomes)
     for outcome in outcomes:
@@ -174,7 +188,7 @@ def _bases(outcomes: list[Value | Probabilities], qubits: int) -> list[tuple[str
     return [(letters.replace("I", "Z"), table) for letters, table in bases]
 
 
-def _table(bases: list, word: str, outputs: int) -> np.ndarray:
+def _table(bases: list[tuple[str, np.ndarray]], word: str, outputs: int) -> np.ndarray:
     """The table of the first basis that a word can be measured in, or of a new one."""
     for number, (letters, table) in enumerate(bases):
         if all("I" in pair or pair[0] == pair[1] for pair in zip(letters, word, strict=True)):

@@ -16,7 +16,8 @@ from qtlrun.simulator.grouped import Grouped
 from qtlrun.tape.angle import Affine, Chosen
 from qtlrun.tape.tape import Gate
 
-ENGINES = {"dense": Dense, "grouped": Grouped, "fused": Fused}
+Engine = Dense | Grouped | Fused
+ENGINES: dict[str, type[Engine]] = {"dense": Dense, "grouped": Grouped, "fused": Fused}
 
 
 class Simulator:
@@ -50,8 +51,10 @@ class Simulator:
         self.alike = alike
         wires = tuple(range(qubits))
         build_engine = ENGINES.get(method)
-        self.engine = build_engine and build_engine(
-            gates, wires, affine, fed, real, outcomes, started
+        self.engine = (
+            None
+            if build_engine is None
+            else build_engine(gates, wires, affine, fed, real, outcomes, started)
         )
         # Bytes, while permutations are made
         constants = 48 * 2**qubits * (1 if self.engine else len(gates))
@@ -152,16 +155,17 @@ class _Pass(torch.autograd.Function):
 
 def _differentiable_slopes(
     gatewise: Callable[[], Gatewise],
-    arguments: tuple[Tensor | None, ...],
+    arguments: tuple[Tensor, Tensor, Tensor | None],
     needed: tuple[bool, ...],
     upstream: Tensor,
 ) -> list[Tensor | None]:
     """Gradients with a graph of their own, by those of x, w and start that need one."""
     # Views, so that no gradient passes from one to another: amplitudes are made of the inputs, and
     # have one of their own
-    views = tuple(None if each is None else each.view_as(each) for each in arguments)
+    x, w, start = (None if each is None else each.view_as(each) for each in arguments)
+    views = (x, w, start)
     leaves = [view for view, need in zip(views, needed, strict=True) if need]
-    values = gatewise()(*views)
+    values = gatewise()(x, w, start)
     if not values.requires_grad:  # whatever the angles are, they are the same
         return [
             torch.zeros_like(view) if need else None

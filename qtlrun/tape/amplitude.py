@@ -1,6 +1,7 @@
 """Amplitudes that wires begin in, as functions of inputs and weights."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ def unit_vector(
     state: Tensor, inputs: Tensor, weights: Tensor, degree: Degree
 ) -> Callable[[Tensor, Tensor], Tensor] | None:
     """The map of real amplitudes that are an affine one divided by its norm; None for others."""
-    node = state.grad_fn
+    node: Any = state.grad_fn  # torch declares no saved values of a node's
     if (
         state.is_complex()
         or node is None

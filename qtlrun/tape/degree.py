@@ -2,6 +2,7 @@
 
 import re
 from math import inf
+from typing import Any
 
 from torch import Tensor
 from torch.autograd.graph import Node
@@ -102,7 +103,7 @@ class Degree:
             waiting.pop()
         return self._degrees[top]
 
-    def _judge(self, node: Node) -> float:
+    def _judge(self, node: Any) -> float:  # torch declares no saved values of a node's
         degrees = [0 if other is None else self._degrees[other] for other, _ in node.next_functions]
         if not degrees:
             return 1 if id(getattr(node, "variable", None)) in self._leaves else inf

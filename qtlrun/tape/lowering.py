@@ -21,7 +21,7 @@ from qtlrun.tape.watch import Watch
 IDLE_OPERATIONS = (qml.Identity, qml.Barrier, qml.WireCut, qml.Snapshot)
 # A gate as rotations exp(-i a P / 2), in the order they act: the word P, and a as a multiple of
 # which parameter. A word of I alone is a phase, which only a control sees.
-ROTATIONS = {
+ROTATIONS: dict[type, list[tuple[str, int, float]]] = {
     qml.RX: [("X", 0, 1)],
     qml.RY: [("Y", 0, 1)],
     qml.RZ: [("Z", 0, 1)],
@@ -235,8 +235,9 @@ def _power(lowering: Lowering, operation) -> list[Step] | None:
     count = abs(int(exponent))
     if exponent < 0:
         steps = [adjoint(step) for step in reversed(steps)]
-    if all(isinstance(step, Turn) for step in steps) and commute(steps):
-        return [replace(step, angle=step.angle * count) for step in steps]
+    turns = [step for step in steps if isinstance(step, Turn)]
+    if len(turns) == len(steps) and commute(turns):
+        return [replace(turn, angle=turn.angle * count) for turn in turns]
     return steps * count if count <= MAX_REPEATS else None
 
 
@@ -254,7 +255,8 @@ def _exponential(lowering: Lowering, operation) -> list[Step] | None:
             f"circuit: its {operation.name} is not unitary; the exponent of a gate is imaginary, as"
             " 1j * angle."
         )
-    return exponentials(operation)
+    turns = exponentials(operation)
+    return None if turns is None else [*turns]
 
 
 RULES: dict[type, Callable[[Lowering, object], list[Step] | None]] = {

@@ -40,7 +40,10 @@ def commute(word: str, other: str) -> bool:
 
 def of_word(word: str) -> np.ndarray:
     """The matrix of a word."""
-    return reduce(np.kron, (MATRICES[letter] for letter in word), np.eye(1)).astype(complex)
+    matrix: np.ndarray = np.eye(1)
+    for letter in word:
+        matrix = np.kron(matrix, MATRICES[letter])
+    return matrix.astype(complex)
 
 
 def rotation(word: str, angle: float) -> np.ndarray:
@@ -183,7 +186,8 @@ def local(wires: Sequence[int], qubits: int) -> np.ndarray:
     """Bits of each basis state on some wires, as one number."""
     rows = np.arange(2**qubits)
     return sum(
-        ((rows >> (qubits - 1 - wire)) & 1) << bit for bit, wire in enumerate(reversed(wires))
+        (((rows >> (qubits - 1 - wire)) & 1) << bit for bit, wire in enumerate(reversed(wires))),
+        np.zeros_like(rows),
     )
 
 
@@ -195,7 +199,8 @@ def _cleared(wires: Sequence[int], qubits: int) -> np.ndarray:
 def _scatter(bits: np.ndarray, wires: Sequence[int], qubits: int) -> np.ndarray:
     """Bits on some wires, given as one number, put back into basis states."""
     return sum(
-        ((bits >> bit) & 1) << (qubits - 1 - wire) for bit, wire in enumerate(reversed(wires))
+        (((bits >> bit) & 1) << (qubits - 1 - wire) for bit, wire in enumerate(reversed(wires))),
+        np.zeros_like(bits),
     )
 
 

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from qtlrun.tape import pauli
 
+Part = tuple[tuple[int, ...], str, Tensor | None]  # wires, word and angle
 
-def gates(
-    amplitudes: Tensor, wires: tuple[int, ...]
-) -> list[tuple[tuple[int, ...], str, Tensor | None]]:
+
+def gates(amplitudes: Tensor, wires: tuple[int, ...]) -> list[Part]:
     """Gates (wires, word, angle) on zeros; an angle of None is a CNOT.
 
     The same gates whatever the values are. Source: Mottonen et al., arXiv:quant-ph/0407010. Real
@@ -36,10 +36,10 @@ def gates(
     return sequence
 
 
-def _uniform(angles: Tensor, word: str, controls: tuple[int, ...], target: int) -> list:
+def _uniform(angles: Tensor, word: str, controls: tuple[int, ...], target: int) -> list[Part]:
     """A rotation of the target by another angle for each basis state of the controls."""
     count = len(angles)
-    sequence = []
+    sequence: list[Part] = []
     gray = [number ^ number >> 1 for number in range(count)]
     signs = torch.tensor([pauli.signs(code, count) for code in gray], dtype=angles.dtype)
     for number, angle in enumerate((signs @ angles / count).unbind()):

@@ -16,7 +16,7 @@ from torch import Tensor
 from qtlrun.tape.amplitude import unit_vector
 from qtlrun.tape.angle import Affine, Chosen, Quadratic, slope_of, vectorize
 from qtlrun.tape.degree import Degree
-from qtlrun.tape.tape import Preparation, Reading, apart, inputs_of, split
+from qtlrun.tape.tape import Preparation, QuantumFunction, Reading, apart, inputs_of, split
 from qtlrun.tape.tracing import Trace, point, trace, trace_at
 from qtlrun.tape.watch import Source
 
@@ -74,7 +74,7 @@ def _restore_generators() -> Iterator[None]:
 class _Reader:
     """Proof of a circuit's angles at one traced point; the other is there to contradict."""
 
-    circuit: object
+    circuit: QuantumFunction
     entangle: bool
     embed: bool
     first: Trace
@@ -100,7 +100,9 @@ class _Reader:
                     starts,
                     first.checks,
                 )
-        angles, fed, trained = self._quadratic() if degree <= 2 else (None, None, None)
+        angles: Callable[[Tensor, Tensor], Tensor] | None = None
+        if degree <= 2:
+            angles, fed, trained = self._quadratic()
         if angles is None or not self._confirms(angles):
             angles, fed, trained = self._each_step()
         prepare = split(angles, fed, trained)
@@ -148,9 +150,9 @@ class _Reader:
         features = inputs.numel()
         count = len(self._numbers)
         z = torch.cat([inputs.flatten(), weights.flatten()]).detach()
-        rows = []
-        columns = []
-        slopes = []
+        rows: list[int] = []
+        columns: list[Tensor] = []
+        slopes: list[Tensor] = []
         rest = torch.zeros(count, dtype=torch.float64)
         for number, angle in enumerate(self._numbers):
             slope = slope_of(angle, inputs, weights, create=False)
@@ -159,20 +161,20 @@ class _Reader:
             columns.append(nonzero)
             slopes.append(slope[nonzero])
             rest[number] = angle.detach() - slopes[-1] @ z[nonzero]
-        rows = torch.tensor(rows, dtype=torch.long)
-        columns = torch.cat(columns or [torch.zeros(0, dtype=torch.long)])
-        slopes = torch.cat(slopes or [torch.zeros(0, dtype=torch.float64)])
+        row = torch.tensor(rows, dtype=torch.long)
+        column = torch.cat(columns or [torch.zeros(0, dtype=torch.long)])
+        value = torch.cat(slopes or [torch.zeros(0, dtype=torch.float64)])
         fed, trained = (
-            frozenset(rows[side].tolist()) for side in (columns < features, columns >= features)
+            frozenset(row[side].tolist()) for side in (column < features, column >= features)
         )
-        if not features and len(rows) == len(set(rows.tolist())):
+        if not features and len(rows) == len(set(rows)):
             index = torch.zeros(count, dtype=torch.long)
             factor = torch.zeros(count, dtype=torch.float64)
-            index[rows] = columns
-            factor[rows] = slopes
+            index[row] = column
+            factor[row] = value
             return Chosen(index, factor, rest, weights.numel()), fed, trained
         table = torch.zeros(count, len(z), dtype=torch.float64)
-        table[rows, columns] = slopes
+        table[row, column] = value
         return (
             Affine(table[:, :features].contiguous(), table[:, features:].contiguous(), rest),
             fed,
@@ -240,8 +242,8 @@ class _Reader:
                 self.circuit, self.entangle, self.embed, x, w, self.first.checks.repeat()
             )
             self.first.check_same(traced)
-            angles = [torch.as_tensor(angle, dtype=x.dtype).reshape(()) for angle in traced.angles]
-            angles = torch.stack(angles) if angles else x.new_zeros(0)
+            numbers = [torch.as_tensor(angle, dtype=x.dtype).reshape(()) for angle in traced.angles]
+            angles = torch.stack(numbers) if numbers else x.new_zeros(0)
             starts = [torch.as_tensor(start.data[0]) for start in traced.starts]
             moving = [*traced.matrices, *starts]
             return angles, *(

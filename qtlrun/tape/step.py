@@ -54,7 +54,7 @@ def control(step: Step, controls: tuple[int, ...], values: Sequence[bool]) -> li
     """
     if isinstance(step, Matrix):
         return _control_matrix(step, controls, values)
-    turns = []
+    turns: list[Step] = []
     for subset in itertools.product((False, True), repeat=len(controls)):
         pairs = list(itertools.compress(zip(controls, values, strict=True), subset))
         wires = [wire for wire, _ in pairs]

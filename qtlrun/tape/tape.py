@@ -1,12 +1,24 @@
 """A circuit as data: gates, angles as functions of inputs and weights, measurements."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from qtlrun.tape.angle import Affine, Chosen
+from qtlrun.tape.verdict import Checks
+
+
+@runtime_checkable
+class QuantumFunction(Protocol):
+    """Circuit as a Python function that applies PennyLane operations and returns measurements."""
+
+    qubits: int
+    shape: Sequence[int]  # of the weights
+
+    def __call__(self, inputs: Tensor, weights: Tensor) -> object: ...
 
 
 @dataclass(frozen=True)
@@ -52,7 +64,7 @@ class Reading:
     fed: frozenset[int]  # the angles that depend on the inputs
     trained: frozenset[int]  # those that depend on the weights
     starts: tuple[Preparation, ...] = ()  # of wires that do not begin in zero
-    checks: object = None  # verdicts of the reader's, for tracing again (`verdict.Checks`)
+    checks: Checks | None = None  # verdicts of the reader's, for tracing again
 
     def angles(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """All angles, (runs, batch, angles).

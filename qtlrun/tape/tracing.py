@@ -122,9 +122,9 @@ def trace_at(
         operations = operations if entangle else on_single_wires(operations)
         _check(circuit, operations, measurements, watch)
         starts, steps = _lower(operations, Lowering(watch, checks), embed)
-    gates = []
-    angles = []
-    matrices = []
+    gates: list[Gate] = []
+    angles: list[float | Tensor] = []
+    matrices: list[Tensor] = []
     for step in steps:
         _append(step, gates, angles, matrices)
     return Trace(
@@ -149,15 +149,20 @@ def point(circuit, number: int) -> tuple[Tensor, Tensor]:
 
 def _generators() -> tuple:
     """States of the global generators of torch, NumPy and Python."""
-    _, keys, position, *_ = np.random.get_state()
-    return torch.get_rng_state().numpy().tobytes(), keys.tobytes(), position, random.getstate()
+    numpy_state = np.random.get_state(legacy=False)["state"]
+    return (
+        torch.get_rng_state().numpy().tobytes(),
+        numpy_state["key"].tobytes(),
+        numpy_state["pos"],
+        random.getstate(),
+    )
 
 
 def _lower(operations: list, lowering: Lowering, embed: bool) -> tuple[list, list[Step]]:
     """Preparations that are embedded, and the steps of all other operations."""
     starts = []
     steps = []
-    touched = set()
+    touched: set[int] = set()
     for operation in operations:
         fresh = not touched & set(operation.wires)
         if fresh and isinstance(operation, PREPARATIONS):
@@ -245,6 +250,6 @@ def _observables(measurements: list) -> list:
     ]
 
 
-def _observable(observable: object) -> object:
+def _observable(observable) -> object:
     sentence = None if observable is None else observable.pauli_rep
     return sentence if sentence is not None else repr(observable)

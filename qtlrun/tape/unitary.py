@@ -27,7 +27,8 @@ def matrix_of(operation) -> Tensor:
             product = product @ factor
         return product
     if isinstance(operation, op_math.Sum):
-        return sum(_full_matrix(term, wires) for term in operation.operands)
+        terms = (_full_matrix(term, wires) for term in operation.operands)
+        return sum(terms, torch.zeros(()))
     if isinstance(operation, op_math.SProd):
         return as_complex(operation.scalar) * matrix_of(operation.base)
     if isinstance(operation, op_math.Exp):

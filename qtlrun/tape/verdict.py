@@ -11,7 +11,7 @@ class Checks:
     """Verdicts that rest on numbers, taken at the first call and repeated at all others."""
 
     def __init__(self, verdicts: tuple[bool, ...] | None = None):
-        self.verdicts = []
+        self.verdicts: list[bool] = []
         self._answers = None if verdicts is None else iter(verdicts)
 
     def ask(self, question: Callable[[], bool]) -> bool:
