@@ -25,10 +25,11 @@ test-all: .venv/installed  ## the tests that take long, too
 torture: .venv/installed  ## 10,000 random circuits of kinked and smooth angles on every engine and device (2 h)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/torture/circuits.py
 
-check: .venv/installed  ## format, lint, the rules of the tree (seconds)
+check: .venv/installed  ## format, lint, types, the rules of the tree and of the style (a minute)
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
-	$(BIN)/python -m pytest tests/test_layering.py
+	$(BIN)/mypy
+	$(BIN)/python -m pytest tests/test_layering.py tests/test_style.py
 
 format: .venv/installed  ## put the code into its format
 	$(BIN)/ruff check --fix-only --quiet .

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -225,7 +226,7 @@ class Comparison:
         failed = self.failures(self.composed) + self.failures(label)
         return verdict.withheld() if failed else verdict
 
-    def _gaps(self, figure: str) -> dict[str, list[tuple[Row, np.ndarray]]]:
+    def _gaps(self, figure: Literal["nll", "correct"]) -> dict[str, list[tuple[Row, np.ndarray]]]:
         """Paired differences of a figure (seeds, items) on every split, by reference."""
         gaps = {}
         for label in self.labels:

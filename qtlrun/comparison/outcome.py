@@ -1,6 +1,5 @@
 """Outcomes of trainings, and failures; the names inside a stored outcome."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -70,7 +69,7 @@ class Outcome:
         return self.arrays["labels"]
 
     def evaluated(
-        self, seconds: float, figures: Mapping[str, float], arrays: Mapping[str, np.ndarray]
+        self, seconds: float, figures: dict[str, float], arrays: dict[str, np.ndarray]
     ) -> "Outcome":
         """The outcome after its evaluation, which took these seconds."""
         return replace(

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -51,7 +52,8 @@ class Predictions:
     @classmethod
     def from_artifact(cls, artifact: Entry) -> "Predictions":
         """Predictions that an artifact holds."""
-        return cls(**artifact.arrays, errors=artifact.values["errors"])
+        arrays: dict[str, Any] = artifact.arrays
+        return cls(**arrays, errors=artifact.values["errors"])
 
     @cached_property
     def nll(self) -> np.ndarray:

@@ -11,6 +11,7 @@ import tempfile
 from argparse import Namespace
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from qtlrun import disk
 from qtlrun.compose import flag, grammar, hydra_error, option, reserved, worker
@@ -128,8 +129,8 @@ def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
             hydra_error.check(override, folders)
         words = read.texts
     scratch = _make_scratch(words)
-    points = []
-    errors = []
+    points: list[Values] = []
+    errors: list[Exception] = []
     # The processes of a launcher may fail in ways of their own.
     error_types = hydra_error.HYDRA_ERRORS if _has_launcher(words) else hydra_error.COMPOSING_ERRORS
     try:
@@ -202,7 +203,7 @@ def _take_point(config, points: list, errors: list, scratch: Path) -> None:
     alone = chosen.mode == RunMode.RUN or chosen.launcher._target_.endswith("BasicLauncher")
     try:
         _check_sweeper(chosen)
-        values = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         if foreign := set(values) & set(ORIGIN_KEYS) - {"compare", "published"}:
             raise Refused(f"{min(foreign)}: there is no such key.")
     except (OmegaConfBaseException, Refused) as error:

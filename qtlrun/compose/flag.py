@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from pathlib import Path
+from typing import NoReturn
 
 from qtlrun.plan import Refused
 from qtlrun.plan.override import Override, parse
@@ -36,8 +37,8 @@ COMPLETION_ADVICE = (
 
 def sort(words: list[str]) -> tuple[list[str], list[str]]:
     """Sort words into flags and overrides, which may stand in any order."""
-    flags = []
-    overrides = []
+    flags: list[str] = []
+    overrides: list[str] = []
     for before, word in zip(["", *words], words, strict=False):
         named = word.replace("-", "_").isidentifier()  # the value of --info, which may be left out
         valued = before in VALUE_FLAGS or (before in ("--info", "-i") and named)
@@ -55,11 +56,11 @@ def read(words: list[str], overrides: list[str]) -> Namespace:
     parser = get_args_parser()
     parser.allow_abbrev = False
 
-    def refuse(reason: str) -> None:
-        reason = reason.replace("unrecognized arguments: ", "no such flag: ")
+    def refuse(message: str) -> NoReturn:
+        reason = message.replace("unrecognized arguments: ", "no such flag: ")
         raise Refused(f"{reason}; an override is KEY=VALUE, and --hydra-help lists the flags.")
 
-    parser.error = refuse
+    parser.error = refuse  # type: ignore[method-assign]  # argparse says that it may be replaced
     flags = parser.parse_args([word for word in words if word != "--"])
     if flags.overrides:
         refuse(f"unrecognized arguments: {flags.overrides[0]}")

@@ -10,6 +10,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import (
@@ -194,7 +195,7 @@ def _keep_path(override: Override, word: Word, sweep: bool) -> Override:
     value = word.value or ""
     typed = value
     plain = not re.search(r"['\"\\$\[{]", value)
-    parsed = override.value()
+    parsed: Any = override.value()
     expands = name in EXPANDED_KEYS and word.key not in PATTERN_KEYS
     if expands and not isinstance(parsed, Sweep):
         parsed = _expand(parsed)

@@ -45,7 +45,7 @@ def word(error: Exception, folders: list[Path], words: list[str]) -> str:
     if match := re.search(
         r"(?:In '([^']+)': )?Could not (?:find|load) '([\w/]+)/([^'/]*)'", message
     ):
-        return _no_option(*match.groups(), folders)
+        return _no_option(match[1], match[2], match[3], folders)
     if match := re.search(r"Multiple values for ([\w/]+)", message):
         return _two_choices(match[1], words)
     if match := re.search(r"An item is already at '([^']+)'", message):

@@ -21,11 +21,11 @@ class Stream(io.TextIOBase):
         self.error = None
 
     @property
-    def encoding(self) -> str:
+    def encoding(self) -> str:  # type: ignore[override]  # typeshed has a variable here
         return self.stream.encoding or "utf-8"
 
     @property
-    def errors(self) -> str | None:
+    def errors(self) -> str | None:  # type: ignore[override]
         return self.stream.errors
 
     @property

@@ -247,7 +247,7 @@ class Experiment:
     ) -> Iterator[tuple[Parts, dict[int, Outcome | Failure]]]:
         """Fit many candidates together; yield each with its outcomes when its last seed ends."""
         trainings = [Training(parts, seed) for parts in candidates for seed in seeds]
-        results = {parts: {} for parts in candidates}
+        results: dict[Parts, dict[int, Outcome | Failure]] = {parts: {} for parts in candidates}
         for training, result in itertools.chain.from_iterable(fit(name, trainings)):
             results[training.parts][training.seed] = result
             if len(results[training.parts]) == len(seeds):

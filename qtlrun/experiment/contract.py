@@ -90,7 +90,7 @@ def dataset(source, key: str, target: str):
     contract.check("dataset", source, key, target)
     classes = _classes(source.classes, key, target)
     splits = {}
-    by_id = {}
+    by_id: dict[int, Split] = {}
     for name in SPLITS:
         split = getattr(source, name)
         by_id.setdefault(id(split), _split(split, classes, f"{key}: {target}.{name}"))
@@ -228,7 +228,7 @@ def _check_alike(splits: dict[str, Split], where: str) -> None:
     if len(set(kinds.values())) > 1:
         words = ", ".join(f"{kind} in {name}" for name, kind in kinds.items())
         raise Refused(f"{where}: its items are {words}; all are of one kind.")
-    widths = {name: split.inputs.shape[1] for name, split in splits.items() if _is_vectors(split)}
+    widths = {name: split.vectors.shape[1] for name, split in splits.items() if _is_vectors(split)}
     if len(set(widths.values())) > 1:
         words = ", ".join(f"{width} numbers in {name}" for name, width in widths.items())
         raise Refused(f"{where}: its items have {words}; all need as many.")

@@ -72,9 +72,8 @@ def plain_values(parts: Parts) -> dict[str, object]:
     identity = parts.variant.identity
     groups = ("backbone", "head", "circuit", "device", "parametrization", "dtype")
     values = {name: identity[name] for name in groups if name in identity}
-    values["preprocessing"] = (
-        dataclasses.asdict(preprocess) if dataclasses.is_dataclass(preprocess) else None
-    )
+    is_described = dataclasses.is_dataclass(preprocess)
+    values["preprocessing"] = dataclasses.asdict(preprocess) if is_described else None
     return json.loads(json.dumps(values, default=_plain), parse_constant=str)
 
 

@@ -82,7 +82,7 @@ class Ensemble:
 
 def group_trainings(trainings: list[Training]) -> list[list[Training]]:
     """Trainings that can be ensembles: they differ in their own values alone."""
-    groups = {}
+    groups: dict[tuple, list[Training]] = {}
     for training in trainings:
         parts = training.parts
         number = "" if is_stackable(parts) and not parts.solved else len(groups)
@@ -235,7 +235,7 @@ def _scales(
 
 
 @torch.no_grad()
-def _initial_features(whole: nn.Module, data: Data, count: int | None = None) -> Tensor:
+def _initial_features(whole: Module, data: Data, count: int | None = None) -> Tensor:
     """Features of all items, or of the first `count`, before anything is trained."""
     whole.eval()
     index = torch.arange(len(data.labels))[:count].unsqueeze(0)

@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -232,7 +232,9 @@ def _read_items(parts, positions: list[tuple]) -> Tensor:
     return parts.to_accelerator(torch.cat(batches))
 
 
-def _read_ahead(read: Callable[[list], Tensor], chunks: Iterable[list]) -> Iterator[Tensor]:
+def _read_ahead(
+    read: Callable[[list], Tensor], chunks: Iterable[list]
+) -> Generator[Tensor, None, None]:
     """Items of each chunk, as tensors; the next chunk is read while one is in use."""
     with ThreadPoolExecutor(1) as reader:
         waiting = None

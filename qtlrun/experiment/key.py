@@ -1,6 +1,7 @@
 """Keys of a row's artifacts: all that its figures depend on."""
 
 from pathlib import Path
+from typing import Any
 
 from qtlrun import disk, source, store
 from qtlrun.experiment.parts import Parts
@@ -19,7 +20,7 @@ def row_key(parts: Parts, seed: int) -> str:
     )
 
 
-def row_identity(parts: Parts) -> dict[str, object]:
+def row_identity(parts: Parts) -> dict[str, Any]:
     """Identity of a variant, with the bytes of data and weights in place of their paths."""
     identity = parts.variant.identity | parts.backbone_identity()
     if state := identity["head"].get("state"):

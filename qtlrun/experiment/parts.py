@@ -5,10 +5,11 @@ import copy
 import json
 import math
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from qtlrun import disk
 from qtlrun.dataset import kind
@@ -223,7 +224,7 @@ class Parts:
         """Whether the head is solved for, not trained by epochs."""
         return hasattr(self.head(self.bare.features, [0]), "solve")
 
-    def to_accelerator(self, value: Tensor | nn.Module):
+    def to_accelerator(self, value: Any):
         """Items or a network in the row's dtype on its accelerator."""
         flat = isinstance(value, Tensor) and value.dim() != 4
         return value.to(
@@ -238,7 +239,7 @@ class Parts:
             return pretraining.key(self)
         return self.backbone.fingerprint
 
-    def backbone_identity(self) -> dict[str, object]:
+    def backbone_identity(self) -> dict[str, Any]:
         """Values of the backbone, with the identity of its weights in place of their path."""
         values = dict(self.variant.identity["backbone"])
         for name in ("weights", "pretrain"):

@@ -72,7 +72,7 @@ class Plant:
 def plant_effect(parts: Parts, plant: Plant) -> Parts:
     """Parts on planted features and labels in place of the dataset's; the features are fixed."""
     by_split = features(parts)
-    by_item = {}
+    by_item: dict[str, Tensor] = {}
     for split in SPLITS:
         items = getattr(parts.dataset, split).items
         by_item |= dict(zip(items, by_split[split], strict=True))
@@ -83,8 +83,8 @@ def plant_effect(parts: Parts, plant: Plant) -> Parts:
     planted.dataset.sequence = None
     planted.planted_features = {}
     for name, (components, labels) in splits.items():
-        split = Split(components, labels, tuple(map(str, range(len(labels)))))
-        setattr(planted.dataset, name, split)
+        planted_split = Split(components, labels, tuple(map(str, range(len(labels)))))
+        setattr(planted.dataset, name, planted_split)
         planted.planted_features[name] = components.to(parts.accelerator, parts.dtype)
     planted.planted_features["seconds"] = torch.tensor(0.0)
     return planted

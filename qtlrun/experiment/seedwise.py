@@ -1,10 +1,10 @@
 """Heads of the user's: with an axis of runs, or stacked from one module per seed."""
 
 import contextlib
-import functools
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -44,6 +44,9 @@ class Seedwise(nn.Module):
     axis; a call goes through the modules run by run, with each run's values.
     """
 
+    modules_by_run: list[Any]
+    names: list[str]
+
     def __init__(self, modules: list[nn.Module], bare: bool):
         super().__init__()
         # They are no children of this module: their weights are not counted.
@@ -65,7 +68,7 @@ class Seedwise(nn.Module):
     def forward(
         self, x: Float[Tensor, "runs batch features"]
     ) -> Float[Tensor, "runs batch classes"]:
-        values = {name: functools.reduce(getattr, name.split("."), self) for name in self.names}
+        values = {name: self._weight(name) for name in self.names}
         out = []
         for run, features in enumerate(x):
             state = {name: value[run] for name, value in values.items()}
@@ -83,9 +86,16 @@ class Seedwise(nn.Module):
         """Modules of the user's that a call goes through."""
         return self.modules_by_run[0].modules()
 
+    def _weight(self, name: str) -> Tensor:
+        """Stacked weight of this dotted name."""
+        weight: Any = self
+        for part in name.split("."):
+            weight = getattr(weight, part)
+        return weight
+
     def _owner(self, name: str) -> nn.Module:
         """Module that holds a weight of this dotted name."""
-        owner = self
+        owner: nn.Module = self
         for part in name.split(".")[:-1]:
             if part not in owner._modules:
                 owner.add_module(part, nn.Module())
@@ -106,7 +116,7 @@ class Solved(Seedwise):
         (module,) = self.modules_by_run
         module.solve(train, validation)
         for name, value in (*module.named_parameters(), *module.named_buffers()):
-            functools.reduce(getattr, name.split("."), self).copy_(value.unsqueeze(0))
+            self._weight(name).copy_(value.unsqueeze(0))
 
 
 @contextlib.contextmanager

@@ -166,7 +166,7 @@ def _keeper(trainings: list[Training]) -> Keeper | None:
 
     def get() -> State | None:
         artifact = None if session.fresh else session.store.get(PROGRESS, key)
-        return artifact and artifact.arrays
+        return artifact.arrays if artifact else None
 
     return Keeper(get, lambda state: session.store.put(PROGRESS, key, Entry({}, state)))
 

@@ -135,7 +135,7 @@ def _plain(node: ast.expr | None) -> ast.expr | None:
     return node
 
 
-def _values(node: ast.expr) -> tuple:
+def _values(node: ast.Subscript) -> tuple:
     """Values of a Literal."""
     values = ast.literal_eval(node.slice)
     return values if isinstance(values, tuple) else (values,)
@@ -143,8 +143,9 @@ def _values(node: ast.expr) -> tuple:
 
 def _options(node: ast.expr) -> list[str]:
     """Values of a Literal as a YAML file has them; none of any other annotation."""
-    literal = isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Literal"
-    return [text(value) for value in _values(node)] if literal else []
+    if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "Literal":
+        return [text(value) for value in _values(node)]
+    return []
 
 
 def _phrase(node: ast.expr) -> str:

@@ -3,6 +3,7 @@
 import inspect
 import math
 from numbers import Integral
+from typing import Any
 
 from qtlrun.plan import plugin, size
 from qtlrun.plan.refusal import Refused
@@ -157,6 +158,7 @@ def _has(part: object, name: str) -> bool:
     return value is not None and not unwritten
 
 
-def _is_count(value: object, minimum: int) -> bool:
+def _is_count(value: Any, minimum: int) -> bool:
     """Whether a value is a whole number from a minimum up."""
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= minimum
+    is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+    return is_whole and value >= minimum

@@ -28,7 +28,7 @@ def label(
     """Label variants, the composed model first; `changes` are those of the references."""
     labels = Labels()
     model = next(iter(variants.values()))
-    names = {}
+    names: dict[str, str] = {}
     for name, variant in variants.items():
         equal = names.setdefault(variant.identity_key, name)
         if equal != name:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from qtlrun.plan.blame import location, worded
 from qtlrun.plan.closure import closure, find_spec
@@ -46,27 +47,34 @@ def _blamed_loading(path: str) -> Iterator[None]:
 def _make_scope(name: str, folder: Path, paths: tuple[str, ...]) -> str:
     """Make a package for what a plugin imports: two folders do not share their names."""
     if name not in sys.modules:
-        package = ModuleType(name)
-        package.__path__ = [str(folder)]
-        package.folder = folder
-        package.plugins = paths
-        sys.modules[name] = package
+        sys.modules[name] = _Scope(name, folder, paths)
         if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
             sys.meta_path.insert(0, _Finder())
     return name
 
 
+class _Scope(ModuleType):
+    """Package whose modules are those of a folder, beside these plugins."""
+
+    def __init__(self, name: str, folder: Path, plugins: tuple[str, ...]):
+        super().__init__(name)
+        self.__path__ = [str(folder)]
+        self.folder = folder
+        self.plugins = plugins
+
+
 @functools.cache
 def _find_within(scope: str, top: str) -> ModuleSpec | None:
     """Module of this name in a scope; None for an installed one."""
-    package = sys.modules[scope]
+    package: Any = sys.modules[scope]
     return find_spec(package.folder, top, package.plugins)
 
 
 @functools.cache
 def _load_other(scope: str, top: str) -> ModuleType:
     """Another plugin, in the scope of its own folder."""
-    return load(top, sys.modules[scope].plugins)
+    package: Any = sys.modules[scope]
+    return load(top, package.plugins)
 
 
 class _Finder:
@@ -84,7 +92,7 @@ class _Finder:
             bare = ModuleSpec(name, None, is_package=True)
             bare.submodule_search_locations = folders
             return bare
-        kind = _Loader if isinstance(spec.loader, SourceFileLoader) else type(spec.loader)
+        kind: Any = _Loader if isinstance(spec.loader, SourceFileLoader) else type(spec.loader)
         return importlib.util.spec_from_file_location(
             name, spec.origin, loader=kind(name, spec.origin), submodule_search_locations=folders
         )

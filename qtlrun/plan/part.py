@@ -6,6 +6,7 @@ The constructor is read from source, before anything heavy loads.
 import functools
 import importlib
 import re
+from collections.abc import Sequence
 
 from qtlrun.plan import annotation as annotations
 from qtlrun.plan import contract, plugin, schema
@@ -55,7 +56,7 @@ def check_part(group: str, part: dict, plugins: list[str], key: str = "") -> Non
             raise Refused(f"{key}.{name}: {part['_target_']} needs it and it is not given.")
 
 
-def build(group: str, part: dict, plugins: list[str] = (), key: str = "", **offered):
+def build(group: str, part: dict, plugins: Sequence[str] = (), key: str = "", **offered):
     """Build a part from its values and from the offered objects that its constructor names."""
     key = key or group
     check_part(group, part, list(plugins), key)
@@ -102,7 +103,7 @@ def parameters(
 
 @functools.cache
 def _parameters(
-    group: str, target: str | None, plugins: tuple[str, ...], _: tuple[bytes, ...], key: str
+    group: str, target: str | None, plugins: tuple[str, ...], _contents: tuple[bytes, ...], key: str
 ) -> Parameters:
     """Parameters of a constructor, read again where the bytes of a plugin are others."""
     module, _, name = (target or "").rpartition(".")

@@ -48,7 +48,7 @@ class Plan:
         return self.values["study"]
 
     @property
-    def published(self) -> dict[str, object]:
+    def published(self) -> dict[str, Any]:
         """Published figures of a preset, with their source."""
         return self.values.get("published", {})
 

@@ -99,10 +99,10 @@ class References:
     def _variant(self, change: dict) -> Variant:
         """Composed model with the changes of a reference."""
         parts = {group: change[group] for group in GROUPS if group in change}
-        return dataclasses.replace(
-            self.model,
-            **{group: _changed(self.model.part(group), part) for group, part in parts.items()},
-        )
+        changed: dict[str, Any] = {
+            group: _changed(self.model.part(group), part) for group, part in parts.items()
+        }
+        return dataclasses.replace(self.model, **changed)
 
 
 def _changed(part: Part, change: Part) -> Part:

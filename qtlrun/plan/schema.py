@@ -1,8 +1,9 @@
 """Parameters of a class's constructor, read from source."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from qtlrun.plan import plugin
 from qtlrun.plan.plugin import Module
@@ -225,7 +226,7 @@ class Reader:
         return plugin.parse_module(module.path.read_bytes(), module.path, "")
 
 
-def _statements(body: list[ast.stmt | ast.ExceptHandler]) -> Iterator[ast.stmt]:
+def _statements(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
     """Statements of a body, those under `if`, `try` and `with` included."""
     for node in body:
         yield node
@@ -284,7 +285,7 @@ def _has_default(value: ast.expr | None) -> bool:
     return value is not None
 
 
-def _field_options(value: ast.expr | None) -> list[ast.keyword]:
+def _field_options(value: Any) -> list[ast.keyword]:
     """Keywords of a call of `field`; none of any other value."""
     return value.keywords if _is_field(value) else []
 

@@ -1,6 +1,7 @@
 """Bounds of sizes, checked before anything of that size is made."""
 
 import math
+from typing import Any
 
 from qtlrun.plan.refusal import Refused
 from qtlrun.plan.setting import Settings
@@ -27,7 +28,7 @@ LIMITS = {
 TRAININGS = 1_000_000  # of one point
 
 
-def check(key: str, value: object, of: str = "") -> None:
+def check(key: str, value: Any, of: str = "") -> None:
     """Refuse a size above its limit; `of` is its key without what it stands in."""
     limit = LIMITS.get(of or key)
     if limit and type(value) in (int, float) and value > limit[0]:

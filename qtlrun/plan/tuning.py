@@ -49,7 +49,7 @@ def check_space(group: str, part: dict, plugins: list[str], key: str = "") -> No
 
 def spaces(variants: Iterable[Variant]) -> dict[str, tuple]:
     """Annotation and space of each tuned value, by `group.key`, of the first variant with it."""
-    spaces = {}
+    spaces: dict[str, tuple] = {}
     for variant in variants:
         for group, part in variant.parts.items():
             for name, space in (part.get(SPACE) or {}).items():

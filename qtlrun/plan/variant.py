@@ -32,7 +32,7 @@ class Variant:
     plugins: list[str]
 
     @classmethod
-    def of(cls, values: Mapping[str, object]) -> "Variant":
+    def of(cls, values: Mapping[str, Any]) -> "Variant":
         """Composed model of a point, by the point's values; other values are left out."""
         return cls(**{field.name: values[field.name] for field in dataclasses.fields(cls)})
 
@@ -60,7 +60,7 @@ class Variant:
 
     def changed(self, values: Mapping[str, object]) -> "Variant":
         """Copy with those of the values, by `group.key`, that its parts have."""
-        parts = {}
+        parts: dict[str, Any] = {}
         for key, value in values.items():
             if self.has(key):
                 group, _, name = key.partition(".")
@@ -77,7 +77,7 @@ class Variant:
         return json.dumps(dataclasses.asdict(self), sort_keys=True)
 
     @cached_property
-    def identity(self) -> dict[str, object]:
+    def identity(self) -> dict[str, Any]:
         """Values that its constructors take, without the dataset's.
 
         A head that takes no circuit has none of it in its identity, or only the sizes that it

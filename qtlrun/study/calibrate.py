@@ -141,7 +141,7 @@ class Calibrate:
         progress: Progress,
     ) -> list[dict]:
         """Rates of each verdict on A against each reference where an effect is planted."""
-        verdicts = {"C": [], "twin": []}
+        verdicts: dict[str, list[str]] = {"C": [], "twin": []}
         stage = f"planted {plant.kind}, effect {plant.effect:g}"
         progress.step(stage, 0, self.planted)
         for number in range(self.planted):

@@ -136,7 +136,7 @@ def _summary(figures: pd.DataFrame) -> str:
 
 def _truncated(figures: pd.DataFrame) -> list[str]:
     """A warning where a cutoff loses probability."""
-    norms = {}
+    norms: dict[str, float] = {}
     for run, key in (("run", "norm_kept"), ("sound run", "sound norm_kept")):
         lines = figures[figures[key].notna()]
         norms |= zip(lines[run], lines[key].astype(float), strict=True)

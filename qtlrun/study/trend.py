@@ -70,7 +70,7 @@ class Trend:
     ) -> tuple[pd.DataFrame, bool]:
         """A line per series, reference and metric: its slope; and whether no row failed."""
         series = _series(plans)
-        comparisons = {name: [] for name in series}
+        comparisons: dict[str, list[Comparison]] = {name: [] for name in series}
         for name, run in series.items():
             for keys, plan in zip(_swept(run), run, strict=True):
                 report.progress.say(f"{_dataset(plan)}, {point_name(keys)}:")
@@ -200,7 +200,8 @@ def _table(slopes: pd.DataFrame) -> pd.DataFrame:
     """The table as it is read: slopes times the range of the values, a line per reference."""
     changes = slopes[["slope", "low", "high"]].mul(slopes["range"], axis=0).astype(float)
     intervals = [
-        terminal.interval(*line, "+z.3f", "+z.3f") for line in changes.itertuples(index=False)
+        terminal.interval(mean, low, high, "+z.3f", "+z.3f")
+        for mean, low, high in changes.itertuples(index=False)
     ]
     lines = slopes.assign(interval=intervals).set_index(["series", "reference"])
     nll = lines[lines["metric"] == "NLL"]["interval"]

@@ -1,6 +1,7 @@
 """Frames of a trend: differences to the references along one value, and their slopes."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -100,7 +101,7 @@ def _slopes(name: str, points: list[Comparison], rivals: set[str]) -> list[dict]
 
 def _gaps(
     points: list[Comparison], label: str, values: Callable[[Row], np.ndarray]
-) -> tuple[list[float], list[np.ndarray], list[tuple[str, ...]]]:
+) -> tuple[list[Any], list[np.ndarray], list[tuple[str, ...]]]:
     """Differences to a reference along a series: values, (seeds, items), hashes of the items.
 
     Of the seeds that ended at every value.
