@@ -50,7 +50,7 @@ def _walk_imports(modules: tuple[str, ...]) -> tuple[list[Path], set[str]]:
     # No plugin of the user's.
     waiting = [name for name in modules if name.partition(".")[0] == ROOT]
     while waiting:
-        name = waiting.pop()
+        name = _home(waiting.pop())
         library = name.partition(".")[0]
         if library != ROOT:
             libraries.add(library)
@@ -75,12 +75,45 @@ def _read(file: Path, _changed: int, _size: int) -> bytes:
 
 @functools.cache
 def _imports(content: bytes) -> set[str]:
-    """Names that source imports, dotted; of `from a import b` both a and a.b."""
-    names = set()
+    """Names that source imports, dotted; of `from a import b` a.b."""
+    names: set[str] = set()
     for source, members, module in IMPORT.findall(content.decode()):
-        names.add(source or module)
-        names.update(f"{source}.{member}" for member in re.findall(r"\w+", members) if source)
+        if module or members.strip(" ()") == "*":
+            names.add(source or module)
+        names.update(f"{source}.{member}" for member in _members(members))
     return names
+
+
+def _members(text: str) -> list[str]:
+    """Names that `from a import text` imports, without those that it gives them."""
+    text = re.sub(r"#[^\n]*", "", text)
+    return re.findall(r"(\w+)(?:\s+as\s+\w+)?", text)
+
+
+def _home(name: str) -> str:
+    """Module that a dotted name is from: itself, or where its package or module has it from.
+
+    A package that only hands names on, as `qtlrun.plan` does, brings no more than what is asked of
+    it.
+    """
+    module, _, member = name.rpartition(".")
+    if not module.startswith(ROOT) or _file(name) is not None:
+        return name
+    file = _file(module)
+    if file is None:
+        return name
+    passed_on = file.name == "__init__.py" and _origins(_content(file)).get(member)
+    return _home(f"{passed_on}.{member}") if passed_on else module
+
+
+@functools.cache
+def _origins(content: bytes) -> dict[str, str]:
+    """Modules that names of a package are imported from, by name."""
+    return {
+        member: source
+        for source, members, _ in IMPORT.findall(content.decode())
+        for member in _members(members)
+    }
 
 
 def _file(module: str) -> Path | None:

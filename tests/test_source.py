@@ -53,12 +53,14 @@ def test_a_change_of_what_computes_changes_the_key(package, module):
     assert digest(*ROW, "qtlrun.device.statevector") != before
 
 
-@pytest.mark.parametrize("room", ["report", "study", "compose"])
-def test_a_change_of_what_shows_leaves_the_key(package, room):
+SHOWING = ("comparison/comparison.py", "comparison/row.py", "plan/claim.py", "plan/label.py")
+
+
+@pytest.mark.parametrize("place", ["report", "study", "compose", "statistic", *SHOWING])
+def test_a_change_of_what_shows_leaves_the_key(package, place):
     before = digest(*ROW, "qtlrun.device.statevector", "qtlrun.head.dressed")
-    for file in (package / room).rglob("*.py"):
+    for file in sorted((package / place).rglob("*.py")) or [package / place]:
         file.write_text(file.read_text() + "#")
-    (package / room / "new.py").write_text("")
     os.utime(package / "train.py", (1, 1))
     assert digest(*ROW, "qtlrun.device.statevector", "qtlrun.head.dressed") == before
 
@@ -86,6 +88,11 @@ def test_a_module_that_is_renamed_changes_the_key(package):
         ("from qtlrun.layer import Start", {"layer.py"}),
         ("from qtlrun import (\n    layer,\n    fock,\n)", {"layer.py", "fock.py"}),
         ("def late():\n    from qtlrun import layer", {"layer.py"}),
+        ("from qtlrun import layer as l, fock as f  # as ever", {"layer.py", "fock.py"}),
+        ("from qtlrun.plan import finite", {"plan/refusal.py"}),
+        ("from qtlrun.plan import finite as f, is_own", {"plan/refusal.py", "plan/part.py"}),
+        ("from qtlrun.experiment import Experiment", {"experiment/__init__.py"}),
+        ("from qtlrun.plan import *", {"plan/__init__.py", "plan/claim.py"}),
         ("# from qtlrun import layer", set()),
         ('"""from qtlrun import layer"""', set()),
     ],
@@ -94,6 +101,11 @@ def test_every_spelling_of_an_import_is_followed(package, text, names):
     (package / "fresh.py").write_text(text + "\n")
     found = reached("qtlrun.fresh")
     assert names <= found and (names or found == {"fresh.py"})
+
+
+def test_a_package_that_hands_names_on_brings_what_is_asked_of_it(package):
+    (package / "fresh.py").write_text("from qtlrun.plan import finite\n")
+    assert reached("qtlrun.fresh") == {"fresh.py", "plan/refusal.py"}
 
 
 def test_the_closure_is_what_python_loads_of_the_package():

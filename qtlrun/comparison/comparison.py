@@ -58,6 +58,11 @@ class Comparison:
     notes: list[str] = field(default_factory=list)
     stopped: BaseException | None = None
 
+    def drop_split(self, split: int) -> None:
+        """Leave out the last split, with the rows that failed in it."""
+        del self.splits[split:]
+        self.errors = {key: reason for key, reason in self.errors.items() if key[1] < split}
+
     def finished(self) -> "Comparison":
         """Itself, with all its rows; raises why it was stopped, where it was."""
         if self.stopped:

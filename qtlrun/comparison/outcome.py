@@ -16,7 +16,6 @@ class Failure:
     """Why a training left nothing, in words."""
 
     reason: str
-    validation_nll = None
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,11 @@ class Predictions:
             if isinstance(outcome, Failure)
         }
         logits = [each.logits if isinstance(each, Outcome) else blank for each in outcomes.values()]
-        # None becomes nan
-        validation = np.array([each.validation_nll for each in outcomes.values()], dtype=float)
-        return cls(np.stack(logits), labels, validation, errors)
+        validation = [
+            each.validation_nll if isinstance(each, Outcome) else np.nan
+            for each in outcomes.values()
+        ]
+        return cls(np.stack(logits), labels, np.array(validation), errors)
 
     def to_artifact(self) -> Entry:
         """Artifact that holds the predictions in the store."""

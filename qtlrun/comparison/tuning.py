@@ -25,7 +25,7 @@ class Trial:
     def of(cls, outcomes: Iterable[Outcome | Failure]) -> "Trial":
         """Trial of the trainings of a draw, in the order of its seeds."""
         outcomes = list(outcomes)
-        nll = [outcome.validation_nll for outcome in outcomes]
+        nll = [each.validation_nll if isinstance(each, Outcome) else None for each in outcomes]
         seconds = [outcome.seconds for outcome in outcomes if isinstance(outcome, Outcome)]
         return cls(nll, sum(seconds))
 

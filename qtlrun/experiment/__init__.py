@@ -55,7 +55,7 @@ class Experiment:
                 comparison.stopped = reason
                 # A split that lacks rows does not count beside whole ones
                 if split:
-                    comparison.splits.pop()
+                    comparison.drop_split(split)
                     comparison.notes.append(
                         f"Stopped in split {split + 1} of {count}; the table has those before it."
                     )
@@ -191,20 +191,20 @@ class Experiment:
     ) -> Iterator[tuple[int, Outcome | Failure]]:
         """Fit the seeds on training and validation splits; evaluate each program as it ends."""
         for program in fit(name, [Training(parts, seed) for seed in seeds]):
-            yield from self._evaluate(parts, {each.seed: result for each, result in program}, keys)
+            results = {training.seed: result for training, result in program}
+            yield from self._evaluate(parts, results, keys).items()
 
     def _evaluate(
         self, parts: Parts, results: dict[int, Outcome | Failure], keys: dict[int, str]
-    ) -> Iterator[tuple[int, Outcome | Failure]]:
+    ) -> dict[int, Outcome | Failure]:
         """Evaluate trained outcomes on the test split and keep them; pass failures on."""
-        for seed, result in results.items():
-            if isinstance(result, Failure):
-                yield seed, result
         trained = {seed: each for seed, each in results.items() if isinstance(each, Outcome)}
+        evaluated = dict(results)
         for seed, outcome in evaluate(parts, trained):
             if isinstance(outcome, Outcome):
                 self.session.keep("row", keys[seed], outcome.to_artifact())
-            yield seed, outcome
+            evaluated[seed] = outcome
+        return evaluated
 
     def _tune(self, name: str, candidates: list[Parts], keys: list[dict[int, str]]) -> Tuning:
         """Validate each draw, unless the store has its trial; evaluate and keep the best."""
@@ -222,7 +222,7 @@ class Experiment:
             results = {number: results[number] for number in results if number == best}
         tuning = Tuning.of(trials)
         if tuning.best in results:
-            list(self._evaluate(candidates[tuning.best], results[tuning.best], keys[tuning.best]))
+            self._evaluate(candidates[tuning.best], results[tuning.best], keys[tuning.best])
         return tuning
 
     def _predict(self, name: str, candidates: list[Parts], seeds: list[int]) -> list[Predictions]:

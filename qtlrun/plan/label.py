@@ -1,6 +1,6 @@
 """Labels of a plan's rows: each model once, under its name, with what it isolates."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from qtlrun.plan.claim import claim
 from qtlrun.plan.description import differences
@@ -17,32 +17,34 @@ class Labels:
     in the literature is starred.
     """
 
-    names: dict[str, str] = field(default_factory=dict)
-    isolates: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
+    names: dict[str, str]
+    isolates: dict[str, str]
+    notes: tuple[str, ...]
 
 
 def label(
     variants: dict[str, Variant], changes: dict[str, dict], overrides: tuple[Override, ...]
 ) -> Labels:
     """Label variants, the composed model first; `changes` are those of the references."""
-    labels = Labels()
     model = next(iter(variants.values()))
+    seen: dict[str, str] = {}
     names: dict[str, str] = {}
+    isolates: dict[str, str] = {}
+    notes: list[str] = []
     for name, variant in variants.items():
-        equal = names.setdefault(variant.identity_key, name)
+        equal = seen.setdefault(variant.identity_key, name)
         if equal != name:
-            labels.notes.append(f"{name} is the same model as {equal}: one row.")
+            notes.append(f"{name} is the same model as {equal}: one row.")
             continue
         reason = _misnomer(name, variant)
-        labels.names[name] = f"{name}*" if reason else name
+        names[name] = f"{name}*" if reason else name
         if reason:
-            labels.notes.append(f"{name}* is not {name} in the sense of the literature: {reason}.")
+            notes.append(f"{name}* is not {name} in the sense of the literature: {reason}.")
         sentence = ""
         if variant != model and (not reason or likeness(variant) == name):
             sentence = _claim(name, changes[name], model, overrides)
-        labels.isolates[labels.names[name]] = sentence or differences(model, variant)
-    return labels
+        isolates[names[name]] = sentence or differences(model, variant)
+    return Labels(names, isolates, tuple(notes))
 
 
 def _misnomer(name: str, variant: Variant) -> str:

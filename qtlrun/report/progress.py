@@ -73,6 +73,8 @@ class Progress:
 
     def say(self, line: str) -> None:
         """A line on the terminal and in the log."""
+        if self._quiet:
+            return
         self._note(line)
         self.console.print(line, markup=False, highlight=False, emoji=False)
 
@@ -99,4 +101,6 @@ class Progress:
             self.bars.remove_task(bar)
 
     def _note(self, line: str) -> None:
+        if self.log is None:
+            return
         disk.append(self.log, f"{time.strftime('%H:%M:%S')} {line}")

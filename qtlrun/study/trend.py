@@ -37,7 +37,7 @@ class Trend:
     def check(self, plans: list[Plan], experiment: Experiment) -> None:
         """Refuse sweeps of anything but one number, few seeds, and models without references."""
         for run in _runs(plans):
-            self._check_run(run, f"study.runs, {run[0].run}: " if run[0].run else "")
+            self._check_run(run, f"study.runs, {run[0].run}: " if run[0].run is not None else "")
         check_idle(plans[0], "trend")
 
     def _check_run(self, plans: list[Plan], where: str) -> None:

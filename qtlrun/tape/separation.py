@@ -3,7 +3,7 @@
 import pennylane as qml
 from pennylane.ops import op_math
 
-from qtlrun.tape.lowering import exponentials
+from qtlrun.tape.gate import exponentials
 from qtlrun.tape.unitary import is_whole
 
 # Like StatePrep, where their wires are zeros.

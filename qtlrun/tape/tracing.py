@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from qtlrun.layer import generator
-from qtlrun.tape.lowering import Lowering
+from qtlrun.tape.gate import Lowering
 from qtlrun.tape.separation import PREPARATIONS, on_single_wires
 from qtlrun.tape.step import Step, Turn
 from qtlrun.tape.tape import Gate, inputs_of

@@ -47,7 +47,7 @@ def held(values, rows, finished=None):
         model=Variant.of(default() | values),
         composed=next(iter(rows)),
         variants=variants,
-        labels=Labels(names),
+        labels=Labels(names, {}, ()),
     )
     comparison = Comparison({}, plan.composed, splits=[finished or {}])
     return sentence.held_fixed(plan, comparison)

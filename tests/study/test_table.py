@@ -233,13 +233,13 @@ def test_the_first_split_is_the_one_that_a_run_without_splits_has(made):
 
 
 def test_features_are_computed_once_for_all_splits(made, monkeypatch):
-    calls, extended = [], feature._extended
+    calls, extended = [], feature._extend_pool
 
     def counted(*given):
         calls.append(given)
         return extended(*given)
 
-    monkeypatch.setattr(feature, "_extended", counted)
+    monkeypatch.setattr(feature, "_extend_pool", counted)
     point = made("splits=3")
     assert len(calls) == 1 and len(point.splits) == 3
     made("folds=3")

@@ -17,6 +17,6 @@ def test_chosen_angles_are_the_affine_map_without_its_zeros():
         torch.rand(3, 2, 2, generator=generator(0), dtype=torch.float64),
     )
     torch.testing.assert_close(chosen(x, w), affine(x, w), rtol=0, atol=1e-15)
-    for mine, its in zip(chosen.entries(), affine.outcomes(), strict=True):
+    for mine, its in zip(chosen.entries(), affine.entries(), strict=True):
         assert torch.equal(mine, its)
     assert chosen.weights == affine.weights == 4

@@ -47,7 +47,7 @@ def reproduction_frame(plans: list[Plan], comparisons: dict[str, Comparison]) ->
 def run_name(plan: Plan) -> str:
     """Name of a run: its words, and of a sweep its own point."""
     typed = {override.key: override.text for override in plan.overrides if override.sets}
-    words = parse(plan.run.split()) if plan.run else plan.overrides
+    words = parse(plan.run.split()) if plan.run is not None else plan.overrides
     return " ".join(
         typed[word.key] if "," in word.text and word.key in typed else word.text for word in words
     )

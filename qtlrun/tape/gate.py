@@ -1,4 +1,4 @@
-"""PennyLane operations as rotations about Pauli words, and matrices.
+"""Gates: PennyLane operations as rotations about Pauli words, and matrices.
 
 Adjoints, powers and controls follow by rule.
 """
