@@ -6,7 +6,7 @@ import yaml
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
-from qtlrun.plan import Plan
+from qtlrun.plan import Plan, build
 
 CONF = Path(__file__).parents[1] / "conf"
 SHORT = (
@@ -71,5 +71,6 @@ def check(*plans):
 
     check_words(list(plans))
     experiment = Experiment(plans[0].settings.home, plans[0].settings.fresh)
-    check_models(list(plans), experiment)
+    study = build("study", plans[0].study, plans[0].settings.plugins)
+    check_models(list(plans), study, experiment)
     return experiment

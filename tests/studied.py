@@ -97,13 +97,12 @@ def studied(home, tmp_path, monkeypatch):
         progress = Progress(console)
         check_words([plan])
         experiment = Experiment(plan.settings.home, plan.settings.fresh, progress)
-        plans = check_models([plan], experiment)
+        made = build("study", plan.study, plan.settings.plugins)
+        plans = check_models([plan], made, experiment)
         out.mkdir()
         drawn.clear()
         with Report(out, progress) as report:
-            frame, well = build("study", plan.study, plan.settings.plugins).run(
-                plans, experiment, report
-            )
+            frame, well = made.run(plans, experiment, report)
         said = " ".join(console.file.getvalue().rpartition("Written to")[0].split())
         files = sorted(
             path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()

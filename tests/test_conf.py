@@ -21,7 +21,8 @@ from qtlrun.experiment.session import Session
 from qtlrun.plan import Plan, check_plan
 from qtlrun.plan.annotation import accepts
 from qtlrun.plan.claim import CLAIMS, claim
-from qtlrun.plan.part import OFFERED
+from qtlrun.plan.letter import letter_of
+from qtlrun.plan.part import OFFERED, parameters
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted(path for path in (ROOT / "conf").glob("*/*.yaml") if path.parent.name != "hydra")
@@ -189,7 +190,7 @@ def test_an_option_takes_nothing_from_another_group(path):
 def test_a_part_is_its_constructors_values(point, pair):
     group, option = pair
     part = point(pair, words=("compare=[]",)).values[group]
-    known = plans.parameters(group, part["_target_"])
+    known = parameters(group, part["_target_"])
     mine = [key for key in known if key not in OFFERED.get(group, ())]
     assert [
         key for key in part if key not in ("_target_", "pretrain", "space")
@@ -394,7 +395,7 @@ def test_a_reference_claims_one_thing_where_it_changes_one_part(point, option):
         plan = point(*parts, words=(f"compare=[{option}]",))
         check_plan(plan)
         composed, (row,) = plan.model, plan.references.values()
-        assert plans.letter_of(composed)[0] == letter
+        assert letter_of(composed)[0] == letter
         assert claim(plan.changes[option], composed) == words
         freeze = [one.freeze | {"batch_norm": None} for one in (composed, row)]
         other = [
@@ -484,7 +485,7 @@ def test_a_preset_sets_nothing_that_belongs_to_one_option_but_the_datasets(prese
     """And its study's, and a circuit's size, which every circuit has."""
     said = values("experiment", preset)
     own = {
-        group: plans.parameters(group, _target(group, chosen(preset)[group]))
+        group: parameters(group, _target(group, chosen(preset)[group]))
         for group in ("dataset", "study", "recipe")
     }
     shared = {

@@ -137,8 +137,8 @@ def _run_study(plans: list[Plan]):
     settings = plans[0].settings
     progress = Progress(Console() if sys.stdout.isatty() else Console(width=100))
     experiment = Experiment(settings.home, settings.fresh, progress)
-    plans = check_models(plans, experiment)
     study = build("study", plans[0].study, settings.plugins)
+    plans = check_models(plans, study, experiment)
     report = Report(_new_folder(plans[0]), progress)
     with report:
         return study.run(plans, experiment, report)

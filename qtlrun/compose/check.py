@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from qtlrun.plan import Absent, Plan, Refused, build, check_plan, check_same
+from qtlrun.plan import Absent, Plan, Refused, check_plan, check_same
 
 # Keys whose values all points of a sweep share.
 SHARED_KEYS = ("study", "home", "outputs", "fresh", "plugins", "splits", "folds")
@@ -20,13 +20,12 @@ def check_words(plans: list[Plan]) -> None:
     _check_home(plans[0].settings.home)
 
 
-def check_models(plans: list[Plan], experiment) -> list[Plan]:
+def check_models(plans: list[Plan], study, experiment) -> list[Plan]:
     """Refuse models that cannot be built, then weights and data that cannot be had.
 
     Returns the plans; where the study excuses it, a plan whose weights or data are absent is left
     out and has the refusal.
     """
-    study = build("study", plans[0].study, plans[0].settings.plugins)
     if hasattr(study, "check"):
         study.check(plans, experiment)
     excuses = getattr(study, "excuses", False)

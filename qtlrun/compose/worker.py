@@ -6,7 +6,7 @@ from pathlib import Path
 
 from qtlrun import disk
 from qtlrun.compose.check import check_models, check_words
-from qtlrun.plan import Plan
+from qtlrun.plan import Plan, build
 
 
 def train(values: dict[str, object], scratch: Path, number: int) -> None:
@@ -17,7 +17,7 @@ def train(values: dict[str, object], scratch: Path, number: int) -> None:
     plan = Plan(values)
     check_words([plan])
     experiment = Experiment(plan.settings.home, plan.settings.fresh)
-    check_models([plan], experiment)
+    check_models([plan], build("study", plan.study, plan.settings.plugins), experiment)
     for name, variant in plan.variants.items():
         for split, change in enumerate(plan.redraws):
             with contextlib.suppress(Exception):  # the parent meets it again, and prints it

@@ -10,6 +10,7 @@ from torchvision.datasets.utils import check_integrity
 
 from qtlrun.dataset.picture import printable
 from qtlrun.dataset.public import Part, Public, fetch
+from qtlrun.dataset.split import adopt
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -35,13 +36,7 @@ class CIFAR10:
         public = Public(
             lambda: _read(data), CLASSES, classes, validation, split_seed, train_size, fold
         )
-        self.train = public.train
-        self.validation = public.validation
-        self.test = public.test
-        self.classes = public.classes
-        self.size = public.size
-        self.fingerprint = public.fingerprint
-        self.verify = public.verify
+        adopt(self, public, "classes")
 
 
 def _read(data: Path) -> tuple[Part, Part]:

@@ -11,7 +11,7 @@ from jaxtyping import Float64
 from numpy.random import RandomState
 from torch import Tensor
 
-from qtlrun.dataset.split import Split
+from qtlrun.dataset.split import Split, adopt
 from qtlrun.dataset.state import States, check
 from qtlrun.fock import MODE_NUMBERS
 from qtlrun.plan import finite
@@ -94,15 +94,9 @@ class Coherent:
             split_seed,
             train_size,
         )
-        self.train = states.train
-        self.validation = states.validation
-        self.test = states.test
-        self.size = states.size
-        self.fingerprint = states.fingerprint
-        self.sequence = states.sequence
-        self.verify = states.verify
+        adopt(self, states, "sequence")
         self.centres = torch.from_numpy(_items(self._displacements()))
-        self.ceiling = _ceiling(self.centres, self.test)
+        self.ceiling = _ceiling(self.centres, states.test)
 
     def _make(self, generator: RandomState, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Draw rounds of one state per class, and their labels.

@@ -6,6 +6,7 @@ from torchvision import datasets
 
 from qtlrun.dataset.idx import read
 from qtlrun.dataset.public import Public
+from qtlrun.dataset.split import adopt
 
 CLASSES = (
     "T-shirt/top",
@@ -47,10 +48,4 @@ class FashionMNIST:
             train_size,
             fold,
         )
-        self.train = public.train
-        self.validation = public.validation
-        self.test = public.test
-        self.classes = public.classes
-        self.size = public.size
-        self.fingerprint = public.fingerprint
-        self.verify = public.verify
+        adopt(self, public, "classes")

@@ -1,5 +1,6 @@
 """Your pictures in class folders."""
 
+from qtlrun.dataset.split import adopt
 from qtlrun.dataset.tree import Tree
 
 
@@ -22,11 +23,4 @@ class Folder:
         classes: list[str | int | float | bool] | None = None,
     ):
         tree = Tree(root, validation, test, split_seed, train_size, fold, classes)
-        self.train = tree.train
-        self.validation = tree.validation
-        self.test = tree.test
-        self.classes = tree.classes
-        self.size = tree.size
-        self.fingerprint = tree.fingerprint
-        self.verify = tree.verify
-        self.caution = tree.caution
+        adopt(self, tree, "classes", "caution")

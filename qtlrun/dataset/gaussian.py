@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.random import RandomState
 
+from qtlrun.dataset.split import adopt
 from qtlrun.dataset.state import States, check
 from qtlrun.fock import MODE_NUMBERS
 from qtlrun.plan import finite
@@ -70,13 +71,7 @@ class Gaussian:
         states = States(
             make, CLASSES, train, validation, test, seed, draw, order, split_seed, train_size
         )
-        self.train = states.train
-        self.validation = states.validation
-        self.test = states.test
-        self.size = states.size
-        self.fingerprint = states.fingerprint
-        self.sequence = states.sequence
-        self.verify = states.verify
+        adopt(self, states, "sequence")
 
 
 def _draw_alternating(

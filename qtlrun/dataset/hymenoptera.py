@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from qtlrun import download
 from qtlrun.dataset import picture
-from qtlrun.dataset.split import check_draw, check_shares, pool
+from qtlrun.dataset.split import adopt, check_draw, check_shares, pool
 from qtlrun.dataset.tree import Tree
 from qtlrun.plan import Absent
 
@@ -59,13 +59,7 @@ class Hymenoptera:
         tree = Tree(
             str(data / NAME), validation, split_seed=split_seed, train_size=train_size, fold=fold
         )
-        self.train = tree.train
-        self.validation = tree.validation
-        self.test = tree.test
-        self.classes = tree.classes
-        self.size = tree.size
-        self.fingerprint = tree.fingerprint
-        self.verify = tree.verify
+        adopt(self, tree, "classes")
 
 
 def _check(data: Path, folder: Path, mend: str) -> None:

@@ -6,6 +6,7 @@ from torchvision import datasets
 
 from qtlrun.dataset.idx import read
 from qtlrun.dataset.public import Public
+from qtlrun.dataset.split import adopt
 
 DIGITS = tuple(range(10))
 
@@ -37,10 +38,4 @@ class MNIST:
             train_size,
             fold,
         )
-        self.train = public.train
-        self.validation = public.validation
-        self.test = public.test
-        self.classes = public.classes
-        self.size = public.size
-        self.fingerprint = public.fingerprint
-        self.verify = public.verify
+        adopt(self, public, "classes")

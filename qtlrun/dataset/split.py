@@ -269,3 +269,9 @@ def pool() -> ThreadPoolExecutor:
 @cache
 def _pool(_process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="qtlrun-dataset")
+
+
+def adopt(dataset, source, *names: str) -> None:
+    """Give a dataset the splits, size, fingerprint and check of another, and what `names` says."""
+    for name in ("train", "validation", "test", "size", "fingerprint", "verify", *names):
+        setattr(dataset, name, getattr(source, name))

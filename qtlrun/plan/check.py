@@ -4,6 +4,7 @@ Nothing heavy is loaded.
 """
 
 import ast
+import functools
 from pathlib import Path
 
 from qtlrun.plan import annotation as annotations
@@ -87,6 +88,7 @@ def check_idle(plan: Plan, study: str, idle: tuple[str, ...] = ("splits", "folds
             raise Refused(f"{key}={value}: study={study} does not use it; leave it out.")
 
 
+@functools.cache
 def _settings() -> dict[str, ast.expr | None]:
     """Settings with their annotations, read from source as a part's are."""
     reader = schema.Reader()

@@ -54,18 +54,14 @@ def parse(words: Iterable[str]) -> list[Override]:
 def swept_values(points: Sequence[Iterable[Override]]) -> list[dict[str, object]]:
     """Keys whose values differ between the points of a sweep, with each point's values."""
     typed = [_values(point) for point in points]
-    keys = [key for key in typed[0] if _differs(key, typed)]
+    shared = set.intersection(*(set(values.items()) for values in typed))
+    keys = [key for key, value in typed[0].items() if (key, value) not in shared]
     return [_numbers(values, keys) for values in typed]
 
 
 def _values(point: Iterable[Override]) -> dict[str, str]:
     """Values of a point as typed, by key."""
     return {override.key: override.value for override in point if override.sets}
-
-
-def _differs(key: str, points: list[dict[str, str]]) -> bool:
-    """Whether the points of a sweep differ in the value of a key."""
-    return len({values.get(key) for values in points}) > 1
 
 
 def _numbers(values: dict[str, str], keys: list[str]) -> dict[str, object]:

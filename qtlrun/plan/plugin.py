@@ -3,16 +3,15 @@
 import hashlib
 from pathlib import Path
 
-from qtlrun.plan.blame import blamed, location, shown, worded
+from qtlrun.plan.blame import blamed, location, worded
 from qtlrun.plan.closure import closure, find, import_base, imports, parse_module
 from qtlrun.plan.installed import is_installed, versions
 from qtlrun.plan.loader import load
-from qtlrun.plan.module import PACKAGE, SCOPE, Module, begin, file, stem
+from qtlrun.plan.module import PACKAGE, Module, begin, file, stem
 from qtlrun.plan.refusal import Refused
 
 __all__ = [
     "PACKAGE",
-    "SCOPE",
     "Module",
     "begin",
     "blamed",
@@ -22,11 +21,9 @@ __all__ = [
     "find",
     "identity",
     "import_base",
-    "imports",
     "load",
     "location",
     "parse_module",
-    "shown",
     "stem",
     "worded",
 ]

@@ -27,7 +27,7 @@ from qtlrun import disk
 from qtlrun.compose import compose as compose_plans
 from qtlrun.compose import frame, main
 from qtlrun.compose.check import check_models, check_words
-from qtlrun.plan import Plan, Refused
+from qtlrun.plan import Plan, Refused, build
 
 
 def compose(words):
@@ -42,7 +42,8 @@ def checked(*points):
     plans = list(map(Plan, points))
     check_words(plans)
     settings = plans[0].settings
-    return check_models(plans, Experiment(settings.home, settings.fresh))
+    study = build("study", plans[0].study, settings.plugins)
+    return check_models(plans, study, Experiment(settings.home, settings.fresh))
 
 
 QUICK = ["experiment=smoke", "backbone=identity", "compare=[]", "seeds=1", "recipe.epochs=1"]

@@ -18,6 +18,7 @@ from qtlrun.experiment import Experiment
 from qtlrun.head.dressed import Quantum, Sine, Twin
 from qtlrun.layer import Start
 from qtlrun.plan import Refused, build
+from qtlrun.plan.letter import letter_of
 
 EVERY = [
     "B",
@@ -69,7 +70,7 @@ def test_of_the_circuit_the_sine_head_has_its_qubits_alone_in_its_key():
     said = made.identity
     assert said["circuit"] == {"qubits": 4} and "device" not in said
     assert plans.describe(made) == "small, frozen + sine"
-    assert plans.letter_of(made) == ("", "its head is neither one linear layer nor a circuit")
+    assert letter_of(made) == ("", "its head is neither one linear layer nor a circuit")
 
 
 @pytest.mark.parametrize("word", ["compare=full", "compare=[full]"])

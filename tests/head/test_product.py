@@ -16,6 +16,7 @@ from qtlrun.experiment import Experiment
 from qtlrun.head.dressed import Quantum
 from qtlrun.layer import Start
 from qtlrun.plan import Refused, build
+from qtlrun.plan.letter import letter_of
 from qtlrun.tape import reader
 
 # What acts on the wires of a circuit, in turn: x an input, Y and Z a rotation by an angle.
@@ -267,10 +268,10 @@ def test_a_reference_follows_the_composed_circuit_and_has_no_letter():
         "qubits": 3,
         "depth": 5,
     }
-    assert plans.letter_of(made) == ("", "its circuit is a product")
+    assert letter_of(made) == ("", "its circuit is a product")
     assert plans.describe(made) == "small, frozen + product circuit sized as dressed 3x5"
     composed = variants("compare=[]", "circuit=product")["composed"]
-    assert plans.letter_of(composed) == ("", "its circuit is a product")
+    assert letter_of(composed) == ("", "its circuit is a product")
     assert plans.describe(composed) == "small, frozen + product circuit 4x6"
     assert (
         compose_plan("compare=[product]").changes["product"]["isolates"]

@@ -3,21 +3,11 @@
 from collections import Counter
 
 import pytest
+from composition import SHORT
 
 from qtlrun.compose import main
 from qtlrun.plan import Plan, tuning
 from qtlrun.plan import plan as module
-
-SHORT = (
-    "backbone=identity",
-    "recipe.epochs=1",
-    "dataset.train=6",
-    "dataset.validation=4",
-    "circuit.qubits=2",
-    "circuit.depth=1",
-    "seeds=3",
-    "tune=2",
-)
 
 
 @pytest.fixture
@@ -45,7 +35,7 @@ def counted(monkeypatch, tmp_path):
 @pytest.mark.parametrize("points", [1, 2])
 def test_a_run_derives_references_labels_and_draws_once_a_plan(counted, points):
     sweep = ["-m", "recipe.lr=0.1,0.2", "~recipe.space.lr"] if points > 1 else []
-    assert main([*SHORT, *sweep]) == 0
+    assert main([*SHORT, "tune=2", *sweep]) == 0
     assert dict(counted) == {"References": points, "label": points, "draw": points}
 
 

@@ -7,8 +7,11 @@ from torch import nn
 
 from qtlrun import plan as plans
 from qtlrun.compose import compose
-from qtlrun.plan import Plan, Refused, Variant, build, check_plan, letter_of, nearest, parameters
+from qtlrun.plan import Plan, Refused, Variant, build, check_plan, nearest
+from qtlrun.plan.description import differences
+from qtlrun.plan.letter import letter_of
 from qtlrun.plan.override import parse
+from qtlrun.plan.part import parameters
 from qtlrun.plan.reference import References
 
 HEAD = """
@@ -810,7 +813,7 @@ def test_a_classical_row_is_described_without_a_circuit(plan):
     ],
 )
 def test_where_two_rows_differ_is_said(every, name, words):
-    assert plans.differences(Variant.of(every), references(every)[0][name]) == words
+    assert differences(Variant.of(every), references(every)[0][name]) == words
 
 
 def test_outcomes_of_a_measurement_on_arrival_are_described(plan):

@@ -9,7 +9,8 @@ import textwrap
 import pytest
 
 from qtlrun.compose import compose
-from qtlrun.plan import Plan, Refused, Variant, build, check_plan, parameters, plugin
+from qtlrun.plan import Plan, Refused, Variant, build, check_plan, plugin
+from qtlrun.plan.part import parameters
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ import textwrap
 
 import pytest
 
-from qtlrun.plan import Refused, build, check_part, parameters, plugin
+from qtlrun.plan import Refused, build, check_part, plugin
+from qtlrun.plan.part import parameters
 
 BESIDE = """
     from dataclasses import dataclass, field

@@ -62,8 +62,10 @@ def test_a_line_is_printed_as_it_is(plain):
 def test_before_it_begins_and_in_quiet_nothing_is_told_of_stages(plain):
     silent = Progress(plain.console)
     silent.step("features", 1, 1)
+    silent.trace()
     with plain.quiet():
         plain.step("features", 1, 1)
+        plain.say("training takes about 27 min")
     assert printed(plain) == "" and logged(plain) == []
 
 

@@ -193,6 +193,17 @@ def test_what_was_finished_when_the_user_stopped_it_is_shown_and_written(compare
     )
 
 
+def test_a_row_that_failed_in_the_split_that_was_stopped_keeps_its_whole_splits(compare):
+    failures = {
+        "B, split 2 of 2": ValueError("nan"),
+        "twin, split 2 of 2": KeyboardInterrupt(),
+    }
+    found = compare([["compare=[B,twin]", "seeds=2", "splits=2"]], outcomes(failures))
+    assert isinstance(found.error, KeyboardInterrupt)
+    assert pd.read_csv(found.out / "table.csv")["row"].tolist() == ["A", "B", "twin"]
+    assert "Stopped in split 2 of 2; the table has those before it." in " ".join(found.said.split())
+
+
 def test_a_sweep_that_was_stopped_keeps_its_finished_points(compare):
     words = [["compare=[]", f"circuit.qubits={qubits}", "seeds=2"] for qubits in (2, 3, 4)]
     seen = []

@@ -56,6 +56,7 @@ def run_name(plan: Plan) -> str:
 def _lines(plan: Plan, comparisons: dict[str, Comparison]) -> list[dict]:
     """A line per published figure of a plan."""
     run = run_name(plan)
+    changed = _is_changed(plan)
     lines = []
     for name, figure in plan.published.get("accuracy", {}).items():
         line = {
@@ -69,11 +70,11 @@ def _lines(plan: Plan, comparisons: dict[str, Comparison]) -> list[dict]:
         else:
             line |= _ours(comparisons[run], name, figure)
         finished = line["verdict"] not in ("not run", "error")
-        if finished and _is_changed(plan):
+        if finished and changed:
             line["verdict"] = CHANGED_RUN
         elif finished and plan.published.get("items"):
             line["verdict"] = OTHER_ITEMS
-        if not _is_changed(plan):
+        if not changed:
             line |= _sound_figures(run, name, comparisons)
         lines.append(line)
     return lines
