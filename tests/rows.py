@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 from rich.console import Console
 
-from qtlrun.comparison.comparison import Comparison
+from qtlrun.comparison.comparison import Comparison, Stopped
 from qtlrun.comparison.outcome import Outcome
 from qtlrun.comparison.row import Row
 from qtlrun.report.progress import Progress
@@ -180,8 +180,8 @@ def watched(study, plans, experiment, folder):
         with Report(found.out, Progress(console)) as report:
             experiment.session.progress = report.progress
             found.frame, found.well = study.run(plans, experiment, report)
-    except KeyboardInterrupt as error:
-        found.error = error
+    except Stopped as stop:
+        found.error = stop.reason
     found.said = " ".join(console.file.getvalue().rpartition("Written to")[0].split())
     found.files = sorted(
         path.relative_to(found.out).as_posix() for path in found.out.rglob("*") if path.is_file()

@@ -21,6 +21,7 @@ def run(place, points, outcome=trained):
     """Compare these points, a list of overrides each, with `outcome` for training; what it said,
     wrote and gave.
     """
+    from qtlrun.comparison.comparison import Stopped
     from qtlrun.experiment import Experiment
     from qtlrun.report.progress import Progress
     from qtlrun.report.report import Report
@@ -46,6 +47,8 @@ def run(place, points, outcome=trained):
     try:
         with Report(found.out, progress) as report:
             found.rows, found.well = Compare(margin=0.05, shots=1024).run(plans, experiment, report)
+    except Stopped as stop:
+        found.error = stop.reason
     except BaseException as error:
         found.error = error
     found.said = console.file.getvalue().rpartition("Written to")[0]

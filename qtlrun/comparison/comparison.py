@@ -37,6 +37,15 @@ UNCHOSEN_NAMES = (
 )
 
 
+class Stopped(BaseException):
+    """A comparison that the user, or a full disk, stopped: what was finished, and why it ended."""
+
+    def __init__(self, comparison: "Comparison", reason: BaseException):
+        super().__init__(str(reason))
+        self.comparison = comparison
+        self.reason = reason
+
+
 @dataclass
 class Comparison:
     """Rows of one plan, which is a run or one point of a sweep.
@@ -47,7 +56,6 @@ class Comparison:
     isolates: what a reference is there to show, by label
     errors: why a row failed whole, by label and split
     notes: sentences that stand under its table
-    stopped: why it lacks rows that were not begun
     """
 
     keys: dict[str, object]
@@ -56,18 +64,11 @@ class Comparison:
     isolates: dict[str, str] = field(default_factory=dict)
     errors: dict[tuple[str, int], str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    stopped: BaseException | None = None
 
     def drop_split(self, split: int) -> None:
         """Leave out the last split, with the rows that failed in it."""
         del self.splits[split:]
         self.errors = {key: reason for key, reason in self.errors.items() if key[1] < split}
-
-    def finished(self) -> "Comparison":
-        """Itself, with all its rows; raises why it was stopped, where it was."""
-        if self.stopped:
-            raise self.stopped
-        return self
 
     @property
     def labels(self) -> list[str]:

@@ -8,34 +8,9 @@ import numpy as np
 import pandas as pd
 
 from qtlrun import statistic
+from qtlrun.comparison import metric
 from qtlrun.comparison.outcome import Outcome
 from qtlrun.comparison.tuning import Tuning
-
-# Counts of every row
-COUNTS = (
-    "parameters_circuit",
-    "parameters_head",
-    "parameters_backbone",
-    "angles_effective",
-    "evaluations",
-    "executions",
-)
-# Counts of what each training of a row costs
-COSTS = COUNTS[-2:]
-# Of photonic rows: probability inside the cutoff, and in what is selected
-SHARES = ("norm_kept", "post_selected")
-# Of rows whose head squashes: share of the squashed values at their ends
-SATURATED = "inputs_saturated"
-# Counts of rows whose weights are generated; some only where a circuit generates them
-GENERATED = (
-    "weights_generated",
-    "parameters_mapping",
-    "generator_qubits",
-    "generator_gates",
-    "angles_live",
-    "generator_rank",
-    "executions_step",
-)
 
 
 @dataclass(frozen=True)
@@ -131,6 +106,11 @@ class Row:
         """Finished seeds, in ascending order."""
         return sorted(self.outcomes)
 
+    @property
+    def finished(self) -> list[Outcome]:
+        """Outcomes in ascending order of their seeds."""
+        return [self.outcomes[seed] for seed in self.seeds]
+
     @cached_property
     def labels(self) -> np.ndarray:
         """Test labels, shape (items,)."""
@@ -139,7 +119,7 @@ class Row:
     @cached_property
     def logits(self) -> np.ndarray:
         """Test logits, shape (seeds, items, classes)."""
-        return np.stack([self.outcomes[seed].logits for seed in self.seeds])
+        return np.stack([outcome.logits for outcome in self.finished])
 
     @cached_property
     def nll(self) -> np.ndarray:
@@ -152,35 +132,20 @@ class Row:
         return statistic.correct(self.logits, self.labels)
 
     @cached_property
-    def metrics(self) -> pd.DataFrame:
-        """Metrics with a line per seed and a column per metric.
+    def predicted(self) -> np.ndarray:
+        """Predicted classes, shape (seeds, items)."""
+        return self.logits.argmax(-1)
 
-        Accuracies in [0, 1], NLL in nats, times in seconds.
-        """
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Predicted probabilities, shape (seeds, items, classes)."""
         shifted = self.logits - self.logits.max(-1, keepdims=True)
-        probabilities = np.exp(shifted) / np.exp(shifted).sum(-1, keepdims=True)
-        outcomes = [self.outcomes[seed] for seed in self.seeds]
-        figures = [outcome.figures for outcome in outcomes]
-        accuracy = self.correct.mean(1)
-        train = np.array([values["train_accuracy"] for values in figures])
-        frame = {
-            "test_accuracy": accuracy,
-            "train_accuracy": train,
-            "generalisation_gap": train - accuracy,
-            "test_nll": self.nll.mean(1),
-            "test_f1": statistic.macro_f1(self.labels, self.logits.argmax(-1), len(self.classes)),
-            "test_ece": statistic.calibration_error(probabilities, self.labels),
-        }
-        frame["validation_nll"] = [outcome.best["nll"] for outcome in outcomes]
-        frame["validation_accuracy"] = [outcome.best["accuracy"] for outcome in outcomes]
-        frame["seconds"] = [outcome.seconds for outcome in outcomes]
-        frame["best_epoch"] = [outcome.best_epoch for outcome in outcomes]
-        for name in COUNTS:
-            frame[name] = [values.get(name, 0) for values in figures]
-        for name in (*SHARES, SATURATED, *GENERATED, "compression"):
-            if any(name in values for values in figures):
-                frame[name] = [values.get(name, np.nan) for values in figures]
-        return pd.DataFrame(frame, index=pd.Index(self.seeds, name="seed"))
+        return np.exp(shifted) / np.exp(shifted).sum(-1, keepdims=True)
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """Metrics with a line per seed and a column per metric."""
+        return metric.frame(self, self.seeds)
 
     @cached_property
     def shots(self) -> pd.DataFrame:

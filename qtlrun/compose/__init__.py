@@ -130,6 +130,7 @@ def _run_study(plans: list[Plan]):
     check_words(plans)
     from rich.console import Console
 
+    from qtlrun.comparison.comparison import Stopped
     from qtlrun.experiment import Experiment
     from qtlrun.report.progress import Progress
     from qtlrun.report.report import Report
@@ -141,7 +142,10 @@ def _run_study(plans: list[Plan]):
     plans = check_models(plans, study, experiment)
     report = Report(_new_folder(plans[0]), progress)
     with report:
-        return study.run(plans, experiment, report)
+        try:
+            return study.run(plans, experiment, report)
+        except Stopped as stop:
+            raise stop.reason from None
 
 
 def _new_folder(plan: Plan) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from torch import nn
 
 from qtlrun import disk, store
-from qtlrun.comparison.comparison import Comparison
+from qtlrun.comparison.comparison import Comparison, Stopped
 from qtlrun.comparison.outcome import Failure, Outcome
 from qtlrun.comparison.predictions import Predictions
 from qtlrun.comparison.row import Row
@@ -39,8 +39,7 @@ class Experiment:
         """Train the variants of a plan on every split.
 
         `keys` are those that its sweep varies, with this plan's values. A variant that fails costs
-        its row. Where the user stops it or the store is full, the comparison has what was finished,
-        and says so.
+        its row. Raises Stopped, with what was finished, where the user or a full disk stops it.
         """
         labels = plan.labels
         comparison = Comparison(
@@ -52,14 +51,13 @@ class Experiment:
             try:
                 self._compare_split(plan, split, comparison)
             except (KeyboardInterrupt, disk.Unwritable) as reason:
-                comparison.stopped = reason
                 # A split that lacks rows does not count beside whole ones
                 if split:
                     comparison.drop_split(split)
                     comparison.notes.append(
                         f"Stopped in split {split + 1} of {count}; the table has those before it."
                     )
-                break
+                raise Stopped(comparison, reason) from reason
         return comparison
 
     @freshly

@@ -6,8 +6,8 @@ from qtlrun import train
 from qtlrun.experiment.ensemble import Ensemble
 
 
-def count_costs(ensemble: Ensemble) -> dict[str, float]:
-    """Counts of one run's training by name.
+def count_costs(ensemble: Ensemble, epochs: int) -> dict[str, float]:
+    """Counts of one run's training over so many epochs, by name.
 
     Trained parameters by place, circuit evaluations here, executions on a processor; of generated
     weights also what generates them.
@@ -17,15 +17,14 @@ def count_costs(ensemble: Ensemble) -> dict[str, float]:
     counts = {
         "parameters_circuit": circuit,
         "parameters_head": _count_head(ensemble) - circuit,
-        "parameters_backbone": _count_backbone(ensemble),
+        "parameters_backbone": _count_backbone(ensemble, epochs),
     }
     if callable(getattr(ensemble.head, "executions", None)):
-        epochs = ensemble.parts.recipe.epochs
         steps = epochs * len(ensemble.data["train"].labels)
         looks = epochs * len(ensemble.data["validation"].labels) + len(ensemble.data["test"].labels)
         counts["evaluations"] = steps + looks
         counts["executions"] = steps * ensemble.head.executions() + looks
-    for name, cost in _generator_costs(ensemble).items():
+    for name, cost in _generator_costs(ensemble, epochs).items():
         counts[name] = counts.get(name, 0) + cost
     return counts | _generator_counts(ensemble)
 
@@ -48,13 +47,12 @@ def _count_head(ensemble: Ensemble) -> int:
     return sum(weight.numel() for weight in trained) // len(ensemble.trainings)
 
 
-def _count_backbone(ensemble: Ensemble) -> int:
+def _count_backbone(ensemble: Ensemble, epochs: int) -> int:
     """Backbone weights trained in any epoch; the last one has the fewest frozen."""
     if ensemble.backbone is None:
         return 0
     stages = ensemble.backbone.stages
-    parts = ensemble.parts
-    frozen = parts.freeze.count(len(stages), parts.recipe.epochs - 1)
+    frozen = ensemble.parts.freeze.count(len(stages), epochs - 1)
     return sum(weight.numel() for stage in stages[frozen:] for weight in stage.parameters)
 
 
@@ -78,7 +76,7 @@ def _generator_counts(ensemble: Ensemble) -> dict[str, float]:
     return counts
 
 
-def _generator_costs(ensemble: Ensemble) -> dict[str, int]:
+def _generator_costs(ensemble: Ensemble, epochs: int) -> dict[str, int]:
     """Trained angles, evaluations and executions of one run's generator."""
     generator = ensemble.generator
     if generator is None or not generator.simulates:
@@ -88,11 +86,10 @@ def _generator_costs(ensemble: Ensemble) -> dict[str, int]:
         # The same probabilities all along
         return {"evaluations": 1, "executions": 1}
     parts = ensemble.parts
-    recipe = parts.recipe
-    looks = recipe.epochs + 1
+    looks = epochs + 1
     joined = train.joins(ensemble.whole, ensemble.backbone, parts.freeze)
     items = len(ensemble.data["train"].labels)
-    steps = recipe.epochs * train.steps(items, recipe.batch_size, joined)
+    steps = epochs * train.steps(items, parts.recipe.batch_size, joined)
     return {
         "parameters_circuit": angles,
         "evaluations": steps + looks,

@@ -1,5 +1,6 @@
 """Training of ensembles, one after another; the test split is not read here."""
 
+import functools
 import math
 import resource
 import time
@@ -105,7 +106,7 @@ def _outcomes(
     ensemble: Ensemble, records: list[Record], seconds: float
 ) -> Iterator[tuple[Training, Outcome | Failure]]:
     """Outcome of each run, which took `seconds`; a failure where its loss is not finite."""
-    costs = count_costs(ensemble)
+    costs = functools.cache(lambda epochs: count_costs(ensemble, epochs))
     features_seconds = 0.0
     if ensemble.backbone is None:
         features_seconds = float(feature.features(ensemble.parts)["seconds"])
@@ -124,16 +125,17 @@ def _outcomes(
                 ),
             )
             continue
+        curves = [_curve_point(record, run) for record in records]
         yield (
             training,
             Outcome(
-                curves=[_curve_point(record, run) for record in records],
+                curves=curves,
                 best_epoch=records[-1].best[run] + 1,
                 scale=ensemble.scales[run],
                 scale_asked=training.parts.recipe.scale,
                 seconds=seconds,
                 features_seconds=features_seconds,
-                figures=costs,
+                figures=costs(len(curves)),
                 weights=_weights(ensemble, run),
             ),
         )

@@ -1,10 +1,13 @@
 """Schemas of the frames that a report writes: each column's name, dtype, unit and meaning."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
+
+from qtlrun.comparison import metric
+from qtlrun.comparison.metric import Metric
 
 Kind = Literal["text", "int64", "Int64", "float64", "bool", "boolean", "any"]
 
@@ -101,6 +104,17 @@ def _columns(*columns: tuple[str, Kind, str, str], optional: bool = False) -> tu
     return tuple(Column(*column, optional=optional) for column in columns)
 
 
+def _metric_columns(metrics: Iterable[Metric]) -> Iterator[Column]:
+    """Columns of the metrics that the table shows, with the ends of their intervals."""
+    for each in metrics:
+        if each.column:
+            yield Column(each.column, each.kind, each.unit, each.about, optional=True)
+        if each.interval:
+            for end, about in (("low", "lower"), ("high", "upper")):
+                words = f"{about} end of its 95 % interval"
+                yield Column(f"{each.column} {end}", each.kind, each.unit, words, optional=True)
+
+
 ROW = Column("row", "text", "", "label of the row")
 SPLIT = Column("split", "int64", "", "number of the split, where there are several", optional=True)
 SEED = Column("seed", "int64", "", "seed of the training; -1: the whole row")
@@ -166,50 +180,23 @@ SWEEP = Schema(
     (
         Column("validation NLL", "float64", "nats", "composed row, mean over seeds and splits"),
         Column("error", "int64", "trainings", "that failed at this point"),
-        Column("norm_kept", "float64", "probability", "inside the cutoff", optional=True),
-        Column("post_selected", "float64", "probability", "of what is selected", optional=True),
+        *_metric_columns(metric.SHARES),
         DIFFERENCE,
         Column("chosen", "bool", "", "whether validation chose this point"),
     )
 )
-# Of a row with a finished seed.
-RESULTS = _columns(
-    ("accuracy", "float64", "accuracy", "on the test split, mean over seeds and splits"),
-    ("accuracy low", "float64", "accuracy", "lower end of its 95 % interval"),
-    ("accuracy high", "float64", "accuracy", "upper end of its 95 % interval"),
-    ("train accuracy", "float64", "accuracy", "on the whole training split"),
-    ("gap", "float64", "accuracy", "on the training split minus on the test split"),
-    ("macro F1", "float64", "F1", "on the test split, mean over classes"),
-    ("NLL", "float64", "nats", "on the test split, mean over seeds and splits"),
-    ("NLL low", "float64", "nats", "lower end of its 95 % interval, 0 or more"),
-    ("NLL high", "float64", "nats", "upper end of its 95 % interval"),
-    ("ECE", "float64", "accuracy", "expected calibration error on the test split"),
-    optional=True,
-)
-COSTS = _columns(
-    ("parameters_circuit", "Int64", "", "trained numbers of the circuit"),
-    ("parameters_head", "Int64", "", "trained numbers of the rest of the head"),
-    ("parameters_backbone", "Int64", "", "trained numbers of the backbone"),
-    ("angles_effective", "Int64", "", "directions of the angles that move the circuit's outputs"),
-    ("evaluations", "Int64", "", "of the circuit, over training; all draws of a tuned row"),
-    ("executions", "Int64", "", "of circuits on a quantum processor; all draws of a tuned row"),
-    ("shots", "Int64", "shots", "of these executions together"),
-    ("norm_kept", "float64", "probability", "inside the cutoff of a photonic backbone"),
-    ("post_selected", "float64", "probability", "of what post-selection keeps"),
-    ("inputs_saturated", "float64", "share", "of the squashed inputs that are at their ends"),
-    ("compression", "float64", "ratio", "generated weights over the numbers that generate them"),
-    ("weights_generated", "Int64", "", "weights that a generator gives"),
-    ("parameters_mapping", "Int64", "", "trained numbers of the generator's mapping"),
-    ("generator_qubits", "Int64", "qubits", "of the generator's circuit"),
-    ("generator_gates", "Int64", "", "gates of the generator's circuit"),
-    ("angles_live", "Int64", "", "angles of the generator's circuit that change a weight"),
-    ("generator_rank", "Int64", "", "rank of the generator's Jacobian, of one seed"),
-    ("executions_step", "Int64", "", "executions per training step by parameter-shift"),
-    ("seconds per seed", "float64", "seconds", "of training, mean"),
-    ("seconds alone", "float64", "seconds", "of the row with an empty store, all seeds"),
-    ("from the store", "boolean", "", "whether no seed was trained now"),
-    ("trials", "Int64", "", "draws of a tuned row"),
-    optional=True,
+# Of a row with a finished seed: its metrics, with the shots behind the counts.
+FINISHED = (
+    *_metric_columns(metric.RESULTS),
+    *_metric_columns(metric.COUNTS),
+    Column("shots", "Int64", "shots", "of these executions together", optional=True),
+    *_metric_columns(metric.COSTS[len(metric.COUNTS) :]),
+    *_columns(
+        ("seconds alone", "float64", "seconds", "of the row with an empty store, all seeds"),
+        ("from the store", "boolean", "", "whether no seed was trained now"),
+        ("trials", "Int64", "", "draws of a tuned row"),
+        optional=True,
+    ),
 )
 # Of a reference that is compared with the composed row.
 VERDICTS = _columns(
@@ -230,8 +217,7 @@ TABLE = Schema(
         Column("what it is", "text", "", "description of the row; error: it failed whole"),
         Column("seeds", "int64", "", "finished trainings, over all splits"),
         Column("failed", "Int64", "", "failed trainings; none for a row that failed whole"),
-        *RESULTS,
-        *COSTS,
+        *FINISHED,
         DRAWN,
         *VERDICTS,
     )

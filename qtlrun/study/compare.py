@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from qtlrun import statistic
-from qtlrun.comparison.comparison import Comparison, point_name
+from qtlrun.comparison.comparison import Comparison, Stopped, point_name
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Plan
 from qtlrun.plan.override import swept_values
@@ -37,19 +37,22 @@ class Compare:
         shown all the same.
         """
         points = []
+        stop: Stopped | None = None
         for keys, plan in zip(swept_values([plan.overrides for plan in plans]), plans, strict=True):
             if keys:
                 report.progress.say(f"{point_name(keys)}:")
-            points.append(experiment.compare(plan, keys))
-            if points[-1].stopped:
+            try:
+                points.append(experiment.compare(plan, keys))
+            except Stopped as error:
+                points.append(error.comparison)
+                stop = error
                 break
-        stopped = points[-1].stopped
         points = [point for point in points if point.labels or point.errors]
         if points:
             frames = self._frames(points)
             self._finish(plans, points, frames, report)
-        if stopped:
-            raise stopped
+        if stop:
+            raise stop
         return frames["rows"], not any(point.failed for point in points)
 
     def _frames(self, points: list[Comparison]) -> dict[str, pd.DataFrame]:

@@ -76,7 +76,7 @@ class LearningCurve:
         for plan in cut:
             keys = {"train_size": plan.model.dataset["train_size"]}
             report.progress.say(f"{point_name(keys)}:")
-            points.append(experiment.compare(plan, keys).finished())
+            points.append(experiment.compare(plan, keys))
         frames = {
             "curve": self._frame(points),
             "contrasts": frame.contrasts_frame(points, self.margin),

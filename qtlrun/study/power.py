@@ -59,7 +59,7 @@ class Power:
         self, plans: list[Plan], experiment: Experiment, report: Report
     ) -> tuple[pd.DataFrame, bool]:
         """Predicted half-widths, a line per reference and size, and whether no row failed."""
-        point = experiment.compare(plans[0]).finished()
+        point = experiment.compare(plans[0])
         powers = self._frame(point)
         table = frame.table(point, self.margin, self.shots)
         lines = [

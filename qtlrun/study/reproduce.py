@@ -64,7 +64,7 @@ class Reproduce:
             name = run_name(plan)
             report.progress.say(f"{name}:")
             if not plan.refusal:
-                comparisons[name] = experiment.compare(plan, {"run": name}).finished()
+                comparisons[name] = experiment.compare(plan, {"run": name})
         figures = reproduction_frame(plans, comparisons)
         points = list(comparisons.values())
         rows = frame.rows_frame(points, self.shots) if points else pd.DataFrame()

@@ -74,7 +74,7 @@ class Trend:
         for name, run in series.items():
             for keys, plan in zip(_swept(run), run, strict=True):
                 report.progress.say(f"{_dataset(plan)}, {point_name(keys)}:")
-                comparisons[name].append(experiment.compare(plan, keys).finished())
+                comparisons[name].append(experiment.compare(plan, keys))
         differences = differences_frame(comparisons)
         rivals = {name: _rivals(run[0]) for name, run in series.items()}
         slopes = slopes_frame(comparisons, rivals)

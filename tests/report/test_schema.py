@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from qtlrun.comparison import row
+from qtlrun.comparison import metric
 from qtlrun.report import schema
 from qtlrun.report.schema import Column, Schema
 
@@ -75,7 +75,15 @@ def test_every_column_is_described_and_stands_once():
         assert len(names) == len(set(names)) and all(column.about for column in each.columns)
 
 
-def test_the_table_has_every_cost_of_a_row():
-    names = {column.name for column in schema.TABLE.columns}
-    assert {*row.COUNTS, *row.SHARES, row.SATURATED, *row.GENERATED} <= names
-    assert set(row.SHARES) <= {column.name for column in schema.SWEEP.columns}
+def test_the_table_has_every_metric_that_has_a_column():
+    names = [column.name for column in schema.TABLE.columns]
+    shown = [each for each in metric.METRICS if each.column]
+    assert len(shown) > 20 and {each.column for each in shown} <= set(names)
+    assert {"NLL low", "NLL high", "accuracy low", "accuracy high"} <= set(names)
+    assert {each.name for each in metric.SHARES} <= {each.name for each in schema.SWEEP.columns}
+
+
+def test_a_metric_has_one_name_and_one_column():
+    names = [each.name for each in metric.METRICS]
+    columns = [each.column for each in metric.METRICS if each.column]
+    assert len(set(names)) == len(names) and len(set(columns)) == len(columns)

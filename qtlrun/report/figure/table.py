@@ -25,19 +25,24 @@ def learning_curves(comparison: Comparison) -> Figure:
     axes = figure.subplots(1, 2, sharey=True)
     for number, label in enumerate(comparison.labels):
         for axis, name in zip(axes, ("loss", "nll") if comparison.of(label) else (), strict=False):
-            curves = np.concatenate([_curves(row, name) for row in comparison.of(label)])
+            curves = _curves(comparison.of(label), name)
             epochs = np.arange(1, curves.shape[1] + 1)
             look = style.look(number)
             axis.plot(
                 epochs,
-                curves.mean(0),
+                np.nanmean(curves, 0),
                 label=label,
                 lw=1.5,
                 marker="o" if len(epochs) == 1 else "",
                 **look,
             )
             axis.fill_between(
-                epochs, curves.min(0), curves.max(0), color=look["color"], alpha=0.15, lw=0
+                epochs,
+                np.nanmin(curves, 0),
+                np.nanmax(curves, 0),
+                color=look["color"],
+                alpha=0.15,
+                lw=0,
             )
     for axis, title in zip(axes, ("training loss", "validation NLL"), strict=True):
         axis.set(title=title, xlabel="epoch")
@@ -196,9 +201,13 @@ def _finished_rows(comparison: Comparison) -> dict[str, list[Row]]:
     return {label: rows for label, rows in finished.items() if rows}
 
 
-def _curves(row: Row, name: str) -> np.ndarray:
-    """Values of a learning curve, shape (seeds, epochs)."""
-    return np.stack([row.outcomes[seed].curve(name) for seed in row.seeds])
+def _curves(rows: list[Row], name: str) -> np.ndarray:
+    """Values of a learning curve, shape (trainings, epochs); nan where a training had ended."""
+    curves = [outcome.curve(name) for row in rows for outcome in row.finished]
+    values = np.full((len(curves), max(map(len, curves))), np.nan)
+    for line, curve in zip(values, curves, strict=True):
+        line[: len(curve)] = curve
+    return values
 
 
 def _counts(row: Row) -> np.ndarray:

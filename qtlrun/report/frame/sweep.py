@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from qtlrun.comparison.comparison import Comparison
-from qtlrun.comparison.row import SHARES
+from qtlrun.comparison.metric import SHARES
 from qtlrun.report import schema
 from qtlrun.report.frame.row import enumerate_rows
 
@@ -33,7 +33,8 @@ def _sweep_line(comparison: Comparison) -> dict[str, object]:
     if comparison.of(comparison.composed):
         metrics = comparison.metrics(comparison.composed)
         line["validation NLL"] = metrics["validation_nll"].mean()
-        line |= {name: mean for name, mean in metrics.mean().items() if name in SHARES}
+        means = metrics.mean()
+        line |= {each.name: means[each.name] for each in SHARES if each.name in means}
     for label in comparison.labels:
         if label != comparison.composed:
             line[f"minus {label}"] = _mean_difference(comparison, label)

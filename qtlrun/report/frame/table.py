@@ -4,7 +4,8 @@ import pandas as pd
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
-from qtlrun.comparison.row import COSTS, COUNTS, GENERATED, SATURATED, SHARES, Row
+from qtlrun.comparison.metric import COSTS, RESULTS, Metric
+from qtlrun.comparison.row import Row
 from qtlrun.report import schema
 
 
@@ -46,21 +47,21 @@ def _failed_labels(comparison: Comparison) -> list[str]:
 
 
 def _results(comparison: Comparison, label: str) -> dict[str, object]:
-    """Metrics of a row."""
+    """Metrics of a row, accuracy and NLL with their intervals."""
     mean = comparison.metrics(label).mean()
     accuracy = comparison.accuracy(label)
     nll = comparison.estimate(label, lambda row: row.nll)
-    return {
+    line: dict[str, object] = {}
+    for metric in RESULTS:
+        if metric.column:
+            line[metric.column] = mean[metric.name]
+    return line | {
         "accuracy": accuracy.mean,
         "accuracy low": accuracy.low,
         "accuracy high": accuracy.high,
-        "train accuracy": mean["train_accuracy"],
-        "gap": mean["generalisation_gap"],
-        "macro F1": mean["test_f1"],
         "NLL": nll.mean,
         "NLL low": max(nll.low, 0.0),
         "NLL high": nll.high,
-        "ECE": mean["test_ece"],
     }
 
 
@@ -69,22 +70,20 @@ def _costs(comparison: Comparison, label: str, shots: int) -> dict[str, object]:
     mean = comparison.metrics(label).mean()
     rows = comparison.of(label)
     draws = max(1, *(len(row.draws) for row in rows))
-    counts = {name: round(mean[name]) for name in COUNTS}
-    for name in COSTS:
-        counts[name] *= draws
-    shares = {name: mean[name] for name in (*SHARES, SATURATED, "compression") if name in mean}
-    generated = {name: round(mean[name]) for name in GENERATED if name in mean}
-    seconds = sum(row.seconds_alone for row in rows)
-    stored = all(row.stored for row in rows)
-    return {
-        **counts,
-        "shots": counts["executions"] * shots,
-        **shares,
-        **generated,
-        "seconds per seed": mean["seconds"],
-        "seconds alone": seconds,
-        "from the store": stored,
-    }
+    costs = [metric for metric in COSTS if metric.name in mean]
+    line: dict[str, object] = {}
+    for metric in costs:
+        line[metric.column] = _cost(metric, mean[metric.name], draws)
+    line["shots"] = round(mean["executions"]) * draws * shots
+    line["seconds alone"] = sum(row.seconds_alone for row in rows)
+    line["from the store"] = all(row.stored for row in rows)
+    return line
+
+
+def _cost(metric: Metric, mean: float, draws: int) -> float:
+    """A mean cost as its column shows it: counts whole, and those of each draw together."""
+    value = round(mean) if metric.kind == "Int64" else mean
+    return value * draws if metric.per_draw else value
 
 
 def _chosen_draw(rows: list[Row]) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """Sentences on how to read a table: intervals, columns, warnings, readers of the test set."""
 
 from qtlrun.comparison.comparison import Comparison
-from qtlrun.comparison.row import SATURATED, Row
+from qtlrun.comparison.metric import SATURATED
+from qtlrun.comparison.row import Row
 from qtlrun.report.sentence.data import data
 from qtlrun.report.sentence.quantity import count
 
@@ -120,7 +121,7 @@ def _saturation_warning(comparison: Comparison) -> list[str]:
     """Warning of a circuit's inputs, or its stand-in's, that are at their ends and hardly move."""
     shares = {}
     for label in comparison.labels:
-        share = comparison.metrics(label).get(SATURATED) if comparison.of(label) else None
+        share = comparison.metrics(label).get(SATURATED.name) if comparison.of(label) else None
         if share is not None and share.mean() > MAX_SATURATED_SHARE:
             shares[label] = share.mean()
     if not shares:
