@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from http.client import HTTPException, HTTPResponse
@@ -51,7 +52,11 @@ def fetch(
 
 def reason(error: Exception) -> str:
     """Reason why a file could not be had, in a few words."""
-    cause = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
+    cause: object = error
+    if isinstance(error, urllib.error.URLError):
+        cause = error.reason or error
+    elif isinstance(error, OSError):
+        cause = error.strerror or error
     return str(cause).rstrip(".")
 
 

@@ -19,6 +19,7 @@ ORDER = [
     {"study"},
     {"lens"},
     {"experiment", "report"},
+    {"contract"},
     {"train"},
     {"checkpoint"},
     {"backbone", "head", "dataset", "freeze", "optimizer", "recipe", "parametrization"},

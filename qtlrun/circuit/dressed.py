@@ -23,6 +23,7 @@ class Dressed:
             )
         self.qubits = qubits
         self.depth = depth
+        self.inputs = qubits
         self.shape = (depth, qubits)
 
     def __call__(self, inputs, weights):

@@ -13,7 +13,7 @@ from qtlrun.compose.check import check_models, check_words, folder
 from qtlrun.compose.command import compose
 from qtlrun.compose.stream import guarded
 from qtlrun.mode import freshly
-from qtlrun.plan import Plan, Refused, build
+from qtlrun.plan import Plan, Refused
 
 DONE = 0
 FAILED = 1
@@ -131,6 +131,7 @@ def _run_study(plans: list[Plan]):
     from rich.console import Console
 
     from qtlrun.comparison.comparison import Stopped
+    from qtlrun.contract.part import build_part
     from qtlrun.experiment import Experiment
     from qtlrun.report.progress import Progress
     from qtlrun.report.report import Report
@@ -138,7 +139,7 @@ def _run_study(plans: list[Plan]):
     settings = plans[0].settings
     progress = Progress(Console() if sys.stdout.isatty() else Console(width=100))
     experiment = Experiment(settings.home, settings.fresh, progress)
-    study = build("study", plans[0].study, settings.plugins)
+    study = build_part("study", plans[0].study, settings.plugins)
     plans = check_models(plans, study, experiment)
     report = Report(_new_folder(plans[0]), progress)
     with report:

@@ -26,13 +26,12 @@ def check_models(plans: list[Plan], study, experiment) -> list[Plan]:
     Returns the plans; where the study excuses it, a plan whose weights or data are absent is left
     out and has the refusal.
     """
-    if hasattr(study, "check"):
+    if study.check is not None:
         study.check(plans, experiment)
-    excuses = getattr(study, "excuses", False)
     plans = list(plans)
     for check in (_check_parts, _check_backbone, _load):
         for number, plan in enumerate(plans):
-            refusal = "" if plan.refusal else _refusal(check, plan, experiment, excuses)
+            refusal = "" if plan.refusal else _refusal(check, plan, experiment, study.excuses)
             if refusal:
                 plans[number] = dataclasses.replace(plan, refusal=refusal)
     return plans

@@ -245,7 +245,7 @@ def _clean(error: Exception) -> str:
     lines = [
         line.strip() for line in message.splitlines() if line.strip() and "hydra.cc" not in line
     ] or [type(error).__name__]
-    key = getattr(error, "full_key", None)
+    key = error.full_key if isinstance(error, OmegaConfBaseException) else None
     sentence = (lines[0] if key or lines[0].endswith(".") else " ".join(lines[:2])).strip('."')
     return f"{key}: {sentence}." if key else f"{sentence}."
 

@@ -6,18 +6,19 @@ from pathlib import Path
 
 from qtlrun import disk
 from qtlrun.compose.check import check_models, check_words
-from qtlrun.plan import Plan, build
+from qtlrun.plan import Plan
 
 
 def train(values: dict[str, object], scratch: Path, number: int) -> None:
     """Write a point to the scratch folder by its number, and train its rows into the store."""
+    from qtlrun.contract.part import build_part
     from qtlrun.experiment import Experiment
 
     disk.write(scratch / f"{number:06d}.json", json.dumps(values))
     plan = Plan(values)
     check_words([plan])
     experiment = Experiment(plan.settings.home, plan.settings.fresh)
-    check_models([plan], build("study", plan.study, plan.settings.plugins), experiment)
+    check_models([plan], build_part("study", plan.study, plan.settings.plugins), experiment)
     for name, variant in plan.variants.items():
         for split, change in enumerate(plan.redraws):
             with contextlib.suppress(Exception):  # the parent meets it again, and prints it

@@ -9,7 +9,7 @@ NOUNS = {"pictures": "picture", "vectors": "item", "states": "state"}
 
 def kind(dataset) -> str:
     """Kind of a dataset's items: states (of so many optical `modes`), vectors or pictures."""
-    if hasattr(dataset, "modes"):
+    if dataset.modes:
         return "states"
     inputs = dataset.train.inputs
     return "vectors" if isinstance(inputs, Tensor) and inputs.is_floating_point() else "pictures"

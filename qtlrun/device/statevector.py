@@ -3,6 +3,7 @@
 It is differentiable through inputs and weights.
 """
 
+import contextlib
 import ctypes
 import functools
 import os
@@ -227,9 +228,12 @@ def _keep_freed_memory() -> None:
     It would go back to the system after every step, and each page would be mapped and cleared again
     in the next.
     """
-    if os.name == "posix" and hasattr(library := ctypes.CDLL(None), "mallopt"):
+    if os.name != "posix":
+        return
+    with contextlib.suppress(AttributeError):
+        set_option = ctypes.CDLL(None).mallopt
         for setting in (TRIM_THRESHOLD_BYTES, MMAP_THRESHOLD_BYTES):
-            library.mallopt(*setting)
+            set_option(*setting)
 
 
 def _as_constant(gate: Gate, reading: Reading) -> Gate:

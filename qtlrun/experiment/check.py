@@ -178,7 +178,7 @@ def _check_items(dataset, backbone, recipe) -> None:
     Items of another kind, or states of other modes. Only pictures are augmented, by backbones
     that do not take their pixels in a row.
     """
-    takes = getattr(backbone, "takes", ("pictures",))
+    takes = backbone.takes
     gives = kind(dataset)
     if gives not in takes:
         raise Refused(
@@ -210,9 +210,9 @@ def _check_items(dataset, backbone, recipe) -> None:
 
 def _check_head(head, backbone, recipe) -> None:
     """Refuse features that are not the amplitudes of one mode, for a head that takes those."""
-    if not getattr(head, "amplitudes", False):
+    if not head.amplitudes:
         return
-    if getattr(backbone, "output", "") != "state" or backbone.modes != 1:
+    if backbone.output != "state" or backbone.modes != 1:
         raise Refused(
             "head: this one takes the amplitudes of one mode; use backbone=photonic_mode."
         )

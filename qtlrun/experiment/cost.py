@@ -19,7 +19,7 @@ def count_costs(ensemble: Ensemble, epochs: int) -> dict[str, float]:
         "parameters_head": _count_head(ensemble) - circuit,
         "parameters_backbone": _count_backbone(ensemble, epochs),
     }
-    if callable(getattr(ensemble.head, "executions", None)):
+    if ensemble.head.executions is not None:
         steps = epochs * len(ensemble.data["train"].labels)
         looks = epochs * len(ensemble.data["validation"].labels) + len(ensemble.data["test"].labels)
         counts["evaluations"] = steps + looks
@@ -31,13 +31,13 @@ def count_costs(ensemble: Ensemble, epochs: int) -> dict[str, float]:
 
 def trained_angles(ensemble: Ensemble) -> torch.Tensor | None:
     """Trained angles of the head's circuit, of all runs, if it has some."""
-    angles = getattr(ensemble.head, "angles", None)
+    angles = ensemble.head.angles
     return angles if isinstance(angles, torch.Tensor) and angles.requires_grad else None
 
 
 def generator_angles(ensemble: Ensemble) -> int:
     """Count of a generator's trained angles, of one run."""
-    angles = getattr(ensemble.generator.raw, "angles", None)
+    angles = ensemble.generator.raw.angles
     return angles[0].numel() if angles is not None and angles.requires_grad else 0
 
 

@@ -27,20 +27,20 @@ def describe_row(name: str, parts: Parts) -> Row:
         dataset.classes,
         pictures=dataset.test.names,
         items=dataset.test.items,
-        caution=getattr(dataset, "caution", ""),
+        caution=dataset.caution,
         fingerprints={"data": dataset.fingerprint, "weights": parts.weights_key()},
         trained_on=len(dataset.train),
         validated_on=len(dataset.validation),
         blind=dataset.validation is not dataset.test,
-        independent=getattr(dataset, "independent", False),
+        independent=dataset.independent,
         duplicates=duplicates(parts),
         counts=kind.counts(dataset),
         files=weight_files(parts),
         made_of=plain_values(parts),
-        scaling=getattr(dataset, "scaling", None),
+        scaling=dataset.scaling,
         backbone=frozen_weights(parts),
         noun=kind.noun(dataset),
-        ceiling=getattr(dataset, "ceiling", None),
+        ceiling=dataset.ceiling,
         settings=count_settings(parts),
         norms_move=has_moving_norms(parts.backbone),
         patterns=parts.patterns(),
@@ -90,7 +90,7 @@ def count_settings(parts: Parts) -> int | None:
     """Count of settings that validation chooses among for a solved head; None of a trained one."""
     if not parts.solved:
         return None
-    return getattr(parts.head(parts.bare.features, [0]), "settings", 0)
+    return parts.head(parts.bare.features, [0]).settings
 
 
 def _plain(value: object) -> object:

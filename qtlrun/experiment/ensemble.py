@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from qtlrun import recipe, train
+from qtlrun.backbone.stage import Stage
 from qtlrun.comparison.outcome import Outcome
 from qtlrun.experiment import feature
 from qtlrun.experiment.network import Module, Network
@@ -213,7 +214,10 @@ def _generate_weights(module: Module, trainings: list[Training], within: str = "
     start = Start([training.seed for training in trainings], parts.dtype)
     whole = Generated(module, parts.parametrization, list(parts.generated), start, within)
     trained = set(map(id, whole.parameters()))
-    for stage in getattr(getattr(module, "backbone", None), "stages", ()):
+    stages: list[Stage] = []
+    if isinstance(module, Network):
+        stages = module.backbone.stages
+    for stage in stages:
         stage.parameters[:] = [weight for weight in stage.parameters if id(weight) in trained]
     return whole
 
@@ -228,7 +232,7 @@ def _scales(
     scales = [training.parts.recipe.scale for training in trainings]
     if "auto" not in scales:
         return scales
-    if getattr(head, "amplitudes", False):
+    if head.amplitudes:
         return ["none" if scale == "auto" else scale for scale in scales]
     sample = features()
     return [training.parts.recipe.scaling(sample) for training in trainings]
@@ -252,7 +256,7 @@ def _size(training: Training) -> int:
 
 def _sequence(dataset, split: str):
     """Order in which a dataset gives its training items, where it prescribes one."""
-    return getattr(dataset, "sequence", None) if split == "train" else None
+    return dataset.sequence if split == "train" else None
 
 
 def _join_states(

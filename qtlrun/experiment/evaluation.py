@@ -125,7 +125,7 @@ def _effective_angles(ensemble: Ensemble) -> list[int]:
     """Effective angles of each run, simulated without shots; 0 without trained angles."""
     runs = len(ensemble.trainings)
     angles = trained_angles(ensemble)
-    if angles is None or not angles.numel() or not hasattr(ensemble.head, "effective"):
+    if angles is None or not angles.numel() or ensemble.head.effective is None:
         return [0] * runs
     data = ensemble.data["train"]
     index = torch.arange(len(data.labels))[:EFFECTIVE_ITEMS].expand(runs, -1)
@@ -150,7 +150,7 @@ def _probability_shares(ensemble: Ensemble) -> dict[str, Tensor]:
     shares = {}
     parts = ensemble.parts
     backbone = ensemble.backbone if ensemble.backbone is not None else parts.backbone
-    if hasattr(backbone, "retention") and parts.planted_features is None:
+    if backbone.retention is not None and parts.planted_features is None:
         test = parts.dataset.test
         items = [
             parts.to_accelerator(test.batch(index[0], backbone.preprocess))
@@ -158,7 +158,7 @@ def _probability_shares(ensemble: Ensemble) -> dict[str, Tensor]:
         ]
         for name, values in _by_name(map(backbone.retention, items)).items():
             shares[name] = torch.cat(values).expand(runs, -1)
-    if hasattr(ensemble.head, "retention"):
+    if ensemble.head.retention is not None:
         for name, values in _by_name(
             map(ensemble.head.retention, _features(ensemble, data))
         ).items():
@@ -169,7 +169,7 @@ def _probability_shares(ensemble: Ensemble) -> dict[str, Tensor]:
 @torch.no_grad()
 def _saturated_shares(ensemble: Ensemble) -> dict[str, Tensor]:
     """Share of a head's squashed inputs at their ends, mean over validation items, by run."""
-    if not hasattr(ensemble.head, "saturated"):
+    if ensemble.head.saturated is None:
         return {}
     ensemble.whole.eval()
     batches = _features(ensemble, ensemble.data["validation"])

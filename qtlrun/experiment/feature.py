@@ -182,7 +182,8 @@ def _extend_pool(parts, entry: store.Entry | None, splits: dict) -> Iterator[sto
     pieces = []
     size = chunk(parts.backbone)
     due = began + POOL_INTERVAL_S
-    backbone = getattr(parts.backbone, "settled", lambda: parts.backbone)()
+    settled = parts.backbone.settled
+    backbone = settled() if settled else parts.backbone
     positions = {
         item: (split, index)
         for split in splits.values()

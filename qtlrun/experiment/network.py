@@ -13,6 +13,8 @@ Module = Any
 class Network(nn.Module):
     """Backbone, fixed scaling of the features, and head, as a model of one run."""
 
+    backbone: Module
+
     def __init__(
         self,
         backbone: nn.Module,

@@ -12,15 +12,18 @@ import torch
 from torch import Tensor
 
 from qtlrun import disk
+from qtlrun.contract.check import check_part, complete_part
+from qtlrun.contract.circuit import check_size
+from qtlrun.contract.completion import check_sized, complete_backbone, complete_dataset
+from qtlrun.contract.part import build_part
 from qtlrun.dataset import kind
 from qtlrun.device.cached import CachedDevice
-from qtlrun.experiment import contract, pretraining, seedwise
+from qtlrun.experiment import pretraining, seedwise
 from qtlrun.experiment.network import Module
 from qtlrun.experiment.session import Session
 from qtlrun.layer import Start, generator
 from qtlrun.parametrization.generated import BACKBONE, HEAD
-from qtlrun.plan import Refused, Variant, build, is_own, plugin
-from qtlrun.plan import contract as needs
+from qtlrun.plan import Refused, Variant, is_own, plugin
 
 
 class Parts:
@@ -47,11 +50,11 @@ class Parts:
         """A dataset, indexed once per session; a user's one with all that it may leave out."""
 
         def make():
-            dataset = build("dataset", part, self.variant.plugins, key, data=self.session.data)
+            dataset = build_part("dataset", part, self.variant.plugins, key, data=self.session.data)
             if not is_own(part["_target_"]):
                 return dataset
             with plugin.blamed(f"{key}: {part['_target_']}"):
-                return contract.dataset(dataset, key, part["_target_"])
+                return complete_dataset(dataset, key, part["_target_"])
 
         return self.session.once(json.dumps([part, str(self.session.data)]), make)
 
@@ -97,9 +100,9 @@ class Parts:
             if is_own(part["_target_"]):
                 return self.to_accelerator(self.network(part)).eval()
             with contextlib.suppress(NotImplementedError), torch.device("meta"):
-                return build("backbone", part, plugins, **self._offers())
+                return build_part("backbone", part, plugins, **self._offers())
             # Some models compute while they are built
-            return build("backbone", part, plugins, **self._offers())
+            return build_part("backbone", part, plugins, **self._offers())
 
         return self.session.once(f"bare{self.numbers}" + json.dumps(part), make)
 
@@ -107,11 +110,13 @@ class Parts:
         """A backbone with its weights; a user's one draws from the seed."""
         target = part["_target_"]
         if not is_own(target):
-            return build("backbone", part, self.variant.plugins, **offered, **self._offers())
+            return build_part("backbone", part, self.variant.plugins, **offered, **self._offers())
         with seedwise.seeded(seed, "backbone"):
-            network = build("backbone", part, self.variant.plugins, **offered, **self._offers())
+            network = build_part(
+                "backbone", part, self.variant.plugins, **offered, **self._offers()
+            )
         with plugin.blamed(f"backbone: {target}"):
-            return contract.backbone(network, target)
+            return complete_backbone(network, target)
 
     @cached_property
     def numbers(self) -> int | None:
@@ -128,9 +133,10 @@ class Parts:
         if not is_own(self.variant.target("head")):
             return self._head(features, seeds).to(self.accelerator)
         form = self.form(features)
-        return seedwise.build(
+        head = seedwise.build(
             lambda runs: self._head(features, runs).to(self.accelerator, self.dtype), seeds, form
         )
+        return complete_part("head", head)
 
     def form(self, features: int) -> seedwise.Form:
         """How the head is run; a user's head is tried on a small batch."""
@@ -140,8 +146,8 @@ class Parts:
 
         def make(seeds: list[int]) -> Module:
             head = self._head(features, seeds)
-            needs.check("head", head, "head", target)
-            contract.check_sized(head, f"head: {target}")
+            check_part("head", head, "head", target)
+            check_sized(head, f"head: {target}")
             return head.to(self.dtype)
 
         name = f"{features}, {len(self.dataset.classes)}, {self.variant.key}"
@@ -163,12 +169,12 @@ class Parts:
 
         It does without shots and without a random gradient.
         """
-        return "device" not in self.variant.identity or getattr(self.device, "exact", True)
+        return "device" not in self.variant.identity or self.device.exact
 
     @cached_property
     def exact_device(self) -> CachedDevice:
         """The row's device without shots or random gradient."""
-        exact = self.device if getattr(self.device, "exact", True) else self.device.exactly()
+        exact = self.device if self.device.exact else self.device.exactly()
         key = "exact device" + json.dumps(self.variant.device)
         return self.session.once(key, lambda: CachedDevice(exact))
 
@@ -222,7 +228,7 @@ class Parts:
     @cached_property
     def solved(self) -> bool:
         """Whether the head is solved for, not trained by epochs."""
-        return hasattr(self.head(self.bare.features, [0]), "solve")
+        return self.head(self.bare.features, [0]).solve is not None
 
     def to_accelerator(self, value: Any):
         """Items or a network in the row's dtype on its accelerator."""
@@ -252,8 +258,8 @@ class Parts:
 
     def patterns(self) -> np.ndarray | None:
         """Backbone outputs of the classes' centres, (classes, side, side), if they are pictures."""
-        centres = getattr(self.dataset, "centres", None)
-        if centres is None or not hasattr(self.backbone, "patterns") or self.backbone.modes != 2:
+        centres = self.dataset.centres
+        if centres is None or self.backbone.patterns is None or self.backbone.modes != 2:
             return None
         with torch.no_grad():
             inputs = self.to_accelerator(self.backbone.preprocess(centres))
@@ -261,15 +267,11 @@ class Parts:
 
     def _head(self, features: int, seeds: list[int]) -> Module:
         """A head as its class builds it."""
-        sizes = {
-            name: getattr(self.circuit, name)
-            for name in ("qubits", "depth")
-            if hasattr(self.circuit, name)
-        }
-        if hasattr(self.circuit, "shape"):
-            sizes["circuit_angles"] = math.prod(self.circuit.shape)
+        sizes = {"qubits": self.circuit.qubits, "circuit_angles": math.prod(self.circuit.shape)}
+        if self.circuit.depth is not None:
+            sizes["depth"] = self.circuit.depth
         if "device" in self.variant.identity:
-            needs.check_size(self.circuit, "circuit")
+            check_size(self.circuit, "circuit")
         return self._build(
             "head",
             features=features,
@@ -281,12 +283,8 @@ class Parts:
         )
 
     def _build(self, group: str, **offered):
-        """The row's part of a group; a user's one checked against the group's contract."""
-        target = self.variant.target(group)
-        part = build(group, self.variant.part(group), self.variant.plugins, **offered)
-        if is_own(target) and group in ("freeze", "recipe", "device", "parametrization"):
-            needs.check(group, part, group, target)
-        return part
+        """The row's part of a group."""
+        return build_part(group, self.variant.part(group), self.variant.plugins, **offered)
 
     def _build_once(self, group: str):
         """The row's part of a group, shared by the rows of a session that have equal values."""

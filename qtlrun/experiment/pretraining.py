@@ -4,12 +4,13 @@ import torch
 from torch import Tensor
 
 from qtlrun import source, store, train
+from qtlrun.contract.part import build_part
 from qtlrun.experiment import feature
 from qtlrun.experiment.network import Network
 from qtlrun.experiment.single import check_single
 from qtlrun.freeze import Freeze
 from qtlrun.layer import Start
-from qtlrun.plan import Refused, Variant, bare, build, plugin
+from qtlrun.plan import Refused, Variant, bare, plugin
 from qtlrun.recipe import Recipe
 
 FREEZE = Freeze(frozen=0, batch_norm="train")
@@ -90,7 +91,7 @@ def _train(parts) -> store.Entry:
         seed=sub["seed"],
     )
     recipe = _recipe(parts)
-    head = build(
+    head = build_part(
         "head",
         {"_target_": "qtlrun.head.classical.Classical"},
         features=backbone.features,
@@ -120,7 +121,7 @@ def _train(parts) -> store.Entry:
 
 def _recipe(parts) -> Recipe:
     """Recipe of the source task."""
-    recipe = build(
+    recipe = build_part(
         "recipe",
         parts.variant.backbone["pretrain"]["recipe"],
         parts.variant.plugins,

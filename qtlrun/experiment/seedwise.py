@@ -277,4 +277,4 @@ def _is_random(head: nn.Module, x: Tensor) -> bool:
 
 def _has_solution(head: nn.Module) -> bool:
     """Whether a head is solved for, not trained by epochs."""
-    return callable(getattr(head, "solve", None))
+    return head.solve is not None

@@ -93,7 +93,7 @@ def _solve(ensemble: Ensemble) -> Record:
         head.solve(*items)
         return head.state_dict()
 
-    seeds = str(getattr(head, "seeds", ""))
+    seeds = str(list(head.seeds))
     key = "solved" + shared_key(parts) + parts.planted_key + ensemble.scales[0] + seeds
     head.load_state_dict(parts.session.once(key, solve))
     (loss, _), (nll, accuracy) = (

@@ -12,6 +12,8 @@ from qtlrun.layer import generator
 
 # Share of the largest singular value or slope below which one is rounding, in float64.
 MIN_SHARE = 1e-9
+# Members of a raw generator that simulates no circuit
+RAW_DEFAULTS = {"run": None, "qubits": 0, "angles": None}
 BATCH_AMPLITUDES = 2**16  # of the states that are differentiated at once
 MAX_RANK_WORK = 2**24  # numbers times probabilities or weights beyond which no rank is computed
 
@@ -35,6 +37,9 @@ class Generator(nn.Module):
         added: bool,
     ):
         super().__init__()
+        for name, default in RAW_DEFAULTS.items():
+            if not hasattr(raw, name):
+                setattr(raw, name, default)
         self.raw = raw
         self.added = added
         self.sizes = [math.prod(shape) for shape in shapes.values()]
@@ -62,7 +67,7 @@ class Generator(nn.Module):
     @property
     def simulates(self) -> bool:
         """Whether a circuit is simulated for each step."""
-        return getattr(self.raw, "run", None) is not None
+        return self.raw.run is not None
 
     @property
     def trained(self) -> int:
@@ -75,7 +80,7 @@ def rank(model: Generator, run: int) -> int | None:
     count = sum(model.sizes)
     numbers = model.trained
     probes = min(count, numbers)
-    if probes * max(count, 2 ** getattr(model.raw, "qubits", 0)) > MAX_RANK_WORK:
+    if probes * max(count, 2**model.raw.qubits) > MAX_RANK_WORK:
         return None
     if probes == count:
         upstream = torch.eye(count, dtype=torch.float64)
@@ -123,7 +128,7 @@ def _slopes(
     probabilities = None
     if model.simulates and "raw.angles" not in names:
         probabilities = model.raw.probabilities()[run : run + 1].detach().cpu().double()
-    amplitudes = max(len(upstream[0]), 2 ** getattr(model.raw, "qubits", 0))
+    amplitudes = max(len(upstream[0]), 2**model.raw.qubits)
     for directions in upstream.split(max(1, BATCH_AMPLITUDES // amplitudes)):
         count = len(directions)
         copies = {

@@ -170,11 +170,9 @@ def _phrase(node: ast.expr) -> str:
             names = [name for name in names if name != "int" or "float" not in names]
             return f"a list of {' or '.join(PLURAL.get(name, name) for name in names)}"
     options = _options(node)
-    return (
-        f"{'one of ' * (len(options) > 1)}{', '.join(options)}"
-        if options
-        else text(getattr(node, "value", ast.unparse(node)))
-    )
+    if options:
+        return f"{'one of ' * (len(options) > 1)}{', '.join(options)}"
+    return text(node.value if isinstance(node, ast.Constant) else ast.unparse(node))
 
 
 def _kind(value: object) -> str:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from qtlrun.plan import annotation as annotations
-from qtlrun.plan import contract, plugin, schema
+from qtlrun.plan import plugin, schema
 from qtlrun.plan.plugin import Module
 from qtlrun.plan.refusal import Refused, nearest, text
 from qtlrun.plan.schema import Parameters
@@ -70,8 +70,7 @@ def build(group: str, part: dict, plugins: Sequence[str] = (), key: str = "", **
         return _construct(getattr(importlib.import_module(module), name), values, key, names)
     kind = getattr(plugin.load(module, tuple(plugins)), name)
     with plugin.blamed(f"{key}: {target}"):
-        part = _construct(kind, values, key, names)
-        return contract.circuit(part, key, target) if group == "circuit" else part
+        return _construct(kind, values, key, names)
 
 
 def check_group(key: str, part: object) -> None:

@@ -23,7 +23,8 @@ from qtlrun import disk
 from qtlrun.circuit import product
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.row import Row
-from qtlrun.plan import Plan, Variant, build, has_circuit
+from qtlrun.contract.part import build_part
+from qtlrun.plan import Plan, Variant, has_circuit
 from qtlrun.report import figure, frame
 from qtlrun.report.frame.row import enumerate_rows
 from qtlrun.tape.tape import inputs_of
@@ -170,7 +171,7 @@ def _draw_circuit(folder: Path, model: Variant) -> None:
     """Draw the circuit of the composed model, where its head takes one."""
     if not has_circuit(model):
         return
-    circuit = build("circuit", model.circuit, model.plugins)
+    circuit = build_part("circuit", model.circuit, model.plugins)
     if model.head.get("product"):
         circuit = product.sized(circuit.qubits, inputs_of(circuit), int(np.prod(circuit.shape)))
     elif not model.head.get("entangle", True):

@@ -1,5 +1,6 @@
 """Export of a trained result as a plain classical network."""
 
+import dataclasses
 import io
 import json
 import warnings
@@ -77,7 +78,7 @@ class Export:
         seed = int(row.metrics["validation_nll"].idxmin()) if self.seed is None else self.seed
         network, data = experiment.network(model.changed(row.drawn), seed, row.outcomes[seed])
         exported = _Exported(network)
-        scaling = getattr(experiment.dataset(model), "scaling", None)
+        scaling = experiment.dataset(model).scaling
         _write(report.folder, exported, data, _describe(row, seed, scaling, exported, data))
         frame = _compare(report.folder, exported, data, row.outcomes[seed].logits)
         lines = [*_lines(frame, row, seed), *sentence.described([(row.name, row)]), *failures]
@@ -92,9 +93,8 @@ class _Exported(nn.Module):
         super().__init__()
         self.network = network
         preprocess = network.backbone.preprocess
-        self.preprocessing = json.loads(
-            json.dumps(getattr(preprocess, "__dict__", "none"), default=str)
-        )
+        values = vars(preprocess) if dataclasses.is_dataclass(preprocess) else {}
+        self.preprocessing = json.loads(json.dumps(values, default=str))
 
     def forward(self, items: Tensor) -> Tensor:
         return self.network(items).squeeze(0)

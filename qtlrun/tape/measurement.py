@@ -65,10 +65,10 @@ def refusal(measurement) -> ValueError:
 
 def _read(measurement, circuit_qubits: int, qubits: int) -> Value | Probabilities:
     kind = type(measurement).__name__
-    observable = getattr(measurement, "obs", None)
+    observable = measurement.obs
     if kind == "ProbabilityMP" and observable is None:
         return Probabilities(tuple(measurement.wires) or tuple(range(circuit_qubits)))
-    sentence = getattr(observable, "pauli_rep", None)
+    sentence = None if observable is None else observable.pauli_rep
     if kind == "ExpectationMP" and sentence is not None:
         terms = []
         for word, weight in sentence.items():

@@ -116,4 +116,7 @@ def apart(rest: Tensor, fed: frozenset[int], trained: frozenset[int]) -> Affine:
 
 def inputs_of(circuit) -> int:
     """How many inputs a circuit takes: its `inputs`, where it says so, or one per qubit."""
-    return getattr(circuit, "inputs", circuit.qubits)
+    try:
+        return circuit.inputs
+    except AttributeError:
+        return circuit.qubits

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from enum import IntFlag
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -210,7 +211,7 @@ def _tensors(values: Iterable) -> Iterator[Tensor]:
 
 def _leaves(result: object) -> bool:
     """Whether a result is a number or an array, or a list of them."""
-    if isinstance(result, (tuple, list)) and not hasattr(result, "numel"):
+    if isinstance(result, (tuple, list)) and not isinstance(result, torch.Size):
         return any(_leaves(item) for item in result)
     return isinstance(result, NUMBER_TYPES)
 

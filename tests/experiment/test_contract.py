@@ -356,8 +356,8 @@ NEEDED = (
         (
             "Silent",
             (
-                "head: heads.Silent has no forward; a head is a torch.nn.Module from features"
-                " (batch, features) to logits"
+                "head: heads.Silent has no forward; a head has forward (features (runs, batch,"
+                " features) to logits (runs, batch, classes), or both without the axis of runs)"
             ),
         ),
         (
@@ -533,8 +533,8 @@ FORWARD = "(batch, features) is needed, here (2, 3)."
             "Without",
             "backbone",
             (
-                "backbone: nets.Without has no forward and no state_dict and no preprocess; a"
-                " backbone is a torch.nn.Module with"
+                "backbone: nets.Without has no preprocess and no forward and no state_dict; a"
+                " backbone has features (numbers that it gives of an item), preprocess (an item,"
             ),
         ),
         (
@@ -668,9 +668,10 @@ def test_a_validation_split_that_is_the_test_split_stays_known_as_such(tmp_path,
         (
             "del self.test, self.classes",
             (
-                "dataset: sets.Own has no test and no classes; a dataset has train, validation and"
-                " test, each (inputs, labels) or a qtlrun.dataset.split.Split, and classes (their"
-                " names); it may have size, fingerprint, verify."
+                "dataset: sets.Own has no test and no classes; a dataset has train (a"
+                " `qtlrun.dataset.split.Split`, or (inputs, labels)), validation (likewise), test"
+                " (likewise), classes (their names, two or more); qtlrun.contract.Dataset says what"
+                " it may have beside."
             ),
         ),
         (
@@ -975,9 +976,13 @@ class Short(Recipe):
         (
             {"_target_": "others.Lacking", "weights": ["head.*"]},
             (
-                "parametrization: others.Lacking has no matched and no check and no generator and"
-                " no added; a parametrization has these as"
-                " qtlrun.parametrization.quantum_train.QuantumTrain has them."
+                "parametrization: others.Lacking has no added and no matched and no check and no"
+                " generator; a parametrization has weights (name patterns of the generated"
+                " weights), added (whether what is generated is added to the weights that are there), matched"
+                " (names, of the model's weights, that a pattern matches), check (raises ValueError"
+                " for shapes that cannot be generated), generator (a"
+                " `qtlrun.parametrization.generator.Generator` of weights of these shapes);"
+                " qtlrun.contract.Parametrization says what it may have beside."
             ),
         ),
     ],
@@ -1003,15 +1008,15 @@ def test_a_parametrization_of_the_users_gives_every_run_its_weights(tmp_path, ho
         (
             "freeze",
             (
-                "freeze: others.Nothing has no apply and no check and no count and no fixed; a"
-                " freeze has"
+                "freeze: others.Nothing has no apply and no check and no count and no fixed and"
+                " no normalises; a freeze has apply (sets gradients and modes"
             ),
         ),
         (
             "device",
             (
-                "device: others.Nothing has no run; a device has run(circuit, entangle), which"
-                " gives a function"
+                "device: others.Nothing has no run; a device has run (a circuit, with or without"
+                " its entangling gates, as a function of inputs"
             ),
         ),
         (

@@ -12,28 +12,20 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from qtlrun.backbone import stage, weights
+from qtlrun.contract.check import check_part, complete_part, optional_members
 from qtlrun.dataset.kind import NOUNS
 from qtlrun.dataset.picture import Pictures
 from qtlrun.dataset.split import Split, fingerprint
 from qtlrun.dataset.tree import decode
-from qtlrun.plan import Refused, contract, nearest
+from qtlrun.plan import Refused, nearest
 
-# What a dataset may have beside
-OPTIONAL_ATTRIBUTES = (
-    "modes",
-    "sequence",
-    "caution",
-    "ceiling",
-    "centres",
-    "scaling",
-    "independent",
-)
 SPLITS = ("train", "validation", "test")
 
 
-def backbone(network, target: str) -> nn.Module:
+def complete_backbone(network, target: str) -> nn.Module:
     """Complete a backbone with stages, fingerprint and whether its batch norms are folded."""
-    contract.check("backbone", network, "backbone", target)
+    check_part("backbone", network, "backbone", target)
+    complete_part("backbone", network)
     check_sized(network, f"backbone: {target}")
     if (
         not isinstance(network.features, Integral)
@@ -49,7 +41,7 @@ def backbone(network, target: str) -> nn.Module:
             f"backbone: {target} has preprocess={_brief(network.preprocess)}; a method "
             "(picture, generator=None) is needed, which gives what forward takes."
         )
-    takes = network.takes if hasattr(network, "takes") else ("pictures",)
+    takes = network.takes
     network.takes = (takes,) if isinstance(takes, str) else tuple(takes)
     if strange := set(network.takes) - set(NOUNS):
         words = nearest(min(map(str, strange)), NOUNS)
@@ -85,9 +77,9 @@ def check_sized(network: nn.Module, where: str) -> None:
             )
 
 
-def dataset(source, key: str, target: str):
+def complete_dataset(source, key: str, target: str):
     """Complete a dataset: splits of tensors, size, fingerprint, and a check of its items."""
-    contract.check("dataset", source, key, target)
+    check_part("dataset", source, key, target)
     classes = _classes(source.classes, key, target)
     splits = {}
     by_id: dict[int, Split] = {}
@@ -97,7 +89,8 @@ def dataset(source, key: str, target: str):
         splits[name] = by_id[id(split)]
     _check_alike(splits, f"{key}: {target}")
     size = len({item for split in splits.values() for item in split.items})
-    completed = SimpleNamespace(
+    return SimpleNamespace(
+        **optional_members("dataset", source),
         **splits,
         classes=classes,
         size=getattr(source, "size", size),
@@ -105,10 +98,6 @@ def dataset(source, key: str, target: str):
         verify=getattr(source, "verify", None)
         or functools.partial(_verify, splits, f"{key}: {target}"),
     )
-    for name in OPTIONAL_ATTRIBUTES:
-        if hasattr(source, name):
-            setattr(completed, name, getattr(source, name))
-    return completed
 
 
 def _verify(splits: dict[str, Split], where: str, step) -> dict[str, str]:

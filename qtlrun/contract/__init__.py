@@ -1,0 +1,245 @@
+"""Contracts: what a part of each group must have, and what it may have with its default.
+
+A part is a class, or a function that gives an object, whose parameters are the keys of its YAML.
+It may also name objects that qtlrun offers (`OFFERED` in `qtlrun.plan.part`). Members with a value
+here are optional: a part that lacks one is given that value when it is built.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor, nn
+
+from qtlrun.dataset.split import Split
+
+Solve = Callable[[tuple[Tensor, Tensor], tuple[Tensor, Tensor]], None]
+
+
+@runtime_checkable
+class Circuit(Protocol):
+    """Quantum function of inputs and weights that returns PennyLane measurements.
+
+    qubits: its wires are 0 to qubits - 1
+    shape: of its weights, exact: every one of them acts
+    inputs: numbers of an item that it takes; None: one per qubit
+    depth: layers, for the heads that are sized by it
+    """
+
+    qubits: int
+    shape: tuple[int, ...]
+    inputs: int | None = None
+    depth: int | None = None
+
+    def __call__(self, inputs: Tensor, weights: Tensor) -> object: ...
+
+
+@runtime_checkable
+class Device(Protocol):
+    """Simulator of circuits.
+
+    run: a circuit, with or without its entangling gates, as a function of inputs (runs, batch,
+        inputs) and weights (runs, *shape) that gives (runs, batch, outputs); its attribute
+        `outputs` says how many numbers
+    exact: whether it always gives the same values, without shots or random gradient
+    exactly: one without shots or random gradient; needed where it is not exact
+    drawing: one whose shots are drawn from a seed; needed where it is not exact
+    """
+
+    exact: bool = True
+    exactly: Callable[[], "Device"] | None = None
+    drawing: Callable[[int], "Device"] | None = None
+
+    def run(
+        self, circuit: Circuit, entangle: bool = True
+    ) -> Callable[[Tensor, Tensor], Tensor]: ...
+
+
+@runtime_checkable
+class Head(Protocol):
+    """A torch.nn.Module from features to logits.
+
+    forward: features (runs, batch, features) to logits (runs, batch, classes), or both without the
+        axis of runs
+    solve: fits it on (features, labels) of the training and of the validation split; None: it is
+        trained by epochs
+    settings: settings among which validation chooses when it is solved for
+    seeds: on which its solution depends
+    amplitudes: whether it takes amplitudes of one mode of light, not scaled
+    angles: of its circuit, shape (runs, *shape)
+    executions: circuit executions that the gradient of one sample costs by parameter-shift; None:
+        it has no circuit
+    effective: rank of the Jacobian of its circuit's outputs by the angles over items, for each run
+    saturated: share of each item's squashed inputs that are at their ends, (runs, batch)
+    retention: probability that each item keeps, by name, (runs, batch)
+    """
+
+    solve: Solve | None = None
+    settings: int = 0
+    seeds: Sequence[int] = ()
+    amplitudes: bool = False
+    angles: Tensor | None = None
+    executions: Callable[[], int] | None = None
+    effective: Callable[..., list[int]] | None = None
+    saturated: Callable[[Tensor], Tensor] | None = None
+    retention: Callable[[Tensor], dict[str, Tensor]] | None = None
+
+    def forward(self, x: Tensor) -> Tensor: ...
+    def state_dict(self) -> dict[str, Tensor]: ...
+
+
+@runtime_checkable
+class Backbone(Protocol):
+    """A torch.nn.Module from a batch of preprocessed items to features.
+
+    features: numbers that it gives of an item
+    preprocess: an item, with a generator where it is augmented, to what forward takes
+    forward: that, in a batch, to (batch, features)
+    takes: kinds of items: pictures, vectors, states
+    stages: its layers from the input, each frozen as a whole; its children, unless it says
+    folded: whether its batch norms are folded into the layers before; found, unless it says
+    fingerprint: hash of its weights; computed, unless it says
+    settled: one that evaluates faster, with the same values
+    modes: of light, where it takes states
+    output: `state` where its features are the amplitudes of a state
+    retention: probability that each item keeps, by name, (batch,)
+    patterns: pictures of what it makes of items, (items, side, side)
+    """
+
+    features: int
+    takes: Sequence[str] = ("pictures",)
+    settled: Callable[[], nn.Module] | None = None
+    modes: int = 0
+    output: str = ""
+    retention: Callable[[Tensor], dict[str, Tensor]] | None = None
+    patterns: Callable[[Tensor], Tensor] | None = None
+
+    def preprocess(self, item: Tensor, generator: torch.Generator | None = None) -> Tensor: ...
+    def forward(self, items: Tensor) -> Float[Tensor, "batch features"]: ...
+    def state_dict(self) -> dict[str, Tensor]: ...
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """Labelled items in three splits.
+
+    train: a `qtlrun.dataset.split.Split`, or (inputs, labels)
+    validation: likewise
+    test: likewise
+    classes: their names, two or more
+    size: distinct items; counted, unless it says
+    fingerprint: hash of all items, labels and splits; computed, unless it says
+    verify: decodes every picture in a file, and gives the hashes of pixels that stand twice
+    modes: of light, where its items are states
+    sequence: the order of training in an epoch, where it prescribes one
+    caution: what it does not allow to conclude, a sentence
+    ceiling: best accuracy in [0, 1] that the test items allow, where it is known
+    centres: of the classes, where they are known
+    scaling: mean and deviation by which it has scaled its vectors
+    independent: whether another split draws other items, not the same ones divided otherwise
+    """
+
+    train: Split
+    validation: Split
+    test: Split
+    classes: Sequence[str]
+    modes: int = 0
+    sequence: Callable[[int], Int64[Tensor, " items"]] | None = None
+    caution: str = ""
+    ceiling: float | None = None
+    centres: Tensor | None = None
+    scaling: dict[str, list[float]] | None = None
+    independent: bool = False
+
+
+@runtime_checkable
+class Freeze(Protocol):
+    """Which stages of a backbone are trained, by epoch.
+
+    apply: sets gradients and modes of a backbone for an epoch, after the model's `train()`
+    check: raises ValueError for a backbone of so few stages
+    count: stages, from the input, that are frozen in an epoch
+    fixed: whether an item's features never change
+    normalises: whether a batch norm takes its statistics from each batch
+    """
+
+    def apply(self, backbone: nn.Module, epoch: int) -> None: ...
+    def check(self, stages: int) -> None: ...
+    def count(self, stages: int, epoch: int) -> int: ...
+    def fixed(self, backbone: nn.Module) -> bool: ...
+    def normalises(self, backbone: nn.Module) -> bool: ...
+
+
+@runtime_checkable
+class Recipe(Protocol):
+    """Values of `qtlrun.recipe.Recipe`, which another recipe inherits from.
+
+    rate: factor of the learning rates in an epoch, after the losses of those before
+    scaling: how features are scaled, of a sample of them
+    """
+
+    epochs: int
+    batch_size: int
+    lr: float
+    backbone_lr: float
+    optimizer: str
+    momentum: float
+    eps: float
+    weight_decay: float
+    augment: bool
+    scale: str
+    label_smoothing: float
+    reduction: str
+    select: str
+
+    def rate(self, epoch: int, losses: Sequence[float]) -> float: ...
+
+
+@runtime_checkable
+class Parametrization(Protocol):
+    """Which weights of the model are generated, and by what; `weights` alone if none are.
+
+    weights: name patterns of the generated weights
+    added: whether what is generated is added to the weights that are there
+    matched: names, of the model's weights, that a pattern matches
+    check: raises ValueError for shapes that cannot be generated
+    generator: a `qtlrun.parametrization.generator.Generator` of weights of these shapes
+    """
+
+    weights: Sequence[str]
+    added: bool
+
+    def matched(self, names: list[str]) -> list[str]: ...
+    def check(self, shapes: dict[str, tuple[int, ...]]) -> None: ...
+    def generator(
+        self, shapes: dict, start: Any, model_shapes: dict | None = None
+    ) -> nn.Module: ...
+
+
+@runtime_checkable
+class Study(Protocol):
+    """Use of the plans of a command: it trains them and reports.
+
+    run: trains them and writes a report; gives the rows, and whether all went well
+    check: refuses plans that it cannot run, before anything is trained
+    excuses: whether a plan whose weights or data cannot be had is left out, and not an error
+    """
+
+    check: Callable[[list, Any], None] | None = None
+    excuses: bool = False
+
+    def run(self, plans: list, experiment: Any, report: Any) -> tuple: ...
+
+
+CONTRACTS: dict[str, type] = {
+    "dataset": Dataset,
+    "backbone": Backbone,
+    "freeze": Freeze,
+    "recipe": Recipe,
+    "circuit": Circuit,
+    "head": Head,
+    "parametrization": Parametrization,
+    "device": Device,
+    "study": Study,
+}

@@ -1,0 +1,92 @@
+"""The user's circuits, in the form that heads and devices read."""
+
+import math
+from numbers import Integral
+from typing import Any
+
+from qtlrun.contract.check import check_part, optional_members
+from qtlrun.plan import Refused, plugin, size
+
+MAX_QUBITS = 60  # beyond these no machine holds a state
+
+
+class UserCircuit:
+    """User's circuit with plain integers as its sizes, whose errors name file and line.
+
+    A circuit of shape () is called with its weight as a single number; its shape here is (1,).
+    """
+
+    def __init__(
+        self,
+        circuit,
+        name: str,
+        qubits: int,
+        inputs: int,
+        shape: tuple[int, ...],
+        depth: int | None,
+    ):
+        self.circuit = circuit
+        self.name = name
+        self.qubits = qubits
+        self.inputs = inputs
+        self.shape = shape or (1,)
+        self.single = not shape
+        self.depth = depth
+
+    def __call__(self, inputs, weights):
+        with plugin.blamed(f"circuit: {self.name}"):
+            return self.circuit(inputs, weights[0] if self.single else weights)
+
+
+def adapt_circuit(part, key: str, target: str) -> UserCircuit:
+    """User's circuit in the form that heads and devices read."""
+    check_part("circuit", part, key, target)
+    shape = part.shape
+    if isinstance(shape, dict):  # as the weight_shapes of PennyLane's TorchLayer
+        if len(shape) != 1:
+            raise Refused(
+                f"{key}: {target} has shape={shape}; a circuit has one tensor of weights, as "
+                "shape=(depth, qubits)."
+            )
+        (shape,) = shape.values()
+    sizes = (shape,) if isinstance(shape, Integral) else shape
+    if not isinstance(sizes, (tuple, list)) or not all(_is_count(count, 0) for count in sizes):
+        raise Refused(
+            f"{key}: {target} has shape={shape!r}; the sizes of one tensor of weights are needed, "
+            "as shape=(depth, qubits)."
+        )
+    if not _is_count(part.qubits, 1):
+        raise Refused(
+            f"{key}: {target} has qubits={part.qubits!r}; a whole number from 1 up is needed."
+        )
+    members = optional_members("circuit", part)
+    inputs: Any = part.qubits if members["inputs"] is None else members["inputs"]
+    if not _is_count(inputs, 0):
+        raise Refused(f"{key}: {target} has inputs={inputs!r}; a whole number from 0 up is needed.")
+    return UserCircuit(
+        part,
+        target,
+        int(part.qubits),
+        int(inputs),
+        tuple(map(int, sizes)),
+        _depth(members["depth"]),
+    )
+
+
+def _depth(value: object) -> int | None:
+    """Number of layers, for the heads that are sized by it; None where it is no number."""
+    return int(value) if isinstance(value, Integral) else None
+
+
+def check_size(circuit, key: str) -> None:
+    """Refuse a circuit whose weights are too many to read; nothing is traced."""
+    if circuit.qubits > MAX_QUBITS:
+        return  # its state is what cannot be, and the device says how large one may be
+    weights = math.prod(circuit.shape)
+    size.check_weights(weights, f"{key}.depth={circuit.depth}" if circuit.depth else key)
+
+
+def _is_count(value: Any, minimum: int) -> bool:
+    """Whether a value is a whole number from a minimum up."""
+    is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+    return is_whole and value >= minimum
