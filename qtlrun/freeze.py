@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from qtlrun.plan import facts
 
+
+@facts(defects={"batch_norm": "train"}, idle={"batch_norm": {"frozen": (0,)}})
 @dataclass(frozen=True)
 class Freeze:
     """Freezes the first `frozen` stages of a backbone, and one fewer after each `every` epochs.

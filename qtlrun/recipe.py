@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from qtlrun.plan import finite
+from qtlrun.plan import facts, finite
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,6 +18,10 @@ MAX_STEP = 1.0  # of a linear layer's value that scale=auto leaves unscaled; tan
 MIN_GAIN = 1e-4
 
 
+@facts(
+    defects={"schedule_step": "start", "reduction": "sum"},
+    idle={"schedule_step": {"schedule": ("none", "plateau")}},
+)
 @dataclass(frozen=True)
 class Recipe:
     """Training recipe of a row; its values are named as torch names them.

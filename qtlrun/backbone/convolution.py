@@ -11,10 +11,12 @@ from torch.nn import functional
 from qtlrun.backbone import dense, stage
 from qtlrun.backbone.picture import Preprocess
 from qtlrun.layer import ACTIVATIONS
+from qtlrun.plan import facts
 
 MAX_SIDE = 256  # pixels
 
 
+@facts(defects={"activation": "none"})
 class Convolution(nn.Module):
     """Convolutions, each with an activation and a pooling of 2 x 2, then linear layers.
 

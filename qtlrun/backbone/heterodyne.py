@@ -9,12 +9,14 @@ from torch import Tensor, nn
 from qtlrun import fock
 from qtlrun.backbone.stage import Stage
 from qtlrun.layer import generator
+from qtlrun.plan import facts
 
 MAX_SHOTS = 1_000_000  # per state, that memory allows
 MAX_ORDER = 8  # a mean of higher powers is noise
 BATCH_OUTCOMES = 2**20  # at once
 
 
+@facts(title=("heterodyne, {shots:outcome}",))
 class Heterodyne(nn.Module):
     """Moments of heterodyne outcomes, the classical rival of a photonic network.
 

@@ -4,8 +4,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from qtlrun.backbone.stage import Stage
+from qtlrun.plan import facts
 
 
+@facts(title=())
 class Identity(nn.Module):
     """Passes a vector on as it is, and a picture as its pixels in a row, in [0, 1].
 

@@ -7,8 +7,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from qtlrun.backbone import dense, stage
+from qtlrun.plan import facts
 
 
+@facts(defects={"activation": "none"})
 class Perceptron(nn.Module):
     """Linear layers of `widths`, the activation after each, on vectors or pixels in a row.
 

@@ -13,7 +13,7 @@ from qtlrun import download, fock, memory
 from qtlrun.backbone import weights as files
 from qtlrun.backbone.stage import Stage
 from qtlrun.layer import generator
-from qtlrun.plan import Absent
+from qtlrun.plan import Absent, facts
 
 BLOCK_LEVELS = 4  # of each mode
 # Indices of the angles among the weights of a layer, by modes.
@@ -29,6 +29,9 @@ PUBLISHED = {  # by modes, with its SHA-256
 MAX_BYTES = 1_000_000  # of a file; the larger one has 1,728
 
 
+@facts(
+    title=("photonic x {layers}, cutoff {cutoff}",), defects={"squeezing": False}, simulates=True
+)
 class Photonic(nn.Module):
     """First layers of a photonic network, on the states that items prepare.
 

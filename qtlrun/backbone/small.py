@@ -10,8 +10,10 @@ from torchvision.models.resnet import BasicBlock, conv1x1
 from qtlrun.backbone import stage
 from qtlrun.backbone import weights as files
 from qtlrun.backbone.picture import Preprocess
+from qtlrun.plan import facts
 
 
+@facts(title=("small", ".{layer}"))
 class Small(nn.Module):
     """Stem and three of torchvision's residual blocks, of `width`, 2 and 4 `width` channels.
 

@@ -17,11 +17,12 @@ from torchvision.transforms.v2 import InterpolationMode
 from qtlrun.backbone import stage
 from qtlrun.backbone import weights as files
 from qtlrun.backbone.picture import MEAN, STD, Preprocess
-from qtlrun.plan import nearest
+from qtlrun.plan import facts, nearest
 
 CLASSES = 1000  # of ImageNet
 
 
+@facts(title=("{name}", ".{layer}"))
 class Torchvision(nn.Module):
     """Model of torchvision's without its classifier, or up to the layer named.
 

@@ -4,7 +4,10 @@ import functools
 
 import pennylane as qml
 
+from qtlrun.plan import facts
 
+
+@facts(entangles=False)
 class Product:
     """Hadamards, then layers of RY(input) and two rotations per wire, RY and RZ.
 

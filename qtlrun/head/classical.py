@@ -4,8 +4,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from qtlrun.layer import Linear, Start
+from qtlrun.plan import facts
 
 
+@facts(title=("one linear layer",), linear=True)
 class Classical(nn.Module):
     """One linear layer from the features to the classes, for each run."""
 

@@ -14,11 +14,22 @@ from torch import Tensor, nn
 from qtlrun.circuit import product as products
 from qtlrun.head import published
 from qtlrun.layer import Linear, Start
+from qtlrun.plan import facts
 from qtlrun.tape.tape import inputs_of
 
 SATURATION = 0.99  # absolute tanh beyond which an input hardly moves
 
 
+@facts(
+    title=(
+        ("product", True, "product in place of "),
+        "{circuit}",
+        ("angles", "frozen", ", angles frozen"),
+        ("angles", "random", ", angles random"),
+        ("angles", "zero", ", angles zero"),
+        ("entangle", False, ", unentangled"),
+    )
+)
 class Quantum(nn.Module):
     """Circuit between two linear layers.
 

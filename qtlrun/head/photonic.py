@@ -9,10 +9,12 @@ from torch import Tensor, nn
 
 from qtlrun import fock
 from qtlrun.layer import Start
+from qtlrun.plan import facts
 
 MIN_PROBABILITY = 1e-7  # added to one before its logarithm, as published
 
 
+@facts(defects={"lost": "first"})
 class Photonic(nn.Module):
     """Trained layers on the amplitudes of one mode, which tell two classes apart.
 

@@ -13,12 +13,27 @@ from qtlrun.layer import Start
 from qtlrun.parametrization.generator import Generator
 from qtlrun.parametrization.mapping import Mapping
 from qtlrun.parametrization.rival import Hashed, LowRank
-from qtlrun.plan import finite, nearest
+from qtlrun.plan import facts, finite, nearest
 
 ANSATZ: dict[str, type[Ring | Chain]] = {"ring": Ring, "chain": Chain}
 BYTES_PER_GATE = 40_000  # of a block on each wire, with its gradient; measured
 
 
+@facts(
+    title=(
+        "{weights} from ",
+        ("source", "circuit", "a circuit"),
+        ("source", "frozen", "a frozen circuit"),
+        ("source", "constant", "their places alone"),
+        ("source", "hashing", "hashing"),
+        ("source", "low_rank", "a low rank"),
+    ),
+    defects={"activation": "none", "inputs": "published"},
+    idle={
+        "activation": {"source": ("hashing", "low_rank")},
+        "inputs": {"source": ("hashing", "low_rank")},
+    },
+)
 class QuantumTrain:
     """Generation of M weights by the probabilities of ceil(log2 M) qubits and a mapping network.
 

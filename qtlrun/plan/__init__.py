@@ -2,6 +2,7 @@
 
 from qtlrun.plan.check import check_idle, check_plan, check_same, check_single
 from qtlrun.plan.description import describe
+from qtlrun.plan.fact import facts
 from qtlrun.plan.letter import has_circuit, simulates
 from qtlrun.plan.part import bare, build, check_part, is_own
 from qtlrun.plan.plan import COMPOSED, Plan
@@ -26,6 +27,7 @@ __all__ = [
     "check_single",
     "describe",
     "draw",
+    "facts",
     "finite",
     "has_circuit",
     "is_own",

@@ -1,25 +1,16 @@
 """Descriptions of variants in words, and of how two differ."""
 
-from qtlrun.plan.letter import DIRECT, freezing, has_circuit
+from qtlrun.plan.fact import Part, title
+from qtlrun.plan.letter import freezing, has_circuit
 from qtlrun.plan.refusal import text
-from qtlrun.plan.variant import Part, Variant
-
-IDENTITY = "qtlrun.backbone.identity.Identity"
-# Of generated weights.
-SOURCES = {
-    "circuit": "a circuit",
-    "frozen": "a frozen circuit",
-    "constant": "their places alone",
-    "low_rank": "a low rank",
-}
+from qtlrun.plan.variant import Variant
 
 
 def describe(variant: Variant) -> str:
     """Description of a variant in a few words, as `resnet18, frozen + one linear layer`."""
-    head = _head(variant) + _generator(variant.parametrization)
-    if variant.target("backbone") == IDENTITY:
-        return head
-    return f"{_backbone(variant)} + {head}"
+    head = _head(variant) + _generator(variant)
+    backbone = _backbone(variant)
+    return f"{backbone} + {head}" if backbone else head
 
 
 def differences(variant: Variant, other: Variant) -> str:
@@ -39,22 +30,14 @@ def differences(variant: Variant, other: Variant) -> str:
 
 
 def _backbone(variant: Variant) -> str:
-    """Backbone, its sizes and weights, and what of it is frozen."""
+    """Backbone, its sizes and weights, and what of it is frozen; empty for one without a title."""
     backbone = variant.backbone
-    name = backbone.get("name") or _class(backbone).lower()
-    layer = f".{backbone['layer']}" if backbone.get("layer") else ""
+    name = title(variant.facts("backbone"), backbone)
+    if not name:
+        return ""
     random = backbone.get("weights", "") in (None, "none")
     weights = ", random" if random and variant.freeze["frozen"] else ""
-    return f"{name}{layer}{_photonic_sizes(backbone)}{weights}, {_freezing(variant, random)}"
-
-
-def _photonic_sizes(backbone: Part) -> str:
-    """Sizes of a backbone that measures or simulates states of light."""
-    if "shots" in backbone:
-        return f", {backbone['shots']} outcome{'s' * (backbone['shots'] != 1)}"
-    if "cutoff" in backbone:
-        return f" x {backbone['layers']}, cutoff {backbone['cutoff']}"
-    return ""
+    return f"{name}{weights}, {_freezing(variant, random)}"
 
 
 def _freezing(variant: Variant, random: bool) -> str:
@@ -71,24 +54,20 @@ def _freezing(variant: Variant, random: bool) -> str:
 
 def _head(variant: Variant) -> str:
     """Head, and its circuit."""
-    head = variant.head
+    head = variant.facts("head")
     if not has_circuit(variant):
-        return {"Classical": "one linear layer"}.get(_class(head), _class(head).lower())
+        return title(head, variant.head)
     circuit = variant.circuit
     size = "x".join(str(circuit[name]) for name in ("qubits", "depth") if name in circuit)
-    name = _class(circuit).lower()
-    kind = f"product circuit sized as {name}" if head.get("product") else f"{name} circuit"
-    angles = f", angles {head['angles']}" if head.get("angles", "trained") != "trained" else ""
-    entangler = "" if head.get("entangle", True) else ", unentangled"
-    return f"{kind} {size}{angles}{entangler}"
+    words = f"{title(variant.facts('circuit'), circuit)} circuit {size}"
+    return title(head, variant.head, circuit=words) if head.title else words
 
 
-def _generator(part: Part) -> str:
+def _generator(variant: Variant) -> str:
     """Generator of weights, as `, all from a circuit`; nothing where there is none."""
-    if part["_target_"] == DIRECT:
+    if not variant.parametrization.get("weights"):
         return ""
-    weights = "all" if part.get("weights") == ["*"] else ",".join(part.get("weights", ()))
-    return f", {weights} from {SOURCES.get(part.get('source'), part.get('source'))}"
+    return f", {title(variant.facts('parametrization'), variant.parametrization)}"
 
 
 def _class(part: Part) -> str:

@@ -8,10 +8,6 @@ LETTERS = {
     ("backbone", "linear"): "C",
     ("none", "circuit"): "D",
 }
-PHOTONIC = "qtlrun.backbone.photonic.Photonic"
-LINEAR = "qtlrun.head.classical.Classical"
-DIRECT = "qtlrun.parametrization.direct.Direct"
-PRODUCT = "qtlrun.circuit.product.Product"
 
 
 def letter_of(variant: Variant) -> tuple[str, str]:
@@ -28,7 +24,7 @@ def likeness(variant: Variant) -> str:
 
 def simulates(variant: Variant) -> bool:
     """Whether a circuit is part of the network, not only of what generates its weights."""
-    return has_circuit(variant) or variant.target("backbone") == PHOTONIC
+    return has_circuit(variant) or variant.facts("backbone").simulates
 
 
 def trains_circuit(variant: Variant) -> bool:
@@ -50,14 +46,14 @@ def freezing(variant: Variant) -> str | None:
 
 
 def _likeness(variant: Variant) -> tuple[str, str]:
-    if variant.target("backbone") == PHOTONIC:
+    if variant.facts("backbone").simulates:
         return "", "its backbone is a circuit itself"
-    if variant.target("parametrization") != DIRECT:
+    if variant.parametrization.get("weights"):
         return "", "its weights are generated"
     frozen = freezing(variant)
     if frozen is None:
         return "", "it freezes neither exactly the backbone nor nothing"
-    if variant.target("head") == LINEAR:
+    if variant.facts("head").linear:
         return LETTERS[frozen, "linear"], ""
     if trains_circuit(variant):
         return LETTERS[frozen, "circuit"], ""
@@ -70,4 +66,4 @@ def _likeness(variant: Variant) -> tuple[str, str]:
 
 def _is_product(variant: Variant) -> bool:
     """Whether no gate of the circuit is on two wires."""
-    return bool(variant.head.get("product")) or variant.target("circuit") == PRODUCT
+    return bool(variant.head.get("product")) or not variant.facts("circuit").entangles

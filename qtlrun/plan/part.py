@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from qtlrun.plan import annotation as annotations
 from qtlrun.plan import plugin, schema
+from qtlrun.plan.fact import Facts
 from qtlrun.plan.plugin import Module
 from qtlrun.plan.refusal import Refused, nearest, text
 from qtlrun.plan.schema import Parameters
@@ -100,11 +101,38 @@ def parameters(
     return _parameters(group, target, plugins, contents, key)
 
 
+def facts_of(group: str, target: str, plugins: tuple[str, ...] = ()) -> Facts:
+    """Facts that a part declares, read from source."""
+    module = target.rpartition(".")[0]
+    contents = tuple(plugin.closure(plugins).values()) if plugin.file(module, plugins) else ()
+    return _facts(group, target, plugins, contents)
+
+
+@functools.cache
+def _facts(
+    group: str, target: str, plugins: tuple[str, ...], _contents: tuple[bytes, ...]
+) -> Facts:
+    """Facts of a part, read again where the bytes of a plugin are others."""
+    kind, reader = _find(group, target, plugins, group)
+    return Facts(**reader.decorations(kind, "qtlrun.plan.facts"))
+
+
 @functools.cache
 def _parameters(
     group: str, target: str | None, plugins: tuple[str, ...], _contents: tuple[bytes, ...], key: str
 ) -> Parameters:
     """Parameters of a constructor, read again where the bytes of a plugin are others."""
+    kind, reader = _find(group, target, plugins, key)
+    try:
+        return reader.parameters(kind)
+    except schema.UnreadableConstructor as error:
+        raise Refused(f"{key or group}: of {target} the values are not known: {error}.") from error
+
+
+def _find(
+    group: str, target: str | None, plugins: tuple[str, ...], key: str
+) -> tuple[schema.Class, schema.Reader]:
+    """Class that a part names, and the reader that found it."""
     module, _, name = (target or "").rpartition(".")
     source = _source(group, module, plugins)
     reader = schema.Reader(plugins)
@@ -120,10 +148,7 @@ def _parameters(
             f"{key or group}._target_={target}: {module} has no class {name};"
             f" {nearest(name, reader.classes(source))}"
         )
-    try:
-        return reader.parameters(kind)
-    except schema.UnreadableConstructor as error:
-        raise Refused(f"{key or group}: of {target} the values are not known: {error}.") from error
+    return kind, reader
 
 
 def _construct(kind: type, values: dict, key: str, names: set[str]):

@@ -83,6 +83,15 @@ class Reader:
             for name, (annotation, required) in takes.items()
         }
 
+    def decorations(self, kind: Class, name: str) -> dict[str, Any]:
+        """Keywords of a decorator, by its dotted name; literals."""
+        for node in kind.node.decorator_list if kind.node and kind.module else []:
+            if isinstance(node, ast.Call) and self._full(kind.module, node.func) == name:
+                return {
+                    word.arg: ast.literal_eval(word.value) for word in node.keywords if word.arg
+                }
+        return {}
+
     def _constructor(self, order: list[Class]) -> Parameters:
         """Parameters of the first constructor among classes in their order of resolution."""
         for index, kind in enumerate(order):

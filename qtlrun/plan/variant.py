@@ -8,10 +8,10 @@ from functools import cached_property
 from typing import Any
 
 from qtlrun.plan import plugin
-from qtlrun.plan.part import bare, parameters
+from qtlrun.plan.fact import Facts, Part
+from qtlrun.plan.part import bare, facts_of, parameters
 from qtlrun.plan.schema import Parameters
 
-Part = dict[str, Any]  # values of one part by name, with the `_target_` of its class
 GROUPS = ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "parametrization", "device")
 
 
@@ -48,6 +48,10 @@ class Variant:
     def target(self, group: str) -> str:
         """Dotted name of the class that a group's part is built from."""
         return self.part(group)["_target_"]
+
+    def facts(self, group: str) -> Facts:
+        """Facts that a group's part declares."""
+        return facts_of(group, self.target(group), tuple(self.plugins))
 
     def takes(self, group: str) -> Parameters:
         """Parameters of the constructor of a group's part."""

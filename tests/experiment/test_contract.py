@@ -978,9 +978,9 @@ class Short(Recipe):
             (
                 "parametrization: others.Lacking has no added and no matched and no check and no"
                 " generator; a parametrization has weights (name patterns of the generated"
-                " weights), added (whether what is generated is added to the weights that are there), matched"
-                " (names, of the model's weights, that a pattern matches), check (raises ValueError"
-                " for shapes that cannot be generated), generator (a"
+                " weights), added (whether what is generated is added to the weights that are"
+                " there), matched (names, of the model's weights, that a pattern matches), check"
+                " (raises ValueError for shapes that cannot be generated), generator (a"
                 " `qtlrun.parametrization.generator.Generator` of weights of these shapes);"
                 " qtlrun.contract.Parametrization says what it may have beside."
             ),

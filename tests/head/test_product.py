@@ -269,7 +269,7 @@ def test_a_reference_follows_the_composed_circuit_and_has_no_letter():
         "depth": 5,
     }
     assert letter_of(made) == ("", "its circuit is a product")
-    assert plans.describe(made) == "small, frozen + product circuit sized as dressed 3x5"
+    assert plans.describe(made) == "small, frozen + product in place of dressed circuit 3x5"
     composed = variants("compare=[]", "circuit=product")["composed"]
     assert letter_of(composed) == ("", "its circuit is a product")
     assert plans.describe(composed) == "small, frozen + product circuit 4x6"

@@ -7,21 +7,6 @@ from qtlrun.comparison.row import Row
 from qtlrun.plan import Plan, Variant, spaces, text
 from qtlrun.report.sentence.quantity import count
 
-DEFECTS = (
-    ("freeze", "batch_norm", "train"),
-    ("dataset", "validation", "test"),
-    ("recipe", "schedule_step", "start"),
-    ("recipe", "reduction", "sum"),
-    ("dataset", "scaled_by", "all"),
-    ("dataset", "mirrored", True),
-    ("dataset", "draw", "mari2019"),
-    ("dataset", "order", "after_classical"),
-    ("backbone", "squeezing", False),
-    ("backbone", "activation", "none"),
-    ("head", "lost", "first"),
-    ("parametrization", "activation", "none"),
-    ("parametrization", "inputs", "published"),
-)
 UNNAMED = (None, "none", "pretrain")  # weights that are no path
 
 
@@ -118,34 +103,30 @@ def _recipe(plan: Plan) -> str:
 
 def _defects(variants: dict[str, Variant], rows: dict[str, Row]) -> list[str]:
     """Published defects, and the rows that keep them where not all do."""
-    lines = []
-    for group, key, value in DEFECTS:
-        names = [
-            name
-            for name, variant in variants.items()
-            if _acts(variant, group, key, value, rows.get(name))
-        ]
-        if names:
-            where = f" in {', '.join(names)}" if len(names) < len(variants) else ""
-            lines.append(f"{group}.{key}={text(value)}{where}")
-    return lines
+    names: dict[str, list[str]] = {}
+    for name, variant in variants.items():
+        for defect in _kept_defects(variant, rows.get(name)):
+            names.setdefault(defect, []).append(name)
+    return [
+        f"{defect} in {', '.join(keepers)}" if len(keepers) < len(variants) else defect
+        for defect, keepers in names.items()
+    ]
 
 
-def _acts(variant: Variant, group: str, key: str, value: object, row: Row | None) -> bool:
-    """Whether a variant has this value where it acts.
+def _kept_defects(variant: Variant, row: Row | None) -> list[str]:
+    """Published defects that a variant keeps, as keys with their values."""
+    defects = []
+    for group, part in variant.parts.items():
+        keys = [key for key in variant.facts(group).kept_defects(part) if _acts(group, key, row)]
+        defects += [f"{group}.{key}={text(part[key])}" for key in keys]
+    return defects
 
-    Statistics move where a backbone is frozen and has norms whose weights are not folded; a recipe
-    trains what is not fitted, and a schedule steps early where it has steps; an activation is that
-    of a mapping that there is.
-    """
-    part = variant.part(group)
-    if part.get(key) != value or part.get("source") in ("hashing", "low_rank"):
-        return False
-    if key == "batch_norm":
-        return part["frozen"] != 0 and (row is None or row.norms_move)
-    if key == "schedule_step" and part.get("schedule") in ("none", "plateau"):
-        return False
-    return group != "recipe" or row is None or row.settings is None
+
+def _acts(group: str, key: str, row: Row | None) -> bool:
+    """Whether a defect can act in a row: a recipe on what is trained, norms where they can move."""
+    if row is None:
+        return True
+    return row.norms_move if key == "batch_norm" else group != "recipe" or row.settings is None
 
 
 def _is_shared(variants: dict[str, Variant], group: str) -> bool:

@@ -1,0 +1,83 @@
+"""Facts that a part tells of itself: its title, its published defects, what it stands for."""
+
+import string
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from qtlrun.plan.refusal import text
+
+Part = dict[str, Any]  # values of one part by name, with the `_target_` of its class
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Facts of a part that its values do not show.
+
+    title: its name in a table, in pieces: a template of its values, left out where one of them is
+        null, or (key, value, template), left out where the key has another value; None is the name
+        of its class
+    defects: value of each key that keeps a published defect
+    idle: of a defect's key, the values of others with which it changes nothing
+    linear: of a head, whether it is one linear layer
+    simulates: of a backbone, whether it simulates a circuit itself
+    entangles: of a circuit, whether any gate is on several wires
+    """
+
+    title: tuple[str | tuple[str, object, str], ...] | None = None
+    defects: dict[str, object] = field(default_factory=dict)
+    idle: dict[str, dict[str, tuple]] = field(default_factory=dict)
+    linear: bool = False
+    simulates: bool = False
+    entangles: bool = True
+
+    def kept_defects(self, part: Part) -> list[str]:
+        """Keys by which a part's values keep a published defect."""
+        keys = []
+        for key, value in self.defects.items():
+            idle = self.idle.get(key, {})
+            acts = not any(part.get(other) in values for other, values in idle.items())
+            if acts and part.get(key) == value:
+                keys.append(key)
+        return keys
+
+
+def facts(**values: Any) -> Callable:
+    """Declare the facts of a part, a class or a function.
+
+    They are read from source, before anything heavy loads: literals, in a decorator of this name.
+    """
+
+    def attach(part):
+        part.facts = Facts(**values)
+        return part
+
+    return attach
+
+
+def title(declared: Facts, part: Part, **offered: object) -> str:
+    """Title of a part with these values, and those offered to its templates."""
+    if declared.title is None:
+        return part["_target_"].rpartition(".")[2].lower()
+    values = part | offered
+    pieces = []
+    for piece in declared.title:
+        if isinstance(piece, tuple):
+            key, value, piece = piece
+            if part.get(key) != value:
+                continue
+        names = [name for _, name, _, _ in string.Formatter().parse(piece) if name]
+        if all(values.get(name) is not None for name in names):
+            pieces.append(_Titles().format(piece, **values))
+    return "".join(pieces)
+
+
+class _Titles(string.Formatter):
+    """Templates in which `{shots:outcome}` is `1 outcome` or `100 outcomes`."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, list):
+            return "all" if value == ["*"] else ",".join(map(text, value))
+        if not format_spec:
+            return text(value)
+        return f"{value} {format_spec}{'s' * (value != 1)}"
