@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from qtlrun.error import NO_VALUE, BadValue
 from qtlrun.optimizer import Optimizer
 
 State = dict[str, np.ndarray]  # of a training, by name
@@ -148,9 +149,11 @@ class TrainingState:
         _check(state, self.arrays())
         done = len(state["records/loss"])
         if done > epochs:
-            raise ValueError(
-                f"keeper: its state is of another training; {done} epochs are behind it, and"
-                f" recipe.epochs={epochs}."
+            raise BadValue(
+                "keeper",
+                NO_VALUE,
+                "its state is of another training",
+                f"{done} epochs are behind it, and recipe.epochs={epochs}",
             )
         for name, value in self._tensors().items():
             value.copy_(torch.tensor(state[name]))
@@ -177,9 +180,11 @@ def _check(state: State, needed: State) -> None:
         there = _describe(state, name)
         here = _describe(needed, name)
         if there != here:
-            raise ValueError(
-                f"keeper: its state is of another training; {name} is {there} in it, and {here} in"
-                " this one."
+            raise BadValue(
+                "keeper",
+                NO_VALUE,
+                "its state is of another training",
+                f"{name} is {there} in it, and {here} in this one",
             )
 
 

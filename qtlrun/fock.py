@@ -18,6 +18,8 @@ import torch
 from jaxtyping import Complex, Float
 from torch import Tensor
 
+from qtlrun.error import UsageError
+
 # Levels of a mode. A product of cut matrices loses a bit every second level, and at these half of
 # the 53 are left.
 MAX_CUTOFF = 60
@@ -51,10 +53,14 @@ def check(items: Tensor, modes: int) -> None:
     """Refuse a backbone's items that do not say how a state of so many modes is prepared."""
     if items.dim() != 2 or items.shape[1] != MODE_NUMBERS * modes:
         kind = f"{items.shape[1]} numbers" if items.dim() == 2 else "pictures"
-        raise ValueError(
-            f"backbone.modes={modes}: an item is {MODE_NUMBERS * modes} numbers that prepare a"
-            f" state, and these are {kind}; use dataset=coherent with 2 modes, or dataset=gaussian"
-            " with 1."
+        raise UsageError(
+            (
+                f"an item is {MODE_NUMBERS * modes} numbers that prepare a state, and"
+                f" these are {kind}"
+            ),
+            "use dataset=coherent with 2 modes, or dataset=gaussian with 1",
+            key="backbone.modes",
+            value=modes,
         )
 
 

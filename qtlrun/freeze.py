@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from qtlrun.error import BadValue, UsageError
 from qtlrun.plan import facts
 
 
@@ -22,16 +23,18 @@ class Freeze:
 
     def __post_init__(self):
         if self.frozen != "all" and self.frozen < 0:
-            raise ValueError(f"frozen={self.frozen}: all, or a number of stages from 0 up.")
+            raise BadValue("frozen", self.frozen, "all, or a number of stages from 0 up")
         if self.every < 0:
-            raise ValueError(f"every={self.every}: a number of epochs, or 0 for never.")
+            raise BadValue("every", self.every, "a number of epochs, or 0 for never")
 
     def check(self, stages: int) -> None:
         """Refuse more frozen stages than the backbone has."""
         if self.frozen != "all" and self.frozen > stages:
-            raise ValueError(
-                f"freeze.frozen={self.frozen}: this backbone has {stages} stages; use {stages} or"
-                " fewer, or all."
+            raise UsageError(
+                f"this backbone has {stages} stages",
+                f"use {stages} or fewer, or all",
+                key="freeze.frozen",
+                value=self.frozen,
             )
 
     def apply(self, backbone, epoch: int) -> None:

@@ -9,6 +9,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from qtlrun.error import UsageError
+
 LANES = 16  # float32 numbers in a line of memory
 MAX_NUMBERS = 2**28  # of one weight of one run: 2 GiB as they are drawn
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -51,9 +53,9 @@ class Start:
 
 def _check_size(name: str, shape: tuple[int, ...]) -> None:
     if math.prod(shape) > MAX_NUMBERS:
-        raise ValueError(
-            f"{name} would have {math.prod(shape):,} numbers of start values; use {MAX_NUMBERS:,}"
-            " or fewer."
+        raise UsageError(
+            f"{name} would have {math.prod(shape):,} numbers of start values",
+            f"use {MAX_NUMBERS:,} or fewer",
         )
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import torch
 
+from qtlrun.error import UsageError
+
 LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container, on Linux
 
 
@@ -20,10 +22,14 @@ def fits(qubits: int, mixed: bool = False) -> None:
     most = largest() // (1 + mixed)
     if qubits > most:
         need = f"{2.0 ** (bits - 26):,.0f}" if bits < 90 else f"2**{bits - 26}"
-        raise ValueError(
-            f"circuit.qubits={qubits}: a state of 2**{bits} amplitudes needs {need} GiB, with its"
-            f" gradient four times that, and this machine has {held / 2**30:.0f}; use {most} or"
-            " fewer."
+        raise UsageError(
+            (
+                f"a state of 2**{bits} amplitudes needs {need} GiB, with its gradient"
+                f" four times that, and this machine has {held / 2**30:.0f}"
+            ),
+            f"use {most} or fewer",
+            key="circuit.qubits",
+            value=qubits,
         )
 
 
@@ -37,9 +43,14 @@ def holds(qubits: int, need: int, device: torch.device | None = None) -> None:
     held = total(device)
     if need > held:
         most = qubits - math.ceil(math.log2(need / held))
-        raise ValueError(
-            f"circuit.qubits={qubits}: the gradient of one sample needs {need / 2**30:,.0f} GiB,"
-            f" and this machine has {held / 2**30:.0f}; use {most} or fewer."
+        raise UsageError(
+            (
+                f"the gradient of one sample needs {need / 2**30:,.0f} GiB, and this"
+                f" machine has {held / 2**30:.0f}"
+            ),
+            f"use {most} or fewer",
+            key="circuit.qubits",
+            value=qubits,
         )
 
 

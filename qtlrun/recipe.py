@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from qtlrun.error import BadValue
 from qtlrun.plan import facts, finite
 
 if TYPE_CHECKING:
@@ -60,24 +61,23 @@ class Recipe:
     def __post_init__(self):
         for name in ("epochs", "batch_size", "step_size"):
             if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name}={getattr(self, name)}: a whole number from 1 up is needed here."
-                )
+                raise BadValue(name, getattr(self, name), "a whole number from 1 up is needed here")
         for name in ("lr", "backbone_lr", "momentum", "eps", "weight_decay", "gamma"):
             finite(**{name: getattr(self, name)})
         if not self.eps:
-            raise ValueError(
-                "eps=0: a weight whose gradient is 0 would be divided by 0; torch's is 1e-8."
+            raise BadValue(
+                "eps", 0, "a weight whose gradient is 0 would be divided by 0", "torch's is 1e-8"
             )
         if self.patience < 0:
-            raise ValueError(f"patience={self.patience}: a number of epochs from 0 up.")
+            raise BadValue("patience", self.patience, "a number of epochs from 0 up")
         if self.schedule == "plateau" and self.gamma >= 1:
-            raise ValueError(
-                f"gamma={self.gamma}: a plateau lowers the rates, so that a factor below 1 is"
-                " needed here."
+            raise BadValue(
+                "gamma",
+                self.gamma,
+                "a plateau lowers the rates, so that a factor below 1 is needed here",
             )
         if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"label_smoothing={self.label_smoothing}: from 0 up, below 1.")
+            raise BadValue("label_smoothing", self.label_smoothing, "from 0 up, below 1")
 
     def scaling(self, features: "Tensor") -> Literal["none", "standard"]:
         """Scaling of features (items, features) that `scale` asks for.

@@ -31,7 +31,7 @@ ORDER = [
     {"comparison"},
     {"plan", "source", "store"},
     {"statistic", "disk", "mode"},
-    {"process"},
+    {"process", "error"},
 ]
 HOMES = {  # where else a library may not be imported
     "hydra": {"compose"},

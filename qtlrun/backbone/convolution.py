@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from qtlrun.backbone import dense, stage
 from qtlrun.backbone.picture import Preprocess
+from qtlrun.error import BadValue
 from qtlrun.layer import ACTIVATIONS
 from qtlrun.plan import facts
 
@@ -86,18 +87,20 @@ class Convolution(nn.Module):
 
 def _check(channels: list[int], kernel: int, padding: int) -> None:
     if not channels:
-        raise ValueError(
-            "channels=[]: give the channels of one convolution or more; backbone=perceptron has"
-            " none."
+        raise BadValue(
+            "channels",
+            "[]",
+            "give the channels of one convolution or more",
+            "backbone=perceptron has none",
         )
     dense.check("channels", channels)
     if not 1 <= kernel <= MAX_SIDE:
-        raise ValueError(
-            f"kernel={kernel}: side of a convolution's window in pixels, from 1 to {MAX_SIDE}."
+        raise BadValue(
+            "kernel", kernel, f"side of a convolution's window in pixels, from 1 to {MAX_SIDE}"
         )
     if not 0 <= padding < kernel:
-        raise ValueError(
-            f"padding={padding}: pixels of zeros around a map, from 0 to kernel - 1, {kernel - 1}."
+        raise BadValue(
+            "padding", padding, f"pixels of zeros around a map, from 0 to kernel - 1, {kernel - 1}"
         )
 
 
@@ -112,17 +115,20 @@ def _side(convolutions: int, kernel: int, padding: int, size: int) -> int:
         least = max(1, 2 * least + kernel - 1 - 2 * padding)
         side = (side + 2 * padding - kernel + 1) // 2
     if not least <= size <= MAX_SIDE:
-        raise ValueError(
-            f"size={size}: pixels, {least} to {MAX_SIDE} for {convolutions} of these convolutions,"
-            " each with its pooling; larger pictures want a larger backbone, as resnet18."
+        raise BadValue(
+            "size",
+            size,
+            (
+                f"pixels, {least} to {MAX_SIDE} for {convolutions} of these"
+                " convolutions, each with its pooling"
+            ),
+            "larger pictures want a larger backbone, as resnet18",
         )
     return side
 
 
 def _check_colours(mean: list[float], std: list[float]) -> None:
     if len(mean) not in (1, 3):
-        raise ValueError(
-            f"mean={mean}: one number for grey pictures, three for red, green and blue."
-        )
+        raise BadValue("mean", mean, "one number for grey pictures, three for red, green and blue")
     if len(std) != len(mean) or not all(0 < value < math.inf for value in std):
-        raise ValueError(f"std={std}: as many numbers as mean has, {len(mean)}, each above 0.")
+        raise BadValue("std", std, f"as many numbers as mean has, {len(mean)}, each above 0")

@@ -4,6 +4,7 @@ from torch import Tensor, nn
 
 from qtlrun import memory
 from qtlrun.backbone import weights as files
+from qtlrun.error import BadValue
 from qtlrun.layer import ACTIVATIONS
 
 # Of a weight with its gradient and the two moments of Adam, in single precision.
@@ -13,7 +14,7 @@ BYTES_PER_WEIGHT = 16
 def check(name: str, widths: list[int]) -> None:
     """Refuse widths below 1."""
     if any(width < 1 for width in widths):
-        raise ValueError(f"{name}={widths}: numbers a layer gives, each from 1 up.")
+        raise BadValue(name, widths, "numbers a layer gives, each from 1 up")
 
 
 def fits(name: str, widths: list[int], sizes: list[int]) -> None:
@@ -21,9 +22,14 @@ def fits(name: str, widths: list[int], sizes: list[int]) -> None:
     need = BYTES_PER_WEIGHT * sum(sizes)
     held = memory.total()
     if need > held:
-        raise ValueError(
-            f"{name}={widths}: {sum(sizes):,} weights need {need / 2**30:,.0f} GiB in training, and"
-            f" this machine has {held / 2**30:.0f}; use narrower layers."
+        raise BadValue(
+            name,
+            widths,
+            (
+                f"{sum(sizes):,} weights need {need / 2**30:,.0f} GiB in training,"
+                f" and this machine has {held / 2**30:.0f}"
+            ),
+            "use narrower layers",
         )
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from qtlrun import fock
 from qtlrun.backbone.stage import Stage
+from qtlrun.error import BadValue, UsageError
 from qtlrun.layer import generator
 from qtlrun.plan import facts
 
@@ -39,12 +40,12 @@ class Heterodyne(nn.Module):
         if modes is None:
             modes = 2 if numbers == 2 * fock.MODE_NUMBERS else 1
         if modes not in fock.LAYER_WEIGHTS:
-            raise ValueError(f"modes={modes}: photonic datasets have 1 mode or 2.")
+            raise BadValue("modes", modes, "photonic datasets have 1 mode or 2")
         if not 1 <= shots <= MAX_SHOTS:
-            raise ValueError(f"shots={shots}: outcomes a state, from 1 to {MAX_SHOTS}.")
+            raise BadValue("shots", shots, f"outcomes a state, from 1 to {MAX_SHOTS}")
         if not 1 <= order <= MAX_ORDER:
-            raise ValueError(
-                f"order={order}: the highest power of the outcomes, from 1 to {MAX_ORDER}."
+            raise BadValue(
+                "order", order, f"the highest power of the outcomes, from 1 to {MAX_ORDER}"
             )
         self.modes = modes
         self.shots = shots
@@ -79,9 +80,12 @@ class Heterodyne(nn.Module):
             items.cpu().double().unflatten(1, (-1, fock.MODE_NUMBERS)).unbind(2)
         )
         if (photons > 1).any():
-            raise ValueError(
-                f"dataset: an item begins with {int(photons.max())} photons, and heterodyne"
-                " outcomes are known here for 0 and 1."
+            raise UsageError(
+                (
+                    f"an item begins with {int(photons.max())} photons, and heterodyne"
+                    " outcomes are known here for 0 and 1"
+                ),
+                key="dataset",
             )
         centred = _centred_outcomes(photons, squeeze, chances)
         # S(s) R(r1) D(alpha) |n> is S(s) |n>, displaced: by alpha turned, then squeezed.

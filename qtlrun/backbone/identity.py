@@ -4,6 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from qtlrun.backbone.stage import Stage
+from qtlrun.error import BadValue, UsageError
 from qtlrun.plan import facts
 
 
@@ -21,12 +22,13 @@ class Identity(nn.Module):
         super().__init__()
         features = numbers if features is None else features
         if features is None:
-            raise ValueError(
-                "dataset: its pictures differ in size, and their pixels in a row take equal ones;"
-                " use backbone=small or resnet18."
+            raise UsageError(
+                "its pictures differ in size, and their pixels in a row take equal ones",
+                "use backbone=small or resnet18",
+                key="dataset",
             )
         if features < 1:
-            raise ValueError(f"features={features}: numbers an item has, from 1 up.")
+            raise BadValue("features", features, "numbers an item has, from 1 up")
         self.features = features
         self.stages: list[Stage] = []
         self.folded = False
@@ -41,8 +43,9 @@ class Identity(nn.Module):
 
     def forward(self, items: Float[Tensor, "batch features"]) -> Float[Tensor, "batch features"]:
         if items.shape[1] != self.features:
-            raise ValueError(
-                f"backbone.features={self.features}: the dataset's items have {items.shape[1]}"
-                " numbers."
+            raise UsageError(
+                f"the dataset's items have {items.shape[1]} numbers",
+                key="backbone.features",
+                value=self.features,
             )
         return items

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from qtlrun.backbone import dense, stage
+from qtlrun.error import BadValue, UsageError
 from qtlrun.plan import facts
 
 
@@ -32,14 +33,15 @@ class Perceptron(nn.Module):
     ):
         super().__init__()
         if not widths:
-            raise ValueError(
-                "widths=[]: give the width of one layer or more; backbone=identity has none."
+            raise BadValue(
+                "widths", "[]", "give the width of one layer or more", "backbone=identity has none"
             )
         dense.check("widths", widths)
         if numbers is None:
-            raise ValueError(
-                "dataset: its pictures differ in size, and a perceptron takes equal ones; use"
-                " backbone=convolution."
+            raise UsageError(
+                "its pictures differ in size, and a perceptron takes equal ones",
+                "use backbone=convolution",
+                key="dataset",
             )
         dense.fits("widths", widths, dense.sizes(numbers, widths))
         with torch.random.fork_rng():

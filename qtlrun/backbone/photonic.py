@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from qtlrun import download, fock, memory
 from qtlrun.backbone import weights as files
 from qtlrun.backbone.stage import Stage
+from qtlrun.error import BadValue
 from qtlrun.layer import generator
-from qtlrun.plan import Absent, facts
+from qtlrun.plan import facts
 
 BLOCK_LEVELS = 4  # of each mode
 # Indices of the angles among the weights of a layer, by modes.
@@ -63,9 +64,9 @@ class Photonic(nn.Module):
     ):
         super().__init__()
         if modes not in fock.LAYER_WEIGHTS:
-            raise ValueError(f"modes={modes}: layers are known for 1 mode and for 2.")
+            raise BadValue("modes", modes, "layers are known for 1 mode and for 2")
         if layers < 0:
-            raise ValueError(f"layers={layers}: layers of the network that are used, from 0 up.")
+            raise BadValue("layers", layers, "layers of the network that are used, from 0 up")
         _check_cutoff(modes, cutoff, BLOCK_LEVELS if output == "block" else 2)
         self.modes = modes
         self.cutoff = cutoff
@@ -119,23 +120,34 @@ class Photonic(nn.Module):
 
 def _check_cutoff(modes: int, cutoff: int, least: int) -> None:
     if cutoff < least:
-        raise ValueError(
-            f"cutoff={cutoff}: levels a mode, from {least}"
-            f" up{f'; a block has {BLOCK_LEVELS}' * (least == BLOCK_LEVELS)}."
+        raise BadValue(
+            "cutoff",
+            cutoff,
+            (
+                f"levels a mode, from {least}"
+                f" up{f'; a block has {BLOCK_LEVELS}' * (least == BLOCK_LEVELS)}"
+            ),
         )
     if cutoff > fock.MAX_CUTOFF:
-        raise ValueError(
-            f"cutoff={cutoff}: double precision does not hold its gates; use {fock.MAX_CUTOFF} or"
-            " fewer."
+        raise BadValue(
+            "cutoff",
+            cutoff,
+            "double precision does not hold its gates",
+            f"use {fock.MAX_CUTOFF} or fewer",
         )
     level_bytes = 16 * BATCH_COPIES * BATCH_ITEMS * modes
     held = memory.total()
     most = math.isqrt(held // level_bytes)
     if cutoff > most:
-        raise ValueError(
-            f"cutoff={cutoff}: {BATCH_ITEMS} items at once need"
-            f" {level_bytes * cutoff**2 / 2**30:.2g} GiB, and this machine has"
-            f" {held / 2**30:.2g}; use {most} or fewer."
+        raise BadValue(
+            "cutoff",
+            cutoff,
+            (
+                f"{BATCH_ITEMS} items at once need"
+                f" {level_bytes * cutoff**2 / 2**30:.2g} GiB, and this machine has"
+                f" {held / 2**30:.2g}"
+            ),
+            f"use {most} or fewer",
         )
 
 
@@ -149,8 +161,11 @@ def _columns(
     path = _published_path(modes, data) if weights == "mari2019" else Path(weights)
     stored = _read(path, weights, modes)
     if layers > stored.shape[1]:
-        raise ValueError(
-            f"layers={layers}: {path.name} has {stored.shape[1]}; use {stored.shape[1]} or fewer."
+        raise BadValue(
+            "layers",
+            layers,
+            f"{path.name} has {stored.shape[1]}",
+            f"use {stored.shape[1]} or fewer",
         )
     return list(torch.from_numpy(stored.astype(float)).T[:layers].clone()), files.digest(path)
 
@@ -166,17 +181,21 @@ def _random(modes: int, draw: torch.Generator) -> Tensor:
 
 def _read(path: Path, weights: str, modes: int) -> np.ndarray:
     if not path.is_file():
-        raise Absent(
-            f"weights={weights}: there is no such file; give a .npy file, mari2019, or none for"
-            " random."
+        raise BadValue(
+            "weights",
+            weights,
+            "there is no such file",
+            "give a .npy file, mari2019, or none for random",
+            missing=True,
         )
     try:
         with open(path, "rb") as file:
             stored = np.lib.format.read_array(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise ValueError(
-            f"weights={weights}: no array of numpy's could be read from this file "
-            f"({type(error).__name__})."
+        raise BadValue(
+            "weights",
+            weights,
+            f"no array of numpy's could be read from this file ({type(error).__name__})",
         ) from error
     rows = fock.LAYER_WEIGHTS[modes]
     if (
@@ -185,9 +204,13 @@ def _read(path: Path, weights: str, modes: int) -> np.ndarray:
         or stored.dtype.kind != "f"
         or not np.isfinite(stored).all()
     ):
-        raise ValueError(
-            f"weights={weights}: for modes={modes} it must hold finite numbers of shape ({rows},"
-            f" layers), and it holds {stored.dtype} of shape {stored.shape}."
+        raise BadValue(
+            "weights",
+            weights,
+            (
+                f"for modes={modes} it must hold finite numbers of shape ({rows},"
+                f" layers), and it holds {stored.dtype} of shape {stored.shape}"
+            ),
         )
     return stored
 
@@ -202,16 +225,22 @@ def _published_path(modes: int, data: Path | None) -> Path:
                 [ADDRESS + name], path, algorithm="sha256", digest=content, most=MAX_BYTES
             )
         except OSError as error:
-            raise Absent(
-                f"weights=mari2019: {name} could not be downloaded"
-                f" ({download.reason(error)}).\nPut {ADDRESS}{name} (its SHA-256 begins"
-                f" with {content[:8]}) into {path.parent}, or name a file with"
-                " backbone.weights=FILE."
+            raise BadValue(
+                "weights",
+                "mari2019",
+                (
+                    f"{name} could not be downloaded ({download.reason(error)}).\nPut"
+                    f" {ADDRESS}{name} (its SHA-256 begins with {content[:8]}) into"
+                    f" {path.parent}, or name a file with backbone.weights=FILE"
+                ),
+                missing=True,
             ) from error
     if files.digest(path) != content:
-        raise ValueError(
-            f"weights=mari2019: {path} is not the published file, whose SHA-256 begins with"
-            f" {content[:8]}; remove it, and it is downloaded again."
+        raise BadValue(
+            "weights",
+            "mari2019",
+            f"{path} is not the published file, whose SHA-256 begins with {content[:8]}",
+            "remove it, and it is downloaded again",
         )
     return path
 

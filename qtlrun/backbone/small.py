@@ -10,6 +10,7 @@ from torchvision.models.resnet import BasicBlock, conv1x1
 from qtlrun.backbone import stage
 from qtlrun.backbone import weights as files
 from qtlrun.backbone.picture import Preprocess
+from qtlrun.error import BadValue
 from qtlrun.plan import facts
 
 
@@ -33,12 +34,14 @@ class Small(nn.Module):
     ):
         super().__init__()
         if not 8 <= size <= 64:
-            raise ValueError(
-                f"size={size}: pixels, 8 to 64; larger pictures want a larger backbone, as"
-                " resnet18."
+            raise BadValue(
+                "size",
+                size,
+                "pixels, 8 to 64",
+                "larger pictures want a larger backbone, as resnet18",
             )
         if width < 1:
-            raise ValueError(f"width={width}: channels of the first block, from 1 up.")
+            raise BadValue("width", width, "channels of the first block, from 1 up")
         self.preprocess = Preprocess(size, size, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
         with torch.random.fork_rng():
             torch.manual_seed(seed)

@@ -17,7 +17,8 @@ from torchvision.transforms.v2 import InterpolationMode
 from qtlrun.backbone import stage
 from qtlrun.backbone import weights as files
 from qtlrun.backbone.picture import MEAN, STD, Preprocess
-from qtlrun.plan import facts, nearest
+from qtlrun.error import BadValue, nearest
+from qtlrun.plan import facts
 
 CLASSES = 1000  # of ImageNet
 
@@ -47,14 +48,14 @@ class Torchvision(nn.Module):
     ):
         super().__init__()
         if name not in models.list_models(module=models):
-            raise ValueError(f"name={name}: {nearest(name, models.list_models(module=models))}")
+            raise BadValue("name", name, nearest(name, models.list_models(module=models)))
         public = _entry(name, weights)
         file = None
         preset = public.transforms() if public else None
         if size is None:
             size = preset.crop_size[0] if public else 224
         if size < 1:
-            raise ValueError(f"size={size}: pixels, from 1 up.")
+            raise BadValue("size", size, "pixels, from 1 up")
         resize = (
             preset.resize_size[0]
             if public and size == preset.crop_size[0]
@@ -126,8 +127,8 @@ class Torchvision(nn.Module):
         try:
             return self.eval()(torch.zeros(1, 3, size, size, device=parameter.device)).shape[1]
         except RuntimeError as error:
-            raise ValueError(
-                f"size={size}: this model does not take pictures of {size} x {size} ({error})."
+            raise BadValue(
+                "size", size, f"this model does not take pictures of {size} x {size} ({error})"
             ) from error
 
 
@@ -139,9 +140,11 @@ def _entry(name: str, weights: str | None):
     if weights in entries.__members__:
         return entries[weights]
     if not any(mark in weights for mark in "./\\"):
-        raise ValueError(
-            f"weights={weights}: {name} has no such public weights; "
-            f"{nearest(weights, [*entries.__members__, 'none', 'FILE'])}"
+        raise BadValue(
+            "weights",
+            weights,
+            f"{name} has no such public weights",
+            nearest(weights, [*entries.__members__, "none", "FILE"]),
         )
     return None
 
@@ -165,8 +168,8 @@ def _model(name: str, size: int, public: bool) -> nn.Module:
             weights=None, **{key: value for key, value in options.items() if key in takes}
         )
     except (AssertionError, ValueError) as error:
-        raise ValueError(
-            f"size={size}: {name} is not built for pictures of {size} x {size} ({error})."
+        raise BadValue(
+            "size", size, f"{name} is not built for pictures of {size} x {size} ({error})"
         ) from error
 
 
@@ -183,7 +186,7 @@ def _cut(whole: nn.Module, layer: str | None) -> nn.Module:
         nodes = get_graph_node_names(whole)[1]
         if not any(node == layer or node.startswith(layer + ".") for node in nodes):
             layers = dict.fromkeys(".".join(node.split(".")[:2]) for node in nodes[1:])
-            raise ValueError(f"layer={layer}: {nearest(layer, layers)}")
+            raise BadValue("layer", layer, nearest(layer, layers))
         return create_feature_extractor(whole, {layer: "features"})
     outputs = {nn.Linear: "out_features", nn.Conv2d: "out_channels"}
     name = [
@@ -198,8 +201,9 @@ def _cut(whole: nn.Module, layer: str | None) -> nn.Module:
 
 def _channels(name: str, values: list[float] | None, default: Sequence[float]) -> tuple[float, ...]:
     if values is not None and (len(values) != 3 or (name == "std" and min(values) <= 0)):
-        raise ValueError(
-            f"{name}={values}: three numbers, one for red, green and"
-            f" blue{', above 0' if name == 'std' else ''}."
+        raise BadValue(
+            name,
+            values,
+            f"three numbers, one for red, green and blue{', above 0' if name == 'std' else ''}",
         )
     return tuple(default if values is None else values)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from qtlrun import download
-from qtlrun.plan import Absent
+from qtlrun.error import BadValue
 from qtlrun.statefile import digest, read_state
 
 COUNTER = "num_batches_tracked"  # of a batch norm; older files lack it
@@ -28,15 +28,20 @@ def public(entry) -> Path:
         try:
             download.fetch([entry.url], path, algorithm="sha256", digest=begins)
         except OSError as error:
-            raise Absent(
-                f"weights={entry.name}: {name} could not be downloaded"
-                f" ({download.reason(error)}).\nPut {entry.url} (its SHA-256 begins with"
-                f" {begins}) into {folder}, or name a file with backbone.weights=FILE."
+            raise BadValue(
+                "weights",
+                entry.name,
+                f"{name} could not be downloaded ({download.reason(error)})",
+                f"put {entry.url} (its SHA-256 begins with {begins}) into {folder}, or name a file"
+                " with backbone.weights=FILE",
+                missing=True,
             ) from error
     if not digest(path).startswith(begins):
-        raise ValueError(
-            f"weights={entry.name}: {path} is not the published file, whose SHA-256 begins with"
-            f" {begins}; remove it and it is downloaded again."
+        raise BadValue(
+            "weights",
+            entry.name,
+            f"{path} is not the published file, whose SHA-256 begins with {begins}",
+            "remove it and it is downloaded again",
         )
     return path
 
@@ -48,14 +53,17 @@ def read(path: str | Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     if not path.is_file():
-        raise Absent(
-            f"weights={path}: there is no such file; give a file, a public name, or none for random"
-            " weights."
+        raise BadValue(
+            "weights",
+            path,
+            "there is no such file",
+            "give a file, a public name, or none for random weights",
+            missing=True,
         )
     try:
         return read_state(path)
     except ValueError as error:
-        raise ValueError(f"weights={path}: {error}") from error
+        raise BadValue("weights", path, str(error)) from error
 
 
 def check_published(path: str | Path, addresses: Iterable[str]) -> None:
@@ -67,9 +75,11 @@ def check_published(path: str | Path, addresses: Iterable[str]) -> None:
     begins = name.rpartition("-")[2].partition(".")[0]
     published = {address.rpartition("/")[2] for address in addresses}
     if name in published and not digest(path).startswith(begins):
-        raise ValueError(
-            f"weights={path}: this is not the published {name}, whose SHA-256 begins with {begins};"
-            " it is damaged, or another file under its name."
+        raise BadValue(
+            "weights",
+            path,
+            f"this is not the published {name}, whose SHA-256 begins with {begins}",
+            "it is damaged, or another file under its name",
         )
 
 
@@ -88,14 +98,16 @@ def fill(network: nn.Module, state: dict[str, Tensor], names: set[str], path: ob
     if missing or strange:
         what = f"lacks {missing[0]}" if missing else f"has {strange[0]}, which this model has not"
         listed = (
-            f" Its names are {', '.join([*state][:3])}{', ...' * (len(state) > 3)}."
+            f". Its names are {', '.join([*state][:3])}{', ...' * (len(state) > 3)}"
             if len(strange) == len(state)
             else ""
         )
-        raise ValueError(
-            f"weights={path}: this file {what} ({len(missing)} of {len(needed)} missing,"
-            f" {len(strange)} unknown); name the model it was made for, and with backbone.layer the"
-            " layer that it reaches to." + listed
+        raise BadValue(
+            "weights",
+            path,
+            f"this file {what} ({len(missing)} of {len(needed)} missing, {len(strange)} unknown)",
+            "name the model it was made for, and with backbone.layer the layer that it reaches to"
+            + listed,
         )
     for name, value in needed.items():
         if name in state:
@@ -114,9 +126,11 @@ def _strip_prefix(state: dict[str, Tensor], needed: set[str], path: object) -> d
     whole = [prefix for prefix, count in counts.items() if count == len(needed)]
     if len(whole) > 1 and "" not in whole:
         names = " and ".join(f"{prefix}." for prefix in whole)
-        raise ValueError(
-            f"weights={path}: this file has the model {len(whole)} times, under {names}; save the"
-            " one wanted alone."
+        raise BadValue(
+            "weights",
+            path,
+            f"this file has the model {len(whole)} times, under {names}",
+            "save the one wanted alone",
         )
     prefix = max(counts, key=lambda each: (counts[each], each == ""), default="")
     if prefix == "":
@@ -131,29 +145,32 @@ def _strip_prefix(state: dict[str, Tensor], needed: set[str], path: object) -> d
 def _check_tensor(name: str, value: Tensor, needed: Tensor, path: object) -> None:
     """Refuse a tensor that cannot be a weight or a statistic of the network."""
     if value.shape != needed.shape:
-        raise ValueError(
-            f"weights={path}: {name} is {tuple(value.shape)} in the file and {tuple(needed.shape)}"
-            " in the model."
+        raise BadValue(
+            "weights",
+            path,
+            f"{name} is {tuple(value.shape)} in the file and {tuple(needed.shape)} in the model",
         )
     if value.layout != torch.strided:
-        raise ValueError(
-            f"weights={path}: {name} is a sparse tensor; save it as a dense one, with to_dense()."
+        raise BadValue(
+            "weights", path, f"{name} is a sparse tensor", "save it as a dense one, with to_dense()"
         )
     if not needed.is_floating_point():
         return
     if not value.is_floating_point():
         kinds = [str(each.dtype).removeprefix("torch.") for each in (value, needed)]
-        raise ValueError(
-            f"weights={path}: {name} is {kinds[0]} in the file and {kinds[1]} in the model."
+        raise BadValue(
+            "weights", path, f"{name} is {kinds[0]} in the file and {kinds[1]} in the model"
         )
     lost = int((~value.to(needed.dtype).isfinite()).sum())
     if lost:
-        raise ValueError(
-            f"weights={path}: {lost} of the {value.numel()} numbers of {name} are not finite; the"
-            " file is damaged, or its training diverged."
+        raise BadValue(
+            "weights",
+            path,
+            f"{lost} of the {value.numel()} numbers of {name} are not finite",
+            "the file is damaged, or its training diverged",
         )
     if name.endswith("running_var") and (value < 0).any():
-        raise ValueError(f"weights={path}: {name} has variances below 0; the file is damaged.")
+        raise BadValue("weights", path, f"{name} has variances below 0", "the file is damaged")
 
 
 def folded(network: nn.Module) -> bool:

@@ -2,6 +2,8 @@
 
 import pennylane as qml
 
+from qtlrun.error import BadValue
+
 
 class Chain:
     """Hadamards, then blocks of RY, or RZ, on every wire and CZ between neighbours.
@@ -12,9 +14,9 @@ class Chain:
 
     def __init__(self, qubits: int, depth: int):
         if qubits < 1:
-            raise ValueError(f"qubits={qubits}: a circuit needs at least one qubit.")
+            raise BadValue("qubits", qubits, "a circuit needs at least one qubit")
         if depth < 0:
-            raise ValueError(f"depth={depth}: blocks are counted from 0 up.")
+            raise BadValue("depth", depth, "blocks are counted from 0 up")
         self.qubits = qubits
         self.depth = depth
         self.inputs = 0

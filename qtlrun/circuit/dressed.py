@@ -2,6 +2,8 @@
 
 import pennylane as qml
 
+from qtlrun.error import BadValue
+
 
 class Dressed:
     """Hadamards, one RY per input, then layers of nearest-neighbour CNOTs and RYs.
@@ -14,12 +16,12 @@ class Dressed:
 
     def __init__(self, qubits: int, depth: int):
         if qubits < 1:
-            raise ValueError(
-                f"qubits={qubits}: a circuit needs at least one qubit; 4 is the published number."
+            raise BadValue(
+                "qubits", qubits, "a circuit needs at least one qubit", "4 is the published number"
             )
         if depth < 0:
-            raise ValueError(
-                f"depth={depth}: layers are counted from 0 up; 6 is the published number."
+            raise BadValue(
+                "depth", depth, "layers are counted from 0 up", "6 is the published number"
             )
         self.qubits = qubits
         self.depth = depth

@@ -4,6 +4,7 @@ import functools
 
 import pennylane as qml
 
+from qtlrun.error import BadValue
 from qtlrun.plan import facts
 
 
@@ -22,21 +23,25 @@ class Product:
 
     def __init__(self, qubits: int, depth: int, more: int = 0, inputs: int | None = None):
         if qubits < 1:
-            raise ValueError(
-                f"qubits={qubits}: a circuit needs at least one qubit; the dressed one has 4."
+            raise BadValue(
+                "qubits", qubits, "a circuit needs at least one qubit", "the dressed one has 4"
             )
         if depth < 0:
-            raise ValueError(
-                f"depth={depth}: a wire's angles are counted from 0 up; in the dressed circuit it"
-                " has 6."
+            raise BadValue(
+                "depth",
+                depth,
+                "a wire's angles are counted from 0 up",
+                "in the dressed circuit it has 6",
             )
         if not 0 <= more < qubits:
-            raise ValueError(
-                f"more={more}: fewer than all {qubits} wires have an angle more; "
-                f"give every wire one by depth={depth + 1}."
+            raise BadValue(
+                "more",
+                more,
+                f"fewer than all {qubits} wires have an angle more",
+                f"give every wire one by depth={depth + 1}",
             )
         if inputs is not None and inputs < 1:
-            raise ValueError(f"inputs={inputs}: one or more, or null for one a qubit.")
+            raise BadValue("inputs", inputs, "one or more, or null for one a qubit")
         self.qubits = qubits
         self.depth = depth
         self.inputs = qubits if inputs is None else inputs

@@ -2,6 +2,8 @@
 
 import pennylane as qml
 
+from qtlrun.error import BadValue
+
 
 class Ring:
     """Layers of a U3 on every wire, then a controlled U3 from every wire to the next.
@@ -18,12 +20,15 @@ class Ring:
 
     def __init__(self, qubits: int, depth: int):
         if qubits < 2:
-            raise ValueError(
-                f"qubits={qubits}: a ring needs at least two qubits, each controls the next."
+            raise BadValue(
+                "qubits", qubits, "a ring needs at least two qubits, each controls the next"
             )
         if depth < 1:
-            raise ValueError(
-                f"depth={depth}: at least one layer; without any, the first basis state is certain."
+            raise BadValue(
+                "depth",
+                depth,
+                "at least one layer",
+                "without any, the first basis state is certain",
             )
         self.qubits = qubits
         self.depth = depth

@@ -12,8 +12,9 @@ from qtlrun import disk
 from qtlrun.compose.check import check_models, check_words, folder
 from qtlrun.compose.command import compose
 from qtlrun.compose.stream import guarded
+from qtlrun.error import UsageError
 from qtlrun.mode import freshly
-from qtlrun.plan import Plan, Refused
+from qtlrun.plan import Plan
 
 DONE = 0
 FAILED = 1
@@ -62,16 +63,17 @@ def frame(overrides: tuple):
     """Rows of a command line as a data frame; `qtlrun.run` calls it."""
     for word in overrides:
         if not isinstance(word, str):
-            raise Refused(
-                f"qtlrun.run({word!r}): each word of a command line is a text by itself, as"
-                " qtlrun.run('seeds=1', 'compare=[]')."
+            raise UsageError(
+                f"qtlrun.run({word!r}): each word of a command line is a text by"
+                " itself, as qtlrun.run('seeds=1', 'compare=[]')"
             )
     with _without_empty_folders(), guarded():
         plans = compose(list(overrides))
         if not plans:
-            raise Refused(
-                f"{' '.join(overrides)}: this prints and trains nothing; qtlrun.run gives rows, and"
-                " the command line prints."
+            raise UsageError(
+                "this prints and trains nothing",
+                "qtlrun.run gives rows, and the command line prints",
+                key=" ".join(overrides),
             )
         return _run_study(plans)[0]
 
@@ -86,7 +88,7 @@ def _run_command(words: list[str]) -> int:
     try:
         plans = compose(words)
         return DONE if not plans or _run_study(plans)[1] else FAILED
-    except Refused as error:
+    except UsageError as error:
         return _say(f"qtlrun: {error}", REFUSED, error)
     except KeyboardInterrupt:
         return _say(
@@ -160,9 +162,11 @@ def _new_folder(plan: Plan) -> Path:
     except OSError as error:
         if error.errno in disk.FULL:
             raise
-        raise Refused(
-            f"outputs={plan.settings.outputs}: no folder can be made there ({error.strerror}); name"
-            " another with outputs=FOLDER."
+        raise UsageError(
+            f"no folder can be made there ({error.strerror})",
+            "name another with outputs=FOLDER",
+            key="outputs",
+            value=plan.settings.outputs,
         ) from error
 
 

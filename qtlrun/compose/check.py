@@ -6,7 +6,8 @@ import json
 import os
 from pathlib import Path
 
-from qtlrun.plan import Absent, Plan, Refused, check_plan, check_same
+from qtlrun.error import UsageError
+from qtlrun.plan import Plan, check_plan, check_same
 
 # Keys whose values all points of a sweep share.
 SHARED_KEYS = ("study", "home", "outputs", "fresh", "plugins", "splits", "folds")
@@ -41,8 +42,8 @@ def _refusal(check, plan: Plan, experiment, excuses: bool) -> str:
     """Why a check leaves a plan out, where what is absent is excused; empty where it passes."""
     try:
         check(plan, experiment)
-    except Refused as error:
-        if excuses and isinstance(error.__cause__, Absent):
+    except UsageError as error:
+        if excuses and error.missing:
             return str(error)
         raise
     return ""
@@ -76,10 +77,11 @@ def _check_backbone(plan: Plan, _experiment) -> None:
     if source == target:
         return
     source, target = (name.rpartition(".")[2].lower() for name in (source, target))
-    raise Refused(
-        f"dataset={target}: its backbone learns on {source} of {backbone['size']} x"
-        f" {backbone['size']} pixels; choose one for these pictures, as backbone=resnet18,"
-        " or type backbone=small to keep it."
+    raise UsageError(
+        f"its backbone learns on {source} of {backbone['size']} x {backbone['size']} pixels",
+        "choose one for these pictures, as backbone=resnet18, or type backbone=small to keep it",
+        key="dataset",
+        value=target,
     )
 
 
@@ -88,9 +90,9 @@ def _named(reference: str):
     """Name the reference that lacks the weights which the composed model generates."""
     try:
         yield
-    except Refused as error:
-        if reference and str(error).startswith("parametrization.weights="):
-            raise Refused(f"compare={reference}: {error}") from error
+    except UsageError as error:
+        if reference and error.key == "parametrization.weights":
+            raise UsageError(str(error), key="compare", value=reference) from error
         raise
 
 
@@ -101,9 +103,10 @@ def _check_redraws(plan: Plan, experiment) -> None:
     variants = map(plan.model.redrawn, plan.redraws)
     fingerprints = {experiment.dataset(variant).fingerprint for variant in variants}
     if len(fingerprints) < len(plan.redraws):
-        raise Refused(
-            f"splits={plan.settings.splits}: this dataset comes with all its splits, and nothing"
-            " would be drawn anew."
+        raise UsageError(
+            "this dataset comes with all its splits, and nothing would be drawn anew",
+            key="splits",
+            value=plan.settings.splits,
         )
 
 
@@ -111,7 +114,7 @@ def _check_points(plans: list[Plan]) -> None:
     """Refuse a sweep over keys that all points share, and two points that are the same."""
     for key in SHARED_KEYS:
         if any(plan.values[key] != plans[0].values[key] for plan in plans):
-            raise Refused(f"{key}: all points of a sweep share it; run one sweep for each.")
+            raise UsageError("all points of a sweep share it", "run one sweep for each", key=key)
     seen = set()
     for plan in plans:
         values = {key: value for key, value in plan.values.items() if key != "name"}
@@ -119,7 +122,7 @@ def _check_points(plans: list[Plan]) -> None:
         text = json.dumps(values, sort_keys=True)
         if text in seen:
             point = " ".join(override.text for override in plan.overrides)
-            raise Refused(f"{point}: this point stands twice in the sweep.")
+            raise UsageError("this point stands twice in the sweep", key=point)
         seen.add(text)
 
 
@@ -129,15 +132,18 @@ def folder(key: str, value: str) -> Path:
     Refuses an empty name, and the home of a user who has none.
     """
     if not value.strip():
-        raise Refused(
-            f"{key}={value}: a folder is needed here; . is the one that the command runs in."
+        raise UsageError(
+            "a folder is needed here", ". is the one that the command runs in", key=key, value=value
         )
     try:
         return Path(value).expanduser()
     except RuntimeError as error:
         user = value.partition("/")[0]
-        raise Refused(
-            f"{key}={value}: no home folder is known for {user}; name a folder with {key}=FOLDER."
+        raise UsageError(
+            f"no home folder is known for {user}",
+            f"name a folder with {key}=FOLDER",
+            key=key,
+            value=value,
         ) from error
 
 
@@ -148,4 +154,6 @@ def _check_home(home: str) -> None:
         path = path.parent
     if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
         why = "cannot be written" if path.is_dir() else "is no folder"
-        raise Refused(f"home={home}: {path} {why}; name another with home=FOLDER or QTLRUN_HOME.")
+        raise UsageError(
+            f"{path} {why}", "name another with home=FOLDER or QTLRUN_HOME", key="home", value=home
+        )

@@ -16,7 +16,8 @@ from typing import Any
 from qtlrun import disk
 from qtlrun.compose import flag, grammar, hydra_error, option, reserved, worker
 from qtlrun.compose.isolation import isolated
-from qtlrun.plan import Plan, Refused, text
+from qtlrun.error import UsageError
+from qtlrun.plan import Plan
 from qtlrun.plan.check import ORIGIN_KEYS
 from qtlrun.plan.override import parse
 
@@ -38,12 +39,16 @@ def compose(words: list[str]) -> list[Plan]:
 def _compose_runs(points: list[Values], runs: object, words: list[str]) -> list[Values]:
     """Points of each of a study's `runs`: words that are added to the same command line."""
     if not isinstance(runs, list) or not runs or not all(isinstance(run, str) for run in runs):
-        raise Refused(
-            f"study.runs={text(runs)}: command lines are needed here, as"
-            " study.runs=['experiment=spirals','experiment=moons']."
+        raise UsageError(
+            (
+                "command lines are needed here, as"
+                " study.runs=['experiment=spirals','experiment=moons']"
+            ),
+            key="study.runs",
+            value=runs,
         )
     if len(points) > 1:
-        raise Refused("study.runs: this study has runs of its own; leave out -m.")
+        raise UsageError("this study has runs of its own", "leave out -m", key="study.runs")
     common = [
         override
         for override in parse(words)
@@ -67,9 +72,10 @@ def _check_agreement(words: list[str], typed: dict[str, str]) -> None:
     for override in parse(words):
         word = typed.get(override.key, override.text)
         if override.text != word:
-            raise Refused(
-                f"{word}: this run says it otherwise; leave it out, or name runs of your own"
-                " with study.runs=[...]."
+            raise UsageError(
+                "this run says it otherwise",
+                "leave it out, or name runs of your own with study.runs=[...]",
+                key=word,
             )
 
 
@@ -78,8 +84,8 @@ def _named(run: str):
     """Name the run that refusals within are about."""
     try:
         yield
-    except Refused as error:
-        raise Refused(f"study.runs, {run}: {error}") from error
+    except UsageError as error:
+        raise UsageError(f"study.runs, {run}: {error}") from error
 
 
 def _expand(run: str) -> str:
@@ -93,7 +99,7 @@ def _split(run: str) -> list[str]:
     try:
         return shlex.split(run)
     except ValueError as error:
-        raise Refused(f"it cannot be read as a command line ({error}).") from error
+        raise UsageError(f"it cannot be read as a command line ({error})") from error
 
 
 def _compose_points(words: list[str]) -> list[Values]:
@@ -141,10 +147,10 @@ def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
         )
         if errors:
             raise errors[0]
-    except Refused:
+    except UsageError:
         raise
     except error_types as error:
-        raise Refused(hydra_error.word(error, folders, words)) from error
+        raise UsageError(hydra_error.word(error, folders, words)) from error
     else:
         points = points or worker.read_points(scratch)
     finally:
@@ -205,8 +211,8 @@ def _take_point(config, points: list, errors: list, scratch: Path) -> None:
         _check_sweeper(chosen)
         values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
         if foreign := set(values) & set(ORIGIN_KEYS) - {"compare", "published"}:
-            raise Refused(f"{min(foreign)}: there is no such key.")
-    except (OmegaConfBaseException, Refused) as error:
+            raise UsageError("there is no such key", key=min(foreign))
+    except (OmegaConfBaseException, UsageError) as error:
         if not alone:
             raise
         errors.append(error)  # raised here, Hydra would print it first
@@ -234,7 +240,7 @@ def _check_sweeper(chosen) -> None:
     target = chosen.sweeper._target_
     if any(f"hydra_{name}_sweeper" in target for name in reserved.SWEEPERS):
         name = chosen.runtime.choices.get("hydra/sweeper")
-        raise Refused(f"hydra/sweeper={name}: {reserved.SWEEPER_ADVICE}")
+        raise UsageError(reserved.SWEEPER_ADVICE, key="hydra/sweeper", value=name)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import NoReturn
 
-from qtlrun.plan import Refused
+from qtlrun.error import UsageError
 from qtlrun.plan.override import Override, parse
 
 # Flags that are followed by a value.
@@ -30,8 +30,8 @@ MODES = {
     "run": "--run",
 }
 COMPLETION_ADVICE = (
-    "--shell-completion: install=SHELL or uninstall=SHELL goes with it, as install=bash; SHELL is"
-    " bash, fish or zsh."
+    "install=SHELL or uninstall=SHELL goes with it, as install=bash",
+    "SHELL is bash, fish or zsh",
 )
 
 
@@ -58,7 +58,7 @@ def read(words: list[str], overrides: list[str]) -> Namespace:
 
     def refuse(message: str) -> NoReturn:
         reason = message.replace("unrecognized arguments: ", "no such flag: ")
-        raise Refused(f"{reason}; an override is KEY=VALUE, and --hydra-help lists the flags.")
+        raise UsageError(reason, "an override is KEY=VALUE, and --hydra-help lists the flags")
 
     parser.error = refuse  # type: ignore[method-assign]  # argparse says that it may be replaced
     flags = parser.parse_args([word for word in words if word != "--"])
@@ -93,30 +93,38 @@ def _check_folders(flags: Namespace, words: list[str]) -> None:
     Makes the added folder's path absolute.
     """
     if flags.experimental_rerun is not None:
-        raise Refused(
-            "--experimental-rerun: it would execute what a pickled file holds; give the run's"
-            " command again, which its environment.json has, and rows are found in the store."
+        raise UsageError(
+            "it would execute what a pickled file holds",
+            (
+                "give the run's command again, which its environment.json has, and"
+                " rows are found in the store"
+            ),
+            key="--experimental-rerun",
         )
     for name in ("config_path", "config_name"):
         if vars(flags)[name] is not None:
-            raise Refused(
-                f"--{name.replace('_', '-')}: qtlrun composes its own config.yaml; --config-dir DIR"
-                " adds options of yours, and a preset DIR/experiment/NAME.yaml is chosen with"
-                " experiment=NAME."
+            raise UsageError(
+                "qtlrun composes its own config.yaml",
+                (
+                    "--config-dir DIR adds options of yours, and a preset"
+                    " DIR/experiment/NAME.yaml is chosen with experiment=NAME"
+                ),
+                key=f"--{name.replace('_', '-')}",
             )
     if flags.config_dir is None:
         return
     if sum(Override.of(word).key in ("--config-dir", "-cd") for word in words) > 1:
-        raise Refused(
-            "--config-dir: it is given twice, and one folder can be added; put the options into"
-            " one."
+        raise UsageError(
+            "it is given twice, and one folder can be added",
+            "put the options into one",
+            key="--config-dir",
         )
     try:
         folder = Path(flags.config_dir).expanduser()
     except RuntimeError:  # of a user that does not exist
         folder = Path(flags.config_dir)
     if not flags.config_dir or not folder.is_dir():
-        raise Refused(f"--config-dir {flags.config_dir}: there is no such folder.")
+        raise UsageError("there is no such folder", key=f"--config-dir {flags.config_dir}")
     flags.config_dir = str(folder.absolute())
 
 
@@ -124,11 +132,11 @@ def _check_modes(flags: Namespace, overrides: list[str]) -> None:
     """Refuse two flags that exclude one another, and a flag that changes nothing."""
     asked = [flag for name, flag in MODES.items() if vars(flags)[name] not in (None, False)]
     if len(asked) > 1:
-        raise Refused(f"{asked[0]} and {asked[1]} do not go together; leave one out.")
+        raise UsageError(f"{asked[0]} and {asked[1]} do not go together", "leave one out")
     if flags.resolve and flags.cfg is None:
-        raise Refused("--resolve: it goes with --cfg, which prints the composed values.")
+        raise UsageError("it goes with --cfg, which prints the composed values", key="--resolve")
     if flags.package is not None and flags.cfg is None:
-        raise Refused("--package: it goes with --cfg, and names the part that is printed.")
+        raise UsageError("it goes with --cfg, and names the part that is printed", key="--package")
     if flags.shell_completion:
         commands = parse(overrides)
         shells = [
@@ -137,4 +145,4 @@ def _check_modes(flags: Namespace, overrides: list[str]) -> None:
             if command.text.startswith(("install=", "uninstall=", "query="))
         ]
         if len(commands) != 1 or shells not in (["bash"], ["fish"], ["zsh"]):
-            raise Refused(COMPLETION_ADVICE)
+            raise UsageError(*COMPLETION_ADVICE, key="--shell-completion")

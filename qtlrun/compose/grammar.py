@@ -26,7 +26,7 @@ from hydra.core.override_parser.types import (
 )
 from hydra.errors import HydraException
 
-from qtlrun.plan import Refused
+from qtlrun.error import UsageError
 from qtlrun.plan.override import Override as Word
 
 FORM = (
@@ -72,9 +72,9 @@ def read(words: list[str], sweep: bool, options) -> Words:
     return Words([override.input_line for override in overrides], overrides)
 
 
-def no_override(word: str) -> Refused:
+def no_override(word: str) -> UsageError:
     """Refusal of a word that is no override."""
-    return Refused(f"{_short(word) or 'an empty word'}: this is no override; {FORM}")
+    return UsageError("this is no override", FORM, key=_short(word) or "an empty word")
 
 
 def quote(text: str) -> str:
@@ -99,7 +99,7 @@ def _read(word: str, sweep: bool) -> Override:
     if _is_path(typed.key):
         override = _keep_path(override, typed, sweep)
     if override.is_sweep_override() and not sweep:
-        raise Refused(_no_flag(override, typed))
+        raise UsageError(_no_flag(override, typed))
     return override
 
 
@@ -117,14 +117,18 @@ def _check_size(word: str) -> None:
     if "\0" in word:
         raise no_override(word.replace("\0", ""))
     if len(word) > MAX_WORD:
-        raise Refused(f"{_short(word)}: {len(word):,} characters; a word has {MAX_WORD:,} at most.")
+        raise UsageError(
+            f"{len(word):,} characters", f"a word has {MAX_WORD:,} at most", key=_short(word)
+        )
     depth = deepest = 0
     for character in word:
         depth += (character in "[{(") - (character in "]})")
         deepest = max(deepest, depth)
     if deepest > MAX_NESTING:
-        raise Refused(
-            f"{_short(word)}: {deepest} brackets in one another; {MAX_NESTING} at most are read."
+        raise UsageError(
+            f"{deepest} brackets in one another",
+            f"{MAX_NESTING} at most are read",
+            key=_short(word),
         )
 
 
@@ -139,9 +143,9 @@ def _mend(word: str, reason: str, sweep: bool) -> Override:
     if not typed.sets or not KEY.fullmatch(typed.prefix + key):
         raise no_override(word)
     if "limit" in reason and "digits" in reason:
-        raise Refused(f"{_short(word)}: the number has too many digits.")
+        raise UsageError("the number has too many digits", key=_short(word))
     if re.match(r"\w+\(.*\)$", value) and not _is_path(key) and "while evaluating" in reason:
-        raise Refused(f"{_short(word)}: {CALL.findall(reason)[-1].splitlines()[0].rstrip('.')}.")
+        raise UsageError(CALL.findall(reason)[-1].splitlines()[0].rstrip("."), key=_short(word))
     if _is_list(value):
         items = [item.strip() for item in value[1:-1].split(",")]
         mended = f"[{','.join(map(_item, items))}]" if all(items) else value
@@ -244,13 +248,16 @@ def _check_points(overrides: list[Override], options) -> None:
     counts = {each.input_line: _count(each, options) for each in swept.values()}
     for word, count in counts.items():
         if count == 0:
-            raise Refused(f"{_short(word)}: a sweep over no value; give one, as 2,4 or range(2,5).")
+            raise UsageError(
+                "a sweep over no value", "give one, as 2,4 or range(2,5)", key=_short(word)
+            )
     points = math.prod(counts.values())
     if points > MAX_POINTS:
         amount = f"{points:,}" if points < 10**12 else "too many"
-        raise Refused(
-            f"{_short(' '.join(counts))}: a sweep of {amount} points; {MAX_POINTS:,} at most, run"
-            " several of them."
+        raise UsageError(
+            f"a sweep of {amount} points",
+            f"{MAX_POINTS:,} at most, run several of them",
+            key=_short(" ".join(counts)),
         )
 
 
@@ -264,17 +271,21 @@ def _count(override: Override, options) -> int:
     if isinstance(value, RangeSweep):
         ends = value.start, value.stop, value.step
         if not all(map(math.isfinite, ends)) or value.step == 0:
-            raise Refused(
-                f"{_short(override.input_line)}: a range has a first number, an end and a step that"
-                " is not 0."
+            raise UsageError(
+                "a range has a first number, an end and a step that is not 0",
+                key=_short(override.input_line),
             )
         with contextlib.suppress(OverflowError):
             return max(0, math.ceil((value.stop - value.start) / value.step))
         return 10**300
     assert isinstance(value, IntervalSweep)
-    raise Refused(
-        f"{_short(override.input_line)}: an interval has no values of its own; name them, as 2,4 or"
-        " range(2,5), or draw from it with tune=K and a space, as recipe.space.lr=[0.0001,0.01]."
+    raise UsageError(
+        "an interval has no values of its own",
+        (
+            "name them, as 2,4 or range(2,5), or draw from it with tune=K and a space,"
+            " as recipe.space.lr=[0.0001,0.01]"
+        ),
+        key=_short(override.input_line),
     )
 
 

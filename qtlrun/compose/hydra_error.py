@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from qtlrun.compose import reserved
 from qtlrun.compose.grammar import no_override, quote
 from qtlrun.compose.option import group_names, options, read_option
-from qtlrun.plan import Refused, nearest, text
+from qtlrun.error import UsageError, nearest, text
 from qtlrun.plan.override import parse
 
 HYDRA_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
@@ -81,23 +81,25 @@ def check(override: Override, folders: list[Path]) -> None:
     if group not in group_names(folders) or override.package is not None:
         return
     if override.is_delete() and group == "compare":
-        raise Refused(_no_removal(group))
+        raise UsageError(_no_removal(group))
     for value in _names(override):
         if isinstance(value, list) and group != "compare":
-            raise Refused(
-                f"{typed}: one option is chosen here, as {group}={options(group, folders)[0]}."
+            raise UsageError(
+                f"one option is chosen here, as {group}={options(group, folders)[0]}", key=typed
             )
         for name in value if isinstance(value, list) else [value]:
             if not isinstance(name, str) or NO_TEXT.fullmatch(name):
                 nothing = " Leave it out for none." if group == "experiment" else ""
-                raise Refused(
-                    f"{typed}: a group takes the name of an option;"
-                    f" {nearest(text(name), options(group, folders))}{nothing}"
+                raise UsageError(
+                    "a group takes the name of an option",
+                    f"{nearest(text(name), options(group, folders))}{nothing}",
+                    key=typed,
                 )
             if len(name.encode()) > MAX_NAME:
-                raise Refused(
-                    f"{typed}: there is no such option;"
-                    f" {nearest(name[:MAX_NAME], options(group, folders))}"
+                raise UsageError(
+                    "there is no such option",
+                    nearest(name[:MAX_NAME], options(group, folders)),
+                    key=typed,
                 )
 
 

@@ -2,7 +2,7 @@
 
 from hydra.core.override_parser.types import Override
 
-from qtlrun.plan import Refused, nearest
+from qtlrun.error import UsageError, nearest
 
 HEEDED_SETTINGS = ("launcher",)  # those of Hydra that have an effect here
 OUTPUTS_ADVICE = "results go to OUTPUTS/DATE/TIME-NAME; name another folder with outputs=FOLDER."
@@ -60,20 +60,23 @@ def check(override: Override) -> None:
         return
     word = override.input_line
     if not names or override.package is not None:
-        raise Refused(f"{word}: Hydra's settings are given one by one, as hydra/launcher=joblib.")
+        raise UsageError(
+            "Hydra's settings are given one by one, as hydra/launcher=joblib", key=word
+        )
     if names == ["sweeper"] and "/" in override.key_or_group:
-        raise Refused(f"{word}: {sweeper(override.value())}")
+        raise UsageError(sweeper(override.value()), key=word)
     if names[0] in ADVICE:
-        raise Refused(f"{word}: {ADVICE[names[0]]}")
+        raise UsageError(ADVICE[names[0]], key=word)
     if names[0] not in HEEDED_SETTINGS:
-        raise Refused(
-            f"{override.key_or_group}: there is no such key; qtlrun --cfg hydra prints those of"
-            " Hydra."
+        raise UsageError(
+            "there is no such key",
+            "qtlrun --cfg hydra prints those of Hydra",
+            key=override.key_or_group,
         )
     if override.is_sweep_override():
-        raise Refused(f"{word}: Hydra's settings are not swept.")
+        raise UsageError("Hydra's settings are not swept", key=word)
     if names == ["launcher"] and not isinstance(override.value(), str):
-        raise Refused(f"{word}: {launcher(override.value())}")
+        raise UsageError(launcher(override.value()), key=word)
 
 
 def sweeper(name: object) -> str:

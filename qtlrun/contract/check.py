@@ -4,7 +4,7 @@ import inspect
 import re
 
 from qtlrun.contract import CONTRACTS
-from qtlrun.plan import Refused
+from qtlrun.error import UsageError
 
 
 def check_part(group: str, part, key: str, target: str) -> None:
@@ -16,10 +16,14 @@ def check_part(group: str, part, key: str, target: str) -> None:
     if absent:
         about = described(group)
         members = [f"{name} ({about[name]})" if name in about else name for name in names]
-        raise Refused(
-            f"{key}: {target} has no {' and no '.join(absent)}; a {group} has"
-            f" {', '.join(members)}; qtlrun.contract.{CONTRACTS[group].__name__} says what it may"
-            " have beside."
+        raise UsageError(
+            f"{target} has no {' and no '.join(absent)}",
+            (
+                f"a {group} has {', '.join(members)};"
+                f" qtlrun.contract.{CONTRACTS[group].__name__} says what it may have"
+                " beside"
+            ),
+            key=key,
         )
 
 

@@ -5,7 +5,8 @@ from numbers import Integral
 from typing import Any
 
 from qtlrun.contract.check import check_part, optional_members
-from qtlrun.plan import Refused, plugin, size
+from qtlrun.error import UsageError
+from qtlrun.plan import plugin, size
 
 MAX_QUBITS = 60  # beyond these no machine holds a state
 
@@ -44,25 +45,29 @@ def adapt_circuit(part, key: str, target: str) -> UserCircuit:
     shape = part.shape
     if isinstance(shape, dict):  # as the weight_shapes of PennyLane's TorchLayer
         if len(shape) != 1:
-            raise Refused(
-                f"{key}: {target} has shape={shape}; a circuit has one tensor of weights, as "
-                "shape=(depth, qubits)."
+            raise UsageError(
+                f"{target} has shape={shape}",
+                "a circuit has one tensor of weights, as shape=(depth, qubits)",
+                key=key,
             )
         (shape,) = shape.values()
     sizes = (shape,) if isinstance(shape, Integral) else shape
     if not isinstance(sizes, (tuple, list)) or not all(_is_count(count, 0) for count in sizes):
-        raise Refused(
-            f"{key}: {target} has shape={shape!r}; the sizes of one tensor of weights are needed, "
-            "as shape=(depth, qubits)."
+        raise UsageError(
+            f"{target} has shape={shape!r}",
+            "the sizes of one tensor of weights are needed, as shape=(depth, qubits)",
+            key=key,
         )
     if not _is_count(part.qubits, 1):
-        raise Refused(
-            f"{key}: {target} has qubits={part.qubits!r}; a whole number from 1 up is needed."
+        raise UsageError(
+            f"{target} has qubits={part.qubits!r}", "a whole number from 1 up is needed", key=key
         )
     members = optional_members("circuit", part)
     inputs: Any = part.qubits if members["inputs"] is None else members["inputs"]
     if not _is_count(inputs, 0):
-        raise Refused(f"{key}: {target} has inputs={inputs!r}; a whole number from 0 up is needed.")
+        raise UsageError(
+            f"{target} has inputs={inputs!r}", "a whole number from 0 up is needed", key=key
+        )
     return UserCircuit(
         part,
         target,

@@ -17,7 +17,7 @@ from qtlrun.dataset.kind import NOUNS
 from qtlrun.dataset.picture import Pictures
 from qtlrun.dataset.split import Split, fingerprint
 from qtlrun.dataset.tree import decode
-from qtlrun.plan import Refused, nearest
+from qtlrun.error import UsageError, nearest
 
 SPLITS = ("train", "validation", "test")
 
@@ -32,26 +32,35 @@ def complete_backbone(network, target: str) -> nn.Module:
         or isinstance(network.features, bool)
         or network.features < 1
     ):
-        raise Refused(
-            f"backbone: {target} has features={_brief(network.features)}; the numbers that forward "
-            "gives of an item are needed, a whole number from 1 up (call a layer otherwise)."
+        raise UsageError(
+            f"{target} has features={_brief(network.features)}",
+            (
+                "the numbers that forward gives of an item are needed, a whole number"
+                " from 1 up (call a layer otherwise)"
+            ),
+            key="backbone",
         )
     if not callable(network.preprocess):
-        raise Refused(
-            f"backbone: {target} has preprocess={_brief(network.preprocess)}; a method "
-            "(picture, generator=None) is needed, which gives what forward takes."
+        raise UsageError(
+            f"{target} has preprocess={_brief(network.preprocess)}",
+            "a method (picture, generator=None) is needed, which gives what forward takes",
+            key="backbone",
         )
     takes = network.takes
     network.takes = (takes,) if isinstance(takes, str) else tuple(takes)
     if strange := set(network.takes) - set(NOUNS):
         words = nearest(min(map(str, strange)), NOUNS)
-        raise Refused(f"backbone: {target} has takes={_brief(takes)}; {words}")
+        raise UsageError(f"{target} has takes={_brief(takes)}", words, key="backbone")
     if "stages" in network._modules or not all(
         isinstance(each, stage.Stage) for each in getattr(network, "stages", ())
     ):
-        raise Refused(
-            f"backbone: {target} has stages that are no list of qtlrun.backbone.stage.Stage; leave "
-            "them out, and its children in their order are the stages (call a layer otherwise)."
+        raise UsageError(
+            f"{target} has stages that are no list of qtlrun.backbone.stage.Stage",
+            (
+                "leave them out, and its children in their order are the stages (call"
+                " a layer otherwise)"
+            ),
+            key="backbone",
         )
     if not hasattr(network, "stages"):
         network.stages = stage.split(network)
@@ -71,9 +80,9 @@ def check_sized(network: nn.Module, where: str) -> None:
         ):
             lazy = f"its layer {name} is lazy" if name else "it is lazy"
             kind = type(module).__name__
-            raise Refused(
-                f"{where} has weights without a size: {lazy} ({kind}); give its sizes, as"
-                " nn.Linear(features, classes)."
+            raise UsageError(
+                f"{where} has weights without a size: {lazy} ({kind})",
+                "give its sizes, as nn.Linear(features, classes)",
             )
 
 
@@ -110,20 +119,21 @@ def _verify(splits: dict[str, Split], where: str, step) -> dict[str, str]:
     try:
         return decode(list(files.values()), step)
     except ValueError as error:
-        raise Refused(f"{where}: {error}") from error
+        raise UsageError(str(error), key=where) from error
 
 
 def _classes(names, key: str, target: str) -> tuple[str, ...]:
     """Names of the classes; refused unless two or more that differ."""
     if isinstance(names, (str, dict)) or not hasattr(names, "__len__"):
-        raise Refused(
-            f"{key}: {target} has classes={_brief(names)}; a list of their names is needed."
+        raise UsageError(
+            f"{target} has classes={_brief(names)}", "a list of their names is needed", key=key
         )
     named = tuple(str(name) for name in names)
     if len(named) < 2 or len(set(named)) < len(named):
-        raise Refused(
-            f"{key}: {target} has classes={_brief(list(named))}; two or more different names are "
-            "needed."
+        raise UsageError(
+            f"{target} has classes={_brief(list(named))}",
+            "two or more different names are needed",
+            key=key,
         )
     return named
 
@@ -136,24 +146,29 @@ def _split(source, classes: tuple[str, ...], where: str) -> Split:
         inputs = _inputs(source[0], where)
         labels = _labels(source[1], classes, where)
         if len(inputs) != len(labels):
-            raise Refused(
-                f"{where}: {len(inputs)} inputs and {len(labels)} labels; each input has one."
+            raise UsageError(
+                f"{len(inputs)} inputs and {len(labels)} labels", "each input has one", key=where
             )
         rows = np.ascontiguousarray(inputs.numpy())
         split = Split(
             inputs, labels, tuple(hashlib.sha256(row.tobytes()).hexdigest() for row in rows)
         )
     else:
-        raise Refused(
-            f"{where}: it is {_brief(source)}; (inputs, labels) is needed, or a "
-            "qtlrun.dataset.split.Split."
+        raise UsageError(
+            f"it is {_brief(source)}",
+            "(inputs, labels) is needed, or a qtlrun.dataset.split.Split",
+            key=where,
         )
     if not len(split):
-        raise Refused(f"{where}: it has no item.")
+        raise UsageError("it has no item", key=where)
     if int(split.labels.min()) < 0 or int(split.labels.max()) >= len(classes):
-        raise Refused(
-            f"{where}: its labels run from {int(split.labels.min())} to {int(split.labels.max())}, "
-            f"and {len(classes)} classes are labelled 0 to {len(classes) - 1}."
+        raise UsageError(
+            (
+                f"its labels run from {int(split.labels.min())} to"
+                f" {int(split.labels.max())}, and {len(classes)} classes are labelled 0"
+                f" to {len(classes) - 1}"
+            ),
+            key=where,
         )
     return split
 
@@ -171,21 +186,26 @@ def _inputs(values, where: str) -> Tensor:
         pictures = torch.from_numpy(np.ascontiguousarray(array))
         pictures = pictures if array.ndim == 4 else pictures.unsqueeze(1)
         if pictures.shape[1] not in (1, 3):
-            raise Refused(
-                f"{where}: its pictures have the shape {tuple(pictures.shape[1:])}; "
-                "(channels, height, width) is needed, with 1 or 3 channels."
+            raise UsageError(
+                f"its pictures have the shape {tuple(pictures.shape[1:])}",
+                "(channels, height, width) is needed, with 1 or 3 channels",
+                key=where,
             )
         return pictures
     if array.ndim != 2 or array.dtype.kind not in "fiub":
-        raise Refused(
-            f"{where}: its inputs are {array.dtype} of shape {array.shape}; numbers "
-            "(items, features) are needed, or uint8 pictures (items, channels, height, width)."
+        raise UsageError(
+            f"its inputs are {array.dtype} of shape {array.shape}",
+            (
+                "numbers (items, features) are needed, or uint8 pictures (items,"
+                " channels, height, width)"
+            ),
+            key=where,
         )
     vectors = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64))
     if not vectors.isfinite().all():
         first = int((~vectors.isfinite()).any(1).nonzero()[0])
-        raise Refused(
-            f"{where}: its inputs hold a number that is not finite, first in item {first}."
+        raise UsageError(
+            f"its inputs hold a number that is not finite, first in item {first}", key=where
         )
     return vectors
 
@@ -196,15 +216,22 @@ def _labels(values, classes: tuple[str, ...], where: str) -> Tensor:
     if array.ndim == 1 and array.dtype.kind in "UO":
         strange = sorted({str(name) for name in array} - set(classes))
         if strange:
-            raise Refused(
-                f"{where}: a label is {strange[0]}, which is none of the classes "
-                f"{', '.join(classes[:12])}."
+            raise UsageError(
+                (
+                    f"a label is {strange[0]}, which is none of the classes"
+                    f" {', '.join(classes[:12])}"
+                ),
+                key=where,
             )
         array = np.array([classes.index(str(name)) for name in array])
     if array.ndim != 1 or array.dtype.kind not in "fiub" or not np.equal(np.mod(array, 1), 0).all():
-        raise Refused(
-            f"{where}: its labels are {array.dtype} of shape {array.shape}; a whole number an item "
-            "is needed, the place of its class in classes, or the class's name."
+        raise UsageError(
+            f"its labels are {array.dtype} of shape {array.shape}",
+            (
+                "a whole number an item is needed, the place of its class in classes,"
+                " or the class's name"
+            ),
+            key=where,
         )
     return torch.from_numpy(array.astype(np.int64))
 
@@ -216,11 +243,11 @@ def _check_alike(splits: dict[str, Split], where: str) -> None:
     }
     if len(set(kinds.values())) > 1:
         words = ", ".join(f"{kind} in {name}" for name, kind in kinds.items())
-        raise Refused(f"{where}: its items are {words}; all are of one kind.")
+        raise UsageError(f"its items are {words}", "all are of one kind", key=where)
     widths = {name: split.vectors.shape[1] for name, split in splits.items() if _is_vectors(split)}
     if len(set(widths.values())) > 1:
         words = ", ".join(f"{width} numbers in {name}" for name, width in widths.items())
-        raise Refused(f"{where}: its items have {words}; all need as many.")
+        raise UsageError(f"its items have {words}", "all need as many", key=where)
 
 
 def _is_vectors(split: Split) -> bool:

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from qtlrun import memory
 from qtlrun.device import script
+from qtlrun.error import BadValue, UsageError, nearest
 from qtlrun.layer import generator
-from qtlrun.plan import nearest
 from qtlrun.simulator.verification import Verification
 from qtlrun.tape import measurement, reader
 from qtlrun.tape.tape import Reading
@@ -48,11 +48,11 @@ class PennyLane:
         self, name: str, shots: int | None = None, diff_method: str = "best", seed: int = 0
     ):
         if shots is not None and shots < 1:
-            raise ValueError(f"shots={shots}: at least one, or null for exact expectation values.")
+            raise BadValue("shots", shots, "at least one, or null for exact expectation values")
         if seed < 0:
-            raise ValueError(f"seed={seed}: a whole number from 0 up.")
+            raise BadValue("seed", seed, "a whole number from 0 up")
         if diff_method not in METHODS:
-            raise ValueError(f"diff_method={diff_method}: {nearest(diff_method, METHODS)}")
+            raise BadValue("diff_method", diff_method, nearest(diff_method, METHODS))
         self.name = name
         self.shots = shots
         self.diff_method = diff_method
@@ -101,23 +101,28 @@ class PennyLane:
     def _device(self, qubits: int):
         options = {"seed": self.seed} if self.name.startswith(("default.", "lightning.")) else {}
         if self.name.startswith("default.qutrit"):
-            raise ValueError(
-                f"device.name={self.name}: it simulates qutrits, and the circuits here are of"
-                " qubits; use default.qubit or lightning.qubit."
+            raise UsageError(
+                "it simulates qutrits, and the circuits here are of qubits",
+                "use default.qubit or lightning.qubit",
+                key="device.name",
+                value=self.name,
             )
         try:
             return qml.device(self.name, wires=qubits, **options)
         except qml.exceptions.DeviceError as error:
             plugins = metadata.entry_points(group="pennylane.plugins")
             names = sorted(plugin.name for plugin in plugins)
-            raise ValueError(
-                f"device.name={self.name}: PennyLane has no such device here;"
-                f" {nearest(self.name, names)}"
+            raise UsageError(
+                "PennyLane has no such device here",
+                nearest(self.name, names),
+                key="device.name",
+                value=self.name,
             ) from error
         except ImportError as error:
-            raise ValueError(
-                f"device.name={self.name}: PennyLane knows this device, but it does not load:"
-                f" {error}"
+            raise UsageError(
+                f"PennyLane knows this device, but it does not load: {error}",
+                key="device.name",
+                value=self.name,
             ) from error
 
     def _method(self, device, reading: Reading) -> str:
@@ -150,16 +155,22 @@ class PennyLane:
         if chosen is not None:
             return chosen
         if reading.moving:
-            raise ValueError(
-                f"device.name={self.name}: the matrix of the circuit's {reading.moving} depends on"
-                " inputs or weights, which only backprop differentiates; use device=statevector or"
-                " default.qubit, without shots."
+            raise UsageError(
+                (
+                    f"the matrix of the circuit's {reading.moving} depends on inputs or"
+                    " weights, which only backprop differentiates"
+                ),
+                "use device=statevector or default.qubit, without shots",
+                key="device.name",
+                value=self.name,
             )
         others = [method for method in ("backprop", "adjoint", *TRANSFORMS) if can(method)]
         shots = f" with shots={self.shots}" if self.shots is not None else ""
-        raise ValueError(
-            f"device.diff_method={self.diff_method}: {self.name}{shots} cannot differentiate this"
-            f" circuit so; use best, {', '.join(others)}."
+        raise UsageError(
+            f"{self.name}{shots} cannot differentiate this circuit so",
+            f"use best, {', '.join(others)}",
+            key="device.diff_method",
+            value=self.diff_method,
         )
 
 

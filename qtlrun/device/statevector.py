@@ -15,8 +15,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from qtlrun import memory
+from qtlrun.error import BadValue, UsageError, nearest
 from qtlrun.layer import generator
-from qtlrun.plan import nearest
 from qtlrun.simulator.gatewise import Gatewise
 from qtlrun.simulator.shot import Shots
 from qtlrun.simulator.simulator import Simulator
@@ -53,13 +53,13 @@ class Statevector:
         seed: int = 0,
     ):
         if method not in METHODS:
-            raise ValueError(f"method={method}: {nearest(method, METHODS)}")
+            raise BadValue("method", method, nearest(method, METHODS))
         if shots is not None and shots < 1:
-            raise ValueError(f"shots={shots}: at least one, or null for exact values.")
+            raise BadValue("shots", shots, "at least one, or null for exact values")
         if shots is not None and shots >= 2**63:
-            raise ValueError(f"shots={shots}: fewer than 2**63, or null for exact values.")
+            raise BadValue("shots", shots, "fewer than 2**63, or null for exact values")
         if seed < 0:
-            raise ValueError(f"seed={seed}: a whole number from 0 up.")
+            raise BadValue("seed", seed, "a whole number from 0 up")
         self.method = method
         self.shots = shots
         self.seed = seed
@@ -144,9 +144,9 @@ class StatevectorCircuit:
         if inputs.dim() == 2:
             return self(inputs.unsqueeze(0), weights.unsqueeze(0)).squeeze(0)
         if inputs.shape[-1] != self.reading.features:
-            raise ValueError(
-                f"circuit: it takes {self.reading.features} inputs, and was given"
-                f" {inputs.shape[-1]}."
+            raise UsageError(
+                f"it takes {self.reading.features} inputs, and was given {inputs.shape[-1]}",
+                key="circuit",
             )
         values = self._values(inputs, weights)
         if self.verification is not None and self.verification.wanted(weights):
@@ -168,14 +168,21 @@ class StatevectorCircuit:
         elif method == "auto":
             method = "grouped" if features else "fused"
         if method == "fused" and features:
-            raise ValueError(
-                "device.method=fused: it simulates one state a run, and each sample's"
-                f" {features} inputs ask for its own; use grouped."
+            raise UsageError(
+                (
+                    f"it simulates one state a run, and each sample's {features} inputs"
+                    " ask for its own"
+                ),
+                "use grouped",
+                key="device.method",
+                value="fused",
             )
         if method == "dense" and self.qubits > MAX_QUBITS_DENSE:
-            raise ValueError(
-                f"device.method=dense: the matrices of {self.qubits} qubits are too large; use it"
-                f" up to {MAX_QUBITS_DENSE}, grouped beyond."
+            raise UsageError(
+                f"the matrices of {self.qubits} qubits are too large",
+                f"use it up to {MAX_QUBITS_DENSE}, grouped beyond",
+                key="device.method",
+                value="dense",
             )
         return method
 
@@ -183,14 +190,18 @@ class StatevectorCircuit:
         """Raise ValueError for what takes angles alone: a gate's matrix depends on values."""
         reason = f"the matrix of the circuit's {self.reading.moving} depends on inputs or weights"
         if method not in ("auto", "gatewise"):
-            raise ValueError(
-                f"device.method={method}: {reason}, and this method takes angles alone; use auto or"
-                " gatewise."
+            raise UsageError(
+                f"{reason}, and this method takes angles alone",
+                "use auto or gatewise",
+                key="device.method",
+                value=method,
             )
         if shots is not None:
-            raise ValueError(
-                f"device.shots={shots}: {reason}, and only angles are differentiated by shots; use"
-                " null."
+            raise UsageError(
+                f"{reason}, and only angles are differentiated by shots",
+                "use null",
+                key="device.shots",
+                value=shots,
             )
 
     def _simulator(self, affine, final_gates: list[Gate], real: bool, outcomes: list) -> Simulator:

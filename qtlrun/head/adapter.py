@@ -5,6 +5,7 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from qtlrun.error import BadValue
 from qtlrun.layer import ACTIVATIONS, Linear, Start
 
 MAX_WIDTH = 10_000
@@ -30,7 +31,7 @@ class Adapter(nn.Module):
     ):
         super().__init__()
         if not 1 <= width <= MAX_WIDTH:
-            raise ValueError(f"width={width}: numbers in the bottleneck, from 1 to {MAX_WIDTH}.")
+            raise BadValue("width", width, f"numbers in the bottleneck, from 1 to {MAX_WIDTH}")
         self.activation = activation
         self.down = Linear(start, "down", features, width)
         self.up = Linear(start, "up", width, features)

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from qtlrun.circuit import product as products
+from qtlrun.error import BadValue, UsageError
 from qtlrun.head import published
 from qtlrun.layer import Linear, Start
 from qtlrun.plan import facts
@@ -69,17 +70,21 @@ class Quantum(nn.Module):
     ):
         super().__init__()
         if not (math.isfinite(spread) and spread >= 0):
-            raise ValueError(f"spread={spread}: a standard deviation in radians, 0 or more.")
+            raise BadValue("spread", spread, "a standard deviation in radians, 0 or more")
         if state is not None and layout is not None:
-            raise ValueError(
-                f"layout={layout}: state gives the start values already; leave one of the two null."
+            raise BadValue(
+                "layout",
+                layout,
+                "state gives the start values already",
+                "leave one of the two null",
             )
         if product:
             circuit = products.sized(circuit.qubits, inputs_of(circuit), math.prod(circuit.shape))
         if not inputs_of(circuit):
-            raise ValueError(
-                "circuit: it takes no inputs, and this head feeds it features; choose another"
-                " circuit, or use it in a parametrization."
+            raise UsageError(
+                "it takes no inputs, and this head feeds it features",
+                "choose another circuit, or use it in a parametrization",
+                key="circuit",
             )
         self.circuit = circuit
         self.entangle = entangle
@@ -146,9 +151,11 @@ class Twin(nn.Module):
     ):
         super().__init__()
         if not (math.isfinite(reach) and reach > 0):
-            raise ValueError(
-                f"reach={reach}: the largest value that the squashing gives, above 0; "
-                "pi/2 is the quantum head's."
+            raise BadValue(
+                "reach",
+                reach,
+                "the largest value that the squashing gives, above 0",
+                "pi/2 is the quantum head's",
             )
         self.reach = reach
         self.pre = Linear(start, "pre", features, qubits)

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from qtlrun.error import BadValue
 from qtlrun.head import scikit
 from qtlrun.layer import Linear, Start
 
@@ -35,9 +36,10 @@ class MLP(nn.Module):
     ):
         super().__init__()
         if width is not None and width < 1:
-            raise ValueError(
-                f"width={width}: one hidden unit or more, or null for as many numbers as the"
-                " quantum head has."
+            raise BadValue(
+                "width",
+                width,
+                "one hidden unit or more, or null for as many numbers as the quantum head has",
             )
         self.penalties = scikit.strengths("penalties", penalties)
         self.seeds = start.seeds

@@ -8,6 +8,7 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 
 from qtlrun import fock
+from qtlrun.error import BadValue
 from qtlrun.layer import Start
 from qtlrun.plan import facts
 
@@ -41,17 +42,18 @@ class Photonic(nn.Module):
     ):
         super().__init__()
         if features % 2 or not 2 <= features // 2 <= fock.MAX_CUTOFF:
-            raise ValueError(
-                f"features={features}: real and imaginary parts of amplitudes, 2 to"
-                f" {fock.MAX_CUTOFF} levels; use backbone=photonic with backbone.modes=1 and"
-                " backbone.output=state."
+            raise BadValue(
+                "features",
+                features,
+                f"real and imaginary parts of amplitudes, 2 to {fock.MAX_CUTOFF} levels",
+                "use backbone=photonic with backbone.modes=1 and backbone.output=state",
             )
         if classes != 2:
-            raise ValueError(f"classes={classes}: no photon or some, which tells 2 classes apart.")
+            raise BadValue("classes", classes, "no photon or some, which tells 2 classes apart")
         if layers < 0:
-            raise ValueError(f"layers={layers}: trained layers, from 0 up.")
+            raise BadValue("layers", layers, "trained layers, from 0 up")
         if not (math.isfinite(spread) and spread >= 0):
-            raise ValueError(f"spread={spread}: a standard deviation, 0 or more.")
+            raise BadValue("spread", spread, "a standard deviation, 0 or more")
         self.cutoff = features // 2
         self.lost = lost
         self.layers = nn.Parameter(start.normal("layers", (layers, fock.LAYER_WEIGHTS[1]), spread))

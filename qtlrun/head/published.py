@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from qtlrun import statefile
+from qtlrun.error import BadValue
 
 # Rows of circuit weights in the published files, whatever the depth; row k + 1 is layer k.
 STORED_ROWS = 15
@@ -21,11 +22,11 @@ def load(head: nn.Module, path: str, shape: tuple[int, ...], angles: bool = True
     ValueError where the file is absent, is none of these, or holds other sizes than the head has.
     """
     if not Path(path).is_file():
-        raise ValueError(f"state={path}: there is no such file.")
+        raise BadValue("state", path, "there is no such file")
     try:
         file = statefile.read(Path(path))
     except ValueError as error:
-        raise ValueError(f"state={path}: {error}") from error
+        raise BadValue("state", path, str(error)) from error
     try:
         values = {
             "angles": file["q_params"].flatten(),
@@ -39,21 +40,29 @@ def load(head: nn.Module, path: str, shape: tuple[int, ...], angles: bool = True
     except Exception as error:  # torch.load raises a dozen kinds on a damaged file
         if isinstance(error, ValueError):
             raise
-        raise ValueError(
-            f"state={path}: no file of published weights (q_params, pre_net, post_net) could be"
-            f" read from it ({type(error).__name__})."
+        raise BadValue(
+            "state",
+            path,
+            (
+                "no file of published weights (q_params, pre_net, post_net) could be"
+                f" read from it ({type(error).__name__})"
+            ),
         ) from error
     for name, parameter in head.named_parameters():
         if name == "angles" and not angles:
             continue
         if parameter.shape[1:] != values[name].shape:
-            raise ValueError(
-                f"state={path}: {name} is {tuple(values[name].shape)} in the file and "
-                f"{tuple(parameter.shape[1:])} in this head."
+            raise BadValue(
+                "state",
+                path,
+                (
+                    f"{name} is {tuple(values[name].shape)} in the file and"
+                    f" {tuple(parameter.shape[1:])} in this head"
+                ),
             )
         if not values[name].isfinite().all():
-            raise ValueError(
-                f"state={path}: {name} has numbers that are not finite; the file is damaged."
+            raise BadValue(
+                "state", path, f"{name} has numbers that are not finite", "the file is damaged"
             )
         parameter.data.copy_(values[name].expand_as(parameter))
 
@@ -93,10 +102,14 @@ def begin(head: nn.Module, seeds: list[int], angles: bool = True) -> None:
 def _check_shape(shape: tuple[int, ...], wires: int) -> None:
     if len(shape) != 2 or shape[1] != wires or shape[0] >= STORED_ROWS:
         sizes = " x ".join(map(str, shape)) or "one"
-        raise ValueError(
-            f"layout=mari2019: it has {STORED_ROWS - 1} layers of {wires} angles, one an input, and"
-            f" this circuit's weights are {sizes}; use circuit=dressed up to depth"
-            f" {STORED_ROWS - 1}, or null."
+        raise BadValue(
+            "layout",
+            "mari2019",
+            (
+                f"it has {STORED_ROWS - 1} layers of {wires} angles, one an input, and"
+                f" this circuit's weights are {sizes}"
+            ),
+            f"use circuit=dressed up to depth {STORED_ROWS - 1}, or null",
         )
 
 
@@ -107,7 +120,11 @@ def _rows(flat: Tensor, shape: tuple[int, ...], path: str) -> Tensor:
         return flat.view(shape)
     if len(flat) == STORED_ROWS * qubits and depth < STORED_ROWS:
         return flat.view(STORED_ROWS, qubits)[1 : depth + 1]
-    raise ValueError(
-        f"state={path}: its {len(flat)} angles are neither {depth} x {qubits} nor {STORED_ROWS} x"
-        f" {qubits}, as depth and qubits ask for."
+    raise BadValue(
+        "state",
+        path,
+        (
+            f"its {len(flat)} angles are neither {depth} x {qubits} nor {STORED_ROWS} x"
+            f" {qubits}, as depth and qubits ask for"
+        ),
     )

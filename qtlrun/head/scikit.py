@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from qtlrun.error import BadValue
+
 
 def arrays(split: tuple[Tensor, Tensor]) -> tuple[np.ndarray, np.ndarray]:
     """Features (items, features) in float64, and labels (items,)."""
@@ -40,5 +42,5 @@ def strengths(name: str, values: list[float]) -> list[float]:
     Raises ValueError where there is none, or one is not a number above 0.
     """
     if not values or not all(math.isfinite(value) and value > 0 for value in values):
-        raise ValueError(f"{name}={values}: one or more numbers above 0.")
+        raise BadValue(name, values, "one or more numbers above 0")
     return sorted(values, reverse=True)

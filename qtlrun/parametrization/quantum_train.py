@@ -9,11 +9,12 @@ import torch
 from qtlrun import memory
 from qtlrun.circuit.chain import Chain
 from qtlrun.circuit.ring import Ring
+from qtlrun.error import BadValue, nearest
 from qtlrun.layer import Start
 from qtlrun.parametrization.generator import Generator
 from qtlrun.parametrization.mapping import Mapping
 from qtlrun.parametrization.rival import Hashed, LowRank
-from qtlrun.plan import facts, finite, nearest
+from qtlrun.plan import facts, finite
 
 ANSATZ: dict[str, type[Ring | Chain]] = {"ring": Ring, "chain": Chain}
 BYTES_PER_GATE = 40_000  # of a block on each wire, with its gradient; measured
@@ -76,16 +77,20 @@ class QuantumTrain:
         source: Literal["circuit", "frozen", "constant", "hashing", "low_rank"] = "circuit",
     ):
         if not weights:
-            raise ValueError(
-                "weights=[]: name patterns are needed, as [head.*]; parametrization=direct"
-                " generates none."
+            raise BadValue(
+                "weights",
+                "[]",
+                "name patterns are needed, as [head.*]",
+                "parametrization=direct generates none",
             )
         if depth < 1:
-            raise ValueError(f"depth={depth}: blocks of the circuit, from 1 up.")
+            raise BadValue("depth", depth, "blocks of the circuit, from 1 up")
         if not all(1 <= width <= 2**20 for width in mapping):
-            raise ValueError(
-                f"mapping={mapping}: widths of hidden layers, each from 1 up to {2**20}; [] is one"
-                " linear layer."
+            raise BadValue(
+                "mapping",
+                mapping,
+                f"widths of hidden layers, each from 1 up to {2**20}",
+                "[] is one linear layer",
             )
         if spread is not None:
             finite(spread=spread)
@@ -107,9 +112,11 @@ class QuantumTrain:
         for pattern in self.weights:
             matches = [name for name in names if fnmatchcase(name, pattern)]
             if not matches:
-                raise ValueError(
-                    f"weights=[{pattern}]: no weight of this model is called so;"
-                    f" {nearest(pattern, names)}"
+                raise BadValue(
+                    "weights",
+                    f"[{pattern}]",
+                    "no weight of this model is called so",
+                    nearest(pattern, names),
                 )
             matched.update(matches)
         return [name for name in names if name in matched]
@@ -118,25 +125,33 @@ class QuantumTrain:
         """Refuse weights that are too many for this machine; nothing large is made."""
         count = sum(map(math.prod, shapes.values()))
         if self.simulates and qubits_of(count) > memory.largest():
-            raise ValueError(
-                f"weights=[{','.join(self.weights)}]: these are {count:,} weights, whose"
-                f" probabilities take {qubits_of(count)} qubits, and this machine simulates"
-                f" {memory.largest()}, which are enough for {2 ** memory.largest():,}; generate"
-                " fewer of them."
+            raise BadValue(
+                "weights",
+                f"[{','.join(self.weights)}]",
+                f"these are {count:,} weights, whose probabilities take {qubits_of(count)} qubits,"
+                f" and this machine simulates {memory.largest()}, which are enough for"
+                f" {2 ** memory.largest():,}",
+                "generate fewer of them",
             )
         if self.simulates and BYTES_PER_GATE * self.depth * qubits_of(count) > memory.total():
             most = memory.total() // (BYTES_PER_GATE * qubits_of(count))
-            raise ValueError(
-                f"depth={self.depth}: this machine holds the gates of {most:,} blocks on"
-                f" {qubits_of(count)} qubits; use fewer."
+            raise BadValue(
+                "depth",
+                self.depth,
+                f"this machine holds the gates of {most:,} blocks on {qubits_of(count)} qubits",
+                "use fewer",
             )
         # Bytes of values and slopes in float32.
         need = 8 * count * (qubits_of(count) + 1 + 2 * sum(self.widths))
         if self.source not in ("hashing", "low_rank") and need > memory.total():
-            raise ValueError(
-                f"mapping={self.widths}: with {count:,} weights a step takes {need / 2**30:,.1f}"
-                f" GiB, and this machine has {memory.total() / 2**30:,.1f}; choose narrower layers,"
-                " or fewer weights."
+            raise BadValue(
+                "mapping",
+                self.widths,
+                (
+                    f"with {count:,} weights a step takes {need / 2**30:,.1f} GiB,"
+                    f" and this machine has {memory.total() / 2**30:,.1f}"
+                ),
+                "choose narrower layers, or fewer weights",
             )
 
     @property

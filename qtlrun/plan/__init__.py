@@ -1,12 +1,13 @@
 """Plans: what a command line asks for, checked and worked out before anything is trained."""
 
+from qtlrun.error import nearest, text
 from qtlrun.plan.check import check_idle, check_plan, check_same, check_single
 from qtlrun.plan.description import describe
 from qtlrun.plan.fact import facts
 from qtlrun.plan.letter import has_circuit, simulates
 from qtlrun.plan.part import bare, build, check_part, is_own
 from qtlrun.plan.plan import COMPOSED, Plan
-from qtlrun.plan.refusal import Absent, Refused, finite, nearest, text
+from qtlrun.plan.refusal import Absent, Refused, finite
 from qtlrun.plan.tuning import draw, spaces
 from qtlrun.plan.variant import GROUPS, Part, Variant
 

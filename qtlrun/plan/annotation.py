@@ -4,7 +4,7 @@ import ast
 import contextlib
 import functools
 
-from qtlrun.plan.refusal import Refused, nearest, text
+from qtlrun.error import UsageError, nearest, text
 from qtlrun.plan.size import INTEGER_LIMIT
 
 SINGULAR = {"float": "a number", "int": "a whole number", "str": "a text", "bool": "true or false"}
@@ -27,15 +27,19 @@ def check(key: str, value: object, annotation: ast.expr | None) -> None:
     annotation = _plain(annotation)
     for number in value if isinstance(value, list) else [value]:
         if type(number) is int and abs(number) >= INTEGER_LIMIT:
-            raise Refused(f"{key}={_brief(number)}: whole numbers lie below 2**63 here.")
+            raise UsageError("whole numbers lie below 2**63 here", key=key, value=_brief(number))
     if accepts(annotation, value):
         return
     options = _options(annotation)
     if options and isinstance(value, str):
-        raise Refused(f"{key}={value}: {nearest(value, options)}")
-    raise Refused(
-        f"{key}={text(value)}: {_phrase(annotation)} is needed here, and this is"
-        f" {_kind(value)}{_mend(annotation, value)}."
+        raise UsageError(nearest(value, options), key=key, value=value)
+    raise UsageError(
+        (
+            f"{_phrase(annotation)} is needed here, and this is {_kind(value)}"
+            f"{_mend(annotation, value)}"
+        ),
+        key=key,
+        value=value,
     )
 
 

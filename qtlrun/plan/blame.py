@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from qtlrun.error import UsageError
 from qtlrun.plan.module import SCOPE
-from qtlrun.plan.refusal import Refused
 
 
 @contextlib.contextmanager
@@ -18,7 +18,7 @@ def blamed(what: str) -> Iterator[None]:
         where = location(error)
         if where is None:
             raise
-        raise Refused(f"{what} fails in {where}: {worded(error)}") from error
+        raise UsageError(f"{what} fails in {where}: {worded(error)}") from error
 
 
 def location(error: BaseException) -> str | None:

@@ -7,12 +7,12 @@ import ast
 import functools
 from pathlib import Path
 
+from qtlrun.error import UsageError, nearest, text
 from qtlrun.plan import annotation as annotations
 from qtlrun.plan import plugin, schema, size
 from qtlrun.plan.letter import letter_of
 from qtlrun.plan.part import build, check_group, check_part, is_own
 from qtlrun.plan.plan import Plan
-from qtlrun.plan.refusal import Refused, nearest, text
 from qtlrun.plan.tuning import check_space, spaces
 from qtlrun.plan.variant import GROUPS, Part, Variant
 
@@ -33,9 +33,11 @@ def check_plan(plan: Plan) -> None:
     _ = plan.seeds
     tune = plan.settings.tune
     if tune < 0:
-        raise Refused(
-            f"tune={tune}: how many draws of its values each row is given, from 1 up; 0"
-            " trains every row as it stands."
+        raise UsageError(
+            "how many draws of its values each row is given, from 1 up",
+            "0 trains every row as it stands",
+            key="tune",
+            value=tune,
         )
     plugin.check(plan.settings.plugins)
     _check_published(values.get("published", {}))
@@ -51,9 +53,11 @@ def check_plan(plan: Plan) -> None:
         _check_reference(name, variant, plan.changes[name])
     size.check_trainings(plan.settings, len(plan.seeds), 1 + len(plan.references))
     if tune and not spaces([plan.model, *plan.references.values()]):
-        raise Refused(
-            f"tune={tune}: no part has a space to draw from; give one, as"
-            " recipe.space.lr=[0.0001,0.01]."
+        raise UsageError(
+            "no part has a space to draw from",
+            "give one, as recipe.space.lr=[0.0001,0.01]",
+            key="tune",
+            value=tune,
         )
 
 
@@ -64,17 +68,21 @@ def check_same(variant: Variant, values: Part, what: str) -> None:
         changes = ", ".join(
             f"{key}={text(value)}" for key, value in values.items() if variant.has(key)
         )
-        raise Refused(
-            f"{what}: with {changes} it would no longer be {name or 'the same row'}; choose"
-            " a reference for that."
+        raise UsageError(
+            f"with {changes} it would no longer be {name or 'the same row'}",
+            "choose a reference for that",
+            key=what,
         )
 
 
 def check_single(plans: list[Plan], study: str, idle: tuple[str, ...] = ()) -> None:
     """Refuse a sweep where a study makes its own grid, and the `idle` settings that it ignores."""
     if len(plans) > 1:
-        raise Refused(
-            f"study={study}: it takes one point, and this sweep has {len(plans)}; leave out -m."
+        raise UsageError(
+            f"it takes one point, and this sweep has {len(plans)}",
+            "leave out -m",
+            key="study",
+            value=study,
         )
     check_idle(plans[0], study, idle)
 
@@ -85,7 +93,7 @@ def check_idle(plan: Plan, study: str, idle: tuple[str, ...] = ("splits", "folds
     for key in idle:
         value = plan.values[key]
         if value != unset[key]:
-            raise Refused(f"{key}={value}: study={study} does not use it; leave it out.")
+            raise UsageError(f"study={study} does not use it", "leave it out", key=key, value=value)
 
 
 @functools.cache
@@ -101,10 +109,10 @@ def _check_keys(values: dict[str, object], keys: tuple[str, ...]) -> None:
     """Refuse keys of a plan that there are not, and missing ones."""
     for name in values:
         if name not in keys and name not in ORIGIN_KEYS:
-            raise Refused(f"{name}: there is no such key; {nearest(name, keys)}")
+            raise UsageError("there is no such key", nearest(name, keys), key=name)
     for name in keys:
         if name not in values:
-            raise Refused(f"{name}: every run needs it, and it is taken away.")
+            raise UsageError("every run needs it, and it is taken away", key=name)
 
 
 def _check_part(group: str, part: Part, plugins: list[str], key: str = "") -> None:
@@ -131,25 +139,30 @@ def _check_reference(name: str, variant: Variant, change: dict) -> None:
 def _check_published(published: object) -> None:
     """Refuse published figures of a wrong type or range."""
     if not isinstance(published, dict):
-        raise Refused(
-            f"published={text(published)}: source and accuracy are needed here, as"
-            " published.accuracy.composed=0.97."
+        raise UsageError(
+            "source and accuracy are needed here, as published.accuracy.composed=0.97",
+            key="published",
+            value=published,
         )
     if not isinstance(published.get("items", ""), str):
-        raise Refused(
-            f"published.items={text(published['items'])}: words are needed here, on which test"
-            " items the figures were published."
+        raise UsageError(
+            "words are needed here, on which test items the figures were published",
+            key="published.items",
+            value=published["items"],
         )
     figures = published.get("accuracy", {})
     if not isinstance(figures, dict):
-        raise Refused(
-            f"published.accuracy={text(figures)}: an accuracy for each row is needed here, as"
-            " published.accuracy.composed=0.97."
+        raise UsageError(
+            "an accuracy for each row is needed here, as published.accuracy.composed=0.97",
+            key="published.accuracy",
+            value=figures,
         )
     for name, figure in figures.items():
         if type(figure) not in (int, float) or not 0 <= figure <= 1:
-            raise Refused(
-                f"published.accuracy.{name}={text(figure)}: an accuracy is a number from 0 to 1."
+            raise UsageError(
+                "an accuracy is a number from 0 to 1",
+                key=f"published.accuracy.{name}",
+                value=figure,
             )
 
 
@@ -163,15 +176,19 @@ def _check_tuned(plan: Plan) -> None:
         if variant.dataset.get("validation") == "test":
             composed = model.dataset.get("validation") == "test"
             where = f"compare.{name}." if name and not composed else ""
-            raise Refused(
-                f"tune={tune}, {where}dataset.validation=test: the test split would choose"
-                " the draw; leave one of them out."
+            raise UsageError(
+                (
+                    f"tune={tune}, {where}dataset.validation=test: the test split would"
+                    " choose the draw"
+                ),
+                "leave one of them out",
             )
     for key in spaces([model]):
         if plan.sets(key):
-            raise Refused(
-                f"{key}: tune draws it, so the value typed would not be heeded;"
-                f" ~{key.replace('.', '.space.')} holds it."
+            raise UsageError(
+                "tune draws it, so the value typed would not be heeded",
+                f"~{key.replace('.', '.space.')} holds it",
+                key=key,
             )
 
 
@@ -180,27 +197,31 @@ def _check_pretrain(variant: Variant) -> None:
     task = variant.backbone.get("pretrain")
     if task is None:
         if variant.backbone.get("weights") == "pretrain":
-            raise Refused(
-                "backbone.weights=pretrain: this backbone has no source task; name public weights,"
-                " a file or none."
+            raise UsageError(
+                "this backbone has no source task",
+                "name public weights, a file or none",
+                key="backbone.weights",
+                value="pretrain",
             )
         return
     check_group("backbone.pretrain", task)
     for name in task:
         if name not in PRETRAIN:
-            raise Refused(
-                f"backbone.pretrain.{name}: there is no such key; {nearest(name, PRETRAIN)}"
+            raise UsageError(
+                "there is no such key", nearest(name, PRETRAIN), key=f"backbone.pretrain.{name}"
             )
     for name in PRETRAIN:
         if name not in task:
-            raise Refused(
-                f"backbone.pretrain.{name}: the source task needs it, and it is taken away."
+            raise UsageError(
+                "the source task needs it, and it is taken away", key=f"backbone.pretrain.{name}"
             )
     annotations.check("backbone.pretrain.seed", task["seed"], ast.Name("int"))
     for group in ("dataset", "recipe"):
         check_group(f"backbone.pretrain.{group}", task[group])
         _check_part(group, task[group], variant.plugins, f"backbone.pretrain.{group}")
         if task[group].get("space"):
-            raise Refused(
-                f"backbone.pretrain.{group}.space: a source task is not tuned; leave it null."
+            raise UsageError(
+                "a source task is not tuned",
+                "leave it null",
+                key=f"backbone.pretrain.{group}.space",
             )

@@ -1,7 +1,7 @@
 """Claim of a reference: a sentence on what it isolates, which may differ by letter."""
 
+from qtlrun.error import UsageError, nearest
 from qtlrun.plan.letter import LETTERS, likeness, trains_circuit
-from qtlrun.plan.refusal import Refused, nearest, text
 from qtlrun.plan.variant import Variant
 
 CLAIMS = ("isolates", "of", "by_letter")  # keys of a reference that say what it shows
@@ -17,16 +17,20 @@ def check_claim(name: str, change: dict) -> None:
         others = isolates
         letters = (*letters, "composed")
     elif not isinstance(isolates, str | None):
-        raise Refused(f"{key}.isolates={text(isolates)}: a sentence is needed here.")
+        raise UsageError("a sentence is needed here", key=f"{key}.isolates", value=isolates)
     if subject is not None and subject not in SUBJECTS:
-        raise Refused(f"{key}.of={text(subject)}: {nearest(str(subject), SUBJECTS)}")
+        raise UsageError(nearest(str(subject), SUBJECTS), key=f"{key}.of", value=subject)
     if not isinstance(others, dict | None):
-        raise Refused(f"{key}.by_letter={text(others)}: a sentence for each letter is needed here.")
+        raise UsageError(
+            "a sentence for each letter is needed here", key=f"{key}.by_letter", value=others
+        )
     for letter, sentence in (others or {}).items():
         if letter not in letters:
-            raise Refused(f"{key}.by_letter.{letter}: {nearest(str(letter), letters)}")
+            raise UsageError(nearest(str(letter), letters), key=f"{key}.by_letter.{letter}")
         if not isinstance(sentence, str):
-            raise Refused(f"{key}.by_letter.{letter}={text(sentence)}: a sentence is needed here.")
+            raise UsageError(
+                "a sentence is needed here", key=f"{key}.by_letter.{letter}", value=sentence
+            )
 
 
 def claim(change: dict, model: Variant) -> str:

@@ -6,10 +6,10 @@ import importlib.util
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
+from qtlrun.error import UsageError
 from qtlrun.plan.blame import shown
 from qtlrun.plan.installed import find_any, is_installed, lies_installed
 from qtlrun.plan.module import PACKAGE, Module, begin, file
-from qtlrun.plan.refusal import Refused
 
 IMPORT_CALLS = ("__import__", "import_module", "importlib.import_module")
 
@@ -17,8 +17,8 @@ IMPORT_CALLS = ("__import__", "import_module", "importlib.import_module")
 def closure(paths: tuple[str, ...]) -> dict[Module, bytes]:
     """Plugins and all that they import from outside the installed packages, with their bytes.
 
-    Read from source, at any depth of it, so that an import within a function counts. Raises Refused
-    for source that is no Python, and for a module that hides an installed one.
+    Read from source, at any depth of it, so that an import within a function counts. Raises
+    UsageError for source that is no Python, and for a module that hides an installed one.
     """
     contents = {}
     waiting = [(begin(Path(path).expanduser().resolve()), path) for path in paths]
@@ -70,10 +70,12 @@ def find_spec(
     installed = is_installed(top)
     if beside is not None and beside.has_location:
         if installed and not lies_installed(Path(beside.origin)):
-            raise Refused(
-                f"plugins=[{importer}]: it imports {top}, an installed module, which "
-                f"{shown(Path(beside.origin))} would hide; "
-                "rename that file."
+            raise UsageError(
+                (
+                    f"plugins=[{importer}]: it imports {top}, an installed module,"
+                    f" which {shown(Path(beside.origin))} would hide"
+                ),
+                "rename that file",
             )
         return None if installed else beside
     if installed:
@@ -127,7 +129,7 @@ def parse_module(content: bytes, path: Path, importer: str) -> ast.Module:
             else str(error)
         )
         beside = "" if Path(importer or path).expanduser().resolve() == path else f"{shown(path)}, "
-        raise Refused(f"plugins=[{importer}]: {beside}{line}.") from error
+        raise UsageError(f"plugins=[{importer}]: {beside}{line}") from error
 
 
 def _find_within_package(rest: list[str]) -> list[Module]:

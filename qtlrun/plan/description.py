@@ -1,8 +1,8 @@
 """Descriptions of variants in words, and of how two differ."""
 
+from qtlrun.error import text
 from qtlrun.plan.fact import Part, title
 from qtlrun.plan.letter import freezing, has_circuit
-from qtlrun.plan.refusal import text
 from qtlrun.plan.variant import Variant
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from qtlrun.plan.refusal import text
+from qtlrun.error import text
 
 Part = dict[str, Any]  # values of one part by name, with the `_target_` of its class
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from qtlrun.error import UsageError
 from qtlrun.plan.blame import location, worded
 from qtlrun.plan.closure import closure, find_spec
 from qtlrun.plan.module import SCOPE, begin, file, stem
-from qtlrun.plan.refusal import Refused
 
 
 def load(name: str, paths: tuple[str, ...]) -> ModuleType:
@@ -35,12 +35,12 @@ def _blamed_loading(path: str) -> Iterator[None]:
     """Refuse, by file and line, whatever a plugin raises while it loads within."""
     try:
         yield
-    except Refused:
+    except UsageError:
         raise
     except (Exception, SystemExit) as error:  # whatever the user's file does wrong
         where = location(error)
-        raise Refused(
-            f"plugins=[{path}]: it does not load; {f'{where}: ' if where else ''}{worded(error)}"
+        raise UsageError(
+            f"plugins=[{path}]: it does not load", f"{f'{where}: ' if where else ''}{worded(error)}"
         ) from error
 
 

@@ -8,11 +8,11 @@ import importlib
 import re
 from collections.abc import Sequence
 
+from qtlrun.error import UsageError, nearest
 from qtlrun.plan import annotation as annotations
 from qtlrun.plan import plugin, schema
 from qtlrun.plan.fact import Facts
 from qtlrun.plan.plugin import Module
-from qtlrun.plan.refusal import Refused, nearest, text
 from qtlrun.plan.schema import Parameters
 
 SPACE = "space"  # key of what tuning draws a part's values from
@@ -48,13 +48,15 @@ def check_part(group: str, part: dict, plugins: list[str], key: str = "") -> Non
     values = {name: value for name, value in part.items() if name not in apart}
     for name in values:
         if name not in names:
-            raise Refused(f"{key}.{name}: there is no such key; {nearest(name, names)}")
+            raise UsageError("there is no such key", nearest(name, names), key=f"{key}.{name}")
     for name in names:
         annotation, required = takes[name]
         if name in values:
             annotations.check(f"{key}.{name}", values[name], annotation)
         elif required:
-            raise Refused(f"{key}.{name}: {part['_target_']} needs it and it is not given.")
+            raise UsageError(
+                f"{part['_target_']} needs it and it is not given", key=f"{key}.{name}"
+            )
 
 
 def build(group: str, part: dict, plugins: Sequence[str] = (), key: str = "", **offered):
@@ -77,8 +79,8 @@ def build(group: str, part: dict, plugins: Sequence[str] = (), key: str = "", **
 def check_group(key: str, part: object) -> None:
     """Refuse a value where a group of values stands."""
     if not isinstance(part, dict):
-        raise Refused(
-            f"{key}={text(part)}: a group of values stands here, each given as {key}.KEY=VALUE."
+        raise UsageError(
+            f"a group of values stands here, each given as {key}.KEY=VALUE", key=key, value=part
         )
 
 
@@ -126,7 +128,9 @@ def _parameters(
     try:
         return reader.parameters(kind)
     except schema.UnreadableConstructor as error:
-        raise Refused(f"{key or group}: of {target} the values are not known: {error}.") from error
+        raise UsageError(
+            f"of {target} the values are not known: {error}", key=key or group
+        ) from error
 
 
 def _find(
@@ -137,28 +141,32 @@ def _find(
     source = _source(group, module, plugins)
     reader = schema.Reader(plugins)
     if source is None:
-        raise Refused(
-            f"{key or group}._target_={text(target)}: a part is a class of qtlrun.{group}, or of a"
-            " file named in plugins=[FILE.py]."
+        raise UsageError(
+            f"a part is a class of qtlrun.{group}, or of a file named in plugins=[FILE.py]",
+            key=f"{key or group}._target_",
+            value=target,
         )
     kind = reader.find(source, name)
     # A class that a module of the package imports is no part of its group.
     if kind is None or (not is_own(target) and kind.module != source):
-        raise Refused(
-            f"{key or group}._target_={target}: {module} has no class {name};"
-            f" {nearest(name, reader.classes(source))}"
+        raise UsageError(
+            f"{module} has no class {name}",
+            nearest(name, reader.classes(source)),
+            key=f"{key or group}._target_",
+            value=target,
         )
     return kind, reader
 
 
 def _construct(kind: type, values: dict, key: str, names: set[str]):
-    """Object of a class; `names` are the values that a message of its constructor may name."""
+    """Object of a class; an error of its constructor is given the part's key."""
     try:
         return kind(**values)
-    except ValueError as error:  # `Absent` remains its cause
-        where = plugin.location(error)
+    except UsageError as error:
+        raise error.under(key).located(plugin.location(error)) from error
+    except ValueError as error:
         message = _name_key(str(error), key, names)
-        raise Refused(f"{message.rstrip('.')} ({where})." if where else message) from error
+        raise UsageError(message).located(plugin.location(error)) from error
 
 
 def _name_key(message: str, key: str, names: set[str]) -> str:

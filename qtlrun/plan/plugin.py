@@ -3,12 +3,12 @@
 import hashlib
 from pathlib import Path
 
+from qtlrun.error import UsageError
 from qtlrun.plan.blame import blamed, location, worded
 from qtlrun.plan.closure import closure, find, import_base, imports, parse_module
 from qtlrun.plan.installed import is_installed, versions
 from qtlrun.plan.loader import load
 from qtlrun.plan.module import PACKAGE, Module, begin, file, stem
-from qtlrun.plan.refusal import Refused
 
 __all__ = [
     "PACKAGE",
@@ -35,12 +35,12 @@ def check(paths: list[str]) -> None:
         path = Path(typed).expanduser()
         name = stem(typed)
         if not path.is_file() or path.suffix != ".py":
-            raise Refused(f"plugins=[{typed}]: there is no such Python file.")
+            raise UsageError(f"plugins=[{typed}]: there is no such Python file")
         if not name.isidentifier():
-            raise Refused(f"plugins=[{typed}]: {name} is no name of a module; rename the file.")
+            raise UsageError(f"plugins=[{typed}]: {name} is no name of a module", "rename the file")
         if name == "qtlrun" or is_installed(name):
-            raise Refused(
-                f"plugins=[{typed}]: {name} is the name of an installed module; rename the file."
+            raise UsageError(
+                f"plugins=[{typed}]: {name} is the name of an installed module", "rename the file"
             )
         others = [
             other
@@ -48,9 +48,12 @@ def check(paths: list[str]) -> None:
             if stem(other) == name and not path.samefile(Path(other).expanduser())
         ]
         if others:
-            raise Refused(
-                f"plugins=[{others[0]},{typed}]: a part is found by its file's name, and both are "
-                f"called {name}; rename one."
+            raise UsageError(
+                (
+                    f"plugins=[{others[0]},{typed}]: a part is found by its file's"
+                    f" name, and both are called {name}"
+                ),
+                "rename one",
             )
     closure(tuple(paths))
 

@@ -7,10 +7,10 @@ from functools import cached_property
 from importlib.resources import files
 from typing import Any
 
+from qtlrun.error import UsageError, nearest
 from qtlrun.plan.claim import CLAIMS, check_claim
 from qtlrun.plan.override import Override
 from qtlrun.plan.part import check_group
-from qtlrun.plan.refusal import Refused, nearest, text
 from qtlrun.plan.variant import GROUPS, Part, Variant
 
 
@@ -58,7 +58,7 @@ class References:
             _check_change(name, change)
             if self._is_asked(name, change):
                 if self._lacking(change) and (self._is_chosen(name) or self._is_changed(name)):
-                    raise Refused(self._excuse(name) + "; leave it out.")
+                    raise UsageError(self._excuse(name), "leave it out")
                 changes[name] = change
         return changes
 
@@ -67,9 +67,10 @@ class References:
         if set(CLAIMS) & set(change) or self._is_chosen(name):
             return True
         if self._is_changed(name):
-            raise Refused(
-                f"compare.{name}: it is changed, but not among the references; choose it with"
-                f" +compare={name}."
+            raise UsageError(
+                "it is changed, but not among the references",
+                f"choose it with +compare={name}",
+                key=f"compare.{name}",
             )
         return not _is_shipped(name)
 
@@ -113,22 +114,28 @@ def _changed(part: Part, change: Part) -> Part:
 def _check_change(name: str, change: object) -> None:
     """Refuse a change that no reference can make, by its name, type, keys or claim."""
     if not re.fullmatch(r"\w[\w-]{0,63}", str(name)):  # it becomes a part of file names
-        raise Refused(
-            f"compare.{name}: a reference's name is made of letters, digits, - and _, at most 64 of"
-            " them."
+        raise UsageError(
+            "a reference's name is made of letters, digits, - and _, at most 64 of them",
+            key=f"compare.{name}",
         )
     if not isinstance(change, dict):
-        raise Refused(
-            f"compare.{name}={text(change)}: a reference is a group of values; compare=[{name}]"
-            " chooses it."
+        raise UsageError(
+            "a reference is a group of values",
+            f"compare=[{name}] chooses it",
+            key=f"compare.{name}",
+            value=change,
         )
     if name == "composed":
-        raise Refused(
-            "compare.composed: the composed model is called so; name the reference otherwise."
+        raise UsageError(
+            "the composed model is called so",
+            "name the reference otherwise",
+            key="compare.composed",
         )
     for key, value in change.items():
         if key not in (*GROUPS, *CLAIMS):
-            raise Refused(f"compare.{name}.{key}: there is no such key; {nearest(key, GROUPS)}")
+            raise UsageError(
+                "there is no such key", nearest(key, GROUPS), key=f"compare.{name}.{key}"
+            )
         if key in GROUPS:
             check_group(f"compare.{name}.{key}", value)
     check_claim(name, change)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from qtlrun.plan.refusal import Refused, text
+from qtlrun.error import UsageError, text
 
 MAX_SEED = 2**32 - 1  # of NumPy's generators
 
@@ -39,11 +39,14 @@ class Settings:
         """Seeds by number: `seeds: 5` is 0 to 4, a list names them."""
         seeds = list(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
         if seeds and max(seeds) > MAX_SEED:
-            raise Refused(f"seeds={self.seeds}: numpy's generators take seeds below 2**32.")
+            raise UsageError(
+                "numpy's generators take seeds below 2**32", key="seeds", value=self.seeds
+            )
         if not seeds or len(set(seeds)) < len(seeds) or min(seeds) < 0:
-            raise Refused(
-                f"seeds={self.seeds}: a number from 1 up (5 is seeds 0 to 4), or a list of"
-                " different seeds from 0 up."
+            raise UsageError(
+                "a number from 1 up (5 is seeds 0 to 4), or a list of different seeds from 0 up",
+                key="seeds",
+                value=self.seeds,
             )
         return seeds
 
@@ -58,13 +61,15 @@ class Settings:
         if name == "splits" and count == 1:
             return [{}]
         if dataset.get("fold") is not None:
-            raise Refused(
-                f"{name}={count}, dataset.fold={text(dataset['fold'])}: choose one of the two."
+            raise UsageError(
+                f"{name}={count}, dataset.fold={text(dataset['fold'])}: choose one of the two"
             )
         needs = "fold" if name == "folds" else "split_seed"
         if needs not in dataset:
-            raise Refused(
-                f"{name}={count}: this dataset draws no splits of its own (it has no {needs})."
+            raise UsageError(
+                f"this dataset draws no splits of its own (it has no {needs})",
+                key=name,
+                value=count,
             )
         if name == "folds":
             return [{"fold": [number, count]} for number in range(count)]
@@ -72,17 +77,22 @@ class Settings:
 
     def _check_redraws(self) -> None:
         if self.splits < 1:
-            raise Refused(
-                f"splits={self.splits}: how often train and validation are drawn, from 1 up."
+            raise UsageError(
+                "how often train and validation are drawn, from 1 up",
+                key="splits",
+                value=self.splits,
             )
         if self.folds is None:
             return
         if self.folds < 2:
-            raise Refused(
-                f"folds={self.folds}: the parts of a cross-validation, from 2 up; null for none."
+            raise UsageError(
+                "the parts of a cross-validation, from 2 up",
+                "null for none",
+                key="folds",
+                value=self.folds,
             )
         if self.splits > 1:
-            raise Refused(f"splits={self.splits}, folds={self.folds}: choose one of the two.")
+            raise UsageError(f"splits={self.splits}, folds={self.folds}: choose one of the two")
 
 
 def split_seeds(seeds: list[int], split: int) -> list[int]:

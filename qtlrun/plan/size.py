@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from qtlrun.plan.refusal import Refused
+from qtlrun.error import UsageError
 from qtlrun.plan.setting import Settings
 
 INTEGER_LIMIT = 2**63  # torch and NumPy count in 64 bits
@@ -32,7 +32,7 @@ def check(key: str, value: Any, of: str = "") -> None:
     """Refuse a size above its limit; `of` is its key without what it stands in."""
     limit = LIMITS.get(of or key)
     if limit and type(value) in (int, float) and value > limit[0]:
-        raise Refused(f"{key}={value}: {limit[1]}; use {limit[0]:,} or fewer.")
+        raise UsageError(limit[1], f"use {limit[0]:,} or fewer", key=key, value=value)
 
 
 def check_part(group: str, part: dict, key: str = "") -> None:
@@ -48,10 +48,13 @@ def check_part(group: str, part: dict, key: str = "") -> None:
 def check_weights(count: int, where: str) -> None:
     """Refuse a circuit whose weights are too many to read."""
     if count > WEIGHTS:
-        raise Refused(
-            f"{where}: a circuit of {count:,} weights; it is traced and differentiated weight by "
-            "weight before it is trained, "
-            f"which takes minutes from {WEIGHTS:,} on; use fewer."
+        raise UsageError(
+            f"a circuit of {count:,} weights",
+            (
+                "it is traced and differentiated weight by weight before it is"
+                f" trained, which takes minutes from {WEIGHTS:,} on; use fewer"
+            ),
+            key=where,
         )
 
 
@@ -68,4 +71,6 @@ def check_trainings(settings: Settings, seeds: int, rows: int) -> None:
     if count > TRAININGS:
         product = " x ".join(f"{value:,} {name}" for name, value in factors.items() if value > 1)
         largest = max(factors, key=factors.get)
-        raise Refused(f"{largest}: {product} are {count:,} trainings; use {TRAININGS:,} or fewer.")
+        raise UsageError(
+            f"{product} are {count:,} trainings", f"use {TRAININGS:,} or fewer", key=largest
+        )

@@ -4,9 +4,9 @@ import ast
 import math
 from collections.abc import Iterable
 
+from qtlrun.error import UsageError, nearest
 from qtlrun.plan import annotation as annotations
 from qtlrun.plan.part import SPACE, parameters
-from qtlrun.plan.refusal import Refused, nearest, text
 from qtlrun.plan.variant import Variant
 
 TUNABLE = ("recipe", "head", "circuit")
@@ -21,25 +21,29 @@ def check_space(group: str, part: dict, plugins: list[str], key: str = "") -> No
     takes = parameters(group, part["_target_"], tuple(plugins), key)
     key = f"{key or group}.{SPACE}"
     if space and group not in TUNABLE:
-        raise Refused(
-            f"{key}: {group} is not tuned; rows must share it. {', '.join(TUNABLE)} may have a"
-            " space."
+        raise UsageError(
+            f"{group} is not tuned",
+            f"rows must share it. {', '.join(TUNABLE)} may have a space",
+            key=key,
         )
     if not isinstance(space, dict):
-        raise Refused(
-            f"{key}={text(space)}: a group of values stands here, each given as"
-            f" {key}.KEY=[LOW,HIGH]."
+        raise UsageError(
+            f"a group of values stands here, each given as {key}.KEY=[LOW,HIGH]",
+            key=key,
+            value=space,
         )
     for name, values in space.items():
         if name not in takes or name not in part:
-            raise Refused(
-                f"{key}.{name}: {group} takes no such value;"
-                f" {nearest(name, [each for each in takes if each in part])}"
+            raise UsageError(
+                f"{group} takes no such value",
+                nearest(name, [each for each in takes if each in part]),
+                key=f"{key}.{name}",
             )
         if not isinstance(values, list) or not values:
-            raise Refused(
-                f"{key}.{name}={text(values)}: a list is needed here, [LOW,HIGH] of a number or the"
-                " options of a word."
+            raise UsageError(
+                "a list is needed here, [LOW,HIGH] of a number or the options of a word",
+                key=f"{key}.{name}",
+                value=values,
             )
         for value in values:
             annotations.check(f"{key}.{name}", value, takes[name][0])
@@ -76,19 +80,23 @@ def draw(variants: Iterable[Variant], count: int) -> list[dict[str, object]]:
 def _check_range(key: str, values: list) -> None:
     """Refuse ends of a log-uniform range that are not two, finite, above 0 and in order."""
     if len(values) != 2:
-        raise Refused(
-            f"{key}={text(values)}: two numbers are needed here, [LOW,HIGH]; draws are log-uniform"
-            " between them."
+        raise UsageError(
+            "two numbers are needed here, [LOW,HIGH]",
+            "draws are log-uniform between them",
+            key=key,
+            value=values,
         )
     low, high = values
     if not (math.isfinite(low) and math.isfinite(high) and low > 0):
-        raise Refused(
-            f"{key}={text(values)}: draws are log-uniform; both ends must be finite and above 0."
+        raise UsageError(
+            "draws are log-uniform", "both ends must be finite and above 0", key=key, value=values
         )
     if low > high:
-        raise Refused(
-            f"{key}={text(values)}: its low end is above its high end; turn them round,"
-            f" [{high},{low}]."
+        raise UsageError(
+            "its low end is above its high end",
+            f"turn them round, [{high},{low}]",
+            key=key,
+            value=values,
         )
 
 

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from qtlrun.error import UsageError
 from qtlrun.simulator.gatewise import Gatewise
 from qtlrun.tape import measurement
 from qtlrun.tape.angle import Affine
@@ -105,8 +106,12 @@ def _compare(noun: str, simulated: Tensor, traced: Tensor, tolerance: float) -> 
     difference = (simulated - traced).abs()
     if difference.numel() and not difference.max() <= tolerance:
         index = int(difference.argmax())
-        raise ValueError(
-            f"circuit: {noun} as simulated, {float(simulated[index]):.6f}, is not that of the"
-            f" circuit's own gates, {float(traced[index]):.6f}, at a sample of the first"
-            " batch; it depends on something beside inputs and weights."
+        raise UsageError(
+            (
+                f"{noun} as simulated, {float(simulated[index]):.6f}, is not that of"
+                f" the circuit's own gates, {float(traced[index]):.6f}, at a sample of"
+                " the first batch"
+            ),
+            "it depends on something beside inputs and weights",
+            key="circuit",
         )

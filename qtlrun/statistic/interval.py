@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qtlrun.error import NO_VALUE, BadValue
+
 Number = float | np.ndarray  # or one at each of several sizes
 
 
@@ -65,7 +67,7 @@ def crossed(values: np.ndarray, level: float = 0.95) -> Interval:
             " more."
         )
     if not np.isfinite(values).all():
-        raise ValueError("values: some are nan or infinite; leave failed seeds out.")
+        raise BadValue("values", NO_VALUE, "some are nan or infinite", "leave failed seeds out")
     seeds, items = values.shape
     # The origin is subtracted so that identical values give exactly zero width.
     centred = values - values[0, 0]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qtlrun.error import BadValue
 from qtlrun.statistic.interval import Interval, Number, quantile, squared_error
 
 POWER = 0.8  # probability of detecting a difference of the margin at the size recommended
@@ -55,12 +56,13 @@ def half_width(
         if size is None or size == present[name]:
             continue
         if name not in _separable_sizes(interval):
-            raise ValueError(
-                f"{name}={size}: the interval has {present[name]} and cannot tell what others would"
-                " give."
+            raise BadValue(
+                name,
+                size,
+                f"the interval has {present[name]} and cannot tell what others would give",
             )
         if size < least[name]:
-            raise ValueError(f"{name}={size}: an interval needs {least[name]} or more.")
+            raise BadValue(name, size, f"an interval needs {least[name]} or more")
     changed = {name: size for name, size in asked.items() if size is not None}
     error2, degrees = _predict_error(interval, **changed)
     return float(quantile(degrees, level) * np.sqrt(error2))
@@ -127,25 +129,31 @@ def enough(interval: Interval) -> bool:
 def check_margin(margin: float) -> None:
     """Refuse a margin that no difference can be compared with."""
     if not 0 < margin < math.inf:
-        raise ValueError(
-            f"margin={margin}: the difference below which two models count as equal, in the unit of"
-            " the metric (nats for NLL); it must be finite and above 0."
+        raise BadValue(
+            "margin",
+            margin,
+            (
+                "the difference below which two models count as equal, in the unit of"
+                " the metric (nats for NLL)"
+            ),
+            "it must be finite and above 0",
         )
 
 
 def check_nats(margin: float) -> None:
     """Refuse a margin that no two models of use would stay within."""
     if not (math.isfinite(margin) and 0 < margin <= MAX_MARGIN_NATS):
-        raise ValueError(
-            f"margin={margin}: nats of negative log-likelihood, above 0 and at most"
-            f" {MAX_MARGIN_NATS:g}."
+        raise BadValue(
+            "margin",
+            margin,
+            f"nats of negative log-likelihood, above 0 and at most {MAX_MARGIN_NATS:g}",
         )
 
 
 def check_shots(shots: int) -> None:
     """Refuse executions that measure nothing."""
     if shots < 1:
-        raise ValueError(f"shots={shots}: measurements of an execution, from 1 up.")
+        raise BadValue("shots", shots, "measurements of an execution, from 1 up")
 
 
 def _separable_sizes(interval: Interval) -> tuple[str, ...]:

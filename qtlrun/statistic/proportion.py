@@ -6,6 +6,7 @@ from functools import partial
 
 import numpy as np
 
+from qtlrun.error import NO_VALUE, BadValue
 from qtlrun.statistic.interval import Interval, crossed, pad, quantile
 from qtlrun.statistic.share import beta_ends
 from qtlrun.statistic.split import resampled
@@ -92,7 +93,9 @@ def proportion_difference_resampled(
 def _check_answers(values: np.ndarray) -> np.ndarray:
     values = np.asarray(values, dtype=np.float64)
     if not np.isin(values, (0.0, 1.0)).all():
-        raise ValueError("values: a proportion is one of right and wrong answers, 1 and 0.")
+        raise BadValue(
+            "values", NO_VALUE, "a proportion is one of right and wrong answers, 1 and 0"
+        )
     return values
 
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from qtlrun.error import NO_VALUE, BadValue, UsageError
+
 
 def explained(values: Sequence[float] | np.ndarray, choices) -> dict[str, float]:
     """Share of the variance of `values` that each choice explains alone, in [0, 1].
@@ -20,7 +22,7 @@ def explained(values: Sequence[float] | np.ndarray, choices) -> dict[str, float]
     if values.ndim != 1 or not values.size:
         raise ValueError(f"values of shape {values.shape}: one number a protocol is needed.")
     if not np.isfinite(values).all():
-        raise ValueError("values: some are nan or infinite; leave failed protocols out.")
+        raise BadValue("values", NO_VALUE, "some are nan or infinite", "leave failed protocols out")
     # The origin is subtracted so that identical values vary by exactly nothing.
     centred = values - values[0]
     centred -= centred.mean()
@@ -29,9 +31,9 @@ def explained(values: Sequence[float] | np.ndarray, choices) -> dict[str, float]
     for name, levels in choices.items():
         levels = list(levels)
         if len(levels) != len(values):
-            raise ValueError(f"{name}: {len(levels)} levels for {len(values)} values.")
+            raise UsageError(f"{len(levels)} levels for {len(values)} values", key=name)
         if any(level != level for level in levels):
-            raise ValueError(f"{name}: some levels are nan.")
+            raise UsageError("some levels are nan", key=name)
         indices = {level: index for index, level in enumerate(dict.fromkeys(levels))}
         groups = np.array([indices[level] for level in levels])
         between = float((np.bincount(groups, centred) ** 2 / np.bincount(groups)).sum())

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qtlrun.error import NO_VALUE, BadValue, UsageError
 from qtlrun.statistic.interval import Interval, ends, squared_error, variances
 
 
@@ -88,9 +89,10 @@ def _check_splits(values, train, held, same_pictures) -> list[np.ndarray]:
     """Arrays of float64 that an interval can be computed from; refuse all others."""
     values = [np.asarray(split, dtype=np.float64) for split in values]
     if len(values) < 2:
-        raise ValueError(
-            f"splits: {len(values)} given, and only two or more show how the mean varies between"
-            " them."
+        raise BadValue(
+            "splits",
+            NO_VALUE,
+            f"{len(values)} given, and only two or more show how the mean varies between them",
         )
     for number, split in enumerate(values):
         if split.ndim != 2 or split.shape[0] < 1 or split.shape[1] < 2:
@@ -99,7 +101,9 @@ def _check_splits(values, train, held, same_pictures) -> list[np.ndarray]:
                 " pictures or more."
             )
         if not np.isfinite(split).all():
-            raise ValueError(f"values[{number}]: some are nan or infinite; leave failed seeds out.")
+            raise UsageError(
+                "some are nan or infinite", "leave failed seeds out", key=f"values[{number}]"
+            )
     seeds = sorted({len(split) for split in values})
     items = sorted({split.shape[1] for split in values})
     if len(seeds) > 1:
@@ -113,8 +117,8 @@ def _check_splits(values, train, held, same_pictures) -> list[np.ndarray]:
         )
     for name, size in (("train", train), ("held", held)):
         if not 0 < size < math.inf:
-            raise ValueError(
-                f"{name}={size}: the number of items in each redraw; it must be finite and above 0."
+            raise BadValue(
+                name, size, "the number of items in each redraw", "it must be finite and above 0"
             )
     return values
 

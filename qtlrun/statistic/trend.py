@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from qtlrun.error import NO_VALUE, BadValue
 from qtlrun.statistic.interval import Interval, ends, pad, squared_error
 
 Names = tuple[str, ...]  # of the pictures at a place
@@ -67,15 +68,19 @@ def slope(
 def _check_places(places: np.ndarray, values: list[np.ndarray]) -> None:
     """Refuse values that have no slope."""
     if any(place.shape[1] < 2 or not np.isfinite(place).all() for place in values):
-        raise ValueError(
-            "values: each place needs two pictures or more, and finite values; leave failed seeds"
-            " out."
+        raise BadValue(
+            "values",
+            NO_VALUE,
+            "each place needs two pictures or more, and finite values",
+            "leave failed seeds out",
         )
     if len(set(places)) < 2:
-        raise ValueError("places: a slope needs two different ones or more.")
+        raise BadValue("places", NO_VALUE, "a slope needs two different ones or more")
     seeds = {len(place) for place in values}
     if len(seeds) != 1 or min(seeds) < 2:
-        raise ValueError("values: a slope needs two seeds or more, the same number at every place.")
+        raise BadValue(
+            "values", NO_VALUE, "a slope needs two seeds or more, the same number at every place"
+        )
 
 
 def _shares_of_slope(

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from qtlrun.error import UsageError
 from qtlrun.layer import affine
 
 
@@ -181,8 +182,11 @@ def slope_of(value: Tensor, inputs: Tensor, weights: Tensor, create: bool) -> Te
             materialize_grads=True,
         )
     except RuntimeError as error:
-        raise ValueError(
-            f"circuit: an angle has no derivative by inputs or weights ({error}), so nothing could"
-            " be trained."
+        raise UsageError(
+            (
+                f"an angle has no derivative by inputs or weights ({error}), so nothing"
+                " could be trained"
+            ),
+            key="circuit",
         ) from error
     return torch.cat([slope.flatten() for slope in slopes])

@@ -12,6 +12,7 @@ import torch
 from pennylane.exceptions import OperatorPropertyUndefined
 from pennylane.ops import op_math
 
+from qtlrun.error import UsageError
 from qtlrun.tape import pauli, preparation
 from qtlrun.tape.step import MAX_CONSTANT_WIRES, Matrix, Step, Turn, adjoint, commute, control, full
 from qtlrun.tape.unitary import TOLERANCE, as_complex, is_unitary, is_whole, matrix_of
@@ -85,9 +86,10 @@ class Lowering:
             return [self._matrix(operation, moves=True)]
         if operation.has_decomposition and (parts := _decomposition(operation)) is not None:
             return inner.of_all(parts)
-        raise ValueError(
-            f"circuit: it uses {operation.name}; circuits are made of unitary gates with a matrix"
-            " or a decomposition."
+        raise UsageError(
+            f"it uses {operation.name}",
+            "circuits are made of unitary gates with a matrix or a decomposition",
+            key="circuit",
         )
 
     def ask(self, question: Callable[[], bool]) -> bool:
@@ -121,7 +123,7 @@ class Lowering:
         with _name_operation(operation):
             matrix = matrix_of(operation)
         if not self.ask(lambda: is_unitary(matrix)):
-            raise ValueError(f"circuit: the matrix of its {operation.name} is not unitary.")
+            raise UsageError(f"the matrix of its {operation.name} is not unitary", key="circuit")
         return Matrix(
             tuple(operation.wires), operation.name, matrix if moves else matrix.detach(), moves
         )
@@ -133,9 +135,9 @@ class Lowering:
             if type(outer) is type(operation) and outer.wires == operation.wires
         ]
         if len(same) > MAX_RECURSIONS:
-            raise ValueError(
-                f"circuit: the decomposition of its {operation.name} contains itself, so it never"
-                " ends."
+            raise UsageError(
+                f"the decomposition of its {operation.name} contains itself, so it never ends",
+                key="circuit",
             )
 
 
@@ -201,8 +203,8 @@ def _name_operation(operation) -> Iterator[None]:
     try:
         yield
     except TENSOR_ERRORS as error:
-        raise ValueError(
-            f"circuit: PennyLane's {operation.name} does not take these values: {error}"
+        raise UsageError(
+            f"PennyLane's {operation.name} does not take these values: {error}", key="circuit"
         ) from error
 
 
@@ -251,9 +253,10 @@ def _control(lowering: Lowering, operation) -> list[Step] | None:
 
 def _exponential(lowering: Lowering, operation) -> list[Step] | None:
     if not lowering.ask(lambda: _imaginary(operation)):
-        raise ValueError(
-            f"circuit: its {operation.name} is not unitary; the exponent of a gate is imaginary, as"
-            " 1j * angle."
+        raise UsageError(
+            f"its {operation.name} is not unitary",
+            "the exponent of a gate is imaginary, as 1j * angle",
+            key="circuit",
         )
     turns = exponentials(operation)
     return None if turns is None else [*turns]

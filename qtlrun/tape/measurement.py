@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from qtlrun.error import UsageError
 from qtlrun.tape import pauli
 
 SUPPORTED_MEASUREMENTS = (
@@ -54,12 +55,15 @@ def read(measurements: list, circuit_qubits: int, qubits: int) -> list[Value | P
     return [_read(measurement, circuit_qubits, qubits) for measurement in measurements]
 
 
-def refusal(measurement) -> ValueError:
+def refusal(measurement) -> UsageError:
     """The refusal of what is no number, on any device."""
-    return ValueError(
-        f"circuit: it returns {measurement}, and no head takes that; return expectation values,"
-        " variances (on PennyLane's devices) or probabilities, and set device.shots to have them"
-        " from samples."
+    return UsageError(
+        f"it returns {measurement}, and no head takes that",
+        (
+            "return expectation values, variances (on PennyLane's devices) or"
+            " probabilities, and set device.shots to have them from samples"
+        ),
+        key="circuit",
     )
 
 
@@ -77,8 +81,10 @@ def _read(measurement, circuit_qubits: int, qubits: int) -> Value | Probabilitie
             terms.append((float(np.real(weight)), spread))
         return Value(tuple(terms))
     if kind in ("ExpectationMP", "VarianceMP", "ProbabilityMP"):
-        raise ValueError(
-            f"device=statevector: {SUPPORTED_MEASUREMENTS};"
-            f" device=default.qubit measures {measurement} too."
+        raise UsageError(
+            SUPPORTED_MEASUREMENTS,
+            f"device=default.qubit measures {measurement} too",
+            key="device",
+            value="statevector",
         )
     raise refusal(measurement)

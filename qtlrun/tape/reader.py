@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qtlrun.error import UsageError
 from qtlrun.tape.amplitude import unit_vector
 from qtlrun.tape.angle import Affine, Chosen, Quadratic, slope_of, vectorize
 from qtlrun.tape.degree import Degree
@@ -24,13 +25,6 @@ __all__ = ["read", "trace"]
 MAX_POINTS = 12  # at which a circuit that asks for values must have the same gates
 # Two evaluations of one map in float64 differ by less, relative to values above 1
 TOLERANCE = 1e-9
-RANDOM_CIRCUIT = (
-    "circuit: it differs from call to call at the same inputs and weights; draw what is random"
-    " once, in the constructor, or use device.shots."
-)
-NO_DERIVATIVE = (
-    "circuit: an angle has no finite derivative by inputs or weights, so nothing could be trained."
-)
 
 
 @torch.inference_mode(False)
@@ -51,7 +45,11 @@ def read(circuit, entangle: bool = True, embed: bool = False) -> Reading:
         )
         again = trace_at(circuit, entangle, embed, *point(circuit, 0))
         if again.drew or not first.equals(again):
-            raise ValueError(RANDOM_CIRCUIT)
+            raise UsageError(
+                "it differs from call to call at the same inputs and weights",
+                "draw what is random once, in the constructor, or use device.shots",
+                key="circuit",
+            )
         first.check_same(other)
         for number in range(2, MAX_POINTS if first.watch.asked else 2):
             first.check_same(trace_at(circuit, entangle, embed, *point(circuit, number)))
@@ -218,7 +216,11 @@ class _Reader:
                 torch.stack(moving).sum(), self.first.inputs, self.first.weights, create=False
             )
             if not slope.isfinite().all():
-                raise ValueError(NO_DERIVATIVE)
+                raise UsageError(
+                    "an angle has no finite derivative by inputs or weights, so nothing could be"
+                    " trained",
+                    key="circuit",
+                )
         again = self._again
         return lambda x, w: again(x, w)[0], *self._sources()
 

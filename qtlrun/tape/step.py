@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from qtlrun.error import UsageError
 from qtlrun.tape import pauli
 
 MAX_CONSTANT_WIRES = 3  # up to which a constant is one matrix
@@ -110,9 +111,10 @@ def _control_matrix(step: Matrix, controls: tuple[int, ...], values: Sequence[bo
             )
         ]
     if len(wires) > MAX_CONTROLLED_WIRES:
-        raise ValueError(
-            f"circuit: a control of its {step.name} acts on {len(wires)} wires;"
-            f" {MAX_CONTROLLED_WIRES} are the most."
+        raise UsageError(
+            f"a control of its {step.name} acts on {len(wires)} wires",
+            f"{MAX_CONTROLLED_WIRES} are the most",
+            key="circuit",
         )
     eigenvalues, vectors = _eigenvectors(step.matrix)
     turns = [

@@ -10,6 +10,7 @@ import pennylane as qml
 import torch
 from torch import Tensor
 
+from qtlrun.error import UsageError
 from qtlrun.layer import generator
 from qtlrun.tape.gate import Lowering
 from qtlrun.tape.separation import PREPARATIONS, on_single_wires
@@ -19,7 +20,8 @@ from qtlrun.tape.verdict import MOVING_GATES, Checks
 from qtlrun.tape.watch import Watch
 
 MOVING_OBSERVABLES = (
-    "circuit: its observables depend on the values of inputs or weights; only angles of gates may."
+    "its observables depend on the values of inputs or weights",
+    "only angles of gates may",
 )
 
 
@@ -62,9 +64,9 @@ class Trace:
     def check_same(self, other: "Trace") -> None:
         """Raise ValueError where gates or observables differ at another point."""
         if not self.same_gates(other.gates):
-            raise ValueError(MOVING_GATES)
+            raise UsageError(*MOVING_GATES, key="circuit")
         if not self.same_observables(other.measurements):
-            raise ValueError(MOVING_OBSERVABLES)
+            raise UsageError(*MOVING_OBSERVABLES, key="circuit")
 
     def equals(self, other: "Trace") -> bool:
         """Whether another call at the same point gave the very same."""
@@ -94,9 +96,10 @@ def _record(circuit, inputs, weights) -> tuple[list, list]:
     measurements = list(returned) if isinstance(returned, (list, tuple)) else [returned]
     for measurement in measurements or [None]:
         if not isinstance(measurement, qml.measurements.MeasurementProcess):
-            raise ValueError(
-                f"circuit: it returns {returned!r}; a measurement or a list of them is needed, as"
-                " [qml.expval(qml.Z(0))]."
+            raise UsageError(
+                f"it returns {returned!r}",
+                "a measurement or a list of them is needed, as [qml.expval(qml.Z(0))]",
+                key="circuit",
             )
     return operations, measurements
 
@@ -168,9 +171,13 @@ def _lower(operations: list, lowering: Lowering, embed: bool) -> tuple[list, lis
         if fresh and isinstance(operation, PREPARATIONS):
             operation = qml.StatePrep(operation.data[0], operation.wires)
         if isinstance(operation, qml.StatePrep) and not fresh:
-            raise ValueError(
-                f"circuit: its {operation.name} sets wires {operation.wires.tolist()} after"
-                " gates have acted on them; prepare amplitudes first."
+            raise UsageError(
+                (
+                    f"its {operation.name} sets wires {operation.wires.tolist()} after"
+                    " gates have acted on them"
+                ),
+                "prepare amplitudes first",
+                key="circuit",
             )
         if embed and isinstance(operation, qml.StatePrep) and not operation.is_sparse:
             starts.append(operation)
@@ -189,13 +196,16 @@ def _check(circuit, operations: list, measurements: list, watch: Watch) -> None:
     if strange:
         wire = min(strange, key=str)
         kind = "" if isinstance(wire, (Integral, str)) else f" (a {type(wire).__name__})"
-        raise ValueError(
-            f"circuit: it uses wire {wire}{kind}, and its {circuit.qubits} qubits are the "
-            f"wires 0 to {circuit.qubits - 1}."
+        raise UsageError(
+            (
+                f"it uses wire {wire}{kind}, and its {circuit.qubits} qubits are the"
+                f" wires 0 to {circuit.qubits - 1}"
+            ),
+            key="circuit",
         )
     observables = [each.obs for each in measurements if each.obs is not None]
     if any(watch.source(list(observable.data)) for observable in observables):
-        raise ValueError(MOVING_OBSERVABLES)
+        raise UsageError(*MOVING_OBSERVABLES, key="circuit")
 
 
 def _append(step: Step, gates: list[Gate], angles: list, matrices: list[Tensor]) -> None:
@@ -216,14 +226,17 @@ def _number(angle: object) -> Tensor:
     """An angle as a number in float64."""
     angle = angle if isinstance(angle, torch.Tensor) else torch.as_tensor(np.asarray(angle))
     if angle.is_complex():
-        raise ValueError("circuit: an angle is complex; angles are real numbers, in radians.")
+        raise UsageError(
+            "an angle is complex", "angles are real numbers, in radians", key="circuit"
+        )
     if angle.numel() != 1:
-        raise ValueError(
-            f"circuit: an angle is {angle.numel()} numbers; a circuit sees one sample, and each"
-            " gate one of its inputs."
+        raise UsageError(
+            f"an angle is {angle.numel()} numbers",
+            "a circuit sees one sample, and each gate one of its inputs",
+            key="circuit",
         )
     if not angle.isfinite():
-        raise ValueError("circuit: an angle is not finite.")
+        raise UsageError("an angle is not finite", key="circuit")
     return angle.to(torch.float64).reshape(())
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-MOVING_GATES = (
-    "circuit: its gates depend on the values of inputs or weights; only their angles may."
-)
+from qtlrun.error import UsageError
+
+MOVING_GATES = ("its gates depend on the values of inputs or weights", "only their angles may")
 
 
 class Checks:
@@ -21,7 +21,7 @@ class Checks:
         """
         answer = question() if self._answers is None else next(self._answers, None)
         if answer is None:
-            raise ValueError(MOVING_GATES)
+            raise UsageError(*MOVING_GATES, key="circuit")
         self.verdicts.append(answer)
         return self.verdicts[-1]
 
