@@ -12,6 +12,9 @@ SOURCES = {
     "constant": "their places alone",
     "low_rank": "a low rank",
 }
+# By class, where its name alone says little.
+BACKBONES = {"Small": "small ResNet"}
+HEADS = {"Classical": "one linear layer", "Twin": "classical block"}
 
 
 def describe(variant: Variant) -> str:
@@ -41,10 +44,10 @@ def differences(variant: Variant, other: Variant) -> str:
 def _backbone(variant: Variant) -> str:
     """Backbone, its sizes and weights, and what of it is frozen."""
     backbone = variant.backbone
-    name = backbone.get("name") or _class(backbone).lower()
-    layer = f".{backbone['layer']}" if backbone.get("layer") else ""
+    name = backbone.get("name") or BACKBONES.get(_class(backbone), _class(backbone).lower())
+    layer = f" up to {backbone['layer']}" if backbone.get("layer") else ""
     random = backbone.get("weights", "") in (None, "none")
-    weights = ", random" if random and variant.freeze["frozen"] else ""
+    weights = ", random weights" if random and variant.freeze["frozen"] else ""
     return f"{name}{layer}{_photonic_sizes(backbone)}{weights}, {_freezing(variant, random)}"
 
 
@@ -73,14 +76,23 @@ def _head(variant: Variant) -> str:
     """Head, and its circuit."""
     head = variant.head
     if not has_circuit(variant):
-        return {"Classical": "one linear layer"}.get(_class(head), _class(head).lower())
+        return HEADS.get(_class(head), _class(head).lower())
     circuit = variant.circuit
-    size = "x".join(str(circuit[name]) for name in ("qubits", "depth") if name in circuit)
     name = _class(circuit).lower()
     kind = f"product circuit sized as {name}" if head.get("product") else f"{name} circuit"
     angles = f", angles {head['angles']}" if head.get("angles", "trained") != "trained" else ""
     entangler = "" if head.get("entangle", True) else ", unentangled"
-    return f"{kind} {size}{angles}{entangler}"
+    return f"{kind}{_circuit_sizes(circuit)}{angles}{entangler}"
+
+
+def _circuit_sizes(circuit: Part) -> str:
+    """Qubits and depth of a circuit, where it has them."""
+    sizes = []
+    if "qubits" in circuit:
+        sizes.append(f"{circuit['qubits']} qubit{'s' * (circuit['qubits'] != 1)}")
+    if "depth" in circuit:
+        sizes.append(f"depth {circuit['depth']}")
+    return f" ({', '.join(sizes)})" if sizes else ""
 
 
 def _generator(part: Part) -> str:

@@ -776,19 +776,29 @@ def test_a_letter_follows_from_what_is_composed(overrides, letters):
 @pytest.mark.parametrize(
     "changes, words",
     [
-        ({}, "small, frozen + dressed circuit 4x6"),
-        ({"circuit": {"qubits": 8}}, "small, frozen + dressed circuit 8x6"),
+        ({}, "small ResNet, frozen + dressed circuit (4 qubits, depth 6)"),
+        ({"circuit": {"qubits": 8}}, "small ResNet, frozen + dressed circuit (8 qubits, depth 6)"),
         (
             {"head": {"angles": "zero", "entangle": False}},
-            "small, frozen + dressed circuit 4x6, angles zero, unentangled",
+            "small ResNet, frozen + dressed circuit (4 qubits, depth 6), angles zero, unentangled",
         ),
         (
             {"backbone": {"weights": "none", "layer": "layer2"}},
-            "small.layer2, random, frozen + dressed circuit 4x6",
+            "small ResNet up to layer2, random weights, frozen"
+            " + dressed circuit (4 qubits, depth 6)",
         ),
-        ({"freeze": {"frozen": 0}}, "small, fine-tuned + dressed circuit 4x6"),
-        ({"freeze": {"frozen": 2}}, "small, 2 stages frozen + dressed circuit 4x6"),
-        ({"freeze": {"every": 3}}, "small, unfrozen by epoch + dressed circuit 4x6"),
+        (
+            {"freeze": {"frozen": 0}},
+            "small ResNet, fine-tuned + dressed circuit (4 qubits, depth 6)",
+        ),
+        (
+            {"freeze": {"frozen": 2}},
+            "small ResNet, 2 stages frozen + dressed circuit (4 qubits, depth 6)",
+        ),
+        (
+            {"freeze": {"every": 3}},
+            "small ResNet, unfrozen by epoch + dressed circuit (4 qubits, depth 6)",
+        ),
     ],
 )
 def test_a_row_is_described_by_what_it_is(plan, changes, words):
@@ -799,8 +809,8 @@ def test_a_row_is_described_by_what_it_is(plan, changes, words):
 
 def test_a_classical_row_is_described_without_a_circuit(plan):
     rows = references(plan)[0]
-    assert plans.describe(rows["B"]) == "small, fine-tuned + one linear layer"
-    assert plans.describe(rows["twin"]) == "small, frozen + twin"
+    assert plans.describe(rows["B"]) == "small ResNet, fine-tuned + one linear layer"
+    assert plans.describe(rows["twin"]) == "small ResNet, frozen + classical block"
 
 
 @pytest.mark.parametrize(
@@ -834,7 +844,9 @@ def test_a_backbone_by_name_is_described_by_it(plan):
         "name": "vit_b_16",
         "weights": "DEFAULT",
     }
-    assert plans.describe(Variant.of(plan)) == "vit_b_16, frozen + dressed circuit 4x6"
+    assert (
+        plans.describe(Variant.of(plan)) == "vit_b_16, frozen + dressed circuit (4 qubits, depth 6)"
+    )
 
 
 def test_equal_rows_have_equal_identities_whatever_they_are_called(every):
