@@ -15,7 +15,7 @@ from qtlrun.report import frame as frames
 from qtlrun.report import sentence
 
 MARGIN = 0.05
-FORETOLD = ": undecided; a difference of 0.05 would be detected, four times in five,"
+PREDICTED = ": undecided; a difference of 0.05 would be detected, four times in five,"
 # between seeds and between pictures only, so that the intervals are those of two small t tests
 SEEDS, PICTURES = np.array([-1.0, 0, 1]), np.tile([-1.0, 1], 50)
 HELD = {
@@ -132,7 +132,7 @@ def test_seeds_that_would_decide_it_are_named():
     verdict = made.contrasts(MARGIN)["B"]
     (line,) = sentence.contrasts(made, MARGIN)
     assert verdict.word == "undecided" and verdict.need.seeds > 3
-    assert line.endswith(f"{FORETOLD} by about {verdict.need.seeds} seeds on these pictures.")
+    assert line.endswith(f"{PREDICTED} by about {verdict.need.seeds} seeds on these pictures.")
 
 
 def test_where_both_ways_decide_both_are_named():
@@ -142,7 +142,7 @@ def test_where_both_ways_decide_both_are_named():
     assert verdict.need.seeds > 3 and verdict.need.pictures > 100
     (line,) = sentence.contrasts(both, MARGIN)
     assert line.endswith(
-        f"{FORETOLD} by about {verdict.need.seeds} seeds on these pictures or about"
+        f"{PREDICTED} by about {verdict.need.seeds} seeds on these pictures or about"
         f" {verdict.need.pictures} pictures with these seeds."
     )
 
