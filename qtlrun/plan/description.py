@@ -14,11 +14,12 @@ SOURCES = {
 }
 # By class, where its name alone says little.
 BACKBONES = {"Small": "small ResNet"}
+ADJECTIVES = ("frozen", "fine-tuned")
 HEADS = {"Classical": "one linear layer", "Twin": "classical block"}
 
 
 def describe(variant: Variant) -> str:
-    """Description of a variant in a few words, as `resnet18, frozen + one linear layer`."""
+    """Description of a variant in a few words, as `frozen resnet18 + one linear layer`."""
     head = _head(variant) + _generator(variant.parametrization)
     if variant.target("backbone") == IDENTITY:
         return head
@@ -48,7 +49,9 @@ def _backbone(variant: Variant) -> str:
     layer = f" up to {backbone['layer']}" if backbone.get("layer") else ""
     random = backbone.get("weights", "") in (None, "none")
     weights = ", random weights" if random and variant.freeze["frozen"] else ""
-    return f"{name}{layer}{_photonic_sizes(backbone)}{weights}, {_freezing(variant, random)}"
+    text = f"{name}{layer}{_photonic_sizes(backbone)}{weights}"
+    state = _freezing(variant, random)
+    return f"{state} {text}" if state in ADJECTIVES else f"{text}, {state}"
 
 
 def _photonic_sizes(backbone: Part) -> str:

@@ -1,5 +1,6 @@
 """Table of a point on a terminal: a line per row, with the verdict on its contrast as a word."""
 
+import re
 from dataclasses import dataclass
 
 import pandas as pd
@@ -11,6 +12,8 @@ from qtlrun.comparison.comparison import Comparison
 from qtlrun.report.sentence import contradiction
 
 GAP = 2  # characters between columns
+LABEL_WIDTH = 16  # most characters of a label on one line
+SHORT_LABEL = 4  # characters that fit a title on one line
 ABOUT_WIDTH = 18  # least characters of a description, which wraps
 ABOUT_WIDTH_INLINE = 30  # where an interval stands beside its number
 # Columns that a narrow terminal lacks, in this order; intervals move under their numbers first.
@@ -85,11 +88,12 @@ def trained(line: dict) -> str:
 
 
 def _needed_width(columns: dict[str, _Column], about: int) -> int:
-    """Characters of a table whose descriptions take `about`, or fewer."""
+    """Characters of a table whose descriptions take `about`, or fewer; no word is cut."""
     widths = {key: column.width for key, column in columns.items()}
     if "about" in widths:
-        widths["about"] = min(widths["about"], about)
-    return sum(widths.values()) + GAP * len(widths)
+        words = " ".join(columns["about"].cells).split()
+        widths["about"] = min(widths["about"], max(about, *map(len, words)))
+    return sum(widths.values()) + GAP * len(widths) - 1
 
 
 def _columns(comparison: Comparison, frame: pd.DataFrame, stacked: bool) -> dict[str, _Column]:
@@ -98,7 +102,8 @@ def _columns(comparison: Comparison, frame: pd.DataFrame, stacked: bool) -> dict
     between = "\n" if stacked else " "
     lines = [_cells(comparison, line, between) for line in frame.to_dict("records")]
     generated = bool(comparison.generated)
-    rest = " + rest\nof generator +\nhead + backbone" if generated else " +\nhead +\nbackbone"
+    difference = f"{composed}{' ' if len(composed) <= SHORT_LABEL else between}- row"
+    parts = ("circuit", *["mapping"] * generated, "head", "backbone")
     titles = {
         "row": "row",
         "about": "what it is",
@@ -106,11 +111,11 @@ def _columns(comparison: Comparison, frame: pd.DataFrame, stacked: bool) -> dict
         "train": "train\naccuracy",
         "gap": "gap",
         "nll": "NLL",
-        "trained": f"trained:\ncircuit{rest}",
+        "trained": "trained:\n" + " +\n".join(parts),
         "seconds": "s per\nseed",
         "failed": "failed",
-        "difference": f"NLL of\n{composed} - row\n[95 %]",
-        "accuracy difference": f"accuracy of\n{composed} - row\n[95 %]",
+        "difference": f"NLL of\n{difference}\n[95 %]",
+        "accuracy difference": f"accuracy of\n{difference}\n[95 %]",
         "verdict": f"{composed}\ncompared\nwith row",
     }
     columns = {
@@ -118,6 +123,8 @@ def _columns(comparison: Comparison, frame: pd.DataFrame, stacked: bool) -> dict
         for key, title in titles.items()
     }
     empty = {key for key, column in columns.items() if not any(column.cells)}
+    if not frame["failed"].any():
+        empty.add("failed")
     omitted = empty if generated else empty | {"train", "gap"}
     return {key: column for key, column in columns.items() if key not in omitted}
 
@@ -126,15 +133,15 @@ def _cells(comparison: Comparison, line: dict, between: str) -> dict[str, str]:
     """Cells of a row, by column."""
     if not line["seeds"]:
         return {
-            "row": line["row"],
+            "row": _break_label(line["row"]),
             "about": "error: see below",
             "accuracy": "error",
             "failed": _failures(line),
         }
     seconds = line["seconds per seed"]
     texts = {
-        "row": line["row"] + ("†" if line["from the store"] else ""),
-        "about": line["what it is"],
+        "row": _break_label(line["row"] + "†" * bool(line["from the store"])),
+        "about": line["what it is"].replace(" + ", f"{between}+ "),
         "trained": trained(line),
         "accuracy": _interval(line, "accuracy", ".3f", ".2f", between),
         "nll": _format_number(line["NLL"], ".3f"),
@@ -148,6 +155,16 @@ def _cells(comparison: Comparison, line: dict, between: str) -> dict[str, str]:
             texts[name] = _interval(line, name, "+z.2f", "+z.2f", between)
         texts["verdict"] = _verdict(comparison, line["row"], line["verdict"])
     return texts
+
+
+def _break_label(label: str) -> str:
+    """Label on lines that end behind an underscore, where it is long."""
+    lines = [""]
+    for piece in re.findall("[^_]*_|[^_]+", label):
+        if lines[-1] and len(lines[-1] + piece) > LABEL_WIDTH:
+            lines.append("")
+        lines[-1] += piece
+    return "\n".join(lines)
 
 
 def _verdict(comparison: Comparison, label: str, word: str) -> str:

@@ -23,19 +23,20 @@ def show(console: Console, comparison: Comparison, frame: pd.DataFrame) -> None:
 
 
 def show_sweep(
-    console: Console, frame: pd.DataFrame, composed: str, exact: tuple[str, ...] = ()
+    console: Console, frame: pd.DataFrame, exact: tuple[str, ...] = (), composed: str = "composed"
 ) -> None:
     """Print the table of a sweep, a line per point.
 
-    Without the differences to the references where they do not fit; `exact` as in `cells`.
+    Without the differences of the composed row to the references where they do not fit; `exact` as
+    in `cells`.
     """
     if "error" in frame and not frame["error"].any():
         frame = frame.drop(columns="error")
-    table = _sweep_table(frame, composed, exact)
+    table = _sweep_table(frame, exact, composed)
     unlimited = console.options.update_width(WIDE)
     if console.measure(table, options=unlimited).maximum > console.width:
         absolute = frame[[name for name in frame if not name.startswith("minus ")]]
-        table = _sweep_table(absolute, composed, exact)
+        table = _sweep_table(absolute, exact, composed)
         table.caption = Text(
             "The differences to the references do not fit here; table.csv has them."
         )
@@ -83,7 +84,7 @@ def _print(console: Console, table: Table) -> None:
     console.print()
 
 
-def _sweep_table(frame: pd.DataFrame, composed: str, exact: tuple[str, ...]) -> Table:
+def _sweep_table(frame: pd.DataFrame, exact: tuple[str, ...], composed: str) -> Table:
     """Table of a sweep; "minus C" of the frame is "A - C" here."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     titles = {"error": "failed trainings"}

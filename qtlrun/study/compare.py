@@ -102,7 +102,7 @@ class Compare:
             notes = self._notes(plans[0], points[0], points)
             terminal.say(console, sentence.shown(notes))
             return _join([frame.markdown(table, exact), *sentence.written(notes)])
-        terminal.show_sweep(console, table, points[0].composed, exact)
+        terminal.show_sweep(console, table, exact, points[0].composed)
         parts = [frame.markdown(table, exact)]
         chosen = [index for index, mark in enumerate(table["chosen"]) if mark]
         if chosen:

@@ -89,9 +89,7 @@ class LearningCurve:
             self._notes(cut[-1], points),
             frames,
             {"learning_curve": figure.sizes(frames["curve"])},
-            lambda console: terminal.show_sweep(
-                console, table, points[0].composed, ("train_size",)
-            ),
+            lambda console: terminal.show_sweep(console, table, ("train_size",)),
         )
         return frames["rows"], not any(point.failed for point in points)
 

@@ -775,7 +775,7 @@ def test_a_row_says_what_it_was_made_from(home):
     }
     assert (
         row.classes == ("6", "7", "8", "9")
-        and row.about == "small ResNet, frozen + one linear layer"
+        and row.about == "frozen small ResNet + one linear layer"
     )
     curves = row.outcomes[0].curves
     assert [one["epoch"] for one in curves] == [1, 2]

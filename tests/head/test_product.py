@@ -271,11 +271,11 @@ def test_a_reference_follows_the_composed_circuit_and_has_no_letter():
     assert letter_of(made) == ("", "its circuit is a product")
     assert (
         plans.describe(made)
-        == "small ResNet, frozen + product circuit sized as dressed (3 qubits, depth 5)"
+        == "frozen small ResNet + product circuit sized as dressed (3 qubits, depth 5)"
     )
     composed = variants("compare=[]", "circuit=product")["composed"]
     assert letter_of(composed) == ("", "its circuit is a product")
-    assert plans.describe(composed) == "small ResNet, frozen + product circuit (4 qubits, depth 6)"
+    assert plans.describe(composed) == "frozen small ResNet + product circuit (4 qubits, depth 6)"
     assert (
         compose_plan("compare=[product]").changes["product"]["isolates"]
         == "the circuit against wires of as many angles that never meet and take their inputs anew"

@@ -776,20 +776,20 @@ def test_a_letter_follows_from_what_is_composed(overrides, letters):
 @pytest.mark.parametrize(
     "changes, words",
     [
-        ({}, "small ResNet, frozen + dressed circuit (4 qubits, depth 6)"),
-        ({"circuit": {"qubits": 8}}, "small ResNet, frozen + dressed circuit (8 qubits, depth 6)"),
+        ({}, "frozen small ResNet + dressed circuit (4 qubits, depth 6)"),
+        ({"circuit": {"qubits": 8}}, "frozen small ResNet + dressed circuit (8 qubits, depth 6)"),
         (
             {"head": {"angles": "zero", "entangle": False}},
-            "small ResNet, frozen + dressed circuit (4 qubits, depth 6), angles zero, unentangled",
+            "frozen small ResNet + dressed circuit (4 qubits, depth 6), angles zero, unentangled",
         ),
         (
             {"backbone": {"weights": "none", "layer": "layer2"}},
-            "small ResNet up to layer2, random weights, frozen"
+            "frozen small ResNet up to layer2, random weights"
             " + dressed circuit (4 qubits, depth 6)",
         ),
         (
             {"freeze": {"frozen": 0}},
-            "small ResNet, fine-tuned + dressed circuit (4 qubits, depth 6)",
+            "fine-tuned small ResNet + dressed circuit (4 qubits, depth 6)",
         ),
         (
             {"freeze": {"frozen": 2}},
@@ -809,8 +809,8 @@ def test_a_row_is_described_by_what_it_is(plan, changes, words):
 
 def test_a_classical_row_is_described_without_a_circuit(plan):
     rows = references(plan)[0]
-    assert plans.describe(rows["B"]) == "small ResNet, fine-tuned + one linear layer"
-    assert plans.describe(rows["twin"]) == "small ResNet, frozen + classical block"
+    assert plans.describe(rows["B"]) == "fine-tuned small ResNet + one linear layer"
+    assert plans.describe(rows["twin"]) == "frozen small ResNet + classical block"
 
 
 @pytest.mark.parametrize(
@@ -835,7 +835,7 @@ def test_outcomes_of_a_measurement_on_arrival_are_described(plan):
         "seed": 0,
     }
     plan["head"] = {"_target_": "qtlrun.head.logistic.Logistic"}
-    assert plans.describe(Variant.of(plan)) == "heterodyne, 100 outcomes, frozen + logistic"
+    assert plans.describe(Variant.of(plan)) == "frozen heterodyne, 100 outcomes + logistic"
 
 
 def test_a_backbone_by_name_is_described_by_it(plan):
@@ -845,7 +845,7 @@ def test_a_backbone_by_name_is_described_by_it(plan):
         "weights": "DEFAULT",
     }
     assert (
-        plans.describe(Variant.of(plan)) == "vit_b_16, frozen + dressed circuit (4 qubits, depth 6)"
+        plans.describe(Variant.of(plan)) == "frozen vit_b_16 + dressed circuit (4 qubits, depth 6)"
     )
 
 

@@ -54,7 +54,7 @@ def test_at_the_pilots_own_size_the_half_width_is_that_of_its_interval(studied, 
         half = (gap.high - gap.low) / 2
         if (
             gap.splits > 1 and gap.sigma2_split == 0
-        ):  # splits differed less than their seeds: nothing was left for them, and more is predicted
+        ):  # splits differed less than their seeds: nothing was left, and more is predicted
             assert line["half_width"] >= half
         else:
             assert line["half_width"] == pytest.approx(half, rel=1e-9)
