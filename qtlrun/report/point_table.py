@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from qtlrun.comparison.comparison import Comparison
-from qtlrun.report.sentence import contradiction
+from qtlrun.report.sentence import verdict_word
 
 GAP = 2  # characters between columns
 LABEL_WIDTH = 16  # most characters of a label on one line
@@ -18,6 +18,7 @@ ABOUT_WIDTH = 18  # least characters of a description, which wraps
 ABOUT_WIDTH_INLINE = 30  # where an interval stands beside its number
 # Columns that a narrow terminal lacks, in this order; intervals move under their numbers first.
 DROPPED = ("accuracy difference", "train", "", "seconds", "trained", "gap", "about", "nll")
+LARGE = 1e5  # a number from here up is written with its power of ten
 VERDICT_STYLES = {"better": "green", "worse": "red"}
 
 
@@ -111,7 +112,7 @@ def _columns(comparison: Comparison, frame: pd.DataFrame, stacked: bool) -> dict
         "train": "train\naccuracy",
         "gap": "gap",
         "nll": "NLL",
-        "trained": "trained:\n" + " +\n".join(parts),
+        "trained": "trained\nparameters\n" + " +\n".join(parts),
         "seconds": "s per\nseed",
         "failed": "failed",
         "difference": f"NLL of\n{difference}\n[95 %]",
@@ -141,7 +142,7 @@ def _cells(comparison: Comparison, line: dict, between: str) -> dict[str, str]:
     seconds = line["seconds per seed"]
     texts = {
         "row": _break_label(line["row"] + "†" * bool(line["from the store"])),
-        "about": line["what it is"].replace(" + ", f"{between}+ "),
+        "about": line["what it is"].replace(" + ", f"{between}+ ").replace(" (", f"{between}("),
         "trained": trained(line),
         "accuracy": _interval(line, "accuracy", ".3f", ".2f", between),
         "nll": _format_number(line["NLL"], ".3f"),
@@ -153,7 +154,8 @@ def _cells(comparison: Comparison, line: dict, between: str) -> dict[str, str]:
     if isinstance(line.get("verdict"), str):
         for name in ("difference", "accuracy difference"):
             texts[name] = _interval(line, name, "+z.2f", "+z.2f", between)
-        texts["verdict"] = _verdict(comparison, line["row"], line["verdict"])
+        word = verdict_word(comparison, line["row"], line["verdict"])
+        texts["verdict"] = word.replace(" by", "\nby")
     return texts
 
 
@@ -165,14 +167,6 @@ def _break_label(label: str) -> str:
             lines.append("")
         lines[-1] += piece
     return "\n".join(lines)
-
-
-def _verdict(comparison: Comparison, label: str, word: str) -> str:
-    """Verdict on the composed row against a reference, as a word."""
-    if comparison.failures(comparison.composed) or comparison.failures(label):
-        return "no verdict"
-    accuracy = comparison.accuracy_contrasts()[label]
-    return f"{word}\nby NLL" if contradiction(comparison, label, word, accuracy) else word
 
 
 def _failures(line: dict) -> str:
@@ -188,7 +182,7 @@ def _interval(line: dict, name: str, form: str, ends: str, between: str) -> str:
 
 def _format_number(value: float, form: str) -> str:
     """Number, below 1 without its zero."""
-    text = format(value, form)
+    text = format(value, form if abs(value) < LARGE else ".1e")
     return text.replace("0.", ".", 1) if abs(value) < 1 else text
 
 

@@ -103,7 +103,9 @@ class Compare:
             terminal.say(console, sentence.shown(notes))
             return _join([frame.markdown(table, exact), *sentence.written(notes)])
         terminal.show_sweep(console, table, exact, points[0].composed)
-        parts = [frame.markdown(table, exact)]
+        explanation = _explain_sweep(table, points[0].composed)
+        terminal.say(console, [explanation])
+        parts = [frame.markdown(table, exact), explanation]
         chosen = [index for index, mark in enumerate(table["chosen"]) if mark]
         if chosen:
             point = points[chosen[0]]
@@ -134,6 +136,13 @@ class Compare:
             sentence.held_fixed(plan, point),
             *_errors(points),
         ]
+
+
+def _explain_sweep(table: pd.DataFrame, composed: str) -> str:
+    """Sentence on the columns of a sweep's table."""
+    differences = any(name.startswith("minus ") for name in table)
+    favour = f"; a difference below 0 is in favour of {composed}" * differences
+    return f"Validation NLL in nats, lower is better{favour}."
 
 
 def _unchosen(points: list[Comparison]) -> list[Note]:

@@ -102,17 +102,34 @@ class LearningCurve:
         """Sentences under the table; `plan` is that of the largest size."""
         empty = " A cell without a number failed." if any(point.failed for point in points) else ""
         notes = [Note(f"Test NLL in nats, lower is better, a line per size.{empty}")]
+        notes += self._verdicts(points)
         for point in points:
-            sentences = [
-                *sentence.contrasts(point, self.margin, figures=True),
-                *sentence.chance(point),
-            ]
-            notes += [note.at(point.name) for note in sentences]
+            details = [Note(note.full, "") for note in sentence.contrasts(point, self.margin)]
+            notes += [note.at(point.name) for note in (*details, *sentence.chance(point))]
         notes += map(Note, points[0].notes)
         notes += sentence.foot(points[-1], max(point.reads for point in points))
         notes.append(sentence.held_fixed(plan, points[-1]))
         for point in points:
             notes += sentence.errors(point)
+        return notes
+
+    def _verdicts(self, points: list[Comparison]) -> list[Note]:
+        """Verdicts on each contrast, with the sizes at which they hold."""
+        sizes: dict[str, dict[str, list[str]]] = {}
+        for point in points:
+            for label, verdict in point.contrasts(self.margin).items():
+                word = sentence.verdict_word(point, label, verdict.word)
+                holds = sizes.setdefault(label, {}).setdefault(word, [])
+                holds.append(str(point.keys["train_size"]))
+        composed = points[0].composed
+        notes = []
+        for label, words in sizes.items():
+            phrases = []
+            for word, holds in words.items():
+                subject = f"{composed} is " if word.startswith(("better", "worse")) else ""
+                phrases.append(f"{subject}{word} at {', '.join(holds)}")
+            title = f"{composed} - {label}, {points[0].isolates[label]}"
+            notes.append(Note(f"{title}: {'; '.join(phrases)}."))
         return notes
 
     def _frame(self, points: list[Comparison]) -> pd.DataFrame:

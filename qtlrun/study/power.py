@@ -68,7 +68,8 @@ class Power:
             *sentence.generated(point),
             *sentence.chance(point),
             *map(Note, point.notes),
-            *sentence.legend(point, self.margin),
+            sentence.likelihood(point),
+            sentence.needs(self.margin),
             *sentence.foot(point, point.reads),
             sentence.held_fixed(plans[0], point),
             *sentence.errors(point),
@@ -117,18 +118,19 @@ class Power:
             need = statistic.needed(verdict.interval, self.margin)
             low, high = statistic.doubt(gap)
             ways = [
-                (need.seeds, f"seeds on these {point.noun}s"),
-                (need.pictures, f"{point.noun}s with these seeds"),
-                (need.splits, "splits"),
+                (need.seeds, "seeds", f" on these {point.noun}s"),
+                (need.pictures, f"{point.noun}s", " with these seeds"),
+                (need.splits, "splits", ""),
             ]
-            words = " or ".join(
-                [f"{size} {what}" for size, what in ways if size]
-                or [sentence.both(gap, need, point.noun)] * bool(need.both)
-            )
+            sizes = [(f"{size} {items}", others) for size, items, others in ways if size]
+            if need.both and not sizes:
+                sizes = [(sentence.both(gap, need, point.noun), "")]
+            words = " or ".join(size + others for size, others in sizes)
+            short = " or ".join(size for size, _ in sizes)
             prediction = Note(
                 f"A difference of {self.margin:g} would be detected, four times in five, by"
                 f" {words or 'no size that is predicted here'}.",
-                f"needs {words}." if words else "no size that is predicted here is enough.",
+                f"needs {short}." if short else "no size that is predicted here is enough.",
             )
             if missing := sentence.failures(point, label):
                 prediction = Note(f"{missing}: the others predict nothing of all.")
@@ -139,7 +141,7 @@ class Power:
                     f"{title} {gap.mean:+z.3f} nats, half-width {half:.3f}"
                     f" ({sentence.noise(gap, point.noun)}; so small a pilot knows it to {low:.2f}"
                     f" to {high:.2f} times that). {prediction.full}",
-                    f"{title} half-width {half:.3f} nats; {prediction.short}",
+                    f"{title} known to +-{half:.3f} nats; {prediction.short}",
                 )
             )
         return notes

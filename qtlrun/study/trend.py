@@ -16,6 +16,13 @@ from qtlrun.report.point_table import interval
 from qtlrun.report.report import Report
 from qtlrun.report.sentence import Note
 
+# Of the table on a terminal
+TITLES = {
+    "composed minus": "composed - row",
+    "NLL along the range, nats, 95 %": "change of NLL, nats [95 %]",
+    "accuracy, 95 %": "change of accuracy [95 %]",
+}
+
 
 @dataclass(frozen=True)
 class Trend:
@@ -88,7 +95,7 @@ class Trend:
             [*self._verdict(slopes, differences, failures), *_notes(series, comparisons)],
             {"table": table, "slopes": slopes, "differences": differences, "rows": rows},
             {"trend": figure.trend(differences)},
-            lambda console: terminal.show_words(console, table),
+            lambda console: terminal.show_words(console, table.rename(columns=TITLES)),
         )
         return slopes, not any(point.failed for points in comparisons.values() for point in points)
 

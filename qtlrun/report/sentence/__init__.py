@@ -1,7 +1,7 @@
 """Sentences under a table: conclusions, how to read it, what was held fixed, failures."""
 
-from qtlrun.report.sentence.answer import answer, legend
-from qtlrun.report.sentence.contrast import chance, contradiction, contrasts, difference, noise
+from qtlrun.report.sentence.answer import answer, legend, likelihood, needs
+from qtlrun.report.sentence.contrast import chance, contrasts, noise, verdict_word
 from qtlrun.report.sentence.data import data, described
 from qtlrun.report.sentence.failure import errors, failures
 from qtlrun.report.sentence.foot import LEAST_NORM, foot, readers
@@ -17,20 +17,21 @@ __all__ = [
     "answer",
     "both",
     "chance",
-    "contradiction",
     "contrasts",
     "count",
     "data",
     "described",
-    "difference",
     "errors",
     "failures",
     "foot",
     "generated",
     "held_fixed",
     "legend",
+    "likelihood",
+    "needs",
     "noise",
     "readers",
     "shown",
+    "verdict_word",
     "written",
 ]

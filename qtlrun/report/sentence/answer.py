@@ -33,13 +33,21 @@ def answer(plan: Plan, comparison: Comparison, margin: float) -> list[Note]:
 
 def legend(comparison: Comparison, margin: float) -> list[Note]:
     """Words of the table and of the conclusions under it; `margin` is in nats."""
+    sizes = [verdict.need for verdict in comparison.contrasts(margin).values()]
+    named = any(need.seeds or need.pictures or need.splits or need.both for need in sizes)
+    return [likelihood(comparison), *[needs(margin)] * named]
+
+
+def likelihood(comparison: Comparison) -> Note:
+    """Figure that models are compared by."""
     items = f"test {comparison.noun}s"
-    notes = [Note(f"NLL: negative log-likelihood of the {items} in nats, lower is better.")]
-    needs = [verdict.need for verdict in comparison.contrasts(margin).values()]
-    if any(need.seeds or need.pictures or need.splits or need.both for need in needs):
-        difference = f"a difference of {margin:g} nats"
-        notes.append(Note(f"Needs: the sizes that detect {difference} in four runs of five."))
-    return notes
+    return Note(f"NLL: negative log-likelihood of the {items} in nats, lower is better.")
+
+
+def needs(margin: float) -> Note:
+    """Sizes that a contrast needs; `margin` is in nats."""
+    difference = f"a difference of {margin:g} nats"
+    return Note(f"Needs: the sizes that detect {difference} in four runs of five.")
 
 
 def _isolates(plan: Plan, comparison: Comparison, name: str) -> bool:

@@ -10,11 +10,11 @@ from qtlrun.report.sentence.quantity import count
 from qtlrun.report.sentence.size import decisive_sizes
 
 
-def contrasts(comparison: Comparison, margin: float, figures: bool = False) -> list[Note]:
+def contrasts(comparison: Comparison, margin: float) -> list[Note]:
     """Conclusions: a sentence per contrast, with what it isolates, its difference and verdict.
 
-    A verdict that the accuracies contradict says so. `margin` is in nats; `figures` says that the
-    terminal needs the differences too, for its table has none.
+    A verdict that the accuracies contradict says so. `margin` is in nats. On the terminal the
+    differences stand in the table alone.
     """
     accuracies = comparison.accuracy_contrasts()
     notes = []
@@ -28,8 +28,7 @@ def contrasts(comparison: Comparison, margin: float, figures: bool = False) -> l
             f" ({noise(gap, comparison.noun)}), accuracy {difference(accuracy.interval)}:"
             f" {words.full}"
         )
-        nats = f" {gap.mean:+z.2f} nats [{gap.low:+z.2f}, {gap.high:+z.2f}]," if figures else ""
-        notes.append(Note(full, f"{title}{nats} {words.short}"))
+        notes.append(Note(full, f"{title} {words.short}"))
     return notes
 
 
@@ -52,6 +51,17 @@ def noise(gap: statistic.Interval, noun: str) -> str:
         f"training noise {gap.training:.3f}, {noun} noise {gap.pictures:.3f}; {gap.seeds} seeds,"
         f" {gap.items} {noun}s"
     )
+
+
+def verdict_word(comparison: Comparison, label: str, word: str) -> str:
+    """Verdict on a contrast in few words; `word` is that of the NLL.
+
+    Withheld where a training failed, marked where the accuracies contradict it.
+    """
+    if failures(comparison, label):
+        return "no verdict"
+    accuracy = comparison.accuracy_contrasts()[label]
+    return f"{word} by NLL" if contradiction(comparison, label, word, accuracy) else word
 
 
 def contradiction(
@@ -87,11 +97,12 @@ def chance(comparison: Comparison) -> list[Note]:
     for label in rows:
         accuracy = comparison.accuracy(label)
         phrases.append(f"{label} {accuracy.mean:.3f} [{accuracy.low:.3f}, {accuracy.high:.3f}]")
-    level = f"Not shown to be above chance, which is {comparison.chance(rows[0]):.3f}"
+    level = f"{comparison.chance(rows[0]):.3f}"
     return [
         Note(
-            f"{level} (the largest class for every test {comparison.noun}): {', '.join(phrases)}.",
-            f"{level}: {', '.join(rows)}.",
+            f"Not shown to be above chance, which is {level} (the largest class for every test"
+            f" {comparison.noun}): {', '.join(phrases)}.",
+            f"Accuracy not shown to be above chance ({level}): {', '.join(rows)}.",
         )
     ]
 

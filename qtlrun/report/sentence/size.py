@@ -10,9 +10,9 @@ def decisive_sizes(verdict: statistic.Verdict, noun: str) -> Note:
     """Sizes that would detect a difference of the margin, from the noise of an undecided one."""
     gap = verdict.interval
     if 1 < gap.splits < statistic.FEWEST:
-        return Note("fewer than three splits give no verdict.")
+        return Note("fewer than three splits give no verdict.", "too few splits.")
     if gap.splits == 1 and gap.seeds < statistic.FEWEST:
-        return Note("fewer than three seeds give no verdict.")
+        return Note("fewer than three seeds give no verdict.", "too few seeds.")
     need = verdict.need
     margin = verdict.margin
     ways = (
@@ -26,8 +26,11 @@ def decisive_sizes(verdict: statistic.Verdict, noun: str) -> Note:
     if need.both and not sizes:
         sizes = [(f"about {both(gap, need, noun)}", "")]
     if not sizes:
-        alone = f"no number of seeds{', splits' * (gap.splits > 1)} or {noun}s alone"
-        return Note(f"{alone} would detect a difference of {margin:g}.")
+        return Note(
+            f"no number of seeds{', splits' * (gap.splits > 1)} or {noun}s alone would detect a"
+            f" difference of {margin:g}.",
+            "no larger size alone would decide it.",
+        )
     return Note(
         f"a difference of {margin:g} would be detected, four times in five, by"
         f" {' or '.join(size + others for size, others in sizes)}.",
