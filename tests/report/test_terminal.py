@@ -79,7 +79,7 @@ def test_a_row_says_what_it_is_its_figures_and_their_intervals():
     )
     table = frames.table(made, 0.05, 1024).set_index("row")
     text = shown(made, 140)
-    for title in ("row", "what", "accuracy", "NLL", "trained:", "seed", "row", "compared"):
+    for title in ("row", "what", "accuracy", "NLL", "trained", "seed", "row", "compared"):
         assert title in titles(text)
     first, line = body(text)
     figures, gap = table.loc["B"], "difference"
@@ -191,7 +191,7 @@ def test_columns_are_dropped_in_one_order(wild):
     kept = [set(titles(shown(wild, width))) for width in range(160, 56, -1)]
     for wide, narrow in itertools.pairwise(kept):
         assert narrow <= wide | {"-", "row", "composed"}
-    order = ["accuracy", "s", "trained:", "what", "NLL"]
+    order = ["accuracy", "s", "trained", "what", "NLL"]
     lost = [next((n for n, names in enumerate(kept) if name not in names), 999) for name in order]
     assert lost[0] == 999 and lost[1:4] == sorted(lost[1:4]) and lost[3] < 999
 
