@@ -16,8 +16,9 @@ LABEL_WIDTH = 16  # most characters of a label on one line
 SHORT_LABEL = 4  # characters that fit a title on one line
 ABOUT_WIDTH = 18  # least characters of a description, which wraps
 ABOUT_WIDTH_INLINE = 30  # where an interval stands beside its number
-# Columns that a narrow terminal lacks, in this order; intervals move under their numbers first.
-DROPPED = ("accuracy difference", "train", "", "seconds", "trained", "gap", "about", "nll")
+# Steps that make a table narrow: each drops a column, one moves intervals under their numbers
+STACKING = "stacking"
+STEPS = ("accuracy difference", "train", STACKING, "seconds", "trained", "gap", "about", "nll")
 LARGE = 1e5  # a number from here up is written with its power of ten
 VERDICT_STYLES = {"better": "green", "worse": "red"}
 
@@ -45,19 +46,19 @@ def point_table(comparison: Comparison, frame: pd.DataFrame, width: int) -> Tabl
     """
     columns = _columns(comparison, frame, stacked=False)
     least = ABOUT_WIDTH_INLINE
-    for name in DROPPED:
+    for step in STEPS:
         if _needed_width(columns, least) <= width:
             break
-        if name:
-            columns.pop(name, None)
-            continue
-        stacked = _columns(comparison, frame, stacked=True)
-        columns = {key: column for key, column in stacked.items() if key in columns}
-        least = ABOUT_WIDTH
+        if step == STACKING:
+            stacked = _columns(comparison, frame, stacked=True)
+            columns = {key: column for key, column in stacked.items() if key in columns}
+            least = ABOUT_WIDTH
+        else:
+            columns.pop(step, None)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for key, column in columns.items():
         table.add_column(
-            column.title,
+            Text(column.title),
             justify="left" if column.is_text else "right",
             no_wrap=key != "about",
             overflow="fold",
