@@ -1,4 +1,4 @@
-"""Table of a point on a terminal: a line per row, with the verdict on its contrast as a word."""
+"""Table of a point on a terminal: a line per row, its verdict as a word."""
 
 import re
 from dataclasses import dataclass
@@ -120,10 +120,10 @@ def _columns(comparison: Comparison, frame: pd.DataFrame, stacked: bool) -> dict
         "accuracy difference": f"accuracy of\n{difference}\n[95 %]",
         "verdict": f"{composed}\ncompared\nwith row",
     }
-    columns = {
-        key: _Column(title, [line.get(key, "") for line in lines], key in ("row", "about"))
-        for key, title in titles.items()
-    }
+    columns = {}
+    for key, title in titles.items():
+        texts = [line.get(key, "") for line in lines]
+        columns[key] = _Column(title, texts, is_text=key in ("row", "about"))
     empty = {key for key, column in columns.items() if not any(column.cells)}
     if not frame["failed"].any():
         empty.add("failed")

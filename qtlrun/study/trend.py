@@ -145,8 +145,9 @@ def _notes(series: dict[str, list[Plan]], comparisons: dict[str, list[Comparison
     points = [point for each in comparisons.values() for point in each]
     plans = [plan for each in series.values() for plan in each]
     seeds = len(plans[0].seeds)
+    oddities = dict.fromkeys(note for point in points for note in point.notes)
     notes = [
-        *map(Note, dict.fromkeys(note for point in points for note in point.notes)),
+        *map(Note, oddities),
         Note(
             "Least-squares lines from the least to the largest value, with 95 % intervals over"
             f" {seeds} seeds and the test items; items that values share are paired.",

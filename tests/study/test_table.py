@@ -354,7 +354,7 @@ def test_a_row_that_failed_in_one_split_alone_says_in_which(made, monkeypatch):
         and set(point.contrasts(0.05)) == {"twin"}
         and list(point.errors) == [("C*", 1)]
     )
-    (line,) = sentence.errors(point)
+    (line,) = sentence.written(sentence.errors(point))
     assert "C*" in line and "split 2" in line and line.endswith(": error: MemoryError: 128 GiB.")
 
 

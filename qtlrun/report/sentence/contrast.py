@@ -67,9 +67,9 @@ def verdict_word(comparison: Comparison, label: str, word: str) -> str:
 def contradiction(
     comparison: Comparison, label: str, word: str, accuracy: statistic.Verdict
 ) -> str:
-    """Accuracy that contradicts the verdict `word` on a contrast, in words; empty where none does.
+    """Accuracy that contradicts a verdict, in words; empty where none does.
 
-    An undecided verdict is contradicted by none.
+    `word` is the verdict by NLL; none contradicts an undecided one.
     """
     composed = comparison.composed
     if word == "equivalent" and accuracy.detectable:

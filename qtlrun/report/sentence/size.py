@@ -31,10 +31,11 @@ def decisive_sizes(verdict: statistic.Verdict, noun: str) -> Note:
             f" difference of {margin:g}.",
             "no larger size alone would decide it.",
         )
+    phrases = " or ".join(size + others for size, others in sizes)
+    short = " or ".join(size for size, _ in sizes)
     return Note(
-        f"a difference of {margin:g} would be detected, four times in five, by"
-        f" {' or '.join(size + others for size, others in sizes)}.",
-        f"needs {' or '.join(size for size, _ in sizes)}.",
+        f"a difference of {margin:g} would be detected, four times in five, by {phrases}.",
+        f"needs {short}.",
     )
 
 
