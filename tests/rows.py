@@ -58,7 +58,7 @@ def row(
     seeds=None,
     classes=None,
     errors=None,
-    about="small, frozen + one linear layer",
+    about="frozen small + one linear layer",
     **values,
 ):
     """A row of logits (seeds, pictures, classes); `said` are fields of the row, other values those

@@ -14,7 +14,7 @@ from qtlrun.error import BadValue
 from qtlrun.plan import facts
 
 
-@facts(title=("small", ".{layer}"))
+@facts(title=("small ResNet", " up to {layer}"))
 class Small(nn.Module):
     """Stem and three of torchvision's residual blocks, of `width`, 2 and 4 `width` channels.
 

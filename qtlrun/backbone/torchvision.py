@@ -23,7 +23,7 @@ from qtlrun.plan import facts
 CLASSES = 1000  # of ImageNet
 
 
-@facts(title=("{name}", ".{layer}"))
+@facts(title=("{name}", " up to {layer}"))
 class Torchvision(nn.Module):
     """Model of torchvision's without its classifier, or up to the layer named.
 

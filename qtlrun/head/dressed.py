@@ -132,6 +132,7 @@ class Quantum(nn.Module):
         return [_rank(exact or self.run, *each) for each in zip(inputs, angles, strict=True)]
 
 
+@facts(title=("classical block",))
 class Twin(nn.Module):
     """Quantum head with a linear layer and tanh in the circuit's place, at the same widths.
 

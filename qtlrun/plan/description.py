@@ -5,9 +5,11 @@ from qtlrun.plan.fact import Part, title
 from qtlrun.plan.letter import freezing, has_circuit
 from qtlrun.plan.variant import Variant
 
+ADJECTIVES = ("frozen", "fine-tuned")
+
 
 def describe(variant: Variant) -> str:
-    """Description of a variant in a few words, as `resnet18, frozen + one linear layer`."""
+    """Description of a variant in a few words, as `frozen resnet18 + one linear layer`."""
     head = _head(variant) + _generator(variant)
     backbone = _backbone(variant)
     return f"{backbone} + {head}" if backbone else head
@@ -36,8 +38,10 @@ def _backbone(variant: Variant) -> str:
     if not name:
         return ""
     random = backbone.get("weights", "") in (None, "none")
-    weights = ", random" if random and variant.freeze["frozen"] else ""
-    return f"{name}{weights}, {_freezing(variant, random)}"
+    if random and variant.freeze["frozen"]:
+        name += ", random weights"
+    state = _freezing(variant, random)
+    return f"{state} {name}" if state in ADJECTIVES else f"{name}, {state}"
 
 
 def _freezing(variant: Variant, random: bool) -> str:
@@ -58,9 +62,18 @@ def _head(variant: Variant) -> str:
     if not has_circuit(variant):
         return title(head, variant.head)
     circuit = variant.circuit
-    size = "x".join(str(circuit[name]) for name in ("qubits", "depth") if name in circuit)
-    words = f"{title(variant.facts('circuit'), circuit)} circuit {size}"
+    words = f"{title(variant.facts('circuit'), circuit)} circuit{_circuit_sizes(circuit)}"
     return title(head, variant.head, circuit=words) if head.title else words
+
+
+def _circuit_sizes(circuit: Part) -> str:
+    """Qubits and depth of a circuit, where it has them."""
+    sizes = []
+    if "qubits" in circuit:
+        sizes.append(f"{circuit['qubits']} qubit{'s' * (circuit['qubits'] != 1)}")
+    if "depth" in circuit:
+        sizes.append(f"depth {circuit['depth']}")
+    return f" ({', '.join(sizes)})" if sizes else ""
 
 
 def _generator(variant: Variant) -> str:

@@ -11,6 +11,7 @@ from rich.console import Console
 from qtlrun.plan import Plan
 from qtlrun.report import output, terminal
 from qtlrun.report.progress import Progress
+from qtlrun.report.sentence import Note, shown, written
 
 
 class Report:
@@ -38,21 +39,22 @@ class Report:
             with contextlib.suppress(OSError):  # it holds something
                 folder.rmdir()
         if self.folder.is_dir():
-            terminal.say(self.console, [f"Written to {self.folder}"])
+            details = "; details in table.md" if (self.folder / "table.md").is_file() else ""
+            terminal.say(self.console, [f"Written to {self.folder}{details}"])
 
     def finish(
         self,
         plans: list[Plan],
-        lines: list[str],
+        notes: list[Note],
         frames: dict[str, pd.DataFrame],
         figures: dict[str, Figure] | None = None,
         show: Callable[[Console], None] = lambda console: None,
     ) -> None:
-        """Write a study's files, then print its table by `show` and the sentences under it.
+        """Write a study's files, then print its table by `show` and the notes under it.
 
         Files come first, for whoever reads what is printed may have gone.
         """
         self.progress.end()
-        output.write_study(self.folder, plans, lines, frames, figures or {})
+        output.write_study(self.folder, plans, written(notes), frames, figures or {})
         show(self.console)
-        terminal.say(self.console, lines)
+        terminal.say(self.console, shown(notes))

@@ -12,6 +12,7 @@ from qtlrun.plan import Plan, Refused, Variant, check_single
 from qtlrun.report import figure, sentence
 from qtlrun.report.progress import Progress
 from qtlrun.report.report import Report
+from qtlrun.report.sentence import Note
 
 # Of the population that coverage is measured on
 POPULATION_SEEDS = 200
@@ -95,7 +96,7 @@ class Calibrate:
         rows = [(name, experiment.describe(name, variant)) for name, variant in variants.items()]
         report.finish(
             plans,
-            [*sentences, sentence.readers(twin.reads), *sentence.described(rows)],
+            [*map(Note, sentences), sentence.readers(twin.reads), *sentence.described(rows)],
             {"calibration": frame},
             {"detection": figure.detection(frame)},
         )

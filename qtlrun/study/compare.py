@@ -11,6 +11,7 @@ from qtlrun.plan import Plan
 from qtlrun.plan.override import swept_values
 from qtlrun.report import frame, output, sentence, terminal
 from qtlrun.report.report import Report
+from qtlrun.report.sentence import Note
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,13 @@ class Compare:
         exact = tuple(points[0].keys)
         if len(points) == 1:
             terminal.show(console, points[0], table)
-            lines = self._lines(plans[0], points[0], points)
-            terminal.say(console, lines)
-            return _join([frame.markdown(table, exact), *lines])
-        terminal.show_sweep(console, table, exact)
-        parts = [frame.markdown(table, exact)]
+            notes = self._notes(plans[0], points[0], points)
+            terminal.say(console, sentence.shown(notes))
+            return _join([frame.markdown(table, exact), *sentence.written(notes)])
+        terminal.show_sweep(console, table, exact, points[0].composed)
+        explanation = _explain_sweep(table, points[0].composed)
+        terminal.say(console, [explanation])
+        parts = [frame.markdown(table, exact), explanation]
         chosen = [index for index, mark in enumerate(table["chosen"]) if mark]
         if chosen:
             point = points[chosen[0]]
@@ -117,39 +120,50 @@ class Compare:
             table = self._table([point])
             terminal.show(console, point, table)
             parts += [title, frame.markdown(table)]
-            lines = self._lines(plans[chosen[0]], point, points)
+            notes = self._notes(plans[chosen[0]], point, points)
         else:
-            lines = [*_unchosen(points), *_errors(points)]
-        terminal.say(console, lines)
-        return _join([*parts, *lines])
+            notes = [*_unchosen(points), *_errors(points)]
+        terminal.say(console, sentence.shown(notes))
+        return _join([*parts, *sentence.written(notes)])
 
-    def _lines(self, plan: Plan, point: Comparison, points: list[Comparison]) -> list[str]:
+    def _notes(self, plan: Plan, point: Comparison, points: list[Comparison]) -> list[Note]:
         """Sentences under the table of a point."""
         return [
-            *sentence.generated(point),
+            *sentence.answer(plan, point, self.margin),
             *sentence.contrasts(point, self.margin),
+            *sentence.generated(point),
             *sentence.chance(point),
-            *point.notes,
+            *map(Note, point.notes),
+            *sentence.legend(point, self.margin),
             *sentence.foot(point, max(each.reads for each in points)),
             sentence.held_fixed(plan, point),
             *_errors(points),
         ]
 
 
-def _unchosen(points: list[Comparison]) -> list[str]:
+def _explain_sweep(table: pd.DataFrame, composed: str) -> str:
+    """Sentence on the columns of a sweep's table."""
+    differences = any(name.startswith("minus ") for name in table)
+    favour = f"; a difference below 0 is in favour of {composed}" * differences
+    return f"Validation NLL in nats, lower is better{favour}."
+
+
+def _unchosen(points: list[Comparison]) -> list[Note]:
     """Why validation chose no point, where none of them may be chosen."""
     if any(point.choosable for point in points):
         return []
     return [
-        "No point is chosen: what is swept is the task, the seeds, the references or"
-        " the simulation, or validation is the test split. table.csv and rows.csv have"
-        " all points."
+        Note(
+            "No point is chosen: what is swept is the task, the seeds, the references or"
+            " the simulation, or validation is the test split. table.csv and rows.csv have"
+            " all points."
+        )
     ]
 
 
-def _errors(points: list[Comparison]) -> list[str]:
+def _errors(points: list[Comparison]) -> list[Note]:
     """Sentences on the failures of all points."""
-    return [line for point in points for line in sentence.errors(point)]
+    return [note for point in points for note in sentence.errors(point)]
 
 
 def _join(parts: list[str]) -> str:

@@ -20,6 +20,7 @@ from qtlrun.experiment import Experiment
 from qtlrun.plan import Plan, Refused, check_single, draw, simulates, text
 from qtlrun.report import sentence
 from qtlrun.report.report import Report
+from qtlrun.report.sentence import Note
 
 FILE_STEM = "network"
 COLUMNS = ("file", "bytes", "weights", "items", "accuracy", "difference")
@@ -69,7 +70,8 @@ class Export:
             draws=draw([model], plan.settings.tune),
         )
         failures = [
-            f"{row.name}, seed {seed}: error: {reason}." for seed, reason in row.errors.items()
+            Note(f"{row.name}, seed {seed}: error: {reason}.")
+            for seed, reason in row.errors.items()
         ]
         if not row.outcomes or self.seed in row.errors:
             frame = pd.DataFrame(columns=COLUMNS)
@@ -81,8 +83,9 @@ class Export:
         scaling = experiment.dataset(model).scaling
         _write(report.folder, exported, data, _describe(row, seed, scaling, exported, data))
         frame = _compare(report.folder, exported, data, row.outcomes[seed].logits)
-        lines = [*_lines(frame, row, seed), *sentence.described([(row.name, row)]), *failures]
-        report.finish(plans, lines, {"export": frame})
+        files = map(Note, _lines(frame, row, seed))
+        notes = [*files, *sentence.described([(row.name, row)]), *failures]
+        report.finish(plans, notes, {"export": frame})
         return frame, bool((frame["difference"] <= MAX_DIFFERENCE).all()) and not failures
 
 

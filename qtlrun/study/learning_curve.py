@@ -10,6 +10,7 @@ from qtlrun.experiment import Experiment
 from qtlrun.plan import Plan, Refused, check_single
 from qtlrun.report import figure, frame, sentence, terminal
 from qtlrun.report.report import Report
+from qtlrun.report.sentence import Note
 
 # Where none are named
 MAX_SIZES = 6
@@ -85,7 +86,7 @@ class LearningCurve:
         table = _table(frames["curve"], points)
         report.finish(
             plans,
-            self._lines(cut[-1], points),
+            self._notes(cut[-1], points),
             frames,
             {"learning_curve": figure.sizes(frames["curve"])},
             lambda console: terminal.show_sweep(console, table, ("train_size",)),
@@ -97,22 +98,39 @@ class LearningCurve:
         sizes = self.sizes or _halved_sizes(plan, experiment)
         return [plan.changed({"dataset.train_size": size}) for size in sorted(sizes)]
 
-    def _lines(self, plan: Plan, points: list[Comparison]) -> list[str]:
+    def _notes(self, plan: Plan, points: list[Comparison]) -> list[Note]:
         """Sentences under the table; `plan` is that of the largest size."""
-        lines = [
-            "Test NLL in nats; a cell without a number failed."
-            if any(point.failed for point in points)
-            else "Test NLL in nats, a line a size."
-        ]
+        empty = " A cell without a number failed." if any(point.failed for point in points) else ""
+        notes = [Note(f"Test NLL in nats, lower is better, a line per size.{empty}")]
+        notes += self._verdicts(points)
         for point in points:
-            sentences = [*sentence.contrasts(point, self.margin), *sentence.chance(point)]
-            lines += [f"{point.name}: {line}" for line in sentences]
-        lines += points[0].notes
-        lines += sentence.foot(points[-1], max(point.reads for point in points))
-        lines.append(sentence.held_fixed(plan, points[-1]))
+            details = [Note(note.full, "") for note in sentence.contrasts(point, self.margin)]
+            notes += [note.at(point.name) for note in (*details, *sentence.chance(point))]
+        notes += map(Note, points[0].notes)
+        notes += sentence.foot(points[-1], max(point.reads for point in points))
+        notes.append(sentence.held_fixed(plan, points[-1]))
         for point in points:
-            lines += sentence.errors(point)
-        return lines
+            notes += sentence.errors(point)
+        return notes
+
+    def _verdicts(self, points: list[Comparison]) -> list[Note]:
+        """Verdicts on each contrast, with the sizes at which they hold."""
+        sizes: dict[str, dict[str, list[str]]] = {}
+        for point in points:
+            for label, verdict in point.contrasts(self.margin).items():
+                word = sentence.verdict_word(point, label, verdict.word)
+                holds = sizes.setdefault(label, {}).setdefault(word, [])
+                holds.append(str(point.keys["train_size"]))
+        composed = points[0].composed
+        notes = []
+        for label, words in sizes.items():
+            phrases = []
+            for word, holds in words.items():
+                subject = f"{composed} is " if word.startswith(("better", "worse")) else ""
+                phrases.append(f"{subject}{word} at {', '.join(holds)}")
+            title = f"{composed} - {label}, {points[0].isolates[label]}"
+            notes.append(Note(f"{title}: {'; '.join(phrases)}."))
+        return notes
 
     def _frame(self, points: list[Comparison]) -> pd.DataFrame:
         """Test NLL in nats and accuracy in [0, 1] with intervals, a line per size and row."""

@@ -23,7 +23,7 @@ from qtlrun.plan import (
 )
 from qtlrun.report import figure, sentence
 from qtlrun.report.report import Report
-from qtlrun.report.sentence import count
+from qtlrun.report.sentence import Note, count
 
 
 @dataclass(frozen=True)
@@ -184,21 +184,21 @@ class Multiverse:
             "validation": float((model.validation - other.validation)[finished].mean()),
         }
 
-    def _sentences(self, frame: pd.DataFrame, plan: Plan) -> list[str]:
+    def _sentences(self, frame: pd.DataFrame, plan: Plan) -> list[Note]:
         """Sentence on each reference over the grid."""
-        lines = []
+        notes = []
         for name, part in frame.groupby("reference", sort=False):
             finished = part[np.isfinite(part["difference"])]
             if finished.empty:
-                lines.append(f"{plan.composed} - {name}: no protocol was finished.")
+                notes.append(Note(f"{plan.composed} - {name}: no protocol was finished."))
             else:
-                line = self._sentence(part, finished, len(plan.seeds), plan.composed)
-                lines.append(f"{plan.composed} - {name}, {plan.claims[name]}: {line}")
-        return lines
+                note = self._sentence(part, finished, len(plan.seeds), plan.composed)
+                notes.append(note.at(f"{plan.composed} - {name}, {plan.claims[name]}"))
+        return notes
 
     def _sentence(
         self, protocols: pd.DataFrame, finished: pd.DataFrame, seeds: int, composed: str
-    ) -> str:
+    ) -> Note:
         """Sentence on the signs of differences, their range, and the choices that turn them."""
         gap = finished["difference"]
         below = (gap < 0).mean()
@@ -213,23 +213,28 @@ class Multiverse:
             if lost
             else ""
         )
-        return (
-            f"below 0 ({composed} better) in {below:.0%}"
-            f" of {len(finished)} protocols of {count(seeds, 'seed')}, above 0 in {above:.0%};"
+        shares = self._shares(finished)
+        total = f"{len(finished)} protocols of {count(seeds, 'seed')}"
+        most = f"; {shares[0]} of the variance" if shares else ""
+        return Note(
+            f"below 0 ({composed} better) in {below:.0%} of {total}, above 0 in {above:.0%};"
             f" median {gap.median():+z.3f} nats, from {gap.min():+z.3f} to {gap.max():+z.3f};"
             f" the 95 % interval lies below 0 in {surely_below:.0%} and"
             f" above 0 in {surely_above:.0%}. Of the variance between"
-            f" protocols each choice has a part in: {self._shares(finished)}.{failed}"
+            f" protocols each choice has a part in: {', '.join(shares)}.{failed}",
+            f"{composed} better in {below:.0%} of {total} (95 % interval below 0 in"
+            f" {surely_below:.0%}), worse in {above:.0%} (above 0 in {surely_above:.0%}){most}."
+            f"{failed}",
         )
 
-    def _shares(self, finished: pd.DataFrame) -> str:
+    def _shares(self, finished: pd.DataFrame) -> list[str]:
         """Shares of the variance by choice, in total and alone, the largest first."""
         gaps = finished["difference"].to_numpy()
         choices = {key: finished[key] for key in self._keys() if finished[key].nunique() > 1}
         alone = statistic.explained(gaps, choices)
         total = statistic.swayed(gaps, choices)
         order = sorted(total, key=total.get, reverse=True)
-        return ", ".join(f"{key} {total[key]:.0%} ({alone[key]:.0%} alone)" for key in order)
+        return [f"{key} {total[key]:.0%} ({alone[key]:.0%} alone)" for key in order]
 
 
 def _check_choice(plan: Plan, key: str) -> None:

@@ -10,6 +10,7 @@ from qtlrun.experiment import Experiment
 from qtlrun.plan import Plan, Refused, check_single
 from qtlrun.report import figure, frame, sentence, terminal
 from qtlrun.report.report import Report
+from qtlrun.report.sentence import Note
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Power:
         if (splits if splits > 1 else seeds) < statistic.FEWEST:
             raise Refused(
                 f"{f'splits={splits}' if splits > 1 else f'seeds={seeds}'}: a pilot of fewer than"
-                " three foretells nothing."
+                " three predicts nothing."
             )
 
     def run(
@@ -62,18 +63,20 @@ class Power:
         point = experiment.compare(plans[0])
         powers = self._frame(point)
         table = frame.table(point, self.margin, self.shots)
-        lines = [
-            *sentence.generated(point),
+        notes = [
             *self._sentences(point),
+            *sentence.generated(point),
             *sentence.chance(point),
-            *point.notes,
+            *map(Note, point.notes),
+            sentence.likelihood(point),
+            sentence.needs(self.margin),
             *sentence.foot(point, point.reads),
             sentence.held_fixed(plans[0], point),
             *sentence.errors(point),
         ]
         report.finish(
             plans,
-            lines,
+            notes,
             {"table": table, "power": powers},
             {"power": figure.power(powers, self.margin)},
             lambda console: terminal.show(console, point, table),
@@ -107,31 +110,38 @@ class Power:
             lines, columns=["reference", "splits", "seeds", "pictures", "half_width", "pilot"]
         )
 
-    def _sentences(self, point: Comparison) -> list[str]:
+    def _sentences(self, point: Comparison) -> list[Note]:
         """Sentences on each contrast of the pilot, and the sizes that would detect the margin."""
-        lines = []
+        notes = []
         for label, verdict in point.contrasts(self.margin).items():
             gap = verdict.interval
             need = statistic.needed(verdict.interval, self.margin)
             low, high = statistic.doubt(gap)
             ways = [
-                (need.seeds, f"seeds on these {point.noun}s"),
-                (need.pictures, f"{point.noun}s with these seeds"),
-                (need.splits, "splits"),
+                (need.seeds, "seeds", f" on these {point.noun}s"),
+                (need.pictures, f"{point.noun}s", " with these seeds"),
+                (need.splits, "splits", ""),
             ]
-            words = " or ".join(
-                [f"{size} {what}" for size, what in ways if size]
-                or [sentence.both(gap, need, point.noun)] * bool(need.both)
-            )
-            prediction = (
+            sizes = [(f"{size} {items}", others) for size, items, others in ways if size]
+            if need.both and not sizes:
+                sizes = [(sentence.both(gap, need, point.noun), "")]
+            words = " or ".join(size + others for size, others in sizes)
+            short = " or ".join(size for size, _ in sizes)
+            prediction = Note(
                 f"A difference of {self.margin:g} would be detected, four times in five, by"
-                f" {words or 'no size that is foretold here'}."
+                f" {words or 'no size that is predicted here'}.",
+                f"needs {short}." if short else "no size that is predicted here is enough.",
             )
             if missing := sentence.failures(point, label):
-                prediction = f"{missing}: the others foretell nothing of all."
-            lines.append(
-                f"{point.composed} - {label}, {point.isolates[label]}: {gap.mean:+z.3f} nats,"
-                f" half-width {(gap.high - gap.low) / 2:.3f} ({sentence.noise(gap, point.noun)}; so"
-                f" small a pilot knows it to {low:.2f} to {high:.2f} times that). {prediction}"
+                prediction = Note(f"{missing}: the others predict nothing of all.")
+            title = f"{point.composed} - {label}, {point.isolates[label]}:"
+            half = (gap.high - gap.low) / 2
+            notes.append(
+                Note(
+                    f"{title} {gap.mean:+z.3f} nats, half-width {half:.3f}"
+                    f" ({sentence.noise(gap, point.noun)}; so small a pilot knows it to {low:.2f}"
+                    f" to {high:.2f} times that). {prediction.full}",
+                    f"{title} known to +-{half:.3f} nats; {prediction.short}",
+                )
             )
-        return lines
+        return notes

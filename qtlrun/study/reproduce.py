@@ -10,7 +10,9 @@ from qtlrun.experiment import Experiment
 from qtlrun.plan import COMPOSED, Plan, Refused, check_idle, nearest
 from qtlrun.report import frame, sentence, terminal
 from qtlrun.report.frame.reproduction import CHANGED_RUN, reproduction_frame, run_name
+from qtlrun.report.point_table import interval
 from qtlrun.report.report import Report
+from qtlrun.report.sentence import Note
 
 
 @dataclass(frozen=True)
@@ -82,38 +84,43 @@ class Reproduce:
 
     def _sentences(
         self, plans: list[Plan], figures: pd.DataFrame, comparisons: dict[str, Comparison]
-    ) -> list[str]:
+    ) -> list[Note]:
         """Sentences under the table."""
-        lines = [
-            _summary(figures),
-            "Reproduced: one more training here would give the published figure, to one point"
-            " of accuracy (95 %, over seeds); undecided where that range is wider than 20"
-            " points or a seed failed; of one seed its own figure is compared. Sound: the same"
-            " example without the published defects. Intervals are over seeds and test items.",
+        notes = [
+            Note(_summary(figures)),
+            Note(
+                "Reproduced: one more training here would give the published figure, to one point"
+                " of accuracy (95 %, over seeds); undecided where that range is wider than 20"
+                " points or a seed failed; of one seed its own figure is compared. Sound: the same"
+                " example without the published defects. Intervals are over seeds and test items.",
+                "Reproduced: one more training here would give the published accuracy, to 0.01."
+                " Sound: without the published defects.",
+            ),
         ]
-        lines += [
-            f"{run_name(plan)}: published on {plan.published['items']}, so its figure and ours are"
-            " of different items: no verdict."
+        notes += [
+            Note(
+                f"{run_name(plan)}: published on {plan.published['items']}, so its figure and ours"
+                " are of different items: no verdict."
+            )
             for plan in plans
             if plan.published.get("items") and not plan.refusal
         ]
         for plan in (plan for plan in plans if plan.refusal):
             reason = " ".join(plan.refusal.splitlines()).rstrip(".")
-            lines.append(
-                f"{run_name(plan)}: not run: {reason}. With the"
-                f" weights or data in place: qtlrun {run_name(plan)}"
-            )
-        lines += _truncated(figures)
+            command = f"With the weights or data in place: qtlrun {run_name(plan)}"
+            notes.append(Note(f"{run_name(plan)}: not run: {reason}. {command}"))
+        notes += _truncated(figures)
         sound = set(figures["sound run"].dropna())
         for plan in {run_name(plan): plan for plan in plans}.values():
             point = comparisons.get(run_name(plan))
             if run_name(plan) in sound and point.composed in point.labels:
                 about = point.about[point.composed]
-                lines.append(f"{run_name(plan)}: {about}. {sentence.held_fixed(plan, point)}")
-        lines += sentence.data(list(comparisons.values()))
+                shared = sentence.held_fixed(plan, point).full
+                notes.append(Note(f"{run_name(plan)}: {about}. {shared}", ""))
+        notes += sentence.data(list(comparisons.values()))
         for point in comparisons.values():
-            lines += sentence.errors(point)
-        return lines
+            notes += sentence.errors(point)
+        return notes
 
 
 def _summary(figures: pd.DataFrame) -> str:
@@ -134,7 +141,7 @@ def _summary(figures: pd.DataFrame) -> str:
     )
 
 
-def _truncated(figures: pd.DataFrame) -> list[str]:
+def _truncated(figures: pd.DataFrame) -> list[Note]:
     """A warning where a cutoff loses probability."""
     norms: dict[str, float] = {}
     for run, key in (("run", "norm_kept"), ("sound run", "sound norm_kept")):
@@ -144,9 +151,11 @@ def _truncated(figures: pd.DataFrame) -> list[str]:
     if not lost:
         return []
     return [
-        f"Norm kept inside the cutoff: below {sentence.LEAST_NORM} in {lost} of"
-        f" {sentence.count(len(norms), 'run')} with states. These are figures of the truncated"
-        " model, not of the states. Sweep the cutoff: -m backbone.cutoff=15,20,30."
+        Note(
+            f"Norm kept inside the cutoff: below {sentence.LEAST_NORM} in {lost} of"
+            f" {sentence.count(len(norms), 'run')} with states. These are figures of the truncated"
+            " model, not of the states. Sweep the cutoff: -m backbone.cutoff=15,20,30."
+        )
     ]
 
 
@@ -172,6 +181,6 @@ def _table(figures: pd.DataFrame) -> pd.DataFrame:
 def _intervals(figures: pd.DataFrame, *names: str) -> list[str]:
     """Figures with their intervals, a text per line; empty where there is none."""
     return [
-        "" if pd.isna(line[0]) else terminal.interval(*line)
+        "" if pd.isna(line[0]) else interval(*line)
         for line in figures[list(names)].itertuples(index=False)
     ]

@@ -12,7 +12,16 @@ from qtlrun.plan import Plan, Refused, check_idle, has_circuit
 from qtlrun.plan.override import parse, swept_values
 from qtlrun.report import figure, frame, sentence, terminal
 from qtlrun.report.frame.trend import differences_frame, slopes_frame
+from qtlrun.report.point_table import interval
 from qtlrun.report.report import Report
+from qtlrun.report.sentence import Note
+
+# Of the table on a terminal
+TITLES = {
+    "composed minus": "composed - row",
+    "NLL along the range, nats, 95 %": "change of NLL, nats [95 %]",
+    "accuracy, 95 %": "change of accuracy [95 %]",
+}
 
 
 @dataclass(frozen=True)
@@ -83,33 +92,32 @@ class Trend:
         failures = {name: _failures(points) for name, points in comparisons.items()}
         report.finish(
             plans,
-            [*self._verdict(slopes, differences, failures), *_lines(series, comparisons)],
+            [*self._verdict(slopes, differences, failures), *_notes(series, comparisons)],
             {"table": table, "slopes": slopes, "differences": differences, "rows": rows},
             {"trend": figure.trend(differences)},
-            lambda console: terminal.show_words(console, table),
+            lambda console: terminal.show_words(console, table.rename(columns=TITLES)),
         )
         return slopes, not any(point.failed for points in comparisons.values() for point in points)
 
     def _verdict(
         self, slopes: pd.DataFrame, differences: pd.DataFrame, failures: dict[str, int]
-    ) -> list[str]:
+    ) -> list[Note]:
         """Verdict of the slopes in NLL on the claim; none where trainings failed."""
         if self.claim is None:
             return []
-        lines = [f"The claim: {self.claim}"]
+        notes = [Note(f"The claim: {self.claim}")]
         rivals = slopes[(slopes["metric"] == "NLL") & slopes["classical"]]
         for name, group in rivals.groupby("series", sort=False):
             if failures[name]:
-                lines.append(
-                    f"{name}: no verdict, for {sentence.count(failures[name], 'training')} failed;"
-                    " the slopes are of the others."
-                )
+                trainings = sentence.count(failures[name], "training")
+                words = f"no verdict, because {trainings} failed; the slopes are of the others."
+                notes.append(Note(f"{name}: {words}"))
             else:
-                lines.append(f"{name}: {_judge(group, differences)}")
-        return lines
+                notes.append(_judge(group, differences).at(name))
+        return notes
 
 
-def _judge(slopes: pd.DataFrame, differences: pd.DataFrame) -> str:
+def _judge(slopes: pd.DataFrame, differences: pd.DataFrame) -> Note:
     """Verdict of the slopes of one series on the claim, with the references behind it."""
     end = differences[
         (differences["series"] == slopes["series"].iloc[0])
@@ -125,30 +133,34 @@ def _judge(slopes: pd.DataFrame, differences: pd.DataFrame) -> str:
         verdict = "supported"
     elif losses and not gains:
         verdict = "contradicted"
-    return (
+    return Note(
         f"{verdict}. As {slopes['key'].iloc[0]} grows, the composed model gains on"
         f" {_list(gains)}, loses on {_list(losses)} of {len(slopes)} classical references;"
         f" at the largest it is better than {_list(better)}."
     )
 
 
-def _lines(series: dict[str, list[Plan]], comparisons: dict[str, list[Comparison]]) -> list[str]:
+def _notes(series: dict[str, list[Plan]], comparisons: dict[str, list[Comparison]]) -> list[Note]:
     """Sentences under the table: how it was made, and what was held fixed."""
     points = [point for each in comparisons.values() for point in each]
     plans = [plan for each in series.values() for plan in each]
-    notes = dict.fromkeys(note for point in points for note in point.notes)
-    lines = [
-        *notes,
-        "Least-squares lines from the least to the largest value, with 95 % intervals over"
-        f" {len(plans[0].seeds)} seeds and the test items; items that values share"
-        " are paired.",
+    seeds = len(plans[0].seeds)
+    oddities = dict.fromkeys(note for point in points for note in point.notes)
+    notes = [
+        *map(Note, oddities),
+        Note(
+            "Least-squares lines from the least to the largest value, with 95 % intervals over"
+            f" {seeds} seeds and the test items; items that values share are paired.",
+            f"Change of the difference from the least to the largest value; {seeds} seeds, 95 %"
+            " intervals.",
+        ),
         sentence.readers(max(point.reads for point in points)),
         *dict.fromkeys(map(sentence.held_fixed, plans, points)),
         *sentence.data(points),
     ]
     for point in points:
-        lines += sentence.errors(point)
-    return lines
+        notes += sentence.errors(point)
+    return notes
 
 
 def _failures(points: list[Comparison]) -> int:
@@ -200,7 +212,7 @@ def _table(slopes: pd.DataFrame) -> pd.DataFrame:
     """The table as it is read: slopes times the range of the values, a line per reference."""
     changes = slopes[["slope", "low", "high"]].mul(slopes["range"], axis=0).astype(float)
     intervals = [
-        terminal.interval(mean, low, high, "+z.3f", "+z.3f")
+        interval(mean, low, high, "+z.3f", "+z.3f")
         for mean, low, high in changes.itertuples(index=False)
     ]
     lines = slopes.assign(interval=intervals).set_index(["series", "reference"])

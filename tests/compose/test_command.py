@@ -61,7 +61,8 @@ def start(home, tmp_path_factory):
 def end(process):
     """Wait for a command; gives its output folder, exit code, output and errors."""
     out, err = process.communicate(timeout=300)
-    written = out.splitlines()[-1].removeprefix("Written to ") if out else ""
+    last = out.splitlines()[-1] if out else ""
+    written = last.removeprefix("Written to ").partition(";")[0]
     return (
         process.folder / written if written.startswith("outputs/") else None,
         process.returncode,
@@ -146,7 +147,9 @@ def trained(said):
 def test_a_run_ends_well_and_says_where_its_files_are(single):
     out, code, said, err = single
     assert (code, err) == (0, "")
-    assert said.splitlines()[-1] == f"Written to {out.relative_to(out.parents[2])}"
+    folder = out.relative_to(out.parents[2])
+    assert said.splitlines()[-1] == f"Written to {folder}; details in table.md"
+    assert (out / "table.md").is_file()
     assert "A - C, the whole head against one linear layer" in said
     assert max(map(len, said.splitlines())) <= 100
 

@@ -773,7 +773,10 @@ def test_a_row_says_what_it_was_made_from(home):
         "data": parts.dataset.fingerprint,
         "weights": pretraining.key(parts),
     }
-    assert row.classes == ("6", "7", "8", "9") and row.about == "small, frozen + one linear layer"
+    assert (
+        row.classes == ("6", "7", "8", "9")
+        and row.about == "frozen small ResNet + one linear layer"
+    )
     curves = row.outcomes[0].curves
     assert [one["epoch"] for one in curves] == [1, 2]
     assert row.outcomes[0].best_epoch == 1 + int(curves[1]["nll"] < curves[0]["nll"])

@@ -69,7 +69,7 @@ def test_of_the_circuit_the_sine_head_has_its_qubits_alone_in_its_key():
     made = compose_plan("compare=[identity_circuit]").references["identity_circuit"]
     said = made.identity
     assert said["circuit"] == {"qubits": 4} and "device" not in said
-    assert plans.describe(made) == "small, frozen + sine"
+    assert plans.describe(made) == "frozen small ResNet + sine"
     assert letter_of(made) == ("", "its head is neither one linear layer nor a circuit")
 
 

@@ -269,10 +269,12 @@ def test_a_reference_follows_the_composed_circuit_and_has_no_letter():
         "depth": 5,
     }
     assert letter_of(made) == ("", "its circuit is a product")
-    assert plans.describe(made) == "small, frozen + product in place of dressed circuit 3x5"
+    assert plans.describe(made) == (
+        "frozen small ResNet + product in place of dressed circuit (3 qubits, depth 5)"
+    )
     composed = variants("compare=[]", "circuit=product")["composed"]
     assert letter_of(composed) == ("", "its circuit is a product")
-    assert plans.describe(composed) == "small, frozen + product circuit 4x6"
+    assert plans.describe(composed) == "frozen small ResNet + product circuit (4 qubits, depth 6)"
     assert (
         compose_plan("compare=[product]").changes["product"]["isolates"]
         == "the circuit against wires of as many angles that never meet and take their inputs anew"

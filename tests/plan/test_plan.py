@@ -776,19 +776,29 @@ def test_a_letter_follows_from_what_is_composed(overrides, letters):
 @pytest.mark.parametrize(
     "changes, words",
     [
-        ({}, "small, frozen + dressed circuit 4x6"),
-        ({"circuit": {"qubits": 8}}, "small, frozen + dressed circuit 8x6"),
+        ({}, "frozen small ResNet + dressed circuit (4 qubits, depth 6)"),
+        ({"circuit": {"qubits": 8}}, "frozen small ResNet + dressed circuit (8 qubits, depth 6)"),
         (
             {"head": {"angles": "zero", "entangle": False}},
-            "small, frozen + dressed circuit 4x6, angles zero, unentangled",
+            "frozen small ResNet + dressed circuit (4 qubits, depth 6), angles zero, unentangled",
         ),
         (
             {"backbone": {"weights": "none", "layer": "layer2"}},
-            "small.layer2, random, frozen + dressed circuit 4x6",
+            "frozen small ResNet up to layer2, random weights"
+            " + dressed circuit (4 qubits, depth 6)",
         ),
-        ({"freeze": {"frozen": 0}}, "small, fine-tuned + dressed circuit 4x6"),
-        ({"freeze": {"frozen": 2}}, "small, 2 stages frozen + dressed circuit 4x6"),
-        ({"freeze": {"every": 3}}, "small, unfrozen by epoch + dressed circuit 4x6"),
+        (
+            {"freeze": {"frozen": 0}},
+            "fine-tuned small ResNet + dressed circuit (4 qubits, depth 6)",
+        ),
+        (
+            {"freeze": {"frozen": 2}},
+            "small ResNet, 2 stages frozen + dressed circuit (4 qubits, depth 6)",
+        ),
+        (
+            {"freeze": {"every": 3}},
+            "small ResNet, unfrozen by epoch + dressed circuit (4 qubits, depth 6)",
+        ),
     ],
 )
 def test_a_row_is_described_by_what_it_is(plan, changes, words):
@@ -799,8 +809,8 @@ def test_a_row_is_described_by_what_it_is(plan, changes, words):
 
 def test_a_classical_row_is_described_without_a_circuit(plan):
     rows = references(plan)[0]
-    assert plans.describe(rows["B"]) == "small, fine-tuned + one linear layer"
-    assert plans.describe(rows["twin"]) == "small, frozen + twin"
+    assert plans.describe(rows["B"]) == "fine-tuned small ResNet + one linear layer"
+    assert plans.describe(rows["twin"]) == "frozen small ResNet + classical block"
 
 
 @pytest.mark.parametrize(
@@ -825,7 +835,7 @@ def test_outcomes_of_a_measurement_on_arrival_are_described(plan):
         "seed": 0,
     }
     plan["head"] = {"_target_": "qtlrun.head.logistic.Logistic"}
-    assert plans.describe(Variant.of(plan)) == "heterodyne, 100 outcomes, frozen + logistic"
+    assert plans.describe(Variant.of(plan)) == "frozen heterodyne, 100 outcomes + logistic"
 
 
 def test_a_backbone_by_name_is_described_by_it(plan):
@@ -834,7 +844,9 @@ def test_a_backbone_by_name_is_described_by_it(plan):
         "name": "vit_b_16",
         "weights": "DEFAULT",
     }
-    assert plans.describe(Variant.of(plan)) == "vit_b_16, frozen + dressed circuit 4x6"
+    assert (
+        plans.describe(Variant.of(plan)) == "frozen vit_b_16 + dressed circuit (4 qubits, depth 6)"
+    )
 
 
 def test_equal_rows_have_equal_identities_whatever_they_are_called(every):

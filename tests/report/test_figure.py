@@ -392,7 +392,7 @@ def test_drawing_leaves_the_settings_and_the_open_figures_of_others_alone():
 
 
 def projected(names, pictures=(300, 600), seeds=(3, 5, 10)):
-    """Half-widths foretold, that of the pilot first."""
+    """Half-widths predicted, that of the pilot first."""
     lines = [
         {
             "reference": name,

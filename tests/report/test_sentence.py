@@ -15,7 +15,7 @@ from qtlrun.report import frame as frames
 from qtlrun.report import sentence
 
 MARGIN = 0.05
-FORETOLD = ": undecided; a difference of 0.05 would be detected, four times in five,"
+PREDICTED = ": undecided; a difference of 0.05 would be detected, four times in five,"
 # between seeds and between pictures only, so that the intervals are those of two small t tests
 SEEDS, PICTURES = np.array([-1.0, 0, 1]), np.tile([-1.0, 1], 50)
 HELD = {
@@ -50,7 +50,17 @@ def held(values, rows, finished=None):
         labels=Labels(names, {}, ()),
     )
     comparison = Comparison({}, plan.composed, splits=[finished or {}])
-    return sentence.held_fixed(plan, comparison)
+    return sentence.held_fixed(plan, comparison).full
+
+
+def written(write, *values):
+    """Sentences in table.md."""
+    return sentence.written(write(*values))
+
+
+def shown(write, *values):
+    """Sentences on the terminal."""
+    return sentence.shown(write(*values))
 
 
 READ = "This test set has been read by 0 plans of this store."
@@ -107,14 +117,14 @@ def differences(mean, seed=0.0, picture=0.0):
     ],
 )
 def test_a_decided_contrast_says_what_was_decided_and_by_how_much(values, said):
-    (line,) = sentence.contrasts(pair(values), MARGIN)
+    (line,) = written(sentence.contrasts, pair(values), MARGIN)
     assert line == f"A - B, the whole head against one linear layer: {said}"
 
 
 def test_an_undecided_contrast_says_what_would_decide_it_and_not_that_the_rows_are_equal():
     made = pair(differences(0.04, picture=0.5), base=5.0)
     verdict = made.contrasts(MARGIN)["B"]
-    (line,) = sentence.contrasts(made, MARGIN)
+    (line,) = written(sentence.contrasts, made, MARGIN)
     # four of five at 5 %: a difference of 2.8 errors, which are 0.5 / root of the pictures
     assert verdict.word == "undecided" and verdict.need.seeds is None
     assert verdict.need.pictures == pytest.approx((2.8 * 0.5 / MARGIN) ** 2, rel=0.05)
@@ -130,9 +140,9 @@ def test_an_undecided_contrast_says_what_would_decide_it_and_not_that_the_rows_a
 def test_seeds_that_would_decide_it_are_named():
     made = pair(differences(0.04, seed=0.03))
     verdict = made.contrasts(MARGIN)["B"]
-    (line,) = sentence.contrasts(made, MARGIN)
+    (line,) = written(sentence.contrasts, made, MARGIN)
     assert verdict.word == "undecided" and verdict.need.seeds > 3
-    assert line.endswith(f"{FORETOLD} by about {verdict.need.seeds} seeds on these pictures.")
+    assert line.endswith(f"{PREDICTED} by about {verdict.need.seeds} seeds on these pictures.")
 
 
 def test_where_both_ways_decide_both_are_named():
@@ -140,9 +150,9 @@ def test_where_both_ways_decide_both_are_named():
     both = pair(differences(0.04) + 0.4 * noise, base=5.0)
     verdict = both.contrasts(MARGIN)["B"]
     assert verdict.need.seeds > 3 and verdict.need.pictures > 100
-    (line,) = sentence.contrasts(both, MARGIN)
+    (line,) = written(sentence.contrasts, both, MARGIN)
     assert line.endswith(
-        f"{FORETOLD} by about {verdict.need.seeds} seeds on these pictures or about"
+        f"{PREDICTED} by about {verdict.need.seeds} seeds on these pictures or about"
         f" {verdict.need.pictures} pictures with these seeds."
     )
 
@@ -152,7 +162,7 @@ def test_where_neither_decides_alone_both_together_are_named():
     verdict = made.contrasts(0.01)["B"]
     assert (verdict.need.seeds, verdict.need.pictures) == (None, None)
     factor = statistic.needed(verdict.interval, 0.01).both
-    (line,) = sentence.contrasts(made, 0.01)
+    (line,) = written(sentence.contrasts, made, 0.01)
     assert line.endswith(
         ": undecided; a difference of 0.01 would be detected, four times in five, by "
         f"about {math.ceil(3 * factor)} seeds on {math.ceil(100 * factor)} pictures."
@@ -161,7 +171,7 @@ def test_where_neither_decides_alone_both_together_are_named():
 
 def test_where_no_number_is_enough_that_is_said():
     made = pair(differences(0.05, seed=0.1, picture=0.5), base=5.0)
-    (line,) = sentence.contrasts(made, 1e-6)
+    (line,) = written(sentence.contrasts, made, 1e-6)
     assert line.endswith(
         ": undecided; no number of seeds or pictures alone would detect a difference of 1e-06."
     )
@@ -170,7 +180,7 @@ def test_where_no_number_is_enough_that_is_said():
 def test_a_size_that_would_have_detected_the_margin_says_so_and_asks_for_no_more():
     # an error of 0.0175: 2.9 of them are the margin, 1.9 the difference
     made = pair(differences(0.033, picture=0.174))
-    (line,) = sentence.contrasts(made, MARGIN)
+    (line,) = written(sentence.contrasts, made, MARGIN)
     assert line.endswith(
         ": undecided; this size would detect a difference of 0.05 four times in five."
     )
@@ -178,7 +188,7 @@ def test_a_size_that_would_have_detected_the_margin_says_so_and_asks_for_no_more
 
 def test_what_would_decide_depends_on_the_margin_and_not_on_the_difference_seen():
     lines = [
-        sentence.contrasts(pair(differences(mean, picture=0.5), base=5.0), MARGIN)[0]
+        written(sentence.contrasts, pair(differences(mean, picture=0.5), base=5.0), MARGIN)[0]
         for mean in (0.0, 0.04, -0.06)
     ]
     assert len({line.partition("undecided; ")[2] for line in lines}) == 1 and all(
@@ -190,7 +200,7 @@ def test_what_would_decide_depends_on_the_margin_and_not_on_the_difference_seen(
     ("seeds", "noise"), [(1, "one seed"), (2, "training noise 0.000, picture noise 0.050; 2 seeds")]
 )
 def test_fewer_than_three_seeds_give_no_verdict_and_say_so(seeds, noise):
-    (line,) = sentence.contrasts(pair(differences(5.0, picture=0.5)[:seeds]), MARGIN)
+    (line,) = written(sentence.contrasts, pair(differences(5.0, picture=0.5)[:seeds]), MARGIN)
     assert (
         line
         == "A - B, the whole head against one linear layer: +5.000 nats of NLL [+4.900, +5.100]"
@@ -206,7 +216,7 @@ def test_what_is_undecided_is_never_worded_as_equal():
             0, 0.1, (3, 100)
         )
         made = pair(values, base=5.0)
-        (line,) = sentence.contrasts(made, MARGIN)
+        (line,) = written(sentence.contrasts, made, MARGIN)
         if made.contrasts(MARGIN)["B"].word == "undecided":
             seen += 1
             assert "undecided" in line
@@ -225,7 +235,7 @@ def test_what_is_undecided_is_never_worded_as_equal():
 
 def test_every_reference_has_its_sentence_named_for_what_it_isolates():
     made = point(("A", "B", "twin"))
-    lines = sentence.contrasts(made, MARGIN)
+    lines = written(sentence.contrasts, made, MARGIN)
     assert [line.partition(":")[0] for line in lines] == [
         "A - B, what B shows",
         "A - twin, what twin shows",
@@ -234,7 +244,7 @@ def test_every_reference_has_its_sentence_named_for_what_it_isolates():
 
 def test_the_foot_says_how_to_read_the_table():
     made = point(("A", "B"), said={"caution": "The test pictures are 40 only."})
-    assert sentence.foot(made, 0) == [
+    assert written(sentence.foot, made, 0) == [
         (
             "5 seeds on the same 40 test pictures; 95 % intervals over seeds and pictures; trained:"
             " circuit + head + backbone; seconds per seed."
@@ -243,13 +253,13 @@ def test_the_foot_says_how_to_read_the_table():
         "The test pictures are 40 only.",
     ]
     made.splits[0]["B"].stored = True
-    assert "† found in the store, not trained again." in sentence.foot(made, 0)
+    assert "† found in the store, not trained again." in written(sentence.foot, made, 0)
 
 
 def test_the_foot_of_two_seeds_doubts_its_intervals_and_that_of_one_seed_says_what_they_lack():
     two, one = (
-        sentence.foot(point(("A", "B"), seeds=2), 0),
-        sentence.foot(point(("A", "B"), seeds=1), 0),
+        written(sentence.foot, point(("A", "B"), seeds=2), 0),
+        written(sentence.foot, point(("A", "B"), seeds=1), 0),
     )
     assert two[1] == "Two seeds: intervals may be too narrow, and there is no verdict."
     assert one == [
@@ -263,21 +273,21 @@ def test_the_foot_of_two_seeds_doubts_its_intervals_and_that_of_one_seed_says_wh
 
 def test_the_foot_says_how_many_plans_have_read_the_test_set():
     made = point(("A", "B"), said={"reads": 1})
-    assert "This test set has been read by 1 plan of this store." in sentence.foot(made, 1)
+    assert "This test set has been read by 1 plan of this store." in written(sentence.foot, made, 1)
     made.splits[0]["B"].reads = 7
-    assert "This test set has been read by 7 plans of this store." in sentence.foot(
-        made, made.reads
+    assert "This test set has been read by 7 plans of this store." in written(
+        sentence.foot, made, made.reads
     )
 
 
 def test_the_foot_of_several_splits_says_over_what_its_intervals_are():
     made = resplit(splits=3, seeds=2)
     assert (
-        sentence.foot(made, 0)[0]
+        written(sentence.foot, made, 0)[0]
         == "3 splits of 2 seeds, 40 test pictures each; 95 % intervals over splits of this pool"
         " (Nadeau and Bengio); trained: circuit + head + backbone; seconds per seed."
     )
-    assert not any(line.startswith("Two seeds") for line in sentence.foot(made, 0))
+    assert not any(line.startswith("Two seeds") for line in written(sentence.foot, made, 0))
 
 
 def test_the_foot_of_splits_that_are_drawn_anew_says_so_and_speaks_of_no_pool():
@@ -285,7 +295,7 @@ def test_the_foot_of_splits_that_are_drawn_anew_says_so_and_speaks_of_no_pool():
     for rows in made.splits:
         for one in rows.values():
             one.independent = True
-    lines = sentence.foot(made, 0)
+    lines = written(sentence.foot, made, 0)
     assert lines == [
         (
             "3 splits of 2 seeds, 40 test pictures each; 95 % intervals over data drawn anew; "
@@ -296,13 +306,14 @@ def test_the_foot_of_splits_that_are_drawn_anew_says_so_and_speaks_of_no_pool():
 
 
 def test_the_foot_of_splits_that_hold_out_more_than_they_train_on_warns_of_their_width():
-    lines = sentence.foot(resplit(splits=3, seeds=2, trained_on=16), 0)
+    lines = written(sentence.foot, resplit(splits=3, seeds=2, trained_on=16), 0)
     assert (
         "What is held out is 2.5 times what is trained on, so these intervals are very wide; a"
         " larger training share narrows them." in lines
     )
     assert not any(
-        "held out" in line for line in sentence.foot(resplit(splits=3, seeds=2, trained_on=40), 0)
+        "held out" in line
+        for line in written(sentence.foot, resplit(splits=3, seeds=2, trained_on=40), 0)
     )
 
 
@@ -310,7 +321,9 @@ def test_the_foot_of_splits_stands_though_a_row_lost_all_its_seeds():
     made = resplit(("A", "B", "C"), splits=3, seeds=2)
     for rows in made.splits:
         rows["B"].outcomes.clear()
-    assert sentence.foot(made, 0)[0].startswith("3 splits of 2 seeds, 40 test pictures each;")
+    assert written(sentence.foot, made, 0)[0].startswith(
+        "3 splits of 2 seeds, 40 test pictures each;"
+    )
 
 
 def test_the_foot_of_splits_stands_though_every_row_was_lost_in_one_of_them():
@@ -318,24 +331,26 @@ def test_the_foot_of_splits_stands_though_every_row_was_lost_in_one_of_them():
     for name, split in (("A", 1), ("B", 2)):
         del made.splits[split][name]
         made.errors[name, split] = "MemoryError: 128 GiB"
-    assert sentence.foot(made, 0)[0].startswith("3 splits of 2 seeds, 40 test pictures each;")
+    assert written(sentence.foot, made, 0)[0].startswith(
+        "3 splits of 2 seeds, 40 test pictures each;"
+    )
 
 
 def test_a_contrast_over_splits_names_their_noise():
     made = resplit(splits=3, seeds=2)
     gap = made.contrasts(MARGIN)["B"].interval
-    (line,) = sentence.contrasts(made, MARGIN)
+    (line,) = written(sentence.contrasts, made, MARGIN)
     assert (
         f"(noise of splits and training {gap.training:.3f}; 3 splits, 2 seeds and 40 pictures each)"
         in line
     )
-    (line,) = sentence.contrasts(resplit(splits=3, seeds=1, same=True), MARGIN)
+    (line,) = written(sentence.contrasts, resplit(splits=3, seeds=1, same=True), MARGIN)
     assert "; 3 splits, 1 seed and 40 pictures each)" in line and ", picture noise " in line
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 5])
 def test_fewer_than_three_splits_give_no_verdict_and_say_so(seeds):
-    (line,) = sentence.contrasts(resplit(splits=2, seeds=seeds), MARGIN)
+    (line,) = written(sentence.contrasts, resplit(splits=2, seeds=seeds), MARGIN)
     assert line.endswith(": undecided; fewer than three splits give no verdict.")
 
 
@@ -371,7 +386,7 @@ def test_a_split_seed_that_is_redrawn_is_not_held_fixed():
 def test_a_failure_in_one_of_several_splits_says_in_which():
     made = resplit(splits=3, seeds=3)
     made.splits[1]["B"].errors[5] = "the loss is not finite from epoch 2 on"
-    assert sentence.errors(made) == [
+    assert written(sentence.errors, made) == [
         "B, split 2, seed 5: error: the loss is not finite from epoch 2 on."
     ]
 
@@ -379,7 +394,7 @@ def test_a_failure_in_one_of_several_splits_says_in_which():
 def test_a_point_without_a_finished_row_has_no_foot():
     made = point(("A",))
     made.splits[0]["A"].outcomes.clear()
-    assert sentence.foot(made, 0) == []
+    assert written(sentence.foot, made, 0) == []
 
 
 def test_what_was_held_fixed_is_said():
@@ -501,10 +516,10 @@ def test_a_generated_row_says_how_many_weights_come_from_how_many_numbers():
         point(("composed", "B"), seeds=3, pictures=100), "composed", {10**3: 0.25, 10**6: 0.9}
     )
     exact = made.metrics("composed")["test_accuracy"].mean()
-    assert sentence.generated(made) == [
+    assert written(sentence.generated, made) == [
         "composed: 1497 numbers generate 6690 weights: 4.5 times fewer; 1223 of 1248 angles live,"
-        " mapping 249; 13 qubits, 416 gates; Jacobian's rank 1237 (seed 0); 4577 executions a step"
-        f" by parameter-shift; accuracy 0.910 at 10^6 shots, {exact:.3f} exact."
+        " mapping 249; 13 qubits, 416 gates; Jacobian's rank 1237 (seed 0); 4577 executions per"
+        f" step by parameter-shift; accuracy 0.910 at 10^6 shots, {exact:.3f} exact."
     ]
 
 
@@ -520,26 +535,28 @@ def test_where_numbers_are_no_fewer_than_the_weights_that_is_said():
         "angles_live": 155,
         "executions_step": 617,
     }
-    (line,) = sentence.generated(generated(point(("A",), seeds=2), "A", values=iris))
+    (line,) = written(sentence.generated, generated(point(("A",), seeds=2), "A", values=iris))
     assert (
         line
         == "A: 393 numbers generate 67 weights: no compression; 155 of 168 angles live, mapping"
-        " 225; 7 qubits, 56 gates; 617 executions a step by parameter-shift."
+        " 225; 7 qubits, 56 gates; 617 executions per step by parameter-shift."
     )
-    (line,) = sentence.generated(
+    (line,) = written(
+        sentence.generated,
         generated(
             point(("A",), seeds=2),
             "A",
             values=iris | {"weights_generated": 393, "compression": 1.0},
-        )
+        ),
     )
     assert line.startswith("A: 393 numbers generate 393 weights: no compression; ")
-    (line,) = sentence.generated(
+    (line,) = written(
+        sentence.generated,
         generated(
             point(("A",), seeds=2),
             "A",
             values=iris | {"weights_generated": 400, "compression": 400 / 393},
-        )
+        ),
     )
     assert line.startswith("A: 393 numbers generate 400 weights: 1.02 times fewer; ")
 
@@ -554,15 +571,16 @@ def test_a_generator_without_a_circuit_speaks_of_none():
     made = generated(
         generated(point(("composed", "hashing", "B")), "composed"), "hashing", values=rival
     )
-    assert sentence.generated(made)[1:] == [
+    assert written(sentence.generated, made)[1:] == [
         "hashing: 1497 numbers generate 6690 weights: 4.5 times fewer; Jacobian's rank 1490"
         " (seed 0)."
     ]
 
 
 def test_angles_of_a_head_are_none_of_the_generator():
-    (line,) = sentence.generated(
-        generated(point(("A",), seeds=2), "A", values=MNIST | {"parameters_circuit": 1248 + 24})
+    (line,) = written(
+        sentence.generated,
+        generated(point(("A",), seeds=2), "A", values=MNIST | {"parameters_circuit": 1248 + 24}),
     )
     assert "; 1223 of 1248 angles live, mapping 249; " in line
 
@@ -574,7 +592,7 @@ def test_a_generator_whose_angles_are_frozen_says_that_none_is_trained():
         "compression": 6690 / 249,
         "generator_rank": 238,
     }
-    assert sentence.generated(generated(point(("A",), seeds=2), "A", values=frozen)) == [
+    assert written(sentence.generated, generated(point(("A",), seeds=2), "A", values=frozen)) == [
         "A: 249 numbers generate 6690 weights: 26.9 times fewer; no angle trained, mapping 249; 13"
         " qubits, 416 gates; Jacobian's rank 238 (seed 0)."
     ]
@@ -584,7 +602,7 @@ def test_a_rank_is_that_of_one_seed_which_is_named():
     made = generated(point(("A",), seeds=3), "A")
     for seed in (0, 2):
         del made.splits[0]["A"].outcomes[seed].figures["generator_rank"]
-    assert "; Jacobian's rank 1237 (seed 1); " in sentence.generated(made)[0]
+    assert "; Jacobian's rank 1237 (seed 1); " in written(sentence.generated, made)[0]
 
 
 @pytest.mark.parametrize(
@@ -603,17 +621,17 @@ def test_a_network_of_the_same_count_that_has_another_is_said(numbers, said):
         outcome.figures["parameters_head"] = numbers
     for outcome in made.splits[0]["A"].outcomes.values():
         outcome.figures["parameters_head"] = 0
-    assert sentence.generated(made)[1:] == said
+    assert written(sentence.generated, made)[1:] == said
 
 
 def test_rows_that_train_their_own_weights_have_no_such_line():
     made = point(("A", "B"))
     made.splits[0]["B"].outcomes.clear()
-    assert sentence.generated(made) == []
+    assert written(sentence.generated, made) == []
 
 
 def test_the_foot_beneath_a_generated_row_explains_its_columns():
-    assert sentence.foot(generated(point(("A", "B")), "A"), 0) == [
+    assert written(sentence.foot, generated(point(("A", "B")), "A"), 0) == [
         (
             "5 seeds on the same 40 test pictures; 95 % intervals over seeds and pictures; trained:"
             " circuit + rest of the generator + head + backbone; gap: accuracy on the whole"
@@ -633,8 +651,10 @@ def shares(**values):
 
 
 def test_a_cutoff_that_loses_probability_is_warned_of_with_the_rows_and_their_means():
-    lines = sentence.foot(
-        shares(A={"norm_kept": 0.897}, B={"norm_kept": 0.99}, twin={"norm_kept": 0.9805}), 0
+    lines = written(
+        sentence.foot,
+        shares(A={"norm_kept": 0.897}, B={"norm_kept": 0.99}, twin={"norm_kept": 0.9805}),
+        0,
     )
     (line,) = [line for line in lines if "cutoff" in line]
     # means of two seeds a hundredth apart: .902, .995 and .9855, which two digits would show as the
@@ -648,8 +668,8 @@ def test_a_cutoff_that_loses_probability_is_warned_of_with_the_rows_and_their_me
 
 
 def test_what_post_selection_throws_away_is_said_of_the_rows_that_select():
-    lines = sentence.foot(
-        shares(A={"norm_kept": 1.0, "post_selected": 0.302}, B={"norm_kept": 1.0}), 0
+    lines = written(
+        sentence.foot, shares(A={"norm_kept": 1.0, "post_selected": 0.302}, B={"norm_kept": 1.0}), 0
     )
     said = (
         "Post-selection keeps this share of the probability, and a device would throw the rest"
@@ -660,14 +680,15 @@ def test_what_post_selection_throws_away_is_said_of_the_rows_that_select():
 
 def test_rows_without_photons_have_nothing_to_say_of_a_cutoff():
     assert not any(
-        "cutoff" in line or "selection" in line for line in sentence.foot(point(("A", "B")), 0)
+        "cutoff" in line or "selection" in line
+        for line in written(sentence.foot, point(("A", "B")), 0)
     )
 
 
 @pytest.mark.parametrize("noun", ["item", "state"])
 def test_test_items_are_called_what_they_are(noun):
     made = point(("A", "B"), said={"noun": noun})
-    said = " ".join([*sentence.contrasts(made, MARGIN), *sentence.foot(made, 0)])
+    said = " ".join([*written(sentence.contrasts, made, MARGIN), *written(sentence.foot, made, 0)])
     assert f"5 seeds and 40 {noun}s" in said or f"5 seeds, 40 {noun}s" in said
     assert (
         f"5 seeds on the same 40 test {noun}s; 95 % intervals over seeds and {noun}s;" in said
@@ -680,21 +701,24 @@ def test_every_failure_is_a_sentence_with_its_place():
     made.errors["twin", 0] = "MemoryError: 128 GiB"
     made.splits[0]["A"].errors[3] = "the loss is not finite from epoch 2 on."
     where = "at circuit.qubits=4, recipe.lr=0.00125"
-    assert sentence.errors(made) == [
+    assert written(sentence.errors, made) == [
         f"twin {where}: error: MemoryError: 128 GiB.",
         f"A {where}, seed 3: error: the loss is not finite from epoch 2 on.",
     ]
     made.keys = {}
-    assert sentence.errors(made)[1] == "A, seed 3: error: the loss is not finite from epoch 2 on."
+    assert (
+        written(sentence.errors, made)[1]
+        == "A, seed 3: error: the loss is not finite from epoch 2 on."
+    )
 
 
 def test_equal_items_and_files_of_weights_are_said_under_the_table():
     made = point(("A", "B"), said={"files": {"weights": "ab" * 32}})
     (rows,) = made.splits
-    assert sentence.data([made]) == ["weights sha256 abababababab."]
+    assert written(sentence.data, [made]) == ["weights sha256 abababababab."]
     rows["B"].files = {"weights": "cd" * 32, "head.state": "ef" * 32}
     assert (
-        sentence.data([made])[0]
+        written(sentence.data, [made])[0]
         == "weights sha256 abababababab (A), weights sha256 cdcdcdcdcdcd (B), head.state sha256"
         " efefefefefef (B)."
     )
@@ -710,7 +734,7 @@ def test_equal_items_and_files_of_weights_are_said_under_the_table():
         "validation_in_train": 3,
     }
     rows["A"].duplicates = rows["B"].duplicates = Duplicates(**counts)
-    assert sentence.data([made]) == [
+    assert written(sentence.data, [made]) == [
         "Equal pictures: 5 of 24 test pictures are also in train, so that accuracy there may be"
         " memory; 3 of 6 validation pictures are also in train; 1 of 24 test pictures are also in"
         " validation; 9 of 30 different pictures stand twice or more; 2 of them in two classes,"
@@ -718,11 +742,11 @@ def test_equal_items_and_files_of_weights_are_said_under_the_table():
     ]
     rows["A"].duplicates = rows["B"].duplicates = Duplicates(30, 9, 0, 24, 0, 0, 6, 0)
     assert (
-        sentence.foot(made, 0)[-1]
+        written(sentence.foot, made, 0)[-1]
         == "Equal pictures: 9 of 30 different pictures stand twice or more."
     )
     rows["A"].duplicates = rows["B"].duplicates = Duplicates(30, 0, 0, 24, 0, 0, 6, 0)
-    assert sentence.data([made]) == []
+    assert written(sentence.data, [made]) == []
 
 
 def test_of_several_splits_the_one_with_most_equal_items_is_said():
@@ -730,7 +754,7 @@ def test_of_several_splits_the_one_with_most_equal_items_is_said():
     for number, rows in enumerate(made.splits):
         for each in rows.values():
             each.duplicates = Duplicates(30, 9, 0, 24, number, 0, 6, 0)
-    assert sentence.data([made]) == [
+    assert written(sentence.data, [made]) == [
         "Equal pictures, in the split that has most: 2 of 24 test pictures are also in train, so"
         " that accuracy there may be memory; 9 of 30 different pictures stand twice or more."
     ]
@@ -763,8 +787,8 @@ def test_a_row_with_failed_seeds_gets_no_verdict_and_its_failures_are_counted(me
         statistic.Need(),
     )
     assert {one.word for one in made.accuracy_contrasts().values()} == {"undecided"}
-    (line,) = sentence.contrasts(made, MARGIN)
-    assert line.endswith(f": no verdict, for {words}; these figures are of the others.")
+    (line,) = written(sentence.contrasts, made, MARGIN)
+    assert line.endswith(f": no verdict, because {words}; these figures are of the others.")
     assert pair(differences(-0.3)).contrasts(MARGIN)["B"].word == "better"
 
 
@@ -815,7 +839,7 @@ def rivals(mine, other):
     ],
 )
 def test_a_verdict_that_accuracy_contradicts_says_so(mine, other, ending):
-    (line,) = sentence.contrasts(rivals(mine, other), MARGIN)
+    (line,) = written(sentence.contrasts, rivals(mine, other), MARGIN)
     assert line.partition("]: ")[2] == ending
 
 
@@ -823,13 +847,13 @@ def test_rows_at_chance_are_named_with_the_share_of_the_largest_class():
     made = rivals((0.5, 1), (0.8, 1))
     accuracy = made.accuracy("A")
     assert accuracy.low < 0.5 < accuracy.high
-    (line,) = sentence.chance(made)
+    (line,) = written(sentence.chance, made)
     assert (
         line == "Not shown to be above chance, which is 0.500 (the largest class for every test"
         " picture): "
         f"A {accuracy.mean:.3f} [{accuracy.low:.3f}, {accuracy.high:.3f}]."
     )
-    assert sentence.chance(rivals((0.9, 1), (0.8, 1))) == []
+    assert written(sentence.chance, rivals((0.9, 1), (0.8, 1))) == []
 
 
 def test_chance_is_that_of_the_largest_class_and_not_of_as_many_guesses_as_classes():
@@ -842,7 +866,7 @@ def test_chance_is_that_of_the_largest_class_and_not_of_as_many_guesses_as_class
 def test_the_accuracy_difference_stands_beside_that_of_nll():
     made = rivals((0.9, 2), (0.7, 1))
     gap = statistic.proportion_difference(made.splits[0]["A"].correct - made.splits[0]["C"].correct)
-    (line,) = sentence.contrasts(made, MARGIN)
+    (line,) = written(sentence.contrasts, made, MARGIN)
     assert f", accuracy {gap.mean:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}]: " in line
     frame = frames.contrasts_frame([made], MARGIN).set_index("metric")
     assert frame.loc["test_accuracy", ["difference", "low", "high", "verdict"]].tolist() == [
@@ -863,7 +887,7 @@ def test_a_row_whose_squashed_inputs_are_saturated_is_named_with_what_may_help()
             one.figures["inputs_saturated"] = share
             vars(one).update(scale=scale, scale_asked=scale)
     (line,) = [
-        line for line in sentence.foot(made, 0) if "aturated" in line
+        line for line in written(sentence.foot, made, 0) if "aturated" in line
     ]  # a fifth is not more than a fifth
     assert (
         line
@@ -875,7 +899,7 @@ def test_a_row_whose_squashed_inputs_are_saturated_is_named_with_what_may_help()
         vars(one).update(scale="standard")
     assert any(
         line.endswith("hardly learns; a lower recipe.lr may help.")
-        for line in sentence.foot(made, 0)
+        for line in written(sentence.foot, made, 0)
     )
     table = frames.table(made, MARGIN, 1024).set_index("row")
     assert table["inputs_saturated"].dropna().to_dict() == {
@@ -890,7 +914,7 @@ def test_features_that_were_standardised_unasked_are_said():
         vars(one).update(scale="standard", scale_asked="auto")
     for one in made.splits[0]["B"].outcomes.values():
         vars(one).update(scale="standard", scale_asked="standard")
-    (line,) = [line for line in sentence.foot(made, 0) if "standardised" in line]
+    (line,) = [line for line in written(sentence.foot, made, 0) if "standardised" in line]
     assert line.startswith("Features are standardised (recipe.scale=auto) in A: ")
 
 
@@ -947,8 +971,10 @@ def test_what_one_row_alone_has_is_not_held_fixed_for_every_row():
 
 def test_the_foot_counts_the_seeds_that_were_trained_and_not_those_that_ended():
     made = with_failures(point(("A", "B"), seeds=3), A=[3, 4])
-    assert sentence.foot(made, 0)[0].startswith("5 seeds on the same 40 test pictures;")
+    assert written(sentence.foot, made, 0)[0].startswith("5 seeds on the same 40 test pictures;")
     for seed in (1, 2):
         made.splits[0]["B"].errors[seed] = "the loss is not finite"
         del made.splits[0]["B"].outcomes[seed]
-    assert "One seed was finished of B: intervals over pictures alone." in sentence.foot(made, 0)
+    assert "One seed was finished of B: intervals over pictures alone." in written(
+        sentence.foot, made, 0
+    )

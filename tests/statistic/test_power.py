@@ -22,16 +22,16 @@ def knowing(interval, **variances):
 
 @pytest.mark.parametrize("variances", MIXES[:3])
 @pytest.mark.parametrize("larger", [(40, 300), (10, 1200)])
-def test_a_pilot_foretells_the_half_width_of_a_larger_experiment(variances, larger):
+def test_a_pilot_predicts_the_half_width_of_a_larger_experiment(variances, larger):
     generator, draws = np.random.default_rng(0), 150
     pilots = [two_way(mixed(crossed(generator, 10, 300), variances)) for _ in range(draws)]
-    foretold = np.mean([half_width(pilot, seeds=larger[0], items=larger[1]) for pilot in pilots])
+    predicted = np.mean([half_width(pilot, seeds=larger[0], items=larger[1]) for pilot in pilots])
     fresh = np.mean(
         [half(two_way(mixed(crossed(generator, *larger), variances))) for _ in range(draws)]
     )
     # a root of a variance is biased by 3 % at nine degrees of freedom, and 150 pilots that vary by
     # 26 % err by 2 %
-    assert foretold == pytest.approx(fresh, rel=0.1)
+    assert predicted == pytest.approx(fresh, rel=0.1)
 
 
 def splits_of(count, seeds, pictures, variances, generator, mean=0.0):
@@ -54,7 +54,7 @@ def splits_of(count, seeds, pictures, variances, generator, mean=0.0):
 
 @pytest.mark.parametrize("same", [True, False])
 @pytest.mark.parametrize("larger", [{"splits": 20}, {"seeds": 12}, {"splits": 10, "seeds": 2}])
-def test_a_pilot_of_splits_foretells_the_half_width_of_another(same, larger):
+def test_a_pilot_of_splits_predicts_the_half_width_of_another(same, larger):
     generator, draws, variances = np.random.default_rng(1), 150, (0.004, 0.02, 0.3, 0.2, 0.3)
     words = {"train": 80, "held": 20, "same_pictures": same}
 
@@ -64,13 +64,13 @@ def test_a_pilot_of_splits_foretells_the_half_width_of_another(same, larger):
             values = [one + generator.standard_normal(100) * 0.5 for one in values]
         return resampled(values, **words)
 
-    foretold = np.mean([half_width(draw(), **larger) for _ in range(draws)])
+    predicted = np.mean([half_width(draw(), **larger) for _ in range(draws)])
     fresh = np.mean([half(draw(**larger)) for _ in range(draws)])
     # 5 % for the root of a variance of seven degrees of freedom, and 3 % of 150 pilots
-    assert foretold == pytest.approx(fresh, rel=0.12)
+    assert predicted == pytest.approx(fresh, rel=0.12)
 
 
-def test_the_half_width_foretold_for_the_present_size_is_the_present_one():
+def test_the_half_width_predicted_for_the_present_size_is_the_present_one():
     generator = np.random.default_rng(2)
     splits = splits_of(6, 4, 50, (4, 2, 30, 9, 5), generator)
     words = {"train": 90, "held": 10}
@@ -223,7 +223,7 @@ def test_a_need_is_the_smallest_that_is_enough():
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_fewer_than_three_seeds_or_splits_foretell_nothing(count):
+def test_fewer_than_three_seeds_or_splits_predict_nothing(count):
     values = with_moments(4, 40, 0.0, 1.0, 4.0, 2.0)
     assert needed(two_way(values[:count]), 1.0) == Need()
     assert (

@@ -288,7 +288,7 @@ def test_fewer_than_two_seeds_and_seeds_that_some_places_lack_are_refused(seeds)
 
 @pytest.mark.parametrize("count", [2, 3, 10])
 @pytest.mark.parametrize("level", [0.95, 0.5])
-def test_one_more_value_is_foretold_as_a_regression_on_a_constant_foretells_it(count, level):
+def test_one_more_value_is_predicted_as_a_regression_on_a_constant_predicts_it(count, level):
     values = np.random.default_rng(count).normal(0.9, 0.03, count)
     told = (
         sm.OLS(values, np.ones(count))
@@ -309,6 +309,6 @@ def test_one_more_value_falls_inside_as_often_as_is_said(count):
     )  # exact for normal values
 
 
-def test_one_value_foretells_itself_and_equal_ones_no_other():
+def test_one_value_predicts_itself_and_equal_ones_no_other():
     assert further(np.array([0.97])) == (0.97, 0.97)
     assert further(np.full(4, 0.5)) == (0.5, 0.5)

@@ -68,9 +68,11 @@ def test_a_size_is_what_it_would_be_alone(home, studied, tmp_path):
     np.testing.assert_array_equal(mine, alone.metrics["test_nll"])
     assert curve["NLL"][0] == pytest.approx(alone.nll.mean(), rel=1e-12)
     assert curve["NLL low"][0] < curve["NLL"][0] < curve["NLL high"][0]
+    written = (found.out / "table.md").read_text()
+    assert ": undecided at 12, 24." in found.said  # of two seeds
     assert (
-        "train_size=12: composed - twin, " in found.said
-        and "train_size=24: composed - twin, " in found.said
+        "train_size=12: composed - twin, " in written
+        and "train_size=24: composed - twin, " in written
     )
     assert {"curve.csv", "contrasts.csv", "rows.csv", "figures/learning_curve.png"} <= set(
         found.files

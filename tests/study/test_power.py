@@ -1,4 +1,4 @@
-"""What a pilot foretells is what its own interval says, projected."""
+"""What a pilot predicts is what its own interval says, projected."""
 
 import math
 
@@ -38,7 +38,7 @@ def ways(gap, need):
             f"{math.ceil(need.both * gap.seeds)} seeds on {math.ceil(need.both * gap.items)}"
             " pictures"
         )
-    return " or ".join(said) or "no size that is foretold here"
+    return " or ".join(said) or "no size that is predicted here"
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_at_the_pilots_own_size_the_half_width_is_that_of_its_interval(studied, 
         half = (gap.high - gap.low) / 2
         if (
             gap.splits > 1 and gap.sigma2_split == 0
-        ):  # splits differed less than their seeds: nothing was left for them, and more is foretold
+        ):  # splits differed less than their seeds: nothing was left, and more is predicted
             assert line["half_width"] >= half
         else:
             assert line["half_width"] == pytest.approx(half, rel=1e-9)
@@ -65,7 +65,7 @@ def test_at_the_pilots_own_size_the_half_width_is_that_of_its_interval(studied, 
         )
 
 
-def test_every_size_asked_for_is_foretold_and_more_of_both_is_narrower(studied):
+def test_every_size_asked_for_is_predicted_and_more_of_both_is_narrower(studied):
     found = studied(*WORDS, seeds=[5, 40], pictures=[2, 8])
     for _, part in found.frame.groupby("reference"):
         pictures = sorted(set(part["pictures"]))
@@ -114,8 +114,8 @@ def test_of_a_pilot_of_splits_their_number_is_said(studied, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("seeds=2",), "seeds=2: a pilot of fewer than three foretells nothing."),
-        (("splits=2", "seeds=5"), "splits=2: a pilot of fewer than three foretells nothing."),
+        (("seeds=2",), "seeds=2: a pilot of fewer than three predicts nothing."),
+        (("splits=2", "seeds=5"), "splits=2: a pilot of fewer than three predicts nothing."),
         (
             ("compare=[]",),
             "compare=[]: power is that of a difference; choose a reference, as compare=[twin].",
@@ -134,5 +134,5 @@ def test_of_a_pilot_of_splits_their_number_is_said(studied, tmp_path):
         (("study.pictures=[0]",), "study.pictures=[0]: sizes from 1 up."),
     ],
 )
-def test_a_pilot_that_foretells_nothing_is_refused(refusal, words, said):
+def test_a_pilot_that_predicts_nothing_is_refused(refusal, words, said):
     assert refusal("study=power", *words) == said

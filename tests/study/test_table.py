@@ -74,8 +74,15 @@ def ran(home, tmp_path, monkeypatch):
         said = progress.console.file.getvalue().rpartition("Written to")[0]
         tables = {path.stem: pd.read_csv(path) for path in out.glob("*.csv")}
         files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+        details = " ".join((out / "table.md").read_text().split())
         return SimpleNamespace(
-            said=said, whole=" ".join(said.split()), out=out, tables=tables, well=well, files=files
+            said=said,
+            whole=" ".join(said.split()),
+            details=details,
+            out=out,
+            tables=tables,
+            well=well,
+            files=files,
         )
 
     return run
@@ -148,7 +155,7 @@ def test_a_tuned_run_has_a_line_a_draw_of_which_one_a_row_and_split_is_chosen(ra
     assert list(found.tables["table"]["trials"]) == [3, 3, 3]
     assert (
         "the same 3 draws of head.spread, recipe.backbone_lr, recipe.lr, recipe.scale,"
-        " recipe.weight_decay, chosen by validation NLL." in found.whole
+        " recipe.weight_decay, chosen by validation NLL." in found.details
     )
     single = ran(("tune=3",)).tables["trials"]
     assert "split" not in single and len(single) == 3 * 3
@@ -159,7 +166,8 @@ def test_an_untuned_run_has_no_trials_and_says_that_it_is_untuned(ran):
     assert (
         "trials.csv" not in found.files
         and "figures/tuning.png" not in found.files
-        and "one untuned recipe" in found.whole
+        and ", untuned recipe; " in found.whole
+        and "one untuned recipe" in found.details
     )
 
 
@@ -346,7 +354,7 @@ def test_a_row_that_failed_in_one_split_alone_says_in_which(made, monkeypatch):
         and set(point.contrasts(0.05)) == {"twin"}
         and list(point.errors) == [("C*", 1)]
     )
-    (line,) = sentence.errors(point)
+    (line,) = sentence.written(sentence.errors(point))
     assert "C*" in line and "split 2" in line and line.endswith(": error: MemoryError: 128 GiB.")
 
 
@@ -446,7 +454,7 @@ def test_the_rivals_that_are_fitted_say_among_how_many_settings_validation_chose
     found = ran(["compare=[C,svm,logistic]", "seeds=1"])
     assert (
         "in composed, C, fitted to convergence, validation choosing among settings: svm (18"
-        " settings), logistic (6 settings)." in found.whole
+        " settings), logistic (6 settings)." in found.details
     )
 
 

@@ -335,7 +335,8 @@ def test_the_foot_is_of_the_slopes_and_says_over_what_their_intervals_are(trend,
         f"Least-squares lines from the least to the largest value, with 95 % intervals over {seeds}"
         " seeds and the test items; items that values share are paired."
     )
-    assert foot in lines and foot in found.said
+    brief = f"{seeds} seeds, 95 % intervals."
+    assert foot in lines and brief in found.said
     assert lines[lines.index(foot) + 1] == "This test set has been read by 0 plans of this store."
     assert "seconds per seed" not in found.said and "trained: " not in found.said
 

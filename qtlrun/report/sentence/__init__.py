@@ -1,27 +1,37 @@
 """Sentences under a table: conclusions, how to read it, what was held fixed, failures."""
 
-from qtlrun.report.sentence.contrast import both, chance, contrasts, difference, noise
+from qtlrun.report.sentence.answer import answer, legend, likelihood, needs
+from qtlrun.report.sentence.contrast import chance, contrasts, noise, verdict_word
 from qtlrun.report.sentence.data import data, described
 from qtlrun.report.sentence.failure import errors, failures
 from qtlrun.report.sentence.foot import LEAST_NORM, foot, readers
 from qtlrun.report.sentence.generation import generated
+from qtlrun.report.sentence.note import Note, shown, written
 from qtlrun.report.sentence.protocol import held_fixed
 from qtlrun.report.sentence.quantity import count
+from qtlrun.report.sentence.size import both
 
 __all__ = [
     "LEAST_NORM",
+    "Note",
+    "answer",
     "both",
     "chance",
     "contrasts",
     "count",
     "data",
     "described",
-    "difference",
     "errors",
     "failures",
     "foot",
     "generated",
     "held_fixed",
+    "legend",
+    "likelihood",
+    "needs",
     "noise",
     "readers",
+    "shown",
+    "verdict_word",
+    "written",
 ]

@@ -1,30 +1,35 @@
-"""Sentences about differences: verdicts, their noise, the sizes that would decide, chance."""
+"""Sentences about differences: verdicts, what contradicts them, their noise."""
 
 import math
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.report.sentence.failure import failures
+from qtlrun.report.sentence.note import Note
 from qtlrun.report.sentence.quantity import count
+from qtlrun.report.sentence.size import decisive_sizes
 
 
-def contrasts(comparison: Comparison, margin: float) -> list[str]:
+def contrasts(comparison: Comparison, margin: float) -> list[Note]:
     """Conclusions: a sentence per contrast, with what it isolates, its difference and verdict.
 
-    A verdict that the accuracies contradict says so. `margin` is in nats.
+    A verdict that the accuracies contradict says so. `margin` is in nats. On the terminal the
+    differences stand in the table alone.
     """
     accuracies = comparison.accuracy_contrasts()
-    lines = []
+    notes = []
     for label, verdict in comparison.contrasts(margin).items():
         gap = verdict.interval
         accuracy = accuracies[label]
-        lines.append(
-            f"{comparison.composed} - {label}, {comparison.isolates[label]}:"
-            f" {gap.mean:+z.3f} nats of NLL [{gap.low:+z.3f}, {gap.high:+z.3f}]"
+        title = f"{comparison.composed} - {label}, {comparison.isolates[label]}:"
+        words = _conclude(comparison, label, verdict, accuracy)
+        full = (
+            f"{title} {gap.mean:+z.3f} nats of NLL [{gap.low:+z.3f}, {gap.high:+z.3f}]"
             f" ({noise(gap, comparison.noun)}), accuracy {difference(accuracy.interval)}:"
-            f" {_conclude(comparison, label, verdict, accuracy, margin)}"
+            f" {words.full}"
         )
-    return lines
+        notes.append(Note(full, f"{title} {words.short}"))
+    return notes
 
 
 def difference(gap: statistic.Interval) -> str:
@@ -48,16 +53,38 @@ def noise(gap: statistic.Interval, noun: str) -> str:
     )
 
 
-def both(gap: statistic.Interval, need: statistic.Need, noun: str) -> str:
-    """Numbers of seeds and test items that grow together; empty where they do not suffice."""
-    return (
-        f"{math.ceil(need.both * gap.seeds)} seeds on {math.ceil(need.both * gap.items)} {noun}s"
-        if need.both
-        else ""
-    )
+def verdict_word(comparison: Comparison, label: str, word: str) -> str:
+    """Verdict on a contrast in few words; `word` is that of the NLL.
+
+    Withheld where a training failed, marked where the accuracies contradict it.
+    """
+    if failures(comparison, label):
+        return "no verdict"
+    accuracy = comparison.accuracy_contrasts()[label]
+    return f"{word} by NLL" if contradiction(comparison, label, word, accuracy) else word
 
 
-def chance(comparison: Comparison) -> list[str]:
+def contradiction(
+    comparison: Comparison, label: str, word: str, accuracy: statistic.Verdict
+) -> str:
+    """Accuracy that contradicts a verdict, in words; empty where none does.
+
+    `word` is the verdict by NLL; none contradicts an undecided one.
+    """
+    composed = comparison.composed
+    if word == "equivalent" and accuracy.detectable:
+        return f"the accuracy of {composed} is {accuracy.word}"
+    if word not in ("better", "worse"):
+        return ""
+    if accuracy.detectable and accuracy.word != word:
+        return f"its accuracy is {accuracy.word}"
+    winner = composed if word == "better" else label
+    if not comparison.beats_chance(winner):
+        return f"the accuracy of {winner} is not shown to be above chance"
+    return ""
+
+
+def chance(comparison: Comparison) -> list[Note]:
     """Rows whose accuracy is not shown to be above that of always naming the largest class."""
     rows = [
         label
@@ -70,9 +97,13 @@ def chance(comparison: Comparison) -> list[str]:
     for label in rows:
         accuracy = comparison.accuracy(label)
         phrases.append(f"{label} {accuracy.mean:.3f} [{accuracy.low:.3f}, {accuracy.high:.3f}]")
+    level = f"{comparison.chance(rows[0]):.3f}"
     return [
-        f"Not shown to be above chance, which is {comparison.chance(rows[0]):.3f} (the largest"
-        f" class for every test {comparison.noun}): {', '.join(phrases)}."
+        Note(
+            f"Not shown to be above chance, which is {level} (the largest class for every test"
+            f" {comparison.noun}): {', '.join(phrases)}.",
+            f"Accuracy not shown to be above chance ({level}): {', '.join(rows)}.",
+        )
     ]
 
 
@@ -81,55 +112,21 @@ def _conclude(
     label: str,
     verdict: statistic.Verdict,
     accuracy: statistic.Verdict,
-    margin: float,
-) -> str:
+) -> Note:
     """Verdict in words, with what contradicts it."""
     if missing := failures(comparison, label):
-        return f"no verdict, for {missing}; these figures are of the others."
+        words = f"no verdict, because {missing}"
+        return Note(f"{words}; these figures are of the others.", f"{words}.")
     if verdict.word == "undecided":
-        against = f" by NLL, its accuracy {accuracy.word}" if accuracy.detectable else ""
-        return f"undecided{against}; {_decisive_sizes(verdict, margin, comparison.noun)}"
+        against = f" by NLL, but its accuracy is {accuracy.word}" if accuracy.detectable else ""
+        sizes = decisive_sizes(verdict, comparison.noun)
+        return Note(f"undecided{against}; {sizes.full}", f"undecided{against}; {sizes.short}")
+    contrary = contradiction(comparison, label, verdict.word, accuracy)
     if verdict.word == "equivalent":
         detectable = ", the difference detectable, below the margin" if verdict.detectable else ""
-        against = (
-            f", but the accuracy of {comparison.composed} is {accuracy.word}"
-            if accuracy.detectable
-            else ""
-        )
-        return f"equivalent within the margin of {margin:g}{detectable}{against}."
-    winner = comparison.composed if verdict.word == "better" else label
-    against = ""
-    if accuracy.detectable and accuracy.word != verdict.word:
-        against = f" by NLL alone: its accuracy is {accuracy.word}"
-    elif not comparison.beats_chance(winner):
-        against = f" by NLL alone: the accuracy of {winner} is not shown to be above chance"
-    return f"{comparison.composed} is {verdict.word}{against}."
-
-
-def _decisive_sizes(verdict: statistic.Verdict, margin: float, noun: str) -> str:
-    """Sizes that would decide a difference of the margin, from the noise of this one."""
-    gap = verdict.interval
-    if 1 < gap.splits < statistic.FEWEST:
-        return "fewer than three splits give no verdict."
-    if gap.splits == 1 and gap.seeds < statistic.FEWEST:
-        return "fewer than three seeds give no verdict."
-    need = verdict.need
-    ways = (
-        (need.splits, gap.splits, f"about {need.splits} splits"),
-        (need.seeds, gap.seeds, f"about {need.seeds} seeds on these {noun}s"),
-        (need.pictures, gap.items, f"about {need.pictures} {noun}s with these seeds"),
-    )
-    if any(size and size <= present for size, present, _ in ways):
-        return f"this size would detect a difference of {margin:g} four times in five."
-    phrases = [phrase for size, _, phrase in ways if size]
-    if need.both and not phrases:
-        phrases = [f"about {both(gap, need, noun)}"]
-    if not phrases:
-        return (
-            f"no number of seeds{', splits' * (gap.splits > 1)} or {noun}s alone would detect a"
-            f" difference of {margin:g}."
-        )
-    return (
-        f"a difference of {margin:g} would be detected, four times in five, by"
-        f" {' or '.join(phrases)}."
-    )
+        against = f", but {contrary}" if contrary else ""
+        words = f"equivalent within the margin of {verdict.margin:g}{detectable}{against}."
+        return Note(words)
+    against = f" by NLL alone: {contrary}" if contrary else ""
+    words = f"{comparison.composed} is {verdict.word}{against}."
+    return Note(words)

@@ -2,11 +2,12 @@
 
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.row import Duplicates, Row
+from qtlrun.report.sentence.note import Note
 
 DIGEST_DIGITS = 12  # of a file's hash that are shown
 
 
-def data(comparisons: list[Comparison]) -> list[str]:
+def data(comparisons: list[Comparison]) -> list[Note]:
     """Data of points."""
     pairs: list[tuple[str, Row]] = []
     for comparison in comparisons:
@@ -15,15 +16,18 @@ def data(comparisons: list[Comparison]) -> list[str]:
     return described(pairs)
 
 
-def described(pairs: list[tuple[str, Row]]) -> list[str]:
+def described(pairs: list[tuple[str, Row]]) -> list[Note]:
     """Data of rows with their labels."""
     rows = [row for _, row in pairs]
     cautions = {row.caution for row in rows if row.caution}
-    return [*_files(pairs), *sorted(cautions), *_repetitions(rows)]
+    return [*_files(pairs), *map(Note, sorted(cautions)), *_repetitions(rows)]
 
 
-def _files(pairs: list[tuple[str, Row]]) -> list[str]:
-    """First digits of each file's hash, with the rows that begin with it where not all do."""
+def _files(pairs: list[tuple[str, Row]]) -> list[Note]:
+    """First digits of each file's hash, with the rows that begin with it where not all do.
+
+    In table.md alone.
+    """
     users: dict[tuple[str, str], dict[str, None]] = {}
     for label, row in pairs:
         for name, digest in row.files.items():
@@ -33,11 +37,11 @@ def _files(pairs: list[tuple[str, Row]]) -> list[str]:
     for (name, digest), readers in users.items():
         among = f" ({', '.join(readers)})" if set(readers) != labels else ""
         phrases.append(f"{name} sha256 {digest[:DIGEST_DIGITS]}{among}")
-    return [f"{', '.join(phrases)}."] if phrases else []
+    return [Note(f"{', '.join(phrases)}.", "")] if phrases else []
 
 
-def _repetitions(rows: list[Row]) -> list[str]:
-    """Equal items, in the split that has most."""
+def _repetitions(rows: list[Row]) -> list[Note]:
+    """Equal items, in the split that has most; on the terminal those that reach the test split."""
     repeating = [row for row in rows if row.duplicates and row.duplicates.repeated]
     nouns = {row.duplicates: row.noun for row in repeating}
     if not nouns:
@@ -46,10 +50,12 @@ def _repetitions(rows: list[Row]) -> list[str]:
         nouns, key=lambda each: (each.test_in_train, each.validation_in_train, each.repeated)
     )
     several = ", in the split that has most" if len(nouns) > 1 else ""
-    return [f"Equal {nouns[worst]}s{several}: {_duplicates(worst, nouns[worst])}."]
+    phrases = _duplicates(worst, nouns[worst])
+    leak = f"Equal {nouns[worst]}s: {phrases[0]}." if worst.test_in_train else ""
+    return [Note(f"Equal {nouns[worst]}s{several}: {'; '.join(phrases)}.", leak)]
 
 
-def _duplicates(count: Duplicates, noun: str) -> str:
+def _duplicates(count: Duplicates, noun: str) -> list[str]:
     """Equal items in words, the worst first."""
     shares = [
         (count.test_in_train, count.test, "test", "train, so that accuracy there may be memory"),
@@ -64,4 +70,4 @@ def _duplicates(count: Duplicates, noun: str) -> str:
     phrases.append(f"{count.repeated} of {count.distinct} different {noun}s stand twice or more")
     if count.contradictory:
         phrases.append(f"{count.contradictory} of them in two classes, with two labels")
-    return "; ".join(phrases)
+    return phrases

@@ -1,10 +1,11 @@
 """Sentences about trainings that failed."""
 
 from qtlrun.comparison.comparison import Comparison
+from qtlrun.report.sentence.note import Note
 from qtlrun.report.sentence.quantity import count
 
 
-def errors(comparison: Comparison) -> list[str]:
+def errors(comparison: Comparison) -> list[Note]:
     """Failures of a point: a sentence each, with row, place in the sweep, split, seed, reason."""
     where = f" at {comparison.name}" if comparison.keys else ""
     several = len(comparison.splits) > 1
@@ -19,7 +20,7 @@ def errors(comparison: Comparison) -> list[str]:
                 f"{label}{where}{split}, seed {seed}: error: {reason}"
                 for seed, reason in row.errors.items()
             ]
-    return [line.rstrip(".") + "." for line in lines]
+    return [Note(line.rstrip(".") + ".") for line in lines]
 
 
 def failures(comparison: Comparison, label: str) -> str:

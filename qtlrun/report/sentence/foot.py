@@ -4,20 +4,24 @@ from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.metric import SATURATED
 from qtlrun.comparison.row import Row
 from qtlrun.report.sentence.data import data
+from qtlrun.report.sentence.note import Note
 from qtlrun.report.sentence.quantity import count
 
 MAX_SATURATED_SHARE = 0.2  # of squashed inputs; a row above it is named
 LEAST_NORM = 0.99  # of a state inside its cutoff
 
 
-def foot(comparison: Comparison, reads: int) -> list[str]:
+def foot(comparison: Comparison, reads: int) -> list[Note]:
     """How to read the table; `reads` is the number of plans that have read its test items."""
     rows = [row for split in comparison.splits for row in split.values() if row.outcomes]
     if not rows:
         return []
     seeds = max(len(row.outcomes) + len(row.errors) for row in rows)
     return [
-        f"{_design(comparison, rows, seeds)} {_columns(comparison)}",
+        Note(
+            f"{_design(comparison, rows, seeds)} {_columns(comparison)}",
+            _short_design(comparison, rows, seeds) + _gap(comparison),
+        ),
         *_seed_warnings(comparison, seeds),
         *_store_mark(rows),
         *_cutoff_warnings(comparison),
@@ -29,16 +33,14 @@ def foot(comparison: Comparison, reads: int) -> list[str]:
     ]
 
 
-def readers(reads: int) -> str:
+def readers(reads: int) -> Note:
     """Number of plans that have read the test set, from the store's ledger."""
-    return f"This test set has been read by {count(reads, 'plan')} of this store."
+    return Note(f"This test set has been read by {count(reads, 'plan')} of this store.")
 
 
 def _design(comparison: Comparison, rows: list[Row], seeds: int) -> str:
     """Splits, seeds and test items, and what the intervals are over."""
-    sizes = sorted({len(row.labels) for row in rows})
-    extremes = dict.fromkeys((sizes[0], sizes[-1]))
-    items = f"{' to '.join(map(str, extremes))} test {comparison.noun}s"
+    items = _test_items(comparison, rows)
     splits = len(comparison.splits)
     if splits > 1:
         source = (
@@ -53,6 +55,36 @@ def _design(comparison: Comparison, rows: list[Row], seeds: int) -> str:
     return f"{seeds} seeds on the same {items}; 95 % intervals over seeds and {comparison.noun}s;"
 
 
+def _short_design(comparison: Comparison, rows: list[Row], seeds: int) -> str:
+    """Splits, seeds and test items, and what the intervals cover, for whoever reads them first."""
+    items = _test_items(comparison, rows)
+    splits = len(comparison.splits)
+    recipe = "" if comparison.tuned or _fitted(rows) else ", untuned recipe"
+    if splits > 1:
+        source = "new data" if rows[0].independent else "new splits of these data"
+        return (
+            f"{splits} splits of {count(seeds, 'seed')}, {items} each{recipe};"
+            f" 95 % intervals cover {source}."
+        )
+    trainings = "" if seeds == 1 else "new trainings and "
+    return (
+        f"{count(seeds, 'seed')}, {items}{recipe};"
+        f" 95 % intervals cover {trainings}new {comparison.noun}s."
+    )
+
+
+def _test_items(comparison: Comparison, rows: list[Row]) -> str:
+    """Number of test items, the least and the most where splits differ."""
+    sizes = sorted({len(row.labels) for row in rows})
+    extremes = dict.fromkeys((sizes[0], sizes[-1]))
+    return f"{' to '.join(map(str, extremes))} test {comparison.noun}s"
+
+
+def _fitted(rows: list[Row]) -> bool:
+    """Whether no row was trained by a recipe."""
+    return all(row.settings is not None for row in rows)
+
+
 def _columns(comparison: Comparison) -> str:
     """Columns of the table that need a word."""
     if comparison.generated:
@@ -63,29 +95,33 @@ def _columns(comparison: Comparison) -> str:
     return "trained: circuit + head + backbone; seconds per seed."
 
 
-def _seed_warnings(comparison: Comparison, seeds: int) -> list[str]:
+def _gap(comparison: Comparison) -> str:
+    """Gap of generated weights, where the table has it."""
+    return " Gap: training accuracy - accuracy." if comparison.generated else ""
+
+
+def _seed_warnings(comparison: Comparison, seeds: int) -> list[Note]:
     """Rows with one finished seed of several, and what two seeds cannot tell."""
     if seeds < 2 or len(comparison.splits) > 1:
         return []
     finished = {label: comparison.of(label) for label in comparison.labels}
     single = [label for label, rows in finished.items() if rows and len(rows[0].outcomes) == 1]
-    lines = []
+    notes = []
     if single:
-        lines.append(
-            f"One seed was finished of {', '.join(single)}: intervals over"
-            f" {comparison.noun}s alone."
-        )
+        words = f"intervals over {comparison.noun}s alone."
+        notes.append(Note(f"One seed was finished of {', '.join(single)}: {words}"))
     if seeds == 2:
-        lines.append("Two seeds: intervals may be too narrow, and there is no verdict.")
-    return lines
+        notes.append(Note("Two seeds: intervals may be too narrow, and there is no verdict."))
+    return notes
 
 
-def _store_mark(rows: list[Row]) -> list[str]:
+def _store_mark(rows: list[Row]) -> list[Note]:
     """The mark of rows that were not trained now."""
-    return ["† found in the store, not trained again."] if any(row.stored for row in rows) else []
+    stored = any(row.stored for row in rows)
+    return [Note("† found in the store, not trained again.")] if stored else []
 
 
-def _cutoff_warnings(comparison: Comparison) -> list[str]:
+def _cutoff_warnings(comparison: Comparison) -> list[Note]:
     """Warnings of probability that a cutoff loses, and that post-selection throws away."""
     means = {
         label: comparison.metrics(label).mean()
@@ -102,22 +138,29 @@ def _cutoff_warnings(comparison: Comparison) -> list[str]:
         for label, mean in means.items()
         if "post_selected" in mean
     ]
-    lines = []
+    notes = []
     if lost:
-        lines.append(
-            f"Norm kept inside the cutoff: {', '.join(lost)}; below {LEAST_NORM} these are figures"
-            " of the truncated model, not of the states. Sweep the cutoff: -m"
-            " backbone.cutoff=15,20,30."
+        advice = "Sweep the cutoff: -m backbone.cutoff=15,20,30."
+        notes.append(
+            Note(
+                f"Norm kept inside the cutoff: {', '.join(lost)}; below {LEAST_NORM} these are"
+                f" figures of the truncated model, not of the states. {advice}",
+                f"Norm kept inside the cutoff below {LEAST_NORM}: {', '.join(lost)}. {advice}",
+            )
         )
     if selected:
-        lines.append(
-            "Post-selection keeps this share of the probability, and a device would throw the rest"
-            f" away: {', '.join(selected)}."
+        rows = ", ".join(selected)
+        notes.append(
+            Note(
+                "Post-selection keeps this share of the probability, and a device would throw the"
+                f" rest away: {rows}.",
+                f"Post-selection keeps this share of the probability: {rows}.",
+            )
         )
-    return lines
+    return notes
 
 
-def _saturation_warning(comparison: Comparison) -> list[str]:
+def _saturation_warning(comparison: Comparison) -> list[Note]:
     """Warning of a circuit's inputs, or its stand-in's, that are at their ends and hardly move."""
     shares = {}
     for label in comparison.labels:
@@ -128,27 +171,30 @@ def _saturation_warning(comparison: Comparison) -> list[str]:
         return []
     phrases = ", ".join(f"{label} {share:.2f}" for label, share in shares.items())
     scaled = all(row.scaled for label in shares for row in comparison.of(label))
-    advice = (
-        "a lower recipe.lr may help"
-        if scaled
-        else "recipe.scale=standard or a lower recipe.lr may help"
-    )
+    remedy = "a lower recipe.lr" if scaled else "recipe.scale=standard or a lower recipe.lr"
+    title = f"Saturated share of the squashed inputs (|tanh| > .99): {phrases}."
     return [
-        f"Saturated share of the squashed inputs (|tanh| > .99): {phrases}. There a circuit, or"
-        " what stands in its place, sees little but signs, and what is before it hardly learns;"
-        f" {advice}."
+        Note(
+            f"{title} There a circuit, or what stands in its place, sees little but signs, and what"
+            f" is before it hardly learns; {remedy} may help.",
+            f"{title} Try {remedy}.",
+        )
     ]
 
 
-def _scaling_note(comparison: Comparison) -> list[str]:
+def _scaling_note(comparison: Comparison) -> list[Note]:
     """Rows whose features recipe.scale=auto standardised."""
     finished = {label: comparison.of(label) for label in comparison.labels}
     scaled = [label for label, rows in finished.items() if _any_auto_scaled(rows)]
     if not scaled:
         return []
+    title = f"Features are standardised (recipe.scale=auto) in {', '.join(scaled)}"
     return [
-        f"Features are standardised (recipe.scale=auto) in {', '.join(scaled)}: as they are,"
-        " one step of recipe.lr may move a value of the head's first layer by more than 1."
+        Note(
+            f"{title}: as they are, one step of recipe.lr may move a value of the head's first"
+            " layer by more than 1.",
+            f"{title}.",
+        )
     ]
 
 
@@ -156,7 +202,7 @@ def _any_auto_scaled(rows: list[Row]) -> bool:
     return any(row.auto_scaled for row in rows)
 
 
-def _width_warning(comparison: Comparison) -> list[str]:
+def _width_warning(comparison: Comparison) -> list[Note]:
     """Warning of intervals that are wide because more is held out than trained on."""
     ratios = [
         comparison.estimate(label, lambda row: row.nll).held
@@ -166,7 +212,7 @@ def _width_warning(comparison: Comparison) -> list[str]:
     ratio = max(ratios, default=0)
     if ratio <= 1:
         return []
+    title = f"What is held out is {ratio:.1f} times what is trained on"
     return [
-        f"What is held out is {ratio:.1f} times what is trained on, so these intervals are very"
-        " wide; a larger training share narrows them."
+        Note(f"{title}, so these intervals are very wide; a larger training share narrows them.")
     ]

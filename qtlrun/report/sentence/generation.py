@@ -5,6 +5,7 @@ import math
 import pandas as pd
 
 from qtlrun.comparison.comparison import Comparison
+from qtlrun.report.sentence.note import Note
 from qtlrun.report.sentence.quantity import count
 
 TRAINED = ("parameters_circuit", "parameters_head", "parameters_backbone")
@@ -12,29 +13,32 @@ COUNT_TOLERANCE = 0.05  # share by which same_count may miss the count
 SHOTS = 10**6  # at which a generated row's accuracy is named
 
 
-def generated(comparison: Comparison) -> list[str]:
+def generated(comparison: Comparison) -> list[Note]:
     """Generators: a line per row with generated weights, and one if same_count has another.
 
     Numbers and weights, circuit, cost, and the accuracy that shots leave.
     """
-    lines = []
+    notes = []
     for label in comparison.generated:
         shots = _accuracy_from_shots(comparison, label)
-        lines.append(f"{label}: {_generator(comparison.metrics(label))}{shots}.")
+        compression, *details = _generator(comparison.metrics(label))
+        full = f"{'; '.join([compression, *details])}{shots}"
+        notes.append(Note(f"{label}: {full}.", f"{label}: {compression}{shots}."))
     totals = {
         label: _trained_numbers(comparison.metrics(label))
         for label in (comparison.composed, "same_count")
         if comparison.of(label)
     }
     if len(totals) < 2:
-        return lines
+        return notes
     miss = abs(totals["same_count"] / totals[comparison.composed] - 1)
     if miss > COUNT_TOLERANCE:
-        lines.append(
+        words = (
             f"same_count trains {totals['same_count']:.0f} numbers and {comparison.composed}"
             f" {totals[comparison.composed]:.0f}: not the same count; give it other widths."
         )
-    return lines
+        notes.append(Note(words))
+    return notes
 
 
 def _trained_numbers(metrics: pd.DataFrame) -> float:
@@ -43,7 +47,7 @@ def _trained_numbers(metrics: pd.DataFrame) -> float:
     return float(metrics[[*TRAINED]].sum(axis=1).iloc[0] + mapping.iloc[0])
 
 
-def _generator(metrics: pd.DataFrame) -> str:
+def _generator(metrics: pd.DataFrame) -> list[str]:
     """Numbers against weights; angles, size and cost of a circuit.
 
     Whole numbers, the same for every seed but the rank.
@@ -69,8 +73,8 @@ def _generator(metrics: pd.DataFrame) -> str:
         phrases.append(f"Jacobian's rank {rank.iloc[0]:.0f} (seed {rank.index[0][1]})")
     if "executions_step" in mean:
         executions = count(round(mean["executions_step"]), "execution")
-        phrases.append(f"{executions} a step{' by parameter-shift' * (numbers > mapping)}")
-    return "; ".join(phrases)
+        phrases.append(f"{executions} per step{' by parameter-shift' * (numbers > mapping)}")
+    return phrases
 
 
 def _compression(ratio: float, compresses: bool) -> str:

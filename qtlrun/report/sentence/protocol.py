@@ -5,18 +5,22 @@ from pathlib import Path
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.row import Row
 from qtlrun.plan import Plan, Variant, spaces, text
+from qtlrun.report.sentence.note import Note
 from qtlrun.report.sentence.quantity import count
 
 UNNAMED = (None, "none", "pretrain")  # weights that are no path
 
 
-def held_fixed(plan: Plan, comparison: Comparison) -> str:
-    """Settings that all rows share, and the published defects that they keep."""
+def held_fixed(plan: Plan, comparison: Comparison) -> Note:
+    """Settings that all rows share, and the published defects that they keep.
+
+    On the terminal the defects alone.
+    """
     rows = _rows(plan, comparison)
     shared = filter(None, [*_seeds(plan), _split(plan), _weights(plan), *_recipes(plan, rows)])
     defects = _defects(plan.variants, rows)
-    sentence = f" Published defects kept: {'; '.join(defects)}." if defects else ""
-    return f"Held fixed for every row: {', '.join(shared)}.{sentence}"
+    sentence = f"Published defects kept: {'; '.join(defects)}." if defects else ""
+    return Note(f"Held fixed for every row: {', '.join(shared)}. {sentence}".strip(), sentence)
 
 
 def _rows(plan: Plan, comparison: Comparison) -> dict[str, Row]:
