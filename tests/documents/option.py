@@ -17,8 +17,7 @@ GROUPS = {
     "recipe": "Epochs, batches, optimizer, rates, schedule, scaling.",
     "compare": "References and controls, each derived from the composed model.",
     "study": "What is done with the composed model.",
-    "experiment": "Presets, which choose options and set their values. `NAME_paper` keeps the "
-    "published protocol with its defects, `NAME` is sound.",
+    "experiment": "Presets: `NAME_paper` as it was published, with its defects, and `NAME`, sound.",
 }
 OPENING = """# Options
 
