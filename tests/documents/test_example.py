@@ -1,17 +1,23 @@
 """The examples of qtlrun/README.md, run as they stand."""
 
 import importlib.util
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from qtlrun.compose import main
 from qtlrun.report import output
 
-README = (Path(__file__).parents[2] / "qtlrun/README.md").read_text()
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "qtlrun/README.md").read_text()
 ADDING = README.partition("\n## Adding a part\n")[2]
 SECTIONS = dict(re.findall(r"^### (.*)\n((?:(?!^##).*\n)*)", ADDING, re.MULTILINE))
 EXAMPLES = [title for title, text in SECTIONS.items() if "```sh" in text]
@@ -72,7 +78,7 @@ def test_the_test_of_an_example_holds(tmp_path, monkeypatch):
 
     def run(source, name):
         (tmp_path / "ring.py").write_text(source)
-        monkeypatch.delitem(importlib.sys.modules, "ring", raising=False)
+        monkeypatch.delitem(sys.modules, "ring", raising=False)
         importlib.invalidate_caches()
         spec = importlib.util.spec_from_file_location(name, tmp_path / "test_ring.py")
         module = importlib.util.module_from_spec(spec)
@@ -87,9 +93,35 @@ def test_the_test_of_an_example_holds(tmp_path, monkeypatch):
         run(blocks["ring.py"].replace('rotation="Y"', 'rotation="Z"'), "test_other")
 
 
+def test_a_metric_is_an_entry_of_the_list(tmp_path):
+    """In a copy of the package; the block's first line names the file and the list."""
+    ((path, name, entry),) = re.findall(
+        r"^```python\n# (\S+): (\w+)\n(.*?)^```", SECTIONS["A metric"], re.M | re.S
+    )
+    for folder in ("qtlrun", "conf"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    source = (tmp_path / path).read_text()
+    assert source.count(f"\n{name} = (\n") == 1
+    (tmp_path / path).write_text(source.replace(f"\n{name} = (\n", f"\n{name} = (\n{entry}"))
+    words = ["experiment=smoke", "backbone=identity", "compare=[]", "seeds=2"]
+    subprocess.run(
+        [sys.executable, "-m", "qtlrun", *words],
+        cwd=tmp_path,
+        env=os.environ | {"QTLRUN_HOME": str(tmp_path / "home")},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+    (folder,) = tmp_path.glob("outputs/*/*")
+    rows = pd.read_csv(folder / "rows.csv").query("metric == 'test_confidence'")
+    (table,) = pd.read_csv(folder / "table.csv")["confidence"]
+    predictions = pd.read_csv(folder / "predictions.csv")
+    largest = predictions.filter(regex=r"^p\(").max(axis=1).groupby(predictions["seed"]).mean()
+    assert len(rows) == 2 and np.allclose(rows["value"], largest, atol=1e-6)  # float32 in the file
+    assert np.isclose(table, largest.mean(), atol=1e-6)
+
+
 def test_every_group_has_an_example_or_a_line():
-    conf = Path(__file__).parents[2] / "conf"
-    groups = {path.parent.name for path in conf.glob("*/*.yaml")}
+    groups = {path.parent.name for path in (ROOT / "conf").glob("*/*.yaml")}
     shown = {path.split("/")[1] for title in EXAMPLES for path in files(title) if "/" in path}
     rest = SECTIONS["A recipe, a freeze, a parametrization"].lower()
     assert shown <= groups
