@@ -61,7 +61,7 @@ def write_result(name: str, title: str, commands: list[str]) -> int:
         sections.append(f"```sh\n{command}\n```\n\n{text.strip()}")
     path = RESULTS / f"{name}.md"
     path.parent.mkdir(parents=True, exist_ok=True)
-    generated = hide_paths("\n\n".join([_heading(name, title, commands), *sections]))
+    generated = hide_paths("\n\n".join([_heading(name, title), *sections]))
     path.write_text(f"{generated}\n\n{MARKER}\n{read_reading(path)}")
     print(f"Written to {path}")
     return max(codes)
@@ -132,10 +132,9 @@ def _compact_line(line: Line) -> Line:
     return cells | {"trained": " + ".join(numbers), "seconds": line.get("seconds per seed", "")}
 
 
-def _heading(name: str, title: str, commands: list[str]) -> str:
+def _heading(name: str, title: str) -> str:
     """Title, command, date, machine and versions."""
-    text = hide_paths(" ".join(commands))
-    values = [f" {key}={kind}" for key, kind in VARIABLES.items() if f"${key}" in text]
+    values = [f" {key}={kind}" for key, kind in VARIABLES.items() if os.environ.get(key)]
     versions = ", ".join(f"{each} {metadata.version(each)}" for each in PACKAGES)
     return "\n".join(
         [
