@@ -2,7 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help compare check format test test-all torture bench bench-generator reproduce reproduce-all quantum-train calibrate reliability fair clean
+RESULTS := default spirals states reproduce nonlinearity calibrate reproduce-all pictures quantum-train fair reliability \
+	torture bench bench-generator
+.PHONY: help compare check format test test-all options peers clean $(RESULTS)
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,9 +24,6 @@ test: .venv/installed  ## install, then the tests (offline, minutes)
 test-all: .venv/installed  ## the tests that take long, too
 	$(BIN)/python -m pytest -m 'not gpu'
 
-torture: .venv/installed  ## 10,000 random circuits of kinked and smooth angles on every engine and device (2 h)
-	OMP_NUM_THREADS=1 $(BIN)/python tests/torture/circuits.py
-
 check: .venv/installed  ## format, lint, types, the rules of the tree and of the style (a minute)
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
@@ -35,60 +34,85 @@ format: .venv/installed  ## put the code into its format
 	$(BIN)/ruff check --fix-only --quiet .
 	$(BIN)/ruff format --quiet .
 
-bench: .venv/installed  ## speed beside peers, which are installed first; tables in outputs/bench (10 min)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,bench]'
-	for part in circuit training feature memory command; do OMP_NUM_THREADS= $(BIN)/python -W ignore tests/benchmarks/$$part.py || exit 1; done
-
-bench-generator: .venv/installed  ## a circuit of 13 and 19 qubits without inputs beside peers (long)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,bench]'
-	$(BIN)/python -W ignore tests/benchmarks/generator.py
-
+# Each target below writes outputs/results/TARGET.md, but for the reading at its end.
+RESULT = $(BIN)/python tests/documents/result.py $@
 FEATURES := backbone=mobilenet_v2 'backbone.mean=[.5,.5,.5]' 'backbone.std=[.5,.5,.5]' backbone.weights=$(WEIGHTS)
 LAYER3 := backbone=resnet18 backbone.layer=layer3 backbone.weights=$(RESNET18)
 PAIRS := dataset=folder dataset.root=$(QTLRUN_DATA)/cifar10_pairs
-reproduce reproduce-all quantum-train fair: export QTLRUN_DATA := $(QTLRUN_DATA)
+CONTROLS := 'compare=[C,twin,frozen_circuit]'
+$(RESULTS): export QTLRUN_DATA := $(QTLRUN_DATA)
+$(RESULTS): export WEIGHTS := $(WEIGHTS)
+$(RESULTS): export RESNET18 := $(RESNET18)
 
-reproduce: .venv/installed  ## published figures beside ours, spirals and states of light with controls (3 min)
-	$(BIN)/qtlrun study=reproduce
-	$(BIN)/qtlrun experiment=spirals
-	$(BIN)/qtlrun experiment=qc_states
-	$(BIN)/qtlrun experiment=qc_states backbone.layers=25
-	$(BIN)/qtlrun experiment=qq_states
+default: .venv/installed  ## the default experiment (a minute)
+	$(RESULT) 'The default experiment' qtlrun
 
-reproduce-all: .venv/installed  ## on pictures: make reproduce-all QTLRUN_DATA=FOLDER WEIGHTS=FILE RESNET18=FILE (30 min)
-	QTLRUN_FEATURES="$(FEATURES)" QTLRUN_PAIRS="$(PAIRS)" $(BIN)/qtlrun study=reproduce_all
-	$(BIN)/qtlrun experiment=nonlinearity
-	$(BIN)/qtlrun experiment=ants_bees $(FEATURES) 'compare=[C,twin,frozen_circuit]'
-	$(BIN)/qtlrun experiment=ants_bees $(FEATURES) recipe.epochs=3 'seeds=[0]' 'compare=[B,D]'
-	$(BIN)/qtlrun experiment=ants_bees $(LAYER3) 'compare=[C,twin,frozen_circuit]'
-	for pair in cat_dog plane_car; do $(BIN)/qtlrun experiment=cifar_$$pair $(FEATURES) $(PAIRS) && \
-		$(BIN)/qtlrun experiment=cifar_$$pair $(LAYER3) $(PAIRS) || exit 1; done
+spirals: .venv/installed  ## two spirals in the plane, with controls (a minute)
+	$(RESULT) 'Two spirals' "qtlrun experiment=spirals"
+
+states: .venv/installed  ## states of light, with controls (2 min)
+	$(RESULT) 'States of light' "qtlrun experiment=qc_states" "qtlrun experiment=qc_states backbone.layers=25" \
+		"qtlrun experiment=qq_states"
+
+reproduce: .venv/installed  ## published figures beside ours (2 min)
+	$(RESULT) 'Published figures beside ours' "qtlrun study=reproduce"
+
+nonlinearity: .venv/installed  ## do hybrid networks gain where data are more nonlinear? (5 min)
+	$(RESULT) 'Differences along the nonlinearity of the data' "qtlrun experiment=nonlinearity"
+
+calibrate: .venv/installed  ## is the instrument honest? equal models, planted effects, coverage (10 min)
+	$(RESULT) 'Calibration' "qtlrun study=calibrate"
+
+reproduce-all: export QTLRUN_FEATURES = $(FEATURES)
+reproduce-all: export QTLRUN_PAIRS = $(PAIRS)
+reproduce-all: .venv/installed  ## on pictures: make reproduce-all QTLRUN_DATA=FOLDER WEIGHTS=FILE (10 min)
+	$(RESULT) 'Published figures on pictures beside ours' "qtlrun study=reproduce_all"
+
+pictures: .venv/installed  ## make pictures QTLRUN_DATA=FOLDER WEIGHTS=FILE RESNET18=FILE (20 min)
+	$(RESULT) 'Pictures on two frozen backbones' \
+		"qtlrun experiment=ants_bees $(FEATURES) $(CONTROLS)" \
+		"qtlrun experiment=ants_bees $(FEATURES) recipe.epochs=3 seeds=[0] compare=[B,D]" \
+		"qtlrun experiment=ants_bees $(LAYER3) $(CONTROLS)" \
+		"qtlrun experiment=cifar_cat_dog $(FEATURES) $(PAIRS)" "qtlrun experiment=cifar_cat_dog $(LAYER3) $(PAIRS)" \
+		"qtlrun experiment=cifar_plane_car $(FEATURES) $(PAIRS)" "qtlrun experiment=cifar_plane_car $(LAYER3) $(PAIRS)"
 
 RIVALS := mapping_only,frozen_angles,hashing,low_rank
 quantum-train: .venv/installed  ## weights that a circuit generates: make quantum-train QTLRUN_DATA=FOLDER WEIGHTS=FILE (40 min)
-	$(BIN)/qtlrun experiment=qt_iris
-	$(BIN)/qtlrun experiment=qt_mnist
-	$(BIN)/qtlrun experiment=qt_mnist study=export
-	$(BIN)/qtlrun experiment=qt_mnist_paper
-	$(BIN)/qtlrun experiment=qt_ants_bees $(FEATURES) 'compare=[A,C,$(RIVALS)]'
-	$(BIN)/qtlrun experiment=qt_ants_bees_adapter $(FEATURES) 'compare=[A,C,direct,$(RIVALS)]'
-	$(BIN)/qtlrun experiment=qt_ants_bees $(FEATURES) recipe.epochs=3 'seeds=[0]' 'compare=[B]'
+	$(RESULT) 'Weights that a circuit generates' "qtlrun experiment=qt_iris" \
+		"qtlrun experiment=qt_mnist" "qtlrun experiment=qt_mnist study=export" "qtlrun experiment=qt_mnist_paper" \
+		"qtlrun experiment=qt_ants_bees $(FEATURES) compare=[A,C,$(RIVALS)]" \
+		"qtlrun experiment=qt_ants_bees_adapter $(FEATURES) compare=[A,C,direct,$(RIVALS)]" \
+		"qtlrun experiment=qt_ants_bees $(FEATURES) recipe.epochs=3 seeds=[0] compare=[B]"
 
-calibrate: .venv/installed  ## is the instrument honest? equal models, planted effects, coverage (10 min)
-	$(BIN)/qtlrun study=calibrate
-
-reliability: .venv/installed  ## how often the intervals of accuracies hold the truth; outputs/results/reliability.md (4 min)
-	OMP_NUM_THREADS=1 $(BIN)/python tests/accuracy_coverage.py 1000
-
-PAIR := recipe=mari2019 $(PAIRS) 'dataset.classes=[cat,dog]' dataset.validation=0.04
-ROWS := 'compare=[C,twin,frozen_circuit]' tune=16
+PAIR := recipe=mari2019 $(PAIRS) dataset.classes=[cat,dog] dataset.validation=0.04
+ROWS := $(CONTROLS) tune=16
 fair: .venv/installed  ## equal tuning and the multiverse: make fair QTLRUN_DATA=FOLDER WEIGHTS=FILE (40 min)
-	$(BIN)/qtlrun experiment=ants_bees $(FEATURES) $(ROWS) seeds=10
-	$(BIN)/qtlrun experiment=ants_bees $(FEATURES) study=multiverse
-	$(BIN)/qtlrun $(PAIR) $(FEATURES) $(ROWS) dataset.train_size=400 seeds=10
-	$(BIN)/qtlrun $(PAIR) $(FEATURES) $(ROWS) recipe.batch_size=32 recipe.epochs=10
-	$(BIN)/qtlrun $(PAIR) $(FEATURES) study=multiverse dataset.train_size=400
-	$(BIN)/qtlrun -m experiment=ants_bees $(FEATURES) $(ROWS) seeds=10 'dataset.split_seed=range(14)'
+	$(RESULT) 'Equal chances' "qtlrun experiment=ants_bees $(FEATURES) $(ROWS) seeds=10" \
+		"qtlrun experiment=ants_bees $(FEATURES) study=multiverse" \
+		"qtlrun $(PAIR) $(FEATURES) $(ROWS) dataset.train_size=400 seeds=10" \
+		"qtlrun $(PAIR) $(FEATURES) $(ROWS) recipe.batch_size=32 recipe.epochs=10" \
+		"qtlrun $(PAIR) $(FEATURES) study=multiverse dataset.train_size=400" \
+		"qtlrun -m experiment=ants_bees $(FEATURES) $(ROWS) seeds=10 'dataset.split_seed=range(14)'"
+
+reliability: .venv/installed  ## how often the intervals of accuracies hold the truth (4 min)
+	OMP_NUM_THREADS=1 $(RESULT) 'Coverage of the intervals of accuracies' "python tests/accuracy_coverage.py 1000"
+
+torture: .venv/installed  ## 10,000 random circuits of kinked and smooth angles on every engine and device (2 h)
+	OMP_NUM_THREADS=1 $(RESULT) 'Random circuits on every engine' "python tests/torture/circuits.py"
+
+BENCHMARK := "python -W ignore tests/benchmarks/
+bench: .venv/installed peers  ## speed beside peers, which are installed first (10 min)
+	OMP_NUM_THREADS= $(RESULT) 'Speed beside peers' $(BENCHMARK)circuit.py" $(BENCHMARK)training.py" $(BENCHMARK)feature.py" \
+		$(BENCHMARK)memory.py" $(BENCHMARK)command.py"
+
+bench-generator: .venv/installed peers  ## a circuit of 13 and 19 qubits without inputs beside peers (long)
+	OMP_NUM_THREADS= $(RESULT) 'Speed of generating circuits beside peers' $(BENCHMARK)generator.py"
+
+peers: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,bench]'
+
+options: .venv/installed  ## write conf/README.md, the list of all options, from their files
+	$(BIN)/python tests/documents/option.py
 
 clean:  ## remove the environment and build folders; outputs and the store stay
 	rm -rf .venv build dist *.egg-info

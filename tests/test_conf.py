@@ -575,18 +575,6 @@ def test_a_misspelt_option_is_refused_with_the_right_one(pair):
     )
 
 
-def test_the_readme_names_every_option_once():
-    lines = re.findall(r"^\| `(\w+)` \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
-    cells = dict(lines)
-    assert len(cells) == len(lines)
-    wrong = [
-        f"{group}={option}"
-        for group, option in OPTIONS
-        if cells.get(group, "").count(f"`{option}`") != 1
-    ]
-    assert not wrong
-
-
 def test_every_group_has_a_place_in_the_defaults():
     defaults = yaml.safe_load((ROOT / "conf/config.yaml").read_text())["defaults"]
     named = [key for entry in defaults if isinstance(entry, dict) for key in entry]

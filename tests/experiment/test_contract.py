@@ -5,7 +5,6 @@ run.
 import re
 import textwrap
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,13 +12,11 @@ import torch
 from composition import variants
 from torch import nn
 
-from qtlrun.compose import main
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 from qtlrun.plan import Refused
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
 SMALL = (
     "backbone=identity",
     "recipe.epochs=2",
@@ -1043,43 +1040,3 @@ def test_a_recipe_that_inherits_ours_is_trained_by(tmp_path, home):
     Experiment(str(home)).check(plan)
     row = Experiment(str(home)).train("A", plan, [0])
     assert {one["lr"] for one in row.outcomes[0].curves} == {0.05}
-
-
-# The README
-
-
-def blocks(name):
-    return next(
-        text
-        for text in re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-        if text.startswith(f"# {name}")
-    )
-
-
-def test_the_backbone_and_the_dataset_of_the_readme_run_from_the_command_line(
-    tmp_path, home, monkeypatch
-):
-    monkeypatch.chdir(tmp_path)
-    Path("own.py").write_text(blocks("own.py"))
-    for group, option, text in (
-        ("backbone", "blur", "_target_: own.Blur\nwidth: 4\n"),
-        ("dataset", "csv", "_target_: own.Csv\npath: ???\n"),
-    ):
-        Path(f"mine/{group}").mkdir(parents=True)
-        Path(f"mine/{group}/{option}.yaml").write_text(text)
-    draw = np.random.default_rng(0)
-    inputs = draw.normal(size=(80, 3))
-    np.savetxt("table.csv", np.column_stack([inputs, inputs.sum(1) > 0]), delimiter=",")
-    commands = [
-        line.strip().split()[1:] for line in README.splitlines() if "plugins=[own.py]" in line
-    ]
-    assert len(commands) == 2
-    for words in commands:
-        assert (
-            main(
-                [*words, "compare=[B,C]", "seeds=2", "recipe.epochs=2", f"outputs=out{len(words)}"]
-            )
-            == 0
-        )
-        table = next(Path(f"out{len(words)}").glob("*/*/table.md")).read_text()
-        assert "error" not in table and "circuit 4x6" in table
