@@ -1,18 +1,21 @@
 """Parts of a plan: values checked against a constructor, and objects built from them.
 
-The constructor is read from source, before anything heavy loads.
+The constructor, a class or a function, is read from source, before anything heavy loads.
 """
 
+import ast
 import functools
 import importlib
+import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from qtlrun.plan import annotation as annotations
 from qtlrun.plan import contract, plugin, schema
 from qtlrun.plan.plugin import Module
 from qtlrun.plan.refusal import Refused, nearest, text
-from qtlrun.plan.schema import Parameters
+from qtlrun.plan.schema import Definition
+from qtlrun.plan.signature import Parameters, UnreadableConstructor
 
 SPACE = "space"  # key of what tuning draws a part's values from
 # By group: objects that a constructor may name beside its values.
@@ -31,6 +34,8 @@ OFFERED = {
         "circuit_angles",
     ),
 }
+# By group: annotation of a function of the package that gives a part; other functions give none.
+RESULTS = {"dataset": "Dataset"}
 # Begins a message that names its whole key.
 KEY_PREFIX = re.compile(
     r"\w+\.[\w.]+=|(dataset|backbone|freeze|recipe|circuit|head|parametrization|device)[=:]"
@@ -49,10 +54,9 @@ def check_part(group: str, part: dict, plugins: list[str], key: str = "") -> Non
         if name not in names:
             raise Refused(f"{key}.{name}: there is no such key; {nearest(name, names)}")
     for name in names:
-        annotation, required = takes[name]
         if name in values:
-            annotations.check(f"{key}.{name}", values[name], annotation)
-        elif required:
+            annotations.check(f"{key}.{name}", values[name], takes[name].annotation)
+        elif takes[name].required:
             raise Refused(f"{key}.{name}: {part['_target_']} needs it and it is not given.")
 
 
@@ -67,10 +71,11 @@ def build(group: str, part: dict, plugins: Sequence[str] = (), key: str = "", **
     values |= {name: value for name, value in offered.items() if name in takes}
     names = set(takes) - set(offered)
     if not is_own(target):
-        return _construct(getattr(importlib.import_module(module), name), values, key, names)
-    kind = getattr(plugin.load(module, tuple(plugins)), name)
+        make = getattr(importlib.import_module(module), name)
+        return _construct(make, values, takes, key, names)
+    make = getattr(plugin.load(module, tuple(plugins)), name)
     with plugin.blamed(f"{key}: {target}"):
-        part = _construct(kind, values, key, names)
+        part = _construct(make, values, takes, key, names)
         return contract.circuit(part, key, target) if group == "circuit" else part
 
 
@@ -88,7 +93,7 @@ def bare(part: dict) -> dict:
 
 
 def is_own(target: str) -> bool:
-    """Whether a class is the user's, of a file named in `plugins`."""
+    """Whether a part is the user's, of a file named in `plugins`."""
     return not target.startswith("qtlrun.")
 
 
@@ -108,33 +113,62 @@ def _parameters(
     """Parameters of a constructor, read again where the bytes of a plugin are others."""
     module, _, name = (target or "").rpartition(".")
     source = _source(group, module, plugins)
-    reader = schema.Reader(plugins)
+    reader = schema.Reader(plugins, OFFERED.get(group, ()))
     if source is None:
         raise Refused(
-            f"{key or group}._target_={text(target)}: a part is a class of qtlrun.{group}, or of a"
-            " file named in plugins=[FILE.py]."
+            f"{key or group}._target_={text(target)}: a part is a class or function of"
+            f" qtlrun.{group}, or of a file named in plugins=[FILE.py]."
         )
     kind = reader.find(source, name)
-    # A class that a module of the package imports is no part of its group.
-    if kind is None or (not is_own(target) and kind.module != source):
+    # What a module of the package imports is no part of its group.
+    if kind is None or (not is_own(target) and kind.module != source) or not _gives(kind, group):
+        names = [each.name for each in reader.definitions(source) if _gives(each, group)]
         raise Refused(
-            f"{key or group}._target_={target}: {module} has no class {name};"
-            f" {nearest(name, reader.classes(source))}"
+            f"{key or group}._target_={target}: {module} has no part {name}; {nearest(name, names)}"
         )
     try:
         return reader.parameters(kind)
-    except schema.UnreadableConstructor as error:
+    except UnreadableConstructor as error:
         raise Refused(f"{key or group}: of {target} the values are not known: {error}.") from error
 
 
-def _construct(kind: type, values: dict, key: str, names: set[str]):
-    """Object of a class; `names` are the values that a message of its constructor may name."""
+def _gives(kind: Definition, group: str) -> bool:
+    """Whether a definition gives a part: a class, a user's function, one annotated to give it."""
+    if not isinstance(kind.node, ast.FunctionDef) or kind.module.folder is not None:
+        return True
+    result = kind.node.returns
+    return isinstance(result, ast.Name) and result.id == RESULTS.get(group)
+
+
+def _construct(make: Callable, values: dict, takes: Parameters, key: str, names: set[str]):
+    """Object of a class or function; `names` are the values that its message may name."""
     try:
-        return kind(**values)
+        return make(**_arguments(make, values, takes))
     except ValueError as error:  # `Absent` remains its cause
         where = plugin.location(error)
         message = _name_key(str(error), key, names)
         raise Refused(f"{message.rstrip('.')} ({where})." if where else message) from error
+
+
+def _arguments(make: Callable, values: dict, takes: Parameters) -> dict:
+    """Arguments of a constructor: values, and the dataclasses whose fields are among them."""
+    arguments: dict = {}
+    fields: dict[str, dict] = {each.owner: {} for each in takes.values() if each.owner}
+    for name, value in values.items():
+        owner = takes[name].owner
+        (fields[owner] if owner else arguments)[name] = value
+    for owner, inner in fields.items():
+        parameter = _parameter(make, owner)
+        if inner or parameter.default is parameter.empty:
+            arguments[owner] = parameter.annotation(**inner)
+    return arguments
+
+
+def _parameter(make: Callable, name: str) -> inspect.Parameter:
+    """Parameter of a function, or of the first constructor of a class that names it."""
+    makers = make.__mro__ if isinstance(make, type) else (make,)
+    signatures = (inspect.signature(each, eval_str=True) for each in makers)
+    return next(each.parameters[name] for each in signatures if name in each.parameters)
 
 
 def _name_key(message: str, key: str, names: set[str]) -> str:

@@ -72,7 +72,7 @@ FORM = (
     " the shell where it has brackets or spaces."
 )
 WHOLE = "a whole number is needed here"
-PART = "a part is a class of qtlrun.head, or of a file named in plugins=[FILE.py]."
+PART = "a part is a class or function of qtlrun.head, or of a file named in plugins=[FILE.py]."
 SEEDS = "a number from 1 up (5 is seeds 0 to 4), or a list of different seeds from 0 up."
 RATE = "a finite number of 0 or more is needed here."
 COUNT = "a whole number from 1 up is needed here."
