@@ -9,7 +9,6 @@ import numpy as np
 
 from qtlrun import disk
 from qtlrun.comparison.row import Duplicates, Row
-from qtlrun.dataset import kind
 from qtlrun.experiment import pretraining
 from qtlrun.experiment.duplicate import count_duplicates
 from qtlrun.experiment.parts import Parts
@@ -27,20 +26,20 @@ def describe_row(name: str, parts: Parts) -> Row:
         dataset.classes,
         pictures=dataset.test.names,
         items=dataset.test.items,
-        caution=getattr(dataset, "caution", ""),
+        caution=dataset.caution,
         fingerprints={"data": dataset.fingerprint, "weights": parts.weights_key()},
         trained_on=len(dataset.train),
         validated_on=len(dataset.validation),
         blind=dataset.validation is not dataset.test,
-        independent=getattr(dataset, "independent", False),
+        independent=dataset.independent,
         duplicates=duplicates(parts),
-        counts=kind.counts(dataset),
+        counts=dataset.counts,
         files=weight_files(parts),
         made_of=plain_values(parts),
-        scaling=getattr(dataset, "scaling", None),
+        scaling=dataset.scaling,
         backbone=frozen_weights(parts),
-        noun=kind.noun(dataset),
-        ceiling=getattr(dataset, "ceiling", None),
+        noun=dataset.noun,
+        ceiling=dataset.ceiling,
         settings=count_settings(parts),
         norms_move=has_moving_norms(parts.backbone),
         patterns=parts.patterns(),

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from qtlrun import disk
-from qtlrun.dataset import kind
+from qtlrun.dataset.dataset import Dataset
 from qtlrun.device.cached import CachedDevice
 from qtlrun.experiment import contract, pretraining, seedwise
 from qtlrun.experiment.network import Module
@@ -43,10 +43,10 @@ class Parts:
     )
     dataset = cached_property(lambda self: self.dataset_of(self.variant.dataset, "dataset"))
 
-    def dataset_of(self, part: dict, key: str):
+    def dataset_of(self, part: dict, key: str) -> Dataset:
         """A dataset, indexed once per session; a user's one with all that it may leave out."""
 
-        def make():
+        def make() -> Dataset:
             dataset = build("dataset", part, self.variant.plugins, key, data=self.session.data)
             if not is_own(part["_target_"]):
                 return dataset
@@ -120,7 +120,7 @@ class Parts:
             return None
         if isinstance(self.dataset.train.inputs, Tensor):
             return self.dataset.train.inputs[0].numel()
-        sizes = kind.sizes(self.dataset)
+        sizes = self.dataset.sizes
         return 3 * math.prod(*sizes) if len(sizes) == 1 else None
 
     def head(self, features: int, seeds: list[int]) -> Module:
@@ -213,9 +213,8 @@ class Parts:
         if self.planted_features is None:
             return ""
         arrays = [
-            self.planted_features[name].cpu().numpy().tobytes()
-            + getattr(self.dataset, name).labels.numpy().tobytes()
-            for name in ("train", "validation", "test")
+            self.planted_features[name].cpu().numpy().tobytes() + split.labels.numpy().tobytes()
+            for name, split in self.dataset.splits.items()
         ]
         return disk.digest(b"".join(arrays))
 
@@ -252,7 +251,7 @@ class Parts:
 
     def patterns(self) -> np.ndarray | None:
         """Backbone outputs of the classes' centres, (classes, side, side), if they are pictures."""
-        centres = getattr(self.dataset, "centres", None)
+        centres = self.dataset.centres
         if centres is None or not hasattr(self.backbone, "patterns") or self.backbone.modes != 2:
             return None
         with torch.no_grad():

@@ -77,7 +77,7 @@ class Export:
         seed = int(row.metrics["validation_nll"].idxmin()) if self.seed is None else self.seed
         network, data = experiment.network(model.changed(row.drawn), seed, row.outcomes[seed])
         exported = _Exported(network)
-        scaling = getattr(experiment.dataset(model), "scaling", None)
+        scaling = experiment.dataset(model).scaling
         _write(report.folder, exported, data, _describe(row, seed, scaling, exported, data))
         frame = _compare(report.folder, exported, data, row.outcomes[seed].logits)
         lines = [*_lines(frame, row, seed), *sentence.described([(row.name, row)]), *failures]
