@@ -298,6 +298,10 @@ def test_fields_of_a_parameter_with_a_default_may_all_be_left_out(source):
     part = {"_target_": "mine.Head"}
     assert build("device", part, [path]).width == 7
     assert build("device", part | {"width": 3}, [path]).width == 3
+    bare = (
+        FIELDS.replace("width: int", "width: int = 4") + "def Head(size: Size):\n    return size\n"
+    )
+    assert build("device", part, [source(bare)]).width == 4
 
 
 @pytest.mark.parametrize(
