@@ -159,11 +159,9 @@ def take_fold(
 ) -> tuple[Split, Split]:
     """Take part k of the K into which `seed` divides every class, and the rest.
 
-    `fold` is [k, K].
-
-    The K parts are disjoint and leave nothing out; they differ by at most one item, in every class
-    and in all. Fewer than K items of a class raise a ValueError that lists the classes' counts;
-    `names` are the words for them.
+    `fold` is [k, K]. The K parts are disjoint and leave nothing out; they differ by at most one
+    item, in every class and in all. Fewer than K items of a class raise a ValueError that lists the
+    classes' counts; `names` are the words for them.
     """
     part, parts = fold
     classes, counts = whole.labels.unique(return_counts=True)

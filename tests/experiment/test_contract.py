@@ -17,6 +17,7 @@ from qtlrun.compose import main
 from qtlrun.dataset.moons import moons
 from qtlrun.dataset.splitting import Splitting
 from qtlrun.experiment import Experiment
+from qtlrun.experiment.check import verify_items
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 from qtlrun.plan import Refused
@@ -580,7 +581,8 @@ def test_augmentation_is_tried_before_training(backbones, home):
 # Datasets
 
 
-def dataset(tmp_path, home, body):
+def parts_with(tmp_path, home, body):
+    """Parts with a dataset whose constructor has this body."""
     text = (
         "import numpy as np\nimport torch\n\nclass Own:\n    def __init__(self):\n        draw ="
         " np.random.default_rng(0)\n"
@@ -590,7 +592,11 @@ def dataset(tmp_path, home, body):
     return Parts(
         replace(plan, plugins=[str(tmp_path / "sets.py")], dataset={"_target_": "sets.Own"}),
         Session(str(home)),
-    ).dataset
+    )
+
+
+def dataset(tmp_path, home, body):
+    return parts_with(tmp_path, home, body).dataset
 
 
 FULL = """
@@ -849,6 +855,8 @@ def test_pictures_of_a_dataset_of_the_users_are_decoded_and_compared_before_the_
     (tmp_path / "b.png").write_bytes((tmp_path / "b.png").read_bytes()[:90])
     with pytest.raises(Refused, match="^dataset: sets.Own: .*b.png"):
         dataset(tmp_path, home, body).verify(lambda done, total: None)
+    with pytest.raises(Refused, match="^dataset: sets.Own: .*b.png"):
+        verify_items(parts_with(tmp_path, home, body))
 
 
 # Circuits
