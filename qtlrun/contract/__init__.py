@@ -9,10 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
-
-from qtlrun.dataset.split import Split
 
 Solve = Callable[[tuple[Tensor, Tensor], tuple[Tensor, Tensor]], None]
 
@@ -121,36 +119,22 @@ class Backbone(Protocol):
 
 
 @runtime_checkable
-class Dataset(Protocol):
-    """Labelled items in three splits.
+class DatasetSource(Protocol):
+    """Labelled items in three splits, which are completed into a `Dataset`.
+
+    It may have `size`, `fingerprint`, `verify` and every other field of
+    `qtlrun.dataset.dataset.Dataset`, whose defaults stand there; or be such a Dataset.
 
     train: a `qtlrun.dataset.split.Split`, or (inputs, labels)
     validation: likewise
     test: likewise
     classes: their names, two or more
-    size: distinct items; counted, unless it says
-    fingerprint: hash of all items, labels and splits; computed, unless it says
-    verify: decodes every picture in a file, and gives the hashes of pixels that stand twice
-    modes: of light, where its items are states
-    sequence: the order of training in an epoch, where it prescribes one
-    caution: what it does not allow to conclude, a sentence
-    ceiling: best accuracy in [0, 1] that the test items allow, where it is known
-    centres: of the classes, where they are known
-    scaling: mean and deviation by which it has scaled its vectors
-    independent: whether another split draws other items, not the same ones divided otherwise
     """
 
-    train: Split
-    validation: Split
-    test: Split
+    train: Any
+    validation: Any
+    test: Any
     classes: Sequence[str]
-    modes: int = 0
-    sequence: Callable[[int], Int64[Tensor, " items"]] | None = None
-    caution: str = ""
-    ceiling: float | None = None
-    centres: Tensor | None = None
-    scaling: dict[str, list[float]] | None = None
-    independent: bool = False
 
 
 @runtime_checkable
@@ -233,7 +217,7 @@ class Study(Protocol):
 
 
 CONTRACTS: dict[str, type] = {
-    "dataset": Dataset,
+    "dataset": DatasetSource,
     "backbone": Backbone,
     "freeze": Freeze,
     "recipe": Recipe,

@@ -1,10 +1,11 @@
 """Backbones and datasets of the user's: checked, and completed by what they may leave out."""
 
+import dataclasses
 import functools
 import hashlib
 from numbers import Integral
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from qtlrun.backbone import stage, weights
-from qtlrun.contract.check import check_part, complete_part, optional_members
-from qtlrun.dataset.kind import NOUNS
+from qtlrun.contract.check import check_part, complete_part
+from qtlrun.dataset.dataset import NOUNS, Dataset, Step
 from qtlrun.dataset.picture import Pictures
 from qtlrun.dataset.split import Split, fingerprint
 from qtlrun.dataset.tree import decode
@@ -86,7 +87,7 @@ def check_sized(network: nn.Module, where: str) -> None:
             )
 
 
-def complete_dataset(source, key: str, target: str):
+def complete_dataset(source, key: str, target: str) -> Dataset:
     """Complete a dataset: splits of tensors, size, fingerprint, and a check of its items."""
     check_part("dataset", source, key, target)
     classes = _classes(source.classes, key, target)
@@ -98,18 +99,20 @@ def complete_dataset(source, key: str, target: str):
         splits[name] = by_id[id(split)]
     _check_alike(splits, f"{key}: {target}")
     size = len({item for split in splits.values() for item in split.items})
-    return SimpleNamespace(
-        **optional_members("dataset", source),
-        **splits,
-        classes=classes,
-        size=getattr(source, "size", size),
-        fingerprint=getattr(source, "fingerprint", None) or fingerprint(splits),
-        verify=getattr(source, "verify", None)
-        or functools.partial(_verify, splits, f"{key}: {target}"),
-    )
+    verify = source.verifier if isinstance(source, Dataset) else getattr(source, "verify", None)
+    values: dict[str, Any] = {
+        "classes": classes,
+        "size": getattr(source, "size", size),
+        "fingerprint": getattr(source, "fingerprint", None) or fingerprint(splits),
+        "verifier": verify or functools.partial(_verify, splits, f"{key}: {target}"),
+    }
+    for field in dataclasses.fields(Dataset):
+        if hasattr(source, field.name):  # what it leaves out has a default
+            values.setdefault(field.name, getattr(source, field.name))
+    return Dataset(**(values | splits))
 
 
-def _verify(splits: dict[str, Split], where: str, step) -> dict[str, str]:
+def _verify(splits: dict[str, Split], where: str, step: Step) -> dict[str, str]:
     """Decode pictures in files; hash of the pixels, by item, of those that look alike."""
     files: dict[str, tuple[Path, str, str]] = {}
     for split in splits.values():
@@ -117,9 +120,9 @@ def _verify(splits: dict[str, Split], where: str, step) -> dict[str, str]:
             for path, item in zip(split.inputs.paths, split.items, strict=True):
                 files[item] = Path(path), item, str(path)
     try:
-        return decode(list(files.values()), step)
+        return decode(list(files.values()), where, step)
     except ValueError as error:
-        raise UsageError(str(error), key=where) from error
+        raise UsageError(str(error)) from error
 
 
 def _classes(names, key: str, target: str) -> tuple[str, ...]:

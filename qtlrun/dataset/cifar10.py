@@ -8,35 +8,22 @@ import torch
 from torchvision import datasets
 from torchvision.datasets.utils import check_integrity
 
+from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.picture import printable
-from qtlrun.dataset.public import Part, Public, fetch
-from qtlrun.dataset.split import adopt
+from qtlrun.dataset.public import Part, fetch, read_public
+from qtlrun.dataset.splitting import Splitting
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
-class CIFAR10:
+def cifar10(data: Path, classes: list[str] | None, splitting: Splitting) -> Dataset:
     """32 x 32 colour pictures of ten classes, 5000 of each in train and 1000 in test.
 
     They are found in `data` or fetched there, and their checksums, torchvision's, are compared each
-    time. `classes` are names; a label is the index of its name there (Mari et al.,
-    arXiv:1912.08278, have cat 0 and dog 1, and airplane 0 and automobile 1), and null takes all
-    ten. The other values are those of `qtlrun.dataset.public.Public`.
+    time. `classes` are names, as `qtlrun.dataset.public.read_public` takes them: Mari et al.,
+    arXiv:1912.08278, have cat 0 and dog 1, and airplane 0 and automobile 1.
     """
-
-    def __init__(
-        self,
-        data: Path,
-        classes: list[str] | None,
-        validation: float | str,
-        split_seed: int = 0,
-        train_size: int | float | None = None,
-        fold: list[int] | None = None,
-    ) -> None:
-        public = Public(
-            lambda: _read(data), CLASSES, classes, validation, split_seed, train_size, fold
-        )
-        adopt(self, public, "classes")
+    return read_public(lambda: _read(data), CLASSES, classes, splitting)
 
 
 def _read(data: Path) -> tuple[Part, Part]:

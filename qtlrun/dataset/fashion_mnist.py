@@ -4,9 +4,10 @@ from pathlib import Path
 
 from torchvision import datasets
 
+from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.idx import read
-from qtlrun.dataset.public import Public
-from qtlrun.dataset.split import adopt
+from qtlrun.dataset.public import read_public
+from qtlrun.dataset.splitting import Splitting
 
 CLASSES = (
     "T-shirt/top",
@@ -22,30 +23,10 @@ CLASSES = (
 )
 
 
-class FashionMNIST:
+def fashion_mnist(data: Path, classes: list[str] | None, splitting: Splitting) -> Dataset:
     """28 x 28 grey pictures of ten kinds of clothes, 6000 of each in train and 1000 in test.
 
     They are found in `data` or fetched there, as `qtlrun.dataset.idx.read` says. `classes` are
-    names; a label is the index of its name there, and null takes all ten. The other values are
-    those of `qtlrun.dataset.public.Public`. Source: Xiao et al., arXiv:1708.07747.
+    names, as `qtlrun.dataset.public.read_public` takes them. Source: Xiao et al., arXiv:1708.07747.
     """
-
-    def __init__(
-        self,
-        data: Path,
-        classes: list[str] | None,
-        validation: float | str,
-        split_seed: int = 0,
-        train_size: int | float | None = None,
-        fold: list[int] | None = None,
-    ) -> None:
-        public = Public(
-            lambda: read(data, datasets.FashionMNIST),
-            CLASSES,
-            classes,
-            validation,
-            split_seed,
-            train_size,
-            fold,
-        )
-        adopt(self, public, "classes")
+    return read_public(lambda: read(data, datasets.FashionMNIST), CLASSES, classes, splitting)

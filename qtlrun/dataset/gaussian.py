@@ -4,13 +4,12 @@ Source: Mari et al., arXiv:1912.08278, example 5.
 """
 
 from functools import partial
-from typing import Literal
 
 import numpy as np
 from numpy.random import RandomState
 
-from qtlrun.dataset.split import adopt
-from qtlrun.dataset.state import States, check
+from qtlrun.dataset.dataset import Dataset
+from qtlrun.dataset.state import Sampling
 from qtlrun.fock import MODE_NUMBERS
 from qtlrun.plan import finite
 
@@ -20,58 +19,19 @@ TURN = 2 * np.pi  # radians; rotations are uniform within it, to either side
 BATCH_STATES = 8  # in the publication
 
 
-class Gaussian:
+def gaussian(squeezing: float, sampling: Sampling) -> Dataset:
     """Coherent state D(1)|0> or one-photon state |1>, with random rotation, squeezing, rotation.
 
-    Both rotations are uniform on [-2 pi, 2 pi). These gates make a Gaussian state of a Gaussian one
-    and of no other, so the classes stay what they are, whatever was drawn. An item says how a state
-    is prepared, and is not scaled (see `qtlrun.dataset.state.States`).
-
-    Arguments:
-        squeezing: bound of the squeezing, which is uniform on [-`squeezing`, `squeezing`).
-        train: states of both classes together, as in the other splits.
-        validation: states, or "test".
-        test: states.
-        seed: of the draw.
-        draw: "apart" draws of each class in turn, so equally many or one fewer non-Gaussian;
-            "mari2019" in batches of 8 whose labels are drawn too, as is a third rotation that
-            nothing uses. See `States` too.
-        order: of training, see `States`.
-        split_seed: of the draw too.
-        train_size: items of train that are used, or their share.
+    Both rotations are uniform on [-2 pi, 2 pi), and the squeezing on [-`squeezing`, `squeezing`).
+    These gates make a Gaussian state of a Gaussian one and of no other, so the classes stay what
+    they are, whatever was drawn. States are counted both classes together. With `draw="apart"` they
+    are of each class in turn, so equally many or one fewer non-Gaussian; "mari2019" draws batches
+    of 8 whose labels are drawn too, as is a third rotation that nothing uses.
     """
-
-    modes = 1
-    independent = True  # another split_seed draws other states
-
-    def __init__(
-        self,
-        squeezing: float,
-        train: int,
-        validation: int | Literal["test"],
-        test: int,
-        seed: int,
-        draw: Literal["apart", "mari2019"],
-        order: Literal["drawn"] | None = None,
-        split_seed: int = 0,
-        train_size: int | float | None = None,
-    ):
-        finite(squeezing=squeezing)
-        check(
-            train,
-            validation,
-            test,
-            draw,
-            "states, both classes together",
-            least=2,
-            batch=BATCH_STATES,
-        )
-        self.classes = CLASSES
-        make = partial({"apart": _draw_alternating, "mari2019": _draw_published}[draw], squeezing)
-        states = States(
-            make, CLASSES, train, validation, test, seed, draw, order, split_seed, train_size
-        )
-        adopt(self, states, "sequence")
+    finite(squeezing=squeezing)
+    sampling.check_counts("states, both classes together", least=2, batch=BATCH_STATES)
+    draw = {"apart": _draw_alternating, "mari2019": _draw_published}[sampling.draw]
+    return sampling.sample(partial(draw, squeezing), CLASSES, modes=1)
 
 
 def _draw_alternating(

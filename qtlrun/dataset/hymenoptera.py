@@ -8,13 +8,16 @@ import os
 import tempfile
 import zipfile
 import zlib
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from qtlrun import download
 from qtlrun.dataset import picture
-from qtlrun.dataset.split import adopt, check_draw, check_shares, pool
-from qtlrun.dataset.tree import Tree
+from qtlrun.dataset.dataset import Dataset
+from qtlrun.dataset.split import pool
+from qtlrun.dataset.splitting import Splitting
+from qtlrun.dataset.tree import read_tree
 from qtlrun.plan import Absent
 
 NAME = "hymenoptera_data"
@@ -25,41 +28,25 @@ PICTURES = 397
 # unpacked by hand is checked the same way.
 CONTENT = "073f92c5bf0fadca72c78f72ec5114ad75f607011421077632ec625eba2237ca"
 
+CAUTION = (
+    "Ants and bees are classes of ImageNet, on which public weights were trained: this"
+    " reproduces a publication, and is no evidence about pictures of new classes."
+)
+
 MAX_ARCHIVE_BYTES = 100e6  # it has 47 MB
 MAX_UNPACKED_BYTES = 200e6
 
 
-class Hymenoptera:
+def hymenoptera(data: Path, splitting: Splitting) -> Dataset:
     """Ants and bees: 244 pictures of train, 153 of test (the tutorial's `val`).
 
-    They are found in `data` or fetched into it, and their content is checked each time. Validation
-    is a share of every class of train, drawn by `split_seed`, or a `fold` of it, or "test", as the
-    tutorial has it: `qtlrun.dataset.tree.Tree` says what that and `train_size` mean.
+    They are found in `data` or fetched into it, and their content is checked each time.
     """
-
-    caution = (
-        "Ants and bees are classes of ImageNet, on which public weights were trained: this"
-        " reproduces a publication, and is no evidence about pictures of new classes."
-    )
-
-    def __init__(
-        self,
-        data: Path,
-        validation: float | str = 0.2,
-        split_seed: int = 0,
-        train_size: int | float | None = None,
-        fold: list[int] | None = None,
-    ) -> None:
-        check_shares(validation)
-        check_draw(train_size, fold)
-        data = Path(data).expanduser()
-        if not (data / NAME).exists():
-            _unpack(data, _fetch(data))
-        _check(data, data / NAME, "remove it, and it is fetched again")
-        tree = Tree(
-            str(data / NAME), validation, split_seed=split_seed, train_size=train_size, fold=fold
-        )
-        adopt(self, tree, "classes")
+    data = Path(data).expanduser()
+    if not (data / NAME).exists():
+        _unpack(data, _fetch(data))
+    _check(data, data / NAME, "remove it, and it is fetched again")
+    return replace(read_tree(str(data / NAME), splitting), caution=CAUTION)
 
 
 def _check(data: Path, folder: Path, mend: str) -> None:

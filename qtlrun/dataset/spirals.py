@@ -1,5 +1,6 @@
 """Two spirals in the plane, wound into one another."""
 
+from dataclasses import replace
 from hashlib import sha256
 from typing import Literal
 
@@ -10,8 +11,10 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from qtlrun.dataset import vector
+from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.split import Split
-from qtlrun.plan import finite
+from qtlrun.dataset.splitting import Splitting, check_share
+from qtlrun.plan import facts, finite
 
 CLASSES = ("first", "second")
 MIN_POINTS = 3  # per class; one in every split
@@ -23,12 +26,25 @@ PUBLISHED_SHUFFLE = 150  # seed of the order in training
 PUBLISHED_PASSES = 5  # of the training over its points
 
 
-class Spirals:
+@facts(
+    defects={"scaled_by": "all", "mirrored": True, "draw": "mari2019", "order": "after_classical"}
+)
+def spirals(
+    points: int,
+    turns: float,
+    noise: float,
+    seed: int,
+    mirrored: bool,
+    scaled_by: Literal["train", "all"],
+    draw: Literal["stratified", "mari2019"],
+    order: Literal["first", "after_classical"] | None,
+    splitting: Splitting,
+    test: float | None = None,
+) -> Dataset:
     """Points of two spirals that start in the centre and wind about it.
 
     A point at the angle t (radians) lies at the radius t. The second spiral is the first turned by
-    half a turn. `sequence(epoch)` is the order in which an epoch (from 0) trains on the items of
-    train; None where each run shuffles by its own seed.
+    half a turn.
 
     Source: Mari et al., arXiv:1912.08278, example 1, whose code has 2200 points a class, noise 0.7
     and 1.52 or 2 turns. Its defects are `mirrored=true` and `scaled_by="all"`.
@@ -42,83 +58,35 @@ class Spirals:
             own, so that a point of the test split may have been trained on with the other sign and
             label.
         scaled_by: "train", or "all": the points of the test split too.
-        draw: "stratified" draws every split as `qtlrun.dataset.vector.draw_splits` says; "mari2019"
-            is the publication's division and fixes the number of items: 200 points are the test
-            split and validation too, the next 2000 in the order of that draw are the train split,
-            and whatever `points` leaves beyond them is not used.
+        draw: "stratified" draws every split as `splitting` says; "mari2019" is the publication's
+            division and fixes the number of items: 200 points are the test split and validation
+            too, the next 2000 in the order of that draw are the train split, and whatever `points`
+            leaves beyond them is not used.
         order: of training with "mari2019": "first" is the published one, whose permutations
             compose, "after_classical" that of the net which the publication trained second, on the
             items as the first had left them; None: each run shuffles.
-        validation: share of every class, or "test".
+        splitting: of the points, without the test split.
         test: share of the points in the test split; None is a fifth, or those 200 points, beside
             which no share is taken.
-        split_seed: of the division.
-        train_size: items of train that are used, or their share.
-        fold: [k, K], part k of K as the test split.
     """
-
-    def __init__(
-        self,
-        points: int,
-        turns: float,
-        noise: float,
-        seed: int,
-        mirrored: bool,
-        scaled_by: Literal["train", "all"],
-        draw: Literal["stratified", "mari2019"],
-        order: Literal["first", "after_classical"] | None,
-        validation: float | str,
-        test: float | None = None,
-        split_seed: int = 0,
-        train_size: int | float | None = None,
-        fold: list[int] | None = None,
-    ):
-        if points < MIN_POINTS:
-            raise ValueError(
-                f"points={points}: every class needs a point in each split; give {MIN_POINTS} or"
-                " more a class."
-            )
-        finite(turns=turns, noise=noise)
-        if turns == 0:
-            raise ValueError(
-                f"turns={turns}: a spiral winds about its centre more than 0 times; 1.52 is"
-                " published."
-            )
-        share = TEST_SHARE if test is None else test
-        vector.check(validation, share, train_size, fold, seed)
-        if draw == "mari2019":
-            _check_published(points, validation, test, split_seed, train_size, fold)
-        elif order is not None:
-            raise ValueError(
-                f"order={order}: it is the order of draw=mari2019 alone; use that draw, or"
-                " order=null."
-            )
-        whole = vector.as_split(
-            _points(points, turns, noise, seed, mirrored), np.repeat([0, 1], points)
+    _check_points(points, turns, noise, seed)
+    if test is not None:
+        check_share("test", test)
+    if draw == "mari2019":
+        _check_published(points, test, splitting)
+    elif order is not None:
+        raise ValueError(
+            f"order={order}: it is the order of draw=mari2019 alone; use that draw, or order=null."
         )
-        if draw == "mari2019":
-            parts = _divide_published(whole)
-        else:
-            parts = vector.draw_splits(
-                whole, CLASSES, validation, share, split_seed, train_size, fold
-            )
-        scaled = vector.scale_splits(parts, by=parts["train"] if scaled_by == "train" else whole)
-        self.train = scaled.train
-        self.validation = scaled.validation
-        self.test = scaled.test
-        self.scaling = scaled.scaling
-        self.classes = CLASSES
-        self.size = len(whole)
-        self.fingerprint = scaled.fingerprint
-        self.sequence = None
-        if order is not None:
-            self.fingerprint = sha256(f"{scaled.fingerprint}\0{order}".encode()).hexdigest()
-            first = Sequence(torch.arange(len(self.train)))
-            # The last of its passes was not followed by a shuffle.
-            self.sequence = first if order == "first" else Sequence(first(PUBLISHED_PASSES - 1))
-
-    def verify(self, step=lambda done, total: None) -> None:
-        """Nothing to verify: the points are numbers already."""
+    vectors = _points(points, turns, noise, seed, mirrored)
+    whole = vector.as_split(vectors, np.repeat([0, 1], points))
+    if draw == "mari2019":
+        parts = _divide_published(whole)
+    else:
+        parts = splitting.divide(whole, CLASSES, TEST_SHARE if test is None else test)
+    by = parts["train"] if scaled_by == "train" else whole
+    dataset = vector.scale(parts, CLASSES, by, size=len(whole))
+    return dataset if order is None else _order_training(dataset, order)
 
 
 class Sequence:
@@ -159,28 +127,37 @@ def _spiral(
     return np.concatenate([x, y], axis=1)
 
 
-def _check_published(
-    points: int,
-    validation: float | str,
-    test: float | None,
-    split_seed: int,
-    train_size: int | float | None,
-    fold: list[int] | None,
-) -> None:
-    """Refuse what the published division leaves no room for."""
-    if validation != "test":
+def _check_points(points: int, turns: float, noise: float, seed: int) -> None:
+    """Refuse too few points, and a spiral that cannot be drawn."""
+    if points < MIN_POINTS:
         raise ValueError(
-            f"validation={validation}: draw=mari2019 has no split for it; use test, or"
+            f"points={points}: every class needs a point in each split; give {MIN_POINTS} or"
+            " more a class."
+        )
+    finite(turns=turns, noise=noise)
+    if turns == 0:
+        raise ValueError(
+            f"turns={turns}: a spiral winds about its centre more than 0 times; 1.52 is published."
+        )
+    vector.check_seed(seed)
+
+
+def _check_published(points: int, test: float | None, splitting: Splitting) -> None:
+    """Refuse what the published division leaves no room for."""
+    if splitting.validation != "test":
+        raise ValueError(
+            f"validation={splitting.validation}: draw=mari2019 has no split for it; use test, or"
             " draw=stratified."
         )
-    if split_seed != 0:
+    if splitting.split_seed != 0:
         raise ValueError(
-            f"split_seed={split_seed}: draw=mari2019 is one division; use 0, or draw=stratified."
+            f"split_seed={splitting.split_seed}: draw=mari2019 is one division; use 0, or"
+            " draw=stratified."
         )
     for name, value, part in (
         ("test", test, "test"),
-        ("train_size", train_size, "training"),
-        ("fold", fold, "test"),
+        ("train_size", splitting.train_size, "training"),
+        ("fold", splitting.fold, "test"),
     ):
         if value is not None:
             raise ValueError(
@@ -194,6 +171,16 @@ def _check_published(
             f" {PUBLISHED_TEST} for the test; give {least // 2} or more a class, or use"
             " draw=stratified."
         )
+
+
+def _order_training(dataset: Dataset, order: str) -> Dataset:
+    """Dataset with a published order of training; what is learned in another order differs."""
+    sequence = Sequence(torch.arange(len(dataset.train)))
+    if order == "after_classical":
+        # The last of its passes was not followed by a shuffle.
+        sequence = Sequence(sequence(PUBLISHED_PASSES - 1))
+    fingerprint = sha256(f"{dataset.fingerprint}\0{order}".encode()).hexdigest()
+    return replace(dataset, fingerprint=fingerprint, sequence=sequence)
 
 
 def _divide_published(whole: Split) -> dict[str, Split]:

@@ -1,16 +1,18 @@
 """Optical states as items, for the datasets that draw them."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Int64
 from numpy.random import MT19937, RandomState, SeedSequence
-from torch import Tensor
 
-from qtlrun.dataset.split import Split, check_draw, fingerprint, subsample
+from qtlrun.dataset.dataset import Dataset
+from qtlrun.dataset.split import Split, fingerprint
+from qtlrun.dataset.splitting import check_draw, subsample
+from qtlrun.plan import facts
 
 # Of either seed: their sum seeds numpy's RandomState, which takes 32 bits.
 MAX_SEED = 2**31 - 1
@@ -18,99 +20,96 @@ MAX_SEED = 2**31 - 1
 Draw = Callable[[RandomState, int], tuple[np.ndarray, np.ndarray]]
 
 
-class States:
-    """Splits of random states; an item says how its state is prepared.
+@facts(defects={"validation": "test", "draw": "mari2019"})
+@dataclass(frozen=True)
+class Sampling:
+    """Sampling of the states of each split.
 
-    It has six numbers a mode, [photons n, Re alpha, Im alpha, rotation r1, squeezing s, rotation
-    r2], for the state R(r2) S(s) R(r1) D(alpha) |n>; angles are in radians, and the gates are those
-    of arXiv:1806.06871. These are no features but the settings of an experiment, and are not
-    standardised: scaled, they would prepare other states.
+    A dataset's function takes one, and its fields are keys of the dataset.
 
-    Arguments:
-        make: draws items and labels from a generator, so many as are counted.
-        names: of the classes.
-        train: count of the train split.
-        validation: count of the validation split, or "test": validation is the test split itself.
-        test: count of the test split.
-        seed: of the draw.
-        draw: "apart" gives each split a generator of its own, from `seed`, `split_seed` and its
-            index, so no split feels the size of another; "mari2019" draws the train and then the
-            test split from RandomState(`seed` + `split_seed`), as arXiv:1912.08278 does, with
-            `validation="test"`.
-        order: "drawn": `sequence(epoch)` is in every epoch the order in which the items were drawn;
-            else it is None: every run shuffles by its seed.
-        split_seed: of the draw too.
-        train_size: items of the train split that are used, or their share, in the order in which
-            they were drawn.
+    train: count of the train split
+    validation: count of the validation split, or "test": validation is the test split itself
+    test: count of the test split
+    seed: of the draw
+    draw: "apart" gives each split a generator of its own, from `seed`, `split_seed` and its index,
+        so no split feels the size of another; "mari2019" draws the train and then the test split
+        from RandomState(`seed` + `split_seed`), as arXiv:1912.08278 does, with validation="test"
+    order: "drawn": every epoch takes the train items in the order in which they were drawn; None:
+        every run shuffles by its seed
+    split_seed: of the draw too
+    train_size: items of the train split that are used, or their share, in the order in which they
+        were drawn
     """
 
-    def __init__(
-        self,
-        make: Draw,
-        names: Sequence[str],
-        train: int,
-        validation: int | Literal["test"],
-        test: int,
-        seed: int,
-        draw: str,
-        order: str | None,
-        split_seed: int,
-        train_size: int | float | None,
-    ):
-        check_draw(train_size, None)
-        for name, value in (("seed", seed), ("split_seed", split_seed)):
+    train: int
+    validation: int | Literal["test"]
+    test: int
+    seed: int
+    draw: Literal["apart", "mari2019"]
+    order: Literal["drawn"] | None = None
+    split_seed: int = 0
+    train_size: int | float | None = None
+
+    def __post_init__(self) -> None:
+        check_draw(self.train_size, None)
+        for name, value in (("seed", self.seed), ("split_seed", self.split_seed)):
             if not 0 <= value <= MAX_SEED:
                 raise ValueError(f"{name}={value}: a whole number from 0 to {MAX_SEED}.")
-        generators = _generators(draw, seed, split_seed)
-        parts = {
-            name: _split(*make(generators[name], count))
-            for name, count in (("train", train), ("validation", validation), ("test", test))
-            if count != "test"
-        }
-        self.size = sum(map(len, parts.values()))
-        parts["train"] = subsample(parts["train"], train_size, split_seed, names)
-        parts.setdefault("validation", parts["test"])
-        self.train = parts["train"]
-        self.validation = parts["validation"]
-        self.test = parts["test"]
-        self.fingerprint = fingerprint(parts)
-        self.sequence = self._identity_order if order == "drawn" else None
-        if order == "drawn":  # what is learned from the same states then differs
-            self.fingerprint = sha256(f"{self.fingerprint}\0{order}".encode()).hexdigest()
 
-    def verify(self, step: Callable[[int, int], None] = lambda done, total: None) -> None:
-        """Nothing to verify: the items are numbers already."""
+    def check_counts(self, what: str, least: int = 1, batch: int = 1) -> None:
+        """Refuse too few states, and what a publication does not draw.
 
-    def _identity_order(self, epoch: int) -> Int64[Tensor, " items"]:
-        return torch.arange(len(self.train))
-
-
-def check(
-    train: int,
-    validation: int | Literal["test"],
-    test: int,
-    draw: str,
-    what: str,
-    least: int = 1,
-    batch: int = 1,
-) -> None:
-    """Refuse too few states, and what a publication does not draw.
-
-    That is a third split, or part of a `batch`. `what` says in the message what is counted.
-    """
-    if draw == "mari2019" and validation != "test":
-        raise ValueError(
-            f"validation={validation}: draw=mari2019 has train and test states alone; "
-            "give validation=test, or draw=apart."
-        )
-    for name, count in (("train", train), ("validation", validation), ("test", test)):
-        if count != "test" and count < least:
-            raise ValueError(f"{name}={count}: {what}, from {least} up.")
-        if draw == "mari2019" and count != "test" and count % batch:
+        That is a third split, or part of a `batch`. `what` says in the message what is counted.
+        """
+        if self.draw == "mari2019" and self.validation != "test":
             raise ValueError(
-                f"{name}={count}: draw=mari2019 draws batches of {batch}; give a multiple of"
-                f" {batch}."
+                f"validation={self.validation}: draw=mari2019 has train and test states alone; "
+                "give validation=test, or draw=apart."
             )
+        for name, count in self._counts().items():
+            if count < least:
+                raise ValueError(f"{name}={count}: {what}, from {least} up.")
+            if self.draw == "mari2019" and count % batch:
+                raise ValueError(
+                    f"{name}={count}: draw=mari2019 draws batches of {batch}; give a multiple of"
+                    f" {batch}."
+                )
+
+    def sample(self, make: Draw, classes: Sequence[str], modes: int) -> Dataset:
+        """Dataset of the states that `make` draws from a generator, as many as are counted.
+
+        An item says how its state is prepared. It has six numbers a mode, [photons n, Re alpha, Im
+        alpha, rotation r1, squeezing s, rotation r2], for the state R(r2) S(s) R(r1) D(alpha) |n>;
+        angles are in radians, and the gates are those of arXiv:1806.06871. These are no features
+        but the settings of an experiment, and are not standardised: scaled, they would prepare
+        other states.
+        """
+        generators = _generators(self.draw, self.seed, self.split_seed)
+        parts = {
+            name: _split(*make(generators[name], count)) for name, count in self._counts().items()
+        }
+        size = sum(map(len, parts.values()))
+        train = subsample(parts["train"], self.train_size, self.split_seed, classes)
+        parts = {"validation": parts["test"], **parts, "train": train}
+        key = fingerprint(parts)
+        if self.order == "drawn":  # what is learned from the same states then differs
+            key = sha256(f"{key}\0{self.order}".encode()).hexdigest()
+        return Dataset(
+            train,
+            parts["validation"],
+            parts["test"],
+            classes=tuple(classes),
+            size=size,
+            fingerprint=key,
+            independent=True,  # another split_seed draws other states
+            sequence=(lambda epoch: torch.arange(len(train))) if self.order == "drawn" else None,
+            modes=modes,
+        )
+
+    def _counts(self) -> dict[str, int]:
+        """Count of the states of each split that is drawn."""
+        counts = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: count for name, count in counts.items() if count != "test"}
 
 
 def _generators(draw: str, seed: int, split_seed: int) -> dict[str, RandomState]:

@@ -1,99 +1,81 @@
 """Splits of pictures in class folders; headers are checked, files hashed, none is decoded."""
 
 from collections import Counter
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
 from qtlrun.dataset import layout, picture
+from qtlrun.dataset.dataset import Dataset, Step
 from qtlrun.dataset.layout import Layout
 from qtlrun.dataset.picture import Pictures, printable
-from qtlrun.dataset.split import (
-    Split,
-    check_draw,
-    check_shares,
-    draw_stratified,
-    fingerprint,
-    pool,
-    prefix_errors,
-    subsample,
-    take_fold,
-)
+from qtlrun.dataset.split import Split, fingerprint, pool, prefix_errors
+from qtlrun.dataset.splitting import Splitting, check_share
 
 HASHED_FILES = 64  # by one thread at once; one by one, handing over would cost more than hashing
 
 
-class Tree:
-    """Pictures of `root/CLASS/*.jpg`, or of `root/train/CLASS/*.jpg` and parts beside train.
+def read_tree(
+    root: str,
+    splitting: Splitting,
+    test: float | str = 0.2,
+    classes: list[str | int | float | bool] | None = None,
+) -> Dataset:
+    """Dataset of the pictures of `root/CLASS/*.jpg`, or of `root/train/CLASS/*.jpg` and others.
 
-    These are `root/val`, `root/test` or both. A lone `val` or `test` is the published second part
-    and becomes the test split; of both, each is what it says. The folders may also be called
-    training, valid, validation and testing, in small letters or large ones. Splits that no folder
-    gives are drawn from train as shares of every class, `test` first, so that it stays the same
-    whatever `validation` is. `validation="test"` is the defect of protocols that choose their epoch
-    on the pictures they report: validation is the test split itself, and train keeps all of its
-    own.
-
-    A `fold` [k, K] is part k (from 0) of the K into which `split_seed` divides every class of
-    train: the test split where no folder gives one, and else the validation split. Of what is then
-    left for train, `train_size` pictures are used, all classes together, or that share of them; a
-    larger size has every picture of a smaller one.
+    Parts beside train are `root/val`, `root/test` or both. A lone `val` or `test` is the published
+    second part and becomes the test split; of both, each is what it says. The folders may also be
+    called training, valid, validation and testing, in small letters or large ones. Splits that no
+    folder gives are drawn from train: `test` is the share of the test split. With
+    `validation="test"`, pictures of a folder for validation are not used. A fold takes part of
+    train: the test split where no folder gives one, and else the validation split.
 
     `classes` takes some of the class folders; a number or a truth value is the folder whose name
     reads as it. Links to folders are followed, but not in a circle. Hidden files and systems'
-    litter are left out, and so are files whose ending is no picture's: `caution` says how many. A
+    litter are left out, and so are files whose ending is no picture's: the caution says how many. A
     file that one class reaches twice counts once. The names in a split are paths relative to
-    `root`.
+    `root`. Raises ValueError where the layout, a class or a picture is not what it should be.
     """
-
-    def __init__(
-        self,
-        root: str,
-        validation: float | str = 0.2,
-        test: float | str = 0.2,
-        split_seed: int = 0,
-        train_size: int | float | None = None,
-        fold: list[int] | None = None,
-        classes: list[str | int | float | bool] | None = None,
-    ) -> None:
-        check_shares(validation, test)
-        check_draw(train_size, fold)
-        self._prefix = f"root={printable(root)}"
-        with prefix_errors(self._prefix):
-            self._root = layout.locate(root)
-            content = layout.read(self._root, classes)
-            rows = _rows(self._root, content)
-            parts = {part: _split(each) for part, each in rows.items()}
-        self.classes = content.classes
-        self._files = [(row.path, row.content) for part in rows.values() for row in part]
-        self.size = len(self._files)
-        self.caution = layout.caution(content.others)
-        if fold:
-            name = _fold_name(parts, validation, fold)
-            parts[name], parts["train"] = take_fold(parts["train"], fold, split_seed, self.classes)
-        with prefix_errors(self._prefix + f": fold={fold}" * bool(fold)):
-            parts = _divide(parts, self.classes, validation, test, split_seed)
-        parts["train"] = subsample(parts["train"], train_size, split_seed, self.classes)
-        self.train = parts["train"]
-        self.validation = parts["validation"]
-        self.test = parts["test"]
-        self.fingerprint = fingerprint(parts)
-
-    def verify(self, step: Callable[[int, int], None] = lambda done, total: None) -> dict[str, str]:
-        """Decode every picture once; return the hash of the pixels of items that look like another.
-
-        Raises ValueError for what cannot be decoded; it names the first in path order and says how
-        many there are.
-        """
-        files = [(path, item, layout.relative(path, self._root)) for path, item in self._files]
-        with prefix_errors(self._prefix):
-            return decode(files, step)
+    check_share("test", test)
+    prefix = f"root={printable(root)}"
+    with prefix_errors(prefix):
+        folder = layout.locate(root)
+        content = layout.read(folder, classes)
+        rows = _rows(folder, content)
+        folders = {part: _split(each) for part, each in rows.items()}
+    if splitting.fold and "validation" in folders:
+        raise ValueError(
+            f"fold={splitting.fold}: root holds train, val and test, so no split is left to draw;"
+            " use fold=null."
+        )
+    parts = splitting.divide(
+        folders["train"],
+        content.classes,
+        folders.get("test", test),
+        folders.get("validation"),
+        prefix + f": fold={splitting.fold}" * bool(splitting.fold),
+    )
+    files = [(row.path, row.content, row.name) for part in rows.values() for row in part]
+    return Dataset(
+        parts["train"],
+        parts["validation"],
+        parts["test"],
+        classes=content.classes,
+        size=len(files),
+        fingerprint=fingerprint(parts),
+        caution=layout.caution(content.others),
+        verifier=partial(decode, files, prefix),
+    )
 
 
-def decode(files: list[tuple[Path, str, str]], step: Callable[[int, int], None]) -> dict[str, str]:
-    """Decode pictures, each its path, its item and a name for it, as `Tree.verify` does."""
+def decode(files: list[tuple[Path, str, str]], prefix: str, step: Step) -> dict[str, str]:
+    """Decode pictures; hash of the pixels, by item, of those that look like another.
+
+    Each is its path, its item and a name for it. Raises ValueError, which `prefix` begins, for what
+    cannot be decoded; it names the first and says how many there are.
+    """
 
     def hash_pixels(file: tuple[Path, str, str]) -> str | ValueError:
         path, _, name = file
@@ -111,7 +93,8 @@ def decode(files: list[tuple[Path, str, str]], step: Callable[[int, int], None])
         else:
             contents[item] = content
         step(done, len(files))
-    _refuse(refusals)
+    with prefix_errors(prefix):
+        _refuse(refusals)
     count = Counter(contents.values())
     return {item: content for item, content in contents.items() if count[content] > 1}
 
@@ -194,37 +177,3 @@ def _refuse(refusals: list[_Refusal]) -> None:
         others = layout.enumeration([refusal.name for refusal in rest])
         more = f" {len(refusals)} files cannot be taken; the others are {others}."
     raise ValueError(f"{first.error}{more}")
-
-
-def _fold_name(parts: dict[str, Split], validation: float | str, fold: list[int]) -> str:
-    """Name of the split that a fold is."""
-    if "validation" in parts:
-        raise ValueError(
-            f"fold={fold}: root holds train, val and test, so no split is left to draw; use"
-            " fold=null."
-        )
-    if "test" in parts and validation == "test":
-        raise ValueError(
-            f"fold={fold}: it would be validation, and validation=test is that already; leave out"
-            " one."
-        )
-    return "validation" if "test" in parts else "test"
-
-
-def _divide(
-    parts: dict[str, Split],
-    classes: tuple[str, ...],
-    validation: float | str,
-    test: float | str,
-    seed: int,
-) -> dict[str, Split]:
-    """Splits that folders gave, and those drawn from their train."""
-    shares = {} if "test" in parts else {"test": float(test)}
-    if validation != "test" and "validation" not in parts:
-        shares["validation"] = float(validation)
-    whole = parts["train"]
-    indices = draw_stratified(whole.labels, list(shares.values()), seed, names=classes)
-    parts = parts | {
-        part: whole.subset(index) for part, index in zip([*shares, "train"], indices, strict=False)
-    }
-    return parts | {"validation": parts["test"]} if validation == "test" else parts

@@ -1,6 +1,7 @@
-"""Division of labelled vectors into splits, and their scaling by the statistics of one."""
+"""Datasets of labelled vectors, scaled by the statistics of some of them."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 
 import numpy as np
@@ -8,45 +9,16 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from qtlrun.dataset.split import (
-    Split,
-    check_draw,
-    check_shares,
-    draw_stratified,
-    fingerprint,
-    prefix_errors,
-    subsample,
-    take_fold,
-)
+from qtlrun.dataset.dataset import Dataset
+from qtlrun.dataset.split import Split, fingerprint
+from qtlrun.dataset.splitting import Splitting
 
 SEED_COUNT = 2**32  # of numpy's RandomState
 
 
-@dataclass(frozen=True, eq=False)
-class ScaledSplits:
-    """Three splits of scaled vectors.
-
-    The fingerprint depends on their items and the scaling, which is here as plain numbers.
-    """
-
-    train: Split
-    validation: Split
-    test: Split
-    fingerprint: str
-    scaling: dict[str, list[float]]
-
-
-def check(
-    validation: float | str,
-    test: float,
-    train_size: int | float | None,
-    fold: list[int] | None,
-    seed: int | None = None,
-) -> None:
-    """Refuse shares, a size, a fold or a seed that cannot be, before any vector is made."""
-    check_shares(validation, test)
-    check_draw(train_size, fold)
-    if seed is not None and not 0 <= seed < SEED_COUNT:
+def check_seed(seed: int) -> None:
+    """Refuse a seed that numpy's generator does not take."""
+    if not 0 <= seed < SEED_COUNT:
         raise ValueError(
             f"seed={seed}: numpy's generator takes a whole number from 0 to {SEED_COUNT - 1}."
         )
@@ -61,50 +33,17 @@ def as_split(
     return Split(torch.from_numpy(vectors), torch.from_numpy(labels), items)
 
 
-def draw_splits(
-    whole: Split,
-    names: tuple[str, ...],
-    validation: float | str,
-    test: float,
-    split_seed: int,
-    train_size: int | float | None,
-    fold: list[int] | None,
-) -> dict[str, Split]:
-    """Draw train, validation and test, by name: shares of every class, by `split_seed`.
-
-    The test split is drawn first, so that it stays the same whatever `validation` is.
-    `validation="test"` is the defect of protocols that choose their epoch on what they report:
-    validation is the test split itself, and train keeps all of its own. With a `fold` [k, K], part
-    k (from 0) of the K into which `split_seed` divides every class is the test split. Of what is
-    then left for train, `train_size` vectors are used, all classes together, or that share of them;
-    a larger size has every vector of a smaller one. `names` are the words for the classes.
-    """
-    shares = {}
-    parts = {}
-    rest = whole
-    settings = []
-    if fold:
-        parts["test"], rest = take_fold(whole, fold, split_seed, names)
-        settings.append(f"fold={fold}")
-    else:
-        shares["test"] = test
-        settings.append(f"test={test}")
-    if validation != "test":
-        shares["validation"] = float(validation)
-        settings.append(f"validation={validation}")
-    with prefix_errors(", ".join(settings)):
-        indices = draw_stratified(rest.labels, list(shares.values()), split_seed, names=names)
-    parts |= {
-        name: rest.subset(index) for name, index in zip([*shares, "train"], indices, strict=True)
-    }
-    parts["train"] = subsample(parts["train"], train_size, split_seed, names)
-    return parts if "validation" in parts else parts | {"validation": parts["test"]}
+def divide(whole: Split, classes: Sequence[str], splitting: Splitting, test: float) -> Dataset:
+    """Divide vectors into splits, and scale them by the statistics of train."""
+    parts = splitting.divide(whole, classes, test)
+    return scale(parts, classes, by=parts["train"], size=len(whole))
 
 
-def scale_splits(parts: dict[str, Split], by: Split) -> ScaledSplits:
+def scale(parts: dict[str, Split], classes: Sequence[str], by: Split, size: int) -> Dataset:
     """Standardise splits by the mean and the population standard deviation of `by`.
 
-    What is constant there is just centred.
+    What is constant there is just centred. `size` is the number of vectors before the division. The
+    fingerprint depends on the splits' items and on the scaling.
     """
     mean, deviation = _statistics(by.vectors)
     splits = {
@@ -114,8 +53,12 @@ def scale_splits(parts: dict[str, Split], by: Split) -> ScaledSplits:
     if parts["validation"] is parts["test"]:
         splits["validation"] = splits["test"]
     statistics = torch.stack([mean, deviation]).numpy().tobytes()
-    return ScaledSplits(
-        **splits,
+    return Dataset(
+        splits["train"],
+        splits["validation"],
+        splits["test"],
+        classes=tuple(classes),
+        size=size,
         fingerprint=sha256(fingerprint(parts).encode() + statistics).hexdigest(),
         scaling={"mean": mean.tolist(), "deviation": deviation.tolist()},
     )

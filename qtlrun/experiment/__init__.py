@@ -12,7 +12,7 @@ from qtlrun.comparison.outcome import Failure, Outcome
 from qtlrun.comparison.predictions import Predictions
 from qtlrun.comparison.row import Row
 from qtlrun.comparison.tuning import Trial, Tuning
-from qtlrun.dataset import kind
+from qtlrun.dataset.dataset import Dataset
 from qtlrun.experiment import pretraining
 from qtlrun.experiment.check import check_labels, check_loaded, check_parts, verify_items
 from qtlrun.experiment.description import describe_row, duplicates
@@ -126,14 +126,14 @@ class Experiment:
             _ = parts.backbone
         self.session.contents.update(verify_items(parts))
         check_loaded(parts)
-        check_labels(duplicates(parts), kind.noun(parts.dataset))
+        check_labels(duplicates(parts), parts.dataset.noun)
 
     def describe(self, name: str, variant: Variant) -> Row:
         """A row without its seeds: what it is, its data, its files."""
         return describe_row(name, Parts(variant, self.session))
 
     @freshly
-    def dataset(self, variant: Variant):
+    def dataset(self, variant: Variant) -> Dataset:
         """Dataset of a variant, indexed."""
         return Parts(variant, self.session).dataset
 

@@ -6,7 +6,6 @@ import torch
 
 from qtlrun import memory
 from qtlrun.comparison.row import Duplicates
-from qtlrun.dataset.kind import kind, sizes
 from qtlrun.experiment import pretraining
 from qtlrun.experiment.seedwise import seeded
 from qtlrun.experiment.single import check_single
@@ -89,9 +88,11 @@ def verify_items(parts) -> dict[str, str]:
             contents = parts.dataset.verify(
                 lambda done, total: progress.step("reading pictures", done, total)
             )
+        except Refused:  # of a user's dataset, which names its key
+            raise
         except ValueError as error:
             raise Refused(f"dataset.{error}") from error
-        artifact = Entry({"pictures": parts.dataset.size, "contents": contents or {}})
+        artifact = Entry({"pictures": parts.dataset.size, "contents": contents})
         session.store.put("verified", fingerprint, artifact)
     return artifact.values["contents"]
 
@@ -179,14 +180,14 @@ def _check_items(dataset, backbone, recipe) -> None:
     that do not take their pixels in a row.
     """
     takes = backbone.takes
-    gives = kind(dataset)
+    gives = dataset.kind
     if gives not in takes:
         raise Refused(
             f"backbone: it takes {' or '.join(takes)}, and the dataset's items are {gives}; use"
             f" backbone={BACKBONES_BY_KIND[gives]}."
         )
-    if "vectors" in takes and gives == "pictures" and len(sizes(dataset)) > 1:
-        first, second, *_ = (f"{width} x {height}" for height, width in sorted(sizes(dataset)))
+    if "vectors" in takes and gives == "pictures" and len(dataset.sizes) > 1:
+        first, second, *_ = (f"{width} x {height}" for height, width in sorted(dataset.sizes))
         raise Refused(
             f"dataset: its pictures differ in size ({first} and {second} pixels, for two), and this"
             " backbone takes their pixels in a row; use backbone=small or resnet18."

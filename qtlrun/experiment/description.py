@@ -9,7 +9,6 @@ import numpy as np
 
 from qtlrun import disk
 from qtlrun.comparison.row import Duplicates, Row
-from qtlrun.dataset import kind
 from qtlrun.experiment import pretraining
 from qtlrun.experiment.duplicate import count_duplicates
 from qtlrun.experiment.parts import Parts
@@ -34,12 +33,12 @@ def describe_row(name: str, parts: Parts) -> Row:
         blind=dataset.validation is not dataset.test,
         independent=dataset.independent,
         duplicates=duplicates(parts),
-        counts=kind.counts(dataset),
+        counts=dataset.counts,
         files=weight_files(parts),
         made_of=plain_values(parts),
         scaling=dataset.scaling,
         backbone=frozen_weights(parts),
-        noun=kind.noun(dataset),
+        noun=dataset.noun,
         ceiling=dataset.ceiling,
         settings=count_settings(parts),
         norms_move=has_moving_norms(parts.backbone),

@@ -4,14 +4,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from qtlrun.comparison.row import Duplicates
+from qtlrun.dataset.dataset import Dataset
 
 
-def count_duplicates(dataset, contents: Mapping[str, str]) -> Duplicates:
+def count_duplicates(dataset: Dataset, contents: Mapping[str, str]) -> Duplicates:
     """Count the equal items of all splits.
 
     `contents` has the hash of the pixels, by item, of pictures that look alike in different files.
     """
-    splits = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    splits = dataset.splits
     if dataset.validation is dataset.test:
         del splits["validation"]
     members = {}

@@ -163,9 +163,9 @@ def _build_heads(trainings: list[Training]) -> Ensemble:
     scale = feature.scalings(kinds, lambda: features["train"])
     scaling = [kinds.index(name) for name in scales]
     data = {}
-    for name in feature.SPLITS:
-        labels = getattr(dataset, name).labels
-        data[name] = train.cached(scale(features[name]), labels, scaling, _sequence(dataset, name))
+    for name, split in dataset.splits.items():
+        sequence = dataset.sequence if name == "train" else None
+        data[name] = train.cached(scale(features[name]), split.labels, scaling, sequence)
     whole = _generate_weights(head, trainings, HEAD)
     return Ensemble(whole, head, None, data, trainings, scale, scales)
 
@@ -177,13 +177,12 @@ def _build_network(trainings: list[Training]) -> Ensemble:
     backbone = parts.trained_backbone(trainings[0].seed)
     augment = trainings[0].seed if parts.recipe.augment else None
     data = {}
-    for name in feature.SPLITS:
-        split = getattr(parts.dataset, name)
+    for name, split in parts.dataset.splits.items():
         data[name] = Data(
             feature.pictures(parts, split, backbone, augment),
             split.labels,
             feature.chunk(backbone),
-            _sequence(parts.dataset, name),
+            parts.dataset.sequence if name == "train" else None,
         )
     network = Network(backbone, head)
     whole = _generate_weights(network, trainings)
@@ -252,11 +251,6 @@ def _size(training: Training) -> int:
     generated = sum(map(math.prod, training.parts.generated.values()))
     head = _build_head([training])
     return sum(weight.numel() for weight in head.parameters()) + 4 * generated
-
-
-def _sequence(dataset, split: str):
-    """Order in which a dataset gives its training items, where it prescribes one."""
-    return dataset.sequence if split == "train" else None
 
 
 def _join_states(

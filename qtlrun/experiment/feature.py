@@ -13,7 +13,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from qtlrun import source, store
-from qtlrun.dataset.kind import kind, noun
 from qtlrun.layer import generator
 
 SPLITS = ("train", "validation", "test")
@@ -74,7 +73,7 @@ def features(parts) -> dict[str, Tensor]:
         return parts.planted_features
     identity = parts.variant.identity
     # Vectors may be scaled by their training split
-    vectors = kind(parts.dataset) != "pictures"
+    vectors = parts.dataset.kind != "pictures"
     modules = __name__, *parts.modules("backbone", "dataset")
     pool = store.key(
         **parts.backbone_identity(),
@@ -140,7 +139,7 @@ def _is_large(backbone: nn.Module) -> bool:
 
 def _load(parts, pool: str) -> dict[str, Tensor]:
     """Features of the row's items, by split; those that the pool lacks are computed and added."""
-    splits = {name: getattr(parts.dataset, name) for name in SPLITS}
+    splits = parts.dataset.splits
     entry = parts.session.store.get("features", pool)
     if _missing_items(entry, splits):
         entry = _complete_pool(parts, pool, splits)
@@ -201,7 +200,7 @@ def _extend_pool(parts, entry: store.Entry | None, splits: dict) -> Iterator[sto
             with torch.inference_mode():
                 pieces.append(backbone(padded)[: len(batch)].cpu())
             done = sum(map(len, pieces))
-            parts.session.progress.step(f"features, {noun(parts.dataset)}s", done, len(waiting))
+            parts.session.progress.step(f"features, {parts.dataset.noun}s", done, len(waiting))
             now = time.perf_counter()
             if now >= due and done < len(waiting):
                 yield _join_pool(entry, list(positions)[:done], pieces, now - began)

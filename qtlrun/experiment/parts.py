@@ -16,7 +16,7 @@ from qtlrun.contract.check import check_part, complete_part
 from qtlrun.contract.circuit import check_size
 from qtlrun.contract.completion import check_sized, complete_backbone, complete_dataset
 from qtlrun.contract.part import build_part
-from qtlrun.dataset import kind
+from qtlrun.dataset.dataset import Dataset
 from qtlrun.device.cached import CachedDevice
 from qtlrun.experiment import pretraining, seedwise
 from qtlrun.experiment.network import Module
@@ -46,10 +46,10 @@ class Parts:
     )
     dataset = cached_property(lambda self: self.dataset_of(self.variant.dataset, "dataset"))
 
-    def dataset_of(self, part: dict, key: str):
+    def dataset_of(self, part: dict, key: str) -> Dataset:
         """A dataset, indexed once per session; a user's one with all that it may leave out."""
 
-        def make():
+        def make() -> Dataset:
             dataset = build_part("dataset", part, self.variant.plugins, key, data=self.session.data)
             if not is_own(part["_target_"]):
                 return dataset
@@ -125,7 +125,7 @@ class Parts:
             return None
         if isinstance(self.dataset.train.inputs, Tensor):
             return self.dataset.train.inputs[0].numel()
-        sizes = kind.sizes(self.dataset)
+        sizes = self.dataset.sizes
         return 3 * math.prod(*sizes) if len(sizes) == 1 else None
 
     def head(self, features: int, seeds: list[int]) -> Module:
@@ -219,9 +219,8 @@ class Parts:
         if self.planted_features is None:
             return ""
         arrays = [
-            self.planted_features[name].cpu().numpy().tobytes()
-            + getattr(self.dataset, name).labels.numpy().tobytes()
-            for name in ("train", "validation", "test")
+            self.planted_features[name].cpu().numpy().tobytes() + split.labels.numpy().tobytes()
+            for name, split in self.dataset.splits.items()
         ]
         return disk.digest(b"".join(arrays))
 

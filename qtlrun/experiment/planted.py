@@ -1,14 +1,13 @@
 """Planted effects: labels whose truth is known, on real features."""
 
-import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from qtlrun.dataset.split import Split
-from qtlrun.experiment.feature import SPLITS, features
+from qtlrun.experiment.feature import features
 from qtlrun.experiment.parts import Parts
 from qtlrun.head.dressed import squash
 from qtlrun.layer import generator
@@ -73,19 +72,17 @@ def plant_effect(parts: Parts, plant: Plant) -> Parts:
     """Parts on planted features and labels in place of the dataset's; the features are fixed."""
     by_split = features(parts)
     by_item: dict[str, Tensor] = {}
-    for split in SPLITS:
-        items = getattr(parts.dataset, split).items
-        by_item |= dict(zip(items, by_split[split], strict=True))
+    for name, split in parts.dataset.splits.items():
+        by_item |= dict(zip(split.items, by_split[name], strict=True))
     splits = plant(parts, torch.stack(list(by_item.values())))
     planted = Parts(parts.variant, parts.session)
-    planted.dataset = copy.copy(parts.dataset)
-    # An order of other items
-    planted.dataset.sequence = None
     planted.planted_features = {}
+    planted_splits = {}
     for name, (components, labels) in splits.items():
-        planted_split = Split(components, labels, tuple(map(str, range(len(labels)))))
-        setattr(planted.dataset, name, planted_split)
+        planted_splits[name] = Split(components, labels, tuple(map(str, range(len(labels)))))
         planted.planted_features[name] = components.to(parts.accelerator, parts.dtype)
+    # A sequence would order other items
+    planted.dataset = replace(parts.dataset, **planted_splits, sequence=None)
     planted.planted_features["seconds"] = torch.tensor(0.0)
     return planted
 

@@ -102,7 +102,7 @@ def _settings() -> dict[str, ast.expr | None]:
     reader = schema.Reader()
     module = plugin.Module("qtlrun.plan.setting", Path(__file__).with_name("setting.py"), None)
     parameters = reader.parameters(reader.find(module, "Settings"))
-    return {name: annotation for name, (annotation, _) in parameters.items()}
+    return {name: parameter.annotation for name, parameter in parameters.items()}
 
 
 def _check_keys(values: dict[str, object], keys: tuple[str, ...]) -> None:

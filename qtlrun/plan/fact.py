@@ -31,6 +31,17 @@ class Facts:
     simulates: bool = False
     entangles: bool = True
 
+    def joined(self, other: "Facts") -> "Facts":
+        """These facts with those of another declaration, which has the say where both have one."""
+        return Facts(
+            self.title if other.title is None else other.title,
+            self.defects | other.defects,
+            self.idle | other.idle,
+            self.linear or other.linear,
+            self.simulates or other.simulates,
+            self.entangles and other.entangles,
+        )
+
     def kept_defects(self, part: Part) -> list[str]:
         """Keys by which a part's values keep a published defect."""
         keys = []

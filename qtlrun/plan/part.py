@@ -1,19 +1,22 @@
 """Parts of a plan: values checked against a constructor, and objects built from them.
 
-The constructor is read from source, before anything heavy loads.
+The constructor, a class or a function, is read from source, before anything heavy loads.
 """
 
+import ast
 import functools
 import importlib
+import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from qtlrun.error import UsageError, nearest
 from qtlrun.plan import annotation as annotations
 from qtlrun.plan import plugin, schema
 from qtlrun.plan.fact import Facts
 from qtlrun.plan.plugin import Module
-from qtlrun.plan.schema import Parameters
+from qtlrun.plan.schema import Definition
+from qtlrun.plan.signature import Parameters, UnreadableConstructor
 
 SPACE = "space"  # key of what tuning draws a part's values from
 # By group: objects that a constructor may name beside its values.
@@ -32,6 +35,8 @@ OFFERED = {
         "circuit_angles",
     ),
 }
+# By group: annotation of a function of the package that gives a part; other functions give none.
+RESULTS = {"dataset": "Dataset"}
 # Begins a message that names its whole key.
 KEY_PREFIX = re.compile(
     r"\w+\.[\w.]+=|(dataset|backbone|freeze|recipe|circuit|head|parametrization|device)[=:]"
@@ -50,10 +55,9 @@ def check_part(group: str, part: dict, plugins: list[str], key: str = "") -> Non
         if name not in names:
             raise UsageError("there is no such key", nearest(name, names), key=f"{key}.{name}")
     for name in names:
-        annotation, required = takes[name]
         if name in values:
-            annotations.check(f"{key}.{name}", values[name], annotation)
-        elif required:
+            annotations.check(f"{key}.{name}", values[name], takes[name].annotation)
+        elif takes[name].required:
             raise UsageError(
                 f"{part['_target_']} needs it and it is not given", key=f"{key}.{name}"
             )
@@ -70,10 +74,11 @@ def build(group: str, part: dict, plugins: Sequence[str] = (), key: str = "", **
     values |= {name: value for name, value in offered.items() if name in takes}
     names = set(takes) - set(offered)
     if not is_own(target):
-        return _construct(getattr(importlib.import_module(module), name), values, key, names)
-    kind = getattr(plugin.load(module, tuple(plugins)), name)
+        make = getattr(importlib.import_module(module), name)
+        return _construct(make, values, takes, key, names)
+    make = getattr(plugin.load(module, tuple(plugins)), name)
     with plugin.blamed(f"{key}: {target}"):
-        return _construct(kind, values, key, names)
+        return _construct(make, values, takes, key, names)
 
 
 def check_group(key: str, part: object) -> None:
@@ -90,7 +95,7 @@ def bare(part: dict) -> dict:
 
 
 def is_own(target: str) -> bool:
-    """Whether a class is the user's, of a file named in `plugins`."""
+    """Whether a part is the user's, of a file named in `plugins`."""
     return not target.startswith("qtlrun.")
 
 
@@ -116,7 +121,8 @@ def _facts(
 ) -> Facts:
     """Facts of a part, read again where the bytes of a plugin are others."""
     kind, reader = _find(group, target, plugins, group)
-    return Facts(**reader.decorations(kind, "qtlrun.plan.facts"))
+    declared = [Facts(**words) for words in reader.decorations(kind, "qtlrun.plan.facts")]
+    return functools.reduce(Facts.joined, declared, Facts())
 
 
 @functools.cache
@@ -127,7 +133,7 @@ def _parameters(
     kind, reader = _find(group, target, plugins, key)
     try:
         return reader.parameters(kind)
-    except schema.UnreadableConstructor as error:
+    except UnreadableConstructor as error:
         raise UsageError(
             f"of {target} the values are not known: {error}", key=key or group
         ) from error
@@ -135,38 +141,69 @@ def _parameters(
 
 def _find(
     group: str, target: str | None, plugins: tuple[str, ...], key: str
-) -> tuple[schema.Class, schema.Reader]:
-    """Class that a part names, and the reader that found it."""
+) -> tuple[Definition, schema.Reader]:
+    """Definition that a part names, and the reader that found it."""
     module, _, name = (target or "").rpartition(".")
     source = _source(group, module, plugins)
-    reader = schema.Reader(plugins)
+    reader = schema.Reader(plugins, OFFERED.get(group, ()))
     if source is None:
         raise UsageError(
-            f"a part is a class of qtlrun.{group}, or of a file named in plugins=[FILE.py]",
+            f"a part is a class or function of qtlrun.{group}, or of a file named in"
+            " plugins=[FILE.py]",
             key=f"{key or group}._target_",
             value=target,
         )
     kind = reader.find(source, name)
-    # A class that a module of the package imports is no part of its group.
-    if kind is None or (not is_own(target) and kind.module != source):
+    # What a module of the package imports is no part of its group.
+    if kind is None or (not is_own(target) and kind.module != source) or not _gives(kind, group):
+        names = [each.name for each in reader.definitions(source) if _gives(each, group)]
         raise UsageError(
-            f"{module} has no class {name}",
-            nearest(name, reader.classes(source)),
+            f"{module} has no part {name}",
+            nearest(name, names),
             key=f"{key or group}._target_",
             value=target,
         )
     return kind, reader
 
 
-def _construct(kind: type, values: dict, key: str, names: set[str]):
-    """Object of a class; an error of its constructor is given the part's key."""
+def _gives(kind: Definition, group: str) -> bool:
+    """Whether a definition gives a part: a class, a user's function, one annotated to give it."""
+    if not isinstance(kind.node, ast.FunctionDef) or kind.module.folder is not None:
+        return True
+    result = kind.node.returns
+    return isinstance(result, ast.Name) and result.id == RESULTS.get(group)
+
+
+def _construct(make: Callable, values: dict, takes: Parameters, key: str, names: set[str]):
+    """Object of a class or function; an error of it is given the part's key."""
     try:
-        return kind(**values)
+        return make(**_arguments(make, values, takes))
     except UsageError as error:
         raise error.under(key).located(plugin.location(error)) from error
     except ValueError as error:
         message = _name_key(str(error), key, names)
         raise UsageError(message).located(plugin.location(error)) from error
+
+
+def _arguments(make: Callable, values: dict, takes: Parameters) -> dict:
+    """Arguments of a constructor: values, and the dataclasses whose fields are among them."""
+    arguments: dict = {}
+    fields: dict[str, dict] = {each.owner: {} for each in takes.values() if each.owner}
+    for name, value in values.items():
+        owner = takes[name].owner
+        (fields[owner] if owner else arguments)[name] = value
+    for owner, inner in fields.items():
+        parameter = _parameter(make, owner)
+        if inner or parameter.default is parameter.empty:
+            arguments[owner] = parameter.annotation(**inner)
+    return arguments
+
+
+def _parameter(make: Callable, name: str) -> inspect.Parameter:
+    """Parameter of a function, or of the first constructor of a class that names it."""
+    makers = make.__mro__ if isinstance(make, type) else (make,)
+    signatures = (inspect.signature(each, eval_str=True) for each in makers)
+    return next(each.parameters[name] for each in signatures if name in each.parameters)
 
 
 def _name_key(message: str, key: str, names: set[str]) -> str:

@@ -1,4 +1,4 @@
-"""Parameters of a class's constructor, read from source."""
+"""Parameters of what a part is built by, a class or a function, read from source."""
 
 import ast
 from collections.abc import Iterator, Sequence
@@ -7,9 +7,15 @@ from typing import Any
 
 from qtlrun.plan import plugin
 from qtlrun.plan.plugin import Module
+from qtlrun.plan.signature import (
+    Parameter,
+    Parameters,
+    UnreadableConstructor,
+    read_fields,
+    read_signature,
+    truth,
+)
 
-# By name: the annotation, and whether it is required.
-Parameters = dict[str, tuple[ast.expr | None, bool]]
 # Classes whose constructor takes no values.
 EMPTY_CLASSES = {
     "object",
@@ -23,16 +29,12 @@ EMPTY_CLASSES = {
 FIELD_MARKS = {"dataclasses.dataclass": "dataclass", "typing.NamedTuple": "tuple"}
 
 
-class UnreadableConstructor(Exception):
-    """Constructor whose parameters source does not tell; the message says why."""
-
-
 @dataclass(frozen=True, eq=False)
-class Class:
-    """Class in its module; or, where no source is read, its name alone."""
+class Definition:
+    """Class or function in its module; or, where no source is read, its name alone."""
 
     name: str
-    node: ast.ClassDef | None = None
+    node: ast.ClassDef | ast.FunctionDef | None = None
     module: Module | None = None
     bound: frozenset[str] = frozenset()  # parameters that functools.partial has given a value
 
@@ -43,27 +45,31 @@ class Class:
 
 @dataclass(frozen=True)
 class Reader:
-    """Reader of the classes of modules and of what these import, with these plugins."""
+    """Reader of the definitions of modules and of what these import, with these plugins.
+
+    Of a parameter that is `offered` an object, the type is not looked at.
+    """
 
     plugins: tuple[str, ...] = ()
+    offered: tuple[str, ...] = ()
 
-    def classes(self, module: Module) -> list[str]:
-        """Names of the classes that a module defines."""
+    def definitions(self, module: Module) -> list[Definition]:
+        """Classes and functions that a module defines."""
         return [
-            node.name
+            Definition(node.name, node, module)
             for node in _statements(self._tree(module).body)
-            if isinstance(node, ast.ClassDef)
+            if isinstance(node, ast.ClassDef | ast.FunctionDef)
         ]
 
-    def find(self, module: Module, name: str, seen: frozenset = frozenset()) -> Class | None:
-        """Class by its name in a module, which defines, imports, renames or partly applies it."""
+    def find(self, module: Module, name: str, seen: frozenset = frozenset()) -> Definition | None:
+        """Definition by its name in a module: its own, imported, renamed or partly applied."""
         if (module, name) in seen:
             return None
         kind = None
         seen = seen | {(module, name)}
         for node in _statements(self._tree(module).body):  # the last one counts
-            if isinstance(node, ast.ClassDef) and node.name == name:
-                kind = Class(name, node, module)
+            if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
+                kind = Definition(name, node, module)
             elif isinstance(node, ast.ImportFrom):
                 kind = self._find_import(module, node, name, seen) or kind
             elif isinstance(node, ast.Assign) and any(
@@ -72,27 +78,35 @@ class Reader:
                 kind = self._find_assignment(module, node.value, seen)
         return kind
 
-    def parameters(self, kind: Class) -> Parameters:
-        """Parameters of a class's constructor.
+    def parameters(self, kind: Definition) -> Parameters:
+        """Parameters of a function or of a class's constructor, with the fields of dataclasses.
 
+        Of a parameter that is annotated with a frozen dataclass its fields stand in its place.
         Raises UnreadableConstructor where source does not tell them.
         """
         takes = self._constructor(self._order(kind))
         return {
-            name: (annotation, required and name not in kind.bound)
-            for name, (annotation, required) in takes.items()
+            name: parameter._replace(required=parameter.required and name not in kind.bound)
+            for name, parameter in takes.items()
         }
 
-    def decorations(self, kind: Class, name: str) -> dict[str, Any]:
-        """Keywords of a decorator, by its dotted name; literals."""
+    def decorations(self, kind: Definition, name: str) -> list[dict[str, Any]]:
+        """Keywords of a decorator by its dotted name, literals: of a definition and what it opens.
+
+        What a function opens are the frozen dataclasses whose fields are among its parameters.
+        """
+        keywords = []
         for node in kind.node.decorator_list if kind.node and kind.module else []:
             if isinstance(node, ast.Call) and self._full(kind.module, node.func) == name:
-                return {
-                    word.arg: ast.literal_eval(word.value) for word in node.keywords if word.arg
-                }
-        return {}
+                words = [word for word in node.keywords if word.arg]
+                keywords.append({word.arg: ast.literal_eval(word.value) for word in words})
+        if isinstance(kind.node, ast.FunctionDef):
+            for parameter, each in read_signature(kind.node, False).items():
+                opened = self._dataclass(kind.module, parameter, each)
+                keywords += self.decorations(opened, name) if opened else []
+        return keywords
 
-    def _constructor(self, order: list[Class]) -> Parameters:
+    def _constructor(self, order: list[Definition]) -> Parameters:
         """Parameters of the first constructor among classes in their order of resolution."""
         for index, kind in enumerate(order):
             if kind.node is None:
@@ -102,6 +116,8 @@ class Reader:
                     f"it inherits its constructor from {kind.name}, whose source is not read; "
                     "write an __init__ that names what it takes"
                 )
+            if isinstance(kind.node, ast.FunctionDef):
+                return self._read(kind.node, kind.module, [])
             methods = {
                 node.name: node
                 for node in _statements(kind.node.body)
@@ -114,42 +130,71 @@ class Reader:
             if self._is_fields(kind, "tuple"):
                 return self._fields([kind])
             if (method := methods.get("__init__") or methods.get("__new__")) is not None:
-                signature = _signature(method)
-                rest = method.args.kwarg
-                if rest is None:
-                    return signature
-                return self._add_inherited(signature, rest.arg, order[index + 1 :])
+                return self._read(method, kind.module, order[index + 1 :], bound=True)
         return {}
 
-    def _add_inherited(self, signature: Parameters, rest: str, order: list[Class]) -> Parameters:
-        """Parameters of a constructor that passes the others on, `**rest`, to the next one."""
+    def _read(
+        self, node: ast.FunctionDef, module: Module, order: list[Definition], bound: bool = False
+    ) -> Parameters:
+        """Parameters of a function, and of the constructor in `order` that it passes others to."""
+        signature = self._open(module, read_signature(node, bound))
+        rest = node.args.kwarg
+        if rest is None:
+            return signature
         if all(kind.node is None for kind in order):
+            what = "a part's constructor" if bound else "a function that gives a part"
             raise UnreadableConstructor(
-                f"it takes **{rest}, and a part's constructor names what it takes; write the names "
-                "out"
+                f"it takes **{rest.arg}, and {what} names what it takes; write the names out"
             )
-        return signature | {
-            name: parameter
-            for name, parameter in self._constructor(order).items()
-            if name not in signature
+        inherited = self._constructor(order)
+        return signature | {name: inherited[name] for name in inherited if name not in signature}
+
+    def _open(self, module: Module, parameters: Parameters) -> Parameters:
+        """Parameters with the fields of each frozen dataclass in the place of its parameter."""
+        opened: Parameters = {}
+        for name, parameter in parameters.items():
+            fields = self._open_one(module, name, parameter)
+            for field in fields.keys() & opened:
+                owner = fields[field].owner or opened[field].owner
+                raise UnreadableConstructor(
+                    f"it takes {field} twice, once as a field of {owner}; rename one"
+                )
+            opened |= fields
+        return opened
+
+    def _open_one(self, module: Module, name: str, parameter: Parameter) -> Parameters:
+        """Fields of a parameter that is annotated with a frozen dataclass; else itself."""
+        kind = self._dataclass(module, name, parameter)
+        if kind is None:
+            return {name: parameter}
+        fields = self._constructor(self._order(kind))
+        if any(each.owner for each in fields.values()):
+            raise UnreadableConstructor(
+                f"a field of {name} has fields of its own; let it be a parameter beside {name}"
+            )
+        return {
+            field: each._replace(required=each.required and parameter.required, owner=name)
+            for field, each in fields.items()
         }
 
-    def _fields(self, order: list[Class]) -> Parameters:
+    def _dataclass(self, module: Module, name: str, parameter: Parameter) -> Definition | None:
+        """Frozen dataclass that a parameter is annotated with, if it is and is not offered."""
+        if name in self.offered or parameter.annotation is None:
+            return None
+        kind = self._find_reference(module, parameter.annotation, frozenset())
+        return kind if kind and self._is_fields(kind, "dataclass", frozen=True) else None
+
+    def _fields(self, order: list[Definition]) -> Parameters:
         """Fields of dataclasses, of which the first inherits from the last."""
-        fields = {}
+        fields: Parameters = {}
         for kind in reversed(order):
-            for node in kind.node.body:
-                if (
-                    isinstance(node, ast.AnnAssign)
-                    and isinstance(node.target, ast.Name)
-                    and not _is_no_parameter(node)
-                ):
-                    fields[node.target.id] = (node.annotation, not _has_default(node.value))
+            if isinstance(kind.node, ast.ClassDef):
+                fields |= self._open(kind.module, read_fields(kind.node))
         return fields
 
-    def _order(self, kind: Class) -> list[Class]:
+    def _order(self, kind: Definition) -> list[Definition]:
         """Classes in the order in which Python looks for a method, after C3."""
-        if kind.node is None:
+        if not isinstance(kind.node, ast.ClassDef):
             return [kind]
         bases = [self._base(kind.module, node) for node in kind.node.bases]
         chains = [*map(self._order, bases), bases]
@@ -163,13 +208,15 @@ class Reader:
             chains = [_without(chain, head) for chain in chains]
         return order
 
-    def _base(self, module: Module, node: ast.expr) -> Class:
+    def _base(self, module: Module, node: ast.expr) -> Definition:
         """Base class of a class; its dotted name alone where no source of it is read."""
         node = node.value if isinstance(node, ast.Subscript) else node  # Generic[T]
-        return self._find_reference(module, node, frozenset()) or Class(self._full(module, node))
+        return self._find_reference(module, node, frozenset()) or Definition(
+            self._full(module, node)
+        )
 
-    def _find_reference(self, module: Module, node: ast.expr, seen: frozenset) -> Class | None:
-        """Class that `Name` or `module.Name` means in a module."""
+    def _find_reference(self, module: Module, node: ast.expr, seen: frozenset) -> Definition | None:
+        """Definition that `Name` or `module.Name` means in a module."""
         if isinstance(node, ast.Name):
             return self.find(module, node.id, seen)
         if not isinstance(node, ast.Attribute):
@@ -177,8 +224,10 @@ class Reader:
         others = plugin.find(module, self._full(module, node.value), self.plugins)
         return self.find(others[-1], node.attr, seen) if others else None
 
-    def _find_assignment(self, module: Module, value: ast.expr, seen: frozenset) -> Class | None:
-        """Class that `Name = Other` or `Name = functools.partial(Other, key=...)` names."""
+    def _find_assignment(
+        self, module: Module, value: ast.expr, seen: frozenset
+    ) -> Definition | None:
+        """Definition that `Name = Other` or `Name = functools.partial(Other, key=...)` names."""
         if not isinstance(value, ast.Call):
             return self._find_reference(module, value, seen)
         if self._full(module, value.func) != "functools.partial" or len(value.args) != 1:
@@ -190,8 +239,8 @@ class Reader:
 
     def _find_import(
         self, module: Module, node: ast.ImportFrom, name: str, seen: frozenset
-    ) -> Class | None:
-        """Class that `from ... import` brings into a module under a name."""
+    ) -> Definition | None:
+        """Definition that `from ... import` brings into a module under a name."""
         base = plugin.import_base(module, node)
         for alias in node.names:
             if alias.name == "*" or (alias.asname or alias.name) == name:
@@ -216,15 +265,17 @@ class Reader:
                     return ".".join([base + alias.name, *rest])
         return ".".join([first, *rest])
 
-    def _is_fields(self, kind: Class, how: str) -> bool:
-        """Whether the constructor takes the class's annotated fields."""
-        if kind.node is None:
+    def _is_fields(self, kind: Definition, how: str, frozen: bool = False) -> bool:
+        """Whether the constructor takes the class's annotated fields, which `frozen` ones keep."""
+        if not isinstance(kind.node, ast.ClassDef):
             return False
         marks = kind.node.decorator_list if how == "dataclass" else kind.node.bases
         for mark in marks:
             call = mark if isinstance(mark, ast.Call) else None
+            words = call.keywords if call else []
             if (
-                not _without_init(call.keywords if call else [])
+                truth(words, "init") is not False
+                and (truth(words, "frozen") or not frozen)
                 and FIELD_MARKS.get(self._full(kind.module, call.func if call else mark)) == how
             ):
                 return True
@@ -249,56 +300,6 @@ def _statements(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
             )
 
 
-def _without(chain: list[Class], kind: Class) -> list[Class]:
+def _without(chain: list[Definition], kind: Definition) -> list[Definition]:
     """Classes of a chain but for one."""
     return [each for each in chain if each.key != kind.key]
-
-
-def _signature(node: ast.FunctionDef) -> Parameters:
-    """Parameters that a constructor names, without self."""
-    if node.args.posonlyargs[1:]:
-        name = node.args.posonlyargs[1].arg
-        raise UnreadableConstructor(
-            f"it takes {name} by position alone, and values come by name; leave out the /"
-        )
-    args = [*node.args.posonlyargs, *node.args.args]
-    first = len(args) - len(node.args.defaults)
-    named = {arg.arg: (arg.annotation, index < first) for index, arg in enumerate(args)}
-    named.pop(args[0].arg if args else "", None)  # self
-    return named | {
-        arg.arg: (arg.annotation, default is None)
-        for arg, default in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-    }
-
-
-def _is_no_parameter(node: ast.AnnAssign) -> bool:
-    """Whether an annotated name of a dataclass is no parameter of its constructor."""
-    annotation = ast.unparse(node.annotation)
-    if "ClassVar" in annotation or annotation.rpartition(".")[2] == "KW_ONLY":
-        return True
-    return _without_init(_field_options(node.value))
-
-
-def _without_init(words: list[ast.keyword]) -> bool:
-    """Whether keywords have `init=False`."""
-    return any(
-        word.arg == "init" and isinstance(word.value, ast.Constant) and word.value.value is False
-        for word in words
-    )
-
-
-def _has_default(value: ast.expr | None) -> bool:
-    """Whether what is assigned to a field gives it a default."""
-    if _is_field(value):
-        return any(word.arg in ("default", "default_factory") for word in _field_options(value))
-    return value is not None
-
-
-def _field_options(value: Any) -> list[ast.keyword]:
-    """Keywords of a call of `field`; none of any other value."""
-    return value.keywords if _is_field(value) else []
-
-
-def _is_field(value: ast.expr | None) -> bool:
-    """Whether an expression is a call of dataclasses' `field`."""
-    return isinstance(value, ast.Call) and ast.unparse(value.func).rpartition(".")[2] == "field"

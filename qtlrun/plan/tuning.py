@@ -46,8 +46,8 @@ def check_space(group: str, part: dict, plugins: list[str], key: str = "") -> No
                 value=values,
             )
         for value in values:
-            annotations.check(f"{key}.{name}", value, takes[name][0])
-        if _is_range(takes[name][0]):
+            annotations.check(f"{key}.{name}", value, takes[name].annotation)
+        if _is_range(takes[name].annotation):
             _check_range(f"{key}.{name}", values)
 
 
@@ -57,7 +57,7 @@ def spaces(variants: Iterable[Variant]) -> dict[str, tuple]:
     for variant in variants:
         for group, part in variant.parts.items():
             for name, space in (part.get(SPACE) or {}).items():
-                annotation, _ = variant.takes(group)[name]
+                annotation = variant.takes(group)[name].annotation
                 spaces.setdefault(f"{group}.{name}", (annotation, space))
     return {key: spaces[key] for key in sorted(spaces)}
 

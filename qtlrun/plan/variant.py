@@ -10,7 +10,7 @@ from typing import Any
 from qtlrun.plan import plugin
 from qtlrun.plan.fact import Facts, Part
 from qtlrun.plan.part import bare, facts_of, parameters
-from qtlrun.plan.schema import Parameters
+from qtlrun.plan.signature import Parameters
 
 GROUPS = ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "parametrization", "device")
 
@@ -46,7 +46,7 @@ class Variant:
         return getattr(self, group)
 
     def target(self, group: str) -> str:
-        """Dotted name of the class that a group's part is built from."""
+        """Dotted name of the class or function that a group's part is built from."""
         return self.part(group)["_target_"]
 
     def facts(self, group: str) -> Facts:

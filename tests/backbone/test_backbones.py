@@ -484,11 +484,12 @@ def test_a_new_batch_norm_differs_from_a_folded_one_in_its_last_digits():
 def test_a_logistic_regression_on_real_features_tells_ants_from_bees(data):
     from sklearn.linear_model import LogisticRegression
 
-    from qtlrun.dataset.hymenoptera import Hymenoptera
+    from qtlrun.dataset.hymenoptera import hymenoptera
+    from qtlrun.dataset.splitting import Splitting
 
     path = data / "weights/mobilenet_v2_1.0_224_tf_imagenet_features_bnfolded.pth"
     backbone = Torchvision("mobilenet_v2", str(path), mean=[0.5] * 3, std=[0.5] * 3).eval()
-    task = Hymenoptera(data, validation="test")
+    task = hymenoptera(data, Splitting(validation="test"))
     with torch.inference_mode():
         features = {
             name: torch.cat(

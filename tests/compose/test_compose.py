@@ -72,7 +72,7 @@ FORM = (
     " the shell where it has brackets or spaces."
 )
 WHOLE = "a whole number is needed here"
-PART = "a part is a class of qtlrun.head, or of a file named in plugins=[FILE.py]."
+PART = "a part is a class or function of qtlrun.head, or of a file named in plugins=[FILE.py]."
 SEEDS = "a number from 1 up (5 is seeds 0 to 4), or a list of different seeds from 0 up."
 RATE = "a finite number of 0 or more is needed here."
 COUNT = "a whole number from 1 up is needed here."
@@ -756,11 +756,10 @@ def test_from_python_what_gives_no_rows_is_refused(words, said):
 
 
 DATASET = """
-from qtlrun.dataset.digits import Digits
+from qtlrun.dataset.digits import digits
 
-class Fixed(Digits):
-    def __init__(self, classes: list[int]):
-        super().__init__(classes, [.4, 1.], 10, 20)
+def fixed(classes: list[int]):
+    return digits(classes, [.4, 1.], 10, 20)
 """
 RATES = "two numbers are needed here, [LOW,HIGH]; draws are log-uniform between them."
 ENDS = "draws are log-uniform; both ends must be finite and above 0."
@@ -858,7 +857,7 @@ def test_a_dataset_that_draws_no_splits_of_its_own_is_not_redrawn(refusal, place
     (place / "mine.py").write_text(DATASET)
     (place / "options/dataset").mkdir(parents=True)
     (place / "options/dataset/fixed.yaml").write_text(
-        "# One's own.\n_target_: mine.Fixed\nclasses: [6, 7, 8, 9]\n"
+        "# One's own.\n_target_: mine.fixed\nclasses: [6, 7, 8, 9]\n"
     )
     words = [
         "--config-dir",

@@ -1,12 +1,16 @@
 import pytest
+from composition import part
+from divided import DRAWN, divided
 from PIL import Image
+from public_sets import SETS
 
 from qtlrun.dataset import hymenoptera
-from qtlrun.dataset.digits import Digits
-from qtlrun.dataset.folder import Folder
-from qtlrun.dataset.hymenoptera import Hymenoptera
+from qtlrun.dataset.digits import digits
+from qtlrun.dataset.folder import folder
+from qtlrun.plan import build
 
 TRAIN, GIVEN = {"ants": 23, "bees": 17}, {"ants": 4, "bees": 3}  # pictures a class
+VECTORS = {"spirals": {"points": 30}, "moons": {"points": 60}, "square": {"points": 90}, "iris": {}}
 
 
 @pytest.fixture(scope="session")
@@ -21,63 +25,49 @@ def painted(tmp_path_factory):
         "three": {"train": TRAIN, "val": GIVEN, "test": GIVEN},
     }
     for layout, parts in layouts.items():
-        for shade, (part, counts) in enumerate(parts.items()):
-            for label, (name, count) in enumerate(counts.items()):
-                (place / layout / part / name).mkdir(parents=True)
+        for shade, (name, counts) in enumerate(parts.items()):
+            for label, (kind, count) in enumerate(counts.items()):
+                (place / layout / name / kind).mkdir(parents=True)
                 for number in range(count):
                     picture = Image.new("RGB", (8, 6), (shade, label, number))
-                    picture.save(place / layout / part / name / f"{number:02}.png")
+                    picture.save(place / layout / name / kind / f"{number:02}.png")
     (place / hymenoptera.NAME).symlink_to(place / "published", target_is_directory=True)
     return place
 
 
-@pytest.fixture(params=["digits", "alone", "published", "hymenoptera"])
-def layout(request):
-    """Every dataset; a folder once for each way in which it comes by its test split."""
+@pytest.fixture(scope="session")
+def fetched(tmp_path_factory):
+    """The data folder of the stand-ins for public sets."""
+    place = tmp_path_factory.mktemp("fetched")
+    for public in SETS.values():
+        public.lay(place)
+    return place
+
+
+@pytest.fixture(params=[*DRAWN, "digits"])
+def name(request):
+    """Every dataset that is divided by a seed."""
     return request.param
 
 
 @pytest.fixture
-def make(layout, painted, monkeypatch):
-    """Makes the dataset of a layout; small pictures stand in for the real ants and bees."""
-    monkeypatch.setattr(hymenoptera, "_check", lambda *of: None)
-    return {
-        "digits": lambda **values: Digits([3, 8], [0.0, 0.2], train=12, validation=6, **values),
-        "alone": lambda **values: Folder(str(painted / "alone"), **values),
-        "published": lambda **values: Folder(str(painted / "published"), **values),
-        "hymenoptera": lambda **values: Hymenoptera(painted, **values),
-    }[layout]
+def drawn(name):
+    """The split that a fold is."""
+    return DRAWN.get(name, "test")
 
 
 @pytest.fixture
-def refusal(make):
-    """The words with which the dataset refuses some values."""
-
-    def words(**values):
-        with pytest.raises(ValueError) as error:
-            make(**values)
-        return str(error.value)
-
-    return words
-
-
-@pytest.fixture
-def early_refusals(tmp_path):
-    """The words of digits, folder and ants and bees for some values, where there is nothing to look
-    at yet, and nothing is left.
-    """
-
-    def words(**values):
-        said = []
-        for dataset, *place in (
-            (Digits, [3, 8], [0.0, 0.2], 12, 6),
-            (Folder, "/nowhere"),
-            (Hymenoptera, tmp_path),
-        ):
-            with pytest.raises(ValueError) as error:
-                dataset(*place, **values)
-            said.append(str(error.value))
-        assert not list(tmp_path.iterdir())
-        return said
-
-    return words
+def make(name, painted, fetched, monkeypatch):
+    """Makes a dataset by values of its keys; small pictures stand in for real ones."""
+    if name == "digits":
+        return lambda **values: digits([3, 8], [0.0, 0.2], train=12, validation=6, **values)
+    if name in ("alone", "published"):
+        return lambda **values: divided(folder, str(painted / name), **values)
+    if name == "hymenoptera":
+        monkeypatch.setattr(hymenoptera, "_check", lambda *of: None)
+        return lambda **values: divided(hymenoptera.hymenoptera, painted, **values)
+    if name in SETS:
+        SETS[name].install(monkeypatch)
+        return lambda **values: SETS[name].make(fetched, list(SETS[name].classes[3:6]), **values)
+    target = part("dataset", name) | VECTORS[name]
+    return lambda **values: build("dataset", target | values)

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from divided import divided
 from PIL import Image
 
 from qtlrun.dataset import picture
-from qtlrun.dataset.folder import Folder
+from qtlrun.dataset.folder import folder
 from qtlrun.plan import Absent
 
 
@@ -25,13 +26,17 @@ def paint(path, size=(8, 6)):
     )
 
 
+def make(root, **values):
+    return divided(folder, root, **values)
+
+
 def fill(root, **counts):
     """`fill(root, ants=3)` paints root/ants/0.png to 2.png; a double underscore in a name is a
     slash.
     """
-    for folder, count in counts.items():
+    for name, count in counts.items():
         for number in range(count):
-            paint(root.joinpath(*folder.split("__"), f"{number}.png"))
+            paint(root.joinpath(*name.split("__"), f"{number}.png"))
     return root
 
 
@@ -41,7 +46,7 @@ def parts_of(root, train=5, test=3):
 
 def refusal(root, **values):
     with pytest.raises(ValueError) as error:
-        Folder(str(root), **values)
+        make(str(root), **values)
     return str(error.value)
 
 
@@ -49,7 +54,7 @@ def test_a_folder_that_is_not_there_is_absent_and_one_that_is_wrong_is_not(tmp_p
     """Whatever has words put before it: only what is absent would another day's data mend."""
     assert issubclass(Absent, ValueError)
     with pytest.raises(Absent) as error:
-        Folder(str(tmp_path / "nowhere"))
+        make(str(tmp_path / "nowhere"))
     assert (
         str(error.value)
         == f"root={tmp_path}/nowhere: there is no such folder; give one that holds class folders."
@@ -57,12 +62,12 @@ def test_a_folder_that_is_not_there_is_absent_and_one_that_is_wrong_is_not(tmp_p
     paint(tmp_path / "one.png")
     for root in (tmp_path, tmp_path / "one.png"):
         with pytest.raises(ValueError) as error:
-            Folder(str(root))
+            make(str(root))
         assert not isinstance(error.value, Absent)
 
 
 def test_class_folders_are_divided_by_class(tmp_path):
-    data = Folder(str(fill(tmp_path, bees=10, ants=20)))
+    data = make(str(fill(tmp_path, bees=10, ants=20)))
     assert data.classes == ("ants", "bees") and data.size == 30
     assert [len(part) for part in (data.train, data.validation, data.test)] == [18, 6, 6]
     for part, counts in ((data.train, [12, 6]), (data.validation, [4, 2]), (data.test, [4, 2])):
@@ -76,7 +81,7 @@ def test_class_folders_are_divided_by_class(tmp_path):
 
 
 def test_an_item_is_its_file(tmp_path):
-    data = Folder(str(fill(tmp_path, ants=5, bees=5)))
+    data = make(str(fill(tmp_path, ants=5, bees=5)))
     for part in (data.train, data.validation, data.test):
         for index, name in enumerate(part.names):
             assert part.items[index] == picture.hash(tmp_path / name)
@@ -87,54 +92,54 @@ def test_an_item_is_its_file(tmp_path):
 def test_a_published_second_part_is_the_test_split(tmp_path, second):
     parts_of(tmp_path)
     (tmp_path / "val").rename(tmp_path / second)
-    data = Folder(str(tmp_path), test=0.9)
+    data = make(str(tmp_path), test=0.9)
     assert [len(part) for part in (data.train, data.validation, data.test)] == [8, 2, 6]
     assert {name.split("/")[0] for name in data.test.names} == {second}
     assert {name.split("/")[0] for name in data.train.names + data.validation.names} == {"train"}
 
 
 def test_three_published_parts_are_what_they_say(tmp_path):
-    data = Folder(str(fill(parts_of(tmp_path), test__ants=2, test__bees=1)))
+    data = make(str(fill(parts_of(tmp_path), test__ants=2, test__bees=1)))
     assert [len(part) for part in (data.train, data.validation, data.test)] == [10, 6, 3]
     assert {name.split("/")[0] for name in data.validation.names} == {"val"}
 
 
 def test_validation_may_be_the_test_split_and_then_train_is_all_of_train(tmp_path):
-    data = Folder(str(parts_of(tmp_path)), validation="test")
+    data = make(str(parts_of(tmp_path)), validation="test")
     assert data.validation is data.test and len(data.train) == 10 and data.size == 16
-    whole = Folder(str(fill(tmp_path / "whole", ants=10, bees=10)), validation="test")
+    whole = make(str(fill(tmp_path / "whole", ants=10, bees=10)), validation="test")
     assert whole.validation is whole.test and [len(whole.train), len(whole.test)] == [16, 4]
 
 
 def test_the_test_split_stays_the_same_whatever_validation_is(tmp_path):
     fill(tmp_path, ants=20, bees=20)
-    names = [Folder(str(tmp_path), validation=share).test.names for share in (0.1, 0.5, "test")]
+    names = [make(str(tmp_path), validation=share).test.names for share in (0.1, 0.5, "test")]
     assert names[0] == names[1] == names[2]
 
 
 def test_one_seed_gives_one_split_and_another_seed_another(tmp_path):
     root = str(fill(tmp_path, ants=20, bees=20))
-    first, second, other = (Folder(root, 0.2, 0.2, seed) for seed in (0, 0, 1))
+    first, second, other = (make(root, split_seed=seed) for seed in (0, 0, 1))
     assert first.fingerprint == second.fingerprint and first.test.names == second.test.names
     assert first.fingerprint != other.fingerprint and first.test.names != other.test.names
 
 
 def test_the_fingerprint_follows_the_content_and_not_the_place_or_the_date(tmp_path):
-    before = Folder(str(fill(tmp_path / "one", ants=6, bees=6))).fingerprint
+    before = make(str(fill(tmp_path / "one", ants=6, bees=6))).fingerprint
     (tmp_path / "one").rename(tmp_path / "two")
     os.utime(tmp_path / "two/ants/0.png", (1, 1))
-    assert Folder(str(tmp_path / "two")).fingerprint == before
+    assert make(str(tmp_path / "two")).fingerprint == before
     paint(tmp_path / "two/ants/0.png", size=(9, 6))
-    changed = Folder(str(tmp_path / "two")).fingerprint
+    changed = make(str(tmp_path / "two")).fingerprint
     assert changed != before
     (tmp_path / "two/ants/0.png").rename(tmp_path / "two/bees/9.png")
-    assert Folder(str(tmp_path / "two")).fingerprint not in (before, changed)
+    assert make(str(tmp_path / "two")).fingerprint not in (before, changed)
 
 
 def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
     fill(tmp_path / "pictures", ants=3, bees=3)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert Folder("~/pictures").size == 6
+    assert make("~/pictures").size == 6
 
 
 def test_litter_and_other_files_are_left_out(tmp_path):
@@ -154,7 +159,7 @@ def test_litter_and_other_files_are_left_out(tmp_path):
         "readme.txt",
     ):
         (tmp_path / litter).write_bytes(b"litter")
-    data = Folder(str(tmp_path))
+    data = make(str(tmp_path))
     assert data.classes == ("ants", "bees") and data.size == 10
     data.verify()
 
@@ -166,7 +171,7 @@ def test_links_in_a_circle_are_not_followed_and_each_file_counts_once(tmp_path):
     (tmp_path / "ants/self").symlink_to(tmp_path / "ants/self")
     (tmp_path / "ants/again.png").symlink_to(tmp_path / "ants/0.png")
     os.link(tmp_path / "bees/1.png", tmp_path / "bees/once more.png")
-    data = Folder(str(tmp_path))
+    data = make(str(tmp_path))
     assert data.classes == ("ants", "bees") and data.size == 10
 
 
@@ -175,14 +180,14 @@ def test_a_linked_class_folder_and_linked_parts_are_read_as_if_they_lay_there(tm
     folders are links.
     """
     real = fill(parts_of(tmp_path / "real"), train__moths=4, val__moths=2)
-    plain = Folder(str(real))
+    plain = make(str(real))
     (tmp_path / "classes/val").mkdir(parents=True)
     (tmp_path / "classes/train").symlink_to(real / "train")
     for name in ("ants", "bees", "moths"):
         (tmp_path / "classes/val" / name).symlink_to(real / "val" / name)
     (tmp_path / "all").symlink_to(tmp_path / "classes")
     for root in ("classes", "all"):
-        linked = Folder(str(tmp_path / root))
+        linked = make(str(tmp_path / root))
         assert linked.classes == plain.classes == ("ants", "bees", "moths")
         assert linked.fingerprint == plain.fingerprint and linked.size == plain.size == 22
         linked.verify()
@@ -212,15 +217,14 @@ def test_pictures_in_a_linked_further_folder_are_refused(tmp_path):
 
 def test_what_is_left_out_is_counted_by_its_ending(tmp_path):
     fill(tmp_path, ants=5, bees=5)
-    assert Folder(str(tmp_path)).caution == ""
+    assert make(str(tmp_path)).caution == ""
     for number in range(3):
         (tmp_path / f"ants/{number}.HEIC").write_bytes(b"x")
-    assert Folder(str(tmp_path)).caution == "3 files left out: .heic."
+    assert make(str(tmp_path)).caution == "3 files left out: .heic."
     for name in ("bees/1.gif", "labels.csv", "1.png", ".hidden"):
         (tmp_path / name).write_bytes(b"x")
     assert (
-        Folder(str(tmp_path)).caution
-        == "6 files left out: .heic (3), .csv (1), .gif (1), .png (1)."
+        make(str(tmp_path)).caution == "6 files left out: .heic (3), .csv (1), .gif (1), .png (1)."
     )
 
 
@@ -230,7 +234,7 @@ def test_what_is_left_out_is_counted_by_its_ending(tmp_path):
 )
 def test_the_usual_names_of_two_parts_are_understood(tmp_path, names):
     train, second = names
-    data = Folder(
+    data = make(
         str(
             fill(
                 tmp_path,
@@ -258,7 +262,7 @@ def test_the_usual_names_of_three_parts_are_understood_and_what_lies_beside_is_s
         test__bees=3,
         extra__ants=4,
     )
-    data = Folder(str(tmp_path))
+    data = make(str(tmp_path))
     assert [len(part) for part in (data.train, data.validation, data.test)] == [10, 4, 6]
     assert {name.split("/")[0] for name in data.validation.names} == {"valid"}
     assert data.caution == "Left out beside the parts: extra."
@@ -284,7 +288,7 @@ def test_a_refusal_says_how_many_files_it_is_about(tmp_path):
     fill(tmp_path, ants=9, bees=9)
     for number in range(7):
         Image.new("RGBA", (8, 6), (number, 0, 0, 9)).save(tmp_path / f"ants/{number}.png")
-    data = Folder(str(tmp_path))
+    data = make(str(tmp_path))
     with pytest.raises(ValueError) as error:
         data.verify()
     first = "ants/0.png has transparency; flatten it onto a background."
@@ -300,7 +304,7 @@ def test_verify_gives_the_content_of_pictures_that_look_alike_whatever_their_fil
     image = Image.open(tmp_path / "ants/0.png")
     image.save(tmp_path / "bees/copy.bmp")
     image.convert("RGBA").save(tmp_path / "bees/copy.png")
-    data = Folder(str(tmp_path))
+    data = make(str(tmp_path))
     contents = data.verify()
     twins = [
         picture.hash(tmp_path / name) for name in ("ants/0.png", "bees/copy.bmp", "bees/copy.png")
@@ -329,14 +333,14 @@ def test_a_number_or_a_truth_value_is_the_class_folder_whose_name_reads_as_it(
         tmp_path,
         **dict.fromkeys(("0", "1", "2", "007", "10", "1.50", "True", "False", "yes"), 3),
     )
-    assert Folder(str(tmp_path), classes=given).classes == taken
+    assert make(str(tmp_path), classes=given).classes == taken
 
 
 def test_a_number_that_may_be_two_class_folders_is_refused_with_their_spellings(tmp_path):
     fill(tmp_path, **{"07": 3, "007": 3, "8": 3})
     sentence = "classes: 7 may be any of '007', '07'; put the one meant in quotes."
     assert refusal(tmp_path, classes=[7, 8]) == f"root={tmp_path}: {sentence}"
-    assert Folder(str(tmp_path), classes=["07", 8]).classes == ("07", "8")
+    assert make(str(tmp_path), classes=["07", 8]).classes == ("07", "8")
     assert "classes=[3, 8]: there is no class folder 3; there are 007, 07, 8." in refusal(
         tmp_path, classes=[3, 8]
     )
@@ -346,7 +350,7 @@ def test_a_file_linked_from_elsewhere_is_a_picture(tmp_path):
     paint(tmp_path / "elsewhere/ant.png")
     root = fill(tmp_path / "root", ants=4, bees=5)
     (root / "ants/link.png").symlink_to(tmp_path / "elsewhere/ant.png")
-    assert Folder(str(root)).size == 10
+    assert make(str(root)).size == 10
 
 
 @pytest.mark.parametrize("twin", ["val/ants/9.png", "train/bees/9.png"])
@@ -366,7 +370,7 @@ def test_strange_names_are_text_and_their_pictures_are_read(tmp_path):
     strange = ("a\nb.png", 'with, "comma".png', os.fsdecode(b"caf\xe9.png"))
     for name in strange:
         paint(tmp_path / os.fsdecode(b"fourmi\xe9") / name)
-    data = Folder(str(tmp_path))
+    data = make(str(tmp_path))
     assert data.classes == ("bees", r"fourmi\xe9")
     names = data.train.names + data.validation.names + data.test.names
     assert {name for name in names if name[0] == "f"} == {
@@ -385,7 +389,7 @@ def test_one_class_may_be_spelt_in_two_unicode_forms_in_two_parts(tmp_path):
     )
     if not (tmp_path / "val" / apart).exists() or composed == apart:
         pytest.skip("this file system has one Unicode form only")
-    data = Folder(str(tmp_path))
+    data = make(str(tmp_path))
     assert data.classes == ("ants", composed) and data.test.labels.tolist() == [0, 1, 1]
 
 
@@ -501,7 +505,7 @@ def test_train_alone_is_refused_as_one_level_too_high(tmp_path):
 
 
 def test_a_class_may_be_called_train(tmp_path):
-    assert Folder(str(fill(tmp_path, plane=3, train=3))).classes == ("plane", "train")
+    assert make(str(fill(tmp_path, plane=3, train=3))).classes == ("plane", "train")
 
 
 @pytest.mark.parametrize(
@@ -556,7 +560,7 @@ def test_a_pipe_among_the_pictures_is_refused_and_not_waited_for(tmp_path):
 
 def test_verify_decodes_everything_and_counts(tmp_path):
     steps = []
-    data = Folder(str(parts_of(tmp_path)), validation="test")
+    data = make(str(parts_of(tmp_path)), validation="test")
     data.verify(lambda done, total: steps.append((done, total)))
     assert steps == [(done, 16) for done in range(1, 17)]
 
@@ -566,7 +570,7 @@ def test_verify_names_the_first_bad_picture_in_path_order(tmp_path):
     for name in ("bees/0.png", "ants/3.png", "ants/4.png"):
         paint(tmp_path / name, size=(200, 200))
         (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:60_000])
-    data = Folder(str(tmp_path))
+    data = make(str(tmp_path))
     with pytest.raises(ValueError) as error:
         data.verify()
     assert str(error.value).startswith(f"root={tmp_path}: ants/3.png is damaged or cut off (")
@@ -575,7 +579,7 @@ def test_verify_names_the_first_bad_picture_in_path_order(tmp_path):
 
 
 def test_a_batch_of_pictures_keeps_the_order_of_the_index(tmp_path):
-    data = Folder(str(fill(tmp_path, ants=20, bees=20)))
+    data = make(str(fill(tmp_path, ants=20, bees=20)))
     index = [7, 0, 3, 12, 3]
     batch = data.train.batch(index, lambda image: image.float())
     assert torch.equal(
@@ -591,7 +595,7 @@ def test_twelve_thousand_files_are_indexed_in_seconds(tmp_path):
         for number in range(6000):
             (tmp_path / label / f"{number}.png").write_bytes(content)
     start = time.perf_counter()
-    assert Folder(str(tmp_path)).size == 12_000
+    assert make(str(tmp_path)).size == 12_000
     # About 1 s on two cores; ten leave room for a shared machine.
     assert time.perf_counter() - start < 10
 
@@ -603,7 +607,7 @@ def test_the_published_ants_and_bees_have_244_and_153_pictures():
             "the real ants and bees are not here; QTLRUN_DATA names the folder that holds"
             " hymenoptera_data"
         )
-    data = Folder(str(home / "hymenoptera_data"))
+    data = make(str(home / "hymenoptera_data"))
     assert data.classes == ("ants", "bees")
     assert [len(data.train) + len(data.validation), len(data.test)] == [244, 153]
     assert not set(data.test.items) & set(data.train.items + data.validation.items)
@@ -612,7 +616,7 @@ def test_the_published_ants_and_bees_have_244_and_153_pictures():
 
 def test_classes_take_some_of_the_folders(tmp_path):
     fill(tmp_path, cat=10, dog=10, ship=10)
-    pair = Folder(str(tmp_path), classes=["dog", "cat"])
+    pair = make(str(tmp_path), classes=["dog", "cat"])
     assert pair.classes == ("cat", "dog")
     assert {
         name.split("/")[0]
@@ -620,7 +624,7 @@ def test_classes_take_some_of_the_folders(tmp_path):
         for name in split.names
     } == {"cat", "dog"}
     assert pair.size == 20
-    assert pair.fingerprint == Folder(str(tmp_path), classes=["cat", "dog"]).fingerprint
+    assert pair.fingerprint == make(str(tmp_path), classes=["cat", "dog"]).fingerprint
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from divided import divided
 from PIL import Image
 
 from qtlrun.dataset import hymenoptera
-from qtlrun.dataset.hymenoptera import ADDRESS, Hymenoptera
+from qtlrun.dataset.hymenoptera import ADDRESS
 from qtlrun.plan import Absent
 
 SMALL = [
@@ -70,9 +71,13 @@ def served(monkeypatch):
     return answers, calls
 
 
+def make(data, **values):
+    return divided(hymenoptera.hymenoptera, data, **values)
+
+
 def refusal(data, **values):
     with pytest.raises(ValueError) as error:
-        Hymenoptera(data, **values)
+        make(data, **values)
     return str(error.value)
 
 
@@ -88,28 +93,28 @@ def instruction(data, what):
 def test_pictures_that_cannot_be_fetched_are_absent(tmp_path, served):
     served[0].append(OSError("no network"))
     with pytest.raises(Absent) as error:
-        Hymenoptera(tmp_path)
+        make(tmp_path)
     assert str(error.value) == instruction(tmp_path, "could not be fetched (no network)")
 
 
 def test_absent_pictures_are_fetched_once_and_only_they_are_left(tmp_path, served):
     answers, calls = served
     answers.append(archive(whole()))
-    data = Hymenoptera(tmp_path / "data", validation=0.25)
+    data = make(tmp_path / "data", validation=0.25)
     assert data.classes == ("ants", "bees") and data.size == 12
     assert [len(part) for part in (data.train, data.validation, data.test)] == [6, 2, 4]
     assert calls == [(ADDRESS, 20)]
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["hymenoptera_data"]
-    again = Hymenoptera(tmp_path / "data", validation=0.25)
+    again = make(tmp_path / "data", validation=0.25)
     assert len(calls) == 1 and again.fingerprint == data.fingerprint
     data.verify()
 
 
 def test_validation_and_seed_reach_the_folder(tmp_path, served):
     served[0].append(archive(whole()))
-    first, other = (Hymenoptera(tmp_path, validation=0.5, split_seed=seed) for seed in (0, 1))
+    first, other = (make(tmp_path, validation=0.5, split_seed=seed) for seed in (0, 1))
     assert first.train.names != other.train.names
-    published = Hymenoptera(tmp_path, validation="test")
+    published = make(tmp_path, validation="test")
     assert published.validation is published.test and len(published.train) == 8
 
 
@@ -189,7 +194,7 @@ def test_an_archive_with_other_pictures_is_refused_and_leaves_nothing(tmp_path, 
 @pytest.mark.parametrize("change, count", [("remove", 11), ("edit", 12), ("add", 13)])
 def test_a_folder_with_other_pictures_is_refused_with_both_counts(tmp_path, served, change, count):
     served[0].append(archive(whole()))
-    Hymenoptera(tmp_path, validation=0.5)
+    make(tmp_path, validation=0.5)
     first = tmp_path / "hymenoptera_data/train/ants/0.png"
     if change == "remove":
         first.unlink()
@@ -216,7 +221,7 @@ def test_another_process_may_be_quicker(tmp_path, served, monkeypatch):
         unpack(data, content)
 
     monkeypatch.setattr(hymenoptera, "_unpack", late)
-    assert Hymenoptera(tmp_path, validation=0.5).size == 12
+    assert make(tmp_path, validation=0.5).size == 12
     assert [path.name for path in tmp_path.iterdir()] == ["hymenoptera_data"]
 
 
@@ -228,7 +233,7 @@ def test_the_real_pictures_have_the_pinned_content(monkeypatch):
             " hymenoptera_data"
         )
     monkeypatch.setattr(urllib.request, "urlopen", None)
-    data = Hymenoptera(home)
+    data = make(home)
     assert data.classes == ("ants", "bees") and data.size == hymenoptera.PICTURES
     assert [len(data.train) + len(data.validation), len(data.test)] == [244, 153]
-    assert len(Hymenoptera(home, validation="test").train) == 244
+    assert len(make(home, validation="test").train) == 244

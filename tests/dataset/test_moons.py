@@ -1,13 +1,14 @@
 import torch
 
-from qtlrun.dataset.moons import Moons
+from qtlrun.dataset.moons import moons
+from qtlrun.dataset.splitting import Splitting
 
 
 def test_without_noise_the_moons_are_two_half_circles():
     """Radius 1 about (0, 0), upper half, and about (1, 1/2), lower half; the scaling is undone by
     its ends.
     """
-    data = Moons(400, 0.0, 3, validation="test", test=0.25)
+    data = moons(400, 0.0, 3, Splitting(validation="test"), test=0.25)
     inputs = torch.cat([data.train.inputs, data.test.inputs])
     labels = torch.cat([data.train.labels, data.test.labels])
     low, high = inputs.amin(0), inputs.amax(0)

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 from composition import part
+from divided import divided
 
-from qtlrun.dataset.spirals import Spirals
+from qtlrun.dataset.spirals import spirals
 from qtlrun.plan import Refused, build
 
 PUBLISHED = {
@@ -65,12 +66,12 @@ def test_the_published_points_are_among_the_items(turns, first, deviation):
     vectors = raw(turns)
     np.testing.assert_allclose(vectors[0], first, rtol=0, atol=1e-10)
     np.testing.assert_allclose(vectors.std(0), deviation, rtol=0, atol=1e-10)
-    data = Spirals(**PUBLISHED | {"turns": turns, "draw": "stratified", "order": None})
+    data = divided(spirals, **PUBLISHED | {"turns": turns, "draw": "stratified", "order": None})
     assert set(data.train.items + data.test.items) == set(hashed(vectors)) and data.size == 4400
 
 
 def test_the_published_points_are_scaled_and_divided_as_published():
-    data, wide = (Spirals(**PUBLISHED | {"turns": turns}) for turns in (1.52, 2.0))
+    data, wide = (divided(spirals, **PUBLISHED | {"turns": turns}) for turns in (1.52, 2.0))
     np.testing.assert_allclose(raw(1.52)[4399], (-0.0995144069, 4.6230152431), rtol=0, atol=1e-10)
     np.testing.assert_allclose(
         data.train.inputs[0], (0.3415181989, 0.9587653243), rtol=0, atol=1e-10
@@ -114,7 +115,7 @@ def test_mirror_images_of_test_points_are_in_train_in_the_published_form_alone(
     values, share, count
 ):
     """Of the 4200 as of the 2000 that are used, as many as fall there by chance."""
-    data = Spirals(**PUBLISHED | values)
+    data = divided(spirals, **PUBLISHED | values)
     points = raw(1.52, values.get("mirrored", True))
     image = dict(zip(hashed(points), hashed(-points), strict=True))
     assert len(data.test) == count and not set(data.train.items) & set(data.test.items)
@@ -123,7 +124,7 @@ def test_mirror_images_of_test_points_are_in_train_in_the_published_form_alone(
 
 
 def test_the_scaling_by_all_points_has_the_same_items_and_another_fingerprint():
-    train, every = (Spirals(**SOUND | {"scaled_by": by}) for by in ("train", "all"))
+    train, every = (divided(spirals, **SOUND | {"scaled_by": by}) for by in ("train", "all"))
     assert every.test.items == train.test.items and every.fingerprint != train.fingerprint
     inputs = torch.cat([every.train.inputs, every.validation.inputs, every.test.inputs])
     torch.testing.assert_close(
@@ -136,12 +137,12 @@ def test_the_scaling_by_all_points_has_the_same_items_and_another_fingerprint():
 
 
 def test_the_published_division_has_its_size_whatever_the_points_are():
-    data = Spirals(**PUBLISHED | {"points": 1100})
+    data = divided(spirals, **PUBLISHED | {"points": 1100})
     assert (len(data.train), len(data.test), data.size) == (2000, 200, 2200)
 
 
 def test_the_first_order_shuffles_after_each_epoch_what_the_one_before_had_left():
-    data = Spirals(**PUBLISHED | {"order": "first"})
+    data = divided(spirals, **PUBLISHED | {"order": "first"})
     assert data.sequence(0).tolist() == list(range(2000))
     assert data.sequence(1)[:6].tolist() == [1855, 1361, 1253, 1937, 975, 1074]
     draw, wanted = np.random.RandomState(150), np.arange(2000)
@@ -154,20 +155,24 @@ def test_the_first_order_shuffles_after_each_epoch_what_the_one_before_had_left(
 
 def test_the_second_order_begins_in_the_last_of_the_first_and_takes_the_same_permutations():
     first, second = (
-        Spirals(**PUBLISHED | {"order": order}).sequence for order in ("first", "after_classical")
+        divided(spirals, **PUBLISHED | {"order": order}).sequence
+        for order in ("first", "after_classical")
     )
     assert torch.equal(second(0), first(4))
     assert torch.equal(second(3), first(4)[first(3)])
 
 
 def test_an_epochs_order_does_not_depend_on_which_was_asked_before():
-    one, two = (Spirals(**PUBLISHED).sequence for _ in range(2))
+    one, two = (divided(spirals, **PUBLISHED).sequence for _ in range(2))
     wanted = [one(epoch) for epoch in range(6)]
     assert all(torch.equal(two(epoch), wanted[epoch]) for epoch in (5, 0, 3, 5))
 
 
 def test_without_an_order_there_is_no_sequence_and_each_order_has_a_fingerprint():
-    made = [Spirals(**PUBLISHED | {"order": order}) for order in (None, "first", "after_classical")]
+    made = [
+        divided(spirals, **PUBLISHED | {"order": order})
+        for order in (None, "first", "after_classical")
+    ]
     assert made[0].sequence is None and len({data.fingerprint for data in made}) == 3
     assert len({data.train.items for data in made}) == 1
 

@@ -3,9 +3,10 @@ import math
 import numpy as np
 import pytest
 import torch
+from divided import divided
 
 from qtlrun.circuit.dressed import Dressed
-from qtlrun.dataset.spirals import Spirals
+from qtlrun.dataset.spirals import spirals
 from qtlrun.device.statevector import Statevector
 
 PUBLISHED = {
@@ -82,7 +83,9 @@ def test_the_published_nets_are_trained_as_published_the_dressed_one_after_the_c
     to one point.
     """
     order = "first" if kind == "classical" else "after_classical"
-    losses, accuracy = trained(Spirals(**PUBLISHED, turns=turns, order=order), kind, circuit)
+    losses, accuracy = trained(
+        divided(spirals, **PUBLISHED, turns=turns, order=order), kind, circuit
+    )
     wanted, published = TRACE[turns, kind]
     np.testing.assert_allclose([losses[i] for i in (0, 1, 9)], wanted[:3], rtol=0, atol=1e-5)
     np.testing.assert_allclose(losses[99], wanted[3], rtol=0, atol=1e-3)
@@ -91,5 +94,7 @@ def test_the_published_nets_are_trained_as_published_the_dressed_one_after_the_c
 
 def test_the_dressed_net_alone_on_the_first_order_does_not_give_the_printed_figure(circuit):
     """It gives .675 at 2 turns, not the .625 that is printed for it."""
-    _, accuracy = trained(Spirals(**PUBLISHED, turns=2.0, order="first"), "dressed", circuit)
+    _, accuracy = trained(
+        divided(spirals, **PUBLISHED, turns=2.0, order="first"), "dressed", circuit
+    )
     assert abs(accuracy - 0.675) < 0.0101

@@ -6,12 +6,8 @@ import torch
 
 from qtlrun.dataset import split as module
 from qtlrun.dataset.picture import Pictures
-from qtlrun.dataset.split import Split, draw_stratified, fingerprint, pool
+from qtlrun.dataset.split import Split, fingerprint, pool
 from qtlrun.plan import Absent
-
-LABELS = torch.tensor([0] * 20 + [1] * 50 + [2] * 30)[
-    torch.randperm(100, generator=torch.Generator().manual_seed(1))
-]
 
 
 def images(count=12):
@@ -29,78 +25,6 @@ def noisy(image, generator):
 
 def seeded(item):
     return torch.Generator().manual_seed(1000 + item)
-
-
-@pytest.mark.parametrize("counts", [[5, 10], [0.2, 0.3], [0.2], [4, 0.5], []])
-def test_the_parts_are_disjoint_sorted_and_leave_nothing_out(counts):
-    parts = draw_stratified(LABELS, counts, 0)
-    assert len(parts) == len(counts) + 1
-    assert torch.equal(torch.cat(parts).sort().values, torch.arange(100))
-    assert all(torch.equal(part, part.sort().values) for part in parts)
-
-
-def test_whole_numbers_take_that_many_of_every_class():
-    test, validation, train = draw_stratified(LABELS, [5, 10], 0)
-    assert LABELS[test].bincount().tolist() == [5, 5, 5]
-    assert LABELS[validation].bincount().tolist() == [10, 10, 10]
-    assert LABELS[train].bincount().tolist() == [5, 35, 15]
-
-
-def test_whole_numbers_may_take_everything():
-    assert [len(part) for part in draw_stratified(LABELS[LABELS == 0], [5, 15], 0)] == [5, 15, 0]
-
-
-def test_shares_take_the_same_share_of_every_class():
-    test, train = draw_stratified(LABELS, [0.3], 0)
-    assert LABELS[test].bincount().tolist() == [6, 15, 9]
-    assert LABELS[train].bincount().tolist() == [14, 35, 21]
-
-
-def test_a_share_takes_at_least_one_of_every_class():
-    test, validation, train = draw_stratified(torch.tensor([0, 1, 0, 1, 0, 1]), [0.01, 0.01], 0)
-    assert [len(part) for part in (test, validation, train)] == [2, 2, 2]
-
-
-def test_one_seed_gives_one_division_and_another_seed_another():
-    first, second, other = (draw_stratified(LABELS, [0.2], seed)[0] for seed in (7, 7, 8))
-    assert torch.equal(first, second)
-    assert not torch.equal(first, other)
-
-
-def test_the_first_part_does_not_depend_on_the_later_ones():
-    assert torch.equal(
-        draw_stratified(LABELS, [0.2, 0.1], 3)[0], draw_stratified(LABELS, [0.2, 0.4], 3)[0]
-    )
-
-
-@pytest.mark.parametrize(
-    "counts, sentence",
-    [
-        (
-            [0.2, 0.2],
-            (
-                "class bees has 2 items, too few for parts of 1 + 1 + a rest (items a class: ants"
-                " 5, bees 2)."
-            ),
-        ),
-        (
-            [2, 1],
-            "class bees has 2 items, too few for parts of 2 + 1 (items a class: ants 5, bees 2).",
-        ),
-    ],
-)
-def test_a_class_too_small_is_refused_with_the_counts(counts, sentence):
-    labels = torch.tensor([0, 0, 0, 0, 0, 1, 1])
-    with pytest.raises(ValueError) as error:
-        draw_stratified(labels, counts, 0, names=("ants", "bees"))
-    assert str(error.value) == sentence
-    with pytest.raises(ValueError, match=r"^class 1 has 2 items.*\(items a class: 0 5, 1 2\)\.$"):
-        draw_stratified(labels, counts, 0)
-
-
-def test_of_many_classes_the_refusal_lists_twelve():
-    with pytest.raises(ValueError, match=r"0 1, .*, 11 1, \.\.\.\)\.$"):
-        draw_stratified(torch.arange(40), [0.5], 0)
 
 
 def test_a_subset_keeps_its_order_and_what_belongs_to_each_item():

@@ -3,22 +3,16 @@ import pytest
 import torch
 from composition import part
 
-from qtlrun.dataset.square import Square
 from qtlrun.plan import Refused, build
 
 
 def square(**values):
-    return Square(
-        **(
-            {"points": 2200, "noise": 0.1, "side": 1.2, "seed": 21, "validation": 0.2, "test": 0.2}
-            | values
-        )
-    )
+    return build("dataset", part("dataset", "square") | values)
 
 
 def refusal(**values):
     with pytest.raises(Refused) as error:
-        build("dataset", part("dataset", "square") | values)
+        square(**values)
     return str(error.value)
 
 

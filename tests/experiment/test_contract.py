@@ -12,7 +12,10 @@ import torch
 from composition import variants
 from torch import nn
 
+from qtlrun.dataset.moons import moons
+from qtlrun.dataset.splitting import Splitting
 from qtlrun.experiment import Experiment
+from qtlrun.experiment.check import verify_items
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 from qtlrun.plan import Refused
@@ -575,7 +578,8 @@ def test_augmentation_is_tried_before_training(backbones, home):
 # Datasets
 
 
-def dataset(tmp_path, home, body):
+def parts_with(tmp_path, home, body):
+    """Parts with a dataset whose constructor has this body."""
     text = (
         "import numpy as np\nimport torch\n\nclass Own:\n    def __init__(self):\n        draw ="
         " np.random.default_rng(0)\n"
@@ -585,7 +589,11 @@ def dataset(tmp_path, home, body):
     return Parts(
         replace(plan, plugins=[str(tmp_path / "sets.py")], dataset={"_target_": "sets.Own"}),
         Session(str(home)),
-    ).dataset
+    )
+
+
+def dataset(tmp_path, home, body):
+    return parts_with(tmp_path, home, body).dataset
 
 
 FULL = """
@@ -756,6 +764,69 @@ def test_a_dataset_that_lacks_what_it_needs_is_refused_with_what_it_must_have(
     assert str(error.value).startswith(words)
 
 
+DIVIDED = """
+import numpy as np
+from types import SimpleNamespace
+from qtlrun.dataset import vector
+from qtlrun.dataset.dataset import Dataset
+from qtlrun.dataset.moons import moons
+from qtlrun.dataset.splitting import Splitting
+
+def divided(splitting: Splitting, test: float = 0.2) -> Dataset:
+    draw = np.random.default_rng(0)
+    items = vector.as_split(draw.normal(size=(40, 3)), np.arange(40) % 2)
+    return vector.divide(items, ["no", "yes"], splitting, test)
+
+def wrapped(noise: float, splitting: Splitting):
+    return moons(60, noise, 21, splitting, 0.2)
+
+def bare(width: int = 3):
+    splits = {name: (np.eye(4, width), np.arange(4) % 2) for name in ("train", "validation")}
+    return SimpleNamespace(**splits, test=(-np.eye(4, width), [0, 1, 0, 1]), classes=["no", "yes"],
+        caution="Mine.", ceiling=.9)
+"""
+
+
+@pytest.fixture
+def divided(tmp_path, home):
+    """Makes a dataset of a user's function by values of its keys."""
+    (tmp_path / "sets.py").write_text(DIVIDED)
+    plan = variants("backbone=identity", "recipe.epochs=1", "head=classical")["composed"]
+    plugins = [str(tmp_path / "sets.py")]
+
+    def make(name, **values):
+        part = {"_target_": f"sets.{name}"} | values
+        return Parts(replace(plan, plugins=plugins, dataset=part), Session(str(home))).dataset
+
+    return make
+
+
+def test_a_function_of_the_users_gives_a_dataset_that_is_divided_as_ours_are(divided):
+    data, small = divided("divided"), divided("divided", fold=[0, 4], train_size=8)
+    assert [len(split) for split in data.splits.values()] == [24, 8, 8] and data.size == 40
+    assert [len(split) for split in small.splits.values()] == [8, 6, 10]
+    assert data.scaling and data.kind == "vectors" and data.verify() == {}
+    assert divided("divided", split_seed=1).fingerprint != data.fingerprint
+    with pytest.raises(Refused, match=r"^dataset.fold=\[0, 1\]: give \[k, K\]"):
+        divided("divided", fold=[0, 1])
+    with pytest.raises(Refused, match="^dataset.train_sise: there is no such key; did you mean"):
+        divided("divided", train_sise=3)
+
+
+def test_a_function_of_the_users_may_give_one_of_our_datasets(divided):
+    data = divided("wrapped", noise=0.1, validation="test")
+    ours = moons(60, 0.1, 21, Splitting(validation="test"), 0.2)
+    assert data.fingerprint == ours.fingerprint and data.scaling == ours.scaling
+    assert data.validation is data.test and data.classes == ("upper", "lower")
+
+
+def test_a_function_of_the_users_may_give_the_splits_and_classes_alone(divided):
+    data = divided("bare", width=5)
+    assert data.train.inputs.shape == (4, 5) and data.size == 8
+    assert (data.caution, data.ceiling, data.scaling, data.modes) == ("Mine.", 0.9, None, None)
+    assert data.sequence is None and not data.independent
+
+
 def test_pictures_of_a_dataset_of_the_users_are_decoded_and_compared_before_the_start(
     tmp_path, home
 ):
@@ -782,6 +853,8 @@ def test_pictures_of_a_dataset_of_the_users_are_decoded_and_compared_before_the_
     (tmp_path / "b.png").write_bytes((tmp_path / "b.png").read_bytes()[:90])
     with pytest.raises(Refused, match="^dataset: sets.Own: .*b.png"):
         dataset(tmp_path, home, body).verify(lambda done, total: None)
+    with pytest.raises(Refused, match="^dataset: sets.Own: .*b.png"):
+        verify_items(parts_with(tmp_path, home, body))
 
 
 # Circuits

@@ -5,7 +5,6 @@ they stand in.
 import json
 import random
 import zlib
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +14,7 @@ from composition import options, variants
 from PIL import Image
 
 from qtlrun.comparison.row import Duplicates
+from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.split import Split
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.duplicate import count_duplicates
@@ -55,6 +55,10 @@ def described(home, root, *words):
     return experiment.describe("A", plan)
 
 
+def dataset_of(train, validation, test):
+    return Dataset(train, validation, test, classes=("0", "1"), size=0, fingerprint="")
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_the_counts_are_those_of_comparing_every_item_with_every_other(seed):
     draw = random.Random(seed)
@@ -72,7 +76,7 @@ def test_the_counts_are_those_of_comparing_every_item_with_every_other(seed):
     ]
     train, validation, test = splits
     every = [pair for own in splits for pair in own]
-    found = count_duplicates(SimpleNamespace(train=made[0], validation=made[1], test=made[2]), {})
+    found = count_duplicates(dataset_of(*made), {})
     assert found == Duplicates(
         distinct=len({item for item, _ in every}),
         repeated=len(
@@ -106,7 +110,7 @@ def test_the_counts_are_those_of_comparing_every_item_with_every_other(seed):
 def test_a_validation_split_that_is_the_test_split_counts_no_item_twice():
     test = Split(torch.zeros(2, 1), torch.tensor([0, 1]), ("a", "b"))
     train = Split(torch.zeros(2, 1), torch.tensor([1, 0]), ("b", "c"))
-    found = count_duplicates(SimpleNamespace(train=train, validation=test, test=test), {})
+    found = count_duplicates(dataset_of(train, test, test), {})
     assert found == Duplicates(
         3, 1, 0, test=2, test_in_train=1, test_in_validation=0, validation=0, validation_in_train=0
     )

@@ -8,7 +8,6 @@ import torch
 from composition import variants
 from PIL import Image
 
-from qtlrun.dataset import kind as kinds
 from qtlrun.experiment import Experiment, ensemble
 from qtlrun.experiment.check import check_parts
 from qtlrun.experiment.ensemble import Training
@@ -161,7 +160,7 @@ def test_a_backbone_that_takes_the_items_is_not_refused_and_the_table_calls_them
     plan, parts, home, words, own, noun
 ):
     Experiment(str(home)).check(plan(*words, **own))
-    assert kinds.noun(parts(*words, **own).dataset) == noun
+    assert parts(*words, **own).dataset.noun == noun
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from composition import options, part, variants
 
 from qtlrun import plan as plans
 from qtlrun import train
-from qtlrun.dataset.digits import Digits
+from qtlrun.dataset import digits
 from qtlrun.experiment import Experiment, evaluation, feature, pretraining, training
 from qtlrun.experiment import ensemble as ensembles
 from qtlrun.experiment.ensemble import Training
@@ -343,13 +343,14 @@ def test_the_test_split_is_read_once_after_the_training_and_never_by_it(home, na
 def test_other_test_pictures_change_nothing_that_is_trained(home, tmp_path, name, monkeypatch):
     words = ("recipe.scale=standard", "recipe.augment=false")
     first = made(home, *words, names=(name,))[name]
-    begin = Digits.__init__
+    make = digits.digits
 
-    def blank(self, *given, **values):
-        begin(self, *given, **values)
-        self.test.inputs.zero_()
+    def blank(**values):
+        data = make(**values)
+        data.test.inputs.zero_()
+        return data
 
-    monkeypatch.setattr(Digits, "__init__", blank)
+    monkeypatch.setattr(digits, "digits", blank)
     second = made(tmp_path / "elsewhere", *words, names=(name,))[name]
     for seed in (0, 1):
         one, other = (row.outcomes[seed].to_artifact() for row in (first, second))

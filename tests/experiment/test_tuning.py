@@ -13,7 +13,7 @@ from composition import variants
 from qtlrun import experiment as package
 from qtlrun import store, train
 from qtlrun.comparison.outcome import Failure
-from qtlrun.dataset.digits import Digits
+from qtlrun.dataset import digits
 from qtlrun.experiment import Experiment, evaluation, training
 from qtlrun.experiment import ensemble as ensembles
 from qtlrun.experiment.ensemble import Training
@@ -218,15 +218,16 @@ def test_the_test_split_is_read_for_the_chosen_draw_alone(home, looks, monkeypat
 def test_other_test_labels_and_pictures_change_nothing_of_the_choice(
     home, tmp_path, monkeypatch, name
 ):
-    plan, begin = plan_of(name), Digits.__init__
+    plan, make = plan_of(name), digits.digits
     first = Experiment(str(home)).train(name, plan, [0, 3], draws=DRAWS)
 
-    def planted(self, *given, **values):
-        begin(self, *given, **values)
-        self.test.labels.copy_((self.test.labels + 1) % 4)
-        self.test.inputs.zero_()
+    def planted(**values):
+        data = make(**values)
+        data.test.labels.copy_((data.test.labels + 1) % 4)
+        data.test.inputs.zero_()
+        return data
 
-    monkeypatch.setattr(Digits, "__init__", planted)
+    monkeypatch.setattr(digits, "digits", planted)
     second = Experiment(str(tmp_path / "elsewhere")).train(name, plan, [0, 3], draws=DRAWS)
     assert (
         first.tuning.nll == second.tuning.nll

@@ -11,7 +11,8 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
 from qtlrun.circuit.dressed import Dressed
-from qtlrun.dataset.spirals import Spirals
+from qtlrun.dataset.spirals import spirals
+from qtlrun.dataset.splitting import Splitting
 from qtlrun.device.statevector import Statevector
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.key import row_key
@@ -262,7 +263,7 @@ def test_validation_chooses_gamma_and_cost_together(apart):
 
 def test_a_spiral_of_many_turns_is_told_by_a_narrow_kernel_alone():
     """Of scikit-learn's width alone no cost is enough for two and a half turns."""
-    data = Spirals(2200, 2.5, 0.7, 21, False, "train", "stratified", None, 0.2, 0.2)
+    data = spirals(2200, 2.5, 0.7, 21, False, "train", "stratified", None, Splitting(), 0.2)
     train, validation = (
         (split.inputs[::2], split.labels[::2]) for split in (data.train, data.validation)
     )

@@ -334,16 +334,17 @@ def test_a_class_outside_its_group_is_refused(plan, target):
     plan["head"] = {"_target_": target}
     words = f"head._target_={'null' if target is None else target}: "
     assert refusal(plan) in (
-        words + "a part is a class of qtlrun.head, or of a file named in plugins=[FILE.py].",
-        words + "qtlrun.head has no class classical; it takes none.",
+        words
+        + "a part is a class or function of qtlrun.head, or of a file named in plugins=[FILE.py].",
+        words + "qtlrun.head has no part classical; it takes none.",
     )
 
 
-def test_a_function_is_no_class(plan):
+def test_a_function_of_the_package_that_gives_no_part_is_refused(plan):
     plan["head"] = {"_target_": "qtlrun.head.dressed.squash"}
     assert (
         refusal(plan)
-        == "head._target_=qtlrun.head.dressed.squash: qtlrun.head.dressed has no class squash; "
+        == "head._target_=qtlrun.head.dressed.squash: qtlrun.head.dressed has no part squash; "
         "it is one of Quantum, Twin, Sine."
     )
 
@@ -351,8 +352,7 @@ def test_a_function_is_no_class(plan):
 def test_a_misspelt_class_is_refused_with_the_nearest_right_one(plan):
     plan["recipe"]["_target_"] = "qtlrun.recipe.Recip"
     assert refusal(plan).startswith(
-        "recipe._target_=qtlrun.recipe.Recip: qtlrun.recipe has no class Recip; did you mean"
-        " Recipe?"
+        "recipe._target_=qtlrun.recipe.Recip: qtlrun.recipe has no part Recip; did you mean Recipe?"
     )
 
 
@@ -397,8 +397,8 @@ def test_a_module_that_is_no_plugin_is_refused(plan, plugin):
     plan["head"] = {"_target_": "scaled.Scaled"}
     assert (
         refusal(plan)
-        == "head._target_=scaled.Scaled: a part is a class of qtlrun.head, or of a file named in"
-        " plugins=[FILE.py]."
+        == "head._target_=scaled.Scaled: a part is a class or function of qtlrun.head, or of a file"
+        " named in plugins=[FILE.py]."
     )
 
 
@@ -449,9 +449,9 @@ def test_parameters_are_read_from_the_source_of_a_constructor_or_a_dataclass():
         "product",
         "layout",
     ]
-    assert [required for _, required in head.values()] == [True] * 5 + [False] * 6
+    assert [each.required for each in head.values()] == [True] * 5 + [False] * 6
     freeze = parameters("freeze", "qtlrun.freeze.Freeze")
-    assert [(name, required) for name, (_, required) in freeze.items()] == [
+    assert [(name, each.required) for name, each in freeze.items()] == [
         ("frozen", True),
         ("every", False),
         ("batch_norm", False),
@@ -657,8 +657,8 @@ def test_a_reference_of_the_users_own_that_claims_nothing_is_a_row_all_the_same(
         (
             {"isolates": "", "head": {"_target_": "os.system"}},
             (
-                "compare.B.head._target_=os.system: a part is a class of qtlrun.head, or of a file"
-                " named in plugins=[FILE.py]."
+                "compare.B.head._target_=os.system: a part is a class or function of qtlrun.head,"
+                " or of a file named in plugins=[FILE.py]."
             ),
         ),
     ],

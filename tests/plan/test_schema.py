@@ -1,12 +1,13 @@
 """A constructor read from source, against what Python itself says of the loaded class."""
 
+import dataclasses
 import inspect
 import textwrap
 
 import pytest
 
 from qtlrun.plan import Refused, build, check_part, plugin
-from qtlrun.plan.part import parameters
+from qtlrun.plan.part import OFFERED, parameters
 
 BESIDE = """
     from dataclasses import dataclass, field
@@ -25,6 +26,8 @@ BESIDE = """
     class Sizes:
         qubits: int
         names: list = field(default_factory=list)
+
+    def give(width: int, depth: int = 2): ...
 """
 CLASSES = {
     "of a class in the same file": (
@@ -115,10 +118,29 @@ CLASSES = {
         " ...\n@dataclass(init=False)\nclass Head(A):\n    b: int"
     ),
     "of annotations alone": "class Head:\n    a: int\n    b: int = 1",
+    "of a function": "def Head(a: int, b=1, *, c, d=2): ...",
+    "of a function imported": "from beside import give as Head",
+    "of a function given in part": (
+        "from functools import partial\nfrom beside import give\nHead = partial(give, width=3)"
+    ),
     "of a named tuple": (
         "from typing import NamedTuple\nclass Head(NamedTuple):\n    a: int\n    b: int = 2"
     ),
 }
+# A frozen dataclass, whose fields a constructor takes in its place.
+FIELDS = """
+from dataclasses import dataclass
+
+@dataclass(frozen=True)
+class Size:
+    width: int
+    depth: int = 2
+
+    def __post_init__(self):
+        if self.width < 1:
+            raise ValueError(f"width={self.width}: from 1 up.")
+
+"""
 PASSED_ON = {
     "to a class beside": (
         "from beside import Wide\nclass Head(Wide): ...",
@@ -166,7 +188,8 @@ def test_the_constructor_is_the_one_that_python_would_call(source, text):
         if one.kind not in variadic
     }
     assert {
-        name: required for name, (_, required) in parameters("head", "mine.Head", (path,)).items()
+        name: required
+        for name, (_, required, _) in parameters("head", "mine.Head", (path,)).items()
     } == right
 
 
@@ -174,7 +197,8 @@ def test_the_constructor_is_the_one_that_python_would_call(source, text):
 def test_what_a_constructor_passes_on_is_what_the_next_one_takes(source, text, takes):
     path = source(text)
     assert {
-        name: required for name, (_, required) in parameters("head", "mine.Head", (path,)).items()
+        name: required
+        for name, (_, required, _) in parameters("head", "mine.Head", (path,)).items()
     } == takes
     build(
         "device",
@@ -203,6 +227,25 @@ def test_what_a_constructor_passes_on_is_what_the_next_one_takes(source, text, t
             ),
         ),
         (
+            "def Head(**options): ...",
+            (
+                "it takes **options, and a function that gives a part names what it takes; write"
+                " the names out."
+            ),
+        ),
+        (
+            "def Head(width, /, depth): ...",
+            "it takes width by position alone, and values come by name; leave out the /.",
+        ),
+        (
+            FIELDS + "def Head(size: Size, depth: int): ...",
+            "it takes depth twice, once as a field of size; rename one.",
+        ),
+        (
+            FIELDS + "@dataclass(frozen=True)\nclass Box:\n    size: Size\ndef Head(box: Box): ...",
+            "a field of box has fields of its own; let it be a parameter beside box.",
+        ),
+        (
             "class Head:\n    def __init__(self, width, /, depth): ...",
             "it takes width by position alone, and values come by name; leave out the /.",
         ),
@@ -212,6 +255,65 @@ def test_a_constructor_that_source_does_not_tell_is_refused_with_what_to_write(s
     with pytest.raises(Refused) as error:
         parameters("head", "mine.Head", (source(text),))
     assert str(error.value) == f"head: of mine.Head the values are not known: {words}"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "class Head:\n    def __init__(self, size: Size, tall: bool = True):\n"
+        "        self.size = size\n",
+        "class Base:\n    def __init__(self, size: Size):\n        self.size = size\n"
+        "class Head(Base):\n    def __init__(self, tall: bool = True, **rest):\n"
+        "        super().__init__(**rest)\n",
+        "from types import SimpleNamespace\n"
+        "def Head(size: Size, tall: bool = True):\n    return SimpleNamespace(size=size)\n",
+        "@dataclass\nclass Head:\n    size: Size\n    tall: bool = True\n",
+    ],
+    ids=["class", "inherited", "function", "dataclass"],
+)
+def test_the_fields_of_a_frozen_dataclass_are_values_of_the_part(source, head):
+    path = source(FIELDS + head)
+    part = {"_target_": "mine.Head"}
+    takes = parameters("head", "mine.Head", (path,))
+    assert {name: each.required for name, each in takes.items()} == {
+        "width": True,
+        "depth": False,
+        "tall": False,
+    }
+    size = build("device", part | {"width": 3}, [path]).size
+    assert (type(size).__name__, size.width, size.depth) == ("Size", 3, 2)
+    assert build("device", part | {"width": 3, "depth": 5, "tall": False}, [path]).size.depth == 5
+    for values, words in (
+        ({"width": 0}, r"device.width=0: from 1 up \(.*mine.py, line \d+\)\.$"),
+        ({"width": "x"}, "device.width=x: a whole number is needed here"),
+        ({}, "device.width: mine.Head needs it and it is not given"),
+        ({"size": 3}, "device.size: there is no such key"),
+    ):
+        with pytest.raises(Refused, match=f"^{words}"):
+            build("device", part | values, [path])
+
+
+def test_fields_of_a_parameter_with_a_default_may_all_be_left_out(source):
+    path = source(FIELDS + "def Head(size: Size = Size(7)):\n    return size\n")
+    part = {"_target_": "mine.Head"}
+    assert build("device", part, [path]).width == 7
+    assert build("device", part | {"width": 3}, [path]).width == 3
+    bare = (
+        FIELDS.replace("width: int", "width: int = 4") + "def Head(size: Size):\n    return size\n"
+    )
+    assert build("device", part, [source(bare)]).width == 4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FIELDS.replace("(frozen=True)", "") + "def Head(size: Size, features: int): ...",
+        FIELDS + "def Head(size: int, features: Size): ...",
+    ],
+    ids=["not frozen", "offered"],
+)
+def test_a_dataclass_that_may_change_or_that_is_offered_is_one_value(source, text):
+    assert list(parameters("head", "mine.Head", (source(text),))) == ["size", "features"]
 
 
 def test_an_inherited_constructor_is_checked_by_its_types(source):
@@ -262,6 +364,11 @@ def test_every_part_of_ours_is_read_as_python_reads_it():
     for group, target in targets:
         module, _, name = target.rpartition(".")
         signature = inspect.signature(getattr(importlib.import_module(module), name)).parameters
-        assert {key: required for key, (_, required) in parameters(group, target).items()} == {
-            key: one.default is one.empty for key, one in signature.items()
-        }, target
+        required = {key: one.default is one.empty for key, one in signature.items()}
+        for key, one in signature.items():
+            if key not in OFFERED.get(group, ()) and dataclasses.is_dataclass(one.annotation):
+                del required[key]
+                for field in dataclasses.fields(one.annotation):
+                    required[field.name] = field.default is dataclasses.MISSING
+        takes = parameters(group, target)
+        assert {key: each.required for key, each in takes.items()} == required, target

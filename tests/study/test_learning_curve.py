@@ -127,15 +127,15 @@ def test_sizes_that_cannot_be_are_refused(refusal, sizes, said):
 
 def test_a_dataset_that_cannot_be_cut_is_refused(refusal, tmp_path, monkeypatch):
     (tmp_path / "mine_uncut.py").write_text(
-        "from qtlrun.dataset.digits import Digits\n\nclass Fixed(Digits):\n    def __init__(self,"
-        " classes: list[int]):\n        super().__init__(classes, [.4, 1.], 10, 20)\n"
+        "from qtlrun.dataset.digits import digits\n\ndef fixed(classes: list[int]):\n    return"
+        " digits(classes, [.4, 1.], 10, 20)\n"
     )
     from composition import check, short_plan
 
     plan = short_plan(
         tmp_path / "home", "study=learning_curve", f"plugins=[{tmp_path}/mine_uncut.py]"
     )
-    plan = plan.changed({"dataset": {"_target_": "mine_uncut.Fixed", "classes": [6, 7]}})
+    plan = plan.changed({"dataset": {"_target_": "mine_uncut.fixed", "classes": [6, 7]}})
     with pytest.raises(plans.Refused) as error:
         check(plan)
     assert str(error.value) == "study=learning_curve: this dataset has no train_size."

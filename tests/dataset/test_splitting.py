@@ -1,20 +1,19 @@
+"""The draws of splits: stratified parts, folds, a smaller train split; and a Splitting's checks."""
+
 from itertools import combinations
 
 import pytest
 import torch
-from PIL import Image
 
-from qtlrun.dataset.folder import Folder
-from qtlrun.dataset.split import Split, draw_stratified, subsample
+from qtlrun.dataset.split import Split
+from qtlrun.dataset.splitting import Splitting, draw_stratified, subsample, take_fold
 
 COUNTS = [(9, 9), (99, 96), (30, 4), (12, 7, 31), (5, 5, 5, 5), (2, 40, 3, 11)]
+FOLDED = [counts for counts in COUNTS if min(counts) > 3]  # enough of each for four folds
 SEEDS = range(6)
-TRAIN = {
-    "digits": (24, "3 12, 8 12"),
-    "alone": (24, "ants 13, bees 11"),
-    "published": (32, "ants 18, bees 14"),
-    "hymenoptera": (32, "ants 18, bees 14"),
-}  # items of the train split, in all and by class
+LABELS = torch.tensor([0] * 20 + [1] * 50 + [2] * 30)[
+    torch.randperm(100, generator=torch.Generator().manual_seed(1))
+]
 
 
 def split_of(*counts):
@@ -24,6 +23,124 @@ def split_of(*counts):
         torch.randperm(len(labels), generator=torch.Generator().manual_seed(sum(counts)))
     ]
     return Split(torch.zeros(len(labels), 1), labels, tuple(map(str, range(len(labels)))))
+
+
+def folds_of(whole, parts, seed):
+    return [take_fold(whole, [part, parts], seed, "abcd") for part in range(parts)]
+
+
+@pytest.mark.parametrize("parts", [2, 3, 4])
+@pytest.mark.parametrize("counts", FOLDED)
+def test_the_folds_are_disjoint_and_leave_nothing_out(counts, parts):
+    whole = split_of(*counts)
+    for seed in SEEDS:
+        folds = folds_of(whole, parts, seed)
+        assert sorted(item for fold, _ in folds for item in fold.items) == sorted(whole.items)
+        for fold, rest in folds:
+            assert sorted(fold.items + rest.items) == sorted(whole.items)
+            for part in (fold, rest):
+                places = [int(item) for item in part.items]
+                assert places == sorted(places) and torch.equal(part.labels, whole.labels[places])
+
+
+@pytest.mark.parametrize("parts", [2, 3, 4])
+@pytest.mark.parametrize("counts", FOLDED)
+def test_the_folds_are_equal_within_one_item_in_every_class_and_in_all(counts, parts):
+    whole = split_of(*counts)
+    for seed in SEEDS:
+        taken = torch.stack(
+            [
+                fold.labels.bincount(minlength=len(counts))
+                for fold, _ in folds_of(whole, parts, seed)
+            ]
+        )
+        assert taken.sum(0).tolist() == list(counts)
+        assert (taken.amax(0) - taken.amin(0)).max() <= 1
+        assert taken.sum(1).max() - taken.sum(1).min() <= 1
+
+
+def test_as_many_folds_as_a_class_has_items_leave_one_of_it_in_each():
+    assert all(fold.labels.bincount()[1] == 1 for fold, _ in folds_of(split_of(30, 4), 4, 0))
+
+
+def test_one_seed_gives_one_fold_and_another_seed_another():
+    whole = split_of(30, 40)
+    for part in range(5):
+        folds = [take_fold(whole, [part, 5], seed, "ab")[0].items for seed in SEEDS]
+        assert folds == [take_fold(whole, [part, 5], seed, "ab")[0].items for seed in SEEDS]
+        assert len(set(folds)) == len(SEEDS)
+
+
+@pytest.mark.parametrize("counts", [[5, 10], [0.2, 0.3], [0.2], [4, 0.5], []])
+def test_the_parts_are_disjoint_sorted_and_leave_nothing_out(counts):
+    parts = draw_stratified(LABELS, counts, 0)
+    assert len(parts) == len(counts) + 1
+    assert torch.equal(torch.cat(parts).sort().values, torch.arange(100))
+    assert all(torch.equal(part, part.sort().values) for part in parts)
+
+
+def test_whole_numbers_take_that_many_of_every_class():
+    test, validation, train = draw_stratified(LABELS, [5, 10], 0)
+    assert LABELS[test].bincount().tolist() == [5, 5, 5]
+    assert LABELS[validation].bincount().tolist() == [10, 10, 10]
+    assert LABELS[train].bincount().tolist() == [5, 35, 15]
+
+
+def test_whole_numbers_may_take_everything():
+    assert [len(part) for part in draw_stratified(LABELS[LABELS == 0], [5, 15], 0)] == [5, 15, 0]
+
+
+def test_shares_take_the_same_share_of_every_class():
+    test, train = draw_stratified(LABELS, [0.3], 0)
+    assert LABELS[test].bincount().tolist() == [6, 15, 9]
+    assert LABELS[train].bincount().tolist() == [14, 35, 21]
+
+
+def test_a_share_takes_at_least_one_of_every_class():
+    test, validation, train = draw_stratified(torch.tensor([0, 1, 0, 1, 0, 1]), [0.01, 0.01], 0)
+    assert [len(part) for part in (test, validation, train)] == [2, 2, 2]
+
+
+def test_one_seed_gives_one_division_and_another_seed_another():
+    first, second, other = (draw_stratified(LABELS, [0.2], seed)[0] for seed in (7, 7, 8))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
+def test_the_first_part_does_not_depend_on_the_later_ones():
+    assert torch.equal(
+        draw_stratified(LABELS, [0.2, 0.1], 3)[0], draw_stratified(LABELS, [0.2, 0.4], 3)[0]
+    )
+
+
+@pytest.mark.parametrize(
+    "counts, sentence",
+    [
+        (
+            [0.2, 0.2],
+            (
+                "class bees has 2 items, too few for parts of 1 + 1 + a rest (items a class: ants"
+                " 5, bees 2)."
+            ),
+        ),
+        (
+            [2, 1],
+            "class bees has 2 items, too few for parts of 2 + 1 (items a class: ants 5, bees 2).",
+        ),
+    ],
+)
+def test_a_class_too_small_is_refused_with_the_counts(counts, sentence):
+    labels = torch.tensor([0, 0, 0, 0, 0, 1, 1])
+    with pytest.raises(ValueError) as error:
+        draw_stratified(labels, counts, 0, names=("ants", "bees"))
+    assert str(error.value) == sentence
+    with pytest.raises(ValueError, match=r"^class 1 has 2 items.*\(items a class: 0 5, 1 2\)\.$"):
+        draw_stratified(labels, counts, 0)
+
+
+def test_of_many_classes_the_refusal_lists_twelve():
+    with pytest.raises(ValueError, match=r"0 1, .*, 11 1, \.\.\.\)\.$"):
+        draw_stratified(torch.arange(40), [0.5], 0)
 
 
 def fewest(whole, seed):
@@ -148,64 +265,6 @@ def test_each_class_has_an_order_of_its_own():
         assert first[:10] != [item - 40 for item in first[10:]]
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_only_the_train_split_follows_the_size(make, seed):
-    whole = make(split_seed=seed)
-    total = len(whole.train)
-    parts = [make(split_seed=seed, train_size=size) for size in (2, 7, 0.5, total - 1)]
-    assert [len(part.train) for part in parts] == [2, 7, round(0.5 * total), total - 1]
-    assert len({part.fingerprint for part in (whole, *parts)}) == 5
-    for part in parts:
-        assert set(part.train.items) < set(whole.train.items)
-        assert (part.test.items, part.validation.items) == (
-            whole.test.items,
-            whole.validation.items,
-        )
-        assert (part.test.names, part.validation.names) == (
-            whole.test.names,
-            whole.validation.names,
-        )
-        assert (part.size, part.classes) == (whole.size, whole.classes)
-    assert all(
-        set(small.train.items) < set(large.train.items) for small, large in combinations(parts, 2)
-    )
-
-
-def test_no_size_and_the_whole_size_are_what_was_there_before(make):
-    whole = make()
-    for size in (None, 1.0, len(whole.train)):
-        assert make(train_size=size).fingerprint == whole.fingerprint
-
-
-@pytest.mark.parametrize("layout", ["alone", "published", "hymenoptera"], indirect=True)
-def test_train_alone_is_cut_where_the_test_split_is_validation(make):
-    whole, part = (make(validation="test", train_size=size) for size in (None, 8))
-    assert (
-        len(part.train) == 8
-        and part.validation is part.test
-        and part.test.items == whole.test.items
-    )
-
-
-def test_a_size_beyond_what_is_there_is_refused_with_the_counts(refusal, layout):
-    total, listed = TRAIN[layout]
-    there = f"train_size=500: the training split has {total} items ({listed})"
-    assert refusal(train_size=500) == f"{there}; use {total} or fewer."
-    assert refusal(train_size=total + 1).endswith(f"; use {total} or fewer.")
-
-
-@pytest.mark.parametrize("size, number", [(1, 1), (0.01, 0)])
-def test_a_size_that_leaves_a_class_without_an_item_is_refused_with_the_counts(
-    refusal, layout, size, number
-):
-    total, listed = TRAIN[layout]
-    there = f"train_size={size}: the training split has {total} items ({listed})"
-    assert (
-        refusal(train_size=size)
-        == f"{there}, and {number} would leave a class without any; use 2 items or more."
-    )
-
-
 @pytest.mark.parametrize(
     "counts, least", [((30, 4), 5), ((4, 30), 5), ((9, 9, 9), 3), ((100, 10), 6), ((40, 2, 3), 12)]
 )
@@ -222,22 +281,27 @@ def test_the_least_size_is_the_one_named_also_where_classes_are_far_from_equal(c
             subsample(whole, least - 1, seed, "abc")
 
 
+def refusal(**values):
+    with pytest.raises(ValueError) as error:
+        Splitting(**values)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("share", [0, 0.0, 1.0, 1, -0.2, 2.0, float("nan"), "val", "tset"])
+def test_a_share_that_cannot_be_is_refused(share):
+    words = "give a share of every class between 0 and 1, such as 0.2 or 'test'."
+    assert refusal(validation=share) == f"validation={share}: {words}"
+
+
+@pytest.mark.parametrize(
+    "fold", [[0, 1], [0, 0], [0, -2], [3, 2], [2, 2], [-1, 5], [], [1], [0, 1, 2], [False, 2]]
+)
+def test_a_fold_that_cannot_be_is_refused(fold):
+    words = "give [k, K], part k of K: K from 2 up, k from 0 to K - 1; null draws none."
+    assert refusal(fold=fold) == f"fold={fold}: {words}"
+
+
 @pytest.mark.parametrize("size", [0, -3, True, False, 0.0, -0.5, 1.5, float("nan"), float("inf")])
-def test_a_size_that_cannot_be_is_refused_before_any_file_is_looked_at(early_refusals, size):
-    mend = "give a number of items from 1 up, or a share above 0, at most 1.0."
-    assert early_refusals(train_size=size) == [f"train_size={size}: {mend}"] * 3
-
-
-def test_verify_decodes_also_what_the_size_leaves_out(tmp_path):
-    for number in range(20):
-        path = tmp_path / ("ants", "bees")[number % 2] / f"{number}.png"
-        path.parent.mkdir(exist_ok=True)
-        Image.effect_noise((50 + number, 50), 90).save(path)
-    data = Folder(str(tmp_path), train_size=2)
-    used = data.train.names + data.validation.names + data.test.names
-    left_out, *_ = {name for name in Folder(str(tmp_path)).train.names if name not in used}
-    (tmp_path / left_out).write_bytes((tmp_path / left_out).read_bytes()[:900])
-    data = Folder(str(tmp_path), train_size=2)
-    assert data.size == 20
-    with pytest.raises(ValueError, match=rf"^root={tmp_path}: {left_out} is damaged or cut off"):
-        data.verify()
+def test_a_size_that_cannot_be_is_refused(size):
+    words = "give a number of items from 1 up, or a share above 0, at most 1.0."
+    assert refusal(train_size=size) == f"train_size={size}: {words}"
