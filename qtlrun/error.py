@@ -2,7 +2,8 @@
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 NO_VALUE = object()  # of a key that is not about one value
 MAX_LISTED_NAMES = 24
@@ -76,6 +77,23 @@ class BadValue(UsageError):
     def under(self, prefix: str) -> UsageError:
         """The error with its full key, under that of its part."""
         return self.about(f"{prefix}.{self.key}", self.value)
+
+
+@contextmanager
+def about_values(**values: object) -> Iterator[None]:
+    """Let errors that are raised within be about these values, of which the first is named."""
+    try:
+        yield
+    except ValueError as error:
+        (name, value), *others = values.items()
+        beside = ", ".join(f"{other}={text(each)}" for other, each in others)
+        if isinstance(error, UsageError) and not error.key:
+            reason, fix, missing = error.reason, error.fix, error.missing
+        else:
+            reason, fix, missing = str(error), "", isinstance(error, UsageError) and error.missing
+        if beside:
+            reason = f"with {beside}, {reason}"
+        raise BadValue(name, value, reason, fix, missing=missing) from error
 
 
 def nearest(value: object, names: Iterable[object]) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from qtlrun.error import BadValue
-from qtlrun.plan import facts, finite
+from qtlrun.error import BadValue, check_finite
+from qtlrun.plan import facts
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,7 +63,7 @@ class Recipe:
             if getattr(self, name) < 1:
                 raise BadValue(name, getattr(self, name), "a whole number from 1 up is needed here")
         for name in ("lr", "backbone_lr", "momentum", "eps", "weight_decay", "gamma"):
-            finite(**{name: getattr(self, name)})
+            check_finite(**{name: getattr(self, name)})
         if not self.eps:
             raise BadValue(
                 "eps", 0, "a weight whose gradient is 0 would be divided by 0", "torch's is 1e-8"

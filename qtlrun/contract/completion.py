@@ -120,9 +120,9 @@ def _verify(splits: dict[str, Split], where: str, step: Step) -> dict[str, str]:
             for path, item in zip(split.inputs.paths, split.items, strict=True):
                 files[item] = Path(path), item, str(path)
     try:
-        return decode(list(files.values()), where, step)
+        return decode(list(files.values()), step)
     except ValueError as error:
-        raise UsageError(str(error)) from error
+        raise UsageError(str(error), key=where) from error
 
 
 def _classes(names, key: str, target: str) -> tuple[str, ...]:

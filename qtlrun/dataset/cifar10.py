@@ -12,6 +12,7 @@ from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.picture import printable
 from qtlrun.dataset.public import Part, fetch, read_public
 from qtlrun.dataset.splitting import Splitting
+from qtlrun.error import BadValue
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -40,9 +41,11 @@ def _read(data: Path) -> tuple[Part, Part]:
     ):
         if not check_integrity(folder / name, md5):
             what = "is not the published file" if (folder / name).exists() else "is missing"
-            raise ValueError(
-                f"data={printable(data)}: {source.base_folder}/{name} {what}, whose md5 is {md5}; "
-                f"remove {source.base_folder}, and it is fetched again."
+            raise BadValue(
+                "data",
+                printable(data),
+                f"{source.base_folder}/{name} {what}, whose md5 is {md5}",
+                f"remove {source.base_folder}, and it is fetched again",
             )
     with warnings.catch_warnings():  # numpy 2.4.0 to 2.4.4 warns of files as old as these
         warnings.filterwarnings("ignore", r"dtype\(\): align should be")

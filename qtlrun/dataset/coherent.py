@@ -15,8 +15,8 @@ from torch import Tensor
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.split import Split
 from qtlrun.dataset.state import Sampling
+from qtlrun.error import BadValue, check_finite
 from qtlrun.fock import MODE_NUMBERS
-from qtlrun.plan import finite
 
 # The tetromino that the published network, pre-trained by Killoran et al. (arXiv:1806.06871), draws
 # of each class, and the class's two displacements in units of the amplitude.
@@ -44,13 +44,15 @@ def coherent(amplitude: float, noise: float, sampling: Sampling) -> Dataset:
     accuracy of choosing the centre nearest to the displacement, which no measurement of the state
     tells exactly.
     """
-    finite(amplitude=amplitude, noise=noise)
+    check_finite(amplitude=amplitude, noise=noise)
     if amplitude == 0:
-        raise ValueError("amplitude=0: all classes would be one; give a number above 0.")
+        raise BadValue("amplitude", 0, "all classes would be one", "give a number above 0")
     if noise == 0:
-        raise ValueError(
-            "noise=0: all states of a class would be one, in train as in test; give a number above"
-            " 0."
+        raise BadValue(
+            "noise",
+            0,
+            "all states of a class would be one, in train as in test",
+            "give a number above 0",
         )
     sampling.check_counts("states a class")
     displacements = amplitude * np.array(list(CLASSES.values()), np.complex128).view(np.float64)

@@ -6,8 +6,9 @@ import torch
 from sklearn import datasets
 
 from qtlrun.dataset.dataset import Dataset
-from qtlrun.dataset.split import Split, fingerprint, prefix_errors
+from qtlrun.dataset.split import Split, fingerprint
 from qtlrun.dataset.splitting import check_draw, draw_stratified, subsample, take_fold
+from qtlrun.error import BadValue, UsageError, about_values
 
 CLASSES = list(range(10))
 
@@ -32,24 +33,22 @@ def digits(
     archive's optical recognition of handwritten digits.
     """
     if len(set(classes)) < len(classes) or len(classes) < 2 or not set(classes) <= set(CLASSES):
-        raise ValueError(f"classes={classes}: two or more different digits, 0 to 9.")
+        raise BadValue("classes", classes, "two or more different digits, 0 to 9")
     if len(share) != 2 or not 0 <= share[0] < share[1] <= 1:
-        raise ValueError(f"share={share}: from and to, 0 <= from < to <= 1.")
+        raise BadValue("share", share, "from and to, 0 <= from < to <= 1")
     for name, count in (("train", train), ("validation", validation)):
         if count <= 0 or (isinstance(count, float) and count >= 1):
-            raise ValueError(
-                f"{name}={count}: scans a class, from 1 up, or their share, between 0 and 1."
-            )
+            raise BadValue(name, count, "scans a class, from 1 up, or their share, between 0 and 1")
     check_draw(train_size, fold)
     names = tuple(map(str, classes))
     scans, labels = _scans(tuple(classes), *share)
     items = tuple(hashlib.sha256(scan.numpy().tobytes()).hexdigest() for scan in scans)
     whole = Split(scans, labels, items)
     test, rest = take_fold(whole, fold, split_seed, names) if fold else (None, whole)
-    with prefix_errors(f"train={train}, validation={validation}" + f", fold={fold}" * bool(fold)):
+    with about_values(train=train, validation=validation, **({"fold": fold} if fold else {})):
         indices = draw_stratified(rest.labels, (train, validation), split_seed, names=names)
         if not fold and not len(indices[-1]):
-            raise ValueError("no scan is left for the test split; take fewer.")
+            raise UsageError("no scan is left for the test split", "take fewer")
     parts = {
         "train": subsample(rest.subset(indices[0]), train_size, split_seed, names),
         "validation": rest.subset(indices[1]),

@@ -10,8 +10,8 @@ from numpy.random import RandomState
 
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.state import Sampling
+from qtlrun.error import check_finite
 from qtlrun.fock import MODE_NUMBERS
-from qtlrun.plan import finite
 
 CLASSES = ("Gaussian", "non-Gaussian")
 PREPARED = np.array([[0.0, 1.0], [1.0, 0.0]])  # of each class: photons and Re alpha
@@ -28,7 +28,7 @@ def gaussian(squeezing: float, sampling: Sampling) -> Dataset:
     are of each class in turn, so equally many or one fewer non-Gaussian; "mari2019" draws batches
     of 8 whose labels are drawn too, as is a third rotation that nothing uses.
     """
-    finite(squeezing=squeezing)
+    check_finite(squeezing=squeezing)
     sampling.check_counts("states, both classes together", least=2, batch=BATCH_STATES)
     draw = {"apart": _draw_alternating, "mari2019": _draw_published}[sampling.draw]
     return sampling.sample(partial(draw, squeezing), CLASSES, modes=1)

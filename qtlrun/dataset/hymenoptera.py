@@ -18,7 +18,7 @@ from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.split import pool
 from qtlrun.dataset.splitting import Splitting
 from qtlrun.dataset.tree import read_tree
-from qtlrun.plan import Absent
+from qtlrun.error import BadValue
 
 NAME = "hymenoptera_data"
 ADDRESS = "https://download.pytorch.org/tutorial/hymenoptera_data.zip"
@@ -55,10 +55,14 @@ def _check(data: Path, folder: Path, mend: str) -> None:
     lines = (os.fsencode(f"{path}\0{item}\n") for path, item in zip(paths, hashes, strict=True))
     content = sha256(b"".join(lines)).hexdigest()
     if content != CONTENT:
-        raise ValueError(
-            f"data={picture.printable(data)}: {NAME} holds {len(paths)} pictures with content"
-            f" {content[:12]}, and the tutorial's are {PICTURES} with content {CONTENT[:12]};"
-            f" {mend}."
+        raise BadValue(
+            "data",
+            picture.printable(data),
+            (
+                f"{NAME} holds {len(paths)} pictures with content {content[:12]}, and"
+                f" the tutorial's are {PICTURES} with content {CONTENT[:12]}"
+            ),
+            mend,
         )
 
 
@@ -111,10 +115,15 @@ def _check_members(data: Path, members: list[zipfile.ZipInfo]) -> None:
         raise _refusal(data, f"came with more than {MAX_UNPACKED_BYTES / 1e6:.0f} MB to unpack")
 
 
-def _refusal(data: Path, what: str) -> Absent:
+def _refusal(data: Path, what: str) -> BadValue:
     there = picture.printable(data / NAME)
-    return Absent(
-        f"data={picture.printable(data)}: {NAME}.zip {what}.\n"
-        f"Fetch {ADDRESS} and unpack it, so that {there} is there (content {CONTENT[:12]}), "
-        f"or let QTLRUN_DATA name the folder that holds {NAME}."
+    return BadValue(
+        "data",
+        picture.printable(data),
+        (
+            f"{NAME}.zip {what}.\nFetch {ADDRESS} and unpack it, so that {there} is"
+            f" there (content {CONTENT[:12]}), or let QTLRUN_DATA name the folder that"
+            f" holds {NAME}"
+        ),
+        missing=True,
     )

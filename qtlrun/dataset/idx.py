@@ -10,6 +10,7 @@ from torchvision import datasets
 
 from qtlrun.dataset.picture import printable
 from qtlrun.dataset.public import Part, fetch
+from qtlrun.error import BadValue
 
 
 def read(data: Path, source: type[datasets.MNIST]) -> tuple[Part, Part]:
@@ -41,9 +42,11 @@ def _read_archive(data: Path, path: Path, md5: str) -> torch.Tensor:
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
     if digest != md5:
         name = printable(path.relative_to(data))
-        raise ValueError(
-            f"data={printable(data)}: {name} has the md5 {digest}, and the published file has"
-            f" {md5}; remove it, and it is fetched again."
+        raise BadValue(
+            "data",
+            printable(data),
+            f"{name} has the md5 {digest}, and the published file has {md5}",
+            "remove it, and it is fetched again",
         )
     content = gzip.decompress(content)
     axes = content[3]

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from qtlrun.dataset import picture
 from qtlrun.dataset.picture import printable
-from qtlrun.plan import Absent, text
+from qtlrun.error import NO_VALUE, BadValue, UsageError
+from qtlrun.plan import text
 
 SPELLINGS = {
     "train": ("train", "training"),
@@ -79,7 +80,7 @@ def locate(root: str) -> Path:
             if near
             else "; give one that holds class folders."
         )
-        raise Absent(f"there is no such folder{meant}")
+        raise UsageError(f"there is no such folder{meant}", missing=True)
     if not os.path.isdir(path):
         raise ValueError(
             "this is a file; give a folder that holds class folders (unpack an archive first)."
@@ -181,15 +182,15 @@ def _choose(
     if classes is None:
         return folders
     names = [_folder_name(folders, value) for value in classes]
-    listed = f"classes=[{', '.join(map(text, classes))}]"
+    listed = f"[{', '.join(map(text, classes))}]"
     there = ", ".join(sorted(folders)[:MAX_CLASSES])
     if len(set(names)) < 2:
-        raise ValueError(f"{listed}: name two or more of {there}; null takes all.")
+        raise BadValue("classes", listed, f"name two or more of {there}", "null takes all")
     for name in names:
         if name not in folders:
             near = get_close_matches(name, folders, n=1)
             meant = f"; is {near[0]} meant?" if near else f"; there are {there}."
-            raise ValueError(f"{listed}: there is no class folder {name}{meant}")
+            raise BadValue("classes", listed, f"there is no class folder {name}{meant}")
     return {name: folders[name] for name in names}
 
 
@@ -200,8 +201,11 @@ def _folder_name(folders: dict[str, Path], value: str | int | float | bool) -> s
     alike = [name for name in folders if _reads_as(name, value)]
     if len(alike) > 1:
         spellings = ", ".join(f"'{name}'" for name in alike)
-        raise ValueError(
-            f"classes: {text(value)} may be any of {spellings}; put the one meant in quotes."
+        raise BadValue(
+            "classes",
+            NO_VALUE,
+            f"{text(value)} may be any of {spellings}",
+            "put the one meant in quotes",
         )
     return alike[0] if alike else text(value)
 

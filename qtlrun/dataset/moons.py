@@ -5,7 +5,7 @@ from sklearn.datasets import make_moons
 from qtlrun.dataset import vector
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.splitting import Splitting
-from qtlrun.plan import finite
+from qtlrun.error import BadValue, check_finite
 
 CLASSES = ("upper", "lower")
 MIN_POINTS = 6  # one of each class in every split
@@ -19,11 +19,13 @@ def moons(points: int, noise: float, seed: int, splitting: Splitting, test: floa
     Mari et al., arXiv:1912.08278, which has noise 0.2 and seed 21.
     """
     if points < MIN_POINTS:
-        raise ValueError(
-            f"points={points}: either class needs a point in each split; give {MIN_POINTS} or"
-            " more in all."
+        raise BadValue(
+            "points",
+            points,
+            "either class needs a point in each split",
+            f"give {MIN_POINTS} or more in all",
         )
-    finite(noise=noise)
+    check_finite(noise=noise)
     vector.check_seed(seed)
     whole = vector.as_split(*make_moons(points, noise=noise, random_state=seed))
     return vector.divide(whole, CLASSES, splitting, test)

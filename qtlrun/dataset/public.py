@@ -16,7 +16,8 @@ from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.picture import printable
 from qtlrun.dataset.split import Split, fingerprint
 from qtlrun.dataset.splitting import Splitting
-from qtlrun.plan import Absent, nearest
+from qtlrun.error import BadValue
+from qtlrun.plan import nearest
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,10 +77,15 @@ def fetch(
         top = path.relative_to(data).parts[0]
         unpack = "" if path.name == name else " and unpack it"
         why = download.reason(error)
-        raise Absent(
-            f"data={printable(data)}: {name} could not be fetched ({why}).\nFetch"
-            f" {addresses[0]} (its md5 is {md5}){unpack}, so that {printable(path)} is there, or"
-            f" let QTLRUN_DATA name the folder that holds {top}."
+        raise BadValue(
+            "data",
+            printable(data),
+            (
+                f"{name} could not be fetched ({why}).\nFetch {addresses[0]} (its md5"
+                f" is {md5}){unpack}, so that {printable(path)} is there, or let"
+                f" QTLRUN_DATA name the folder that holds {top}"
+            ),
+            missing=True,
         ) from None
 
 
@@ -100,19 +106,22 @@ def _choose(all_classes: Sequence[object], classes: Sequence[object] | None) -> 
     """
     if classes is None:
         return tuple(all_classes)
-    setting = f"classes=[{','.join(map(str, classes))}]"
+    setting = f"[{','.join(map(str, classes))}]"
     listed = ", ".join(map(str, all_classes))
     for name in classes:
         if name not in all_classes:
             # Numbers whose digits look alike are not near.
-            fix = nearest(name, all_classes) if isinstance(name, str) else f"it is one of {listed}."
-            raise ValueError(f"{setting}: there is no class {name}; {fix}")
+            fix = nearest(name, all_classes) if isinstance(name, str) else f"it is one of {listed}"
+            raise BadValue("classes", setting, f"there is no class {name}", fix)
         if classes.count(name) > 1:
-            raise ValueError(
-                f"{setting}: {name} stands there {classes.count(name)} times; name each class once."
+            raise BadValue(
+                "classes",
+                setting,
+                f"{name} stands there {classes.count(name)} times",
+                "name each class once",
             )
     if len(classes) < 2:
-        raise ValueError(f"{setting}: name two or more of {listed}; null takes all.")
+        raise BadValue("classes", setting, f"name two or more of {listed}", "null takes all")
     return tuple(classes)
 
 

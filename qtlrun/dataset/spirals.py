@@ -14,7 +14,8 @@ from qtlrun.dataset import vector
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.split import Split
 from qtlrun.dataset.splitting import Splitting, check_share
-from qtlrun.plan import facts, finite
+from qtlrun.error import BadValue, check_finite
+from qtlrun.plan import facts
 
 CLASSES = ("first", "second")
 MIN_POINTS = 3  # per class; one in every split
@@ -75,8 +76,8 @@ def spirals(
     if draw == "mari2019":
         _check_published(points, test, splitting)
     elif order is not None:
-        raise ValueError(
-            f"order={order}: it is the order of draw=mari2019 alone; use that draw, or order=null."
+        raise BadValue(
+            "order", order, "it is the order of draw=mari2019 alone", "use that draw, or order=null"
         )
     vectors = _points(points, turns, noise, seed, mirrored)
     whole = vector.as_split(vectors, np.repeat([0, 1], points))
@@ -130,14 +131,16 @@ def _spiral(
 def _check_points(points: int, turns: float, noise: float, seed: int) -> None:
     """Refuse too few points, and a spiral that cannot be drawn."""
     if points < MIN_POINTS:
-        raise ValueError(
-            f"points={points}: every class needs a point in each split; give {MIN_POINTS} or"
-            " more a class."
+        raise BadValue(
+            "points",
+            points,
+            "every class needs a point in each split",
+            f"give {MIN_POINTS} or more a class",
         )
-    finite(turns=turns, noise=noise)
+    check_finite(turns=turns, noise=noise)
     if turns == 0:
-        raise ValueError(
-            f"turns={turns}: a spiral winds about its centre more than 0 times; 1.52 is published."
+        raise BadValue(
+            "turns", turns, "a spiral winds about its centre more than 0 times", "1.52 is published"
         )
     vector.check_seed(seed)
 
@@ -145,14 +148,18 @@ def _check_points(points: int, turns: float, noise: float, seed: int) -> None:
 def _check_published(points: int, test: float | None, splitting: Splitting) -> None:
     """Refuse what the published division leaves no room for."""
     if splitting.validation != "test":
-        raise ValueError(
-            f"validation={splitting.validation}: draw=mari2019 has no split for it; use test, or"
-            " draw=stratified."
+        raise BadValue(
+            "validation",
+            splitting.validation,
+            "draw=mari2019 has no split for it",
+            "use test, or draw=stratified",
         )
     if splitting.split_seed != 0:
-        raise ValueError(
-            f"split_seed={splitting.split_seed}: draw=mari2019 is one division; use 0, or"
-            " draw=stratified."
+        raise BadValue(
+            "split_seed",
+            splitting.split_seed,
+            "draw=mari2019 is one division",
+            "use 0, or draw=stratified",
         )
     for name, value, part in (
         ("test", test, "test"),
@@ -160,16 +167,19 @@ def _check_published(points: int, test: float | None, splitting: Splitting) -> N
         ("fold", splitting.fold, "test"),
     ):
         if value is not None:
-            raise ValueError(
-                f"{name}={value}: draw=mari2019 fixes the {part} split; use null, or"
-                " draw=stratified."
+            raise BadValue(
+                name, value, f"draw=mari2019 fixes the {part} split", "use null, or draw=stratified"
             )
     least = PUBLISHED_TRAIN + PUBLISHED_TEST
     if 2 * points < least:
-        raise ValueError(
-            f"points={points}: draw=mari2019 takes {PUBLISHED_TRAIN} points for training and"
-            f" {PUBLISHED_TEST} for the test; give {least // 2} or more a class, or use"
-            " draw=stratified."
+        raise BadValue(
+            "points",
+            points,
+            (
+                f"draw=mari2019 takes {PUBLISHED_TRAIN} points for training and"
+                f" {PUBLISHED_TEST} for the test"
+            ),
+            f"give {least // 2} or more a class, or use draw=stratified",
         )
 
 

@@ -1,9 +1,8 @@
 """Splits: labelled items, and the hash of all that a dataset's splits hold."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -13,7 +12,6 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from qtlrun.dataset.picture import Pictures
-from qtlrun.plan import Absent
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,16 +74,6 @@ class Split:
             return transform(self.inputs[i], generator(i))
 
         return torch.stack(list(pool().map(transform_item, index.tolist())))
-
-
-@contextmanager
-def prefix_errors(prefix: str) -> Iterator[None]:
-    """Let errors that are raised within open with a prefix."""
-    try:
-        yield
-    except ValueError as error:
-        kind = Absent if isinstance(error, Absent) else ValueError
-        raise kind(f"{prefix}: {error}") from None
 
 
 def fingerprint(parts: dict[str, Split]) -> str:

@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from qtlrun.dataset.split import Split, prefix_errors
+from qtlrun.dataset.split import Split
+from qtlrun.error import BadValue, about_values
 from qtlrun.plan import facts
 
 MAX_CLASSES = 12  # in a message
@@ -41,9 +42,11 @@ class Splitting:
     def check_official(self) -> None:
         """Refuse a fold beside validation=test where the test split is given: both would be it."""
         if self.fold and self.validation == "test":
-            raise ValueError(
-                f"fold={self.fold}: it would be validation, and validation=test is that already;"
-                " leave out one."
+            raise BadValue(
+                "fold",
+                self.fold,
+                "it would be validation, and validation=test is that already",
+                "leave out one",
             )
 
     def divide(
@@ -52,7 +55,7 @@ class Splitting:
         classes: Sequence[str],
         test: float | str | Split,
         validation: Split | None = None,
-        prefix: str = "",
+        about: dict[str, object] | None = None,
     ) -> dict[str, Split]:
         """Divide items into train, validation and test, by name.
 
@@ -66,11 +69,11 @@ class Splitting:
             classes: names of the classes.
             test: share of every class, or the test split where it is given.
             validation: the validation split where it is given.
-            prefix: begins the message on a class too small for its shares; "" names the shares.
+            about: values that an error on a class too small for its shares names; None: the shares.
         """
         parts: dict[str, Split] = {}
         shares: dict[str, float | str] = {}
-        settings = [f"fold={self.fold}"] if self.fold else []
+        settings: dict[str, object] = {"fold": self.fold} if self.fold else {}
         if isinstance(test, Split):
             self.check_official()
             parts["test"] = test
@@ -85,8 +88,7 @@ class Splitting:
             parts[name], whole = take_fold(whole, self.fold, self.split_seed, classes)
         if self.validation != "test" and "validation" not in parts:
             shares["validation"] = self.validation
-        settings += [f"{name}={share}" for name, share in shares.items()]
-        with prefix_errors(prefix or ", ".join(settings)):
+        with about_values(**(about or settings | shares)):
             indices = draw_stratified(
                 whole.labels, list(map(float, shares.values())), self.split_seed, names=classes
             )
@@ -99,8 +101,8 @@ class Splitting:
 def check_share(name: str, share: float | str, other: str = "") -> None:
     """Refuse a share that cannot be drawn; `other` is what may stand in its place."""
     if isinstance(share, str) or not 0 < share < 1:
-        raise ValueError(
-            f"{name}={share}: give a share of every class between 0 and 1, such as 0.2{other}."
+        raise BadValue(
+            name, share, f"give a share of every class between 0 and 1, such as 0.2{other}"
         )
 
 
@@ -110,16 +112,19 @@ def check_draw(train_size: int | float | None, fold: list[int] | None) -> None:
     if train_size is not None and (
         isinstance(train_size, bool) or not train_size > 0 or (share and train_size > 1)
     ):
-        raise ValueError(
-            f"train_size={train_size}: give a number of items from 1 up, or a share above 0, at"
-            " most 1.0."
+        raise BadValue(
+            "train_size",
+            train_size,
+            "give a number of items from 1 up, or a share above 0, at most 1.0",
         )
     if fold is not None:
         whole = len(fold) == 2 and all(type(number) is int for number in fold)
         if not whole or fold[1] < 2 or not 0 <= fold[0] < fold[1]:
-            raise ValueError(
-                f"fold={fold}: give [k, K], part k of K: K from 2 up, k from 0 to K - 1; null draws"
-                " none."
+            raise BadValue(
+                "fold",
+                fold,
+                "give [k, K], part k of K: K from 2 up, k from 0 to K - 1",
+                "null draws none",
             )
 
 
@@ -169,7 +174,7 @@ def take_fold(
     classes, counts = whole.labels.unique(return_counts=True)
     if counts.min() < parts:
         small = _too_small(whole.labels, int(classes[counts.argmin()]), names, f"{parts} folds")
-        raise ValueError(f"fold={fold}: {small}")
+        raise BadValue("fold", fold, small)
     # Dealt out like cards, one class after the other, so that no part gets the odd item of every
     # class.
     inside = torch.zeros(len(whole), dtype=torch.bool)

@@ -6,7 +6,7 @@ from jaxtyping import Float64, Int64
 from qtlrun.dataset import vector
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.splitting import Splitting
-from qtlrun.plan import finite
+from qtlrun.error import BadValue, check_finite
 
 CLASSES = ("inside", "outside")
 MIN_POINTS = 6  # one of each class in every split
@@ -25,22 +25,28 @@ def square(
     which has side 1.2, noise 0.1 and seed 21.
     """
     if points < MIN_POINTS:
-        raise ValueError(
-            f"points={points}: either class needs a point in each split; give {MIN_POINTS} or"
-            " more in all."
+        raise BadValue(
+            "points",
+            points,
+            "either class needs a point in each split",
+            f"give {MIN_POINTS} or more in all",
         )
-    finite(noise=noise)
+    check_finite(noise=noise)
     if not 0 < side < MAX_COORDINATE:
-        raise ValueError(
-            f"side={side}: coordinates are {MAX_COORDINATE:g} at most; give more than 0 and"
-            " less than that."
+        raise BadValue(
+            "side",
+            side,
+            f"coordinates are {MAX_COORDINATE:g} at most",
+            "give more than 0 and less than that",
         )
     vector.check_seed(seed)
     vectors, labels = _points(points, noise, side, seed)
     if len(set(labels.tolist())) < 2:
-        raise ValueError(
-            f"side={side}: all {points} points are {CLASSES[labels[0]]}; give more, or another"
-            " side."
+        raise BadValue(
+            "side",
+            side,
+            f"all {points} points are {CLASSES[labels[0]]}",
+            "give more, or another side",
         )
     return vector.divide(vector.as_split(vectors, labels), CLASSES, splitting, test)
 

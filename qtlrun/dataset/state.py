@@ -12,6 +12,7 @@ from numpy.random import MT19937, RandomState, SeedSequence
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.split import Split, fingerprint
 from qtlrun.dataset.splitting import check_draw, subsample
+from qtlrun.error import BadValue
 from qtlrun.plan import facts
 
 # Of either seed: their sum seeds numpy's RandomState, which takes 32 bits.
@@ -54,7 +55,7 @@ class Sampling:
         check_draw(self.train_size, None)
         for name, value in (("seed", self.seed), ("split_seed", self.split_seed)):
             if not 0 <= value <= MAX_SEED:
-                raise ValueError(f"{name}={value}: a whole number from 0 to {MAX_SEED}.")
+                raise BadValue(name, value, f"a whole number from 0 to {MAX_SEED}")
 
     def check_counts(self, what: str, least: int = 1, batch: int = 1) -> None:
         """Refuse too few states, and what a publication does not draw.
@@ -62,17 +63,21 @@ class Sampling:
         That is a third split, or part of a `batch`. `what` says in the message what is counted.
         """
         if self.draw == "mari2019" and self.validation != "test":
-            raise ValueError(
-                f"validation={self.validation}: draw=mari2019 has train and test states alone; "
-                "give validation=test, or draw=apart."
+            raise BadValue(
+                "validation",
+                self.validation,
+                "draw=mari2019 has train and test states alone",
+                "give validation=test, or draw=apart",
             )
         for name, count in self._counts().items():
             if count < least:
-                raise ValueError(f"{name}={count}: {what}, from {least} up.")
+                raise BadValue(name, count, f"{what}, from {least} up")
             if self.draw == "mari2019" and count % batch:
-                raise ValueError(
-                    f"{name}={count}: draw=mari2019 draws batches of {batch}; give a multiple of"
-                    f" {batch}."
+                raise BadValue(
+                    name,
+                    count,
+                    f"draw=mari2019 draws batches of {batch}",
+                    f"give a multiple of {batch}",
                 )
 
     def sample(self, make: Draw, classes: Sequence[str], modes: int) -> Dataset:

@@ -11,8 +11,9 @@ from qtlrun.dataset import layout, picture
 from qtlrun.dataset.dataset import Dataset, Step
 from qtlrun.dataset.layout import Layout
 from qtlrun.dataset.picture import Pictures, printable
-from qtlrun.dataset.split import Split, fingerprint, pool, prefix_errors
+from qtlrun.dataset.split import Split, fingerprint, pool
 from qtlrun.dataset.splitting import Splitting, check_share
+from qtlrun.error import BadValue, about_values
 
 HASHED_FILES = 64  # by one thread at once; one by one, handing over would cost more than hashing
 
@@ -39,23 +40,25 @@ def read_tree(
     `root`. Raises ValueError where the layout, a class or a picture is not what it should be.
     """
     check_share("test", test)
-    prefix = f"root={printable(root)}"
-    with prefix_errors(prefix):
+    shown = printable(root)
+    with about_values(root=shown):
         folder = layout.locate(root)
         content = layout.read(folder, classes)
         rows = _rows(folder, content)
         folders = {part: _split(each) for part, each in rows.items()}
     if splitting.fold and "validation" in folders:
-        raise ValueError(
-            f"fold={splitting.fold}: root holds train, val and test, so no split is left to draw;"
-            " use fold=null."
+        raise BadValue(
+            "fold",
+            splitting.fold,
+            "root holds train, val and test, so no split is left to draw",
+            "use fold=null",
         )
     parts = splitting.divide(
         folders["train"],
         content.classes,
         folders.get("test", test),
         folders.get("validation"),
-        prefix + f": fold={splitting.fold}" * bool(splitting.fold),
+        {"root": shown} | ({"fold": splitting.fold} if splitting.fold else {}),
     )
     files = [(row.path, row.content, row.name) for part in rows.values() for row in part]
     return Dataset(
@@ -66,15 +69,21 @@ def read_tree(
         size=len(files),
         fingerprint=fingerprint(parts),
         caution=layout.caution(content.others),
-        verifier=partial(decode, files, prefix),
+        verifier=partial(_decode_tree, shown, files),
     )
 
 
-def decode(files: list[tuple[Path, str, str]], prefix: str, step: Step) -> dict[str, str]:
+def _decode_tree(root: str, files: list[tuple[Path, str, str]], step: Step) -> dict[str, str]:
+    """Decode the pictures of a root, which an error names."""
+    with about_values(root=root):
+        return decode(files, step)
+
+
+def decode(files: list[tuple[Path, str, str]], step: Step) -> dict[str, str]:
     """Decode pictures; hash of the pixels, by item, of those that look like another.
 
-    Each is its path, its item and a name for it. Raises ValueError, which `prefix` begins, for what
-    cannot be decoded; it names the first and says how many there are.
+    Each is its path, its item and a name for it. Raises ValueError for what cannot be decoded; it
+    names the first and says how many there are.
     """
 
     def hash_pixels(file: tuple[Path, str, str]) -> str | ValueError:
@@ -93,8 +102,7 @@ def decode(files: list[tuple[Path, str, str]], prefix: str, step: Step) -> dict[
         else:
             contents[item] = content
         step(done, len(files))
-    with prefix_errors(prefix):
-        _refuse(refusals)
+    _refuse(refusals)
     count = Counter(contents.values())
     return {item: content for item, content in contents.items() if count[content] > 1}
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.split import Split, fingerprint
 from qtlrun.dataset.splitting import Splitting
+from qtlrun.error import BadValue
 
 SEED_COUNT = 2**32  # of numpy's RandomState
 
@@ -19,8 +20,8 @@ SEED_COUNT = 2**32  # of numpy's RandomState
 def check_seed(seed: int) -> None:
     """Refuse a seed that numpy's generator does not take."""
     if not 0 <= seed < SEED_COUNT:
-        raise ValueError(
-            f"seed={seed}: numpy's generator takes a whole number from 0 to {SEED_COUNT - 1}."
+        raise BadValue(
+            "seed", seed, f"numpy's generator takes a whole number from 0 to {SEED_COUNT - 1}"
         )
 
 

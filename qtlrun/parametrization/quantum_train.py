@@ -9,12 +9,12 @@ import torch
 from qtlrun import memory
 from qtlrun.circuit.chain import Chain
 from qtlrun.circuit.ring import Ring
-from qtlrun.error import BadValue, nearest
+from qtlrun.error import BadValue, check_finite, nearest
 from qtlrun.layer import Start
 from qtlrun.parametrization.generator import Generator
 from qtlrun.parametrization.mapping import Mapping
 from qtlrun.parametrization.rival import Hashed, LowRank
-from qtlrun.plan import facts, finite
+from qtlrun.plan import facts
 
 ANSATZ: dict[str, type[Ring | Chain]] = {"ring": Ring, "chain": Chain}
 BYTES_PER_GATE = 40_000  # of a block on each wire, with its gradient; measured
@@ -93,7 +93,7 @@ class QuantumTrain:
                 "[] is one linear layer",
             )
         if spread is not None:
-            finite(spread=spread)
+            check_finite(spread=spread)
         self.weights = weights
         self.depth = depth
         self.widths = mapping

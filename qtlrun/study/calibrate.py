@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from qtlrun import disk, statistic
+from qtlrun.error import BadValue, UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.planted import Plant
-from qtlrun.plan import Plan, Refused, Variant, check_single
+from qtlrun.plan import Plan, Variant, check_single
 from qtlrun.report import figure, sentence
 from qtlrun.report.progress import Progress
 from qtlrun.report.report import Report
@@ -50,9 +51,9 @@ class Calibrate:
         statistic.check_nats(self.margin)
         for name in ("nulls", "resamples", "planted"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: a whole number from 1 up.")
+                raise BadValue(name, getattr(self, name), "a whole number from 1 up")
         if not self.effects or not all(0 < effect < np.inf for effect in self.effects):
-            raise ValueError(f"effects={self.effects}: one or more numbers above 0.")
+            raise BadValue("effects", self.effects, "one or more numbers above 0")
 
     def check(self, plans: list[Plan], experiment: Experiment) -> None:
         """Refuse several points, and plans without the models that effects are planted for."""
@@ -60,14 +61,17 @@ class Calibrate:
         plan = plans[0]
         missing = {"C", "twin"} - plan.references.keys()
         if missing or plan.composed != "A":
-            raise Refused(
-                "study=calibrate: it plants effects for A against C and twin; compose A"
-                " (head=quantum freeze=backbone) and leave both in compare."
+            raise UsageError(
+                "it plants effects for A against C and twin",
+                "compose A (head=quantum freeze=backbone) and leave both in compare",
+                key="study",
+                value="calibrate",
             )
         if len(plan.seeds) < statistic.FEWEST:
-            raise Refused(
-                f"seeds={plan.settings.seeds}: fewer than three give no verdict that could be"
-                " calibrated."
+            raise UsageError(
+                "fewer than three give no verdict that could be calibrated",
+                key="seeds",
+                value=plan.settings.seeds,
             )
 
     def run(

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from qtlrun import disk, train
 from qtlrun.comparison.row import Row
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
-from qtlrun.plan import Plan, Refused, check_single, draw, simulates, text
+from qtlrun.plan import Plan, check_single, draw, simulates, text
 from qtlrun.report import sentence
 from qtlrun.report.report import Report
 from qtlrun.report.sentence import Note
@@ -46,14 +47,20 @@ class Export:
         check_single(plans, "export", ("splits", "folds"))
         plan = plans[0]
         if simulates(plan.model):
-            raise Refused(
-                "study=export: a circuit is part of this model, and would have to be simulated"
-                " wherever it runs; choose a classical head, as head=classical"
-                " parametrization=quantum_train."
+            raise UsageError(
+                (
+                    "a circuit is part of this model, and would have to be simulated"
+                    " wherever it runs"
+                ),
+                "choose a classical head, as head=classical parametrization=quantum_train",
+                key="study",
+                value="export",
             )
         if self.seed is not None and self.seed not in plan.seeds:
-            raise Refused(
-                f"study.seed={self.seed}: it is not among the seeds trained, {text(plan.seeds)}."
+            raise UsageError(
+                f"it is not among the seeds trained, {text(plan.seeds)}",
+                key="study.seed",
+                value=self.seed,
             )
 
     def run(

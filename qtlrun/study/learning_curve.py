@@ -6,8 +6,9 @@ import pandas as pd
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison, point_name
+from qtlrun.error import BadValue, UsageError
 from qtlrun.experiment import Experiment
-from qtlrun.plan import Plan, Refused, check_single
+from qtlrun.plan import Plan, check_single
 from qtlrun.report import figure, frame, sentence, terminal
 from qtlrun.report.report import Report
 from qtlrun.report.sentence import Note
@@ -48,20 +49,20 @@ class LearningCurve:
         if self.sizes is not None and (
             not self.sizes or min(self.sizes) < 1 or len(set(self.sizes)) < len(self.sizes)
         ):
-            raise ValueError(
-                f"sizes={self.sizes}: different numbers of training pictures, from 1 up."
-            )
+            raise BadValue("sizes", self.sizes, "different numbers of training pictures, from 1 up")
 
     def check(self, plans: list[Plan], experiment: Experiment) -> None:
         """Refuse several points, a dataset that cannot be cut, and sizes that it does not have."""
         check_single(plans, "learning_curve")
         dataset = plans[0].model.dataset
         if "train_size" not in dataset:
-            raise Refused("study=learning_curve: this dataset has no train_size.")
+            raise UsageError("this dataset has no train_size", key="study", value="learning_curve")
         if dataset["train_size"] is not None:
-            raise Refused(
-                f"dataset.train_size={dataset['train_size']}: the study varies it; name"
-                " the sizes as study.sizes=[20,40]."
+            raise UsageError(
+                "the study varies it",
+                "name the sizes as study.sizes=[20,40]",
+                key="dataset.train_size",
+                value=dataset["train_size"],
             )
         for plan in self._plans(plans[0], experiment):
             for variant in plan.variants.values():

@@ -9,11 +9,11 @@ import pandas as pd
 
 from qtlrun import disk, statistic
 from qtlrun.comparison.predictions import Predictions
+from qtlrun.error import NO_VALUE, BadValue, UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.plan import (
     GROUPS,
     Plan,
-    Refused,
     bare,
     check_part,
     check_same,
@@ -47,9 +47,10 @@ class Multiverse:
         if not self.choices or not all(
             isinstance(part, dict) and part for part in self.choices.values()
         ):
-            raise ValueError(
-                "choices: groups of keys with the values to try, as"
-                " study.choices.recipe.lr=[0.001,0.01]."
+            raise BadValue(
+                "choices",
+                NO_VALUE,
+                ("groups of keys with the values to try, as study.choices.recipe.lr=[0.001,0.01]"),
             )
         for group, part in self.choices.items():
             for name, values in part.items():
@@ -58,9 +59,10 @@ class Multiverse:
                     or not values
                     or len(set(map(str, values))) < len(values)
                 ):
-                    raise ValueError(
-                        f"choices.{group}.{name}={values}: a list of different values is needed"
-                        " here."
+                    raise UsageError(
+                        "a list of different values is needed here",
+                        key=f"choices.{group}.{name}",
+                        value=values,
                     )
 
     def check(self, plans: list[Plan], experiment: Experiment) -> None:
@@ -68,9 +70,11 @@ class Multiverse:
         check_single(plans, "multiverse", ("tune", "splits", "folds"))
         plan = plans[0]
         if not plan.references:
-            raise Refused(
-                "compare=[]: a multiverse is one of differences; choose a reference, as"
-                " compare=[twin]."
+            raise UsageError(
+                "a multiverse is one of differences",
+                "choose a reference, as compare=[twin]",
+                key="compare",
+                value="[]",
             )
         for key in self._keys():
             _check_choice(plan, key)
@@ -241,14 +245,17 @@ def _check_choice(plan: Plan, key: str) -> None:
     """Refuse a choice that no row has, or that the command line gives a value."""
     group, _, name = key.partition(".")
     if group not in GROUPS:
-        raise Refused(f"study.choices.{group}: {nearest(group, GROUPS)}")
+        raise UsageError(nearest(group, GROUPS), key=f"study.choices.{group}")
     if not any(variant.has(key) for variant in plan.variants.values()):
         names = [each for each in bare(plan.model.part(group)) if each != "_target_"]
-        raise Refused(f"study.choices.{key}: no row has such a value; {nearest(name, names)}")
+        raise UsageError(
+            "no row has such a value", nearest(name, names), key=f"study.choices.{key}"
+        )
     if plan.sets(key):
-        raise Refused(
-            f"{key}: study.choices.{key} has it too, so the value typed would not be"
-            f" heeded; ~study.choices.{key} takes it out of the grid."
+        raise UsageError(
+            f"study.choices.{key} has it too, so the value typed would not be heeded",
+            f"~study.choices.{key} takes it out of the grid",
+            key=key,
         )
 
 

@@ -6,8 +6,9 @@ import pandas as pd
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
+from qtlrun.error import BadValue, UsageError
 from qtlrun.experiment import Experiment
-from qtlrun.plan import Plan, Refused, check_single
+from qtlrun.plan import Plan, check_single
 from qtlrun.report import figure, frame, sentence, terminal
 from qtlrun.report.report import Report
 from qtlrun.report.sentence import Note
@@ -35,25 +36,28 @@ class Power:
         statistic.check_nats(self.margin)
         for name in ("seeds", "pictures"):
             if not getattr(self, name) or min(getattr(self, name)) < 1:
-                raise ValueError(f"{name}={getattr(self, name)}: sizes from 1 up.")
+                raise BadValue(name, getattr(self, name), "sizes from 1 up")
         statistic.check_shots(self.shots)
         if min(self.seeds) < 2:
-            raise ValueError(f"seeds={self.seeds}: an interval needs two or more.")
+            raise BadValue("seeds", self.seeds, "an interval needs two or more")
 
     def check(self, plans: list[Plan], experiment: Experiment) -> None:
         """Refuse several points, and pilots too small to predict anything."""
         check_single(plans, "power")
         plan = plans[0]
         if not plan.references:
-            raise Refused(
-                "compare=[]: power is that of a difference; choose a reference, as compare=[twin]."
+            raise UsageError(
+                "power is that of a difference",
+                "choose a reference, as compare=[twin]",
+                key="compare",
+                value="[]",
             )
         seeds = len(plan.seeds)
         splits = len(plan.redraws)
         if (splits if splits > 1 else seeds) < statistic.FEWEST:
-            raise Refused(
-                f"{f'splits={splits}' if splits > 1 else f'seeds={seeds}'}: a pilot of fewer than"
-                " three predicts nothing."
+            raise UsageError(
+                "a pilot of fewer than three predicts nothing",
+                key=f"splits={splits}" if splits > 1 else f"seeds={seeds}",
             )
 
     def run(

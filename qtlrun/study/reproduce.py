@@ -6,8 +6,9 @@ import pandas as pd
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
-from qtlrun.plan import COMPOSED, Plan, Refused, check_idle, nearest
+from qtlrun.plan import COMPOSED, Plan, check_idle, nearest
 from qtlrun.report import frame, sentence, terminal
 from qtlrun.report.frame.reproduction import CHANGED_RUN, reproduction_frame, run_name
 from qtlrun.report.point_table import interval
@@ -43,17 +44,20 @@ class Reproduce:
     def check(self, plans: list[Plan], experiment: Experiment) -> None:
         """Refuse plans without a published figure, figures of absent rows, and redrawn splits."""
         if not any("published" in plan.values for plan in plans):
-            raise Refused(
-                "study=reproduce: no plan here has published figures; choose presets that have, as"
-                " study.runs=['experiment=spirals_paper']."
+            raise UsageError(
+                "no plan here has published figures",
+                "choose presets that have, as study.runs=['experiment=spirals_paper']",
+                key="study",
+                value="reproduce",
             )
         for plan in plans:
             names = (COMPOSED, *plan.changes)
             for name in plan.published.get("accuracy", {}):
                 if name not in names:
-                    raise Refused(
-                        f"published.accuracy.{name}: this plan has no such row;"
-                        f" {nearest(name, names)}"
+                    raise UsageError(
+                        "this plan has no such row",
+                        nearest(name, names),
+                        key=f"published.accuracy.{name}",
                     )
             check_idle(plan, "reproduce")
 

@@ -7,8 +7,9 @@ import pandas as pd
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison, point_name
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
-from qtlrun.plan import Plan, Refused, check_idle, has_circuit
+from qtlrun.plan import Plan, check_idle, has_circuit
 from qtlrun.plan.override import parse, swept_values
 from qtlrun.report import figure, frame, sentence, terminal
 from qtlrun.report.frame.trend import differences_frame, slopes_frame
@@ -54,24 +55,31 @@ class Trend:
         swept = _swept(plans)
         values = [value for keys in swept for value in keys.values()]
         if len(swept[0]) != 1 or not all(isinstance(value, (int, float)) for value in values):
-            raise Refused(
-                f"{where}study=trend follows one number; sweep it, as -m dataset.turns=0.5,1,2"
-                f" (here vary: {', '.join(swept[0]) or 'none'})."
+            raise UsageError(
+                f"{where}study=trend follows one number",
+                (
+                    "sweep it, as -m dataset.turns=0.5,1,2 (here vary:"
+                    f" {', '.join(swept[0]) or 'none'})"
+                ),
             )
         if not plans[0].references:
-            raise Refused(
-                f"{where}compare=[]: a trend is one of differences; choose a reference, as"
-                " compare=[twin]."
+            raise UsageError(
+                "a trend is one of differences",
+                "choose a reference, as compare=[twin]",
+                key=f"{where}compare",
+                value="[]",
             )
         if self.claim is not None and not _rivals(plans[0]):
-            raise Refused(
-                f"{where}study.claim: it is held against references without a circuit, and"
-                " there is none; choose one, as compare=[twin]."
+            raise UsageError(
+                "it is held against references without a circuit, and there is none",
+                "choose one, as compare=[twin]",
+                key=f"{where}study.claim",
             )
         if len(plans[0].seeds) < statistic.FEWEST:
-            raise Refused(
-                f"{where}seeds={plans[0].settings.seeds}: fewer than three seeds give no interval"
-                " here."
+            raise UsageError(
+                "fewer than three seeds give no interval here",
+                key=f"{where}seeds",
+                value=plans[0].settings.seeds,
             )
 
     def run(
