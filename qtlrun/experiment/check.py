@@ -8,6 +8,7 @@ from qtlrun import memory
 from qtlrun.comparison.row import Duplicates
 from qtlrun.dataset.kind import kind, sizes
 from qtlrun.experiment import pretraining
+from qtlrun.experiment.feature import is_large
 from qtlrun.experiment.seedwise import seeded
 from qtlrun.experiment.single import check_single
 from qtlrun.layer import Start, generator
@@ -110,17 +111,21 @@ def check_loaded(parts) -> None:
 @torch.no_grad()
 def _check_backbone(parts) -> None:
     """Refuse a backbone that does not take one item, or not in batches of one in training."""
-    first = parts.dataset.train.batch([0], parts.bare.preprocess)
-    accelerator = next((weight.device for weight in parts.bare.parameters()), first.device)
+    network = parts.bare
+    if not is_large(network):
+        # On tensors without memory torch would load its compiler, for seconds
+        network = parts.network(parts.bare_values)
+    first = parts.dataset.train.batch([0], network.preprocess)
+    accelerator = next((weight.device for weight in network.parameters()), first.device)
     item = first.to(accelerator)
     try:
-        parts.bare.eval()(item)
+        network.eval()(item)
     except ValueError as error:
         raise Refused(str(error)) from error
     if parts.recipe.batch_size == 1 and (
         pretraining.is_wanted(parts.variant) or not parts.backbone.folded
     ):
-        check_single(parts.bare, parts.freeze, parts.recipe, item)
+        check_single(network, parts.freeze, parts.recipe, item)
 
 
 def check_labels(duplicates: Duplicates, noun: str) -> None:

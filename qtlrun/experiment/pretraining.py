@@ -49,8 +49,7 @@ def key(parts) -> str:
     sub = parts.variant.backbone["pretrain"]
     omitted = ("pretrain", "weights", "layer", "seed")
     values = {name: value for name, value in backbone.items() if name not in omitted}
-    targets = backbone["_target_"], *(sub[group]["_target_"] for group in ("dataset", "recipe"))
-    modules = __name__, *(target.rpartition(".")[0] for target in targets)
+    sources = modules(parts.variant)
     return store.key(
         plugins=plugin.identity(parts.variant.plugins),
         backbone=values,
@@ -59,9 +58,16 @@ def key(parts) -> str:
         data=dataset(parts).fingerprint,
         dtype=parts.variant.dtype,
         accelerator=parts.accelerator,
-        versions=source.versions(*modules),
-        sources=source.digest(*modules),
+        versions=source.versions(*sources),
+        sources=source.digest(*sources),
     )
+
+
+def modules(variant: Variant) -> list[str]:
+    """Modules that compute the pre-trained state, without what they import."""
+    sub = variant.backbone["pretrain"]
+    parts = variant.backbone, sub["dataset"], sub["recipe"]
+    return [__name__, *(part["_target_"].rpartition(".")[0] for part in parts)]
 
 
 def state(parts) -> dict[str, Tensor]:
@@ -105,7 +111,7 @@ def _train(parts) -> store.Entry:
         )
         for split in (task.train, task.validation)
     ]
-    with feature.threads(backbone):
+    with parts.session.threads(large=feature.is_large(backbone)):
         for record in train.fit(network, backbone, [recipe], FREEZE, *data, [sub["seed"]]):
             parts.session.progress.step("pre-training, epochs", record.epoch + 1, recipe.epochs)
     if record.best[0] < 0:

@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from qtlrun.circuit import product as products
 from qtlrun.head import published
 from qtlrun.layer import Linear, Start
 from qtlrun.tape.tape import inputs_of
@@ -64,6 +63,8 @@ class Quantum(nn.Module):
                 f"layout={layout}: state gives the start values already; leave one of the two null."
             )
         if product:
+            from qtlrun.circuit import product as products
+
             circuit = products.sized(circuit.qubits, inputs_of(circuit), math.prod(circuit.shape))
         if not inputs_of(circuit):
             raise ValueError(

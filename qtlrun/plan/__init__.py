@@ -3,7 +3,7 @@
 from qtlrun.plan.check import check_idle, check_plan, check_same, check_single
 from qtlrun.plan.description import describe
 from qtlrun.plan.letter import has_circuit, simulates
-from qtlrun.plan.part import bare, build, check_part, is_own
+from qtlrun.plan.part import bare, build, check_part, is_own, load_class
 from qtlrun.plan.plan import COMPOSED, Plan
 from qtlrun.plan.refusal import Absent, Refused, finite, nearest, text
 from qtlrun.plan.tuning import draw, spaces
@@ -29,6 +29,7 @@ __all__ = [
     "finite",
     "has_circuit",
     "is_own",
+    "load_class",
     "nearest",
     "simulates",
     "spaces",

@@ -67,11 +67,17 @@ def build(group: str, part: dict, plugins: Sequence[str] = (), key: str = "", **
     values |= {name: value for name, value in offered.items() if name in takes}
     names = set(takes) - set(offered)
     if not is_own(target):
-        return _construct(getattr(importlib.import_module(module), name), values, key, names)
+        return _construct(load_class(target), values, key, names)
     kind = getattr(plugin.load(module, tuple(plugins)), name)
     with plugin.blamed(f"{key}: {target}"):
         part = _construct(kind, values, key, names)
         return contract.circuit(part, key, target) if group == "circuit" else part
+
+
+def load_class(target: str) -> type:
+    """Class of this package by its dotted name."""
+    module, _, name = target.rpartition(".")
+    return getattr(importlib.import_module(module), name)
 
 
 def check_group(key: str, part: object) -> None:
