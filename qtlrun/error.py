@@ -35,6 +35,13 @@ class UsageError(ValueError):
         self.value = value
         self.missing = missing
 
+    @classmethod
+    def of(cls, error: ValueError, key: str) -> "UsageError":
+        """The error of a part with this key, whoever raised it."""
+        return (
+            error.under(key) if isinstance(error, UsageError) else UsageError(str(error), key=key)
+        )
+
     def __str__(self) -> str:
         subject = self.key
         if self.value is not NO_VALUE:
@@ -87,13 +94,12 @@ def about_values(**values: object) -> Iterator[None]:
     except ValueError as error:
         (name, value), *others = values.items()
         beside = ", ".join(f"{other}={text(each)}" for other, each in others)
-        if isinstance(error, UsageError) and not error.key:
-            reason, fix, missing = error.reason, error.fix, error.missing
-        else:
-            reason, fix, missing = str(error), "", isinstance(error, UsageError) and error.missing
+        inner = error if isinstance(error, UsageError) else UsageError(str(error))
+        reason = str(error) if inner.key else inner.reason
+        fix = "" if inner.key else inner.fix
         if beside:
             reason = f"with {beside}, {reason}"
-        raise BadValue(name, value, reason, fix, missing=missing) from error
+        raise BadValue(name, value, reason, fix, missing=inner.missing) from error
 
 
 def nearest(value: object, names: Iterable[object]) -> str:

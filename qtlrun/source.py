@@ -49,6 +49,7 @@ def _walk_imports(modules: tuple[str, ...]) -> tuple[list[Path], set[str]]:
     libraries = set()
     # No plugin of the user's.
     waiting = [name for name in modules if name.partition(".")[0] == ROOT]
+    names = set(waiting)
     while waiting:
         name = _home(waiting.pop())
         library = name.partition(".")[0]
@@ -58,7 +59,9 @@ def _walk_imports(modules: tuple[str, ...]) -> tuple[list[Path], set[str]]:
         file = _file(name)
         if name != ROOT and file is not None and file not in reached:
             reached.add(file)
-            waiting += _imports(_content(file))
+            new = _imports(_content(file)) - names
+            names |= new
+            waiting += new
     return sorted(reached), libraries - sys.stdlib_module_names
 
 

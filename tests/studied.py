@@ -9,6 +9,8 @@ import pytest
 from rich.console import Console
 from rows import random_logits, row
 
+FILES = {"png": b"drawn", "svg": b"drawn"}  # of a figure, in place of the encoded ones
+
 
 def trained(label, plan, seeds):
     """A row of four classes and forty pictures, in the place of one that was trained."""
@@ -63,7 +65,7 @@ def compare(tmp_path, home, monkeypatch):
     """The same, where figures are not drawn, which would take the longest."""
     from qtlrun.report import figure
 
-    monkeypatch.setattr(figure, "encode", lambda drawn, kind: b"drawn")
+    monkeypatch.setattr(figure, "encode", lambda drawn: FILES)
     return lambda points, outcome=trained: run(tmp_path / "run", points, outcome)
 
 
@@ -91,7 +93,7 @@ def studied(home, tmp_path, monkeypatch):
     from qtlrun.report.report import Report
 
     drawn = []
-    monkeypatch.setattr(figure, "encode", lambda made, kind: drawn.append(made) or b"drawn")
+    monkeypatch.setattr(figure, "encode", lambda made: drawn.append(made) or FILES)
 
     def study(*words, place=home, **values):
         plan = composition.short_plan(place, *words, **values)
@@ -111,7 +113,7 @@ def studied(home, tmp_path, monkeypatch):
             path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()
         )
         return SimpleNamespace(
-            plan=plan, frame=frame, well=well, said=said, out=out, files=files, figures=drawn[::2]
+            plan=plan, frame=frame, well=well, said=said, out=out, files=files, figures=list(drawn)
         )
 
     return study
@@ -123,12 +125,12 @@ def refusal(home, monkeypatch):
     words of several.
     """
     from qtlrun import train
-    from qtlrun.plan import Refused
+    from qtlrun.plan import UsageError
 
     monkeypatch.setattr(train, "fit", None)
 
     def refuse(*words, points=((),), **values):
-        with pytest.raises(Refused) as error:
+        with pytest.raises(UsageError) as error:
             composition.check(
                 *(composition.short_plan(home, *words, *more, **values) for more in points)
             )

@@ -14,6 +14,7 @@ from PIL import Image
 
 from qtlrun import plan as plans
 from qtlrun.compose import compose as command
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.check import check_loaded, check_parts
 from qtlrun.experiment.parts import Parts
@@ -279,7 +280,7 @@ def test_a_backbone_is_built_beside_the_kinds_of_items_that_it_takes_and_refused
     if gives(dataset) in takes and not one_mode:
         look()
         return
-    with pytest.raises(plans.Refused) as error:
+    with pytest.raises(UsageError) as error:
         look()
     others = {
         "pictures": "small or resnet18",
@@ -343,7 +344,7 @@ def test_a_study_is_checked_before_it_starts_and_says_whether_it_takes_a_sweep(t
         plans.build("study", single[0].study, []), "run"
     )
     if target.endswith(".Trend"):
-        with pytest.raises(plans.Refused) as error:
+        with pytest.raises(UsageError) as error:
             check(*single)
         assert str(error.value).startswith("study=trend follows one number; sweep it, ")
     else:
@@ -351,7 +352,7 @@ def test_a_study_is_checked_before_it_starts_and_says_whether_it_takes_a_sweep(t
     if option not in GRIDS:
         assert check(*sweep)
         return
-    with pytest.raises(plans.Refused) as error:
+    with pytest.raises(UsageError) as error:
         check(*sweep)
     assert (
         str(error.value)
@@ -568,7 +569,7 @@ def test_a_misspelt_option_is_refused_with_the_right_one(pair):
     group, option = pair
     middle = len(option) // 2
     wrong = option[:middle] + "x" + option[middle + 1 :] if len(option) > 1 else option + "x"
-    with pytest.raises(plans.Refused) as error:
+    with pytest.raises(UsageError) as error:
         command([f"{group}={wrong}"])
     assert str(error.value).startswith(
         f"{group}={wrong}: there is no such option; did you mean {option}? It is one of "

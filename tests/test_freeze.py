@@ -6,11 +6,12 @@ from torch import nn
 
 from qtlrun.backbone.small import Small
 from qtlrun.backbone.torchvision import Torchvision
+from qtlrun.error import UsageError
 from qtlrun.experiment.network import Network
 from qtlrun.freeze import Freeze
 from qtlrun.head.classical import Classical
 from qtlrun.layer import Start
-from qtlrun.plan import Refused, build
+from qtlrun.plan import build
 from qtlrun.recipe import Recipe
 from qtlrun.train import Data, fit
 
@@ -235,7 +236,7 @@ def test_folded_batch_norms_stay_whatever_is_asked():
     ],
 )
 def test_what_cannot_be_frozen_is_refused(values, words):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         build("freeze", TARGET | values)
     assert str(error.value).startswith(words)
 

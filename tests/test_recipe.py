@@ -5,7 +5,8 @@ import torch
 from composition import compose_plan, part
 from torch import nn
 
-from qtlrun.plan import Refused, build
+from qtlrun.error import UsageError
+from qtlrun.plan import build
 from qtlrun.recipe import Recipe
 
 
@@ -226,7 +227,7 @@ def test_every_field_of_a_recipe_is_refused_somewhere_above():
 
 
 def refusal(**values):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         build("recipe", part("recipe", "default") | values)
     return str(error.value)
 

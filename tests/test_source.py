@@ -126,7 +126,7 @@ def test_a_library_that_computes_is_in_the_versions_and_no_other():
     assert {"torch", "pennylane", "pennylane-lightning", "numpy"} <= set(versions)
     assert versions["torch"] == metadata.version("torch")
     assert not {"pandas", "rich", "hydra-core", "matplotlib"} & set(versions)
-    assert "scikit-learn" in source.versions("qtlrun.dataset.digits")
+    assert "scikit-learn" in source.versions("qtlrun.dataset.spirals")
     assert "pillow" in source.versions("qtlrun.dataset.folder")
     assert not {"pennylane", "scikit-learn"} & set(source.versions("qtlrun.optimizer"))
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float, UInt8
 from torch import Generator, Tensor
-from torchvision.transforms.v2 import InterpolationMode, functional
 
 # Of ImageNet, per channel of pictures in [0, 1].
 MEAN = (0.485, 0.456, 0.406)
@@ -22,14 +21,14 @@ class Preprocess:
     sides 3:4 to 4:3) and half the pictures are mirrored, as in the transfer-learning tutorial of
     PyTorch. With three numbers in `mean`, pictures of one channel become grey ones of three; with
     one, pictures of three become grey ones of one, by the luma of ITU-R BT.601 as torchvision has
-    it.
+    it. `interpolation` is a value of torchvision's InterpolationMode.
     """
 
     size: int
     resize: int
     mean: tuple[float, ...] = MEAN
     std: tuple[float, ...] = STD
-    interpolation: InterpolationMode = InterpolationMode.BILINEAR
+    interpolation: str = "bilinear"
 
     def __call__(
         self,
@@ -38,29 +37,44 @@ class Preprocess:
     ) -> Float[Tensor, "*batch colours size size"]:
         if generator is None:
             if min(picture.shape[-2:]) != self.resize:
-                picture = functional.resize(
-                    picture, [self.resize], self.interpolation, antialias=True
+                picture = _transforms().resize(
+                    picture, [self.resize], _mode(self.interpolation), antialias=True
                 )
-            picture = functional.center_crop(picture, [self.size, self.size])
+            if picture.shape[-2:] != (self.size, self.size):
+                picture = _transforms().center_crop(picture, [self.size, self.size])
         else:
             top, left, height, width = _crop(picture.shape[-2], picture.shape[-1], generator)
-            picture = functional.resized_crop(
+            picture = _transforms().resized_crop(
                 picture,
                 top,
                 left,
                 height,
                 width,
                 [self.size, self.size],
-                self.interpolation,
+                _mode(self.interpolation),
                 antialias=True,
             )
             if torch.rand((), generator=generator) < 0.5:
                 picture = picture.flip(-1)
         if len(self.mean) < picture.shape[-3]:
-            picture = functional.rgb_to_grayscale(picture)
+            picture = _transforms().rgb_to_grayscale(picture)
         picture = picture.expand(*picture.shape[:-3], len(self.mean), -1, -1)
         mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (self.mean, self.std))
         return (picture / 255 - mean) / std
+
+
+def _transforms():
+    """Functions of torchvision on pictures, loaded where a picture needs one."""
+    from torchvision.transforms.v2 import functional
+
+    return functional
+
+
+def _mode(interpolation: str):
+    """Member of torchvision's InterpolationMode with this value."""
+    from torchvision.transforms.v2 import InterpolationMode
+
+    return InterpolationMode(interpolation)
 
 
 def _crop(height: int, width: int, generator: Generator) -> tuple[int, int, int, int]:

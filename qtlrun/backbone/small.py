@@ -5,7 +5,6 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, conv1x1
 
 from qtlrun.backbone import stage
 from qtlrun.backbone import weights as files
@@ -16,7 +15,7 @@ from qtlrun.plan import facts
 
 @facts(title=("small ResNet", " up to {layer}"))
 class Small(nn.Module):
-    """Stem and three of torchvision's residual blocks, of `width`, 2 and 4 `width` channels.
+    """Stem and three residual blocks, of `width`, 2 and 4 `width` channels.
 
     `weights` is pretrain (the weights come as `state`, from the source task), a file, or none:
     random ones, drawn from `seed`. The features are those of `layer`, averaged over their places.
@@ -48,7 +47,7 @@ class Small(nn.Module):
             self.stem = nn.Sequential(
                 nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
             )
-            self.layer1 = BasicBlock(width, width)
+            self.layer1 = ResidualBlock(width, width)
             self.layer2 = _wider(width)
             self.layer3 = _wider(2 * width)
         names = set(self.state_dict())
@@ -78,7 +77,36 @@ class Small(nn.Module):
         return maps.mean((2, 3))
 
 
-def _wider(width: int) -> BasicBlock:
+class ResidualBlock(nn.Module):
+    """Basic block of ResNet (He et al., arXiv:1512.03385), its weights named as by torchvision.
+
+    `downsample` brings the input to the size of the output, where they differ.
+    """
+
+    def __init__(
+        self, channels: int, width: int, stride: int = 1, downsample: nn.Module | None = None
+    ):
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, width, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(width)
+        self.downsample = downsample
+
+    def forward(
+        self, maps: Float[Tensor, "batch channels height width"]
+    ) -> Float[Tensor, "batch outputs rows columns"]:
+        shortcut = maps if self.downsample is None else self.downsample(maps)
+        out = self.relu(self.bn1(self.conv1(maps)))
+        out = self.bn2(self.conv2(out))
+        out += shortcut
+        return self.relu(out)
+
+
+def _wider(width: int) -> ResidualBlock:
     """Block that halves the side and doubles the channels."""
-    shortcut = nn.Sequential(conv1x1(width, 2 * width, stride=2), nn.BatchNorm2d(2 * width))
-    return BasicBlock(width, 2 * width, stride=2, downsample=shortcut)
+    shortcut = nn.Sequential(
+        nn.Conv2d(width, 2 * width, 1, stride=2, bias=False), nn.BatchNorm2d(2 * width)
+    )
+    return ResidualBlock(width, 2 * width, stride=2, downsample=shortcut)

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.fx.experimental.optimization import fuse
 from torchvision import models
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
-from torchvision.transforms.v2 import InterpolationMode
 
 from qtlrun.backbone import stage
 from qtlrun.backbone import weights as files
@@ -62,9 +61,9 @@ class Torchvision(nn.Module):
             else round(size * 256 / 224)
         )
         usual = (
-            (preset.mean, preset.std, preset.interpolation)
+            (preset.mean, preset.std, preset.interpolation.value)
             if public
-            else (MEAN, STD, InterpolationMode.BILINEAR)
+            else (MEAN, STD, "bilinear")
         )
         self.preprocess = Preprocess(
             size,

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from qtlrun.error import UsageError
-from qtlrun.plan import Plan, check_plan, check_same
+from qtlrun.plan import Plan, Variant, check_plan, check_same
 
 # Keys whose values all points of a sweep share.
 SHARED_KEYS = ("study", "home", "outputs", "fresh", "plugins", "splits", "folds")
@@ -50,21 +50,35 @@ def _refusal(check, plan: Plan, experiment, excuses: bool) -> str:
 
 
 def _check_parts(plan: Plan, experiment) -> None:
-    """Refuse a plan whose variants cannot be built; nothing large is loaded."""
+    """Refuse a plan whose variants cannot be built; nothing large is loaded.
+
+    Nothing is built of variants that have passed before.
+    """
     _check_redraws(plan, experiment)
+    variants = _checked_variants(plan)
+    if experiment.has_passed([variant for _, variant in variants]):
+        return
+    for name, variant in variants:
+        with _named(name):
+            experiment.check(variant)
+
+
+def _checked_variants(plan: Plan) -> list[tuple[str, Variant]]:
+    """Variants of a plan on each split and with each draw, by reference; "" is the composed one."""
+    variants = []
     for name, variant in {"": plan.model, **plan.references}.items():
-        for change in plan.redraws:
-            with _named(name):
-                experiment.check(variant.redrawn(change))
+        variants += [(name, variant.redrawn(change)) for change in plan.redraws]
         for draw in plan.draws:
             check_same(variant, draw, "tune")
-            experiment.check(variant.changed(draw))
+            variants.append((name, variant.changed(draw)))
+    return variants
 
 
 def _load(plan: Plan, experiment) -> None:
     """Refuse a plan whose weights or data cannot be had."""
     for variant in (plan.model, *plan.references.values()):
         experiment.load(variant)
+    experiment.note_passed([variant for _, variant in _checked_variants(plan)])
 
 
 def _check_backbone(plan: Plan, _experiment) -> None:

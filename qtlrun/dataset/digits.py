@@ -3,8 +3,8 @@
 import hashlib
 
 import torch
-from sklearn import datasets
 
+from qtlrun.dataset.bundled import read_table
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.split import Split, fingerprint
 from qtlrun.dataset.splitting import check_draw, draw_stratified, subsample, take_fold
@@ -66,9 +66,9 @@ def digits(
 
 def _scans(classes: tuple[int, ...], low: float, high: float) -> tuple[torch.Tensor, torch.Tensor]:
     """Scans (items, 1, 8, 8) as uint8, and labels that count the classes in the order given."""
-    bunch = datasets.load_digits()
-    scans = torch.from_numpy(bunch.images).mul(255 / 16).round().to(torch.uint8).unsqueeze(1)
-    digits = torch.from_numpy(bunch.target)
+    table = torch.from_numpy(read_table("digits.csv.gz"))
+    scans = table[:, :-1].reshape(-1, 1, 8, 8).mul(255 / 16).round().to(torch.uint8)
+    digits = table[:, -1].long()
     indices = []
     labels = []
     for label, digit in enumerate(classes):

@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 from qtlrun.dataset import picture
 from qtlrun.dataset.picture import printable
-from qtlrun.error import NO_VALUE, BadValue, UsageError
-from qtlrun.plan import text
+from qtlrun.error import NO_VALUE, BadValue, UsageError, text
 
 SPELLINGS = {
     "train": ("train", "training"),

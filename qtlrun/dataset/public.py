@@ -16,8 +16,7 @@ from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.picture import printable
 from qtlrun.dataset.split import Split, fingerprint
 from qtlrun.dataset.splitting import Splitting
-from qtlrun.error import BadValue
-from qtlrun.plan import nearest
+from qtlrun.error import BadValue, nearest
 
 
 @dataclass(frozen=True, eq=False)

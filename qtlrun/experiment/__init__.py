@@ -18,12 +18,11 @@ from qtlrun.experiment.check import check_labels, check_loaded, check_parts, ver
 from qtlrun.experiment.description import describe_row, duplicates
 from qtlrun.experiment.ensemble import Training, plain_network
 from qtlrun.experiment.evaluation import evaluate, rank_generator
-from qtlrun.experiment.key import reading_key, row_key
+from qtlrun.experiment.key import checks_key, figures_key, reading_key, row_keys
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.planted import Plant, plant_effect
-from qtlrun.experiment.session import Monitor, Session
+from qtlrun.experiment.session import Monitor, Session, alone
 from qtlrun.experiment.training import fit
-from qtlrun.mode import freshly
 from qtlrun.plan import Part, Plan, Variant
 from qtlrun.store import Entry
 from qtlrun.train import Data
@@ -60,7 +59,7 @@ class Experiment:
                 raise Stopped(comparison, reason) from reason
         return comparison
 
-    @freshly
+    @alone
     def train(
         self,
         name: str,
@@ -77,7 +76,7 @@ class Experiment:
         """
         draws = _distinct_draws(variant, draws or [])
         candidates = [Parts(variant.changed(draw), self.session) for draw in draws or [{}]]
-        keys = [_row_keys(parts, seeds) for parts in candidates]
+        keys = [row_keys(parts, seeds) for parts in candidates]
         with self.session.store.lock("row", store.key(row=keys)):
             tuning = self._tune(name, candidates, keys) if draws else None
             best = tuning.best if tuning else 0
@@ -85,7 +84,7 @@ class Experiment:
         reads = self._count_reads(candidates[best], reader)
         return dataclasses.replace(row, tuning=tuning, draws=draws, reads=reads)
 
-    @freshly
+    @alone
     def predict(
         self,
         name: str,
@@ -112,12 +111,25 @@ class Experiment:
         total = max(reads, default=0)
         return [dataclasses.replace(predictions[variant.key], reads=total) for variant in variants]
 
-    @freshly
+    @alone
     def check(self, variant: Variant) -> None:
         """Refuse a variant whose parts cannot be built; nothing large is loaded."""
         check_parts(Parts(variant, self.session))
 
-    @freshly
+    @alone
+    def has_passed(self, variants: list[Variant]) -> bool:
+        """Whether these variants have passed their checks before, as they are now."""
+        key = checks_key([Parts(variant, self.session) for variant in variants])
+        return key is not None and self.session.store.get("checks", key) is not None
+
+    @alone
+    def note_passed(self, variants: list[Variant]) -> None:
+        """Note in the store that these variants have passed their checks."""
+        key = checks_key([Parts(variant, self.session) for variant in variants])
+        if key is not None and self.session.store.get("checks", key) is None:
+            self.session.store.put("checks", key, Entry({}))
+
+    @alone
     def load(self, variant: Variant) -> None:
         """Load weights and items once; refuse what is absent, unreadable or does not fit."""
         parts = Parts(variant, self.session)
@@ -128,16 +140,17 @@ class Experiment:
         check_loaded(parts)
         check_labels(duplicates(parts), parts.dataset.noun)
 
+    @alone
     def describe(self, name: str, variant: Variant) -> Row:
         """A row without its seeds: what it is, its data, its files."""
         return describe_row(name, Parts(variant, self.session))
 
-    @freshly
+    @alone
     def dataset(self, variant: Variant) -> Dataset:
         """Dataset of a variant, indexed."""
         return Parts(variant, self.session).dataset
 
-    @freshly
+    @alone
     def network(self, variant: Variant, seed: int, outcome: Outcome) -> tuple[nn.Module, Data]:
         """Trained network from items to logits (1, batch, classes), and the test items."""
         return plain_network(Training(Parts(variant, self.session), seed), outcome)
@@ -225,7 +238,7 @@ class Experiment:
 
     def _predict(self, name: str, candidates: list[Parts], seeds: list[int]) -> list[Predictions]:
         """Predictions of each candidate, kept as soon as all its seeds have ended."""
-        keys = [_figures_key(parts, seeds) for parts in candidates]
+        keys = [figures_key(parts, seeds) for parts in candidates]
         stored = self.session.find("figures", dict(zip(keys, keys, strict=True)))
         predictions = {key: Predictions.from_artifact(each) for key, each in stored.items()}
         missing = {
@@ -266,17 +279,6 @@ class Experiment:
             artifact = Entry(rank_generator(Training(parts, seed), outcome))
             self.session.store.put("rank", key, artifact)
         return artifact.values
-
-
-def _row_keys(parts: Parts, seeds: list[int]) -> dict[int, str]:
-    """Key of a row's outcome, by seed."""
-    return {seed: row_key(parts, seed) for seed in seeds}
-
-
-def _figures_key(parts: Parts, seeds: list[int]) -> str:
-    """Key of a variant's predictions, on planted features or those of the dataset."""
-    keys = [row_key(parts, seed) for seed in seeds]
-    return store.key(figures=keys, given=parts.planted_key)
 
 
 def _distinct_draws(variant: Variant, draws: list[Part]) -> list[Part]:

@@ -6,12 +6,14 @@ import torch
 
 from qtlrun import memory
 from qtlrun.comparison.row import Duplicates
+from qtlrun.error import UsageError
 from qtlrun.experiment import pretraining
+from qtlrun.experiment.feature import is_large
 from qtlrun.experiment.seedwise import seeded
 from qtlrun.experiment.single import check_single
 from qtlrun.layer import Start, generator
 from qtlrun.parametrization.generated import BACKBONE
-from qtlrun.plan import Refused, is_own, plugin
+from qtlrun.plan import is_own, plugin
 from qtlrun.store import Entry
 
 # A trained weight itself, its gradient, two moments of Adam, the best epoch's weight
@@ -26,32 +28,42 @@ BACKBONES_BY_KIND = {
 def check_parts(parts) -> None:
     """Build all that needs no weights, cheapest first; refuse what cannot be built."""
     if parts.accelerator != "cpu" and not getattr(torch, parts.accelerator).is_available():
-        raise Refused(
-            f"accelerator={parts.accelerator}: torch finds none on this machine; use cpu."
+        raise UsageError(
+            "torch finds none on this machine",
+            "use cpu",
+            key="accelerator",
+            value=parts.accelerator,
         )
     for name in ("circuit", "device", "recipe", "freeze", "dataset"):
         getattr(parts, name)
     if len(parts.dataset.test) < 2:
-        raise Refused(
-            f"dataset: its test split has {len(parts.dataset.test)} item, and an interval needs two"
-            " or more."
+        raise UsageError(
+            (
+                f"its test split has {len(parts.dataset.test)} item, and an interval"
+                " needs two or more"
+            ),
+            key="dataset",
         )
     _check_size(parts.bare)
     try:
         parts.freeze.check(len(parts.bare.stages))
     except ValueError as error:
-        raise Refused(str(error)) from error
+        raise UsageError.of(error, "freeze") from error
     _check_items(parts.dataset, parts.bare, parts.recipe)
     _check_head(parts.head(parts.bare.features, [0]), parts.bare, parts.recipe)
     if parts.solved and parts.dataset.validation is parts.dataset.test:
-        raise Refused(
-            "head: validation chooses its penalty, and dataset.validation=test would let the test"
-            " split do so."
+        raise UsageError(
+            (
+                "validation chooses its penalty, and dataset.validation=test would let"
+                " the test split do so"
+            ),
+            key="head",
         )
     if parts.solved and not (parts.freeze.fixed(parts.bare) and not parts.recipe.augment):
-        raise Refused(
-            "head: this one is solved for on features that do not change; use freeze=backbone and"
-            " recipe.augment=false."
+        raise UsageError(
+            "this one is solved for on features that do not change",
+            "use freeze=backbone and recipe.augment=false",
+            key="head",
         )
     if parts.generated:
         _check_generated(parts)
@@ -68,9 +80,13 @@ def _check_size(backbone) -> None:
     need = 4 * COPIES_PER_WEIGHT * count
     held = memory.total()
     if need > held:
-        raise Refused(
-            f"backbone: its {count:,} weights take {need / 2**30:,.0f} GiB with gradient and"
-            f" optimiser, and this machine has {held / 2**30:,.0f}; choose a narrower one."
+        raise UsageError(
+            (
+                f"its {count:,} weights take {need / 2**30:,.0f} GiB with gradient"
+                f" and optimiser, and this machine has {held / 2**30:,.0f}"
+            ),
+            "choose a narrower one",
+            key="backbone",
         )
 
 
@@ -88,10 +104,8 @@ def verify_items(parts) -> dict[str, str]:
             contents = parts.dataset.verify(
                 lambda done, total: progress.step("reading pictures", done, total)
             )
-        except Refused:  # of a user's dataset, which names its key
-            raise
         except ValueError as error:
-            raise Refused(f"dataset.{error}") from error
+            raise UsageError.of(error, "dataset") from error
         artifact = Entry({"pictures": parts.dataset.size, "contents": contents})
         session.store.put("verified", fingerprint, artifact)
     return artifact.values["contents"]
@@ -111,25 +125,33 @@ def check_loaded(parts) -> None:
 @torch.no_grad()
 def _check_backbone(parts) -> None:
     """Refuse a backbone that does not take one item, or not in batches of one in training."""
-    first = parts.dataset.train.batch([0], parts.bare.preprocess)
-    accelerator = next((weight.device for weight in parts.bare.parameters()), first.device)
+    network = parts.bare
+    if not is_large(network):
+        # On tensors without memory torch would load its compiler, for seconds
+        network = parts.network(parts.bare_values)
+    first = parts.dataset.train.batch([0], network.preprocess)
+    accelerator = next((weight.device for weight in network.parameters()), first.device)
     item = first.to(accelerator)
     try:
-        parts.bare.eval()(item)
+        network.eval()(item)
     except ValueError as error:
-        raise Refused(str(error)) from error
+        raise UsageError.of(error, "backbone") from error
     if parts.recipe.batch_size == 1 and (
         pretraining.is_wanted(parts.variant) or not parts.backbone.folded
     ):
-        check_single(parts.bare, parts.freeze, parts.recipe, item)
+        check_single(network, parts.freeze, parts.recipe, item)
 
 
 def check_labels(duplicates: Duplicates, noun: str) -> None:
     """Refuse a dataset of which more than half has several labels: no model could be right."""
     if 2 * duplicates.contradictory > duplicates.distinct:
-        raise Refused(
-            f"dataset: {duplicates.contradictory} of its {duplicates.distinct} different {noun}s"
-            " stand in two classes or more; leave each in one."
+        raise UsageError(
+            (
+                f"{duplicates.contradictory} of its {duplicates.distinct} different"
+                f" {noun}s stand in two classes or more"
+            ),
+            "leave each in one",
+            key="dataset",
         )
 
 
@@ -150,26 +172,29 @@ def _check_network(parts) -> None:
         except (RuntimeError, TypeError, IndexError, AttributeError) as error:
             if plugin.location(error):
                 raise
-            raise Refused(
+            raise UsageError(
                 f"{words} does not take the dataset's items: {plugin.worded(error)}"
             ) from error
     shape = tuple(features.shape) if isinstance(features, torch.Tensor) else type(features).__name__
     if shape != (len(items), network.features):
-        raise Refused(
-            f"{words} gives {shape} of {len(items)} items; (batch, features) is needed, here"
-            f" ({len(items)}, {network.features})."
+        raise UsageError(
+            f"{words} gives {shape} of {len(items)} items",
+            f"(batch, features) is needed, here ({len(items)}, {network.features})",
         )
     if not features.isfinite().all():
-        raise Refused(f"{words} gives features that are not finite.")
+        raise UsageError(f"{words} gives features that are not finite")
     if not torch.equal(features, again):
-        raise Refused(
-            f"{words} gives other features when it is called again in evaluation; draw chances only"
-            " where self.training is true, and in preprocess from the generator that it is given."
+        raise UsageError(
+            f"{words} gives other features when it is called again in evaluation",
+            (
+                "draw chances only where self.training is true, and in preprocess from"
+                " the generator that it is given"
+            ),
         )
     if not parts.freeze.fixed(network) and not features.requires_grad:
-        raise Refused(
-            f"{words} gives features without a gradient, so nothing of it would be trained; is"
-            " there a detach or no_grad in its forward? freeze=backbone leaves it as it is."
+        raise UsageError(
+            f"{words} gives features without a gradient, so nothing of it would be trained",
+            ("is there a detach or no_grad in its forward? freeze=backbone leaves it as it is"),
         )
 
 
@@ -182,30 +207,41 @@ def _check_items(dataset, backbone, recipe) -> None:
     takes = backbone.takes
     gives = dataset.kind
     if gives not in takes:
-        raise Refused(
-            f"backbone: it takes {' or '.join(takes)}, and the dataset's items are {gives}; use"
-            f" backbone={BACKBONES_BY_KIND[gives]}."
+        raise UsageError(
+            f"it takes {' or '.join(takes)}, and the dataset's items are {gives}",
+            f"use backbone={BACKBONES_BY_KIND[gives]}",
+            key="backbone",
         )
     if "vectors" in takes and gives == "pictures" and len(dataset.sizes) > 1:
         first, second, *_ = (f"{width} x {height}" for height, width in sorted(dataset.sizes))
-        raise Refused(
-            f"dataset: its pictures differ in size ({first} and {second} pixels, for two), and this"
-            " backbone takes their pixels in a row; use backbone=small or resnet18."
+        raise UsageError(
+            (
+                f"its pictures differ in size ({first} and {second} pixels, for two),"
+                " and this backbone takes their pixels in a row"
+            ),
+            "use backbone=small or resnet18",
+            key="dataset",
         )
     if gives != "pictures" and recipe.augment:
-        raise Refused(
-            f"recipe.augment=true: the dataset's items are {gives}, which are neither cropped nor"
-            " mirrored; use false."
+        raise UsageError(
+            f"the dataset's items are {gives}, which are neither cropped nor mirrored",
+            "use false",
+            key="recipe.augment",
+            value=True,
         )
     if "vectors" in takes and recipe.augment:
-        raise Refused(
-            "recipe.augment=true: this backbone takes pixels in a row and augments no picture; use"
-            " false, or backbone=convolution."
+        raise UsageError(
+            "this backbone takes pixels in a row and augments no picture",
+            "use false, or backbone=convolution",
+            key="recipe.augment",
+            value=True,
         )
     if gives == "states" and backbone.modes != dataset.modes:
-        raise Refused(
-            f"backbone.modes={backbone.modes}: the dataset's states have {dataset.modes}; use"
-            f" backbone.modes={dataset.modes}."
+        raise UsageError(
+            f"the dataset's states have {dataset.modes}",
+            f"use backbone.modes={dataset.modes}",
+            key="backbone.modes",
+            value=backbone.modes,
         )
 
 
@@ -214,23 +250,31 @@ def _check_head(head, backbone, recipe) -> None:
     if not head.amplitudes:
         return
     if backbone.output != "state" or backbone.modes != 1:
-        raise Refused(
-            "head: this one takes the amplitudes of one mode; use backbone=photonic_mode."
+        raise UsageError(
+            "this one takes the amplitudes of one mode", "use backbone=photonic_mode", key="head"
         )
     if recipe.scale == "standard":
-        raise Refused(f"recipe.scale={recipe.scale}: scaled amplitudes are no state; use none.")
+        raise UsageError(
+            "scaled amplitudes are no state", "use none", key="recipe.scale", value=recipe.scale
+        )
 
 
 def _check_generated(parts) -> None:
     """Refuse weights that cannot be generated."""
     if parts.solved:
-        raise Refused(
-            "parametrization: this head is solved for, not trained; use parametrization=direct."
+        raise UsageError(
+            "this head is solved for, not trained",
+            "use parametrization=direct",
+            key="parametrization",
         )
     if not parts.exact:
-        raise Refused(
-            "device.shots: a generator is trained on exact probabilities, and its row has the"
-            " accuracy at 1000 to 10^8 shots; leave it null."
+        raise UsageError(
+            (
+                "a generator is trained on exact probabilities, and its row has the"
+                " accuracy at 1000 to 10^8 shots"
+            ),
+            "leave it null",
+            key="device.shots",
         )
     _check_frozen(parts)
     if is_own(parts.variant.target("parametrization")):
@@ -238,7 +282,7 @@ def _check_generated(parts) -> None:
     try:
         parts.parametrization.check(parts.generated)
     except ValueError as error:
-        raise Refused(f"parametrization.{error}") from error
+        raise UsageError.of(error, "parametrization") from error
 
 
 def _check_generator(parts) -> None:
@@ -256,11 +300,16 @@ def _check_generator(parts) -> None:
         apart = [name for name, shape in shapes.items() if shape[:1] != (runs,)]
         if tuple(values.shape) != (runs, count) or apart:
             other = f", and {apart[0]} is {shapes[apart[0]]}" if apart else ""
-            raise Refused(
-                f"{words}: of {runs} runs and {count} weights its generator gives"
-                f" {tuple(values.shape)}{other};"
-                f" ({runs}, {count}) is needed, and an axis of runs in front of all that it trains"
-                " or keeps."
+            raise UsageError(
+                (
+                    f"of {runs} runs and {count} weights its generator gives"
+                    f" {tuple(values.shape)}{other}"
+                ),
+                (
+                    f"({runs}, {count}) is needed, and an axis of runs in front of all"
+                    " that it trains or keeps"
+                ),
+                key=words,
             )
 
 
@@ -277,12 +326,17 @@ def _check_frozen(parts) -> None:
         if f"{BACKBONE}{name}" not in parts.generated:
             continue
         if id(weight) in held:
-            raise Refused(
-                f"parametrization.weights: {BACKBONE}{name} is frozen, and would be replaced; use"
-                " freeze=none, or parametrization.added=true, which adds to it."
+            raise UsageError(
+                f"{BACKBONE}{name} is frozen, and would be replaced",
+                "use freeze=none, or parametrization.added=true, which adds to it",
+                key="parametrization.weights",
             )
         if weight.dim() == 1 and name.endswith("weight"):
-            raise Refused(
-                f"parametrization.weights: {BACKBONE}{name} scales a norm and begins at 1, and what"
-                " is generated has the mean 0; leave it out, or set parametrization.added=true."
+            raise UsageError(
+                (
+                    f"{BACKBONE}{name} scales a norm and begins at 1, and what is"
+                    " generated has the mean 0"
+                ),
+                "leave it out, or set parametrization.added=true",
+                key="parametrization.weights",
             )

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from qtlrun import disk
 from qtlrun.comparison.row import Duplicates, Row
@@ -42,7 +43,7 @@ def describe_row(name: str, parts: Parts) -> Row:
         ceiling=dataset.ceiling,
         settings=count_settings(parts),
         norms_move=has_moving_norms(parts.backbone),
-        patterns=parts.patterns(),
+        patterns=centre_patterns(parts),
     )
 
 
@@ -83,6 +84,17 @@ def frozen_weights(parts: Parts) -> dict[str, np.ndarray]:
     return {
         name: value.detach().cpu().numpy() for name, value in parts.backbone.state_dict().items()
     }
+
+
+def centre_patterns(parts: Parts) -> np.ndarray | None:
+    """Backbone outputs of the classes' centres, (classes, side, side), if they are pictures."""
+    centres = parts.dataset.centres
+    backbone = parts.backbone
+    if centres is None or backbone.patterns is None or backbone.modes != 2:
+        return None
+    with torch.no_grad():
+        inputs = parts.to_accelerator(backbone.preprocess(centres))
+        return backbone.patterns(inputs).cpu().numpy()
 
 
 def count_settings(parts: Parts) -> int | None:

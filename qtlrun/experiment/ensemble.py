@@ -1,5 +1,6 @@
 """Ensembles: the heads of many trainings on features, or the whole network of one."""
 
+import contextlib
 import copy
 import itertools
 import json
@@ -68,6 +69,10 @@ class Ensemble:
     def seeds(self) -> list[int]:
         """Seed of each run."""
         return [training.seed for training in self.trainings]
+
+    def threads(self) -> contextlib.AbstractContextManager:
+        """Context of its work: one thread, or all with a large backbone."""
+        return self.parts.session.threads(large=feature.is_large(self.backbone))
 
     @property
     def generator(self) -> Generator | None:
@@ -186,8 +191,10 @@ def _build_network(trainings: list[Training]) -> Ensemble:
         )
     network = Network(backbone, head)
     whole = _generate_weights(network, trainings)
-    scales = _scales(trainings, head, lambda: _initial_features(whole, data["train"], SCALE_ITEMS))
-    network.scale = feature.scalings(scales, lambda: _initial_features(whole, data["train"]))
+    with parts.session.threads(large=feature.is_large(backbone)):
+        train_data = data["train"]
+        scales = _scales(trainings, head, lambda: _initial_features(whole, train_data, SCALE_ITEMS))
+        network.scale = feature.scalings(scales, lambda: _initial_features(whole, train_data))
     return Ensemble(whole, head, backbone, data, trainings, network.scale, scales)
 
 

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from qtlrun import train
 from qtlrun.comparison.outcome import Failure, Outcome
-from qtlrun.experiment import feature
 from qtlrun.experiment.cost import generator_angles, trained_angles
 from qtlrun.experiment.ensemble import (
     Ensemble,
@@ -53,7 +52,7 @@ def evaluate(
         load_weights(ensemble, [outcomes[seed] for seed in seeds])
         data = ensemble.data["test"]
         began = time.perf_counter()
-        with feature.threads(ensemble.backbone):
+        with ensemble.threads():
             logits = train.evaluate(ensemble.whole, data, len(seeds)).cpu().double()
             seconds = (time.perf_counter() - began) / len(seeds)
             details = _details(ensemble) if detailed else [Details()] * len(seeds)
@@ -74,7 +73,7 @@ def rank_generator(training: Training, outcome: Outcome) -> dict[str, int]:
     """Rank of a finished training's generator, by name; nothing where its Jacobian is too large."""
     ensemble = build_ensemble([training])
     load_weights(ensemble, [outcome])
-    with feature.threads(ensemble.backbone):
+    with ensemble.threads():
         rank = generators.rank(ensemble.generator, 0)
     return {} if rank is None else {"generator_rank": rank}
 

@@ -28,22 +28,14 @@ MAX_WEIGHTS_SMALL = 1_000_000
 
 def chunk(backbone: nn.Module) -> int:
     """Count of items that go through a backbone at once when nothing is trained."""
-    return 32 if _is_large(backbone) else 512
+    return 32 if is_large(backbone) else 512
 
 
-@contextlib.contextmanager
-def threads(backbone: nn.Module | None):
-    """Run heads and small backbones in one thread.
-
-    More gain nothing, wait for each other on a busy machine, and would let the bits depend on how
-    many there are, and on how many seeds.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(before if backbone is not None and _is_large(backbone) else 1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def is_large(backbone: nn.Module | None) -> bool:
+    """Whether a backbone, if there is one, takes few items at once and many threads."""
+    if backbone is None:
+        return False
+    return sum(weight.numel() for weight in backbone.parameters()) > MAX_WEIGHTS_SMALL
 
 
 def pictures(
@@ -132,11 +124,6 @@ def scalings(names: list[str], train_features: Callable[[], Tensor]) -> Scaling:
     return Scaling(names, mean, deviation)
 
 
-def _is_large(backbone: nn.Module) -> bool:
-    """Whether a backbone takes few items at once."""
-    return sum(weight.numel() for weight in backbone.parameters()) > MAX_WEIGHTS_SMALL
-
-
 def _load(parts, pool: str) -> dict[str, Tensor]:
     """Features of the row's items, by split; those that the pool lacks are computed and added."""
     splits = parts.dataset.splits
@@ -155,7 +142,8 @@ def _load(parts, pool: str) -> dict[str, Tensor]:
 def _complete_pool(parts, pool: str, splits: dict) -> store.Entry:
     """Pool with all items of the splits; another process may have completed it meanwhile."""
     session = parts.session
-    with session.store.lock("features", pool), threads(parts.backbone):
+    large = is_large(parts.backbone)
+    with session.store.lock("features", pool), session.threads(large=large):
         entry = session.store.get("features", pool)
         if _missing_items(entry, splits):
             for extended in _extend_pool(parts, entry, splits):

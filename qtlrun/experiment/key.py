@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from qtlrun import disk, source, store
+from qtlrun import disk, memory, source, store
+from qtlrun.error import UsageError
+from qtlrun.experiment import pretraining
 from qtlrun.experiment.parts import Parts
 
 COMPUTING = ("qtlrun.experiment.training", "qtlrun.experiment.evaluation")
+CHECKING = "qtlrun.experiment.check"
 
 
 def row_key(parts: Parts, seed: int) -> str:
@@ -33,6 +36,46 @@ def reading_key(parts: Parts) -> str:
     """Key of the readings of a test split: its items and labels, whatever their names and order."""
     test = parts.dataset.test
     return store.key(test=sorted(zip(test.items, test.labels.tolist(), strict=True)))
+
+
+def row_keys(parts: Parts, seeds: list[int]) -> dict[int, str]:
+    """Key of a row's outcome, by seed."""
+    return {seed: row_key(parts, seed) for seed in seeds}
+
+
+def figures_key(parts: Parts, seeds: list[int]) -> str:
+    """Key of a variant's predictions, on planted features or those of the dataset."""
+    keys = [row_key(parts, seed) for seed in seeds]
+    return store.key(figures=keys, given=parts.planted_key)
+
+
+def checks_key(candidates: list[Parts]) -> str | None:
+    """Key of the checks of variants; None where they depend on more than can be known.
+
+    They do with parts of the user's and on an accelerator, and where data are absent.
+    """
+    if any(parts.variant.plugins or parts.accelerator != "cpu" for parts in candidates):
+        return None
+    try:
+        return store.key(checks=[_check_identity(parts) for parts in candidates])
+    except (UsageError, OSError):  # of which the check itself will speak
+        return None
+
+
+def _check_identity(parts: Parts) -> dict[str, Any]:
+    """All that the check of a variant depends on; weights of the backbone are not among it."""
+    values: dict[str, Any] = {"variant": parts.variant.key, "data": parts.dataset.fingerprint}
+    modules = [CHECKING, *_modules(parts)]
+    if pretraining.is_wanted(parts.variant):
+        values["source"] = pretraining.dataset(parts).fingerprint
+        modules += pretraining.modules(parts.variant)
+    if state := parts.variant.head.get("state"):
+        values["state"] = disk.digest(Path(state).read_bytes())
+    return values | {
+        "memory": memory.total(),
+        "versions": source.versions(*modules),
+        "sources": source.digest(*modules),
+    }
 
 
 def _modules(parts: Parts) -> list[str]:

@@ -7,23 +7,23 @@ import math
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from qtlrun import disk
-from qtlrun.contract.check import check_part, complete_part
+from qtlrun.contract.check import check_part, complete_part, optional_members
 from qtlrun.contract.circuit import check_size
 from qtlrun.contract.completion import check_sized, complete_backbone, complete_dataset
 from qtlrun.contract.part import build_part
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.device.cached import CachedDevice
+from qtlrun.error import UsageError
 from qtlrun.experiment import pretraining, seedwise
 from qtlrun.experiment.network import Module
 from qtlrun.experiment.session import Session
 from qtlrun.layer import Start, generator
 from qtlrun.parametrization.generated import BACKBONE, HEAD
-from qtlrun.plan import Refused, Variant, is_own, plugin
+from qtlrun.plan import Part, Variant, is_own, load_class, plugin
 
 
 class Parts:
@@ -41,10 +41,14 @@ class Parts:
     freeze = cached_property(lambda self: self._build("freeze"))
     circuit = cached_property(lambda self: self._build_once("circuit"))
     device = cached_property(lambda self: self._build_once("device"))
-    parametrization = cached_property(
-        lambda self: self._build("parametrization", device=self.exact_device)
-    )
     dataset = cached_property(lambda self: self.dataset_of(self.variant.dataset, "dataset"))
+
+    @cached_property
+    def parametrization(self) -> Module:
+        """The row's parametrization, on the exact device where it takes one."""
+        takes_device = "device" in self.variant.takes("parametrization")
+        offered = {"device": self.exact_device} if takes_device else {}
+        return self._build("parametrization", **offered)
 
     def dataset_of(self, part: dict, key: str) -> Dataset:
         """A dataset, indexed once per session; a user's one with all that it may leave out."""
@@ -89,12 +93,11 @@ class Parts:
     @property
     def bare(self) -> Module:
         """Backbone without weights or memory, for its sizes."""
-        part = self.variant.backbone
+        part = self.bare_values
         plugins = self.variant.plugins
         if is_own(part["_target_"]) and not pretraining.is_wanted(self.variant):
             # What it computes while it is built is unknown
             return self.backbone
-        part = part | ({"weights": "none"} if "weights" in part else {})
 
         def make() -> Module:
             if is_own(part["_target_"]):
@@ -105,6 +108,12 @@ class Parts:
             return build_part("backbone", part, plugins, **self._offers())
 
         return self.session.once(f"bare{self.numbers}" + json.dumps(part), make)
+
+    @property
+    def bare_values(self) -> Part:
+        """Values of the backbone without weights."""
+        part = self.variant.backbone
+        return part | ({"weights": "none"} if "weights" in part else {})
 
     def network(self, part: dict, seed: int = 0, **offered) -> Module:
         """A backbone with its weights; a user's one draws from the seed."""
@@ -211,7 +220,7 @@ class Parts:
         try:
             return {name: shapes[name] for name in self.parametrization.matched(list(shapes))}
         except ValueError as error:
-            raise Refused(f"parametrization.{error}") from error
+            raise UsageError.of(error, "parametrization") from error
 
     @cached_property
     def planted_key(self) -> str:
@@ -227,6 +236,9 @@ class Parts:
     @cached_property
     def solved(self) -> bool:
         """Whether the head is solved for, not trained by epochs."""
+        target = self.variant.target("head")
+        if not is_own(target):
+            return optional_members("head", load_class(target))["solve"] is not None
         return self.head(self.bare.features, [0]).solve is not None
 
     def to_accelerator(self, value: Any):
@@ -254,15 +266,6 @@ class Parts:
     def modules(self, *groups: str) -> list[str]:
         """Modules of the classes that the row names in these groups."""
         return [self.variant.target(group).rpartition(".")[0] for group in groups]
-
-    def patterns(self) -> np.ndarray | None:
-        """Backbone outputs of the classes' centres, (classes, side, side), if they are pictures."""
-        centres = self.dataset.centres
-        if centres is None or self.backbone.patterns is None or self.backbone.modes != 2:
-            return None
-        with torch.no_grad():
-            inputs = self.to_accelerator(self.backbone.preprocess(centres))
-            return self.backbone.patterns(inputs).cpu().numpy()
 
     def _head(self, features: int, seeds: list[int]) -> Module:
         """A head as its class builds it."""

@@ -5,12 +5,13 @@ from torch import Tensor
 
 from qtlrun import source, store, train
 from qtlrun.contract.part import build_part
+from qtlrun.error import UsageError
 from qtlrun.experiment import feature
 from qtlrun.experiment.network import Network
 from qtlrun.experiment.single import check_single
 from qtlrun.freeze import Freeze
 from qtlrun.layer import Start
-from qtlrun.plan import Refused, Variant, bare, plugin
+from qtlrun.plan import Variant, bare, plugin
 from qtlrun.recipe import Recipe
 
 FREEZE = Freeze(frozen=0, batch_norm="train")
@@ -37,9 +38,13 @@ def dataset(parts):
     items = {*target.train.items, *target.validation.items, *target.test.items}
     shared = items & {*task.train.items, *task.validation.items}
     if shared:
-        raise Refused(
-            f"dataset: {len(shared)} of its {len(items)} items are in the source task that the"
-            " backbone is pre-trained on; let their classes or shares not overlap."
+        raise UsageError(
+            (
+                f"{len(shared)} of its {len(items)} items are in the source task that"
+                " the backbone is pre-trained on"
+            ),
+            "let their classes or shares not overlap",
+            key="dataset",
         )
     return task
 
@@ -50,8 +55,7 @@ def key(parts) -> str:
     sub = parts.variant.backbone["pretrain"]
     omitted = ("pretrain", "weights", "layer", "seed")
     values = {name: value for name, value in backbone.items() if name not in omitted}
-    targets = backbone["_target_"], *(sub[group]["_target_"] for group in ("dataset", "recipe"))
-    modules = __name__, *(target.rpartition(".")[0] for target in targets)
+    sources = modules(parts.variant)
     return store.key(
         plugins=plugin.identity(parts.variant.plugins),
         backbone=values,
@@ -60,9 +64,16 @@ def key(parts) -> str:
         data=dataset(parts).fingerprint,
         dtype=parts.variant.dtype,
         accelerator=parts.accelerator,
-        versions=source.versions(*modules),
-        sources=source.digest(*modules),
+        versions=source.versions(*sources),
+        sources=source.digest(*sources),
     )
+
+
+def modules(variant: Variant) -> list[str]:
+    """Modules that compute the pre-trained state, without what they import."""
+    sub = variant.backbone["pretrain"]
+    parts = variant.backbone, sub["dataset"], sub["recipe"]
+    return [__name__, *(part["_target_"].rpartition(".")[0] for part in parts)]
 
 
 def state(parts) -> dict[str, Tensor]:
@@ -106,7 +117,7 @@ def _train(parts) -> store.Entry:
         )
         for split in (task.train, task.validation)
     ]
-    with feature.threads(backbone):
+    with parts.session.threads(large=feature.is_large(backbone)):
         for record in train.fit(network, backbone, [recipe], FREEZE, *data, [sub["seed"]]):
             parts.session.progress.step("pre-training, epochs", record.epoch + 1, recipe.epochs)
     if record.best[0] < 0:
@@ -128,8 +139,10 @@ def _recipe(parts) -> Recipe:
         "backbone.pretrain.recipe",
     )
     if recipe.scale == "standard":
-        raise Refused(
-            f"backbone.pretrain.recipe.scale={recipe.scale}: features that are being learnt have no"
-            " fixed scale; use none."
+        raise UsageError(
+            "features that are being learnt have no fixed scale",
+            "use none",
+            key="backbone.pretrain.recipe.scale",
+            value=recipe.scale,
         )
     return recipe

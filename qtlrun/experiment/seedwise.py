@@ -12,8 +12,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from qtlrun.error import UsageError
 from qtlrun.layer import generator
-from qtlrun.plan import Refused, plugin
+from qtlrun.plan import plugin
 
 # Builds a head whose runs are these seeds
 Make = Callable[[list[int]], nn.Module]
@@ -202,9 +203,13 @@ def _single_form(head: nn.Module, x: Tensor, classes: int, target: str, *, start
 def _check_shape(logits: Tensor, x: Tensor, shape: tuple[int, ...], target: str) -> None:
     """Refuse logits of another shape."""
     if tuple(logits.shape) != shape:
-        raise Refused(
-            f"head: {target} gives {tuple(logits.shape)} of features {tuple(x.shape)}, and {shape} "
-            f"is needed; {REQUIREMENT}."
+        raise UsageError(
+            (
+                f"{target} gives {tuple(logits.shape)} of features {tuple(x.shape)},"
+                f" and {shape} is needed"
+            ),
+            REQUIREMENT,
+            key="head",
         )
 
 
@@ -229,14 +234,16 @@ def _call(head: nn.Module, x: Tensor, target: str) -> Tensor:
     except (RuntimeError, IndexError, TypeError) as error:
         if plugin.location(error):
             raise
-        raise Refused(
-            f"head: {target} does not take features {tuple(x.shape)} ({plugin.worded(error)}); "
-            f"{REQUIREMENT}."
+        raise UsageError(
+            f"{target} does not take features {tuple(x.shape)} ({plugin.worded(error)})",
+            REQUIREMENT,
+            key="head",
         ) from error
     if not isinstance(logits, Tensor):
-        raise Refused(
-            f"head: {target} gives {type(logits).__name__}, and a tensor of logits is needed; "
-            f"{REQUIREMENT}."
+        raise UsageError(
+            f"{target} gives {type(logits).__name__}, and a tensor of logits is needed",
+            REQUIREMENT,
+            key="head",
         )
     return logits
 
@@ -245,9 +252,10 @@ def _call(head: nn.Module, x: Tensor, target: str) -> Tensor:
 def _check_still(head: nn.Module, x: Tensor, logits: Tensor, target: str) -> None:
     """Refuse a head whose predictions are random, or depend on how often it was called."""
     if logits.isfinite().all() and not torch.equal(_call(head, x, target), logits):
-        raise Refused(
-            f"head: {target} gives other logits when it is called again in evaluation; draw chances"
-            " only where self.training is true, and from torch's own generator."
+        raise UsageError(
+            f"{target} gives other logits when it is called again in evaluation",
+            "draw chances only where self.training is true, and from torch's own generator",
+            key="head",
         )
 
 
@@ -258,9 +266,10 @@ def _check_gradient(head: nn.Module, logits: Tensor, target: str) -> None:
         and not logits.requires_grad
         and not _has_solution(head)
     ):
-        raise Refused(
-            f"head: {target} gives logits without a gradient, so nothing of it would be trained; "
-            "is there a detach or no_grad in its forward?"
+        raise UsageError(
+            f"{target} gives logits without a gradient, so nothing of it would be trained",
+            "is there a detach or no_grad in its forward?",
+            key="head",
         )
 
 

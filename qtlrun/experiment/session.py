@@ -1,10 +1,15 @@
 """Session: the store, the data folder, progress, and objects made once for all rows."""
 
+import contextlib
+import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+import torch
+
+from qtlrun.mode import fresh
 from qtlrun.store import Entry, Store
 
 T = TypeVar("T")
@@ -53,6 +58,8 @@ class Session:
         self.contents: dict[str, str] = {}
         self.new_keys: set[str] = set()
         self._objects: dict[str, Any] = {}
+        # Of torch before the session's own work, within it
+        self._threads: int | None = None
 
     @property
     def data(self) -> Path:
@@ -80,3 +87,32 @@ class Session:
         """Put an artifact of a kind into the store."""
         self.store.put(kind, key, artifact)
         self.new_keys.add(key)
+
+    @contextlib.contextmanager
+    def threads(self, *, large: bool = False) -> Iterator[None]:
+        """Run in one thread, or with a large backbone in as many as the caller has.
+
+        More than one gains nothing with heads and small backbones: they wait for each other, take
+        twice the processor's time, and would let the bits depend on how many there are, and on how
+        many seeds.
+        """
+        outer = self._threads
+        before = torch.get_num_threads()
+        self._threads = outer or before
+        torch.set_num_threads(self._threads if large else 1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+            self._threads = outer
+
+
+def alone(method: Callable) -> Callable:
+    """Decorate a method of what has a session: it runs in fresh modes and in one thread."""
+
+    @functools.wraps(method)
+    def within(self, *values, **named):
+        with fresh(), self.session.threads():
+            return method(self, *values, **named)
+
+    return within

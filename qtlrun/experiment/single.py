@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from qtlrun.error import UsageError
 from qtlrun.freeze import Freeze
-from qtlrun.plan import Refused
 from qtlrun.recipe import Recipe
 
 
@@ -24,10 +24,11 @@ def check_single(
     try:
         backbone(item)
     except ValueError as error:
-        raise Refused(
-            f"{key}recipe.batch_size=1: a batch norm whose statistics are trained needs two"
-            " pictures or more in a batch; use 2 or"
-            f" more{'' if key else ', or freeze.batch_norm=eval'}."
+        raise UsageError(
+            ("a batch norm whose statistics are trained needs two pictures or more in a batch"),
+            f"use 2 or more{'' if key else ', or freeze.batch_norm=eval'}",
+            key=f"{key}recipe.batch_size",
+            value=1,
         ) from error
     finally:
         backbone.eval()

@@ -39,7 +39,7 @@ def fit(
     for group in groups:
         progress = group[0].parts.session.progress
         ensemble = build_ensemble(group)
-        with feature.threads(ensemble.backbone):
+        with ensemble.threads():
             if not done:
                 _announce(label, ensemble, len(groups))
             progress.step(f"{label}, epochs", done, total)

@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from qtlrun.circuit import product as products
 from qtlrun.error import BadValue, UsageError
 from qtlrun.head import published
 from qtlrun.layer import Linear, Start
@@ -79,6 +78,8 @@ class Quantum(nn.Module):
                 "leave one of the two null",
             )
         if product:
+            from qtlrun.circuit import product as products
+
             circuit = products.sized(circuit.qubits, inputs_of(circuit), math.prod(circuit.shape))
         if not inputs_of(circuit):
             raise UsageError(

@@ -1,23 +1,19 @@
 """Plans: what a command line asks for, checked and worked out before anything is trained."""
 
-from qtlrun.error import nearest, text
 from qtlrun.plan.check import check_idle, check_plan, check_same, check_single
 from qtlrun.plan.description import describe
 from qtlrun.plan.fact import facts
 from qtlrun.plan.letter import has_circuit, simulates
-from qtlrun.plan.part import bare, build, check_part, is_own
+from qtlrun.plan.part import bare, build, check_part, is_own, load_class
 from qtlrun.plan.plan import COMPOSED, Plan
-from qtlrun.plan.refusal import Absent, Refused, finite
 from qtlrun.plan.tuning import draw, spaces
 from qtlrun.plan.variant import GROUPS, Part, Variant
 
 __all__ = [
     "COMPOSED",
     "GROUPS",
-    "Absent",
     "Part",
     "Plan",
-    "Refused",
     "Variant",
     "bare",
     "build",
@@ -29,11 +25,9 @@ __all__ = [
     "describe",
     "draw",
     "facts",
-    "finite",
     "has_circuit",
     "is_own",
-    "nearest",
+    "load_class",
     "simulates",
     "spaces",
-    "text",
 ]

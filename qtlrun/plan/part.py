@@ -7,7 +7,6 @@ import ast
 import functools
 import importlib
 import inspect
-import re
 from collections.abc import Callable, Sequence
 
 from qtlrun.error import UsageError, nearest
@@ -37,10 +36,6 @@ OFFERED = {
 }
 # By group: annotation of a function of the package that gives a part; other functions give none.
 RESULTS = {"dataset": "Dataset"}
-# Begins a message that names its whole key.
-KEY_PREFIX = re.compile(
-    r"\w+\.[\w.]+=|(dataset|backbone|freeze|recipe|circuit|head|parametrization|device)[=:]"
-)
 
 
 def check_part(group: str, part: dict, plugins: list[str], key: str = "") -> None:
@@ -72,13 +67,17 @@ def build(group: str, part: dict, plugins: Sequence[str] = (), key: str = "", **
     takes = parameters(group, target, tuple(plugins), key)
     values = {name: value for name, value in part.items() if name in takes}
     values |= {name: value for name, value in offered.items() if name in takes}
-    names = set(takes) - set(offered)
     if not is_own(target):
-        make = getattr(importlib.import_module(module), name)
-        return _construct(make, values, takes, key, names)
+        return _construct(load_class(target), values, takes, key)
     make = getattr(plugin.load(module, tuple(plugins)), name)
     with plugin.blamed(f"{key}: {target}"):
-        return _construct(make, values, takes, key, names)
+        return _construct(make, values, takes, key)
+
+
+def load_class(target: str) -> Callable:
+    """Class or function of this package by its dotted name."""
+    module, _, name = target.rpartition(".")
+    return getattr(importlib.import_module(module), name)
 
 
 def check_group(key: str, part: object) -> None:
@@ -174,15 +173,12 @@ def _gives(kind: Definition, group: str) -> bool:
     return isinstance(result, ast.Name) and result.id == RESULTS.get(group)
 
 
-def _construct(make: Callable, values: dict, takes: Parameters, key: str, names: set[str]):
+def _construct(make: Callable, values: dict, takes: Parameters, key: str):
     """Object of a class or function; an error of it is given the part's key."""
     try:
         return make(**_arguments(make, values, takes))
-    except UsageError as error:
-        raise error.under(key).located(plugin.location(error)) from error
     except ValueError as error:
-        message = _name_key(str(error), key, names)
-        raise UsageError(message).located(plugin.location(error)) from error
+        raise UsageError.of(error, key).located(plugin.location(error)) from error
 
 
 def _arguments(make: Callable, values: dict, takes: Parameters) -> dict:
@@ -204,14 +200,6 @@ def _parameter(make: Callable, name: str) -> inspect.Parameter:
     makers = make.__mro__ if isinstance(make, type) else (make,)
     signatures = (inspect.signature(each, eval_str=True) for each in makers)
     return next(each.parameters[name] for each in signatures if name in each.parameters)
-
-
-def _name_key(message: str, key: str, names: set[str]) -> str:
-    """Message of a constructor with its whole key: `circuit.qubits=0: ...` of `qubits=0: ...`."""
-    if KEY_PREFIX.match(message):
-        return message
-    first = re.match(r"(\w+)[=:]", message)
-    return f"{key}.{message}" if first and first[1] in names else f"{key}: {message}"
 
 
 def _source(group: str, module: str, plugins: tuple[str, ...]) -> Module | None:

@@ -5,7 +5,6 @@ import os
 import platform
 import subprocess
 import time
-import warnings
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -13,21 +12,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pennylane as qml
 import torch
 import yaml
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from qtlrun import disk
-from qtlrun.circuit import product
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.row import Row
-from qtlrun.contract.part import build_part
-from qtlrun.plan import Plan, Variant, has_circuit
+from qtlrun.plan import Plan
 from qtlrun.report import figure, frame
 from qtlrun.report.frame.row import enumerate_rows
-from qtlrun.tape.tape import inputs_of
+from qtlrun.store import Store
 
 PACKAGES = (
     "qtlrun",
@@ -46,8 +41,6 @@ PACKAGES = (
 
 DIGEST_DIGITS = 12  # of a hash in a file's name
 MAX_TABLE_LINES = 60  # of a table that is read, not computed with
-MAX_DRAWN_QUBITS = 16  # a drawing of a larger circuit shows nothing
-MAX_DRAWN_ANGLES = 500
 
 
 def write(
@@ -58,6 +51,7 @@ def write(
     frames: dict[str, pd.DataFrame],
 ) -> None:
     """All files of a run: plans, table, frames, figures, predictions, weights."""
+    artifacts = Store(plans[0].settings.home)
     disk.write(out / "plan.yaml", _yaml(plans))
     disk.write(out / "table.md", table)
     for name, content in frames.items():
@@ -68,7 +62,8 @@ def write(
             _draw(folder / "figures", comparison)
             _write_weights(folder, comparison)
             disk.write(folder / "predictions.csv", frame.csv(frame.predictions_frame(comparison)))
-        _draw_circuit(folder / "figures", plans[number].model)
+        for kind, data in figure.drawing(plans[number].model, artifacts).items():
+            disk.write(folder / "figures" / f"circuit.{kind}", data)
     if len(comparisons) > 1:
         _save(out / "figures", "sweep", figure.sweep(frames["table"], list(comparisons[0].keys)))
 
@@ -167,33 +162,9 @@ def _draw(folder: Path, comparison: Comparison) -> None:
         _save(folder, "tuning", figure.tuning(comparison))
 
 
-def _draw_circuit(folder: Path, model: Variant) -> None:
-    """Draw the circuit of the composed model, where its head takes one."""
-    if not has_circuit(model):
-        return
-    circuit = build_part("circuit", model.circuit, model.plugins)
-    if model.head.get("product"):
-        circuit = product.sized(circuit.qubits, inputs_of(circuit), int(np.prod(circuit.shape)))
-    elif not model.head.get("entangle", True):
-        return  # the drawing would have the entanglers that are dropped
-    if circuit.qubits > MAX_DRAWN_QUBITS or np.prod(circuit.shape) > MAX_DRAWN_ANGLES:
-        return
-    node = qml.QNode(circuit, qml.device("default.qubit", wires=circuit.qubits))
-    # Not 0, of which an embedding of amplitudes makes no state.
-    inputs = torch.full((inputs_of(circuit),), 0.1, dtype=torch.float64)
-    weights = torch.full(circuit.shape, 0.1, dtype=torch.float64)
-    drawing = Figure()
-    FigureCanvasAgg(drawing)  # the drawer measures texts on it
-    with warnings.catch_warnings():
-        # PennyLane's names of operations have glyphs that the font lacks.
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        qml.draw_mpl(node, level="device", style="black_white", fig=drawing)(inputs, weights)
-    _save(folder, "circuit", drawing)
-
-
 def _save(folder: Path, name: str, drawing: Figure) -> None:
-    for kind in ("png", "svg"):
-        disk.write(folder / f"{name}.{kind}", figure.encode(drawing, kind))
+    for kind, data in figure.encode(drawing).items():
+        disk.write(folder / f"{name}.{kind}", data)
 
 
 def _write_weights(folder: Path, comparison: Comparison) -> None:

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from qtlrun import disk, train
 from qtlrun.comparison.row import Row
-from qtlrun.error import UsageError
+from qtlrun.error import UsageError, text
 from qtlrun.experiment import Experiment
-from qtlrun.plan import Plan, check_single, draw, simulates, text
+from qtlrun.plan import Plan, check_single, draw, simulates
 from qtlrun.report import sentence
 from qtlrun.report.report import Report
 from qtlrun.report.sentence import Note

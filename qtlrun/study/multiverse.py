@@ -9,18 +9,9 @@ import pandas as pd
 
 from qtlrun import disk, statistic
 from qtlrun.comparison.predictions import Predictions
-from qtlrun.error import NO_VALUE, BadValue, UsageError
+from qtlrun.error import NO_VALUE, BadValue, UsageError, nearest, text
 from qtlrun.experiment import Experiment
-from qtlrun.plan import (
-    GROUPS,
-    Plan,
-    bare,
-    check_part,
-    check_same,
-    check_single,
-    nearest,
-    text,
-)
+from qtlrun.plan import GROUPS, Plan, bare, check_part, check_same, check_single
 from qtlrun.report import figure, sentence
 from qtlrun.report.report import Report
 from qtlrun.report.sentence import Note, count
@@ -50,7 +41,7 @@ class Multiverse:
             raise BadValue(
                 "choices",
                 NO_VALUE,
-                ("groups of keys with the values to try, as study.choices.recipe.lr=[0.001,0.01]"),
+                "groups of keys with the values to try, as study.choices.recipe.lr=[0.001,0.01]",
             )
         for group, part in self.choices.items():
             for name, values in part.items():

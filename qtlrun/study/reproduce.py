@@ -6,9 +6,9 @@ import pandas as pd
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
-from qtlrun.error import UsageError
+from qtlrun.error import UsageError, nearest
 from qtlrun.experiment import Experiment
-from qtlrun.plan import COMPOSED, Plan, check_idle, nearest
+from qtlrun.plan import COMPOSED, Plan, check_idle
 from qtlrun.report import frame, sentence, terminal
 from qtlrun.report.frame.reproduction import CHANGED_RUN, reproduction_frame, run_name
 from qtlrun.report.point_table import interval

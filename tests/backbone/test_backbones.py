@@ -17,8 +17,9 @@ from qtlrun.backbone.identity import Identity
 from qtlrun.backbone.picture import Preprocess
 from qtlrun.backbone.small import Small
 from qtlrun.backbone.torchvision import Torchvision
+from qtlrun.error import UsageError
 from qtlrun.freeze import Freeze
-from qtlrun.plan import Refused, build
+from qtlrun.plan import build
 
 # Features that the classifier takes, and its parameters, by the papers' architectures.
 FAMILIES = {
@@ -53,7 +54,7 @@ SIZES = {
 
 
 def refusal(name="resnet18", **values):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         build(
             "backbone",
             {"_target_": "qtlrun.backbone.torchvision.Torchvision", "name": name, "weights": "none"}
@@ -638,7 +639,7 @@ def test_nothing_in_a_weights_file_is_executed(tmp_path):
 
 
 def small_refusal(**values):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         build("backbone", {"_target_": "qtlrun.backbone.small.Small"} | values)
     return str(error.value)
 

@@ -11,10 +11,11 @@ from torchvision import transforms
 from qtlrun import memory
 from qtlrun.backbone.convolution import Convolution
 from qtlrun.backbone.picture import Preprocess
+from qtlrun.error import UsageError
 from qtlrun.freeze import Freeze
 from qtlrun.head.classical import Classical
 from qtlrun.layer import Start
-from qtlrun.plan import Refused, build
+from qtlrun.plan import build
 
 FUNCTIONS = {"none": nn.Identity, "relu": nn.ReLU, "tanh": nn.Tanh}
 GREY, COLOUR = (
@@ -69,7 +70,7 @@ def scans(*shape):
 
 
 def refusal(**values):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         build("backbone", {"_target_": "qtlrun.backbone.convolution.Convolution"} | DIGITS | values)
     return str(error.value)
 

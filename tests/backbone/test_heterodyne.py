@@ -8,7 +8,8 @@ from scipy import stats
 
 from qtlrun import fock
 from qtlrun.backbone import heterodyne
-from qtlrun.plan import Refused, build
+from qtlrun.error import UsageError
+from qtlrun.plan import build
 
 
 def made(**values):
@@ -154,7 +155,7 @@ def test_it_is_a_backbone_that_nothing_is_trained_of():
     ],
 )
 def test_values_that_cannot_be_are_refused(values, words):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         made(**values)
     assert str(error.value) == f"backbone.{words}"
 

@@ -9,10 +9,11 @@ from torch import nn
 
 from qtlrun import memory
 from qtlrun.backbone.perceptron import Perceptron
+from qtlrun.error import UsageError
 from qtlrun.freeze import Freeze
 from qtlrun.head.classical import Classical
 from qtlrun.layer import Start
-from qtlrun.plan import Refused, build
+from qtlrun.plan import build
 
 FUNCTIONS = {"none": nn.Identity, "relu": nn.ReLU, "tanh": nn.Tanh}
 
@@ -33,7 +34,7 @@ def refusal(numbers=4, **values):
         "widths": [8],
         "activation": "tanh",
     } | values
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         build("backbone", given, numbers=numbers)
     return str(error.value)
 

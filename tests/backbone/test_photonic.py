@@ -12,8 +12,9 @@ from scipy.special import factorial
 from qtlrun import fock, memory
 from qtlrun.backbone import photonic
 from qtlrun.backbone.photonic import Photonic
+from qtlrun.error import UsageError
 from qtlrun.freeze import Freeze
-from qtlrun.plan import Refused, build
+from qtlrun.plan import build
 
 CENTRES = 1.4 * np.array(
     [(1, 1), (-1, 1), (1, -1), (-1, -1), (1j, 1j), (-1j, 1j), (1j, -1j)]
@@ -40,7 +41,7 @@ def made(**values):
 
 
 def refusal(**values):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         made(**values)
     return str(error.value)
 

@@ -5,7 +5,8 @@ import torch
 
 from qtlrun.circuit.dressed import Dressed
 from qtlrun.device.statevector import Statevector
-from qtlrun.plan import Refused, build
+from qtlrun.error import UsageError
+from qtlrun.plan import build
 from qtlrun.tape import reader
 
 # Wires whose -sin q make up each output at weights 0, by (qubits, depth), from the notes on the
@@ -159,6 +160,6 @@ def test_every_weight_acts(qubits, depth):
     ],
 )
 def test_sizes_that_no_circuit_has_are_refused(given, words):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         build("circuit", {"_target_": "qtlrun.circuit.dressed.Dressed"} | given)
     assert str(error.value) == words

@@ -7,7 +7,8 @@ import torch
 from qtlrun.circuit.ring import Ring
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
-from qtlrun.plan import Refused, build
+from qtlrun.error import UsageError
+from qtlrun.plan import build
 from qtlrun.tape import reader
 
 DEVICES = {
@@ -171,6 +172,6 @@ def test_every_sample_of_a_run_has_the_same_chances():
     ],
 )
 def test_sizes_that_no_ring_has_are_refused(given, words):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         build("circuit", {"_target_": "qtlrun.circuit.ring.Ring"} | given)
     assert str(error.value) == words

@@ -22,7 +22,7 @@ from safetensors.numpy import load_file
 import qtlrun
 from qtlrun import compose, disk
 from qtlrun.compose import main
-from qtlrun.plan import Refused
+from qtlrun.error import UsageError
 
 COMMAND = Path(sys.executable).with_name("qtlrun")
 SMOKE = ["experiment=smoke", "recipe.epochs=2"]
@@ -419,7 +419,7 @@ def test_from_python_a_run_is_a_data_frame(here, single):
 
 
 def test_from_python_a_mistake_is_an_exception(here):
-    with pytest.raises(Refused, match="^seeds=0: a number from 1 up"):
+    with pytest.raises(UsageError, match="^seeds=0: a number from 1 up"):
         qtlrun.run("seeds=0")
 
 

@@ -27,7 +27,8 @@ from qtlrun import disk
 from qtlrun.compose import compose as compose_plans
 from qtlrun.compose import frame, main
 from qtlrun.compose.check import check_models, check_words
-from qtlrun.plan import Plan, Refused, build
+from qtlrun.error import UsageError
+from qtlrun.plan import Plan, build
 
 
 def compose(words):
@@ -688,7 +689,7 @@ def test_a_run_inside_another_hydra_program_leaves_its_globals_alone():
             for words in (["seeds=7"], ["-m", "circuit.qubits=2,3"]):
                 assert "foreign" not in compose(words)[0]
             for word in ("seed=7", "head=foreign", "hydra/launcher=nope"):
-                with pytest.raises(Refused):
+                with pytest.raises(UsageError):
                     compose([word])
             assert GlobalHydra.instance().hydra is mine and hydra.version.getbase() == base
             assert logging.getLogger().handlers == handlers and sys.argv == before
@@ -750,7 +751,7 @@ def test_a_run_may_be_composed_within_a_hydra_main(tmp_path):
     ],
 )
 def test_from_python_what_gives_no_rows_is_refused(words, said):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         frame(tuple(words))
     assert str(error.value) == said
 
@@ -967,7 +968,7 @@ def refused(default, home, place):
         for key, value in changes.items():
             *path, name = key.split("__")
             functools.reduce(dict.__getitem__, path, job)[name] = value
-        with pytest.raises(Refused) as error:
+        with pytest.raises(UsageError) as error:
             checked(job)
         assert not list(place.iterdir()) and not home.exists()
         return str(error.value)
@@ -1766,7 +1767,7 @@ def test_a_plan_that_no_data_would_mend_is_excused_by_no_study(jobs, group, valu
     made = jobs("Patient")
     plan = made[1] if group == "dataset" else made[0]
     plan[group] = plan[group] | values
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         checked(plan)
     assert str(error.value) == said
 
@@ -1774,7 +1775,7 @@ def test_a_plan_that_no_data_would_mend_is_excused_by_no_study(jobs, group, valu
 @pytest.mark.parametrize("number, said", [(1, FOLDER), (2, FILE)])
 def test_another_study_ends_at_the_first_plan_that_is_refused(jobs, number, said):
     made = jobs("Strict")
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         checked(made[0], made[number])
     assert str(error.value) == said
 
@@ -1782,7 +1783,7 @@ def test_another_study_ends_at_the_first_plan_that_is_refused(jobs, number, said
 def test_what_is_misspelt_is_excused_by_no_study(jobs):
     made = jobs("Patient")
     made[1]["circuit"] = made[1]["circuit"] | {"qubits": "four"}
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         checked(*made)
     assert str(error.value) == f"circuit.qubits=four: {WHOLE}, and this is a text."
 

@@ -6,7 +6,8 @@ import torch
 from composition import part
 from scipy import stats
 
-from qtlrun.plan import Refused, build
+from qtlrun.error import UsageError
+from qtlrun.plan import build
 
 PUBLISHED = {"draw": "mari2019", "validation": "test", "order": "drawn"}
 SMALL = {"train": 12, "validation": 5, "test": 8}
@@ -120,6 +121,6 @@ def test_the_drawn_order_is_one_of_each_class_a_batch_in_every_epoch():
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(values, sentence):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         make(**values)
     assert str(error.value) == f"dataset.{sentence}"

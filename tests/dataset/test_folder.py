@@ -14,7 +14,7 @@ from PIL import Image
 
 from qtlrun.dataset import picture
 from qtlrun.dataset.folder import folder
-from qtlrun.plan import Absent
+from qtlrun.error import UsageError
 
 
 def paint(path, size=(8, 6)):
@@ -52,8 +52,8 @@ def refusal(root, **values):
 
 def test_a_folder_that_is_not_there_is_absent_and_one_that_is_wrong_is_not(tmp_path):
     """Whatever has words put before it: only what is absent would another day's data mend."""
-    assert issubclass(Absent, ValueError)
-    with pytest.raises(Absent) as error:
+    assert issubclass(UsageError, ValueError)
+    with pytest.raises(UsageError) as error:
         make(str(tmp_path / "nowhere"))
     assert (
         str(error.value)
@@ -63,7 +63,7 @@ def test_a_folder_that_is_not_there_is_absent_and_one_that_is_wrong_is_not(tmp_p
     for root in (tmp_path, tmp_path / "one.png"):
         with pytest.raises(ValueError) as error:
             make(str(root))
-        assert not isinstance(error.value, Absent)
+        assert not isinstance(error.value, UsageError)
 
 
 def test_class_folders_are_divided_by_class(tmp_path):

@@ -14,7 +14,7 @@ from PIL import Image
 
 from qtlrun.dataset import hymenoptera
 from qtlrun.dataset.hymenoptera import ADDRESS
-from qtlrun.plan import Absent
+from qtlrun.error import UsageError
 
 SMALL = [
     f"{part}/{label}/{number}.png"
@@ -92,7 +92,7 @@ def instruction(data, what):
 
 def test_pictures_that_cannot_be_fetched_are_absent(tmp_path, served):
     served[0].append(OSError("no network"))
-    with pytest.raises(Absent) as error:
+    with pytest.raises(UsageError) as error:
         make(tmp_path)
     assert str(error.value) == instruction(tmp_path, "could not be fetched (no network)")
 

@@ -13,7 +13,8 @@ from composition import compose_plan
 from divided import all_items
 from public_sets import SETS, Server, md5
 
-from qtlrun.plan import Absent, build
+from qtlrun.error import UsageError
+from qtlrun.plan import build
 
 SHARE = "give a share of every class between 0 and 1, such as 0.2 or 'test'."
 
@@ -169,7 +170,7 @@ def test_an_absent_set_is_fetched_once_and_nothing_else_is_left(public, small, s
 )
 def test_without_a_network_the_file_and_its_place_are_named(public, small, served, error, words):
     served.answers[next(iter(public.answers))] = error
-    with pytest.raises(Absent) as refused:
+    with pytest.raises(UsageError) as refused:
         public.make(small)
     assert str(refused.value) == instruction(public, small, f"could not be fetched ({words})")
     assert not small.exists()

@@ -8,7 +8,8 @@ from composition import part
 from divided import divided
 
 from qtlrun.dataset.spirals import spirals
-from qtlrun.plan import Refused, build
+from qtlrun.error import UsageError
+from qtlrun.plan import build
 
 PUBLISHED = {
     "points": 2200,
@@ -31,7 +32,7 @@ SOUND = PUBLISHED | {
 
 
 def refusal(**values):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         build("dataset", part("dataset", "spirals") | values)
     return str(error.value)
 

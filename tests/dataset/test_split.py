@@ -7,7 +7,7 @@ import torch
 from qtlrun.dataset import split as module
 from qtlrun.dataset.picture import Pictures
 from qtlrun.dataset.split import Split, fingerprint, pool
-from qtlrun.plan import Absent
+from qtlrun.error import UsageError
 
 
 def images(count=12):
@@ -85,7 +85,7 @@ def test_the_chances_of_an_item_do_not_depend_on_its_batch():
 
 
 def test_words_before_a_refusal_leave_it_what_it_is():
-    for kind in (ValueError, Absent):
+    for kind in (ValueError, UsageError):
         with pytest.raises(ValueError) as error, module.prefix_errors("root=x"):
             raise kind("it is not there.")
         assert type(error.value) is kind and str(error.value) == "root=x: it is not there."

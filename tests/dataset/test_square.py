@@ -3,7 +3,8 @@ import pytest
 import torch
 from composition import part
 
-from qtlrun.plan import Refused, build
+from qtlrun.error import UsageError
+from qtlrun.plan import build
 
 
 def square(**values):
@@ -11,7 +12,7 @@ def square(**values):
 
 
 def refusal(**values):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         square(**values)
     return str(error.value)
 

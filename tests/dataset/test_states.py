@@ -5,7 +5,8 @@ import torch
 from composition import part
 from divided import all_items
 
-from qtlrun.plan import Refused, build
+from qtlrun.error import UsageError
+from qtlrun.plan import build
 
 NAMES = ["coherent", "gaussian"]
 # Counts as they are given, and the items that they make of one split's count
@@ -39,7 +40,7 @@ def make(name):
 @pytest.fixture
 def refusal(make):
     def words(**values):
-        with pytest.raises(Refused) as error:
+        with pytest.raises(UsageError) as error:
             make(**values)
         return str(error.value)
 

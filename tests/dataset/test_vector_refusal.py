@@ -1,7 +1,8 @@
 import pytest
 from composition import part
 
-from qtlrun.plan import Refused, build
+from qtlrun.error import UsageError
+from qtlrun.plan import build
 
 NAMES = ["spirals", "moons", "square", "iris"]
 DRAWN = ["spirals", "moons", "square"]  # those that are drawn by a seed
@@ -13,7 +14,7 @@ def make(name, **values):
 
 
 def refusal(name, **values):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         make(name, **values)
     return str(error.value)
 

@@ -9,7 +9,8 @@ from qtlrun import memory
 from qtlrun.circuit.dressed import Dressed
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
-from qtlrun.plan import Refused, build
+from qtlrun.error import UsageError
+from qtlrun.plan import build
 
 EXACT = [option for option in options("device") if not part("device", option).get("shots")]
 
@@ -329,7 +330,7 @@ def test_a_gradient_method_that_a_device_has_not_is_refused(values, cannot, woul
     ],
 )
 def test_settings_that_no_device_has_are_refused(values, words):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         device("default.qubit", **values)
     assert str(error.value) == words
 

@@ -21,7 +21,8 @@ from qtlrun import memory
 from qtlrun.circuit.dressed import Dressed
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
-from qtlrun.plan import Refused, build
+from qtlrun.error import UsageError
+from qtlrun.plan import build
 from qtlrun.simulator.grouped import SAVED_STATES
 from qtlrun.simulator.simulator import Simulator
 
@@ -467,7 +468,7 @@ def test_a_gradient_beyond_the_memory_is_refused(monkeypatch):
 
 
 def test_a_method_that_is_none_is_refused():
-    with pytest.raises(Refused, match="^device.method=dens"):
+    with pytest.raises(UsageError, match="^device.method=dens"):
         build("device", {"_target_": "qtlrun.device.statevector.Statevector", "method": "dens"})
 
 

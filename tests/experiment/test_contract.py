@@ -14,11 +14,11 @@ from torch import nn
 
 from qtlrun.dataset.moons import moons
 from qtlrun.dataset.splitting import Splitting
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.check import verify_items
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
-from qtlrun.plan import Refused
 
 SMALL = (
     "backbone=identity",
@@ -372,7 +372,7 @@ NEEDED = (
 def test_a_head_that_gives_no_logits_is_refused_before_training_with_what_it_must_be(
     heads, home, tmp_path, name, words
 ):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         Experiment(str(home)).check(heads(name))
     line = next(number for number, text in enumerate(HEADS.splitlines(), 1) if "x.T" in text)
     assert str(error.value).startswith(
@@ -551,7 +551,7 @@ def test_a_backbone_that_lacks_what_it_needs_is_refused_before_training(
     backbones, home, tmp_path, name, freeze, words
 ):
     experiment, plan = Experiment(str(home)), backbones(name, f"freeze={freeze}")
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         experiment.check(plan)
         experiment.load(plan)
     lines = {
@@ -569,7 +569,7 @@ def test_augmentation_is_tried_before_training(backbones, home):
     experiment = Experiment(str(home))
     experiment.check(plan)
     with pytest.raises(
-        Refused,
+        UsageError,
         match="^backbone: nets.Uncut does not take the dataset's items: TypeError: .*preprocess",
     ):
         experiment.load(plan)
@@ -759,7 +759,7 @@ def test_a_validation_split_that_is_the_test_split_stays_known_as_such(tmp_path,
 def test_a_dataset_that_lacks_what_it_needs_is_refused_with_what_it_must_have(
     tmp_path, home, change, words
 ):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         dataset(tmp_path, home, FULL + change + "\n")
     assert str(error.value).startswith(words)
 
@@ -807,9 +807,9 @@ def test_a_function_of_the_users_gives_a_dataset_that_is_divided_as_ours_are(div
     assert [len(split) for split in small.splits.values()] == [8, 6, 10]
     assert data.scaling and data.kind == "vectors" and data.verify() == {}
     assert divided("divided", split_seed=1).fingerprint != data.fingerprint
-    with pytest.raises(Refused, match=r"^dataset.fold=\[0, 1\]: give \[k, K\]"):
+    with pytest.raises(UsageError, match=r"^dataset.fold=\[0, 1\]: give \[k, K\]"):
         divided("divided", fold=[0, 1])
-    with pytest.raises(Refused, match="^dataset.train_sise: there is no such key; did you mean"):
+    with pytest.raises(UsageError, match="^dataset.train_sise: there is no such key; did you mean"):
         divided("divided", train_sise=3)
 
 
@@ -851,9 +851,9 @@ def test_pictures_of_a_dataset_of_the_users_are_decoded_and_compared_before_the_
     assert set(same) == {made.train.items[0], made.test.items[0]} and len(set(same.values())) == 1
     assert steps == [(done, 6) for done in range(1, 7)]
     (tmp_path / "b.png").write_bytes((tmp_path / "b.png").read_bytes()[:90])
-    with pytest.raises(Refused, match="^dataset: sets.Own: .*b.png"):
+    with pytest.raises(UsageError, match="^dataset: sets.Own: .*b.png"):
         dataset(tmp_path, home, body).verify(lambda done, total: None)
-    with pytest.raises(Refused, match="^dataset: sets.Own: .*b.png"):
+    with pytest.raises(UsageError, match="^dataset: sets.Own: .*b.png"):
         verify_items(parts_with(tmp_path, home, body))
 
 
@@ -943,7 +943,7 @@ def test_a_circuit_without_plain_sizes_is_refused_with_what_it_has_to_have(
         plugins=[str(tmp_path / "rings.py")],
         circuit={"_target_": "rings.Own"},
     )
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         Experiment(str(home)).check(plan)
     assert str(error.value).startswith(words)
 
@@ -970,7 +970,7 @@ def test_what_a_circuit_raises_is_named_by_class_file_and_line(tmp_path, home, b
         plugins=[str(tmp_path / "rings.py")],
         circuit={"_target_": "rings.Own"},
     )
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         Experiment(str(home)).check(plan)
     assert str(error.value).startswith(
         f"circuit: rings.Own fails in {tmp_path / 'rings.py'}, line 9: {words}"
@@ -1067,7 +1067,7 @@ def test_a_parametrization_of_the_users_gives_every_run_its_weights(tmp_path, ho
         made = logits(experiment.train("A", plan, [0, 1]))
         assert not np.array_equal(made[0], made[1])
     else:
-        with pytest.raises(Refused) as error:
+        with pytest.raises(UsageError) as error:
             experiment.check(plan)
         assert str(error.value) == words
 
@@ -1101,7 +1101,7 @@ def test_a_parametrization_of_the_users_gives_every_run_its_weights(tmp_path, ho
 def test_a_part_of_any_group_is_refused_with_what_it_must_have(tmp_path, home, group, words):
     (tmp_path / "others.py").write_text(OTHERS)
     plan = replace(variants(*SMALL)["composed"], plugins=[str(tmp_path / "others.py")])
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         Experiment(str(home)).check(replace(plan, **{group: {"_target_": "others.Nothing"}}))
     assert str(error.value).startswith(words)
 

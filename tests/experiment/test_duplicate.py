@@ -16,9 +16,9 @@ from PIL import Image
 from qtlrun.comparison.row import Duplicates
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.split import Split
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.duplicate import count_duplicates
-from qtlrun.plan import Refused
 
 OFFLINE = ("digits", "iris", "moons", "spirals", "square", "coherent", "gaussian")
 
@@ -197,7 +197,7 @@ def test_a_picture_of_two_classes_is_counted_and_a_dataset_mostly_of_such_is_ref
     for number in range(12):
         paint(root / f"dogs/cat-{number}.png", zlib.crc32(b"cats") + number)
     paint(root / "cats/dog.png", zlib.crc32(b"dogs"))
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         described(home, root)
     assert (
         str(error.value)

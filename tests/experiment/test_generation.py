@@ -9,8 +9,8 @@ import torch
 from composition import variants
 from torch.nn import functional
 
-from qtlrun import plan as plans
 from qtlrun import train
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment, ensemble, feature
 from qtlrun.experiment.check import check_parts
 from qtlrun.experiment.ensemble import Training
@@ -355,7 +355,7 @@ def test_what_cannot_be_is_refused(home, words, said, monkeypatch):
             "parametrization.mapping=[1048576, 1048576]: with 35 weights a step takes 1.1 GiB, and"
             " this machine has 1.0; choose narrower layers, or fewer weights."
         )
-    with pytest.raises(plans.Refused) as error:
+    with pytest.raises(UsageError) as error:
         check_parts(parts(home, *chosen, *words))
     assert str(error.value) == said
 
@@ -381,7 +381,7 @@ def test_what_cannot_be_is_refused(home, words, said, monkeypatch):
     ],
 )
 def test_what_a_generator_would_spoil_is_refused(home, words, said):
-    with pytest.raises(plans.Refused) as error:
+    with pytest.raises(UsageError) as error:
         check_parts(
             parts(home, *SMALL, "parametrization.weights=[backbone.layer3.conv2.weight]", *words)
         )
@@ -399,7 +399,7 @@ def test_what_a_generator_would_spoil_is_refused(home, words, said):
 
 def test_more_blocks_than_the_memory_holds_are_refused(home, monkeypatch):
     monkeypatch.setattr("qtlrun.memory.total", lambda device=None: 40_000 * 6 * 50)
-    with pytest.raises(plans.Refused) as error:
+    with pytest.raises(UsageError) as error:
         check_parts(parts(home, *IRIS, "parametrization.depth=51"))
     assert (
         str(error.value)
@@ -410,7 +410,7 @@ def test_more_blocks_than_the_memory_holds_are_refused(home, monkeypatch):
 
 def test_more_weights_than_this_machine_simulates_are_refused(home, monkeypatch):
     monkeypatch.setattr("qtlrun.memory.total", lambda device=None: 2**12)
-    with pytest.raises(plans.Refused) as error:
+    with pytest.raises(UsageError) as error:
         check_parts(parts(home, *IRIS, "backbone.widths=[9]"))
     assert (
         str(error.value)

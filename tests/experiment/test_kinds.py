@@ -8,12 +8,12 @@ import torch
 from composition import variants
 from PIL import Image
 
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment, ensemble
 from qtlrun.experiment.check import check_parts
 from qtlrun.experiment.ensemble import Training
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
-from qtlrun.plan import Refused
 
 STATES = (
     "dataset=coherent",
@@ -142,7 +142,7 @@ TAKES_STATES = "backbone: it takes states, and the dataset's items are"
 def test_a_backbone_of_another_kind_than_the_items_is_refused_with_one_that_takes_them(
     plan, home, words, own, said
 ):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         Experiment(str(home)).check(plan(*words, **own))
     assert str(error.value) == said
 
@@ -211,7 +211,7 @@ def test_pictures_of_one_size_are_taken_by_their_pixels_in_a_row(plan, home, tmp
     Image.new("RGB", (4, 5), (99, 0, 0)).save(
         tmp_path / "pictures/test/ants/turned.png"
     )  # as many numbers, but another size
-    with pytest.raises(Refused, match="dataset: its pictures differ in size"):
+    with pytest.raises(UsageError, match="dataset: its pictures differ in size"):
         Experiment(str(home)).check(made)
 
 
@@ -221,14 +221,14 @@ def test_pictures_of_several_sizes_are_not_taken_by_their_pixels_in_a_row(plan, 
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (8, 8 + number), (number, 0, 0)).save(path)
     words = ("backbone=identity", "dataset=folder", f"dataset.root={tmp_path}/pictures")
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         Experiment(str(home)).check(plan(*words))
     assert (
         str(error.value)
         == "dataset: its pictures differ in size, and their pixels in a row take equal ones; use"
         " backbone=small or resnet18."
     )
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         Experiment(str(home)).check(plan(*words, "backbone.features=192"))
     ending = (
         "pixels, for two), and this backbone takes their pixels in a row; use backbone=small or"
@@ -251,7 +251,7 @@ AUGMENTED = "recipe.augment=true: the dataset's items are"
     ],
 )
 def test_what_is_no_picture_is_not_augmented(plan, home, words, own, kind):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         Experiment(str(home)).check(plan(*words, "recipe.augment=true", **own))
     assert (
         str(error.value)
@@ -295,7 +295,7 @@ def test_a_photonic_head_takes_the_amplitudes_of_one_mode_as_they_are(plan, home
     if {"backbone=heterodyne", "backbone=identity", "backbone=small"} & set(words):
         kept.remove("backbone.weights=none")
     Experiment(str(home)).check(plan(*MODE))
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         Experiment(str(home)).check(plan(*kept, *words))
     assert str(error.value) == said
 
@@ -325,7 +325,7 @@ def test_a_head_of_no_layers_has_nothing_to_train_and_runs(plan, parts, home):
 
 @pytest.mark.parametrize("features", [0, -1])
 def test_no_features_are_refused(plan, home, features):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         Experiment(str(home)).check(plan("backbone=identity", f"backbone.features={features}"))
     assert str(error.value) == f"backbone.features={features}: numbers an item has, from 1 up."
 

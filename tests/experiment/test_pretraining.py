@@ -4,11 +4,12 @@ import pytest
 import torch
 from composition import variants
 
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment, pretraining
 from qtlrun.experiment.check import check_parts
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
-from qtlrun.plan import Refused, Variant
+from qtlrun.plan import Variant
 
 SHORT = ("backbone.pretrain.recipe.epochs=2", "backbone.width=4", "recipe.epochs=2")
 
@@ -49,7 +50,7 @@ def test_all_ten_digits_may_be_the_target_where_the_shares_do_not_overlap(home):
 )
 def test_a_source_task_that_shares_scans_is_refused_with_their_number(home, words):
     made = parts(home, *words)
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         check_parts(made)
     task = made.dataset_of(made.variant.backbone["pretrain"]["dataset"], "")
     shared, mine = items(made.dataset) & items(task, "train", "validation"), items(made.dataset)
@@ -237,7 +238,7 @@ def test_a_pre_training_that_diverges_says_which_rate_may_be_too_large(home):
 def test_a_source_task_that_cannot_be_is_refused_by_its_key_before_anything_is_trained(
     home, word, sentence
 ):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         Experiment(str(home)).check(variants(word)["composed"])
     assert str(error.value) == sentence
     assert not (home / "store/backbone").exists()

@@ -7,9 +7,9 @@ import pytest
 import torch
 from composition import options, part, variants
 
-from qtlrun import plan as plans
 from qtlrun import train
 from qtlrun.dataset import digits
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment, evaluation, feature, pretraining, training
 from qtlrun.experiment import ensemble as ensembles
 from qtlrun.experiment.ensemble import Training
@@ -474,7 +474,7 @@ def test_a_frozen_row_keeps_no_backbone_and_all_its_head(home, name):
 
 
 def test_more_frozen_stages_than_there_are_are_refused(home):
-    with pytest.raises(plans.Refused) as error:
+    with pytest.raises(UsageError) as error:
         experiment(home).check(variants("freeze=stages", "freeze.frozen=5")["composed"])
     assert (
         str(error.value) == "freeze.frozen=5: this backbone has 4 stages; use 4 or fewer, or all."

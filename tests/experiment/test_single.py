@@ -11,12 +11,12 @@ from torch import nn
 
 from qtlrun import train
 from qtlrun.backbone import stage
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.network import Network
 from qtlrun.freeze import Freeze
 from qtlrun.head.classical import Classical
 from qtlrun.layer import Start, generator
-from qtlrun.plan import Refused
 from qtlrun.recipe import Recipe
 
 FLAT = (
@@ -126,7 +126,7 @@ def test_batches_of_one_are_refused_where_a_batch_norm_would_stop_at_the_first(h
     plan = variants(*FLAT, *DIGITS, "freeze.batch_norm=train", "recipe.batch_size=1")["composed"]
     experiment = Experiment(str(home))
     experiment.check(plan)
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         experiment.load(plan)
     assert (
         str(error.value)
@@ -165,7 +165,7 @@ def test_a_source_task_in_batches_of_one_is_refused_before_it_starts(home, monke
             else whole(self, pictures)
         ),
     )
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         Experiment(str(home)).check(
             variants(*DIGITS, "backbone.pretrain.recipe.batch_size=1")["composed"]
         )

@@ -2,10 +2,11 @@ import pytest
 import torch
 from torch.nn import functional
 
+from qtlrun.error import UsageError
 from qtlrun.head.adapter import Adapter
 from qtlrun.head.classical import Classical
 from qtlrun.layer import Start
-from qtlrun.plan import Refused, build
+from qtlrun.plan import build
 
 
 def adapter(features=6, classes=3, seeds=(0,), width=4, activation="relu", dtype=torch.float64):
@@ -74,7 +75,7 @@ def test_a_run_does_not_feel_those_beside_it():
 
 @pytest.mark.parametrize("width", [0, -2, 10_001])
 def test_a_width_that_is_none_is_refused(width):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         build(
             "head",
             {"_target_": "qtlrun.head.adapter.Adapter", "width": width, "activation": "relu"},

@@ -14,10 +14,11 @@ from sklearn.preprocessing import StandardScaler
 from qtlrun import plan as plans
 from qtlrun.circuit.dressed import Dressed
 from qtlrun.device.statevector import Statevector
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.head.dressed import Quantum, Sine, Twin
 from qtlrun.layer import Start
-from qtlrun.plan import Refused, build
+from qtlrun.plan import build
 from qtlrun.plan.letter import letter_of
 
 EVERY = [
@@ -102,7 +103,7 @@ def test_what_does_not_apply_is_left_out_of_full_with_a_line():
         for name, key in lacking.items()
     ]
     assert list(plan.references) == [name for name in EVERY if name not in lacking]
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         _ = compose_plan("compare=[product]", "head=classical").references
     assert (
         str(error.value)
@@ -219,7 +220,7 @@ class Flat:
 
 @pytest.mark.parametrize("circuit, shape, wires", [(Dressed(4, 15), "15 x 4", 4), (Flat(), "4", 2)])
 def test_a_circuit_that_the_published_rows_do_not_fit_is_refused(circuit, shape, wires):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         build(
             "head",
             {"_target_": "qtlrun.head.dressed.Quantum", "layout": "mari2019"},
@@ -237,7 +238,7 @@ def test_a_circuit_that_the_published_rows_do_not_fit_is_refused(circuit, shape,
 
 
 def test_two_sources_of_start_values_are_refused(tmp_path):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         published("Quantum", state=str(tmp_path / "weights.pt"))
     assert (
         str(error.value)
@@ -247,7 +248,7 @@ def test_two_sources_of_start_values_are_refused(tmp_path):
 
 @pytest.mark.parametrize("reach", [0.0, -1.0, math.inf, math.nan])
 def test_a_reach_that_is_no_size_is_refused(reach):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         published("Twin", reach=reach)
     assert (
         str(error.value)

@@ -7,10 +7,11 @@ from composition import options, part
 
 from qtlrun.circuit.dressed import Dressed
 from qtlrun.device.statevector import Statevector
+from qtlrun.error import UsageError
 from qtlrun.head.classical import Classical
 from qtlrun.head.dressed import Quantum, Twin, squash
 from qtlrun.layer import Start
-from qtlrun.plan import Refused, build
+from qtlrun.plan import build
 from qtlrun.tape import reader
 
 EXACT = [option for option in options("device") if not part("device", option).get("shots")]
@@ -194,7 +195,7 @@ def test_a_file_of_something_else_is_refused(tmp_path, content, words):
 
 
 def refusal(**values):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         quantum(**values)
     return str(error.value)
 

@@ -6,10 +6,11 @@ import torch
 from composition import check, compose_plan, part, variants
 from sklearn.linear_model import LogisticRegression
 
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.head import logistic
 from qtlrun.layer import Start
-from qtlrun.plan import Refused, build
+from qtlrun.plan import build
 
 SHORT = (
     "backbone=identity",
@@ -79,14 +80,14 @@ def test_an_order_of_the_penalties_changes_nothing():
 
 @pytest.mark.parametrize("penalties", [[], [0.0], [0.1, -1.0], [float("nan")], [float("inf")]])
 def test_penalties_that_cannot_be_are_refused(penalties):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         head(5, 2, penalties=penalties)
     assert str(error.value) == f"head.penalties={penalties}: one or more numbers above 0."
 
 
 @pytest.mark.parametrize("word", ["freeze=none", "recipe.augment=true"])
 def test_features_that_change_are_refused(home, word):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         check(compose_plan(f"home={home}", "backbone.width=4", "compare=[]", "head=logistic", word))
     assert (
         str(error.value)

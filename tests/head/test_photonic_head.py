@@ -7,9 +7,10 @@ from composition import part
 
 from qtlrun import fock
 from qtlrun.backbone.photonic import Photonic
+from qtlrun.error import UsageError
 from qtlrun.head.photonic import MIN_PROBABILITY
 from qtlrun.layer import Start
-from qtlrun.plan import Refused, build
+from qtlrun.plan import build
 
 LOST = ("halved", "first", "discarded")
 
@@ -210,6 +211,6 @@ NEEDED = (
     ],
 )
 def test_values_that_cannot_be_are_refused(values, words):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         made(**values)
     assert str(error.value) == words

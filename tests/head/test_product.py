@@ -12,10 +12,11 @@ from qtlrun import plan as plans
 from qtlrun.circuit.dressed import Dressed
 from qtlrun.circuit.product import Product, sized
 from qtlrun.device.statevector import Statevector
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.head.dressed import Quantum
 from qtlrun.layer import Start
-from qtlrun.plan import Refused, build
+from qtlrun.plan import build
 from qtlrun.plan.letter import letter_of
 from qtlrun.tape import reader
 
@@ -205,7 +206,7 @@ def test_a_third_angle_a_layer_would_not_act_by_itself():
     ],
 )
 def test_sizes_that_no_product_circuit_has_are_refused(given, words):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         build(
             "circuit",
             {"_target_": "qtlrun.circuit.product.Product", "qubits": 4, "depth": 6} | given,

@@ -14,13 +14,14 @@ from qtlrun.circuit.dressed import Dressed
 from qtlrun.dataset.spirals import spirals
 from qtlrun.dataset.splitting import Splitting
 from qtlrun.device.statevector import Statevector
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.key import row_key
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 from qtlrun.head import logistic, mlp, svm
 from qtlrun.layer import Start
-from qtlrun.plan import Refused, build
+from qtlrun.plan import build
 
 SHORT = (
     "backbone=identity",
@@ -179,7 +180,7 @@ def test_of_the_circuit_the_hidden_layer_has_all_values_in_its_key_but_not_the_d
 
 @pytest.mark.parametrize("width", [0, -3])
 def test_a_hidden_layer_of_no_units_is_refused(width):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         head("mlp", 5, 2, width=width)
     assert (
         str(error.value)
@@ -193,7 +194,7 @@ def test_a_hidden_layer_of_no_units_is_refused(width):
 )
 @pytest.mark.parametrize("given", [[], [0.0], [0.1, -1.0], [math.nan], [math.inf]])
 def test_strengths_that_cannot_be_are_refused(option, name, given):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         head(option, 5, 2, **{name: given})
     assert str(error.value) == f"head.{name}={given}: one or more numbers above 0."
 
@@ -315,7 +316,7 @@ def test_a_support_vector_machine_takes_a_state_of_another_size():
 @pytest.mark.parametrize("option", ["mlp", "svm"])
 @pytest.mark.parametrize("words", ["freeze=none", "recipe.augment=true"])
 def test_features_that_change_are_refused(home, option, words):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         check(
             compose_plan(f"home={home}", "backbone.width=4", "compare=[]", f"head={option}", words)
         )

@@ -8,6 +8,7 @@ from qtlrun import memory
 from qtlrun import plan as plans
 from qtlrun.circuit.ring import Ring
 from qtlrun.device.statevector import Statevector
+from qtlrun.error import UsageError
 from qtlrun.head.classical import Classical
 from qtlrun.layer import Start
 from qtlrun.parametrization import quantum_train
@@ -233,7 +234,7 @@ def test_a_mapping_that_does_not_fit_the_memory_is_refused(monkeypatch):
     ],
 )
 def test_words_that_cannot_be_are_refused(word, said):
-    with pytest.raises(plans.Refused) as error:
+    with pytest.raises(UsageError) as error:
         plans.check_plan(compose_plan("parametrization=quantum_train", word))
     assert str(error.value) == said
 

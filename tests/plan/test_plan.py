@@ -7,7 +7,8 @@ from torch import nn
 
 from qtlrun import plan as plans
 from qtlrun.compose import compose
-from qtlrun.plan import Plan, Refused, Variant, build, check_plan, nearest
+from qtlrun.error import UsageError, check_finite, nearest
+from qtlrun.plan import Plan, Variant, build, check_plan
 from qtlrun.plan.description import differences
 from qtlrun.plan.letter import letter_of
 from qtlrun.plan.override import parse
@@ -74,7 +75,7 @@ def plugin(tmp_path):
 
 
 def refusal(plan):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         check(plan)
     return str(error.value)
 
@@ -389,7 +390,7 @@ def test_a_plugin_that_was_edited_is_read_and_loaded_anew(tmp_path):
         )
         assert build("head", {"_target_": "edited.Head"}, [str(path)]).made == (number, number)
     path.write_text("class Head:\n    def __init__(self, width: int): ...\n")
-    with pytest.raises(Refused, match="^head.width: edited.Head needs it and it is not given"):
+    with pytest.raises(UsageError, match="^head.width: edited.Head needs it and it is not given"):
         build("head", {"_target_": "edited.Head"}, [str(path)])
 
 
@@ -425,7 +426,7 @@ def test_a_plugin_that_cannot_be_is_refused(plan, tmp_path, name, text, words):
 def test_a_plugin_that_fails_while_it_loads_is_refused(tmp_path):
     path = tmp_path / "stumbles.py"
     path.write_text("import nowhere_at_all\nclass Head: ...\n")
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         build("head", {"_target_": "stumbles.Head"}, [str(path)])
     assert (
         str(error.value)
@@ -488,7 +489,7 @@ def test_a_constructor_gets_its_values_and_what_it_names_of_the_offered_objects(
     ],
 )
 def test_the_words_of_a_constructor_follow_its_key(group, part, words):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         build(group, part)
     assert str(error.value) == words
 
@@ -512,7 +513,7 @@ def test_words_that_name_another_key_keep_it(tmp_path, said, words):
         "class Head:\n    def __init__(self, one: int, features: int):\n        raise"
         f" ValueError({said!r})\n"
     )
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         build("head", {"_target_": f"{path.stem}.Head", "one": 3}, [str(path)], features=3)
     assert str(error.value) == f"{words} ({path}, line 3)."
 
@@ -592,7 +593,7 @@ def test_a_reference_that_lacks_keys_is_refused_where_it_was_typed_and_noted_whe
     words = "compare=frozen_circuit: it changes head.angles, which the composed model does not have"
     assert list(rows) == ["B", "C", "twin"] and left_out == [words + "."]
     for typed in ("compare=[frozen_circuit]", "+compare=frozen_circuit"):
-        with pytest.raises(Refused) as error:
+        with pytest.raises(UsageError) as error:
             references(plan | {"overrides": ["seeds=3", typed]})
         assert str(error.value) == words + "; leave it out."
     assert (
@@ -913,9 +914,9 @@ def test_the_nearest_right_name_comes_first(given, known, words):
 @pytest.mark.parametrize("value", [-1.0, float("nan"), float("inf")])
 def test_a_number_that_is_not_finite_or_below_zero_is_refused(value):
     with pytest.raises(ValueError, match="a finite number of 0 or more is needed here") as error:
-        plans.finite(rate=value)
+        check_finite(rate=value)
     assert str(error.value).startswith(f"rate={value}: ")
-    plans.finite(rate=0.0, other=3)
+    check_finite(rate=0.0, other=3)
 
 
 def test_a_reference_of_the_user_needs_no_claim_and_a_changed_shipped_one_is_not_chosen(

@@ -9,7 +9,8 @@ import textwrap
 import pytest
 
 from qtlrun.compose import compose
-from qtlrun.plan import Plan, Refused, Variant, build, check_plan, plugin
+from qtlrun.error import UsageError
+from qtlrun.plan import Plan, Variant, build, check_plan, plugin
 from qtlrun.plan.part import parameters
 
 
@@ -180,7 +181,7 @@ def test_a_file_that_would_hide_an_installed_module_is_named_only_where_it_is_im
     if name == "qtlrun":  # which is never looked for beside
         check_plan(Plan(composed | {"plugins": [wing]}))
         return
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         check_plan(Plan(composed | {"plugins": [wing]}))
     assert (
         str(error.value)
@@ -195,7 +196,7 @@ def test_a_file_that_would_hide_an_installed_module_is_named_only_where_it_is_im
 def test_two_plugins_of_one_name_are_refused(write, composed):
     left, right = write(left__wing="x = 1", right__wing="x = 2")
     with pytest.raises(
-        Refused, match="a part is found by its file's name, and both are called wing; rename one"
+        UsageError, match="a part is found by its file's name, and both are called wing; rename one"
     ):
         check_plan(Plan(composed | {"plugins": [left, right]}))
     check_plan(Plan(composed | {"plugins": [left, left]}))
@@ -212,7 +213,7 @@ def test_two_plugins_of_one_name_are_refused(write, composed):
 def test_source_that_is_no_python_is_named_by_its_own_file_and_line(write, composed, text, line):
     wing, gates = write(wing="import gates\n", gates=text)
     for given, where in ((wing, f"{gates}, "), (gates, "")):
-        with pytest.raises(Refused) as error:
+        with pytest.raises(UsageError) as error:
             check_plan(Plan(composed | {"plugins": [given]}))
         assert str(error.value) == f"plugins=[{given}]: {where}{line}"
 
@@ -233,7 +234,7 @@ def test_what_a_plugin_or_its_import_raises_while_it_loads_is_named_by_file_and_
     write, text, words
 ):
     wing, gates = write(wing="import gates\nclass Head: ...\n", gates=text)
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         head(wing)
     assert str(error.value).startswith(f"plugins=[{wing}]: it does not load; {gates}, {words}")
 
@@ -260,7 +261,7 @@ def test_what_a_plugin_or_its_import_raises_while_it_loads_is_named_by_file_and_
 )
 def test_what_a_constructor_raises_is_named_by_class_file_and_line(write, body, words):
     wing = write(wing=f"\nclass Head:\n    def __init__(self, size: int):\n        {body}\n")
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         head(wing, size=0)
     assert str(error.value) == words.format(wing)
 
@@ -277,7 +278,7 @@ def test_what_a_constructor_of_ours_raises_where_a_plugin_calls_it_words_itself(
         {"_target_": "ring.Ring", "qubits": 0, "depth": 1},
         {"_target_": "ring.Own", "depth": 1},
     ):
-        with pytest.raises(Refused) as error:
+        with pytest.raises(UsageError) as error:
             build("circuit", part, [ring])
         assert str(error.value).endswith(
             "qubits=0: a circuit needs at least one qubit; 4 is the published number."

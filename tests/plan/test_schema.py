@@ -6,7 +6,8 @@ import textwrap
 
 import pytest
 
-from qtlrun.plan import Refused, build, check_part, plugin
+from qtlrun.error import UsageError
+from qtlrun.plan import build, check_part, plugin
 from qtlrun.plan.part import OFFERED, parameters
 
 BESIDE = """
@@ -252,7 +253,7 @@ def test_what_a_constructor_passes_on_is_what_the_next_one_takes(source, text, t
     ],
 )
 def test_a_constructor_that_source_does_not_tell_is_refused_with_what_to_write(source, text, words):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         parameters("head", "mine.Head", (source(text),))
     assert str(error.value) == f"head: of mine.Head the values are not known: {words}"
 
@@ -289,7 +290,7 @@ def test_the_fields_of_a_frozen_dataclass_are_values_of_the_part(source, head):
         ({}, "device.width: mine.Head needs it and it is not given"),
         ({"size": 3}, "device.size: there is no such key"),
     ):
-        with pytest.raises(Refused, match=f"^{words}"):
+        with pytest.raises(UsageError, match=f"^{words}"):
             build("device", part | values, [path])
 
 
@@ -319,7 +320,8 @@ def test_a_dataclass_that_may_change_or_that_is_offered_is_one_value(source, tex
 def test_an_inherited_constructor_is_checked_by_its_types(source):
     path = source("from beside import Late\nclass Head(Late): ...")
     with pytest.raises(
-        Refused, match="^circuit.qubits=four: a whole number is needed here, and this is a text.$"
+        UsageError,
+        match="^circuit.qubits=four: a whole number is needed here, and this is a text.$",
     ):
         check_part("circuit", {"_target_": "mine.Head", "qubits": "four", "depth": 1}, [path])
 
@@ -344,7 +346,7 @@ def test_annotations_are_understood_in_all_their_spellings(source, annotation, r
         f" {annotation}): ..."
     )
     check_part("head", {"_target_": "mine.Head", "a": right}, [path])
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         check_part("head", {"_target_": "mine.Head", "a": wrong}, [path])
     assert words in str(error.value)
 

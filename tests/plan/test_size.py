@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from qtlrun.compose import compose, main
+from qtlrun.error import UsageError
 from qtlrun.layer import MAX_NUMBERS, Start
-from qtlrun.plan import Plan, Refused, Variant, check_plan
+from qtlrun.plan import Plan, Variant, check_plan
 from qtlrun.plan.size import LIMITS, TRAININGS, WEIGHTS
 
 HUGE = [10**9, 10**12, 2**62]
@@ -21,7 +22,7 @@ def composed():
 
 
 def refusal(*words):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         check_plan(compose(list(words))[0])
     return str(error.value)
 
@@ -74,14 +75,14 @@ def test_the_largest_size_is_taken_and_one_more_is_not(composed, key):
     limit = LIMITS[key][0]
     plan = composed | {"compare": {}}
     check_plan(Plan(plan | {key: limit}))
-    with pytest.raises(Refused, match=f"^{key}={limit + 1}: "):
+    with pytest.raises(UsageError, match=f"^{key}={limit + 1}: "):
         check_plan(Plan(plan | {key: limit + 1}))
 
 
 def test_more_trainings_than_anyone_waits_for_are_refused(composed):
     plan = composed | {"compare": {}, "seeds": 1000, "splits": 1000}
     check_plan(Plan(plan))
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         check_plan(Plan(plan | {"seeds": 1001}))
     assert (
         str(error.value)
@@ -167,7 +168,7 @@ def test_a_circuit_of_the_users_with_too_many_weights_is_refused_before_it_is_tr
             "circuit": {"_target_": "wide.Ring", "side": 100},
         }
     )
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         Experiment(str(home)).check(plan)
     assert (
         str(error.value)
@@ -184,7 +185,7 @@ def test_a_backbone_beyond_the_memory_is_refused_before_it_is_made():
     with torch.device("meta"):
         network = torch.nn.Linear(2**20, 2**20)
     with pytest.raises(
-        Refused,
+        UsageError,
         match=(
             r"^backbone: its 1,099,512,676,352 weights take 20,480 GiB with gradient and optimiser,"
             r" and this "
@@ -265,7 +266,7 @@ def test_a_circuit_that_cannot_be_is_refused_where_something_takes_it(home, word
 
     plan = compose([*words, "compare=[]", "backbone=identity"])[0]
     check_plan(plan)
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         Experiment(str(home)).check(plan.model)
     assert str(error.value).startswith(said)
 

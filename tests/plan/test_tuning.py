@@ -8,7 +8,7 @@ import pytest
 from composition import compose_plan, variants
 
 from qtlrun import plan as plans
-from qtlrun.plan import Refused
+from qtlrun.error import UsageError
 
 SPACE = {
     "recipe.backbone_lr": (1e-5, 1e-3),
@@ -108,7 +108,7 @@ def test_a_row_takes_of_a_draw_what_its_parts_have():
 
 def test_tuning_without_anything_to_draw_from_is_refused():
     words = ("backbone=identity", "~recipe.space", "tune=4")
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         plans.check_plan(compose_plan(*words, "~head.space", "compare=[]"))
     assert (
         str(error.value)

@@ -14,6 +14,8 @@ from safetensors.numpy import load_file
 
 from qtlrun.report import frame as frames
 from qtlrun.report import output
+from qtlrun.report.figure import circuit
+from qtlrun.store import Store
 
 FIGURES = [
     f"figures/{name}.{kind}"
@@ -213,50 +215,58 @@ def test_a_model_without_a_circuit_has_no_drawing_of_one(compare):
     assert found.well and not any("circuit" in name for name in found.files)
 
 
-def drawn(monkeypatch, folder, *words):
-    """The circuits that would be drawn of a plan."""
-    found, draw = [], output.qml.QNode
-    monkeypatch.setattr(
-        output.qml, "QNode", lambda circuit, device: found.append(circuit) or draw(circuit, device)
-    )
-    monkeypatch.setattr(output, "_save", lambda *_: None)
-    output._draw_circuit(folder, composition.compose_plan(*words).model)
-    return found
+def readable(*words):
+    """The circuit that would be drawn of a plan."""
+    return circuit.readable_circuit(composition.compose_plan(*words).model)
 
 
-def test_the_circuit_drawn_is_the_one_that_runs(monkeypatch, tmp_path):
+def test_the_circuit_drawn_is_the_one_that_runs():
     words = ("circuit.qubits=3", "circuit.depth=2", "compare=[]")
-    (circuit,) = drawn(monkeypatch, tmp_path, *words)
-    assert type(circuit).__name__ == "Dressed" and circuit.shape == (2, 3)
-    (circuit,) = drawn(monkeypatch, tmp_path, *words, "head.product=true")
-    assert type(circuit).__name__ == "Product" and (
-        circuit.qubits,
-        circuit.inputs,
-        circuit.shape,
+    dressed = readable(*words)
+    assert type(dressed).__name__ == "Dressed" and dressed.shape == (2, 3)
+    product = readable(*words, "head.product=true")
+    assert type(product).__name__ == "Product" and (
+        product.qubits,
+        product.inputs,
+        product.shape,
     ) == (3, 3, (6,))
 
 
-def test_a_circuit_whose_entanglers_are_dropped_is_not_drawn_with_them(monkeypatch, tmp_path):
-    assert drawn(monkeypatch, tmp_path, "head.entangle=false", "compare=[]") == []
+def test_a_circuit_whose_entanglers_are_dropped_is_not_drawn_with_them():
+    assert readable("head.entangle=false", "compare=[]") is None
 
 
 def test_a_circuit_too_large_to_be_read_is_not_drawn(tmp_path):
     for words in (["circuit.qubits=17"], ["circuit.depth=126"]):
-        output._draw_circuit(tmp_path, composition.compose_plan(*words).model)
-    assert list(tmp_path.iterdir()) == []
+        model = composition.compose_plan(*words).model
+        assert circuit.drawing(model, Store(str(tmp_path))) == {}
 
 
 def test_a_circuit_is_drawn_with_the_same_bytes_and_no_figure_is_left_open(tmp_path):
     from matplotlib import pyplot
 
-    open_before, job = pyplot.get_fignums(), composition.compose_plan("circuit.depth=2").model
+    open_before, model = pyplot.get_fignums(), composition.compose_plan("circuit.depth=2").model
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for name in ("one", "two"):
-            output._draw_circuit(tmp_path / name, job)
-    assert pyplot.get_fignums() == open_before
-    for kind in ("png", "svg"):
         first, second = (
-            (tmp_path / name / f"circuit.{kind}").read_bytes() for name in ("one", "two")
+            circuit.drawing(model, Store(str(tmp_path / name))) for name in ("one", "two")
         )
-        assert first == second and len(first) > 5000
+    assert pyplot.get_fignums() == open_before
+    assert first == second and list(first) == ["png", "svg"]
+    assert min(map(len, first.values())) > 5000
+
+
+def test_a_circuit_is_drawn_once_and_another_one_anew(tmp_path, monkeypatch):
+    drawn, draw = [], circuit._draw
+    monkeypatch.setattr(circuit, "_draw", lambda each: drawn.append(each.shape) or draw(each))
+    files = [
+        circuit.drawing(composition.compose_plan(*words).model, Store(str(tmp_path)))
+        for words in (
+            ["circuit.depth=2"],
+            ["circuit.depth=2", "recipe.lr=0.5"],
+            ["circuit.depth=3"],
+            ["circuit.depth=2", "head.product=true"],
+        )
+    ]
+    assert drawn == [(2, 4), (3, 4), (8,)] and files[0] == files[1]
+    assert len({each["svg"] for each in files}) == 3

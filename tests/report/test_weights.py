@@ -10,7 +10,6 @@ import torch
 from composition import variants
 from safetensors.torch import load_file
 from sklearn.datasets import load_iris
-from torchvision.transforms.v2 import InterpolationMode
 
 from qtlrun import disk
 from qtlrun.backbone.picture import Preprocess
@@ -80,9 +79,7 @@ def predict(folder, label, seed, items):
             name: tuple(value) if isinstance(value, list) else value
             for name, value in row["preprocessing"].items()
         }
-        items = Preprocess(
-            **values | {"interpolation": InterpolationMode(values["interpolation"])}
-        )(items)
+        items = Preprocess(**values)(items)
     offered = {"numbers": items[0].numel()}
     weights = {"weights": "none"} if "weights" in row["backbone"] else {}
     backbone = part(row["backbone"] | weights, "backbone", **offered).to(dtype)

@@ -18,7 +18,8 @@ from qtlrun import memory
 from qtlrun.circuit.ring import Ring
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
-from qtlrun.plan import Refused, build
+from qtlrun.error import UsageError
+from qtlrun.plan import build
 from qtlrun.simulator import cluster
 from qtlrun.simulator.cluster import WIDTH
 from qtlrun.simulator.fused import MAX_STATES, permute_wires
@@ -411,7 +412,7 @@ def test_the_method_is_known_by_name():
         ).method
         == "fused"
     )
-    with pytest.raises(Refused, match="^device.method=fuse: .*fused"):
+    with pytest.raises(UsageError, match="^device.method=fuse: .*fused"):
         build("device", {"_target_": "qtlrun.device.statevector.Statevector", "method": "fuse"})
 
 

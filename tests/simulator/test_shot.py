@@ -6,7 +6,8 @@ import torch
 from circuits import Circuit, draw, qnode, slopes
 
 from qtlrun.device.statevector import Statevector
-from qtlrun.plan import Refused, build
+from qtlrun.error import UsageError
+from qtlrun.plan import build
 
 RUNS = 400  # of the same angles, each with shots of its own
 X, Y, Z = qml.PauliX, qml.PauliY, qml.PauliZ
@@ -195,7 +196,7 @@ def test_only_without_shots_values_are_exact():
     ],
 )
 def test_settings_that_no_shots_have_are_refused(values, words):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         build("device", {"_target_": "qtlrun.device.statevector.Statevector"} | values)
     assert str(error.value) == words
 

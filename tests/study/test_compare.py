@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from rows import point
 
-from qtlrun.plan import Refused
+from qtlrun.error import UsageError
 from qtlrun.study.compare import Compare
 
 
@@ -253,7 +253,7 @@ def test_a_reference_that_is_not_what_its_letter_says_has_a_star_and_the_reason(
 def test_a_reference_whose_name_is_no_file_name_is_refused(name):
     plan = composition.compose_plan("compare=[]")
     plan = plan.changed({"compare": {name: {"isolates": "nothing"}}})
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         _ = plan.references
     assert (
         str(error.value)

@@ -11,7 +11,7 @@ from rows import watched
 from safetensors.torch import load_file
 from sklearn.datasets import load_iris
 
-from qtlrun import plan as plans
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.study.export import Export
 
@@ -202,6 +202,6 @@ def test_a_training_that_diverged_is_said_and_not_a_bug(tmp_path):
 )
 def test_what_cannot_be_exported_is_refused(tmp_path, words, said):
     plan = plan_of(tmp_path, "study=export", "seeds=2", *words)
-    with pytest.raises(plans.Refused) as error:
+    with pytest.raises(UsageError) as error:
         Export(seed=plan.study["seed"]).check([plan], Experiment(str(tmp_path)))
     assert str(error.value).startswith(said)

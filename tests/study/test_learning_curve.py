@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qtlrun import plan as plans
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
@@ -136,6 +136,6 @@ def test_a_dataset_that_cannot_be_cut_is_refused(refusal, tmp_path, monkeypatch)
         tmp_path / "home", "study=learning_curve", f"plugins=[{tmp_path}/mine_uncut.py]"
     )
     plan = plan.changed({"dataset": {"_target_": "mine_uncut.fixed", "classes": [6, 7]}})
-    with pytest.raises(plans.Refused) as error:
+    with pytest.raises(UsageError) as error:
         check(plan)
     assert str(error.value) == "study=learning_curve: this dataset has no train_size."

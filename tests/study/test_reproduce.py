@@ -12,8 +12,8 @@ import pytest
 import statsmodels.api as sm
 from rows import row, watched
 
-from qtlrun import plan as plans
 from qtlrun.compose import main
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.study.reproduce import Reproduce
 
@@ -224,7 +224,7 @@ def test_where_everything_was_changed_there_is_no_published_figure_to_count(repr
 def test_splits_drawn_anew_are_refused(home, key, value):
     plan = composition.short_plan(home, *WORDS)
     plan = plan.changed({"published": {"accuracy": {"twin": 0.5}}, key: value})
-    with pytest.raises(plans.Refused) as error:
+    with pytest.raises(UsageError) as error:
         Reproduce(None, 1024).check([plan], Experiment(str(home)))
     assert str(error.value) == f"{key}={value}: study=reproduce does not use it; leave it out."
 
@@ -433,7 +433,7 @@ def test_the_norm_of_the_sound_figure_stands_beside_it_and_what_is_lost_is_said(
 
 
 def test_plans_without_published_figures_are_refused(home):
-    with pytest.raises(plans.Refused) as error:
+    with pytest.raises(UsageError) as error:
         Reproduce(None, 1024).check([composition.short_plan(home)], Experiment(str(home)))
     assert (
         str(error.value)
@@ -464,7 +464,7 @@ def test_plans_without_published_figures_are_refused(home):
 def test_a_published_figure_of_a_row_that_is_not_there_is_refused(home, row, said):
     plan = composition.short_plan(home, *WORDS)
     plan = plan.changed({"published": {"accuracy": {row: 0.5}}})
-    with pytest.raises(plans.Refused) as error:
+    with pytest.raises(UsageError) as error:
         Reproduce(None, 1024).check([plan], Experiment(str(home)))
     assert str(error.value) == said
 

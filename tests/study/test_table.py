@@ -16,6 +16,7 @@ from qtlrun import experiment as package
 from qtlrun import plan as plans
 from qtlrun import statistic, train
 from qtlrun.comparison.outcome import Failure
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment, feature
 from qtlrun.plan import build
 from qtlrun.plan.claim import claim
@@ -482,7 +483,7 @@ def test_a_model_without_a_letter_keeps_the_claim_of_a_reference():
 )
 def test_a_claim_that_is_no_sentence_is_refused(change, words):
     plan = composition.compose_plan("+compare.mine.head.spread=0.1", f"+compare.mine.{change}")
-    with pytest.raises(plans.Refused) as error:
+    with pytest.raises(UsageError) as error:
         plans.check_plan(plan)
     assert str(error.value).startswith(words)
 

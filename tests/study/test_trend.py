@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from rows import row, watched
 
-from qtlrun import plan as plans
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.compose import main
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.study.trend import Trend
 
@@ -427,7 +427,7 @@ def test_a_claim_that_no_reference_could_contradict_is_refused(trend):
         " one, as compare=[twin]."
     )
     for run, where in (("", ""), ("dataset.turns=0.5,1", "study.runs, dataset.turns=0.5,1: ")):
-        with pytest.raises(plans.Refused) as error:
+        with pytest.raises(UsageError) as error:
             trend(
                 [(run, overrides) for overrides in TURNED],
                 lambda place, name: 0.0,
@@ -466,7 +466,7 @@ ONE = "study=trend follows one number; sweep it, as -m dataset.turns=0.5,1,2 (he
 )
 @pytest.mark.parametrize("run", ["", "dataset.turns=0.5,1"])
 def test_what_is_no_sweep_of_one_number_is_refused(trend, points, words, said, run):
-    with pytest.raises(plans.Refused) as error:
+    with pytest.raises(UsageError) as error:
         trend([(run, overrides) for overrides in points], lambda place, name: 0.0, words=words)
     shared = words and words[0].partition("=")[0] in ("splits", "folds")
     assert str(error.value) == ("" if shared or not run else f"study.runs, {run}: ") + said

@@ -9,8 +9,9 @@ from torch.nn.functional import relu
 
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
+from qtlrun.error import UsageError
 from qtlrun.layer import Start
-from qtlrun.plan import Refused, build
+from qtlrun.plan import build
 from qtlrun.simulator import verification
 from qtlrun.tape import reader
 
@@ -590,7 +591,7 @@ def test_what_only_pennylane_measures_is_refused_by_the_statevector_and_right_el
     ],
 )
 def test_a_refusal_of_a_head_s_circuit_names_the_circuit_s_key(function, words):
-    with pytest.raises(Refused) as error:
+    with pytest.raises(UsageError) as error:
         build(
             "head",
             {"_target_": "qtlrun.head.dressed.Quantum"},

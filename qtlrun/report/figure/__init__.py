@@ -1,5 +1,6 @@
 """Rows to plots: matplotlib figures, drawn without a display."""
 
+from qtlrun.report.figure.circuit import drawing
 from qtlrun.report.figure.study import detection, power, sizes, specification_curve, trend
 from qtlrun.report.figure.style import encode
 from qtlrun.report.figure.sweep import sweep
@@ -9,6 +10,7 @@ __all__ = [
     "accuracy",
     "confusion",
     "detection",
+    "drawing",
     "encode",
     "learning_curves",
     "patterns",

@@ -22,6 +22,8 @@ STYLE: "dict[RcKeyType, object]" = {
     # Inches, for ticks may grow after the layout.
     "figure.constrained_layout.w_pad": 0.1,
 }
+KINDS = ("png", "svg")  # of files that a figure is written to
+DPI = 150  # of those that have pixels
 DASHES = ("-", "--", ":")  # each for ten colours
 MAX_PANELS_ABREAST = 4
 MAX_NAME_LENGTH = 20  # characters
@@ -36,14 +38,29 @@ class Look(TypedDict):
 
 
 @matplotlib.rc_context(STYLE)
-def encode(figure: Figure, kind: str) -> bytes:
-    """Figure as PNG or SVG; the same bytes for the same figure."""
-    buffer = io.BytesIO()
+def encode(figure: Figure) -> dict[str, bytes]:
+    """Files of a figure, PNG and SVG, by kind; the same bytes for the same figure."""
     with warnings.catch_warnings():
         # A name may be in a script that the font lacks.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        metadata = {"Date": None} if kind == "svg" else None
-        figure.savefig(buffer, format=kind, dpi=150, metadata=metadata)
+        _lay_out(figure)
+        return {kind: _encode(figure, kind) for kind in KINDS}
+
+
+def _lay_out(figure: Figure) -> None:
+    """Lay a figure out once; else each file would, and would draw it twice."""
+    engine = figure.get_layout_engine()
+    if engine is not None and figure.axes:
+        figure.set_dpi(DPI)
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+
+
+def _encode(figure: Figure, kind: str) -> bytes:
+    """Bytes of a file of this kind."""
+    buffer = io.BytesIO()
+    metadata = {"Date": None} if kind == "svg" else None
+    figure.savefig(buffer, format=kind, dpi=DPI, metadata=metadata)
     return buffer.getvalue()
 
 
@@ -60,7 +77,9 @@ def write(axis, image, values: np.ndarray, texts: np.ndarray) -> None:
     for (y, x), value in np.ndenumerate(values):
         brightness = np.dot(image.cmap(image.norm(value))[:3], (0.3, 0.6, 0.1))
         colour = "white" if brightness < 0.5 and not np.isnan(value) else "black"
-        axis.text(x, y, texts[y, x], ha="center", va="center", fontsize=7, color=colour)
+        # Within its cell, which the layout need not measure
+        look = {"ha": "center", "va": "center", "fontsize": 7, "color": colour}
+        axis.text(x, y, texts[y, x], in_layout=False, **look)
 
 
 def name_ticks(set_ticks, names) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.row import Row
-from qtlrun.plan import Plan, Variant, spaces, text
+from qtlrun.error import text
+from qtlrun.plan import Plan, Variant, spaces
 from qtlrun.report.sentence.note import Note
 from qtlrun.report.sentence.quantity import count
 
