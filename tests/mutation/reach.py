@@ -1,0 +1,87 @@
+"""A pytest plugin that notes the lines that each test runs."""
+
+import json
+import os
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from coverage import Coverage
+from mutant import ROOMS, ROOT, package
+
+
+class Reach:
+    """Lines of the rooms that each test runs, and its processor seconds.
+
+    A fixture that several tests share runs once; its lines and seconds count for each of them.
+    """
+
+    def __init__(self, file: Path):
+        self.file, self.context, self.failed = file, "", set()
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.fixtures: dict[str, list[str]] = {}
+        rooms = [f"{ROOT}/qtlrun/{room}/*" for room in ROOMS]
+        self.coverage = Coverage(data_file=None, config_file=False, include=rooms, messages=False)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self):
+        self.coverage.start()
+        try:
+            return (yield)
+        finally:
+            self.coverage.stop()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item):
+        definitions = item._fixtureinfo.name2fixturedefs.values()
+        shared = [each[-1] for each in definitions if each[-1].scope != "function"]
+        self.fixtures[item.nodeid] = list(map(_fixture_name, shared))
+        return (yield from self._within(item.nodeid))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef):
+        if fixturedef.scope == "function":
+            return (yield)
+        return (yield from self._within(_fixture_name(fixturedef)))
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            self.failed.add(report.nodeid)
+
+    def pytest_sessionfinish(self):
+        seconds, tests = {}, defaultdict(set)
+        for test, fixtures in self.fixtures.items():
+            seconds[test] = sum(self.seconds[name] for name in (test, *fixtures))
+            for name in (test, *fixtures):
+                tests[name].add(test)
+        lines = {}
+        for path in package():
+            contexts = self.coverage.get_data().contexts_by_lineno(str(ROOT / path))
+            for line, names in contexts.items():
+                reached = set().union(*(tests.get(name, ()) for name in names))
+                lines[f"{path}:{line}"] = sorted(reached - self.failed)
+        self.file.write_text(
+            json.dumps({"seconds": seconds, "lines": lines, "failed": sorted(self.failed)})
+        )
+
+    def _within(self, name: str):
+        """Count lines and seconds for a name, and then again for what ran before."""
+        outer, self.context, began = self.context, name, _seconds()
+        self.coverage.switch_context(name)
+        try:
+            return (yield)
+        finally:
+            spent = _seconds() - began
+            self.seconds[name] += spent
+            self.seconds[outer] -= spent
+            self.context = outer
+            self.coverage.switch_context(outer)
+
+
+def _fixture_name(fixture: pytest.FixtureDef) -> str:
+    return f"{fixture.baseid}::fixture {fixture.argname}"
+
+
+def _seconds() -> float:
+    """Processor seconds of this process and of those that it has waited for."""
+    return sum(os.times()[:4])
