@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help compare check format test test-all torture bench bench-generator reproduce reproduce-all quantum-train calibrate reliability fair clean
+.PHONY: help compare check format test test-all mutation torture bench bench-generator reproduce reproduce-all quantum-train calibrate reliability fair clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -16,11 +16,16 @@ help:  ## this list
 compare: .venv/installed  ## install, then the default experiment: variants A, B, C and controls in one table
 	$(BIN)/qtlrun
 
+# A file's tests share what they train, so a file stays in one process.
+PARALLEL := -n auto --dist loadfile
 test: .venv/installed  ## install, then the tests (offline, minutes)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-all: .venv/installed  ## the tests that take long, too
-	$(BIN)/python -m pytest -m 'not gpu'
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not gpu'
+
+mutation: .venv/installed  ## try the tests on 250 mutants of the package; outputs/results/mutation.md (30 min)
+	$(BIN)/python tests/mutation
 
 torture: .venv/installed  ## 10,000 random circuits of kinked and smooth angles on every engine and device (2 h)
 	OMP_NUM_THREADS=1 $(BIN)/python tests/torture/circuits.py

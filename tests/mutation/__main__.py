@@ -12,25 +12,23 @@ from pathlib import Path
 
 import pytest
 from mutant import ROOT, draw_mutants
-from reach import Reach
+from reach import FOLDER, read_noted
 from result import write_result
 from trial import FORK, Trials
 
-QUIET = ["-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", str(ROOT)]
+QUIET = ["-p", "no:cacheprovider", "--rootdir", str(ROOT)]
 
 
 def main(count: int, seed: int, reach: Path | None) -> int:
-    """Note what each test runs, unless a file tells, then try the mutants; 1 where nothing ran."""
+    """Note what each test runs, unless a folder tells, then try the mutants; 1 where none was."""
     os.chdir(ROOT)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     began = time.time()
     with tempfile.TemporaryDirectory() as folder:
-        reach = reach or Path(folder, "reach.json")
-        if not reach.exists():  # in a process of its own: the mutants' has run no test
-            process = FORK.Process(target=pytest.main, args=(QUIET, [Reach(reach)]))
-            process.start()
-            process.join()
-        trials = Trials(draw_mutants(count, seed), reach)
+        reach = reach or Path(folder)
+        if not list(reach.glob("*.json")):
+            note_reach(reach)
+        trials = Trials(draw_mutants(count, seed), read_noted(reach))
         pytest.main([*QUIET, "-s"], [trials])
     if not trials.outcomes:
         return 1
@@ -38,9 +36,20 @@ def main(count: int, seed: int, reach: Path | None) -> int:
     return 0
 
 
+def note_reach(folder: Path) -> None:
+    """Run the tests in processes of their own: the mutants' has run none."""
+    os.environ[FOLDER] = str(folder)
+    words = [*QUIET, "-p", "reach", "-n", str(os.cpu_count()), "--dist", "loadfile"]
+    process = FORK.Process(target=pytest.main, args=(words,))
+    process.start()
+    process.join()
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--count", type=int, default=250, help="mutants, 250")
     parser.add_argument("--seed", type=int, default=0, help="of the draw, 0")
-    parser.add_argument("--reach", type=Path, help="file of what tests run, written if not there")
+    parser.add_argument(
+        "--reach", type=Path, help="folder of what tests run, if empty to be filled"
+    )
     sys.exit(main(**vars(parser.parse_args())))

@@ -1,13 +1,48 @@
-"""A pytest plugin that notes the lines that each test runs."""
+"""A pytest plugin that notes the lines that each test runs, in each process that runs tests."""
 
 import json
 import os
 from collections import defaultdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pytest
 from coverage import Coverage
 from mutant import ROOMS, ROOT, package
+
+FOLDER = "QTLRUN_REACH"  # variable that names the folder where each process leaves what it noted
+
+
+@dataclass
+class Noted:
+    """What the tests of some processes ran.
+
+    seconds: processor seconds of each test, those of its shared fixtures included
+    lines: tests that run a line, by `path:line`
+    failed: tests that failed
+    """
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    lines: dict[str, list[str]] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+
+
+def read_noted(folder: Path) -> Noted:
+    """What the processes of a run have left in a folder, together."""
+    noted = Noted()
+    for file in folder.glob("*.json"):
+        part = Noted(**json.loads(file.read_text()))
+        noted.seconds |= part.seconds
+        noted.failed += part.failed
+        for line, tests in part.lines.items():
+            noted.lines.setdefault(line, []).extend(tests)
+    return noted
+
+
+def pytest_configure(config: pytest.Config):
+    """Note in each process that runs tests."""
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        config.pluginmanager.register(Reach(Path(os.environ[FOLDER], f"{os.getpid()}.json")))
 
 
 class Reach:
@@ -60,9 +95,9 @@ class Reach:
             for line, names in contexts.items():
                 reached = set().union(*(tests.get(name, ()) for name in names))
                 lines[f"{path}:{line}"] = sorted(reached - self.failed)
-        self.file.write_text(
-            json.dumps({"seconds": seconds, "lines": lines, "failed": sorted(self.failed)})
-        )
+        noted = Noted(seconds, {line: tests for line, tests in lines.items() if tests})
+        noted.failed = sorted(self.failed)
+        self.file.write_text(json.dumps(asdict(noted)))
 
     def _within(self, name: str):
         """Count lines and seconds for a name, and then again for what ran before."""

@@ -3,7 +3,6 @@
 import contextlib
 import gc
 import importlib
-import json
 import math
 import os
 import resource
@@ -14,10 +13,10 @@ import tempfile
 import time
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
-from pathlib import Path
 
 import pytest
 from mutant import Mutant, loaded_functions, module_name, package
+from reach import Noted
 
 FORK = get_context("fork")
 BOX_S = 15  # processor seconds of tests that a mutant is tried with
@@ -46,11 +45,9 @@ class Outcome:
 class Trials:
     """The mutants of a run, and their outcomes once pytest has run."""
 
-    def __init__(self, mutants: list[Mutant], reach: Path):
-        self.mutants, self.outcomes = mutants, []
-        said = json.loads(reach.read_text())
-        self.seconds, self.lines = said["seconds"], said["lines"]
-        self.unfit, self.failure = set(said["failed"]), None
+    def __init__(self, mutants: list[Mutant], noted: Noted):
+        self.mutants, self.outcomes, self.failure = mutants, [], None
+        self.seconds, self.lines, self.unfit = noted.seconds, noted.lines, set(noted.failed)
 
     def pytest_runtestloop(self, session: pytest.Session):
         """In place of pytest's own loop: try each mutant, then the tests that found one without."""
