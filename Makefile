@@ -24,7 +24,7 @@ test: .venv/installed  ## install, then the tests (offline, minutes)
 test-all: .venv/installed  ## the tests that take long, too
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not gpu'
 
-mutation: .venv/installed  ## try the tests on 250 mutants of the package; outputs/results/mutation.md (30 min)
+mutation: .venv/installed  ## try the tests on 200 mutants of the package; outputs/results/mutation.md (30 min)
 	$(BIN)/python tests/mutation
 
 torture: .venv/installed  ## 10,000 random circuits of kinked and smooth angles on every engine and device (2 h)
