@@ -1,7 +1,6 @@
 """Mutants: the package with one change each, drawn at random from what its functions execute."""
 
 import ast
-import copy
 import gc
 import random
 import sys
@@ -11,29 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import CodeType, FunctionType
 
+from change import variants
+
 ROOT = Path(__file__).parents[2]
 ROOMS = ("plan", "experiment", "report", "comparison", "simulator", "statistic")
-FLIPPED = {
-    ast.Lt: (ast.LtE, ast.GtE),
-    ast.LtE: (ast.Lt, ast.Gt),
-    ast.Gt: (ast.GtE, ast.LtE),
-    ast.GtE: (ast.Gt, ast.Lt),
-    ast.Eq: (ast.NotEq,),
-    ast.NotEq: (ast.Eq,),
-    ast.Is: (ast.IsNot,),
-    ast.IsNot: (ast.Is,),
-    ast.In: (ast.NotIn,),
-    ast.NotIn: (ast.In,),
-    ast.And: (ast.Or,),
-    ast.Or: (ast.And,),
-    ast.Add: (ast.Sub,),
-    ast.Sub: (ast.Add,),
-    ast.Mult: (ast.Div,),
-    ast.Div: (ast.Mult,),
-    ast.FloorDiv: (ast.Mult,),
-    ast.Mod: (ast.Mult,),
-    ast.Pow: (ast.Mult,),
-}
 # Fields that are executed each time, where that is not all; a message's words are no behaviour.
 EXECUTED = {
     ast.FunctionDef: ("body",),
@@ -44,7 +24,6 @@ EXECUTED = {
     ast.Import: (),
     ast.ImportFrom: (),
 }
-REMOVED = (ast.AugAssign, ast.Raise, ast.Continue, ast.Break, ast.Delete)
 
 
 @dataclass(frozen=True)
@@ -250,49 +229,6 @@ def _descend(node: ast.AST, statement: ast.stmt) -> Iterator[tuple]:
             if any(True for _ in variants(child)):
                 yield around, node, field, index, child
             yield from _descend(child, around)
-
-
-def variants(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """What may stand in a node's place, each with the kind of the change."""
-    match node:
-        case ast.Compare(ops=operators):
-            for number, operator in enumerate(operators):
-                for other in FLIPPED[type(operator)]:
-                    flipped = [*operators[:number], other(), *operators[number + 1 :]]
-                    yield "comparison flipped", _replace(node, ops=flipped)
-        case ast.Constant(value=bool(value)):
-            yield "constant moved", ast.Constant(not value)
-        case ast.Constant(value=int(value)):
-            yield "constant moved", ast.Constant(value + 1)
-            yield "constant moved", ast.Constant(value - 1)
-        case ast.Constant(value=float(value)):
-            yield "constant moved", ast.Constant(2 * value or 1.0)
-            yield "constant moved", ast.Constant(value / 2 or 1.0)
-        case ast.BinOp(op=operator) if type(operator) in FLIPPED:
-            yield "arithmetic swapped", _replace(node, op=FLIPPED[type(operator)][0]())
-        case ast.BoolOp(op=operator):
-            yield "and, or swapped", _replace(node, op=FLIPPED[type(operator)][0]())
-        case ast.UnaryOp(op=ast.Not() | ast.USub(), operand=operand):
-            yield "not or minus dropped", operand
-        case ast.If(test=test) | ast.IfExp(test=test) | ast.While(test=test):
-            yield "condition negated", _replace(node, test=ast.UnaryOp(ast.Not(), test))
-        case ast.Return(value=ast.AST()) if not _is_none(node.value):
-            yield "returned value replaced", ast.Return(ast.Constant(None))
-        case ast.Expr(value=ast.Call()) | ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
-            yield "statement removed", ast.Pass()
-        case _ if isinstance(node, REMOVED):
-            yield "statement removed", ast.Pass()
-
-
-def _replace(node: ast.AST, **fields) -> ast.AST:
-    copied = copy.copy(node)
-    for name, value in fields.items():
-        setattr(copied, name, value)
-    return copied
-
-
-def _is_none(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
