@@ -67,11 +67,14 @@ class Reach:
             self.coverage.stop()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item):
+    def pytest_runtest_protocol(self, item, nextitem):
         definitions = item._fixtureinfo.name2fixturedefs.values()
         shared = [each[-1] for each in definitions if each[-1].scope != "function"]
         self.fixtures[item.nodeid] = list(map(_fixture_name, shared))
-        return (yield from self._within(item.nodeid))
+        result = yield from self._within(item.nodeid)
+        if nextitem is None or nextitem.path != item.path:
+            self._write()
+        return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(self, fixturedef):
@@ -83,7 +86,8 @@ class Reach:
         if report.failed:
             self.failed.add(report.nodeid)
 
-    def pytest_sessionfinish(self):
+    def _write(self) -> None:
+        """Leave what the files so far have noted."""
         seconds, tests = {}, defaultdict(set)
         for test, fixtures in self.fixtures.items():
             seconds[test] = sum(self.seconds[name] for name in (test, *fixtures))
