@@ -35,7 +35,7 @@ def _lines(pairs: list[Pair], tests: int, seed: int, seconds: float) -> Iterator
     yield (
         f"{len(pairs)} single changes of different lines, drawn at random from what the functions"
         f" of {len(ROOMS)} rooms execute, each line as likely as another. On each, the tests that"
-        " run the line are tried, those of the rooms and of what stands on them, cheap ones first,"
+        " run the line are tried, those of its room before those of others, cheap ones first,"
         f" until one fails or {BOX_S} s of processor time are spent. A test that runs the line in a"
         " process of its own is not among them. Messages, defaults of arguments, values of classes"
         " and annotations are not changed.\n"

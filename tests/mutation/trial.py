@@ -19,7 +19,7 @@ from mutant import Mutant, loaded_functions, module_name, package
 from reach import Noted
 
 FORK = get_context("fork")
-BOX_S = 10  # processor seconds of tests that a mutant is tried with
+BOX_S = 15  # processor seconds of tests that a mutant is tried with
 HANG_S = 3 * BOX_S  # processor seconds after which a single test counts as endless
 WAIT_S = 20 * BOX_S  # the same by the clock, on a machine that others load
 MAX_BYTES = 8 << 30  # of data that a mutant may hold
@@ -82,17 +82,23 @@ class Trials:
         return self._run([(mutant, self._tests(mutant)) for mutant in mutants])
 
     def _tests(self, mutant: Mutant) -> list[pytest.Item]:
-        """Tests that reach a mutant, cheap ones first, those of one file and price together."""
+        """Tests that reach a mutant: its room's before others, and cheap ones first."""
         reached = set().union(
             *(self.lines.get(f"{path}:{line}", ()) for path, line in mutant.lines)
         )
+        room = f"tests/{mutant.path.split('/')[1]}/"
 
-        def price(name: str) -> tuple[int, str, float]:
+        def order(name: str) -> tuple[bool, int, str, float]:
             seconds = max(self.seconds[name], 0.01)
-            return round(math.log2(seconds)), name.partition("::")[0], seconds
+            return (
+                not name.startswith(room),
+                round(math.log2(seconds)),
+                name.partition("::")[0],
+                seconds,
+            )
 
         names = (reached & set(self.items)) - self.unfit
-        return [self.items[name] for name in sorted(names, key=price)]
+        return [self.items[name] for name in sorted(names, key=order)]
 
     def _run(self, jobs: list[tuple[Mutant | None, list[pytest.Item]]]) -> list[Outcome]:
         """Outcomes of jobs, as many at once as there are cores."""
