@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 RESULTS := default spirals states reproduce nonlinearity calibrate reproduce-all pictures quantum-train fair reliability \
-	torture bench bench-generator
+	torture bench bench-generator mutation
 .PHONY: help compare check format test test-all options peers clean $(RESULTS)
 
 help:  ## this list
@@ -18,11 +18,16 @@ help:  ## this list
 compare: .venv/installed  ## install, then the default experiment: variants A, B, C and controls in one table
 	$(BIN)/qtlrun
 
+# A file's tests share what they train, so a file stays in one process.
+PARALLEL := -n auto --dist loadfile
 test: .venv/installed  ## install, then the tests (offline, minutes)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-all: .venv/installed  ## the tests that take long, too
-	$(BIN)/python -m pytest -m 'not gpu'
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not gpu'
+
+mutation: .venv/installed  ## try the tests on 200 mutants of the package; outputs/results/mutation.md (30 min)
+	$(BIN)/python tests/mutation
 
 check: .venv/installed  ## format, lint, types, the rules of the tree and of the style (a minute)
 	$(BIN)/ruff format --check --quiet .

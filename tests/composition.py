@@ -1,5 +1,8 @@
 """Plans as the command line composes them, without the command line."""
 
+import copy
+import functools
+import os
 from pathlib import Path
 
 import yaml
@@ -23,11 +26,21 @@ SHORT = (
 
 def values(*words):
     """The values that a command line's overrides compose."""
+    homes = [word for word in words if word.startswith("home=")]
+    others = tuple(word for word in words if word not in homes)
+    composed = copy.deepcopy(_compose(others, None if homes else os.environ.get("QTLRUN_HOME")))
+    for word in homes:
+        composed["home"] = word.partition("=")[2]
+    return composed | {"name": "test", "overrides": list(words), "command": ["qtlrun", *words]}
+
+
+@functools.cache
+def _compose(words, home):
+    """Values of words without a home; `home` is that of the environment, where they take it."""
     with initialize_config_module("qtlrun.conf", version_base="1.3"):
-        composed = OmegaConf.to_container(
+        return OmegaConf.to_container(
             compose("config", list(words)), resolve=True, throw_on_missing=True
         )
-    return composed | {"name": "test", "overrides": list(words), "command": ["qtlrun", *words]}
 
 
 def compose_plan(*words):

@@ -1,15 +1,11 @@
 import os
 from pathlib import Path
 
-import jaxtyping
 import pytest
+import signature
 
 pytest_plugins = ["studied"]  # fixtures of the studies and of what they report
-# Shapes and types in the package's signatures hold in every test; a whole number may stand for a
-# float (PEP 484).
-jaxtyping.install_import_hook(
-    "qtlrun", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
-)
+signature.install("qtlrun")
 os.environ["TERM"] = (
     "xterm-256color"  # what a terminal is told must not depend on where the tests run
 )

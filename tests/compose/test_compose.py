@@ -772,77 +772,11 @@ TAKEN = (
 )
 
 
-@pytest.mark.parametrize(
-    "words, said",
-    [
-        (
-            ["tune=-1"],
-            (
-                "tune=-1: how many draws of its values each row is given, from 1 up; 0 trains every"
-                " row as it stands."
-            ),
-        ),
-        (["tune=2.5"], f"tune=2.5: {WHOLE}, and this is a number."),
-        (["tune=true"], f"tune=true: {WHOLE}, and this is true or false."),
-        (["splits=0"], "splits=0: how often train and validation are drawn, from 1 up."),
-        (["splits=-3"], "splits=-3: how often train and validation are drawn, from 1 up."),
-        (["splits=null"], f"splits=null: {WHOLE}, and this is nothing (null)."),
-        (["folds=1"], "folds=1: the parts of a cross-validation, from 2 up; null for none."),
-        (["folds=0"], "folds=0: the parts of a cross-validation, from 2 up; null for none."),
-        (["folds=3", "splits=2"], "splits=2, folds=3: choose one of the two."),
-        (
-            ["recipe.space.lr=[.1,.001]"],
-            (
-                "recipe.space.lr=[0.1, 0.001]: its low end is above its high end; turn them round,"
-                " [0.001,0.1]."
-            ),
-        ),
-        (["recipe.space.lr=[0,.1]"], f"recipe.space.lr=[0, 0.1]: {ENDS}"),
-        (["recipe.space.lr=[-.1,.1]"], f"recipe.space.lr=[-0.1, 0.1]: {ENDS}"),
-        (["recipe.space.lr=[.1,inf]"], f"recipe.space.lr=[0.1, inf]: {ENDS}"),
-        (["recipe.space.lr=[.1,nan]"], f"recipe.space.lr=[0.1, nan]: {ENDS}"),
-        (["recipe.space.lr=[.1]"], f"recipe.space.lr=[0.1]: {RATES}"),
-        (["recipe.space.lr=[.1,.2,.3]"], f"recipe.space.lr=[0.1, 0.2, 0.3]: {RATES}"),
-        (["recipe.space.lr=5"], f"recipe.space.lr=5: {LIST}"),
-        (["recipe.space.lr=[]"], f"recipe.space.lr=[]: {LIST}"),
-        (["recipe.space.scale=none"], f"recipe.space.scale=none: {LIST}"),
-        (
-            ["recipe.space=3"],
-            (
-                "recipe.space=3: a group of values stands here, each given as"
-                " recipe.space.KEY=[LOW,HIGH]."
-            ),
-        ),
-        (
-            ["recipe.space.lr=[.1,fast]"],
-            "recipe.space.lr=fast: a number is needed here, and this is a text.",
-        ),
-        (
-            ["+recipe.space.foo=[1,2]"],
-            f"recipe.space.foo: recipe takes no such value; it is one of {TAKEN}",
-        ),
-        (
-            ["+recipe.space.momentun=[.1,.9]"],
-            (
-                "recipe.space.momentun: recipe takes no such value; did you mean momentum? It is"
-                f" one of {TAKEN}"
-            ),
-        ),
-        (
-            ["recipe.space.scale=[none,standart]"],
-            (
-                "recipe.space.scale=standart: did you mean standard? It is one of auto, none,"
-                " standard."
-            ),
-        ),
-        (
-            ["~recipe.space", "~head.space", "tune=4"],
-            "tune=4: no part has a space to draw from; give one, as recipe.space.lr=[0.0001,0.01].",
-        ),
-    ],
-)
-def test_a_tuning_or_a_redraw_that_cannot_be_is_refused(refusal, words, said):
-    assert refusal(*words, "compare=[]") == said
+def test_a_tuning_without_a_space_is_refused(refusal):
+    assert (
+        refusal("~recipe.space", "~head.space", "tune=4", "compare=[]")
+        == "tune=4: no part has a space to draw from; give one, as recipe.space.lr=[0.0001,0.01]."
+    )
 
 
 def test_a_key_that_no_space_has_is_refused_with_the_right_one(refusal):
@@ -1072,6 +1006,71 @@ def test_a_value_that_cannot_be_is_refused_with_its_key_the_reason_and_what_woul
     refused, key, value, said
 ):
     assert refused(**{key: value}) == said
+
+
+@pytest.mark.parametrize(
+    "values, said",
+    [
+        (
+            {"tune": -1},
+            (
+                "tune=-1: how many draws of its values each row is given, from 1 up; 0 trains every"
+                " row as it stands."
+            ),
+        ),
+        ({"tune": 2.5}, f"tune=2.5: {WHOLE}, and this is a number."),
+        ({"tune": True}, f"tune=true: {WHOLE}, and this is true or false."),
+        ({"splits": 0}, "splits=0: how often train and validation are drawn, from 1 up."),
+        ({"splits": -3}, "splits=-3: how often train and validation are drawn, from 1 up."),
+        ({"splits": None}, f"splits=null: {WHOLE}, and this is nothing (null)."),
+        ({"folds": 1}, "folds=1: the parts of a cross-validation, from 2 up; null for none."),
+        ({"folds": 0}, "folds=0: the parts of a cross-validation, from 2 up; null for none."),
+        ({"folds": 3, "splits": 2}, "splits=2, folds=3: choose one of the two."),
+        (
+            {"recipe__space": 3},
+            "recipe.space=3: a group of values stands here, each given as"
+            " recipe.space.KEY=[LOW,HIGH].",
+        ),
+    ],
+)
+def test_a_tuning_or_a_redraw_that_cannot_be_is_refused(refused, values, said):
+    assert refused(compare={}, **values) == said
+
+
+@pytest.mark.parametrize(
+    "key, space, said",
+    [
+        (
+            "lr",
+            [0.1, 0.001],
+            "=[0.1, 0.001]: its low end is above its high end; turn them round, [0.001,0.1].",
+        ),
+        ("lr", [0, 0.1], f"=[0, 0.1]: {ENDS}"),
+        ("lr", [-0.1, 0.1], f"=[-0.1, 0.1]: {ENDS}"),
+        ("lr", [0.1, math.inf], f"=[0.1, inf]: {ENDS}"),
+        ("lr", [0.1, math.nan], f"=[0.1, nan]: {ENDS}"),
+        ("lr", [0.1], f"=[0.1]: {RATES}"),
+        ("lr", [0.1, 0.2, 0.3], f"=[0.1, 0.2, 0.3]: {RATES}"),
+        ("lr", 5, f"=5: {LIST}"),
+        ("lr", [], f"=[]: {LIST}"),
+        ("scale", "none", f"=none: {LIST}"),
+        ("lr", [0.1, "fast"], "=fast: a number is needed here, and this is a text."),
+        ("foo", [1, 2], f": recipe takes no such value; it is one of {TAKEN}"),
+        (
+            "momentun",
+            [0.1, 0.9],
+            f": recipe takes no such value; did you mean momentum? It is one of {TAKEN}",
+        ),
+        (
+            "scale",
+            ["none", "standart"],
+            "=standart: did you mean standard? It is one of auto, none, standard.",
+        ),
+    ],
+)
+def test_a_space_that_cannot_be_is_refused(refused, key, space, said):
+    changes = {f"recipe__space__{key}": space}
+    assert refused(compare={}, **changes) == f"recipe.space.{key}{said}"
 
 
 def test_more_digits_than_there_are_are_refused(refused):
