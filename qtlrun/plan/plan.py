@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -66,6 +67,11 @@ class Plan:
     def run(self) -> str | None:
         """Words of the study's run that asked for this point."""
         return self.values.get("run")
+
+    @cached_property
+    def run_overrides(self) -> tuple[Override, ...]:
+        """Overrides of the study's run that asked for this point."""
+        return tuple(parse(shlex.split(self.run or "")))
 
     @property
     def changes(self) -> dict[str, Any]:

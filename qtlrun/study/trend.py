@@ -10,7 +10,7 @@ from qtlrun.comparison.comparison import Comparison, point_name
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Plan, check_idle, has_circuit
-from qtlrun.plan.override import parse, swept_values
+from qtlrun.plan.override import swept_values
 from qtlrun.report import figure, frame, sentence, terminal
 from qtlrun.report.frame.trend import differences_frame, slopes_frame
 from qtlrun.report.point_table import interval
@@ -200,8 +200,8 @@ def _swept(plans: list[Plan]) -> list[dict[str, object]]:
 def _name(plans: list[Plan]) -> str:
     """Name of a series: the words that it does not sweep, or its dataset."""
     (key,) = _swept(plans)[0]
-    words = parse((plans[0].run or "").split())
-    fixed_words = " ".join(word.text for word in words if word.key != key)
+    fixed = [word.text for word in plans[0].run_overrides if word.key != key]
+    fixed_words = " ".join(fixed)
     name = fixed_words.removeprefix("dataset=") or _dataset(plans[0])
     return f"{name}, {key.rpartition('.')[2]}"
 

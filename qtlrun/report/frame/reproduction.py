@@ -1,17 +1,12 @@
 """Frame of a reproduction: published figures beside ours, with their verdicts."""
 
-import numpy as np
 import pandas as pd
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
+from qtlrun.comparison.published import judge_published
 from qtlrun.plan import COMPOSED, GROUPS, Plan
-from qtlrun.plan.override import parse
 
-# Accuracy by which another library's rounding and order may move a figure
-ROUNDING = 0.01
-# Range of possible accuracies; in a wider one no figure is told from others
-MAX_RANGE = 0.2
 # In place of a verdict: of a run that changes the preset, and of one on other test items
 CHANGED_RUN = "with this changed"
 OTHER_ITEMS = "other items"
@@ -47,7 +42,7 @@ def reproduction_frame(plans: list[Plan], comparisons: dict[str, Comparison]) ->
 def run_name(plan: Plan) -> str:
     """Name of a run: its words, and of a sweep its own point."""
     typed = {override.key: override.text for override in plan.overrides if override.sets}
-    words = parse(plan.run.split()) if plan.run is not None else plan.overrides
+    words = plan.overrides if plan.run is None else plan.run_overrides
     return " ".join(
         typed[word.key] if "," in word.text and word.key in typed else word.text for word in words
     )
@@ -97,26 +92,18 @@ def _sound_figures(run: str, name: str, comparisons: dict[str, Comparison]) -> d
 
 def _ours(point: Comparison, name: str, figure: float) -> dict:
     """Our figure of a row, and its verdict on the published one."""
-    accuracy = _accuracy(point, name)
-    if accuracy is None:
+    if _accuracy(point, name) is None:
         return {"verdict": "error"}
-    label = _label(point, name)
-    values = np.concatenate([row.correct.mean(1) for row in point.of(label)])
-    least, most = np.clip(statistic.further(values), 0, 1)
-    verdict = "not reproduced"
-    if most - least > MAX_RANGE or point.failures(label):
-        verdict = "undecided"
-    elif least - ROUNDING <= figure <= most + ROUNDING:
-        verdict = "reproduced"
+    ours = judge_published(point, _label(point, name), figure)
     return {
-        "ours": accuracy.mean,
-        "low": accuracy.low,
-        "high": accuracy.high,
-        "least": least,
-        "most": most,
-        "seeds": len(values),
+        "ours": ours.accuracy.mean,
+        "low": ours.accuracy.low,
+        "high": ours.accuracy.high,
+        "least": ours.least,
+        "most": ours.most,
+        "seeds": ours.seeds,
         "norm_kept": _norm(point, name),
-        "verdict": verdict,
+        "verdict": ours.verdict,
     }
 
 
