@@ -29,6 +29,7 @@ VAGUE = {
     "known",
 }
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+ASKING = ("getattr", "hasattr")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 BLOCKS = (ast.For, ast.While, ast.If, ast.With, ast.Try)
 
@@ -227,6 +228,32 @@ def test_a_key_of_a_yaml_is_the_user_s(code):
 
 def test_a_swap_packs_nothing():
     assert not list(statements(ast.parse("a, b = b, a")))
+
+
+def test_only_contracts_ask_what_an_object_has():
+    """Elsewhere a part has each member of its contract, and a name in quotes is plain access."""
+    found = []
+    for path in PACKAGE.rglob("*.py"):
+        name = path.relative_to(PACKAGE).as_posix()
+        if name.startswith("contract/") or name == "device/pennylane.py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            is_asked = isinstance(node, ast.Call) and ast.unparse(node.func) in ASKING
+            if is_asked and isinstance(node.args[1], ast.Constant):
+                found.append(f"{name}:{node.lineno}")
+    assert not found
+
+
+def test_no_module_compares_what_a_yaml_names():
+    """What only one part knows is asked of the part, by its facts or contract."""
+    found = []
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Compare):
+                sides = [ast.unparse(side) for side in (node.left, *node.comparators)]
+                if any(f"'{target}'" in side for side in sides for target in targets()):
+                    found.append(f"{path}:{node.lineno}")
+    assert not found
 
 
 def test_a_class_name_stands_once():

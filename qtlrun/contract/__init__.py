@@ -38,8 +38,8 @@ class Device(Protocol):
     """Simulator of circuits.
 
     run: a circuit, with or without its entangling gates, as a function of inputs (runs, batch,
-        inputs) and weights (runs, *shape) that gives (runs, batch, outputs); its attribute
-        `outputs` says how many numbers
+        inputs) and weights (runs, *shape) that gives (runs, batch, outputs); its attributes are
+        `outputs`, how many numbers, and `reading`, its gates, of which executions are counted
     exact: whether it always gives the same values, without shots or random gradient
     exactly: one without shots or random gradient; needed where it is not exact
     drawing: one whose shots are drawn from a seed; needed where it is not exact
