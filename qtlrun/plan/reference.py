@@ -84,13 +84,14 @@ class References:
         return any(override.is_below(f"compare.{name}") for override in self.overrides)
 
     def _lacking(self, change: dict) -> list[str]:
-        """Keys that a reference changes and the composed parts do not have."""
-        return [
-            f"{group}.{key}"
-            for group in GROUPS
-            for key in change.get(group, ())
-            if "_target_" not in change[group] and key not in self.model.part(group)
-        ]
+        """Keys that a reference changes and the composed parts do not take."""
+        lacking = []
+        for group in GROUPS:
+            part = change.get(group, {})
+            if "_target_" not in part:
+                taken = {*self.model.part(group), *self.model.values_taken(group)}
+                lacking += [f"{group}.{key}" for key in part if key not in taken]
+        return lacking
 
     def _excuse(self, name: str) -> str:
         """Why a reference does not apply to the composed model."""

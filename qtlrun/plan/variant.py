@@ -9,7 +9,7 @@ from typing import Any
 
 from qtlrun.plan import plugin
 from qtlrun.plan.fact import Facts, Part
-from qtlrun.plan.part import bare, facts_of, parameters
+from qtlrun.plan.part import OFFERED, bare, facts_of, parameters
 from qtlrun.plan.signature import Parameters
 
 GROUPS = ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "parametrization", "device")
@@ -56,6 +56,10 @@ class Variant:
     def takes(self, group: str) -> Parameters:
         """Parameters of the constructor of a group's part."""
         return parameters(group, self.target(group), tuple(self.plugins))
+
+    def values_taken(self, group: str) -> list[str]:
+        """Names of the values that a group's part takes, whether its YAML gives them or not."""
+        return [name for name in self.takes(group) if name not in OFFERED.get(group, ())]
 
     def has(self, key: str) -> bool:
         """Whether its parts have a value, `group.key`."""

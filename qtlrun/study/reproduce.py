@@ -11,9 +11,9 @@ from qtlrun.experiment import Experiment
 from qtlrun.plan import COMPOSED, Plan, check_idle
 from qtlrun.report import frame, sentence, terminal
 from qtlrun.report.frame.reproduction import CHANGED_RUN, reproduction_frame, run_name
-from qtlrun.report.point_table import interval
 from qtlrun.report.report import Report
 from qtlrun.report.sentence import Note
+from qtlrun.report.terminal.table import interval
 
 
 @dataclass(frozen=True)

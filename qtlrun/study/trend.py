@@ -13,9 +13,9 @@ from qtlrun.plan import Plan, check_idle, has_circuit
 from qtlrun.plan.override import swept_values
 from qtlrun.report import figure, frame, sentence, terminal
 from qtlrun.report.frame.trend import differences_frame, slopes_frame
-from qtlrun.report.point_table import interval
 from qtlrun.report.report import Report
 from qtlrun.report.sentence import Note
+from qtlrun.report.terminal.table import interval
 
 # Of the table on a terminal
 TITLES = {

@@ -9,7 +9,7 @@ from rows import MNIST, generated, point, random_logits, row
 
 from qtlrun.report import frame as frames
 from qtlrun.report import terminal
-from qtlrun.report.point_table import trained
+from qtlrun.report.terminal.table import trained
 
 LONG = "a_reference_with_a_name_that_somebody_thought_of_late_at_night"
 ABOUT = (

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.report.frame import cells
-from qtlrun.report.point_table import point_table
+from qtlrun.report.terminal.table import point_table
 
 WIDE = 1000  # characters that any table fits
 
