@@ -1,6 +1,7 @@
 """Command line to study to exit code; Hydra is in this folder alone."""
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -32,6 +33,9 @@ FOLDERS = (
     "XDG_CACHE_HOME",
     "XDG_CONFIG_HOME",
 )
+# Objects after which Python looks for cycles of garbage; after its own 700 it would look some 800
+# times in a short run, each time through more of what is loaded
+GARBAGE_THRESHOLD = 100_000
 MAX_LINE = 800  # characters of a line of an error
 # Functions whose exceptions Python drops; the second is JAX's, which PennyLane loads.
 SILENT_FUNCTIONS = ("__del__", "_xla_gc_callback")
@@ -43,10 +47,21 @@ def main(words: list[str] | None = None) -> int:
 
     0 done, 1 something failed, 2 the user's error and nothing started, 3 a bug, 4 disk, memory or
     time, 129, 130, 141 and 143 a signal (141: whoever read what is printed has gone): what was
-    finished is kept.
+    finished is kept. Without words it runs those of the process, and the process should end then.
     """
+    if words is not None:
+        return _guard_command(words)
+    gc.set_threshold(GARBAGE_THRESHOLD)
+    try:
+        return _guard_command(sys.argv[1:])
+    finally:
+        gc.freeze()  # else Python goes through all that was loaded once more at its end
+
+
+def _guard_command(words: list[str]) -> int:
+    """Run a command line and return its exit code, whatever becomes of what it prints to."""
     with _without_empty_folders(), guarded() as out:
-        code = _run_command(sys.argv[1:] if words is None else words)
+        code = _run_command(words)
         out.flush()
         if out.broken:
             return code or 128 + signal.SIGPIPE

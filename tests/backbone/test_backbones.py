@@ -771,3 +771,20 @@ def test_settled_batch_norms_give_the_same_features_and_leave_the_backbone_alone
             found.dtype == right.dtype and 1e-4 < float((found - right).norm() / right.norm()) < 0.1
         )  # eight bits
     assert all(torch.equal(value, before[key]) for key, value in backbone.state_dict().items())
+
+
+def test_the_blocks_of_the_small_one_are_those_of_torchvision():
+    from torchvision.models.resnet import BasicBlock, conv1x1
+
+    from qtlrun.backbone.small import _wider
+
+    torch.manual_seed(3)
+    block = _wider(4).eval()
+    torch.manual_seed(3)
+    shortcut = torch.nn.Sequential(conv1x1(4, 8, stride=2), torch.nn.BatchNorm2d(8))
+    peer = BasicBlock(4, 8, stride=2, downsample=shortcut).eval()
+    state = peer.state_dict()
+    assert list(block.state_dict()) == list(state)
+    assert all(torch.equal(value, state[name]) for name, value in block.state_dict().items())
+    maps = torch.randn(2, 4, 8, 8)
+    assert torch.equal(block(maps), peer(maps))

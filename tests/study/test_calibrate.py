@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from composition import check, short_plan
 from rows import watched
+from studied import FILES
 
 from qtlrun import plan as plans
 from qtlrun import statistic
@@ -47,7 +48,7 @@ def calibrate(tmp_path_factory):
 
     def run(name):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(figure, "encode", lambda made, kind: b"drawn")
+            patch.setattr(figure, "encode", lambda made: FILES)
             plan = short_plan(place / "home", *QUICK)
             study = plans.build("study", plan.study, plan.settings.plugins)
             experiment = check(plan)

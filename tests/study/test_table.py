@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
+from studied import FILES
 
 from qtlrun import experiment as package
 from qtlrun import plan as plans
@@ -61,7 +62,7 @@ def made(home, tmp_path):
 @pytest.fixture
 def ran(home, tmp_path, monkeypatch):
     """A command of one or several points: what it said, its tables, and whether all went well."""
-    monkeypatch.setattr(figure, "encode", lambda drawn, kind: b"drawn")
+    monkeypatch.setattr(figure, "encode", lambda drawn: FILES)
     number = itertools.count()
 
     def run(*points, fresh=False, margin=0.05, **more):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from rows import row, watched
+from studied import FILES
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
@@ -101,7 +102,7 @@ def trend(home, tmp_path):
 def undrawn(monkeypatch):
     from qtlrun.report import figure
 
-    monkeypatch.setattr(figure, "encode", lambda drawn, kind: b"drawn")
+    monkeypatch.setattr(figure, "encode", lambda drawn: FILES)
 
 
 def alone(points):

@@ -1,0 +1,69 @@
+"""Libraries that a command loads, read from `sys.modules` at its end."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+# Each takes .3 to 2 s of processor to load
+SLOW = (
+    "torch",
+    "torch._dynamo",
+    "torchvision",
+    "pennylane",
+    "sklearn",
+    "scipy.stats",
+    "sympy",
+    "pandas",
+    "matplotlib",
+    "matplotlib.pyplot",
+)
+CODE = f"""
+import sys
+from qtlrun.compose import main
+code = main(sys.argv[1:])
+print("code", code, "loaded", *(name for name in {SLOW} if name in sys.modules))
+"""
+SMALL = ("seeds=1", "recipe.epochs=1", "backbone.pretrain.recipe.epochs=1")
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Run a command line in a process of its own: its exit code, and the libraries it loads."""
+
+    def run(*words):
+        environment = os.environ | {"QTLRUN_HOME": str(tmp_path / "home")}
+        done = subprocess.run(
+            [sys.executable, "-c", CODE, *words],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        _, code, _, *loaded = done.stdout.splitlines()[-1].split()
+        return int(code), set(loaded)
+
+    return run
+
+
+def test_help_loads_nothing_slow(start):
+    assert start("--help") == (0, set())
+
+
+def test_a_misspelt_option_loads_nothing_slow(start):
+    assert start("circuit.qubit=4") == (2, set())
+
+
+def test_a_run_from_the_store_loads_what_its_report_needs_and_no_more(start):
+    code, trained = start(*SMALL)
+    assert code == 0 and trained >= {"torch", "pennylane"}
+    assert not trained & {"torchvision", "torch._dynamo", "sklearn", "sympy"}
+    assert start(*SMALL) == (0, {"torch", "pandas", "matplotlib"})
+
+
+def test_a_circuit_that_was_never_checked_is_traced(start):
+    assert start(*SMALL)[0] == 0
+    code, loaded = start(*SMALL, "circuit.depth=-1")
+    assert code == 2 and "pennylane" in loaded
