@@ -1807,6 +1807,7 @@ def test_a_plan_that_is_excused_downloads_nothing(jobs, monkeypatch):
         ("+published=3", "published=3"),
         ("+published.accuracy=3", "published.accuracy=3"),
         ("+published.accuracy.composed=abc", "published.accuracy.composed=abc"),
+        ("+published.accuracy.composed=1.5", "published.accuracy.composed=1.5"),
     ],
 )
 def test_published_figures_of_another_form_are_refused(refusal, word, said):

@@ -19,7 +19,7 @@ from mutant import Mutant, loaded_functions, module_name, package
 from reach import Noted
 
 FORK = get_context("fork")
-BOX_S = 15  # processor seconds of tests that a mutant is tried with
+BOX_S = 8  # processor seconds of tests that a mutant is tried with
 HANG_S = 3 * BOX_S  # processor seconds after which a single test counts as endless
 WAIT_S = 20 * BOX_S  # the same by the clock, on a machine that others load
 MAX_BYTES = 8 << 30  # of data that a mutant may hold
