@@ -207,5 +207,7 @@ SECONDS = Metric(
     lambda row: np.array([each.seconds for each in row.finished]),
     "seconds per seed",
 )
-COSTS = (*COUNTS, *SHARES, SATURATED, *GENERATED, SECONDS)
+# Of costs, what is no count of every row
+MEASURES = (*SHARES, SATURATED, *GENERATED, SECONDS)
+COSTS = (*COUNTS, *MEASURES)
 METRICS = (*RESULTS, *COSTS)

@@ -23,7 +23,7 @@ class Outcome:
     """Curves and weights of a finished training; once evaluated, its test predictions.
 
     curves: by epoch the learning rate, training loss, validation NLL in nats and accuracy
-    best_epoch: epoch of least validation NLL, from 1 on, whose weights these are
+    best_epoch: epoch that validation selects, from 1 on, whose weights these are
     scale: how features were scaled
     scale_asked: how the recipe asked them to be
     seconds: training and evaluation

@@ -21,6 +21,7 @@ from qtlrun.plan import Plan
 from qtlrun.plan.check import ORIGIN_KEYS
 from qtlrun.plan.override import parse
 
+DEFAULT_HOME = "~/.cache/qtlrun"  # as conf/config.yaml has it
 SCRATCH_PREFIX = "qtlrun-"  # of the folders that Hydra writes into
 
 Values = dict[str, object]  # of one point, as Hydra composes them
@@ -168,10 +169,17 @@ def _make_scratch(words: list[str]) -> Path:
     """Make a folder for what Hydra writes; under the shared home where machines launch jobs."""
     folder = Path(tempfile.gettempdir())
     if _has_launcher(words):
-        folder = Path(os.environ.get("QTLRUN_HOME", "~/.cache/qtlrun")).expanduser() / "scratch"
+        folder = _home(words) / "scratch"
         folder.mkdir(parents=True, exist_ok=True)
     disk.clean_temporary(folder, SCRATCH_PREFIX)
     return Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX + disk.writer(), dir=folder))
+
+
+def _home(words: list[str]) -> Path:
+    """Home folder as it is typed, or as the environment or the default has it."""
+    typed = [override.value for override in parse(words) if override.key == "home"]
+    home = typed[-1] if typed else os.environ.get("QTLRUN_HOME", DEFAULT_HOME)
+    return Path(home).expanduser()
 
 
 def _run_hydra(words: list[str], task, scratch: Path) -> None:

@@ -6,8 +6,7 @@ from qtlrun.contract.check import check_part, complete_part
 from qtlrun.contract.circuit import adapt_circuit
 from qtlrun.plan import build, is_own, plugin
 
-# Groups whose own parts are checked where they are used: heads on a batch, backbones and datasets
-# where they are completed
+# Of the user's; heads are checked on a batch, backbones and datasets where they are completed
 CHECKED_GROUPS = ("freeze", "recipe", "device", "parametrization", "study")
 
 

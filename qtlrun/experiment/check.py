@@ -173,28 +173,32 @@ def _check_network(parts) -> None:
             if plugin.location(error):
                 raise
             raise UsageError(
-                f"{words} does not take the dataset's items: {plugin.worded(error)}"
+                f"{target} does not take the dataset's items: {plugin.worded(error)}",
+                key="backbone",
             ) from error
     shape = tuple(features.shape) if isinstance(features, torch.Tensor) else type(features).__name__
     if shape != (len(items), network.features):
         raise UsageError(
-            f"{words} gives {shape} of {len(items)} items",
+            f"{target} gives {shape} of {len(items)} items",
             f"(batch, features) is needed, here ({len(items)}, {network.features})",
+            key="backbone",
         )
     if not features.isfinite().all():
-        raise UsageError(f"{words} gives features that are not finite")
+        raise UsageError(f"{target} gives features that are not finite", key="backbone")
     if not torch.equal(features, again):
         raise UsageError(
-            f"{words} gives other features when it is called again in evaluation",
+            f"{target} gives other features when it is called again in evaluation",
             (
                 "draw chances only where self.training is true, and in preprocess from"
                 " the generator that it is given"
             ),
+            key="backbone",
         )
     if not parts.freeze.fixed(network) and not features.requires_grad:
         raise UsageError(
-            f"{words} gives features without a gradient, so nothing of it would be trained",
-            ("is there a detach or no_grad in its forward? freeze=backbone leaves it as it is"),
+            f"{target} gives features without a gradient, so nothing of it would be trained",
+            "is there a detach or no_grad in its forward? freeze=backbone leaves it as it is",
+            key="backbone",
         )
 
 

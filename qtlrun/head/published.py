@@ -115,16 +115,17 @@ def _check_shape(shape: tuple[int, ...], wires: int) -> None:
 
 def _rows(flat: Tensor, shape: tuple[int, ...], path: str) -> Tensor:
     """One row per layer, from as many or from the 15 stored rows of the published code."""
-    depth, qubits = shape
     if len(flat) == math.prod(shape):
         return flat.view(shape)
+    depth, qubits = shape if len(shape) == 2 else (STORED_ROWS, 0)
     if len(flat) == STORED_ROWS * qubits and depth < STORED_ROWS:
         return flat.view(STORED_ROWS, qubits)[1 : depth + 1]
+    sizes = " x ".join(map(str, shape))
     raise BadValue(
         "state",
         path,
         (
-            f"its {len(flat)} angles are neither {depth} x {qubits} nor {STORED_ROWS} x"
-            f" {qubits}, as depth and qubits ask for"
+            f"its {len(flat)} angles are neither {sizes}, as this circuit's weights, nor"
+            f" {STORED_ROWS} rows of a circuit with fewer layers"
         ),
     )

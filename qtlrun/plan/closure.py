@@ -72,10 +72,12 @@ def find_spec(
         if installed and not lies_installed(Path(beside.origin)):
             raise UsageError(
                 (
-                    f"plugins=[{importer}]: it imports {top}, an installed module,"
+                    f"it imports {top}, an installed module,"
                     f" which {shown(Path(beside.origin))} would hide"
                 ),
                 "rename that file",
+                key="plugins",
+                value=f"[{importer}]",
             )
         return None if installed else beside
     if installed:
@@ -129,7 +131,7 @@ def parse_module(content: bytes, path: Path, importer: str) -> ast.Module:
             else str(error)
         )
         beside = "" if Path(importer or path).expanduser().resolve() == path else f"{shown(path)}, "
-        raise UsageError(f"plugins=[{importer}]: {beside}{line}") from error
+        raise UsageError(f"{beside}{line}", key="plugins", value=f"[{importer}]") from error
 
 
 def _find_within_package(rest: list[str]) -> list[Module]:

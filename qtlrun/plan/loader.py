@@ -40,7 +40,9 @@ def _blamed_loading(path: str) -> Iterator[None]:
     except (Exception, SystemExit) as error:  # whatever the user's file does wrong
         where = location(error)
         raise UsageError(
-            f"plugins=[{path}]: it does not load", f"{f'{where}: ' if where else ''}{worded(error)}"
+            f"it does not load; {f'{where}: ' if where else ''}{worded(error)}",
+            key="plugins",
+            value=f"[{path}]",
         ) from error
 
 

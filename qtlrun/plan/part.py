@@ -44,7 +44,7 @@ def check_part(group: str, part: dict, plugins: list[str], key: str = "") -> Non
     takes = parameters(group, part.get("_target_"), tuple(plugins), key)
     offered = OFFERED.get(group, ())
     names = [name for name in takes if name not in offered]
-    apart = ("_target_", "space", *(("pretrain",) if group == "backbone" else ()))
+    apart = ("_target_", SPACE, *(("pretrain",) if group == "backbone" else ()))
     values = {name: value for name, value in part.items() if name not in apart}
     for name in values:
         if name not in names:

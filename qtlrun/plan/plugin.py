@@ -35,12 +35,20 @@ def check(paths: list[str]) -> None:
         path = Path(typed).expanduser()
         name = stem(typed)
         if not path.is_file() or path.suffix != ".py":
-            raise UsageError(f"plugins=[{typed}]: there is no such Python file")
+            raise UsageError("there is no such Python file", key="plugins", value=f"[{typed}]")
         if not name.isidentifier():
-            raise UsageError(f"plugins=[{typed}]: {name} is no name of a module", "rename the file")
+            raise UsageError(
+                f"{name} is no name of a module",
+                "rename the file",
+                key="plugins",
+                value=f"[{typed}]",
+            )
         if name == "qtlrun" or is_installed(name):
             raise UsageError(
-                f"plugins=[{typed}]: {name} is the name of an installed module", "rename the file"
+                f"{name} is the name of an installed module",
+                "rename the file",
+                key="plugins",
+                value=f"[{typed}]",
             )
         others = [
             other
@@ -49,11 +57,10 @@ def check(paths: list[str]) -> None:
         ]
         if others:
             raise UsageError(
-                (
-                    f"plugins=[{others[0]},{typed}]: a part is found by its file's"
-                    f" name, and both are called {name}"
-                ),
+                f"a part is found by its file's name, and both are called {name}",
                 "rename one",
+                key="plugins",
+                value=f"[{others[0]},{typed}]",
             )
     closure(tuple(paths))
 

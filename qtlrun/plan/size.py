@@ -49,11 +49,9 @@ def check_weights(count: int, where: str) -> None:
     """Refuse a circuit whose weights are too many to read."""
     if count > WEIGHTS:
         raise UsageError(
-            f"a circuit of {count:,} weights",
-            (
-                "it is traced and differentiated weight by weight before it is"
-                f" trained, which takes minutes from {WEIGHTS:,} on; use fewer"
-            ),
+            f"a circuit of {count:,} weights; it is traced and differentiated weight by weight"
+            f" before it is trained, which takes minutes from {WEIGHTS:,} on",
+            "use fewer",
             key=where,
         )
 

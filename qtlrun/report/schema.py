@@ -190,7 +190,7 @@ FINISHED = (
     *_metric_columns(metric.RESULTS),
     *_metric_columns(metric.COUNTS),
     Column("shots", "Int64", "shots", "of these executions together", optional=True),
-    *_metric_columns(metric.COSTS[len(metric.COUNTS) :]),
+    *_metric_columns(metric.MEASURES),
     *_columns(
         ("seconds alone", "float64", "seconds", "of the row with an empty store, all seeds"),
         ("from the store", "boolean", "", "whether no seed was trained now"),

@@ -57,7 +57,8 @@ class Power:
         if (splits if splits > 1 else seeds) < statistic.FEWEST:
             raise UsageError(
                 "a pilot of fewer than three predicts nothing",
-                key=f"splits={splits}" if splits > 1 else f"seeds={seeds}",
+                key="splits" if splits > 1 else "seeds",
+                value=splits if splits > 1 else seeds,
             )
 
     def run(

@@ -117,6 +117,7 @@ def apart(rest: Tensor, fed: frozenset[int], trained: frozenset[int]) -> Affine:
 def inputs_of(circuit) -> int:
     """How many inputs a circuit takes: its `inputs`, where it says so, or one per qubit."""
     try:
-        return circuit.inputs
+        inputs = circuit.inputs
     except AttributeError:
-        return circuit.qubits
+        inputs = None
+    return circuit.qubits if inputs is None else inputs

@@ -32,12 +32,6 @@ def test_what_a_part_declares_is_of_values_that_it_takes(group, values):
     assert title(facts, values, circuit="a circuit") or target.endswith("Identity")
 
 
-def test_facts_are_attached_to_the_part_too():
-    from qtlrun.freeze import Freeze
-
-    assert Freeze.facts == facts_of("freeze", "qtlrun.freeze.Freeze")
-
-
 def test_the_facts_of_a_dataclass_that_a_function_takes_are_its_own(tmp_path):
     facts = facts_of("dataset", "qtlrun.dataset.spirals.spirals")
     assert facts.defects["validation"] == "test" and facts.defects["scaled_by"] == "all"
