@@ -46,7 +46,7 @@ class UsageError(ValueError):
         subject = self.key
         if self.value is not NO_VALUE:
             subject += f"={text(self.value)}"
-        sentence = "; ".join(filter(None, (self.reason.rstrip("."), self.fix.rstrip("."))))
+        sentence = "; ".join(filter(None, map(_without_stop, (self.reason, self.fix))))
         ending = "" if sentence.endswith("?") else "."
         return f"{subject}: {sentence}{ending}" if subject else f"{sentence}{ending}"
 
@@ -59,7 +59,7 @@ class UsageError(ValueError):
         if where is None:
             return self
         pieces = [self.reason, self.fix] if self.fix else [self.reason]
-        pieces[-1] = f"{pieces[-1].rstrip('.')} ({where})"
+        pieces[-1] = f"{_without_stop(pieces[-1])} ({where})"
         return UsageError(*pieces, key=self.key, value=self.value, missing=self.missing)
 
     def about(self, key: str, value: object = NO_VALUE) -> "UsageError":
@@ -84,6 +84,12 @@ class BadValue(UsageError):
     def under(self, prefix: str) -> UsageError:
         """The error with its full key, under that of its part."""
         return self.about(f"{prefix}.{self.key}", self.value)
+
+
+def _without_stop(words: str) -> str:
+    """Words without a full stop at their end; dots that leave something out stay."""
+    is_ellipsis = words.endswith("...") and not words.endswith("....")
+    return words if is_ellipsis else words.removesuffix(".")
 
 
 @contextmanager

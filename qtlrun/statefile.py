@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from qtlrun.error import UsageError
+
 MAX_NAMES = 6  # in a message
 
 
@@ -59,7 +61,7 @@ def digest(path: str | Path) -> str:
 
 
 def _unreadable(why: str) -> ValueError:
-    return ValueError(f"no state dict could be read from this file ({why}).")
+    return UsageError(f"no state dict could be read from this file ({why})")
 
 
 def _state(content: object) -> dict[str, Tensor]:
@@ -103,8 +105,8 @@ def _check_sums(path: Path) -> None:
             for member in (member for member in archive.infolist() if member.CRC):
                 _check_sum(archive, member)
     except (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, RuntimeError) as error:
-        raise ValueError(
-            f"this file is damaged ({str(error).rstrip('.')}); fetch it again."
+        raise UsageError(
+            f"this file is damaged ({str(error).rstrip('.')})", "fetch it again"
         ) from error
 
 
@@ -124,7 +126,7 @@ def _check_manifest(path: Path) -> None:
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return
     if expected is not None and digest(path) != expected:
-        raise ValueError(
-            f"this file is damaged: its SHA-256 is not {expected[:12]}..., which weights.json has"
-            " of it."
+        raise UsageError(
+            f"this file is damaged: its SHA-256 is not {expected[:12]}..., which"
+            " weights.json has of it"
         )

@@ -9,7 +9,8 @@ import yaml
 from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
-from qtlrun.plan import Plan, build
+from qtlrun.contract.part import build_part
+from qtlrun.plan import Plan
 
 CONF = Path(__file__).parents[1] / "conf"
 SHORT = (
@@ -84,6 +85,6 @@ def check(*plans):
 
     check_words(list(plans))
     experiment = Experiment(plans[0].settings.home, plans[0].settings.fresh)
-    study = build("study", plans[0].study, plans[0].settings.plugins)
+    study = build_part("study", plans[0].study, plans[0].settings.plugins)
     check_models(list(plans), study, experiment)
     return experiment

@@ -86,8 +86,8 @@ def studied(home, tmp_path, monkeypatch):
     files, its figures.
     """
     from qtlrun.compose.check import check_models, check_words
+    from qtlrun.contract.part import build_part
     from qtlrun.experiment import Experiment
-    from qtlrun.plan import build
     from qtlrun.report import figure
     from qtlrun.report.progress import Progress
     from qtlrun.report.report import Report
@@ -102,7 +102,7 @@ def studied(home, tmp_path, monkeypatch):
         progress = Progress(console)
         check_words([plan])
         experiment = Experiment(plan.settings.home, plan.settings.fresh, progress)
-        made = build("study", plan.study, plan.settings.plugins)
+        made = build_part("study", plan.study, plan.settings.plugins)
         plans = check_models([plan], made, experiment)
         out.mkdir()
         drawn.clear()
@@ -125,7 +125,7 @@ def refusal(home, monkeypatch):
     words of several.
     """
     from qtlrun import train
-    from qtlrun.plan import UsageError
+    from qtlrun.error import UsageError
 
     monkeypatch.setattr(train, "fit", None)
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from qtlrun import plan as plans
 from qtlrun.compose import compose as command
+from qtlrun.contract.part import build_part
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.check import check_loaded, check_parts
@@ -108,7 +109,7 @@ def gives(option):
     module = vars(importlib.import_module(made.__module__))
     return (
         "states"
-        if hasattr(made, "modes")
+        if "Sampling" in module
         else "vectors"
         if {"vector", "scaled"} & set(module)
         else "pictures"
@@ -341,7 +342,7 @@ def test_a_study_is_checked_before_it_starts_and_says_whether_it_takes_a_sweep(t
 
     single, sweep = points("seeds=3"), points("circuit.qubits=2", "circuit.qubits=3")
     assert single[0].study.get("margin", 0.05) == 0.05 and hasattr(
-        plans.build("study", single[0].study, []), "run"
+        build_part("study", single[0].study, []), "run"
     )
     if target.endswith(".Trend"):
         with pytest.raises(UsageError) as error:

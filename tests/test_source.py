@@ -89,8 +89,8 @@ def test_a_module_that_is_renamed_changes_the_key(package):
         ("from qtlrun import (\n    layer,\n    fock,\n)", {"layer.py", "fock.py"}),
         ("def late():\n    from qtlrun import layer", {"layer.py"}),
         ("from qtlrun import layer as l, fock as f  # as ever", {"layer.py", "fock.py"}),
-        ("from qtlrun.plan import finite", {"plan/refusal.py"}),
-        ("from qtlrun.plan import finite as f, is_own", {"plan/refusal.py", "plan/part.py"}),
+        ("from qtlrun.plan import facts", {"plan/fact.py"}),
+        ("from qtlrun.plan import facts as f, is_own", {"plan/fact.py", "plan/part.py"}),
         ("from qtlrun.experiment import Experiment", {"experiment/__init__.py"}),
         ("from qtlrun.plan import *", {"plan/__init__.py", "plan/claim.py"}),
         ("# from qtlrun import layer", set()),
@@ -104,8 +104,8 @@ def test_every_spelling_of_an_import_is_followed(package, text, names):
 
 
 def test_a_package_that_hands_names_on_brings_what_is_asked_of_it(package):
-    (package / "fresh.py").write_text("from qtlrun.plan import finite\n")
-    assert reached("qtlrun.fresh") == {"fresh.py", "plan/refusal.py"}
+    (package / "fresh.py").write_text("from qtlrun.plan import facts\n")
+    assert reached("qtlrun.fresh") == {"fresh.py", "plan/fact.py", "error.py"}
 
 
 def test_the_closure_is_what_python_loads_of_the_package():

@@ -99,7 +99,7 @@ def test_the_forms_in_which_programs_save_a_model_are_taken_out(tmp_path, conten
         (torch.ones(3), "no state dict could be read from this file (it holds a Tensor)."),
         (
             prefixed("q") | prefixed("k"),
-            "this file has the model 2 times, under q. and k.; save the one wanted alone.",
+            "this file has the model under q. and k., 2 times; save the one wanted alone.",
         ),
         (
             {"stem.kernel": torch.ones(3)},

@@ -228,11 +228,9 @@ def _published_path(modes: int, data: Path | None) -> Path:
             raise BadValue(
                 "weights",
                 "mari2019",
-                (
-                    f"{name} could not be downloaded ({download.reason(error)}).\nPut"
-                    f" {ADDRESS}{name} (its SHA-256 begins with {content[:8]}) into"
-                    f" {path.parent}, or name a file with backbone.weights=FILE"
-                ),
+                f"{name} could not be downloaded ({download.reason(error)})",
+                f"put {ADDRESS}{name} (its SHA-256 begins with {content[:8]}) into {path.parent},"
+                " or name a file with backbone.weights=FILE",
                 missing=True,
             ) from error
     if files.digest(path) != content:

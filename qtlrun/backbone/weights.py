@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from qtlrun import download
-from qtlrun.error import BadValue
+from qtlrun.error import BadValue, about_values
 from qtlrun.statefile import digest, read_state
 
 COUNTER = "num_batches_tracked"  # of a batch norm; older files lack it
@@ -60,10 +60,8 @@ def read(path: str | Path) -> dict[str, Tensor]:
             "give a file, a public name, or none for random weights",
             missing=True,
         )
-    try:
+    with about_values(weights=path):
         return read_state(path)
-    except ValueError as error:
-        raise BadValue("weights", path, str(error)) from error
 
 
 def check_published(path: str | Path, addresses: Iterable[str]) -> None:
@@ -129,7 +127,7 @@ def _strip_prefix(state: dict[str, Tensor], needed: set[str], path: object) -> d
         raise BadValue(
             "weights",
             path,
-            f"this file has the model {len(whole)} times, under {names}",
+            f"this file has the model under {names}, {len(whole)} times",
             "save the one wanted alone",
         )
     prefix = max(counts, key=lambda each: (counts[each], each == ""), default="")

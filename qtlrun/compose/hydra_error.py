@@ -89,7 +89,7 @@ def check(override: Override, folders: list[Path]) -> None:
             )
         for name in value if isinstance(value, list) else [value]:
             if not isinstance(name, str) or NO_TEXT.fullmatch(name):
-                nothing = " Leave it out for none." if group == "experiment" else ""
+                nothing = ". Leave it out for none" if group == "experiment" else ""
                 raise UsageError(
                     "a group takes the name of an option",
                     f"{nearest(text(name), options(group, folders))}{nothing}",

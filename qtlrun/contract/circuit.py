@@ -35,7 +35,7 @@ class UserCircuit:
         self.depth = depth
 
     def __call__(self, inputs, weights):
-        with plugin.blamed(f"circuit: {self.name}"):
+        with plugin.blamed("circuit", self.name):
             return self.circuit(inputs, weights[0] if self.single else weights)
 
 

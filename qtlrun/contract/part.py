@@ -16,7 +16,7 @@ def build_part(group: str, part: dict, plugins: Sequence[str] = (), key: str = "
     target = part["_target_"]
     if not is_own(target):
         return complete_part(group, built)
-    with plugin.blamed(f"{key or group}: {target}"):
+    with plugin.blamed(key or group, target):
         if group == "circuit":
             return adapt_circuit(built, key or group, target)
         if group in CHECKED_GROUPS:

@@ -120,10 +120,8 @@ def _refusal(data: Path, what: str) -> BadValue:
     return BadValue(
         "data",
         picture.printable(data),
-        (
-            f"{NAME}.zip {what}.\nFetch {ADDRESS} and unpack it, so that {there} is"
-            f" there (content {CONTENT[:12]}), or let QTLRUN_DATA name the folder that"
-            f" holds {NAME}"
-        ),
+        f"{NAME}.zip {what}",
+        f"fetch {ADDRESS} and unpack it, so that {there} is there (content {CONTENT[:12]}), or let"
+        f" QTLRUN_DATA name the folder that holds {NAME}",
         missing=True,
     )

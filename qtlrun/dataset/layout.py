@@ -81,8 +81,8 @@ def locate(root: str) -> Path:
         )
         raise UsageError(f"there is no such folder{meant}", missing=True)
     if not os.path.isdir(path):
-        raise ValueError(
-            "this is a file; give a folder that holds class folders (unpack an archive first)."
+        raise UsageError(
+            "this is a file", "give a folder that holds class folders (unpack an archive first)"
         )
     return path
 
@@ -131,15 +131,15 @@ def _parts(root: Path) -> tuple[dict[str, Path], list[Path]]:
         return {"train": root}, []
     for part, twins in candidates.items():
         if len(twins) > 1:
-            raise ValueError(
-                f"{' and '.join(twin.name for twin in twins)} would both be its {part} part; keep"
-                " one."
+            raise UsageError(
+                (f"{' and '.join((twin.name for twin in twins))} would both be its {part} part"),
+                "keep one",
             )
     parts = {part: folder for part, (folder,) in candidates.items()}
     if "train" not in parts:
         names = " and ".join(parts[part].name for part in ("validation", "test"))
-        raise ValueError(
-            f"it holds {names} but no train; add train, or give one of the two as root."
+        raise UsageError(
+            f"it holds {names} but no train", "add train, or give one of the two as root"
         )
     if len(parts) == 3:
         return {part: parts[part] for part in ("train", "validation", "test")}, beside
@@ -153,22 +153,20 @@ def _classes(root: Path, folder: Path) -> tuple[dict[str, Path], list[Path]]:
     for path in others:
         if path.is_symlink() and not path.exists() and not path.suffix:
             target = printable(os.readlink(path))
-            raise ValueError(
-                f"{relative(path, root)} is a link that leads nowhere, to {target}; mend or remove"
-                " it."
+            raise UsageError(
+                f"{relative(path, root)} is a link that leads nowhere, to {target}",
+                "mend or remove it",
             )
     if not folders:
         lack = f"pictures lie directly in {here}" if pictures else f"{here} holds no class folders"
-        raise ValueError(
-            f"{lack}; give each class a folder of its own, such as {here}/CLASS/1.jpg."
-        )
+        raise UsageError(lack, f"give each class a folder of its own, such as {here}/CLASS/1.jpg")
     classes: dict[str, Path] = {}
     for child in folders:
         _check_level(root, child)
         name = printable(unicodedata.normalize("NFC", child.name))
         if name in classes:
-            raise ValueError(
-                f"two folders are named {name}, in different Unicode forms; put them together."
+            raise UsageError(
+                f"two folders are named {name}, in different Unicode forms", "put them together"
             )
         classes[name] = child
     return classes, [*pictures, *others]
@@ -224,13 +222,14 @@ def _check_level(root: Path, folder: Path) -> None:
     name = relative(folder, root)
     for inner in picture.scan(folder)[0]:
         if inner.name == "train":
-            raise ValueError(
-                f"{name} holds train, so root is one level too high; give root={printable(folder)}"
+            raise UsageError(
+                f"{name} holds train, so root is one level too high",
+                f"root={printable(folder)} is the right one",
             )
         if picture.scan(inner)[1]:
             mend = f"move them up, or give root={printable(folder)} if its folders are the classes."
-            raise ValueError(
-                f"class {name} holds pictures in a further folder, {printable(inner.name)}; {mend}"
+            raise UsageError(
+                f"class {name} holds pictures in a further folder, {printable(inner.name)}", mend
             )
 
 
@@ -245,12 +244,12 @@ def _check_same(
         lone = [f"{name} only in {train}" for name in missing]
         lone += [f"{name} only in {folders[part].name}" for name in extra]
         if lone:
-            raise ValueError(
-                f"its parts have different classes: {', '.join(lone)}; each part needs the same"
-                " ones."
+            raise UsageError(
+                f"its parts have different classes: {', '.join(lone)}",
+                "each part needs the same ones",
             )
     if len(names) == 1:
-        raise ValueError(f"it holds one class only, {names[0]}; add a folder for a second class.")
+        raise UsageError(f"it holds one class only, {names[0]}", "add a folder for a second class")
 
 
 def _pictures(root: Path, folder: Path) -> tuple[list[Path], list[Path]]:
@@ -266,5 +265,5 @@ def _pictures(root: Path, folder: Path) -> tuple[list[Path], list[Path]]:
             "add or convert some, or remove the folder (JPEG, PNG, WebP, BMP, TIFF and PPM are"
             " taken)."
         )
-        raise ValueError(f"class {relative(folder, root)} holds no pictures {there}; {mend}")
+        raise UsageError(f"class {relative(folder, root)} holds no pictures {there}", mend)
     return pictures, others

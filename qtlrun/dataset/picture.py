@@ -26,6 +26,8 @@ from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
+from qtlrun.error import UsageError
+
 # Without GIF, as torchvision's ImageFolder: the tutorial's ants and bees have one that says "image
 # not found".
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "PPM")
@@ -76,8 +78,8 @@ def read(path: str | Path, *, name: str = "") -> UInt8[Tensor, "3 height width"]
         try:
             image.load()
         except BROKEN as error:
-            raise ValueError(
-                f"{name} is damaged or cut off ({error}); fetch it again or remove it."
+            raise UsageError(
+                f"{name} is damaged or cut off ({error})", "fetch it again or remove it"
             ) from None
         turn = UPRIGHT.get(_orientation(image))
         rgb = _to_rgb(image, name)
@@ -91,7 +93,7 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
     if image.has_transparency_data:
         image = image.convert("RGBA")
         if image.getchannel("A").getextrema() != (255, 255):
-            raise ValueError(f"{name} has transparency; flatten it onto a background.")
+            raise UsageError(f"{name} has transparency", "flatten it onto a background")
     return image.convert("RGB")
 
 
@@ -170,8 +172,8 @@ def scan(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
-        raise ValueError(
-            f"{printable(folder)} cannot be listed ({error.strerror}); mend its rights."
+        raise UsageError(
+            f"{printable(folder)} cannot be listed ({error.strerror})", "mend its rights"
         ) from None
     for entry in entries:
         if entry.name.startswith(".") or entry.name in LITTER:
@@ -197,28 +199,28 @@ def _open(path: str | Path, name: str) -> Iterator[ImageFile]:
     try:
         # Asked before opening: to open a pipe without a writer would wait for ever.
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise ValueError(f"{name} is no regular file; remove it.")
+            raise UsageError(f"{name} is no regular file", "remove it")
         file = open(path, "rb")  # noqa: SIM115 closed below
     except OSError as error:
-        raise ValueError(
-            f"{name} cannot be opened ({error.strerror}); mend its link or its rights."
+        raise UsageError(
+            f"{name} cannot be opened ({error.strerror})", "mend its link or its rights"
         ) from None
     with file:
         head = file.read(25)
         file.seek(0)
         if not head:
-            raise ValueError(f"{name} holds 0 bytes; fetch it again or remove it.")
+            raise UsageError(f"{name} holds 0 bytes", "fetch it again or remove it")
         try:
             with _quiet():
                 image = Image.open(file, formats=FORMATS)
         except Image.DecompressionBombError:
-            raise ValueError(
-                f"{name} has more than {MAX_MEGAPIXELS} megapixels; make it smaller."
+            raise UsageError(
+                f"{name} has more than {MAX_MEGAPIXELS} megapixels", "make it smaller"
             ) from None
         except BROKEN:
             mend = "convert it, fetch it again or remove it"
-            raise ValueError(
-                f"{name} is no readable JPEG, PNG, WebP, BMP, TIFF or PPM picture; {mend}."
+            raise UsageError(
+                f"{name} is no readable JPEG, PNG, WebP, BMP, TIFF or PPM picture", mend
             ) from None
         _check(image, head, name)
         yield image
@@ -228,18 +230,18 @@ def _check(image: ImageFile, head: bytes, name: str) -> None:
     width, height = image.size
     if width * height > MAX_MEGAPIXELS * 1e6:
         size = f"{width} x {height} pixels, more than {MAX_MEGAPIXELS} megapixels"
-        raise ValueError(f"{name} has {size}; make it smaller.")
+        raise UsageError(f"{name} has {size}", "make it smaller")
     if max(width, height) > MAX_SIDE_RATIO * min(width, height):
-        raise ValueError(
-            f"{name} has {width} x {height} pixels, a side ratio above {MAX_SIDE_RATIO}; crop it"
-            " or remove it."
+        raise UsageError(
+            f"{name} has {width} x {height} pixels, a side ratio above {MAX_SIDE_RATIO}",
+            "crop it or remove it",
         )
     if image.mode.startswith(("I", "F")) or _deep(image, head):
-        raise ValueError(f"{name} has 16 or more bits a channel; convert it to 8 bits a channel.")
+        raise UsageError(f"{name} has 16 or more bits a channel", "convert it to 8 bits a channel")
     pages = image.n_frames if isinstance(image, TiffImageFile) else 1
     if pages > 1:
-        raise ValueError(
-            f"{name} has {pages} pages; save each as a picture of its own, or remove it."
+        raise UsageError(
+            f"{name} has {pages} pages", "save each as a picture of its own, or remove it"
         )
 
 

@@ -79,11 +79,9 @@ def fetch(
         raise BadValue(
             "data",
             printable(data),
-            (
-                f"{name} could not be fetched ({why}).\nFetch {addresses[0]} (its md5"
-                f" is {md5}){unpack}, so that {printable(path)} is there, or let"
-                f" QTLRUN_DATA name the folder that holds {top}"
-            ),
+            f"{name} could not be fetched ({why})",
+            f"fetch {addresses[0]} (its md5 is {md5}){unpack}, so that {printable(path)} is there,"
+            f" or let QTLRUN_DATA name the folder that holds {top}",
             missing=True,
         ) from None
 

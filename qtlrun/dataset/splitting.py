@@ -9,7 +9,7 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from qtlrun.dataset.split import Split
-from qtlrun.error import BadValue, about_values
+from qtlrun.error import BadValue, UsageError, about_values
 from qtlrun.plan import facts
 
 MAX_CLASSES = 12  # in a message
@@ -153,7 +153,7 @@ def draw_stratified(
         ]
         if sum(sizes) + rest > len(index):
             listed = " + ".join(map(str, sizes + ["a rest"] * rest))
-            raise ValueError(_too_small(labels, label, names, f"parts of {listed}"))
+            raise UsageError(_too_small(labels, label, names, f"parts of {listed}"))
         sizes.append(len(index) - sum(sizes))
         index = index[torch.randperm(len(index), generator=generator)]
         for part, piece in zip(parts, index.split(sizes), strict=False):
@@ -200,15 +200,15 @@ def subsample(
     firsts = torch.stack([index[0] for index in shuffled])
     fewest = 1 + int(torch.isin(order, firsts).nonzero().max())
     size = train_size if isinstance(train_size, int) else round(train_size * len(train))
-    there = (
-        f"train_size={train_size}: the training split has {len(train)} items"
-        f" ({_list_counts(train.labels, names)})"
-    )
+    there = f"the training split has {len(train)} items ({_list_counts(train.labels, names)})"
     if size > len(train):
-        raise ValueError(f"{there}; use {len(train)} or fewer.")
+        raise BadValue("train_size", train_size, there, f"use {len(train)} or fewer")
     if size < fewest:
-        raise ValueError(
-            f"{there}, and {size} would leave a class without any; use {fewest} items or more."
+        raise BadValue(
+            "train_size",
+            train_size,
+            f"{there}, and {size} would leave a class without any",
+            f"use {fewest} items or more",
         )
     return train.subset(order[:size].sort().values)
 

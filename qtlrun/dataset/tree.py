@@ -13,7 +13,7 @@ from qtlrun.dataset.layout import Layout
 from qtlrun.dataset.picture import Pictures, printable
 from qtlrun.dataset.split import Split, fingerprint, pool
 from qtlrun.dataset.splitting import Splitting, check_share
-from qtlrun.error import BadValue, about_values
+from qtlrun.error import BadValue, UsageError, about_values
 
 HASHED_FILES = 64  # by one thread at once; one by one, handing over would cost more than hashing
 
@@ -141,9 +141,12 @@ def _rows(root: Path, content: Layout) -> dict[str, list[_Row]]:
         if twin is file.path:
             rows[file.part].append(_Row(file.path, file.label, item.content, item.name))
         elif twin.parent != file.path.parent:
-            raise ValueError(
-                f"{layout.relative(twin, root)} and {item.name} are one file, linked to two places;"
-                " remove one."
+            raise UsageError(
+                (
+                    f"{layout.relative(twin, root)} and {item.name} are one file,"
+                    " linked to two places"
+                ),
+                "remove one",
             )
     return rows
 
@@ -184,4 +187,4 @@ def _refuse(refusals: list[_Refusal]) -> None:
     if rest:
         others = layout.enumeration([refusal.name for refusal in rest])
         more = f" {len(refusals)} files cannot be taken; the others are {others}."
-    raise ValueError(f"{first.error}{more}")
+    raise UsageError(f"{first.error}{more}")

@@ -130,8 +130,8 @@ def _check_backbone(parts) -> None:
         # On tensors without memory torch would load its compiler, for seconds
         network = parts.network(parts.bare_values)
     first = parts.dataset.train.batch([0], network.preprocess)
-    accelerator = next((weight.device for weight in network.parameters()), first.device)
-    item = first.to(accelerator)
+    weight = next(network.parameters(), first)
+    item = first.to(weight.device, weight.dtype)
     try:
         network.eval()(item)
     except ValueError as error:
@@ -160,9 +160,8 @@ def _check_network(parts) -> None:
     network = parts.bare
     target = parts.variant.target("backbone")
     train = parts.dataset.train
-    words = f"backbone: {target}"
     indices = range(min(2, len(train)))
-    with plugin.blamed(words), seeded(0, "trial"):
+    with plugin.blamed("backbone", target), seeded(0, "trial"):
         try:
             items = parts.to_accelerator(train.batch(indices, network.preprocess))
             if parts.recipe.augment:
@@ -293,10 +292,9 @@ def _check_generator(parts) -> None:
     """Refuse a user's parametrization whose generator does not give every run its weights."""
     part = parts.parametrization
     target = parts.variant.target("parametrization")
-    words = f"parametrization: {target}"
     count = sum(map(math.prod, parts.generated.values()))
     for runs in (2, 3):
-        with plugin.blamed(words), seeded(0, "trial"):
+        with plugin.blamed("parametrization", target), seeded(0, "trial"):
             start = Start(list(range(runs)), parts.dtype)
             weight_generator = part.generator(parts.generated, start, parts.generated)
             values = weight_generator()
@@ -306,14 +304,14 @@ def _check_generator(parts) -> None:
             other = f", and {apart[0]} is {shapes[apart[0]]}" if apart else ""
             raise UsageError(
                 (
-                    f"of {runs} runs and {count} weights its generator gives"
+                    f"{target}: of {runs} runs and {count} weights its generator gives"
                     f" {tuple(values.shape)}{other}"
                 ),
                 (
                     f"({runs}, {count}) is needed, and an axis of runs in front of all"
                     " that it trains or keeps"
                 ),
-                key=words,
+                key="parametrization",
             )
 
 

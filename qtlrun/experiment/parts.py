@@ -57,7 +57,7 @@ class Parts:
             dataset = build_part("dataset", part, self.variant.plugins, key, data=self.session.data)
             if not is_own(part["_target_"]):
                 return dataset
-            with plugin.blamed(f"{key}: {part['_target_']}"):
+            with plugin.blamed(key, part["_target_"]):
                 return complete_dataset(dataset, key, part["_target_"])
 
         return self.session.once(json.dumps([part, str(self.session.data)]), make)
@@ -124,7 +124,7 @@ class Parts:
             network = build_part(
                 "backbone", part, self.variant.plugins, **offered, **self._offers()
             )
-        with plugin.blamed(f"backbone: {target}"):
+        with plugin.blamed("backbone", target):
             return complete_backbone(network, target)
 
     @cached_property

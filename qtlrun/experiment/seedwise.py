@@ -172,7 +172,7 @@ def form(
     batch = next(size for size in (3, 4, 5) if size not in (features, classes))
     draw = generator(0, "trial")
     x = torch.randn(2, batch, features, generator=draw, dtype=torch.float64).to(dtype)
-    with seeded(0, "trial"), plugin.blamed(f"head: {target}"):
+    with seeded(0, "trial"), plugin.blamed("head", target):
         if starts and _has_runs(make):
             head = make([0, 1])
             logits = _call(head, x, target)

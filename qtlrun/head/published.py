@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from qtlrun import statefile
-from qtlrun.error import BadValue
+from qtlrun.error import BadValue, about_values
 
 # Rows of circuit weights in the published files, whatever the depth; row k + 1 is layer k.
 STORED_ROWS = 15
@@ -23,10 +23,8 @@ def load(head: nn.Module, path: str, shape: tuple[int, ...], angles: bool = True
     """
     if not Path(path).is_file():
         raise BadValue("state", path, "there is no such file")
-    try:
+    with about_values(state=path):
         file = statefile.read(Path(path))
-    except ValueError as error:
-        raise BadValue("state", path, str(error)) from error
     try:
         values = {
             "angles": file["q_params"].flatten(),

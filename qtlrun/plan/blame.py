@@ -10,15 +10,15 @@ from qtlrun.plan.module import SCOPE
 
 
 @contextlib.contextmanager
-def blamed(what: str) -> Iterator[None]:
-    """Refuse, by file and line, whatever the user's code raises within; other errors pass."""
+def blamed(key: str, target: str) -> Iterator[None]:
+    """Refuse, by file and line, whatever the user's part raises within; other errors pass."""
     try:
         yield
     except (Exception, SystemExit) as error:
         where = location(error)
         if where is None:
             raise
-        raise UsageError(f"{what} fails in {where}: {worded(error)}") from error
+        raise UsageError(f"{target} fails in {where}: {worded(error)}", key=key) from error
 
 
 def location(error: BaseException) -> str | None:

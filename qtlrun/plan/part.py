@@ -9,7 +9,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Sequence
 
-from qtlrun.error import UsageError, nearest
+from qtlrun.error import BadValue, UsageError, nearest, text
 from qtlrun.plan import annotation as annotations
 from qtlrun.plan import plugin, schema
 from qtlrun.plan.fact import Facts
@@ -67,11 +67,12 @@ def build(group: str, part: dict, plugins: Sequence[str] = (), key: str = "", **
     takes = parameters(group, target, tuple(plugins), key)
     values = {name: value for name, value in part.items() if name in takes}
     values |= {name: value for name, value in offered.items() if name in takes}
+    names = set(takes) - set(offered)
     if not is_own(target):
-        return _construct(load_class(target), values, takes, key)
+        return _construct(load_class(target), values, takes, key, names)
     make = getattr(plugin.load(module, tuple(plugins)), name)
-    with plugin.blamed(f"{key}: {target}"):
-        return _construct(make, values, takes, key)
+    with plugin.blamed(key, target):
+        return _construct(make, values, takes, key, names)
 
 
 def load_class(target: str) -> Callable:
@@ -173,12 +174,17 @@ def _gives(kind: Definition, group: str) -> bool:
     return isinstance(result, ast.Name) and result.id == RESULTS.get(group)
 
 
-def _construct(make: Callable, values: dict, takes: Parameters, key: str):
+def _construct(make: Callable, values: dict, takes: Parameters, key: str, names: set[str]):
     """Object of a class or function; an error of it is given the part's key."""
     try:
         return make(**_arguments(make, values, takes))
     except ValueError as error:
-        raise UsageError.of(error, key).located(plugin.location(error)) from error
+        named = UsageError.of(error, key)
+        if isinstance(error, BadValue) and error.key not in names:  # of an object that is offered
+            named = UsageError(
+                f"{error.key}={text(error.value)}: {error.reason}", error.fix, key=key
+            )
+        raise named.located(plugin.location(error)) from error
 
 
 def _arguments(make: Callable, values: dict, takes: Parameters) -> dict:

@@ -384,7 +384,7 @@ def test_absent_public_weights_are_told_with_file_hash_and_folder(hub):
     assert (
         refusal(weights="IMAGENET1K_V1")
         == "backbone.weights=IMAGENET1K_V1: resnet18-f37072fd.pth could not be downloaded (Name or"
-        " service not known).\nPut https://download.pytorch.org/models/resnet18-f37072fd.pth"
+        " service not known); put https://download.pytorch.org/models/resnet18-f37072fd.pth"
         f" (its SHA-256 begins with f37072fd) into {hub}, or name a file with"
         " backbone.weights=FILE."
     )

@@ -405,7 +405,7 @@ def test_a_published_file_that_cannot_be_had_is_named_with_its_place(tmp_path, m
         assert (
             refusal(weights="mari2019", data=tmp_path)
             == "backbone.weights=mari2019: trained_params.npy could not be downloaded"
-            f" ({reason}).\nPut {ADDRESS}trained_params.npy (its SHA-256 begins with f529b6eb)"
+            f" ({reason}); put {ADDRESS}trained_params.npy (its SHA-256 begins with f529b6eb)"
             f" into {tmp_path / 'mari2019'}, or name a file with backbone.weights=FILE."
         )
         assert not list(tmp_path.iterdir())

@@ -27,8 +27,9 @@ from qtlrun import disk
 from qtlrun.compose import compose as compose_plans
 from qtlrun.compose import frame, main
 from qtlrun.compose.check import check_models, check_words
+from qtlrun.contract.part import build_part
 from qtlrun.error import UsageError
-from qtlrun.plan import Plan, build
+from qtlrun.plan import Plan
 
 
 def compose(words):
@@ -43,7 +44,7 @@ def checked(*points):
     plans = list(map(Plan, points))
     check_words(plans)
     settings = plans[0].settings
-    study = build("study", plans[0].study, settings.plugins)
+    study = build_part("study", plans[0].study, settings.plugins)
     return check_models(plans, study, Experiment(settings.home, settings.fresh))
 
 
@@ -110,7 +111,9 @@ def refusal(tmp_path, capsys):
         assert code == 2, err
         assert not out and err.startswith("qtlrun: ") and err.count("\n") <= 2
         kept = {path.relative_to(tmp_path).parts[:3] for path in tmp_path.glob("home/*/*")}
-        assert kept <= {("home", "store", "verified")} and not list(tmp_path.glob("work/outputs"))
+        assert kept <= {("home", "store", "verified"), ("home", "store", "checks")} and not list(
+            tmp_path.glob("work/outputs")
+        )
         assert not list((tmp_path / "scratch").glob("qtlrun-*"))
         return err.removeprefix("qtlrun: ").rstrip("\n")
 
@@ -1076,8 +1079,8 @@ def test_a_space_that_cannot_be_is_refused(refused, key, space, said):
 def test_more_digits_than_there_are_are_refused(refused):
     assert (
         refused(dataset__train=1000, dataset__validation=20)
-        == "dataset.train=1000, validation=20: class 6 has 109 items, too few for parts of 1000 +"
-        " 20 (items a class: 6 109, 7 107, 8 104, 9 108)."
+        == "dataset.train=1000: with validation=20, class 6 has 109 items, too few for parts of"
+        " 1000 + 20 (items a class: 6 109, 7 107, 8 104, 9 108)."
     )
     assert (
         refused(
@@ -1332,7 +1335,7 @@ def test_weights_that_cannot_be_downloaded_are_refused_with_file_hash_and_folder
     name = "resnet18-f37072fd.pth"
     assert (
         refusal("backbone=resnet18")
-        == f"backbone.weights=IMAGENET1K_V1: {name} could not be downloaded (no network).\nPut"
+        == f"backbone.weights=IMAGENET1K_V1: {name} could not be downloaded (no network); put"
         f" https://download.pytorch.org/models/{name} (its SHA-256 begins with f37072fd) into"
         f" {tmp_path}/torch/hub/checkpoints, or name a file with backbone.weights=FILE."
     )
@@ -1347,8 +1350,8 @@ def test_data_that_cannot_be_downloaded_are_refused_with_address_and_folder(
     monkeypatch.setattr("urllib.request.urlopen", fail)
     said = refusal("experiment=ants_bees", "backbone.weights=none")
     assert said.startswith(
-        f"dataset: data={tmp_path}/home/data: hymenoptera_data.zip could not be fetched (no"
-        " network).\nFetch https://"
+        f"dataset.data={tmp_path}/home/data: hymenoptera_data.zip could not be fetched (no"
+        " network); fetch https://"
     )
     assert (
         f"unpack it, so that {tmp_path}/home/data/hymenoptera_data is there" in said
@@ -1495,8 +1498,8 @@ def test_a_circuit_of_ones_own_runs_with_every_control(mine, place, capsys):
         == 0
     )
     table = next(place.glob("outputs/*/*/table.md")).read_text()
-    assert "| composed | ring circuit 3x1 |" in table
-    assert "| unentangled | ring circuit 3x1, unentangled |" in table
+    assert "| composed | ring circuit (3 qubits, depth 1) |" in table
+    assert "| unentangled | ring circuit (3 qubits, depth 1), unentangled |" in table
 
 
 def test_flags_may_stand_anywhere_among_the_overrides():
@@ -1701,9 +1704,11 @@ class Patient:
     # goes on without a plan that is refused
     excuses = True
 
+    def run(self, plans, experiment, report): ...
+
 @dataclass(frozen=True)
 class Strict:
-    pass
+    def run(self, plans, experiment, report): ...
 """
 
 
@@ -1798,7 +1803,7 @@ def test_a_plan_that_is_excused_downloads_nothing(jobs, monkeypatch):
         lambda self, row: loaded.append(row.target("dataset").rpartition(".")[2]),
     )
     checked(*jobs("Patient")[:2])
-    assert loaded == ["Digits"]
+    assert loaded == ["digits"]
 
 
 @pytest.mark.parametrize(

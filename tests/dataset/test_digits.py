@@ -40,7 +40,7 @@ def refusal(**values):
 
 def test_too_few_scans_for_train_and_validation_beside_the_fold_are_refused_with_the_fold():
     sentence = "class 8 has 17 items, too few for parts of 12 + 6 (items a class: 3 19, 8 17)."
-    assert refusal(fold=[1, 2]) == f"train=12, validation=6, fold=[1, 2]: {sentence}"
+    assert refusal(fold=[1, 2]) == f"train=12: with validation=6, fold=[1, 2], {sentence}"
 
 
 def test_a_fold_and_a_size_that_cannot_be_are_refused():

@@ -225,7 +225,7 @@ def test_a_class_too_small_for_validation_beside_the_fold_is_refused_with_the_fo
     sentence = (
         "class ants has 1 items, too few for parts of 1 + a rest (items a class: ants 1, bees 1)."
     )
-    assert str(error.value) == f"root={tmp_path}: fold=[0, 2]: {sentence}"
+    assert str(error.value) == f"root={tmp_path}: with fold=[0, 2], {sentence}"
 
 
 def test_verify_decodes_also_what_the_size_leaves_out(tmp_path):

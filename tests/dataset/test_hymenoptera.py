@@ -83,8 +83,8 @@ def refusal(data, **values):
 
 def instruction(data, what):
     return (
-        f"data={data}: hymenoptera_data.zip {what}.\n"
-        "Fetch https://download.pytorch.org/tutorial/hymenoptera_data.zip and unpack it, so that "
+        f"data={data}: hymenoptera_data.zip {what}; "
+        "fetch https://download.pytorch.org/tutorial/hymenoptera_data.zip and unpack it, so that "
         f"{data}/hymenoptera_data is there (content {hymenoptera.CONTENT[:12]}), "
         "or let QTLRUN_DATA name the folder that holds hymenoptera_data."
     )

@@ -55,7 +55,7 @@ def instruction(public, data, what):
     if name not in public.files:
         unpack, place = " and unpack it", f"{data}/{public.folder}"
     return (
-        f"data={data}: {name} {what}.\nFetch {address} (its md5 is {md5(public.answers[name])})"
+        f"data={data}: {name} {what}; fetch {address} (its md5 is {md5(public.answers[name])})"
         f"{unpack}, so that {place} is there, or let QTLRUN_DATA name the folder that holds"
         f" {public.folder.partition('/')[0]}."
     )

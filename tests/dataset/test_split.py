@@ -7,7 +7,6 @@ import torch
 from qtlrun.dataset import split as module
 from qtlrun.dataset.picture import Pictures
 from qtlrun.dataset.split import Split, fingerprint, pool
-from qtlrun.error import UsageError
 
 
 def images(count=12):
@@ -82,13 +81,6 @@ def test_the_chances_of_an_item_do_not_depend_on_its_batch():
     assert torch.equal(data.batch([9, 4, 1], noisy, seeded)[1], alone)
     assert torch.equal(data.batch(range(12), noisy, seeded)[4], alone)
     assert not torch.equal(data.batch([4], noisy, lambda item: seeded(item + 1))[0], alone)
-
-
-def test_words_before_a_refusal_leave_it_what_it_is():
-    for kind in (ValueError, UsageError):
-        with pytest.raises(ValueError) as error, module.prefix_errors("root=x"):
-            raise kind("it is not there.")
-        assert type(error.value) is kind and str(error.value) == "root=x: it is not there."
 
 
 def test_an_error_in_a_thread_reaches_the_caller():

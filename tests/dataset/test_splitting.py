@@ -7,6 +7,7 @@ import torch
 
 from qtlrun.dataset.split import Split
 from qtlrun.dataset.splitting import Splitting, draw_stratified, subsample, take_fold
+from qtlrun.error import text
 
 COUNTS = [(9, 9), (99, 96), (30, 4), (12, 7, 31), (5, 5, 5, 5), (2, 40, 3, 11)]
 FOLDED = [counts for counts in COUNTS if min(counts) > 3]  # enough of each for four folds
@@ -304,4 +305,4 @@ def test_a_fold_that_cannot_be_is_refused(fold):
 @pytest.mark.parametrize("size", [0, -3, True, False, 0.0, -0.5, 1.5, float("nan"), float("inf")])
 def test_a_size_that_cannot_be_is_refused(size):
     words = "give a number of items from 1 up, or a share above 0, at most 1.0."
-    assert refusal(train_size=size) == f"train_size={size}: {words}"
+    assert refusal(train_size=size) == f"train_size={text(size)}: {words}"

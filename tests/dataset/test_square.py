@@ -77,4 +77,6 @@ def test_a_class_with_too_few_points_for_the_splits_is_refused_with_its_count():
     assert 0 < few < 3
     said = f"class inside has {few} items, too few for parts of 1 + 1 + a rest"
     counts = f"(items a class: inside {few}, outside {50 - few})"
-    assert refusal(points=50, side=0.2) == f"dataset.test=0.2, validation=0.2: {said} {counts}."
+    assert (
+        refusal(points=50, side=0.2) == f"dataset.test=0.2: with validation=0.2, {said} {counts}."
+    )

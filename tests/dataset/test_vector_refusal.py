@@ -32,14 +32,14 @@ def test_classes_too_small_for_what_is_drawn_of_them_are_refused_with_their_coun
     said = "class setosa has 50 items, too few for parts of 30 + 25 + a rest"
     assert (
         refusal("iris", test=0.6, validation=0.5)
-        == f"dataset.test=0.6, validation=0.5: {said} {listed}."
+        == f"dataset.test=0.6: with validation=0.5, {said} {listed}."
     )
     said = "class virginica has 49 items, too few for 50 folds"
     assert refusal("iris", fold=[0, 50]) == f"dataset.fold=[0, 50]: {said} {listed}."
     assert (
         refusal("spirals", points=3, fold=[0, 3], validation=0.99)
-        == "dataset.fold=[0, 3], validation=0.99: class first has 2 items, too few for parts of 2 +"
-        " a rest (items a class: first 2, second 2)."
+        == "dataset.fold=[0, 3]: with validation=0.99, class first has 2 items, too few for parts"
+        " of 2 + a rest (items a class: first 2, second 2)."
     )
 
 

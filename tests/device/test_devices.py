@@ -277,7 +277,7 @@ def test_a_device_that_does_not_load_is_refused(monkeypatch):
     assert (
         refusal("default.qubit", Dressed(2, 1), name="lightning.gpu")
         == "device.name=lightning.gpu: PennyLane knows this device, but it does not load: no CUDA"
-        " here"
+        " here."
     )
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment, ensemble
 from qtlrun.experiment.check import check_parts
+from qtlrun.experiment.description import centre_patterns
 from qtlrun.experiment.ensemble import Training
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
@@ -424,5 +425,5 @@ def test_the_pattern_of_each_class_is_what_the_backbone_makes_of_its_centre(plan
 
 
 def test_one_mode_has_no_pattern(parts):
-    assert parts(*STATES, backbone=("Optical", {"modes": 1, "cut": 0.5})).patterns() is None
-    assert parts("backbone=identity").patterns() is None
+    assert centre_patterns(parts(*STATES, backbone=("Optical", {"modes": 1, "cut": 0.5}))) is None
+    assert centre_patterns(parts("backbone=identity")) is None

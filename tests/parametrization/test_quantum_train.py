@@ -15,7 +15,7 @@ from qtlrun.parametrization import quantum_train
 from qtlrun.parametrization.mapping import Mapping
 from qtlrun.parametrization.quantum_train import QuantumTrain, qubits_of
 
-CLASSES = {"Iris": 3}  # else ten
+CLASSES = {"iris": 3}  # else ten
 PRESETS = sorted(path.stem for path in (CONF / "experiment").glob("qt_*.yaml"))
 COUNTED = [
     preset for preset in PRESETS if "same_count" in compose_plan(f"experiment={preset}").changes

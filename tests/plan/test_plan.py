@@ -497,25 +497,24 @@ def test_the_words_of_a_constructor_follow_its_key(group, part, words):
 @pytest.mark.parametrize(
     "said, words",
     [
-        ("one=3: too few.", "head.one=3: too few"),
-        ("one: too few.", "head.one: too few"),
-        ("given=3: not the user's.", "head: given=3: not the user's"),
-        ("class 6 has 3 items. Too few.", "head: class 6 has 3 items. Too few"),
-        ("circuit.qubits=40: too many.", "circuit.qubits=40: too many"),
-        ("device=statevector: it cannot.", "device=statevector: it cannot"),
-        ("circuit: its gates depend on values.", "circuit: its gates depend on values"),
+        ("ValueError('too few.')", "head: too few"),
+        ("BadValue('one', 3, 'too few')", "head.one=3: too few"),
+        ("BadValue('one', 3, 'too few', 'use 4')", "head.one=3: too few; use 4"),
+        ("UsageError('too few')", "head: too few"),
+        ("UsageError('too many', key='circuit.qubits', value=40)", "circuit.qubits=40: too many"),
     ],
 )
-def test_words_that_name_another_key_keep_it(tmp_path, said, words):
+def test_an_error_of_a_constructor_has_the_key_of_its_part(tmp_path, said, words):
     """Of a class of the user's they are followed by the line that raised them."""
     path = tmp_path / f"says{abs(hash(said))}.py"
     path.write_text(
-        "class Head:\n    def __init__(self, one: int, features: int):\n        raise"
-        f" ValueError({said!r})\n"
+        "from qtlrun.error import BadValue, UsageError\n"
+        "class Head:\n    def __init__(self, one: int, features: int):\n"
+        f"        raise {said}\n"
     )
     with pytest.raises(UsageError) as error:
         build("head", {"_target_": f"{path.stem}.Head", "one": 3}, [str(path)], features=3)
-    assert str(error.value) == f"{words} ({path}, line 3)."
+    assert str(error.value) == f"{words} ({path}, line 4)."
 
 
 def test_a_source_task_is_checked_like_any_part(plan):

@@ -250,7 +250,7 @@ def test_what_a_plugin_or_its_import_raises_while_it_loads_is_named_by_file_and_
             "return [][size]",
             "head: wing.Head fails in {}, line 4: IndexError: list index out of range.",
         ),
-        ("raise ValueError(f'size={size}: too few.')", "head.size=0: too few ({}, line 4)."),
+        ("raise ValueError(f'size={size}: too few.')", "head: size=0: too few ({}, line 4)."),
         (
             "return int('four')",
             "head: invalid literal for int() with base 10: 'four' ({}, line 4).",

@@ -132,6 +132,8 @@ CLASSES = {
 FIELDS = """
 from dataclasses import dataclass
 
+from qtlrun.error import BadValue
+
 @dataclass(frozen=True)
 class Size:
     width: int
@@ -139,7 +141,7 @@ class Size:
 
     def __post_init__(self):
         if self.width < 1:
-            raise ValueError(f"width={self.width}: from 1 up.")
+            raise BadValue("width", self.width, "from 1 up")
 
 """
 PASSED_ON = {

@@ -30,6 +30,29 @@ HELD = {
 }
 
 
+# Parts whose facts tell of the values in these tests, by group and a value that only one has
+TARGETS = {
+    "dataset": {"": "qtlrun.dataset.spirals.spirals"},
+    "backbone": {
+        "squeezing": "qtlrun.backbone.photonic.Photonic",
+        "activation": "qtlrun.backbone.convolution.Convolution",
+        "": "qtlrun.backbone.small.Small",
+    },
+    "freeze": {"": "qtlrun.freeze.Freeze"},
+    "recipe": {"": "qtlrun.recipe.Recipe"},
+    "head": {"lost": "qtlrun.head.photonic.Photonic", "": "qtlrun.head.dressed.Quantum"},
+    "parametrization": {"": "qtlrun.parametrization.quantum_train.QuantumTrain"},
+}
+
+
+def targeted(group, part):
+    """A part with the class that takes its values."""
+    if group not in TARGETS:
+        return part
+    target = next(target for name, target in TARGETS[group].items() if not name or name in part)
+    return {"_target_": target} | part
+
+
 @functools.cache
 def default():
     return composition.compose_plan("compare=[]").values
@@ -39,7 +62,9 @@ def held(values, rows, finished=None):
     """The sentence of a plan with these values, whose variants have those of `rows`."""
     plan = Plan(default() | values)
     variants = {
-        name: Variant.of(default() | {group: row[group] for group in GROUPS if group in row})
+        name: Variant.of(
+            default() | {group: targeted(group, row[group]) for group in GROUPS if group in row}
+        )
         for name, row in rows.items()
     }
     names = {name: name for name in rows}
@@ -459,7 +484,7 @@ def test_published_defects_are_named():
         "freeze": {"frozen": 0, "batch_norm": "train"}
     }  # moving statistics are no defect where all is trained
     assert held(job, {"A": job, "B": tuned}).endswith(
-        " Published defects kept: freeze.batch_norm=train in A; dataset.validation=test;"
+        " Published defects kept: dataset.validation=test; freeze.batch_norm=train in A;"
         " recipe.schedule_step=start."
     )
 

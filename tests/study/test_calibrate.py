@@ -10,8 +10,8 @@ from composition import check, short_plan
 from rows import watched
 from studied import FILES
 
-from qtlrun import plan as plans
 from qtlrun import statistic
+from qtlrun.contract.part import build_part
 from qtlrun.report import figure
 from qtlrun.statistic import Verdict, interval
 from qtlrun.study.calibrate import Calibrate
@@ -50,7 +50,7 @@ def calibrate(tmp_path_factory):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(figure, "encode", lambda made: FILES)
             plan = short_plan(place / "home", *QUICK)
-            study = plans.build("study", plan.study, plan.settings.plugins)
+            study = build_part("study", plan.study, plan.settings.plugins)
             experiment = check(plan)
             (place / name).mkdir(parents=True)
             return watched(study, [plan], experiment, place / name)

@@ -541,7 +541,7 @@ def test_weights_that_are_not_here_are_excused_too_and_are_said_in_full(
     assert (
         said
         == f"{run}: not run: backbone.weights=IMAGENET1K_V1: resnet18-f37072fd.pth could not be"
-        " downloaded (no network). Put"
+        " downloaded (no network); put"
         " https://download.pytorch.org/models/resnet18-f37072fd.pth (its SHA-256 begins with"
         f" f37072fd) into {tmp_path}/torch/hub/checkpoints, or name a file with"
         f" backbone.weights=FILE. With the weights or data in place: qtlrun {run}"
