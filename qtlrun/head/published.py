@@ -115,7 +115,7 @@ def _rows(flat: Tensor, shape: tuple[int, ...], path: str) -> Tensor:
     """One row per layer, from as many or from the 15 stored rows of the published code."""
     if len(flat) == math.prod(shape):
         return flat.view(shape)
-    depth, qubits = shape if len(shape) == 2 else (STORED_ROWS, 0)
+    depth, qubits = shape if len(shape) == 2 else (STORED_ROWS, shape[-1])
     if len(flat) == STORED_ROWS * qubits and depth < STORED_ROWS:
         return flat.view(STORED_ROWS, qubits)[1 : depth + 1]
     sizes = " x ".join(map(str, shape))
@@ -123,7 +123,7 @@ def _rows(flat: Tensor, shape: tuple[int, ...], path: str) -> Tensor:
         "state",
         path,
         (
-            f"its {len(flat)} angles are neither {sizes}, as this circuit's weights, nor"
-            f" {STORED_ROWS} rows of a circuit with fewer layers"
+            f"its {len(flat)} angles are neither {sizes} nor {STORED_ROWS} x {qubits}, as this"
+            " circuit asks for"
         ),
     )

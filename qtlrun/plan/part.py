@@ -181,9 +181,8 @@ def _construct(make: Callable, values: dict, takes: Parameters, key: str, names:
     except ValueError as error:
         named = UsageError.of(error, key)
         if isinstance(error, BadValue) and error.key not in names:  # of an object that is offered
-            named = UsageError(
-                f"{error.key}={text(error.value)}: {error.reason}", error.fix, key=key
-            )
+            reason = f"{error.key}={text(error.value)}: {error.reason}"
+            named = UsageError(reason, error.fix, key=key, missing=error.missing)
         raise named.located(plugin.location(error)) from error
 
 

@@ -1089,7 +1089,7 @@ def test_more_digits_than_there_are_are_refused(refused):
             dataset__train=10,
             dataset__validation=8,
         )
-        == "dataset.train=10, validation=8: no scan is left for the test split; take fewer."
+        == "dataset.train=10: with validation=8, no scan is left for the test split; take fewer."
     )
 
 
@@ -1350,7 +1350,7 @@ def test_data_that_cannot_be_downloaded_are_refused_with_address_and_folder(
     monkeypatch.setattr("urllib.request.urlopen", fail)
     said = refusal("experiment=ants_bees", "backbone.weights=none")
     assert said.startswith(
-        f"dataset.data={tmp_path}/home/data: hymenoptera_data.zip could not be fetched (no"
+        f"dataset: data={tmp_path}/home/data: hymenoptera_data.zip could not be fetched (no"
         " network); fetch https://"
     )
     assert (

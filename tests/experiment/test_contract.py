@@ -675,8 +675,8 @@ def test_a_validation_split_that_is_the_test_split_stays_known_as_such(tmp_path,
             (
                 "dataset: sets.Own has no test and no classes; a dataset has train (a"
                 " `qtlrun.dataset.split.Split`, or (inputs, labels)), validation (likewise), test"
-                " (likewise), classes (their names, two or more); qtlrun.contract.DatasetSource says what"
-                " it may have beside."
+                " (likewise), classes (their names, two or more);"
+                " qtlrun.contract.DatasetSource says what it may have beside."
             ),
         ),
         (

@@ -156,10 +156,10 @@ def test_a_file_with_15_rows_for_15_layers_is_taken_as_it_is(tmp_path):
 @pytest.mark.parametrize(
     "sizes, words",
     [
-        ({"qubits": 5}, "its 60 angles are neither 6 x 5 nor 15 x 5, as depth and qubits ask for."),
+        ({"qubits": 5}, "its 60 angles are neither 6 x 5 nor 15 x 5, as this circuit asks for."),
         (
             {"depth": 16},
-            "its 60 angles are neither 16 x 4 nor 15 x 4, as depth and qubits ask for.",
+            "its 60 angles are neither 16 x 4 nor 15 x 4, as this circuit asks for.",
         ),
         ({"features": 1280}, "pre.weight is (4, 512) in the file and (4, 1280) in this head."),
         ({"classes": 3}, "post.weight is (2, 4) in the file and (3, 4) in this head."),
