@@ -120,7 +120,8 @@ def beside(pair, part):
     """Words that go with a part, so that it can be built."""
     group, option = pair
     if group == "dataset":
-        more = [f"backbone.modes={class_of(part).modes}"] if gives(option) == "states" else []
+        modes = {"coherent": 2, "gaussian": 1}
+        more = [f"backbone.modes={modes[option]}"] if gives(option) == "states" else []
         return [*BESIDE.get(gives(option), []), *more]
     if group == "backbone":
         if "pictures" in getattr(class_of(part), "takes", ("pictures",)):

@@ -13,10 +13,7 @@ def check_claim(name: str, change: dict) -> None:
     key = f"compare.{name}"
     letters = tuple(LETTERS.values())
     isolates, subject, others = (change.get(word) for word in CLAIMS)
-    if isinstance(isolates, dict):
-        others = isolates
-        letters = (*letters, "composed")
-    elif not isinstance(isolates, str | None):
+    if not isinstance(isolates, str | None):
         raise UsageError("a sentence is needed here", key=f"{key}.isolates", value=isolates)
     if subject is not None and subject not in SUBJECTS:
         raise UsageError(nearest(str(subject), SUBJECTS), key=f"{key}.of", value=subject)
@@ -36,9 +33,6 @@ def check_claim(name: str, change: dict) -> None:
 def claim(change: dict, model: Variant) -> str:
     """Claim that holds for a reference of this composed model; empty where none does."""
     isolates, subject, others = (change.get(word) for word in CLAIMS)
-    if isinstance(isolates, dict):  # sentences by letter alone
-        others = isolates
-        isolates = isolates.get("composed")
     like = likeness(model)
     if like in (others or {}):
         return others[like]

@@ -35,7 +35,7 @@ class Verdict:
         return replace(self, word="undecided", detectable=False, margin=None)
 
 
-def verdict(values: np.ndarray, margin: float, *, higher_is_better: bool = False) -> Verdict:
+def verdict(values: np.ndarray, margin: float) -> Verdict:
     """Verdict on paired differences (seeds, pictures), composed model minus reference.
 
     `values` and `margin` are in one unit: nats for NLL, where less is better. Equivalent, when the
@@ -45,7 +45,7 @@ def verdict(values: np.ndarray, margin: float, *, higher_is_better: bool = False
     as `crossed` does.
     """
     check_margin(margin)
-    return _judge(crossed(values, 0.95), crossed(values, 0.90), margin, higher_is_better)
+    return _judge(crossed(values, 0.95), crossed(values, 0.90), margin)
 
 
 def verdict_resampled(
@@ -55,7 +55,6 @@ def verdict_resampled(
     train: float,
     held: float,
     same_pictures: bool,
-    higher_is_better: bool = False,
 ) -> Verdict:
     """Verdict on paired differences over redrawn splits, one array (seeds, pictures) per split.
 
@@ -68,7 +67,7 @@ def verdict_resampled(
         resampled(values, train=train, held=held, same_pictures=same_pictures, level=level)
         for level in (0.95, 0.90)
     )
-    return _judge(outer, inner, margin, higher_is_better)
+    return _judge(outer, inner, margin)
 
 
 def detect(interval: Interval) -> Verdict:
@@ -78,11 +77,11 @@ def detect(interval: Interval) -> Verdict:
     return Verdict(word if detectable else "undecided", detectable, interval, None)
 
 
-def _judge(outer: Interval, inner: Interval, margin: float, higher_is_better: bool) -> Verdict:
+def _judge(outer: Interval, inner: Interval, margin: float) -> Verdict:
     if not enough(outer):
         return Verdict("undecided", False, outer, margin)
     detectable = outer.low > 0 or outer.high < 0
-    word = "better" if (outer.mean > 0) == higher_is_better else "worse"
+    word = "worse" if outer.mean > 0 else "better"
     if -margin < inner.low and inner.high < margin:
         word = "equivalent"
     return Verdict(

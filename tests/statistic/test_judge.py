@@ -218,11 +218,6 @@ def test_a_verdict_is_the_word_that_the_intervals_allow(mean, margin, word, dete
     )
 
 
-def test_more_is_better_for_a_metric_that_says_so():
-    assert verdict(noise(0.3), 0.05, higher_is_better=True).word == "better"
-    assert verdict(noise(-0.3), 0.05, higher_is_better=True).word == "worse"
-
-
 def test_equal_rows_are_equivalent():
     judged = verdict(np.zeros((3, 40)), 0.01)
     assert (judged.word, judged.detectable) == ("equivalent", False)

@@ -179,13 +179,10 @@ def test_splits_that_have_no_interval_are_refused(values, words, said):
 
 @pytest.mark.parametrize("mean", [-0.3, -0.15, 0.02, 0.15, 0.25, 0.3])
 @pytest.mark.parametrize("margin", [0.05, 0.09, 0.3])
-@pytest.mark.parametrize("higher", [True, False])
-def test_splits_are_judged_by_the_rules_that_seeds_are_judged_by(mean, margin, higher):
+def test_splits_are_judged_by_the_rules_that_seeds_are_judged_by(mean, margin):
     table = noise(mean)
-    splits = verdict_resampled(
-        as_splits(table), margin, same_pictures=True, higher_is_better=higher, **NO_OVERLAP
-    )
-    seeds = verdict(table, margin, higher_is_better=higher)
+    splits = verdict_resampled(as_splits(table), margin, same_pictures=True, **NO_OVERLAP)
+    seeds = verdict(table, margin)
     assert (splits.word, splits.detectable, splits.need.pictures) == (
         seeds.word,
         seeds.detectable,

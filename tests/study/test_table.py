@@ -20,7 +20,6 @@ from qtlrun.comparison.outcome import Failure
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment, feature
 from qtlrun.plan import build
-from qtlrun.plan.claim import claim
 from qtlrun.report import figure, sentence
 from qtlrun.report.progress import Progress
 from qtlrun.report.report import Report
@@ -477,7 +476,7 @@ def test_a_model_without_a_letter_keeps_the_claim_of_a_reference():
         ("by_letter.composed=it", "compare.mine.by_letter.composed: "),
         ("by_letter.A=3", "compare.mine.by_letter.A=3: a sentence is needed here."),
         ("by_letter=it", "compare.mine.by_letter=it: a sentence for each letter is needed here."),
-        ("isolates={E:it}", "compare.mine.by_letter.E: "),
+        ("isolates={A:it}", "compare.mine.isolates={'A': 'it'}: a sentence is needed here."),
     ],
 )
 def test_a_claim_that_is_no_sentence_is_refused(change, words):
@@ -485,8 +484,3 @@ def test_a_claim_that_is_no_sentence_is_refused(change, words):
     with pytest.raises(UsageError) as error:
         plans.check_plan(plan)
     assert str(error.value).startswith(words)
-
-
-def test_sentences_by_letter_alone_are_read_on():
-    plan = composition.compose_plan("+compare.mine={head:{spread:0.1},isolates:{A:the start}}")
-    assert claim(plan.changes["mine"], plan.model) == "the start"
