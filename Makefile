@@ -3,8 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 RESULTS := default spirals states reproduce nonlinearity calibrate reproduce-all pictures quantum-train fair reliability \
-	torture bench bench-generator mutation
-.PHONY: help compare check format test test-all options peers clean $(RESULTS)
+	torture bench bench-generator
+.PHONY: help compare check format test test-all options peers mutation clean $(RESULTS)
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,9 +25,6 @@ test: .venv/installed  ## install, then the tests (offline, minutes)
 
 test-all: .venv/installed  ## the tests that take long, too
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not gpu'
-
-mutation: .venv/installed  ## try the tests on 200 mutants of the package; outputs/results/mutation.md (30 min)
-	$(BIN)/python tests/mutation
 
 check: .venv/installed  ## format, lint, types, the rules of the tree and of the style (a minute)
 	$(BIN)/ruff format --check --quiet .
@@ -104,6 +101,9 @@ reliability: .venv/installed  ## how often the intervals of accuracies hold the 
 
 torture: .venv/installed  ## 10,000 random circuits of kinked and smooth angles on every engine and device (2 h)
 	OMP_NUM_THREADS=1 $(RESULT) 'Random circuits on every engine' "python tests/torture/circuits.py"
+
+mutation: .venv/installed  ## try the tests on 200 mutants of the package (30 min)
+	$(RESULT) 'Mutants of the package' "python tests/mutation"
 
 BENCHMARK := "python -W ignore tests/benchmarks/
 bench: .venv/installed peers  ## speed beside peers, which are installed first (10 min)

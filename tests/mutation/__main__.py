@@ -1,19 +1,18 @@
 """Try the tests on mutants of the package: python tests/mutation [--count N] [--seed N].
 
-Writes outputs/results/mutation.md: the share that a test found, and those that none did.
+Prints as Markdown the share that a test found, and the mutants that none did.
 """
 
 import argparse
 import os
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
 from mutant import ROOT, draw_mutants
 from reach import FOLDER, read_noted
-from result import write_result
+from summary import summarize
 from trial import FORK, Trials
 
 # Folders of the tests that are tried: of the rooms, and of what stands on them.
@@ -25,7 +24,8 @@ def main(count: int, seed: int, reach: Path | None) -> int:
     """Note what each test runs, unless a folder tells, then try the mutants; 1 where none was."""
     os.chdir(ROOT)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    began = time.time()
+    printer = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what tests print goes elsewhere
     with tempfile.TemporaryDirectory() as folder:
         reach = reach or Path(folder)
         if not list(reach.glob("*.json")):
@@ -34,7 +34,7 @@ def main(count: int, seed: int, reach: Path | None) -> int:
         pytest.main([*QUIET, "-s"], [trials])
     if not trials.outcomes:
         return 1
-    write_result(trials, seed, time.time() - began)
+    print(summarize(trials, seed), file=printer, flush=True)
     return 0
 
 
