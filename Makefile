@@ -3,8 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 RESULTS := default spirals states reproduce nonlinearity calibrate reproduce-all pictures quantum-train fair reliability \
-	torture bench bench-generator
-.PHONY: help compare check format test test-all options peers mutation clean $(RESULTS)
+	torture bench bench-generator mutation
+.PHONY: help compare check format test test-all options peers clean $(RESULTS)
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
