@@ -22,8 +22,8 @@ def _lines(pairs: list[Pair], tests: int, seed: int) -> Iterator[str]:
         f" the functions of {len(ROOMS)} rooms execute, each line as likely as another. On each,"
         " the tests that run the line are tried, those of its room before those of others,"
         f" cheap ones first, until one fails or {BOX_S} s of processor time are spent. A test that"
-        " runs the line in a process of its own is not among them. Messages, defaults of arguments, values"
-        " of classes and annotations are not changed.\n"
+        " runs the line in a process of its own is not among them. Messages, defaults of"
+        " arguments, values of classes and annotations are not changed.\n"
     )
     yield f"**{found} of {len(pairs)} are found by {tests:,} tests ({found / len(pairs):.1%}).**\n"
     yield from _table("room", pairs, lambda mutant: Path(mutant.path).parts[1])
