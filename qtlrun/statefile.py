@@ -1,7 +1,6 @@
 """Files of tensors by name, of safetensors or torch.save; nothing in them is executed."""
 
 import argparse
-import hashlib
 import json
 import re
 import zipfile
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from qtlrun import disk
 from qtlrun.error import UsageError
 
 MAX_NAMES = 6  # in a message
@@ -52,12 +52,6 @@ def read(path: Path) -> Any:
                 " alone"
             )
         raise _unreadable(why) from error
-
-
-def digest(path: str | Path) -> str:
-    """SHA-256 of a file."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _unreadable(why: str) -> ValueError:
@@ -125,7 +119,7 @@ def _check_manifest(path: Path) -> None:
         expected = files.get(f"{path.parent.name}/{path.name}")
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return
-    if expected is not None and digest(path) != expected:
+    if expected is not None and disk.file_digest(path) != expected:
         raise UsageError(
             f"this file is damaged: its SHA-256 is not {expected[:12]}..., which"
             " weights.json has of it"

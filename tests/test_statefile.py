@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from qtlrun import statefile
+from qtlrun import disk, statefile
 from qtlrun.backbone import weights
 
 
@@ -220,7 +220,7 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path, ending, part):
 def test_every_flipped_bit_of_a_file_that_a_run_has_listed_is_found(tmp_path):
     (tmp_path / "weights").mkdir()
     path = saved(tmp_path / "weights/B-seed0.safetensors", STATE)
-    digest = statefile.digest(path)
+    digest = disk.file_digest(path)
     (tmp_path / "weights.json").write_text(
         json.dumps({"sha256": {"weights/B-seed0.safetensors": digest}})
     )
@@ -254,6 +254,6 @@ def test_a_file_with_a_published_name_is_compared_with_the_hash_in_it(tmp_path):
         == f"weights={path}: this is not the published net-0badf00d.pth, whose SHA-256 begins with"
         " 0badf00d; it is damaged, or another file under its name."
     )
-    right = path.rename(tmp_path / f"net-{statefile.digest(path)[:8]}.pth")
+    right = path.rename(tmp_path / f"net-{disk.file_digest(path)[:8]}.pth")
     weights.check_published(right, [f"https://download.pytorch.org/models/{right.name}"])
     weights.check_published(right, addresses)

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from qtlrun import memory
+from qtlrun import disk, memory
 from qtlrun.backbone import weights as files
 from qtlrun.error import BadValue
 from qtlrun.layer import ACTIVATIONS
@@ -53,7 +53,7 @@ def load(network: nn.Module, weights: str | None) -> str:
     if weights in (None, "none"):
         return "none"
     files.fill(network, files.read(weights), set(network.state_dict()), weights)
-    return files.digest(weights)
+    return disk.file_digest(weights)
 
 
 def through(layers: list[nn.Linear], activation: str, x: Tensor) -> Tensor:

@@ -9,8 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from qtlrun import download, fock, memory
-from qtlrun.backbone import weights as files
+from qtlrun import disk, download, fock, memory
 from qtlrun.backbone.stage import Stage
 from qtlrun.error import BadValue
 from qtlrun.layer import generator
@@ -167,7 +166,7 @@ def _columns(
             f"{path.name} has {stored.shape[1]}",
             f"use {stored.shape[1]} or fewer",
         )
-    return list(torch.from_numpy(stored.astype(float)).T[:layers].clone()), files.digest(path)
+    return list(torch.from_numpy(stored.astype(float)).T[:layers].clone()), disk.file_digest(path)
 
 
 def _random(modes: int, draw: torch.Generator) -> Tensor:
@@ -233,7 +232,7 @@ def _published_path(modes: int, data: Path | None) -> Path:
                 " or name a file with backbone.weights=FILE",
                 missing=True,
             ) from error
-    if files.digest(path) != content:
+    if disk.file_digest(path) != content:
         raise BadValue(
             "weights",
             "mari2019",

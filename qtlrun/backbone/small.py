@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from qtlrun import disk
 from qtlrun.backbone import stage
 from qtlrun.backbone import weights as files
 from qtlrun.backbone.picture import Preprocess
@@ -62,7 +63,7 @@ class Small(nn.Module):
         elif weights not in (None, "none", "pretrain"):
             files.fill(self, files.read(weights), names, weights)
         self.fingerprint = (
-            "none" if weights in (None, "none", "pretrain") else files.digest(weights)
+            "none" if weights in (None, "none", "pretrain") else disk.file_digest(weights)
         )
         self.folded = self.fingerprint != "none" and files.folded(self)
         self.stages = stage.split(self)

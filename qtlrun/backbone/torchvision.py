@@ -13,6 +13,7 @@ from torch.fx.experimental.optimization import fuse
 from torchvision import models
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
+from qtlrun import disk
 from qtlrun.backbone import stage
 from qtlrun.backbone import weights as files
 from qtlrun.backbone.picture import MEAN, STD, Preprocess
@@ -83,7 +84,7 @@ class Torchvision(nn.Module):
                 files.check_published(file, [entry.url for entry in models.get_model_weights(name)])
             files.fill(self.network, files.read(file), names, weights)
         self.folded = file is not None and files.folded(self.network)
-        self.fingerprint = files.digest(file) if file else "none"
+        self.fingerprint = disk.file_digest(file) if file else "none"
         self.stages = stage.split(self.network)
         self.precision = precision
         self.features = self._features(size)

@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from qtlrun import download
+from qtlrun import disk, download
 from qtlrun.error import BadValue, about_values
-from qtlrun.statefile import digest, read_state
+from qtlrun.statefile import read_state
 
 COUNTER = "num_batches_tracked"  # of a batch norm; older files lack it
 
@@ -36,7 +36,7 @@ def public(entry) -> Path:
                 " with backbone.weights=FILE",
                 missing=True,
             ) from error
-    if not digest(path).startswith(begins):
+    if not disk.file_digest(path).startswith(begins):
         raise BadValue(
             "weights",
             entry.name,
@@ -72,7 +72,7 @@ def check_published(path: str | Path, addresses: Iterable[str]) -> None:
     name = Path(path).name
     begins = name.rpartition("-")[2].partition(".")[0]
     published = {address.rpartition("/")[2] for address in addresses}
-    if name in published and not digest(path).startswith(begins):
+    if name in published and not disk.file_digest(path).startswith(begins):
         raise BadValue(
             "weights",
             path,

@@ -12,7 +12,7 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-from qtlrun import download
+from qtlrun import disk, download
 from qtlrun.dataset import picture
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.split import pool
@@ -51,7 +51,7 @@ def hymenoptera(data: Path, splitting: Splitting) -> Dataset:
 
 def _check(data: Path, folder: Path, mend: str) -> None:
     paths = sorted(path.relative_to(folder).as_posix() for path in _walk(folder) if path.is_file())
-    hashes = pool().map(picture.hash, [folder / path for path in paths])
+    hashes = pool().map(disk.file_digest, [folder / path for path in paths])
     lines = (os.fsencode(f"{path}\0{item}\n") for path, item in zip(paths, hashes, strict=True))
     content = sha256(b"".join(lines)).hexdigest()
     if content != CONTENT:

@@ -103,12 +103,6 @@ def check_header(path: str | Path, *, name: str = "") -> None:
         pass
 
 
-def hash(path: str | Path) -> str:
-    """SHA-256 of a file's bytes in hexadecimal: what makes two pictures one item."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def content(pixels: UInt8[Tensor, "3 height width"]) -> str:
     """Size and SHA-256 of a picture's pixels.
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import torch
 
+from qtlrun import disk
 from qtlrun.dataset import layout, picture
 from qtlrun.dataset.dataset import Dataset, Step
 from qtlrun.dataset.layout import Layout
@@ -175,7 +176,7 @@ def _item(path: Path, name: str) -> _Item | _Refusal:
     except ValueError as error:
         return _Refusal(name, error)
     status = path.stat()
-    return _Item(name, picture.hash(path), (status.st_dev, status.st_ino))
+    return _Item(name, disk.file_digest(path), (status.st_dev, status.st_ino))
 
 
 def _refuse(refusals: list[_Refusal]) -> None:

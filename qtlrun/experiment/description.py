@@ -3,7 +3,6 @@
 import dataclasses
 import enum
 import json
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -62,7 +61,7 @@ def weight_files(parts: Parts) -> dict[str, str]:
     if not pretraining.is_wanted(parts.variant) and parts.backbone.fingerprint != "none":
         files["weights"] = parts.backbone.fingerprint
     if state := parts.variant.head.get("state"):
-        files["head.state"] = disk.digest(Path(state).read_bytes())
+        files["head.state"] = disk.file_digest(state)
     return files
 
 

@@ -1,6 +1,5 @@
 """Keys of a row's artifacts: all that its figures depend on."""
 
-from pathlib import Path
 from typing import Any
 
 from qtlrun import disk, memory, source, store
@@ -27,7 +26,7 @@ def row_identity(parts: Parts) -> dict[str, Any]:
     """Identity of a variant, with the bytes of data and weights in place of their paths."""
     identity = parts.variant.identity | parts.backbone_identity()
     if state := identity["head"].get("state"):
-        digest = disk.digest(Path(state).read_bytes())
+        digest = disk.file_digest(state)
         identity["head"] = identity["head"] | {"state": digest}
     return identity | {"data": parts.dataset.fingerprint}
 
@@ -70,7 +69,7 @@ def _check_identity(parts: Parts) -> dict[str, Any]:
         values["source"] = pretraining.dataset(parts).fingerprint
         modules += pretraining.modules(parts.variant)
     if state := parts.variant.head.get("state"):
-        values["state"] = disk.digest(Path(state).read_bytes())
+        values["state"] = disk.file_digest(state)
     return values | {
         "memory": memory.total(),
         "versions": source.versions(*modules),

@@ -12,6 +12,7 @@ import torch
 from divided import divided
 from PIL import Image
 
+from qtlrun import disk
 from qtlrun.dataset import picture
 from qtlrun.dataset.folder import folder
 from qtlrun.error import UsageError
@@ -84,7 +85,7 @@ def test_an_item_is_its_file(tmp_path):
     data = make(str(fill(tmp_path, ants=5, bees=5)))
     for part in (data.train, data.validation, data.test):
         for index, name in enumerate(part.names):
-            assert part.items[index] == picture.hash(tmp_path / name)
+            assert part.items[index] == disk.file_digest(tmp_path / name)
             assert torch.equal(part.inputs[index], picture.read(tmp_path / name))
 
 
@@ -307,7 +308,8 @@ def test_verify_gives_the_content_of_pictures_that_look_alike_whatever_their_fil
     data = make(str(tmp_path))
     contents = data.verify()
     twins = [
-        picture.hash(tmp_path / name) for name in ("ants/0.png", "bees/copy.bmp", "bees/copy.png")
+        disk.file_digest(tmp_path / name)
+        for name in ("ants/0.png", "bees/copy.bmp", "bees/copy.png")
     ]
     assert len(set(twins)) == 3 and contents == dict.fromkeys(
         twins, picture.content(picture.read(tmp_path / "ants/0.png"))

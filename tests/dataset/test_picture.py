@@ -14,6 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
+from qtlrun import disk
 from qtlrun.dataset import picture
 
 # How a camera stores an upright picture under each Exif orientation (Exif 2.32, tag 0x0112).
@@ -404,10 +405,10 @@ def test_the_hash_is_sha256_of_the_bytes(tmp_path):
     (tmp_path / "1.jpg").write_bytes(b"abc")
     # FIPS 180-4, the one-block example.
     assert (
-        picture.hash(tmp_path / "1.jpg")
+        disk.file_digest(tmp_path / "1.jpg")
         == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     )
-    assert picture.hash(tmp_path / "1.jpg") == hashlib.sha256(b"abc").hexdigest()
+    assert disk.file_digest(tmp_path / "1.jpg") == hashlib.sha256(b"abc").hexdigest()
 
 
 def test_pictures_are_decoded_when_asked_for(tmp_path):
