@@ -82,7 +82,7 @@ class Factors:
     def _add(self, gate: Gate, wires: tuple[int, ...]) -> tuple[bool, int]:
         """Add a gate; gives whether it is a constant, and its index among its kind."""
         if gate.angle is None:
-            matrix = pauli.embed(_constant(gate), gate.wires, wires)
+            matrix = pauli.embed(torch.from_numpy(_constant(gate)), gate.wires, wires).numpy()
             key = np.round(matrix, 12).tobytes()
             _, index = self.constants.setdefault(key, (matrix, len(self.constants)))
             return True, index
@@ -288,7 +288,7 @@ def _constant(gate: Gate) -> np.ndarray:
 
 def _full(block: Block, positions: list[int]) -> np.ndarray:
     """The matrix of a block of one constant, on all wires of its cluster's matrix."""
-    return pauli.embed(_constant(block.gates[0]), positions, POSITIONS)
+    return pauli.embed(torch.from_numpy(_constant(block.gates[0])), positions, POSITIONS).numpy()
 
 
 def _stack(matrices: list[np.ndarray], side: int) -> np.ndarray:

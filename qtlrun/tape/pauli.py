@@ -52,20 +52,20 @@ def rotation(word: str, angle: float) -> np.ndarray:
     return np.cos(angle / 2) * np.eye(len(matrix)) - 1j * np.sin(angle / 2) * matrix
 
 
-def embed(matrix: np.ndarray, matrix_wires: Sequence[int], wires: Sequence[int]) -> np.ndarray:
+def embed(matrix: Tensor, matrix_wires: Sequence[int], wires: Sequence[int]) -> Tensor:
     """Embed a matrix on its own wires in one on all of these."""
     count = len(wires)
     rest = [wire for wire in wires if wire not in matrix_wires]
     order = [[*matrix_wires, *rest].index(wire) for wire in wires]
-    full = np.kron(matrix, np.eye(2 ** len(rest))).reshape([2] * 2 * count)
+    full = torch.kron(matrix.contiguous(), torch.eye(2 ** len(rest), dtype=matrix.dtype))
     columns = [count + axis for axis in order]
-    return full.transpose([*order, *columns]).reshape(2**count, 2**count)
+    return full.reshape([2] * 2 * count).permute([*order, *columns]).reshape(2**count, 2**count)
 
 
 def product(gates: list[Gate], wires: Sequence[int]) -> np.ndarray:
     """Constant gates on these wires as one matrix, the first gate acting first."""
     return reduce(
-        lambda total, gate: embed(gate.matrix.numpy(), gate.wires, wires) @ total,
+        lambda total, gate: embed(gate.matrix, gate.wires, wires).numpy() @ total,
         gates,
         np.eye(2 ** len(wires)),
     )

@@ -80,19 +80,9 @@ def commute(turns: list[Turn]) -> bool:
 def full(step: Step, wires: tuple[int, ...]) -> Tensor:
     """A step's matrix on all these wires."""
     if isinstance(step, Matrix):
-        return embed(step.matrix.detach(), step.wires, wires)
+        return pauli.embed(step.matrix.detach(), step.wires, wires)
     angle = float(torch.as_tensor(step.angle, dtype=torch.float64).detach())
-    return embed(torch.from_numpy(pauli.rotation(step.word, angle)), step.wires, wires)
-
-
-def embed(matrix: Tensor, matrix_wires: tuple[int, ...], wires: tuple[int, ...]) -> Tensor:
-    """Embed a matrix on its own wires in one on all of these."""
-    count = len(wires)
-    rest = [wire for wire in wires if wire not in matrix_wires]
-    order = [[*matrix_wires, *rest].index(wire) for wire in wires]
-    full = torch.kron(matrix.contiguous(), torch.eye(2 ** len(rest), dtype=matrix.dtype))
-    columns = [count + axis for axis in order]
-    return full.reshape([2] * 2 * count).permute([*order, *columns]).reshape(2**count, 2**count)
+    return pauli.embed(torch.from_numpy(pauli.rotation(step.word, angle)), step.wires, wires)
 
 
 def _control_matrix(step: Matrix, controls: tuple[int, ...], values: Sequence[bool]) -> list[Step]:

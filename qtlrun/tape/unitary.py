@@ -6,7 +6,8 @@ import torch
 from pennylane.ops import op_math
 from torch import Tensor
 
-from qtlrun.tape.step import controlled_matrix, embed
+from qtlrun.tape.pauli import embed
+from qtlrun.tape.step import controlled_matrix
 
 TOLERANCE = 1e-6  # of an element: the worth of a float32
 
