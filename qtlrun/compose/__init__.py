@@ -15,7 +15,7 @@ from qtlrun.compose.command import compose
 from qtlrun.compose.stream import guarded
 from qtlrun.error import UsageError
 from qtlrun.mode import freshly
-from qtlrun.plan import Plan
+from qtlrun.plan import Plan, is_own, plugin
 
 DONE = 0
 FAILED = 1
@@ -159,7 +159,9 @@ def _run_study(plans: list[Plan]):
     study = build_part("study", plans[0].study, settings.plugins)
     plans = check_models(plans, study, experiment)
     report = Report(_new_folder(plans[0]), progress)
-    with report:
+    target = plans[0].study["_target_"]
+    blamed = plugin.blamed("study", target) if is_own(target) else contextlib.nullcontext()
+    with report, blamed:
         try:
             return study.run(plans, experiment, report)
         except Stopped as stop:

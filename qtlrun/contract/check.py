@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from collections.abc import Callable
 
 from qtlrun.contract import CONTRACTS
 from qtlrun.error import UsageError
@@ -67,6 +68,19 @@ def described(group: str) -> dict[str, str]:
         for name in names.split(", "):
             descriptions[name] = " ".join(about.split())
     return descriptions
+
+
+def takes(function: Callable, count: int) -> bool:
+    """Whether a function takes so many arguments by position; True where that cannot be told."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return True
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True
 
 
 def _has(part: object, name: str) -> bool:

@@ -4,7 +4,7 @@ import math
 from numbers import Integral
 from typing import Any
 
-from qtlrun.contract.check import check_part, optional_members
+from qtlrun.contract.check import check_part, optional_members, takes
 from qtlrun.error import UsageError
 from qtlrun.plan import plugin, size
 
@@ -42,6 +42,8 @@ class UserCircuit:
 def adapt_circuit(part, key: str, target: str) -> UserCircuit:
     """User's circuit in the form that heads and devices read."""
     check_part("circuit", part, key, target)
+    if not takes(part, 2):
+        raise UsageError(f"{target}.__call__ takes other arguments than (inputs, weights)", key=key)
     shape = part.shape
     if isinstance(shape, dict):  # as the weight_shapes of PennyLane's TorchLayer
         if len(shape) != 1:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from qtlrun.contract.check import check_part, complete_part
 from qtlrun.contract.circuit import adapt_circuit
+from qtlrun.contract.device import adapt_device
 from qtlrun.plan import build, is_own, plugin
 
 # Of the user's; heads are checked on a batch, backbones and datasets where they are completed
@@ -21,4 +22,6 @@ def build_part(group: str, part: dict, plugins: Sequence[str] = (), key: str = "
             return adapt_circuit(built, key or group, target)
         if group in CHECKED_GROUPS:
             check_part(group, built, key or group, target)
+        if group == "device":
+            return adapt_device(built, key or group, target)
         return complete_part(group, built)

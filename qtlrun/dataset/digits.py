@@ -37,7 +37,7 @@ def digits(
     if len(share) != 2 or not 0 <= share[0] < share[1] <= 1:
         raise BadValue("share", share, "from and to, 0 <= from < to <= 1")
     for name, count in (("train", train), ("validation", validation)):
-        if count <= 0 or (isinstance(count, float) and count >= 1):
+        if not count > 0 or (isinstance(count, float) and count >= 1):
             raise BadValue(name, count, "scans a class, from 1 up, or their share, between 0 and 1")
     check_draw(train_size, fold)
     names = tuple(map(str, classes))

@@ -837,13 +837,14 @@ def test_pictures_of_a_dataset_of_the_users_are_decoded_and_compared_before_the_
         Image.fromarray(draw.integers(0, 255, (8, 8, 3), np.uint8)).save(tmp_path / f"{name}.png")
     Image.open(tmp_path / "a.png").save(tmp_path / "d.bmp")
     body = f"""
-    from qtlrun.dataset.picture import Pictures, hash
+    from qtlrun.dataset.picture import Pictures
+    from qtlrun.disk import file_digest
     from qtlrun.dataset.split import Split
     for name, files in dict(
         train=["a.png", "b.png"], validation=["c.png", "e.png"], test=["d.bmp", "f.png"]
     ).items():
         paths = ["{tmp_path}/" + file for file in files]
-        setattr(self, name, Split(Pictures(paths), torch.tensor([0, 1]), tuple(map(hash, paths))))
+        setattr(self, name, Split(Pictures(paths), torch.tensor([0, 1]), tuple(map(file_digest, paths))))
     self.classes = ["no", "yes"]
     """
     made, steps = dataset(tmp_path, home, body), []
