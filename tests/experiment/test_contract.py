@@ -844,7 +844,8 @@ def test_pictures_of_a_dataset_of_the_users_are_decoded_and_compared_before_the_
         train=["a.png", "b.png"], validation=["c.png", "e.png"], test=["d.bmp", "f.png"]
     ).items():
         paths = ["{tmp_path}/" + file for file in files]
-        setattr(self, name, Split(Pictures(paths), torch.tensor([0, 1]), tuple(map(file_digest, paths))))
+        items = tuple(map(file_digest, paths))
+        setattr(self, name, Split(Pictures(paths), torch.tensor([0, 1]), items))
     self.classes = ["no", "yes"]
     """
     made, steps = dataset(tmp_path, home, body), []
