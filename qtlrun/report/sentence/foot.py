@@ -23,7 +23,7 @@ def foot(comparison: Comparison, reads: int) -> list[Note]:
             _short_design(comparison, rows, seeds) + _gap(comparison),
         ),
         *_seed_warnings(comparison, seeds),
-        *_store_mark(rows),
+        *_store_mark(comparison),
         *_cutoff_warnings(comparison),
         *_saturation_warning(comparison),
         *_scaling_note(comparison),
@@ -115,10 +115,11 @@ def _seed_warnings(comparison: Comparison, seeds: int) -> list[Note]:
     return notes
 
 
-def _store_mark(rows: list[Row]) -> list[Note]:
-    """The mark of rows that were not trained now."""
-    stored = any(row.stored for row in rows)
-    return [Note("† found in the store, not trained again.")] if stored else []
+def _store_mark(comparison: Comparison) -> list[Note]:
+    """The mark of rows of which nothing was trained now, on any split."""
+    rows = map(comparison.of, comparison.labels)
+    marked = any(each and all(row.stored for row in each) for each in rows)
+    return [Note("† found in the store, not trained again.")] if marked else []
 
 
 def _cutoff_warnings(comparison: Comparison) -> list[Note]:
