@@ -5,6 +5,7 @@ import dataclasses
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from qtlrun.error import UsageError
 from qtlrun.plan import Plan, Variant, check_plan, check_same
@@ -59,7 +60,7 @@ def _check_parts(plan: Plan, experiment) -> None:
     if experiment.has_passed([variant for _, variant in variants]):
         return
     for name, variant in variants:
-        with _named(name):
+        with _named(name, plan.changes.get(name, {})):
             experiment.check(variant)
 
 
@@ -100,11 +101,14 @@ def _check_backbone(plan: Plan, _experiment) -> None:
 
 
 @contextlib.contextmanager
-def _named(reference: str):
-    """Name the reference that lacks the weights which the composed model generates."""
+def _named(reference: str, change: dict[str, Any]):
+    """Name the reference that sets a bad value, or lacks the weights which others generate."""
     try:
         yield
     except UsageError as error:
+        group, _, name = error.key.partition(".")
+        if name in change.get(group, {}):
+            raise error.about(f"compare.{reference}.{error.key}", error.value) from error
         if reference and error.key == "parametrization.weights":
             raise UsageError(str(error), key="compare", value=reference) from error
         raise

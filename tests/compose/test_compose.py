@@ -1908,3 +1908,11 @@ def test_where_an_error_comes_from_is_shown_on_demand(monkeypatch, capsys):
     assert "Traceback (most recent call last)" in err and err.endswith(
         f"qtlrun: seeds=0: {SEEDS}\n"
     )
+
+
+def test_a_bad_value_of_a_reference_is_named_in_the_reference(refusal):
+    assert (
+        refusal("+compare.mine.circuit.qubits=0")
+        == "compare.mine.circuit.qubits=0: a circuit needs at least one qubit; 4 is the published"
+        " number."
+    )
