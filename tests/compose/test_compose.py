@@ -1912,7 +1912,7 @@ def test_where_an_error_comes_from_is_shown_on_demand(monkeypatch, capsys):
 
 def test_a_bad_value_of_a_reference_is_named_in_the_reference(refusal):
     assert (
-        refusal("+compare.mine.circuit.qubits=0")
+        refusal("+compare.mine={circuit:{qubits:0},isolates:the qubits}")
         == "compare.mine.circuit.qubits=0: a circuit needs at least one qubit; 4 is the published"
         " number."
     )
