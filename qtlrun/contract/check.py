@@ -30,9 +30,9 @@ def check_part(group: str, part, key: str, target: str) -> None:
 
 def complete_part(group: str, part):
     """Give a part the default of each optional member that it lacks."""
-    for name, value in optional_members(group, part).items():
+    for name, default in optional(group).items():
         if not hasattr(part, name):
-            object.__setattr__(part, name, value)  # a frozen dataclass has it too
+            object.__setattr__(part, name, default)  # a frozen dataclass has it too
     return part
 
 

@@ -1,8 +1,10 @@
 """Backbones and datasets of the user's: checked, and completed by what they may leave out."""
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
+from collections.abc import Iterator
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from qtlrun.backbone import stage, weights
-from qtlrun.contract.check import check_part, complete_part
+from qtlrun.contract.check import check_part
 from qtlrun.dataset.dataset import NOUNS, Dataset, Step
 from qtlrun.dataset.picture import Pictures
 from qtlrun.dataset.split import Split, fingerprint
@@ -26,8 +28,7 @@ SPLITS = ("train", "validation", "test")
 def complete_backbone(network, target: str) -> nn.Module:
     """Complete a backbone with stages, fingerprint and whether its batch norms are folded."""
     check_part("backbone", network, "backbone", target)
-    complete_part("backbone", network)
-    check_sized(network, f"backbone: {target}")
+    check_sized(network, "backbone", target)
     if (
         not isinstance(network.features, Integral)
         or isinstance(network.features, bool)
@@ -72,7 +73,7 @@ def complete_backbone(network, target: str) -> nn.Module:
     return network
 
 
-def check_sized(network: nn.Module, where: str) -> None:
+def check_sized(network: nn.Module, key: str, target: str) -> None:
     """Refuse lazy layers, whose weights have no size before their first call."""
     for name, module in network.named_modules():
         if any(
@@ -82,8 +83,9 @@ def check_sized(network: nn.Module, where: str) -> None:
             lazy = f"its layer {name} is lazy" if name else "it is lazy"
             kind = type(module).__name__
             raise UsageError(
-                f"{where} has weights without a size: {lazy} ({kind})",
+                f"{target} has weights without a size: {lazy} ({kind})",
                 "give its sizes, as nn.Linear(features, classes)",
+                key=key,
             )
 
 
@@ -95,16 +97,18 @@ def complete_dataset(source, key: str, target: str) -> Dataset:
     by_id: dict[int, Split] = {}
     for name in SPLITS:
         split = getattr(source, name)
-        by_id.setdefault(id(split), _split(split, classes, f"{key}: {target}.{name}"))
+        with _about(key, f"{target}.{name}"):
+            by_id.setdefault(id(split), _split(split, classes))
         splits[name] = by_id[id(split)]
-    _check_alike(splits, f"{key}: {target}")
+    with _about(key, target):
+        _check_alike(splits)
     size = len({item for split in splits.values() for item in split.items})
     verify = source.verifier if isinstance(source, Dataset) else getattr(source, "verify", None)
     values: dict[str, Any] = {
         "classes": classes,
         "size": getattr(source, "size", size),
         "fingerprint": getattr(source, "fingerprint", None) or fingerprint(splits),
-        "verifier": verify or functools.partial(_verify, splits, f"{key}: {target}"),
+        "verifier": verify or functools.partial(_verify, splits, key, target),
     }
     for field in dataclasses.fields(Dataset):
         if hasattr(source, field.name):  # what it leaves out has a default
@@ -112,17 +116,24 @@ def complete_dataset(source, key: str, target: str) -> Dataset:
     return Dataset(**(values | splits))
 
 
-def _verify(splits: dict[str, Split], where: str, step: Step) -> dict[str, str]:
+def _verify(splits: dict[str, Split], key: str, target: str, step: Step) -> dict[str, str]:
     """Decode pictures in files; hash of the pixels, by item, of those that look alike."""
     files: dict[str, tuple[Path, str, str]] = {}
     for split in splits.values():
         if isinstance(split.inputs, Pictures):
             for path, item in zip(split.inputs.paths, split.items, strict=True):
                 files[item] = Path(path), item, str(path)
-    try:
+    with _about(key, target):
         return decode(list(files.values()), step)
-    except ValueError as error:
-        raise UsageError(str(error), key=where) from error
+
+
+@contextlib.contextmanager
+def _about(key: str, name: str) -> Iterator[None]:
+    """Let errors that are raised within be about a key, their reason opened by a name."""
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{name}: {error.reason}", error.fix, key=key) from error
 
 
 def _classes(names, key: str, target: str) -> tuple[str, ...]:
@@ -141,16 +152,17 @@ def _classes(names, key: str, target: str) -> tuple[str, ...]:
     return named
 
 
-def _split(source, classes: tuple[str, ...], where: str) -> Split:
+def _split(source, classes: tuple[str, ...]) -> Split:
     """A split as it is, or built from inputs and labels, each item the hash of its bytes."""
     if isinstance(source, Split):
         split = source
     elif isinstance(source, (tuple, list)) and len(source) == 2:
-        inputs = _inputs(source[0], where)
-        labels = _labels(source[1], classes, where)
+        inputs = _inputs(source[0])
+        labels = _labels(source[1], classes)
         if len(inputs) != len(labels):
             raise UsageError(
-                f"{len(inputs)} inputs and {len(labels)} labels", "each input has one", key=where
+                f"{len(inputs)} inputs and {len(labels)} labels",
+                "each input has one",
             )
         rows = np.ascontiguousarray(inputs.numpy())
         split = Split(
@@ -160,10 +172,11 @@ def _split(source, classes: tuple[str, ...], where: str) -> Split:
         raise UsageError(
             f"it is {_brief(source)}",
             "(inputs, labels) is needed, or a qtlrun.dataset.split.Split",
-            key=where,
         )
     if not len(split):
-        raise UsageError("it has no item", key=where)
+        raise UsageError(
+            "it has no item",
+        )
     if int(split.labels.min()) < 0 or int(split.labels.max()) >= len(classes):
         raise UsageError(
             (
@@ -171,12 +184,11 @@ def _split(source, classes: tuple[str, ...], where: str) -> Split:
                 f" {int(split.labels.max())}, and {len(classes)} classes are labelled 0"
                 f" to {len(classes) - 1}"
             ),
-            key=where,
         )
     return split
 
 
-def _inputs(values, where: str) -> Tensor:
+def _inputs(values) -> Tensor:
     """Pictures in uint8, (items, channels, height, width), or vectors in float64."""
     if isinstance(values, Tensor):
         values = values.detach().cpu()
@@ -192,7 +204,6 @@ def _inputs(values, where: str) -> Tensor:
             raise UsageError(
                 f"its pictures have the shape {tuple(pictures.shape[1:])}",
                 "(channels, height, width) is needed, with 1 or 3 channels",
-                key=where,
             )
         return pictures
     if array.ndim != 2 or array.dtype.kind not in "fiub":
@@ -202,18 +213,17 @@ def _inputs(values, where: str) -> Tensor:
                 "numbers (items, features) are needed, or uint8 pictures (items,"
                 " channels, height, width)"
             ),
-            key=where,
         )
     vectors = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64))
     if not vectors.isfinite().all():
         first = int((~vectors.isfinite()).any(1).nonzero()[0])
         raise UsageError(
-            f"its inputs hold a number that is not finite, first in item {first}", key=where
+            f"its inputs hold a number that is not finite, first in item {first}",
         )
     return vectors
 
 
-def _labels(values, classes: tuple[str, ...], where: str) -> Tensor:
+def _labels(values, classes: tuple[str, ...]) -> Tensor:
     """Indices of classes, from indices or from names."""
     array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
     if array.ndim == 1 and array.dtype.kind in "UO":
@@ -224,7 +234,6 @@ def _labels(values, classes: tuple[str, ...], where: str) -> Tensor:
                     f"a label is {strange[0]}, which is none of the classes"
                     f" {', '.join(classes[:12])}"
                 ),
-                key=where,
             )
         array = np.array([classes.index(str(name)) for name in array])
     if array.ndim != 1 or array.dtype.kind not in "fiub" or not np.equal(np.mod(array, 1), 0).all():
@@ -234,23 +243,28 @@ def _labels(values, classes: tuple[str, ...], where: str) -> Tensor:
                 "a whole number an item is needed, the place of its class in classes,"
                 " or the class's name"
             ),
-            key=where,
         )
     return torch.from_numpy(array.astype(np.int64))
 
 
-def _check_alike(splits: dict[str, Split], where: str) -> None:
+def _check_alike(splits: dict[str, Split]) -> None:
     """Refuse splits whose items differ in kind, or whose vectors differ in length."""
     kinds = {
         name: "numbers" if _is_vectors(split) else "pictures" for name, split in splits.items()
     }
     if len(set(kinds.values())) > 1:
         words = ", ".join(f"{kind} in {name}" for name, kind in kinds.items())
-        raise UsageError(f"its items are {words}", "all are of one kind", key=where)
+        raise UsageError(
+            f"its items are {words}",
+            "all are of one kind",
+        )
     widths = {name: split.vectors.shape[1] for name, split in splits.items() if _is_vectors(split)}
     if len(set(widths.values())) > 1:
         words = ", ".join(f"{width} numbers in {name}" for name, width in widths.items())
-        raise UsageError(f"its items have {words}", "all need as many", key=where)
+        raise UsageError(
+            f"its items have {words}",
+            "all need as many",
+        )
 
 
 def _is_vectors(split: Split) -> bool:

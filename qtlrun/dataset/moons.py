@@ -5,10 +5,9 @@ from sklearn.datasets import make_moons
 from qtlrun.dataset import vector
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.splitting import Splitting
-from qtlrun.error import BadValue, check_finite
+from qtlrun.error import check_finite
 
 CLASSES = ("upper", "lower")
-MIN_POINTS = 6  # one of each class in every split
 
 
 def moons(points: int, noise: float, seed: int, splitting: Splitting, test: float) -> Dataset:
@@ -18,13 +17,7 @@ def moons(points: int, noise: float, seed: int, splitting: Splitting, test: floa
     normal number of deviation `noise`. The scaling is that of train. Source: the notebook beside
     Mari et al., arXiv:1912.08278, which has noise 0.2 and seed 21.
     """
-    if points < MIN_POINTS:
-        raise BadValue(
-            "points",
-            points,
-            "either class needs a point in each split",
-            f"give {MIN_POINTS} or more in all",
-        )
+    vector.check_points(points)
     check_finite(noise=noise)
     vector.check_seed(seed)
     whole = vector.as_split(*make_moons(points, noise=noise, random_state=seed))

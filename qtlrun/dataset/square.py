@@ -9,7 +9,6 @@ from qtlrun.dataset.splitting import Splitting
 from qtlrun.error import BadValue, check_finite
 
 CLASSES = ("inside", "outside")
-MIN_POINTS = 6  # one of each class in every split
 MAX_COORDINATE = 2.0  # of a point, before noise
 
 
@@ -24,13 +23,7 @@ def square(
     `seed`. The scaling is that of train. Source: the notebook beside Mari et al., arXiv:1912.08278,
     which has side 1.2, noise 0.1 and seed 21.
     """
-    if points < MIN_POINTS:
-        raise BadValue(
-            "points",
-            points,
-            "either class needs a point in each split",
-            f"give {MIN_POINTS} or more in all",
-        )
+    vector.check_points(points)
     check_finite(noise=noise)
     if not 0 < side < MAX_COORDINATE:
         raise BadValue(

@@ -15,6 +15,7 @@ from qtlrun.dataset.splitting import Splitting
 from qtlrun.error import BadValue
 
 SEED_COUNT = 2**32  # of numpy's RandomState
+MIN_POINTS = 6  # of two classes together
 
 
 def check_seed(seed: int) -> None:
@@ -22,6 +23,17 @@ def check_seed(seed: int) -> None:
     if not 0 <= seed < SEED_COUNT:
         raise BadValue(
             "seed", seed, f"numpy's generator takes a whole number from 0 to {SEED_COUNT - 1}"
+        )
+
+
+def check_points(points: int) -> None:
+    """Refuse fewer points of two classes than their splits need: one of each class in each."""
+    if points < MIN_POINTS:
+        raise BadValue(
+            "points",
+            points,
+            "either class needs a point in each split",
+            f"give {MIN_POINTS} or more in all",
         )
 
 

@@ -44,7 +44,7 @@ def row_keys(parts: Parts, seeds: list[int]) -> dict[int, str]:
 
 def figures_key(parts: Parts, seeds: list[int]) -> str:
     """Key of a variant's predictions, on planted features or those of the dataset."""
-    keys = [row_key(parts, seed) for seed in seeds]
+    keys = list(row_keys(parts, seeds).values())
     return store.key(figures=keys, given=parts.planted_key)
 
 

@@ -156,7 +156,7 @@ class Parts:
         def make(seeds: list[int]) -> Module:
             head = self._head(features, seeds)
             check_part("head", head, "head", target)
-            check_sized(head, f"head: {target}")
+            check_sized(head, "head", target)
             return head.to(self.dtype)
 
         name = f"{features}, {len(self.dataset.classes)}, {self.variant.key}"

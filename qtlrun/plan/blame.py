@@ -5,15 +5,21 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from qtlrun import disk
 from qtlrun.error import UsageError
 from qtlrun.plan.module import SCOPE
 
 
 @contextlib.contextmanager
 def blamed(key: str, target: str) -> Iterator[None]:
-    """Refuse, by file and line, whatever the user's part raises within; other errors pass."""
+    """Refuse, by file and line, whatever the user's part raises within; other errors pass.
+
+    So do a lack of memory and a full disk, which are no fault of the part's.
+    """
     try:
         yield
+    except (MemoryError, disk.Unwritable):
+        raise
     except (Exception, SystemExit) as error:
         where = location(error)
         if where is None:

@@ -103,16 +103,18 @@ def parameters(
     group: str, target: str | None, plugins: tuple[str, ...] = (), key: str = ""
 ) -> Parameters:
     """Parameters of a part's constructor, read from source."""
-    module = (target or "").rpartition(".")[0]
-    contents = tuple(plugin.closure(plugins).values()) if plugin.file(module, plugins) else ()
-    return _parameters(group, target, plugins, contents, key)
+    return _parameters(group, target, plugins, _contents(target or "", plugins), key)
 
 
 def facts_of(group: str, target: str, plugins: tuple[str, ...] = ()) -> Facts:
     """Facts that a part declares, read from source."""
+    return _facts(group, target, plugins, _contents(target, plugins))
+
+
+def _contents(target: str, plugins: tuple[str, ...]) -> tuple[bytes, ...]:
+    """Bytes of the plugins and what they import, for a part of theirs; none for one of ours."""
     module = target.rpartition(".")[0]
-    contents = tuple(plugin.closure(plugins).values()) if plugin.file(module, plugins) else ()
-    return _facts(group, target, plugins, contents)
+    return tuple(plugin.closure(plugins).values()) if plugin.file(module, plugins) else ()
 
 
 @functools.cache

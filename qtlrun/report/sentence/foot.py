@@ -117,9 +117,11 @@ def _seed_warnings(comparison: Comparison, seeds: int) -> list[Note]:
 
 def _store_mark(comparison: Comparison) -> list[Note]:
     """The mark of rows of which nothing was trained now, on any split."""
-    rows = map(comparison.of, comparison.labels)
-    marked = any(each and all(row.stored for row in each) for each in rows)
-    return [Note("† found in the store, not trained again.")] if marked else []
+    for label in comparison.labels:
+        rows = comparison.of(label)
+        if rows and all(row.stored for row in rows):
+            return [Note("† found in the store, not trained again.")]
+    return []
 
 
 def _cutoff_warnings(comparison: Comparison) -> list[Note]:
