@@ -12,6 +12,7 @@ from torch import nn
 from torchvision import models
 from torchvision.transforms import RandomResizedCrop
 
+from qtlrun import disk
 from qtlrun.backbone import picture, weights
 from qtlrun.backbone.identity import Identity
 from qtlrun.backbone.picture import Preprocess
@@ -264,7 +265,8 @@ PRESETS = [
 @pytest.mark.parametrize("name, entry", PRESETS)
 def test_pictures_are_prepared_as_the_weights_own_transform_does_it(name, entry, monkeypatch):
     monkeypatch.setattr(weights, "public", lambda entry: "file")
-    for function, found in (("read", {}), ("fill", None), ("digest", "0"), ("folded", False)):
+    monkeypatch.setattr(disk, "file_digest", lambda path: "0")
+    for function, found in (("read", {}), ("fill", None), ("folded", False)):
         monkeypatch.setattr(weights, function, lambda *_, found=found: found)
     with torch.device("meta"):
         preprocess = Torchvision(name, entry).preprocess
@@ -370,7 +372,7 @@ def test_public_weights_give_the_features_of_torchvision_s_pre_trained_model(
     # a stand-in under the official name; torchvision takes it as it is, here its hash is waved
     # through
     torch.save(own(name, **({"aux_logits": True} if name != "resnet18" else {})).state_dict(), path)
-    monkeypatch.setattr(weights, "digest", lambda path: path.stem.rpartition("-")[2] + "0" * 56)
+    monkeypatch.setattr(disk, "file_digest", lambda path: path.stem.rpartition("-")[2] + "0" * 56)
     backbone = Torchvision(name, entry, size=size).eval()
     right = models.get_model(name, weights=chosen).eval()
     right.fc = nn.Identity()
