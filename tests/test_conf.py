@@ -62,6 +62,7 @@ BESIDE = {
 }
 
 
+@functools.cache
 def values(group, option):
     """What an option's own file holds."""
     return yaml.safe_load((ROOT / f"conf/{group}/{option}.yaml").read_text())
@@ -90,6 +91,7 @@ def parents(said):
     ]
 
 
+@functools.cache
 def chosen(option):
     """The option of each group that a preset has."""
     files = [yaml.safe_load((ROOT / "conf/config.yaml").read_text()), *presets(option)]
@@ -447,7 +449,7 @@ def keys(group, option):
 
 
 def rotation(preset):
-    """Choices of an option in every other group at once; every third of the options in turn.
+    """Two choices of an option in every other group at once; other ones for the next preset.
 
     The dataset and the study stay where the preset sets their values: a protocol belongs to its
     items.
@@ -457,7 +459,9 @@ def rotation(preset):
     for group, option in PARTS:
         if option != chosen(preset)[group] and group not in kept:
             others.setdefault(group, []).append(option)
-    for turn in range(0, max(map(len, others.values())), 3):
+    most = max(map(len, others.values()))
+    start = PRESETS.index(preset)
+    for turn in (start, start + most // 2):
         yield [(group, options[turn % len(options)]) for group, options in others.items()]
 
 
@@ -465,13 +469,18 @@ def rotation(preset):
 def test_a_preset_composes_with_other_options_of_every_group(point, preset):
     check_plan(point(("experiment", preset)))
     turns = list(rotation(preset))
-    assert len({pair for turn in turns for pair in turn}) > len(PARTS) / 4
+    assert len({pair for turn in turns for pair in turn}) > len(plans.GROUPS)
     for pairs in turns:
         plan = point(("experiment", preset), *pairs)
         check_plan(plan)
         for group, option in pairs:
             target = plan.values[group]["_target_"]
             assert target == values(group, option).get("_target_", target)
+
+
+def test_every_option_is_composed_with_a_preset():
+    turned = {pair for preset in PRESETS for turn in rotation(preset) for pair in turn}
+    assert set(PARTS) <= turned.union(*(chosen(preset).items() for preset in PRESETS))
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -22,7 +22,17 @@ from qtlrun.plan.check import ORIGIN_KEYS
 from qtlrun.plan.override import parse
 
 DEFAULT_HOME = "~/.cache/qtlrun"  # as conf/config.yaml has it
+HYDRA_VERSION = "1.3"  # whose behaviour is asked for
+CONFIG_PATH = "pkg://qtlrun.conf"
+CONFIG_NAME = "config"
 SCRATCH_PREFIX = "qtlrun-"  # of the folders that Hydra writes into
+# So that Hydra writes nothing and logs nothing.
+FIXED_WORDS = (
+    "hydra.sweep.subdir=.",
+    "hydra.output_subdir=null",
+    "hydra/job_logging=none",
+    "hydra/hydra_logging=none",
+)
 
 Values = dict[str, object]  # of one point, as Hydra composes them
 
@@ -135,6 +145,10 @@ def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
             reserved.check(override)
             hydra_error.check(override, folders)
         words = read.texts
+        swept = any(override.is_sweep_override() for override in read.overrides)
+        if flags.multirun and not swept and not _has_launcher(words):
+            flags.multirun = False  # one point needs no sweeper, which composes twice
+            flags.run = True
     scratch = _make_scratch(words)
     points: list[Values] = []
     errors: list[Exception] = []
@@ -142,9 +156,7 @@ def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
     error_types = hydra_error.HYDRA_ERRORS if _has_launcher(words) else hydra_error.COMPOSING_ERRORS
     try:
         _run_hydra(
-            [*flag.write(flags), *words],
-            lambda config: _take_point(config, points, errors, scratch),
-            scratch,
+            flags, words, lambda config: _take_point(config, points, errors, scratch), scratch
         )
         if errors:
             raise errors[0]
@@ -182,24 +194,60 @@ def _home(words: list[str]) -> Path:
     return Path(home).expanduser()
 
 
-def _run_hydra(words: list[str], task, scratch: Path) -> None:
+def _run_hydra(flags: Namespace, words: list[str], task, scratch: Path) -> None:
     """Let Hydra compose and call `task` for each point, or print.
 
     Raises ValueError with Hydra's complaint where it ends otherwise.
     """
+    folders = [f"hydra.{key}.dir={grammar.quote(str(scratch))}" for key in ("run", "sweep")]
+    if not flags.shell_completion:
+        words = [*words, *folders, *FIXED_WORDS]
+    with _hydra_command([*flag.write(flags), *words]):
+        if flags.run or (flags.multirun and not flags.help):
+            _compose_points_with(flags, words, task)
+        else:
+            _print(task)
+
+
+def _compose_points_with(flags: Namespace, words: list[str], task) -> None:
+    """Let Hydra compose each point as `hydra.main` does.
+
+    That would first compose everything once more, to ask whether this is a sweep; here it is one
+    where `-m` says so.
+    """
+    from hydra import version
+    from hydra._internal.hydra import Hydra
+    from hydra._internal.utils import create_config_search_path
+    from hydra.core.config_search_path import SearchPathQuery
+    from hydra.core.global_hydra import GlobalHydra
+
+    version.setbase(HYDRA_VERSION)
+    search_path = create_config_search_path(CONFIG_PATH)
+    for folder in flag.folders(flags):
+        path = f"file://{folder.absolute()}"
+        search_path.prepend("command-line", path, SearchPathQuery(provider="schema"))
+    hydra = Hydra.create_main_hydra2("qtlrun", search_path)
+    mode = "MULTIRUN" if flags.multirun else "RUN"
+    run = hydra.multirun if flags.multirun else hydra.run
+    try:
+        run(flags.config_name or CONFIG_NAME, task, [*words, f"hydra.mode={mode}"])
+    finally:
+        GlobalHydra.instance().clear()
+
+
+def _print(task) -> None:
+    """Let Hydra print what the command line asks for."""
     import hydra
 
-    run = hydra.main(version_base="1.3", config_path="pkg://qtlrun.conf", config_name="config")(
-        task
-    )
+    run = hydra.main(CONFIG_PATH, CONFIG_NAME, HYDRA_VERSION)(task)
     complaint = io.StringIO()
     listener = (
         contextlib.redirect_stderr(complaint)
-        if any(word.startswith("--cfg=") for word in words)
+        if any(word.startswith("--cfg=") for word in sys.argv)
         else contextlib.nullcontext()
     )
     try:
-        with _hydra_command(words, scratch), listener:
+        with listener:
             run()
     except SystemExit as stopped:  # it printed help or a listing
         if stopped.code:
@@ -252,22 +300,11 @@ def _check_sweeper(chosen) -> None:
 
 
 @contextlib.contextmanager
-def _hydra_command(words: list[str], scratch: Path):
-    """Give Hydra a command line within, its folders in a scratch folder and its logging off."""
+def _hydra_command(words: list[str]):
+    """Give Hydra a command line within, and let its exceptions arrive here."""
     before = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
-    folders = [f"hydra.{key}.dir={grammar.quote(str(scratch))}" for key in ("run", "sweep")]
-    sys.argv = [
-        "qtlrun",
-        *words,
-        *folders,
-        "hydra.sweep.subdir=.",
-        "hydra.output_subdir=null",
-        "hydra/job_logging=none",
-        "hydra/hydra_logging=none",
-    ]
-    if "--shell-completion" in words:
-        sys.argv = ["qtlrun", *words]
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that its exceptions arrive here
+    sys.argv = ["qtlrun", *words]
+    os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         yield
     finally:

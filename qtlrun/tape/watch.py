@@ -202,11 +202,13 @@ class Watch(TorchFunctionMode):
 
 def _tensors(values: Iterable) -> Iterator[Tensor]:
     """The tensors among values, and in their lists."""
+    found: list[Tensor] = []
     for value in values:
         if isinstance(value, Tensor):
-            yield value
+            found.append(value)
         elif isinstance(value, (tuple, list)):
-            yield from _tensors(value)
+            found += _tensors(value)
+    return iter(found)
 
 
 def _leaves(result: object) -> bool:
