@@ -146,9 +146,9 @@ def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
             hydra_error.check(override, folders)
         words = read.texts
         swept = any(override.is_sweep_override() for override in read.overrides)
-        if flags.multirun and not swept and not _has_launcher(words):
-            flags.multirun = False  # one point needs no sweeper, which composes twice
-            flags.run = True
+        # One point needs no sweeper, which composes twice
+        flags.run |= flags.multirun and not (flags.help or swept or _has_launcher(words))
+        flags.multirun &= not flags.run
     scratch = _make_scratch(words)
     points: list[Values] = []
     errors: list[Exception] = []

@@ -202,13 +202,13 @@ class Watch(TorchFunctionMode):
 
 def _tensors(values: Iterable) -> Iterator[Tensor]:
     """The tensors among values, and in their lists."""
-    found: list[Tensor] = []
+    tensors: list[Tensor] = []
     for value in values:
         if isinstance(value, Tensor):
-            found.append(value)
+            tensors.append(value)
         elif isinstance(value, (tuple, list)):
-            found += _tensors(value)
-    return iter(found)
+            tensors += _tensors(value)
+    return iter(tensors)
 
 
 def _leaves(result: object) -> bool:
