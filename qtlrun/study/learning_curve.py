@@ -118,8 +118,9 @@ class LearningCurve:
         """Verdicts on each contrast, with the sizes at which they hold."""
         sizes: dict[str, dict[str, list[str]]] = {}
         for point in points:
+            accuracies = point.accuracy_contrasts()
             for label, verdict in point.contrasts(self.margin).items():
-                word = sentence.verdict_word(point, label, verdict.word)
+                word = sentence.verdict_word(point, label, verdict.word, accuracies[label])
                 holds = sizes.setdefault(label, {}).setdefault(word, [])
                 holds.append(str(point.keys["train_size"]))
         composed = points[0].composed

@@ -78,12 +78,17 @@ def test_a_decided_contrast_needs_no_legend_of_sizes():
     assert line == "NLL: negative log-likelihood of the test pictures in nats, lower is better."
 
 
+def verdict_word(made, label, word):
+    """The verdict of a contrast beside that of its accuracies."""
+    return sentence.verdict_word(made, label, word, made.accuracy_contrasts()[label])
+
+
 def test_a_contrast_that_lost_trainings_has_no_verdict_on_the_terminal_either():
     made = pair(differences(-0.3))
     made.splits[0]["B"].errors[7] = "the loss is not finite"
     (line,) = shown(sentence.contrasts, made, MARGIN)
     assert line == f"{CLAIM}no verdict, because 1 of 4 trainings of B failed."
-    assert sentence.verdict_word(made, "B", "undecided") == "no verdict"
+    assert verdict_word(made, "B", "undecided") == "no verdict"
 
 
 def test_the_design_is_one_line_that_says_what_the_intervals_cover():
@@ -221,7 +226,7 @@ def test_failed_trainings_and_accuracies_that_contradict_leave_no_answer():
     assert shown(sentence.answer, plan, made, MARGIN) == [
         "Does the circuit help? Undecided: NLL and accuracy disagree."
     ]
-    assert sentence.verdict_word(made, "twin", "better") == "better by NLL"
+    assert verdict_word(made, "twin", "better") == "better by NLL"
 
 
 @pytest.mark.parametrize(

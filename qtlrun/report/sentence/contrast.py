@@ -53,14 +53,13 @@ def noise(gap: statistic.Interval, noun: str) -> str:
     )
 
 
-def verdict_word(comparison: Comparison, label: str, word: str) -> str:
-    """Verdict on a contrast in few words; `word` is that of the NLL.
+def verdict_word(comparison: Comparison, label: str, word: str, accuracy: statistic.Verdict) -> str:
+    """Verdict on a contrast in few words, from `word`, that of the NLL, and that of the accuracy.
 
     Withheld where a training failed, marked where the accuracies contradict it.
     """
     if failures(comparison, label):
         return "no verdict"
-    accuracy = comparison.accuracy_contrasts()[label]
     return f"{word} by NLL" if contradiction(comparison, label, word, accuracy) else word
 
 

@@ -102,7 +102,8 @@ def _columns(comparison: Comparison, frame: pd.DataFrame, stacked: bool) -> dict
     """All columns, by their key; `stacked` puts intervals under their numbers."""
     composed = comparison.composed
     between = "\n" if stacked else " "
-    lines = [_cells(comparison, line, between) for line in frame.to_dict("records")]
+    words = _verdict_words(comparison, frame)
+    lines = [_cells(line, words, between) for line in frame.to_dict("records")]
     generated = bool(comparison.generated)
     difference = f"{composed}{' ' if len(composed) <= SHORT_LABEL else between}- row"
     parts = ("circuit", *["mapping"] * generated, "head", "backbone")
@@ -131,8 +132,20 @@ def _columns(comparison: Comparison, frame: pd.DataFrame, stacked: bool) -> dict
     return {key: column for key, column in columns.items() if key not in omitted}
 
 
-def _cells(comparison: Comparison, line: dict, between: str) -> dict[str, str]:
-    """Cells of a row, by column."""
+def _verdict_words(comparison: Comparison, frame: pd.DataFrame) -> dict[str, str]:
+    """Verdict of each row that has one, as a word."""
+    if "verdict" not in frame:
+        return {}
+    accuracies = comparison.accuracy_contrasts()
+    judged = frame[frame["verdict"].map(lambda word: isinstance(word, str))]
+    return {
+        label: verdict_word(comparison, label, word, accuracies[label])
+        for label, word in zip(judged["row"], judged["verdict"], strict=True)
+    }
+
+
+def _cells(line: dict, words: dict[str, str], between: str) -> dict[str, str]:
+    """Cells of a row, by column; `words` are the verdicts, by row."""
     if not line["seeds"]:
         return {
             "row": _break_label(line["row"]),
@@ -152,11 +165,10 @@ def _cells(comparison: Comparison, line: dict, between: str) -> dict[str, str]:
         "seconds": format(seconds, ".2g" if seconds < 10 else ".0f"),
         "failed": _failures(line),
     }
-    if isinstance(line.get("verdict"), str):
+    if line["row"] in words:
         for name in ("difference", "accuracy difference"):
             texts[name] = _interval(line, name, "+z.2f", "+z.2f", between)
-        word = verdict_word(comparison, line["row"], line["verdict"])
-        texts["verdict"] = word.replace(" by", "\nby")
+        texts["verdict"] = words[line["row"]].replace(" by", "\nby")
     return texts
 
 
