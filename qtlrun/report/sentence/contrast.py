@@ -54,7 +54,7 @@ def noise(gap: statistic.Interval, noun: str) -> str:
 
 
 def verdict_word(comparison: Comparison, label: str, word: str, accuracy: statistic.Verdict) -> str:
-    """Verdict on a contrast in few words, from `word`, that of the NLL, and that of the accuracy.
+    """Verdict on a contrast in few words, from those of the NLL and of the accuracy.
 
     Withheld where a training failed, marked where the accuracies contradict it.
     """
