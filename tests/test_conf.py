@@ -27,7 +27,7 @@ from qtlrun.plan.letter import letter_of
 from qtlrun.plan.part import OFFERED, parameters
 
 ROOT = Path(__file__).parents[1]
-FILES = sorted(path for path in (ROOT / "conf").glob("*/*.yaml") if path.parent.name != "hydra")
+FILES = sorted(path for path in (ROOT / "conf").glob("*/*.yaml"))
 OPTIONS = [(path.parent.name, path.stem if path.suffix == ".yaml" else path.name) for path in FILES]
 PARTS = [pair for pair in OPTIONS if pair[0] not in ("compare", "experiment")]
 PRESETS = [option for group, option in OPTIONS if group == "experiment"]
@@ -612,5 +612,5 @@ def test_a_misspelt_option_is_refused_with_the_right_one(pair):
 def test_every_group_has_a_place_in_the_defaults():
     defaults = yaml.safe_load((ROOT / "conf/config.yaml").read_text())["defaults"]
     named = [key for entry in defaults if isinstance(entry, dict) for key in entry]
-    assert set(named) - {"override hydra/help"} == {group for group, _ in OPTIONS}
+    assert set(named) == {group for group, _ in OPTIONS}
     assert defaults[-2] == {"experiment": None}  # last of the groups, and never optional

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from qtlrun import disk
-from qtlrun.compose import flag, grammar, hydra_error, option, reserved, worker
+from qtlrun.compose import flag, grammar, help, hydra_error, option, reserved, worker
 from qtlrun.compose.isolation import isolated
 from qtlrun.error import UsageError
 from qtlrun.plan import Plan
@@ -120,6 +120,9 @@ def _compose_points(words: list[str]) -> list[Values]:
         print(f"qtlrun {metadata.version('qtlrun')}")
         return []
     flags = flag.read(flagged, overrides)
+    if flags.help:
+        print(help.text(flag.folders(flags)))
+        return []
     with isolated():
         return _let_compose(flags, overrides)
 
@@ -129,7 +132,6 @@ def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
     folders = flag.folders(flags)
     flags.run = not any(
         (
-            flags.help,
             flags.hydra_help,
             flags.multirun,
             flags.cfg,
@@ -147,7 +149,7 @@ def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
         words = read.texts
         swept = any(override.is_sweep_override() for override in read.overrides)
         # One point needs no sweeper, which composes twice
-        flags.run |= flags.multirun and not (flags.help or swept or _has_launcher(words))
+        flags.run |= flags.multirun and not (swept or _has_launcher(words))
         flags.multirun &= not flags.run
     scratch = _make_scratch(words)
     points: list[Values] = []
@@ -203,7 +205,7 @@ def _run_hydra(flags: Namespace, words: list[str], task, scratch: Path) -> None:
     if not flags.shell_completion:
         words = [*words, *folders, *FIXED_WORDS]
     with _hydra_command([*flag.write(flags), *words]):
-        if flags.run or (flags.multirun and not flags.help):
+        if flags.run or flags.multirun:
             _compose_points_with(flags, words, task)
         else:
             _print(task)

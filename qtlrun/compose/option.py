@@ -14,7 +14,7 @@ def shipped() -> Path:
 
 
 def group_names(folders: list[Path]) -> set[str]:
-    """Names of the groups."""
+    """Names of the groups; Hydra's own is none."""
     return {path.name for folder in (shipped(), *folders) for path in folder.glob("[a-z]*/")} - {
         "hydra"
     }
