@@ -613,4 +613,4 @@ def test_every_group_has_a_place_in_the_defaults():
     defaults = yaml.safe_load((ROOT / "conf/config.yaml").read_text())["defaults"]
     named = [key for entry in defaults if isinstance(entry, dict) for key in entry]
     assert set(named) == {group for group, _ in OPTIONS}
-    assert defaults[-2] == {"experiment": None}  # last of the groups, and never optional
+    assert defaults[-1] == {"experiment": None}  # last of all, and never optional
