@@ -1,3 +1,4 @@
+import gc
 import os
 from pathlib import Path
 
@@ -6,6 +7,8 @@ import signature
 
 pytest_plugins = ["studied"]  # fixtures of the studies and of what they report
 signature.install("qtlrun")
+# All tests hold a million objects, which Python would go through again and again for cycles.
+gc.set_threshold(100_000)
 os.environ["TERM"] = (
     "xterm-256color"  # what a terminal is told must not depend on where the tests run
 )
