@@ -1,8 +1,9 @@
 """Layers with a leading run axis, so that all seeds are trained in one program."""
 
+import contextlib
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from jaxtyping import Float
@@ -97,3 +98,15 @@ def generator(seed: int, *names: object) -> torch.Generator:
     return torch.Generator().manual_seed(
         int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:7], "big")
     )
+
+
+@contextlib.contextmanager
+def reseeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Let torch's own generators begin at a seed within; after it they go on as before.
+
+    Without an accelerator theirs are left alone: to ask for them takes torch as long as a batch.
+    """
+    on_cpu = device.type == "cpu"
+    with torch.random.fork_rng(devices=[] if on_cpu else None):
+        (torch.default_generator if on_cpu else torch).manual_seed(seed)
+        yield

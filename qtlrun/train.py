@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from qtlrun.checkpoint import Keeper, Record, Schedule, TrainingState
 from qtlrun.freeze import Freeze, is_norm
-from qtlrun.layer import generator
-from qtlrun.mode import each_freshly
+from qtlrun.layer import generator, reseeded
+from qtlrun.mode import each_freshly, small_convolutions
 from qtlrun.optimizer import Buffer, Optimizer, scalar_or_per_run
 from qtlrun.recipe import CRITERIA, Recipe
 
@@ -102,6 +102,7 @@ def fit(
     optimizer = _optimizer(model, backbone, recipes)
     orders = [generator(seed, "order") for seed in seeds]
     joined = joins(model, backbone, freeze)
+    device = next(model.parameters(), train.labels).device
     state = TrainingState(model, optimizer, len(seeds))
     schedule = Schedule(WORK_PER_WRITE, state.size())
     if keeper is not None and (arrays := keeper.get()) is not None:
@@ -116,8 +117,8 @@ def fit(
         model.train()
         if backbone is not None:
             freeze.apply(backbone, epoch)
-        with torch.random.fork_rng():  # dropout draws from torch's own generator
-            torch.manual_seed(generator(seeds[0], "dropout", epoch).initial_seed())
+        seed = generator(seeds[0], "dropout", epoch).initial_seed()
+        with reseeded(seed, device):  # dropout draws from torch's own generator
             loss = _train_epoch(
                 model,
                 optimizer,
@@ -165,19 +166,19 @@ def _train_epoch(
     for index in order.split(_sizes(order.shape[1], recipe.batch_size, joined), dim=1):
         items = data.take(index, epoch)
         labels = data.labels.index_select(0, index.flatten()).to(items.device)
-        logits = model(items)
-        losses = nn.functional.cross_entropy(
-            logits.flatten(0, 1), labels, reduction="none", label_smoothing=recipe.label_smoothing
-        )
-        losses = (
-            losses.view(index.shape).sum(1)
-            if recipe.reduction == "sum"
-            else losses.view(index.shape).mean(1)
-        )
-        if losses.requires_grad:  # a head may have nothing to train
-            optimizer.zero()
-            losses.sum().backward()
-            optimizer.step(factor)
+        with small_convolutions(items):
+            logits = model(items)
+            losses = nn.functional.cross_entropy(
+                logits.flatten(0, 1),
+                labels,
+                reduction="none",
+                label_smoothing=recipe.label_smoothing,
+            ).view(index.shape)
+            losses = losses.sum(1) if recipe.reduction == "sum" else losses.mean(1)
+            if losses.requires_grad:  # a head may have nothing to train
+                optimizer.zero()
+                losses.sum().backward()
+                optimizer.step(factor)
         total.append(losses.detach() * (1 if recipe.reduction == "sum" else index.shape[1]))
         del logits, losses  # and with them what the backward pass kept, before the next batch
     return torch.stack(total).cpu().double().sum(0) / order.shape[1]
