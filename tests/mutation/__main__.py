@@ -41,7 +41,8 @@ def main(count: int, seed: int, reach: Path | None) -> int:
 def note_reach(folder: Path) -> None:
     """Run the tests in processes of their own: the mutants' has run none."""
     os.environ[FOLDER] = str(folder)
-    words = [*QUIET, "-p", "reach", "-n", str(os.cpu_count()), "--dist", "loadfile"]
+    quiet = [*QUIET, "-W", "ignore::pytest.PytestAssertRewriteWarning"]  # it is imported here, too
+    words = [*quiet, "-p", "reach", "-n", str(os.cpu_count()), "--dist", "loadfile"]
     process = FORK.Process(target=pytest.main, args=(words,))
     process.start()
     process.join()
