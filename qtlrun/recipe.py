@@ -62,7 +62,7 @@ class Recipe:
         for name in ("epochs", "batch_size", "step_size"):
             if getattr(self, name) < 1:
                 raise BadValue(name, getattr(self, name), "a whole number from 1 up is needed here")
-        for name in ("lr", "backbone_lr", "momentum", "eps", "weight_decay", "gamma"):
+        for name in ("lr", "backbone_lr", "eps", "weight_decay", "gamma"):
             check_finite(**{name: getattr(self, name)})
         if not self.eps:
             raise BadValue(
@@ -76,8 +76,9 @@ class Recipe:
                 self.gamma,
                 "a plateau lowers the rates, so that a factor below 1 is needed here",
             )
-        if not 0 <= self.label_smoothing < 1:
-            raise BadValue("label_smoothing", self.label_smoothing, "from 0 up, below 1")
+        for name in ("label_smoothing", "momentum"):
+            if not 0 <= getattr(self, name) < 1:
+                raise BadValue(name, getattr(self, name), "from 0 up, below 1")
 
     def scaling(self, features: "Tensor") -> Literal["none", "standard"]:
         """Scaling of features (items, features) that `scale` asks for.

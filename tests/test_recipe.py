@@ -131,11 +131,12 @@ def test_a_plateau_waits_for_its_losses_whenever_the_schedule_is_stepped():
         ),
         *(
             ({name: value}, f"recipe.{name}={value}: a finite number of 0 or more is needed here.")
-            for name in ("lr", "backbone_lr", "momentum", "eps", "weight_decay", "gamma")
+            for name in ("lr", "backbone_lr", "eps", "weight_decay", "gamma")
             for value in (-0.1, math.nan, math.inf)
         ),
         *(
-            ({"label_smoothing": value}, f"recipe.label_smoothing={value}: from 0 up, below 1.")
+            ({name: value}, f"recipe.{name}={value}: from 0 up, below 1.")
+            for name in ("label_smoothing", "momentum")
             for value in (-0.1, 1.0, math.nan)
         ),
         (
