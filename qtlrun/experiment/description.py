@@ -13,7 +13,7 @@ from qtlrun.experiment import pretraining
 from qtlrun.experiment.duplicate import count_duplicates
 from qtlrun.experiment.parts import Parts
 from qtlrun.freeze import has_moving_norms
-from qtlrun.plan import describe
+from qtlrun.plan import describe, is_own
 
 
 def describe_row(name: str, parts: Parts) -> Row:
@@ -77,8 +77,14 @@ def plain_values(parts: Parts) -> dict[str, object]:
 
 
 def frozen_weights(parts: Parts) -> dict[str, np.ndarray]:
-    """Weights of a backbone that never changes and comes from no file: pre-trained, or random."""
-    if not parts.fixed or parts.backbone.fingerprint != "none":
+    """Weights of a backbone that never changes and comes from no file that a key names.
+
+    Pre-trained ones, random ones, and those that a user's backbone finds for itself.
+    """
+    is_in_file = parts.backbone.fingerprint != "none" and not is_own(
+        parts.variant.target("backbone")
+    )
+    if not parts.fixed or is_in_file:
         return {}
     return {
         name: value.detach().cpu().numpy() for name, value in parts.backbone.state_dict().items()

@@ -479,11 +479,15 @@ def test_a_backbone_of_the_users_is_frozen_or_trained_each_run_from_its_own_seed
         for place, seeds in (("b", [0, 1]), ("c", [1]))
     )
     assert np.array_equal(made[1], again[1]) and not np.array_equal(made[0], made[1])
+    parts = Parts(plan, Session(str(home)))
+    kept = experiment.describe("A", plan).backbone
     if freeze == "none":
-        starts = [
-            Parts(plan, Session(str(home))).trained_backbone(seed).body.weight for seed in (0, 1)
-        ]
-        assert not torch.equal(*starts)
+        starts = [parts.trained_backbone(seed).body.weight for seed in (0, 1)]
+        assert not torch.equal(*starts) and not kept
+    else:  # what a prediction needs, and no other file holds
+        state = parts.backbone.state_dict()
+        assert set(kept) == set(state)
+        assert all(np.array_equal(kept[name], value) for name, value in state.items())
 
 
 FORWARD = "(batch, features) is needed, here (2, 3)."
