@@ -33,9 +33,9 @@ def fresh() -> Iterator[None]:
     """Set the modes of a fresh process; the caller's come back at the end.
 
     Gradients on, neither inference mode nor autocast, float32 and the CPU as torch's defaults, no
-    anomaly detection, no demand for deterministic algorithms, cuDNN unbenchmarked, float32 as exact
-    as torch's defaults; NumPy warns of all but underflow. Nothing is loaded: libraries that are
-    not loaded have no mode.
+    anomaly detection, no demand for deterministic algorithms, cuDNN unbenchmarked, oneDNN and
+    NNPACK on, float32 as exact as torch's defaults; NumPy warns of all but underflow. Nothing is
+    loaded: libraries that are not loaded have no mode.
     """
     with contextlib.ExitStack() as stack:
         if "numpy" in sys.modules:
@@ -56,14 +56,9 @@ def small_convolutions(items) -> Iterator[None]:
     if not small or items.numel() > MAX_SMALL_PIXELS * items.shape[1]:
         yield
         return
-    from torch.backends import mkldnn, nnpack
-
-    before = mkldnn.set_flags(_enabled=False)[0], nnpack.set_flags(False)[0]
-    try:
+    with contextlib.ExitStack() as stack:
+        _set_libraries(stack, enabled=False)
         yield
-    finally:
-        mkldnn.set_flags(_enabled=before[0])
-        nnpack.set_flags(before[1])
 
 
 def freshly(function: Callable) -> Callable:
@@ -108,6 +103,7 @@ def _enter_torch(stack: contextlib.ExitStack) -> None:
         stack.enter_context(torch.device("cpu"))
     _set(stack, torch.set_default_dtype, torch.get_default_dtype(), torch.float32)
     _set_benchmark(stack, torch.backends.cudnn)
+    _set_libraries(stack, enabled=True)
     _set_precision(stack, torch.backends)
     _set(stack, torch.set_deterministic_debug_mode, torch.get_deterministic_debug_mode(), 0)
 
@@ -117,6 +113,18 @@ def _set_benchmark(stack: contextlib.ExitStack, cudnn) -> None:
         cudnn.benchmark = value
 
     _set(stack, put, cudnn.benchmark, False)
+
+
+def _set_libraries(stack: contextlib.ExitStack, enabled: bool) -> None:
+    """Let oneDNN and NNPACK convolve, or neither."""
+    from torch.backends import mkldnn, nnpack
+
+    def put(on: tuple[bool, bool]) -> tuple[bool, bool]:
+        """Switch them, leaving how exact oneDNN is; whether each was on before."""
+        before = mkldnn.set_flags(_enabled=on[0], _fp32_precision=None)[0]
+        return before, nnpack.set_flags(on[1])[0]
+
+    stack.callback(put, put((enabled, enabled)))
 
 
 def _set_precision(stack: contextlib.ExitStack, backends) -> None:

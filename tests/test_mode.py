@@ -13,7 +13,7 @@ from qtlrun.experiment import Experiment
 from qtlrun.freeze import Freeze
 from qtlrun.head.classical import Classical
 from qtlrun.layer import Start
-from qtlrun.mode import PRECISIONS, fresh
+from qtlrun.mode import PRECISIONS, fresh, small_convolutions
 from qtlrun.recipe import Recipe
 from qtlrun.train import cached, fit
 
@@ -37,6 +37,10 @@ def setting(part, name, value):
         setattr(part, name, before)
 
 
+def switch_onednn(on):
+    torch.backends.mkldnn.set_flags(_enabled=on)
+
+
 MODES = {
     "no_grad": torch.no_grad,
     "set_grad_enabled": lambda: putting(torch.set_grad_enabled, False, True),
@@ -55,6 +59,8 @@ MODES = {
     ),
     "convolutions in full": lambda: setting(torch.backends.cudnn.conv, "fp32_precision", "ieee"),
     "everything in bfloat16": lambda: setting(torch.backends, "fp32_precision", "bf16"),
+    "without oneDNN": lambda: putting(switch_onednn, False, True),
+    "without NNPACK": lambda: putting(torch.backends.nnpack.set_flags, False, True),
     "benchmark": lambda: setting(torch.backends.cudnn, "benchmark", True),
     "products in bfloat16": lambda: putting(
         torch.set_float32_matmul_precision, "medium", "highest"
@@ -115,7 +121,9 @@ def test_the_callers_mode_does_not_reach_training(right, tmp_path, name):
     assert without_seconds(told(made)) == expected and not made.errors
 
 
-@pytest.mark.parametrize("name", ["no_grad", "inference_mode", "autocast", "default dtype"])
+@pytest.mark.parametrize(
+    "name", ["no_grad", "inference_mode", "autocast", "default dtype", "without oneDNN"]
+)
 def test_nor_does_it_reach_pre_training_and_what_the_store_keeps_of_it(right, tmp_path, name):
     row, expected = right["pretrained"]
     with MODES[name]():
@@ -143,6 +151,8 @@ def test_the_callers_mode_is_there_again_afterwards(name):
             torch.get_default_device(),
             torch.get_deterministic_debug_mode(),
             torch.backends.cudnn.benchmark,
+            torch._C._get_mkldnn_enabled(),
+            torch._C._get_nnpack_enabled(),
             *map(precision, PRECISIONS),
             torch.is_anomaly_enabled(),
             np.geterr(),
@@ -181,3 +191,17 @@ def test_a_run_from_python_under_no_grad_gives_the_rows_of_one_without(home, tmp
             frame = qtlrun.run(*SHORT, "compare=[]", f"home={tmp_path / place}")
         frames.append(frame[~frame.metric.str.contains("second")].reset_index(drop=True))
     assert frames[0].equals(frames[1]) and len(frames[0])
+
+
+@pytest.mark.parametrize(
+    "shape, switched",
+    [((8, 3, 8, 8), True), ((16, 3, 8, 8), True), ((17, 3, 8, 8), False), ((8, 3), False)],
+)
+def test_small_pictures_alone_are_convolved_by_torchs_own_kernels(shape, switched):
+    def libraries():
+        return torch._C._get_mkldnn_enabled(), torch._C._get_nnpack_enabled()
+
+    with pytest.raises(KeyError), small_convolutions(torch.zeros(shape)):
+        assert libraries() == (not switched, not switched)
+        raise KeyError
+    assert libraries() == (True, True)

@@ -121,7 +121,9 @@ def _compose_points(words: list[str]) -> list[Values]:
         return []
     flags = flag.read(flagged, overrides)
     if flags.help:
-        print(help.text(flag.folders(flags)))
+        folders = flag.folders(flags)
+        print(help.text(folders))
+        _warn_of_shadows(folders)
         return []
     with isolated():
         return _let_compose(flags, overrides)
@@ -147,10 +149,6 @@ def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
             reserved.check(override)
             hydra_error.check(override, folders)
         words = read.texts
-        swept = any(override.is_sweep_override() for override in read.overrides)
-        # One point needs no sweeper, which composes twice
-        flags.run |= flags.multirun and not (swept or _has_launcher(words))
-        flags.multirun &= not flags.run
     scratch = _make_scratch(words)
     points: list[Values] = []
     errors: list[Exception] = []
@@ -229,10 +227,14 @@ def _compose_points_with(flags: Namespace, words: list[str], task) -> None:
         path = f"file://{folder.absolute()}"
         search_path.prepend("command-line", path, SearchPathQuery(provider="schema"))
     hydra = Hydra.create_main_hydra2("qtlrun", search_path)
-    mode = "MULTIRUN" if flags.multirun else "RUN"
-    run = hydra.multirun if flags.multirun else hydra.run
+    name = flags.config_name or CONFIG_NAME
     try:
-        run(flags.config_name or CONFIG_NAME, task, [*words, f"hydra.mode={mode}"])
+        if flags.multirun:
+            hydra.multirun(name, task, [*words, "hydra.mode=MULTIRUN"])
+        else:
+            hydra.run(name, task, words)
+    except AssertionError as error:  # by which Hydra ends where a YAML chooses the mode
+        raise UsageError(reserved.ADVICE["mode"], key="hydra.mode", value="MULTIRUN") from error
     finally:
         GlobalHydra.instance().clear()
 

@@ -1408,6 +1408,17 @@ def test_an_option_of_ones_own_is_an_option(refusal, mine, capsys):
     )
 
 
+def test_a_sweep_in_an_option_of_ones_own_is_swept_with_the_flag_and_refused_without(refusal, mine):
+    preset = mine / "experiment/swept.yaml"
+    preset.write_text(
+        "# @package _global_\n# One's own.\n"
+        "hydra: {mode: MULTIRUN, sweeper: {params: {circuit.qubits: '2,3'}}}\n"
+    )
+    words = ["experiment=swept", "-cd", str(mine)]
+    assert [job["circuit"]["qubits"] for job in compose(["-m", *words])] == [2, 3]
+    assert refusal(*words) == "hydra.mode=MULTIRUN: a sweep is asked for with the flag -m."
+
+
 def test_an_option_of_ones_own_runs(mine, place, capsys):
     assert main([*QUICK, "head=mine", "--config-dir", str(mine)]) == 0
     assert "Written to outputs/" in capsys.readouterr().out
@@ -1419,6 +1430,8 @@ def test_an_option_that_shadows_a_shipped_one_is_said_to_be_passed_over(mine, ca
     (mine / "head/twin.yaml").write_text(
         "# One's own.\n_target_: qtlrun.head.classical.Classical\n"
     )
+    assert main(["--help", "--config-dir", str(mine)]) == 0
+    assert "head/twin.yaml is not used" in capsys.readouterr().err
     (job,) = compose(["head=twin", "--config-dir", str(mine)])
     assert job["head"]["_target_"] == "qtlrun.head.dressed.Twin"
     assert (
