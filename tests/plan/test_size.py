@@ -11,7 +11,7 @@ from qtlrun.compose import compose, main
 from qtlrun.error import UsageError
 from qtlrun.layer import MAX_NUMBERS, Start
 from qtlrun.plan import Plan, Variant, check_plan
-from qtlrun.plan.size import LIMITS, TRAININGS, WEIGHTS
+from qtlrun.plan.size import LIMITS, TRAININGS, WEIGHTS, check_trainings
 
 HUGE = [10**9, 10**12, 2**62]
 
@@ -88,6 +88,13 @@ def test_more_trainings_than_anyone_waits_for_are_refused(composed):
         str(error.value)
         == f"seeds: 1,001 seeds x 1,000 splits are 1,001,000 trainings; use {TRAININGS:,} or fewer."
     )
+
+
+def test_what_is_not_asked_for_multiplies_no_trainings(composed):
+    settings = Plan(composed | {"splits": 1, "folds": None, "tune": 0}).settings
+    check_trainings(settings, TRAININGS // 4, 4)
+    with pytest.raises(UsageError):
+        check_trainings(settings, TRAININGS // 4 + 1, 4)
 
 
 @pytest.mark.parametrize(

@@ -317,6 +317,8 @@ def test_a_sweep_of_two_keys_is_a_heat_map_with_the_chosen_point_framed():
     assert (
         panels[1].images[0].get_clim() == panels[2].images[0].get_clim()
     )  # panels that are compared
+    colours = [axis.images[0].get_cmap().name for axis in panels]
+    assert colours == ["viridis_r", "RdBu_r", "RdBu_r"]  # differences have a middle: white is 0
 
 
 def test_a_sweep_of_three_keys_is_a_point_each_and_no_line():
