@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from qtlrun.error import UsageError
 
+CPU = torch.device("cpu")
 LANES = 16  # float32 numbers in a line of memory
 MAX_NUMBERS = 2**28  # of one weight of one run: 2 GiB as they are drawn
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -101,7 +102,7 @@ def generator(seed: int, *names: object) -> torch.Generator:
 
 
 @contextlib.contextmanager
-def reseeded(seed: int, device: torch.device) -> Iterator[None]:
+def reseeded(seed: int, device: torch.device = CPU) -> Iterator[None]:
     """Let torch's own generators begin at a seed within; after it they go on as before.
 
     Without an accelerator theirs are left alone: to ask for them takes torch as long as a batch.

@@ -3,7 +3,6 @@
 import math
 from typing import Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
@@ -11,7 +10,7 @@ from torch.nn import functional
 from qtlrun.backbone import dense, stage
 from qtlrun.backbone.picture import Preprocess
 from qtlrun.error import BadValue
-from qtlrun.layer import ACTIVATIONS
+from qtlrun.layer import ACTIVATIONS, reseeded
 from qtlrun.plan import facts
 
 MAX_SIDE = 256  # pixels
@@ -62,8 +61,7 @@ class Convolution(nn.Module):
         dense.fits("channels", channels, taps)
         dense.fits("hidden", hidden, taps + dense.sizes(maps, hidden))
         self.preprocess = Preprocess(size, size, tuple(mean), tuple(std))
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with reseeded(seed):
             self.convolutions = [
                 nn.Conv2d(inputs, outputs, kernel, padding=padding)
                 for inputs, outputs in zip([len(mean), *channels], channels, strict=False)

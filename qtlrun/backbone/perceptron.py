@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from qtlrun.backbone import dense, stage
 from qtlrun.error import BadValue, UsageError
+from qtlrun.layer import reseeded
 from qtlrun.plan import facts
 
 
@@ -44,8 +44,7 @@ class Perceptron(nn.Module):
                 key="dataset",
             )
         dense.fits("widths", widths, dense.sizes(numbers, widths))
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with reseeded(seed):
             self.layers = dense.hidden(self, numbers, widths)
         self.activation = activation
         self.features = widths[-1]

@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -11,6 +10,7 @@ from qtlrun.backbone import stage
 from qtlrun.backbone import weights as files
 from qtlrun.backbone.picture import Preprocess
 from qtlrun.error import BadValue
+from qtlrun.layer import reseeded
 from qtlrun.plan import facts
 
 
@@ -43,8 +43,7 @@ class Small(nn.Module):
         if width < 1:
             raise BadValue("width", width, "channels of the first block, from 1 up")
         self.preprocess = Preprocess(size, size, (0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with reseeded(seed):
             self.stem = nn.Sequential(
                 nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()
             )

@@ -18,6 +18,7 @@ from qtlrun.backbone import stage
 from qtlrun.backbone import weights as files
 from qtlrun.backbone.picture import MEAN, STD, Preprocess
 from qtlrun.error import BadValue, nearest
+from qtlrun.layer import reseeded
 from qtlrun.plan import facts
 
 CLASSES = 1000  # of ImageNet
@@ -73,8 +74,7 @@ class Torchvision(nn.Module):
             _channels("std", std, usual[1]),
             usual[2],
         )
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
+        with reseeded(seed):
             whole = _model(name, size, public is not None)
         names = set(whole.state_dict())
         self.network = _cut(whole, layer)

@@ -1,7 +1,6 @@
 """Command line to plans, one per point of a sweep."""
 
 import contextlib
-import io
 import os
 import re
 import shlex
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from qtlrun import disk
-from qtlrun.compose import flag, grammar, help, hydra_error, option, reserved, worker
+from qtlrun.compose import flag, grammar, help, hydra_error, hydra_run, option, reserved, worker
 from qtlrun.compose.isolation import isolated
 from qtlrun.error import UsageError
 from qtlrun.plan import Plan
@@ -22,17 +21,7 @@ from qtlrun.plan.check import ORIGIN_KEYS
 from qtlrun.plan.override import parse
 
 DEFAULT_HOME = "~/.cache/qtlrun"  # as conf/config.yaml has it
-HYDRA_VERSION = "1.3"  # whose behaviour is asked for
-CONFIG_PATH = "pkg://qtlrun.conf"
-CONFIG_NAME = "config"
 SCRATCH_PREFIX = "qtlrun-"  # of the folders that Hydra writes into
-# So that Hydra writes nothing and logs nothing.
-FIXED_WORDS = (
-    "hydra.sweep.subdir=.",
-    "hydra.output_subdir=null",
-    "hydra/job_logging=none",
-    "hydra/hydra_logging=none",
-)
 
 Values = dict[str, object]  # of one point, as Hydra composes them
 
@@ -155,7 +144,7 @@ def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
     # The processes of a launcher may fail in ways of their own.
     error_types = hydra_error.HYDRA_ERRORS if _has_launcher(words) else hydra_error.COMPOSING_ERRORS
     try:
-        _run_hydra(
+        hydra_run.run(
             flags, words, lambda config: _take_point(config, points, errors, scratch), scratch
         )
         if errors:
@@ -192,70 +181,6 @@ def _home(words: list[str]) -> Path:
     typed = [override.value for override in parse(words) if override.key == "home"]
     home = typed[-1] if typed else os.environ.get("QTLRUN_HOME", DEFAULT_HOME)
     return Path(home).expanduser()
-
-
-def _run_hydra(flags: Namespace, words: list[str], task, scratch: Path) -> None:
-    """Let Hydra compose and call `task` for each point, or print.
-
-    Raises ValueError with Hydra's complaint where it ends otherwise.
-    """
-    folders = [f"hydra.{key}.dir={grammar.quote(str(scratch))}" for key in ("run", "sweep")]
-    if not flags.shell_completion:
-        words = [*words, *folders, *FIXED_WORDS]
-    with _hydra_command([*flag.write(flags), *words]):
-        if flags.run or flags.multirun:
-            _compose_points_with(flags, words, task)
-        else:
-            _print(task)
-
-
-def _compose_points_with(flags: Namespace, words: list[str], task) -> None:
-    """Let Hydra compose each point as `hydra.main` does.
-
-    That would first compose everything once more, to ask whether this is a sweep; here it is one
-    where `-m` says so.
-    """
-    from hydra import version
-    from hydra._internal.hydra import Hydra
-    from hydra._internal.utils import create_config_search_path
-    from hydra.core.config_search_path import SearchPathQuery
-    from hydra.core.global_hydra import GlobalHydra
-
-    version.setbase(HYDRA_VERSION)
-    search_path = create_config_search_path(CONFIG_PATH)
-    for folder in flag.folders(flags):
-        path = f"file://{folder.absolute()}"
-        search_path.prepend("command-line", path, SearchPathQuery(provider="schema"))
-    hydra = Hydra.create_main_hydra2("qtlrun", search_path)
-    name = flags.config_name or CONFIG_NAME
-    try:
-        if flags.multirun:
-            hydra.multirun(name, task, [*words, "hydra.mode=MULTIRUN"])
-        else:
-            hydra.run(name, task, words)
-    except AssertionError as error:  # by which Hydra ends where a YAML chooses the mode
-        raise UsageError(reserved.ADVICE["mode"], key="hydra.mode", value="MULTIRUN") from error
-    finally:
-        GlobalHydra.instance().clear()
-
-
-def _print(task) -> None:
-    """Let Hydra print what the command line asks for."""
-    import hydra
-
-    run = hydra.main(CONFIG_PATH, CONFIG_NAME, HYDRA_VERSION)(task)
-    complaint = io.StringIO()
-    listener = (
-        contextlib.redirect_stderr(complaint)
-        if any(word.startswith("--cfg=") for word in sys.argv)
-        else contextlib.nullcontext()
-    )
-    try:
-        with listener:
-            run()
-    except SystemExit as stopped:  # it printed help or a listing
-        if stopped.code:
-            raise ValueError(complaint.getvalue().strip() or "Hydra ended.") from stopped
 
 
 def _take_point(config, points: list, errors: list, scratch: Path) -> None:
@@ -301,21 +226,6 @@ def _check_sweeper(chosen) -> None:
     if any(f"hydra_{name}_sweeper" in target for name in reserved.SWEEPERS):
         name = chosen.runtime.choices.get("hydra/sweeper")
         raise UsageError(reserved.SWEEPER_ADVICE, key="hydra/sweeper", value=name)
-
-
-@contextlib.contextmanager
-def _hydra_command(words: list[str]):
-    """Give Hydra a command line within, and let its exceptions arrive here."""
-    before = sys.argv, os.environ.get("HYDRA_FULL_ERROR")
-    sys.argv = ["qtlrun", *words]
-    os.environ["HYDRA_FULL_ERROR"] = "1"
-    try:
-        yield
-    finally:
-        sys.argv = before[0]
-        os.environ.pop("HYDRA_FULL_ERROR")
-        if before[1] is not None:
-            os.environ["HYDRA_FULL_ERROR"] = before[1]
 
 
 def _warn_of_shadows(folders: list[Path]) -> None:

@@ -160,23 +160,17 @@ def _split(source, classes: tuple[str, ...]) -> Split:
         inputs = _inputs(source[0])
         labels = _labels(source[1], classes)
         if len(inputs) != len(labels):
-            raise UsageError(
-                f"{len(inputs)} inputs and {len(labels)} labels",
-                "each input has one",
-            )
+            raise UsageError(f"{len(inputs)} inputs and {len(labels)} labels", "each input has one")
         rows = np.ascontiguousarray(inputs.numpy())
         split = Split(
             inputs, labels, tuple(hashlib.sha256(row.tobytes()).hexdigest() for row in rows)
         )
     else:
         raise UsageError(
-            f"it is {_brief(source)}",
-            "(inputs, labels) is needed, or a qtlrun.dataset.split.Split",
+            f"it is {_brief(source)}", "(inputs, labels) is needed, or a qtlrun.dataset.split.Split"
         )
     if not len(split):
-        raise UsageError(
-            "it has no item",
-        )
+        raise UsageError("it has no item")
     if int(split.labels.min()) < 0 or int(split.labels.max()) >= len(classes):
         raise UsageError(
             (
@@ -217,9 +211,7 @@ def _inputs(values) -> Tensor:
     vectors = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64))
     if not vectors.isfinite().all():
         first = int((~vectors.isfinite()).any(1).nonzero()[0])
-        raise UsageError(
-            f"its inputs hold a number that is not finite, first in item {first}",
-        )
+        raise UsageError(f"its inputs hold a number that is not finite, first in item {first}")
     return vectors
 
 
@@ -254,17 +246,11 @@ def _check_alike(splits: dict[str, Split]) -> None:
     }
     if len(set(kinds.values())) > 1:
         words = ", ".join(f"{kind} in {name}" for name, kind in kinds.items())
-        raise UsageError(
-            f"its items are {words}",
-            "all are of one kind",
-        )
+        raise UsageError(f"its items are {words}", "all are of one kind")
     widths = {name: split.vectors.shape[1] for name, split in splits.items() if _is_vectors(split)}
     if len(set(widths.values())) > 1:
         words = ", ".join(f"{width} numbers in {name}" for name, width in widths.items())
-        raise UsageError(
-            f"its items have {words}",
-            "all need as many",
-        )
+        raise UsageError(f"its items have {words}", "all need as many")
 
 
 def _is_vectors(split: Split) -> bool:
