@@ -50,16 +50,14 @@ class Store:
             },
         )
 
+    def keys(self, kind: str, beginning: str) -> list[str]:
+        """Keys of a kind's artifacts that begin so."""
+        paths = (self.folder / kind).glob(f"{beginning}*")
+        return sorted(path.name for path in paths if path.is_dir())
+
     def drop(self, kind: str, key: str) -> None:
         """Remove an artifact, if it is there."""
         shutil.rmtree(self._path(kind, key), ignore_errors=True)
-
-    def enter(self, kind: str, key: str, name: str) -> int:
-        """Add a name to a ledger, once; give the count of its names."""
-        path = self._path(kind, key) / name
-        if not path.exists():
-            disk.write(path, b"")
-        return sum(not each.name.startswith(".") for each in path.parent.iterdir())
 
     def lock(self, kind: str, key: str) -> contextlib.AbstractContextManager:
         return disk.lock(self._path(kind, key))

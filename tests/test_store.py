@@ -251,17 +251,3 @@ def test_what_has_no_canonical_text_is_refused():
     for value in (object(), {1, 2}, b"bytes", np.int64(3)):
         with pytest.raises(TypeError, match="not JSON serializable"):
             store.key(value=value)
-
-
-def test_a_ledger_counts_names_and_each_of_them_once(tmp_path):
-    kept = Store(tmp_path)
-    assert [kept.enter("readers", "a" * 64, name) for name in ("x" * 64, "x" * 64, "y" * 64)] == [
-        1,
-        1,
-        2,
-    ]
-    assert kept.enter("readers", "b" * 64, "x" * 64) == 1
-    assert (
-        Store(tmp_path).enter("readers", "a" * 64, "z" * 64) == 3
-    )  # another command goes on counting
-    assert kept.enter("readers", "a" * 64, "z" * 64) == 3
