@@ -33,3 +33,11 @@ def with_moments(seeds, pictures, mean, v_seed, v_picture, v_rest):
 def noise(mean, scale=1.0):
     """Make differences whose 95 % interval is about mean +- .1 (90 %: +- .08) for scale 1."""
     return with_moments(10, 200, mean, 0.01 * scale**2, 0.25 * scale**2, 0.1 * scale**2)
+
+
+def names(values, same=True):
+    """Names of the pictures of splits (seeds, pictures): the same in all, or own ones."""
+    return [
+        [f"{0 if same else number}/{picture}" for picture in range(split.shape[1])]
+        for number, split in enumerate(values)
+    ]

@@ -8,6 +8,9 @@ import numpy as np
 from qtlrun.error import NO_VALUE, BadValue
 
 Number = float | np.ndarray  # or one at each of several sizes
+FEWEST_SKEWED = 10  # trainings whose skewness is told from noise
+SHRINKAGE = 30  # trainings whose skewness is shrunk by half
+MIN_SKEWNESS = 1e-6  # of a mean; below it the transform is lost in rounding
 
 
 @dataclass(frozen=True)
@@ -17,16 +20,24 @@ class Interval:
     All in the unit of the values. `training` and `pictures` are the standard errors of the mean
     that training (seeds, and splits where they are redrawn) and pictures alone account for; both
     hold a share of the residual noise. The components of variance are per cell; `seeds` and `items`
-    count the seeds and the pictures of one split (the fewest pictures, where splits differ), `held`
-    is the ratio of items held out to items trained on.
+    count the seeds and the pictures of one split (the fewest pictures, where splits differ),
+    `distinct` the different pictures of all splits.
+
+    Of redrawn splits, `share` is that of the pool's items on which each is trained, `common` that
+    of a split's pictures on which another is tested too. `low` and `high` are about training sets
+    drawn from this pool, `like_low` and `like_high` about those of other pools like it: the same
+    where splits differ in their pictures, nan where there is one split.
+
+    `carriers` is the number of pictures that the squared error hangs on: its square over the sum of
+    the fourth powers of the pictures' shares, N/3 for normal pictures that make up all of it, k
+    where k pictures differ alike and all others do not; inf where no pictures differ.
 
     A component that the data cannot separate is nan, and its noise is in the one beside it. One
     seed: `training`, `sigma2_seed` and `sigma2_rest` are nan, and `sigma2_picture` includes the
     residual; with redrawn splits `sigma2_split` includes the seed's noise instead, and
     `sigma2_pair` (of a split with a picture) the residual. Splits with pictures of their own:
-    `pictures`, `sigma2_picture`, `sigma2_pair` and `sigma2_rest` are nan, `sigma2_split` includes
-    the pictures' noise and `sigma2_seed` the residual. One split: `sigma2_split` and `sigma2_pair`
-    are nan.
+    `sigma2_picture`, `sigma2_pair` and `sigma2_rest` are nan, `sigma2_split` includes the pictures'
+    noise and `sigma2_seed` the residual. One split: `sigma2_split` and `sigma2_pair` are nan.
     """
 
     mean: float
@@ -41,18 +52,23 @@ class Interval:
     seeds: int
     items: int
     splits: int = 1
-    held: float = 0.0
+    share: float = 0.0
     sigma2_split: float = math.nan
     sigma2_pair: float = math.nan
+    like_low: float = math.nan
+    like_high: float = math.nan
+    common: float = 1.0
+    distinct: int = 0
+    carriers: float = math.inf
 
 
-def crossed(values: np.ndarray, level: float = 0.95) -> Interval:
+def crossed(values: np.ndarray, level: float = 0.95, *, symmetric: bool = False) -> Interval:
     """Mean of `values` (seeds, pictures) with a t interval for new seeds and new pictures.
 
     All seeds are judged on the same pictures, so the mean is uncertain in two directions, and an
     interval over seeds alone would hold for these pictures only. With one seed it holds for that
-    seed only. Raises ValueError for another shape, fewer than two pictures, and values that are not
-    finite.
+    seed only. The ends allow for skewness (`ends`), unless `symmetric`. Raises
+    ValueError for another shape, fewer than two pictures, and values that are not finite.
 
     Source: crossed random effects (McCullagh 2000; Owen 2007, doi:10.1214/07-AOAS122), degrees of
     freedom by Satterthwaite 1946. We differ where v_seed/S + v_picture/N - v_rest/(S N) falls below
@@ -80,15 +96,19 @@ def crossed(values: np.ndarray, level: float = 0.95) -> Interval:
         parts = seed / seeds, picture / items, rest / (seeds * items)
         error2, degrees = squared_error(*parts, seeds - 1, items - 1)
         sigma2 = max(0.0, seed - rest / items), max(0.0, picture - rest / seeds), rest
-    mean = ends(float(centred.mean()) + float(values[0, 0]), degrees, error2, level)
+    shares = shares_of(centred.mean(0))
+    skewness = 0.0 if symmetric else skewness_of(shares, shares_of(centred.mean(1)), error2)
+    mean = float(centred.mean()) + float(values[0, 0])
     return Interval(
-        *mean,
+        *ends(mean, degrees, error2, level, skewness),
         math.sqrt(seed / seeds),
         math.sqrt(picture / items),
         float(degrees),
         *sigma2,
         seeds,
         items,
+        distinct=items,
+        carriers=carriers_of(shares, error2),
     )
 
 
@@ -162,7 +182,58 @@ def quantile(degrees: Number, level: float):
     return stdtrit(degrees, (1 + level) / 2)
 
 
-def ends(mean: float, degrees: Number, error2: Number, level: float) -> tuple[float, float, float]:
-    """Mean and the two ends of its interval."""
-    half = float(quantile(degrees, level) * np.sqrt(error2))
-    return mean, mean - half, mean + half
+def skewness_of(pictures: np.ndarray, trainings: np.ndarray, error2: Number) -> float:
+    """Skewness of a mean, from the shares of pictures and trainings in it and its squared error.
+
+    Shares are centred, and their squares sum to the part of the squared error. That of S trainings
+    counts from ten on, of fewer it is noise, and is shrunk by S/(S + 30). Simulated at ten normal
+    seeds, this costs no power to within half a point, where all of it would cost five.
+    """
+    if error2 <= 0:
+        return 0.0
+    third = _third_moment(pictures)
+    if len(trainings) >= FEWEST_SKEWED:
+        third += _third_moment(trainings) * len(trainings) / (len(trainings) + SHRINKAGE)
+    return float(third / error2**1.5)
+
+
+def _third_moment(shares: np.ndarray) -> float:
+    """Unbiased third central moment of the sum that shares make up."""
+    count = len(shares)
+    if count <= 2:
+        return 0.0
+    return float(math.sqrt(count * (count - 1)) / (count - 2) * np.power(shares, 3).sum())
+
+
+def shares_of(means: np.ndarray) -> np.ndarray:
+    """Shares of means in their mean, centred; their squares sum to its squared error."""
+    return (means - means.mean()) / math.sqrt(max(1, len(means) * (len(means) - 1)))
+
+
+def carriers_of(shares: np.ndarray, error2: Number) -> float:
+    """Number of pictures that a squared error hangs on; inf where none differs."""
+    fourth = float(np.power(shares, 4).sum())
+    return float(error2**2) / fourth if fourth > 0 else math.inf
+
+
+def ends(
+    mean: float, degrees: Number, error2: Number, level: float, skewness: float = 0.0
+) -> tuple[float, float, float]:
+    """Mean and the two ends of its interval, with Hall's transform for the skewness of the mean.
+
+    Source: Hall 1992, Journal of the Royal Statistical Society B 54:221: a cubic of the t statistic
+    whose distribution has lost its first-order skewness, inverted. Without skewness it is the t
+    interval.
+    """
+    student = float(quantile(degrees, level))
+    error = float(np.sqrt(error2))
+    if abs(skewness) < MIN_SKEWNESS:
+        return mean, mean - student * error, mean + student * error
+    lower, upper = (_invert_hall(sign * student, skewness) for sign in (1, -1))
+    return mean, mean - error * lower, mean - error * upper
+
+
+def _invert_hall(value: float, skewness: float) -> float:
+    """The t statistic at which Hall's cubic has this value."""
+    inner = 1 + skewness * (value - skewness / 6)
+    return 3 / skewness * (float(np.cbrt(inner)) - 1)

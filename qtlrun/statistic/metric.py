@@ -18,6 +18,25 @@ def correct(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return (np.argmax(logits, -1) == labels).astype(np.float64)
 
 
+def brier(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Brier score of each picture, in [0, 2], of `logits` (..., pictures, classes).
+
+    The sum over classes of (p - y)^2, which Brier 1950 defines
+    (doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2); neither half of it nor its mean over
+    classes. Lower is better.
+    """
+    errors = softmax(logits)
+    errors[..., np.arange(len(labels)), labels] -= 1
+    return np.square(errors).sum(-1)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities, in float64, of `logits` (..., classes)."""
+    logits = np.asarray(logits, dtype=np.float64)
+    weights = np.exp(logits - logits.max(-1, keepdims=True))
+    return weights / weights.sum(-1, keepdims=True)
+
+
 def macro_f1(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray | np.float64:
     """F1 score averaged over classes, in [0, 1], of `predictions` (..., pictures) of each seed.
 

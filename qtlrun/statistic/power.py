@@ -13,7 +13,6 @@ POWER = 0.8  # probability of detecting a difference of the margin at the size r
 FEWEST = 3
 MAX_REPLICATES = 10_000  # seeds or splits
 MAX_PICTURES = 10_000_000
-MAX_MARGIN_NATS = 0.5
 MAX_SHIFT = 20.0  # standard errors; a larger difference is always detected
 GRID_POINTS = 1024
 
@@ -75,8 +74,8 @@ def needed(interval: Interval, margin: float) -> Need:
     restates its p value (Hoenig and Heisey 2001, doi:10.1198/000313001300339897). The probability
     is that of the noncentral t with the degrees of freedom of the interval (Westfall, Kenny and
     Judd 2014, doi:10.1037/xge0000014, for crossed designs), the components of variance taken as
-    known. Fewer than three seeds, or splits where they are redrawn, predict no size. Raises
-    ValueError for a margin that is not positive and finite.
+    known, for ends without skewness. Fewer than three seeds, or splits where they are redrawn,
+    predict no size. Raises ValueError for a margin that is not positive and finite.
     """
     check_margin(margin)
     if not enough(interval):
@@ -140,16 +139,6 @@ def check_margin(margin: float) -> None:
         )
 
 
-def check_nats(margin: float) -> None:
-    """Refuse a margin that no two models of use would stay within."""
-    if not (math.isfinite(margin) and 0 < margin <= MAX_MARGIN_NATS):
-        raise BadValue(
-            "margin",
-            margin,
-            f"nats of negative log-likelihood, above 0 and at most {MAX_MARGIN_NATS:g}",
-        )
-
-
 def check_shots(shots: int) -> None:
     """Refuse executions that measure nothing."""
     if shots < 1:
@@ -193,13 +182,17 @@ def _predict_error(
         if interval.seeds == 1:
             return picture, items - 1
         return squared_error(per_seed + rest / items, picture, rest / items, seeds - 1, items - 1)
-    factor = 1 / splits + interval.held
+    between = interval.sigma2_split + per_seed
     if math.isnan(interval.pictures):
-        return factor * (interval.sigma2_split + per_seed), splits - 1
+        return between / splits, splits - 1
     pair = interval.sigma2_pair + rest
-    training = factor * (interval.sigma2_split + per_seed + pair / items)
-    picture = (interval.sigma2_picture + pair / splits) / items
-    return squared_error(training, picture, pair / (splits * items), splits - 1, items - 1)
+    joint = interval.common * interval.sigma2_picture / items
+    overlap = (interval.sigma2_picture / items - joint + pair / items) / splits
+    distinct = interval.distinct * items / interval.items
+    training = between / splits + overlap
+    if interval.common < 1:
+        training = training + interval.share / (1 - interval.share) * interval.sigma2_split
+    return squared_error(training, joint + overlap, overlap, splits - 1, distinct - 1)
 
 
 def _detection_power(error2: Number, degrees: Number, margin: float) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Intervals of accuracies and of their paired differences that keep a width at 0 and 1."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,7 +10,7 @@ import numpy as np
 from qtlrun.error import NO_VALUE, BadValue
 from qtlrun.statistic.interval import Interval, crossed, pad, quantile
 from qtlrun.statistic.share import beta_ends
-from qtlrun.statistic.split import resampled
+from qtlrun.statistic.split import Names, resampled
 
 
 def two_way(values: np.ndarray, level: float = 0.95) -> Interval:
@@ -35,29 +36,28 @@ def proportion(values: np.ndarray, level: float = 0.95) -> Interval:
     and Pearson's of the pictures. Raises ValueError for other values, and as `crossed` does.
     """
     answers = _check_answers(values)
-    exact = crossed(answers, level)
-    padded = crossed(pad(answers, 0.0, 1.0), level)
+    exact = crossed(answers, level, symmetric=True)
+    padded = crossed(pad(answers, 0.0, 1.0), level, symmetric=True)
     return _with_exact_ends(exact, padded, answers.size, level)
 
 
 def proportion_resampled(
     values: Sequence[np.ndarray],
+    items: Sequence[Names] | None,
     *,
-    train: float,
-    held: float,
-    same_pictures: bool,
+    share: float,
     level: float = 0.95,
 ) -> Interval:
     """Mean of right and wrong answers over redrawn splits.
 
-    `values` has an array (seeds, pictures) per split. As `proportion`, with the variance of
-    `resampled`. Splits with pictures of their own differ at least as much as their pictures make
-    them. Raises ValueError for values other than 0 and 1, and as `resampled` does.
+    Arguments as those of `resampled`. As `proportion`, with the variance of `resampled`. Splits
+    with pictures of their own differ at least as much as their pictures make them. Raises
+    ValueError for values other than 0 and 1, and as `resampled` does.
     """
     answers = [_check_answers(split) for split in values]
-    estimate = partial(resampled, train=train, held=held, same_pictures=same_pictures, level=level)
-    exact = estimate(answers)
-    padded = estimate([pad(split, 0.0, 1.0) for split in answers], pictures_floor=True)
+    estimate = partial(resampled, share=share, level=level, symmetric=True)
+    exact = estimate(answers, items)
+    padded = estimate([pad(split, 0.0, 1.0) for split in answers], _pad_names(answers, items))
     return _with_exact_ends(exact, padded, sum(split.size for split in answers), level)
 
 
@@ -69,25 +69,38 @@ def proportion_difference(values: np.ndarray, level: float = 0.95) -> Interval:
     ValueError as `crossed` does.
     """
     values = np.asarray(values, dtype=np.float64)
-    return _with_padded_ends(crossed(values, level), crossed(pad(values, -1.0, 1.0), level))
+    padded = crossed(pad(values, -1.0, 1.0), level, symmetric=True)
+    return _with_padded_ends(crossed(values, level, symmetric=True), padded)
 
 
 def proportion_difference_resampled(
     values: Sequence[np.ndarray],
+    items: Sequence[Names] | None,
     *,
-    train: float,
-    held: float,
-    same_pictures: bool,
+    share: float,
     level: float = 0.95,
 ) -> Interval:
     """Mean difference of two models' answers over redrawn splits.
 
     As `proportion_difference`, with the variance of `resampled`.
     """
-    estimate = partial(resampled, train=train, held=held, same_pictures=same_pictures, level=level)
+    estimate = partial(resampled, share=share, level=level, symmetric=True)
     values = [np.asarray(split, dtype=np.float64) for split in values]
-    padded = estimate([pad(split, -1.0, 1.0) for split in values], pictures_floor=True)
-    return _with_padded_ends(estimate(values), padded)
+    padded = estimate([pad(split, -1.0, 1.0) for split in values], _pad_names(values, items))
+    return _with_padded_ends(estimate(values, items), padded)
+
+
+def _pad_names(values: Sequence[np.ndarray], items: Sequence[Names] | None) -> list[list[str]]:
+    """Names of the pictures of each split and of the two that are appended, one pair for all.
+
+    Pictures of data that each split draws for itself have names of their own.
+    """
+    if items is not None:
+        return [[*names, "/-", "/+"] for names in items]
+    names = []
+    for number, split in enumerate(values):
+        names.append([f"{number}/{item}" for item in range(split.shape[1] + 2)])
+    return names
 
 
 def _check_answers(values: np.ndarray) -> np.ndarray:
@@ -116,4 +129,8 @@ def _with_padded_ends(exact: Interval, padded: Interval) -> Interval:
     """Interval with the ends of the padded values, inside [-1, 1] and around its mean."""
     low = max(-1.0, min(padded.low, exact.mean))
     high = min(1.0, max(padded.high, exact.mean))
-    return replace(exact, low=low, high=high)
+    like_low = max(-1.0, min(padded.like_low, exact.mean))
+    like_high = min(1.0, max(padded.like_high, exact.mean))
+    if math.isnan(exact.like_low):
+        like_low = like_high = math.nan
+    return replace(exact, low=low, high=high, like_low=like_low, like_high=like_high)

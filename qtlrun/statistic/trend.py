@@ -5,7 +5,14 @@ import math
 import numpy as np
 
 from qtlrun.error import NO_VALUE, BadValue
-from qtlrun.statistic.interval import Interval, ends, pad, squared_error
+from qtlrun.statistic.interval import (
+    Interval,
+    ends,
+    pad,
+    shares_of,
+    skewness_of,
+    squared_error,
+)
 
 Names = tuple[str, ...]  # of the pictures at a place
 
@@ -52,8 +59,11 @@ def slope(
     rest = float(np.square(shares - shares.mean(1, keepdims=True)).sum()) / (seeds * (seeds - 1))
     training = float(by_seed.var(ddof=1)) / seeds
     error2, degrees = squared_error(training, picture, rest, seeds - 1, len(shares) - groups)
+    skewness = 0.0
+    if not answers:
+        skewness = skewness_of(shares.mean(1), shares_of(by_seed), error2)
     return Interval(
-        *ends(float(by_seed.mean()), degrees, error2, level),
+        *ends(float(by_seed.mean()), degrees, error2, level, skewness),
         math.sqrt(training),
         math.sqrt(picture),
         float(degrees),

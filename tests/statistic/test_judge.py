@@ -7,6 +7,7 @@ from moments import crossed, mixed, noise, with_moments
 from scipy import stats
 
 from qtlrun.statistic import Need, needed, two_way, verdict
+from qtlrun.statistic import crossed as crossed_interval
 
 SEEDS = (3, 5, 10, 30)
 PICTURES = (40, 150, 1000)
@@ -64,8 +65,8 @@ def test_an_interval_covers_the_truth_as_often_as_it_says(coverage):
 
 def test_noise_in_one_direction_is_covered_exactly(coverage):
     held, draws = coverage
-    # then the interval is Student's own, so only the simulation errs: four standard errors, as 24
-    # are compared
+    # then the interval is Student's own, but for the skewness that pictures show by chance, so only
+    # the simulation errs: four standard errors, as 24 are compared
     np.testing.assert_allclose(held[:2], 0.95, atol=4 * np.sqrt(0.95 * 0.05 / draws))
 
 
@@ -102,7 +103,8 @@ def test_equal_models_are_seldom_told_apart():
 
 
 def test_an_interval_follows_its_formula():
-    interval = two_way(with_moments(4, 25, 0.3, v_seed=0.8, v_picture=10.0, v_rest=5.0), level=0.90)
+    values = with_moments(4, 25, 0.3, v_seed=0.8, v_picture=10.0, v_rest=5.0)
+    interval = crossed_interval(values, level=0.90, symmetric=True)
     parts = np.array([0.8 / 4, 10.0 / 25, 5.0 / 100])
     squared = parts[0] + parts[1] - parts[2]
     degrees = squared**2 / (parts**2 / [3, 24, 72]).sum()
@@ -124,7 +126,7 @@ def test_an_interval_follows_its_formula():
     np.testing.assert_allclose(
         fields, expected, rtol=1e-9
     )  # some thousand roundings of 1e-16, and room
-    assert (interval.splits, interval.held) == (1, 0.0)
+    assert (interval.splits, interval.share, interval.distinct) == (1, 0.0, 25)
     assert np.isnan([interval.sigma2_split, interval.sigma2_pair]).all()  # of redrawn splits alone
 
 
@@ -144,7 +146,8 @@ def test_an_interval_follows_its_formula():
 def test_a_part_below_the_residual_leaves_the_other_with_its_own_degrees(
     v_seed, v_picture, squared, degrees
 ):
-    interval = two_way(with_moments(4, 25, 0.0, v_seed, v_picture, v_rest=5.0))
+    values = with_moments(4, 25, 0.0, v_seed, v_picture, v_rest=5.0)
+    interval = crossed_interval(values, symmetric=True)
     assert interval.degrees == degrees
     expected = stats.t.ppf(0.975, degrees) * np.sqrt(squared)
     np.testing.assert_allclose([-interval.low, interval.high], expected, rtol=1e-9)  # as above
@@ -158,7 +161,7 @@ def test_identical_values_have_an_interval_of_no_width():
 
 def test_one_seed_has_the_interval_of_its_pictures_alone():
     values = np.random.default_rng(3).normal(size=(1, 60))
-    interval = two_way(values)
+    interval = crossed_interval(values, symmetric=True)
     low, high = stats.ttest_1samp(values[0], 0).confidence_interval(0.95)
     np.testing.assert_allclose([interval.low, interval.high], [low, high], rtol=1e-9)  # as above
     assert np.isnan([interval.training, interval.sigma2_seed, interval.sigma2_rest]).all()
@@ -219,7 +222,7 @@ def test_a_verdict_is_the_word_that_the_intervals_allow(mean, margin, word, dete
 
 
 def test_equal_rows_are_equivalent():
-    judged = verdict(np.zeros((3, 40)), 0.01)
+    judged = verdict(np.zeros((3, 60)), 0.01)
     assert (judged.word, judged.detectable) == ("equivalent", False)
 
 

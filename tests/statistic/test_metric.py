@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from scipy import special
-from sklearn.metrics import f1_score
+from sklearn.metrics import brier_score_loss, f1_score
 
-from qtlrun.statistic import calibration_error, correct, macro_f1, nll
+from qtlrun.statistic import brier, calibration_error, correct, macro_f1, nll
 
 
 @pytest.fixture
@@ -28,6 +28,25 @@ def test_nll_stays_finite_for_logits_beyond_the_range_of_the_exponential():
     np.testing.assert_array_equal(
         nll(np.float32([[2e4, -2e4], [2e4, -2e4]]), np.array([0, 1])), [0, 4e4]
     )
+
+
+def test_the_brier_score_is_that_of_scikit_learn(logits, labels):
+    # for several classes scikit-learn sums over them too, from 0 to 2
+    odds = special.softmax(logits, -1)
+    scores = [brier_score_loss(labels, seed, labels=range(5), scale_by_half=False) for seed in odds]
+    # a few roundings of float64
+    np.testing.assert_allclose(brier(logits, labels).mean(-1), scores, rtol=1e-12)
+
+
+def test_the_brier_score_of_two_classes_is_twice_the_square_of_the_miss():
+    logits = np.log([[[3.0, 1.0], [1.0, 9.0]]])
+    expected = [[2 * 0.25**2, 2 * 0.9**2]]  # probabilities of the label: 3/4 and 1/10
+    np.testing.assert_allclose(brier(logits, np.array([0, 0])), expected, rtol=1e-12)
+
+
+def test_the_brier_score_lies_between_its_ends_whatever_the_logits():
+    logits = np.float32([[800.0, -800.0, 0.0], [-800.0, 800.0, 0.0]])
+    np.testing.assert_array_equal(brier(logits, np.array([0, 0])), [0.0, 2.0])
 
 
 def test_an_answer_is_correct_where_its_logit_is_largest(logits, labels):

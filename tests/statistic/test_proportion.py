@@ -1,5 +1,4 @@
 import itertools
-from functools import partial
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from qtlrun.statistic import (
 )
 
 DRAWS = 300
+THIRTY = list(map(str, range(30)))
 ERRORS = 3 * np.sqrt(0.9 * 0.1 / DRAWS)  # three standard errors of a simulated coverage of .90
 
 
@@ -152,31 +152,35 @@ def redrawn(generator, accuracy, draws, splits=5, pool=100, tested=30):
     for _ in range(draws):
         (known,) = answers(generator, accuracy, pool, 3 * splits, 20.0, 0.0, 1)
         yield [
-            known[3 * split : 3 * split + 3, generator.permutation(pool)[:tested]]
-            for split in range(splits)
+            (known[3 * split : 3 * split + 3, tested], tested)
+            for split, tested in enumerate(
+                generator.permutation(pool)[:tested] for _ in range(splits)
+            )
         ]
 
 
 @pytest.mark.parametrize("accuracy", [0.9, 0.97, 0.995])
 def test_accuracies_over_redrawn_splits_are_covered(accuracy):
-    interval = partial(proportion_resampled, train=70, held=30, same_pictures=False)
+    def interval(splits):
+        values, items = zip(*splits, strict=True)
+        items = [list(map(str, each)) for each in items]
+        return proportion_resampled(values, items, share=0.7)
+
     values = redrawn(np.random.default_rng(5), accuracy, DRAWS)
     assert coverage(interval, values, accuracy) >= 0.95 - ERRORS
 
 
 def test_splits_that_agree_have_the_exact_interval_of_all_pictures_where_they_share_none():
-    interval = proportion_resampled([np.ones((3, 30))] * 5, train=1, held=1e-9, same_pictures=False)
+    interval = proportion_resampled([np.ones((3, 30))] * 5, None, share=0.0)
     assert interval.low == pytest.approx(0.025 ** (1 / 150), abs=1e-6)  # 150 of 150
-    same = proportion_resampled([np.ones((3, 30))] * 5, train=80, held=20, same_pictures=True)
+    same = proportion_resampled([np.ones((3, 30))] * 5, [THIRTY] * 5, share=0.8)
     assert same.low == pytest.approx(0.025 ** (1 / 30), abs=1e-9)
 
 
-@pytest.mark.parametrize("same_pictures", [True, False])
-def test_splits_on_which_models_agree_leave_a_difference_its_width(same_pictures):
+@pytest.mark.parametrize("items", [[THIRTY] * 5, None])
+def test_splits_on_which_models_agree_leave_a_difference_its_width(items):
     values = [np.zeros((3, 30))] * 5
-    interval = proportion_difference_resampled(
-        values, train=80, held=20, same_pictures=same_pictures
-    )
+    interval = proportion_difference_resampled(values, items, share=0.8)
     assert -0.2 < interval.low < -0.01 and interval.high == -interval.low
 
 
