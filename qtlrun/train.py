@@ -28,15 +28,20 @@ class Data:
 
     Arguments:
         take: the items (runs, batch, ...) at an index, in an epoch; None is evaluation.
-        labels: class of each item.
+        labels: class of each item, the same for all runs or of each.
         chunk: items that evaluation takes at once.
         sequence: the order in an epoch in which every run takes the items; None: each has its own.
     """
 
     take: Callable[[Int[Tensor, "runs batch"], int | None], Tensor]
-    labels: Int[Tensor, " items"]
+    labels: Int[Tensor, "*#runs items"]
     chunk: int
     sequence: Callable[[int], Int[Tensor, " items"]] | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of items that each run takes."""
+        return self.labels.shape[-1]
 
 
 @runtime_checkable
@@ -56,20 +61,20 @@ class Settler(Protocol):
 
 
 def cached(
-    features: Float[Tensor, "*scalings items features"],
-    labels: Int[Tensor, " items"],
-    scaling: Sequence[int] = (),
+    features: Float[Tensor, "*blocks items features"],
+    labels: Int[Tensor, "*#runs items"],
+    blocks: Sequence[int] = (0,),
     sequence: Callable[[int], Int[Tensor, " items"]] | None = None,
 ) -> Data:
     """Data of features computed beforehand, the same in every epoch.
 
-    Where features come in several scalings, `scaling` is the index of the one that each run sees.
+    Features come in blocks, of other items or otherwise scaled; `blocks` has that of each run.
     """
     flat = features.flatten(0, -2)
-    shift = torch.tensor(scaling or [0]).unsqueeze(1) * features.shape[-2]
+    shift = torch.tensor(blocks).unsqueeze(1) * features.shape[-2]
 
     def take(index: Tensor, _epoch: int | None) -> Tensor:
-        if index.stride(0) == 0 and len(set(scaling)) < 2:
+        if index.stride(0) == 0 and len(set(blocks)) == 1:
             # Every run takes the same items: one copy of them.
             rows = index[0] + shift[0]
             return flat.index_select(0, rows.to(flat.device)).expand(len(index), -1, -1)
@@ -165,7 +170,7 @@ def _train_epoch(
     total = []
     for index in order.split(_sizes(order.shape[1], recipe.batch_size, joined), dim=1):
         items = data.take(index, epoch)
-        labels = data.labels.index_select(0, index.flatten()).to(items.device)
+        labels = data.labels.expand(len(index), -1).gather(1, index).flatten().to(items.device)
         with small_convolutions(items):
             logits = model(items)
             losses = nn.functional.cross_entropy(
@@ -188,7 +193,7 @@ def _order(data: Data, orders: list[torch.Generator], epoch: int) -> Int[Tensor,
     """Order in which each run takes the items in an epoch: the data's, or one drawn per run."""
     if data.sequence is not None:
         return data.sequence(epoch).expand(len(orders), -1)
-    return torch.stack([torch.randperm(len(data.labels), generator=draw) for draw in orders])
+    return torch.stack([torch.randperm(data.count, generator=draw) for draw in orders])
 
 
 def steps(items: int, batch_size: int, joined: bool) -> int:
@@ -234,22 +239,21 @@ def evaluate(
     model.eval()
     still: Callable[[Tensor], Tensor]
     still = model.settled(*chances) if isinstance(model, Settler) else model
-    indices = torch.arange(len(data.labels)).expand(runs, -1)
+    indices = torch.arange(data.count).expand(runs, -1)
     logits = [still(data.take(index, None)) for index in indices.split(data.chunk, dim=1)]
     return torch.cat(logits, dim=1)
 
 
 def score(
-    logits: Float[Tensor, "runs items classes"], labels: Int[Tensor, " items"]
+    logits: Float[Tensor, "runs items classes"], labels: Int[Tensor, "*#runs items"]
 ) -> tuple[Float[Tensor, " runs"], Float[Tensor, " runs"]]:
     """Mean negative log-likelihood (nats) and accuracy in [0, 1] of each run, on the CPU.
 
     An item with a logit that is not finite counts as wrong.
     """
     logits = logits.cpu().double()
-    nll = nn.functional.cross_entropy(
-        logits.flatten(0, 1), labels.repeat(len(logits)), reduction="none"
-    )
+    labels = labels.expand(len(logits), -1)
+    nll = nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="none")
     right = (logits.argmax(-1) == labels) & logits.isfinite().all(-1)
     return nll.view(len(logits), -1).mean(1), right.double().mean(1)
 
@@ -267,7 +271,7 @@ def _criterion(
 def pace(model: nn.Module, recipe: Recipe, data: Data, runs: int) -> float:
     """Seconds of one training step, measured on the first batch; the model stays as it is."""
     model.eval()
-    index = torch.arange(len(data.labels))[: recipe.batch_size].expand(runs, -1)
+    index = torch.arange(data.count)[: recipe.batch_size].expand(runs, -1)
     seconds = []
     for _ in range(3):  # the first is slower, and a busy machine makes any of them so
         began = time.perf_counter()

@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
 from qtlrun.contract.part import build_part
-from qtlrun.plan import Plan
+from qtlrun.plan import Plan, Redraw
 
 CONF = Path(__file__).parents[1] / "conf"
 SHORT = (
@@ -22,6 +22,7 @@ SHORT = (
     "circuit.qubits=2",
     "circuit.depth=1",
     "seeds=3",
+    "splits=1",
 )
 
 
@@ -88,3 +89,10 @@ def check(*plans):
     study = build_part("study", plans[0].study, plans[0].settings.plugins)
     check_models(list(plans), study, experiment)
     return experiment
+
+
+def train_row(experiment, name, variant, seeds, *, draws=(), reader=""):
+    """Row of a variant from these seeds, on its own division of the items."""
+    redraw = Redraw({}, list(seeds), list(draws))
+    (row,) = experiment.train(name, variant, [redraw], reader=reader)
+    return row

@@ -29,7 +29,7 @@ ORDER = [
     {"layer", "statefile", "memory", "download"},
     {"circuit", "fock"},
     {"comparison"},
-    {"plan", "source", "store"},
+    {"ledger", "plan", "source", "store"},
     {"statistic", "disk", "mode"},
     {"process", "error"},
 ]

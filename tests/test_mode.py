@@ -6,7 +6,7 @@ from operator import attrgetter
 import numpy as np
 import pytest
 import torch
-from composition import SHORT, variants
+from composition import SHORT, train_row, variants
 
 import qtlrun
 from qtlrun.experiment import Experiment
@@ -109,7 +109,7 @@ def right(tmp_path_factory):
     home, found = tmp_path_factory.mktemp("right"), {}
     for name, words in (("pixels", SHORT), ("pretrained", PRETRAINED)):
         row = variants(*words)["composed"]
-        found[name] = row, without_seconds(told(Experiment(str(home)).train("A", row, [0, 1])))
+        found[name] = row, without_seconds(told(train_row(Experiment(str(home)), "A", row, [0, 1])))
     return found
 
 
@@ -117,7 +117,7 @@ def right(tmp_path_factory):
 def test_the_callers_mode_does_not_reach_training(right, tmp_path, name):
     row, expected = right["pixels"]
     with MODES[name]():
-        made = Experiment(str(tmp_path)).train("A", row, [0, 1])
+        made = train_row(Experiment(str(tmp_path)), "A", row, [0, 1])
     assert without_seconds(told(made)) == expected and not made.errors
 
 
@@ -127,9 +127,9 @@ def test_the_callers_mode_does_not_reach_training(right, tmp_path, name):
 def test_nor_does_it_reach_pre_training_and_what_the_store_keeps_of_it(right, tmp_path, name):
     row, expected = right["pretrained"]
     with MODES[name]():
-        Experiment(str(tmp_path)).train("A", row, [0, 1])
-    later = Experiment(str(tmp_path), fresh=True).train(
-        "A", row, [0, 1]
+        train_row(Experiment(str(tmp_path)), "A", row, [0, 1])
+    later = train_row(
+        Experiment(str(tmp_path), fresh=True), "A", row, [0, 1]
     )  # trained anew on what was pre-trained then
     assert without_seconds(told(later)) == expected
 

@@ -145,6 +145,9 @@ def _without_empty_folders():
 def _run_study(plans: list[Plan]):
     """Check all plans, then run their study; return its rows and whether all went well."""
     check_words(plans)
+    from qtlrun.compose.seal import check_seal
+
+    plans = check_seal(plans)
     from rich.console import Console
 
     from qtlrun.comparison.comparison import Stopped

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from qtlrun.error import UsageError
-from qtlrun.plan import Plan, Variant, check_plan, check_same
+from qtlrun.plan import EACH, Plan, Variant, check_plan, check_same
+from qtlrun.plan.seal import MAX_DIFFERENCES, NAME_DIGITS
 
 # Keys whose values all points of a sweep share.
-SHARED_KEYS = ("study", "home", "outputs", "fresh", "plugins", "splits", "folds")
+SHARED_KEYS = ("study", "home", "outputs", "fresh", "plugins", "splits", "folds", "seal")
 
 
 def check_words(plans: list[Plan]) -> None:
@@ -28,10 +29,11 @@ def check_models(plans: list[Plan], study, experiment) -> list[Plan]:
     Returns the plans; where the study excuses it, a plan whose weights or data are absent is left
     out and has the refusal.
     """
+    _check_heeded(plans[0], study)
     if study.check is not None:
         study.check(plans, experiment)
     plans = list(plans)
-    for check in (_check_parts, _check_backbone, _load):
+    for check in (_check_parts, _check_backbone, _load, _check_sealed):
         for number, plan in enumerate(plans):
             refusal = "" if plan.refusal else _refusal(check, plan, experiment, study.excuses)
             if refusal:
@@ -65,13 +67,14 @@ def _check_parts(plan: Plan, experiment) -> None:
 
 
 def _checked_variants(plan: Plan) -> list[tuple[str, Variant]]:
-    """Variants of a plan on each split and with each draw, by reference; "" is the composed one."""
+    """Variants of a plan on each split, and with each draw of the first; "" is the composed one."""
     variants = []
     for name, variant in {"": plan.model, **plan.references}.items():
-        variants += [(name, variant.redrawn(change)) for change in plan.redraws]
-        for draw in plan.draws:
-            check_same(variant, draw, "tune")
-            variants.append((name, variant.changed(draw)))
+        variants += [(name, variant.redrawn(redraw.change)) for redraw in plan.redraws]
+        for redraw in plan.redraws:
+            for draw in redraw.draws:
+                check_same(variant, draw, "tune")
+        variants += [(name, variant.changed(draw)) for draw in plan.redraws[0].draws]
     return variants
 
 
@@ -80,6 +83,38 @@ def _load(plan: Plan, experiment) -> None:
     for variant in (plan.model, *plan.references.values()):
         experiment.load(variant)
     experiment.note_passed([variant for _, variant in _checked_variants(plan)])
+
+
+def _check_heeded(plan: Plan, study) -> None:
+    """Refuse a seal for a study that makes no table of declared contrasts."""
+    if plan.sealed and not study.heeds_seal:
+        raise UsageError(
+            "this study has no table of the contrasts that were declared",
+            "study=compare has it",
+            key="seal",
+            value=plan.sealed.hash[:NAME_DIGITS],
+        )
+
+
+def _check_sealed(plan: Plan, experiment) -> None:
+    """Refuse a plan whose data, weights or plugins are not those that were sealed."""
+    if plan.sealed is None:
+        return
+    from qtlrun.experiment.registration import Registration
+
+    fingerprints = Registration(experiment.session).fingerprints(plan)
+    sealed = plan.sealed.fingerprints
+    names = [*sealed, *(name for name in ("plugins",) if name in fingerprints)]
+    changed = [name for name in dict.fromkeys(names) if fingerprints.get(name) != sealed.get(name)]
+    if changed:
+        listed = ", ".join(changed[:MAX_DIFFERENCES])
+        more = f" and {len(changed) - MAX_DIFFERENCES} more" * (len(changed) > MAX_DIFFERENCES)
+        raise UsageError(
+            f"these have other bytes than when the plan was sealed: {listed}{more}",
+            "restore them; another plan needs a seal of its own",
+            key="seal",
+            value=plan.sealed.hash[:NAME_DIGITS],
+        )
 
 
 def _check_backbone(plan: Plan, _experiment) -> None:
@@ -116,9 +151,9 @@ def _named(reference: str, change: dict[str, Any]):
 
 def _check_redraws(plan: Plan, experiment) -> None:
     """Refuse several splits of a dataset that comes with all its splits."""
-    if len(plan.redraws) == 1:
+    if len(plan.redraws) == 1 or plan.settings.splits == EACH:
         return
-    variants = map(plan.model.redrawn, plan.redraws)
+    variants = [plan.model.redrawn(redraw.change) for redraw in plan.redraws]
     fingerprints = {experiment.dataset(variant).fingerprint for variant in variants}
     if len(fingerprints) < len(plan.redraws):
         raise UsageError(

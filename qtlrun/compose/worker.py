@@ -11,20 +11,22 @@ from qtlrun.plan import Plan
 
 def train(values: dict[str, object], scratch: Path, number: int) -> None:
     """Write a point to the scratch folder by its number, and train its rows into the store."""
+    from qtlrun.compose.seal import check_seal
     from qtlrun.contract.part import build_part
     from qtlrun.experiment import Experiment
 
     disk.write(scratch / f"{number:06d}.json", json.dumps(values))
     plan = Plan(values)
     check_words([plan])
+    plans = check_seal([plan], number)
     experiment = Experiment(plan.settings.home, plan.settings.fresh)
-    check_models([plan], build_part("study", plan.study, plan.settings.plugins), experiment)
+    study = build_part("study", plan.study, plan.settings.plugins)
+    check_models(plans, study, experiment)
+    if not study.trains:
+        return
     for name, variant in plan.variants.items():
-        for split, change in enumerate(plan.redraws):
-            with contextlib.suppress(Exception):  # the parent meets it again, and prints it
-                experiment.train(
-                    name, variant.redrawn(change), plan.seeds_of(split), draws=plan.draws
-                )
+        with contextlib.suppress(Exception):  # the parent meets it again, and prints it
+            experiment.train(name, variant, plan.redraws)
 
 
 def read_points(scratch: Path) -> list[dict[str, object]]:

@@ -208,10 +208,14 @@ class Study(Protocol):
     run: trains them and writes a report; gives the rows, and whether all went well
     check: refuses plans that it cannot run, before anything is trained
     excuses: whether a plan whose weights or data cannot be had is left out, and not an error
+    heeds_seal: whether its table marks the contrasts that a sealed plan did not declare
+    trains: whether it trains the rows of its plans
     """
 
     check: Callable[[list, Any], None] | None = None
     excuses: bool = False
+    heeds_seal: bool = False
+    trains: bool = True
 
     def run(self, plans: list, experiment: Any, report: Any) -> tuple: ...
 

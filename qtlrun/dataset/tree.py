@@ -1,5 +1,6 @@
 """Splits of pictures in class folders; headers are checked, files hashed, none is decoded."""
 
+import functools
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -172,11 +173,25 @@ def _items(root: Path, paths: list[Path]) -> list[_Item]:
 
 def _item(path: Path, name: str) -> _Item | _Refusal:
     try:
-        picture.check_header(path, name=name)
+        return _checked(path, name, _version(path))
     except ValueError as error:
         return _Refusal(name, error)
-    status = path.stat()
-    return _Item(name, disk.file_digest(path), (status.st_dev, status.st_ino))
+
+
+@functools.cache
+def _checked(path: Path, name: str, version: tuple[int, int, int]) -> _Item:
+    """Item of a version of a file, once for all divisions; ValueError where it is refused."""
+    picture.check_header(path, name=name)
+    return _Item(name, disk.file_digest(path), version[:2])
+
+
+def _version(path: Path) -> tuple[int, int, int]:
+    """Device, inode and time of the last change of a file; zeros where none can be had."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0, 0
+    return status.st_dev, status.st_ino, status.st_mtime_ns
 
 
 def _refuse(refusals: list[_Refusal]) -> None:

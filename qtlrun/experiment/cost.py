@@ -20,8 +20,8 @@ def count_costs(ensemble: Ensemble, epochs: int) -> dict[str, float]:
         "parameters_backbone": _count_backbone(ensemble, epochs),
     }
     if ensemble.head.executions is not None:
-        steps = epochs * len(ensemble.data["train"].labels)
-        looks = epochs * len(ensemble.data["validation"].labels) + len(ensemble.data["test"].labels)
+        steps = epochs * ensemble.data["train"].count
+        looks = epochs * ensemble.data["validation"].count + ensemble.data["test"].count
         counts["evaluations"] = steps + looks
         counts["executions"] = steps * ensemble.head.executions() + looks
     for name, cost in _generator_costs(ensemble, epochs).items():
@@ -88,7 +88,7 @@ def _generator_costs(ensemble: Ensemble, epochs: int) -> dict[str, int]:
     parts = ensemble.parts
     looks = epochs + 1
     joined = train.joins(ensemble.whole, ensemble.backbone, parts.freeze)
-    items = len(ensemble.data["train"].labels)
+    items = ensemble.data["train"].count
     steps = epochs * train.steps(items, parts.recipe.batch_size, joined)
     return {
         "parameters_circuit": angles,

@@ -32,6 +32,7 @@ def describe_row(name: str, parts: Parts) -> Row:
         validated_on=len(dataset.validation),
         blind=dataset.validation is not dataset.test,
         independent=dataset.independent,
+        pool=dataset.size,
         duplicates=duplicates(parts),
         counts=dataset.counts,
         files=weight_files(parts),

@@ -4,14 +4,13 @@ import contextlib
 import copy
 import itertools
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from qtlrun import recipe, train
+from qtlrun import train
 from qtlrun.backbone.stage import Stage
 from qtlrun.comparison.outcome import Outcome
 from qtlrun.experiment import feature
@@ -20,15 +19,10 @@ from qtlrun.experiment.parts import Parts
 from qtlrun.layer import Start
 from qtlrun.parametrization.generated import HEAD, Generated
 from qtlrun.parametrization.generator import Generator
-from qtlrun.plan import bare
 from qtlrun.train import Data
 
-# Trained numbers of one ensemble, which caches hold; more are slower together than in turn
-MAX_ENSEMBLE_NUMBERS = 2**18
 # Training items that scale=auto looks at
 SCALE_ITEMS = 64
-# Values in which the trainings of one ensemble may differ
-OWN_VALUES = {"recipe": recipe.OWN, "head": ("spread",)}
 
 
 @dataclass(frozen=True)
@@ -48,7 +42,7 @@ class Ensemble:
     backbone: of the only training, where its features change; else None
     data: by split
     trainings: in the order of the runs
-    scale: scaling of the features before the head
+    scalings: scaling of each run's features before the head
     scales: how each run's features are scaled
     """
 
@@ -57,7 +51,7 @@ class Ensemble:
     backbone: Module | None
     data: dict[str, Data]
     trainings: list[Training]
-    scale: feature.Scaling
+    scalings: list[feature.Scaling]
     scales: list[str]
 
     @property
@@ -84,42 +78,6 @@ class Ensemble:
         """Its modules by the names that their weights have in an outcome."""
         modules = {"head": self.head, "backbone": self.backbone, "generator": self.generator}
         return {name: module for name, module in modules.items() if module is not None}
-
-
-def group_trainings(trainings: list[Training]) -> list[list[Training]]:
-    """Trainings that can be ensembles: they differ in their own values alone."""
-    groups: dict[tuple, list[Training]] = {}
-    for training in trainings:
-        parts = training.parts
-        number = "" if is_stackable(parts) and not parts.solved else len(groups)
-        groups.setdefault((shared_key(parts), number), []).append(training)
-    ensembles = []
-    for group in groups.values():
-        size = _size(group[0]) if len(group) > 1 else 0
-        most = max(1, MAX_ENSEMBLE_NUMBERS // max(1, size))
-        # Runs of one scaling can share their items in memory
-        group.sort(key=lambda training: training.parts.recipe.scale)
-        ensembles += [group[at : at + most] for at in range(0, len(group), most)]
-    return ensembles
-
-
-def is_stackable(parts: Parts) -> bool:
-    """Whether trainings of a variant can be one ensemble.
-
-    They can on features that do not change, with no chance but that of their seeds.
-    """
-    return parts.fixed and parts.exact and parts.stacked
-
-
-def shared_key(parts: Parts) -> str:
-    """Identity of what the trainings of one ensemble have in common."""
-    variant = parts.variant
-    values = {}
-    for group, part in variant.parts.items():
-        names = OWN_VALUES.get(group, ())
-        values[group] = {name: value for name, value in bare(part).items() if name not in names}
-    computed = [variant.dtype, variant.accelerator, variant.plugins, id(parts.dataset)]
-    return json.dumps([values, *computed], sort_keys=True)
 
 
 def build_ensemble(trainings: list[Training]) -> Ensemble:
@@ -154,38 +112,56 @@ def plain_network(training: Training, outcome: Outcome) -> tuple[Module, Data]:
         network = Network(copy.deepcopy(backbone), network, scale)
     test = parts.dataset.test
     pictures = feature.pictures(parts, test, backbone)
-    return network.eval(), Data(pictures, test.labels, feature.chunk(backbone))
+    return network.eval(), Data(pictures, test.labels.unsqueeze(0), feature.chunk(backbone))
 
 
 def _build_heads(trainings: list[Training]) -> Ensemble:
     """Heads of all trainings on features that do not change."""
     parts = trainings[0].parts
-    dataset = parts.dataset
-    head = _build_head(trainings)
-    features = feature.features(parts)
-    scales = _scales(trainings, head, lambda: features["train"][:SCALE_ITEMS])
-    kinds = sorted(set(scales))
-    scale = feature.scalings(kinds, lambda: features["train"])
-    scaling = [kinds.index(name) for name in scales]
+    head = build_head(trainings)
+    divisions = list({id(each.parts.dataset): each.parts for each in trainings}.values())
+    kinds = [parts.dataset for parts in divisions]
+    places = [kinds.index(training.parts.dataset) for training in trainings]
+    scales = _scales(trainings, head, lambda parts: feature.features(parts)["train"][:SCALE_ITEMS])
+    names = sorted(set(scales))
+    scalings = [feature.scalings(names, _train_features(division)) for division in divisions]
+    blocks = [
+        len(names) * place + names.index(name) for place, name in zip(places, scales, strict=True)
+    ]
     data = {}
-    for name, split in dataset.splits.items():
-        sequence = dataset.sequence if name == "train" else None
-        data[name] = train.cached(scale(features[name]), split.labels, scaling, sequence)
+    for split in parts.dataset.splits:
+        stacks = []
+        labels = []
+        for division, scaling in zip(divisions, scalings, strict=True):
+            stacks.append(scaling(feature.features(division)[split]))
+            labels.append(division.dataset.splits[split].labels)
+        data[split] = train.cached(
+            torch.cat(stacks),
+            torch.stack(labels)[places if len(divisions) > 1 else [0]],
+            blocks,
+            parts.dataset.sequence if split == "train" else None,
+        )
     whole = _generate_weights(head, trainings, HEAD)
-    return Ensemble(whole, head, None, data, trainings, scale, scales)
+    return Ensemble(
+        whole, head, None, data, trainings, [scalings[place] for place in places], scales
+    )
+
+
+def _train_features(parts: Parts) -> Callable[[], Tensor]:
+    return lambda: feature.features(parts)["train"]
 
 
 def _build_network(trainings: list[Training]) -> Ensemble:
     """Network of one training, whose backbone is trained too or sees augmented pictures."""
     parts = trainings[0].parts
-    head = _build_head(trainings)
+    head = build_head(trainings)
     backbone = parts.trained_backbone(trainings[0].seed)
     augment = trainings[0].seed if parts.recipe.augment else None
     data = {}
     for name, split in parts.dataset.splits.items():
         data[name] = Data(
             feature.pictures(parts, split, backbone, augment),
-            split.labels,
+            split.labels.unsqueeze(0),
             feature.chunk(backbone),
             parts.dataset.sequence if name == "train" else None,
         )
@@ -193,12 +169,14 @@ def _build_network(trainings: list[Training]) -> Ensemble:
     whole = _generate_weights(network, trainings)
     with parts.session.threads(large=feature.is_large(backbone)):
         train_data = data["train"]
-        scales = _scales(trainings, head, lambda: _initial_features(whole, train_data, SCALE_ITEMS))
+        scales = _scales(
+            trainings, head, lambda _: _initial_features(whole, train_data, SCALE_ITEMS)
+        )
         network.scale = feature.scalings(scales, lambda: _initial_features(whole, train_data))
-    return Ensemble(whole, head, backbone, data, trainings, network.scale, scales)
+    return Ensemble(whole, head, backbone, data, trainings, [network.scale], scales)
 
 
-def _build_head(trainings: list[Training]) -> Module:
+def build_head(trainings: list[Training]) -> Module:
     """One head of all trainings; each run starts from the values that its own variant gives it."""
     first = trainings[0].parts
     size = feature.features(first)["train"].shape[1] if first.fixed else first.backbone.features
@@ -229,35 +207,30 @@ def _generate_weights(module: Module, trainings: list[Training], within: str = "
 
 
 def _scales(
-    trainings: list[Training], head: nn.Module, features: Callable[[], Tensor]
+    trainings: list[Training], head: nn.Module, features: Callable[[Parts], Tensor]
 ) -> list[str]:
     """How each run's features are scaled.
 
     `auto` looks at some of the training split, and leaves amplitudes alone.
     """
-    scales = [training.parts.recipe.scale for training in trainings]
-    if "auto" not in scales:
-        return scales
-    if head.amplitudes:
-        return ["none" if scale == "auto" else scale for scale in scales]
-    sample = features()
-    return [training.parts.recipe.scaling(sample) for training in trainings]
+    scales = []
+    for training in trainings:
+        scale = training.parts.recipe.scale
+        if scale == "auto" and head.amplitudes:
+            scale = "none"
+        elif scale == "auto":
+            scale = training.parts.recipe.scaling(features(training.parts))
+        scales.append(scale)
+    return scales
 
 
 @torch.no_grad()
 def _initial_features(whole: Module, data: Data, count: int | None = None) -> Tensor:
     """Features of all items, or of the first `count`, before anything is trained."""
     whole.eval()
-    index = torch.arange(len(data.labels))[:count].unsqueeze(0)
+    index = torch.arange(data.count)[:count].unsqueeze(0)
     batches = index.split(data.chunk, dim=1)
     return torch.cat([whole.features(data.take(batch, None))[0] for batch in batches])
-
-
-def _size(training: Training) -> int:
-    """Numbers that one run works on in a step, a generator's weights and amplitudes among them."""
-    generated = sum(map(math.prod, training.parts.generated.values()))
-    head = _build_head([training])
-    return sum(weight.numel() for weight in head.parameters()) + 4 * generated
 
 
 def _join_states(

@@ -12,14 +12,8 @@ from torch import Tensor
 from qtlrun import train
 from qtlrun.comparison.outcome import Failure, Outcome
 from qtlrun.experiment.cost import generator_angles, trained_angles
-from qtlrun.experiment.ensemble import (
-    Ensemble,
-    Training,
-    build_ensemble,
-    is_stackable,
-    load_weights,
-)
-from qtlrun.experiment.parts import Parts
+from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble, load_weights
+from qtlrun.experiment.group import group_trainings
 from qtlrun.parametrization import generator as generators
 from qtlrun.train import Data
 
@@ -37,33 +31,32 @@ class Details:
 
 
 def evaluate(
-    parts: Parts, outcomes: dict[int, Outcome], *, detailed: bool = True
-) -> Iterator[tuple[int, Outcome | Failure]]:
-    """Test each seed's outcome; the one place that sees the test split.
+    trained: dict[Training, Outcome], *, detailed: bool = True
+) -> Iterator[tuple[Training, Outcome | Failure]]:
+    """Test the outcomes of trainings; the one place that sees the test split.
 
     `detailed` adds the accuracy on the training split, effective angles, probability inside a
     cutoff, and figures of a generator.
     """
-    groups = [[seed] for seed in outcomes]
-    if outcomes and is_stackable(parts):
-        groups = [list(outcomes)]
-    for seeds in groups:
-        ensemble = build_ensemble([Training(parts, seed) for seed in seeds])
-        load_weights(ensemble, [outcomes[seed] for seed in seeds])
+    for trainings in group_trainings(list(trained)):
+        ensemble = build_ensemble(trainings)
+        load_weights(ensemble, [trained[training] for training in trainings])
         data = ensemble.data["test"]
+        runs = len(trainings)
         began = time.perf_counter()
         with ensemble.threads():
-            logits = train.evaluate(ensemble.whole, data, len(seeds)).cpu().double()
-            seconds = (time.perf_counter() - began) / len(seeds)
-            details = _details(ensemble) if detailed else [Details()] * len(seeds)
-        for run, seed in enumerate(seeds):
+            logits = train.evaluate(ensemble.whole, data, runs).cpu().double()
+            seconds = (time.perf_counter() - began) / runs
+            details = _details(ensemble) if detailed else [Details()] * runs
+        labels = data.labels.expand(runs, -1).numpy()
+        for run, training in enumerate(trainings):
             if not logits[run].isfinite().all():
-                yield seed, Failure("a test figure is not finite")
+                yield training, Failure("a test figure is not finite")
                 continue
-            arrays = {"logits": logits[run].numpy(), "labels": data.labels.numpy()}
+            arrays = {"logits": logits[run].numpy(), "labels": labels[run]}
             yield (
-                seed,
-                outcomes[seed].evaluated(
+                training,
+                trained[training].evaluated(
                     seconds, details[run].figures, arrays | details[run].arrays
                 ),
             )
@@ -127,7 +120,7 @@ def _effective_angles(ensemble: Ensemble) -> list[int]:
     if angles is None or not angles.numel() or ensemble.head.effective is None:
         return [0] * runs
     data = ensemble.data["train"]
-    index = torch.arange(len(data.labels))[:EFFECTIVE_ITEMS].expand(runs, -1)
+    index = torch.arange(data.count)[:EFFECTIVE_ITEMS].expand(runs, -1)
     items = data.take(index, None)
     head = ensemble.head
     ensemble.whole.eval()
@@ -185,7 +178,7 @@ def _features(ensemble: Ensemble, data: Data) -> Iterator[Float[Tensor, "runs ba
 
 def _batches(data: Data, runs: int) -> tuple[Tensor, ...]:
     """Indices of all items, batch by batch, the same for every run."""
-    return torch.arange(len(data.labels)).expand(runs, -1).split(data.chunk, dim=1)
+    return torch.arange(data.count).expand(runs, -1).split(data.chunk, dim=1)
 
 
 def _by_name(batches: Iterable[dict[str, Tensor]]) -> dict[str, list[Tensor]]:

@@ -31,12 +31,6 @@ def row_identity(parts: Parts) -> dict[str, Any]:
     return identity | {"data": parts.dataset.fingerprint}
 
 
-def reading_key(parts: Parts) -> str:
-    """Key of the readings of a test split: its items and labels, whatever their names and order."""
-    test = parts.dataset.test
-    return store.key(test=sorted(zip(test.items, test.labels.tolist(), strict=True)))
-
-
 def row_keys(parts: Parts, seeds: list[int]) -> dict[int, str]:
     """Key of a row's outcome, by seed."""
     return {seed: row_key(parts, seed) for seed in seeds}

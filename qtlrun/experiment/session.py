@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 
+from qtlrun.ledger import Ledger
 from qtlrun.mode import fresh
 from qtlrun.store import Entry, Store
 
@@ -54,6 +55,7 @@ class Session:
         self.home = Path(home).expanduser()
         self.fresh = fresh
         self.store = Store(home)
+        self.ledger = Ledger(home)
         self.progress = progress or Silence()
         self.contents: dict[str, str] = {}
         self.new_keys: set[str] = set()

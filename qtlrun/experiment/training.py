@@ -13,14 +13,10 @@ from qtlrun.checkpoint import Keeper, Record, State
 from qtlrun.comparison.outcome import Failure, Outcome
 from qtlrun.experiment import feature
 from qtlrun.experiment.cost import count_costs
-from qtlrun.experiment.ensemble import (
-    Ensemble,
-    Training,
-    build_ensemble,
-    group_trainings,
-    shared_key,
-)
+from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble
+from qtlrun.experiment.group import group_trainings, shared_key
 from qtlrun.experiment.key import row_key
+from qtlrun.experiment.temperature import fit_temperatures
 from qtlrun.store import Entry
 
 # A training that takes longer is announced
@@ -49,10 +45,11 @@ def fit(
                 records.append(record)
                 done += 1
                 progress.step(f"{label}, epochs", done, total)
+            scaling = _fit_temperatures(ensemble)
             seconds = time.perf_counter() - began
         # Of a training that was resumed, all of it
         seconds = max(seconds, sum(record.seconds for record in records)) / len(group)
-        yield list(_outcomes(ensemble, records, seconds))
+        yield list(_outcomes(ensemble, records, seconds, scaling))
         _forget(group)
 
 
@@ -85,7 +82,7 @@ def _solve(ensemble: Ensemble) -> Record:
     head = ensemble.head
     splits = (ensemble.data["train"], ensemble.data["validation"])
     items = [
-        (data.take(torch.arange(len(data.labels)).unsqueeze(0), None)[0], data.labels)
+        (data.take(torch.arange(data.count).unsqueeze(0), None)[0], data.labels[0])
         for data in splits
     ]
 
@@ -94,7 +91,8 @@ def _solve(ensemble: Ensemble) -> Record:
         return head.state_dict()
 
     seeds = str(list(head.seeds))
-    key = "solved" + shared_key(parts) + parts.planted_key + ensemble.scales[0] + seeds
+    items_key = f"{id(parts.dataset)}{parts.planted_key}"
+    key = "solved" + shared_key(parts) + items_key + ensemble.scales[0] + seeds
     head.load_state_dict(parts.session.once(key, solve))
     (loss, _), (nll, accuracy) = (
         train.score(train.evaluate(head, data, 1), data.labels) for data in splits
@@ -103,9 +101,15 @@ def _solve(ensemble: Ensemble) -> Record:
 
 
 def _outcomes(
-    ensemble: Ensemble, records: list[Record], seconds: float
+    ensemble: Ensemble,
+    records: list[Record],
+    seconds: float,
+    scaling: list[dict[str, float]],
 ) -> Iterator[tuple[Training, Outcome | Failure]]:
-    """Outcome of each run, which took `seconds`; a failure where its loss is not finite."""
+    """Outcome of each run, which took `seconds`; a failure where its loss is not finite.
+
+    `scaling` has figures of each run's temperature.
+    """
     costs = functools.cache(lambda epochs: count_costs(ensemble, epochs))
     features_seconds = 0.0
     if ensemble.backbone is None:
@@ -135,10 +139,28 @@ def _outcomes(
                 scale_asked=training.parts.recipe.scale,
                 seconds=seconds,
                 features_seconds=features_seconds,
-                figures=costs(len(curves)),
+                figures=costs(len(curves)) | scaling[run],
                 weights=_weights(ensemble, run),
             ),
         )
+
+
+def _fit_temperatures(ensemble: Ensemble) -> list[dict[str, float]]:
+    """Temperature of each run at its best epoch, from validation logits, as figures.
+
+    None where validation is the test split, which may not fit it.
+    """
+    runs = len(ensemble.trainings)
+    dataset = ensemble.parts.dataset
+    if dataset.validation is dataset.test:
+        return [{} for _ in range(runs)]
+    data = ensemble.data["validation"]
+    logits = train.evaluate(ensemble.whole, data, runs).cpu().double().numpy()
+    fitted = fit_temperatures(logits, data.labels.numpy())
+    return [
+        {"temperature": float(value), "validation_separable": float(separable)}
+        for value, separable in zip(fitted.values, fitted.separable, strict=True)
+    ]
 
 
 def _curve_point(record: Record, run: int) -> dict[str, float]:
@@ -149,7 +171,7 @@ def _curve_point(record: Record, run: int) -> dict[str, float]:
 
 def _weights(ensemble: Ensemble, run: int) -> dict:
     """State of one run: its head, generator and backbone, and the scaling of features."""
-    scaling = ensemble.scale.statistics(ensemble.scales[run])
+    scaling = ensemble.scalings[run].statistics(ensemble.scales[run])
     weights = {f"scaling.{name}": value.cpu().numpy() for name, value in scaling.items()}
     for module, part in ensemble.modules.items():
         for name, value in part.state_dict().items():
@@ -193,7 +215,7 @@ def _announce(label: str, ensemble: Ensemble, count: int) -> None:
     if ensemble.backbone is not None:
         parts.freeze.apply(ensemble.backbone, 0)
     data = ensemble.data["train"]
-    steps = math.ceil(len(data.labels) / parts.recipe.batch_size) * parts.recipe.epochs
+    steps = math.ceil(data.count / parts.recipe.batch_size) * parts.recipe.epochs
     pace = train.pace(ensemble.whole, parts.recipe, data, len(ensemble.trainings))
     seconds = pace * steps * count
     if seconds > MAX_SILENT_S:

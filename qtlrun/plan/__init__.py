@@ -6,14 +6,17 @@ from qtlrun.plan.fact import facts
 from qtlrun.plan.letter import has_circuit, simulates
 from qtlrun.plan.part import bare, build, check_part, is_own, load_class
 from qtlrun.plan.plan import COMPOSED, Plan
-from qtlrun.plan.tuning import draw, spaces
+from qtlrun.plan.redraw import EACH, Redraw
+from qtlrun.plan.tuning import spaces
 from qtlrun.plan.variant import GROUPS, Part, Variant
 
 __all__ = [
     "COMPOSED",
+    "EACH",
     "GROUPS",
     "Part",
     "Plan",
+    "Redraw",
     "Variant",
     "bare",
     "build",
@@ -23,7 +26,6 @@ __all__ = [
     "check_same",
     "check_single",
     "describe",
-    "draw",
     "facts",
     "has_circuit",
     "is_own",

@@ -13,6 +13,7 @@ from qtlrun.plan import plugin, schema, size
 from qtlrun.plan.letter import letter_of
 from qtlrun.plan.part import build, check_group, check_part, is_own
 from qtlrun.plan.plan import Plan
+from qtlrun.plan.redraw import EACH
 from qtlrun.plan.tuning import check_space, spaces
 from qtlrun.plan.variant import GROUPS, Part, Variant
 
@@ -47,7 +48,6 @@ def check_plan(plan: Plan) -> None:
     _check_pretrain(plan.model)
     for group, part in plan.model.parts.items():
         check_space(group, part, plan.settings.plugins)
-    _ = plan.redraws
     _check_tuned(plan)
     for name, variant in plan.references.items():
         _check_reference(name, variant, plan.changes[name])
@@ -59,6 +59,7 @@ def check_plan(plan: Plan) -> None:
             key="tune",
             value=tune,
         )
+    _ = plan.redraws
 
 
 def check_same(variant: Variant, values: Part, what: str) -> None:
@@ -88,11 +89,11 @@ def check_single(plans: list[Plan], study: str, idle: tuple[str, ...] = ()) -> N
 
 
 def check_idle(plan: Plan, study: str, idle: tuple[str, ...] = ("splits", "folds")) -> None:
-    """Refuse settings that a study does not use, where they differ from their defaults."""
-    unset = {"tune": 0, "splits": 1, "folds": None}
+    """Refuse settings that a study does not use, where they ask for something."""
+    unset = {"tune": (0,), "splits": (1, EACH), "folds": (None,)}
     for key in idle:
         value = plan.values[key]
-        if value != unset[key]:
+        if value not in unset[key]:
             raise UsageError(f"study={study} does not use it", "leave it out", key=key, value=value)
 
 
@@ -167,7 +168,7 @@ def _check_published(published: object) -> None:
 
 
 def _check_tuned(plan: Plan) -> None:
-    """Refuse a tuning that the test split would decide, and typed values that tuning draws."""
+    """Refuse a tuning that the test split would decide."""
     tune = plan.settings.tune
     if not tune:
         return
@@ -182,13 +183,6 @@ def _check_tuned(plan: Plan) -> None:
                     " choose the draw"
                 ),
                 "leave one of them out",
-            )
-    for key in spaces([model]):
-        if plan.sets(key):
-            raise UsageError(
-                "tune draws it, so the value typed would not be heeded",
-                f"~{key.replace('.', '.space.')} holds it",
-                key=key,
             )
 
 

@@ -9,12 +9,13 @@ from functools import cached_property
 from typing import Any
 
 from qtlrun import disk
-from qtlrun.plan import tuning
 from qtlrun.plan.label import Labels, label
 from qtlrun.plan.letter import letter_of
 from qtlrun.plan.override import Override, parse
+from qtlrun.plan.redraw import Redraw, list_redraws
 from qtlrun.plan.reference import References
-from qtlrun.plan.setting import Settings, split_seeds
+from qtlrun.plan.seal import SealedPlan
+from qtlrun.plan.setting import Settings
 from qtlrun.plan.variant import Part, Variant
 
 COMPOSED = "composed"  # name of a composed model that has no letter
@@ -26,10 +27,12 @@ class Plan:
 
     values: plain values by key, as composed and as plan.yaml has them
     refusal: why the point is left out, where its study excuses that
+    sealed: point of the seal that it is a run of
     """
 
     values: dict[str, Any]
     refusal: str = ""
+    sealed: SealedPlan | None = None
 
     @cached_property
     def settings(self) -> Settings:
@@ -115,39 +118,41 @@ class Plan:
         }
 
     @cached_property
+    def declared(self) -> frozenset[str] | None:
+        """Labels of the references whose contrast a seal declares; None without a seal."""
+        if self.sealed is None:
+            return None
+        names = self.labels.names
+        rows = {self.variants[name].identity_key: label for name, label in names.items()}
+        keys = [
+            self.references[name].identity_key
+            for name in self.sealed.declared
+            if name in self.references
+        ]
+        return frozenset(map(rows.__getitem__, keys))
+
+    @cached_property
     def notes(self) -> list[str]:
         """Lines on references that do not apply, are equal, or are not what their letter means."""
         return [*self._references.notes, *self.labels.notes]
 
     @cached_property
     def seeds(self) -> list[int]:
-        """Seeds of the first split."""
+        """Seeds that the settings name."""
         return self.settings.seed_list()
 
     @cached_property
-    def redraws(self) -> list[Part]:
-        """Changes of the dataset, one per split."""
-        return self.settings.redraws(self.model.dataset)
-
-    @cached_property
-    def draws(self) -> list[dict[str, Any]]:
-        """Values that tuning tries, by `group.key`."""
-        return tuning.draw(self.variants.values(), self.settings.tune)
+    def redraws(self) -> list[Redraw]:
+        """Divisions of the items, with their trainings and draws of tuning."""
+        return list_redraws(self.settings, self.model.dataset, self.variants.values())
 
     @cached_property
     def reader_key(self) -> str:
         """Identity among readers of a test split: all values that its figures depend on."""
-        values = {
-            "rows": sorted(variant.identity_key for variant in self.variants.values()),
-            "seeds": self.seeds,
-            "splits": self.redraws,
-            "draws": self.draws,
-        }
+        rows = sorted(variant.identity_key for variant in self.variants.values())
+        redraws = [dataclasses.asdict(redraw) for redraw in self.redraws]
+        values = {"rows": rows, "redraws": redraws}
         return disk.digest(json.dumps(values, sort_keys=True).encode())
-
-    def seeds_of(self, split: int) -> list[int]:
-        """Seeds of a split by its number."""
-        return split_seeds(self.seeds, split)
 
     def sets(self, key: str) -> bool:
         """Whether the command line gives a key a value."""
@@ -159,7 +164,11 @@ class Plan:
         for key, value in values.items():
             group, _, name = key.partition(".")
             changes[group] = changes[group] | {name: value} if name else value
-        return Plan(changes)
+        return dataclasses.replace(self, values=changes)
+
+    def under(self, sealed: SealedPlan) -> "Plan":
+        """Copy that is a run of a sealed plan."""
+        return dataclasses.replace(self, sealed=sealed)
 
     @cached_property
     def _references(self) -> References:

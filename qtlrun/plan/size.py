@@ -58,9 +58,10 @@ def check_weights(count: int, where: str) -> None:
 
 def check_trainings(settings: Settings, seeds: int, rows: int) -> None:
     """Refuse more trainings in one point than anyone waits for."""
+    splits = settings.splits if isinstance(settings.splits, int) else 1
     factors = {
         "seeds": seeds,
-        "splits": settings.splits,
+        "splits": splits,
         "folds": settings.folds or 1,
         "tune": settings.tune or 1,
         "rows": rows,

@@ -62,19 +62,23 @@ def spaces(variants: Iterable[Variant]) -> dict[str, tuple]:
     return {key: spaces[key] for key in sorted(spaces)}
 
 
-def draw(variants: Iterable[Variant], count: int) -> list[dict[str, object]]:
+def draw(variants: Iterable[Variant], count: int, seed: int) -> list[dict[str, object]]:
     """Draws of the values that any of the variants has a space for, by `group.key`.
 
-    A draw is the same for all variants: a point of a scrambled Sobol sequence (Sobol 1967; Owen
-    1998), log-uniform between two numbers, uniform over options.
+    A draw is the same for all variants. The first is empty and leaves each variant as it stands:
+    tuning never makes validation worse. Each other is a point of a Sobol sequence that the seed
+    scrambles (Sobol 1967; Owen 1998), log-uniform between two numbers, uniform over options.
     """
-    if not count:
+    ranges = spaces(variants)
+    if not (count and ranges):
         return []
+    if count == 1:
+        return [{}]
     from scipy.stats import qmc
 
-    ranges = spaces(variants)
-    points = qmc.Sobol(len(ranges), rng=0).random_base2(math.ceil(math.log2(count)))[:count]
-    return [_values(point, ranges) for point in points.tolist()]
+    exponent = math.ceil(math.log2(count - 1))
+    points = qmc.Sobol(len(ranges), rng=seed).random_base2(exponent)[: count - 1]
+    return [{}, *(_values(point, ranges) for point in points.tolist())]
 
 
 def _check_range(key: str, values: list) -> None:

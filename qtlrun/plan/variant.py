@@ -66,6 +66,11 @@ class Variant:
         group, _, name = key.partition(".")
         return name in self.part(group)
 
+    def value(self, key: str) -> object:
+        """A value of its parts, by `group.key`."""
+        group, _, name = key.partition(".")
+        return self.part(group)[name]
+
     def changed(self, values: Mapping[str, object]) -> "Variant":
         """Copy with those of the values, by `group.key`, that its parts have."""
         parts: dict[str, Any] = {}

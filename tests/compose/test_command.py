@@ -100,7 +100,7 @@ def stop(process, number):
 
 @pytest.fixture(scope="module")
 def single(start):
-    return end(start(*SMOKE, "compare=[C]", "seeds=[0,3]"))
+    return end(start(*SMOKE, "compare=[C]", "seeds=[0,3]", "splits=1"))
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +183,7 @@ def test_the_files_of_a_run_can_be_read(single):
     out = single[0]
     (plan,) = yaml.safe_load_all((out / "plan.yaml").read_text())
     assert (
-        plan["overrides"] == [*SMOKE, "compare=[C]", "seeds=[0,3]"]
+        plan["overrides"] == [*SMOKE, "compare=[C]", "seeds=[0,3]", "splits=1"]
         and plan["recipe"]["epochs"] == 2
     )
     assert json.loads((out / "environment.json").read_text())["command"] == [

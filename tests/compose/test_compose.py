@@ -51,10 +51,11 @@ def checked(*points):
 QUICK = ["experiment=smoke", "backbone=identity", "compare=[]", "seeds=1", "recipe.epochs=1"]
 TOP = (
     "accelerator, backbone, circuit, compare, dataset, device, dtype, experiment, folds, freeze,"
-    " fresh, head, home, outputs, parametrization, plugins, recipe, seeds, splits, study, tune."
+    " fresh, head, home, outputs, parametrization, plugins, recipe, seal, seeds, splits, study,"
+    " tune."
 )
 KEYS = (
-    "seeds, splits, folds, tune, dtype, home, outputs, accelerator, fresh, plugins, dataset,"
+    "seeds, splits, folds, tune, dtype, home, outputs, accelerator, fresh, plugins, seal, dataset,"
     " backbone, freeze, recipe, circuit, head, parametrization, device, study."
 )
 
@@ -935,12 +936,14 @@ def refused(default, home, place):
         (
             "study__margin",
             0,
-            "study.margin=0: nats of negative log-likelihood, above 0 and at most 0.5.",
+            "study.margin=0: nats of negative log-likelihood, above 0 and at most 0.5;"
+            " or a share of the reference's, above 0% and at most 50%, as 5%.",
         ),
         (
             "study__margin",
             math.nan,
-            "study.margin=nan: nats of negative log-likelihood, above 0 and at most 0.5.",
+            "study.margin=nan: nats of negative log-likelihood, above 0 and at most 0.5;"
+            " or a share of the reference's, above 0% and at most 50%, as 5%.",
         ),
         ("study__shots", 0, "study.shots=0: measurements of an execution, from 1 up."),
         ("head__spread", -1, "head.spread=-1: a standard deviation in radians, 0 or more."),
@@ -1019,9 +1022,20 @@ def test_a_value_that_cannot_be_is_refused_with_its_key_the_reason_and_what_woul
         ),
         ({"tune": 2.5}, f"tune=2.5: {WHOLE}, and this is a number."),
         ({"tune": True}, f"tune=true: {WHOLE}, and this is true or false."),
-        ({"splits": 0}, "splits=0: how often train and validation are drawn, from 1 up."),
-        ({"splits": -3}, "splits=-3: how often train and validation are drawn, from 1 up."),
-        ({"splits": None}, f"splits=null: {WHOLE}, and this is nothing (null)."),
+        (
+            {"splits": 0},
+            "splits=0: how often train and validation are drawn, from 1 up; each draws them for"
+            " each seed.",
+        ),
+        (
+            {"splits": -3},
+            "splits=-3: how often train and validation are drawn, from 1 up; each draws them for"
+            " each seed.",
+        ),
+        (
+            {"splits": None},
+            "splits=null: a whole number or each is needed here, and this is nothing (null).",
+        ),
         ({"folds": 1}, "folds=1: the parts of a cross-validation, from 2 up; null for none."),
         ({"folds": 0}, "folds=0: the parts of a cross-validation, from 2 up; null for none."),
         ({"folds": 3, "splits": 2}, "splits=2, folds=3: choose one of the two."),

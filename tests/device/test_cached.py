@@ -1,7 +1,7 @@
 """A device that reads each circuit once."""
 
 import torch
-from composition import variants
+from composition import train_row, variants
 
 from qtlrun.circuit.dressed import Dressed
 from qtlrun.device.cached import CachedDevice
@@ -80,10 +80,10 @@ def test_all_heads_of_a_session_read_their_circuit_once(home, monkeypatch):
     plan = variants(*WORDS, "compare=[frozen_circuit,unentangled,twin]")
     for name, row in plan.items():
         one.check(row)
-        one.train(name, row, [0, 1])
-        one.train(name, row.changed({"recipe.lr": 0.02}), [0, 1])
+        train_row(one, name, row, [0, 1])
+        train_row(one, name, row.changed({"recipe.lr": 0.02}), [0, 1])
     assert sorted(read) == [False, True]
-    one.train("wide", variants(*WORDS, "circuit.qubits=3")["composed"], [0])
+    train_row(one, "wide", variants(*WORDS, "circuit.qubits=3")["composed"], [0])
     assert sorted(read) == [False, True, True]
     Parts(plan["composed"], Session(str(home))).head(64, [0])
     assert len(read) == 4  # another session

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from composition import variants
+from composition import train_row, variants
 from torch import nn
 
 from qtlrun.dataset.moons import moons
@@ -232,9 +232,9 @@ def test_each_seed_of_a_head_of_the_users_is_a_training_of_its_own(heads, home, 
     in another home.
     """
     plan = heads(name)
-    every = logits(Experiment(str(home / "a")).train("A", plan, [0, 1, 2, 3]))
+    every = logits(train_row(Experiment(str(home / "a")), "A", plan, [0, 1, 2, 3]))
     assert len({one.tobytes() for one in every.values()}) == 4
-    some = logits(Experiment(str(home / "b")).train("A", plan, [3, 1]))
+    some = logits(train_row(Experiment(str(home / "b")), "A", plan, [3, 1]))
     assert {seed: one.tobytes() for seed, one in some.items()} == {
         seed: every[seed].tobytes() for seed in (3, 1)
     }
@@ -246,7 +246,7 @@ def test_a_plain_linear_head_is_trained_as_torch_trains_it(heads, home):
     from qtlrun.layer import generator
 
     plan = heads("Plain", "recipe.select=last", "recipe.epochs=3")
-    made = logits(Experiment(str(home)).train("A", plan, [5]))[5]
+    made = logits(train_row(Experiment(str(home)), "A", plan, [5]))[5]
     parts = Parts(plan, Session(str(home)))
     train, test = (
         (split.inputs.flatten(1) / 255, split.labels)
@@ -279,7 +279,7 @@ def test_a_plain_linear_head_is_trained_as_torch_trains_it(heads, home):
 def test_a_head_of_the_users_runs_on_whole_networks_in_either_dtype_and_without_weights(
     heads, home, name, words
 ):
-    row = Experiment(str(home)).train("A", heads(name, *words), [0, 1])
+    row = train_row(Experiment(str(home)), "A", heads(name, *words), [0, 1])
     assert all(np.isfinite(one).all() for one in logits(row).values())
     if name == "Plain":
         assert {key for key in row.outcomes[0].to_artifact().arrays if "head" in key} == {
@@ -295,7 +295,7 @@ def test_the_weights_of_a_plain_head_can_be_generated(heads, home):
         "parametrization.weights=[head.*]",
         "parametrization.depth=1",
     ]
-    row = Experiment(str(home)).train("A", heads("Plain", *words), [0, 1])
+    row = train_row(Experiment(str(home)), "A", heads("Plain", *words), [0, 1])
     made = logits(row)
     assert (
         not np.array_equal(made[0], made[1])
@@ -475,7 +475,7 @@ def test_a_backbone_of_the_users_is_frozen_or_trained_each_run_from_its_own_seed
     experiment.check(plan)
     experiment.load(plan)
     made, again = (
-        logits(Experiment(str(home / place)).train("A", plan, seeds))
+        logits(train_row(Experiment(str(home / place)), "A", plan, seeds))
         for place, seeds in (("b", [0, 1]), ("c", [1]))
     )
     assert np.array_equal(made[1], again[1]) and not np.array_equal(made[0], made[1])
@@ -906,7 +906,7 @@ def test_a_shape_may_be_a_number_or_torchlayers_dict(tmp_path, home, shape, weig
     x, w = torch.linspace(-1, 1, 4).view(1, 4, 1), torch.zeros(1, *right)
     w.view(-1)[-1] = 0.3
     torch.testing.assert_close(run(x, w), (x + 0.3).cos(), atol=1e-6, rtol=0)
-    row = Experiment(str(home)).train("A", plan, [0, 1])
+    row = train_row(Experiment(str(home)), "A", plan, [0, 1])
     assert not row.errors and row.outcomes[0].figures["angles_effective"] == 1
 
 
@@ -1070,7 +1070,7 @@ def test_a_parametrization_of_the_users_gives_every_run_its_weights(tmp_path, ho
     experiment = Experiment(str(home))
     if words is None:
         experiment.check(plan)
-        made = logits(experiment.train("A", plan, [0, 1]))
+        made = logits(train_row(experiment, "A", plan, [0, 1]))
         assert not np.array_equal(made[0], made[1])
     else:
         with pytest.raises(UsageError) as error:
@@ -1117,5 +1117,5 @@ def test_a_recipe_that_inherits_ours_is_trained_by(tmp_path, home):
     plan = replace(variants(*SMALL)["composed"], plugins=[str(tmp_path / "others.py")])
     plan = replace(plan, recipe=plan.recipe | {"_target_": "others.Short", "lr": 0.1})
     Experiment(str(home)).check(plan)
-    row = Experiment(str(home)).train("A", plan, [0])
+    row = train_row(Experiment(str(home)), "A", plan, [0])
     assert {one["lr"] for one in row.outcomes[0].curves} == {0.05}

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from composition import variants
+from composition import train_row, variants
 
 from qtlrun.comparison.outcome import Failure
-from qtlrun.experiment import Experiment
+from qtlrun.experiment import Experiment, supply
+from qtlrun.ledger import Readings
 
 SHORT = (
     "backbone=identity",
@@ -35,9 +36,15 @@ PROTOCOLS = [
 @pytest.mark.parametrize("name", ["composed", "C", "twin"])
 def test_each_of_many_has_the_very_bits_that_it_has_as_a_row(home, tmp_path, name):
     plan = variants(*SHORT)[name]
-    found = Experiment(str(home)).predict(name, [plan.changed(one) for one in PROTOCOLS], [0, 3])
+    found = Experiment(str(home)).predict(
+        name,
+        [plan.changed(one) for one in PROTOCOLS],
+        [[0, 3]] * len(PROTOCOLS),
+    )
     for protocol, made in zip(PROTOCOLS, found, strict=True):
-        row = Experiment(str(tmp_path / "elsewhere")).train(name, plan.changed(protocol), [0, 3])
+        row = train_row(
+            Experiment(str(tmp_path / "elsewhere")), name, plan.changed(protocol), [0, 3]
+        )
         assert (
             np.array_equal(made.logits, row.logits)
             and np.array_equal(made.labels, row.labels)
@@ -49,9 +56,9 @@ def test_each_of_many_has_the_very_bits_that_it_has_as_a_row(home, tmp_path, nam
 def test_a_trained_backbone_has_them_too(home, tmp_path):
     plan = variants(*WHOLE)["B"]
     first, second = Experiment(str(home)).predict(
-        "B", [plan, plan.changed({"recipe.lr": 0.05})], [0, 1]
+        "B", [plan, plan.changed({"recipe.lr": 0.05})], [[0, 1]] * 2
     )
-    row = Experiment(str(tmp_path / "elsewhere")).train("B", plan, [0, 1])
+    row = train_row(Experiment(str(tmp_path / "elsewhere")), "B", plan, [0, 1])
     assert np.array_equal(first.logits, row.logits) and not np.array_equal(
         second.logits, row.logits
     )
@@ -61,7 +68,7 @@ def test_equal_rows_are_trained_once_and_stand_in_their_order(home, programs):
     plan = variants(*SHORT)["twin"]
     other = plan.changed({"recipe.lr": 0.05})
     found = Experiment(str(home)).predict(
-        "twin", [plan, other, plan, plan.changed({"head.spread": 1.0})], [0, 1, 2]
+        "twin", [plan, other, plan, plan.changed({"head.spread": 1.0})], [[0, 1, 2]] * 4
     )
     assert programs == [6]
     assert np.array_equal(found[0].logits, found[2].logits) and np.array_equal(
@@ -75,13 +82,17 @@ def test_they_are_found_in_the_store_and_asked_for_afresh_they_are_trained_anew_
 ):
     plan = variants(*SHORT)["C"]
     both = [plan, plan.changed({"recipe.lr": 0.05})]
-    first = Experiment(str(home)).predict("C", both, [0, 1])
-    second = Experiment(str(home)).predict("C", both[::-1], [0, 1])
+    first = Experiment(str(home)).predict("C", both, [[0, 1]] * 2)
+    second = Experiment(str(home)).predict("C", both[::-1], [[0, 1]] * 2)
     assert programs == [4]
-    more = Experiment(str(home)).predict("C", [*both, plan.changed({"recipe.lr": 0.1})], [0, 1])
+    more = Experiment(str(home)).predict(
+        "C",
+        [*both, plan.changed({"recipe.lr": 0.1})],
+        [[0, 1]] * 3,
+    )
     assert programs == [4, 2]  # only what is new
     one = Experiment(str(home), fresh=True)
-    third, fourth = (one.predict("C", both, [0, 1]) for _ in range(2))
+    third, fourth = (one.predict("C", both, [[0, 1]] * 2) for _ in range(2))
     assert programs == [4, 2, 4]
     for found in (second[::-1], more[:2], third, fourth):
         assert all(
@@ -95,7 +106,9 @@ def test_what_fails_is_nan_and_the_others_go_on(home, tmp_path):
     plan = variants(*SHORT, "recipe.optimizer=sgd")["composed"]
     sick = {"recipe.lr": 1e30, "recipe.weight_decay": 0.1}
     one = Experiment(str(home))
-    found = one.predict("A", [plan, plan.changed(sick), plan.changed({"recipe.lr": 0.05})], [0, 1])
+    found = one.predict(
+        "A", [plan, plan.changed(sick), plan.changed({"recipe.lr": 0.05})], [[0, 1]] * 3
+    )
     assert (
         np.isnan(found[1].logits).all()
         and np.isnan(found[1].validation).all()
@@ -106,14 +119,14 @@ def test_what_fails_is_nan_and_the_others_go_on(home, tmp_path):
         words.startswith("the loss is not finite from epoch ") for words in found[1].errors.values()
     )
     for made, protocol in ((found[0], {}), (found[2], {"recipe.lr": 0.05})):
-        row = Experiment(str(tmp_path / "elsewhere")).train("A", plan.changed(protocol), [0, 1])
+        row = train_row(
+            Experiment(str(tmp_path / "elsewhere")), "A", plan.changed(protocol), [0, 1]
+        )
         assert np.array_equal(made.logits, row.logits) and made.errors == {}
 
 
 def test_a_seed_that_fails_costs_that_seed(home, monkeypatch):
-    from qtlrun import experiment as package
-
-    trained = package.fit
+    trained = supply.fit
 
     def sick(label, runs):
         for outcomes in trained(label, runs):
@@ -123,9 +136,9 @@ def test_a_seed_that_fails_costs_that_seed(home, monkeypatch):
             ]
 
     plan = variants(*SHORT)["C"]
-    (whole,) = Experiment(str(home)).predict("C", [plan], [0, 3, 5])
-    monkeypatch.setattr(package, "fit", sick)
-    (found,) = Experiment(str(home), fresh=True).predict("C", [plan], [0, 3, 5])
+    (whole,) = Experiment(str(home)).predict("C", [plan], [[0, 3, 5]])
+    monkeypatch.setattr(supply, "fit", sick)
+    (found,) = Experiment(str(home), fresh=True).predict("C", [plan], [[0, 3, 5]])
     assert (
         np.array_equal(found.logits[[0, 2]], whole.logits[[0, 2]])
         and np.isnan(found.logits[1]).all()
@@ -138,7 +151,8 @@ def test_a_seed_that_fails_costs_that_seed(home, monkeypatch):
 def test_readers_of_the_test_split_are_counted_by_plan(home):
     plan, one = variants(*SHORT)["C"], Experiment(str(home))
     both = [plan, plan.changed({"recipe.lr": 0.05})]
-    assert [made.reads for made in one.predict("C", both, [0])] == [0, 0]
-    assert {made.reads for made in one.predict("C", both, [0], readers=["one", "two"])} == {2}
-    assert {made.reads for made in one.predict("C", both, [0], readers=["one", "two"])} == {2}
-    assert one.train("C", plan, [0], reader="three").reads == 3
+    assert [made.reads for made in one.predict("C", both, [[0]] * 2)] == [Readings(), Readings()]
+    for _ in range(2):
+        found = one.predict("C", both, [[0]] * 2, readers=["one", "two"])
+        assert [made.reads for made in found] == [Readings(2, 2)] * 2
+    assert train_row(one, "C", plan, [0], reader="three").reads == Readings(3, 3)

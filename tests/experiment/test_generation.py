@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from composition import variants
+from composition import train_row, variants
 from torch.nn import functional
 
 from qtlrun import train
@@ -46,8 +46,8 @@ QUBITS, ANGLES, MAPPING = 6, 6 * 6 * 2, 7 * 4 + 4 + 4 + 1
 
 
 def row(home, *words, seeds=(0,), **values):
-    return Experiment(str(home), **values).train(
-        "composed", variants(*words)["composed"], list(seeds)
+    return train_row(
+        Experiment(str(home), **values), "composed", variants(*words)["composed"], list(seeds)
     )
 
 
@@ -237,10 +237,10 @@ def test_what_is_kept_gives_the_logits_that_are_kept(home):
     ):
         one = Experiment(str(home))
         plan = variants(*words)["composed"]
-        entry = one.train("composed", plan, [3]).outcomes[3]
+        entry = train_row(one, "composed", plan, [3]).outcomes[3]
         network, data = one.network(plan, 3, entry)
         with torch.no_grad():
-            logits = network(data.take(torch.arange(len(data.labels)).unsqueeze(0), None))[0]
+            logits = network(data.take(torch.arange(data.count).unsqueeze(0), None))[0]
         torch.testing.assert_close(
             logits.double(), torch.from_numpy(entry.logits), rtol=1e-4, atol=1e-5
         )  # float32
@@ -281,7 +281,7 @@ def test_what_is_added_starts_at_the_model_it_is_added_to(home):
             made.whole.eval()(made.data["test"].take(torch.arange(20).unsqueeze(0), None))
         )
     assert torch.equal(*logits)
-    assert functional.cross_entropy(logits[0][0], made.data["test"].labels[:20]).isfinite()
+    assert functional.cross_entropy(logits[0][0], made.data["test"].labels[0, :20]).isfinite()
 
 
 NEAR = "head.linear.weight, head.linear.bias."

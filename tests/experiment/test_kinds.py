@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from composition import variants
+from composition import train_row, variants
 from PIL import Image
 
 from qtlrun.error import UsageError
@@ -311,7 +311,7 @@ def test_a_head_of_no_layers_has_nothing_to_train_and_runs(plan, parts, home):
         "dataset.test=6",
         "recipe.epochs=2",
     )
-    row = Experiment(str(home)).train("mine", plan(*words, "dtype=float64"), [0, 1])
+    row = train_row(Experiment(str(home)), "mine", plan(*words, "dtype=float64"), [0, 1])
     assert not row.errors and row.metrics["parameters_head"].tolist() == [0, 0]
     made = parts(*words, "dtype=float64")
     with torch.no_grad():
@@ -357,9 +357,12 @@ def test_a_prescribed_order_is_that_of_training(plan, home, monkeypatch):
     )
     logits = {
         order: (
-            Experiment(str(home))
-            .train("C", plan(*STATES, f"dataset.order={order}", **OPTICAL), [0, 1])
-            .logits
+            train_row(
+                Experiment(str(home)),
+                "C",
+                plan(*STATES, f"dataset.order={order}", **OPTICAL),
+                [0, 1],
+            ).logits
         )
         for order in ("drawn", "null")
     }
@@ -369,7 +372,7 @@ def test_a_prescribed_order_is_that_of_training(plan, home, monkeypatch):
 @pytest.mark.parametrize("freeze", ["backbone", "none"])
 def test_what_a_photonic_backbone_keeps_is_the_mean_over_the_test_items(plan, parts, home, freeze):
     words = (*STATES, f"freeze={freeze}")
-    row = Experiment(str(home)).train("C", plan(*words, **OPTICAL), [0, 1])
+    row = train_row(Experiment(str(home)), "C", plan(*words, **OPTICAL), [0, 1])
     lost = 0.05 * parts(*words, **OPTICAL).dataset.test.inputs[:, 1].abs().mean().item()
     assert row.metrics["norm_kept"].tolist() == pytest.approx(
         [1 - lost] * 2, rel=1e-6
@@ -379,7 +382,7 @@ def test_what_a_photonic_backbone_keeps_is_the_mean_over_the_test_items(plan, pa
 
 def test_a_row_found_in_the_store_has_kept_what_it_kept(plan, home):
     first, second = (
-        Experiment(str(home)).train("C", plan(*STATES, **OPTICAL), [0, 1]) for _ in range(2)
+        train_row(Experiment(str(home)), "C", plan(*STATES, **OPTICAL), [0, 1]) for _ in range(2)
     )
     assert (
         second.stored
@@ -393,7 +396,7 @@ def test_what_a_photonic_head_keeps_is_that_of_each_run_and_stands_for_both(
 ):
     own = OPTICAL | {"head": ("Selecting", {})}
     words = (*STATES, f"freeze={freeze}", "recipe.lr=0", "recipe.backbone_lr=0")
-    row = Experiment(str(home)).train("mine", plan(*words, **own), [0, 1])
+    row = train_row(Experiment(str(home)), "mine", plan(*words, **own), [0, 1])
     displaced = parts(*words, **own).dataset.test.inputs[:, 1].mean().item()
     shares = (
         [0.1, 0.2] if freeze == "backbone" else [0.1, 0.1]
@@ -405,8 +408,11 @@ def test_what_a_photonic_head_keeps_is_that_of_each_run_and_stands_for_both(
 
 
 def test_rows_without_photonic_parts_keep_nothing(plan, home):
-    row = Experiment(str(home)).train(
-        "C", plan("backbone=identity", "dataset=moons", "recipe.epochs=1", "head=classical"), [0]
+    row = train_row(
+        Experiment(str(home)),
+        "C",
+        plan("backbone=identity", "dataset=moons", "recipe.epochs=1", "head=classical"),
+        [0],
     )
     assert (
         not {"norm_kept", "post_selected"} & set(row.metrics)
@@ -416,7 +422,7 @@ def test_rows_without_photonic_parts_keep_nothing(plan, home):
 
 
 def test_the_pattern_of_each_class_is_what_the_backbone_makes_of_its_centre(plan, parts, home):
-    row = Experiment(str(home)).train("C", plan(*STATES, **OPTICAL), [0])
+    row = train_row(Experiment(str(home)), "C", plan(*STATES, **OPTICAL), [0])
     centres = parts(*STATES, **OPTICAL).dataset.centres
     np.testing.assert_allclose(
         row.patterns, centres[:, [1, 2, 7, 8]].reshape(7, 2, 2), rtol=1e-6

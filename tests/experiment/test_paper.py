@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from composition import variants
+from composition import train_row, variants
 
 from qtlrun.experiment import Experiment
 
@@ -16,7 +16,8 @@ def accuracies(home):
         torch.set_num_threads(1)
         try:
             made = {
-                name: experiment.train(name, plan, seeds) for name, plan in variants(*words).items()
+                name: train_row(experiment, name, plan, seeds)
+                for name, plan in variants(*words).items()
             }
         finally:
             torch.set_num_threads(before)

@@ -109,9 +109,9 @@ def test_linear_labels_are_those_of_a_linear_map_and_a_circuits_are_not(parts, k
 def test_rows_are_trained_on_what_is_planted_and_kept_by_it(home):
     plan = variants(*SHORT, "recipe.lr=0.1", "recipe.epochs=20")["C"]
     one = Experiment(str(home))
-    (bare,) = one.predict("C", [plan], [0])
+    (bare,) = one.predict("C", [plan], [[0]])
     made = [
-        one.predict("C", [plan], [0], plant=Plant("linear", effect, number))[0]
+        one.predict("C", [plan], [[0]], plants=[Plant("linear", effect, number)])[0]
         for effect, number in ((8.0, 0), (8.0, 1), (1.0, 0), (8.0, 0))
     ]
     assert bare.logits.shape[1] != made[0].logits.shape[1] == 150
@@ -121,5 +121,5 @@ def test_rows_are_trained_on_what_is_planted_and_kept_by_it(home):
     assert (
         made[0].logits[0].argmax(-1) == made[0].labels
     ).mean() > 0.8  # a linear map can be learned by one
-    again = Experiment(str(home)).predict("C", [plan], [0], plant=Plant("linear", 8.0, 0))[0]
+    again = Experiment(str(home)).predict("C", [plan], [[0]], plants=[Plant("linear", 8.0, 0)])[0]
     assert np.array_equal(again.logits, made[0].logits)

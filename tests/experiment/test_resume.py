@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from composition import variants
+from composition import train_row, variants
 
 from qtlrun import train
 from qtlrun.experiment import Experiment
@@ -44,7 +44,7 @@ def trained(home, *words, stop=None, fresh=False):
                 raise KeyboardInterrupt
 
     made.session.progress.step = step
-    return made.train("composed", variants(*NETWORK, *words)["composed"], [0]), seen
+    return train_row(made, "composed", variants(*NETWORK, *words)["composed"], [0]), seen
 
 
 def said(row):

@@ -5,13 +5,14 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import torch
-from composition import options, part, variants
+from composition import options, part, train_row, variants
 
 from qtlrun import train
 from qtlrun.dataset import digits
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment, evaluation, feature, pretraining, training
 from qtlrun.experiment import ensemble as ensembles
+from qtlrun.experiment import group as grouping
 from qtlrun.experiment.ensemble import Training
 from qtlrun.experiment.key import row_key
 from qtlrun.experiment.parts import Parts
@@ -36,7 +37,7 @@ def experiment(home, **values):
 def made(home, *words, seeds=(0, 1), names=NAMES, **values):
     """The rows of those names, trained in that order."""
     plan, one = variants(*SHORT, *words), experiment(home, **values)
-    return {name: one.train(name, plan[name], list(seeds)) for name in names}
+    return {name: train_row(one, name, plan[name], list(seeds)) for name in names}
 
 
 def assert_same(first, second, seeds):
@@ -56,7 +57,7 @@ def models(parts, seeds):
     together = [Training(parts, seed) for seed in seeds]
     return [
         ensembles.build_ensemble(group)
-        for group in ([together] if ensembles.is_stackable(parts) else [[run] for run in together])
+        for group in ([together] if grouping.is_stackable(parts) else [[run] for run in together])
     ]
 
 
@@ -119,7 +120,7 @@ def test_dropout_in_a_trained_backbone_belongs_to_the_seed(home, tmp_path):
     plan, found = variants(*words)["composed"], []
     for drawn in (1, 2):
         torch.manual_seed(drawn)
-        found.append(experiment(tmp_path / str(drawn)).train("B", plan, [0]))
+        found.append(train_row(experiment(tmp_path / str(drawn)), "B", plan, [0]))
     assert_same(*found, [0])
     backbone = Parts(plan, Session(str(home))).backbone
     assert any(
@@ -327,7 +328,7 @@ def test_the_test_split_is_read_once_after_the_training_and_never_by_it(home, na
     tests = len(parts.dataset.test)
     pretraining.state(parts)
     events.clear()
-    experiment(home).train(name, plan, [0, 1])
+    train_row(experiment(home), name, plan, [0, 1])
     whole = name in ("B", "D")
     expected = []
     for seeds in [(0,), (1,)] if whole else [(0, 1)]:
@@ -412,9 +413,9 @@ def test_the_weights_kept_are_those_whose_logits_are_kept(home):
 
 def test_rows_with_equal_plans_are_trained_once_whatever_they_are_called(home, monkeypatch):
     plan, one = variants(*SHORT)["composed"], experiment(home)
-    first = one.train("A", plan, [0])
+    first = train_row(one, "A", plan, [0])
     monkeypatch.setattr(train, "fit", None)
-    assert_same(first, one.train("composed", plan, [0]), [0])
+    assert_same(first, train_row(one, "composed", plan, [0]), [0])
 
 
 def state_of(parts):
@@ -426,9 +427,9 @@ def test_no_row_moves_the_backbone_that_they_share(home):
     parts = Parts(plan["composed"], one.session)
     before = state_of(parts)
     for name in plan:
-        one.train(name, plan[name], [0])
+        train_row(one, name, plan[name], [0])
     moving = changed(plan["composed"], "freeze.batch_norm", "train")
-    one.train("moving", moving, [0])
+    train_row(one, "moving", moving, [0])
     after = state_of(parts)
     assert all(torch.equal(value, after[name]) for name, value in before.items())
 
@@ -763,7 +764,7 @@ def test_a_sweep_over_qubits_trains_the_row_without_a_circuit_once(home, monkeyp
     for qubits in (2, 3):
         plan = variants(*SHORT, f"circuit.qubits={qubits}")
         for name in ("composed", "C", "twin"):
-            one.train(name, plan[name], [0])
+            train_row(one, name, plan[name], [0])
     assert trained == {"Quantum": 2, "Classical": 1, "Twin": 2}
 
 
@@ -786,7 +787,9 @@ def test_a_row_says_what_it_was_made_from(home):
 @pytest.mark.parametrize("lr", [0.01, 30.0])
 def test_the_saturated_share_is_that_of_the_trained_heads_own_inputs_and_is_kept(home, lr):
     words = (*SHORT, f"recipe.lr={lr}", "recipe.scale=none")
-    found = [experiment(home).train("A", variants(*words)["composed"], [0, 1]) for _ in range(2)]
+    found = [
+        train_row(experiment(home), "A", variants(*words)["composed"], [0, 1]) for _ in range(2)
+    ]
     features = (
         feature.features(Parts(variants(*words)["composed"], Session(str(home))))["validation"]
         .double()

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from composition import variants
+from composition import train_row, variants
 from torch import nn
 
 from qtlrun import train
@@ -118,7 +118,7 @@ def test_a_last_batch_of_one_trains(home, words):
     experiment.check(plan)
     experiment.load(plan)
     if "dataset.train=1" not in words:
-        row = experiment.train("B", plan, [0])
+        row = train_row(experiment, "B", plan, [0])
         assert not row.errors and row.seeds == [0]
 
 

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from composition import variants
+from composition import train_row, variants
 
-from qtlrun import experiment as package
 from qtlrun import store, train
 from qtlrun.comparison.outcome import Failure
 from qtlrun.dataset import digits
-from qtlrun.experiment import Experiment, evaluation, training
+from qtlrun.experiment import Experiment, evaluation, supply, training
 from qtlrun.experiment import ensemble as ensembles
+from qtlrun.experiment import group as grouping
 from qtlrun.experiment.ensemble import Training
 from qtlrun.experiment.key import row_key
 from qtlrun.experiment.parts import Parts
@@ -113,9 +113,9 @@ def test_programs_that_are_too_large_are_split_and_give_the_same_bits(
     among = learned(home, plan, DRAWS)
     head = Parts(plan, Session(str(home))).head(64, [0])
     size = sum(one.numel() for one in head.parameters())
-    monkeypatch.setattr(ensembles, "MAX_ENSEMBLE_NUMBERS", 3 * size)
+    monkeypatch.setattr(grouping, "MAX_ENSEMBLE_NUMBERS", 3 * size)
     split = learned(home, plan, DRAWS)
-    monkeypatch.setattr(ensembles, "MAX_ENSEMBLE_NUMBERS", 1)
+    monkeypatch.setattr(grouping, "MAX_ENSEMBLE_NUMBERS", 1)
     single = learned(home, plan, DRAWS)
     assert programs == [8, 3, 3, 2, *[1] * 8]
     for place, one in among.items():
@@ -139,7 +139,7 @@ def test_draws_of_what_runs_may_not_differ_in_are_programs_of_their_own(home, pr
 @pytest.mark.parametrize("name", NAMES)
 def test_the_row_is_the_draw_of_least_validation_nll_as_if_it_had_been_typed(home, tmp_path, name):
     plan = plan_of(name)
-    row = Experiment(str(home)).train(name, plan, [0, 3], draws=DRAWS)
+    row = train_row(Experiment(str(home)), name, plan, [0, 3], draws=DRAWS)
     means = [
         np.mean([one.validation_nll for seed in (0, 3) for one in [made[0, seed]]])
         for made in (learned(home, plan, [draw]) for draw in DRAWS)
@@ -153,7 +153,7 @@ def test_the_row_is_the_draw_of_least_validation_nll_as_if_it_had_been_typed(hom
         for key, value in chosen.items()
         if not key.startswith("head.") or name == "composed"
     ]
-    alone = Experiment(str(tmp_path / "elsewhere")).train(name, plan_of(name, *typed), [0, 3])
+    alone = train_row(Experiment(str(tmp_path / "elsewhere")), name, plan_of(name, *typed), [0, 3])
     for seed in (0, 3):
         assert_same(row.outcomes[seed], alone.outcomes[seed])
     assert row.drawn == {
@@ -167,9 +167,9 @@ def test_a_trained_backbone_is_tuned_too_and_its_draws_are_what_they_are_alone(h
         {"recipe.backbone_lr": 0.001, "recipe.lr": 0.01},
         {"recipe.backbone_lr": 0.03, "recipe.lr": 0.1},
     ]
-    row = Experiment(str(home)).train("B", plan, [0], draws=draws)
-    alone = Experiment(str(tmp_path / "elsewhere")).train(
-        "B", plan.changed(draws[row.tuning.best]), [0]
+    row = train_row(Experiment(str(home)), "B", plan, [0], draws=draws)
+    alone = train_row(
+        Experiment(str(tmp_path / "elsewhere")), "B", plan.changed(draws[row.tuning.best]), [0]
     )
     assert_same(row.outcomes[0], alone.outcomes[0])
 
@@ -198,20 +198,18 @@ def looks(monkeypatch):
 
 @pytest.mark.parametrize("name, words", [*((name, SHORT) for name in NAMES), ("B", WHOLE)])
 def test_the_test_split_is_read_for_the_chosen_draw_alone(home, looks, monkeypatch, name, words):
-    asked, evaluate = [], package.evaluate
+    asked, evaluate = [], supply.evaluate
 
-    def counted(parts, outcomes, **values):
-        asked.append((parts.recipe.lr, sorted(outcomes)))
-        return evaluate(parts, outcomes, **values)
+    def counted(trained, **values):
+        asked.extend((training.parts.recipe.lr, training.seed) for training in trained)
+        return evaluate(trained, **values)
 
-    monkeypatch.setattr(package, "evaluate", counted)
+    monkeypatch.setattr(supply, "evaluate", counted)
     draws = [{"recipe.lr": lr} for lr in (0.001, 0.02, 0.3)]
-    row = Experiment(str(home)).train(name, variants(*words)[name], [0, 3], draws=draws)
+    row = train_row(Experiment(str(home)), name, variants(*words)[name], [0, 3], draws=draws)
     chosen = draws[row.tuning.best]["recipe.lr"]
     assert looks == {chosen: 2 * len(row.labels)}
-    assert {lr for lr, _ in asked} == {chosen} and sorted(
-        seed for _, seeds in asked for seed in seeds
-    ) == [0, 3]
+    assert sorted(asked) == [(chosen, 0), (chosen, 3)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -219,7 +217,7 @@ def test_other_test_labels_and_pictures_change_nothing_of_the_choice(
     home, tmp_path, monkeypatch, name
 ):
     plan, make = plan_of(name), digits.digits
-    first = Experiment(str(home)).train(name, plan, [0, 3], draws=DRAWS)
+    first = train_row(Experiment(str(home)), name, plan, [0, 3], draws=DRAWS)
 
     def planted(**values):
         data = make(**values)
@@ -228,7 +226,7 @@ def test_other_test_labels_and_pictures_change_nothing_of_the_choice(
         return data
 
     monkeypatch.setattr(digits, "digits", planted)
-    second = Experiment(str(tmp_path / "elsewhere")).train(name, plan, [0, 3], draws=DRAWS)
+    second = train_row(Experiment(str(tmp_path / "elsewhere")), name, plan, [0, 3], draws=DRAWS)
     assert (
         first.tuning.nll == second.tuning.nll
         and first.tuning.best == second.tuning.best
@@ -241,8 +239,8 @@ def test_other_test_labels_and_pictures_change_nothing_of_the_choice(
 
 def test_a_draw_that_diverges_is_never_chosen(home):
     draws = [SICK, {"recipe.lr": 0.01, "recipe.weight_decay": 0.0}, SICK | {"recipe.lr": 2e30}]
-    row = Experiment(str(home)).train(
-        "A", plan_of("composed", "recipe.optimizer=sgd"), [0, 3], draws=draws
+    row = train_row(
+        Experiment(str(home)), "A", plan_of("composed", "recipe.optimizer=sgd"), [0, 3], draws=draws
     )
     assert (
         row.tuning.best == 1
@@ -267,10 +265,10 @@ def test_a_draw_of_which_one_seed_diverges_is_never_chosen(home, monkeypatch):
                 for run, outcome in outcomes
             ]
 
-    trained = package.fit
-    monkeypatch.setattr(package, "fit", sick)
+    trained = supply.fit
+    monkeypatch.setattr(supply, "fit", sick)
     draws = [{"recipe.lr": 0.05}, {"recipe.lr": 1e-6}]
-    row = Experiment(str(home)).train("C", plan_of("C"), [0, 3], draws=draws)
+    row = train_row(Experiment(str(home)), "C", plan_of("C"), [0, 3], draws=draws)
     assert row.tuning.nll[0][0] < row.tuning.nll[1][0] and row.tuning.nll[0][1] is None
     assert row.tuning.best == 1 and row.errors == {}
 
@@ -278,18 +276,18 @@ def test_a_draw_of_which_one_seed_diverges_is_never_chosen(home, monkeypatch):
 def test_where_all_draws_diverge_the_row_says_what_to_lower(home):
     one, plan = Experiment(str(home)), plan_of("composed", "recipe.optimizer=sgd")
     with pytest.raises(FloatingPointError) as error:
-        one.train("A", plan, [0], draws=[SICK, SICK | {"recipe.lr": 1e31}])
+        train_row(one, "A", plan, [0], draws=[SICK, SICK | {"recipe.lr": 1e31}])
     assert str(error.value) == "all 2 draws of its tuning diverged; lower recipe.space.lr"
-    assert one.train("A", plan, [0], draws=[SICK, {"recipe.lr": 0.01}]).seeds == [
+    assert train_row(one, "A", plan, [0], draws=[SICK, {"recipe.lr": 0.01}]).seeds == [
         0
     ]  # nothing of it stands in the way
 
 
 def test_a_tuned_row_is_found_in_the_store(home, monkeypatch):
     plan = plan_of("composed")
-    first = Experiment(str(home)).train("A", plan, [0, 3], draws=DRAWS)
+    first = train_row(Experiment(str(home)), "A", plan, [0, 3], draws=DRAWS)
     monkeypatch.setattr(train, "fit", None)  # nothing is trained now
-    second = Experiment(str(home)).train("A", plan, [0, 3], draws=DRAWS)
+    second = train_row(Experiment(str(home)), "A", plan, [0, 3], draws=DRAWS)
     assert second.stored and not first.stored
     assert (first.tuning.nll, first.tuning.seconds, first.draws) == (
         second.tuning.nll,
@@ -301,14 +299,14 @@ def test_a_tuned_row_is_found_in_the_store(home, monkeypatch):
         assert_same(first.outcomes[seed], second.outcomes[seed])
         assert first.outcomes[seed].figures == second.outcomes[seed].figures
     # the chosen draw is an ordinary row, whoever trained it
-    assert Experiment(str(home)).train("A", plan.changed(first.drawn), [0, 3]).stored
+    assert train_row(Experiment(str(home)), "A", plan.changed(first.drawn), [0, 3]).stored
 
 
 def test_asked_for_afresh_a_tuned_row_is_trained_anew_once(home, programs):
     plan = plan_of("composed")
-    first = Experiment(str(home)).train("A", plan, [0, 3], draws=DRAWS)
+    first = train_row(Experiment(str(home)), "A", plan, [0, 3], draws=DRAWS)
     one = Experiment(str(home), fresh=True)
-    second, third = (one.train("A", plan, [0, 3], draws=DRAWS) for _ in range(2))
+    second, third = (train_row(one, "A", plan, [0, 3], draws=DRAWS) for _ in range(2))
     assert programs == [8, 8] and not second.stored and not third.stored
     assert first.tuning.nll == second.tuning.nll == third.tuning.nll
     for seed in (0, 3):
@@ -317,9 +315,9 @@ def test_asked_for_afresh_a_tuned_row_is_trained_anew_once(home, programs):
 
 def test_other_seeds_are_tuned_anew(home, programs):
     plan, one = plan_of("C"), Experiment(str(home))
-    one.train("C", plan, [0], draws=DRAWS)
-    one.train("C", plan, [0, 3], draws=DRAWS)
-    one.train("C", plan, [0, 3], draws=DRAWS[:3])
+    train_row(one, "C", plan, [0], draws=DRAWS)
+    train_row(one, "C", plan, [0, 3], draws=DRAWS)
+    train_row(one, "C", plan, [0, 3], draws=DRAWS[:3])
     assert programs == [4, 8]
 
 
@@ -328,10 +326,10 @@ def test_a_tuning_of_more_draws_trains_only_those_that_one_of_fewer_lacked(
     home, tmp_path, programs, name
 ):
     plan = plan_of(name)
-    fewer = Experiment(str(home)).train(name, plan, [0, 3], draws=DRAWS[:3])
-    more = Experiment(str(home)).train(name, plan, [0, 3], draws=DRAWS)
+    fewer = train_row(Experiment(str(home)), name, plan, [0, 3], draws=DRAWS[:3])
+    more = train_row(Experiment(str(home)), name, plan, [0, 3], draws=DRAWS)
     assert programs[:2] == [6, 2]
-    whole = Experiment(str(tmp_path / "elsewhere")).train(name, plan, [0, 3], draws=DRAWS)
+    whole = train_row(Experiment(str(tmp_path / "elsewhere")), name, plan, [0, 3], draws=DRAWS)
     assert {number: more.tuning.nll[number] for number in range(3)} == fewer.tuning.nll
     assert more.tuning.nll == whole.tuning.nll and more.tuning.best == whole.tuning.best
     for seed in (0, 3):
@@ -342,8 +340,9 @@ def test_a_tuning_of_more_draws_trains_only_those_that_one_of_fewer_lacked(
 def test_fewer_draws_of_a_tuning_train_at_most_their_best(home, programs):
     """Of the others the weights were not kept."""
     plan, one = plan_of("C"), Experiment(str(home))
-    more = one.train("C", plan, [0, 3], draws=DRAWS)
-    fewer = Experiment(str(home)).train(
+    more = train_row(one, "C", plan, [0, 3], draws=DRAWS)
+    fewer = train_row(
+        Experiment(str(home)),
         "C",
         plan,
         [0, 3],
@@ -359,8 +358,8 @@ def test_an_interrupted_tuning_goes_on_where_it_was(home, tmp_path, programs, mo
         plan_of("C"),
         [{"recipe.lr": 0.02 if number == best else 1e-6 * (1 + number)} for number in range(4)],
     )
-    monkeypatch.setattr(ensembles, "MAX_ENSEMBLE_NUMBERS", 1)  # a program a run
-    trained = package.fit
+    monkeypatch.setattr(grouping, "MAX_ENSEMBLE_NUMBERS", 1)  # a program a run
+    trained = supply.fit
 
     def interrupted(label, runs):
         for number, outcomes in enumerate(trained(label, runs)):
@@ -369,15 +368,15 @@ def test_an_interrupted_tuning_goes_on_where_it_was(home, tmp_path, programs, mo
             yield outcomes
 
     with monkeypatch.context() as patch:
-        patch.setattr(package, "fit", interrupted)
+        patch.setattr(supply, "fit", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            Experiment(str(home)).train("C", plan, [0, 3], draws=draws)
+            train_row(Experiment(str(home)), "C", plan, [0, 3], draws=draws)
     programs.clear()
-    row = Experiment(str(home)).train("C", plan, [0, 3], draws=draws)
+    row = train_row(Experiment(str(home)), "C", plan, [0, 3], draws=draws)
     assert len(programs) == 2 * (
         2 + (best == 0)
     )  # two draws were finished; if one of them wins, its weights are trained anew
-    whole = Experiment(str(tmp_path / "elsewhere")).train("C", plan, [0, 3], draws=draws)
+    whole = train_row(Experiment(str(tmp_path / "elsewhere")), "C", plan, [0, 3], draws=draws)
     assert row.tuning.nll == whole.tuning.nll and row.tuning.best == whole.tuning.best == best
     for seed in (0, 3):
         assert_same(row.outcomes[seed], whole.outcomes[seed])
@@ -385,8 +384,8 @@ def test_an_interrupted_tuning_goes_on_where_it_was(home, tmp_path, programs, mo
 
 def test_weights_are_kept_in_memory_of_the_best_draw_so_far_alone(home, monkeypatch):
     """As many draws as can be are trained, each a network of its own."""
-    monkeypatch.setattr(ensembles, "MAX_ENSEMBLE_NUMBERS", 1)
-    trained, alive = package.fit, []
+    monkeypatch.setattr(grouping, "MAX_ENSEMBLE_NUMBERS", 1)
+    trained, alive = supply.fit, []
 
     def watched(label, runs):
         for outcomes in trained(label, runs):
@@ -398,9 +397,9 @@ def test_weights_are_kept_in_memory_of_the_best_draw_so_far_alone(home, monkeypa
             counts.append(sum(one() is not None for one in alive))
 
     counts = []
-    monkeypatch.setattr(package, "fit", watched)
+    monkeypatch.setattr(supply, "fit", watched)
     draws = [{"recipe.lr": lr} for lr in (0.001, 0.002, 0.003, 0.004, 0.005, 0.006)]
-    Experiment(str(home)).train("C", plan_of("C"), [0], draws=draws)
+    train_row(Experiment(str(home)), "C", plan_of("C"), [0], draws=draws)
     assert len(alive) == 6 and max(counts) <= 2  # the best so far, and the last
 
 
@@ -418,9 +417,10 @@ def test_a_space_is_in_no_key(home):
 
 def test_an_untuned_row_stays_in_the_store_whatever_may_be_drawn(home, monkeypatch):
     one = Experiment(str(home))
-    one.train("A", plan_of("composed"), [0])
+    train_row(one, "A", plan_of("composed"), [0])
     monkeypatch.setattr(train, "fit", None)
-    assert one.train(
+    assert train_row(
+        one,
         "A",
         plan_of(
             "composed",
@@ -433,7 +433,7 @@ def test_an_untuned_row_stays_in_the_store_whatever_may_be_drawn(home, monkeypat
 
 
 def test_what_tuning_costs_is_the_time_of_all_its_draws(home):
-    row = Experiment(str(home)).train("C", plan_of("C"), [0, 3], draws=DRAWS)
+    row = train_row(Experiment(str(home)), "C", plan_of("C"), [0, 3], draws=DRAWS)
     assert (
         row.tuning.seconds > row.metrics["seconds"].sum() * 0.5
     )  # half of the draws at the least, in whatever order
@@ -441,8 +441,12 @@ def test_what_tuning_costs_is_the_time_of_all_its_draws(home):
 
 
 def test_what_tuning_keeps_is_strict_json(home):
-    Experiment(str(home)).train(
-        "A", plan_of("composed", "recipe.optimizer=sgd"), [0], draws=[SICK, {"recipe.lr": 0.01}]
+    train_row(
+        Experiment(str(home)),
+        "A",
+        plan_of("composed", "recipe.optimizer=sgd"),
+        [0],
+        draws=[SICK, {"recipe.lr": 0.01}],
     )
     paths = list((home / "store/trial").glob("*/values.json"))
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from composition import check, compose_plan, part, variants
+from composition import check, compose_plan, part, train_row, variants
 from sklearn.linear_model import LogisticRegression
 
 from qtlrun.error import UsageError
@@ -111,7 +111,7 @@ def solved(monkeypatch):
 
 def test_a_row_of_it_is_the_same_for_every_seed_and_solved_once(home, solved):
     plan = variants(*SHORT, "compare=[logistic]")["logistic"]
-    row = Experiment(str(home)).train("logistic", plan, [0, 1, 7])
+    row = train_row(Experiment(str(home)), "logistic", plan, [0, 1, 7])
     assert solved == [24] and row.seeds == [0, 1, 7] and row.errors == {}
     assert all(np.array_equal(row.logits[0], other) for other in row.logits[1:])
     assert (row.metrics["best_epoch"] == 1).all() and (
@@ -133,7 +133,7 @@ def test_for_equal_features_it_is_solved_once_though_there_are_draws(home, solve
             (0.4, 0.2, "standard"),
         )
     ]
-    row = Experiment(str(home)).train("logistic", plan, [0, 1], draws=draws)
+    row = train_row(Experiment(str(home)), "logistic", plan, [0, 1], draws=draws)
     assert solved == [24, 24]  # scaled and not
     nll = list(row.tuning.nll.values())
     assert nll[0] == nll[2] != nll[1] == nll[3] and row.tuning.best in (0, 1)
@@ -147,7 +147,7 @@ def test_other_training_items_are_solved_anew(home, solved):
         ("dataset.train_size=12",),
         ("+compare.logistic.head.penalties=[.5]",),
     ):
-        one.train("logistic", variants(*SHORT, "compare=[logistic]", *words)["logistic"], [0])
+        train_row(one, "logistic", variants(*SHORT, "compare=[logistic]", *words)["logistic"], [0])
     assert solved == [24, 24, 12, 24]
 
 

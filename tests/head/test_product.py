@@ -6,7 +6,7 @@ import numpy as np
 import pennylane as qml
 import pytest
 import torch
-from composition import compose_plan, variants
+from composition import compose_plan, train_row, variants
 
 from qtlrun import plan as plans
 from qtlrun.circuit.dressed import Dressed
@@ -294,7 +294,8 @@ def test_a_row_of_it_counts_the_angles_of_the_circuit_that_runs(home):
         "compare=[product]",
     )
     found = {
-        name: Experiment(str(home)).train(name, plan, [0, 1]).metrics for name, plan in made.items()
+        name: train_row(Experiment(str(home)), name, plan, [0, 1]).metrics
+        for name, plan in made.items()
     }
     for name, ranks in (
         ("product", [8, 8]),

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from composition import check, compose_plan, part, variants
+from composition import check, compose_plan, part, train_row, variants
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
 
@@ -344,14 +344,14 @@ def solved(monkeypatch):
 def test_a_row_of_the_hidden_layer_is_solved_once_a_seed_for_equal_features(home, solved):
     plan, one = variants(*SHORT, "compare=[mlp]")["mlp"], Experiment(str(home))
     draws = [{"recipe.lr": 0.1}, {"recipe.lr": 0.2}]
-    row = one.train("mlp", plan, [0, 1, 7], draws=draws)
+    row = train_row(one, "mlp", plan, [0, 1, 7], draws=draws)
     assert solved == [24, 24, 24] and row.errors == {} and row.seeds == [0, 1, 7]
     assert len({logits.tobytes() for logits in row.logits}) == 3
     assert (row.metrics["parameters_head"] == 65 * 2 + 3 * 4).all() and (
         row.metrics["best_epoch"] == 1
     ).all()
     assert row.metrics["test_accuracy"].mean() > 0.4  # digits of four classes, by two hidden units
-    single = Experiment(str(home), fresh=True).train("mlp", plan, [7], draws=draws)
+    single = train_row(Experiment(str(home), fresh=True), "mlp", plan, [7], draws=draws)
     assert np.array_equal(single.logits[0], row.logits[2])  # no seed feels the others
 
 
@@ -359,10 +359,10 @@ def test_a_row_of_the_support_vector_machine_is_the_same_for_every_seed_and_solv
     home, solved
 ):
     plan = variants(*SHORT, "compare=[svm]")["svm"]
-    row = Experiment(str(home)).train("svm", plan, [0, 1])
+    row = train_row(Experiment(str(home)), "svm", plan, [0, 1])
     assert solved == [24] and row.errors == {} and np.array_equal(row.logits[0], row.logits[1])
     assert row.metrics["test_accuracy"][0] > 0.6  # digits of four classes, from 24 of them
-    again = Experiment(str(home)).train("svm", plan, [0, 1])
+    again = train_row(Experiment(str(home)), "svm", plan, [0, 1])
     assert solved == [24] and np.array_equal(again.logits, row.logits)
 
 

@@ -6,7 +6,7 @@ import pytest
 from composition import SHORT
 
 from qtlrun.compose import main
-from qtlrun.plan import Plan, tuning
+from qtlrun.plan import Plan
 from qtlrun.plan import plan as module
 
 
@@ -26,7 +26,7 @@ def counted(monkeypatch, tmp_path):
 
     watch(module, "References")
     watch(module, "label")
-    watch(tuning, "draw")
+    watch(module, "list_redraws")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("QTLRUN_HOME", str(tmp_path / "home"))
     return calls
@@ -36,7 +36,7 @@ def counted(monkeypatch, tmp_path):
 def test_a_run_derives_references_labels_and_draws_once_a_plan(counted, points):
     sweep = ["-m", "recipe.lr=0.1,0.2", "~recipe.space.lr"] if points > 1 else []
     assert main([*SHORT, "tune=2", *sweep]) == 0
-    assert dict(counted) == {"References": points, "label": points, "draw": points}
+    assert dict(counted) == {"References": points, "label": points, "list_redraws": points}
 
 
 def test_a_changed_plan_is_another_and_leaves_the_first():

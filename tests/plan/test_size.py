@@ -73,7 +73,7 @@ def test_a_huge_size_is_refused_wherever_it_stands(words, key):
 @pytest.mark.parametrize("key", ["seeds", "splits", "tune"])
 def test_the_largest_size_is_taken_and_one_more_is_not(composed, key):
     limit = LIMITS[key][0]
-    plan = composed | {"compare": {}}
+    plan = composed | {"compare": {}, "splits": 1}
     check_plan(Plan(plan | {key: limit}))
     with pytest.raises(UsageError, match=f"^{key}={limit + 1}: "):
         check_plan(Plan(plan | {key: limit + 1}))

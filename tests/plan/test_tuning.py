@@ -9,6 +9,7 @@ from composition import compose_plan, variants
 
 from qtlrun import plan as plans
 from qtlrun.error import UsageError
+from qtlrun.plan import tuning
 
 SPACE = {
     "recipe.backbone_lr": (1e-5, 1e-3),
@@ -18,8 +19,23 @@ SPACE = {
 }
 
 
-def drawn(count, *words):
-    return plans.draw(list(variants("backbone=identity", *words).values()), count)
+def drawn(count, *words, seed=0):
+    """Draws beside the first, which is empty."""
+    empty, *others = tuning.draw(
+        list(variants("backbone=identity", *words).values()), count + 1, seed
+    )
+    assert empty == {}
+    return others
+
+
+def test_the_recipe_as_it_stands_is_the_first_draw():
+    made = list(variants("backbone=identity").values())
+    assert tuning.draw(made, 0, 0) == [] and tuning.draw(made, 1, 0) == [{}]
+
+
+def test_another_division_has_other_draws():
+    first, second = drawn(16), drawn(16, seed=1)
+    assert not any(one == other for one in first for other in second)
 
 
 def test_a_draw_has_a_value_for_all_that_any_row_has_a_space_for():
@@ -138,11 +154,56 @@ def test_the_space_of_a_value_is_that_of_the_first_row_that_has_one():
 
 
 def redraws(**values):
-    dataset = {"split_seed": 7, "fold": None}
-    return compose_plan().changed({"dataset": dataset, "splits": 1, "folds": None} | values).redraws
+    dataset = compose_plan().values["dataset"] | {"split_seed": 7, "fold": None}
+    for key in values.pop("without", ()):
+        del dataset[key]
+    settings = {"dataset": dataset, "splits": 1, "folds": None, "seeds": [3, 5]}
+    made = compose_plan().changed(settings | values).redraws
+    return [(redraw.change, redraw.seeds) for redraw in made]
 
 
 def test_splits_count_on_from_the_split_seed_and_folds_are_counted_from_0():
-    assert redraws() == [{}]
-    assert redraws(splits=3) == [{"split_seed": 7}, {"split_seed": 8}, {"split_seed": 9}]
-    assert redraws(folds=2) == [{"fold": [0, 2]}, {"fold": [1, 2]}]
+    assert redraws() == [({}, [3, 5])]
+    assert redraws(splits=3) == [
+        ({"split_seed": 7}, [3, 5]),
+        ({"split_seed": 8}, [9, 11]),
+        ({"split_seed": 9}, [15, 17]),
+    ]
+    assert redraws(folds=2) == [({"fold": [0, 2]}, [3, 5]), ({"fold": [1, 2]}, [9, 11])]
+
+
+def test_each_seed_has_a_division_of_its_own():
+    assert redraws(splits="each") == [({"split_seed": 7}, [3]), ({"split_seed": 8}, [5])]
+    assert redraws(splits="each", seeds=1) == [({}, [0])]
+    assert redraws(splits="each", folds=2) == redraws(folds=2)
+
+
+def test_a_dataset_that_draws_no_division_has_one_for_all_seeds():
+    assert redraws(splits="each", without=["split_seed"]) == [({}, [3, 5])]
+    fold = compose_plan().values["dataset"] | {"fold": [0, 3]}
+    assert redraws(splits="each", dataset=fold) == [({}, [3, 5])]
+
+
+def test_each_division_is_tuned_by_draws_of_its_own():
+    plan = compose_plan("backbone=identity", "seeds=3", "tune=4")
+    first, second, third = (redraw.draws for redraw in plan.redraws)
+    assert first[0] == second[0] == third[0] == {}
+    rates = {draw["recipe.lr"] for draws in (first, second, third) for draw in draws[1:]}
+    assert len(rates) == 9
+    alone = compose_plan("backbone=identity", "seeds=3", "tune=4", "dataset.split_seed=2")
+    assert alone.redraws[0].draws == third
+
+
+@pytest.mark.parametrize(
+    "values, key",
+    [
+        ({"splits": 0}, "splits"),
+        ({"folds": 1}, "folds"),
+        ({"splits": 3, "without": ["split_seed"]}, "splits"),
+        ({"folds": 3, "without": ["fold"]}, "folds"),
+    ],
+)
+def test_divisions_that_cannot_be_are_refused(values, key):
+    with pytest.raises(UsageError) as error:
+        redraws(**values)
+    assert error.value.key == key
