@@ -29,7 +29,7 @@ def run(place, points, outcome=trained):
     from qtlrun.report.report import Report
     from qtlrun.study.compare import Compare
 
-    plans = [composition.compose_plan(f"home={place}", *words) for words in points]
+    plans = [composition.compose_plan(f"home={place}", "splits=1", *words) for words in points]
     plans = [
         dataclasses.replace(plan, values=plan.values | {"command": ["qtlrun", *words]})
         for plan, words in zip(plans, points, strict=True)
@@ -38,8 +38,8 @@ def run(place, points, outcome=trained):
     progress = Progress(console)
     experiment = Experiment(str(place), progress=progress)
 
-    def make(label, variant, seeds, *, reader="", draws=None):
-        made = outcome(label, variant, seeds)
+    def make(label, variant, redraws, *, reader=""):
+        made = [outcome(label, variant, redraw.seeds) for redraw in redraws]
         progress.step(label, 1, 1)
         return made
 

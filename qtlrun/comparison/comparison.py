@@ -1,40 +1,17 @@
 """Comparison of the rows of one plan, over all its splits."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from qtlrun import statistic
-from qtlrun.comparison.row import Row
-
-# Keys, with all below them, of which validation chooses no value
-UNCHOSEN_KEYS = (
-    "accelerator",
-    "compare",
-    "dataset",
-    "device",
-    "dtype",
-    "experiment",
-    "folds",
-    "margin",
-    "published",
-    "seeds",
-    "splits",
-    "study",
-)
-# Names of such values of any part: how finely or by which chance it is computed
-UNCHOSEN_NAMES = (
-    "cutoff",
-    "diff_method",
-    "method",
-    "precision",
-    "seed",
-    "shots",
-    "split_seed",
-)
+from qtlrun.comparison.choice import is_choice
+from qtlrun.comparison.pairing import Gaps, Pair, guess, judge, living
+from qtlrun.comparison.row import Figure, Row
+from qtlrun.ledger import Readings
 
 
 class Stopped(BaseException):
@@ -54,28 +31,44 @@ class Comparison:
     composed: label of the composed row
     splits: rows by label, the composed one first, for each redraw of the data; one without redraws
     isolates: what a reference is there to show, by label
-    errors: why a row failed whole, by label and split
+    errors: why a row failed whole, by label
     notes: sentences that stand under its table
+    drawn: whether its split was drawn, so that another could be
+    declared: labels whose contrast a sealed plan declares; None where no plan was sealed
     """
 
     keys: dict[str, object]
     composed: str
     splits: list[dict[str, Row]] = field(default_factory=list)
     isolates: dict[str, str] = field(default_factory=dict)
-    errors: dict[tuple[str, int], str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-
-    def drop_split(self, split: int) -> None:
-        """Leave out the last split, with the rows that failed in it."""
-        del self.splits[split:]
-        self.errors = {key: reason for key, reason in self.errors.items() if key[1] < split}
+    drawn: bool = False
+    declared: frozenset[str] | None = None
 
     @property
     def labels(self) -> list[str]:
-        """Labels of the rows that were trained on every split, in their order."""
-        lost = {label for label, _ in self.errors}
-        labels = dict.fromkeys(label for rows in self.splits for label in rows)
-        return [label for label in labels if label not in lost]
+        """Labels of the rows that were trained, in their order."""
+        return list(dict.fromkeys(label for rows in self.splits for label in rows))
+
+    @property
+    def exploratory(self) -> list[str]:
+        """Labels whose contrast a sealed plan does not declare; none where no plan was sealed."""
+        if self.declared is None:
+            return []
+        return [label for label in self.labels if label not in {self.composed, *self.declared}]
+
+    @property
+    def one_split(self) -> bool:
+        """Whether all was trained on one split of those that could be drawn."""
+        return self.drawn and len(self.splits) == 1
+
+    @property
+    def split_by_seed(self) -> bool:
+        """Whether every seed was trained on a split of its own."""
+        return len(self.splits) > 1 and all(
+            self.trainings(label) <= len(self.splits) for label in self.labels
+        )
 
     @property
     def failed(self) -> bool:
@@ -93,23 +86,14 @@ class Comparison:
         return point_name(self.keys)
 
     @property
-    def reads(self) -> int:
-        """Count of distinct plans that read the test split; of several splits the largest."""
-        return max((row.reads for rows in self.splits for row in rows.values()), default=0)
+    def reads(self) -> Readings:
+        """Counts of distinct plans that read the test items; of several splits the largest."""
+        return Readings.largest(row.reads for rows in self.splits for row in rows.values())
 
     @property
     def choosable(self) -> bool:
-        """Whether validation may choose this point of its sweep.
-
-        It needs items that are not the test items, and models of one task. Seeds are luck,
-        references leave the model as it is, and a finer simulation or more measurements are no
-        better model: of none of them a value is chosen.
-        """
-        fixed = any(
-            key.partition(".")[0] in UNCHOSEN_KEYS or key.rpartition(".")[2] in UNCHOSEN_NAMES
-            for key in self.keys
-        )
-        return not fixed and all(row.blind for row in self.of(self.composed))
+        """Whether validation may choose this point of its sweep, by items that are not tested."""
+        return all(map(is_choice, self.keys)) and all(row.blind for row in self.of(self.composed))
 
     @property
     def noun(self) -> str:
@@ -143,12 +127,12 @@ class Comparison:
     def estimate(self, label: str, values: Callable[[Row], np.ndarray]) -> statistic.Interval:
         """Mean of a figure (seeds, items) of a row, with its interval."""
         figures = [(row, values(row)) for row in self.of(label)]
-        return _judge(statistic.two_way, statistic.resampled, figures)
+        return judge(statistic.two_way, statistic.resampled, figures)
 
     def accuracy(self, label: str) -> statistic.Interval:
         """Test accuracy of a row, in [0, 1], with the interval of a proportion."""
         answers = [(row, row.correct) for row in self.of(label)]
-        return _judge(statistic.proportion, statistic.proportion_resampled, answers)
+        return judge(statistic.proportion, statistic.proportion_resampled, answers)
 
     def chance(self, label: str) -> float:
         """Accuracy in [0, 1] of always naming a row's largest test class, mean over splits."""
@@ -173,17 +157,41 @@ class Comparison:
         finished = sum(len(row.outcomes) for row in self._rows(label))
         return finished + self.failures(label)
 
-    def contrasts(self, margin: float) -> dict[str, statistic.Verdict]:
-        """Verdict on the composed row against each reference, within a margin in nats of NLL.
+    def dead(self, label: str) -> int:
+        """Number of finished trainings of a row that are dead, over all splits."""
+        rows = self.of(label)
+        if not rows:
+            return 0
+        return int(statistic.dead(self.losses(label), guess(rows)).sum())
 
-        On the seeds that both finished on the same items. Where a training of either failed the
-        verdict is withheld: the seeds that ended are no sample of all.
+    def losses(self, label: str) -> np.ndarray:
+        """Mean test NLL in nats of each finished training of a row, over all splits."""
+        return np.concatenate([row.nll.mean(1) for row in self.of(label)])
+
+    def contrasts(self, margin: statistic.Margin | float) -> dict[str, statistic.Verdict]:
+        """Verdict on the composed row against each reference, within a margin of NLL.
+
+        On the seeds that both finished on the same items and of which neither died. Where a
+        training of either failed or died the verdict is withheld: the others are no sample of all.
         """
         judges = statistic.verdict, statistic.verdict_resampled
-        return {
-            label: self._withhold_failed(label, _judge(*judges, gaps, margin))
-            for label, gaps in self._gaps("nll").items()
-        }
+        nats = self.margins(margin)
+        verdicts = {}
+        for label, (gaps, counts) in self._gaps("nll").items():
+            verdict = judge(*judges, gaps, nats[label], counts)
+            verdicts[label] = self._withhold_failed(label, verdict)
+        return verdicts
+
+    def margins(self, margin: statistic.Margin | float) -> dict[str, float]:
+        """Margin in nats beside each reference, by its mean test NLL where it is a share of it."""
+        limit = statistic.Margin.of(margin)
+        margins = {}
+        for label in self.labels:
+            pairs = self.pairs(label) if label != self.composed else []
+            nll = [float(other.of_seeds(other.nll, both).mean()) for _, other, both in pairs]
+            if nll:
+                margins[label] = limit.beside(float(np.mean(nll)))
+        return margins
 
     def accuracy_contrasts(self) -> dict[str, statistic.Verdict]:
         """Paired accuracy difference of the composed row to each reference.
@@ -191,13 +199,34 @@ class Comparison:
         On the same seeds and items.
         """
         judges = statistic.proportion_difference, statistic.proportion_difference_resampled
-        gaps = self._gaps("correct")
+        verdicts = {}
+        for label, (gaps, counts) in self._gaps("correct").items():
+            verdict = statistic.detect(judge(*judges, gaps))
+            verdict = verdict.withheld() if counts.total else verdict
+            verdicts[label] = self._withhold_failed(label, verdict)
+        return verdicts
+
+    def score_contrasts(self, figure: Figure) -> dict[str, statistic.Verdict]:
+        """Paired difference of a score to each reference; less of it is better.
+
+        On the same seeds and items.
+        """
+        judges = statistic.crossed, statistic.resampled
+        verdicts = {}
+        for label, (gaps, counts) in self._gaps(figure).items():
+            verdict = statistic.detect(judge(*judges, gaps), less_is_better=True)
+            verdict = verdict.withheld() if counts.total else verdict
+            verdicts[label] = self._withhold_failed(label, verdict)
+        return verdicts
+
+    def p_values(self, verdicts: dict[str, statistic.Verdict]) -> dict[str, float]:
+        """Two-sided p value of each contrast; nan where no word could be given."""
         return {
-            label: self._withhold_failed(label, statistic.detect(_judge(*judges, gaps[label])))
-            for label in gaps
+            label: statistic.p_value(verdict.interval) if verdict.judged else math.nan
+            for label, verdict in verdicts.items()
         }
 
-    def pairs(self, label: str) -> list[tuple[Row, Row, list[int]]]:
+    def pairs(self, label: str) -> list[Pair]:
         """Composed row and a reference in each split, with the seeds that both finished.
 
         Only of splits in which both have the same test items.
@@ -229,48 +258,30 @@ class Comparison:
 
     def _withhold_failed(self, label: str, verdict: statistic.Verdict) -> statistic.Verdict:
         """The verdict, withheld where a training of either row failed."""
-        failed = self.failures(self.composed) + self.failures(label)
-        return verdict.withheld() if failed else verdict
+        return verdict.withheld() if self._has_failures(label) else verdict
 
-    def _gaps(self, figure: Literal["nll", "correct"]) -> dict[str, list[tuple[Row, np.ndarray]]]:
-        """Paired differences of a figure (seeds, items) on every split, by reference."""
+    def _has_failures(self, label: str) -> bool:
+        """Whether a training of the composed row or of a reference failed."""
+        return self.failures(self.composed) + self.failures(label) > 0
+
+    def _gaps(self, figure: Figure) -> dict[str, tuple[Gaps, statistic.Deaths]]:
+        """Paired differences of a figure (seeds, items) on every split, by reference.
+
+        Of seeds that did not die, with the counts of those that did.
+        """
         gaps = {}
         for label in self.labels:
             pairs = self.pairs(label) if label != self.composed else []
-            if pairs and len(pairs) == len(self.splits):
-                gaps[label] = [
-                    (model, model.paired(other, figure, both)) for model, other, both in pairs
-                ]
+            pairs = [pair for pair in pairs if pair[0].has(figure) and pair[1].has(figure)]
+            if pairs:
+                alive, counts = living(pairs)
+                gaps[label] = (
+                    [(model, model.paired(other, figure, both)) for model, other, both in alive],
+                    counts,
+                )
         return gaps
 
 
 def point_name(keys: dict[str, object]) -> str:
     """Name of a point of a sweep, by the values that vary."""
     return ", ".join(f"{key}={value}" for key, value in keys.items())
-
-
-def _judge(once: Callable, resampled: Callable, values: list[tuple[Row, np.ndarray]], *margin):
-    """Statistic of a row's values (seeds, items) on one split, or on several redrawn ones.
-
-    Of several splits each has as many seeds as the one with the fewest.
-    """
-    if len(values) == 1:
-        return once(values[0][1], *margin)
-    count = min(len(figures) for _, figures in values)
-    sizes = _redraw_sizes([row for row, _ in values])
-    return resampled([figures[:count] for _, figures in values], *margin, **sizes)
-
-
-def _redraw_sizes(rows: list[Row]) -> dict[str, object]:
-    """Sizes in which redrawn splits differ.
-
-    Items trained on and held out, and whether all have the same test items.
-    """
-    same = all(row.items == rows[0].items for row in rows)
-    if rows[0].independent:
-        return {"train": 1, "held": 1e-9, "same_pictures": False}
-    return {
-        "train": rows[0].trained_on,
-        "held": rows[0].validated_on if same else len(rows[0].labels),
-        "same_pictures": same,
-    }

@@ -46,6 +46,14 @@ class Scored(Protocol):
     def nll(self) -> np.ndarray:
         """Test NLL in nats, shape (seeds, items)."""
 
+    @property
+    def nll_scaled(self) -> np.ndarray:
+        """Test NLL in nats after temperature scaling, shape (seeds, items)."""
+
+    @property
+    def brier(self) -> np.ndarray:
+        """Brier score of the test items, shape (seeds, items)."""
+
 
 Values = Callable[[Scored], np.ndarray]
 
@@ -149,6 +157,28 @@ RESULTS = (
         lambda row: row.nll.mean(1),
         "NLL",
         interval=True,
+    ),
+    Metric(
+        "test_nll_scaled",
+        "on the test split, at the temperature that validation fits",
+        "nats",
+        lambda row: row.nll_scaled.mean(1),
+        "scaled NLL",
+        optional=True,
+    ),
+    Metric(
+        "temperature",
+        "least validation NLL at the best epoch; 1 where validation is all right",
+        "ratio",
+        _recorded("temperature"),
+        optional=True,
+    ),
+    Metric(
+        "test_brier",
+        "sum over classes of (p - y)^2 on the test split, mean over seeds and splits",
+        "Brier score",
+        lambda row: row.brier.mean(1),
+        "Brier",
     ),
     Metric(
         "test_ece",

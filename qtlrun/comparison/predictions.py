@@ -8,6 +8,7 @@ import numpy as np
 
 from qtlrun import statistic
 from qtlrun.comparison.outcome import Failure, Outcome
+from qtlrun.ledger import Readings
 from qtlrun.store import Entry
 
 
@@ -19,14 +20,14 @@ class Predictions:
     labels: shape (items,)
     validation: NLL in nats of each seed
     errors: why a seed failed, by its number
-    reads: distinct plans that have read this test split
+    reads: counts of distinct plans that have read these test items, and their pool
     """
 
     logits: np.ndarray
     labels: np.ndarray
     validation: np.ndarray
     errors: dict[str, str] = field(default_factory=dict)
-    reads: int = 0
+    reads: Readings = field(default_factory=Readings)
 
     @classmethod
     def of(

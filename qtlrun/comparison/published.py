@@ -18,7 +18,9 @@ class Reproduction:
     """Accuracy of a row beside a published one.
 
     accuracy: mean with its interval over seeds and items
-    least, most: of one more training, Student's prediction interval over our seeds (95 %)
+    least, most: of one more training, Student's prediction interval over our trainings (95 %); the
+        publication's own noise is not in it
+    against: what varies between these trainings, and what they share
     seeds: trainings, over all splits
     verdict: reproduced, not reproduced or undecided
     """
@@ -28,6 +30,7 @@ class Reproduction:
     most: float
     seeds: int
     verdict: str
+    against: str
 
 
 def judge_published(comparison: Comparison, label: str, figure: float) -> Reproduction:
@@ -39,4 +42,14 @@ def judge_published(comparison: Comparison, label: str, figure: float) -> Reprod
         verdict = "undecided"
     elif least - ROUNDING <= figure <= most + ROUNDING:
         verdict = "reproduced"
-    return Reproduction(comparison.accuracy(label), least, most, len(values), verdict)
+    accuracy = comparison.accuracy(label)
+    return Reproduction(accuracy, least, most, len(values), verdict, _against(accuracy, comparison))
+
+
+def _against(accuracy: statistic.Interval, comparison: Comparison) -> str:
+    """Trainings that a figure is held against: new and shared parts, in words."""
+    items = f"{comparison.noun}s"
+    if accuracy.splits == 1:
+        return f"new seed; same split, same test {items}"
+    tested = "same" if accuracy.common == 1 else "redrawn"
+    return f"new seed, new split; {tested} test {items}"

@@ -11,6 +11,10 @@ from qtlrun import statistic
 from qtlrun.comparison import metric
 from qtlrun.comparison.outcome import Outcome
 from qtlrun.comparison.tuning import Tuning
+from qtlrun.ledger import Readings
+
+# Figures of each seed and test item by which two rows are compared
+Figure = Literal["nll", "correct", "brier", "nll_scaled"]
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,10 @@ class Row:
     blind: whether validation items are others than the test items
     trained_on: count of training items
     validated_on: count of validation items
+    pool: count of the items that all splits are drawn from; 0 where it is not recorded
     tuning: validation of the draws; None of a row that is not tuned
     draws: values that it was tuned over, by draw
-    reads: count of distinct plans that have read this test split
+    reads: counts of distinct plans that have read these test items, and their pool
     independent: whether another split draws other items, not the same ones divided otherwise
     noun: word for a test item
     ceiling: best accuracy in [0, 1] that the test items allow, where it is known
@@ -85,9 +90,10 @@ class Row:
     blind: bool = True
     trained_on: int = 0
     validated_on: int = 0
+    pool: int = 0
     tuning: Tuning | None = None
     draws: list[dict[str, object]] = field(default_factory=list)
-    reads: int = 0
+    reads: Readings = field(default_factory=Readings)
     independent: bool = False
     noun: str = "picture"
     ceiling: float | None = None
@@ -127,9 +133,24 @@ class Row:
         return statistic.nll(self.logits, self.labels)
 
     @cached_property
+    def temperatures(self) -> np.ndarray:
+        """Temperature that validation chose, shape (seeds,); nan where validation is the test."""
+        return np.array([each.figures.get("temperature", np.nan) for each in self.finished])
+
+    @cached_property
+    def nll_scaled(self) -> np.ndarray:
+        """Test NLL in nats after temperature scaling, shape (seeds, items)."""
+        return statistic.nll(self.logits / self.temperatures[:, None, None], self.labels)
+
+    @cached_property
     def correct(self) -> np.ndarray:
         """Right and wrong answers, 1 and 0, shape (seeds, items)."""
         return statistic.correct(self.logits, self.labels)
+
+    @cached_property
+    def brier(self) -> np.ndarray:
+        """Brier score of the test items, in [0, 2], shape (seeds, items)."""
+        return statistic.brier(self.logits, self.labels)
 
     @cached_property
     def predicted(self) -> np.ndarray:
@@ -139,8 +160,7 @@ class Row:
     @property
     def probabilities(self) -> np.ndarray:
         """Predicted probabilities, shape (seeds, items, classes)."""
-        shifted = self.logits - self.logits.max(-1, keepdims=True)
-        return np.exp(shifted) / np.exp(shifted).sum(-1, keepdims=True)
+        return statistic.softmax(self.logits)
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
@@ -188,13 +208,14 @@ class Row:
         """Values that tuning chose; none of a row that is not tuned."""
         return self.draws[self.tuning.best] if self.tuning else {}
 
-    def paired(
-        self, other: "Row", figure: Literal["nll", "correct"], seeds: list[int]
-    ) -> np.ndarray:
+    def paired(self, other: "Row", figure: Figure, seeds: list[int]) -> np.ndarray:
         """Difference of a figure to another row's, shape (seeds, items)."""
-        minuend = self.nll if figure == "nll" else self.correct
-        subtrahend = other.nll if figure == "nll" else other.correct
-        return self.of_seeds(minuend, seeds) - other.of_seeds(subtrahend, seeds)
+        minuend = self.of_seeds(getattr(self, figure), seeds)
+        return minuend - other.of_seeds(getattr(other, figure), seeds)
+
+    def has(self, figure: Figure) -> bool:
+        """Whether every finished seed has a figure; all have those that need no temperature."""
+        return figure != "nll_scaled" or bool(np.isfinite(self.temperatures).all())
 
     def of_seeds(self, values: np.ndarray, seeds: list[int]) -> np.ndarray:
         """Lines of those seeds, of values whose first axis has the finished ones."""

@@ -152,16 +152,40 @@ SHOTS = Schema(
         Column("accuracy", "float64", "accuracy", "on the test split, at these shots"),
     )
 )
+# Of a run of a sealed plan
+STATUS = _columns(
+    ("status", "text", "", "declared by the sealed plan, or exploratory"), optional=True
+)
 CONTRASTS = Schema(
     _columns(
         ("reference", "text", "", "label of the row that the composed one is compared with"),
-        ("metric", "text", "", "test_nll or test_accuracy"),
+        ("metric", "text", "", "test_nll, test_accuracy, test_brier or test_nll_scaled"),
         ("difference", "float64", "that of the metric", "composed minus reference, mean"),
         ("low", "float64", "that of the metric", "lower end of its 95 % interval"),
         ("high", "float64", "that of the metric", "upper end of its 95 % interval"),
+        ("like_low", "float64", "that of the metric", "lower end for other pools like this one"),
+        ("like_high", "float64", "that of the metric", "upper end for other pools like this one"),
         ("training", "float64", "that of the metric", "standard error from training alone"),
         ("pictures", "float64", "that of the metric", "standard error from test items alone"),
-        ("verdict", "text", "", "better, worse, equivalent or undecided"),
+        ("verdict", "text", "", "better, worse, equivalent, equivalent if none dies, or undecided"),
+        ("margin", "float64", "nats", "margin of this contrast; none but of test_nll"),
+        ("p", "float64", "probability", "two-sided, of no difference; none without a verdict"),
+        ("p_holm", "float64", "probability", "p adjusted over all lines of the metric (Holm 1979)"),
+    )
+    + STATUS
+)
+JOINT = Schema(
+    _columns(
+        ("reference", "text", "", "label of the row that the composed one is compared with"),
+        ("protocols", "int64", "", "protocols that every seed of both rows finished"),
+        ("seeds", "int64", "", "seeds whose names are exchanged"),
+        ("median", "float64", "nats", "median over protocols of composed minus reference"),
+        ("share", "float64", "share", "protocols whose difference has the sign that most have"),
+        ("p_median", "float64", "probability", "of a median as far from 0, no difference"),
+        ("p_share", "float64", "probability", "of as large a share, no difference"),
+        ("flips", "int64", "", "sign flips of the seeds that were compared"),
+        ("exact", "bool", "", "whether these are all"),
+        ("least", "float64", "probability", "smallest p that so many seeds can give"),
     )
 )
 PREDICTIONS = Schema(
@@ -188,6 +212,11 @@ SWEEP = Schema(
 # Of a row with a finished seed: its metrics, with the shots behind the counts.
 FINISHED = (
     *_metric_columns(metric.RESULTS),
+    *_columns(
+        ("NLL median", "float64", "nats", "of the median training"),
+        ("NLL worst", "float64", "nats", "of the worst training"),
+        optional=True,
+    ),
     *_metric_columns(metric.COUNTS),
     Column("shots", "Int64", "shots", "of these executions together", optional=True),
     *_metric_columns(metric.MEASURES),
@@ -205,10 +234,13 @@ VERDICTS = _columns(
     ("difference high", "float64", "nats", "upper end of its 95 % interval"),
     ("training noise", "float64", "nats", "standard error from training alone"),
     ("picture noise", "float64", "nats", "standard error from test items alone"),
-    ("verdict", "text", "", "better, worse, equivalent or undecided"),
+    ("verdict", "text", "", "better, worse, equivalent, equivalent if none dies, or undecided"),
     ("accuracy difference", "float64", "accuracy", "composed minus this row, test accuracy"),
     ("accuracy difference low", "float64", "accuracy", "lower end of its 95 % interval"),
     ("accuracy difference high", "float64", "accuracy", "upper end of its 95 % interval"),
+    ("Brier difference", "float64", "Brier score", "composed minus this row, test items"),
+    ("Brier difference low", "float64", "Brier score", "lower end of its 95 % interval"),
+    ("Brier difference high", "float64", "Brier score", "upper end of its 95 % interval"),
     optional=True,
 )
 TABLE = Schema(
@@ -217,8 +249,10 @@ TABLE = Schema(
         Column("what it is", "text", "", "description of the row; error: it failed whole"),
         Column("seeds", "int64", "", "finished trainings, over all splits"),
         Column("failed", "Int64", "", "failed trainings; none for a row that failed whole"),
+        Column("dead", "Int64", "", "dead trainings, where a row has any", optional=True),
         *FINISHED,
         DRAWN,
         *VERDICTS,
+        *STATUS,
     )
 )

@@ -6,8 +6,11 @@ import pytest
 from rows import generated, pair, point, resplit, row
 
 from qtlrun.comparison.row import Duplicates
+from qtlrun.ledger import Readings
 from qtlrun.report import sentence
 from qtlrun.report.sentence import Note
+
+UNREAD = Readings()
 
 MARGIN = 0.05
 SEEDS, PICTURES = np.array([-1.0, 0, 1]), np.tile([-1.0, 1], 50)
@@ -36,7 +39,7 @@ def test_a_note_is_brief_on_the_terminal_or_absent_and_whole_in_the_file():
     [
         (differences(-0.3, seed=0.02), 0.05, "A is better."),
         (differences(0.3, picture=0.5), 0.05, "A is worse."),
-        (differences(0.001, picture=0.1), 0.05, "equivalent within the margin of 0.05."),
+        (differences(0.001, picture=0.1), 0.05, "equivalent within the margin of 0.05 nats."),
         (differences(5.0, picture=0.5)[:2], 0.05, "undecided; too few seeds."),
         (
             differences(0.05, seed=0.1, picture=0.5),
@@ -92,29 +95,31 @@ def test_a_contrast_that_lost_trainings_has_no_verdict_on_the_terminal_either():
 
 
 def test_the_design_is_one_line_that_says_what_the_intervals_cover():
-    assert shown(sentence.foot, point(("A", "B")), 0)[0] == (
+    assert shown(sentence.foot, point(("A", "B")), UNREAD)[0] == (
         "5 seeds, 40 test pictures, untuned recipe; 95 % intervals cover new trainings and new"
         " pictures."
     )
-    assert shown(sentence.foot, point(("A", "B"), seeds=1), 0)[0] == (
+    assert shown(sentence.foot, point(("A", "B"), seeds=1), UNREAD)[0] == (
         "1 seed, 40 test pictures, untuned recipe; 95 % intervals cover new pictures."
     )
-    assert shown(sentence.foot, resplit(splits=3, seeds=2), 0)[0] == (
-        "3 splits of 2 seeds, 40 test pictures each, untuned recipe; 95 % intervals cover new"
-        " splits of these data."
+    assert shown(sentence.foot, resplit(splits=3, seeds=2), UNREAD)[0] == (
+        "3 splits of 2 seeds, 40 test pictures each, untuned recipe; 95 % intervals cover other"
+        " pools like this one, their splits and new pictures."
     )
     made = point(("A", "B"))
     for each in made.splits[0].values():
         each.settings = 6
-    assert "recipe" not in shown(sentence.foot, made, 0)[0]
+    assert "recipe" not in shown(sentence.foot, made, UNREAD)[0]
 
 
 def test_what_is_read_once_stands_in_the_file_alone():
     made = point(("A", "B"), said={"files": {"weights": "ab" * 32}})
     for each in made.splits[0].values():
         each.duplicates = Duplicates(30, 9, 0, 24, 0, 0, 6, 0)
-    assert not any("sha256" in line or "Equal" in line for line in shown(sentence.foot, made, 0))
-    full = sentence.written(sentence.foot(made, 0))
+    assert not any(
+        "sha256" in line or "Equal" in line for line in shown(sentence.foot, made, UNREAD)
+    )
+    full = sentence.written(sentence.foot(made, UNREAD))
     assert any("sha256" in line for line in full) and any("Equal" in line for line in full)
 
 
@@ -139,7 +144,7 @@ def test_a_warning_says_what_to_do():
     for one in made.splits[0]["A"].outcomes.values():
         one.figures.update(inputs_saturated=0.9, norm_kept=0.9)
         vars(one).update(scale="none", scale_asked="none")
-    lines = shown(sentence.foot, made, 0)
+    lines = shown(sentence.foot, made, UNREAD)
     assert (
         "Saturated share of the squashed inputs (|tanh| > .99): A 0.90. Try recipe.scale=standard"
         " or a lower recipe.lr." in lines
@@ -174,11 +179,11 @@ def controlled(twin, frozen, base=3.0):
     [
         ("better", "better", "Yes: A is better than twin and frozen_circuit."),
         ("worse", "better", "No: A is better than frozen_circuit; A is worse than twin."),
-        ("equivalent", "equivalent", "No: A is equivalent to twin and frozen_circuit."),
+        ("equivalent", "equivalent", "No: A is within the margin of twin and frozen_circuit."),
         (
             "better",
             "equivalent",
-            "In part: A is better than twin; A is equivalent to frozen_circuit.",
+            "In part: A is better than twin; A is within the margin of frozen_circuit.",
         ),
         (
             "undecided",

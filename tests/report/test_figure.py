@@ -401,6 +401,7 @@ def projected(names, pictures=(300, 600), seeds=(3, 5, 10)):
             "seeds": seed,
             "pictures": count,
             "half_width": 3.0 / seed / count,
+            "margin": 0.05,
             "pilot": (seed, count) == (3, 300),
         }
         for name in names
@@ -412,7 +413,7 @@ def projected(names, pictures=(300, 600), seeds=(3, 5, 10)):
 
 @pytest.mark.parametrize("names", [("twin",), NAMES[:6]])
 def test_power_has_a_panel_a_reference_a_line_a_number_of_pictures_and_the_pilot_ringed(names):
-    made = figure.power(projected(names), 0.05)
+    made = figure.power(projected(names))
     drawn(made)
     assert [axis.get_title() for axis in made.axes] == [f"composed - {name}" for name in names]
     for axis in made.axes:

@@ -33,7 +33,7 @@ def mixed():
 def failed(made, label):
     """The point with one row failed whole."""
     made.splits[0].pop(label)
-    made.errors[label, 0] = "MemoryError: 128 GiB"
+    made.errors[label] = "MemoryError: 128 GiB"
     return made
 
 
@@ -253,8 +253,31 @@ def test_rows_without_a_common_seed_or_without_common_pictures_have_no_contrast(
     made.splits[0]["B"] = row("B", *random_logits(), seeds=[5, 6, 7, 8, 9])
     made.splits[0]["C"] = row("C", *random_logits(pictures=30))
     assert list(made.contrasts(MARGIN)) == ["D"]
-    assert list(frames.contrasts_frame([made], MARGIN)["reference"]) == ["D", "D"]
+    assert set(frames.contrasts_frame([made], MARGIN)["reference"]) == {"D"}
     assert frames.sweep_table([made]).loc[0, ["minus B", "minus C"]].isna().all()
+
+
+def test_brier_scores_are_paired_over_seeds_and_pictures_and_less_is_better():
+    made = point(("A", "B"))  # B has more skill
+    scores = []
+    for label in ("A", "B"):
+        one = made.splits[0][label]
+        odds = softmax(one.logits, -1)
+        scores.append(np.square(odds - np.eye(4)[one.labels]).sum(-1))
+    gap = statistic.crossed(scores[0] - scores[1])
+    line = frames.contrasts_frame([made], MARGIN).set_index("metric").loc["test_brier"]
+    # a few roundings of float64
+    ends = [gap.mean, gap.low, gap.high]
+    assert line[["difference", "low", "high"]].tolist() == pytest.approx(ends, rel=1e-9)
+    assert line["verdict"] == "worse" and gap.low > 0
+    table = frames.table(made, MARGIN, SHOTS).set_index("row")
+    assert table["Brier"].tolist() == pytest.approx([score.mean() for score in scores], rel=1e-9)
+    names = ["Brier difference", "Brier difference low", "Brier difference high"]
+    assert table.loc["B", names].tolist() == pytest.approx(ends, rel=1e-9)
+
+
+def test_brier_scores_have_no_verdict_where_a_training_failed(mixed):
+    assert {one.word for one in mixed.score_contrasts("brier").values()} == {"undecided"}
 
 
 def test_no_contrast_is_an_empty_frame_with_its_columns():
@@ -426,12 +449,11 @@ def test_figures_of_splits_are_means_over_them_with_the_interval_of_resampled_sp
     made = resplit(splits=4, seeds=2)
     table = frames.table(made, MARGIN, SHOTS).set_index("row")
     rows = [rows["B"] for rows in made.splits]
-    nll = statistic.resampled([one.nll for one in rows], train=400, held=40, same_pictures=False)
+    items = [one.items for one in rows]
+    # of 400, 100 and 40 items
+    nll = statistic.resampled([one.nll for one in rows], items, share=400 / 540)
     accuracy = statistic.proportion_resampled(
-        [statistic.correct(one.logits, one.labels) for one in rows],
-        train=400,
-        held=40,
-        same_pictures=False,
+        [statistic.correct(one.logits, one.labels) for one in rows], items, share=400 / 540
     )
     line = table.loc["B"]
     assert (line["NLL"], line["NLL low"], line["NLL high"]) == (
@@ -446,13 +468,15 @@ def test_figures_of_splits_are_means_over_them_with_the_interval_of_resampled_sp
     assert (line["seeds"], line["seconds alone"]) == (8, 4 * (2 * 2.0 + 0.5))
 
 
-def test_where_the_test_pictures_stay_the_validation_items_are_what_was_held_out():
+@pytest.mark.parametrize(("pool", "share"), [(0, 400 / 500), (1040, 0.4)])
+def test_where_the_test_pictures_stay_the_pool_is_what_is_trained_and_validated_on(pool, share):
     made = resplit(splits=3, seeds=2, same=True, trained_on=400, validated_on=100)
+    for rows in made.splits:
+        rows["A"].pool = pool  # all that could be drawn, where more is there
     differences = [rows["A"].nll - rows["B"].nll for rows in made.splits]
-    verdict = statistic.verdict_resampled(
-        differences, MARGIN, train=400, held=100, same_pictures=True
-    )
-    assert made.contrasts(MARGIN)["B"] == verdict and verdict.interval.pictures > 0
+    items = [rows["A"].items for rows in made.splits]
+    interval = statistic.resampled(differences, items, share=share)
+    assert made.contrasts(MARGIN)["B"].interval == interval and interval.pictures > 0
 
 
 def test_rows_of_splits_have_their_column_and_errors_too():
@@ -474,68 +498,57 @@ def test_a_seed_that_failed_in_one_split_leaves_a_table_of_the_others():
     made.splits[2]["B"].errors[7] = "diverged"
     table = frames.table(made, MARGIN, SHOTS).set_index("row")
     assert list(table["seeds"]) == [9, 8] and np.isfinite(table["NLL"]).all()
-    assert list(frames.contrasts_frame([made], MARGIN)["metric"]) == ["test_nll", "test_accuracy"]
+    metrics = ["test_nll", "test_accuracy", "test_brier"]
+    assert list(frames.contrasts_frame([made], MARGIN)["metric"]) == metrics
 
 
 def test_splits_of_data_that_are_drawn_anew_have_students_interval_over_them():
     """They have no item in common, so nothing is to be corrected."""
     made = resplit(splits=4, seeds=2, trained_on=16)
-    wide = frames.table(made, MARGIN, SHOTS).set_index("row").loc["B"]
     for rows in made.splits:
         for one in rows.values():
             one.independent = True
     line = frames.table(made, MARGIN, SHOTS).set_index("row").loc["B"]
     low, high = sm.stats.DescrStatsW([rows["B"].nll.mean() for rows in made.splits]).tconfint_mean()
     np.testing.assert_allclose(
-        [line["NLL low"], line["NLL high"]], [low, high], rtol=1e-6
-    )  # the ratio is 1e-9, not 0
-    assert wide["NLL high"] - wide["NLL low"] > 2 * (high - low)
+        [line["NLL low"], line["NLL high"]], [low, high], rtol=1e-9
+    )  # the same sums
 
 
-def test_a_row_that_failed_in_one_split_has_one_line():
+def test_a_row_that_failed_has_one_line_over_all_splits():
     made = resplit(splits=3, seeds=3)
-    made.splits[1].pop("B")
-    made.errors["B", 1] = "MemoryError: 128 GiB"
+    for rows in made.splits:
+        rows.pop("B")
+    made.errors["B"] = "MemoryError: 128 GiB"
     table = frames.table(made, MARGIN, SHOTS)
     assert (
         list(table["row"]) == ["A", "B"]
         and list(table["what it is"])[1] == "error"
         and list(table["seeds"]) == [9, 0]
     )
-    assert frames.errors_frame([made]).to_dict("records") == [
-        {"row": "B", "split": 1, "seed": -1, "error": "MemoryError: 128 GiB"}
-    ]
+    errors = frames.errors_frame([made])
+    assert errors[["row", "seed", "error"]].values.tolist() == [["B", -1, "MemoryError: 128 GiB"]]
     frame = frames.rows_frame([made], SHOTS)
     failures = frame[frame["metric"] == "error"]
-    assert failures[["row", "split", "seed"]].values.tolist() == [["B", 1, -1]]
-    assert set(frame.loc[(frame["row"] == "B") & (frame["seed"] >= 0), "split"]) == {
-        0,
-        2,
-    }  # what was finished is kept
+    assert failures[["row", "seed"]].values.tolist() == [["B", -1]]
     assert made.contrasts(MARGIN) == {}
 
 
-def test_a_row_that_failed_in_several_splits_has_one_line_and_all_its_errors():
-    made = resplit(splits=3, seeds=3)
-    for split in (0, 2):
-        made.splits[split].pop("B")
-        made.errors["B", split] = "MemoryError: 128 GiB"
-    assert list(frames.table(made, MARGIN, SHOTS)["row"]) == ["A", "B"]
-    assert list(frames.errors_frame([made])["split"]) == [0, 2]
-
-
-def test_a_contrast_that_a_split_lacks_is_left_out_and_one_of_fewer_seeds_takes_as_many_of_each():
+def test_a_contrast_that_a_split_lacks_has_no_word_and_one_of_fewer_seeds_takes_as_many_of_each():
     made = resplit(("A", "B", "C"), splits=3, seeds=3)
     for seed in (3, 4, 5):
         made.splits[1]["B"].errors[seed] = "diverged"
     made.splits[1]["B"].outcomes.clear()
     del made.splits[2]["C"].outcomes[6]
     contrasts = made.contrasts(MARGIN)
-    assert list(contrasts) == ["C"] and contrasts["C"].interval.seeds == 2
+    assert contrasts["B"].lost and contrasts["B"].interval.splits == 2
+    assert contrasts["C"].interval.seeds == 2
     values = [rows["A"].nll - rows["C"].nll for rows in made.splits[:2]]
     last = made.splits[2]["A"].nll[1:] - made.splits[2]["C"].nll
     expected = statistic.resampled(
-        [*(one[:2] for one in values), last], train=400, held=40, same_pictures=False
+        [*(one[:2] for one in values), last],
+        [rows["A"].items for rows in made.splits],
+        share=400 / 540,
     )
     assert contrasts["C"].interval == expected
 
@@ -645,7 +658,7 @@ def test_no_point_is_chosen_where_validation_is_the_test_split():
 def test_swept_keys_stand_in_every_frame():
     points = swept_points([0.6, 0.4])
     assert set(frames.rows_frame(points, SHOTS)["circuit.qubits"]) == {2, 3}
-    assert frames.contrasts_frame(points, MARGIN)["circuit.qubits"].tolist() == [2, 2, 3, 3]
+    assert frames.contrasts_frame(points, MARGIN)["circuit.qubits"].tolist() == [2] * 3 + [3] * 3
     assert points[1].name == "circuit.qubits=3"
 
 

@@ -99,7 +99,7 @@ def test_the_plan_is_what_was_composed(once):
 def test_every_csv_is_a_frame_of_the_result(once):
     rows = pd.read_csv(once.out / "rows.csv")
     pd.testing.assert_frame_equal(rows, once.rows, check_exact=True, check_dtype=False)
-    assert pd.read_csv(once.out / "contrasts.csv")["reference"].tolist() == ["B", "twin"] * 2
+    assert pd.read_csv(once.out / "contrasts.csv")["reference"].tolist() == ["B", "twin"] * 3
     assert pd.read_csv(once.out / "table.csv")["row"].tolist() == ["A", "B", "twin"]
 
 

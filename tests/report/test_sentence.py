@@ -9,6 +9,7 @@ from rows import MNIST, generated, pair, point, random_logits, resplit, row
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.row import Duplicates
+from qtlrun.ledger import Readings
 from qtlrun.plan import GROUPS, Plan, Variant
 from qtlrun.plan.label import Labels
 from qtlrun.report import frame as frames
@@ -88,7 +89,8 @@ def shown(write, *values):
     return sentence.shown(write(*values))
 
 
-READ = "This test set has been read by 0 plans of this store."
+UNREAD = Readings()
+READ = sentence.readers(UNREAD, "picture").full
 
 
 def differences(mean, seed=0.0, picture=0.0):
@@ -120,15 +122,15 @@ def differences(mean, seed=0.0, picture=0.0):
             (
                 "+0.001 nats of NLL [-0.019, +0.021] (training noise 0.000, picture noise 0.010; 3"
                 " seeds, 100 pictures), accuracy +0.000 [-0.028, +0.028]: equivalent within the"
-                " margin of 0.05."
+                " margin of 0.05 nats."
             ),
         ),
         (
             differences(0.03, picture=0.1),
             (
                 "+0.030 nats of NLL [+0.010, +0.050] (training noise 0.000, picture noise 0.010; 3"
-                " seeds, 100 pictures), accuracy +0.000 [-0.028, +0.028]: equivalent within the"
-                " margin of 0.05, the difference detectable, below the margin."
+                " seeds, 100 pictures), accuracy +0.000 [-0.028, +0.028]: within 0.05 nats of each"
+                " other, and A is detectably worse."
             ),
         ),
         (
@@ -136,7 +138,7 @@ def differences(mean, seed=0.0, picture=0.0):
             (
                 "+0.000 nats of NLL [+0.000, +0.000] (training noise 0.000, picture noise 0.000; 3"
                 " seeds, 100 pictures), accuracy +0.000 [-0.028, +0.028]: equivalent within the"
-                " margin of 0.05."
+                " margin of 0.05 nats."
             ),
         ),
     ],
@@ -269,7 +271,7 @@ def test_every_reference_has_its_sentence_named_for_what_it_isolates():
 
 def test_the_foot_says_how_to_read_the_table():
     made = point(("A", "B"), said={"caution": "The test pictures are 40 only."})
-    assert written(sentence.foot, made, 0) == [
+    assert written(sentence.foot, made, UNREAD) == [
         (
             "5 seeds on the same 40 test pictures; 95 % intervals over seeds and pictures; trained:"
             " circuit + head + backbone; seconds per seed."
@@ -278,13 +280,13 @@ def test_the_foot_says_how_to_read_the_table():
         "The test pictures are 40 only.",
     ]
     made.splits[0]["B"].stored = True
-    assert "† found in the store, not trained again." in written(sentence.foot, made, 0)
+    assert "† found in the store, not trained again." in written(sentence.foot, made, UNREAD)
 
 
 def test_the_foot_of_two_seeds_doubts_its_intervals_and_that_of_one_seed_says_what_they_lack():
     two, one = (
-        written(sentence.foot, point(("A", "B"), seeds=2), 0),
-        written(sentence.foot, point(("A", "B"), seeds=1), 0),
+        written(sentence.foot, point(("A", "B"), seeds=2), UNREAD),
+        written(sentence.foot, point(("A", "B"), seeds=1), UNREAD),
     )
     assert two[1] == "Two seeds: intervals may be too narrow, and there is no verdict."
     assert one == [
@@ -296,23 +298,41 @@ def test_the_foot_of_two_seeds_doubts_its_intervals_and_that_of_one_seed_says_wh
     ]
 
 
-def test_the_foot_says_how_many_plans_have_read_the_test_set():
-    made = point(("A", "B"), said={"reads": 1})
-    assert "This test set has been read by 1 plan of this store." in written(sentence.foot, made, 1)
-    made.splits[0]["B"].reads = 7
-    assert "This test set has been read by 7 plans of this store." in written(
-        sentence.foot, made, made.reads
-    )
+@pytest.mark.parametrize(
+    "reads, words",
+    [
+        (Readings(1, 1), "These test pictures have been read by 1 plan of this store; "),
+        (Readings(7, 7), "These test pictures have been read by up to 7 plans of this store; "),
+        (Readings(1, 4), "read by 1 plan of this store, their pool by 4; "),
+        (Readings(3, 9), "read by up to 3 plans of this store, their pool by 9; "),
+    ],
+)
+def test_the_foot_says_how_many_plans_have_read_the_test_items_and_what_it_cannot_know(
+    reads, words
+):
+    made = point(("A", "B"), said={"reads": reads})
+    (full,) = [line for line in written(sentence.foot, made, made.reads) if "been read" in line]
+    (brief,) = [line for line in shown(sentence.foot, made, made.reads) if "been read" in line]
+    assert words in full and words in brief and "readings elsewhere are unknown" in brief
+    for source in ("other machines", "other stores", "other programs", "by eye"):
+        assert source in full and source not in brief
+
+
+def test_of_several_splits_the_largest_counts_stand():
+    made = resplit(("A", "B"), splits=2)
+    made.splits[0]["A"].reads, made.splits[1]["B"].reads = Readings(5, 6), Readings(2, 8)
+    assert made.reads == Readings(5, 8)
 
 
 def test_the_foot_of_several_splits_says_over_what_its_intervals_are():
     made = resplit(splits=3, seeds=2)
     assert (
-        written(sentence.foot, made, 0)[0]
-        == "3 splits of 2 seeds, 40 test pictures each; 95 % intervals over splits of this pool"
-        " (Nadeau and Bengio); trained: circuit + head + backbone; seconds per seed."
+        written(sentence.foot, made, UNREAD)[0]
+        == "3 splits of 2 seeds, 40 test pictures each; 95 % intervals over other pools like"
+        " this one, their splits and pictures; trained: circuit + head + backbone; seconds per"
+        " seed."
     )
-    assert not any(line.startswith("Two seeds") for line in written(sentence.foot, made, 0))
+    assert not any(line.startswith("Two seeds") for line in written(sentence.foot, made, UNREAD))
 
 
 def test_the_foot_of_splits_that_are_drawn_anew_says_so_and_speaks_of_no_pool():
@@ -320,7 +340,7 @@ def test_the_foot_of_splits_that_are_drawn_anew_says_so_and_speaks_of_no_pool():
     for rows in made.splits:
         for one in rows.values():
             one.independent = True
-    lines = written(sentence.foot, made, 0)
+    lines = written(sentence.foot, made, UNREAD)
     assert lines == [
         (
             "3 splits of 2 seeds, 40 test pictures each; 95 % intervals over data drawn anew; "
@@ -330,33 +350,11 @@ def test_the_foot_of_splits_that_are_drawn_anew_says_so_and_speaks_of_no_pool():
     ]
 
 
-def test_the_foot_of_splits_that_hold_out_more_than_they_train_on_warns_of_their_width():
-    lines = written(sentence.foot, resplit(splits=3, seeds=2, trained_on=16), 0)
-    assert (
-        "What is held out is 2.5 times what is trained on, so these intervals are very wide; a"
-        " larger training share narrows them." in lines
-    )
-    assert not any(
-        "held out" in line
-        for line in written(sentence.foot, resplit(splits=3, seeds=2, trained_on=40), 0)
-    )
-
-
 def test_the_foot_of_splits_stands_though_a_row_lost_all_its_seeds():
     made = resplit(("A", "B", "C"), splits=3, seeds=2)
     for rows in made.splits:
         rows["B"].outcomes.clear()
-    assert written(sentence.foot, made, 0)[0].startswith(
-        "3 splits of 2 seeds, 40 test pictures each;"
-    )
-
-
-def test_the_foot_of_splits_stands_though_every_row_was_lost_in_one_of_them():
-    made = resplit(("A", "B"), splits=3, seeds=2)
-    for name, split in (("A", 1), ("B", 2)):
-        del made.splits[split][name]
-        made.errors[name, split] = "MemoryError: 128 GiB"
-    assert written(sentence.foot, made, 0)[0].startswith(
+    assert written(sentence.foot, made, UNREAD)[0].startswith(
         "3 splits of 2 seeds, 40 test pictures each;"
     )
 
@@ -366,11 +364,14 @@ def test_a_contrast_over_splits_names_their_noise():
     gap = made.contrasts(MARGIN)["B"].interval
     (line,) = written(sentence.contrasts, made, MARGIN)
     assert (
-        f"(noise of splits and training {gap.training:.3f}; 3 splits, 2 seeds and 40 pictures each)"
-        in line
+        f"(noise of splits and training {gap.training:.3f}; 3 splits, 2 seeds and 40 pictures each,"
+        f" trained on {gap.share:.0%} of the pool)" in line
     )
     (line,) = written(sentence.contrasts, resplit(splits=3, seeds=1, same=True), MARGIN)
-    assert "; 3 splits, 1 seed and 40 pictures each)" in line and ", picture noise " in line
+    assert (
+        "; 3 seeds, each on its own split, 40 pictures each, " in line
+        and ", picture noise " in line
+    )
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 5])
@@ -380,12 +381,12 @@ def test_fewer_than_three_splits_give_no_verdict_and_say_so(seeds):
 
 
 def test_what_was_tuned_is_said_with_the_number_of_its_draws():
-    for count, words in ((1, "1 draw"), (16, "16 draws")):
+    for count, words in ((2, "1 draw"), (16, "15 draws")):
         job = composition.compose_plan("backbone=identity", "compare=[]", f"tune={count}").values
         drawn = "head.spread, recipe.backbone_lr, recipe.lr, recipe.scale, recipe.weight_decay"
         assert held(job, {"A": job}).endswith(
-            f", one recipe (adam, 60 epochs), the same {words} of {drawn}, chosen by validation"
-            " NLL."
+            f": one recipe (adam, 60 epochs), as it stands or as drawn ({words} of {drawn}, the"
+            " same for every row), chosen by validation NLL."
         )
     job = composition.compose_plan(
         "backbone=identity",
@@ -396,8 +397,8 @@ def test_what_was_tuned_is_said_with_the_number_of_its_draws():
         "~recipe.space.lr",
     ).values
     assert (
-        "one recipe (adam), the same 2 draws of recipe.backbone_lr, recipe.epochs, recipe.scale"
-        in held(job, {"C": job})
+        "one recipe (adam), as it stands or as drawn (1 draw of recipe.backbone_lr, recipe.epochs,"
+        " recipe.scale" in held(job, {"C": job})
     )
 
 
@@ -412,14 +413,14 @@ def test_a_failure_in_one_of_several_splits_says_in_which():
     made = resplit(splits=3, seeds=3)
     made.splits[1]["B"].errors[5] = "the loss is not finite from epoch 2 on"
     assert written(sentence.errors, made) == [
-        "B, split 2, seed 5: error: the loss is not finite from epoch 2 on."
+        "B, split 1, seed 5: error: the loss is not finite from epoch 2 on."
     ]
 
 
 def test_a_point_without_a_finished_row_has_no_foot():
     made = point(("A",))
     made.splits[0]["A"].outcomes.clear()
-    assert written(sentence.foot, made, 0) == []
+    assert written(sentence.foot, made, UNREAD) == []
 
 
 def test_what_was_held_fixed_is_said():
@@ -656,7 +657,7 @@ def test_rows_that_train_their_own_weights_have_no_such_line():
 
 
 def test_the_foot_beneath_a_generated_row_explains_its_columns():
-    assert written(sentence.foot, generated(point(("A", "B")), "A"), 0) == [
+    assert written(sentence.foot, generated(point(("A", "B")), "A"), UNREAD) == [
         (
             "5 seeds on the same 40 test pictures; 95 % intervals over seeds and pictures; trained:"
             " circuit + rest of the generator + head + backbone; gap: accuracy on the whole"
@@ -679,7 +680,7 @@ def test_a_cutoff_that_loses_probability_is_warned_of_with_the_rows_and_their_me
     lines = written(
         sentence.foot,
         shares(A={"norm_kept": 0.897}, B={"norm_kept": 0.99}, twin={"norm_kept": 0.9805}),
-        0,
+        UNREAD,
     )
     (line,) = [line for line in lines if "cutoff" in line]
     # means of two seeds a hundredth apart: .902, .995 and .9855, which two digits would show as the
@@ -694,7 +695,9 @@ def test_a_cutoff_that_loses_probability_is_warned_of_with_the_rows_and_their_me
 
 def test_what_post_selection_throws_away_is_said_of_the_rows_that_select():
     lines = written(
-        sentence.foot, shares(A={"norm_kept": 1.0, "post_selected": 0.302}, B={"norm_kept": 1.0}), 0
+        sentence.foot,
+        shares(A={"norm_kept": 1.0, "post_selected": 0.302}, B={"norm_kept": 1.0}),
+        UNREAD,
     )
     said = (
         "Post-selection keeps this share of the probability, and a device would throw the rest"
@@ -706,14 +709,16 @@ def test_what_post_selection_throws_away_is_said_of_the_rows_that_select():
 def test_rows_without_photons_have_nothing_to_say_of_a_cutoff():
     assert not any(
         "cutoff" in line or "selection" in line
-        for line in written(sentence.foot, point(("A", "B")), 0)
+        for line in written(sentence.foot, point(("A", "B")), UNREAD)
     )
 
 
 @pytest.mark.parametrize("noun", ["item", "state"])
 def test_test_items_are_called_what_they_are(noun):
     made = point(("A", "B"), said={"noun": noun})
-    said = " ".join([*written(sentence.contrasts, made, MARGIN), *written(sentence.foot, made, 0)])
+    said = " ".join(
+        [*written(sentence.contrasts, made, MARGIN), *written(sentence.foot, made, UNREAD)]
+    )
     assert f"5 seeds and 40 {noun}s" in said or f"5 seeds, 40 {noun}s" in said
     assert (
         f"5 seeds on the same 40 test {noun}s; 95 % intervals over seeds and {noun}s;" in said
@@ -723,7 +728,7 @@ def test_test_items_are_called_what_they_are(noun):
 
 def test_every_failure_is_a_sentence_with_its_place():
     made = point(("A", "B"), keys={"circuit.qubits": 4, "recipe.lr": 0.00125})
-    made.errors["twin", 0] = "MemoryError: 128 GiB"
+    made.errors["twin"] = "MemoryError: 128 GiB"
     made.splits[0]["A"].errors[3] = "the loss is not finite from epoch 2 on."
     where = "at circuit.qubits=4, recipe.lr=0.00125"
     assert written(sentence.errors, made) == [
@@ -767,7 +772,7 @@ def test_equal_items_and_files_of_weights_are_said_under_the_table():
     ]
     rows["A"].duplicates = rows["B"].duplicates = Duplicates(30, 9, 0, 24, 0, 0, 6, 0)
     assert (
-        written(sentence.foot, made, 0)[-1]
+        written(sentence.foot, made, UNREAD)[-1]
         == "Equal pictures: 9 of 30 different pictures stand twice or more."
     )
     rows["A"].duplicates = rows["B"].duplicates = Duplicates(30, 0, 0, 24, 0, 0, 6, 0)
@@ -857,8 +862,8 @@ def rivals(mine, other):
             (0.7, 0.02),
             (0.5, 0.0),
             (
-                "equivalent within the margin of 0.05, the difference detectable, below the margin,"
-                " but the accuracy of A is better."
+                "within 0.05 nats of each other, and A is detectably better, but the accuracy of A"
+                " is better."
             ),
         ),
     ],
@@ -905,6 +910,17 @@ def test_the_accuracy_difference_stands_beside_that_of_nll():
     assert table.loc["C", names].tolist() == [gap.mean, gap.low, gap.high]
 
 
+def test_the_brier_score_stands_in_the_file_alone_with_its_form_and_verdict():
+    made = rivals((0.9, 2), (0.7, 1))
+    gap = made.score_contrasts("brier")["C"].interval
+    (note,) = sentence.scores(made, MARGIN)
+    assert note.short == "" and "sum over classes of (p - y)^2, from 0 to 2" in note.full
+    assert note.full.endswith(f"A - C {gap.mean:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}], better.")
+    (note,) = sentence.scores(with_failures(made, A=[7]), MARGIN)
+    assert note.full.endswith(", no verdict.")
+    assert sentence.scores(point(("A",)), MARGIN) == []
+
+
 def test_a_row_whose_squashed_inputs_are_saturated_is_named_with_what_may_help():
     made = point(("A", "B", "twin"), seeds=2)
     for label, share, scale in (("A", 0.9, "none"), ("twin", 0.2, "none")):
@@ -912,7 +928,7 @@ def test_a_row_whose_squashed_inputs_are_saturated_is_named_with_what_may_help()
             one.figures["inputs_saturated"] = share
             vars(one).update(scale=scale, scale_asked=scale)
     (line,) = [
-        line for line in written(sentence.foot, made, 0) if "aturated" in line
+        line for line in written(sentence.foot, made, UNREAD) if "aturated" in line
     ]  # a fifth is not more than a fifth
     assert (
         line
@@ -924,7 +940,7 @@ def test_a_row_whose_squashed_inputs_are_saturated_is_named_with_what_may_help()
         vars(one).update(scale="standard")
     assert any(
         line.endswith("hardly learns; a lower recipe.lr may help.")
-        for line in written(sentence.foot, made, 0)
+        for line in written(sentence.foot, made, UNREAD)
     )
     table = frames.table(made, MARGIN, 1024).set_index("row")
     assert table["inputs_saturated"].dropna().to_dict() == {
@@ -939,7 +955,7 @@ def test_features_that_were_standardised_unasked_are_said():
         vars(one).update(scale="standard", scale_asked="auto")
     for one in made.splits[0]["B"].outcomes.values():
         vars(one).update(scale="standard", scale_asked="standard")
-    (line,) = [line for line in written(sentence.foot, made, 0) if "standardised" in line]
+    (line,) = [line for line in written(sentence.foot, made, UNREAD) if "standardised" in line]
     assert line.startswith("Features are standardised (recipe.scale=auto) in A: ")
 
 
@@ -996,10 +1012,172 @@ def test_what_one_row_alone_has_is_not_held_fixed_for_every_row():
 
 def test_the_foot_counts_the_seeds_that_were_trained_and_not_those_that_ended():
     made = with_failures(point(("A", "B"), seeds=3), A=[3, 4])
-    assert written(sentence.foot, made, 0)[0].startswith("5 seeds on the same 40 test pictures;")
+    assert written(sentence.foot, made, UNREAD)[0].startswith(
+        "5 seeds on the same 40 test pictures;"
+    )
     for seed in (1, 2):
         made.splits[0]["B"].errors[seed] = "the loss is not finite"
         del made.splits[0]["B"].outcomes[seed]
     assert "One seed was finished of B: intervals over pictures alone." in written(
-        sentence.foot, made, 0
+        sentence.foot, made, UNREAD
     )
+
+
+def test_a_relative_margin_is_a_share_of_the_nll_of_each_reference():
+    made = point(("A", "B", "C"))
+    margin = statistic.Margin.of("5%")
+    nats = {label: 0.05 * made.splits[0][label].nll.mean() for label in ("B", "C")}
+    assert made.margins(margin) == pytest.approx(nats, rel=1e-12)  # a few roundings
+    verdicts = made.contrasts(margin)
+    assert {label: verdict.margin for label, verdict in verdicts.items()} == made.margins(margin)
+    frame = frames.contrasts_frame([made], margin).set_index(["metric", "reference"])["margin"]
+    assert frame["test_nll"].to_dict() == made.margins(margin)
+    assert frame["test_accuracy"].isna().all() and frame["test_brier"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("mean", "ending"),
+    [
+        (0.001, "equivalent within the margin of 0.05 nats (5 % of B's NLL)."),
+        (0.03, "within 0.05 nats (5 % of B's NLL) of each other, and A is detectably worse."),
+        (-0.03, "within 0.05 nats (5 % of B's NLL) of each other, and A is detectably better."),
+    ],
+)
+def test_a_relative_margin_is_said_with_its_nats(mean, ending):
+    made = pair(differences(mean, picture=0.1))  # the reference has one nat
+    (line,) = written(sentence.contrasts, made, statistic.Margin.of("5%"))
+    assert line.endswith(f": {ending}") and "equal " not in line
+
+
+def test_the_legend_states_the_rule_of_equivalence_and_that_it_is_not_equality():
+    for values, seen in ((differences(0.001, picture=0.1), True), (differences(0.3), False)):
+        made = pair(values)
+        rule = sentence.legend(made, statistic.Margin.of("5%"))[1]
+        assert rule.full.startswith(
+            "Equivalent: the 90 % interval of the difference in NLL lies inside +-5 % of"
+            " the reference's NLL"
+        )
+        assert "does not mean equal" in rule.full and ("not mean equal" in rule.short) == seen
+    assert len(sentence.legend(point(("A",)), 0.05)) == 1
+
+
+def several(*means, noise=0.05, seeds=5):
+    """A point of A beside a reference for each mean of A - row, nats."""
+    generator = np.random.default_rng(8)
+    made = pair(generator.normal(0, 0.01, (seeds, 100)), base=3.0)
+    nll = made.splits[0]["A"].nll
+    del made.splits[0]["B"]
+    for number, mean in enumerate(means):
+        training = np.linspace(-noise, noise, seeds)[:, None]
+        other = nll - mean - training + generator.normal(0, 0.01, nll.shape)
+        logits = np.stack([-other, np.log1p(-np.exp(-other))], -1)
+        made.splits[0][f"R{number}"] = row(f"R{number}", logits, np.zeros(100, int))
+        made.isolates[f"R{number}"] = f"what R{number} shows"
+    return made
+
+
+def test_verdicts_that_holm_takes_away_are_named_beside_those_that_remain():
+    made = several(0.5, -0.06, 0.0)  # an error of .018 each: about 28, 3.4 and 0 of them
+    verdicts = made.contrasts(0.001)
+    assert [verdict.word for verdict in verdicts.values()] == ["worse", "better", "undecided"]
+    p = list(made.p_values(verdicts).values())
+    assert p[0] < 0.05 / 3 and 0.05 / 2 < p[1] < 0.05
+    (line,) = written(sentence.corrected, [made], 0.001)
+    assert line == "With Holm's correction over 3 contrasts A - R0 remains worse; A - R1 does not."
+    frame = frames.contrasts_frame([made], 0.001).query("metric == 'test_nll'")
+    assert frame["p"].tolist() == p and frame["verdict"].tolist() == [
+        "worse",
+        "better",
+        "undecided",
+    ]
+    np.testing.assert_allclose(frame["p_holm"], [3 * p[0], 2 * p[1], p[2]], rtol=1e-12)
+
+
+def test_verdicts_that_remain_stand_together_by_their_word():
+    made = several(0.5, 0.6, -0.06, -0.6, 0.0)
+    (line,) = written(sentence.corrected, [made], 0.001)
+    assert line.endswith(
+        " 5 contrasts A - R3 remains better, A - R0, A - R1 remain worse; A - R2 does not."
+    )
+
+
+def test_a_long_list_of_verdicts_is_counted():
+    made = several(*[-0.06] * 9, 0.5)
+    (line,) = written(sentence.corrected, [made], 0.001)
+    listed = ", ".join(f"A - R{number}" for number in range(8))
+    assert line.endswith(f" 10 contrasts 1 of 10 verdicts remain; {listed} and 1 more do not.")
+
+
+def test_no_line_stands_where_holm_takes_nothing_away():
+    assert sentence.corrected([several(0.5, 0.0)], 0.001) == []
+    assert sentence.corrected([several(0.0, 0.001)], 0.001) == []
+    assert sentence.corrected([point(("A",))], 0.001) == []
+
+
+def test_holm_is_over_all_points_of_a_sweep():
+    points = [several(-0.06), several(-0.06)]
+    for number, made in enumerate(points):
+        made.keys = {"circuit.qubits": number}
+    assert sentence.corrected(points[:1], 0.001) == []
+    (line,) = written(sentence.corrected, points, 0.001)
+    assert line == (
+        "With Holm's correction over 2 contrasts the verdicts on A - R0 at circuit.qubits=0,"
+        " A - R0 at circuit.qubits=1 do not remain."
+    )
+    frame = frames.contrasts_frame(points, 0.001).query("metric == 'test_nll'")
+    np.testing.assert_allclose(frame["p_holm"], 2 * frame["p"], rtol=1e-12)
+
+
+def test_a_contrast_that_lost_trainings_has_no_p_value_and_is_no_test_of_the_family():
+    made = with_failures(several(-0.06, 0.5), R1=[9])
+    frame = frames.contrasts_frame([made], 0.001).query("metric == 'test_nll'")
+    assert frame["p"].isna().tolist() == frame["p_holm"].isna().tolist() == [False, True]
+    assert frame["p"].iloc[0] == frame["p_holm"].iloc[0]
+
+
+def heated(made, **temperatures):
+    """The point, in which a temperature was fitted for every training of each row."""
+    for name, each in made.splits[0].items():
+        for outcome in each.outcomes.values():
+            outcome.figures["temperature"] = temperatures.get(name, 1.0)
+            outcome.figures["validation_separable"] = 0.0
+    return made
+
+
+def test_nll_after_temperature_scaling_is_paired_and_said_with_its_verdict():
+    made = heated(rivals((0.8, 50), (0.5, 0.1)), A=50.0)  # A is far too sure of its answers
+    one, other = made.splits[0]["A"], made.splits[0]["C"]
+    gap = statistic.crossed(statistic.nll(one.logits / 50, one.labels) - other.nll)
+    frame = frames.contrasts_frame([made], MARGIN).set_index("metric")
+    line = frame.loc["test_nll_scaled"]
+    assert line[["difference", "low", "high"]].tolist() == [gap.mean, gap.low, gap.high]
+    assert (frame.loc["test_nll", "verdict"], line["verdict"]) == ("worse", "better")
+    note = sentence.scores(made, MARGIN)[1]
+    assert note.full.endswith(
+        f"(Guo et al. 2017): A - C {gap.mean:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}], better."
+    )
+    assert note.short == "After temperature scaling on validation: A - C better."
+    table = frames.table(made, MARGIN, 1024).set_index("row")
+    assert table["scaled NLL"].tolist() == [one.nll_scaled.mean(), other.nll_scaled.mean()]
+
+
+def test_a_verdict_that_scaling_leaves_is_not_repeated_on_the_terminal():
+    made = heated(rivals((0.9, 2), (0.7, 1)))
+    note = sentence.scores(made, MARGIN)[1]
+    assert note.short == "" and note.full.endswith(", better.")
+
+
+def test_trainings_whose_validation_is_all_right_are_counted():
+    made = heated(rivals((0.9, 2), (0.7, 1)))
+    made.splits[0]["A"].outcomes[0].figures["validation_separable"] = 1.0
+    assert " In 1 of 8 trainings every validation picture is right," in (
+        sentence.scores(made, MARGIN)[1].full
+    )
+
+
+def test_rows_of_which_one_has_no_temperature_have_no_scaled_contrast():
+    made = heated(rivals((0.9, 2), (0.7, 1)))
+    del made.splits[0]["C"].outcomes[2].figures["temperature"]
+    assert made.score_contrasts("nll_scaled") == {}
+    assert "test_nll_scaled" not in set(frames.contrasts_frame([made], MARGIN)["metric"])
+    assert len(sentence.scores(made, MARGIN)) == 1

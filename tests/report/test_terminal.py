@@ -49,7 +49,7 @@ def wild():
     made.splits[0]["B"].stored = True
     made.splits[0]["lost"] = row("lost", *random_logits(seeds=2), about=ABOUT)
     made.splits[0]["lost"].outcomes.clear()
-    made.errors["twin", 0] = "MemoryError: 128 GiB"
+    made.errors["twin"] = "MemoryError: 128 GiB"
     return made
 
 
@@ -227,7 +227,7 @@ def test_names_are_printed_as_they_are():
 def test_a_point_of_failures_alone_is_printed():
     made = point(("A",))
     made.splits[0].clear()
-    made.errors["A", 0] = "MemoryError: 128 GiB"
+    made.errors["A"] = "MemoryError: 128 GiB"
     assert body(shown(made))[0].split() == ["A", "error:", "see", "below", "error"]
     assert "error" in shown(made, 60)
 

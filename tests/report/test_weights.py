@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from composition import variants
+from composition import train_row, variants
 from safetensors.torch import load_file
 from sklearn.datasets import load_iris
 
@@ -41,7 +41,7 @@ IRIS = (
 def written(home, folder, plan, label="A", seeds=(0, 3)):
     """The folder of a run of one row, and the row."""
     experiment = Experiment(str(home))
-    row = experiment.train(label, plan, list(seeds))
+    row = train_row(experiment, label, plan, list(seeds))
     assert not row.errors
     output._write_weights(folder, Comparison({}, label, splits=[{label: row}]))
     return row, experiment.dataset(plan)

@@ -48,18 +48,19 @@ def specification_curve(
 
 
 @matplotlib.rc_context(STYLE)
-def power(frame: pd.DataFrame, margin: float) -> Figure:
-    """Predicted half-width against seeds: a panel per reference, a line per number of pictures.
+def power(frame: pd.DataFrame) -> Figure:
+    """Predicted half-width against trainings: a panel per reference, a line per pictures.
 
-    The pilot is ringed.
+    Trainings are splits where these vary, else seeds. The pilot is ringed, the margin dashed.
     """
     names = list(dict.fromkeys(frame["reference"]))
+    size = "splits" if frame["splits"].nunique() > 1 else "seeds"
     figure, axes = style.panels(len(names), 3.2, 3)
     for axis, name in zip(axes, names, strict=True):
         contrast = frame[frame["reference"] == name]
         for number, (pictures, line) in enumerate(contrast.groupby("pictures")):
             axis.plot(
-                line["seeds"],
+                line[size],
                 line["half_width"],
                 label=f"{pictures} pictures",
                 marker="o",
@@ -68,21 +69,21 @@ def power(frame: pd.DataFrame, margin: float) -> Figure:
                 **style.look(number),
             )
             axis.plot(
-                line["seeds"][line["pilot"]],
+                line[size][line["pilot"]],
                 line["half_width"][line["pilot"]],
                 "ko",
                 ms=9,
                 mfc="none",
             )
-        axis.axhline(margin, color="grey", lw=0.8, ls="--")
+        axis.axhline(contrast["margin"].iloc[0], color="grey", lw=0.8, ls="--")
         axis.set(
             title=f"composed - {name}",
-            xlabel="seeds",
+            xlabel=size,
             ylabel="half-width, nats",
             xscale="log",
             ylim=(0, None),
         )
-        _label_values(axis, frame["seeds"])
+        _label_values(axis, frame[size])
     if axes:
         style.legend(axes[-1])
     return figure

@@ -1,6 +1,8 @@
 """Rows to data frames; data frames to CSV, Markdown and the cells that a terminal shows."""
 
+from qtlrun.report.frame.calibration import family_line, rate_line, rates_frame, rules_frame
 from qtlrun.report.frame.contrast import contrasts_frame
+from qtlrun.report.frame.joint import joint_frame
 from qtlrun.report.frame.prediction import predictions_frame
 from qtlrun.report.frame.row import errors_frame, rows_frame, shots_frame, trials_frame
 from qtlrun.report.frame.sweep import sweep_table
@@ -12,9 +14,14 @@ __all__ = [
     "contrasts_frame",
     "csv",
     "errors_frame",
+    "family_line",
+    "joint_frame",
     "markdown",
     "predictions_frame",
+    "rate_line",
+    "rates_frame",
     "rows_frame",
+    "rules_frame",
     "shots_frame",
     "sweep_table",
     "table",

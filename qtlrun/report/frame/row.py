@@ -106,9 +106,9 @@ def _cells(
 def _errors(
     comparison: Comparison, comparisons: list[Comparison]
 ) -> Iterator[tuple[dict[str, object], str]]:
-    """Reasons of rows that failed whole, each with what tells its line apart."""
-    for (label, number), reason in comparison.errors.items():
-        yield _cell(comparison, label, number, comparisons), reason
+    """Reasons of rows that failed whole (split -1), each with what tells its line apart."""
+    for label, reason in comparison.errors.items():
+        yield _cell(comparison, label, -1, comparisons), reason
 
 
 def _cell(

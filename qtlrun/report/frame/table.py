@@ -1,5 +1,6 @@
 """Table of one point."""
 
+import numpy as np
 import pandas as pd
 
 from qtlrun import statistic
@@ -9,13 +10,15 @@ from qtlrun.comparison.row import Row
 from qtlrun.report import schema
 
 
-def table(comparison: Comparison, margin: float, shots: int) -> pd.DataFrame:
+def table(comparison: Comparison, margin: statistic.Margin | float, shots: int) -> pd.DataFrame:
     """Table of one point: a line per row, means over seeds and splits.
 
-    `margin` is that of the verdicts, in nats; `shots` are those of each execution.
+    `margin` is that of the verdicts; `shots` are those of each execution.
     """
     verdicts = comparison.contrasts(margin)
     accuracies = comparison.accuracy_contrasts()
+    scores = comparison.score_contrasts("brier")
+    any_dead = any(comparison.dead(label) for label in comparison.labels)
     lines = []
     drawn: dict[str, None] = {}
     for label in comparison.labels:
@@ -26,24 +29,32 @@ def table(comparison: Comparison, margin: float, shots: int) -> pd.DataFrame:
             "seeds": sum(len(row.outcomes) for row in rows),
             "failed": comparison.failures(label),
         }
+        if any_dead:
+            line["dead"] = comparison.dead(label)
         if line["seeds"]:
+            line |= _trainings(comparison, label)
             line |= (
                 _results(comparison, label) | _costs(comparison, label, shots) | _chosen_draw(rows)
             )
             drawn |= dict.fromkeys(rows[0].drawn)
         if label in verdicts:
-            line |= _verdict(verdicts[label], accuracies[label].interval)
+            line |= _verdict(verdicts[label])
+            line |= _difference("accuracy difference", accuracies[label].interval)
+            line |= _difference("Brier difference", scores[label].interval)
+            if comparison.declared is not None:
+                line["status"] = "declared" if label in comparison.declared else "exploratory"
         lines.append(line)
     lines += [
         {"row": label, "what it is": "error", "seeds": 0, "failed": pd.NA}
-        for label in _failed_labels(comparison)
+        for label in comparison.errors
     ]
     return schema.TABLE.with_family(schema.DRAWN, drawn).frame(lines)
 
 
-def _failed_labels(comparison: Comparison) -> list[str]:
-    """Rows that failed whole on a split, each once."""
-    return list(dict.fromkeys(label for label, _ in comparison.errors))
+def _trainings(comparison: Comparison, label: str) -> dict[str, object]:
+    """NLL of the median and of the worst training."""
+    losses = comparison.losses(label)
+    return {"NLL median": float(np.median(losses)), "NLL worst": float(losses.max())}
 
 
 def _results(comparison: Comparison, label: str) -> dict[str, object]:
@@ -53,7 +64,7 @@ def _results(comparison: Comparison, label: str) -> dict[str, object]:
     nll = comparison.estimate(label, lambda row: row.nll)
     line: dict[str, object] = {}
     for metric in RESULTS:
-        if metric.column:
+        if metric.column and metric.name in mean:
             line[metric.column] = mean[metric.name]
     return line | {
         "accuracy": accuracy.mean,
@@ -98,16 +109,15 @@ def _chosen_draw(rows: list[Row]) -> dict[str, object]:
     return line
 
 
-def _verdict(verdict: statistic.Verdict, accuracy: statistic.Interval) -> dict[str, object]:
-    """Difference of the composed row to a reference, with its verdict, and that of accuracies."""
-    return {
-        "difference": verdict.interval.mean,
-        "difference low": verdict.interval.low,
-        "difference high": verdict.interval.high,
+def _verdict(verdict: statistic.Verdict) -> dict[str, object]:
+    """Difference in NLL of the composed row to a reference, with its noises and its verdict."""
+    return _difference("difference", verdict.interval) | {
         "training noise": verdict.interval.training,
         "picture noise": verdict.interval.pictures,
         "verdict": verdict.word,
-        "accuracy difference": accuracy.mean,
-        "accuracy difference low": accuracy.low,
-        "accuracy difference high": accuracy.high,
     }
+
+
+def _difference(name: str, gap: statistic.Interval) -> dict[str, object]:
+    """A difference with the ends of its interval, under its name."""
+    return {name: gap.mean, f"{name} low": gap.low, f"{name} high": gap.high}

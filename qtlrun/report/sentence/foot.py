@@ -3,7 +3,9 @@
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.metric import SATURATED
 from qtlrun.comparison.row import Row
+from qtlrun.ledger import Readings
 from qtlrun.report.sentence.data import data
+from qtlrun.report.sentence.failure import deaths
 from qtlrun.report.sentence.note import Note
 from qtlrun.report.sentence.quantity import count
 
@@ -11,8 +13,8 @@ MAX_SATURATED_SHARE = 0.2  # of squashed inputs; a row above it is named
 LEAST_NORM = 0.99  # of a state inside its cutoff
 
 
-def foot(comparison: Comparison, reads: int) -> list[Note]:
-    """How to read the table; `reads` is the number of plans that have read its test items."""
+def foot(comparison: Comparison, reads: Readings) -> list[Note]:
+    """How to read the table; `reads` counts the plans that have read its test items."""
     rows = [row for split in comparison.splits for row in split.values() if row.outcomes]
     if not rows:
         return []
@@ -23,19 +25,31 @@ def foot(comparison: Comparison, reads: int) -> list[Note]:
             _short_design(comparison, rows, seeds) + _gap(comparison),
         ),
         *_seed_warnings(comparison, seeds),
+        *deaths(comparison),
         *_store_mark(comparison),
         *_cutoff_warnings(comparison),
         *_saturation_warning(comparison),
         *_scaling_note(comparison),
-        *_width_warning(comparison),
-        readers(reads),
+        readers(reads, comparison.noun),
         *data([comparison]),
     ]
 
 
-def readers(reads: int) -> Note:
-    """Number of plans that have read the test set, from the store's ledger."""
-    return Note(f"This test set has been read by {count(reads, 'plan')} of this store.")
+def readers(reads: Readings, noun: str = "item") -> Note:
+    """Numbers of plans that have read test items, from the store's ledger, and its limits."""
+    plans = count(reads.items, "plan")
+    pool = f", their pool by {reads.pool}" if reads.pool > reads.items else ""
+    brief = (
+        f"These test {noun}s have been read by {'up to ' * (reads.items > 1)}{plans} of this"
+        f" store{pool}; readings elsewhere are unknown."
+    )
+    return Note(
+        f"{brief} Different plans are counted {noun} by {noun}: a plan counts once, in however many"
+        f" splits it reads one. The pool is every {noun} of the training, validation and test"
+        " splits. The store cannot know what was read on other machines, with other stores, by"
+        " other programs or by eye.",
+        brief,
+    )
 
 
 def _design(comparison: Comparison, rows: list[Row], seeds: int) -> str:
@@ -43,34 +57,63 @@ def _design(comparison: Comparison, rows: list[Row], seeds: int) -> str:
     items = _test_items(comparison, rows)
     splits = len(comparison.splits)
     if splits > 1:
-        source = (
-            "data drawn anew" if rows[0].independent else "splits of this pool (Nadeau and Bengio)"
-        )
-        return (
-            f"{splits} splits of {count(seeds, 'seed')}, {items} each;"
-            f" 95 % intervals over {source};"
-        )
+        source = f"{_covered(rows)} and {comparison.noun}s"
+        if rows[0].independent:
+            source = "data drawn anew"
+        return f"{_splits(comparison, seeds)}, {items} each; 95 % intervals over {source};"
     if seeds == 1:
         return f"One seed on {items}; 95 % intervals over {comparison.noun}s alone;"
-    return f"{seeds} seeds on the same {items}; 95 % intervals over seeds and {comparison.noun}s;"
+    split = ""
+    if comparison.one_split:
+        split = (
+            ", for this split alone: another division into train and validation may turn a sign"
+            " (splits=each covers it)"
+        )
+    return (
+        f"{seeds} seeds on the same {items}; 95 % intervals over seeds and"
+        f" {comparison.noun}s{split};"
+    )
+
+
+def _splits(comparison: Comparison, seeds: int) -> str:
+    """Number of splits with their seeds."""
+    splits = len(comparison.splits)
+    if comparison.split_by_seed:
+        return f"{splits} seeds, each on its own split"
+    return f"{splits} splits of {count(seeds, 'seed')}"
 
 
 def _short_design(comparison: Comparison, rows: list[Row], seeds: int) -> str:
     """Splits, seeds and test items, and what the intervals cover, for whoever reads them first."""
     items = _test_items(comparison, rows)
     splits = len(comparison.splits)
-    recipe = "" if comparison.tuned or _fitted(rows) else ", untuned recipe"
+    recipe = "" if _fitted(rows) else f", {_recipe(comparison, rows)}"
     if splits > 1:
-        source = "new data" if rows[0].independent else "new splits of these data"
-        return (
-            f"{splits} splits of {count(seeds, 'seed')}, {items} each{recipe};"
-            f" 95 % intervals cover {source}."
-        )
+        source = f"{_covered(rows)} and new {comparison.noun}s"
+        if rows[0].independent:
+            source = "new data"
+        design = f"{_splits(comparison, seeds)}, {items} each{recipe}"
+        return f"{design}; 95 % intervals cover {source}."
     trainings = "" if seeds == 1 else "new trainings and "
+    where = " on one split" * comparison.one_split
+    other = ", no other split" * comparison.one_split
     return (
-        f"{count(seeds, 'seed')}, {items}{recipe};"
-        f" 95 % intervals cover {trainings}new {comparison.noun}s."
+        f"{count(seeds, 'seed')}{where}, {items}{recipe};"
+        f" 95 % intervals cover {trainings}new {comparison.noun}s{other}."
     )
+
+
+def _covered(rows: list[Row]) -> str:
+    """Training sets that intervals over splits cover; test items that are redrawn tell more."""
+    if all(row.items == rows[0].items for row in rows):
+        return "new splits of this pool"
+    return "other pools like this one, their splits"
+
+
+def _recipe(comparison: Comparison, rows: list[Row]) -> str:
+    """Whether the recipe was tuned, and by how many draws."""
+    draws = max(len(row.draws) for row in rows)
+    return f"tuned over {count(draws, 'draw')}" if comparison.tuned else "untuned recipe"
 
 
 def _test_items(comparison: Comparison, rows: list[Row]) -> str:
@@ -173,7 +216,7 @@ def _saturation_warning(comparison: Comparison) -> list[Note]:
     if not shares:
         return []
     phrases = ", ".join(f"{label} {share:.2f}" for label, share in shares.items())
-    scaled = all(row.scaled for label in shares for row in comparison.of(label))
+    scaled = any(row.scaled for label in shares for row in comparison.of(label))
     remedy = "a lower recipe.lr" if scaled else "recipe.scale=standard or a lower recipe.lr"
     title = f"Saturated share of the squashed inputs (|tanh| > .99): {phrases}."
     return [
@@ -203,19 +246,3 @@ def _scaling_note(comparison: Comparison) -> list[Note]:
 
 def _any_auto_scaled(rows: list[Row]) -> bool:
     return any(row.auto_scaled for row in rows)
-
-
-def _width_warning(comparison: Comparison) -> list[Note]:
-    """Warning of intervals that are wide because more is held out than trained on."""
-    ratios = [
-        comparison.estimate(label, lambda row: row.nll).held
-        for label in comparison.labels
-        if comparison.of(label)
-    ]
-    ratio = max(ratios, default=0)
-    if ratio <= 1:
-        return []
-    title = f"What is held out is {ratio:.1f} times what is trained on"
-    return [
-        Note(f"{title}, so these intervals are very wide; a larger training share narrows them.")
-    ]

@@ -99,10 +99,10 @@ def _recipe(plan: Plan) -> str:
         return f"one untuned recipe ({recipe['optimizer']}, lr {recipe['lr']:g}, {epochs})"
     tuned = spaces(plan.variants.values())
     fixed_epochs = "" if "recipe.epochs" in tuned else f", {epochs}"
-    draws = count(plan.settings.tune, "draw")
+    draws = count(plan.settings.tune - 1, "draw")
     return (
-        f"one recipe ({recipe['optimizer']}{fixed_epochs}), the same {draws} of"
-        f" {', '.join(tuned)}, chosen by validation NLL"
+        f"one recipe ({recipe['optimizer']}{fixed_epochs}), as it stands or as drawn ({draws} of"
+        f" {', '.join(tuned)}, the same for every row), chosen by validation NLL"
     )
 
 

@@ -16,25 +16,30 @@ def decisive_sizes(verdict: statistic.Verdict, noun: str) -> Note:
     need = verdict.need
     margin = verdict.margin
     ways = (
-        (need.splits, gap.splits, "splits", ""),
+        (need.splits, gap.splits, "seeds" if gap.seeds == 1 else "splits", ""),
         (need.seeds, gap.seeds, "seeds", f" on these {noun}s"),
         (need.pictures, gap.items, f"{noun}s", " with these seeds"),
     )
+    if _lacks_pictures(verdict):
+        return Note(
+            f"fewer than {statistic.FEWEST_PICTURES} {noun}s show no two rows equivalent.",
+            f"equivalence needs {statistic.FEWEST_PICTURES} {noun}s.",
+        )
     if any(size and size <= present for size, present, *_ in ways):
-        return Note(f"this size would detect a difference of {margin:g} four times in five.")
+        return Note(f"this size would detect a difference of {margin:.3g} four times in five.")
     sizes = [(f"about {size} {items}", others) for size, _, items, others in ways if size]
     if need.both and not sizes:
         sizes = [(f"about {both(gap, need, noun)}", "")]
     if not sizes:
         return Note(
             f"no number of seeds{', splits' * (gap.splits > 1)} or {noun}s alone would detect a"
-            f" difference of {margin:g}.",
+            f" difference of {margin:.3g}.",
             "no larger size alone would decide it.",
         )
     phrases = " or ".join(size + others for size, others in sizes)
     short = " or ".join(size for size, _ in sizes)
     return Note(
-        f"a difference of {margin:g} would be detected, four times in five, by {phrases}.",
+        f"a difference of {margin:.3g} would be detected, four times in five, by {phrases}.",
         f"needs {short}.",
     )
 
@@ -46,3 +51,10 @@ def both(gap: statistic.Interval, need: statistic.Need, noun: str) -> str:
         if need.both
         else ""
     )
+
+
+def _lacks_pictures(verdict: statistic.Verdict) -> bool:
+    """Whether an interval inside the margin is of too few test items for equivalence."""
+    gap = verdict.interval
+    inside = -verdict.margin < gap.low and gap.high < verdict.margin
+    return inside and gap.distinct < statistic.FEWEST_PICTURES

@@ -117,6 +117,7 @@ def _columns(comparison: Comparison, frame: pd.DataFrame, stacked: bool) -> dict
         "trained": "trained\nparameters\n" + " +\n".join(parts),
         "seconds": "s per\nseed",
         "failed": "failed",
+        "dead": "dead",
         "difference": f"NLL of\n{difference}\n[95 %]",
         "accuracy difference": f"accuracy of\n{difference}\n[95 %]",
         "verdict": f"{composed}\ncompared\nwith row",
@@ -164,11 +165,14 @@ def _cells(line: dict, words: dict[str, str], between: str) -> dict[str, str]:
         "gap": _format_number(line["gap"], "+z.3f"),
         "seconds": format(seconds, ".2g" if seconds < 10 else ".0f"),
         "failed": _failures(line),
+        "dead": f"{line['dead']} of {line['seeds']}" if line.get("dead") else "",
     }
     if line["row"] in words:
         for name in ("difference", "accuracy difference"):
             texts[name] = _interval(line, name, "+z.2f", "+z.2f", between)
-        texts["verdict"] = words[line["row"]].replace(" by", "\nby")
+        texts["verdict"] = words[line["row"]].replace(" by", "\nby").replace(" if", "\nif")
+        if line.get("status") == "exploratory":
+            texts["verdict"] += "\nexploratory"
     return texts
 
 
