@@ -1,71 +1,92 @@
 """Calibration of verdicts and intervals on cases whose truth is known."""
 
+import itertools
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from qtlrun import disk, statistic
+from qtlrun import statistic
+from qtlrun.comparison.comparison import Comparison
+from qtlrun.comparison.population import OTHER, Population
+from qtlrun.comparison.predictions import Predictions
+from qtlrun.comparison.publication import BEST_OF, RULE_SEEDS, claims_of
+from qtlrun.comparison.row import Row
 from qtlrun.error import BadValue, UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.planted import Plant
-from qtlrun.plan import Plan, Variant, check_single
-from qtlrun.report import figure, sentence
+from qtlrun.ledger import Readings
+from qtlrun.plan import Plan, Redraw, check_single
+from qtlrun.report import figure, frame, sentence
 from qtlrun.report.progress import Progress
 from qtlrun.report.report import Report
 from qtlrun.report.sentence import Note
 
-# Of the population that coverage is measured on
-POPULATION_SEEDS = 200
-# What no rate of an honest instrument contradicts
-MAX_FALSE_RATE = 0.05
-COVERAGE_RANGE = (0.90, 0.98)
-MIN_DETECTION_RATE = 0.5
-COLUMNS = ["check", "effect", "contrast", "verdict", "trials", "hits", "rate", "low", "high"]
+PLANTED_FOR = ("C", "twin")  # references that effects are planted for
+# Sizes at which verdicts on simulated families are counted
+FAMILY_TRAININGS = (3, 5, 10, 20)
+FAMILY_PICTURES = (40, 308, 2000)
+# Trainings of the population to one division of those
+RULE_SHARE = 8
 
 
 @dataclass(frozen=True)
 class Calibrate:
-    """Test the verdicts of a plan, of its seeds and pictures, on cases whose truth is known.
+    """Test the verdicts of a plan, with its seeds, splits and tuning, where the truth is known.
 
-    Null: the composed model against itself from other seeds; a verdict of better or worse is
-    false. Coverage: seeds and pictures drawn with replacement from 200 seeds of composed minus
-    twin, whose mean is the truth. Planted: labels drawn from hidden logits; from a random circuit
-    the composed model must come out better than C, from a linear map worse. Rates have exact
+    Null: each row against itself from other seeds; a verdict of better or worse is false.
+    Coverage: divisions, seeds and pictures drawn with replacement from trainings of the composed
+    model and each reference, whose mean difference is the truth. Families: simulated differences
+    with heavy tails, skew, deaths. Planted: labels drawn from hidden logits; from a random circuit
+    the composed model must come out better than C, from a linear map worse. Rules: how often those
+    of publications claim a difference between models that are equal on average. Rates have exact
     binomial intervals.
 
-    margin: of the verdicts, nats of NLL
-    nulls: comparisons of equal models
-    resamples: intervals whose coverage is counted
+    margin: of the verdicts, nats of NLL or a percentage of the reference's
+    population: divisions on which a row with a frozen backbone is trained, twice each
+    networks: the same of a row that trains its backbone
+    draws: comparisons drawn from each population and family
     planted: data sets for each kind and effect
     effects: deviations of the hidden logits
     """
 
-    margin: float
-    nulls: int
-    resamples: int
+    margin: float | str
+    population: int
+    networks: int
+    draws: int
     planted: int
     effects: list[float]
 
+    @cached_property
+    def limit(self) -> statistic.Margin:
+        """The margin, parsed."""
+        return statistic.Margin.of(self.margin)
+
     def __post_init__(self):
-        statistic.check_nats(self.margin)
-        for name in ("nulls", "resamples", "planted"):
+        _ = self.limit
+        for name in ("population", "networks", "draws", "planted"):
             if getattr(self, name) < 1:
                 raise BadValue(name, getattr(self, name), "a whole number from 1 up")
         if not self.effects or not all(0 < effect < np.inf for effect in self.effects):
             raise BadValue("effects", self.effects, "one or more numbers above 0")
 
     def check(self, plans: list[Plan], experiment: Experiment) -> None:
-        """Refuse several points, and plans without the models that effects are planted for."""
-        check_single(plans, "calibrate", ("tune", "splits", "folds"))
+        """Refuse several points, several splits of several seeds, too few seeds, no reference."""
+        check_single(plans, "calibrate", ("folds",))
         plan = plans[0]
-        missing = {"C", "twin"} - plan.references.keys()
-        if missing or plan.composed != "A":
+        if plan.settings.splits not in (1, "each"):
             raise UsageError(
-                "it plants effects for A against C and twin",
-                "compose A (head=quantum freeze=backbone) and leave both in compare",
-                key="study",
-                value="calibrate",
+                "it calibrates comparisons of one division, or of one for each seed",
+                "use splits=1 or splits=each",
+                key="splits",
+                value=plan.settings.splits,
+            )
+        if not plan.claims:
+            raise UsageError(
+                "it calibrates differences", "choose a reference", key="compare", value="[]"
             )
         if len(plan.seeds) < statistic.FEWEST:
             raise UsageError(
@@ -79,155 +100,196 @@ class Calibrate:
     ) -> tuple[pd.DataFrame, bool]:
         """A line per rate, and whether all of them are what an honest instrument shows."""
         plan = plans[0]
-        seeds = len(plan.seeds)
-        variants = {name: plan.variants[name] for name in ("A", "C", "twin")}
-        nulls = 2 * seeds * self.nulls
-        model_seeds = list(range(max(nulls, POPULATION_SEEDS)))
-        readers = [disk.digest(f"{plan.reader_key} calibrate {self.nulls}".encode())]
-        nll = experiment.predict("A", [variants["A"]], model_seeds, readers=readers)[0].nll
-        population = model_seeds[:POPULATION_SEEDS]
-        twin = experiment.predict("twin", [variants["twin"]], population, readers=readers)[0]
-        lines = [
-            self._null(nll[:nulls], seeds),
-            self._coverage(nll[:POPULATION_SEEDS] - twin.nll, seeds),
-        ]
-        for kind in ("circuit", "linear"):
-            for effect in self.effects:
-                plant = Plant(kind, effect, 0)
-                lines += self._planted(experiment, variants, seeds, plant, report.progress)
-        frame = pd.DataFrame(lines, columns=COLUMNS)
-        sentences, honest = self._sentences(frame, seeds, nll.shape[1])
-        rows = [(name, experiment.describe(name, variant)) for name, variant in variants.items()]
+        names = [plan.composed, *plan.claims]
+        rows = {name: self._train(experiment, plan, name) for name in names}
+        lines = [self._null(plan, name, rows[name]) for name in names]
+        lines += [self._coverage(plan, name, rows) for name in plan.claims]
+        lines += self._planted(experiment, plan, report.progress)
+        rates = frame.rates_frame(lines)
+        families = self._families(rows, plan, report.progress)
+        rules = self._rules(experiment, plan, rows)
+        sentences, honest = sentence.calibration(rates, families, rules)
+        described = [(name, experiment.describe(name, plan.variants[name])) for name in names]
+        reads = Readings.largest(row.reads for each in rows.values() for row in each)
         report.finish(
             plans,
-            [*map(Note, sentences), sentence.readers(twin.reads), *sentence.described(rows)],
-            {"calibration": frame},
-            {"detection": figure.detection(frame)},
+            [
+                *sentences,
+                sentence.readers(reads, described[0][1].noun),
+                *sentence.described(described),
+            ],
+            {"calibration": rates, "families": families, "rules": rules},
+            {"detection": figure.detection(rates)} if self._plants(plan) else {},
         )
-        return frame, honest
+        return rates, honest
 
-    def _null(self, nll: np.ndarray, seeds: int) -> dict:
-        """Rate at which equal models are called better or worse."""
-        pairs = nll.reshape(self.nulls, 2, seeds, -1)
-        words = [
-            statistic.verdict(first - second, self.margin).word
-            for first, second in pairs
-            if np.isfinite(first - second).all()
-        ]
-        return _rate(
-            "equal models",
-            0.0,
-            "A - A",
-            "better or worse",
-            sum(word in ("better", "worse") for word in words),
-            len(words),
+    def _train(self, experiment: Experiment, plan: Plan, name: str) -> list[Row]:
+        """Rows of one training each: first on every division, then again from other seeds."""
+        variant = plan.variants[name]
+        count = self.population if experiment.has_frozen_backbone(variant) else self.networks
+        divisions = plan.changed({"seeds": count}).redraws
+        others = [_with_later_seeds(redraw, count) for redraw in divisions]
+        rows = experiment.train(name, variant, [*divisions, *others], reader=plan.reader_key)
+        return [single for row in rows for single in _singles(row)]
+
+    def _null(self, plan: Plan, name: str, rows: list[Row]) -> dict:
+        """Rate at which a row is called better or worse than itself."""
+        half = len(rows) // 2
+        population = Population.of(rows[:half], rows[half:], plan.settings.splits == 1)
+        words = self._words(population.draw_null, len(plan.seeds))
+        hits = sum(word in ("better", "worse") for word in words)
+        return frame.rate_line(
+            "equal models", 0.0, f"{name} - {name}", "better or worse", hits, words
         )
 
-    def _coverage(self, differences: np.ndarray, seeds: int) -> dict:
-        """Rate at which an interval covers the mean of the population that it is drawn from."""
+    def _coverage(self, plan: Plan, name: str, rows: dict[str, list[Row]]) -> dict:
+        """Rate at which an interval holds the mean of the population that it is drawn from."""
+        population = _population(plan, rows, plan.composed, name)
         generator = np.random.default_rng(0)
-        hits = 0
-        differences = differences[np.isfinite(differences).all(1)]
-        count, items = differences.shape
-        truth = differences.mean()
-        for _ in range(self.resamples):
-            lines = generator.integers(count, size=seeds)
-            columns = generator.integers(items, size=items)
-            interval = statistic.two_way(differences[np.ix_(lines, columns)])
-            hits += bool(interval.low <= truth <= interval.high)
-        return _rate("coverage", np.nan, "A - twin", "covered", hits, self.resamples)
+        covered = []
+        for _ in range(self.draws):
+            verdict = self._verdict(population.draw(len(plan.seeds), generator))
+            if verdict.judged:
+                gap = verdict.interval
+                covered.append(gap.low <= population.truth <= gap.high)
+        contrast = f"{plan.composed} - {name}"
+        return frame.rate_line("coverage", math.nan, contrast, "covered", sum(covered), covered)
 
-    def _planted(
-        self,
-        experiment: Experiment,
-        variants: dict[str, Variant],
-        seeds: int,
-        plant: Plant,
-        progress: Progress,
-    ) -> list[dict]:
-        """Rates of each verdict on A against each reference where an effect is planted."""
-        verdicts: dict[str, list[str]] = {"C": [], "twin": []}
-        stage = f"planted {plant.kind}, effect {plant.effect:g}"
-        progress.step(stage, 0, self.planted)
-        for number in range(self.planted):
-            # One line per stage, not per training
-            with progress.quiet():
-                nll = {
-                    name: experiment.predict(
-                        name,
-                        [variant],
-                        list(range(seeds)),
-                        plant=replace(plant, number=number),
-                    )[0].nll
-                    for name, variant in variants.items()
-                }
-            for name, judged in verdicts.items():
-                judged.append(self._verdict(nll["A"] - nll[name]))
-            progress.step(stage, number + 1, self.planted)
+    def _words(
+        self, draw: Callable[[int, np.random.Generator], Comparison], trainings: int
+    ) -> list[str]:
+        """Words of the verdicts on comparisons drawn at random."""
+        generator = np.random.default_rng(0)
+        return [self._verdict(draw(trainings, generator)).word for _ in range(self.draws)]
+
+    def _verdict(self, comparison: Comparison) -> statistic.Verdict:
+        return comparison.contrasts(self.limit)[OTHER]
+
+    def _families(self, rows: dict[str, list[Row]], plan: Plan, progress: Progress) -> pd.DataFrame:
+        """Rates of verdicts on simulated families, and on the trained rows themselves."""
+        nats = self.limit.beside(statistic.LEVEL)
+        families: dict[str, tuple[statistic.Family, float]] = {
+            name: (statistic.Simulated(name, statistic.ERROR * nats), nats)
+            for name in statistic.FAMILIES
+        }
+        for name in plan.claims:
+            population = _population(plan, rows, plan.composed, name)
+            if len({model.items for model, _ in population.pairs}) == 1:
+                trained = _trained(population)
+                margin = self.limit.beside(float(trained.reference.mean()))
+                families[f"trained {name}"] = trained, margin
         lines = []
-        for name, judged in verdicts.items():
-            check = f"planted {plant.kind}"
-            contrast = f"A - {name}"
-            lines += [
-                _rate(check, plant.effect, contrast, verdict, judged.count(verdict), len(judged))
-                for verdict in ("better", "worse", "equivalent", "undecided")
-            ]
+        sizes = list(itertools.product(families, FAMILY_TRAININGS, FAMILY_PICTURES))
+        for number, (name, trainings, pictures) in enumerate(sizes):
+            progress.step("families, sizes", number, len(sizes))
+            family, margin = families[name]
+            rates = statistic.rates(family, trainings, pictures, margin=margin, draws=self.draws)
+            lines.append(frame.family_line(name, trainings, pictures, rates))
+        progress.step("families, sizes", len(sizes), len(sizes))
+        return pd.DataFrame(lines)
+
+    def _plants(self, plan: Plan) -> bool:
+        """Whether the plan has the models that effects are planted for."""
+        return plan.composed == "A" and set(PLANTED_FOR) <= plan.claims.keys()
+
+    def _planted(self, experiment: Experiment, plan: Plan, progress: Progress) -> list[dict]:
+        """Rates of each verdict on A against each reference where an effect is planted."""
+        if not self._plants(plan):
+            return []
+        lines = []
+        for kind, effect in itertools.product(("circuit", "linear"), self.effects):
+            plants = [Plant(kind, effect, number) for number in range(self.planted)]
+            progress.say(f"planted {kind}, effect {effect:g}:")
+            predictions = {}
+            for name in (plan.composed, *PLANTED_FOR):
+                variants = [plan.variants[name]] * self.planted
+                seeds = [list(range(len(plan.seeds)))] * self.planted
+                predictions[name] = experiment.predict(name, variants, seeds, plants=plants)
+            for name in PLANTED_FOR:
+                pairs = zip(predictions[plan.composed], predictions[name], strict=True)
+                words = [self._word(model, other) for model, other in pairs]
+                for word in ("better", "worse", "equivalent", "undecided"):
+                    hits = sum(each.startswith(word) for each in words)
+                    contrast = f"{plan.composed} - {name}"
+                    lines.append(
+                        frame.rate_line(f"planted {kind}", effect, contrast, word, hits, words)
+                    )
         return lines
 
-    def _verdict(self, differences: np.ndarray) -> str:
-        """Verdict on the seeds (seeds, items) that ended; `failed` where none did."""
-        finished = np.isfinite(differences).all(1)
-        if not finished.any():
+    def _word(self, model: Predictions, reference: Predictions) -> str:
+        """Verdict as the table gives it; `failed` where a training did."""
+        if not np.isfinite(model.nll + reference.nll).all():
             return "failed"
-        return statistic.verdict(differences[finished], self.margin).word
+        nats = self.limit.beside(float(reference.nll.mean()))
+        level = statistic.guess(model.labels)
+        return statistic.verdict_rows(model.nll, reference.nll, nats, level).word
 
-    def _sentences(self, frame: pd.DataFrame, seeds: int, pictures: int) -> tuple[list[str], bool]:
-        """Sentences on the rates, and whether they are what was promised."""
-        null = frame[frame["check"] == "equal models"].iloc[0]
-        coverage = frame[frame["check"] == "coverage"].iloc[0]
-        promises = [
-            null["low"] <= MAX_FALSE_RATE,
-            coverage["high"] >= COVERAGE_RANGE[0] and coverage["low"] <= COVERAGE_RANGE[1],
+    def _rules(
+        self, experiment: Experiment, plan: Plan, rows: dict[str, list[Row]]
+    ) -> pd.DataFrame:
+        """Rates at which rules of publications, and verdicts here, claim a false difference.
+
+        The composed model and a reference are equal on average where either stands for the other
+        at random: a difference that is seen is one of the division, the pictures and the seeds.
+        """
+        rival = "twin" if "twin" in plan.claims else next(iter(plan.claims))
+        count = max(2, len(rows[plan.composed]) // RULE_SHARE)
+        redraws = plan.changed({"seeds": count, "splits": "each"}).redraws
+        divisions = [
+            replace(redraw, seeds=list(range(BEST_OF * number, BEST_OF * (number + 1))))
+            for number, redraw in enumerate(redraws)
         ]
-        lines = [
-            f"Null: A against itself from other seeds, {seeds} seeds and {pictures} pictures"
-            f" each: {_fraction(null)} called better or worse.",
-            "Coverage: the 95 % interval of A - twin holds the mean of its population in"
-            f" {_fraction(coverage)}.",
+        trained = [
+            experiment.train(name, plan.variants[name], divisions, reader=plan.reader_key)
+            for name in (plan.composed, rival)
         ]
-        for kind, name, verdict in (
-            ("circuit", "circuit", "better"),
-            ("linear", "linear map", "worse"),
-        ):
-            rates = frame[
-                (frame["check"] == f"planted {kind}")
-                & (frame["contrast"] == "A - C")
-                & (frame["verdict"] == verdict)
-            ]
-            shares = ", ".join(
-                f"effect {line.effect:g}: {line.hits} of {line.trials}"
-                for line in rates.itertuples()
-            )
-            lines.append(f"Planted {name}: A {verdict} than C in {shares}.")
-            promises.append(rates["high"].max() > MIN_DETECTION_RATE)
-        lines.append(
-            "No rate contradicts what an honest instrument promises."
-            if all(promises)
-            else "NOT honest: a rate contradicts what is promised; look at calibration.csv."
-        )
-        return lines, all(promises)
+        pairs = list(zip(*trained, strict=True))
+        generator = np.random.default_rng(0)
+        claims: dict[str, list[bool]] = {}
+        for _ in range(self.draws):
+            model, other = pairs[int(generator.integers(len(pairs)))]
+            if generator.random() < 0.5:
+                model, other = other, model
+            for name, claim in claims_of(model, other, generator).items():
+                claims.setdefault(name, []).append(claim)
+        population = _population(plan, rows, plan.composed, rival)
+        for trainings in (RULE_SEEDS, BEST_OF):
+            words = self._words(population.draw_null, trainings)
+            title = f"this program, {trainings} seeds on divisions of their own"
+            claims[title] = [word in ("better", "worse") for word in words]
+        return frame.rules_frame(claims)
 
 
-def _rate(check: str, effect: float, contrast: str, verdict: str, hits: int, trials: int) -> dict:
-    """A line of the frame, with the exact interval of its rate."""
-    low, high = statistic.binomial(int(hits), trials)
-    values = (check, effect, contrast, verdict, trials, int(hits), hits / trials, low, high)
-    return dict(zip(COLUMNS, values, strict=True))
+def _unplanted(plants: bool) -> list[Note]:
+    """Why no effect was planted, where none was."""
+    words = "No effect was planted: that needs A, compared with C and twin."
+    return [] if plants else [Note(words)]
 
 
-def _fraction(line: pd.Series) -> str:
-    """Hits of trials, with the rate and its interval."""
-    return (
-        f"{line['hits']} of {line['trials']} ({line['rate']:.1%} [{line['low']:.1%},"
-        f" {line['high']:.1%}])"
-    )
+def _with_later_seeds(redraw: Redraw, shift: int) -> Redraw:
+    """The same division with seeds that are so much larger."""
+    return replace(redraw, seeds=[seed + shift for seed in redraw.seeds])
+
+
+def _singles(row: Row) -> list[Row]:
+    """Rows of one training each, without an outcome where it failed; weights take memory."""
+    rows = []
+    for seed in sorted({*row.outcomes, *row.errors}):
+        outcome = row.outcomes.get(seed)
+        outcomes = {seed: replace(outcome, weights={})} if outcome else {}
+        rows.append(replace(row, outcomes=outcomes, errors={}))
+    return rows
+
+
+def _population(plan: Plan, rows: dict[str, list[Row]], model: str, other: str) -> Population:
+    """Population of two rows on the same divisions, each of as many as both have."""
+    count = min(len(rows[model]), len(rows[other])) // 2
+    shared = plan.settings.splits == 1
+    return Population.of(rows[model][:count], rows[other][:count], shared)
+
+
+def _trained(population: Population) -> statistic.Resampled:
+    """Family of the seeds and pictures of trained rows on the same test pictures."""
+    model = np.concatenate([model.nll for model, _ in population.pairs])
+    other = np.concatenate([other.nll for _, other in population.pairs])
+    return statistic.Resampled(model, other, statistic.guess(population.pairs[0][0].labels))

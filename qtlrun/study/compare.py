@@ -1,12 +1,14 @@
 """Comparison of the composed model with its references: trained, tabled, drawn, written."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison, Stopped, point_name
 from qtlrun.experiment import Experiment
+from qtlrun.ledger import Readings
 from qtlrun.plan import Plan
 from qtlrun.plan.override import swept_values
 from qtlrun.report import frame, output, sentence, terminal
@@ -18,15 +20,23 @@ from qtlrun.report.sentence import Note
 class Compare:
     """Train every point of a sweep, of which a single run is one, with its references.
 
-    margin: difference in nats of NLL below which two rows count as equivalent
+    margin: difference in NLL within which two rows count as equivalent, in nats or as a percentage
+        of the reference's, as 5%
     shots: measurements of each execution that the cost columns assume
     """
 
-    margin: float
+    margin: float | str
     shots: int
 
+    heeds_seal = True
+
+    @cached_property
+    def limit(self) -> statistic.Margin:
+        """The margin, parsed."""
+        return statistic.Margin.of(self.margin)
+
     def __post_init__(self):
-        statistic.check_nats(self.margin)
+        _ = self.limit
         statistic.check_shots(self.shots)
 
     def run(
@@ -60,7 +70,7 @@ class Compare:
         """Frames of the output folder, by the name of their file."""
         frames = {
             "rows": frame.rows_frame(points, self.shots),
-            "contrasts": frame.contrasts_frame(points, self.margin),
+            "contrasts": frame.contrasts_frame(points, self.limit),
             "table": self._table(points),
         }
         if len(shots := frame.shots_frame(points)):
@@ -75,7 +85,7 @@ class Compare:
         """The table of a sweep, or of its only point."""
         if len(points) > 1:
             return frame.sweep_table(points)
-        return frame.table(points[0], self.margin, self.shots)
+        return frame.table(points[0], self.limit, self.shots)
 
     def _finish(
         self,
@@ -122,20 +132,30 @@ class Compare:
             parts += [title, frame.markdown(table)]
             notes = self._notes(plans[chosen[0]], point, points)
         else:
-            notes = [*_unchosen(points), *_errors(points)]
+            seal = sentence.sealed(plans[0], points[0].noun, points[0].exploratory)
+            notes = [
+                *seal,
+                *_unchosen(points),
+                *sentence.repeats(points, self.limit),
+                *sentence.corrected(points, self.limit),
+                *_errors(points),
+            ]
         terminal.say(console, sentence.shown(notes))
         return _join([*parts, *sentence.written(notes)])
 
     def _notes(self, plan: Plan, point: Comparison, points: list[Comparison]) -> list[Note]:
         """Sentences under the table of a point."""
         return [
-            *sentence.answer(plan, point, self.margin),
-            *sentence.contrasts(point, self.margin),
+            *sentence.sealed(plan, point.noun, point.exploratory),
+            *sentence.answer(plan, point, self.limit),
+            *sentence.contrasts(point, self.limit),
+            *sentence.corrected(points, self.limit),
+            *sentence.scores(point, self.limit),
             *sentence.generated(point),
             *sentence.chance(point),
             *map(Note, point.notes),
-            *sentence.legend(point, self.margin),
-            *sentence.foot(point, max(each.reads for each in points)),
+            *sentence.legend(point, self.limit),
+            *sentence.foot(point, Readings.largest(each.reads for each in points)),
             sentence.held_fixed(plan, point),
             *_errors(points),
         ]

@@ -18,7 +18,7 @@ from qtlrun import disk, train
 from qtlrun.comparison.row import Row
 from qtlrun.error import UsageError, text
 from qtlrun.experiment import Experiment
-from qtlrun.plan import Plan, check_single, draw, simulates
+from qtlrun.plan import Plan, check_single, simulates
 from qtlrun.report import sentence
 from qtlrun.report.report import Report
 from qtlrun.report.sentence import Note
@@ -68,23 +68,20 @@ class Export:
     ) -> tuple[pd.DataFrame, bool]:
         """Export a network; its comparison with the trained one, and whether they agree."""
         plan = plans[0]
-        model = plan.model
-        row = experiment.train(
-            plan.composed,
-            model,
-            plan.seeds,
-            reader=plan.reader_key,
-            draws=draw([model], plan.settings.tune),
-        )
+        rows = experiment.train(plan.composed, plan.model, plan.redraws, reader=plan.reader_key)
         failures = [
             Note(f"{row.name}, seed {seed}: error: {reason}.")
+            for row in rows
             for seed, reason in row.errors.items()
         ]
-        if not row.outcomes or self.seed in row.errors:
+        choice = self._choose(rows)
+        if choice is None:
             frame = pd.DataFrame(columns=COLUMNS)
             report.finish(plans, failures, {"export": frame})
             return frame, False
-        seed = int(row.metrics["validation_nll"].idxmin()) if self.seed is None else self.seed
+        number, seed = choice
+        row = rows[number]
+        model = plan.model.redrawn(plan.redraws[number].change)
         network, data = experiment.network(model.changed(row.drawn), seed, row.outcomes[seed])
         exported = _Exported(network)
         scaling = experiment.dataset(model).scaling
@@ -94,6 +91,15 @@ class Export:
         notes = [*files, *sentence.described([(row.name, row)]), *failures]
         report.finish(plans, notes, {"export": frame})
         return frame, bool((frame["difference"] <= MAX_DIFFERENCE).all()) and not failures
+
+    def _choose(self, rows: list[Row]) -> tuple[int, int] | None:
+        """Row and seed that are exported; None where the seed failed, or all did."""
+        losses = {}
+        for number, row in enumerate(rows):
+            for seed, outcome in row.outcomes.items():
+                if self.seed in (None, seed):
+                    losses[number, seed] = outcome.validation_nll
+        return min(losses, key=losses.get, default=None)
 
 
 class _Exported(nn.Module):
@@ -198,5 +204,5 @@ def _example(data: train.Data) -> Tensor:
 @torch.no_grad()
 def _logits(network: nn.Module, data: train.Data) -> Tensor:
     """Logits of all items, (items, classes)."""
-    batches = torch.arange(len(data.labels)).unsqueeze(0).split(data.chunk, dim=1)
+    batches = torch.arange(data.count).unsqueeze(0).split(data.chunk, dim=1)
     return torch.cat([network(data.take(index, None)).cpu().double() for index in batches])

@@ -1,6 +1,7 @@
 """Learning curve: test figures by the size of nested training splits."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -8,6 +9,7 @@ from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison, point_name
 from qtlrun.error import BadValue, UsageError
 from qtlrun.experiment import Experiment
+from qtlrun.ledger import Readings
 from qtlrun.plan import Plan, check_single
 from qtlrun.report import figure, frame, sentence, terminal
 from qtlrun.report.report import Report
@@ -35,16 +37,21 @@ class LearningCurve:
 
     sizes: numbers of training items; null halves all of them as long as every class keeps two on
         average, up to five times
-    margin: of the verdicts, nats of NLL
+    margin: of the verdicts, nats of NLL or a percentage of the reference's
     shots: measurements of each execution that the cost columns assume
     """
 
     sizes: list[int] | None
-    margin: float
+    margin: float | str
     shots: int
 
+    @cached_property
+    def limit(self) -> statistic.Margin:
+        """The margin, parsed."""
+        return statistic.Margin.of(self.margin)
+
     def __post_init__(self):
-        statistic.check_nats(self.margin)
+        _ = self.limit
         statistic.check_shots(self.shots)
         if self.sizes is not None and (
             not self.sizes or min(self.sizes) < 1 or len(set(self.sizes)) < len(self.sizes)
@@ -66,8 +73,8 @@ class LearningCurve:
             )
         for plan in self._plans(plans[0], experiment):
             for variant in plan.variants.values():
-                for change in plan.redraws:
-                    experiment.check(variant.redrawn(change))
+                for redraw in plan.redraws:
+                    experiment.check(variant.redrawn(redraw.change))
 
     def run(
         self, plans: list[Plan], experiment: Experiment, report: Report
@@ -81,7 +88,7 @@ class LearningCurve:
             points.append(experiment.compare(plan, keys))
         frames = {
             "curve": self._frame(points),
-            "contrasts": frame.contrasts_frame(points, self.margin),
+            "contrasts": frame.contrasts_frame(points, self.limit),
             "rows": frame.rows_frame(points, self.shots),
         }
         table = _table(frames["curve"], points)
@@ -104,11 +111,12 @@ class LearningCurve:
         empty = " A cell without a number failed." if any(point.failed for point in points) else ""
         notes = [Note(f"Test NLL in nats, lower is better, a line per size.{empty}")]
         notes += self._verdicts(points)
+        notes += sentence.corrected(points, self.limit)
         for point in points:
-            details = [Note(note.full, "") for note in sentence.contrasts(point, self.margin)]
+            details = [Note(note.full, "") for note in sentence.contrasts(point, self.limit)]
             notes += [note.at(point.name) for note in (*details, *sentence.chance(point))]
         notes += map(Note, points[0].notes)
-        notes += sentence.foot(points[-1], max(point.reads for point in points))
+        notes += sentence.foot(points[-1], Readings.largest(point.reads for point in points))
         notes.append(sentence.held_fixed(plan, points[-1]))
         for point in points:
             notes += sentence.errors(point)
@@ -117,9 +125,11 @@ class LearningCurve:
     def _verdicts(self, points: list[Comparison]) -> list[Note]:
         """Verdicts on each contrast, with the sizes at which they hold."""
         sizes: dict[str, dict[str, list[str]]] = {}
+        equivalent = False
         for point in points:
             accuracies = point.accuracy_contrasts()
-            for label, verdict in point.contrasts(self.margin).items():
+            for label, verdict in point.contrasts(self.limit).items():
+                equivalent |= verdict.equivalent
                 word = sentence.verdict_word(point, label, verdict.word, accuracies[label])
                 holds = sizes.setdefault(label, {}).setdefault(word, [])
                 holds.append(str(point.keys["train_size"]))
@@ -132,7 +142,7 @@ class LearningCurve:
                 phrases.append(f"{subject}{word} at {', '.join(holds)}")
             title = f"{composed} - {label}, {points[0].isolates[label]}"
             notes.append(Note(f"{title}: {'; '.join(phrases)}."))
-        return notes
+        return [*notes, sentence.equivalence(self.limit, seen=equivalent)]
 
     def _frame(self, points: list[Comparison]) -> pd.DataFrame:
         """Test NLL in nats and accuracy in [0, 1] with intervals, a line per size and row."""
@@ -149,8 +159,8 @@ class LearningCurve:
 def _halved_sizes(plan: Plan, experiment: Experiment) -> list[int]:
     """Sizes of the training split halved, as long as every class keeps two items on average."""
     draws = [
-        experiment.dataset(plan.model.redrawn(change)).train.labels.tolist()
-        for change in plan.redraws
+        experiment.dataset(plan.model.redrawn(redraw.change)).train.labels.tolist()
+        for redraw in plan.redraws
     ]
     labels = min(draws, key=len)
     sizes = [len(labels) >> halving for halving in range(MAX_SIZES)]

@@ -3,6 +3,7 @@
 import itertools
 import json
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,10 @@ from qtlrun import disk, statistic
 from qtlrun.comparison.predictions import Predictions
 from qtlrun.error import NO_VALUE, BadValue, UsageError, nearest, text
 from qtlrun.experiment import Experiment
+from qtlrun.ledger import Readings
 from qtlrun.plan import GROUPS, Plan, bare, check_part, check_same, check_single
 from qtlrun.report import figure, sentence
+from qtlrun.report.frame import joint_frame
 from qtlrun.report.report import Report
 from qtlrun.report.sentence import Note, count
 
@@ -22,19 +25,25 @@ class Multiverse:
     """Train the composed model and its references under every combination of choices.
 
     Each protocol has all seeds. A difference is composed minus reference in nats of test NLL,
-    two-way over seeds and pictures within its protocol. Source: Steegen et al. 2016,
+    two-way over seeds and pictures within its protocol. A joint test over all protocols exchanges
+    the two models within a seed (`statistic.flip_signs`). Source: Steegen et al. 2016,
     doi:10.1177/1745691616658637; the specification curve of Simonsohn et al. 2020,
     doi:10.1038/s41562-020-0912-z.
 
-    margin: of the verdicts, nats of NLL
+    margin: of the verdicts, nats of NLL or a percentage of the reference's
     choices: values to try, by group and key
     """
 
-    margin: float
+    margin: float | str
     choices: dict
 
+    @cached_property
+    def limit(self) -> statistic.Margin:
+        """The margin, parsed."""
+        return statistic.Margin.of(self.margin)
+
     def __post_init__(self):
-        statistic.check_nats(self.margin)
+        _ = self.limit
         if not self.choices or not all(
             isinstance(part, dict) and part for part in self.choices.values()
         ):
@@ -92,11 +101,12 @@ class Multiverse:
         for name in (plan.composed, *plan.claims):
             variants[name] = [plan.variants[name].changed(protocol) for protocol in protocols]
         predictions = {
-            name: experiment.predict(name, each, plan.seeds, readers=readers)
+            name: experiment.predict(name, each, [plan.seeds] * len(each), readers=readers)
             for name, each in variants.items()
         }
         frame = self._frame(protocols, predictions)
-        reads = max(each.reads for row in predictions.values() for each in row)
+        joint = joint_frame(predictions)
+        reads = Readings.largest(each.reads for row in predictions.values() for each in row)
         rows = [
             (name, experiment.describe(name, variant))
             for name, each in variants.items()
@@ -106,10 +116,11 @@ class Multiverse:
             plans,
             [
                 *self._sentences(frame, plan),
-                sentence.readers(reads),
+                *sentence.joint(joint, plan.composed),
+                sentence.readers(reads, rows[0][1].noun),
                 *sentence.described(rows),
             ],
-            {"multiverse": frame},
+            {"multiverse": frame, "joint": joint},
             {
                 f"specification_curve-{name}": figure.specification_curve(
                     part, plan.composed, name, self._keys()
@@ -157,6 +168,7 @@ class Multiverse:
             "low",
             "high",
             "verdict",
+            "margin",
             "validation",
         ]
         return pd.DataFrame(lines, columns=columns)
@@ -167,7 +179,9 @@ class Multiverse:
         count = int(finished.sum())
         if count < min(len(finished), statistic.FEWEST):
             return {"difference": np.nan, "seeds": count}
-        verdict = statistic.verdict((model.nll - other.nll)[finished], self.margin)
+        margin = self.limit.beside(float(other.nll[finished].mean()))
+        level = statistic.guess(model.labels)
+        verdict = statistic.verdict_rows(model.nll[finished], other.nll[finished], margin, level)
         if not finished.all():
             verdict = verdict.withheld()
         return {
@@ -176,6 +190,7 @@ class Multiverse:
             "low": verdict.interval.low,
             "high": verdict.interval.high,
             "verdict": verdict.word,
+            "margin": margin,
             "validation": float((model.validation - other.validation)[finished].mean()),
         }
 

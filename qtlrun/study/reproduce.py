@@ -20,14 +20,15 @@ from qtlrun.report.terminal.table import interval
 class Reproduce:
     """Train presets that carry published figures, and judge which of these are reproduced.
 
-    Beside the figures of `experiment=NAME_paper` stand those of the first run of
-    `experiment=NAME`. A figure counts as reproduced where one more
-    training of ours would give it, to one point of accuracy: where it lies that near to Student's
-    prediction interval over our seeds (95 %; of a single seed the figure itself), and is undecided
-    where that interval is wider than 20 points or a seed failed. A figure of other test items than
-    ours (`published.items` says which) is neither. A run whose words change more than the preset,
-    its seeds or its references is no repetition: it has neither verdict nor sound figure. A run
-    whose weights or data are absent is left out, and the table says why.
+    Beside the figures of `experiment=NAME_paper` stand those of the first run of `experiment=NAME`.
+    A figure counts as reproduced where one more training of ours would give it, from a new seed
+    (and split, where they are redrawn) on the same test items, to one point of accuracy: where it
+    lies that near to Student's prediction interval over our trainings (95 %; of a single one the
+    figure itself), and is undecided where that interval is wider than 20 points or a seed failed.
+    The publication's noise is not in it. A figure of other test items than ours (`published.items`
+    says which) is neither. A run whose words change more than the preset, its seeds or its
+    references is no repetition: it has neither verdict nor sound figure. A run whose weights or
+    data are absent is left out, and the table says why.
 
     runs: command lines, one per preset
     shots: measurements of each execution that the cost columns assume
@@ -93,8 +94,9 @@ class Reproduce:
         notes = [
             Note(_summary(figures)),
             Note(
-                "Reproduced: one more training here would give the published figure, to one point"
-                " of accuracy (95 %, over seeds); undecided where that range is wider than 20"
+                "Reproduced: one more training here, from a new seed on the same split and test"
+                " items, would give the published figure, to one point of accuracy (95 %, over our"
+                " seeds, not the publication's); undecided where that range is wider than 20"
                 " points or a seed failed; of one seed its own figure is compared. Sound: the same"
                 " example without the published defects. Intervals are over seeds and test items.",
                 "Reproduced: one more training here would give the published accuracy, to 0.01."

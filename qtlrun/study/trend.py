@@ -9,6 +9,7 @@ from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison, point_name
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
+from qtlrun.ledger import Readings
 from qtlrun.plan import Plan, check_idle, has_circuit
 from qtlrun.plan.override import swept_values
 from qtlrun.report import figure, frame, sentence, terminal
@@ -86,7 +87,8 @@ class Trend:
         self, plans: list[Plan], experiment: Experiment, report: Report
     ) -> tuple[pd.DataFrame, bool]:
         """A line per series, reference and metric: its slope; and whether no row failed."""
-        series = _series(plans)
+        # The slopes pair seeds on the same items
+        series = _series([plan.changed({"splits": 1}) for plan in plans])
         comparisons: dict[str, list[Comparison]] = {name: [] for name in series}
         for name, run in series.items():
             for keys, plan in zip(_swept(run), run, strict=True):
@@ -162,7 +164,7 @@ def _notes(series: dict[str, list[Plan]], comparisons: dict[str, list[Comparison
             f"Change of the difference from the least to the largest value; {seeds} seeds, 95 %"
             " intervals.",
         ),
-        sentence.readers(max(point.reads for point in points)),
+        sentence.readers(Readings.largest(point.reads for point in points), points[0].noun),
         *dict.fromkeys(map(sentence.held_fixed, plans, points)),
         *sentence.data(points),
     ]

@@ -30,7 +30,8 @@ def test_a_margin_is_a_small_number_of_nats(margin):
         Compare(margin=margin, shots=1024)
     assert (
         str(error.value)
-        == f"margin={margin}: nats of negative log-likelihood, above 0 and at most 0.5."
+        == f"margin={margin}: nats of negative log-likelihood, above 0 and at most 0.5; or a share"
+        " of the reference's, above 0% and at most 50%, as 5%."
     )
 
 
@@ -46,7 +47,7 @@ def test_the_terminal_is_brief_and_the_table_file_has_all(once):
     assert table.startswith("| row | what it is | seeds | failed | accuracy |")
     printed = " ".join(once.said.split())
     claim = "A - B, the whole model against the classical way, head and freezing at once: "
-    assert claim + "undecided; too few seeds." in printed
+    assert claim + "on this split, undecided; too few seeds." in printed
     (line,) = [line for line in table.split("\n\n") if line.startswith(claim)]
     for words in (" nats of NLL [", "training noise ", ", accuracy ", "; fewer than three seeds"):
         assert words in line and words not in printed
@@ -66,7 +67,7 @@ def test_a_row_that_fails_costs_that_row_and_its_words_are_kept(compare):
     )
     errors = pd.read_csv(found.out / "errors.csv").to_dict("records")
     assert errors == [{"row": "B", "seed": -1, "error": "MemoryError: 128 GiB"}]
-    assert pd.read_csv(found.out / "contrasts.csv")["reference"].tolist() == ["twin", "twin"]
+    assert pd.read_csv(found.out / "contrasts.csv")["reference"].tolist() == ["twin"] * 3
 
 
 def test_a_composed_row_that_fails_leaves_the_table_of_the_others(compare):
@@ -196,15 +197,13 @@ def test_what_was_finished_when_the_user_stopped_it_is_shown_and_written(compare
     )
 
 
-def test_a_row_that_failed_in_the_split_that_was_stopped_keeps_its_whole_splits(compare):
-    failures = {
-        "B, split 2 of 2": ValueError("nan"),
-        "twin, split 2 of 2": KeyboardInterrupt(),
-    }
-    found = compare([["compare=[B,twin]", "seeds=2", "splits=2"]], outcomes(failures))
+def test_the_rows_before_the_one_that_was_stopped_are_kept_with_all_their_splits(compare):
+    failures = {"B": ValueError("nan"), "twin": KeyboardInterrupt()}
+    found = compare([["compare=[C,B,twin]", "seeds=2", "splits=2"]], outcomes(failures))
     assert isinstance(found.error, KeyboardInterrupt)
-    assert pd.read_csv(found.out / "table.csv")["row"].tolist() == ["A", "B", "twin"]
-    assert "Stopped in split 2 of 2; the table has those before it." in " ".join(found.said.split())
+    table = pd.read_csv(found.out / "table.csv").set_index("row")
+    assert table.index.tolist() == ["A", "C", "B"] and table.loc["A", "seeds"] == 4
+    assert table.loc["B", "what it is"] == "error"
 
 
 def test_a_sweep_that_was_stopped_keeps_its_finished_points(compare):
@@ -260,3 +259,18 @@ def test_a_reference_whose_name_is_no_file_name_is_refused(name):
         == f"compare.{name}: a reference's name is made of letters, digits, - and _, at most 64 of"
         " them."
     )
+
+
+@pytest.mark.parametrize("margin", ["0%", "-1%", "200%", "5 %", "abc"])
+def test_a_relative_margin_that_cannot_be_is_refused(refusal, margin):
+    said = refusal(f"study.margin='{margin}'")
+    assert said.startswith(f"study.margin={margin}: ") and "at most 50%, as 5%" in said
+
+
+def test_a_relative_margin_reaches_the_table_of_contrasts(studied):
+    found = studied("study.margin=5%", "compare=[twin]", "seeds=3")
+    frame = pd.read_csv(found.out / "contrasts.csv").set_index("metric")
+    rows = found.frame.query("metric == 'test_nll' and row == 'twin'")
+    # a few roundings of float64
+    expected = 0.05 * rows["value"].mean()
+    assert frame.loc["test_nll", "margin"] == pytest.approx(expected, rel=1e-9)

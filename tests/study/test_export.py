@@ -7,6 +7,7 @@ import sys
 import pytest
 import torch
 from composition import compose_plan as composed
+from composition import train_row
 from rows import watched
 from safetensors.torch import load_file
 from sklearn.datasets import load_iris
@@ -27,6 +28,7 @@ IRIS = (
     "parametrization.depth=1",
     "compare=[]",
     "seeds=2",
+    "splits=1",
 )
 ALONE = """
 import sys, torch
@@ -57,7 +59,7 @@ def test_both_files_give_what_the_trained_model_gives(exported):
     assert (found.frame["difference"] < 1e-6).all() and (
         found.frame["weights"] == 4 * 4 + 4 + 4 * 3 + 3
     ).all()
-    row = experiment.train("composed", plan.model, [0, 1])
+    row = train_row(experiment, "composed", plan.model, [0, 1])
     assert found.frame["accuracy"].tolist() == pytest.approx([row.metrics["test_accuracy"][1]] * 2)
     assert "35 weights" in found.said and "(seed 1)" in found.said
 
@@ -81,7 +83,7 @@ def test_the_program_runs_without_qtlrun_or_pennylane(exported, tmp_path):
         cwd=tmp_path,
     )
     assert done.stdout.strip() == "True []"
-    row = experiment.train("composed", plan.model, [1])
+    row = train_row(experiment, "composed", plan.model, [1])
     assert torch.load(tmp_path / "logits.pt").double().numpy() == pytest.approx(
         row.logits[0], abs=1e-6
     )
@@ -111,7 +113,7 @@ def test_the_weights_are_those_of_a_plain_network(exported):
         )
     )
     items = experiment.dataset(plan.model).test.inputs.float()
-    row = experiment.train("composed", plan.model, [1])
+    row = train_row(experiment, "composed", plan.model, [1])
     assert net(items).detach().double().numpy() == pytest.approx(row.logits[0], abs=1e-5)
 
 
@@ -128,7 +130,7 @@ def test_classes_and_preprocessing_are_written(exported):
         "deviation"
     ]  # what a user has to do with a flower
     right = (program(torch.from_numpy(scaled).float()).argmax(-1).numpy() == bunch.target).mean()
-    row = experiment.train("composed", plan.model, [1])
+    row = train_row(experiment, "composed", plan.model, [1])
     assert right == pytest.approx(
         row.metrics[["train_accuracy", "test_accuracy"]].mean(axis=None), abs=0.1
     )

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from composition import train_row
 
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
@@ -59,8 +60,11 @@ def test_a_size_is_what_it_would_be_alone(home, studied, tmp_path):
         and list(curve["row"]) == ["composed", "twin"] * 2
     )
     plan = found.plan.model
-    alone = Experiment(str(tmp_path / "elsewhere")).train(
-        "composed", plan.redrawn({"train_size": 12}), [0, 1]
+    alone = train_row(
+        Experiment(str(tmp_path / "elsewhere")),
+        "composed",
+        plan.redrawn({"train_size": 12}),
+        [0, 1],
     )
     mine = frame[
         (frame["train_size"] == 12) & (frame["row"] == "composed") & (frame["metric"] == "test_nll")
@@ -77,7 +81,7 @@ def test_a_size_is_what_it_would_be_alone(home, studied, tmp_path):
     assert {"curve.csv", "contrasts.csv", "rows.csv", "figures/learning_curve.png"} <= set(
         found.files
     )
-    assert list(pd.read_csv(found.out / "contrasts.csv")["train_size"]) == [12, 12, 24, 24]
+    assert list(pd.read_csv(found.out / "contrasts.csv")["train_size"]) == [12] * 4 + [24] * 4
 
 
 def test_a_row_that_fails_at_one_size_costs_that_cell(studied, monkeypatch):

@@ -5,6 +5,7 @@ they are.
 import numpy as np
 import pandas as pd
 import pytest
+from composition import train_row
 
 from qtlrun import statistic, train
 from qtlrun.experiment import Experiment
@@ -50,7 +51,7 @@ def test_every_combination_is_a_protocol_and_each_difference_is_that_of_its_own_
     one = Experiment(str(tmp_path / "elsewhere"))
     typed = dict(zip(keys, [0.03, "standard", 2, 1.0], strict=True))
     rows = {
-        name: one.train(name, row.changed(typed), [0, 1, 2])
+        name: train_row(one, name, row.changed(typed), [0, 1, 2])
         for name, row in found.plan.variants.items()
     }
     verdict = statistic.verdict(rows["composed"].nll - rows["twin"].nll, 0.05)
@@ -244,13 +245,29 @@ def test_a_choice_that_no_row_has_is_refused(refusal, choices):
         ),
         (
             ("study.margin=0",),
-            "study.margin=0: nats of negative log-likelihood, above 0 and at most 0.5.",
+            "study.margin=0: nats of negative log-likelihood, above 0 and at most 0.5;"
+            " or a share of the reference's, above 0% and at most 50%, as 5%.",
         ),
         (
             ("study.margin=.6",),
-            "study.margin=0.6: nats of negative log-likelihood, above 0 and at most 0.5.",
+            "study.margin=0.6: nats of negative log-likelihood, above 0 and at most 0.5;"
+            " or a share of the reference's, above 0% and at most 50%, as 5%.",
         ),
     ],
 )
 def test_a_multiverse_that_cannot_be_is_refused(refusal, words, said):
     assert refusal("study=multiverse", *words) == said
+
+
+def test_one_joint_test_exchanges_the_names_within_each_seed_over_all_protocols(studied, tmp_path):
+    found = studied("study=multiverse", "compare=[twin]", choices=GRID)
+    (line,) = pd.read_csv(found.out / "joint.csv").to_dict("records")
+    assert (line["reference"], line["protocols"], line["seeds"]) == ("twin", 16, 3)
+    # eight flips of three seeds, each with its mirror
+    assert (line["flips"], line["exact"], line["least"]) == (8, True, 0.25)
+    assert line["median"] == pytest.approx(found.frame["difference"].median(), abs=1e-12)
+    below = (found.frame["difference"] < 0).mean()
+    assert line["share"] == max(below, 1 - below)
+    assert line["p_median"] in (0.25, 0.5, 0.75, 1.0) and line["p_share"] in (0.25, 0.5, 0.75, 1)
+    words = f"Joint test of composed - twin over all protocols: median p = {line['p_median']:.3g}"
+    assert words in found.said and "3 seeds cannot give a p below 0.25" in found.said

@@ -82,6 +82,14 @@ def test_every_size_asked_for_is_predicted_and_more_of_both_is_narrower(studied)
     assert {"figures/power.png", "power.csv", "table.csv"} <= set(found.files)
 
 
+def test_a_pilot_of_one_seed_a_split_predicts_numbers_of_splits(studied):
+    found = studied(*WORDS, "splits=3", "seeds=1", seeds=[5, 40], pictures=[2])
+    for _, part in found.frame.groupby("reference"):
+        assert set(part["splits"]) == {3, 5, 40} and set(part["seeds"]) == {1}
+        wide = part[part["pictures"] == part["pictures"].min()].set_index("splits")["half_width"]
+        assert wide[40] < wide[5] < wide[3]
+
+
 def test_what_is_said_to_be_needed_is_what_the_statistics_say(studied, tmp_path):
     found = studied(*WORDS)
     for name, verdict in verdicts(found, tmp_path).items():
@@ -122,11 +130,13 @@ def test_of_a_pilot_of_splits_their_number_is_said(studied, tmp_path):
         ),
         (
             ("study.margin=0",),
-            "study.margin=0: nats of negative log-likelihood, above 0 and at most 0.5.",
+            "study.margin=0: nats of negative log-likelihood, above 0 and at most 0.5;"
+            " or a share of the reference's, above 0% and at most 50%, as 5%.",
         ),
         (
             ("study.margin=.6",),
-            "study.margin=0.6: nats of negative log-likelihood, above 0 and at most 0.5.",
+            "study.margin=0.6: nats of negative log-likelihood, above 0 and at most 0.5;"
+            " or a share of the reference's, above 0% and at most 50%, as 5%.",
         ),
         (("study.seeds=[1]",), "study.seeds=[1]: an interval needs two or more."),
         (("study.seeds=[]",), "study.seeds=[]: sizes from 1 up."),

@@ -4,6 +4,7 @@ test split.
 
 import io
 import itertools
+import re
 from types import SimpleNamespace
 
 import composition
@@ -13,12 +14,12 @@ import pytest
 from rich.console import Console
 from studied import FILES
 
-from qtlrun import experiment as package
 from qtlrun import plan as plans
 from qtlrun import statistic, train
 from qtlrun.comparison.outcome import Failure
 from qtlrun.error import UsageError
-from qtlrun.experiment import Experiment, feature
+from qtlrun.experiment import Experiment, feature, group, supply
+from qtlrun.ledger import Readings
 from qtlrun.plan import build
 from qtlrun.report import figure, sentence
 from qtlrun.report.progress import Progress
@@ -34,6 +35,7 @@ SHORT = (
     "circuit.qubits=2",
     "circuit.depth=1",
     "seeds=2",
+    "splits=1",
     "compare=[C,twin]",
 )
 
@@ -91,11 +93,11 @@ def ran(home, tmp_path, monkeypatch):
 
 @pytest.fixture
 def readers(ran):
-    """By how many plans the test set had been read, as the foot of a run's table says."""
+    """By how many plans the test items had been read, as the foot of a run's table says."""
 
     def count(*points, **values):
         said = ran(*points, **values).whole
-        return int(said.partition("This test set has been read by ")[2].split()[0])
+        return int(re.search(r"have been read by (?:up to )?(\d+) plan", said)[1])
 
     return count
 
@@ -132,11 +134,21 @@ def test_a_reference_s_draws_do_not_depend_on_which_others_there_are(made):
     assert first.draws == second.draws and second.stored
 
 
-def test_every_split_is_given_the_same_draws_and_chooses_for_itself(made):
+def test_every_split_has_draws_of_its_own_after_the_recipe_and_chooses_for_itself(made):
     point = made("tune=4", "splits=2")
     for label in point.labels:
         first, second = (rows[label] for rows in point.splits)
-        assert first.draws == second.draws and first.tuning.nll != second.tuning.nll
+        assert first.draws[0] == second.draws[0]
+        assert not any(draw in first.draws for draw in second.draws[1:])
+        assert first.draws[0]["recipe.lr"] == plan_of("", "tune=4").model.recipe["lr"]
+        assert first.tuning.nll != second.tuning.nll
+
+
+def test_the_draws_of_a_split_are_the_same_for_every_row(made):
+    for rows in made("tune=4", "splits=2").splits:
+        assert rows["C*"].draws[1:] == [
+            {key: draw[key] for key in rows["C*"].draws[0]} for draw in rows["composed"].draws[1:]
+        ]
 
 
 def test_a_tuned_run_has_a_line_a_draw_of_which_one_a_row_and_split_is_chosen(ran):
@@ -155,8 +167,8 @@ def test_a_tuned_run_has_a_line_a_draw_of_which_one_a_row_and_split_is_chosen(ra
     )
     assert list(found.tables["table"]["trials"]) == [3, 3, 3]
     assert (
-        "the same 3 draws of head.spread, recipe.backbone_lr, recipe.lr, recipe.scale,"
-        " recipe.weight_decay, chosen by validation NLL." in found.details
+        "as drawn (2 draws of head.spread, recipe.backbone_lr, recipe.lr, recipe.scale,"
+        " recipe.weight_decay, the same for every row), chosen by validation NLL." in found.details
     )
     single = ran(("tune=3",)).tables["trials"]
     assert "split" not in single and len(single) == 3 * 3
@@ -177,7 +189,7 @@ def test_the_second_time_a_tuned_table_is_the_same_and_nothing_is_trained(ran, m
     first = ran(words)
     monkeypatch.setattr(train, "fit", None)
     second = ran(words)
-    assert first.said.count(", epochs: ") == 6 and ", epochs: " not in second.said and second.well
+    assert first.said.count(", epochs: ") == 3 and ", epochs: " not in second.said and second.well
     for name in ("trials", "rows", "contrasts", "predictions"):
         pd.testing.assert_frame_equal(first.tables[name], second.tables[name], check_exact=True)
     one, other = (found.tables["table"].drop(columns="from the store") for found in (first, second))
@@ -185,14 +197,14 @@ def test_the_second_time_a_tuned_table_is_the_same_and_nothing_is_trained(ran, m
     monkeypatch.setattr(train, "fit", fit)
     third = ran(words, fresh=True)
     assert (
-        "composed, split 2 of 2, epochs: 1 in" in third.said
-        and not third.tables["table"]["from the store"].any()
+        "composed, epochs: 1 in" in third.said and not third.tables["table"]["from the store"].any()
     )
     pd.testing.assert_frame_equal(first.tables["trials"], third.tables["trials"], check_exact=True)
 
 
 def test_a_row_of_which_all_draws_diverge_is_an_error_and_the_others_go_on(ran):
     sick = ("recipe.optimizer=sgd", "recipe.space.lr=[1e30,1e31]", "recipe.batch_size=4", "tune=2")
+    sick += ("recipe.lr=1e30",)
     found = ran((*sick, "compare=[C,logistic]"))
     words = "FloatingPointError: all 2 draws of its tuning diverged; lower recipe.space.lr"
     assert not found.well and f"composed: error: {words}." in found.whole
@@ -228,6 +240,57 @@ def test_each_split_has_training_items_and_seeds_of_its_own(made):
         } == {16}
 
 
+def test_each_seed_is_trained_on_a_division_of_its_own(made):
+    point = made("splits=each", "seeds=[3,5]")
+    assert [rows["composed"].seeds for rows in point.splits] == [[3], [5]]
+    assert len({rows["composed"].fingerprints["data"] for rows in point.splits}) == 2
+    for number, seed in enumerate((3, 5)):
+        alone = made("splits=1", f"dataset.split_seed={number}", f"seeds=[{seed}]", fresh=True)
+        for label in point.labels:
+            row, other = point.splits[number][label], alone.splits[0][label]
+            assert np.array_equal(row.logits, other.logits) and row.items == other.items
+
+
+def test_divisions_are_trained_in_one_program_a_row(made, monkeypatch):
+    runs, fit = [], train.fit
+
+    def counted(model, backbone, recipes, *given):
+        runs.append(len(recipes))
+        return fit(model, backbone, recipes, *given)
+
+    monkeypatch.setattr(train, "fit", counted)
+    made("splits=each", "seeds=4", "tune=2", fresh=True)
+    assert sorted(runs) == [8, 8, 8]
+
+
+def test_divisions_of_large_features_are_trained_one_by_one_to_the_same_bits(made, monkeypatch):
+    together = made("splits=each", "seeds=2", fresh=True)
+    monkeypatch.setattr(group, "MAX_DIVISION_NUMBERS", 1)
+    alone = made("splits=each", "seeds=2", fresh=True)
+    for first, second in zip(together.splits, alone.splits, strict=True):
+        for label, row in first.items():
+            assert np.array_equal(row.logits, second[label].logits)
+            assert row.outcomes.keys() == second[label].outcomes.keys()
+
+
+def test_each_division_is_scaled_by_its_own_training_items(made):
+    point = made("splits=each", "seeds=2", "recipe.scale=standard")
+    means = [rows["composed"].finished[0].weights["scaling.mean"] for rows in point.splits]
+    assert not np.array_equal(*means)
+    for number, mean in enumerate(means):
+        alone = made("splits=1", f"dataset.split_seed={number}", "seeds=1", "recipe.scale=standard")
+        expected = alone.splits[0]["composed"].finished[0].weights["scaling.mean"]
+        assert np.array_equal(mean, expected)
+
+
+def test_seeds_of_a_dataset_that_comes_divided_are_one_split(made, monkeypatch):
+    monkeypatch.setattr(
+        Experiment, "dataset", lambda self, variant: SimpleNamespace(fingerprint="whole")
+    )
+    point = made("splits=each", "seeds=3")
+    assert [rows["composed"].seeds for rows in point.splits] == [[0, 1, 2]]
+
+
 def test_the_first_split_is_the_one_that_a_run_without_splits_has(made):
     alone, first = made().splits[0], made("splits=2").splits[0]
     for label, row in alone.items():
@@ -261,8 +324,10 @@ def test_rows_of_splits_are_paired_on_their_split_with_the_interval_of_resampled
     point = made("splits=3")
     for label in ("C*", "twin"):
         differences = [rows["composed"].nll - rows[label].nll for rows in point.splits]
-        pictures = len(point.splits[0]["composed"].labels)
-        expected = statistic.resampled(differences, train=24, held=pictures, same_pictures=False)
+        first = point.splits[0]["composed"]
+        pool = 24 + first.validated_on + len(first.labels)
+        items = [rows["composed"].items for rows in point.splits]
+        expected = statistic.resampled(differences, items, share=24 / pool)
         verdict = point.contrasts(0.05)[label]
         assert verdict.interval == expected and verdict.interval.splits == 3
         assert verdict.interval.mean == pytest.approx(np.mean([one.mean() for one in differences]))
@@ -316,47 +381,47 @@ def test_the_test_folds_are_disjoint_and_cover_all_pictures(made, folds):
 
 def test_a_seed_that_failed_in_one_split_costs_that_seed_and_not_the_table(ran, monkeypatch):
     """What is left is compared; nothing that was trained is lost."""
-    trained = package.fit
+    trained = supply.fit
 
     def sick(label, runs):
-        sick = label == "C*, split 2 of 3"
         for outcomes in trained(label, runs):
             yield [
-                (run, Failure("the loss is not finite") if sick and run.seed == 2 else outcome)
+                (
+                    run,
+                    Failure("the loss is not finite")
+                    if label == "C*" and run.seed == 2
+                    else outcome,
+                )
                 for run, outcome in outcomes
             ]
 
-    monkeypatch.setattr(package, "fit", sick)
+    monkeypatch.setattr(supply, "fit", sick)
     found = ran(("splits=3",))
-    assert not found.well and "C*, split 2, seed 2: error: the loss is not finite." in found.whole
+    assert not found.well and "C*, split 1, seed 2: error: the loss is not finite." in found.whole
     lines = found.tables["table"].set_index("row")
     assert list(lines["seeds"]) == [6, 5, 6] and np.isfinite(lines["NLL"]).all()
     assert (
         np.isfinite(found.tables["contrasts"]["difference"]).all()
-        and len(found.tables["contrasts"]) == 4
+        and len(found.tables["contrasts"]) == 2 * 4
     )
     (line,) = found.tables["errors"].to_dict("records")
     assert (line["row"], line["split"], line["seed"]) == ("C*", 1, 2)
 
 
-def test_a_row_that_failed_in_one_split_alone_says_in_which(made, monkeypatch):
+def test_a_row_that_failed_costs_itself_alone(made, monkeypatch):
     trained = Experiment.train
 
     def sick(self, label, *given, **values):
-        if label == "C*, split 2 of 2":
+        if label == "C*":
             raise MemoryError("128 GiB")
         return trained(self, label, *given, **values)
 
     monkeypatch.setattr(Experiment, "train", sick)
     point = made("splits=2")
-    assert point.failed and len(point.of("C*")) == 1 and len(point.of("composed")) == 2
-    assert (
-        point.labels == ["composed", "twin"]
-        and set(point.contrasts(0.05)) == {"twin"}
-        and list(point.errors) == [("C*", 1)]
-    )
+    assert point.failed and point.of("C*") == [] and len(point.of("composed")) == 2
+    assert point.labels == ["composed", "twin"] and set(point.contrasts(0.05)) == {"twin"}
     (line,) = sentence.written(sentence.errors(point))
-    assert "C*" in line and "split 2" in line and line.endswith(": error: MemoryError: 128 GiB.")
+    assert line == "C*: error: MemoryError: 128 GiB."
 
 
 # The ledger of readers.
@@ -418,19 +483,32 @@ def test_a_sweep_is_as_many_readers_as_it_has_points_at_the_most(readers):
     assert readers(("circuit.qubits=3",)) <= 3
 
 
-def test_each_test_set_has_readers_of_its_own(readers, made):
+def test_readers_are_counted_by_picture_and_by_pool(readers, made):
+    """Half of the pictures stand in the test splits of two divisions, a fold's in no other's."""
     assert readers() == 1 and readers(("recipe.lr=0.02",)) == 2
-    assert readers(("dataset.split_seed=1",)) == 1  # other test pictures
-    assert readers(("dataset.train_size=12",)) == 3  # the same ones, for less training
-    assert {row.reads for rows in made("folds=2").splits for row in rows.values()} == {1}
+    assert readers(("dataset.split_seed=1",)) == 3  # pictures of the first division are among them
+    assert readers(("dataset.train_size=12",)) == 4  # the same ones, for less training
+    divided = made("splits=3", "seeds=3").reads
+    assert divided == Readings(5, 5)  # one plan, in however many splits it reads a picture
+    folded = [
+        row.reads
+        for rows in made("folds=2", "dataset.train_size=8").splits
+        for row in rows.values()
+    ]
+    assert {reads.pool for reads in folded} == {6}
+
+
+def test_redraws_of_a_plan_are_one_reader_and_those_of_four_plans_four(made):
+    for number in range(1, 5):
+        reads = made(f"dataset.split_seed={10 * number}", "splits=2", "compare=[]").reads
+        assert reads == Readings(number, number)
 
 
 def test_a_row_that_was_never_trained_has_read_nothing(home, made, monkeypatch):
     monkeypatch.setattr(train, "fit", None)
     point = made()
     assert (
-        set(point.errors) == {("composed", 0), ("C*", 0), ("twin", 0)}
-        and not (home / "store/readers").exists()
+        set(point.errors) == {"composed", "C*", "twin"} and not (home / "store/readings").exists()
     )
 
 
