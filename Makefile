@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-RESULTS := default spirals states reproduce nonlinearity calibrate reproduce-all pictures quantum-train fair reliability \
-	torture bench bench-generator mutation
+RESULTS := default spirals states reproduce nonlinearity calibrate reproduce-all pictures quantum-train fair splits reliability \
+	pools torture bench bench-generator mutation
 .PHONY: help compare check format test test-all options peers clean $(RESULTS)
 
 help:  ## this list
@@ -63,7 +63,7 @@ nonlinearity: .venv/installed  ## do hybrid networks gain where data are more no
 	$(RESULT) 'Differences along the nonlinearity of the data' "qtlrun experiment=nonlinearity"
 
 calibrate: .venv/installed  ## is the instrument honest? equal models, planted effects, coverage (10 min)
-	$(RESULT) 'Calibration' "qtlrun study=calibrate"
+	$(RESULT) 'Calibration' "qtlrun study=calibrate" "python tests/multiplicity.py 2000"
 
 reproduce-all: export QTLRUN_FEATURES = $(FEATURES)
 reproduce-all: export QTLRUN_PAIRS = $(PAIRS)
@@ -93,11 +93,21 @@ fair: .venv/installed  ## equal tuning and the multiverse: make fair QTLRUN_DATA
 		"qtlrun experiment=ants_bees $(FEATURES) study=multiverse" \
 		"qtlrun $(PAIR) $(FEATURES) $(ROWS) dataset.train_size=400 seeds=10" \
 		"qtlrun $(PAIR) $(FEATURES) $(ROWS) recipe.batch_size=32 recipe.epochs=10" \
-		"qtlrun $(PAIR) $(FEATURES) study=multiverse dataset.train_size=400" \
-		"qtlrun -m experiment=ants_bees $(FEATURES) $(ROWS) seeds=10 'dataset.split_seed=range(14)'"
+		"qtlrun $(PAIR) $(FEATURES) study=multiverse dataset.train_size=400"
+
+SETS := $(CONTROLS) seeds=10 'dataset.split_seed=range(0,100,10)'
+PLANES := recipe=mari2019 $(PAIRS) dataset.classes=[airplane,automobile] dataset.validation=0.04
+splits: .venv/installed  ## verdicts on ten sets of splits: make splits QTLRUN_DATA=FOLDER WEIGHTS=FILE (15 min)
+	$(RESULT) 'Verdicts repeated on other splits' "qtlrun -m $(SETS)" \
+		"qtlrun -m experiment=ants_bees $(FEATURES) $(SETS)" \
+		"qtlrun -m $(PAIR) $(FEATURES) $(SETS) dataset.train_size=400" \
+		"qtlrun -m $(PLANES) $(FEATURES) $(SETS) dataset.train_size=400"
 
 reliability: .venv/installed  ## how often the intervals of accuracies hold the truth (4 min)
 	OMP_NUM_THREADS=1 $(RESULT) 'Coverage of the intervals of accuracies' "python tests/accuracy_coverage.py 1000"
+
+pools: .venv/installed  ## coverage of intervals over splits on a real pool: make pools QTLRUN_DATA=FOLDER WEIGHTS=FILE (7 min)
+	OMP_NUM_THREADS=1 $(RESULT) 'Coverage over redrawn splits' "python tests/pool_coverage.py 500"
 
 torture: .venv/installed  ## 10,000 random circuits of kinked and smooth angles on every engine and device (2 h)
 	OMP_NUM_THREADS=1 $(RESULT) 'Random circuits on every engine' "python tests/torture/circuits.py"
