@@ -280,7 +280,7 @@ def test_a_reader_that_goes_away_is_no_error(start):
 
 
 def test_a_reader_that_goes_away_costs_no_file_and_has_its_exit_code(single, start):
-    process = start(*SMOKE, "compare=[C]", "seeds=[0,3]")
+    process = start(*SMOKE, "compare=[C]", "seeds=[0,3]", "splits=1")
     process.stdout.close()
     assert process.stderr.read() == "" and process.wait() == 128 + signal.SIGPIPE
     process.stderr.close()
