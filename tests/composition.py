@@ -13,7 +13,7 @@ from qtlrun.contract.part import build_part
 from qtlrun.plan import Plan, Redraw
 
 CONF = Path(__file__).parents[1] / "conf"
-SHORT = (
+SMALL = (
     "backbone=identity",
     "recipe.epochs=1",
     "recipe.batch_size=32",
@@ -21,9 +21,8 @@ SHORT = (
     "dataset.validation=4",
     "circuit.qubits=2",
     "circuit.depth=1",
-    "seeds=3",
-    "splits=1",
 )
+SHORT = (*SMALL, "seeds=3", "splits=1")
 
 
 def values(*words):

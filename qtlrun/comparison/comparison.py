@@ -179,7 +179,7 @@ class Comparison:
         verdicts = {}
         for label, (gaps, counts) in self._gaps("nll").items():
             verdict = judge(*judges, gaps, nats[label], counts)
-            verdicts[label] = self._withhold_failed(label, verdict)
+            verdicts[label] = self._withhold_lost(label, verdict, counts)
         return verdicts
 
     def margins(self, margin: statistic.Margin | float) -> dict[str, float]:
@@ -202,8 +202,7 @@ class Comparison:
         verdicts = {}
         for label, (gaps, counts) in self._gaps("correct").items():
             verdict = statistic.detect(judge(*judges, gaps))
-            verdict = verdict.withheld() if counts.total else verdict
-            verdicts[label] = self._withhold_failed(label, verdict)
+            verdicts[label] = self._withhold_lost(label, verdict, counts)
         return verdicts
 
     def score_contrasts(self, figure: Figure) -> dict[str, statistic.Verdict]:
@@ -215,8 +214,7 @@ class Comparison:
         verdicts = {}
         for label, (gaps, counts) in self._gaps(figure).items():
             verdict = statistic.detect(judge(*judges, gaps), less_is_better=True)
-            verdict = verdict.withheld() if counts.total else verdict
-            verdicts[label] = self._withhold_failed(label, verdict)
+            verdicts[label] = self._withhold_lost(label, verdict, counts)
         return verdicts
 
     def p_values(self, verdicts: dict[str, statistic.Verdict]) -> dict[str, float]:
@@ -256,13 +254,12 @@ class Comparison:
         """Whether a row's weights are generated."""
         return any(row.generated for row in self.of(label))
 
-    def _withhold_failed(self, label: str, verdict: statistic.Verdict) -> statistic.Verdict:
-        """The verdict, withheld where a training of either row failed."""
-        return verdict.withheld() if self._has_failures(label) else verdict
-
-    def _has_failures(self, label: str) -> bool:
-        """Whether a training of the composed row or of a reference failed."""
-        return self.failures(self.composed) + self.failures(label) > 0
+    def _withhold_lost(
+        self, label: str, verdict: statistic.Verdict, counts: statistic.Deaths
+    ) -> statistic.Verdict:
+        """The verdict, withheld where a training of either row failed or died."""
+        lost = self.failures(self.composed) + self.failures(label) + counts.total
+        return verdict.withheld() if lost else verdict
 
     def _gaps(self, figure: Figure) -> dict[str, tuple[Gaps, statistic.Deaths]]:
         """Paired differences of a figure (seeds, items) on every split, by reference.

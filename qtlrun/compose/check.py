@@ -104,8 +104,8 @@ def _check_sealed(plan: Plan, experiment) -> None:
 
     fingerprints = Registration(experiment.session).fingerprints(plan)
     sealed = plan.sealed.fingerprints
-    names = [*sealed, *(name for name in ("plugins",) if name in fingerprints)]
-    changed = [name for name in dict.fromkeys(names) if fingerprints.get(name) != sealed.get(name)]
+    names = dict.fromkeys([*sealed, "plugins"])
+    changed = [name for name in names if fingerprints.get(name) != sealed.get(name)]
     if changed:
         listed = ", ".join(changed[:MAX_DIFFERENCES])
         more = f" and {len(changed) - MAX_DIFFERENCES} more" * (len(changed) > MAX_DIFFERENCES)

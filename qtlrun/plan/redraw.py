@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from qtlrun.error import UsageError, text
-from qtlrun.plan import tuning
+from qtlrun.plan import size, tuning
 from qtlrun.plan.setting import Settings
 from qtlrun.plan.variant import Part, Variant
 
-MAX_SPLITS = 1_000
 EACH = "each"  # of `splits`: every seed has a division of its own
 
 
@@ -58,10 +57,11 @@ def _list_changes(settings: Settings, dataset: Part) -> list[Part]:
     count = settings.splits
     if not isinstance(count, int):
         count = len(settings.seed_list()) if drawn else 1
-        if count > MAX_SPLITS:
+        most, _ = size.LIMITS["splits"]
+        if count > most:
             raise UsageError(
                 f"{EACH} draws a split for each of {count:,} seeds",
-                f"use {MAX_SPLITS:,} seeds or fewer, or splits=1",
+                f"use {most:,} seeds or fewer, or splits=1",
                 key="splits",
                 value=EACH,
             )

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 from PIL import Image
+from studied import FILES
 
 from qtlrun import train
 from qtlrun.compose import main, worker
@@ -19,18 +20,7 @@ from qtlrun.plan.seal import FILE, load_seal
 from qtlrun.report import figure
 from qtlrun.store import Store
 
-FILES = {"png": b"drawn", "svg": b"drawn"}
-PLAN = (
-    "backbone=identity",
-    "recipe.epochs=1",
-    "recipe.batch_size=32",
-    "dataset.train=6",
-    "dataset.validation=4",
-    "circuit.qubits=2",
-    "circuit.depth=1",
-    "seeds=2",
-    "compare=[C,twin]",
-)
+PLAN = (*composition.SMALL, "seeds=2", "compare=[C,twin]")
 
 
 @pytest.fixture(autouse=True)

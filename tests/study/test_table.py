@@ -26,18 +26,7 @@ from qtlrun.report.progress import Progress
 from qtlrun.report.report import Report
 from qtlrun.study.compare import Compare
 
-SHORT = (
-    "backbone=identity",
-    "recipe.epochs=1",
-    "recipe.batch_size=32",
-    "dataset.train=6",
-    "dataset.validation=4",
-    "circuit.qubits=2",
-    "circuit.depth=1",
-    "seeds=2",
-    "splits=1",
-    "compare=[C,twin]",
-)
+SHORT = (*composition.SMALL, "seeds=2", "splits=1", "compare=[C,twin]")
 
 
 def plan_of(home, *words):
