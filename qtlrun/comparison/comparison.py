@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from qtlrun import statistic
-from qtlrun.comparison.choice import is_choice
 from qtlrun.comparison.pairing import Gaps, Pair, guess, judge, living
 from qtlrun.comparison.row import Figure, Row
 from qtlrun.ledger import Readings
+from qtlrun.plan.choice import is_choice
 
 
 class Stopped(BaseException):

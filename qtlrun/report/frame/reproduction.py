@@ -4,7 +4,7 @@ import pandas as pd
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
-from qtlrun.comparison.published import judge_published
+from qtlrun.comparison.reproduction import judge_published
 from qtlrun.plan import COMPOSED, GROUPS, Plan
 
 # In place of a verdict: of a run that changes the preset, and of one on other test items
