@@ -154,13 +154,6 @@ def _check_published(points: int, test: float | None, splitting: Splitting) -> N
             "draw=mari2019 has no split for it",
             "use test, or draw=stratified",
         )
-    if splitting.split_seed != 0:
-        raise BadValue(
-            "split_seed",
-            splitting.split_seed,
-            "draw=mari2019 is one division",
-            "use 0, or draw=stratified",
-        )
     for name, value, part in (
         ("test", test, "test"),
         ("train_size", splitting.train_size, "training"),

@@ -202,8 +202,6 @@ def test_the_published_division_refuses_what_it_has_no_room_for():
     said = "draw=mari2019 fixes the test split; use null, or draw=stratified."
     assert refusal(**published, fold=[0, 5]) == f"dataset.fold=[0, 5]: {said}"
     assert refusal(**published, test=0.5) == f"dataset.test=0.5: {said}"
-    said = "draw=mari2019 is one division; use 0, or draw=stratified."
-    assert refusal(**published, split_seed=1) == f"dataset.split_seed=1: {said}"
     said = "draw=mari2019 takes 2000 points for training and 200 for the test"
     mend = "give 1100 or more a class, or use draw=stratified."
     assert refusal(**published, points=1099) == f"dataset.points=1099: {said}; {mend}"
