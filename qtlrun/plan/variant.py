@@ -54,8 +54,13 @@ class Variant:
         return facts_of(group, self.target(group), tuple(self.plugins))
 
     def runs_code(self, group: str) -> bool:
-        """Whether a group's part is the user's code, of a plugin or of a file that it names."""
+        """Whether a group's part runs code of the user's, a plugin's or a file's that it names."""
         return is_own(self.target(group)) or bool(self.facts(group).code)
+
+    def code_name(self, group: str) -> str:
+        """Name of a group's part in words on its code: FILE.py:NAME, or its class."""
+        key = self.facts(group).code
+        return self.part(group)[key] if key else self.target(group)
 
     @property
     def runs_any_code(self) -> bool:

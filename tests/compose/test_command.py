@@ -427,7 +427,7 @@ def test_from_python_a_mistake_is_an_exception(here):
         qtlrun.run("seeds=0")
 
 
-def sweep(folder, monkeypatch, *words):
+def train_points(folder, monkeypatch, *words):
     """Rows of a small sweep in this process, without their seconds, and what it printed."""
     monkeypatch.setenv("QTLRUN_HOME", str(folder / "home"))
     monkeypatch.chdir(folder)
@@ -441,7 +441,7 @@ def sweep(folder, monkeypatch, *words):
 @pytest.fixture(scope="module")
 def serial(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        return sweep(tmp_path_factory.mktemp("serial"), patch)
+        return train_points(tmp_path_factory.mktemp("serial"), patch)
 
 
 @pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
@@ -449,7 +449,7 @@ def test_a_parallel_launcher_trains_the_points_of_a_sweep_to_the_bits_of_a_seria
     serial, launcher, tmp_path, monkeypatch, capsys
 ):
     pytest.importorskip(f"hydra_plugins.hydra_{launcher.partition('_')[0]}_launcher")
-    rows = sweep(tmp_path, monkeypatch, f"hydra/launcher={launcher}")
+    rows = train_points(tmp_path, monkeypatch, f"hydra/launcher={launcher}")
     assert {line["recipe.lr"] for line in rows} == {"0.1", "0.2"}
     assert rows == serial
     out = capsys.readouterr().out
