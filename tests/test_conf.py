@@ -33,10 +33,16 @@ PARTS = [pair for pair in OPTIONS if pair[0] not in ("compare", "experiment")]
 PRESETS = [option for group, option in OPTIONS if group == "experiment"]
 NEEDED = {
     ("backbone", "torchvision"): ["backbone.name=resnet18", "backbone.weights=none"],
+    ("device", "pennylane"): ["device.name=default.qubit"],
     ("backbone", "timm"): ["backbone.name=resnet10t", "backbone.weights=none", "backbone.size=32"],
 }  # what has no default
 # Libraries of the extras, without which an option cannot be built.
-EXTRAS = {("backbone", "timm"): "timm"}
+EXTRAS = {
+    ("backbone", "timm"): "timm",
+    ("device", "lightning.gpu"): "pennylane_lightning.lightning_gpu_ops",
+    ("device", "lightning.kokkos"): "pennylane_lightning.lightning_kokkos_ops",
+    ("device", "qiskit.aer"): "pennylane_qiskit",
+}
 NETWORK = """from torch import nn
 
 

@@ -144,8 +144,10 @@ def pool(output: object) -> Tensor:
 
 def layer_names(layer: Layers) -> list[str]:
     """Names of feature layers as a list, empty for what the network gives."""
-    if layer is None or isinstance(layer, str):
-        return [layer] if layer else []
+    if layer is None:
+        return []
+    if isinstance(layer, str):
+        return [layer]
     if not layer or len(set(layer)) < len(layer):
         raise BadValue("layer", layer, "one layer or more, each once; null is the last one")
     return layer
