@@ -32,8 +32,24 @@ OPTIONS = [(path.parent.name, path.stem if path.suffix == ".yaml" else path.name
 PARTS = [pair for pair in OPTIONS if pair[0] not in ("compare", "experiment")]
 PRESETS = [option for group, option in OPTIONS if group == "experiment"]
 NEEDED = {
-    ("backbone", "torchvision"): ["backbone.name=resnet18", "backbone.weights=none"]
+    ("backbone", "torchvision"): ["backbone.name=resnet18", "backbone.weights=none"],
+    ("device", "pennylane"): ["device.name=default.qubit"],
+    ("backbone", "timm"): ["backbone.name=resnet10t", "backbone.weights=none", "backbone.size=32"],
 }  # what has no default
+# Libraries of the extras, without which an option cannot be built.
+EXTRAS = {
+    ("backbone", "timm"): "timm",
+    ("device", "lightning.gpu"): "pennylane_lightning.lightning_gpu_ops",
+    ("device", "lightning.kokkos"): "pennylane_lightning.lightning_kokkos_ops",
+    ("device", "qiskit.aer"): "pennylane_qiskit",
+}
+NETWORK = """from torch import nn
+
+
+class Net(nn.Conv2d):
+    def __init__(self):
+        super().__init__(3, 4, 3)
+"""
 # datasets that are downloaded, and where they lie then
 FETCHED = {
     "hymenoptera": "hymenoptera_data",
@@ -136,6 +152,11 @@ def name(value):
     return "=".join(value) if isinstance(value, tuple) else str(getattr(value, "stem", value))
 
 
+def skip_without_extra(pair):
+    if pair in EXTRAS:
+        pytest.importorskip(EXTRAS[pair])
+
+
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
     root = tmp_path_factory.mktemp("pictures")
@@ -149,7 +170,12 @@ def pictures(tmp_path_factory):
 @pytest.fixture(scope="module")
 def point(pictures):
     """The plan of a choice of options, as if nothing of it had been typed."""
-    needed = NEEDED | {("dataset", "folder"): [f"dataset.root={pictures}"]}
+    file = pictures.with_name("nets.py")
+    file.write_text(NETWORK)
+    needed = NEEDED | {
+        ("dataset", "folder"): [f"dataset.root={pictures}"],
+        ("backbone", "file"): [f"backbone.path={file}:Net", "backbone.size=32"],
+    }
 
     @functools.cache
     def make(*chosen, words=()):
@@ -242,6 +268,7 @@ def test_a_space_holds_the_default_and_more_than_it(point, pair):
 
 
 def built(point, home, pair):
+    skip_without_extra(pair)
     words = beside(pair, point(pair, words=("compare=[]",)).values.get(pair[0], {}))
     plan = point(pair, words=("compare=[]", *words))
     check_plan(plan)
@@ -268,6 +295,7 @@ def test_a_dataset_that_is_fetched_can_be_built(point, tmp_path, data, monkeypat
 def test_a_backbone_is_built_beside_the_kinds_of_items_that_it_takes_and_refused_beside_others(
     point, tmp_path, backbone, dataset
 ):
+    skip_without_extra(("backbone", backbone))
     plan = point(
         ("backbone", backbone), ("dataset", dataset), words=("compare=[]", "head=classical")
     )

@@ -1,11 +1,14 @@
 """Preprocessing of pictures for a backbone: resized, cropped, normalised, augmented."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Generator, Tensor
+
+from qtlrun.error import BadValue
 
 # Of ImageNet, per channel of pictures in [0, 1].
 MEAN = (0.485, 0.456, 0.406)
@@ -61,6 +64,17 @@ class Preprocess:
         picture = picture.expand(*picture.shape[:-3], len(self.mean), -1, -1)
         mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (self.mean, self.std))
         return (picture / 255 - mean) / std
+
+
+def channels(name: str, values: list[float] | None, default: Sequence[float]) -> tuple[float, ...]:
+    """Numbers for red, green and blue under a key, or the default; refused where they cannot be."""
+    if values is not None and (len(values) != 3 or (name == "std" and min(values) <= 0)):
+        raise BadValue(
+            name,
+            values,
+            f"three numbers, one for red, green and blue{', above 0' if name == 'std' else ''}",
+        )
+    return tuple(default if values is None else values)
 
 
 def _transforms():

@@ -53,7 +53,7 @@ def _children(network: nn.Module, loose: list[nn.Module]) -> list[nn.Module]:
     for child in network.children():
         weights = sum(parameter.numel() for parameter in child.parameters())
         branches = [inner for inner in child.children() if list(inner.parameters())]
-        if weights > MAX_SHARE * total and len(branches) > 1:
+        if weights > MAX_SHARE * total and branches:
             loose.append(child)
             children.extend(_children(child, loose))
         else:

@@ -2,8 +2,6 @@
 
 import copy
 import inspect
-from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Literal
 
 import torch
@@ -14,9 +12,9 @@ from torchvision import models
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
 from qtlrun import disk
-from qtlrun.backbone import stage
+from qtlrun.backbone import cut, stage
 from qtlrun.backbone import weights as files
-from qtlrun.backbone.picture import MEAN, STD, Preprocess
+from qtlrun.backbone.picture import MEAN, STD, Preprocess, channels
 from qtlrun.error import BadValue, nearest
 from qtlrun.layer import reseeded
 from qtlrun.plan import facts
@@ -30,7 +28,8 @@ class Torchvision(nn.Module):
 
     `weights` is a public name (its own preprocessing goes with it), a file, or none: random ones,
     drawn from `seed`. `size` is the side of the picture it takes in pixels, resized by the usual
-    256:224. Maps of a layer are averaged over their places, sequences of tokens over their tokens.
+    256:224. Maps of a layer are averaged over their places, sequences of tokens over their tokens;
+    of several layers the features are joined.
     `precision=bfloat16` computes in half the bytes, about twice as fast where the processor has it;
     features then keep three digits. Raises ValueError for a model, weights or layer that is not
     there.
@@ -40,7 +39,7 @@ class Torchvision(nn.Module):
         self,
         name: str,
         weights: str | None = "DEFAULT",
-        layer: str | None = None,
+        layer: str | list[str] | None = None,
         size: int | None = None,
         mean: list[float] | None = None,
         std: list[float] | None = None,
@@ -70,49 +69,35 @@ class Torchvision(nn.Module):
         self.preprocess = Preprocess(
             size,
             resize,
-            _channels("mean", mean, usual[0]),
-            _channels("std", std, usual[1]),
+            channels("mean", mean, usual[0]),
+            channels("std", std, usual[1]),
             usual[2],
         )
         with reseeded(seed):
             whole = _model(name, size, public is not None)
         names = set(whole.state_dict())
-        self.network = _cut(whole, layer)
+        with cut.about_size(size):
+            self.network = _cut(whole, cut.layer_names(layer), size)
         if weights not in (None, "none"):
             file = files.public(public) if public else weights
             if public is None:
                 files.check_published(file, [entry.url for entry in models.get_model_weights(name)])
-            files.fill(self.network, files.read(file), names, weights)
+            files.fill(cut.inner(self.network), files.read(file), names, weights)
         self.folded = file is not None and files.folded(self.network)
         self.fingerprint = disk.file_digest(file) if file else "none"
-        self.stages = stage.split(self.network)
+        self.stages = stage.split(cut.inner(self.network))
         self.precision = precision
-        self.features = self._features(size)
+        self.features = cut.count_features(self, size)
 
     def forward(
         self, pictures: Float[Tensor, "batch 3 size size"]
     ) -> Float[Tensor, "batch features"]:
-        half = (
-            torch.autocast(pictures.device.type, torch.bfloat16)
-            if self.precision == "bfloat16" and pictures.device.type != "meta"
-            else nullcontext()
-        )
-        with half:
-            out = self.network(pictures)
-        # A layer by name, or a model that in training returns its side outputs too.
-        while not isinstance(out, Tensor):
-            out = next(iter(out.values())) if isinstance(out, dict) else out[0]
-        out = out.to(pictures.dtype)
-        if out.dim() == 3:
-            return out.mean(1)
-        # Swin's maps have their channels last.
-        if out.dim() == 4 and out.shape[1] == out.shape[2] != out.shape[3]:
-            out = out.movedim(3, 1)
-        return out.flatten(2).mean(2) if out.dim() == 4 else out
+        return cut.features(self.network, pictures, self.precision)
 
     def settled(self) -> nn.Module:
         """Copy for evaluation alone: a batch norm after a convolution becomes part of it."""
-        if not any(isinstance(module, nn.BatchNorm2d) for module in self.network.modules()):
+        norms = [module for module in self.network.modules() if isinstance(module, nn.BatchNorm2d)]
+        if not norms or isinstance(self.network, cut.Cut):
             return self
         weight = next(self.network.parameters())
         network = fuse(copy.deepcopy(self.network).eval(), inplace=True)
@@ -120,16 +105,6 @@ class Torchvision(nn.Module):
         fused = copy.copy(self)
         fused._modules = {"network": network}
         return fused
-
-    @torch.no_grad()
-    def _features(self, size: int) -> int:
-        parameter = next(self.network.parameters())
-        try:
-            return self.eval()(torch.zeros(1, 3, size, size, device=parameter.device)).shape[1]
-        except RuntimeError as error:
-            raise BadValue(
-                "size", size, f"this model does not take pictures of {size} x {size} ({error})"
-            ) from error
 
 
 def _entry(name: str, weights: str | None):
@@ -173,8 +148,8 @@ def _model(name: str, size: int, public: bool) -> nn.Module:
         ) from error
 
 
-def _cut(whole: nn.Module, layer: str | None) -> nn.Module:
-    """Cut a model behind a layer, or before its classifier.
+def _cut(whole: nn.Module, layers: list[str], size: int) -> nn.Module:
+    """Cut a model behind one layer or several, or before its classifier.
 
     That is the last layer with as many outputs as ImageNet has classes.
     """
@@ -182,11 +157,17 @@ def _cut(whole: nn.Module, layer: str | None) -> nn.Module:
         # A classifier beside the way to the features, which nothing here trains.
         setattr(whole, name, None)
         whole.aux_logits = False  # type: ignore[assignment]  # a stub of tensors and modules alone
-    if layer is not None:
+    modules = dict(whole.named_modules())
+    normed = any(isinstance(module, nn.BatchNorm2d) for module in modules.values())
+    if len(layers) > 1 or (layers and layers[0] in modules and not normed):
+        device = next(whole.parameters()).device
+        return cut.Cut(whole, layers, torch.zeros(1, 3, size, size, device=device))
+    if layers:
+        # A graph of layers and operations, in which batch norms can be settled.
+        (layer,) = layers
         nodes = get_graph_node_names(whole)[1]
         if not any(node == layer or node.startswith(layer + ".") for node in nodes):
-            layers = dict.fromkeys(".".join(node.split(".")[:2]) for node in nodes[1:])
-            raise BadValue("layer", layer, nearest(layer, layers))
+            raise cut.no_layer(layer, nodes[1:])
         return create_feature_extractor(whole, {layer: "features"})
     outputs = {nn.Linear: "out_features", nn.Conv2d: "out_channels"}
     name = [
@@ -197,13 +178,3 @@ def _cut(whole: nn.Module, layer: str | None) -> nn.Module:
     owner, _, last = name.rpartition(".")
     setattr(whole.get_submodule(owner), last, nn.Identity())
     return whole
-
-
-def _channels(name: str, values: list[float] | None, default: Sequence[float]) -> tuple[float, ...]:
-    if values is not None and (len(values) != 3 or (name == "std" and min(values) <= 0)):
-        raise BadValue(
-            name,
-            values,
-            f"three numbers, one for red, green and blue{', above 0' if name == 'std' else ''}",
-        )
-    return tuple(default if values is None else values)

@@ -1,5 +1,6 @@
 """Weights of a backbone, by a public name or from a file; never random in silence."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -183,3 +184,17 @@ def folded(network: nn.Module) -> bool:
         and torch.allclose(norm.weight, (norm.running_var + norm.eps).sqrt(), rtol=0, atol=1e-6)
         for norm in norms
     )
+
+
+def digest(network: nn.Module) -> str:
+    """Hash of a network's weights and buffers with their names."""
+    total = hashlib.sha256()
+    for name, value in network.state_dict().items():
+        if isinstance(value, Tensor):
+            total.update(f"{name}\0{value.dtype}\0{tuple(value.shape)}\0".encode())
+            total.update(
+                value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()
+                if value.numel() and value.dim()
+                else str(value.tolist()).encode()
+            )
+    return total.hexdigest()

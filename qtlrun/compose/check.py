@@ -32,6 +32,7 @@ def check_models(plans: list[Plan], study, experiment) -> list[Plan]:
     _check_heeded(plans[0], study)
     if study.check is not None:
         study.check(plans, experiment)
+    experiment.check_remote(plans)
     plans = list(plans)
     for check in (_check_parts, _check_backbone, _load, _check_sealed):
         for number, plan in enumerate(plans):

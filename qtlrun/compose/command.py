@@ -141,8 +141,6 @@ def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
     scratch = _make_scratch(words)
     points: list[Values] = []
     errors: list[Exception] = []
-    # The processes of a launcher may fail in ways of their own.
-    error_types = hydra_error.HYDRA_ERRORS if _has_launcher(words) else hydra_error.COMPOSING_ERRORS
     try:
         hydra_run.run(
             flags, words, lambda config: _take_point(config, points, errors, scratch), scratch
@@ -151,7 +149,8 @@ def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
             raise errors[0]
     except UsageError:
         raise
-    except error_types as error:
+    except hydra_error.COMPOSING_ERRORS as error:
+        _check_launcher(error, words, scratch)
         raise UsageError(hydra_error.word(error, folders, words)) from error
     else:
         points = points or worker.read_points(scratch)
@@ -161,15 +160,31 @@ def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
     return points
 
 
-def _has_launcher(words: list[str]) -> bool:
-    """Whether the command line names a launcher."""
-    return any(override.key == "hydra/launcher" and override.sets for override in parse(words))
+def _launcher(words: list[str]) -> str | None:
+    """Launcher that the command line names, or None."""
+    chosen = [each for each in parse(words) if each.key == "hydra/launcher" and each.sets]
+    return chosen[-1].value if chosen else None
+
+
+def _check_launcher(error: Exception, words: list[str], scratch: Path) -> None:
+    """Refuse a launcher that fails before its first job; what fails within a job is raised."""
+    name = _launcher(words)
+    if name is None or isinstance(error, hydra_error.HYDRA_ERRORS):
+        return
+    if worker.read_points(scratch):
+        raise error
+    raise UsageError(
+        f"it starts no job here ({error})",
+        reserved.settings(name),
+        key="hydra/launcher",
+        value=name,
+    ) from error
 
 
 def _make_scratch(words: list[str]) -> Path:
     """Make a folder for what Hydra writes; under the shared home where machines launch jobs."""
     folder = Path(tempfile.gettempdir())
-    if _has_launcher(words):
+    if _launcher(words):
         folder = _home(words) / "scratch"
         folder.mkdir(parents=True, exist_ok=True)
     disk.clean_temporary(folder, SCRATCH_PREFIX)

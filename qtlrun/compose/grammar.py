@@ -38,12 +38,13 @@ PATH_KEYS = (
     "outputs",
     "home",
     "root",
+    "path",
     "weights",
     "state",
     "plugins",
 )
 # Of these, those whose ~ is replaced here and nowhere else; but for keys of patterns of names.
-EXPANDED_KEYS = ("weights", "state", "plugins")
+EXPANDED_KEYS = ("path", "weights", "state", "plugins")
 PATTERN_KEYS = ("parametrization.weights",)
 KEY = re.compile(r"(\+{0,2}|~)\w[\w./@:-]*")
 CALL = re.compile(r"\w+(?= while evaluating)|(?<=': ).*", re.DOTALL)

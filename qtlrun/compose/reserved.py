@@ -40,16 +40,16 @@ ADVICE = {
 SWEEPERS = ("optuna", "ax", "nevergrad")  # which choose points by a value of each
 SWEEPER_ADVICE = (
     "a sweep here gives no value to go by; tune=K does the same: it draws K values of each row's"
-    " space and chooses by validation."
+    " space and chooses by validation; -m circuit.qubits=2,4 trains every point of a grid."
 )
-# Packages that bring Hydra's launchers.
+# What brings Hydra's launchers; those of the extra are tested here.
 PACKAGES = {
-    "joblib": "hydra-joblib-launcher",
-    "submitit_local": "hydra-submitit-launcher",
-    "submitit_slurm": "hydra-submitit-launcher",
-    "ray": "hydra-ray-launcher",
-    "ray_aws": "hydra-ray-launcher",
-    "rq": "hydra-rq-launcher",
+    "joblib": "'qtlrun[launch]'",
+    "submitit_local": "'qtlrun[launch]'",
+    "submitit_slurm": "'qtlrun[launch]'",
+    "ray": "'hydra-ray-launcher' 'hydra-core<1.4'",
+    "ray_aws": "'hydra-ray-launcher' 'hydra-core<1.4'",
+    "rq": "'hydra-rq-launcher' 'hydra-core<1.4'",
 }
 
 
@@ -81,14 +81,17 @@ def check(override: Override) -> None:
 
 def sweeper(name: object) -> str:
     """Words on why a sweeper is refused."""
-    return ADVICE["sweeper"] if name == "basic" else SWEEPER_ADVICE
+    return SWEEPER_ADVICE if name in SWEEPERS else ADVICE["sweeper"]
 
 
 def launcher(name: object) -> str:
     """Words on how to install a launcher, or on its right name."""
     if isinstance(name, str) and name in PACKAGES:
-        return (
-            f"Hydra has no such option here; pip install '{PACKAGES[name]}' 'hydra-core<1.4'"
-            " brings it."
-        )
+        return f"Hydra has no such option here; pip install {PACKAGES[name]} brings it."
     return f"Hydra has no such launcher; {nearest(name, ['basic', *PACKAGES])}"
+
+
+def settings(name: str) -> str:
+    """Words on how to see the settings of a launcher that starts no job, and what to use else."""
+    words = f"qtlrun hydra/launcher={name} --cfg hydra -p hydra.launcher prints its settings"
+    return words if name == "joblib" else f"{words}, and hydra/launcher=joblib needs no cluster"

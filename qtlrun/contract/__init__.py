@@ -43,11 +43,17 @@ class Device(Protocol):
     exact: whether it always gives the same values, without shots or random gradient
     exactly: one without shots or random gradient; needed where it is not exact
     drawing: one whose shots are drawn from a seed; needed where it is not exact
+    shots: measurements of each execution; None: none, or unknown
+    remote: whether it sends circuits to a machine elsewhere; its constructor takes allow_remote
+    allow_remote: whether it may, once what a plan would send is shown
     """
 
     exact: bool = True
     exactly: Callable[[], "Device"] | None = None
     drawing: Callable[[int], "Device"] | None = None
+    shots: int | None = None
+    remote: bool = False
+    allow_remote: bool = False
 
     def run(
         self, circuit: Circuit, entangle: bool = True

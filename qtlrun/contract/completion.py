@@ -69,7 +69,7 @@ def complete_backbone(network, target: str) -> nn.Module:
     if not hasattr(network, "folded"):
         network.folded = weights.folded(network)
     if not hasattr(network, "fingerprint"):
-        network.fingerprint = _digest(network)
+        network.fingerprint = weights.digest(network)
     return network
 
 
@@ -256,20 +256,6 @@ def _check_alike(splits: dict[str, Split]) -> None:
 def _is_vectors(split: Split) -> bool:
     """Whether the items of a split are vectors."""
     return isinstance(split.inputs, Tensor) and split.inputs.dim() == 2
-
-
-def _digest(network: nn.Module) -> str:
-    """Hash of a network's weights and buffers with their names."""
-    total = hashlib.sha256()
-    for name, value in network.state_dict().items():
-        if isinstance(value, Tensor):
-            total.update(f"{name}\0{value.dtype}\0{tuple(value.shape)}\0".encode())
-            total.update(
-                value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()
-                if value.numel() and value.dim()
-                else str(value.tolist()).encode()
-            )
-    return total.hexdigest()
 
 
 def _brief(value: object) -> str:

@@ -16,6 +16,9 @@ class UserDevice:
         self.device = device
         self.name = name
         self.exact = bool(members["exact"])
+        self.shots = members["shots"]
+        self.remote = bool(members["remote"])
+        self.allow_remote = bool(members["allow_remote"])
         self._members = members
 
     def run(self, circuit, entangle: bool = True) -> Callable:

@@ -3,7 +3,7 @@
 One tape per sample, or one broadcast tape with backprop.
 """
 
-from importlib import metadata
+import copy
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from pennylane.devices import ExecutionConfig
 from torch import Tensor
 
 from qtlrun import memory
-from qtlrun.device import script
+from qtlrun.device import catalog, script
 from qtlrun.error import BadValue, UsageError, nearest
 from qtlrun.layer import generator
 from qtlrun.simulator.verification import Verification
@@ -28,6 +28,7 @@ TRANSFORMS = {
     "hadamard": qml.gradients.hadamard_grad,
 }
 METHODS = ("best", "backprop", "adjoint", *TRANSFORMS)
+TRIAL_ANGLE = 0.7  # radians; a circuit's outcomes are uncertain there
 NUMBER_MEASUREMENTS = (
     qml.measurements.ExpectationMP,
     qml.measurements.VarianceMP,
@@ -36,16 +37,30 @@ NUMBER_MEASUREMENTS = (
 
 
 class PennyLane:
-    """PennyLane device by its name.
+    """Device of PennyLane's, or of an installed plug-in's, by its name.
 
-    `shots` (None: exact expectation values) and `diff_method` are PennyLane's; `best` is backprop
-    on a device that differentiates through itself, else adjoint, and parameter-shift with shots.
-    `seed` belongs to the shots and to spsa's directions. Values keep the dtype of the inputs: the
-    tapes are float64 whatever torch's default dtype is.
+    Values keep the dtype of the inputs: the tapes are float64 whatever torch's default dtype is.
+
+    Arguments:
+        name: as `qml.device` takes it.
+        shots: measurements of each circuit; None: exact expectation values.
+        diff_method: PennyLane's; `best` is backprop on a device that differentiates through itself,
+            else adjoint, and parameter-shift with shots.
+        seed: of the shots and of spsa's directions.
+        options: of the device's own constructor, by name.
+        remote: whether it sends circuits to a machine elsewhere; None: unless it is known not to.
+        allow_remote: whether it may.
     """
 
     def __init__(
-        self, name: str, shots: int | None = None, diff_method: str = "best", seed: int = 0
+        self,
+        name: str,
+        shots: int | None = None,
+        diff_method: str = "best",
+        seed: int = 0,
+        options: dict | None = None,
+        remote: bool | None = None,
+        allow_remote: bool = False,
     ):
         if shots is not None and shots < 1:
             raise BadValue("shots", shots, "at least one, or null for exact expectation values")
@@ -53,10 +68,14 @@ class PennyLane:
             raise BadValue("seed", seed, "a whole number from 0 up")
         if diff_method not in METHODS:
             raise BadValue("diff_method", diff_method, nearest(diff_method, METHODS))
+        catalog.check_options(options or {})
         self.name = name
         self.shots = shots
         self.diff_method = diff_method
         self.seed = seed
+        self.options = options or {}
+        self.remote = not catalog.is_local(name) if remote is None else remote
+        self.allow_remote = allow_remote
 
     @property
     def exact(self) -> bool:
@@ -64,15 +83,21 @@ class PennyLane:
         return self.shots is None and self.diff_method != "spsa"
 
     def exactly(self) -> "PennyLane":
-        """This device without chance."""
-        return PennyLane(
-            self.name, None, "best" if self.diff_method == "spsa" else self.diff_method
-        )
+        """This device without chance; one elsewhere, or that always draws, is simulated."""
+        if not self.name.startswith(catalog.SEEDED_NAMES):
+            return PennyLane("default.qubit")
+        method = "best" if self.diff_method == "spsa" else self.diff_method
+        return self._changed(shots=None, diff_method=method, seed=0)
 
     def drawing(self, seed: int) -> "PennyLane":
         """This device with its shots drawn for one seed of an experiment."""
-        draw = generator(self.seed, "shots", seed).initial_seed() % 2**32
-        return PennyLane(self.name, self.shots, self.diff_method, draw)
+        return self._changed(seed=generator(self.seed, "shots", seed).initial_seed() % 2**32)
+
+    def _changed(self, **values) -> "PennyLane":
+        """Copy with other values."""
+        other = copy.copy(self)
+        vars(other).update(values)
+        return other
 
     def run(self, circuit, entangle: bool = True) -> "PennyLaneCircuit":
         """The circuit as a batched function of inputs and weights.
@@ -87,8 +112,12 @@ class PennyLane:
             if not isinstance(process, NUMBER_MEASUREMENTS):
                 raise measurement.refusal(process)
         # Hadamard's test needs a wire of its own
-        device = self._device(circuit.qubits + (self.diff_method == "hadamard"))
+        wires = circuit.qubits + (self.diff_method == "hadamard")
+        device = catalog.open_device(self.name, wires, self.options, self.seed)
         method = self._method(device, reading)
+        if self.shots is None and not (self.remote or reading.moving):
+            angles = [TRIAL_ANGLE] * script.count_angles(reading)
+            catalog.check_exact(self.name, device, script.build_tape(reading, angles, None))
         return PennyLaneCircuit(
             reading,
             device,
@@ -97,33 +126,6 @@ class PennyLane:
             self.seed,
             Verification(circuit, entangle, reading, self.shots is None),
         )
-
-    def _device(self, qubits: int):
-        options = {"seed": self.seed} if self.name.startswith(("default.", "lightning.")) else {}
-        if self.name.startswith("default.qutrit"):
-            raise UsageError(
-                "it simulates qutrits, and the circuits here are of qubits",
-                "use default.qubit or lightning.qubit",
-                key="device.name",
-                value=self.name,
-            )
-        try:
-            return qml.device(self.name, wires=qubits, **options)
-        except qml.exceptions.DeviceError as error:
-            plugins = metadata.entry_points(group="pennylane.plugins")
-            names = sorted(plugin.name for plugin in plugins)
-            raise UsageError(
-                "PennyLane has no such device here",
-                nearest(self.name, names),
-                key="device.name",
-                value=self.name,
-            ) from error
-        except ImportError as error:
-            raise UsageError(
-                f"PennyLane knows this device, but it does not load: {error}",
-                key="device.name",
-                value=self.name,
-            ) from error
 
     def _method(self, device, reading: Reading) -> str:
         """The gradient method, resolved and found possible for a tape of this circuit."""

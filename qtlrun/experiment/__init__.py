@@ -18,6 +18,7 @@ from qtlrun.experiment.key import checks_key, row_keys
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.planted import Plant, plant_effect
 from qtlrun.experiment.reading import enter_readings
+from qtlrun.experiment.remote import check_remote
 from qtlrun.experiment.session import Monitor, Session, alone
 from qtlrun.experiment.supply import Keys, supply_predictions, supply_rows, supply_tunings
 from qtlrun.plan import Part, Plan, Redraw, Variant
@@ -112,6 +113,11 @@ class Experiment:
         predictions = supply_predictions(self.session, name, list(zip(parts, seeds, strict=True)))
         reads = enter_readings(zip(parts, readers or (), strict=False))
         return [dataclasses.replace(each, reads=reads) for each in predictions]
+
+    @alone
+    def check_remote(self, plans: list[Plan]) -> None:
+        """Show what plans would send to a device elsewhere; refuse it unless they allow that."""
+        check_remote(plans, self.session)
 
     @alone
     def check(self, variant: Variant) -> None:

@@ -11,7 +11,7 @@ from qtlrun.experiment.generation import check_generated
 from qtlrun.experiment.seedwise import seeded
 from qtlrun.experiment.single import check_single
 from qtlrun.layer import generator
-from qtlrun.plan import is_own, plugin
+from qtlrun.plan import plugin
 from qtlrun.store import Entry
 
 # A trained weight itself, its gradient, two moments of Adam, the best epoch's weight
@@ -114,7 +114,7 @@ def check_loaded(parts) -> None:
 
     Tried on one item without weights, or on a few with the weights of a user's own.
     """
-    if is_own(parts.variant.target("backbone")):
+    if parts.variant.runs_code("backbone"):
         _check_network(parts)
     else:
         _check_backbone(parts)
@@ -156,7 +156,7 @@ def check_labels(duplicates: Duplicates, noun: str) -> None:
 def _check_network(parts) -> None:
     """Refuse a user's backbone without features of a few items, or without a gradient to them."""
     network = parts.bare
-    target = parts.variant.target("backbone")
+    target = parts.variant.code_name("backbone")
     train = parts.dataset.train
     indices = range(min(2, len(train)))
     with plugin.blamed("backbone", target), seeded(0, "trial"):

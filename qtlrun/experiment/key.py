@@ -47,7 +47,7 @@ def checks_key(candidates: list[Parts]) -> str | None:
 
     They do with parts of the user's and on an accelerator, and where data are absent.
     """
-    if any(parts.variant.plugins or parts.accelerator != "cpu" for parts in candidates):
+    if any(parts.variant.runs_any_code or parts.accelerator != "cpu" for parts in candidates):
         return None
     try:
         return store.key(checks=[_check_identity(parts) for parts in candidates])

@@ -95,7 +95,7 @@ class Parts:
         """Backbone without weights or memory, for its sizes."""
         part = self.bare_values
         plugins = self.variant.plugins
-        if is_own(part["_target_"]) and not pretraining.is_wanted(self.variant):
+        if self.variant.runs_code("backbone") and not pretraining.is_wanted(self.variant):
             # What it computes while it is built is unknown
             return self.backbone
 

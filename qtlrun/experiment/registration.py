@@ -6,7 +6,7 @@ from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.reading import count_readings
 from qtlrun.experiment.session import Session, alone
 from qtlrun.ledger import Readings
-from qtlrun.plan import Plan, Variant, plugin
+from qtlrun.plan import Plan, Variant, code, plugin
 
 
 class Registration:
@@ -30,6 +30,8 @@ class Registration:
                 hashes |= self._weights(name, variant)
         if plan.settings.plugins:
             hashes["plugins"] = store.key(plugins=plugin.identity(plan.settings.plugins))
+        for name, variant in {"the composed model": plan.model, **plan.references}.items():
+            hashes |= _code(name, variant)
         return hashes
 
     @alone
@@ -59,3 +61,13 @@ class Registration:
         if state := variant.head.get("state"):
             hashes[f"head.state of {name}"] = disk.file_digest(state)
         return hashes
+
+
+def _code(name: str, variant: Variant) -> dict[str, str]:
+    """Hashes of the user's files that a variant's parts name."""
+    hashes = {}
+    for group, part in variant.parts.items():
+        key = variant.facts(group).code
+        if key:
+            hashes[f"{group}.{key} of {name}"] = store.key(code=code.identity(part[key]))
+    return hashes

@@ -22,6 +22,7 @@ class Facts:
     linear: of a head, whether it is one linear layer
     simulates: of a backbone, whether it simulates a circuit itself
     entangles: of a circuit, whether any gate is on several wires
+    code: key of the value that names a class or function of the user's, as FILE.py:NAME
     """
 
     title: tuple[str | tuple[str, object, str], ...] | None = None
@@ -30,6 +31,7 @@ class Facts:
     linear: bool = False
     simulates: bool = False
     entangles: bool = True
+    code: str = ""
 
     def joined(self, other: "Facts") -> "Facts":
         """These facts with those of another declaration, which has the say where both have one."""
@@ -40,6 +42,7 @@ class Facts:
             self.linear or other.linear,
             self.simulates or other.simulates,
             self.entangles and other.entangles,
+            other.code or self.code,
         )
 
     def kept_defects(self, part: Part) -> list[str]:

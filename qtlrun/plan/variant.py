@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from qtlrun.plan import plugin
+from qtlrun.plan import code, plugin
 from qtlrun.plan.fact import Facts, Part
-from qtlrun.plan.part import OFFERED, bare, facts_of, parameters
+from qtlrun.plan.part import OFFERED, bare, facts_of, is_own, parameters
 from qtlrun.plan.signature import Parameters
 
 GROUPS = ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "parametrization", "device")
@@ -52,6 +52,20 @@ class Variant:
     def facts(self, group: str) -> Facts:
         """Facts that a group's part declares."""
         return facts_of(group, self.target(group), tuple(self.plugins))
+
+    def runs_code(self, group: str) -> bool:
+        """Whether a group's part runs code of the user's, a plugin's or a file's that it names."""
+        return is_own(self.target(group)) or bool(self.facts(group).code)
+
+    def code_name(self, group: str) -> str:
+        """Name of a group's part in words on its code: FILE.py:NAME, or its class."""
+        key = self.facts(group).code
+        return self.part(group)[key] if key else self.target(group)
+
+    @property
+    def runs_any_code(self) -> bool:
+        """Whether it loads code of the user's, of which more may run than any of its parts."""
+        return bool(self.plugins) or any(map(self.runs_code, GROUPS))
 
     def takes(self, group: str) -> Parameters:
         """Parameters of the constructor of a group's part."""
@@ -115,7 +129,7 @@ class Variant:
         else:
             values["circuit"] = self._sizes()
         values = {
-            name: bare(value) if isinstance(value, dict) else value
+            name: self._identify(name, bare(value)) if isinstance(value, dict) else value
             for name, value in values.items()
         }
         return values | {"plugins": plugin.identity(self.plugins)}
@@ -124,6 +138,11 @@ class Variant:
     def identity_key(self) -> str:
         """Text of its identity and dataset: equal ones are the same model."""
         return json.dumps([self.identity, self.dataset], sort_keys=True)
+
+    def _identify(self, group: str, part: Part) -> Part:
+        """Values of a part, with the content of the user's file in place of its path."""
+        key = self.facts(group).code
+        return part | {key: code.identity(part[key])} if key in part else part
 
     def _sizes(self) -> Part:
         """Sizes of the circuit that a head without a circuit names."""

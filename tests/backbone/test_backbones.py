@@ -13,7 +13,7 @@ from torchvision import models
 from torchvision.transforms import RandomResizedCrop
 
 from qtlrun import disk
-from qtlrun.backbone import picture, weights
+from qtlrun.backbone import cut, picture, weights
 from qtlrun.backbone.identity import Identity
 from qtlrun.backbone.picture import Preprocess
 from qtlrun.backbone.small import Small
@@ -120,7 +120,7 @@ def test_the_stages_hold_every_weight_once_in_the_order_of_the_way_to_the_featur
     owned = [id(one) for stage in backbone.stages for one in stage.parameters]
     assert sorted(owned) == sorted(id(one) for one in backbone.parameters())
     modules = [id(one) for stage in backbone.stages for one in stage.modules]
-    assert sorted(modules) == sorted(id(one) for one in backbone.network.modules())
+    assert sorted(modules) == sorted(id(one) for one in cut.inner(backbone.network).modules())
     ran = []
     for number, stage in enumerate(backbone.stages):
         for module in stage.modules:
@@ -204,9 +204,8 @@ def test_the_features_of_a_layer_are_its_channels_averaged(name, layer, features
     backbone = Torchvision(name, "none", layer=layer, size=size).eval()
     assert backbone.features == features
     whole, seen = own(name, **({"image_size": size} if name == "vit_b_16" else {})), []
-    backbone.network.load_state_dict(
-        {key: whole.state_dict()[key] for key in backbone.network.state_dict()}
-    )
+    network = cut.inner(backbone.network)
+    network.load_state_dict({key: whole.state_dict()[key] for key in network.state_dict()})
     whole.get_submodule(layer).register_forward_hook(
         lambda module, given, out: seen.append(out.clone())
     )  # relu works in place
@@ -220,6 +219,99 @@ def test_the_features_of_a_layer_are_its_channels_averaged(name, layer, features
     torch.testing.assert_close(
         found, expected, rtol=1e-5, atol=1e-6
     )  # float32 means of up to 64 places
+
+
+@pytest.mark.parametrize(
+    "name, layers, features, weights",
+    [
+        ("resnet18", ["layer3", "layer1"], 320, 11_689_512 - 8_393_728 - 513_000),
+        ("swin_t", ["features.5", "features.3"], 576, None),
+    ],
+)
+def test_layers_are_joined_in_the_order_of_their_names(name, layers, features, weights):
+    joined = Torchvision(name, "none", layer=layers, size=64).eval()
+    apart = [Torchvision(name, "none", layer=layer, size=64).eval() for layer in layers]
+    x = pictures(2, 64)
+    with torch.no_grad():
+        expected = torch.cat([backbone(x) for backbone in apart], dim=1)
+        assert torch.equal(joined(x), expected)
+    assert joined.features == features == expected.shape[1]
+    count = sum(weight.numel() for weight in joined.parameters())
+    assert count == (weights or max(sum(w.numel() for w in one.parameters()) for one in apart))
+    assert len(joined.stages) >= 3
+    assert torch.equal(copy.deepcopy(joined)(x), joined(x))
+
+
+def test_a_layer_before_one_that_writes_over_it_gives_what_it_gave():
+    joined = Torchvision("resnet18", "none", layer=["layer1.0.bn1", "layer1"], size=32).eval()
+    alone = Torchvision("resnet18", "none", layer="layer1.0.bn1", size=32).eval()
+    x = pictures(2, 32)
+    with torch.no_grad():
+        assert torch.equal(joined(x)[:, :64], alone(x)) and (alone(x) < 0).any()
+
+
+def test_the_weights_of_a_file_go_to_each_of_several_layers(tmp_path):
+    path, whole = tmp_path / "mine.pth", own("resnet18")
+    torch.save(whole.state_dict(), path)
+    backbone = Torchvision("resnet18", str(path), layer=["layer1", "layer2"], size=32)
+    state = cut.inner(backbone.network).state_dict()
+    assert state and all(
+        torch.equal(value, whole.state_dict()[key]) for key, value in state.items()
+    )
+
+
+POLICIES = [
+    Freeze("all"),
+    Freeze("all", batch_norm="train"),
+    Freeze(0, batch_norm="train"),
+    Freeze(1),
+]
+# Families of one size each; the next one has the next policy.
+TRAINED = [
+    "resnext50_32x4d",
+    "mobilenet_v3_small",
+    "regnet_x_400mf",
+    "shufflenet_v2_x0_5",
+    "inception_v3",
+    "googlenet",
+    "squeezenet1_0",
+    "efficientnet_b0",
+    "densenet121",
+    "swin_t",
+    "mobilenet_v2",
+]
+
+
+@pytest.mark.parametrize(
+    "name, freeze", [(name, POLICIES[turn % 4]) for turn, name in enumerate(TRAINED)]
+)
+def test_a_step_of_training_moves_what_its_freeze_lets_move_and_no_bit_more(name, freeze):
+    size = 96 if name == "inception_v3" else SIZES.get(name, 32)
+    backbone = Torchvision(name, "none", size=size)
+    before = {key: value.clone() for key, value in backbone.state_dict().items()}
+    backbone.train()
+    freeze.apply(backbone, 0)
+    trained = [weight for weight in backbone.parameters() if weight.requires_grad]
+    features = backbone(pictures(4, size))
+    assert features.shape == (4, backbone.features)  # of one tensor, also beside side outputs
+    if trained:
+        features.square().sum().backward()
+        torch.optim.SGD(trained, lr=1.0).step()
+    moved = {key for key, value in backbone.state_dict().items() if not value.equal(before[key])}
+    free = {name for name, weight in backbone.named_parameters() if weight.requires_grad}
+    statistics = {name for name, _ in backbone.named_buffers() if "running" in name}
+    frozen = freeze.count(len(backbone.stages), 0)
+    assert moved & free or not free
+    assert moved - free - {key for key in moved if "num_batches" in key} == (
+        statistics if freeze.batch_norm == "train" else set()
+    )
+    drops = [
+        module
+        for stage in backbone.stages[:frozen]
+        for module in stage.modules
+        if isinstance(module, nn.Dropout)
+    ]
+    assert not any(module.training for module in drops)
 
 
 def test_a_network_up_to_a_layer_has_no_weight_above_it():

@@ -2,8 +2,8 @@
 pre-trained once.
 """
 
+import contextlib
 import csv
-import importlib.util
 import io
 import json
 import os
@@ -21,7 +21,7 @@ from safetensors.numpy import load_file
 
 import qtlrun
 from qtlrun import compose, disk
-from qtlrun.compose import main
+from qtlrun.compose import DONE, main
 from qtlrun.error import UsageError
 
 COMMAND = Path(sys.executable).with_name("qtlrun")
@@ -367,20 +367,25 @@ def test_a_full_disk_of_the_store_ends_a_run_with_what_is_finished(here, monkeyp
     ] and f"Written to {folder.relative_to(here)}" in out
 
 
-@pytest.fixture
-def here(single, home, monkeypatch, tmp_path):
-    """This process in an empty folder, with the shared home; what the command line does to signals
-    is undone.
-    """
-    monkeypatch.setenv("QTLRUN_HOME", str(home))
-    monkeypatch.chdir(tmp_path)
+@contextlib.contextmanager
+def same_signals():
+    """What the command line does to signals within is undone."""
     before = {
         number: signal.getsignal(number)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     }
-    yield tmp_path
+    yield
     for number, handler in before.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def here(single, home, tmp_path, monkeypatch):
+    """This process in an empty folder, with the shared home."""
+    monkeypatch.setenv("QTLRUN_HOME", str(home))
+    monkeypatch.chdir(tmp_path)
+    with same_signals():
+        yield tmp_path
 
 
 def test_a_point_that_diverges_is_marked_and_costs_that_point(here, capsys):
@@ -422,28 +427,34 @@ def test_from_python_a_mistake_is_an_exception(here):
         qtlrun.run("seeds=0")
 
 
-def parallel():
-    return importlib.util.find_spec("hydra_plugins") and importlib.util.find_spec(
-        "hydra_plugins.hydra_joblib_launcher"
-    )
+def train_points(folder, monkeypatch, *words):
+    """Rows of a small sweep in this process, without their seconds, and what it printed."""
+    monkeypatch.setenv("QTLRUN_HOME", str(folder / "home"))
+    monkeypatch.chdir(folder)
+    more = ["compare=[]", "head=classical", "seeds=[11]", "splits=1", "backbone=identity"]
+    with same_signals():
+        assert main(["-m", *SMOKE, *more, "recipe.lr=0.1,0.2", *words]) == DONE
+    (rows,) = folder.glob("outputs/*/*/rows.csv")
+    return [line for line in table(rows) if not line["metric"].startswith("seconds")]
 
 
-@pytest.mark.skipif(not parallel(), reason="hydra-joblib-launcher is not installed")
-def test_the_points_of_a_sweep_may_be_trained_in_parallel(single, start):
-    out, code, said, err = end(
-        start(
-            "-m",
-            "hydra/launcher=joblib",
-            "hydra.launcher.n_jobs=2",
-            "circuit.qubits=2,3",
-            *SMOKE,
-            "compare=[C]",
-            "seeds=[11]",
-        )
-    )
-    assert code == 0, err
-    assert [line["circuit.qubits"] for line in table(out / "table.csv")] == ["2", "3"]
-    assert not trained(said) and "† found in the store" in said  # the parent only makes the table
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        return train_points(tmp_path_factory.mktemp("serial"), patch)
+
+
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
+def test_a_parallel_launcher_trains_the_points_of_a_sweep_to_the_bits_of_a_serial_one(
+    serial, launcher, tmp_path, monkeypatch, capsys
+):
+    pytest.importorskip(f"hydra_plugins.hydra_{launcher.partition('_')[0]}_launcher")
+    rows = train_points(tmp_path, monkeypatch, f"hydra/launcher={launcher}")
+    assert {line["recipe.lr"] for line in rows} == {"0.1", "0.2"}
+    assert rows == serial
+    out = capsys.readouterr().out
+    assert not trained(out) and "† found in the store" in out  # the parent only makes the table
+    assert not list((tmp_path / "home/scratch").iterdir())
 
 
 def test_a_signal_that_a_destructor_would_swallow_stops_the_run_after_it():

@@ -360,7 +360,7 @@ def test_a_command_line_that_cannot_be_read_is_refused(refusal, words, said):
 
 FED = (
     "a sweep here gives no value to go by; tune=K does the same: it draws K values of each row's"
-    " space and chooses by validation."
+    " space and chooses by validation; -m circuit.qubits=2,4 trains every point of a grid."
 )
 OUTPUTS = "results go to OUTPUTS/DATE/TIME-NAME; name another folder with outputs=FOLDER."
 LOG = "a run writes log.txt into its folder; HYDRA_FULL_ERROR=1 shows where an error comes from."
@@ -371,6 +371,13 @@ LOG = "a run writes log.txt into its folder; HYDRA_FULL_ERROR=1 shows where an e
     [
         (["hydra/sweeper=optuna", "-m"], f"hydra/sweeper=optuna: {FED}"),
         (["hydra/sweeper=ax"], f"hydra/sweeper=ax: {FED}"),
+        (
+            ["-m", "hydra/sweeper=list"],
+            (
+                "hydra/sweeper=list: a sweep's values stand on the command line, as -m"
+                " circuit.qubits=2,4; tune=K draws K values of each row's space."
+            ),
+        ),
         (
             ["hydra.sweeper.params={a:1}"],
             (
@@ -553,6 +560,22 @@ def test_a_tilde_is_the_home_folder_at_each_point_of_a_sweep(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
     jobs = compose(["-m", "backbone.weights=~/a.pt,/b.pt,none"])
     assert [job["backbone"]["weights"] for job in jobs] == ["/home/me/a.pt", "/b.pt", "none"]
+
+
+@pytest.mark.parametrize(
+    "launcher, more, reason",
+    [
+        ("submitit_slurm", [], 'Could not detect "srun", are you indeed on a slurm cluster?'),
+        ("joblib", ["hydra.launcher.n_jobs=0"], "n_jobs == 0 in Parallel has no meaning"),
+    ],
+)
+def test_a_launcher_that_starts_no_job_is_refused_with_its_own_reason(
+    refusal, monkeypatch, tmp_path, launcher, more, reason
+):
+    pytest.importorskip(f"hydra_plugins.hydra_{launcher.partition('_')[0]}_launcher")
+    monkeypatch.setenv("PATH", str(tmp_path))  # where no program of a cluster is
+    words = refusal("-m", f"hydra/launcher={launcher}", *more, "circuit.qubits=2,3")
+    assert words.startswith(f"hydra/launcher={launcher}: it starts no job here ({reason}); ")
 
 
 def test_a_list_may_hold_names_that_hydra_does_not_take(monkeypatch):

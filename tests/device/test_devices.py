@@ -1,4 +1,5 @@
 import math
+from importlib import metadata
 
 import pennylane as qml
 import pytest
@@ -12,7 +13,9 @@ from qtlrun.device.statevector import Statevector
 from qtlrun.error import UsageError
 from qtlrun.plan import build
 
-EXACT = [option for option in options("device") if not part("device", option).get("shots")]
+PLUGINS = {plugin.name for plugin in metadata.entry_points(group="pennylane.plugins")}
+# Qiskit's one has a test of its own: it takes a tape at a time.
+EXACT = ["statevector", *sorted(set(options("device")) & PLUGINS - {"qiskit.aer"})]
 
 # <Z>, dL/dx and the rows of dL/dw of the dressed circuit by (qubits, depth), for x_i = sin(i + 1),
 # w_ki = .1 cos(3 k + i) and L = sum of (j + 1) <Z_j>. Made with PennyLane's default.qubit by
@@ -347,3 +350,64 @@ def test_settings_that_no_device_has_are_refused(values, words):
 )
 def test_best_is_backprop_then_adjoint_and_parameter_shift_with_shots(name, shots, method):
     assert PennyLane(name, shots=shots).run(Dressed(2, 1)).method == method
+
+
+def test_qiskit_s_simulator_gives_exact_values_and_gradients_without_shots():
+    pytest.importorskip("pennylane_qiskit")
+    run = device("qiskit.aer").run(Dressed(2, 1))
+    x, w = inputs_and_weights(2, 1)
+    values = run(x, w)
+    for mine, right in zip((values, *slopes(values, x, w)), golden((2, 1)), strict=True):
+        torch.testing.assert_close(mine.view_as(right), right, rtol=0, atol=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore:The analytic calculation of expectations")
+def test_a_device_that_draws_shots_unasked_is_not_taken_for_exact():
+    pytest.importorskip("pennylane_qiskit")
+    words = refusal("qiskit.aer", Dressed(2, 1), options=None)
+    assert words.startswith("device.shots=null: qiskit.aer draws shots also where none are asked")
+    run = device("qiskit.aer", options=None, shots=400).run(Dressed(2, 1))
+    x, w = inputs_and_weights(2, 1)
+    right, *_ = golden((2, 1))
+    # the deviation of the mean of 400 outcomes of +-1 is at most .05
+    assert ((run(x, w)[0].detach() - right).abs() < 5 * 0.05).all()
+    assert device("qiskit.aer", shots=400).exactly().name == "default.qubit"
+
+
+@pytest.mark.parametrize(
+    "name, package",
+    [
+        ("lightning.amdgpu", "pennylane-lightning-amdgpu"),
+        ("ionq.qpu", "pennylane-ionq"),
+        ("braket.aws.qubit", "amazon-braket-pennylane-plugin"),
+    ],
+)
+def test_a_device_of_an_absent_plug_in_is_refused_with_what_brings_it(name, package):
+    assert (
+        refusal("pennylane", Dressed(2, 1), name=name)
+        == f"device.name={name}: PennyLane has no such device here; pip install {package} brings"
+        " it."
+    )
+
+
+@pytest.mark.parametrize("options", [{"nope": 1}, {"batch_obs": True, "wat": 2}])
+def test_options_go_to_the_device_and_those_that_it_lacks_are_refused(options):
+    words = refusal("lightning.qubit", Dressed(2, 1), options=options)
+    assert words.startswith(f"device.options={options}: lightning.qubit does not take them (")
+    device("lightning.qubit", options={"batch_obs": True}).run(Dressed(2, 1))
+
+
+@pytest.mark.parametrize("key, other", [("shots", "device.shots"), ("wires", "circuit.qubits")])
+def test_an_option_that_has_its_own_key_is_refused_with_it(key, other):
+    with pytest.raises(UsageError) as error:
+        device("default.qubit", options={key: 1})
+    assert error.value.key == "device.options" and error.value.fix == f"use {other}"
+
+
+@pytest.mark.parametrize(
+    "name, remote", [("default.mixed", False), ("qiskit.aer", False), ("qiskit.remote", True)]
+)
+def test_a_device_is_elsewhere_unless_it_is_known_to_be_here(name, remote):
+    assert PennyLane(name).remote is remote
+    assert PennyLane("unheard.of").remote is True
+    assert PennyLane("unheard.of", remote=False).remote is False
