@@ -149,7 +149,13 @@ def pictures(tmp_path_factory):
 @pytest.fixture(scope="module")
 def point(pictures):
     """The plan of a choice of options, as if nothing of it had been typed."""
-    needed = NEEDED | {("dataset", "folder"): [f"dataset.root={pictures}"]}
+    table = pictures / "table.csv"
+    lines = [f"{number},{number % 2}\n" for number in range(20)]
+    table.write_text("size,kind\n" + "".join(lines))
+    needed = NEEDED | {
+        ("dataset", "folder"): [f"dataset.root={pictures}"],
+        ("dataset", "csv"): [f"dataset.path={table}", "dataset.label=kind"],
+    }
 
     @functools.cache
     def make(*chosen, words=()):

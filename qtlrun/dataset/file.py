@@ -69,9 +69,9 @@ def digest_files(files: list[Stored]) -> str:
     return disk.digest("".join(sorted(file.item for file in files)).encode())
 
 
-def decode_root(root: str, files: list[Stored], step: Step) -> Looks:
-    """Decode the pictures of a root, which an error names."""
-    with about_values(root=root):
+def decode_named(about: dict[str, object], files: list[Stored], step: Step) -> Looks:
+    """Decode pictures; errors are about values, of which the first is named."""
+    with about_values(**about):
         return decode_files(files, step)
 
 

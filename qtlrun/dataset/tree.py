@@ -8,7 +8,7 @@ import torch
 
 from qtlrun.dataset import layout
 from qtlrun.dataset.dataset import Dataset
-from qtlrun.dataset.file import Stored, decode_root, digest_files, index_files
+from qtlrun.dataset.file import Stored, decode_named, digest_files, index_files
 from qtlrun.dataset.layout import File, Layout
 from qtlrun.dataset.picture import Pictures, printable
 from qtlrun.dataset.rest import describe_rest
@@ -69,7 +69,7 @@ def read_tree(
         size=len(files),
         fingerprint=fingerprint(parts),
         caution=describe_rest(folder, content),
-        verifier=partial(decode_root, shown, files),
+        verifier=partial(decode_named, {"root": shown}, files),
         files=digest_files(files),
     )
 
