@@ -127,8 +127,8 @@ def _caution(parts: Parts) -> str:
     count = len(items & parts.session.looks.transparent)
     if not count:
         return dataset.caution
-    plural = "s" if count > 1 else ""
-    return f"{dataset.caution} {count} picture{plural} with transparency on white.".strip()
+    subject = "1 picture shows" if count == 1 else f"{count} pictures show"
+    return f"{dataset.caution} {subject} white where transparent.".strip()
 
 
 def _plain(value: object) -> object:

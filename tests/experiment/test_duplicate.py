@@ -275,7 +275,7 @@ def test_transparent_pictures_are_counted_in_the_caution(home, tmp_path):
             np.random.default_rng(number).integers(0, 256, (16, 16, 4), np.uint8)
         )
         layer.save(root / f"cats/clear-{number}.png")
-    assert described(home, root).caution == "2 pictures with transparency on white."
+    assert described(home, root).caution == "2 pictures show white where transparent."
 
 
 def test_official_parts_of_a_public_set_are_compared(home, tmp_path, monkeypatch):
