@@ -167,19 +167,18 @@ def _classes(
     counts = Counter(texts)
     if len(counts) < 2:
         raise UsageError(f"column {column} has one class only, {texts[0]}", "two are needed")
-    if 2 * len(counts) > len(texts):
+    alone = [text for text, count in counts.items() if count == 1]
+    if 2 * len(alone) > len(counts):
         raise UsageError(
             f"column {column} has {len(counts)} classes on {len(texts)} lines",
             "label has to name a column of classes, not one of numbers to predict",
         )
-    for text, count in counts.items():
-        if count == 1:
-            line = lines[texts.index(text)]
-            raise UsageError(
-                f"line {line}, column {column}: {text} stands there alone, and each split needs"
-                " an item of each class",
-                "add items of that class, or leave it out",
-            )
+    if alone:
+        raise UsageError(
+            f"line {lines[texts.index(alone[0])]}, column {column}: {alone[0]} stands there alone,"
+            " and each split needs an item of each class",
+            "add items of that class, or leave it out",
+        )
     names = sorted(counts, key=_order)
     index = {name: number for number, name in enumerate(names)}
     return tuple(names), torch.tensor([index[text] for text in texts])

@@ -147,8 +147,8 @@ def spoilt(number, text):
         (lines()[:1], "it has no line beneath its first, which names the columns."),
         (lines(kinds=["cat"]), "column kind has one class only, cat; two are needed."),
         (
-            lines(kinds=list(map(str, range(17)))),
-            "column kind has 17 classes on 30 lines; label has to name a column of classes",
+            lines(kinds=list(map(str, range(29)))),
+            "column kind has 29 classes on 30 lines; label has to name a column of classes",
         ),
         ("kind\ncat\n", "its first line names fewer than two columns"),
         ("", "its first line names fewer than two columns"),
