@@ -36,7 +36,9 @@ class Recipe:
     standardises the features by statistics of the training split, `auto` does so where a head's
     first layer would otherwise step too far (`scaling`). `optimizer=pennylane_adam` is that of
     PennyLane 0.7; `reduction=sum` sums the loss over a batch, which ties the rate to its size, as
-    published code does.
+    published code does. `class_weights=balanced` weighs the loss of each item by n / (K n_k): n
+    training items of K classes, n_k of its own, as scikit-learn does. Their mean is 1, and
+    validation stays unweighted.
     """
 
     epochs: int
@@ -56,6 +58,7 @@ class Recipe:
     scale: Literal["auto", "none", "standard"] = "none"
     label_smoothing: float = 0.0
     reduction: Literal["mean", "sum"] = "mean"
+    class_weights: Literal["balanced"] | None = None
     select: Literal["nll", "accuracy", "last"] = "nll"
 
     def __post_init__(self):
@@ -93,6 +96,18 @@ class Recipe:
         sizes = features.square() if self.optimizer == "sgd" else features.abs()
         step = self.lr * sizes.double().sum(1).mean().item()
         return "standard" if step > MAX_STEP else "none"
+
+    def item_weights(self, labels: "Tensor") -> "Tensor | None":
+        """Weight of each item's loss, of labels (runs, items) or (items); None without weights."""
+        if self.class_weights is None:
+            return None
+        import torch
+
+        weights = []
+        for each in labels.reshape(-1, labels.shape[-1]).cpu():
+            counts = each.bincount()
+            weights.append((len(each) / (counts > 0).sum() / counts)[each])
+        return torch.stack(weights)
 
     def rate(self, epoch: int, losses: Sequence[float] = ()) -> float:
         """Factor of the learning rates in an epoch, counted from 0, after those mean losses."""

@@ -167,6 +167,7 @@ def _train_epoch(
 ) -> Float[Tensor, " runs"]:
     """Train one pass over the data; give the mean loss of each run."""
     order = _order(data, orders, epoch)
+    weights = recipe.item_weights(data.labels)
     total = []
     for index in order.split(_sizes(order.shape[1], recipe.batch_size, joined), dim=1):
         items = data.take(index, epoch)
@@ -179,6 +180,8 @@ def _train_epoch(
                 reduction="none",
                 label_smoothing=recipe.label_smoothing,
             ).view(index.shape)
+            if weights is not None:
+                losses = losses * weights.expand(len(index), -1).gather(1, index).to(losses)
             losses = losses.sum(1) if recipe.reduction == "sum" else losses.mean(1)
             if losses.requires_grad:  # a head may have nothing to train
                 optimizer.zero()

@@ -172,8 +172,12 @@ def point(pictures):
     """The plan of a choice of options, as if nothing of it had been typed."""
     file = pictures.with_name("nets.py")
     file.write_text(NETWORK)
+    table = pictures / "table.csv"
+    lines = [f"{number},{number % 2}\n" for number in range(20)]
+    table.write_text("size,kind\n" + "".join(lines))
     needed = NEEDED | {
         ("dataset", "folder"): [f"dataset.root={pictures}"],
+        ("dataset", "csv"): [f"dataset.path={table}", "dataset.label=kind"],
         ("backbone", "file"): [f"backbone.path={file}:Net", "backbone.size=32"],
     }
 

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 from composition import compose_plan, part
+from sklearn.utils.class_weight import compute_sample_weight
 from torch import nn
 
 from qtlrun.error import UsageError
@@ -191,6 +192,7 @@ def test_what_is_no_number_is_refused(name, value, kind):
     [
         ("optimizer", "rmsprop", "pennylane_adam"),
         ("reduction", "average", "mean, sum"),
+        ("class_weights", "inverse", "balanced or null"),
         ("schedule", "linear", "plateau"),
         ("schedule_step", "middle", "start"),
         ("scale", "minmax", "standard"),
@@ -223,6 +225,7 @@ def test_every_field_of_a_recipe_is_refused_somewhere_above():
         "select",
         "augment",
         "reduction",
+        "class_weights",
     }
     assert set(Recipe.__dataclass_fields__) == checked
 
@@ -259,3 +262,13 @@ def test_features_are_standardised_where_one_step_moves_a_linear_layer_by_more_t
         moved.append(float(item @ layer.detach()))
         layer.grad = None
     assert sum(moved) / len(moved) == pytest.approx(1, rel=1e-4)  # Adam's eps beside gradients
+
+
+def test_balanced_weights_are_those_of_scikit_learn_and_average_one():
+    labels = torch.tensor([[0, 0, 0, 2, 2, 1], [1, 1, 1, 1, 0, 2]])
+    weights = recipe(class_weights="balanced").item_weights(labels)
+    for each, own in zip(labels.numpy(), weights, strict=True):
+        expected = compute_sample_weight("balanced", each)
+        torch.testing.assert_close(own.double(), torch.from_numpy(expected), rtol=1e-6, atol=0)
+        assert own.mean().item() == pytest.approx(1, rel=1e-6)
+    assert recipe().item_weights(labels) is None

@@ -711,3 +711,25 @@ def test_dropout_differs_from_epoch_to_epoch():
 
     fitted(Watched(6, 3, Start([0], torch.float64)), recipe(batch_size=43), [0])
     assert len({tuple(mask.tolist()) for mask in masks}) == 3
+
+
+def test_weighted_classes_minimise_the_loss_of_a_set_in_which_rare_items_stand_more_often():
+    """Nine items of a class to one of the other: as if the rare one stood nine times."""
+    x, _ = task(items=40, classes=2)
+    labels = (torch.arange(40) % 10 == 0).long()
+    repeated = torch.cat([torch.arange(40), *[labels.nonzero().flatten()] * 8])
+    states = {}
+    for name, data, weights in (
+        ("weighted", (x, labels), "balanced"),
+        ("repeated", (x[repeated], labels[repeated]), None),
+        ("plain", (x, labels), None),
+    ):
+        model = Classical(6, 2, Start([0], torch.float64))
+        whole = recipe(
+            optimizer="sgd", lr=0.5, batch_size=100, epochs=30, select="last", class_weights=weights
+        )
+        fitted(model, whole, [0], data=data)
+        states[name] = torch.cat([each.flatten() for each in model.parameters()])
+    # Sums in another order: a few roundings of float64 in each of 30 steps
+    assert torch.allclose(states["weighted"], states["repeated"], rtol=0, atol=1e-6)
+    assert (states["weighted"] - states["plain"]).abs().max() > 0.1

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from qtlrun.comparison.outcome import Outcome
-from qtlrun.statistic.metric import calibration_error, macro_f1
+from qtlrun.statistic.metric import aurc, auroc, balanced_accuracy, calibration_error, macro_f1
 
 
 @runtime_checkable
@@ -149,6 +149,27 @@ RESULTS = (
         "F1",
         lambda row: np.asarray(macro_f1(row.labels, row.predicted, len(row.classes))),
         "macro F1",
+    ),
+    Metric(
+        "test_balanced_accuracy",
+        "on the test split, mean over classes",
+        "accuracy",
+        lambda row: np.asarray(balanced_accuracy(row.labels, row.predicted)),
+        "balanced accuracy",
+    ),
+    Metric(
+        "test_auroc",
+        "area under the ROC curve on the test split, mean over each class against the rest",
+        "probability",
+        lambda row: np.asarray(auroc(row.probabilities, row.labels)),
+        "AUROC",
+    ),
+    Metric(
+        "test_aurc",
+        "area under the risk-coverage curve on the test split; lower is better",
+        "error rate",
+        lambda row: np.asarray(aurc(row.probabilities, row.labels)),
+        "AURC",
     ),
     Metric(
         "test_nll",

@@ -41,6 +41,28 @@ class Duplicates:
     validation_in_train: int
 
 
+@dataclass(frozen=True)
+class Likeness:
+    """Pictures that look alike without being equal, and pairs by their names.
+
+    test_in_train: test pictures that look like a training picture, equal to none
+    test_in_validation: test pictures that look like a validation picture
+    validation_in_train: validation pictures that look like a training picture
+    conflicting: pairs of pictures with two labels, equal or alike
+    copies: the first pairs of equal pictures in two splits
+    alike: the first pairs that look alike in two splits
+    conflicts: the first pairs with two labels
+    """
+
+    test_in_train: int = 0
+    test_in_validation: int = 0
+    validation_in_train: int = 0
+    conflicting: int = 0
+    copies: tuple[tuple[str, str], ...] = ()
+    alike: tuple[tuple[str, str], ...] = ()
+    conflicts: tuple[tuple[str, str], ...] = ()
+
+
 @dataclass
 class Row:
     """A row of the table: what it is, and what each finished seed left in the store.
@@ -66,6 +88,7 @@ class Row:
     noun: word for a test item
     ceiling: best accuracy in [0, 1] that the test items allow, where it is known
     duplicates: counts of equal items
+    likeness: pictures that look alike
     counts: items by split and class
     files: SHA-256 of the files of weights, by the key that names them
     made_of: values of its parts, preprocessing and dtype
@@ -98,6 +121,7 @@ class Row:
     noun: str = "picture"
     ceiling: float | None = None
     duplicates: Duplicates | None = None
+    likeness: Likeness | None = None
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     made_of: dict[str, object] = field(default_factory=dict)

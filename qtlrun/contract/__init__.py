@@ -181,6 +181,7 @@ class Recipe(Protocol):
     scale: str
     label_smoothing: float
     reduction: str
+    class_weights: str | None
     select: str
 
     def rate(self, epoch: int, losses: Sequence[float]) -> float: ...

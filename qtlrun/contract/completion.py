@@ -17,9 +17,10 @@ from torch.nn.parameter import is_lazy
 from qtlrun.backbone import stage, weights
 from qtlrun.contract.check import check_part
 from qtlrun.dataset.dataset import NOUNS, Dataset, Step
+from qtlrun.dataset.file import Stored, decode_files
+from qtlrun.dataset.look import Looks
 from qtlrun.dataset.picture import Pictures
 from qtlrun.dataset.split import Split, fingerprint
-from qtlrun.dataset.tree import decode
 from qtlrun.error import UsageError, nearest
 
 SPLITS = ("train", "validation", "test")
@@ -116,15 +117,15 @@ def complete_dataset(source, key: str, target: str) -> Dataset:
     return Dataset(**(values | splits))
 
 
-def _verify(splits: dict[str, Split], key: str, target: str, step: Step) -> dict[str, str]:
-    """Decode pictures in files; hash of the pixels, by item, of those that look alike."""
-    files: dict[str, tuple[Path, str, str]] = {}
+def _verify(splits: dict[str, Split], key: str, target: str, step: Step) -> Looks:
+    """Decode pictures in files; the looks of all."""
+    files: dict[str, Stored] = {}
     for split in splits.values():
         if isinstance(split.inputs, Pictures):
             for path, item in zip(split.inputs.paths, split.items, strict=True):
-                files[item] = Path(path), item, str(path)
+                files[item] = Stored(Path(path), item, str(path))
     with _about(key, target):
-        return decode(list(files.values()), step)
+        return decode_files(list(files.values()), step)
 
 
 @contextlib.contextmanager

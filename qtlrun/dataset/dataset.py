@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
+from qtlrun.dataset.look import Looks
 from qtlrun.dataset.picture import Pictures
 from qtlrun.dataset.split import Split
 
@@ -30,6 +31,7 @@ class Dataset:
     centres: item of each class without noise
     modes: optical modes of items that are states
     verifier: decodes the items, as `verify` says
+    files: hash of the files that it decodes, however they are divided
     """
 
     train: Split
@@ -45,15 +47,16 @@ class Dataset:
     sequence: Callable[[int], Int64[Tensor, " items"]] | None = None
     centres: Float64[Tensor, "classes numbers"] | None = None
     modes: int | None = None
-    verifier: Callable[[Step], dict[str, str] | None] | None = None
+    verifier: Callable[[Step], Looks | None] | None = None
+    files: str = ""
 
-    def verify(self, step: Step = lambda done, total: None) -> dict[str, str]:
-        """Decode each picture in a file; hash of the pixels, by item, of those that look alike.
+    def verify(self, step: Step = lambda done, total: None) -> Looks:
+        """Decode each picture in a file; the looks of all.
 
         Items that are numbers are left as they are. Raises ValueError for a picture that cannot be
         decoded.
         """
-        return (self.verifier(step) if self.verifier else None) or {}
+        return (self.verifier(step) if self.verifier else None) or Looks()
 
     @property
     def splits(self) -> dict[str, Split]:

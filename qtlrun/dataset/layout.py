@@ -2,7 +2,7 @@
 
 import os
 import unicodedata
-from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -38,12 +38,25 @@ class Layout:
         parts: those of train, validation and test that have a folder; train alone where none has.
         files: of all classes, part by part and class by class.
         others: files and folders that belong to no class.
+    nested: folders within classes, whose pictures belong to the class.
+    hidden: names of hidden files and folders, and of systems' litter, which are left out.
     """
 
     classes: tuple[str, ...]
     parts: tuple[str, ...]
     files: list[File]
     others: list[Path]
+    nested: list[Path]
+    hidden: list[str]
+
+
+@dataclass(frozen=True)
+class _Content:
+    """Content of a class folder and the folders in it."""
+
+    pictures: list[Path]
+    others: list[Path]
+    nested: list[Path]
 
 
 def read(root: Path, classes: list[str | int | float | bool] | None) -> Layout:
@@ -59,13 +72,18 @@ def read(root: Path, classes: list[str | int | float | bool] | None) -> Layout:
         others.extend(loose)
     names = tuple(sorted(chosen["train"]))
     _check_same(names, chosen, folders)
-    files = []
+    files: list[File] = []
+    nested: list[Path] = []
     for part in folders:
         for label, name in enumerate(names):
-            pictures, rest = _pictures(root, chosen[part][name])
-            files += [File(path, part, label) for path in pictures]
-            others.extend(rest)
-    return Layout(names, tuple(folders), files, others)
+            content = _content(root, chosen[part][name])
+            files += [File(path, part, label) for path in content.pictures]
+            others += content.others
+            nested += content.nested
+    visited = [root, *folders.values(), *nested]
+    for each in chosen.values():
+        visited += each.values()
+    return Layout(names, tuple(folders), files, others, nested, _hidden(visited))
 
 
 def locate(root: str) -> Path:
@@ -85,25 +103,6 @@ def locate(root: str) -> Path:
             "this is a file", "give a folder that holds class folders (unpack an archive first)"
         )
     return path
-
-
-def caution(others: list[Path]) -> str:
-    """Message on what is left out: files by their endings, and folders beside the parts."""
-    folders = [printable(path.name) for path in others if path.is_dir()]
-    endings = Counter(
-        printable(path.suffix.lower() or path.name) for path in others if not path.is_dir()
-    )
-    count = endings.total()
-    lines = []
-    if count:
-        kinds = [*endings]
-        if len(endings) > 1:
-            ranked = sorted(endings.items(), key=lambda pair: (-pair[1], pair[0]))
-            kinds = [f"{ending} ({number})" for ending, number in ranked]
-        lines.append(f"{count} file{'s' * (count > 1)} left out: {enumeration(kinds)}.")
-    if folders:
-        lines.append(f"Left out beside the parts: {enumeration(folders)}.")
-    return " ".join(lines)
 
 
 def enumeration(names: list[str]) -> str:
@@ -218,18 +217,19 @@ def _reads_as(name: str, value: int | float | bool) -> bool:
 
 
 def _check_level(root: Path, folder: Path) -> None:
-    """Refuse a class folder that holds parts or classes itself."""
+    """Refuse a class folder that holds parts, or is one that holds classes."""
     name = relative(folder, root)
+    is_part = any(folder.name.lower() in names for names in SPELLINGS.values())
     for inner in picture.scan(folder)[0]:
         if inner.name == "train":
             raise UsageError(
                 f"{name} holds train, so root is one level too high",
                 f"root={printable(folder)} is the right one",
             )
-        if picture.scan(inner)[1]:
-            mend = f"move them up, or give root={printable(folder)} if its folders are the classes."
+        if is_part and picture.scan(inner)[1]:
             raise UsageError(
-                f"class {name} holds pictures in a further folder, {printable(inner.name)}", mend
+                f"{name} is its only part, and holds class folders such as {inner.name}",
+                f"root={printable(folder)} divides it, or add a second part",
             )
 
 
@@ -249,16 +249,29 @@ def _check_same(
                 "each part needs the same ones",
             )
     if len(names) == 1:
-        raise UsageError(f"it holds one class only, {names[0]}", "add a folder for a second class")
+        folder = classes["train"][names[0]]
+        inner = [printable(path.name) for path in picture.scan(folder)[0]]
+        meant = f", or give root={printable(folder)} if {enumeration(inner)} are the classes"
+        raise UsageError(
+            f"it holds one class only, {names[0]}",
+            "add a folder for a second class" + meant * (len(inner) > 1),
+        )
 
 
-def _pictures(root: Path, folder: Path) -> tuple[list[Path], list[Path]]:
-    """Pictures of a class folder, and its other files."""
-    _, pictures, others = picture.scan(folder)
-    if not pictures:
+def _content(root: Path, folder: Path) -> _Content:
+    """Pictures of a class folder and of those in it, and its other files."""
+    content = _Content([], [], [])
+    waiting = [folder]
+    while waiting:
+        folders, pictures, others = picture.scan(waiting.pop(0))
+        content.pictures.extend(pictures)
+        content.others.extend(others)
+        content.nested.extend(folders)
+        waiting += folders
+    if not content.pictures:
         there = (
-            f"but {enumeration([printable(other.name) for other in others])}"
-            if others
+            f"but {enumeration([printable(other.name) for other in content.others])}"
+            if content.others
             else "and nothing else"
         )
         mend = (
@@ -266,4 +279,13 @@ def _pictures(root: Path, folder: Path) -> tuple[list[Path], list[Path]]:
             " taken)."
         )
         raise UsageError(f"class {relative(folder, root)} holds no pictures {there}", mend)
-    return pictures, others
+    return content
+
+
+def _hidden(folders: Iterable[Path]) -> list[str]:
+    """Names of what is hidden in folders; those that begin with ._ are alike."""
+    names: list[str] = []
+    for folder in dict.fromkeys(folders):
+        hidden = sorted(name for name in os.listdir(folder) if picture.is_hidden(name))
+        names += ["._*" if name.startswith("._") else printable(name) for name in hidden]
+    return names

@@ -1,9 +1,8 @@
 """Reading of a picture's file to its pixels, in one way for training and prediction.
 
-What cannot be read as 8-bit colour without a guess (transparency, 16 bits, several pages, a side
-ratio that an ordinary resize turns into gigabytes) is refused, never converted in silence. Of an
-animation the first frame is taken; an alpha channel that is 255 throughout says nothing and is
-dropped.
+Every picture becomes upright 8-bit RGB (`colour` says how). What cannot without a guess (channels
+without a known white, several pages, a side ratio that an ordinary resize turns into gigabytes) is
+refused. Of an animation the first frame is taken.
 """
 
 import hashlib
@@ -17,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from PIL.ImageFile import ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 from torch import Tensor
 
+from qtlrun.dataset import colour
 from qtlrun.error import UsageError
 
 # Without GIF, as torchvision's ImageFolder: the tutorial's ants and bees have one that says "image
@@ -35,7 +36,6 @@ ENDINGS = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp"),
     *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"),
 )
-BITS_TAG = 258  # of TIFF: the bits of each channel
 MAX_MEGAPIXELS = 50
 MAX_SIDE_RATIO = 20
 LITTER = ("__MACOSX", "Thumbs.db", "desktop.ini", "@eaDir")
@@ -67,11 +67,28 @@ BROKEN = (
 _filters = threading.Lock()
 
 
-def read(path: str | Path, *, name: str = "") -> UInt8[Tensor, "3 height width"]:
-    """Read the pixels of a file, upright by its Exif orientation; all colours become RGB.
+class Decoded(NamedTuple):
+    """Decoded picture: upright RGB, and whether it had a transparent pixel."""
 
-    Gray, palette and CMYK are converted. A file that cannot be read raises a ValueError of one
-    sentence, which opens with `name`, or with the path.
+    image: Image.Image
+    transparent: bool
+
+    @property
+    def pixels(self) -> UInt8[Tensor, "3 height width"]:
+        """Its pixels, the channels first."""
+        return torch.from_numpy(np.array(self.image)).permute(2, 0, 1).contiguous()
+
+
+def read(path: str | Path, *, name: str = "") -> UInt8[Tensor, "3 height width"]:
+    """Read the pixels of a file, as `decode` does."""
+    return decode(path, name=name).pixels
+
+
+def decode(path: str | Path, *, name: str = "") -> Decoded:
+    """Decode a file, upright by its Exif orientation; all colours become RGB.
+
+    A file that cannot be read raises a ValueError of one sentence, which opens with `name`, or with
+    the path.
     """
     name = name or printable(path)
     with _open(path, name) as image:
@@ -82,19 +99,8 @@ def read(path: str | Path, *, name: str = "") -> UInt8[Tensor, "3 height width"]
                 f"{name} is damaged or cut off ({error})", "fetch it again or remove it"
             ) from None
         turn = UPRIGHT.get(_orientation(image))
-        rgb = _to_rgb(image, name)
-    if turn is not None:
-        rgb = rgb.transpose(turn)
-    return torch.from_numpy(np.array(rgb)).permute(2, 0, 1).contiguous()
-
-
-def _to_rgb(image: Image.Image, name: str) -> Image.Image:
-    """Convert a decoded picture to RGB; ValueError where a pixel of it is transparent."""
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        if image.getchannel("A").getextrema() != (255, 255):
-            raise UsageError(f"{name} has transparency", "flatten it onto a background")
-    return image.convert("RGB")
+        rgb, transparent = colour.to_rgb(image, name)
+    return Decoded(rgb if turn is None else rgb.transpose(turn), transparent)
 
 
 def check_header(path: str | Path, *, name: str = "") -> None:
@@ -170,7 +176,7 @@ def scan(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
             f"{printable(folder)} cannot be listed ({error.strerror})", "mend its rights"
         ) from None
     for entry in entries:
-        if entry.name.startswith(".") or entry.name in LITTER:
+        if is_hidden(entry.name):
             continue
         path = folder / entry.name
         if os.path.isdir(entry):
@@ -180,6 +186,11 @@ def scan(folder: Path) -> tuple[list[Path], list[Path], list[Path]]:
             kind = pictures if os.path.splitext(entry.name)[1].lower() in ENDINGS else others
             kind.append(path)
     return folders, pictures, others
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a name is hidden, or the litter of an operating system."""
+    return name.startswith(".") or name in LITTER
 
 
 def _circular(link: Path) -> bool:
@@ -200,9 +211,7 @@ def _open(path: str | Path, name: str) -> Iterator[ImageFile]:
             f"{name} cannot be opened ({error.strerror})", "mend its link or its rights"
         ) from None
     with file:
-        head = file.read(25)
-        file.seek(0)
-        if not head:
+        if not os.fstat(file.fileno()).st_size:
             raise UsageError(f"{name} holds 0 bytes", "fetch it again or remove it")
         try:
             with _quiet():
@@ -216,11 +225,11 @@ def _open(path: str | Path, name: str) -> Iterator[ImageFile]:
             raise UsageError(
                 f"{name} is no readable JPEG, PNG, WebP, BMP, TIFF or PPM picture", mend
             ) from None
-        _check(image, head, name)
+        _check(image, name)
         yield image
 
 
-def _check(image: ImageFile, head: bytes, name: str) -> None:
+def _check(image: ImageFile, name: str) -> None:
     width, height = image.size
     if width * height > MAX_MEGAPIXELS * 1e6:
         size = f"{width} x {height} pixels, more than {MAX_MEGAPIXELS} megapixels"
@@ -230,26 +239,12 @@ def _check(image: ImageFile, head: bytes, name: str) -> None:
             f"{name} has {width} x {height} pixels, a side ratio above {MAX_SIDE_RATIO}",
             "crop it or remove it",
         )
-    if image.mode.startswith(("I", "F")) or _deep(image, head):
-        raise UsageError(f"{name} has 16 or more bits a channel", "convert it to 8 bits a channel")
+    colour.check_depth(image, name)
     pages = image.n_frames if isinstance(image, TiffImageFile) else 1
     if pages > 1:
         raise UsageError(
             f"{name} has {pages} pages", "save each as a picture of its own, or remove it"
         )
-
-
-def _deep(image: ImageFile, head: bytes) -> bool:
-    """Whether a file has more than 8 bits a channel of which Pillow would drop some in silence."""
-    if image.format == "PNG":  # the depth is byte 24 (PNG, 11.2.1)
-        return head[24] == 16
-    if isinstance(image, TiffImageFile):
-        return max(image.tag_v2.get(BITS_TAG, (1,))) > 8
-    if image.format == "PPM":
-        (_, _, _, arguments), *_ = image.tile
-        # The arguments are the raw mode and the largest value.
-        return isinstance(arguments, tuple) and arguments[1] > 255
-    return False
 
 
 def _orientation(image: Image.Image) -> int:

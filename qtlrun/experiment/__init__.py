@@ -144,7 +144,7 @@ class Experiment:
         if not pretraining.is_wanted(variant):
             # Absent weights are the user's error, before anything starts
             _ = parts.backbone
-        self.session.contents.update(verify_items(parts))
+        self.session.looks |= verify_items(parts)
         check_loaded(parts)
         check_labels(duplicates(parts), parts.dataset.noun)
 

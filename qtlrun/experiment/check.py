@@ -4,6 +4,7 @@ import torch
 
 from qtlrun import memory
 from qtlrun.comparison.row import Duplicates
+from qtlrun.dataset.look import Looks
 from qtlrun.error import UsageError
 from qtlrun.experiment import pretraining
 from qtlrun.experiment.feature import is_large
@@ -88,25 +89,35 @@ def _check_size(backbone) -> None:
         )
 
 
-def verify_items(parts) -> dict[str, str]:
-    """Decode each item of a dataset once; hashes of the pixels of those that look alike.
+def verify_items(parts) -> Looks:
+    """Decode each item of a dataset once; the looks of its pictures.
 
-    By item, from the store where the dataset was decoded before.
+    From the store where they were decoded before, whatever their division.
     """
     session = parts.session
-    fingerprint = parts.dataset.fingerprint
-    artifact = session.store.get("verified", fingerprint)
-    if artifact is None or "contents" not in artifact.values:
+    key = parts.dataset.files or parts.dataset.fingerprint
+    artifact = session.store.get("verified", key)
+    if artifact is None or "alike" not in artifact.values:
         progress = session.progress
         try:
-            contents = parts.dataset.verify(
+            looks = parts.dataset.verify(
                 lambda done, total: progress.step("reading pictures", done, total)
             )
         except ValueError as error:
             raise UsageError.of(error, "dataset") from error
-        artifact = Entry({"pictures": parts.dataset.size, "contents": contents})
-        session.store.put("verified", fingerprint, artifact)
-    return artifact.values["contents"]
+        values = {
+            "contents": dict(looks.contents),
+            "alike": sorted(looks.alike),
+            "transparent": sorted(looks.transparent),
+        }
+        session.store.put("verified", key, Entry(values))
+        return looks
+    values = artifact.values
+    return Looks(
+        values["contents"],
+        frozenset(map(tuple, values["alike"])),
+        frozenset(values["transparent"]),
+    )
 
 
 def check_loaded(parts) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from qtlrun import disk
-from qtlrun.comparison.row import Duplicates, Row
+from qtlrun.comparison.row import Duplicates, Likeness, Row
 from qtlrun.experiment import pretraining
-from qtlrun.experiment.duplicate import count_duplicates
+from qtlrun.experiment.duplicate import count_duplicates, describe_likeness
 from qtlrun.experiment.parts import Parts
 from qtlrun.freeze import has_moving_norms
 from qtlrun.plan import describe, is_own
@@ -26,7 +26,7 @@ def describe_row(name: str, parts: Parts) -> Row:
         dataset.classes,
         pictures=dataset.test.names,
         items=dataset.test.items,
-        caution=dataset.caution,
+        caution=_caution(parts),
         fingerprints={"data": dataset.fingerprint, "weights": parts.weights_key()},
         trained_on=len(dataset.train),
         validated_on=len(dataset.validation),
@@ -34,6 +34,7 @@ def describe_row(name: str, parts: Parts) -> Row:
         independent=dataset.independent,
         pool=dataset.size,
         duplicates=duplicates(parts),
+        likeness=likeness(parts),
         counts=dataset.counts,
         files=weight_files(parts),
         made_of=plain_values(parts),
@@ -52,7 +53,16 @@ def duplicates(parts: Parts) -> Duplicates:
     session = parts.session
     return session.once(
         "duplicates" + parts.dataset.fingerprint,
-        lambda: count_duplicates(parts.dataset, session.contents),
+        lambda: count_duplicates(parts.dataset, session.looks.contents),
+    )
+
+
+def likeness(parts: Parts) -> Likeness:
+    """Pictures of the row's dataset that look alike, found once per session."""
+    session = parts.session
+    return session.once(
+        "likeness" + parts.dataset.fingerprint,
+        lambda: describe_likeness(parts.dataset, session.looks),
     )
 
 
@@ -108,6 +118,17 @@ def count_settings(parts: Parts) -> int | None:
     if not parts.solved:
         return None
     return parts.head(parts.bare.features, [0]).settings
+
+
+def _caution(parts: Parts) -> str:
+    """Caution of the dataset, and how its transparent pictures are shown."""
+    dataset = parts.dataset
+    items = {item for split in dataset.splits.values() for item in split.items}
+    count = len(items & parts.session.looks.transparent)
+    if not count:
+        return dataset.caution
+    subject = "1 picture shows" if count == 1 else f"{count} pictures show"
+    return f"{dataset.caution} {subject} white where transparent.".strip()
 
 
 def _plain(value: object) -> object:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 
+from qtlrun.dataset.look import Looks
 from qtlrun.ledger import Ledger
 from qtlrun.mode import fresh
 from qtlrun.store import Entry, Store
@@ -46,9 +47,8 @@ class Silence:
 class Session:
     """State of one command: artifacts on disk, objects in memory.
 
-    `fresh` leaves aside the outcomes that other commands have stored. `contents` has the hash of
-    the pixels of pictures that look alike, by item; `new_keys` those of the artifacts that this
-    command has kept.
+    `fresh` leaves aside the outcomes that other commands have stored. `looks` has those of
+    the pictures that were checked; `new_keys` the keys of the artifacts that this command has kept.
     """
 
     def __init__(self, home: str, fresh: bool = False, progress: Monitor | None = None):
@@ -57,7 +57,7 @@ class Session:
         self.store = Store(home)
         self.ledger = Ledger(home)
         self.progress = progress or Silence()
-        self.contents: dict[str, str] = {}
+        self.looks = Looks()
         self.new_keys: set[str] = set()
         self._objects: dict[str, Any] = {}
         # Of torch before the session's own work, within it

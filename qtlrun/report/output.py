@@ -137,11 +137,13 @@ def _by_row(comparisons: list[Comparison], describe: Callable[[Row], dict]) -> l
 
 
 def _data(row: Row) -> dict:
-    """Items of each split and class, equal items, cautions, SHA-256 of the files of weights."""
+    """Items of each split and class, equal and alike ones, cautions, SHA-256 of weights' files."""
     duplicates = dataclasses.asdict(row.duplicates) if row.duplicates else None
+    likeness = dataclasses.asdict(row.likeness) if row.likeness else None
     return {
         "items": row.counts,
         "duplicates": duplicates,
+        "likeness": likeness,
         "caution": row.caution,
         "files": row.files,
     }

@@ -21,7 +21,17 @@ from qtlrun.statistic.judge import (
     verdict_rows,
 )
 from qtlrun.statistic.margin import Margin
-from qtlrun.statistic.metric import brier, calibration_error, correct, macro_f1, nll, softmax
+from qtlrun.statistic.metric import (
+    aurc,
+    auroc,
+    balanced_accuracy,
+    brier,
+    calibration_error,
+    correct,
+    macro_f1,
+    nll,
+    softmax,
+)
 from qtlrun.statistic.multiple import ALPHA, holm, p_value
 from qtlrun.statistic.permutation import JointTest, flip_signs
 from qtlrun.statistic.power import (
@@ -60,6 +70,9 @@ __all__ = [
     "Resampled",
     "Simulated",
     "Verdict",
+    "aurc",
+    "auroc",
+    "balanced_accuracy",
     "binomial",
     "brier",
     "calibration_error",

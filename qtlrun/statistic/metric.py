@@ -54,6 +54,56 @@ def macro_f1(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.nd
     return (f1.sum(-1) / (total > 0).sum(-1)).reshape(predictions.shape[:-1])[()]
 
 
+def balanced_accuracy(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray | np.float64:
+    """Accuracy averaged over the classes among the labels, of `predictions` (..., items).
+
+    A constant answer has one over their number. Brodersen et al. 2010 (doi:10.1109/ICPR.2010.764).
+    """
+    right = np.asarray(predictions) == labels
+    return np.mean([right[..., labels == label].mean(-1) for label in np.unique(labels)], axis=0)
+
+
+def auroc(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray | np.float64:
+    """Area under the ROC curve, in [0, 1], of `probabilities` (..., items, classes), per seed.
+
+    Each class against the rest, averaged over those among the labels; ties count half, as in
+    scikit-learn. Not a number where the labels are all of one class.
+    """
+    from scipy.stats import rankdata
+
+    probabilities = np.asarray(probabilities)
+    present = np.unique(labels)
+    if len(present) < 2:
+        return np.full(probabilities.shape[:-2], np.nan)[()]
+    areas = []
+    for label in present:
+        inside = labels == label
+        count = inside.sum()
+        ranks = rankdata(probabilities[..., label], axis=-1)[..., inside].sum(-1)
+        areas.append((ranks - count * (count + 1) / 2) / (count * (len(labels) - count)))
+    return np.mean(areas, axis=0)
+
+
+def aurc(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray | np.float64:
+    """Area under the risk-coverage curve, in [0, 1], of `probabilities` (..., items, classes).
+
+    Per seed: the share of wrong answers among the k items of the largest probabilities, averaged
+    over k. Lower is better; confidence that tells nothing gives the error rate. Items of equal
+    confidence share their errors evenly. Geifman, Uziel and El-Yaniv 2019 (arXiv:1805.08206).
+    """
+    probabilities = np.asarray(probabilities)
+    flat = probabilities.reshape(-1, *probabilities.shape[-2:])
+    wrong = 1 - correct(flat, labels)
+    confidence = flat.max(-1)
+    areas = []
+    for errors, certainty in zip(wrong, confidence, strict=True):
+        _, group, sizes = np.unique(-certainty, return_inverse=True, return_counts=True)
+        shares = np.bincount(group, errors) / sizes
+        risks = np.cumsum(np.repeat(shares, sizes)) / np.arange(1, len(errors) + 1)
+        areas.append(risks.mean())
+    return np.reshape(areas, probabilities.shape[:-2])[()]
+
+
 def calibration_error(
     probabilities: np.ndarray, labels: np.ndarray, bins: int = 15
 ) -> np.ndarray | np.float64:

@@ -162,6 +162,8 @@ def test_litter_and_other_files_are_left_out(tmp_path):
         (tmp_path / litter).write_bytes(b"litter")
     data = make(str(tmp_path))
     assert data.classes == ("ants", "bees") and data.size == 10
+    hidden = "._* (2), .ipynb_checkpoints (2), .hidden (1), Thumbs.db (1), __MACOSX (1)"
+    assert f"Hidden and left out: {hidden}." in data.caution
     data.verify()
 
 
@@ -208,12 +210,21 @@ def test_a_link_to_a_class_folder_that_is_gone_is_refused_by_its_name(tmp_path):
     assert refusal(tmp_path) == f"root={tmp_path}: {sentence}"
 
 
-def test_pictures_in_a_linked_further_folder_are_refused(tmp_path):
+def test_pictures_in_folders_within_a_class_belong_to_it(tmp_path):
     fill(tmp_path, root__ants=3, root__bees=3, elsewhere=2)
+    fill(tmp_path, root__ants__2023__May=2, root__ants__2024=1)
     (tmp_path / "root/ants/more").symlink_to(tmp_path / "elsewhere")
-    assert "class ants holds pictures in a further folder, more; move them up" in refusal(
-        tmp_path / "root"
-    )
+    (tmp_path / "root/ants/2024/back").symlink_to(tmp_path / "root/ants")
+    data = make(str(tmp_path / "root"))
+    assert sum(data.counts[part]["ants"] for part in data.splits) == 3 + 2 + 2 + 1
+    names = {name for split in data.splits.values() for name in split.names}
+    assert {name for name in names if "/20" in name} == {
+        "ants/2023/May/0.png",
+        "ants/2023/May/1.png",
+        "ants/2024/0.png",
+    }
+    folders = "ants/2023, ants/2024, ants/more, ants/2023/May"
+    assert data.caution == f"Folders within classes belong to them: {folders}."
 
 
 def test_what_is_left_out_is_counted_by_its_ending(tmp_path):
@@ -224,9 +235,12 @@ def test_what_is_left_out_is_counted_by_its_ending(tmp_path):
     assert make(str(tmp_path)).caution == "3 files left out: .heic."
     for name in ("bees/1.gif", "labels.csv", "1.png", ".hidden"):
         (tmp_path / name).write_bytes(b"x")
-    assert (
-        make(str(tmp_path)).caution == "6 files left out: .heic (3), .csv (1), .gif (1), .png (1)."
+    sentences = (
+        "5 files left out: .heic (3), .csv (1), .gif (1).",
+        "1 picture in no class left out: 1.png.",
+        "Hidden and left out: .hidden.",
     )
+    assert make(str(tmp_path)).caution == " ".join(sentences)
 
 
 @pytest.mark.parametrize(
@@ -288,16 +302,28 @@ def test_two_folders_for_one_part_are_refused(tmp_path):
 def test_a_refusal_says_how_many_files_it_is_about(tmp_path):
     fill(tmp_path, ants=9, bees=9)
     for number in range(7):
-        Image.new("RGBA", (8, 6), (number, 0, 0, 9)).save(tmp_path / f"ants/{number}.png")
-    data = make(str(tmp_path))
-    with pytest.raises(ValueError) as error:
-        data.verify()
-    first = "ants/0.png has transparency; flatten it onto a background."
-    more = (
-        "7 files cannot be taken; the others are ants/1.png, ants/2.png, ants/3.png, ants/4.png,"
-        " ants/5.png, ..."
+        pixels = np.full((6, 8), number, np.float32)
+        Image.fromarray(pixels).save(tmp_path / f"ants/{number}.tif")
+    first = (
+        "ants/0.tif has signed, 32-bit or floating-point channels, whose white is unknown;"
+        " convert it to 8 or 16 bits a channel."
     )
-    assert str(error.value) == f"root={tmp_path}: {first} {more}."
+    more = (
+        "7 files cannot be taken; the others are ants/1.tif, ants/2.tif, ants/3.tif, ants/4.tif,"
+        " ants/5.tif, ..."
+    )
+    assert refusal(tmp_path) == f"root={tmp_path}: {first} {more}."
+
+
+def test_what_is_looked_at_does_not_depend_on_the_division(tmp_path):
+    root = str(fill(tmp_path, ants=6, bees=6))
+    first, second, smaller = (
+        make(root, **values) for values in ({}, {"split_seed": 1}, {"train_size": 4})
+    )
+    assert first.files == second.files == smaller.files
+    assert first.fingerprint != second.fingerprint
+    paint(tmp_path / "ants/0.png", (9, 9))
+    assert make(root).files != first.files
 
 
 def test_verify_gives_the_content_of_pictures_that_look_alike_whatever_their_files(tmp_path):
@@ -306,7 +332,7 @@ def test_verify_gives_the_content_of_pictures_that_look_alike_whatever_their_fil
     image.save(tmp_path / "bees/copy.bmp")
     image.convert("RGBA").save(tmp_path / "bees/copy.png")
     data = make(str(tmp_path))
-    contents = data.verify()
+    contents = data.verify().contents
     twins = [
         disk.file_digest(tmp_path / name)
         for name in ("ants/0.png", "bees/copy.bmp", "bees/copy.png")
@@ -492,18 +518,18 @@ def test_a_root_one_level_too_high_is_refused_with_the_right_one(tmp_path):
     )
 
 
-def test_pictures_in_a_further_folder_are_refused(tmp_path):
+def test_one_class_that_holds_folders_may_be_the_root(tmp_path):
     fill(tmp_path, set__ants=3, set__bees=3)
-    mend = f"move them up, or give root={tmp_path}/set if its folders are the classes."
-    assert (
-        refusal(tmp_path)
-        == f"root={tmp_path}: class set holds pictures in a further folder, ants; {mend}"
+    sentence = (
+        "it holds one class only, set; add a folder for a second class, or give"
+        f" root={tmp_path}/set if ants, bees are the classes."
     )
+    assert refusal(tmp_path) == f"root={tmp_path}: {sentence}"
 
 
 def test_train_alone_is_refused_as_one_level_too_high(tmp_path):
     fill(tmp_path, train__ants=3, train__bees=3)
-    assert f"or give root={tmp_path}/train if its folders are the classes." in refusal(tmp_path)
+    assert f"root={tmp_path}/train divides it, or add a second part." in refusal(tmp_path)
 
 
 def test_a_class_may_be_called_train(tmp_path):

@@ -147,8 +147,10 @@ UNREADABLE = (
     "is no readable JPEG, PNG, WebP, BMP, TIFF or PPM picture; convert it, fetch it again or"
     " remove it."
 )
-DEEP = "has 16 or more bits a channel; convert it to 8 bits a channel."
-CLEAR = "has transparency; flatten it onto a background."
+DEEP = (
+    "has signed, 32-bit or floating-point channels, whose white is unknown; convert it to 8 or 16"
+    " bits a channel."
+)
 
 
 def write(path, content):
@@ -156,12 +158,6 @@ def write(path, content):
         path.write_bytes(content)
     else:
         content.save(path, "TIFF" if content.mode == "F" else "PNG", **content.info)
-
-
-def transparent_palette():
-    image = Image.fromarray(noise()).quantize(16)
-    image.info["transparency"] = 3
-    return image
 
 
 @pytest.mark.parametrize(
@@ -172,10 +168,6 @@ def transparent_palette():
         (b"GIF89a" + bytes(100), UNREADABLE),
         (b"\xff\xd8\xff\xe0", UNREADABLE),
         (Image.fromarray(noise(channels=1).astype(np.float32)), DEEP),
-        (b"P6 1 1 65535\n" + bytes(6), DEEP),
-        (b"P3 1 1 65535\n1 2 3\n", DEEP),
-        (Image.fromarray(noise(channels=1, dtype=np.uint16)), DEEP),
-        (png(6, 6, depth=16, color=2), DEEP),
         (png(10_000, 5_100), "has 10000 x 5100 pixels, more than 50 megapixels; make it smaller."),
         (png(13_000, 7_400), "has 13000 x 7400 pixels, more than 50 megapixels; make it smaller."),
         (png(16_000, 14_000), "has more than 50 megapixels; make it smaller."),
@@ -192,22 +184,6 @@ def test_a_header_that_cannot_be_used_is_refused_in_one_sentence(tmp_path, conte
         with pytest.raises(ValueError) as error:
             refuse(path)
         assert str(error.value) == f"{path} {sentence}"
-
-
-@pytest.mark.parametrize(
-    "image",
-    [
-        Image.fromarray(noise(channels=4)),
-        Image.fromarray(noise(channels=2), mode="LA"),
-        transparent_palette(),
-    ],
-)
-def test_a_picture_with_a_transparent_pixel_is_refused_when_decoded(tmp_path, image):
-    write(tmp_path / "1.png", image)
-    picture.check_header(tmp_path / "1.png")
-    with pytest.raises(ValueError) as error:
-        picture.read(tmp_path / "1.png")
-    assert str(error.value) == f"{tmp_path / '1.png'} {CLEAR}"
 
 
 def coloured_key():
@@ -259,26 +235,14 @@ def test_gray_maps_and_other_endings_of_jpeg_are_pictures(tmp_path, ending):
         assert np.array_equal(pixels[0].numpy(), np.array(image.convert("L")))
 
 
-def test_a_tiff_of_several_pages_or_of_deep_channels_is_refused(tmp_path):
-    """Pillow would take the first page, and drop half the bits of each channel."""
+def test_a_tiff_of_several_pages_is_refused(tmp_path):
     Image.fromarray(noise()).save(
         tmp_path / "pages.tif", save_all=True, append_images=[Image.fromarray(noise())] * 2
     )
-    Image.fromarray(noise()).save(tmp_path / "deep.tif")
-    plain = (tmp_path / "deep.tif").read_bytes()
-    assert plain.count(struct.pack("<3H", 8, 8, 8)) == 1
-    (tmp_path / "deep.tif").write_bytes(
-        plain.replace(struct.pack("<3H", 8, 8, 8), struct.pack("<3H", 16, 16, 16))
-    )
-    with Image.open(tmp_path / "deep.tif") as image:
-        assert image.mode == "RGB" and image.tag_v2[picture.BITS_TAG] == (16, 16, 16)
-    for name, words in (
-        ("pages", "has 3 pages; save each as a picture of its own, or remove it."),
-        ("deep", DEEP),
-    ):
-        with pytest.raises(ValueError) as error:
-            picture.read(tmp_path / f"{name}.tif")
-        assert str(error.value) == f"{tmp_path / name}.tif {words}"
+    with pytest.raises(ValueError) as error:
+        picture.read(tmp_path / "pages.tif")
+    words = "has 3 pages; save each as a picture of its own, or remove it."
+    assert str(error.value) == f"{tmp_path / 'pages.tif'} {words}"
 
 
 @pytest.mark.parametrize("orientation", STORED)

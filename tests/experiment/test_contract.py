@@ -809,7 +809,7 @@ def test_a_function_of_the_users_gives_a_dataset_that_is_divided_as_ours_are(div
     data, small = divided("divided"), divided("divided", fold=[0, 4], train_size=8)
     assert [len(split) for split in data.splits.values()] == [24, 8, 8] and data.size == 40
     assert [len(split) for split in small.splits.values()] == [8, 6, 10]
-    assert data.scaling and data.kind == "vectors" and data.verify() == {}
+    assert data.scaling and data.kind == "vectors" and data.verify().contents == {}
     assert divided("divided", split_seed=1).fingerprint != data.fingerprint
     with pytest.raises(UsageError, match=r"^dataset.fold=\[0, 1\]: give \[k, K\]"):
         divided("divided", fold=[0, 1])
@@ -853,7 +853,7 @@ def test_pictures_of_a_dataset_of_the_users_are_decoded_and_compared_before_the_
     self.classes = ["no", "yes"]
     """
     made, steps = dataset(tmp_path, home, body), []
-    same = made.verify(lambda done, total: steps.append((done, total)))
+    same = made.verify(lambda done, total: steps.append((done, total))).contents
     assert set(same) == {made.train.items[0], made.test.items[0]} and len(set(same.values())) == 1
     assert steps == [(done, 6) for done in range(1, 7)]
     (tmp_path / "b.png").write_bytes((tmp_path / "b.png").read_bytes()[:90])

@@ -206,6 +206,78 @@ def test_a_picture_of_two_classes_is_counted_and_a_dataset_mostly_of_such_is_ref
     )
 
 
+def shade(path, number, size=(64, 64)):
+    """A smooth scene that its number fixes, in a size."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    coarse = np.random.default_rng(number).integers(0, 256, (6, 6, 3), np.uint8)
+    Image.fromarray(coarse).resize((64, 64), Image.Resampling.BICUBIC).resize(size).save(path)
+
+
+def shaded(root):
+    """Four test pictures are small copies of training pictures, one under another class."""
+    for number in range(24):
+        shade(root / f"train/{'cats' if number < 12 else 'dogs'}/{number:02}.png", number)
+    for number in range(12):
+        shade(root / f"test/{'cats' if number < 6 else 'dogs'}/{number:02}.png", 100 + number)
+    for number, label in ((0, "cats"), (1, "cats"), (12, "dogs"), (2, "dogs")):
+        shade(root / f"test/{label}/{number:02}.png", number, (40, 40))
+    return root
+
+
+def test_pictures_that_look_alike_are_counted_and_named_across_splits(home, tmp_path):
+    row = described(home, shaded(tmp_path / "d"), "dataset.validation=test")
+    assert row.duplicates.repeated == 0
+    likeness = row.likeness
+    assert (likeness.test_in_train, likeness.conflicting) == (4, 1)
+    assert set(likeness.alike) < {
+        ("train/cats/00.png", "test/cats/00.png"),
+        ("train/cats/01.png", "test/cats/01.png"),
+        ("train/dogs/12.png", "test/dogs/12.png"),
+        ("train/cats/02.png", "test/dogs/02.png"),
+    }
+    assert likeness.conflicts == (("train/cats/02.png", "test/dogs/02.png"),)
+    assert len(likeness.alike) == 3 and likeness.copies == ()
+
+
+def test_another_division_of_the_files_is_not_decoded_again(home, tmp_path, monkeypatch):
+    root = shaded(tmp_path / "d")
+    first = described(home, root)
+
+    def refuse(*_, **__):
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr("qtlrun.dataset.file.decode_files", refuse)
+    second = described(home, root, "dataset.split_seed=1")
+    assert second.items == first.items and second.counts == first.counts
+    near = second.likeness
+    assert near.test_in_train + near.test_in_validation == 4
+
+
+def test_names_tell_which_equal_pictures_stand_in_two_splits_and_which_have_two_labels(
+    home, tmp_path
+):
+    root = tree(tmp_path / "d", train__cats=range(12), train__dogs=range(12), test__dogs=[50, 51])
+    paint(root / "test/cats/copy.bmp", zlib.crc32(b"cats") + 3)
+    paint(root / "test/dogs/cat.tif", zlib.crc32(b"cats") + 4)
+    found = described(home, root, "dataset.validation=test").likeness
+    assert found.copies == (
+        ("train/cats/003.png", "test/cats/copy.bmp"),
+        ("train/cats/004.png", "test/dogs/cat.tif"),
+    )
+    assert found.conflicts == (("train/cats/004.png", "test/dogs/cat.tif"),)
+    assert found.conflicting == 1 and found.alike == ()
+
+
+def test_transparent_pictures_are_counted_in_the_caution(home, tmp_path):
+    root = tree(tmp_path / "d", cats=range(12), dogs=range(12))
+    for number in range(2):
+        layer = Image.fromarray(
+            np.random.default_rng(number).integers(0, 256, (16, 16, 4), np.uint8)
+        )
+        layer.save(root / f"cats/clear-{number}.png")
+    assert described(home, root).caution == "2 pictures show white where transparent."
+
+
 def test_official_parts_of_a_public_set_are_compared(home, tmp_path, monkeypatch):
     """A scan of the stand-in's test part that stands in its train part too."""
     import hashlib

@@ -8,7 +8,7 @@ from rows import MNIST, generated, pair, point, random_logits, resplit, row
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
-from qtlrun.comparison.row import Duplicates
+from qtlrun.comparison.row import Duplicates, Likeness
 from qtlrun.ledger import Readings
 from qtlrun.plan import GROUPS, Plan, Variant
 from qtlrun.plan.label import Labels
@@ -463,6 +463,12 @@ def test_the_seeds_of_the_data_and_of_random_weights_are_held_fixed(backbone, sa
     )
 
 
+def test_classes_that_the_recipe_weighs_are_said():
+    job = HELD | {"recipe": HELD["recipe"] | {"class_weights": "balanced"}}
+    words = "one untuned recipe (adam, lr 0.01, 60 epochs, classes weighted alike)."
+    assert held(job, {"A": job}).endswith(words)
+
+
 def test_the_seed_of_random_weights_that_are_trained_is_not_held_fixed():
     job = HELD | {
         "backbone": {"weights": "none", "seed": 4},
@@ -788,6 +794,59 @@ def test_of_several_splits_the_one_with_most_equal_items_is_said():
         "Equal pictures, in the split that has most: 2 of 24 test pictures are also in train, so"
         " that accuracy there may be memory; 9 of 30 different pictures stand twice or more."
     ]
+
+
+def data_notes(**said):
+    """Notes on data of two rows."""
+    return sentence.data([point(("A", "B"), said=said)])
+
+
+def test_pictures_that_look_alike_are_counted_and_named_and_two_labels_are_not_met_in_silence():
+    notes = data_notes(
+        likeness=Likeness(
+            test_in_train=2,
+            validation_in_train=1,
+            conflicting=4,
+            copies=(("train/a/1.png", "test/a/2.png"),),
+            alike=(("train/a/3.png", "test/a/4.png"), ("train/b/5.png", "test/b/6.png")),
+            conflicts=(("train/a/115.png", "test/b/76.png"),),
+        ),
+        counts={
+            "train": {"a": 5, "b": 5},
+            "validation": {"a": 3, "b": 3},
+            "test": {"a": 9, "b": 9},
+        },
+        validated_on=6,
+    )
+    assert [note.full for note in notes] == [
+        "Pictures by class: train 5 a, 5 b; validation 3 a, 3 b; test 9 a, 9 b.",
+        "Equal in two splits: train/a/1.png and test/a/2.png.",
+        "Near duplicates, by difference hash: 2 of 18 test pictures look like one in train; 1 of 6"
+        " validation pictures look like one in train (train/a/3.png and test/a/4.png, train/b/5.png"
+        " and test/b/6.png).",
+        "Equal or alike under two labels: 4, train/a/115.png and test/b/76.png.",
+    ]
+    assert [note.short for note in notes if note.short] == [
+        "Near duplicates: 2 of 18 test pictures look like one in train.",
+        "Equal or alike under two labels: 4, train/a/115.png and test/b/76.png.",
+    ]
+
+
+def test_classes_of_which_train_has_few_are_said_on_the_terminal():
+    def counts(cat, dog):
+        return {"train": {"cat": cat, "dog": dog}, "test": {"cat": 9, "dog": 3}}
+
+    (balanced,) = data_notes(counts=counts(29, 10))
+    assert balanced.short == ""
+    (note,) = data_notes(counts=counts(30, 10))
+    warning = (
+        "Imbalanced classes: train has 30 cat to 10 dog; always cat has accuracy 0.750 on test."
+        " table.md has balanced accuracy and AUROC."
+    )
+    assert note.short == warning
+    assert note.full == f"{warning} Pictures by class: train 30 cat, 10 dog; test 9 cat, 3 dog."
+    (many,) = data_notes(counts={"train": {str(n): 20 + n for n in range(13)}})
+    assert many.full == "Pictures by class: train 13 classes of 20 to 32."
 
 
 def with_failures(made, **errors):

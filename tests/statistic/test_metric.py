@@ -1,9 +1,23 @@
 import numpy as np
 import pytest
 from scipy import special
-from sklearn.metrics import brier_score_loss, f1_score
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    brier_score_loss,
+    f1_score,
+    roc_auc_score,
+)
 
-from qtlrun.statistic import brier, calibration_error, correct, macro_f1, nll
+from qtlrun.statistic import (
+    aurc,
+    auroc,
+    balanced_accuracy,
+    brier,
+    calibration_error,
+    correct,
+    macro_f1,
+    nll,
+)
 
 
 @pytest.fixture
@@ -91,3 +105,69 @@ def test_confidence_on_an_edge_belongs_to_the_bin_below():
     assert calibration_error(probabilities, np.array([0, 1, 0]), bins=2) == pytest.approx(
         0.1 / 3, rel=1e-12
     )
+
+
+@pytest.mark.parametrize("classes", [5, 8])
+def test_balanced_accuracy_is_that_of_scikit_learn(classes, logits, labels):
+    """With three classes that no item has."""
+    predicted = logits.argmax(-1)
+    scores = [balanced_accuracy_score(labels, seed) for seed in predicted]
+    np.testing.assert_allclose(balanced_accuracy(labels, predicted), scores, rtol=1e-12)
+    assert balanced_accuracy(labels, np.zeros(60, int)) == pytest.approx(1 / 5, rel=1e-12)
+
+
+def test_the_area_under_the_roc_curve_is_that_of_scikit_learn(logits, labels):
+    """Each class against the rest, ties among them."""
+    odds = special.softmax(logits, -1)
+    for probabilities in (odds, np.round(odds, 1) / np.round(odds, 1).sum(-1, keepdims=True)):
+        scores = [roc_auc_score(labels, seed, multi_class="ovr") for seed in probabilities]
+        np.testing.assert_allclose(auroc(probabilities, labels), scores, rtol=1e-12)
+
+
+def test_the_area_of_two_classes_is_the_chance_that_one_ranks_above_the_other(labels):
+    labels = labels % 2
+    odds = special.softmax(np.random.default_rng(1).normal(size=(60, 2)), -1)
+    score = odds[:, 1]
+    above = score[labels == 1][:, None] > score[labels == 0][None]
+    assert auroc(odds, labels) == pytest.approx(above.mean(), rel=1e-12)
+    assert auroc(odds, labels) == pytest.approx(roc_auc_score(labels, score), rel=1e-12)
+    assert np.isnan(auroc(odds, np.zeros(60, int)))
+
+
+def test_the_area_under_the_risk_coverage_curve_averages_the_risks_of_the_surest(logits, labels):
+    odds = special.softmax(logits, -1)
+    for seed, area in zip(odds, aurc(odds, labels), strict=True):
+        order = np.argsort(-seed.max(-1))
+        wrong = (seed.argmax(-1) != labels)[order]
+        risks = [wrong[:count].mean() for count in range(1, 61)]
+        assert area == pytest.approx(np.mean(risks), rel=1e-12)
+
+
+def two_way(confidence, right):
+    """Probabilities of two classes, the label the first."""
+    high = np.asarray(confidence)
+    return np.where(
+        np.asarray(right)[:, None], np.stack([high, 1 - high], 1), np.stack([1 - high, high], 1)
+    )
+
+
+def test_an_area_of_errors_that_come_last_has_a_closed_form():
+    """Of n items the e least sure are wrong: sum over k > n - e of (k - n + e) / k, over n."""
+    confidence = np.linspace(0.99, 0.6, 40)
+    right = np.arange(40) < 30
+    labels = np.zeros(40, int)
+    expected = sum((k - 30) / k for k in range(31, 41)) / 40
+    assert aurc(two_way(confidence, right), labels) == pytest.approx(expected, rel=1e-12)
+    # Geifman et al. 2019: near r + (1 - r) ln(1 - r) of error rate r, of many items
+    many = np.arange(40_000) < 30_000
+    sure = np.linspace(0.99, 0.6, 40_000)
+    area = aurc(two_way(sure, many), np.zeros(40_000, int))
+    assert area == pytest.approx(0.25 + 0.75 * np.log(0.75), abs=1e-4)
+
+
+def test_confidence_that_tells_nothing_gives_the_error_rate_in_any_order():
+    right = np.arange(40) % 4 > 0
+    odds = two_way(np.full(40, 0.8), right)
+    assert aurc(odds, np.zeros(40, int)) == pytest.approx(0.25, rel=1e-12)
+    mixed = np.random.default_rng(0).permutation(40)
+    assert aurc(odds[mixed], np.zeros(40, int)) == pytest.approx(0.25, rel=1e-12)

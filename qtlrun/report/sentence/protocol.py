@@ -88,21 +88,28 @@ def _recipes(plan: Plan, rows: dict[str, Row]) -> list[str]:
         f"{name} ({count(number, 'setting')})" if number else name
         for name, number in settings.items()
     )
-    return [*recipes, f"fitted to convergence, validation choosing among settings: {fitted}"]
+    unweighted = " without class weights" if plan.model.recipe.get("class_weights") else ""
+    return [
+        *recipes,
+        f"fitted to convergence{unweighted}, validation choosing among settings: {fitted}",
+    ]
 
 
 def _recipe(plan: Plan) -> str:
     """Composed model's recipe, and what was done to choose it."""
     recipe = plan.model.recipe
     epochs = count(recipe["epochs"], "epoch")
+    weighted = ", classes weighted alike" if recipe.get("class_weights") else ""
     if not plan.settings.tune:
-        return f"one untuned recipe ({recipe['optimizer']}, lr {recipe['lr']:g}, {epochs})"
+        return (
+            f"one untuned recipe ({recipe['optimizer']}, lr {recipe['lr']:g}, {epochs}{weighted})"
+        )
     tuned = spaces(plan.variants.values())
     fixed_epochs = "" if "recipe.epochs" in tuned else f", {epochs}"
     draws = count(plan.settings.tune - 1, "draw")
     return (
-        f"one recipe ({recipe['optimizer']}{fixed_epochs}), as it stands or as drawn ({draws} of"
-        f" {', '.join(tuned)}, the same for every row), chosen by validation NLL"
+        f"one recipe ({recipe['optimizer']}{fixed_epochs}{weighted}), as it stands or as drawn"
+        f" ({draws} of {', '.join(tuned)}, the same for every row), chosen by validation NLL"
     )
 
 
