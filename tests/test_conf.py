@@ -3,6 +3,7 @@
 import functools
 import importlib
 import re
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -242,6 +243,8 @@ def test_a_space_holds_the_default_and_more_than_it(point, pair):
 
 
 def built(point, home, pair):
+    if pair == ("dataset", "textures") and find_spec("skimage") is None:
+        pytest.skip("the extra photos is not here")
     words = beside(pair, point(pair, words=("compare=[]",)).values.get(pair[0], {}))
     plan = point(pair, words=("compare=[]", *words))
     check_plan(plan)
