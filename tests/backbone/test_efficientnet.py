@@ -183,6 +183,7 @@ def test_another_file_in_the_package_is_refused(monkeypatch):
         ({"layer": "blok12"}, "did you mean block12?"),
         ({"size": 0}, "pixels, from 1 up"),
         ({"weights": "absent.pth"}, "there is no such file"),
+        ({"weights": "packag"}, "did you mean package? It is one of package, none, FILE"),
     ],
 )
 def test_what_the_network_has_not_is_refused(values, reason):
