@@ -12,7 +12,7 @@ help:  ## this list
 .venv/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "qtlrun needs Python 3.11 or newer; name one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,photos]'
 	@touch $@
 
 compare: .venv/installed  ## install, then the default experiment: variants A, B, C and controls in one table
@@ -124,7 +124,7 @@ bench-generator: .venv/installed peers  ## a circuit of 13 and 19 qubits without
 	OMP_NUM_THREADS= $(RESULT) 'Speed of generating circuits beside peers' $(BENCHMARK)generator.py"
 
 peers: .venv/installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,photos,bench]'
 
 options: .venv/installed  ## write conf/README.md, the list of all options, from their files
 	$(BIN)/python tests/documents/option.py

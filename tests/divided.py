@@ -7,7 +7,7 @@ from qtlrun.dataset.splitting import Splitting
 # Datasets that take a Splitting, and what a fold of each is; a folder is here once for each way in
 # which it comes by its test split.
 DRAWN = dict.fromkeys(["spirals", "moons", "square", "iris", "alone"], "test") | dict.fromkeys(
-    ["published", "hymenoptera", "mnist", "fashion_mnist", "cifar10"], "validation"
+    ["published", "hymenoptera", "mnist", "fashion_mnist", "cifar10", "textures"], "validation"
 )
 FIELDS = [field.name for field in dataclasses.fields(Splitting)]
 

@@ -39,6 +39,7 @@ NEEDED = {
 # Libraries of the extras, without which an option cannot be built.
 EXTRAS = {
     ("backbone", "timm"): "timm",
+    ("dataset", "textures"): "skimage",
     ("device", "lightning.gpu"): "pennylane_lightning.lightning_gpu_ops",
     ("device", "lightning.kokkos"): "pennylane_lightning.lightning_kokkos_ops",
     ("device", "qiskit.aer"): "pennylane_qiskit",

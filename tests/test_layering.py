@@ -26,7 +26,7 @@ ORDER = [
     {"device"},
     {"simulator"},
     {"tape"},
-    {"layer", "statefile", "memory", "download"},
+    {"layer", "statefile", "memory", "download", "package"},
     {"circuit", "fock"},
     {"comparison"},
     {"ledger", "plan", "source", "store"},

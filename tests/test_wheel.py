@@ -112,7 +112,7 @@ def test_a_wheel_lists_its_options(installed, tmp_path):
     said = alone(installed, tmp_path, "--help")
     assert (
         "dataset: cifar10, coherent, csv, digits, fashion_mnist, folder, gaussian, hymenoptera,"
-        " iris, mnist, moons, spirals, square"
+        " iris, mnist, moons, spirals, square, textures"
         in " ".join(" ".join(said).split())
         and not list(tmp_path.iterdir())
     )
