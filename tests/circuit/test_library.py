@@ -8,6 +8,7 @@ import pytest
 import torch
 from circuits import assert_close, draw, qnode, slopes
 
+from qtlrun.circuit.amplitude import Amplitude
 from qtlrun.circuit.basic import Basic
 from qtlrun.circuit.brickwork import Brickwork
 from qtlrun.circuit.hierarchy import halvings
@@ -19,6 +20,8 @@ from qtlrun.circuit.tree import Tree
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
 from qtlrun.error import UsageError
+from qtlrun.head.dressed import Quantum
+from qtlrun.layer import Start
 from qtlrun.plan import build
 from qtlrun.tape import reader
 from qtlrun.tape.tape import inputs_of
@@ -31,7 +34,7 @@ DEVICES = {
 # Of each a size with an even number of wires and one with an odd number
 CIRCUITS = [
     kind(*size)
-    for kind in (Strong, Basic, Reupload, IQP, Brickwork, Tree, QCNN)
+    for kind in (Strong, Basic, Reupload, IQP, Brickwork, Tree, QCNN, Amplitude)
     for size in ((4, 2), (3, 1))
 ]
 # A few hundred gates in float64 round to less than 1e-12
@@ -210,9 +213,84 @@ def test_halving_leaves_the_first_wire_and_drops_every_other_once(qubits):
         ("qcnn.QCNN", {"qubits": 1, "depth": 1}, "qubits"),
         ("reupload.Reupload", {"qubits": 1, "depth": 0}, "depth"),
         ("iqp.IQP", {"qubits": 2, "depth": -1}, "depth"),
+        ("amplitude.Amplitude", {"qubits": 1, "depth": 1}, "qubits"),
     ],
 )
 def test_sizes_that_a_circuit_cannot_have_are_refused(option, values, key):
     with pytest.raises(UsageError) as error:
         build("circuit", {"_target_": f"qtlrun.circuit.{option}"} | values)
     assert error.value.key == f"circuit.{key}" and error.value.value == values[key]
+
+
+def head(circuit, features, **values):
+    start = Start([0, 1], torch.float64)
+    return Quantum(features, 3, circuit, Statevector(), start, **{"spread": 1.0} | values)
+
+
+def test_an_amplitude_circuit_takes_features_without_a_layer_before_and_pads_them():
+    circuit = Amplitude(3, 2)
+    made = head(circuit, 6)
+    assert {one for one, _ in made.named_parameters()} == {"angles", "post.weight", "post.bias"}
+    x = draw(2, 4, 6).detach()
+    padded = torch.cat([x, torch.zeros(2, 4, 2, dtype=torch.float64)], -1)
+    expected = made.post(qnode(circuit, padded, made.angles))
+    torch.testing.assert_close(made(x), expected, rtol=0, atol=1e-12)
+    torch.testing.assert_close(made(3 * x), made(x), rtol=0, atol=1e-12)
+    torch.testing.assert_close(made.norms(x), x.square().sum(-1).sqrt())
+
+
+def test_an_item_of_zeros_alone_is_the_first_basis_state():
+    made = head(Amplitude(3, 2), 8)
+    first = torch.eye(8, dtype=torch.float64)[:1].expand(2, 1, 8)
+    assert torch.equal(made(torch.zeros(2, 1, 8, dtype=torch.float64)), made(first))
+
+
+def test_without_layers_an_amplitude_circuit_weighs_squares_by_signs():
+    x, w = drawn(Amplitude(2, 0), batch=20)
+    shares = x.square() / x.square().sum(-1, keepdim=True)
+    signs = torch.tensor([[1, 1, -1, -1], [1, -1, 1, -1]], dtype=torch.float64)
+    torch.testing.assert_close(values(Amplitude(2, 0), x, w), shares @ signs.T, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    "features, given, key",
+    [
+        (9, {}, "circuit.qubits"),
+        (8, {"product": True}, "product"),
+        (8, {"layout": "mari2019"}, "circuit"),
+    ],
+)
+def test_what_an_amplitude_circuit_cannot_have_is_refused(features, given, key):
+    with pytest.raises(UsageError) as error:
+        head(Amplitude(3, 1), features, **given)
+    assert error.value.key == key
+
+
+CONTROLS = (
+    {"angles": "frozen"},
+    {"angles": "random"},
+    {"angles": "zero"},
+    {"product": True},
+    {"entangle": False},
+)
+SEPARABLE = [each for each in CIRCUITS if not isinstance(each, (Tree, QCNN, Amplitude))]
+
+
+@pytest.mark.parametrize("circuit", SEPARABLE, ids=name)
+def test_every_control_can_be_made_of_every_circuit(circuit):
+    """Each circuit with two of them at each of its two sizes."""
+    number = SEPARABLE.index(circuit)
+    for control in (CONTROLS[number % 5], CONTROLS[(number + 2) % 5]):
+        made = head(circuit, 5, **control)
+        logits = made(draw(2, 4, 5).detach())
+        slope = torch.autograd.grad(logits.square().sum(), made.pre.weight)[0]
+        assert logits.shape == (2, 4, 3) and (slope.abs().flatten(1).amax(1) > 1e-6).all()
+
+
+@pytest.mark.parametrize("circuit", [Tree(4, 1), QCNN(3, 1)], ids=name)
+def test_a_circuit_of_which_nothing_reaches_the_last_wire_alone_is_refused(circuit):
+    with pytest.raises(UsageError) as error:
+        head(circuit, 5, entangle=False)
+    gone = ", ".join(map(str, range(1, circuit.qubits)))
+    assert (error.value.key, error.value.value) == ("entangle", False)
+    assert error.value.reason.endswith(f"from wires {gone}")
