@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 RESULTS := default spirals states reproduce nonlinearity calibrate reproduce-all pictures quantum-train fair splits reliability \
-	pools torture bench bench-generator mutation
+	pools torture bench bench-generator mutation circuits
 .PHONY: help compare check format test test-all options peers clean $(RESULTS)
 
 help:  ## this list
@@ -94,6 +94,10 @@ fair: .venv/installed  ## equal tuning and the multiverse: make fair QTLRUN_DATA
 		"qtlrun $(PAIR) $(FEATURES) $(ROWS) dataset.train_size=400 seeds=10" \
 		"qtlrun $(PAIR) $(FEATURES) $(ROWS) recipe.batch_size=32 recipe.epochs=10" \
 		"qtlrun $(PAIR) $(FEATURES) study=multiverse dataset.train_size=400"
+
+circuits: .venv/installed  ## each circuit of the library beside controls: make circuits QTLRUN_DATA=FOLDER WEIGHTS=FILE (1 h)
+	$(RESULT) 'Circuits of the library' \
+		"python tests/circuit_table.py 11 experiment=ants_bees $(FEATURES) 'compare=[twin,frozen_circuit]' tune=16 seeds=10"
 
 SETS := $(CONTROLS) seeds=10 'dataset.split_seed=range(0,100,10)'
 PLANES := recipe=mari2019 $(PAIRS) dataset.classes=[airplane,automobile] dataset.validation=0.04

@@ -236,6 +236,9 @@ SHARES = (
 )
 # Of rows whose head squashes its inputs
 SATURATED = _share("inputs_saturated", "of the squashed inputs that are at their ends", "share")
+# Of rows whose head takes features as amplitudes
+NORM_LOST = _share("norm_lost", "of features that become amplitudes, mean over items", "norm")
+NORM_SPREAD = _share("norm_spread", "standard deviation of the lost norm over its mean", "ratio")
 # Of rows whose weights are generated; some only where a circuit generates them
 GENERATED = (
     _share("compression", "generated weights over the numbers that generate them", "ratio"),
@@ -259,6 +262,6 @@ SECONDS = Metric(
     "seconds per seed",
 )
 # Of costs, what is no count of every row
-MEASURES = (*SHARES, SATURATED, *GENERATED, SECONDS)
+MEASURES = (*SHARES, SATURATED, NORM_LOST, NORM_SPREAD, *GENERATED, SECONDS)
 COSTS = (*COUNTS, *MEASURES)
 METRICS = (*RESULTS, *COSTS)

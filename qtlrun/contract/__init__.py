@@ -23,12 +23,15 @@ class Circuit(Protocol):
     shape: of its weights, exact: every one of them acts
     inputs: numbers of an item that it takes; None: one per qubit
     depth: layers, for the heads that are sized by it
+    direct: whether its inputs are features as they are, as many as there are and zeros behind them,
+        with no layer before
     """
 
     qubits: int
     shape: tuple[int, ...]
     inputs: int | None = None
     depth: int | None = None
+    direct: bool = False
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> object: ...
 
@@ -77,6 +80,7 @@ class Head(Protocol):
     effective: rank of the Jacobian of its circuit's outputs by the angles over items, for each run
     saturated: share of each item's squashed inputs that are at their ends, (runs, batch)
     retention: probability that each item keeps, by name, (runs, batch)
+    norms: norm of each item, which is lost where features become amplitudes, (runs, batch)
     """
 
     solve: Solve | None = None
@@ -88,6 +92,7 @@ class Head(Protocol):
     effective: Callable[..., list[int]] | None = None
     saturated: Callable[[Tensor], Tensor] | None = None
     retention: Callable[[Tensor], dict[str, Tensor]] | None = None
+    norms: Callable[[Tensor], Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor: ...
     def state_dict(self) -> dict[str, Tensor]: ...

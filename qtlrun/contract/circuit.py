@@ -25,6 +25,7 @@ class UserCircuit:
         inputs: int,
         shape: tuple[int, ...],
         depth: int | None,
+        direct: bool,
     ):
         self.circuit = circuit
         self.name = name
@@ -33,6 +34,7 @@ class UserCircuit:
         self.shape = shape or (1,)
         self.single = not shape
         self.depth = depth
+        self.direct = direct
 
     def __call__(self, inputs, weights):
         with plugin.blamed("circuit", self.name):
@@ -77,6 +79,7 @@ def adapt_circuit(part, key: str, target: str) -> UserCircuit:
         int(inputs),
         tuple(map(int, sizes)),
         _depth(members["depth"]),
+        bool(members["direct"]),
     )
 
 

@@ -77,7 +77,7 @@ def _details(ensemble: Ensemble) -> list[Details]:
     runs = len(ensemble.trainings)
     _, accuracies = train.score(train.evaluate(ensemble.whole, data, runs), data.labels)
     angles = _effective_angles(ensemble)
-    shares = _probability_shares(ensemble) | _saturated_shares(ensemble)
+    shares = _probability_shares(ensemble) | _saturated_shares(ensemble) | _lost_norms(ensemble)
     generator_details = _generator_details(ensemble)
     details = []
     for run in range(runs):
@@ -167,6 +167,18 @@ def _saturated_shares(ensemble: Ensemble) -> dict[str, Tensor]:
     batches = _features(ensemble, ensemble.data["validation"])
     shares = torch.cat([ensemble.head.saturated(batch) for batch in batches], -1)
     return {"inputs_saturated": shares.double().mean(-1).cpu()}
+
+
+@torch.no_grad()
+def _lost_norms(ensemble: Ensemble) -> dict[str, Tensor]:
+    """Mean over validation items of the norm that a head loses, and its spread, by run."""
+    if ensemble.head.norms is None:
+        return {}
+    ensemble.whole.eval()
+    batches = _features(ensemble, ensemble.data["validation"])
+    norms = torch.cat([ensemble.head.norms(batch) for batch in batches], -1).double().cpu()
+    mean = norms.mean(-1)
+    return {"norm_lost": mean, "norm_spread": norms.std(-1, correction=0) / mean}
 
 
 def _features(ensemble: Ensemble, data: Data) -> Iterator[Float[Tensor, "runs batch features"]]:

@@ -10,12 +10,13 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from qtlrun.error import BadValue, UsageError
 from qtlrun.head import published
 from qtlrun.layer import Linear, Start
 from qtlrun.plan import facts
-from qtlrun.tape.tape import inputs_of
+from qtlrun.tape.tape import inputs_of, is_direct
 
 SATURATION = 0.99  # absolute tanh beyond which an input hardly moves
 
@@ -33,8 +34,12 @@ SATURATION = 0.99  # absolute tanh beyond which an input hardly moves
 class Quantum(nn.Module):
     """Circuit between two linear layers.
 
-    Its input angles are pi/2 tanh of the first layer's values, in radians. Source: Mari et al.,
-    arXiv:1912.08278, eq. 10. Raises ValueError where `state` or `layout` does not fit.
+    Its input angles are pi/2 tanh of the first layer's values, in radians. A direct circuit takes
+    the features themselves, without a first layer, and zeros behind them where they are fewer than
+    its inputs; an item of zeros alone is to it a first feature of 1 and zeros. Source: Mari et al.,
+    arXiv:1912.08278, eq. 10. Raises ValueError where `state` or `layout` does not fit, where
+    nothing reaches the measured wires from the others without entangling gates, and for more
+    features than a direct circuit takes.
 
     Arguments:
         features: numbers of an item.
@@ -77,6 +82,9 @@ class Quantum(nn.Module):
                 "state gives the start values already",
                 "leave one of the two null",
             )
+        direct = is_direct(circuit)
+        if direct:
+            _check_direct(features, circuit, product, state or layout)
         if product:
             from qtlrun.circuit import product as products
 
@@ -90,7 +98,11 @@ class Quantum(nn.Module):
         self.circuit = circuit
         self.entangle = entangle
         self.run = device.run(circuit, entangle)
-        self.pre = Linear(start, "pre", features, inputs_of(circuit))
+        if not entangle:
+            _check_read(self.run.reading)
+        self.padding = inputs_of(circuit) - features if direct else 0
+        self.pre = None if direct else Linear(start, "pre", features, inputs_of(circuit))
+        self.norms = _norms if direct else None
         self.post = Linear(start, "post", self.run.outputs, classes)
         if angles == "random":
             values = start.uniform("angles", circuit.shape, math.pi)
@@ -107,11 +119,17 @@ class Quantum(nn.Module):
     def forward(
         self, x: Float[Tensor, "runs batch features"]
     ) -> Float[Tensor, "runs batch classes"]:
-        return self.post(self.run(squash(self.pre(x)), self.angles))
+        return self.post(self.run(self._inputs(x), self.angles))
+
+    def _inputs(
+        self, x: Float[Tensor, "runs batch features"]
+    ) -> Float[Tensor, "runs batch inputs"]:
+        """Inputs of the circuit."""
+        return _fill(x, self.padding) if self.pre is None else squash(self.pre(x))
 
     def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
         """Share of each item's squashed values that are saturated."""
-        return saturated(self.pre(x))
+        return x.new_zeros(x.shape[:2]) if self.pre is None else saturated(self.pre(x))
 
     def executions(self) -> int:
         """Executions that the gradient of one sample costs under the parameter-shift rule.
@@ -128,7 +146,7 @@ class Quantum(nn.Module):
 
         `exact` is the circuit on a device without shots, where the head's own has some.
         """
-        inputs = squash(self.pre(x)).detach().cpu().double()
+        inputs = self._inputs(x).detach().cpu().double()
         angles = self.angles.detach().cpu().double()
         return [_rank(exact or self.run, *each) for each in zip(inputs, angles, strict=True)]
 
@@ -196,6 +214,51 @@ class Sine(nn.Module):
     def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
         """Share of each item's squashed values that are saturated."""
         return saturated(self.pre(x))
+
+
+def _check_direct(features: int, circuit, product: bool, start: str | None) -> None:
+    """Refuse what a circuit cannot have that takes features as they are."""
+    if features > inputs_of(circuit):
+        raise UsageError(
+            f"it takes {inputs_of(circuit)} features, one an amplitude, and there are {features}",
+            f"use {math.ceil(math.log2(features))}",
+            key="circuit.qubits",
+            value=circuit.qubits,
+        )
+    if product:
+        raise BadValue(
+            "product", product, "the circuit takes amplitudes, and a product circuit takes angles"
+        )
+    if start is not None:
+        raise UsageError(
+            f"{start} has start values of a layer before the circuit, and this one has none",
+            "use circuit=dressed",
+            key="circuit",
+        )
+
+
+def _check_read(reading) -> None:
+    """Refuse a circuit without entangling gates that leaves inputs or angles unread."""
+    unread = sorted(reading.unread)
+    if unread:
+        wires = f"wire{'s' * (len(unread) > 1)} {', '.join(map(str, unread))}"
+        raise BadValue(
+            "entangle",
+            False,
+            f"without gates on several wires nothing reaches what is measured from {wires}",
+            "leave unentangled out, or measure every wire",
+        )
+
+
+def _fill(x: Float[Tensor, "runs batch features"], padding: int) -> Tensor:
+    """Features with zeros behind them, and a 1 in front where all are zeros, which have no norm."""
+    blank = (x == 0).all(-1, keepdim=True)
+    return pad(torch.cat([torch.where(blank, 1.0, x[..., :1]), x[..., 1:]], -1), (0, padding))
+
+
+def _norms(x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
+    """Norm of each item."""
+    return torch.linalg.vector_norm(x, dim=-1)
 
 
 def saturated(x: Float[Tensor, "runs batch inputs"]) -> Float[Tensor, "runs batch"]:

@@ -59,7 +59,8 @@ class Verification:
         self._seen[id(weights)] = weakref.ref(weights)
         runs, batch = inputs.shape[:2]
         samples = {(0, 0), (runs // 2, batch // 3), (runs // 3, batch // 2), (runs - 1, batch - 1)}
-        work = 2**self._reading.qubits * len(self._reading.gates)
+        preparing = sum(2 ** (len(start.wires) + 1) for start in self._reading.starts)  # gates
+        work = 2**self._reading.qubits * (len(self._reading.gates) + preparing)
         by_value = self._outcomes and work <= MAX_WORK
         for run, sample in sorted(samples) if runs and batch else ():
             x = inputs[run, sample].detach().cpu().double()

@@ -79,6 +79,18 @@ class Reading:
         return next((gate.word for gate in self.gates if gate.moving is not None), None)
 
     @property
+    def unread(self) -> frozenset[int]:
+        """Wires with gates that move, from which nothing reaches a measurement."""
+        reached = {wire for each in self.measurements for wire in each.wires or range(self.qubits)}
+        unread: set[int] = set()
+        for gate in reversed(self.gates):
+            if reached & set(gate.wires):
+                reached |= set(gate.wires)
+            elif gate.moving is not None or gate.angle in self.fed | self.trained:
+                unread |= set(gate.wires)
+        return frozenset(unread)
+
+    @property
     def split(self) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
         """Angles of a preparation that differ from sample to sample, and those that do not."""
         return split(self.affine, self.fed, self.trained)
@@ -112,6 +124,14 @@ def apart(rest: Tensor, fed: frozenset[int], trained: frozenset[int]) -> Affine:
     constant = rest.clone()
     constant[by_sample + by_run] = 0
     return Affine(unit[:, by_sample], unit[:, by_run], constant)
+
+
+def is_direct(circuit) -> bool:
+    """Whether a circuit takes features as they are."""
+    try:
+        return circuit.direct
+    except AttributeError:
+        return False
 
 
 def inputs_of(circuit) -> int:

@@ -1,7 +1,7 @@
 """Sentences on how to read a table: intervals, columns, warnings, readers of the test set."""
 
 from qtlrun.comparison.comparison import Comparison
-from qtlrun.comparison.metric import SATURATED
+from qtlrun.comparison.metric import NORM_LOST, NORM_SPREAD, SATURATED
 from qtlrun.comparison.row import Row
 from qtlrun.ledger import Readings
 from qtlrun.report.sentence.data import data
@@ -29,6 +29,7 @@ def foot(comparison: Comparison, reads: Readings) -> list[Note]:
         *_store_mark(comparison),
         *_cutoff_warnings(comparison),
         *_saturation_warning(comparison),
+        *_lost_norms(comparison),
         *_scaling_note(comparison),
         readers(reads, comparison.noun),
         *data([comparison]),
@@ -224,6 +225,28 @@ def _saturation_warning(comparison: Comparison) -> list[Note]:
             f"{title} There a circuit, or what stands in its place, sees little but signs, and what"
             f" is before it hardly learns; {remedy} may help.",
             f"{title} Try {remedy}.",
+        )
+    ]
+
+
+def _lost_norms(comparison: Comparison) -> list[Note]:
+    """Norms that are lost where features become amplitudes, by row."""
+    rows: dict[str, list[str]] = {}
+    for label in comparison.labels:
+        mean = comparison.metrics(label).mean() if comparison.of(label) else {}
+        if NORM_LOST.name in mean:
+            spread = 100 * mean[NORM_SPREAD.name]
+            norm = f"{mean[NORM_LOST.name]:.3g} (standard deviation {spread:.0f} % of it)"
+            rows.setdefault(norm, []).append(label)
+    if not rows:
+        return []
+    phrases = [f"{norm} in {', '.join(labels)}" for norm, labels in rows.items()]
+    title = f"Lost norm of the features that become amplitudes, mean: {'; '.join(phrases)}."
+    return [
+        Note(
+            f"{title} Amplitudes have norm 1, so items that differ by a factor are one item to the"
+            " circuit.",
+            title,
         )
     ]
 

@@ -1,0 +1,35 @@
+"""Circuit that is a tree: pairs of wires are joined, and one of each is left."""
+
+import pennylane as qml
+
+from qtlrun.circuit.embedding import embed_angles
+from qtlrun.circuit.hierarchy import halvings
+from qtlrun.circuit.size import check_size
+
+
+class Tree:
+    """Embedded inputs, then a binary tree of real two-wire blocks down to one wire.
+
+    A block is `depth` times an RY per wire and a CNOT onto the wire that stays. The last wire is
+    turned by RY, and its <Z> is measured. Inputs and weights are angles in radians; the weights are
+    in the order in which they act. Source: Grant et al., arXiv:1804.03680, the tree tensor network
+    of real gates.
+    """
+
+    def __init__(self, qubits: int, depth: int):
+        check_size(qubits, depth, fewest_qubits=2, fewest_layers=1)
+        self.qubits = qubits
+        self.depth = depth
+        self.pairs = [pair for _, pairs in halvings(qubits) for pair in pairs]
+        self.shape = (2 * depth * (qubits - 1) + 1,)
+
+    def __call__(self, inputs, weights):
+        embed_angles(inputs, self.qubits)
+        angles = iter(weights)
+        for stays, goes in self.pairs:
+            for _ in range(self.depth):
+                qml.RY(next(angles), stays)
+                qml.RY(next(angles), goes)
+                qml.CNOT([goes, stays])
+        qml.RY(next(angles), 0)
+        return [qml.expval(qml.PauliZ(0))]
