@@ -210,12 +210,14 @@ class Study(Protocol):
     excuses: whether a plan whose weights or data cannot be had is left out, and not an error
     heeds_seal: whether its table marks the contrasts that a sealed plan did not declare
     trains: whether it trains the rows of its plans
+    takes_run: whether it takes a finished run, by `experiment.finished(plan)`
     """
 
     check: Callable[[list, Any], None] | None = None
     excuses: bool = False
     heeds_seal: bool = False
     trains: bool = True
+    takes_run: bool = False
 
     def run(self, plans: list, experiment: Any, report: Any) -> tuple: ...
 
