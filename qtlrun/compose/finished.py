@@ -29,13 +29,14 @@ def take_run(plans: list[Plan]) -> list[Plan]:
     full. Refuses a run that is not there, and overrides that the run's own plan answers.
     """
     plan = plans[0]
-    if plan.settings.run is None:
-        return plans
+    name = plan.values.get("run")
+    if not isinstance(name, str):
+        return plans  # none, or of a type that its check refuses
     if len(plans) > 1:
         raise UsageError("one run comes back at a time", "leave out -m", key="run")
     _check_overrides(plan)
-    path = _find(plan.settings.run, folder("outputs", plan.settings.outputs))
-    values = _read_plan(path, plan.settings.run)
+    path = _find(name, folder("outputs", str(plan.values["outputs"])))
+    values = _read_plan(path, name)
     values = plan.values | values
     values |= {key: plan.values[key] for key in COMMAND_KEYS}
     values |= {"seal": None, "run": str(path)} | {
@@ -60,7 +61,7 @@ def _check_overrides(plan: Plan) -> None:
 def _is_allowed(override: Override) -> bool:
     """Whether a word may stand beside a run."""
     top = override.key.partition(".")[0]
-    return (
+    return override.sets and (
         override.key in (*COMMAND_KEYS, *PLACED_KEYS)
         or top in ("study", "hydra")
         or override.key.startswith("hydra/")

@@ -66,6 +66,10 @@ class Head(Protocol):
     seeds: on which its solution depends
     amplitudes: whether it takes amplitudes of one mode of light, not scaled
     angles: of its circuit, shape (runs, *shape)
+    encode: its circuit's inputs, (runs, batch, inputs), of features; None: it has no circuit, or
+        more than one between two layers
+    run: its circuit on the device
+    decode: logits of what the circuit gives, (runs, batch, outputs)
     executions: circuit executions that the gradient of one sample costs by parameter-shift; None:
         it has no circuit
     effective: rank of the Jacobian of its circuit's outputs by the angles over items, for each run
@@ -78,6 +82,9 @@ class Head(Protocol):
     seeds: Sequence[int] = ()
     amplitudes: bool = False
     angles: Tensor | None = None
+    encode: Callable[[Tensor], Tensor] | None = None
+    run: Callable[[Tensor, Tensor], Tensor] | None = None
+    decode: Callable[[Tensor], Tensor] | None = None
     executions: Callable[[], int] | None = None
     effective: Callable[..., list[int]] | None = None
     saturated: Callable[[Tensor], Tensor] | None = None

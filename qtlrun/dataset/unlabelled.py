@@ -18,8 +18,8 @@ from qtlrun.error import UsageError
 
 TABLES = (".csv", ".npy")
 GLOB = re.compile(r"[*?\[]")
-# Weights of red, green and blue in a grey of ITU-R BT.601
-LUMA = (0.299, 0.587, 0.114)
+# Weights of red, green and blue in a grey of ITU-R BT.601, times 2**16
+LUMA = (19595, 38470, 7471)
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,9 @@ def _walk(folder: Path) -> tuple[list[Path], int]:
 
 
 def to_grey(pixels: UInt8[Tensor, "3 height width"]) -> UInt8[Tensor, "1 height width"]:
-    """Grey picture of a coloured one; one that is grey keeps its values to the bit."""
-    red = pixels[:1]
-    if bool((pixels == red).all()):
-        return red
-    weights = torch.tensor(LUMA, dtype=torch.float64).view(3, 1, 1)
-    return (pixels * weights).sum(0, keepdim=True).round().to(torch.uint8)
+    """Grey picture of a coloured one, as Pillow has it; one that is grey keeps its values."""
+    weights = torch.tensor(LUMA).view(3, 1, 1)
+    return ((pixels * weights).sum(0, keepdim=True) + 2**15 >> 16).to(torch.uint8)
 
 
 def read_vectors(word: str, numbers: int) -> Float64[Tensor, "items numbers"]:

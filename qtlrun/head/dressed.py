@@ -107,7 +107,17 @@ class Quantum(nn.Module):
     def forward(
         self, x: Float[Tensor, "runs batch features"]
     ) -> Float[Tensor, "runs batch classes"]:
-        return self.post(self.run(squash(self.pre(x)), self.angles))
+        return self.decode(self.run(self.encode(x), self.angles))
+
+    def encode(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch inputs"]:
+        """Angles that the circuit takes, of features."""
+        return squash(self.pre(x))
+
+    def decode(
+        self, values: Float[Tensor, "runs batch outputs"]
+    ) -> Float[Tensor, "runs batch classes"]:
+        """Logits of what the circuit gives."""
+        return self.post(values)
 
     def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
         """Share of each item's squashed values that are saturated."""

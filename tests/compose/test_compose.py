@@ -51,12 +51,12 @@ def checked(*points):
 QUICK = ["experiment=smoke", "backbone=identity", "compare=[]", "seeds=1", "recipe.epochs=1"]
 TOP = (
     "accelerator, backbone, circuit, compare, dataset, device, dtype, experiment, folds, freeze,"
-    " fresh, head, home, outputs, parametrization, plugins, recipe, seal, seeds, splits, study,"
-    " tune."
+    " fresh, head, home, outputs, parametrization, plugins, recipe, run, seal, seeds, splits,"
+    " study, tune."
 )
 KEYS = (
-    "seeds, splits, folds, tune, dtype, home, outputs, accelerator, fresh, plugins, seal, dataset,"
-    " backbone, freeze, recipe, circuit, head, parametrization, device, study."
+    "seeds, splits, folds, tune, dtype, home, outputs, accelerator, fresh, plugins, seal, run,"
+    " dataset, backbone, freeze, recipe, circuit, head, parametrization, device, study."
 )
 
 

@@ -43,6 +43,8 @@ def refusal(place, capsys, tmp_path):
         ((), "study=predict: it predicts by a finished run; run=last takes the newest"),
         (("run=last", "seeds=3"), "seeds=3: the run has its own plan"),
         (("run=last", "recipe.lr=0.2"), "recipe.lr=0.2: the run has its own plan"),
+        (("run=last", "~home"), "~home: the run has its own plan"),
+        (("run=[a,b]",), "run="),
         (("run=last", "fresh=true"), "fresh=true: the run has its own plan"),
         (("run=none",), "run=none: there is no such folder, and no run in"),
         (("run=e",), "run=e: there is no such folder, and no run in"),
