@@ -16,6 +16,7 @@ from sklearn.datasets import load_iris
 
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
+from qtlrun.experiment.program import export_onnx
 from qtlrun.study.export import Export
 
 IRIS = (
@@ -303,13 +304,12 @@ def test_onnx_gives_the_same_logits(place, row):
     assert logits == pytest.approx(program(pictures).detach().numpy(), abs=1e-4)
 
 
-def test_an_absent_library_is_named_with_its_command(place, monkeypatch, capsys):
+def test_an_absent_library_is_named_with_its_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnx", None)
-    run = next(path for path in (place / "outputs").glob("*/*") if (path / "weights").is_dir())
-    folder = train(place, "study=export", f"run={run}", "study.row=C")
-    said = " ".join(capsys.readouterr().out.split())
-    assert "network.onnx is left out: onnx is not installed; pip install 'qtlrun[onnx]'" in said
-    assert not (folder / "network.onnx").exists() and (folder / "network.pt2").exists()
+    with pytest.raises(UsageError) as error:
+        export_onnx(torch.nn.Linear(2, 2), torch.zeros(2, 2))
+    assert error.value.reason == "onnx is not installed"
+    assert error.value.fix == "pip install 'qtlrun[onnx]' brings it"
 
 
 @pytest.mark.parametrize(
