@@ -12,6 +12,7 @@ from pathlib import Path
 from qtlrun import disk
 from qtlrun.compose.check import check_models, check_words, folder
 from qtlrun.compose.command import compose
+from qtlrun.compose.finished import take_run
 from qtlrun.compose.stream import guarded
 from qtlrun.error import UsageError
 from qtlrun.mode import freshly
@@ -144,6 +145,7 @@ def _without_empty_folders():
 @freshly
 def _run_study(plans: list[Plan]):
     """Check all plans, then run their study; return its rows and whether all went well."""
+    plans = take_run(plans)
     check_words(plans)
     from qtlrun.compose.seal import check_seal
 

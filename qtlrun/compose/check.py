@@ -12,7 +12,7 @@ from qtlrun.plan import EACH, Plan, Variant, check_plan, check_same
 from qtlrun.plan.seal import MAX_DIFFERENCES, NAME_DIGITS
 
 # Keys whose values all points of a sweep share.
-SHARED_KEYS = ("study", "home", "outputs", "fresh", "plugins", "splits", "folds", "seal")
+SHARED_KEYS = ("study", "home", "outputs", "fresh", "plugins", "splits", "folds", "seal", "run")
 
 
 def check_words(plans: list[Plan]) -> None:
@@ -30,10 +30,13 @@ def check_models(plans: list[Plan], study, experiment) -> list[Plan]:
     out and has the refusal.
     """
     _check_heeded(plans[0], study)
+    _check_taken(plans[0], study)
     if study.check is not None:
         study.check(plans, experiment)
     experiment.check_remote(plans)
     plans = list(plans)
+    if plans[0].settings.run is not None:
+        return plans  # what it was trained on may be gone
     for check in (_check_parts, _check_backbone, _load, _check_sealed):
         for number, plan in enumerate(plans):
             refusal = "" if plan.refusal else _refusal(check, plan, experiment, study.excuses)
@@ -94,6 +97,17 @@ def _check_heeded(plan: Plan, study) -> None:
             "study=compare has it",
             key="seal",
             value=plan.sealed.hash[:NAME_DIGITS],
+        )
+
+
+def _check_taken(plan: Plan, study) -> None:
+    """Refuse a finished run for a study that trains rows of its own."""
+    if plan.settings.run is not None and not study.takes_run:
+        raise UsageError(
+            "this study trains rows of its own",
+            "study=predict and study=export take a run; without run= this one trains",
+            key="run",
+            value=plan.settings.run,
         )
 
 

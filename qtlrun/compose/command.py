@@ -62,7 +62,7 @@ def _compose_runs(points: list[Values], runs: object, words: list[str]) -> list[
             _check_agreement(more, typed)
             line = ["-m", *(override.text for override in common), *more, "study.runs=null"]
             joined += [
-                point | {"name": points[0]["name"], "run": run} for point in _compose_points(line)
+                point | {"name": points[0]["name"], "line": run} for point in _compose_points(line)
             ]
     return joined
 

@@ -34,18 +34,12 @@ FORM = (
     " brackets or spaces."
 )
 # Last names of keys whose values are files and folders.
-PATH_KEYS = (
-    "outputs",
-    "home",
-    "root",
-    "path",
-    "weights",
-    "state",
-    "plugins",
-)
+PATH_KEYS = ("outputs", "home", "root", "path", "weights", "state", "plugins", "run", "images")
 # Of these, those whose ~ is replaced here and nowhere else; but for keys of patterns of names.
 EXPANDED_KEYS = ("path", "weights", "state", "plugins")
 PATTERN_KEYS = ("parametrization.weights",)
+# Keys of a study that are typed without its name
+SHORT_KEYS = {"images": "study.images", "images_skip": "study.images_skip"}
 KEY = re.compile(r"(\+{0,2}|~)\w[\w./@:-]*")
 CALL = re.compile(r"\w+(?= while evaluating)|(?<=': ).*", re.DOTALL)
 MAX_POINTS = 1000  # of a sweep: each is composed and checked before the first is trained
@@ -67,7 +61,7 @@ def read(words: list[str], sweep: bool, options) -> Words:
     Refuses a word that is no override, several values where no sweep is asked for, and a sweep
     without end.
     """
-    overrides = [_read(word, sweep) for word in words]
+    overrides = [_read(_lengthen(word), sweep) for word in words]
     if sweep:
         _check_points(overrides, options)
     return Words([override.input_line for override in overrides], overrides)
@@ -85,6 +79,13 @@ def quote(text: str) -> str:
     """
     text = re.sub(r"\$\{(?![^{}]*\})", r"\\${", text)
     return QuotedString(text, Quote.single).with_quotes()
+
+
+def _lengthen(word: str) -> str:
+    """Word with the full key of one that has a short form."""
+    typed = Word.of(word)
+    key = SHORT_KEYS.get(typed.key)
+    return f"{typed.prefix}{key}{word[len(typed.prefix) + len(typed.key) :]}" if key else word
 
 
 def _read(word: str, sweep: bool) -> Override:

@@ -75,6 +75,10 @@ class Head(Protocol):
     seeds: on which its solution depends
     amplitudes: whether it takes amplitudes of one mode of light, not scaled
     angles: of its circuit, shape (runs, *shape)
+    encode: its circuit's inputs, (runs, batch, inputs), of features; None: it has no circuit, or
+        more than one between two layers
+    run: its circuit on the device
+    decode: logits of what the circuit gives, (runs, batch, outputs)
     executions: circuit executions that the gradient of one sample costs by parameter-shift; None:
         it has no circuit
     effective: rank of the Jacobian of its circuit's outputs by the angles over items, for each run
@@ -88,6 +92,9 @@ class Head(Protocol):
     seeds: Sequence[int] = ()
     amplitudes: bool = False
     angles: Tensor | None = None
+    encode: Callable[[Tensor], Tensor] | None = None
+    run: Callable[[Tensor, Tensor], Tensor] | None = None
+    decode: Callable[[Tensor], Tensor] | None = None
     executions: Callable[[], int] | None = None
     effective: Callable[..., list[int]] | None = None
     saturated: Callable[[Tensor], Tensor] | None = None
@@ -222,12 +229,14 @@ class Study(Protocol):
     excuses: whether a plan whose weights or data cannot be had is left out, and not an error
     heeds_seal: whether its table marks the contrasts that a sealed plan did not declare
     trains: whether it trains the rows of its plans
+    takes_run: whether it takes a finished run, by `experiment.finished(plan)`
     """
 
     check: Callable[[list, Any], None] | None = None
     excuses: bool = False
     heeds_seal: bool = False
     trains: bool = True
+    takes_run: bool = False
 
     def run(self, plans: list, experiment: Any, report: Any) -> tuple: ...
 

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from torch import nn
+import numpy as np
+from torch import Tensor
 
 from qtlrun import disk, store
 from qtlrun.comparison.comparison import Comparison, Stopped
@@ -10,15 +11,20 @@ from qtlrun.comparison.outcome import Outcome
 from qtlrun.comparison.predictions import Predictions
 from qtlrun.comparison.row import Row
 from qtlrun.dataset.dataset import Dataset
+from qtlrun.dataset.unlabelled import Files
+from qtlrun.error import UsageError
 from qtlrun.experiment import pretraining
 from qtlrun.experiment.check import check_labels, check_loaded, check_parts, verify_items
 from qtlrun.experiment.description import describe_row, duplicates
-from qtlrun.experiment.ensemble import Training, plain_network
+from qtlrun.experiment.finished import FinishedRun, load_run
+from qtlrun.experiment.forecast import forecast
 from qtlrun.experiment.key import checks_key, row_keys
+from qtlrun.experiment.network import Network
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.planted import Plant, plant_effect
 from qtlrun.experiment.reading import enter_readings
 from qtlrun.experiment.remote import check_remote
+from qtlrun.experiment.restoration import restore_network, test_data
 from qtlrun.experiment.session import Monitor, Session, alone
 from qtlrun.experiment.supply import Keys, supply_predictions, supply_rows, supply_tunings
 from qtlrun.plan import Part, Plan, Redraw, Variant
@@ -164,9 +170,24 @@ class Experiment:
         return Parts(variant, self.session).dataset
 
     @alone
-    def network(self, variant: Variant, seed: int, outcome: Outcome) -> tuple[nn.Module, Data]:
+    def network(self, variant: Variant, seed: int, outcome: Outcome) -> tuple[Network, Data]:
         """Trained network from items to logits (1, batch, classes), and the test items."""
-        return plain_network(Training(Parts(variant, self.session), seed), outcome)
+        parts = Parts(variant, self.session)
+        network = restore_network(parts, seed, outcome.weights)
+        return network, test_data(parts, network)
+
+    @alone
+    def finished(self, plan: Plan) -> FinishedRun:
+        """Run that a plan comes back from, by its folder alone; no data are read."""
+        key = f"finished run {plan.settings.run}"
+        return self.session.once(key, lambda: load_run(plan, self.session))
+
+    @alone
+    def forecast(
+        self, run: FinishedRun, items: Files | Tensor
+    ) -> tuple[dict[str, np.ndarray], dict[int, UsageError]]:
+        """Probabilities (trainings, items, classes) of new items by row; refusals by item."""
+        return forecast(run, items, self.session)
 
     def _distinct_redraws(self, plan: Plan) -> list[Redraw]:
         """Redraws that divide the items in different ways; the seeds of equal ones together.

@@ -6,9 +6,11 @@ import json
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from qtlrun import disk
 from qtlrun.comparison.row import Duplicates, Likeness, Row
+from qtlrun.dataset.dataset import Dataset
 from qtlrun.experiment import pretraining
 from qtlrun.experiment.duplicate import count_duplicates, describe_likeness
 from qtlrun.experiment.parts import Parts
@@ -84,18 +86,31 @@ def plain_values(parts: Parts) -> dict[str, object]:
     values = {name: identity[name] for name in groups if name in identity}
     is_described = dataclasses.is_dataclass(preprocess)
     values["preprocessing"] = dataclasses.asdict(preprocess) if is_described else None
+    values["item"] = {"kind": parts.dataset.kind, "shape": item_shape(parts.dataset)}
+    values["numbers"] = parts.numbers
+    values["frozen"] = parts.fixed
     return json.loads(json.dumps(values, default=_plain), parse_constant=str)
+
+
+def item_shape(dataset: Dataset) -> list[int | None]:
+    """Shape of an item; the sides of pictures in files, which may differ, are None."""
+    inputs = dataset.train.inputs
+    if isinstance(inputs, Tensor):
+        return list(inputs.shape[1:])
+    return [3, None, None]
 
 
 def frozen_weights(parts: Parts) -> dict[str, np.ndarray]:
     """Weights of a backbone that never changes and comes from no file that a key names.
 
-    Pre-trained ones, random ones, and those that a user's backbone finds for itself.
+    Pre-trained ones, random ones, and those that a user's backbone finds for itself; and of one
+    that is changed by what is added to it, those that it is added to.
     """
     is_in_file = parts.backbone.fingerprint != "none" and not is_own(
         parts.variant.target("backbone")
     )
-    if not parts.fixed or is_in_file:
+    is_added_to = bool(parts.generated) and parts.parametrization.added
+    if is_in_file or not (parts.fixed or is_added_to):
         return {}
     return {
         name: value.detach().cpu().numpy() for name, value in parts.backbone.state_dict().items()

@@ -1,18 +1,17 @@
 """Ensembles: the heads of many trainings on features, or the whole network of one."""
 
 import contextlib
-import copy
 import itertools
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from qtlrun import train
 from qtlrun.backbone.stage import Stage
-from qtlrun.comparison.outcome import Outcome
 from qtlrun.experiment import feature
 from qtlrun.experiment.network import Module, Network
 from qtlrun.experiment.parts import Parts
@@ -87,32 +86,14 @@ def build_ensemble(trainings: list[Training]) -> Ensemble:
     return _build_network(trainings)
 
 
-def load_weights(ensemble: Ensemble, outcomes: list[Outcome]) -> None:
+def load_weights(ensemble: Ensemble, weights: list[dict[str, np.ndarray]]) -> None:
     """Put the weights of outcomes, one per run, into an ensemble."""
     for name, module in ensemble.modules.items():
-        states = [_state(outcome, name) for outcome in outcomes]
+        states = [_state(each, name) for each in weights]
         if name == "backbone":
             module.load_state_dict(states[0])
         else:
             module.load_state_dict(_join_states(states, torch.stack))
-
-
-def plain_network(training: Training, outcome: Outcome) -> tuple[Module, Data]:
-    """Trained network from items to logits (1, batch, classes), and the test items.
-
-    All of its weights are its own, those that were generated too.
-    """
-    parts = training.parts
-    ensemble = build_ensemble([training])
-    load_weights(ensemble, [outcome])
-    network = ensemble.whole.plain() if ensemble.generator else ensemble.whole
-    backbone = ensemble.backbone or parts.backbone
-    if not ensemble.backbone:
-        scale = feature.scalings(ensemble.scales, lambda: feature.features(parts)["train"])
-        network = Network(copy.deepcopy(backbone), network, scale)
-    test = parts.dataset.test
-    pictures = feature.pictures(parts, test, backbone)
-    return network.eval(), Data(pictures, test.labels.unsqueeze(0), feature.chunk(backbone))
 
 
 def _build_heads(trainings: list[Training]) -> Ensemble:
@@ -141,7 +122,7 @@ def _build_heads(trainings: list[Training]) -> Ensemble:
             blocks,
             parts.dataset.sequence if split == "train" else None,
         )
-    whole = _generate_weights(head, trainings, HEAD)
+    whole = generate_weights(head, trainings, HEAD)
     return Ensemble(
         whole, head, None, data, trainings, [scalings[place] for place in places], scales
     )
@@ -166,7 +147,7 @@ def _build_network(trainings: list[Training]) -> Ensemble:
             parts.dataset.sequence if name == "train" else None,
         )
     network = Network(backbone, head)
-    whole = _generate_weights(network, trainings)
+    whole = generate_weights(network, trainings)
     with parts.session.threads(large=feature.is_large(backbone)):
         train_data = data["train"]
         scales = _scales(
@@ -190,7 +171,7 @@ def build_head(trainings: list[Training]) -> Module:
     return head
 
 
-def _generate_weights(module: Module, trainings: list[Training], within: str = "") -> Module:
+def generate_weights(module: Module, trainings: list[Training], within: str = "") -> Module:
     """The module with those weights generated that the parametrization names."""
     parts = trainings[0].parts
     if not parts.generated:
@@ -243,11 +224,11 @@ def _join_states(
     return joined
 
 
-def _state(outcome: Outcome, module: str) -> dict[str, Tensor]:
-    """State of one run of a module in an outcome."""
+def _state(weights: dict[str, np.ndarray], module: str) -> dict[str, Tensor]:
+    """State of one run of a module in an outcome's weights."""
     prefix = f"{module}."
     return {
         name.removeprefix(prefix): torch.from_numpy(array)
-        for name, array in outcome.weights.items()
+        for name, array in weights.items()
         if name.startswith(prefix)
     }

@@ -40,7 +40,7 @@ def evaluate(
     """
     for trainings in group_trainings(list(trained)):
         ensemble = build_ensemble(trainings)
-        load_weights(ensemble, [trained[training] for training in trainings])
+        load_weights(ensemble, [trained[training].weights for training in trainings])
         data = ensemble.data["test"]
         runs = len(trainings)
         began = time.perf_counter()
@@ -65,7 +65,7 @@ def evaluate(
 def rank_generator(training: Training, outcome: Outcome) -> dict[str, int]:
     """Rank of a finished training's generator, by name; nothing where its Jacobian is too large."""
     ensemble = build_ensemble([training])
-    load_weights(ensemble, [outcome])
+    load_weights(ensemble, [outcome.weights])
     with ensemble.threads():
         rank = generators.rank(ensemble.generator, 0)
     return {} if rank is None else {"generator_rank": rank}

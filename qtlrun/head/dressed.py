@@ -119,13 +119,17 @@ class Quantum(nn.Module):
     def forward(
         self, x: Float[Tensor, "runs batch features"]
     ) -> Float[Tensor, "runs batch classes"]:
-        return self.post(self.run(self._inputs(x), self.angles))
+        return self.decode(self.run(self.encode(x), self.angles))
 
-    def _inputs(
-        self, x: Float[Tensor, "runs batch features"]
-    ) -> Float[Tensor, "runs batch inputs"]:
-        """Inputs of the circuit."""
+    def encode(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch inputs"]:
+        """Inputs of the circuit, of features."""
         return _fill(x, self.padding) if self.pre is None else squash(self.pre(x))
+
+    def decode(
+        self, values: Float[Tensor, "runs batch outputs"]
+    ) -> Float[Tensor, "runs batch classes"]:
+        """Logits of what the circuit gives."""
+        return self.post(values)
 
     def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
         """Share of each item's squashed values that are saturated."""

@@ -18,7 +18,7 @@ from qtlrun.plan.tuning import check_space, spaces
 from qtlrun.plan.variant import GROUPS, Part, Variant
 
 # Keys of a plan beside settings and groups: what it was composed from.
-ORIGIN_KEYS = ("compare", "published", "name", "overrides", "command", "run")
+ORIGIN_KEYS = ("compare", "published", "name", "overrides", "command", "line")
 TORCHLESS_GROUPS = ("recipe", "freeze")  # whose parts are built without torch
 PRETRAIN = {"dataset": "dict", "recipe": "dict", "seed": "int"}
 

@@ -67,14 +67,14 @@ class Plan:
         return self.values["command"]
 
     @property
-    def run(self) -> str | None:
-        """Words of the study's run that asked for this point."""
-        return self.values.get("run")
+    def line(self) -> str | None:
+        """Command line, of the study's `runs`, that asked for this point."""
+        return self.values.get("line")
 
     @cached_property
-    def run_overrides(self) -> tuple[Override, ...]:
-        """Overrides of the study's run that asked for this point."""
-        return tuple(parse(shlex.split(self.run or "")))
+    def line_overrides(self) -> tuple[Override, ...]:
+        """Overrides of the study's command line that asked for this point."""
+        return tuple(parse(shlex.split(self.line or "")))
 
     @property
     def changes(self) -> dict[str, Any]:

@@ -28,6 +28,7 @@ UNSEALED_KEYS = (
     "name",
     "overrides",
     "command",
+    "line",
     "run",
 )
 # Keys of words that choose the study or its folders

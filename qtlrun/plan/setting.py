@@ -23,6 +23,7 @@ class Settings:
     fresh: whether rows are trained anew
     plugins: Python files with parts of the user's
     seal: folder or hash of a sealed plan that this is a run of
+    run: folder of a finished run that a study takes, a tail of its name, or `last`
     """
 
     seeds: int | list[int]
@@ -36,6 +37,7 @@ class Settings:
     fresh: bool
     plugins: list[str]
     seal: str | float | None
+    run: str | None
 
     def seed_list(self) -> list[int]:
         """Seeds by number: `seeds: 5` is 0 to 4, a list names them."""

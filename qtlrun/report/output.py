@@ -176,7 +176,7 @@ def _write_weights(folder: Path, comparison: Comparison) -> None:
     begin the names of a part's weights; `scaling.mean` and `scaling.deviation` scale the features
     before the head. weights.json has of each row the parts' values, the classes in the order of the
     logits, the preprocessing of a picture or the scaling of a vector, and the files of each split
-    and seed with their SHA-256.
+    and seed with their SHA-256, the values that tuning drew and the validation NLL in nats.
     """
     rows: dict[str, dict[str, Any]] = {}
     digests: dict[str, str] = {}
@@ -191,7 +191,8 @@ def _write_weights(folder: Path, comparison: Comparison) -> None:
             entry["files"].append(
                 {"file": file, "seed": seed, "backbone": backbone, "dataset_scaling": row.scaling}
                 | ({"split": number} if several else {})
-                | {"begun from": row.files}
+                | {"begun from": row.files, "drawn": row.drawn}
+                | {"validation_nll": outcome.validation_nll}
             )
     disk.write_json(folder / "weights.json", {"rows": rows, "sha256": digests})
 

@@ -47,7 +47,7 @@ class Gatewise:
         dtype = x.dtype if self.real else x.dtype.to_complex()
         matrices = [matrix.flatten(0, 1).to(dtype) for matrix in matrices]
         if start is None:
-            state = torch.zeros(len(half), 2**self.qubits, dtype=dtype, device=x.device)
+            state = torch.zeros(half.shape[0], 2**self.qubits, dtype=dtype, device=x.device)
             state[:, 0] = 1
         else:
             state = start.flatten(0, 1)

@@ -1,27 +1,35 @@
-"""Export of a trained result as a plain classical network."""
+"""Export of a trained row as files that other programs run: torch.export, ONNX, OpenQASM."""
 
 import dataclasses
-import io
 import json
-import warnings
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from safetensors import torch as safetensors
-from torch import Tensor, nn
+from torch import nn
 
-from qtlrun import disk, train
-from qtlrun.comparison.row import Row
-from qtlrun.error import UsageError, text
+from qtlrun import disk
+from qtlrun.error import UsageError, nearest, text
 from qtlrun.experiment import Experiment
-from qtlrun.plan import Plan, check_single, simulates
-from qtlrun.report import sentence
+from qtlrun.experiment.program import (
+    Pieces,
+    Whole,
+    export_onnx,
+    export_program,
+    has_circuit,
+    take_apart,
+)
+from qtlrun.experiment.trained import Trained, describe, on_random_items
+from qtlrun.plan import Plan, check_single
+from qtlrun.report import program
 from qtlrun.report.report import Report
 from qtlrun.report.sentence import Note
+from qtlrun.tape.openqasm import write_openqasm
+from qtlrun.tape.quantum_script import write_function
 
 FILE_STEM = "network"
 COLUMNS = ("file", "bytes", "weights", "items", "accuracy", "difference")
@@ -30,152 +38,210 @@ COLUMNS = ("file", "bytes", "weights", "items", "accuracy", "difference")
 MAX_DIFFERENCE = 1e-4
 
 
+@dataclass
+class _Files:
+    """Files that were written, and why others were not."""
+
+    folder: Path
+    names: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    def write(self, name: str, make: Callable[[], bytes | str]) -> None:
+        """Write a file, or note what refuses it."""
+        try:
+            content = make()
+        except UsageError as error:
+            self.notes.append(Note(f"{name} is left out: {error}"))
+            return
+        disk.write(self.folder / name, content)
+        self.names.append(name)
+
+
 @dataclass(frozen=True)
 class Export:
-    """Write one seed of the composed model as safetensors and as torch.export's program.
+    """Write one training as safetensors, torch.export's program and ONNX, verified equal.
 
-    The model is trained, or found in the store, and runs without this program or a circuit. Both
-    files are read again and compared with the trained model on every test item.
+    With `run` it is one of a finished run, else of the composed model, which is trained or found in
+    the store. A circuit is written beside them, with its trained angles, as OpenQASM 3 and as
+    PennyLane, between two programs of torch.
 
-    seed: one of the run's seeds; null for that of least validation NLL
+    row: label of the row; null for the composed model
+    seed: one of its seeds; null for that of least validation NLL
     """
 
+    row: str | None
     seed: int | None
+    takes_run = True
 
     def check(self, plans: list[Plan], experiment: Experiment) -> None:
-        """Refuse several points, a circuit that would stay in the network, and an unknown seed."""
-        check_single(plans, "export", ("splits", "folds"))
+        """Refuse several points, and a row or seed that there is not."""
+        check_single(plans, "export", () if plans[0].settings.run else ("splits", "folds"))
         plan = plans[0]
-        if simulates(plan.model):
+        if plan.settings.run is not None:
+            self._choose_finished(plan, experiment)
+            return
+        if self.row not in (None, plan.labels.names[plan.composed]):
             raise UsageError(
-                (
-                    "a circuit is part of this model, and would have to be simulated"
-                    " wherever it runs"
-                ),
-                "choose a classical head, as head=classical parametrization=quantum_train",
-                key="study",
-                value="export",
+                "without a run the composed model is exported",
+                "name a run that has this row with run=FOLDER, or leave it out",
+                key="study.row",
+                value=self.row,
             )
         if self.seed is not None and self.seed not in plan.seeds:
-            raise UsageError(
-                f"it is not among the seeds trained, {text(plan.seeds)}",
-                key="study.seed",
-                value=self.seed,
-            )
+            raise self._unknown_seed(plan.seeds)
 
     def run(
         self, plans: list[Plan], experiment: Experiment, report: Report
     ) -> tuple[pd.DataFrame, bool]:
         """Export a network; its comparison with the trained one, and whether they agree."""
         plan = plans[0]
+        failures: list[Note] = []
+        if plan.settings.run is not None:
+            trained = self._choose_finished(plan, experiment)()
+        else:
+            trained, failures = self._train(plan, experiment)
+        if trained is None:
+            frame = pd.DataFrame(columns=COLUMNS)
+            report.finish(plans, failures, {"export": frame})
+            return frame, False
+        files = _write(report.folder, trained)
+        frame = _compare(report.folder, trained)
+        notes = [*map(Note, _lines(frame, trained)), *files.notes, *failures]
+        report.finish(plans, notes, {"export": frame})
+        whole = f"{FILE_STEM}.pt2" in files.names
+        return frame, whole and bool((frame["difference"] <= MAX_DIFFERENCE).all()) and not failures
+
+    def _choose_finished(self, plan: Plan, experiment: Experiment) -> Callable[[], Trained]:
+        """Training of a finished run, to be built; refuses a row or seed that it has not."""
+        run = experiment.finished(plan)
+        label = run.composed if self.row is None else self.row
+        if label not in run.rows:
+            raise UsageError(
+                "the run has no such row", nearest(label, run.rows), key="study.row", value=label
+            )
+        row = run.rows[label]
+        trainings = [each for each in row.trainings if self.seed in (None, each.seed)]
+        if not trainings:
+            raise self._unknown_seed([each.seed for each in row.trainings])
+        training = min(trainings, key=lambda each: each.validation_nll)
+
+        return lambda: on_random_items(row, training)
+
+    def _train(self, plan: Plan, experiment: Experiment) -> tuple[Trained | None, list[Note]]:
+        """Training of the composed model on its test items, and notes on those that failed."""
         rows = experiment.train(plan.composed, plan.model, plan.redraws, reader=plan.reader_key)
         failures = [
             Note(f"{row.name}, seed {seed}: error: {reason}.")
             for row in rows
             for seed, reason in row.errors.items()
         ]
-        choice = self._choose(rows)
-        if choice is None:
-            frame = pd.DataFrame(columns=COLUMNS)
-            report.finish(plans, failures, {"export": frame})
-            return frame, False
-        number, seed = choice
+        losses = {
+            (number, seed): outcome.validation_nll
+            for number, row in enumerate(rows)
+            for seed, outcome in row.outcomes.items()
+        }
+        candidates = [key for key in losses if self.seed in (None, key[1])]
+        if not candidates:
+            return None, failures
+        number, seed = min(candidates, key=losses.get)
         row = rows[number]
         model = plan.model.redrawn(plan.redraws[number].change)
         network, data = experiment.network(model.changed(row.drawn), seed, row.outcomes[seed])
-        exported = _Exported(network)
-        scaling = experiment.dataset(model).scaling
-        _write(report.folder, exported, data, _describe(row, seed, scaling, exported, data))
-        frame = _compare(report.folder, exported, data, row.outcomes[seed].logits)
-        files = map(Note, _lines(frame, row, seed))
-        notes = [*files, *sentence.described([(row.name, row)]), *failures]
-        report.finish(plans, notes, {"export": frame})
-        return frame, bool((frame["difference"] <= MAX_DIFFERENCE).all()) and not failures
+        batches = torch.arange(data.count).unsqueeze(0).split(data.chunk, dim=1)
+        items = torch.cat([data.take(index, None) for index in batches])
+        shape = tuple(row.made_of["item"]["shape"])
+        about = describe(row.classes, shape, row.scaling, row.about, seed)
+        about |= {"fingerprints": row.fingerprints}
+        logits = torch.from_numpy(row.outcomes[seed].logits)
+        title = f"{row.name}, seed {seed}"
+        return Trained(title, network, items, logits, data.labels[0], about), failures
 
-    def _choose(self, rows: list[Row]) -> tuple[int, int] | None:
-        """Row and seed that are exported; None where the seed failed, or all did."""
-        losses = {}
-        for number, row in enumerate(rows):
-            for seed, outcome in row.outcomes.items():
-                if self.seed in (None, seed):
-                    losses[number, seed] = outcome.validation_nll
-        return min(losses, key=losses.get, default=None)
-
-
-class _Exported(nn.Module):
-    """A network of one run, without the run axis."""
-
-    def __init__(self, network: Any):
-        super().__init__()
-        self.network = network
-        preprocess = network.backbone.preprocess
-        values = vars(preprocess) if dataclasses.is_dataclass(preprocess) else {}
-        self.preprocessing = json.loads(json.dumps(values, default=str))
-
-    def forward(self, items: Tensor) -> Tensor:
-        return self.network(items).squeeze(0)
-
-
-def _describe(
-    row: Row, seed: int, scaling: dict | None, network: _Exported, data: train.Data
-) -> dict[str, object]:
-    """Description of the network: preprocessing of an item, classes, origin."""
-    example = _example(data)
-    return {
-        "classes": list(row.classes),
-        "input": ["items", *example.shape[1:]],
-        "dtype": str(example.dtype).removeprefix("torch."),
-        "scaling": scaling,
-        "preprocessing": network.preprocessing,
-        "row": row.about,
-        "seed": seed,
-        "fingerprints": row.fingerprints,
-    }
-
-
-def _write(
-    folder: Path, network: _Exported, data: train.Data, description: dict[str, object]
-) -> None:
-    """Write the network as weights and as a program, and its description."""
-    state = {name: value.contiguous() for name, value in network.state_dict().items()}
-    disk.write(folder / f"{FILE_STEM}.safetensors", safetensors.save(state))
-    with warnings.catch_warnings(), torch.no_grad():
-        # Torch warns of its own code
-        warnings.simplefilter("ignore")
-        program = torch.export.export(
-            network, (_example(data),), dynamic_shapes=({0: torch.export.Dim("items", min=1)},)
+    def _unknown_seed(self, seeds: list[int]) -> UsageError:
+        return UsageError(
+            f"it is not among the seeds trained, {text(sorted(set(seeds)))}",
+            key="study.seed",
+            value=self.seed,
         )
-        packed = io.BytesIO()
-        torch.export.save(program, packed)
-    disk.write(folder / f"{FILE_STEM}.pt2", packed.getvalue())
-    disk.write_json(folder / f"{FILE_STEM}.json", description)
 
 
-def _compare(
-    folder: Path, network: _Exported, data: train.Data, trained: np.ndarray
-) -> pd.DataFrame:
-    """Read both files again; differences of logits as shares of the largest trained one."""
+def _write(folder: Path, trained: Trained) -> _Files:
+    """Write weights, programs and their description; the circuit too, where there is one."""
+    network = trained.network
+    files = _Files(folder)
+    preprocess: Any = network.backbone.preprocess
+    described = dataclasses.is_dataclass(preprocess)
+    values = vars(preprocess) if described else None
+    about = trained.about | {
+        "input": ["items", *trained.items.shape[1:]],
+        "dtype": str(trained.items.dtype).removeprefix("torch."),
+        "preprocessing": json.loads(json.dumps(values, default=str)),
+    }
+    disk.write_json(folder / f"{FILE_STEM}.json", about)
+    state = {name: value.contiguous() for name, value in network.state_dict().items()}
+    files.write(f"{FILE_STEM}.safetensors", lambda: safetensors.save(state))
+    example = trained.items[:2]
+    whole = Whole(network)
+    files.write(f"{FILE_STEM}.pt2", lambda: export_program(whole, example))
+    files.write(f"{FILE_STEM}.onnx", lambda: export_onnx(whole, example))
+    files.write("backbone.pt2", lambda: export_program(network.backbone, example))
+    vectors = about["channels"] is None
+    if described or vectors:
+        files.write(f"{FILE_STEM}.py", lambda: program.network_program(vectors=vectors))
+    if has_circuit(network):
+        _write_circuit(files, trained)
+    return files
+
+
+def _write_circuit(files: _Files, trained: Trained) -> None:
+    """Write a circuit with its angles, and the programs before and behind it."""
+    head: Any = trained.network.head
+    try:
+        pieces: Pieces = take_apart(trained.network, head.circuit, head.entangle)
+    except UsageError as error:
+        files.notes.append(Note(f"circuit.qasm and circuit.py are left out: {error}"))
+        return
+    transcript = pieces.transcript
+    example = trained.items[:2]
+    files.write("circuit.qasm", lambda: write_openqasm(transcript, trained.title))
+    files.write("front.pt2", lambda: export_program(pieces.front, example))
+    outputs = sum(outcome.outputs for outcome in transcript.outcomes)
+    values = torch.zeros(2, outputs, dtype=example.dtype)
+    files.write("back.pt2", lambda: export_program(pieces.back, values))
+    function = write_function(transcript)
+    files.write(
+        "circuit.py", lambda: program.circuit_program(trained.title, function, transcript.qubits)
+    )
+
+
+def _compare(folder: Path, trained: Trained) -> pd.DataFrame:
+    """Read the files again; differences of logits as shares of the largest trained one."""
+    network: nn.Module = trained.network
     network.load_state_dict(safetensors.load((folder / f"{FILE_STEM}.safetensors").read_bytes()))
-    program = torch.export.load(folder / f"{FILE_STEM}.pt2").module()
-    expected = torch.from_numpy(trained)
+    readers: dict[str, nn.Module] = {f"{FILE_STEM}.safetensors": network}
+    if (folder / f"{FILE_STEM}.pt2").is_file():
+        readers[f"{FILE_STEM}.pt2"] = torch.export.load(folder / f"{FILE_STEM}.pt2").module()
     lines = []
-    for name, read in ((f"{FILE_STEM}.safetensors", network), (f"{FILE_STEM}.pt2", program)):
-        logits = _logits(read, data)
-        gap = (logits - expected).abs().max() / expected.abs().max()
+    for name, read in readers.items():
+        with torch.no_grad():
+            logits = read(trained.items).reshape(trained.logits.shape).cpu().double()
+        gap = (logits - trained.logits).abs().max() / trained.logits.abs().max()
+        right = None
+        if trained.labels is not None:
+            right = float((logits.argmax(-1) == trained.labels).double().mean())
         lines.append(
             {
                 "file": name,
                 "bytes": (folder / name).stat().st_size,
                 "weights": sum(weight.numel() for weight in network.parameters()),
-                "items": len(expected),
-                "accuracy": float((logits.argmax(-1) == data.labels).double().mean()),
+                "items": len(logits),
+                "accuracy": right,
                 "difference": float(gap),
             }
         )
     return pd.DataFrame(lines, columns=COLUMNS)
 
 
-def _lines(frame: pd.DataFrame, row: Row, seed: int) -> list[str]:
+def _lines(frame: pd.DataFrame, trained: Trained) -> list[str]:
     """Sentences on the files, and on how near their logits are to the trained ones."""
     lines = []
     for line in frame.itertuples():
@@ -184,25 +250,15 @@ def _lines(frame: pd.DataFrame, row: Row, seed: int) -> list[str]:
             if line.difference <= MAX_DIFFERENCE
             else f", more than {MAX_DIFFERENCE:g}: not the same network"
         )
+        items = f"{line.items} random items"
+        if trained.labels is not None:
+            items = f"{line.items} test items accuracy {line.accuracy:.4f},"
         lines.append(
-            f"{line.file}: {line.weights:,} weights, {line.bytes:,} bytes; on {line.items} test"
-            f" {row.noun}s accuracy {line.accuracy:.4f}, logits within "
-            f"{line.difference:.1e} of the trained model's (seed {seed}){far}."
+            f"{line.file}: {line.weights:,} weights, {line.bytes:,} bytes; on {items} logits"
+            f" within {line.difference:.1e} of the trained model's ({trained.title}){far}."
         )
     lines.append(
         f"{FILE_STEM}.json says what an item goes through before the network, and the classes."
-        " Neither file needs this program."
+        " No file needs this program."
     )
     return lines
-
-
-def _example(data: train.Data) -> Tensor:
-    """The first two items."""
-    return data.take(torch.arange(2).unsqueeze(0), None)
-
-
-@torch.no_grad()
-def _logits(network: nn.Module, data: train.Data) -> Tensor:
-    """Logits of all items, (items, classes)."""
-    batches = torch.arange(data.count).unsqueeze(0).split(data.chunk, dim=1)
-    return torch.cat([network(data.take(index, None)).cpu().double() for index in batches])

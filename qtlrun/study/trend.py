@@ -48,7 +48,7 @@ class Trend:
     def check(self, plans: list[Plan], experiment: Experiment) -> None:
         """Refuse sweeps of anything but one number, few seeds, and models without references."""
         for run in _runs(plans):
-            self._check_run(run, f"study.runs, {run[0].run}: " if run[0].run is not None else "")
+            self._check_run(run, f"study.runs, {run[0].line}: " if run[0].line is not None else "")
         check_idle(plans[0], "trend")
 
     def _check_run(self, plans: list[Plan], where: str) -> None:
@@ -181,7 +181,7 @@ def _failures(points: list[Comparison]) -> int:
 
 def _runs(plans: list[Plan]) -> list[list[Plan]]:
     """Plans of each run; without runs all of them."""
-    return [list(group) for _, group in itertools.groupby(plans, key=lambda plan: plan.run)]
+    return [list(group) for _, group in itertools.groupby(plans, key=lambda plan: plan.line)]
 
 
 def _series(plans: list[Plan]) -> dict[str, list[Plan]]:
@@ -189,7 +189,7 @@ def _series(plans: list[Plan]) -> dict[str, list[Plan]]:
     runs = _runs(plans)
     names = list(map(_name, runs))
     return {
-        name if names.count(name) == 1 else run[0].run: run
+        name if names.count(name) == 1 else run[0].line: run
         for name, run in zip(names, runs, strict=True)
     }
 
@@ -202,7 +202,7 @@ def _swept(plans: list[Plan]) -> list[dict[str, object]]:
 def _name(plans: list[Plan]) -> str:
     """Name of a series: the words that it does not sweep, or its dataset."""
     (key,) = _swept(plans)[0]
-    fixed = [word.text for word in plans[0].run_overrides if word.key != key]
+    fixed = [word.text for word in plans[0].line_overrides if word.key != key]
     fixed_words = " ".join(fixed)
     name = fixed_words.removeprefix("dataset=") or _dataset(plans[0])
     return f"{name}, {key.rpartition('.')[2]}"

@@ -51,12 +51,12 @@ def checked(*points):
 QUICK = ["experiment=smoke", "backbone=identity", "compare=[]", "seeds=1", "recipe.epochs=1"]
 TOP = (
     "accelerator, backbone, circuit, compare, dataset, device, dtype, experiment, folds, freeze,"
-    " fresh, head, home, outputs, parametrization, plugins, recipe, seal, seeds, splits, study,"
-    " tune."
+    " fresh, head, home, outputs, parametrization, plugins, recipe, run, seal, seeds, splits,"
+    " study, tune."
 )
 KEYS = (
-    "seeds, splits, folds, tune, dtype, home, outputs, accelerator, fresh, plugins, seal, dataset,"
-    " backbone, freeze, recipe, circuit, head, parametrization, device, study."
+    "seeds, splits, folds, tune, dtype, home, outputs, accelerator, fresh, plugins, seal, run,"
+    " dataset, backbone, freeze, recipe, circuit, head, parametrization, device, study."
 )
 
 
@@ -1604,7 +1604,7 @@ def test_a_study_that_names_runs_has_the_plans_of_each(place):
         "study.runs=['circuit.qubits=2,3','head=twin recipe.lr=0.01,0.02,0.03']",
     ]
     jobs = compose(words)
-    assert [job["run"] for job in jobs] == ["circuit.qubits=2,3"] * 2 + [
+    assert [job["line"] for job in jobs] == ["circuit.qubits=2,3"] * 2 + [
         "head=twin recipe.lr=0.01,0.02,0.03"
     ] * 3
     assert [job["circuit"]["qubits"] for job in jobs] == [2, 3, 4, 4, 4]
@@ -1626,7 +1626,7 @@ def test_a_run_of_a_study_is_what_its_words_would_be_alone():
     )
     for mine, its in zip(made, alone, strict=True):
         assert {
-            key: value for key, value in mine.items() if key not in ("run", "overrides", "command")
+            key: value for key, value in mine.items() if key not in ("line", "overrides", "command")
         } == {key: value for key, value in its.items() if key not in ("overrides", "command")}
 
 
@@ -1648,22 +1648,22 @@ def test_a_run_takes_words_from_the_environment(monkeypatch):
     assert (
         job["circuit"]["qubits"] == 3
         and job["dtype"] == "float64"
-        and job["run"] == "recipe.lr=0.5 circuit.qubits=3 dtype=float64"
+        and job["line"] == "recipe.lr=0.5 circuit.qubits=3 dtype=float64"
     )
     monkeypatch.setenv("QTLRUN_MORE", "")
     (job,) = compose([*RUNS, "study.runs=['$QTLRUN_LESS recipe.lr=0.5 $QTLRUN_MORE']"])
-    assert job["circuit"]["qubits"] == 4 and job["run"] == "recipe.lr=0.5"  # as it could be typed
+    assert job["circuit"]["qubits"] == 4 and job["line"] == "recipe.lr=0.5"  # as it could be typed
 
 
 def test_the_runs_of_a_preset_are_its_own_and_can_be_changed():
     jobs = compose(["experiment=nonlinearity", "seeds=3"])
     assert [job["dataset"].get("turns") for job in jobs][:6] == [0.25, 0.5, 1.0, 1.5, 2.0, 2.5]
-    assert len({job["run"] for job in jobs}) == 3
+    assert len({job["line"] for job in jobs}) == 3
     assert {job["seeds"] for job in jobs} == {3} and {job["name"] for job in jobs} == {
         "nonlinearity"
     }
     (job,) = compose(["experiment=nonlinearity", "study.runs=['dataset.turns=3.0']"])
-    assert job["dataset"]["turns"] == 3 and job["run"] == "dataset.turns=3.0"
+    assert job["dataset"]["turns"] == 3 and job["line"] == "dataset.turns=3.0"
 
 
 TWICE = (
@@ -1733,7 +1733,7 @@ def test_runs_that_cannot_be_are_refused_by_name(refusal, words, said):
     assert refusal(*RUNS, *words) == said
 
 
-@pytest.mark.parametrize("key", ["run", "name", "command", "overrides"])
+@pytest.mark.parametrize("key", ["line", "name", "command", "overrides"])
 def test_what_a_plan_is_told_by_its_study_cannot_be_typed(refusal, key):
     assert refusal(f"+{key}=mine") == f"{key}: there is no such key."
 

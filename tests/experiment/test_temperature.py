@@ -27,7 +27,7 @@ def test_it_has_the_least_validation_nll_of_the_weights_that_are_kept(home, name
     for seed, temperature in zip(row.seeds, row.temperatures, strict=True):
         outcome = row.outcomes[seed]
         ensemble = build_ensemble([Training(parts, seed)])
-        load_weights(ensemble, [outcome])
+        load_weights(ensemble, [outcome.weights])
         data = ensemble.data["validation"]
         logits = train.evaluate(ensemble.whole, data, 1)[0].double().numpy()
         labels = data.labels[0].numpy()

@@ -4,16 +4,19 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from composition import compose_plan as composed
 from composition import train_row
+from finished import CLASSES, SMALL, draw_pictures, predict, table, train
 from rows import watched
 from safetensors.torch import load_file
 from sklearn.datasets import load_iris
 
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
+from qtlrun.experiment.program import export_onnx
 from qtlrun.study.export import Export
 
 IRIS = (
@@ -50,7 +53,7 @@ def exported(tmp_path_factory):
     place = tmp_path_factory.mktemp("export")
     plan = plan_of(place / "home", *IRIS)
     experiment = Experiment(str(place / "home"))
-    return watched(Export(seed=1), [plan], experiment, place), experiment, plan
+    return watched(Export(row=None, seed=1), [plan], experiment, place), experiment, plan
 
 
 def test_both_files_give_what_the_trained_model_gives(exported):
@@ -61,7 +64,7 @@ def test_both_files_give_what_the_trained_model_gives(exported):
     ).all()
     row = train_row(experiment, "composed", plan.model, [0, 1])
     assert found.frame["accuracy"].tolist() == pytest.approx([row.metrics["test_accuracy"][1]] * 2)
-    assert "35 weights" in found.said and "(seed 1)" in found.said
+    assert "35 weights" in found.said and ", seed 1)" in found.said
 
 
 def test_the_program_runs_without_qtlrun_or_pennylane(exported, tmp_path):
@@ -94,10 +97,10 @@ def test_the_weights_are_those_of_a_plain_network(exported):
     state = load_file(found.out / "network.safetensors")
     net = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Tanh(), torch.nn.Linear(4, 3))
     names = [
-        "network.backbone.hidden1.weight",
-        "network.backbone.hidden1.bias",
-        "network.head.linear.weight",
-        "network.head.linear.bias",
+        "backbone.hidden1.weight",
+        "backbone.hidden1.bias",
+        "head.linear.weight",
+        "head.linear.bias",
     ]
     assert sorted(state) == sorted(names)
     net.load_state_dict(
@@ -151,7 +154,7 @@ def test_frozen_features_and_their_scaling_are_part_of_it(tmp_path):
         "dataset.validation=4",
     )
     found = watched(
-        Export(seed=None),
+        Export(row=None, seed=None),
         [plan_of(tmp_path / "home", *words)],
         Experiment(str(tmp_path / "home")),
         tmp_path,
@@ -163,7 +166,7 @@ def test_frozen_features_and_their_scaling_are_part_of_it(tmp_path):
 def test_a_training_that_diverged_is_said_and_not_a_bug(tmp_path):
     words = (*IRIS, "recipe.lr=1e38", "recipe.backbone_lr=1e38")
     found = watched(
-        Export(seed=None),
+        Export(row=None, seed=None),
         [plan_of(tmp_path / "home", *words)],
         Experiment(str(tmp_path / "home")),
         tmp_path,
@@ -179,22 +182,8 @@ def test_a_training_that_diverged_is_said_and_not_a_bug(tmp_path):
     "words, said",
     [
         (
-            ("head=quantum",),
-            (
-                "study=export: a circuit is part of this model, and would have to be simulated"
-                " wherever it runs; choose a classical head, as head=classical"
-                " parametrization=quantum_train."
-            ),
-        ),
-        (
-            (
-                "dataset=coherent",
-                "backbone=photonic",
-                "backbone.weights=none",
-                "head=classical",
-                "recipe=photonic",
-            ),
-            "study=export: a circuit is part of this model",
+            ("head=classical", "study.row=twin"),
+            "study.row=twin: without a run the composed model is exported",
         ),
         (
             ("head=classical", "study.seed=5"),
@@ -205,5 +194,135 @@ def test_a_training_that_diverged_is_said_and_not_a_bug(tmp_path):
 def test_what_cannot_be_exported_is_refused(tmp_path, words, said):
     plan = plan_of(tmp_path, "study=export", "seeds=2", *words)
     with pytest.raises(UsageError) as error:
-        Export(seed=plan.study["seed"]).check([plan], Experiment(str(tmp_path)))
+        Export(row=plan.study["row"], seed=plan.study["seed"]).check(
+            [plan], Experiment(str(tmp_path))
+        )
     assert str(error.value).startswith(said)
+
+
+# A program that is run as its command line runs it, and tells whether qtlrun was loaded
+RUN = """
+import runpy, sys
+folder, name, *sys.argv[1:] = sys.argv[1:]
+sys.path.insert(0, folder)
+runpy.run_path(f"{folder}/{name}", run_name="__main__")
+assert not [name for name in sys.modules if name.partition(".")[0] == "qtlrun"]
+"""
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Place of a run, of what is exported of its rows, and of its predictions of pictures."""
+    place = tmp_path_factory.mktemp("away")
+    words = (*SMALL, "recipe.scale=standard", "compare=[B,C]", "circuit.depth=2")
+    root = draw_pictures(place / "pictures")
+    run = train(place, "dataset=folder", f"dataset.root={root}", *words, "splits=1")
+    for row in ("A", "B"):
+        command = ("study=export", f"run={run}", f"study.row={row}", "study.seed=1")
+        train(place, *command).rename(place / row)
+    predict(place, f"run={run}", f"images={root}").rename(place / "predicted")
+    return place
+
+
+def program(place, row, name, *files):
+    """Probabilities that a program prints of files, in a process of its own."""
+    command = [sys.executable, "-W", "ignore", "-c", RUN, place / row, name, *files]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=place)
+    lines = list(map(json.loads, done.stdout.splitlines()))
+    return np.array([[line[name] for name in CLASSES] for line in lines])
+
+
+def expected(place, row, files):
+    """Probabilities that study=predict gives of the same pictures."""
+    frame = table(place / "predicted", "predictions_by_seed", "seed", "picture")
+    names = [str(file.relative_to(place / "pictures")) for file in files]
+    cells = [(row, 1, name) for name in names]
+    return frame.loc[cells, [f"p({name})" for name in CLASSES]].to_numpy()
+
+
+def some_pictures(place):
+    return sorted((place / "pictures").rglob("*.png"))[::6]
+
+
+@pytest.mark.parametrize(
+    "row, name",
+    [("A", "network.py"), ("A", "circuit.py"), ("B", "network.py")],
+)
+def test_pictures_are_predicted_without_qtlrun_as_by_it(place, row, name):
+    files = some_pictures(place)
+    found = program(place, row, name, *files)
+    assert np.abs(found - expected(place, row, files)).max() < 1e-6
+
+
+def test_the_program_of_a_network_has_few_lines_of_plain_torch(place):
+    lines = (place / "A/network.py").read_text().splitlines()
+    assert len([line for line in lines if line.strip()]) < 50
+    assert "import qtlrun" not in "".join(lines)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_circuit_in_openqasm_predicts_between_its_two_programs(place):
+    pytest.importorskip("qiskit_qasm3_import")
+    from qiskit import qasm3
+    from qiskit.quantum_info import Statevector
+
+    files = some_pictures(place)
+    sys.path.insert(0, str(place / "A"))
+    try:
+        from network import read
+    finally:
+        sys.path.pop(0)
+    front, back = (
+        torch.export.load(place / f"A/{name}.pt2").module() for name in ("front", "back")
+    )
+    circuit = qasm3.load(place / "A/circuit.qasm")
+    circuit.remove_final_measurements()
+    numbers = front(torch.cat(list(map(read, files)))).detach()
+    values = []
+    for item in numbers.tolist():
+        bound = circuit.assign_parameters(
+            {each: item[int(each.name[1:])] for each in circuit.parameters}
+        )
+        chances = np.abs(Statevector(bound).data) ** 2
+        signs = 1 - 2 * (np.arange(len(chances))[:, None] >> np.arange(circuit.num_qubits) & 1)
+        values.append(chances @ signs)
+    logits = back(torch.tensor(np.array(values), dtype=numbers.dtype)).detach().double()
+    found = logits.softmax(-1).numpy()
+    assert np.abs(found - expected(place, "A", files)).max() < 1e-6
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("row", ["A", "B"])
+def test_onnx_gives_the_same_logits(place, row):
+    pytest.importorskip("onnxscript")
+    from onnx.reference import ReferenceEvaluator
+
+    program = torch.export.load(place / row / "network.pt2").module()
+    pictures = torch.randn(5, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    session = ReferenceEvaluator(str(place / row / "network.onnx"))
+    (logits,) = session.run(None, {session.input_names[0]: pictures.numpy()})
+    assert logits == pytest.approx(program(pictures).detach().numpy(), abs=1e-4)
+
+
+def test_an_absent_library_is_named_with_its_command(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(UsageError) as error:
+        export_onnx(torch.nn.Linear(2, 2), torch.zeros(2, 2))
+    assert error.value.reason == "onnx is not installed"
+    assert error.value.fix == "pip install 'qtlrun[onnx]' brings it"
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (("study.row=D",), "study.row=D: the run has no such row"),
+        (("study.seed=7",), "study.seed=7: it is not among the seeds trained, [0, 1]"),
+        (("images=x",), "study.images: the option chosen has no such key"),
+    ],
+)
+def test_a_row_or_seed_that_a_run_has_not_is_refused(place, capsys, words, said):
+    from qtlrun.compose import main
+
+    run = next(path for path in (place / "outputs").glob("*/*") if (path / "weights").is_dir())
+    assert main(["study=export", f"run={run}", f"home={place / 'home'}", *words]) == 2
+    assert said in capsys.readouterr().err

@@ -38,7 +38,7 @@ def reproduce(home, tmp_path):
     def study(runs, refused=(), **more):
         points = []
         for number, (run, (_, published)) in enumerate(runs.items()):
-            values = {"run": run, "overrides": run.split()}
+            values = {"line": run, "overrides": run.split()}
             if published:
                 values["published"] = {"source": SOURCE, "accuracy": published} | more
             plan = composition.short_plan(home, *WORDS, f"dataset.split_seed={number}")

@@ -72,7 +72,7 @@ def trend(home, tmp_path):
                 word.partition("=")[0]: word for word in (*WORDS, *COMPARE, *words, *overrides)
             }
             values = {"home": str(home), "command": ["qtlrun"], "overrides": overrides}
-            values |= {"run": run} if run else {}
+            values |= {"line": run} if run else {}
             plans.append(composed(*typed.values()).changed(values))
         experiment, made = Experiment(str(home)), Trend(None, claim, 1024)
         made.check(plans, experiment)

@@ -43,7 +43,7 @@ def reproduction_frame(plans: list[Plan], comparisons: dict[str, Comparison]) ->
 def run_name(plan: Plan) -> str:
     """Name of a run: its words, and of a sweep its own point."""
     typed = {override.key: override.text for override in plan.overrides if override.sets}
-    words = plan.overrides if plan.run is None else plan.run_overrides
+    words = plan.overrides if plan.line is None else plan.line_overrides
     return " ".join(
         typed[word.key] if "," in word.text and word.key in typed else word.text for word in words
     )

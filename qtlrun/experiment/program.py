@@ -1,0 +1,138 @@
+"""Trained networks as programs that run without this one: torch.export and ONNX."""
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from qtlrun.device.statevector import StatevectorCircuit
+from qtlrun.error import UsageError
+from qtlrun.experiment.network import Network
+from qtlrun.tape import reader
+from qtlrun.tape.tape import Reading
+from qtlrun.tape.transcript import Transcript, parameters, transcribe
+
+
+class Whole(nn.Module):
+    """Network from items to logits (items, classes), its circuit simulated gate by gate.
+
+    In plain torch, without shots: expectation values and probabilities are exact.
+    """
+
+    def __init__(self, network: Network):
+        super().__init__()
+        self.network = network
+        self.simulate: StatevectorCircuit | None = None
+        if has_circuit(network):
+            reading = _head(network).run.reading
+            self.simulate = StatevectorCircuit(reading, "gatewise")
+
+    def forward(self, items: Tensor) -> Tensor:
+        if self.simulate is None:
+            return self.network(items).squeeze(0)
+        head = _head(self.network)
+        inputs = head.encode(self.network.features(items))
+        return head.decode(self.simulate(inputs, head.angles)).squeeze(0)
+
+
+class Front(nn.Module):
+    """Network from items to the numbers that its circuit's transcript takes, (items, numbers)."""
+
+    def __init__(self, network: Network, reading: Reading):
+        super().__init__()
+        self.network = network
+        self.reading = reading
+
+    def forward(self, items: Tensor) -> Tensor:
+        head = _head(self.network)
+        inputs = head.encode(self.network.features(items))
+        return parameters(self.reading, inputs, head.angles)[0]
+
+
+class Back(nn.Module):
+    """Network from what its circuit gives, (items, outputs), to logits (items, classes)."""
+
+    head: Any  # a head with `decode`
+
+    def __init__(self, network: Network):
+        super().__init__()
+        self.head = network.head
+
+    def forward(self, values: Tensor) -> Tensor:
+        return self.head.decode(values.unsqueeze(0)).squeeze(0)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Circuit of a network as instructions, and the networks before and behind it."""
+
+    front: Front
+    transcript: Transcript
+    back: Back
+
+
+def has_circuit(network: Network) -> bool:
+    """Whether a circuit stands between two layers of a network's head."""
+    head = _head(network)
+    return head.encode is not None and head.decode is not None
+
+
+def take_apart(network: Network, circuit: Any, entangle: bool) -> Pieces:
+    """Pieces of a network with a circuit; UsageError where its gates cannot be written down."""
+    head = _head(network)
+    # Amplitudes that a device may prepare are gates here
+    reading = reader.read(circuit, entangle)
+    return Pieces(Front(network, reading), transcribe(reading, head.angles), Back(network))
+
+
+def export_program(module: nn.Module, example: Tensor) -> bytes:
+    """File of torch.export's program, which takes any number of items."""
+    with _tracing():
+        module(example)  # what is made at the first call is none of a trace's
+        program = torch.export.export(module, (example,), dynamic_shapes=_any_number())
+        packed = io.BytesIO()
+        torch.export.save(program, packed)
+    return packed.getvalue()
+
+
+def export_onnx(module: nn.Module, example: Tensor) -> bytes:
+    """File of the ONNX model; UsageError where a library for it is absent."""
+    try:
+        import onnx  # noqa: F401 torch asks for both, and names one
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            f"{error.name} is not installed", "pip install 'qtlrun[onnx]' brings it"
+        ) from error
+    with _tracing(), contextlib.redirect_stdout(io.StringIO()):
+        module(example)
+        program = torch.onnx.export(
+            module, (example,), dynamo=True, dynamic_shapes=_any_number(), verbose=False
+        )
+    return program.model_proto.SerializeToString()
+
+
+def _any_number() -> tuple[dict[int, Any]]:
+    """Shapes of a batch of any number of items."""
+    return ({0: torch.export.Dim("items", min=1)},)
+
+
+@contextlib.contextmanager
+def _tracing() -> Iterator[None]:
+    """Trace without gradients; torch warns of its own code. Refuse what torch cannot trace."""
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
+            reason = str(error).strip().partition("\n")[0]
+            raise UsageError(f"torch cannot export this model ({reason})") from error
+
+
+def _head(network: Network) -> Any:
+    return network.head
