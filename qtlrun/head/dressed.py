@@ -150,7 +150,7 @@ class Quantum(nn.Module):
 
         `exact` is the circuit on a device without shots, where the head's own has some.
         """
-        inputs = self._inputs(x).detach().cpu().double()
+        inputs = self.encode(x).detach().cpu().double()
         angles = self.angles.detach().cpu().double()
         return [_rank(exact or self.run, *each) for each in zip(inputs, angles, strict=True)]
 
