@@ -23,12 +23,15 @@ class Circuit(Protocol):
     shape: of its weights, exact: every one of them acts
     inputs: numbers of an item that it takes; None: one per qubit
     depth: layers, for the heads that are sized by it
+    copies: circuits that stand side by side, each with inputs and weights of its own; inputs and
+        shape are those of one
     """
 
     qubits: int
     shape: tuple[int, ...]
     inputs: int | None = None
     depth: int | None = None
+    copies: int = 1
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> object: ...
 
@@ -68,6 +71,8 @@ class Head(Protocol):
     angles: of its circuit, shape (runs, *shape)
     executions: circuit executions that the gradient of one sample costs by parameter-shift; None:
         it has no circuit
+    copies: circuits that are evaluated for an item
+    bases: bases that each of them is measured in
     effective: rank of the Jacobian of its circuit's outputs by the angles over items, for each run
     saturated: share of each item's squashed inputs that are at their ends, (runs, batch)
     retention: probability that each item keeps, by name, (runs, batch)
@@ -79,6 +84,8 @@ class Head(Protocol):
     amplitudes: bool = False
     angles: Tensor | None = None
     executions: Callable[[], int] | None = None
+    copies: int = 1
+    bases: int = 1
     effective: Callable[..., list[int]] | None = None
     saturated: Callable[[Tensor], Tensor] | None = None
     retention: Callable[[Tensor], dict[str, Tensor]] | None = None

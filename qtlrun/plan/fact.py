@@ -22,6 +22,8 @@ class Facts:
     linear: of a head, whether it is one linear layer
     simulates: of a backbone, whether it simulates a circuit itself
     entangles: of a circuit, whether any gate is on several wires
+    widths: of a circuit, the values that its numbers of inputs and outputs depend on; empty: on all
+    files: values that name a Python file of the user's, and after a colon what of it is meant
     """
 
     title: tuple[str | tuple[str, object, str], ...] | None = None
@@ -30,6 +32,8 @@ class Facts:
     linear: bool = False
     simulates: bool = False
     entangles: bool = True
+    widths: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
     def joined(self, other: "Facts") -> "Facts":
         """These facts with those of another declaration, which has the say where both have one."""
@@ -40,6 +44,8 @@ class Facts:
             self.linear or other.linear,
             self.simulates or other.simulates,
             self.entangles and other.entangles,
+            self.widths + other.widths,
+            self.files + other.files,
         )
 
     def kept_defects(self, part: Part) -> list[str]:
