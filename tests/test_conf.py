@@ -34,6 +34,15 @@ PRESETS = [option for group, option in OPTIONS if group == "experiment"]
 NEEDED = {
     ("backbone", "torchvision"): ["backbone.name=resnet18", "backbone.weights=none"]
 }  # what has no default
+ANSATZ = """
+import pennylane as qml
+
+def ansatz(inputs, weights, wires):
+    qml.AngleEmbedding(inputs, wires)
+    qml.AngleEmbedding(weights, wires, rotation="Y")
+    qml.CNOT(wires)
+    return [qml.expval(qml.Z(wire)) for wire in wires]
+"""
 # datasets that are downloaded, and where they lie then
 FETCHED = {
     "hymenoptera": "hymenoptera_data",
@@ -149,7 +158,16 @@ def pictures(tmp_path_factory):
 @pytest.fixture(scope="module")
 def point(pictures):
     """The plan of a choice of options, as if nothing of it had been typed."""
-    needed = NEEDED | {("dataset", "folder"): [f"dataset.root={pictures}"]}
+    ansatz = pictures.parent / "ansatz.py"
+    ansatz.write_text(ANSATZ)
+    needed = NEEDED | {
+        ("dataset", "folder"): [f"dataset.root={pictures}"],
+        ("circuit", "file"): [
+            f"circuit.path={ansatz}:ansatz",
+            "circuit.qubits=2",
+            "circuit.shape=[2]",
+        ],
+    }
 
     @functools.cache
     def make(*chosen, words=()):

@@ -12,6 +12,7 @@ from torch import Tensor
 from qtlrun.error import BadValue
 
 MAX_COPIES = 10_000
+MAX_WIRES = 10  # whose probabilities are read, each with a derivative of its own
 TURNS = 2  # angles of a wire's trained observable
 LETTERS = (qml.X, qml.Y, qml.Z)
 
@@ -42,6 +43,13 @@ class Register:
 
     def shape(self, ansatz: tuple, wires: int) -> tuple:
         """Shape of all weights of a circuit whose ansatz has this one, with so many wires read."""
+        if self.readout == "probabilities" and wires > MAX_WIRES:
+            raise BadValue(
+                "readout",
+                self.readout,
+                f"of {wires} wires these are {2**wires:,} numbers",
+                f"use it up to {MAX_WIRES} wires",
+            )
         if self.readout != "observable":
             return ansatz
         return (math.prod(ansatz) + TURNS * wires,)

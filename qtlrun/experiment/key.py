@@ -47,12 +47,17 @@ def checks_key(candidates: list[Parts]) -> str | None:
 
     They do with parts of the user's and on an accelerator, and where data are absent.
     """
-    if any(parts.variant.plugins or parts.accelerator != "cpu" for parts in candidates):
+    if any(map(_is_unknown, candidates)):
         return None
     try:
         return store.key(checks=[_check_identity(parts) for parts in candidates])
     except (UsageError, OSError):  # of which the check itself will speak
         return None
+
+
+def _is_unknown(parts: Parts) -> bool:
+    """Whether code of the user's or an accelerator takes part."""
+    return bool(parts.variant.plugins or parts.variant.files or parts.accelerator != "cpu")
 
 
 def _check_identity(parts: Parts) -> dict[str, Any]:

@@ -28,8 +28,8 @@ class Registration:
                 hashes |= self._data(name, variant, plan)
             if (variant.backbone, variant.head) != (plan.model.backbone, plan.model.head):
                 hashes |= self._weights(name, variant)
-        if plan.settings.plugins:
-            hashes["plugins"] = store.key(plugins=plugin.identity(plan.settings.plugins))
+        if files := [*plan.settings.plugins, *plan.model.files]:
+            hashes["plugins"] = store.key(plugins=plugin.identity(files))
         return hashes
 
     @alone

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from qtlrun.error import UsageError, nearest, text
 from qtlrun.plan import annotation as annotations
-from qtlrun.plan import plugin, schema, size
+from qtlrun.plan import function, plugin, schema, size
 from qtlrun.plan.letter import letter_of
-from qtlrun.plan.part import build, check_group, check_part, is_own
+from qtlrun.plan.part import build, check_group, check_part, facts_of, is_own
 from qtlrun.plan.plan import Plan
 from qtlrun.plan.redraw import EACH
 from qtlrun.plan.tuning import check_space, spaces
@@ -123,6 +123,8 @@ def _check_part(group: str, part: Part, plugins: list[str], key: str = "") -> No
     """
     check_part(group, part, plugins, key)
     size.check_part(group, part, key)
+    for name in facts_of(group, part["_target_"], tuple(plugins)).files:
+        function.check(f"{key or group}.{name}", part[name])
     if group in TORCHLESS_GROUPS and not is_own(part["_target_"]):
         build(group, part, plugins, key)
 

@@ -23,7 +23,7 @@ class Facts:
     simulates: of a backbone, whether it simulates a circuit itself
     entangles: of a circuit, whether any gate is on several wires
     widths: of a circuit, the values that its numbers of inputs and outputs depend on; empty: on all
-    files: values that name a Python file of the user's, and after a colon what of it is meant
+    files: of a circuit, values that name a function of the user's as FILE.py:NAME
     """
 
     title: tuple[str | tuple[str, object, str], ...] | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from qtlrun.plan import plugin
+from qtlrun.plan import function, plugin
 from qtlrun.plan.fact import Facts, Part
 from qtlrun.plan.part import OFFERED, bare, facts_of, parameters
 from qtlrun.plan.signature import Parameters
@@ -118,7 +118,21 @@ class Variant:
             name: bare(value) if isinstance(value, dict) else value
             for name, value in values.items()
         }
-        return values | {"plugins": plugin.identity(self.plugins)}
+        values |= {"plugins": plugin.identity(self.plugins)}
+        names = [name for name in self.facts("circuit").files if name in values["circuit"]]
+        if not names:
+            return values
+        circuit = {name: function.short(values["circuit"][name]) for name in names}
+        # Bytes in place of a path
+        return values | {
+            "circuit": values["circuit"] | circuit,
+            "files": plugin.identity(self.files),
+        }
+
+    @property
+    def files(self) -> list[str]:
+        """Python files of the user's that its parts name beside plugins."""
+        return [function.file(self.circuit[name]) for name in self.facts("circuit").files]
 
     @cached_property
     def identity_key(self) -> str:

@@ -126,6 +126,12 @@ def test_copies_count_their_angles_executions_and_ranks():
     assert paulis.executions() == 9 * one.executions()
 
 
+def test_probabilities_of_many_wires_are_refused():
+    with pytest.raises(UsageError) as error:
+        Dressed(11, 1, Register("probabilities"))
+    assert (error.value.key, error.value.value) == ("readout", "probabilities")
+
+
 @pytest.mark.parametrize("copies", [0, -1, 20_000])
 def test_a_number_of_copies_that_no_row_has_is_refused(copies):
     part = {"_target_": "qtlrun.circuit.dressed.Dressed", "qubits": 2, "depth": 1}

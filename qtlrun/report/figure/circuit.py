@@ -25,7 +25,7 @@ def drawing(model: Variant, artifacts: Store) -> dict[str, bytes]:
     key = store.key(
         circuit=model.circuit,
         head={name: model.head.get(name) for name in ("product", "entangle")},
-        plugins=identity(model.plugins),
+        plugins=identity([*model.plugins, *model.files]),
         versions=source.versions(*modules),
         sources=source.digest(*modules),
     )
