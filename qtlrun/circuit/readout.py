@@ -1,5 +1,6 @@
 """Readout of a circuit, and its copies side by side."""
 
+import functools
 import itertools
 import math
 from collections.abc import Iterable
@@ -77,6 +78,32 @@ class Register:
 
 
 PLAIN = Register()
+
+
+class PauliWords:
+    """Circuit of which all Pauli words on up to `locality` wires are measured, whatever it did."""
+
+    def __init__(self, circuit, inputs: int, locality: int):
+        self.circuit = circuit
+        self.qubits = circuit.qubits
+        self.inputs = inputs
+        self.shape = circuit.shape
+        self.locality = locality
+
+    def __call__(self, inputs, weights):
+        self.circuit(inputs, weights)
+        return [qml.expval(word) for word in words(range(self.qubits), self.locality)]
+
+
+@functools.cache
+def in_words(circuit, inputs: int, locality: int) -> PauliWords:
+    """The circuit in Pauli words; one object each, so that a device traces it once."""
+    return PauliWords(circuit, inputs, locality)
+
+
+def count_words(wires: int, locality: int) -> int:
+    """Count the Pauli words on up to `locality` of so many wires."""
+    return sum(math.comb(wires, count) * 3**count for count in range(1, locality + 1))
 
 
 def words(wires: Iterable, locality: int, letters: tuple = LETTERS) -> list:

@@ -20,6 +20,7 @@ class Facts:
     defects: value of each key that keeps a published defect
     idle: of a defect's key, the values of others with which it changes nothing
     linear: of a head, whether it is one linear layer
+    fixed: of a head, whether its circuit is never trained
     simulates: of a backbone, whether it simulates a circuit itself
     entangles: of a circuit, whether any gate is on several wires
     widths: of a circuit, the values that its numbers of inputs and outputs depend on; empty: on all
@@ -30,6 +31,7 @@ class Facts:
     defects: dict[str, object] = field(default_factory=dict)
     idle: dict[str, dict[str, tuple]] = field(default_factory=dict)
     linear: bool = False
+    fixed: bool = False
     simulates: bool = False
     entangles: bool = True
     widths: tuple[str, ...] = ()
@@ -42,6 +44,7 @@ class Facts:
             self.defects | other.defects,
             self.idle | other.idle,
             self.linear or other.linear,
+            self.fixed or other.fixed,
             self.simulates or other.simulates,
             self.entangles and other.entangles,
             self.widths + other.widths,
