@@ -51,6 +51,15 @@ class Net(nn.Conv2d):
     def __init__(self):
         super().__init__(3, 4, 3)
 """
+ANSATZ = """
+import pennylane as qml
+
+def ansatz(inputs, weights, wires):
+    qml.AngleEmbedding(inputs, wires)
+    qml.AngleEmbedding(weights, wires, rotation="Y")
+    qml.CNOT(wires)
+    return [qml.expval(qml.Z(wire)) for wire in wires]
+"""
 # datasets that are downloaded, and where they lie then
 FETCHED = {
     "hymenoptera": "hymenoptera_data",
@@ -171,15 +180,22 @@ def pictures(tmp_path_factory):
 @pytest.fixture(scope="module")
 def point(pictures):
     """The plan of a choice of options, as if nothing of it had been typed."""
-    file = pictures.with_name("nets.py")
-    file.write_text(NETWORK)
+    network = pictures.with_name("nets.py")
+    network.write_text(NETWORK)
+    ansatz = pictures.with_name("ansatz.py")
+    ansatz.write_text(ANSATZ)
     table = pictures / "table.csv"
     lines = [f"{number},{number % 2}\n" for number in range(20)]
     table.write_text("size,kind\n" + "".join(lines))
     needed = NEEDED | {
         ("dataset", "folder"): [f"dataset.root={pictures}"],
         ("dataset", "csv"): [f"dataset.path={table}", "dataset.label=kind"],
-        ("backbone", "file"): [f"backbone.path={file}:Net", "backbone.size=32"],
+        ("backbone", "file"): [f"backbone.path={network}:Net", "backbone.size=32"],
+        ("circuit", "file"): [
+            f"circuit.path={ansatz}:ansatz",
+            "circuit.qubits=2",
+            "circuit.shape=[2]",
+        ],
     }
 
     @functools.cache

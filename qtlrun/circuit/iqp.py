@@ -2,13 +2,14 @@
 
 import pennylane as qml
 
+from qtlrun.circuit.readout import PLAIN, Register
 from qtlrun.circuit.size import check_size
 from qtlrun.plan import facts
 
 REPEATS = 2  # of the embedding, as published
 
 
-@facts(title=("IQP",))
+@facts(title=("IQP",), widths=("qubits", "readout", "copies"))
 class IQP:
     """Phases of inputs and of their products, then layers of rotations and CZs.
 
@@ -19,13 +20,17 @@ class IQP:
     they have at the end would move no <Z>.
     """
 
-    def __init__(self, qubits: int, depth: int):
+    def __init__(self, qubits: int, depth: int, register: Register = PLAIN):
         check_size(qubits, depth)
         self.qubits = qubits
         self.depth = depth
-        self.shape = (2 * depth + 1, qubits)
+        self.register = register
+        self.copies = register.copies
+        self.ansatz = (2 * depth + 1, qubits)
+        self.shape = register.shape(self.ansatz, qubits)
 
     def __call__(self, inputs, weights):
+        weights, angles = self.register.split(weights, self.ansatz)
         qml.IQPEmbedding(inputs, range(self.qubits), n_repeats=REPEATS)
         self._turn(qml.RY, weights[0])
         for layer in range(self.depth):
@@ -33,7 +38,7 @@ class IQP:
             for wire in range(self.qubits - 1):
                 qml.CZ([wire, wire + 1])
             self._turn(qml.RY, weights[2 * layer + 2])
-        return [qml.expval(qml.PauliZ(wire)) for wire in range(self.qubits)]
+        return self.register.measure(range(self.qubits), angles)
 
     def _turn(self, rotation: type, angles) -> None:
         """One rotation of every wire."""

@@ -5,13 +5,14 @@ import pennylane as qml
 from qtlrun.circuit import block
 from qtlrun.circuit.embedding import embed_angles
 from qtlrun.circuit.hierarchy import halvings
+from qtlrun.circuit.readout import PLAIN, Register
 from qtlrun.circuit.size import check_size
 from qtlrun.plan import facts
 
 POOLING_ANGLES = 2
 
 
-@facts(title=("QCNN",))
+@facts(title=("QCNN",), widths=("qubits", "readout", "copies"))
 class QCNN:
     """Embedded inputs, then convolutions and pooling by turns, down to one wire.
 
@@ -24,14 +25,18 @@ class QCNN:
     arXiv:1810.03787; the pooling of Hur et al., arXiv:2108.00661.
     """
 
-    def __init__(self, qubits: int, depth: int):
+    def __init__(self, qubits: int, depth: int, register: Register = PLAIN):
         check_size(qubits, depth, fewest_qubits=2)
         self.qubits = qubits
         self.depth = depth
         self.levels = halvings(qubits)
-        self.shape = (len(self.levels) * (block.ANGLES * depth + POOLING_ANGLES) + 2,)
+        self.register = register
+        self.copies = register.copies
+        self.ansatz = (len(self.levels) * (block.ANGLES * depth + POOLING_ANGLES) + 2,)
+        self.shape = register.shape(self.ansatz, 1)
 
     def __call__(self, inputs, weights):
+        weights, angles = self.register.split(weights, self.ansatz)
         embed_angles(inputs, self.qubits)
         first = 0
         for level in range(len(self.levels)):
@@ -42,7 +47,7 @@ class QCNN:
             first += POOLING_ANGLES
         qml.RZ(weights[first], 0)
         qml.RY(weights[first + 1], 0)
-        return [qml.expval(qml.PauliZ(0))]
+        return self.register.measure([0], angles)
 
     def _convolve(self, level: int, angles) -> None:
         """The same gate on all pairs of neighbours, even ones first."""

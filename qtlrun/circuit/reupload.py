@@ -2,9 +2,12 @@
 
 import pennylane as qml
 
+from qtlrun.circuit.readout import PLAIN, Register
 from qtlrun.circuit.size import check_size
+from qtlrun.plan import facts
 
 
+@facts(widths=("qubits", "readout", "copies"))
 class Reupload:
     """Layers in which every wire is turned by all inputs, scaled and shifted, with CZs between.
 
@@ -16,22 +19,26 @@ class Reupload:
     it is about Z, would move no <Z>, and is left out. Weights are (qubits, rotations, 2): w, v.
     """
 
-    def __init__(self, qubits: int, depth: int):
+    def __init__(self, qubits: int, depth: int, register: Register = PLAIN):
         check_size(qubits, depth, fewest_layers=1)
         self.qubits = qubits
         self.depth = depth
         self.inputs = qubits
         rotations = depth * qubits
-        self.shape = (qubits, rotations - (rotations + 1) % 2, 2)
+        self.register = register
+        self.copies = register.copies
+        self.ansatz = (qubits, rotations - (rotations + 1) % 2, 2)
+        self.shape = register.shape(self.ansatz, qubits)
 
     def __call__(self, inputs, weights):
+        weights, angles = self.register.split(weights, self.ansatz)
         for layer in range(self.depth):
             for wire in range(self.qubits):
                 self._upload(layer, wire, inputs, weights[wire])
             if layer < self.depth - 1 and self.qubits > 1:
                 for wire in range(layer % 2, self.qubits, 2):
                     qml.CZ([wire, (wire + 1) % self.qubits])
-        return [qml.expval(qml.PauliZ(wire)) for wire in range(self.qubits)]
+        return self.register.measure(range(self.qubits), angles)
 
     def _upload(self, layer: int, wire: int, inputs, weights) -> None:
         """All inputs of one wire in one layer."""

@@ -4,9 +4,12 @@ import pennylane as qml
 
 from qtlrun.circuit.embedding import embed_angles
 from qtlrun.circuit.hierarchy import halvings
+from qtlrun.circuit.readout import PLAIN, Register
 from qtlrun.circuit.size import check_size
+from qtlrun.plan import facts
 
 
+@facts(widths=("qubits", "readout", "copies"))
 class Tree:
     """Embedded inputs, then a binary tree of real two-wire blocks down to one wire.
 
@@ -16,14 +19,18 @@ class Tree:
     of real gates.
     """
 
-    def __init__(self, qubits: int, depth: int):
+    def __init__(self, qubits: int, depth: int, register: Register = PLAIN):
         check_size(qubits, depth, fewest_qubits=2, fewest_layers=1)
         self.qubits = qubits
         self.depth = depth
         self.pairs = [pair for _, pairs in halvings(qubits) for pair in pairs]
-        self.shape = (2 * depth * (qubits - 1) + 1,)
+        self.register = register
+        self.copies = register.copies
+        self.ansatz = (2 * depth * (qubits - 1) + 1,)
+        self.shape = register.shape(self.ansatz, 1)
 
     def __call__(self, inputs, weights):
+        weights, angles = self.register.split(weights, self.ansatz)
         embed_angles(inputs, self.qubits)
         angles = iter(weights)
         for stays, goes in self.pairs:
@@ -32,4 +39,4 @@ class Tree:
                 qml.RY(next(angles), goes)
                 qml.CNOT([goes, stays])
         qml.RY(next(angles), 0)
-        return [qml.expval(qml.PauliZ(0))]
+        return self.register.measure([0], angles)

@@ -25,6 +25,8 @@ class Circuit(Protocol):
     depth: layers, for the heads that are sized by it
     direct: whether its inputs are features as they are, as many as there are and zeros behind them,
         with no layer before
+    copies: circuits that stand side by side, each with inputs and weights of its own; inputs and
+        shape are those of one
     """
 
     qubits: int
@@ -32,6 +34,7 @@ class Circuit(Protocol):
     inputs: int | None = None
     depth: int | None = None
     direct: bool = False
+    copies: int = 1
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> object: ...
 
@@ -81,6 +84,8 @@ class Head(Protocol):
     decode: logits of what the circuit gives, (runs, batch, outputs)
     executions: circuit executions that the gradient of one sample costs by parameter-shift; None:
         it has no circuit
+    copies: circuits that are evaluated for an item
+    bases: bases that each of them is measured in
     effective: rank of the Jacobian of its circuit's outputs by the angles over items, for each run
     saturated: share of each item's squashed inputs that are at their ends, (runs, batch)
     retention: probability that each item keeps, by name, (runs, batch)
@@ -96,6 +101,8 @@ class Head(Protocol):
     run: Callable[[Tensor, Tensor], Tensor] | None = None
     decode: Callable[[Tensor], Tensor] | None = None
     executions: Callable[[], int] | None = None
+    copies: int = 1
+    bases: int = 1
     effective: Callable[..., list[int]] | None = None
     saturated: Callable[[Tensor], Tensor] | None = None
     retention: Callable[[Tensor], dict[str, Tensor]] | None = None

@@ -1,12 +1,15 @@
 """The user's circuits, in the form that heads and devices read."""
 
 import math
+from collections.abc import Collection
 from numbers import Integral
 from typing import Any
 
 from qtlrun.contract.check import check_part, optional_members, takes
 from qtlrun.error import UsageError
 from qtlrun.plan import plugin, size
+from qtlrun.tape.tape import inputs_of
+from qtlrun.tape.tracing import outputs_of
 
 MAX_QUBITS = 60  # beyond these no machine holds a state
 
@@ -26,6 +29,7 @@ class UserCircuit:
         shape: tuple[int, ...],
         depth: int | None,
         direct: bool,
+        copies: int,
     ):
         self.circuit = circuit
         self.name = name
@@ -35,6 +39,7 @@ class UserCircuit:
         self.single = not shape
         self.depth = depth
         self.direct = direct
+        self.copies = copies
 
     def __call__(self, inputs, weights):
         with plugin.blamed("circuit", self.name):
@@ -72,6 +77,11 @@ def adapt_circuit(part, key: str, target: str) -> UserCircuit:
         raise UsageError(
             f"{target} has inputs={inputs!r}", "a whole number from 0 up is needed", key=key
         )
+    copies: Any = members["copies"]
+    if not _is_count(copies, 1):
+        raise UsageError(
+            f"{target} has copies={copies!r}", "a whole number from 1 up is needed", key=key
+        )
     return UserCircuit(
         part,
         target,
@@ -80,6 +90,7 @@ def adapt_circuit(part, key: str, target: str) -> UserCircuit:
         tuple(map(int, sizes)),
         _depth(members["depth"]),
         bool(members["direct"]),
+        int(copies),
     )
 
 
@@ -92,8 +103,23 @@ def check_size(circuit, key: str) -> None:
     """Refuse a circuit whose weights are too many to read; nothing is traced."""
     if circuit.qubits > MAX_QUBITS:
         return  # its state is what cannot be, and the device says how large one may be
-    weights = math.prod(circuit.shape)
+    weights = math.prod(circuit.shape)  # of one copy, which is what is traced
     size.check_weights(weights, f"{key}.depth={circuit.depth}" if circuit.depth else key)
+
+
+def sizes(circuit, names: Collection[str]) -> dict[str, int]:
+    """Sizes of a circuit that are offered to heads; outputs, which are traced, if among `names`."""
+    counts = {
+        "qubits": circuit.qubits,
+        "circuit_angles": math.prod(circuit.shape) * circuit.copies,
+        # A block in place of amplitudes is as wide as what is measured
+        "circuit_inputs": circuit.qubits if circuit.direct else inputs_of(circuit) * circuit.copies,
+    }
+    if circuit.depth is not None:
+        counts["depth"] = circuit.depth
+    if "circuit_outputs" in names:
+        counts["circuit_outputs"] = outputs_of(circuit) * circuit.copies
+    return counts
 
 
 def _is_count(value: Any, minimum: int) -> bool:

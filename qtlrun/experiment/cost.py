@@ -22,8 +22,9 @@ def count_costs(ensemble: Ensemble, epochs: int) -> dict[str, float]:
     if ensemble.head.executions is not None:
         steps = epochs * ensemble.data["train"].count
         looks = epochs * ensemble.data["validation"].count + ensemble.data["test"].count
-        counts["evaluations"] = steps + looks
-        counts["executions"] = steps * ensemble.head.executions() + looks
+        head = ensemble.head
+        counts["evaluations"] = (steps + looks) * head.copies
+        counts["executions"] = steps * head.executions() + looks * head.copies * head.bases
     for name, cost in _generator_costs(ensemble, epochs).items():
         counts[name] = counts.get(name, 0) + cost
     return counts | _generator_counts(ensemble)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from qtlrun import disk
 from qtlrun.contract.check import check_part, complete_part, optional_members
-from qtlrun.contract.circuit import check_size
+from qtlrun.contract.circuit import check_size, sizes
 from qtlrun.contract.completion import check_sized, complete_backbone, complete_dataset
 from qtlrun.contract.part import build_part
 from qtlrun.dataset.dataset import Dataset
@@ -269,9 +269,6 @@ class Parts:
 
     def _head(self, features: int, seeds: list[int]) -> Module:
         """A head as its class builds it."""
-        sizes = {"qubits": self.circuit.qubits, "circuit_angles": math.prod(self.circuit.shape)}
-        if self.circuit.depth is not None:
-            sizes["depth"] = self.circuit.depth
         if "device" in self.variant.identity:
             check_size(self.circuit, "circuit")
         return self._build(
@@ -281,7 +278,7 @@ class Parts:
             circuit=self.circuit,
             device=self.exact_device if self.exact else self.device.drawing(seeds[0]),
             start=Start(seeds, self.dtype),
-            **sizes,
+            **sizes(self.circuit, self.variant.takes("head")),
         )
 
     def _build(self, group: str, **offered):

@@ -16,7 +16,8 @@ from qtlrun.error import BadValue, UsageError
 from qtlrun.head import published
 from qtlrun.layer import Linear, Start
 from qtlrun.plan import facts
-from qtlrun.tape.tape import inputs_of, is_direct
+from qtlrun.tape import measurement
+from qtlrun.tape.tape import copies_of, inputs_of, is_direct
 
 SATURATION = 0.99  # absolute tanh beyond which an input hardly moves
 
@@ -44,7 +45,8 @@ class Quantum(nn.Module):
     Arguments:
         features: numbers of an item.
         classes: logits of an item.
-        circuit: the circuit in the middle; as an attribute, the one that runs.
+        circuit: the circuit in the middle; as an attribute, the one that runs. Of `copies` each
+            has inputs and angles of its own, and the last layer takes the outputs of all.
         device: what it runs on.
         start: where start values come from, for each run.
         angles: of the circuit: trained from a normal start, frozen at that start, random (uniform
@@ -82,6 +84,7 @@ class Quantum(nn.Module):
                 "state gives the start values already",
                 "leave one of the two null",
             )
+        copies = copies_of(circuit)
         direct = is_direct(circuit)
         if direct:
             _check_direct(features, circuit, product, state or layout)
@@ -96,40 +99,53 @@ class Quantum(nn.Module):
                 key="circuit",
             )
         self.circuit = circuit
+        self.copies = copies
         self.entangle = entangle
         self.run = device.run(circuit, entangle)
         if not entangle:
             _check_read(self.run.reading)
         self.padding = inputs_of(circuit) - features if direct else 0
-        self.pre = None if direct else Linear(start, "pre", features, inputs_of(circuit))
+        self.pre = None if direct else Linear(start, "pre", features, copies * inputs_of(circuit))
         self.norms = _norms if direct else None
-        self.post = Linear(start, "post", self.run.outputs, classes)
+        self.post = Linear(start, "post", copies * self.run.outputs, classes)
+        shape = circuit.shape if copies == 1 else (copies, *circuit.shape)
         if angles == "random":
-            values = start.uniform("angles", circuit.shape, math.pi)
+            values = start.uniform("angles", shape, math.pi)
         else:
-            values = start.normal("angles", circuit.shape, spread if angles != "zero" else 0.0)
+            values = start.normal("angles", shape, spread if angles != "zero" else 0.0)
         self.trained = angles == "trained"
         self.angles = nn.Parameter(values, requires_grad=self.trained)
         replaces_angles = angles in ("trained", "frozen") and not product
         if state is not None:
-            published.load(self, state, circuit.shape, angles=replaces_angles)
+            published.load(self, state, shape, angles=replaces_angles)
         if layout is not None:
             published.begin(self, start.seeds, angles=replaces_angles)
 
     def forward(
         self, x: Float[Tensor, "runs batch features"]
     ) -> Float[Tensor, "runs batch classes"]:
-        return self.decode(self.run(self.encode(x), self.angles))
+        return self.decode(self.run(self.encode(x), self._weights()))
 
-    def encode(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch inputs"]:
-        """Inputs of the circuit, of features."""
-        return _fill(x, self.padding) if self.pre is None else squash(self.pre(x))
+    def encode(
+        self, x: Float[Tensor, "runs batch features"]
+    ) -> Float[Tensor, "circuits batch inputs"]:
+        """Inputs of the circuit, of features; copies are runs of their own."""
+        inputs = _fill(x, self.padding) if self.pre is None else squash(self.pre(x))
+        if self.copies == 1:
+            return inputs
+        return inputs.unflatten(-1, (self.copies, -1)).transpose(1, 2).flatten(0, 1)
 
     def decode(
-        self, values: Float[Tensor, "runs batch outputs"]
+        self, values: Float[Tensor, "circuits batch outputs"]
     ) -> Float[Tensor, "runs batch classes"]:
-        """Logits of what the circuit gives."""
+        """Logits of what the circuit gives; the outputs of copies stand in a row."""
+        if self.copies > 1:
+            values = values.unflatten(0, (-1, self.copies)).transpose(1, 2).flatten(2)
         return self.post(values)
+
+    def _weights(self) -> Tensor:
+        """Angles of each circuit that is run."""
+        return self.angles if self.copies == 1 else self.angles.flatten(0, 1)
 
     def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
         """Share of each item's squashed values that are saturated."""
@@ -139,10 +155,16 @@ class Quantum(nn.Module):
         """Executions that the gradient of one sample costs under the parameter-shift rule.
 
         Two executions for each rotation whose angle depends on the inputs or on trained weights
-        (Schuld et al., arXiv:1811.11184).
+        (Schuld et al., arXiv:1811.11184), for each copy in each basis that it is measured in.
         """
         reading = self.run.reading
-        return 1 + 2 * len(reading.fed | (reading.trained if self.trained else frozenset()))
+        moving = reading.fed | (reading.trained if self.trained else frozenset())
+        return self.copies * self.bases * (1 + 2 * len(moving))
+
+    @property
+    def bases(self) -> int:
+        """Bases that a copy of the circuit is measured in."""
+        return measurement.count_bases(self.run.reading.measurements, self.circuit.qubits)
 
     @torch.enable_grad()
     def effective(self, x: Float[Tensor, "runs batch features"], exact=None) -> list[int]:
@@ -151,8 +173,10 @@ class Quantum(nn.Module):
         `exact` is the circuit on a device without shots, where the head's own has some.
         """
         inputs = self.encode(x).detach().cpu().double()
-        angles = self.angles.detach().cpu().double()
-        return [_rank(exact or self.run, *each) for each in zip(inputs, angles, strict=True)]
+        angles = self._weights().detach().cpu().double()
+        ranks = [_rank(exact or self.run, *each) for each in zip(inputs, angles, strict=True)]
+        # The outputs of a copy depend on its own angles alone
+        return torch.tensor(ranks).view(len(self.angles), -1).sum(1).tolist()
 
 
 @facts(title=("classical block",))
@@ -168,10 +192,11 @@ class Twin(nn.Module):
         self,
         features: int,
         classes: int,
-        qubits: int,
+        circuit_inputs: int,
         start: Start,
         reach: float = math.pi / 2,
         layout: Literal["mari2019"] | None = None,
+        circuit_outputs: int | None = None,
     ):
         super().__init__()
         if not (math.isfinite(reach) and reach > 0):
@@ -182,9 +207,10 @@ class Twin(nn.Module):
                 "pi/2 is the quantum head's",
             )
         self.reach = reach
-        self.pre = Linear(start, "pre", features, qubits)
-        self.middle = Linear(start, "middle", qubits, qubits)
-        self.post = Linear(start, "post", qubits, classes)
+        outputs = circuit_inputs if circuit_outputs is None else circuit_outputs
+        self.pre = Linear(start, "pre", features, circuit_inputs)
+        self.middle = Linear(start, "middle", circuit_inputs, outputs)
+        self.post = Linear(start, "post", outputs, classes)
         if layout is not None:
             published.begin(self, start.seeds)
 
@@ -228,6 +254,13 @@ def _check_direct(features: int, circuit, product: bool, start: str | None) -> N
             f"use {math.ceil(math.log2(features))}",
             key="circuit.qubits",
             value=circuit.qubits,
+        )
+    if copies_of(circuit) > 1:
+        raise UsageError(
+            "the features are the amplitudes of one circuit",
+            "use 1",
+            key="circuit.copies",
+            value=copies_of(circuit),
         )
     if product:
         raise BadValue(

@@ -1,8 +1,5 @@
 """Logistic regression, the classical rival that no learning rate can spoil."""
 
-import math
-import warnings
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -44,22 +41,6 @@ class Logistic(nn.Module):
 
         The NLL is that of the validation split. All runs have the same fit.
         """
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.linear_model import LogisticRegression
-
-        features, labels = scikit.arrays(train)
-        others, answers = scikit.arrays(validation)
-        best = math.inf
-        model = LogisticRegression(max_iter=1000, warm_start=True)
-        for penalty in self.penalties:
-            with warnings.catch_warnings():
-                # The weakest penalties of separable classes.
-                warnings.simplefilter("ignore", ConvergenceWarning)
-                model.set_params(C=1 / (penalty * len(labels))).fit(features, labels)
-            logits = scikit.affine(model.coef_, model.intercept_)
-            nll = scikit.nll(others, answers, *logits)
-            if nll < best:
-                best = nll
-                weights, bias = logits
+        weights, bias = scikit.logistic(train, validation, self.penalties)
         self.linear.weight.copy_(weights.expand_as(self.linear.weight))
         self.linear.bias.copy_(bias.expand_as(self.linear.bias))

@@ -1,6 +1,7 @@
 """Conversion between our tensors and scikit-learn's arrays."""
 
 import math
+import warnings
 
 import numpy as np
 import torch
@@ -14,6 +15,33 @@ def arrays(split: tuple[Tensor, Tensor]) -> tuple[np.ndarray, np.ndarray]:
     """Features (items, features) in float64, and labels (items,)."""
     features, labels = split
     return features.cpu().double().numpy(), labels.cpu().numpy()
+
+
+def logistic(
+    train: tuple[Tensor, Tensor], validation: tuple[Tensor, Tensor], penalties: list[float]
+) -> tuple[Tensor, Tensor]:
+    """Weights and bias of a logistic regression with the penalty that validation chooses.
+
+    It is fitted once per penalty, from the strongest on; that of the lowest NLL is kept.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    features, labels = arrays(train)
+    others, answers = arrays(validation)
+    best = math.inf
+    model = LogisticRegression(max_iter=1000, warm_start=True)
+    for penalty in penalties:
+        with warnings.catch_warnings():
+            # The weakest penalties of separable classes.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.set_params(C=1 / (penalty * len(labels))).fit(features, labels)
+        logits = affine(model.coef_, model.intercept_)
+        loss = nll(others, answers, *logits)
+        if loss < best:
+            best = loss
+            weights, bias = logits
+    return weights, bias
 
 
 def nll(inputs: np.ndarray | Tensor, labels: np.ndarray, weights: Tensor, bias: Tensor) -> float:

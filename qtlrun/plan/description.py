@@ -71,8 +71,12 @@ def _circuit_sizes(circuit: Part) -> str:
     sizes = []
     if "qubits" in circuit:
         sizes.append(f"{circuit['qubits']} qubit{'s' * (circuit['qubits'] != 1)}")
-    if "depth" in circuit:
+    if circuit.get("depth") is not None:
         sizes.append(f"depth {circuit['depth']}")
+    if circuit.get("readout", "z") != "z":
+        sizes.append(f"readout {circuit['readout']}")
+    if circuit.get("copies", 1) != 1:
+        sizes.append(f"{circuit['copies']} copies")
     return f" ({', '.join(sizes)})" if sizes else ""
 
 

@@ -20,18 +20,22 @@ class Facts:
     defects: value of each key that keeps a published defect
     idle: of a defect's key, the values of others with which it changes nothing
     linear: of a head, whether it is one linear layer
+    fixed: of a head, whether its circuit is never trained
     simulates: of a backbone, whether it simulates a circuit itself
     entangles: of a circuit, whether any gate is on several wires
     code: key of the value that names a class or function of the user's, as FILE.py:NAME
+    widths: of a circuit, the values that its numbers of inputs and outputs depend on; empty: on all
     """
 
     title: tuple[str | tuple[str, object, str], ...] | None = None
     defects: dict[str, object] = field(default_factory=dict)
     idle: dict[str, dict[str, tuple]] = field(default_factory=dict)
     linear: bool = False
+    fixed: bool = False
     simulates: bool = False
     entangles: bool = True
     code: str = ""
+    widths: tuple[str, ...] = ()
 
     def joined(self, other: "Facts") -> "Facts":
         """These facts with those of another declaration, which has the say where both have one."""
@@ -40,9 +44,11 @@ class Facts:
             self.defects | other.defects,
             self.idle | other.idle,
             self.linear or other.linear,
+            self.fixed or other.fixed,
             self.simulates or other.simulates,
             self.entangles and other.entangles,
             other.code or self.code,
+            self.widths + other.widths,
         )
 
     def kept_defects(self, part: Part) -> list[str]:

@@ -31,6 +31,8 @@ def trains_circuit(variant: Variant) -> bool:
     """Whether the head is a circuit with an entangler, its angles trained."""
     head = variant.head
     trained = head.get("angles", "trained") == "trained" and head.get("entangle", True)
+    if variant.facts("head").fixed:
+        return False
     return has_circuit(variant) and not _is_product(variant) and trained
 
 

@@ -32,6 +32,8 @@ OFFERED = {
         "qubits",
         "depth",
         "circuit_angles",
+        "circuit_inputs",
+        "circuit_outputs",
     ),
 }
 # By group: annotation of a function of the package that gives a part; other functions give none.

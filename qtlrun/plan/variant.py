@@ -107,8 +107,8 @@ class Variant:
     def identity(self) -> dict[str, Any]:
         """Values that its constructors take, without the dataset's.
 
-        A head that takes no circuit has none of it in its identity, or only the sizes that it
-        names, qubits and depth; the circuit is whole where the head takes its number of angles.
+        A head that takes no circuit has none of it in its identity, or only what the sizes depend
+        on that it names; the circuit is whole where the head takes its number of angles.
         """
         values = {
             name: getattr(self, name)
@@ -145,8 +145,14 @@ class Variant:
         return part | {key: code.identity(part[key])} if key in part else part
 
     def _sizes(self) -> Part:
-        """Sizes of the circuit that a head without a circuit names."""
-        names = [name for name in ("qubits", "depth") if name in self.takes("head")]
-        if "circuit_angles" in self.takes("head") or set(names) - set(self.circuit):
+        """Values of the circuit that the sizes depend on which a head without a circuit names."""
+        takes = self.takes("head")
+        names: list[str] = [name for name in ("qubits", "depth") if name in takes]
+        is_whole = "circuit_angles" in takes
+        if {"circuit_inputs", "circuit_outputs"} & set(takes):
+            widths = self.facts("circuit").widths
+            names += widths
+            is_whole |= not widths
+        if is_whole or set(names) - set(self.circuit):
             return self.circuit
-        return {name: self.circuit[name] for name in names}
+        return {name: self.circuit[name] for name in dict.fromkeys(names)}

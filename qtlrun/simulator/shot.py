@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from qtlrun import memory
-from qtlrun.tape import pauli
+from qtlrun.tape import measurement, pauli
 from qtlrun.tape.measurement import Probabilities, Value
 from qtlrun.tape.tape import Gate, Reading
 
@@ -172,28 +172,27 @@ def _bases(outcomes: list[Value | Probabilities], qubits: int) -> list[tuple[str
 
     The table says what a basis state found in it adds to every output.
     """
-    bases: list[tuple[str, np.ndarray]] = []
+    letters: list[str] = []
+    tables: list[np.ndarray] = []
     first = 0
     outputs = sum(outcome.outputs for outcome in outcomes)
     for outcome in outcomes:
         if isinstance(outcome, Probabilities):
             columns = slice(first, first + outcome.outputs)
-            _table(bases, "Z" * qubits, outputs)[:, columns] += outcome.indicators(qubits)
+            _table(letters, tables, "Z" * qubits, outputs)[:, columns] += outcome.indicators(qubits)
         else:
             for weight, word in outcome.terms:
                 diagonal = "".join("I" if letter == "I" else "Z" for letter in word)
                 signs = pauli.action(diagonal, qubits)[1].real
-                _table(bases, word, outputs)[:, first] += weight * signs
+                _table(letters, tables, word, outputs)[:, first] += weight * signs
         first += outcome.outputs
-    return [(letters.replace("I", "Z"), table) for letters, table in bases]
+    full = [each.replace("I", "Z") for each in letters]
+    return list(zip(full, tables, strict=True))
 
 
-def _table(bases: list[tuple[str, np.ndarray]], word: str, outputs: int) -> np.ndarray:
+def _table(letters: list[str], tables: list[np.ndarray], word: str, outputs: int) -> np.ndarray:
     """The table of the first basis that a word can be measured in, or of a new one."""
-    for number, (letters, table) in enumerate(bases):
-        if all("I" in pair or pair[0] == pair[1] for pair in zip(letters, word, strict=True)):
-            joint = "".join(b if a == "I" else a for a, b in zip(letters, word, strict=True))
-            bases[number] = (joint, table)
-            return table
-    bases.append((word, np.zeros((2 ** len(word), outputs))))
-    return bases[-1][1]
+    number = measurement.assign_basis(letters, word)
+    if number == len(tables):
+        tables.append(np.zeros((2 ** len(word), outputs)))
+    return tables[number]

@@ -67,6 +67,47 @@ def refusal(measurement) -> UsageError:
     )
 
 
+def count_outputs(measurements: list, qubits: int) -> int:
+    """Count the numbers that measurements of so many qubits give."""
+    counts = [
+        2 ** (len(each.wires) or qubits) if type(each).__name__ == "ProbabilityMP" else 1
+        for each in measurements
+    ]
+    return sum(counts)
+
+
+def count_bases(measurements: list, qubits: int) -> int:
+    """Count the bases, a letter a wire, that measurements of so many qubits are taken in.
+
+    Words share the first basis that has their letters; an observable that is no sum of words has
+    one of its own.
+    """
+    bases: list[str] = []
+    others = 0
+    for measurement in measurements:
+        sentence = None if measurement.obs is None else measurement.obs.pauli_rep
+        if measurement.obs is None:
+            wires = tuple(measurement.wires) or tuple(range(qubits))
+            assign_basis(bases, pauli.spread("Z" * len(wires), wires, range(qubits)))
+        elif sentence is None:
+            others += 1
+        for word in sentence or ():
+            letters = "".join(word.values())
+            assign_basis(bases, pauli.spread(letters, tuple(word.keys()), range(qubits)))
+    return len(bases) + others
+
+
+def assign_basis(bases: list[str], word: str) -> int:
+    """Put a word into the first of the bases that has its letters, or a new one; its number."""
+    for number, letters in enumerate(bases):
+        if all("I" in pair or pair[0] == pair[1] for pair in zip(letters, word, strict=True)):
+            pairs = zip(letters, word, strict=True)
+            bases[number] = "".join(b if a == "I" else a for a, b in pairs)
+            return number
+    bases.append(word)
+    return len(bases) - 1
+
+
 def _read(measurement, circuit_qubits: int, qubits: int) -> Value | Probabilities:
     kind = type(measurement).__name__
     observable = measurement.obs

@@ -141,3 +141,11 @@ def inputs_of(circuit) -> int:
     except AttributeError:
         inputs = None
     return circuit.qubits if inputs is None else inputs
+
+
+def copies_of(circuit) -> int:
+    """How many copies of a circuit stand side by side: its `copies`, where it says so, or one."""
+    try:
+        return circuit.copies
+    except AttributeError:
+        return 1

@@ -13,6 +13,7 @@ from torch import Tensor
 from qtlrun.error import UsageError
 from qtlrun.layer import generator
 from qtlrun.tape.gate import Lowering
+from qtlrun.tape.measurement import count_outputs
 from qtlrun.tape.separation import PREPARATIONS, on_single_wires
 from qtlrun.tape.step import Step, Turn
 from qtlrun.tape.tape import Gate, inputs_of
@@ -87,6 +88,12 @@ def trace(circuit, inputs, weights, entangle: bool = True) -> tuple[list, list]:
     """The PennyLane operations that a circuit applies, and its measurements in their order."""
     operations, measurements = _record(circuit, inputs, weights)
     return operations if entangle else on_single_wires(operations), measurements
+
+
+@torch.no_grad()
+def outputs_of(circuit) -> int:
+    """Count the numbers that a circuit measures."""
+    return count_outputs(_record(circuit, *point(circuit, 0))[1], circuit.qubits)
 
 
 def _record(circuit, inputs, weights) -> tuple[list, list]:

@@ -62,5 +62,10 @@ def test_a_frozen_part_is_completed_too():
 
 def test_optional_members_are_read_without_a_trace():
     circuit = SimpleNamespace(depth=3)
-    assert optional_members("circuit", circuit) == {"inputs": None, "depth": 3, "direct": False}
+    assert optional_members("circuit", circuit) == {
+        "inputs": None,
+        "depth": 3,
+        "direct": False,
+        "copies": 1,
+    }
     assert vars(circuit) == {"depth": 3}

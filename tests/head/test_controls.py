@@ -145,7 +145,7 @@ def published(kind, seeds=(55,), features=2, classes=2, qubits=5, depth=5, **val
         classes=classes,
         circuit=circuit,
         device=Statevector(),
-        qubits=qubits,
+        circuit_inputs=qubits,
         start=Start(list(seeds), torch.float64),
     )
 

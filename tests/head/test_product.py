@@ -268,6 +268,8 @@ def test_a_reference_follows_the_composed_circuit_and_has_no_letter():
         "_target_": "qtlrun.circuit.dressed.Dressed",
         "qubits": 3,
         "depth": 5,
+        "readout": "z",
+        "copies": 1,
     }
     assert letter_of(made) == ("", "its circuit is a product")
     assert plans.describe(made) == (

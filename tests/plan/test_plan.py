@@ -89,13 +89,17 @@ def test_an_unknown_key_is_refused_with_the_nearest_right_one(plan):
     plan["circuit"]["qbits"] = 3
     assert (
         refusal(plan)
-        == "circuit.qbits: there is no such key; did you mean qubits? It is one of qubits, depth."
+        == "circuit.qbits: there is no such key; did you mean qubits? It is one of qubits, depth,"
+        " readout, copies."
     )
 
 
 def test_an_unknown_key_that_resembles_none_is_refused_with_the_list(plan):
     plan["circuit"]["x"] = 3
-    assert refusal(plan) == "circuit.x: there is no such key; it is one of qubits, depth."
+    assert (
+        refusal(plan)
+        == "circuit.x: there is no such key; it is one of qubits, depth, readout, copies."
+    )
 
 
 def test_a_part_without_keys_says_so(plan):
@@ -863,7 +867,8 @@ def test_a_row_without_a_circuit_has_none_of_it_in_its_identity(plan):
         for name in ("C", "twin")
     )
     assert classical["circuit"] == {} and "device" not in classical
-    assert twin["circuit"] == {"qubits": 4} and "device" not in twin
+    widths = {"qubits": 4, "readout": "z", "copies": 1}
+    assert twin["circuit"] == widths and "device" not in twin
     assert Variant.of(plan).identity["circuit"] == plan["circuit"]
 
 

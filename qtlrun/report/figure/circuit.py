@@ -23,7 +23,7 @@ def drawing(model: Variant, artifacts: Store) -> dict[str, bytes]:
         return {}
     modules = __name__, model.target("circuit").rpartition(".")[0]
     key = store.key(
-        circuit=model.circuit,
+        circuit=model.identity["circuit"],
         head={name: model.head.get(name) for name in ("product", "entangle")},
         plugins=identity(model.plugins),
         versions=source.versions(*modules),
