@@ -152,6 +152,19 @@ SHOTS = Schema(
         Column("accuracy", "float64", "accuracy", "on the test split, at these shots"),
     )
 )
+EPOCHS = Schema(
+    (
+        ROW,
+        SPLIT,
+        SEED,
+        Column("epoch", "int64", "", "number of the epoch, from 1 on"),
+        Column("lr", "float64", "", "learning rate of the head"),
+        Column("train_loss", "float64", "nats", "mean over the batches, while they are trained on"),
+        Column("validation_nll", "float64", "nats", "mean after the epoch"),
+        Column("validation_accuracy", "float64", "accuracy", "after the epoch"),
+        Column("kept", "bool", "", "whether the row has the weights of this epoch"),
+    )
+)
 # Of a run of a sealed plan
 STATUS = _columns(
     ("status", "text", "", "declared by the sealed plan, or exploratory"), optional=True

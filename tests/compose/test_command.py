@@ -170,6 +170,7 @@ def test_a_run_leaves_these_files_and_no_other(single):
         "plan.yaml",
         "rows.csv",
         "contrasts.csv",
+        "epochs.csv",
         "table.csv",
         "table.md",
         "predictions.csv",
@@ -309,7 +310,7 @@ def test_a_run_is_on_the_disk_before_it_is_printed(here, monkeypatch):
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     assert main([*SMOKE, "compare=[C]", "seeds=[0,3]"]) == 4
     ((files, before),) = seen
-    assert files == ["contrasts.csv", "predictions.csv", "rows.csv", "table.csv"]
+    assert files == ["contrasts.csv", "epochs.csv", "predictions.csv", "rows.csv", "table.csv"]
     sentence = "A - C, the whole head against one linear layer"
     assert sentence not in before and sentence in sys.stdout.getvalue()
 

@@ -4,7 +4,13 @@ from qtlrun.report.frame.calibration import family_line, rate_line, rates_frame,
 from qtlrun.report.frame.contrast import contrasts_frame
 from qtlrun.report.frame.joint import joint_frame
 from qtlrun.report.frame.prediction import predictions_frame
-from qtlrun.report.frame.row import errors_frame, rows_frame, shots_frame, trials_frame
+from qtlrun.report.frame.row import (
+    epochs_frame,
+    errors_frame,
+    rows_frame,
+    shots_frame,
+    trials_frame,
+)
 from qtlrun.report.frame.sweep import sweep_table
 from qtlrun.report.frame.table import table
 from qtlrun.report.frame.text import cells, csv, markdown
@@ -13,6 +19,7 @@ __all__ = [
     "cells",
     "contrasts_frame",
     "csv",
+    "epochs_frame",
     "errors_frame",
     "family_line",
     "joint_frame",
