@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 from pathlib import Path
@@ -26,15 +27,19 @@ def check_words(plans: list[Plan]) -> None:
 def check_models(plans: list[Plan], study, experiment) -> list[Plan]:
     """Refuse models that cannot be built, then weights and data that cannot be had.
 
-    Returns the plans; where the study excuses it, a plan whose weights or data are absent is left
-    out and has the refusal.
+    Returns the plans; where the study excuses it, or downloads nothing, a plan whose weights or
+    data are absent is left out and has the refusal.
     """
+    from qtlrun.download import withheld
+
     _check_heeded(plans[0], study)
     if study.check is not None:
         study.check(plans, experiment)
     plans = list(plans)
-    for check in (_check_parts, _check_backbone, _load, _check_sealed):
-        for number, plan in enumerate(plans):
+    checks = (_check_parts, _check_backbone, _load, _check_sealed)
+    with contextlib.nullcontext() if study.downloads else withheld():
+        for check, number in itertools.product(checks, range(len(plans))):
+            plan = plans[number]
             refusal = "" if plan.refusal else _refusal(check, plan, experiment, study.excuses)
             if refusal:
                 plans[number] = dataclasses.replace(plan, refusal=refusal)
@@ -43,8 +48,12 @@ def check_models(plans: list[Plan], study, experiment) -> list[Plan]:
 
 def _refusal(check, plan: Plan, experiment, excuses: bool) -> str:
     """Why a check leaves a plan out, where what is absent is excused; empty where it passes."""
+    from qtlrun.download import Withheld
+
     try:
         check(plan, experiment)
+    except Withheld as file:
+        return f"{file} would be downloaded."
     except UsageError as error:
         if excuses and error.missing:
             return str(error)

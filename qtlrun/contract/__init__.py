@@ -210,12 +210,14 @@ class Study(Protocol):
     excuses: whether a plan whose weights or data cannot be had is left out, and not an error
     heeds_seal: whether its table marks the contrasts that a sealed plan did not declare
     trains: whether it trains the rows of its plans
+    downloads: whether it downloads weights and data that are absent; else their plan is left out
     """
 
     check: Callable[[list, Any], None] | None = None
     excuses: bool = False
     heeds_seal: bool = False
     trains: bool = True
+    downloads: bool = True
 
     def run(self, plans: list, experiment: Any, report: Any) -> tuple: ...
 

@@ -165,6 +165,20 @@ EPOCHS = Schema(
         Column("kept", "bool", "", "whether the row has the weights of this epoch"),
     )
 )
+FORECAST = Schema(
+    (
+        ROW,
+        Column("trainings", "int64", "", "of all seeds, splits and draws of tuning"),
+        *_columns(
+            ("stored", "Int64", "", "of these in the store, or trained by a row before"),
+            ("minutes", "float64", "minutes", "of the others, with what they need first"),
+            ("MiB", "Int64", "MiB", "largest memory of the process up to this row"),
+            ("executions", "Int64", "", "of a circuit on a quantum processor, all trainings"),
+            ("shots", "Int64", "shots", "of these executions together"),
+            optional=True,
+        ),
+    )
+)
 # Of a run of a sealed plan
 STATUS = _columns(
     ("status", "text", "", "declared by the sealed plan, or exploratory"), optional=True

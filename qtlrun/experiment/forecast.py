@@ -1,0 +1,187 @@
+"""Forecasts of rows: what the store has, and what the rest would take; nothing is kept."""
+
+import itertools
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+from qtlrun import download, store
+from qtlrun.checkpoint import Record
+from qtlrun.experiment import feature, pretraining
+from qtlrun.experiment.ensemble import Training
+from qtlrun.experiment.group import group_trainings, shared_key
+from qtlrun.experiment.key import row_keys
+from qtlrun.experiment.parts import Parts
+from qtlrun.experiment.rehearsal import Pace, Rehearsal, bare_parts, shorten, time_epoch
+from qtlrun.experiment.session import Session, alone
+from qtlrun.plan import Part, Plan, Redraw, Variant
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Trainings of a row, and the time, memory and executions that they would take.
+
+    trainings: of all seeds, splits and draws of tuning
+    stored: those that the store has, or a row before is to train
+    seconds: pre-training, features, training and evaluation of the others, here
+    mebibytes: largest memory of this process so far, the row's rehearsal included
+    executions: circuit executions on a quantum processor, of all trainings; None without a circuit
+    """
+
+    trainings: int
+    stored: int
+    seconds: float
+    mebibytes: float
+    executions: float | None
+
+
+class Forecaster:
+    """Forecasts of the rows of one command; what several of them share is counted once."""
+
+    def __init__(self, session: Session):
+        self.session = session
+        self._paces: dict[tuple, Pace] = {}
+        # Keys of what is counted already
+        self._counted: set[str] = set()
+
+    @alone
+    def forecast(self, plan: Plan, name: str) -> Forecast:
+        """Forecast of a row of a plan, by the name of its variant."""
+        count = 0
+        missing = []
+        for redraw in plan.redraws:
+            for parts, keys in self._list_draws(plan.variants[name], redraw):
+                count += len(keys)
+                wanted = self._missing_seeds(keys, tuned=bool(redraw.draws))
+                missing += [Training(parts, seed) for seed in wanted]
+        seconds = self._prepare(missing)
+        first = plan.redraws[0]
+        parts = Parts(plan.variants[name].redrawn(first.change), self.session)
+        with tempfile.TemporaryDirectory() as scratch:
+            rehearsal = Rehearsal(Session(scratch))
+            for group in group_trainings(rehearsal.stand_in(missing)):
+                pace = self._pace(rehearsal, group)
+                seconds += pace.rest + group[0].parts.recipe.epochs * pace.epoch
+            executions = rehearsal.count_executions(Training(parts, first.seeds[0]))
+        return Forecast(
+            count,
+            count - len(missing),
+            seconds,
+            _peak_mebibytes(),
+            None if executions is None else executions * count,
+        )
+
+    @alone
+    def count_trainings(self, plan: Plan, name: str) -> int:
+        """Trainings of a row of a plan, by the name of its variant, without its data."""
+        variant = plan.variants[name]
+        return sum(
+            len(redraw.seeds) * len(_distinct(variant.redrawn(redraw.change), redraw.draws))
+            for redraw in plan.redraws
+        )
+
+    @alone
+    def list_downloads(self, plan: Plan) -> list[str]:
+        """Files that a plan would download."""
+        files: dict[str, None] = {}
+        variants = plan.variants.values()
+        for variant, group in itertools.product(variants, ("dataset", "backbone")):
+            try:
+                with download.withheld():
+                    getattr(Parts(variant, self.session), group)
+            except download.Withheld as file:
+                files[str(file)] = None
+        return list(files)
+
+    def _list_draws(
+        self, variant: Variant, redraw: Redraw
+    ) -> Iterator[tuple[Parts, dict[int, str]]]:
+        """Parts of each distinct draw of a variant on a redraw, with the keys of its seeds."""
+        for drawn in _distinct(variant.redrawn(redraw.change), redraw.draws):
+            parts = Parts(drawn, self.session)
+            yield parts, row_keys(parts, redraw.seeds)
+
+    def _missing_seeds(self, keys: dict[int, str], *, tuned: bool) -> list[int]:
+        """Seeds of keys that neither the store has nor a row before is to train."""
+        if tuned:
+            stored = keys if self.session.find("trial", {0: store.key(trial=keys)}) else {}
+        else:
+            stored = self.session.find("row", keys)
+        missing = [seed for seed in keys if seed not in stored]
+        wanted = [seed for seed in missing if keys[seed] not in self._counted]
+        self._counted.update(keys.values())
+        return wanted
+
+    def _prepare(self, missing: list[Training]) -> float:
+        """Seconds of pre-training, and of the features that the pools lack."""
+        seconds = 0.0
+        for parts in dict.fromkeys(training.parts for training in missing):
+            if pretraining.is_wanted(parts.variant):
+                seconds += self._pretrain(parts)
+            if bare_parts(parts, self.session).fixed:
+                seconds += self._compute_features(parts)
+        return seconds
+
+    def _pretrain(self, parts: Parts) -> float:
+        """Seconds of the pre-training of parts; none where the store has it."""
+        key = pretraining.key(parts)
+        if key in self._counted or self.session.store.get("backbone", key) is not None:
+            return 0.0
+        self._counted.add(key)
+        task = pretraining.dataset(parts)
+        recipe = pretraining.prepare(parts, task).recipe
+
+        def fit_share(share: float) -> Iterator[Record]:
+            return pretraining.prepare(parts, shorten(task, share)).fit()
+
+        return recipe.epochs * time_epoch(fit_share, len(task.train), recipe.batch_size)
+
+    def _compute_features(self, parts: Parts) -> float:
+        """Seconds of the features that a pool lacks, timed on one chunk of training items."""
+        pool = feature.pool_key(parts)
+        entry = self.session.store.get("features", pool)
+        missing = feature.missing_items(entry, parts.dataset.splits)
+        wanted = [item for item in missing if f"{pool}{item}" not in self._counted]
+        self._counted.update(f"{pool}{item}" for item in wanted)
+        if not wanted:
+            return 0.0
+        backbone = bare_parts(parts, self.session).backbone
+        size = feature.chunk(backbone)
+        index = torch.arange(size) % len(parts.dataset.train)
+        seconds = []
+        with self.session.threads(large=feature.is_large(backbone)), torch.inference_mode():
+            for _ in range(2):  # the first is slower
+                began = time.perf_counter()
+                items = parts.dataset.train.batch(index, backbone.preprocess)
+                backbone(parts.to_accelerator(items))
+                seconds.append(time.perf_counter() - began)
+        return min(seconds) * -(-len(wanted) // size)
+
+    def _pace(self, rehearsal: Rehearsal, group: list[Training]) -> Pace:
+        """Pace of an ensemble, measured on the first of its kind."""
+        parts = group[0].parts
+        sizes = tuple(map(len, parts.dataset.splits.values()))
+        kind = shared_key(parts), len(group), sizes
+        if kind not in self._paces:
+            self._paces[kind] = rehearsal.measure(group)
+        return self._paces[kind]
+
+
+def _distinct(variant: Variant, draws: list[Part]) -> list[Variant]:
+    """Variants that the draws of tuning make of one, each once."""
+    drawn = {}
+    for draw in draws or [{}]:
+        each = variant.changed(draw)
+        drawn[each.key] = each
+    return list(drawn.values())
+
+
+def _peak_mebibytes() -> float:
+    """Largest memory of this process so far."""
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
