@@ -13,7 +13,18 @@ from qtlrun.plan import EACH, Plan, Variant, check_plan, check_same
 from qtlrun.plan.seal import MAX_DIFFERENCES, NAME_DIGITS
 
 # Keys whose values all points of a sweep share.
-SHARED_KEYS = ("study", "home", "outputs", "fresh", "plugins", "splits", "folds", "seal")
+SHARED_KEYS = (
+    "study",
+    "home",
+    "outputs",
+    "fresh",
+    "plugins",
+    "splits",
+    "folds",
+    "seal",
+    "plan",
+    "runs",
+)
 
 
 def check_words(plans: list[Plan]) -> None:

@@ -41,9 +41,11 @@ PATH_KEYS = (
     "weights",
     "state",
     "plugins",
+    "plan",
+    "runs",
 )
 # Of these, those whose ~ is replaced here and nowhere else; but for keys of patterns of names.
-EXPANDED_KEYS = ("weights", "state", "plugins")
+EXPANDED_KEYS = ("weights", "state", "plugins", "runs")
 PATTERN_KEYS = ("parametrization.weights",)
 KEY = re.compile(r"(\+{0,2}|~)\w[\w./@:-]*")
 CALL = re.compile(r"\w+(?= while evaluating)|(?<=': ).*", re.DOTALL)

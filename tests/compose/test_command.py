@@ -400,8 +400,11 @@ def test_a_point_that_diverges_is_marked_and_costs_that_point(here, capsys):
     } == {0.01}
 
 
-def test_from_python_a_run_is_a_data_frame(here, single):
-    frame = qtlrun.run(*SMOKE, "compare=[]", "seeds=[0]")
+def test_from_python_a_run_has_its_frame_its_folder_and_its_verdicts(here, single):
+    result = qtlrun.run(*SMOKE, "compare=[]", "seeds=[0]")
+    frame = result.frame
+    assert result.succeeded and (result.folder / "rows.csv").is_file() and not len(result.verdicts)
+    assert result.table == (result.folder / "table.md").read_text() in result._repr_markdown_()
     assert (
         list(frame.columns) == ["row", "seed", "metric", "value"]
         and set(frame["row"]) == {"A"}

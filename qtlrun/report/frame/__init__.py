@@ -13,7 +13,7 @@ from qtlrun.report.frame.row import (
 )
 from qtlrun.report.frame.sweep import sweep_table
 from qtlrun.report.frame.table import table
-from qtlrun.report.frame.text import cells, csv, markdown
+from qtlrun.report.frame.text import cells, csv, markdown, read_csv
 
 __all__ = [
     "cells",
@@ -27,6 +27,7 @@ __all__ = [
     "predictions_frame",
     "rate_line",
     "rates_frame",
+    "read_csv",
     "rows_frame",
     "rules_frame",
     "shots_frame",
