@@ -46,6 +46,8 @@ def check_models(plans: list[Plan], study, experiment) -> list[Plan]:
     _check_heeded(plans[0], study)
     if study.check is not None:
         study.check(plans, experiment)
+    if not study.loads:
+        return plans
     plans = list(plans)
     checks = (_check_parts, _check_backbone, _load, _check_sealed)
     with contextlib.nullcontext() if study.downloads else withheld():

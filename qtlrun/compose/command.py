@@ -14,19 +14,19 @@ from typing import Any
 
 from qtlrun import disk
 from qtlrun.compose import (
+    completion,
     flag,
     grammar,
     help,
     hydra_error,
     hydra_run,
-    option,
     replay,
     reserved,
     worker,
 )
 from qtlrun.compose.isolation import isolated
 from qtlrun.error import UsageError
-from qtlrun.plan import Plan
+from qtlrun.plan import Plan, option
 from qtlrun.plan.check import ORIGIN_KEYS
 from qtlrun.plan.override import parse
 
@@ -118,7 +118,14 @@ def _compose_points(words: list[str]) -> list[Values]:
     if "--version" in flagged:
         print(f"qtlrun {metadata.version('qtlrun')}")
         return []
+    if completion.is_query(words):
+        print("\n".join(completion.answer(os.environ)))
+        return []
     flags = flag.read(flagged, overrides)
+    if flags.shell_completion:
+        (command,) = parse(overrides)
+        print(completion.script(command))
+        return []
     if flags.help:
         folders = flag.folders(flags)
         print(help.text(folders))
@@ -137,12 +144,11 @@ def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
             flags.multirun,
             flags.cfg,
             flags.info,
-            flags.shell_completion,
         )
     )
     if flags.hydra_help:
         words = []  # they change nothing of it
-    elif not flags.shell_completion:
+    else:
         read = grammar.read(words, flags.multirun, lambda group: option.options(group, folders))
         for override in read.overrides:
             reserved.check(override)

@@ -7,8 +7,8 @@ from typing import Any
 import yaml
 from hydra.core.override_parser.types import Override
 
-from qtlrun.compose.option import group_names
 from qtlrun.error import UsageError, nearest
+from qtlrun.plan.option import group_names
 from qtlrun.plan.override import Override as Word
 from qtlrun.plan.override import parse
 

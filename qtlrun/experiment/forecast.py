@@ -5,8 +5,10 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import torch
 
@@ -21,6 +23,19 @@ from qtlrun.experiment.rehearsal import Pace, Rehearsal, bare_parts, shorten, ti
 from qtlrun.experiment.session import Session, alone
 from qtlrun.plan import Part, Plan, Redraw, Variant
 
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Duration:
+    """Seconds on the clock, in the present load, and of the processor."""
+
+    seconds: float = 0.0
+    processor: float = 0.0
+
+    def __add__(self, other: "Duration") -> "Duration":
+        return Duration(self.seconds + other.seconds, self.processor + other.processor)
+
 
 @dataclass(frozen=True)
 class Forecast:
@@ -28,14 +43,14 @@ class Forecast:
 
     trainings: of all seeds, splits and draws of tuning
     stored: those that the store has, or a row before is to train
-    seconds: pre-training, features, training and evaluation of the others, here
+    duration: of pre-training, features, training and evaluation of the others, here
     mebibytes: largest memory of this process so far, the row's rehearsal included
     executions: circuit executions on a quantum processor, of all trainings; None without a circuit
     """
 
     trainings: int
     stored: int
-    seconds: float
+    duration: Duration
     mebibytes: float
     executions: float | None
 
@@ -45,7 +60,8 @@ class Forecaster:
 
     def __init__(self, session: Session):
         self.session = session
-        self._paces: dict[tuple, Pace] = {}
+        # With the share of the clock that the processor worked for them
+        self._paces: dict[tuple, tuple[Pace, float]] = {}
         # Keys of what is counted already
         self._counted: set[str] = set()
 
@@ -59,19 +75,20 @@ class Forecaster:
                 count += len(keys)
                 wanted = self._missing_seeds(keys, tuned=bool(redraw.draws))
                 missing += [Training(parts, seed) for seed in wanted]
-        seconds = self._prepare(missing)
+        duration = self._prepare(missing)
         first = plan.redraws[0]
         parts = Parts(plan.variants[name].redrawn(first.change), self.session)
         with tempfile.TemporaryDirectory() as scratch:
             rehearsal = Rehearsal(Session(scratch))
             for group in group_trainings(rehearsal.stand_in(missing)):
-                pace = self._pace(rehearsal, group)
-                seconds += pace.rest + group[0].parts.recipe.epochs * pace.epoch
+                pace, share = self._pace(rehearsal, group)
+                seconds = pace.rest + group[0].parts.recipe.epochs * pace.epoch
+                duration += Duration(seconds, share * seconds)
             executions = rehearsal.count_executions(Training(parts, first.seeds[0]))
         return Forecast(
             count,
             count - len(missing),
-            seconds,
+            duration,
             _peak_mebibytes(),
             None if executions is None else executions * count,
         )
@@ -117,15 +134,17 @@ class Forecaster:
         self._counted.update(keys.values())
         return wanted
 
-    def _prepare(self, missing: list[Training]) -> float:
-        """Seconds of pre-training, and of the features that the pools lack."""
-        seconds = 0.0
+    def _prepare(self, missing: list[Training]) -> Duration:
+        """Duration of pre-training, and of the features that the pools lack."""
+        duration = Duration()
         for parts in dict.fromkeys(training.parts for training in missing):
             if pretraining.is_wanted(parts.variant):
-                seconds += self._pretrain(parts)
+                seconds, share = _watch(partial(self._pretrain, parts))
+                duration += Duration(seconds, share * seconds)
             if bare_parts(parts, self.session).fixed:
-                seconds += self._compute_features(parts)
-        return seconds
+                seconds, share = _watch(partial(self._compute_features, parts))
+                duration += Duration(seconds, share * seconds)
+        return duration
 
     def _pretrain(self, parts: Parts) -> float:
         """Seconds of the pre-training of parts; none where the store has it."""
@@ -162,13 +181,13 @@ class Forecaster:
                 seconds.append(time.perf_counter() - began)
         return min(seconds) * -(-len(wanted) // size)
 
-    def _pace(self, rehearsal: Rehearsal, group: list[Training]) -> Pace:
-        """Pace of an ensemble, measured on the first of its kind."""
+    def _pace(self, rehearsal: Rehearsal, group: list[Training]) -> tuple[Pace, float]:
+        """Pace of an ensemble, measured on the first of its kind, and the processor's share."""
         parts = group[0].parts
         sizes = tuple(map(len, parts.dataset.splits.values()))
         kind = shared_key(parts), len(group), sizes
         if kind not in self._paces:
-            self._paces[kind] = rehearsal.measure(group)
+            self._paces[kind] = _watch(partial(rehearsal.measure, group))
         return self._paces[kind]
 
 
@@ -179,6 +198,15 @@ def _distinct(variant: Variant, draws: list[Part]) -> list[Variant]:
         each = variant.changed(draw)
         drawn[each.key] = each
     return list(drawn.values())
+
+
+def _watch(measure: Callable[[], T]) -> tuple[T, float]:
+    """Value of a measurement, and the share of the clock that the processor worked for it."""
+    began = time.perf_counter()
+    processor = time.process_time()
+    value = measure()
+    elapsed = time.perf_counter() - began
+    return value, (time.process_time() - processor) / max(elapsed, 1e-9)
 
 
 def _peak_mebibytes() -> float:

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import itertools
+import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,8 @@ from qtlrun import train
 from qtlrun.checkpoint import Record
 from qtlrun.comparison.outcome import Outcome
 from qtlrun.dataset.dataset import Dataset
+from qtlrun.dataset.split import Split
+from qtlrun.experiment import feature
 from qtlrun.experiment.cost import count_costs
 from qtlrun.experiment.ensemble import Training, build_ensemble
 from qtlrun.experiment.evaluation import evaluate
@@ -24,6 +27,7 @@ from qtlrun.layer import generator
 
 MEASURED_S = 0.4  # of epochs of one kind; longer where two short ones take longer
 MAX_EPOCHS = 30  # measured of one kind
+EVALUATION_EPOCHS = 0.5  # that evaluation takes as long as: all items forward, none back
 FIRST_BATCHES = 2  # of the first epoch, by which the others are sized
 
 FitShare = Callable[[float], Iterator[Record]]
@@ -45,7 +49,9 @@ class Rehearsal:
     """Trainings of stand-ins, in a session whose store goes with them.
 
     A stand-in has random features of the right shape where its backbone is frozen, else a backbone
-    from random weights. Its test items are training items, so that no test item is read.
+    from random weights. A head that is solved for converges as its data let it: it has features of
+    the items, from random weights, unless the backbone is large. Test items are training items, so
+    that no test item is read.
     """
 
     def __init__(self, session: Session):
@@ -70,7 +76,8 @@ class Rehearsal:
 
         epoch = time_epoch(fit_share, len(parts.dataset.train), parts.recipe.batch_size)
         once = self._run_once(self.stand_in(group, shares[-1]))
-        return Pace(epoch, max(0.0, once / shares[-1] - epoch))
+        rest = max(0.0, once - shares[-1] * epoch)
+        return Pace(epoch, rest + EVALUATION_EPOCHS * (1 - shares[-1]) * epoch)
 
     def count_executions(self, training: Training) -> float | None:
         """Circuit executions of one training on a quantum processor; None without a circuit."""
@@ -93,11 +100,12 @@ class Rehearsal:
         if stand_in.fixed:
             stand_in.planted_features = {"seconds": torch.tensor(0.0)}
             for name, split in stand_in.dataset.splits.items():
-                shape = (len(split), stand_in.bare.features)
-                key = f"features{shape}, {parts.dtype}"
-                stand_in.planted_features[name] = once(
-                    key, functools.partial(_draw, stand_in, shape)
-                )
+                key = f"features{len(split)}, {stand_in.bare.features}, {parts.dtype}"
+                make = functools.partial(_draw, stand_in, len(split))
+                if stand_in.solved and not feature.is_large(stand_in.backbone):
+                    key = f"{id(split)}, {json.dumps(stand_in.variant.backbone)}"
+                    make = functools.partial(_compute, stand_in, split)
+                stand_in.planted_features[name] = once(key, make)
         return stand_in
 
     def _run_once(self, group: list[Training]) -> float:
@@ -181,7 +189,19 @@ def _with_one_epoch(parts: Parts) -> Parts:
     return short
 
 
-def _draw(parts: Parts, shape: tuple[int, int]) -> torch.Tensor:
-    """Random features of a shape, on the accelerator of the parts."""
+@torch.no_grad()
+def _compute(parts: Parts, split: Split) -> torch.Tensor:
+    """Features of the items of a split, under the backbone of the parts."""
+    backbone = parts.backbone
+    batches = torch.arange(len(split)).split(feature.chunk(backbone))
+    features = [
+        backbone(parts.to_accelerator(split.batch(index, backbone.preprocess))) for index in batches
+    ]
+    return torch.cat(features)
+
+
+def _draw(parts: Parts, count: int) -> torch.Tensor:
+    """Random features of so many items, on the accelerator of the parts."""
+    shape = count, parts.bare.features
     features = torch.rand(shape, generator=generator(0, "rehearsal"), dtype=parts.dtype)
     return features.to(parts.accelerator)

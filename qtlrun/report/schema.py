@@ -172,6 +172,7 @@ FORECAST = Schema(
         *_columns(
             ("stored", "Int64", "", "of these in the store, or trained by a row before"),
             ("minutes", "float64", "minutes", "of the others, with what they need first"),
+            ("processor", "float64", "minutes", "of processor time in these, over all cores"),
             ("MiB", "Int64", "MiB", "largest memory of the process up to this row"),
             ("executions", "Int64", "", "of a circuit on a quantum processor, all trainings"),
             ("shots", "Int64", "shots", "of these executions together"),

@@ -8,7 +8,7 @@ import pandas as pd
 
 from qtlrun import statistic
 from qtlrun.experiment import Experiment
-from qtlrun.experiment.forecast import Forecaster
+from qtlrun.experiment.forecast import Duration, Forecaster
 from qtlrun.plan import Plan
 from qtlrun.plan.override import swept_values
 from qtlrun.report import schema, terminal
@@ -57,7 +57,8 @@ class Preview:
             report.progress.step("points", number + 1, len(plans))
         frame = schema.FORECAST.with_keys(swept[0]).frame(lines)
         waiting = (time.perf_counter() - began) / max(time.process_time() - start, 1e-3)
-        overhead = start * (1 + FINISH_PER_START) * max(1, waiting)
+        processor = start * (1 + FINISH_PER_START)
+        overhead = Duration(processor * max(1, waiting), processor)
         notes = [*_sum(frame, overhead), *map(_download, downloads), *_explain(frame)]
         report.finish(
             plans,
@@ -75,7 +76,8 @@ class Preview:
         line: dict[str, object] = {
             "trainings": forecast.trainings,
             "stored": forecast.stored,
-            "minutes": forecast.seconds / MINUTE_S,
+            "minutes": forecast.duration.seconds / MINUTE_S,
+            "processor": forecast.duration.processor / MINUTE_S,
             "MiB": round(forecast.mebibytes),
         }
         if forecast.executions is not None:
@@ -84,19 +86,20 @@ class Preview:
         return line
 
 
-def _sum(frame: pd.DataFrame, overhead: float) -> list[Note]:
-    """Sentence on all rows together; `overhead` are seconds of start, figures and files."""
+def _sum(frame: pd.DataFrame, overhead: Duration) -> list[Note]:
+    """Sentence on all rows together; `overhead` is that of start, figures and files."""
     trainings = int(frame["trainings"].sum())
     if "minutes" not in frame:
         return [Note(f"Together {trainings:,} trainings.")]
     stored = int(frame["stored"].sum())
-    minutes = frame["minutes"].sum() + overhead / MINUTE_S
+    minutes = frame["minutes"].sum() + overhead.seconds / MINUTE_S
+    processor = frame["processor"].sum() + overhead.processor / MINUTE_S
     largest = frame["MiB"].max() / 2**10
     return [
         Note(
             f"Together {trainings:,} trainings, of which the store has {stored:,}; the others take"
-            f" about {_duration(minutes)} and {largest:.1f} GiB of memory here, with start, figures"
-            " and files."
+            f" about {_duration(minutes)} in the present load, {_duration(processor)} of processor"
+            f" time and {largest:.1f} GiB of memory, with start, figures and files."
         )
     ]
 
@@ -114,7 +117,8 @@ def _explain(frame: pd.DataFrame) -> list[Note]:
             Note(
                 "Nothing was trained or kept: each row was timed on random features, or from"
                 " random weights on training items, in this machine's present load"
-                f" ({load:.1f} on {os.cpu_count()} cores). Features and pre-training count in the"
+                f" ({load:.1f} on {os.cpu_count()} cores); where nothing else runs, the minutes are"
+                " those of the processor or fewer. Features and pre-training count in the"
                 " first row that needs them.",
                 f"Timed on stand-ins under a load of {load:.1f} on {os.cpu_count()} cores; nothing"
                 " was trained or kept.",

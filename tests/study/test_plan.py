@@ -6,7 +6,7 @@ import composition
 import pytest
 
 from qtlrun.checkpoint import Record
-from qtlrun.experiment.forecast import Forecaster
+from qtlrun.experiment.forecast import Duration, Forecaster
 from qtlrun.experiment.rehearsal import shorten, time_epoch
 
 PAIR = ("compare=[C,twin]", "study=plan")
@@ -52,7 +52,7 @@ def test_points_of_a_sweep_share_the_rows_that_do_not_vary(home):
         [forecaster.forecast(plan, name) for name in (plan.composed, "C")] for plan in plans
     ]
     assert [[each.stored for each in rows] for rows in forecasts] == [[0, 0], [0, 3]]
-    assert forecasts[1][1].seconds == 0
+    assert forecasts[1][1].duration == Duration()
 
 
 def test_absent_data_and_weights_are_named_and_not_downloaded(home, monkeypatch, tmp_path, capsys):
