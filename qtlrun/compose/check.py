@@ -108,7 +108,14 @@ def _load(plan: Plan, experiment) -> None:
 
 
 def _check_heeded(plan: Plan, study) -> None:
-    """Refuse a seal for a study that makes no table of declared contrasts."""
+    """Refuse a seal, or folders of runs, for a study that heeds none."""
+    if plan.settings.runs and not study.takes_runs:
+        raise UsageError(
+            "this study reads no folders of runs",
+            "study=join puts them into one table",
+            key="runs",
+            value=plan.settings.runs,
+        )
     if plan.sealed and not study.heeds_seal:
         raise UsageError(
             "this study has no table of the contrasts that were declared",

@@ -210,6 +210,7 @@ class Study(Protocol):
     excuses: whether a plan whose weights or data cannot be had is left out, and not an error
     heeds_seal: whether its table marks the contrasts that a sealed plan did not declare
     trains: whether it trains the rows of its plans
+    takes_runs: whether it reads the folders that `runs` names
     loads: whether it needs the parts of its plans, which are checked first
     downloads: whether it downloads weights and data that are absent; else their plan is left out
     """
@@ -218,6 +219,7 @@ class Study(Protocol):
     excuses: bool = False
     heeds_seal: bool = False
     trains: bool = True
+    takes_runs: bool = False
     loads: bool = True
     downloads: bool = True
 
