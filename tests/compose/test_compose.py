@@ -488,7 +488,7 @@ def test_flags_that_say_nothing_together_are_refused(capsys, words, said):
         (["--cfg", "hydra"], "hydra:"),
         (["--cfg", "all", "--resolve", "-p", "recipe"], "# @package recipe"),
         (["--", "--cfg=job"], "backbone:"),
-        (["-sc", "install=bash"], "export _HYDRA_OLD_COMP"),
+        (["-sc", "install=bash"], "_qtlrun() {"),
         (["--version", "nonsense"], "qtlrun "),
     ],
 )
