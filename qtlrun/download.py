@@ -5,6 +5,7 @@ import hashlib
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
@@ -12,13 +13,37 @@ from qtlrun import disk
 
 DOWNLOAD_TIMEOUT_S = 20  # without a byte
 BLOCK_BYTES = 2**20  # of a file, in memory at once
+_is_withheld = ContextVar("withheld", default=False)
 
 
-def read(address: str, *, most: int | None = None) -> bytes:
+class Withheld(Exception):
+    """File that would be downloaded, were downloads not withheld; no OSError of the network.
+
+    address: where it would come from
+    megabytes: its size, where it is known
+    """
+
+    def __init__(self, address: str, megabytes: float | None):
+        size = "of unknown size" if megabytes is None else f"{megabytes:,.0f} MB"
+        super().__init__(f"{address} ({size})")
+
+
+@contextlib.contextmanager
+def withheld() -> Iterator[None]:
+    """Download nothing within: what would be downloaded raises `Withheld`."""
+    before = _is_withheld.set(True)
+    try:
+        yield
+    finally:
+        _is_withheld.reset(before)
+
+
+def read(address: str, *, most: int | None = None, megabytes: float | None = None) -> bytes:
     """Read what an address has; of a longer answer than `most` bytes, those and one more.
 
-    Raises OSError where it cannot be had.
+    `megabytes` is its size, where it is known. Raises OSError where it cannot be had.
     """
+    _check_withheld(address, megabytes)
     try:
         with urllib.request.urlopen(address, timeout=DOWNLOAD_TIMEOUT_S) as response:
             return response.read() if most is None else response.read(most + 1)
@@ -33,12 +58,15 @@ def fetch(
     algorithm: str,
     digest: str,
     most: int | None = None,
+    megabytes: float | None = None,
 ) -> None:
     """Put at a path the file of the first address that has the one whose hash begins so.
 
-    Of a longer file than `most` bytes one byte more is read. Raises the OSError of the first
+    Of a longer file than `most` bytes one byte more is read; `megabytes` is its size, where it is
+    known. Raises the OSError of the first
     address where none has the file, and `disk.Unwritable` where it cannot be written.
     """
+    _check_withheld(addresses[0], megabytes)
     errors = []
     for address in addresses:
         try:
@@ -58,6 +86,11 @@ def reason(error: Exception) -> str:
     elif isinstance(error, OSError):
         cause = error.strerror or error
     return str(cause).rstrip(".")
+
+
+def _check_withheld(address: str, megabytes: float | None) -> None:
+    if _is_withheld.get():
+        raise Withheld(address, megabytes)
 
 
 class _Unavailable(Exception):

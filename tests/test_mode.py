@@ -188,7 +188,7 @@ def test_a_run_from_python_under_no_grad_gives_the_rows_of_one_without(home, tmp
     frames = []
     for place, mode in (("a", contextlib.nullcontext), ("b", torch.no_grad)):
         with mode():
-            frame = qtlrun.run(*SHORT, "compare=[]", f"home={tmp_path / place}")
+            frame = qtlrun.run(*SHORT, "compare=[]", f"home={tmp_path / place}").frame
         frames.append(frame[~frame.metric.str.contains("second")].reset_index(drop=True))
     assert frames[0].equals(frames[1]) and len(frames[0])
 

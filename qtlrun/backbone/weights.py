@@ -27,7 +27,8 @@ def public(entry) -> Path:
     begins = name.rpartition("-")[2].partition(".")[0]
     if not path.is_file():
         try:
-            download.fetch([entry.url], path, algorithm="sha256", digest=begins)
+            size = entry.meta.get("_file_size")
+            download.fetch([entry.url], path, algorithm="sha256", digest=begins, megabytes=size)
         except OSError as error:
             raise BadValue(
                 "weights",

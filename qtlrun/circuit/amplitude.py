@@ -14,8 +14,8 @@ class Amplitude:
 
     It takes 2**qubits inputs, features as they are: `direct` lets a head feed them without a layer
     before. Divided by their norm, which is lost, they are the amplitudes of the state, wire 0 the
-    most significant bit. <Z> of every wire is measured, unless `register` says otherwise. Weights are angles in radians. Source: the
-    circuit-centric classifier, Schuld et al., arXiv:1804.00633.
+    most significant bit. <Z> of every wire is measured, unless `register` says otherwise. Weights
+    are angles in radians. Source: the circuit-centric classifier, Schuld et al., arXiv:1804.00633.
     """
 
     direct = True

@@ -11,9 +11,9 @@ from qtlrun.plan import facts
 class Basic:
     """RX of each input, then layers of an RX per wire and CNOTs around a ring.
 
-    <Z> of every wire is measured, unless `register` says otherwise. Inputs and weights are angles in radians. Source: PennyLane's
-    AngleEmbedding and BasicEntanglerLayers, as its demonstration of circuits as torch layers has
-    them.
+    <Z> of every wire is measured, unless `register` says otherwise. Inputs and weights are angles
+    in radians. Source: PennyLane's AngleEmbedding and BasicEntanglerLayers, as its demonstration of
+    circuits as torch layers has them.
     """
 
     def __init__(self, qubits: int, depth: int, register: Register = PLAIN):

@@ -12,9 +12,9 @@ from qtlrun.plan import facts
 class Strong:
     """RX of each input, then layers of general rotations and CNOTs around a ring.
 
-    <Z> of every wire is measured, unless `register` says otherwise. Inputs and weights are angles in radians. The layers are those of
-    Schuld et al., arXiv:1804.00633, who embed amplitudes (`circuit=amplitude`); angles are embedded
-    as by PennyLane's AngleEmbedding.
+    <Z> of every wire is measured, unless `register` says otherwise. Inputs and weights are angles
+    in radians. The layers are those of Schuld et al., arXiv:1804.00633, who embed amplitudes
+    (`circuit=amplitude`); angles are embedded as by PennyLane's AngleEmbedding.
     """
 
     def __init__(self, qubits: int, depth: int, register: Register = PLAIN):

@@ -75,8 +75,8 @@ def _guard_command(words: list[str]) -> int:
         return code
 
 
-def frame(overrides: tuple):
-    """Rows of a command line as a data frame; `qtlrun.run` calls it."""
+def run_words(overrides: tuple):
+    """Result of a command line; `qtlrun.run` calls it."""
     for word in overrides:
         if not isinstance(word, str):
             raise UsageError(
@@ -88,10 +88,10 @@ def frame(overrides: tuple):
         if not plans:
             raise UsageError(
                 "this prints and trains nothing",
-                "qtlrun.run gives rows, and the command line prints",
+                "qtlrun.run gives a result, and the command line prints",
                 key=" ".join(overrides),
             )
-        return _run_study(plans)[0]
+        return _run_study(plans)
 
 
 def _run_command(words: list[str]) -> int:
@@ -103,7 +103,7 @@ def _run_command(words: list[str]) -> int:
         return _say("qtlrun: the current folder was removed; change to another.", REFUSED, error)
     try:
         plans = compose(words)
-        return DONE if not plans or _run_study(plans)[1] else FAILED
+        return DONE if not plans or _run_study(plans).succeeded else FAILED
     except UsageError as error:
         return _say(f"qtlrun: {error}", REFUSED, error)
     except KeyboardInterrupt:
@@ -144,7 +144,7 @@ def _without_empty_folders():
 
 @freshly
 def _run_study(plans: list[Plan]):
-    """Check all plans, then run their study; return its rows and whether all went well."""
+    """Check all plans, then run their study; return its result."""
     plans = take_run(plans)
     check_words(plans)
     from qtlrun.compose.seal import check_seal
@@ -157,6 +157,7 @@ def _run_study(plans: list[Plan]):
     from qtlrun.experiment import Experiment
     from qtlrun.report.progress import Progress
     from qtlrun.report.report import Report
+    from qtlrun.report.result import Result
 
     settings = plans[0].settings
     progress = Progress(Console() if sys.stdout.isatty() else Console(width=100))
@@ -168,9 +169,11 @@ def _run_study(plans: list[Plan]):
     blamed = plugin.blamed("study", target) if is_own(target) else contextlib.nullcontext()
     with report, blamed:
         try:
-            return study.run(plans, experiment, report)
+            frame, succeeded = study.run(plans, experiment, report)
         except Stopped as stop:
             raise stop.reason from None
+    written = report.folder.absolute() if report.folder.is_dir() else None
+    return Result(frame, written, succeeded)
 
 
 def _new_folder(plan: Plan) -> Path:

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 from pathlib import Path
@@ -12,7 +13,19 @@ from qtlrun.plan import EACH, Plan, Variant, check_plan, check_same
 from qtlrun.plan.seal import MAX_DIFFERENCES, NAME_DIGITS
 
 # Keys whose values all points of a sweep share.
-SHARED_KEYS = ("study", "home", "outputs", "fresh", "plugins", "splits", "folds", "seal", "run")
+SHARED_KEYS = (
+    "study",
+    "home",
+    "outputs",
+    "fresh",
+    "plugins",
+    "splits",
+    "folds",
+    "seal",
+    "plan",
+    "run",
+    "runs",
+)
 
 
 def check_words(plans: list[Plan]) -> None:
@@ -26,19 +39,25 @@ def check_words(plans: list[Plan]) -> None:
 def check_models(plans: list[Plan], study, experiment) -> list[Plan]:
     """Refuse models that cannot be built, then weights and data that cannot be had.
 
-    Returns the plans; where the study excuses it, a plan whose weights or data are absent is left
-    out and has the refusal.
+    Returns the plans; where the study excuses it, or downloads nothing, a plan whose weights or
+    data are absent is left out and has the refusal.
     """
+    from qtlrun.download import withheld
+
     _check_heeded(plans[0], study)
     _check_taken(plans[0], study)
     if study.check is not None:
         study.check(plans, experiment)
+    if not study.loads:
+        return plans
     experiment.check_remote(plans)
     plans = list(plans)
     if plans[0].settings.run is not None:
         return plans  # what it was trained on may be gone
-    for check in (_check_parts, _check_backbone, _load, _check_sealed):
-        for number, plan in enumerate(plans):
+    checks = (_check_parts, _check_backbone, _load, _check_sealed)
+    with contextlib.nullcontext() if study.downloads else withheld():
+        for check, number in itertools.product(checks, range(len(plans))):
+            plan = plans[number]
             refusal = "" if plan.refusal else _refusal(check, plan, experiment, study.excuses)
             if refusal:
                 plans[number] = dataclasses.replace(plan, refusal=refusal)
@@ -47,8 +66,12 @@ def check_models(plans: list[Plan], study, experiment) -> list[Plan]:
 
 def _refusal(check, plan: Plan, experiment, excuses: bool) -> str:
     """Why a check leaves a plan out, where what is absent is excused; empty where it passes."""
+    from qtlrun.download import Withheld
+
     try:
         check(plan, experiment)
+    except Withheld as file:
+        return f"{file} would be downloaded."
     except UsageError as error:
         if excuses and error.missing:
             return str(error)
@@ -90,7 +113,14 @@ def _load(plan: Plan, experiment) -> None:
 
 
 def _check_heeded(plan: Plan, study) -> None:
-    """Refuse a seal for a study that makes no table of declared contrasts."""
+    """Refuse a seal, or folders of runs, for a study that heeds none."""
+    if plan.settings.runs and not study.takes_runs:
+        raise UsageError(
+            "this study reads no folders of runs",
+            "study=join puts them into one table",
+            key="runs",
+            value=plan.settings.runs,
+        )
     if plan.sealed and not study.heeds_seal:
         raise UsageError(
             "this study has no table of the contrasts that were declared",

@@ -13,10 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from qtlrun import disk
-from qtlrun.compose import flag, grammar, help, hydra_error, hydra_run, option, reserved, worker
+from qtlrun.compose import (
+    completion,
+    flag,
+    grammar,
+    help,
+    hydra_error,
+    hydra_run,
+    replay,
+    reserved,
+    worker,
+)
 from qtlrun.compose.isolation import isolated
 from qtlrun.error import UsageError
-from qtlrun.plan import Plan
+from qtlrun.plan import Plan, option
 from qtlrun.plan.check import ORIGIN_KEYS
 from qtlrun.plan.override import parse
 
@@ -108,7 +118,14 @@ def _compose_points(words: list[str]) -> list[Values]:
     if "--version" in flagged:
         print(f"qtlrun {metadata.version('qtlrun')}")
         return []
+    if completion.is_query(words):
+        print("\n".join(completion.answer(os.environ)))
+        return []
     flags = flag.read(flagged, overrides)
+    if flags.shell_completion:
+        (command,) = parse(overrides)
+        print(completion.script(command))
+        return []
     if flags.help:
         folders = flag.folders(flags)
         print(help.text(folders))
@@ -127,17 +144,19 @@ def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
             flags.multirun,
             flags.cfg,
             flags.info,
-            flags.shell_completion,
         )
     )
     if flags.hydra_help:
         words = []  # they change nothing of it
-    elif not flags.shell_completion:
+    else:
         read = grammar.read(words, flags.multirun, lambda group: option.options(group, folders))
         for override in read.overrides:
             reserved.check(override)
             hydra_error.check(override, folders)
         words = read.texts
+        if replay.asked(words):
+            _check_printing(flags)
+            words = replay.force(read.overrides, folders)
     scratch = _make_scratch(words)
     points: list[Values] = []
     errors: list[Exception] = []
@@ -221,9 +240,31 @@ def _take_point(config, points: list, errors: list, scratch: Path) -> None:
         "name": _folder_name(dict(chosen.runtime.choices)),
         "overrides": list(chosen.overrides.task),
     } | values
-    points.append(values)
+    try:
+        replayed = [values]
+        if values["plan"] is not None:
+            replayed = replay.replay(values, list(chosen.overrides.task))
+        if len(replayed) > 1 and not alone:
+            raise UsageError(
+                f"it has {len(replayed)} points, and a launcher's processes take one each",
+                "leave out the launcher",
+                key="plan",
+                value=values["plan"],
+            )
+    except UsageError as error:
+        if not alone:
+            raise
+        errors.append(error)
+        return
+    points += replayed
     if not alone:
-        worker.train(values, scratch, chosen.job.num)
+        worker.train(replayed[0], scratch, chosen.job.num)
+
+
+def _check_printing(flags: Namespace) -> None:
+    """Refuse to print what Hydra composes in place of the plans of a file."""
+    if flags.cfg or flags.info:
+        raise UsageError("the file has the composed values already", "leave out --cfg", key="plan")
 
 
 def _folder_name(choices: dict[str, str | None]) -> str:

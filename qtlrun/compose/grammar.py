@@ -34,9 +34,21 @@ FORM = (
     " brackets or spaces."
 )
 # Last names of keys whose values are files and folders.
-PATH_KEYS = ("outputs", "home", "root", "path", "weights", "state", "plugins", "run", "images")
+PATH_KEYS = (
+    "outputs",
+    "home",
+    "root",
+    "path",
+    "weights",
+    "state",
+    "plugins",
+    "plan",
+    "run",
+    "runs",
+    "images",
+)
 # Of these, those whose ~ is replaced here and nowhere else; but for keys of patterns of names.
-EXPANDED_KEYS = ("path", "weights", "state", "plugins")
+EXPANDED_KEYS = ("path", "weights", "state", "plugins", "runs")
 PATTERN_KEYS = ("parametrization.weights",)
 # Keys of a study that are typed without its name
 SHORT_KEYS = {"images": "study.images", "images_skip": "study.images_skip"}

@@ -3,26 +3,34 @@
 import textwrap
 from pathlib import Path
 
-from qtlrun.compose import option
+from qtlrun.plan import option
 
 WIDTH = 100  # characters of a line
 TEXT = """\
 qtlrun - what do the quantum parameters buy, and what do they cost?
 
-  qtlrun                                            the default: A beside B, C and controls, offline
-  qtlrun head=quantum device=lightning.qubit        the same on PennyLane's C++ simulator
-  qtlrun experiment=ants_bees                       ImageNet ResNet18 on ants and bees
-  qtlrun circuit.qubits=6 circuit.depth=4 seeds=20 compare=[B,C,twin,unentangled]
-  qtlrun compare=[]                                 the composed model alone
-  qtlrun -m circuit.qubits=2,4,6 circuit.depth=1,2  a sweep: one table, one heat map
+Does the circuit help? The default: A beside B, C and controls, offline, in a minute:
+  qtlrun
+The same on another simulator, larger, with more seeds and another control:
+  qtlrun device=lightning.qubit circuit.qubits=6 seeds=20 compare=[C,twin,unentangled]
+A published experiment, every row tuned with the same 16 draws:
+  qtlrun experiment=ants_bees tune=16
+Your own pictures, a folder per class, on ImageNet's features:
+  qtlrun dataset=folder dataset.root=DIR backbone=resnet18
+A sweep, with one table and one heat map; first what it would take, without running it:
+  qtlrun -m circuit.qubits=2,4,6 circuit.depth=1,2 study=plan
+A run again from its folder, on more seeds; its rows come from the store:
+  qtlrun plan=outputs/DATE/TIME-NAME seeds=20
 
 Groups and their options:
 
 {groups}
 
 Options of a group: GROUP=OPTION; a value: GROUP.KEY=VALUE; a sweep: -m and several values.
---cfg job prints the composed values, --config-dir DIR adds options of yours. Exit codes: 0 done,
-1 something failed, 2 your error and nothing started, 3 a bug, 4 disk or memory, 130 stopped."""
+study=list says a line of each option. --cfg job prints the composed values, --config-dir DIR adds
+options of yours, --shell-completion install=SHELL prints what bash, zsh or fish complete words by.
+Exit codes: 0 done, 1 something failed, 2 your error and nothing started, 3 a bug, 4 disk or memory,
+130 stopped."""
 
 
 def text(folders: list[Path]) -> str:

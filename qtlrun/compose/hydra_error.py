@@ -11,8 +11,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from qtlrun.compose import reserved
 from qtlrun.compose.grammar import no_override, quote
-from qtlrun.compose.option import group_names, options, read_option
 from qtlrun.error import UsageError, nearest, text
+from qtlrun.plan.option import group_names, options, read_option
 from qtlrun.plan.override import parse
 
 HYDRA_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)

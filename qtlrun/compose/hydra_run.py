@@ -28,8 +28,7 @@ def run(flags: Namespace, words: list[str], task, scratch: Path) -> None:
     Raises ValueError with Hydra's complaint where it ends otherwise.
     """
     folders = [f"hydra.{key}.dir={grammar.quote(str(scratch))}" for key in ("run", "sweep")]
-    if not flags.shell_completion:
-        words = [*words, *folders, *FIXED_WORDS]
+    words = [*words, *folders, *FIXED_WORDS]
     with _hydra_command([*flag.write(flags), *words]):
         if flags.run or flags.multirun:
             _compose(flags, words, task)

@@ -237,6 +237,9 @@ class Study(Protocol):
     heeds_seal: whether its table marks the contrasts that a sealed plan did not declare
     trains: whether it trains the rows of its plans
     takes_run: whether it takes a finished run, by `experiment.finished(plan)`
+    takes_runs: whether it reads the folders that `runs` names
+    loads: whether it needs the parts of its plans, which are checked first
+    downloads: whether it downloads weights and data that are absent; else their plan is left out
     """
 
     check: Callable[[list, Any], None] | None = None
@@ -244,6 +247,9 @@ class Study(Protocol):
     heeds_seal: bool = False
     trains: bool = True
     takes_run: bool = False
+    takes_runs: bool = False
+    loads: bool = True
+    downloads: bool = True
 
     def run(self, plans: list, experiment: Any, report: Any) -> tuple: ...
 

@@ -14,6 +14,7 @@ from qtlrun.dataset.public import Part, fetch, read_public
 from qtlrun.dataset.splitting import Splitting
 from qtlrun.error import BadValue
 
+ARCHIVE_MB = 170
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
@@ -33,7 +34,7 @@ def _read(data: Path) -> tuple[Part, Part]:
     source = datasets.CIFAR10
     folder = data / source.base_folder
     if not folder.exists():
-        fetch([source.url], source.tgz_md5, folder, data, _unpack)
+        fetch([source.url], source.tgz_md5, folder, data, _unpack, ARCHIVE_MB)
     for name, md5 in (
         *source.train_list,
         *source.test_list,

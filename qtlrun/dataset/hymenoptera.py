@@ -33,7 +33,8 @@ CAUTION = (
     " reproduces a publication, and is no evidence about pictures of new classes."
 )
 
-MAX_ARCHIVE_BYTES = 100e6  # it has 47 MB
+ARCHIVE_MB = 47
+MAX_ARCHIVE_BYTES = 100e6
 MAX_UNPACKED_BYTES = 200e6
 
 
@@ -74,7 +75,7 @@ def _walk(folder: Path) -> list[Path]:
 def _fetch(data: Path) -> bytes:
     """Fetch the archive's bytes; nothing is written before they are all here."""
     try:
-        content = download.read(ADDRESS, most=int(MAX_ARCHIVE_BYTES))
+        content = download.read(ADDRESS, most=int(MAX_ARCHIVE_BYTES), megabytes=ARCHIVE_MB)
     except OSError as error:
         raise _refusal(data, f"could not be fetched ({download.reason(error)})") from None
     if len(content) > MAX_ARCHIVE_BYTES:

@@ -61,16 +61,19 @@ def fetch(
     path: Path,
     data: Path,
     put: Callable[[Path, Path], object] = lambda file, path: file.replace(path),
+    megabytes: float | None = None,
 ) -> None:
     """Fetch a file from the first address that has it, and put it whole at a path below `data`.
 
-    `put` does that, and may unpack it. Raises ValueError that says what to fetch by hand and where
-    to put it.
+    `put` does that, and may unpack it; `megabytes` is the size of the file, where it is known.
+    Raises ValueError that says what to fetch by hand and where to put it.
     """
     name = addresses[0].rpartition("/")[2]
     try:
         with _scratch(path.parent) as scratch:
-            download.fetch(addresses, scratch / name, algorithm="md5", digest=md5)
+            download.fetch(
+                addresses, scratch / name, algorithm="md5", digest=md5, megabytes=megabytes
+            )
             put(scratch / name, path)
     except (OSError, RuntimeError) as error:
         top = path.relative_to(data).parts[0]

@@ -14,10 +14,10 @@ from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.unlabelled import Files
 from qtlrun.error import UsageError
 from qtlrun.experiment import pretraining
+from qtlrun.experiment.application import apply_run
 from qtlrun.experiment.check import check_labels, check_loaded, check_parts, verify_items
 from qtlrun.experiment.description import describe_row, duplicates
 from qtlrun.experiment.finished import FinishedRun, load_run
-from qtlrun.experiment.forecast import forecast
 from qtlrun.experiment.key import checks_key, row_keys
 from qtlrun.experiment.network import Network
 from qtlrun.experiment.parts import Parts
@@ -183,11 +183,11 @@ class Experiment:
         return self.session.once(key, lambda: load_run(plan, self.session))
 
     @alone
-    def forecast(
+    def apply(
         self, run: FinishedRun, items: Files | Tensor
     ) -> tuple[dict[str, np.ndarray], dict[int, UsageError]]:
         """Probabilities (trainings, items, classes) of new items by row; refusals by item."""
-        return forecast(run, items, self.session)
+        return apply_run(run, items, self.session)
 
     def _distinct_redraws(self, plan: Plan) -> list[Redraw]:
         """Redraws that divide the items in different ways; the seeds of equal ones together.

@@ -63,11 +63,19 @@ def features(parts) -> dict[str, Tensor]:
     """
     if parts.planted_features is not None:
         return parts.planted_features
+    pool = pool_key(parts)
+    return parts.session.once(
+        "features" + pool + parts.dataset.fingerprint, lambda: _load(parts, pool)
+    )
+
+
+def pool_key(parts) -> str:
+    """Key of the pool with the features of all items, in whatever division."""
     identity = parts.variant.identity
     # Vectors may be scaled by their training split
     vectors = parts.dataset.kind != "pictures"
     modules = __name__, *parts.modules("backbone", "dataset")
-    pool = store.key(
+    return store.key(
         **parts.backbone_identity(),
         dtype=identity["dtype"],
         accelerator=identity["accelerator"],
@@ -78,9 +86,12 @@ def features(parts) -> dict[str, Tensor]:
         versions=source.versions(*modules),
         sources=source.digest(*modules),
     )
-    return parts.session.once(
-        "features" + pool + parts.dataset.fingerprint, lambda: _load(parts, pool)
-    )
+
+
+def missing_items(entry: store.Entry | None, splits: dict) -> set[str]:
+    """Items of the splits that a pool lacks."""
+    items = {item for split in splits.values() for item in split.items}
+    return items - set(entry.values["items"] if entry else ())
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +139,7 @@ def _load(parts, pool: str) -> dict[str, Tensor]:
     """Features of the row's items, by split; those that the pool lacks are computed and added."""
     splits = parts.dataset.splits
     entry = parts.session.store.get("features", pool)
-    if _missing_items(entry, splits):
+    if missing_items(entry, splits):
         entry = _complete_pool(parts, pool, splits)
     index = {item: number for number, item in enumerate(entry.values["items"])}
     values = torch.from_numpy(entry.arrays["features"])
@@ -145,17 +156,11 @@ def _complete_pool(parts, pool: str, splits: dict) -> store.Entry:
     large = is_large(parts.backbone)
     with session.store.lock("features", pool), session.threads(large=large):
         entry = session.store.get("features", pool)
-        if _missing_items(entry, splits):
+        if missing_items(entry, splits):
             for extended in _extend_pool(parts, entry, splits):
                 entry = extended
                 session.store.put("features", pool, entry)
     return entry
-
-
-def _missing_items(entry: store.Entry | None, splits: dict) -> set[str]:
-    """Items of the splits that a pool lacks."""
-    items = {item for split in splits.values() for item in split.items}
-    return items - set(entry.values["items"] if entry else ())
 
 
 def _extend_pool(parts, entry: store.Entry | None, splits: dict) -> Iterator[store.Entry]:
@@ -165,7 +170,7 @@ def _extend_pool(parts, entry: store.Entry | None, splits: dict) -> Iterator[sto
     beside it.
     """
     began = time.perf_counter()
-    missing = _missing_items(entry, splits)
+    missing = missing_items(entry, splits)
     pieces = []
     size = chunk(parts.backbone)
     due = began + POOL_INTERVAL_S

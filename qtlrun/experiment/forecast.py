@@ -1,102 +1,215 @@
-"""Probabilities of new items, by every training of a finished run."""
+"""Forecasts of rows: what the store has, and what the rest would take; nothing is kept."""
 
-import json
+import itertools
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from qtlrun.dataset.unlabelled import Files
-from qtlrun.error import UsageError
-from qtlrun.experiment import feature
-from qtlrun.experiment.finished import FinishedRun, FinishedTraining, Item
-from qtlrun.experiment.session import Session
+from qtlrun import download, store
+from qtlrun.checkpoint import Record
+from qtlrun.experiment import feature, pretraining
+from qtlrun.experiment.ensemble import Training
+from qtlrun.experiment.group import group_trainings, shared_key
+from qtlrun.experiment.key import row_keys
+from qtlrun.experiment.parts import Parts
+from qtlrun.experiment.rehearsal import Pace, Rehearsal, bare_parts, shorten, time_epoch
+from qtlrun.experiment.session import Session, alone
+from qtlrun.plan import Part, Plan, Redraw, Variant
 
-MAX_PICTURES = 32  # that are decoded at once
+T = TypeVar("T")
 
 
-def forecast(
-    run: FinishedRun, items: Files | Tensor, session: Session
-) -> tuple[dict[str, np.ndarray], dict[int, UsageError]]:
-    """Probabilities (trainings, items, classes) by row; the refusal of each item that has none.
+@dataclass(frozen=True)
+class Duration:
+    """Seconds on the clock, in the present load, and of the processor."""
 
-    Items are prepared as those of the training were. Where there is a refusal the progress does not
-    end, for the caller may refuse all.
+    seconds: float = 0.0
+    processor: float = 0.0
+
+    def __add__(self, other: "Duration") -> "Duration":
+        return Duration(self.seconds + other.seconds, self.processor + other.processor)
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Trainings of a row, and the time, memory and executions that they would take.
+
+    trainings: of all seeds, splits and draws of tuning
+    stored: those that the store has, or a row before is to train
+    duration: of pre-training, features, training and evaluation of the others, here
+    mebibytes: largest memory of this process so far, the row's rehearsal included
+    executions: circuit executions on a quantum processor, of all trainings; None without a circuit
     """
-    total = len(items.paths) if isinstance(items, Files) else len(items)
-    trainings = [training for row in run.rows.values() for training in row.trainings]
-    shape = (len(trainings), total, len(run.classes))
-    probabilities = np.full(shape, np.nan)
-    refusals: dict[int, UsageError] = {}
-    with session.threads(large=any(map(_is_large, trainings))):
-        step = min(feature.chunk(training.network.backbone) for training in trainings)
-        step = min(step, MAX_PICTURES) if isinstance(items, Files) else step
-        for start in range(0, total, step):
-            session.progress.step("predictions", start, total)
-            indices = range(start, min(start + step, total))
-            raw, refused = _read(items, indices, run.item)
-            refusals |= refused
-            good = [index for index in indices if index not in refused]
-            if good:
-                # A smaller batch would be rounded otherwise
-                padded = raw + raw[-1:] * (step - len(raw))
-                probabilities[:, good] = _probabilities(trainings, padded)[:, : len(good)]
-    if not refusals:
-        session.progress.step("predictions", total, total)
-    by_row = {}
-    first = 0
-    for label, row in run.rows.items():
-        by_row[label] = probabilities[first : first + len(row.trainings)]
-        first += len(row.trainings)
-    return by_row, refusals
+
+    trainings: int
+    stored: int
+    duration: Duration
+    mebibytes: float
+    executions: float | None
 
 
-def _is_large(training: FinishedTraining) -> bool:
-    """Whether a training's backbone takes many threads."""
-    return feature.is_large(training.network.backbone)
+class Forecaster:
+    """Forecasts of the rows of one command; what several of them share is counted once."""
 
+    def __init__(self, session: Session):
+        self.session = session
+        # With the share of the clock that the processor worked for them
+        self._paces: dict[tuple, tuple[Pace, float]] = {}
+        # Keys of what is counted already
+        self._counted: set[str] = set()
 
-def _read(
-    items: Files | Tensor, indices: range, item: Item
-) -> tuple[list[Tensor], dict[int, UsageError]]:
-    """Raw items at the indices, without those that are refused."""
-    if isinstance(items, Tensor):
-        return list(items[indices.start : indices.stop]), {}
-    raw = []
-    refused = {}
-    for index, pixels in zip(indices, items.read(indices, item.shape[0] or 3), strict=True):
-        if isinstance(pixels, Tensor):
-            pixels = _check_size(pixels, item, items.names[index])
-        if isinstance(pixels, UsageError):
-            refused[index] = pixels
+    @alone
+    def forecast(self, plan: Plan, name: str) -> Forecast:
+        """Forecast of a row of a plan, by the name of its variant."""
+        count = 0
+        missing = []
+        for redraw in plan.redraws:
+            for parts, keys in self._list_draws(plan.variants[name], redraw):
+                count += len(keys)
+                wanted = self._missing_seeds(keys, tuned=bool(redraw.draws))
+                missing += [Training(parts, seed) for seed in wanted]
+        duration = self._prepare(missing)
+        first = plan.redraws[0]
+        parts = Parts(plan.variants[name].redrawn(first.change), self.session)
+        with tempfile.TemporaryDirectory() as scratch:
+            rehearsal = Rehearsal(Session(scratch))
+            for group in group_trainings(rehearsal.stand_in(missing)):
+                pace, share = self._pace(rehearsal, group)
+                seconds = pace.rest + group[0].parts.recipe.epochs * pace.epoch
+                duration += Duration(seconds, share * seconds)
+            executions = rehearsal.count_executions(Training(parts, first.seeds[0]))
+        return Forecast(
+            count,
+            count - len(missing),
+            duration,
+            _peak_mebibytes(),
+            None if executions is None else executions * count,
+        )
+
+    @alone
+    def count_trainings(self, plan: Plan, name: str) -> int:
+        """Trainings of a row of a plan, by the name of its variant, without its data."""
+        variant = plan.variants[name]
+        return sum(
+            len(redraw.seeds) * len(_distinct(variant.redrawn(redraw.change), redraw.draws))
+            for redraw in plan.redraws
+        )
+
+    @alone
+    def list_downloads(self, plan: Plan) -> list[str]:
+        """Files that a plan would download."""
+        files: dict[str, None] = {}
+        variants = plan.variants.values()
+        for variant, group in itertools.product(variants, ("dataset", "backbone")):
+            try:
+                with download.withheld():
+                    getattr(Parts(variant, self.session), group)
+            except download.Withheld as file:
+                files[str(file)] = None
+        return list(files)
+
+    def _list_draws(
+        self, variant: Variant, redraw: Redraw
+    ) -> Iterator[tuple[Parts, dict[int, str]]]:
+        """Parts of each distinct draw of a variant on a redraw, with the keys of its seeds."""
+        for drawn in _distinct(variant.redrawn(redraw.change), redraw.draws):
+            parts = Parts(drawn, self.session)
+            yield parts, row_keys(parts, redraw.seeds)
+
+    def _missing_seeds(self, keys: dict[int, str], *, tuned: bool) -> list[int]:
+        """Seeds of keys that neither the store has nor a row before is to train."""
+        if tuned:
+            stored = keys if self.session.find("trial", {0: store.key(trial=keys)}) else {}
         else:
-            raw.append(pixels)
-    return raw, refused
+            stored = self.session.find("row", keys)
+        missing = [seed for seed in keys if seed not in stored]
+        wanted = [seed for seed in missing if keys[seed] not in self._counted]
+        self._counted.update(keys.values())
+        return wanted
+
+    def _prepare(self, missing: list[Training]) -> Duration:
+        """Duration of pre-training, and of the features that the pools lack."""
+        duration = Duration()
+        for parts in dict.fromkeys(training.parts for training in missing):
+            if pretraining.is_wanted(parts.variant):
+                seconds, share = _watch(partial(self._pretrain, parts))
+                duration += Duration(seconds, share * seconds)
+            if bare_parts(parts, self.session).fixed:
+                seconds, share = _watch(partial(self._compute_features, parts))
+                duration += Duration(seconds, share * seconds)
+        return duration
+
+    def _pretrain(self, parts: Parts) -> float:
+        """Seconds of the pre-training of parts; none where the store has it."""
+        key = pretraining.key(parts)
+        if key in self._counted or self.session.store.get("backbone", key) is not None:
+            return 0.0
+        self._counted.add(key)
+        task = pretraining.dataset(parts)
+        recipe = pretraining.prepare(parts, task).recipe
+
+        def fit_share(share: float) -> Iterator[Record]:
+            return pretraining.prepare(parts, shorten(task, share)).fit()
+
+        return recipe.epochs * time_epoch(fit_share, len(task.train), recipe.batch_size)
+
+    def _compute_features(self, parts: Parts) -> float:
+        """Seconds of the features that a pool lacks, timed on one chunk of training items."""
+        pool = feature.pool_key(parts)
+        entry = self.session.store.get("features", pool)
+        missing = feature.missing_items(entry, parts.dataset.splits)
+        wanted = [item for item in missing if f"{pool}{item}" not in self._counted]
+        self._counted.update(f"{pool}{item}" for item in wanted)
+        if not wanted:
+            return 0.0
+        backbone = bare_parts(parts, self.session).backbone
+        size = feature.chunk(backbone)
+        index = torch.arange(size) % len(parts.dataset.train)
+        seconds = []
+        with self.session.threads(large=feature.is_large(backbone)), torch.inference_mode():
+            for _ in range(2):  # the first is slower
+                began = time.perf_counter()
+                items = parts.dataset.train.batch(index, backbone.preprocess)
+                backbone(parts.to_accelerator(items))
+                seconds.append(time.perf_counter() - began)
+        return min(seconds) * -(-len(wanted) // size)
+
+    def _pace(self, rehearsal: Rehearsal, group: list[Training]) -> tuple[Pace, float]:
+        """Pace of an ensemble, measured on the first of its kind, and the processor's share."""
+        parts = group[0].parts
+        sizes = tuple(map(len, parts.dataset.splits.values()))
+        kind = shared_key(parts), len(group), sizes
+        if kind not in self._paces:
+            self._paces[kind] = _watch(partial(rehearsal.measure, group))
+        return self._paces[kind]
 
 
-def _check_size(pixels: Tensor, item: Item, name: str) -> Tensor | UsageError:
-    """The pixels, or the refusal of a picture that a backbone without resizing cannot take."""
-    if item.numbers in (None, pixels.numel()):
-        return pixels
-    height, width = pixels.shape[-2:]
-    sides = [side for side in item.shape[1:] if side]
-    trained = " x ".join(map(str, sides)) if sides else f"{item.numbers} numbers"
-    return UsageError(
-        f"{name} has {height} x {width} pixels, and its run takes those of {trained} as they are",
-        "resize it, or train with a backbone that resizes",
-    )
+def _distinct(variant: Variant, draws: list[Part]) -> list[Variant]:
+    """Variants that the draws of tuning make of one, each once."""
+    drawn = {}
+    for draw in draws or [{}]:
+        each = variant.changed(draw)
+        drawn[each.key] = each
+    return list(drawn.values())
 
 
-@torch.inference_mode()
-def _probabilities(trainings: list[FinishedTraining], raw: list[Tensor]) -> np.ndarray:
-    """Probabilities of raw items, (trainings, items, classes); a shared backbone runs once."""
-    features: dict[tuple[int, str], Tensor] = {}
-    logits = []
-    for training in trainings:
-        key = id(training.network.backbone), json.dumps(training.scaling)
-        if key not in features:
-            batch = torch.stack([training.prepare(item) for item in raw])
-            features[key] = training.extractor(batch)
-        network = training.network
-        logits.append(network.head(network.scale(features[key]))[0].cpu().double())
-    return torch.stack(logits).softmax(-1).numpy()
+def _watch(measure: Callable[[], T]) -> tuple[T, float]:
+    """Value of a measurement, and the share of the clock that the processor worked for it."""
+    began = time.perf_counter()
+    processor = time.process_time()
+    value = measure()
+    elapsed = time.perf_counter() - began
+    return value, (time.process_time() - processor) / max(elapsed, 1e-9)
+
+
+def _peak_mebibytes() -> float:
+    """Largest memory of this process so far."""
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

@@ -1,13 +1,18 @@
 """Pre-training of a backbone without public weights on a source task."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 from qtlrun import source, store, train
+from qtlrun.checkpoint import Record
 from qtlrun.contract.part import build_part
+from qtlrun.dataset.dataset import Dataset
 from qtlrun.error import UsageError
 from qtlrun.experiment import feature
-from qtlrun.experiment.network import Network
+from qtlrun.experiment.network import Module, Network
 from qtlrun.experiment.single import check_single
 from qtlrun.freeze import Freeze
 from qtlrun.layer import Start
@@ -15,6 +20,28 @@ from qtlrun.plan import Variant, bare, plugin
 from qtlrun.recipe import Recipe
 
 FREEZE = Freeze(frozen=0, batch_norm="train")
+
+
+@dataclass(frozen=True)
+class SourceTask:
+    """Training of a backbone on its source task.
+
+    network: backbone and linear head
+    data: of the training and of the validation split
+    seed: of the start values and the order of the batches
+    """
+
+    network: Network
+    backbone: Module
+    recipe: Recipe
+    data: list[train.Data]
+    seed: int
+
+    def fit(self) -> Iterator[Record]:
+        """Train; yield a record per epoch."""
+        yield from train.fit(
+            self.network, self.backbone, [self.recipe], FREEZE, *self.data, [self.seed]
+        )
 
 
 def is_wanted(variant: Variant) -> bool:
@@ -88,10 +115,9 @@ def state(parts) -> dict[str, Tensor]:
     return {name: torch.from_numpy(array) for name, array in entry.arrays.items()}
 
 
-def _train(parts) -> store.Entry:
-    """Train the whole backbone, down from its last layer, on the source task with a linear head."""
+def prepare(parts, task: Dataset) -> SourceTask:
+    """Set up the source task: the whole backbone from random weights, and a linear head."""
     sub = parts.variant.backbone["pretrain"]
-    task = dataset(parts)
     part = {
         name: value
         for name, value in parts.variant.backbone.items()
@@ -117,8 +143,16 @@ def _train(parts) -> store.Entry:
         )
         for split in (task.train, task.validation)
     ]
+    return SourceTask(network, backbone, recipe, data, sub["seed"])
+
+
+def _train(parts) -> store.Entry:
+    """Train the whole backbone, down from its last layer, on the source task."""
+    source_task = prepare(parts, dataset(parts))
+    backbone = source_task.backbone
+    recipe = source_task.recipe
     with parts.session.threads(large=feature.is_large(backbone)):
-        for record in train.fit(network, backbone, [recipe], FREEZE, *data, [sub["seed"]]):
+        for record in source_task.fit():
             parts.session.progress.step("pre-training, epochs", record.epoch + 1, recipe.epochs)
     if record.best[0] < 0:
         raise FloatingPointError(

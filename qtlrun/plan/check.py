@@ -26,7 +26,7 @@ PRETRAIN = {"dataset": "dict", "recipe": "dict", "seed": "int"}
 def check_plan(plan: Plan) -> None:
     """Refuse unknown names, missing ones and wrong types in every part of every variant."""
     values = plan.values
-    settings = _settings()
+    settings = read_settings()
     _check_keys(values, (*settings, *GROUPS, "study"))
     for name, annotation in settings.items():
         annotations.check(name, values[name], annotation)
@@ -98,7 +98,7 @@ def check_idle(plan: Plan, study: str, idle: tuple[str, ...] = ("splits", "folds
 
 
 @functools.cache
-def _settings() -> dict[str, ast.expr | None]:
+def read_settings() -> dict[str, ast.expr | None]:
     """Settings with their annotations, read from source as a part's are."""
     reader = schema.Reader()
     module = plugin.Module("qtlrun.plan.setting", Path(__file__).with_name("setting.py"), None)

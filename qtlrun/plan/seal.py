@@ -23,6 +23,8 @@ UNSEALED_KEYS = (
     "outputs",
     "fresh",
     "seal",
+    "plan",
+    "runs",
     "study",
     "published",
     "name",

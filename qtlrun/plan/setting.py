@@ -23,7 +23,9 @@ class Settings:
     fresh: whether rows are trained anew
     plugins: Python files with parts of the user's
     seal: folder or hash of a sealed plan that this is a run of
+    plan: plan.yaml of a run, or its folder, whose points are run again
     run: folder of a finished run that a study takes, a tail of its name, or `last`
+    runs: folders of runs that a study joins
     """
 
     seeds: int | list[int]
@@ -37,7 +39,9 @@ class Settings:
     fresh: bool
     plugins: list[str]
     seal: str | float | None
+    plan: str | None
     run: str | None
+    runs: list[str]
 
     def seed_list(self) -> list[int]:
         """Seeds by number: `seeds: 5` is 0 to 4, a list names them."""

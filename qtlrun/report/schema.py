@@ -152,6 +152,34 @@ SHOTS = Schema(
         Column("accuracy", "float64", "accuracy", "on the test split, at these shots"),
     )
 )
+EPOCHS = Schema(
+    (
+        ROW,
+        SPLIT,
+        SEED,
+        Column("epoch", "int64", "", "number of the epoch, from 1 on"),
+        Column("lr", "float64", "", "learning rate of the head"),
+        Column("train_loss", "float64", "nats", "mean over the batches, while they are trained on"),
+        Column("validation_nll", "float64", "nats", "mean after the epoch"),
+        Column("validation_accuracy", "float64", "accuracy", "after the epoch"),
+        Column("kept", "bool", "", "whether the row has the weights of this epoch"),
+    )
+)
+FORECAST = Schema(
+    (
+        ROW,
+        Column("trainings", "int64", "", "of all seeds, splits and draws of tuning"),
+        *_columns(
+            ("stored", "Int64", "", "of these in the store, or trained by a row before"),
+            ("minutes", "float64", "minutes", "of the others, with what they need first"),
+            ("processor", "float64", "minutes", "of processor time in these, over all cores"),
+            ("MiB", "Int64", "MiB", "largest memory of the process up to this row"),
+            ("executions", "Int64", "", "of a circuit on a quantum processor, all trainings"),
+            ("shots", "Int64", "shots", "of these executions together"),
+            optional=True,
+        ),
+    )
+)
 # Of a run of a sealed plan
 STATUS = _columns(
     ("status", "text", "", "declared by the sealed plan, or exploratory"), optional=True

@@ -72,6 +72,7 @@ class Compare:
             "rows": frame.rows_frame(points, self.shots),
             "contrasts": frame.contrasts_frame(points, self.limit),
             "table": self._table(points),
+            "epochs": frame.epochs_frame(points),
         }
         if len(shots := frame.shots_frame(points)):
             frames["shots"] = shots

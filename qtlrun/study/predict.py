@@ -63,7 +63,7 @@ class Predict:
         run = experiment.finished(plans[0])
         items = self._items(run)
         names = items.names if isinstance(items, Files) else tuple(map(str, range(len(items))))
-        probabilities, refusals = experiment.forecast(run, items)
+        probabilities, refusals = experiment.apply(run, items)
         if refusals and (not self.images_skip or len(refusals) == len(names)):
             raise self._refusal(refusals, len(names))
         good = [index for index in range(len(names)) if index not in refusals]

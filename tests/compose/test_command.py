@@ -170,6 +170,7 @@ def test_a_run_leaves_these_files_and_no_other(single):
         "plan.yaml",
         "rows.csv",
         "contrasts.csv",
+        "epochs.csv",
         "table.csv",
         "table.md",
         "predictions.csv",
@@ -309,7 +310,7 @@ def test_a_run_is_on_the_disk_before_it_is_printed(here, monkeypatch):
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     assert main([*SMOKE, "compare=[C]", "seeds=[0,3]"]) == 4
     ((files, before),) = seen
-    assert files == ["contrasts.csv", "predictions.csv", "rows.csv", "table.csv"]
+    assert files == ["contrasts.csv", "epochs.csv", "predictions.csv", "rows.csv", "table.csv"]
     sentence = "A - C, the whole head against one linear layer"
     assert sentence not in before and sentence in sys.stdout.getvalue()
 
@@ -404,8 +405,11 @@ def test_a_point_that_diverges_is_marked_and_costs_that_point(here, capsys):
     } == {0.01}
 
 
-def test_from_python_a_run_is_a_data_frame(here, single):
-    frame = qtlrun.run(*SMOKE, "compare=[]", "seeds=[0]")
+def test_from_python_a_run_has_its_frame_its_folder_and_its_verdicts(here, single):
+    result = qtlrun.run(*SMOKE, "compare=[]", "seeds=[0]")
+    frame = result.frame
+    assert result.succeeded and (result.folder / "rows.csv").is_file() and not len(result.verdicts)
+    assert result.table == (result.folder / "table.md").read_text() in result._repr_markdown_()
     assert (
         list(frame.columns) == ["row", "seed", "metric", "value"]
         and set(frame["row"]) == {"A"}

@@ -25,7 +25,7 @@ from PIL import Image
 
 from qtlrun import disk
 from qtlrun.compose import compose as compose_plans
-from qtlrun.compose import frame, main
+from qtlrun.compose import main, run_words
 from qtlrun.compose.check import check_models, check_words
 from qtlrun.contract.part import build_part
 from qtlrun.error import UsageError
@@ -51,12 +51,12 @@ def checked(*points):
 QUICK = ["experiment=smoke", "backbone=identity", "compare=[]", "seeds=1", "recipe.epochs=1"]
 TOP = (
     "accelerator, backbone, circuit, compare, dataset, device, dtype, experiment, folds, freeze,"
-    " fresh, head, home, outputs, parametrization, plugins, recipe, run, seal, seeds, splits,"
-    " study, tune."
+    " fresh, head, home, outputs, parametrization, plan, plugins, recipe, run, runs, seal, seeds,"
+    " splits, study, tune."
 )
 KEYS = (
-    "seeds, splits, folds, tune, dtype, home, outputs, accelerator, fresh, plugins, seal, run,"
-    " dataset, backbone, freeze, recipe, circuit, head, parametrization, device, study."
+    "seeds, splits, folds, tune, dtype, home, outputs, accelerator, fresh, plugins, seal, plan,"
+    " run, runs, dataset, backbone, freeze, recipe, circuit, head, parametrization, device, study."
 )
 
 
@@ -495,7 +495,7 @@ def test_flags_that_say_nothing_together_are_refused(capsys, words, said):
         (["--cfg", "hydra"], "hydra:"),
         (["--cfg", "all", "--resolve", "-p", "recipe"], "# @package recipe"),
         (["--", "--cfg=job"], "backbone:"),
-        (["-sc", "install=bash"], "export _HYDRA_OLD_COMP"),
+        (["-sc", "install=bash"], "_qtlrun() {"),
         (["--version", "nonsense"], "qtlrun "),
     ],
 )
@@ -753,8 +753,8 @@ def test_a_run_may_be_composed_within_a_hydra_main(tmp_path):
         (
             ["--help"],
             (
-                "--help: this prints and trains nothing; qtlrun.run gives rows, and the command"
-                " line prints."
+                "--help: this prints and trains nothing; qtlrun.run gives a result, and the"
+                " command line prints."
             ),
         ),
         (
@@ -775,7 +775,7 @@ def test_a_run_may_be_composed_within_a_hydra_main(tmp_path):
 )
 def test_from_python_what_gives_no_rows_is_refused(words, said):
     with pytest.raises(UsageError) as error:
-        frame(tuple(words))
+        run_words(tuple(words))
     assert str(error.value) == said
 
 

@@ -1,6 +1,8 @@
 """The list of options in conf/README.md."""
 
-from documents.option import CONF, GROUPS, describe_option, list_options
+from documents.option import CONF, describe_option, list_options
+
+from qtlrun.plan.option import GROUPS
 
 
 def test_the_list_of_options_is_up_to_date():

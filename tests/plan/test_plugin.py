@@ -340,7 +340,8 @@ def test_an_edit_of_a_module_beside_is_trained_anew_by_the_command(tmp_path):
     code = (
         "import sys, qtlrun\nfor gate in ('RY', 'RX', 'RY'):\n    open('gates.py',"
         " 'w').write(sys.argv[1].format(gate))\n    frame = qtlrun.run(*sys.argv[2:],"
-        " 'home=home')\n    print(gate, float(frame[frame.metric == 'test_nll'].value.iloc[0]))\n"
+        " 'home=home').frame\n    print(gate,"
+        " float(frame[frame.metric == 'test_nll'].value.iloc[0]))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, gates, *words],

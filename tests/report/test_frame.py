@@ -377,6 +377,29 @@ def tuned(row, *means, **draws):
     return row
 
 
+def test_every_epoch_of_every_training_has_a_line_and_one_is_kept(mixed):
+    mixed.splits[0]["B"].outcomes[2] = outcome(*_first(mixed, "B"), epochs=5, best=2)
+    frame = frames.epochs_frame([mixed])
+    trained = frame.groupby(["row", "seed"], sort=False)
+    assert len(frame) == 3 * (4 + 5 + 4) + 2 and (trained["kept"].sum() == 1).all()
+    line = frame.query("row == 'B' and seed == 2").set_index("epoch")
+    assert line["train_loss"].tolist() == [0.5, 0.25, 0.125, 0.0625, 0.03125]
+    assert line["validation_nll"].idxmin() == line["kept"].idxmax() == 2
+
+
+def _first(made, label):
+    """Logits and labels of the first seed of a row."""
+    first = made.splits[0][label].finished[0]
+    return first.logits, first.labels
+
+
+def test_epochs_of_splits_and_of_a_sweep_have_their_columns():
+    frame = frames.epochs_frame([resplit(("A",), splits=2, seeds=1)])
+    assert frame["split"].tolist() == [0] * 3 + [1] * 3
+    frame = frames.epochs_frame(swept_points([0.6, 0.4]))
+    assert sorted(set(frame["circuit.qubits"])) == [2, 3] and "split" not in frame
+
+
 def test_trials_have_a_line_a_draw_and_one_of_a_row_is_chosen():
     made = point(("A", "B", "twin"))
     tuned(made.splits[0]["A"], 0.5, 0.3, 0.4, lr=[1.0, 2.0, 3.0], spread=[0.1, 0.2, 0.3])

@@ -25,6 +25,7 @@ FIGURES = [
 TABLES = [
     "contrasts.csv",
     "environment.json",
+    "epochs.csv",
     "log.txt",
     "plan.yaml",
     "rows.csv",

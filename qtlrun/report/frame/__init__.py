@@ -4,15 +4,22 @@ from qtlrun.report.frame.calibration import family_line, rate_line, rates_frame,
 from qtlrun.report.frame.contrast import contrasts_frame
 from qtlrun.report.frame.joint import joint_frame
 from qtlrun.report.frame.prediction import predictions_frame
-from qtlrun.report.frame.row import errors_frame, rows_frame, shots_frame, trials_frame
+from qtlrun.report.frame.row import (
+    epochs_frame,
+    errors_frame,
+    rows_frame,
+    shots_frame,
+    trials_frame,
+)
 from qtlrun.report.frame.sweep import sweep_table
 from qtlrun.report.frame.table import table
-from qtlrun.report.frame.text import cells, csv, markdown
+from qtlrun.report.frame.text import cells, csv, markdown, read_csv
 
 __all__ = [
     "cells",
     "contrasts_frame",
     "csv",
+    "epochs_frame",
     "errors_frame",
     "family_line",
     "joint_frame",
@@ -20,6 +27,7 @@ __all__ = [
     "predictions_frame",
     "rate_line",
     "rates_frame",
+    "read_csv",
     "rows_frame",
     "rules_frame",
     "shots_frame",

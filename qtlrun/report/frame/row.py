@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from qtlrun.comparison.comparison import Comparison
+from qtlrun.comparison.outcome import Outcome
 from qtlrun.comparison.row import Row
 from qtlrun.report import schema
 
@@ -35,6 +36,16 @@ def errors_frame(comparisons: list[Comparison]) -> pd.DataFrame:
             {**cell, "seed": -1, "error": why} for cell, why in _errors(comparison, comparisons)
         ]
     return schema.ERRORS.with_keys(comparisons[0].keys).frame(lines)
+
+
+def epochs_frame(comparisons: list[Comparison]) -> pd.DataFrame:
+    """Learning curves: a line per row, split, seed and epoch; a head that is solved for has one."""
+    lines = []
+    for comparison in comparisons:
+        for cell, row in _cells(comparison, comparisons):
+            for seed, outcome in row.outcomes.items():
+                lines += [cell | {"seed": seed} | line for line in _epoch_lines(outcome)]
+    return schema.EPOCHS.with_keys(comparisons[0].keys).frame(lines)
 
 
 def trials_frame(comparisons: list[Comparison]) -> pd.DataFrame:
@@ -85,6 +96,21 @@ def _metric_lines(row: Row, shots: int) -> list[dict[str, object]]:
                 if not np.isnan(value)
             ]
     return lines + [{"seed": seed, "metric": "error", "value": 1.0} for seed in row.errors]
+
+
+def _epoch_lines(outcome: Outcome) -> list[dict[str, object]]:
+    """Figures of each epoch of a training."""
+    return [
+        {
+            "epoch": point["epoch"],
+            "lr": point["lr"],
+            "train_loss": point["loss"],
+            "validation_nll": point["nll"],
+            "validation_accuracy": point["accuracy"],
+            "kept": point["epoch"] == outcome.best_epoch,
+        }
+        for point in outcome.curves
+    ]
 
 
 def _draw_lines(row: Row) -> list[dict[str, object]]:

@@ -1,6 +1,7 @@
 """Data frames as CSV, as Markdown and as the cells that a terminal shows."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -42,6 +43,13 @@ def csv(frame: pd.DataFrame) -> str:
     return frame.assign(**{name: texts[name].map(_escape) for name in texts}).to_csv(index=False)
 
 
+def read_csv(file: Path) -> pd.DataFrame:
+    """Data frame of a file that `csv` has written; its texts without the apostrophes."""
+    frame = pd.read_csv(file)
+    texts = frame.select_dtypes(exclude=["number", "bool"])
+    return frame.assign(**{name: texts[name].map(_unescape) for name in texts})
+
+
 def markdown(frame: pd.DataFrame, exact: tuple[str, ...] = ()) -> str:
     """Data frame as a Markdown table; `exact` as in `cells`."""
     lines = [list(map(_single_line, line)) for line in (frame.columns, *cells(frame, exact))]
@@ -76,6 +84,13 @@ def _escape(value: object) -> object:
     if not isinstance(value, str):
         return value
     return "'" * _is_misread(value) + value.replace("\r", "\\r")
+
+
+def _unescape(value: object) -> object:
+    """Text without the apostrophe that stands before what would be misread."""
+    if isinstance(value, str) and value.startswith("'") and _is_misread(value[1:]):
+        return value[1:]
+    return value
 
 
 def _is_misread(text: str) -> bool:

@@ -61,6 +61,17 @@ def show_words(console: Console, frame: pd.DataFrame) -> None:
     _print(console, table)
 
 
+def show_options(console: Console, title: str, frame: pd.DataFrame) -> None:
+    """Print options with what each is; defaults are bold."""
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False, title_justify="left")
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for line in frame.itertuples():
+        table.add_row(Text(line.option, style="bold" if line.default else ""), Text(line.about))
+    say(console, [title])
+    _print(console, table)
+
+
 @contextlib.contextmanager
 def later(console: Console) -> Iterator[None]:
     """Delay what is printed within to the end, also where that ends by an error."""

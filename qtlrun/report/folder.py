@@ -1,0 +1,130 @@
+"""Output folders of finished runs, read again."""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from qtlrun.comparison.outcome import Outcome
+from qtlrun.comparison.row import Row
+from qtlrun.error import UsageError
+from qtlrun.plan import Plan
+from qtlrun.report.frame import read_csv
+
+FILES = ("plan.yaml", "rows.csv", "predictions.csv", "environment.json")
+FIGURES = ("test_accuracy", "test_nll")
+SMALLEST = np.finfo(float).tiny  # of a probability, whose logarithm is a logit
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Folder of a run of one point, as `study=compare` writes it."""
+
+    path: Path
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The run's plan."""
+        return Plan(self._documents[0])
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """Lines of rows.csv, each with its split."""
+        frame = read_csv(self.path / "rows.csv")
+        return frame if "split" in frame else frame.assign(split=0)
+
+    def check(self) -> None:
+        """Refuse a folder that is no run's of one point."""
+        for name in FILES:
+            if not (self.path / name).is_file():
+                reason = f"{name} is not there" if self.path.is_dir() else "there is no such folder"
+                raise self._refusal(reason, "name folders OUTPUTS/DATE/TIME-NAME of study=compare")
+        if len(self._documents) > 1:
+            raise self._refusal(
+                f"it is a sweep of {len(self._documents)} points", "join its points"
+            )
+
+    def means(self, label: str) -> dict[str, float]:
+        """Means of a row over its trainings, by metric; its count of trainings."""
+        lines = self.metrics[self.metrics["row"] == label]
+        values = {}
+        for name in FIGURES:
+            values[name.removeprefix("test_")] = lines[lines["metric"] == name]["value"].mean()
+        return {"trainings": int((lines["metric"] == FIGURES[0]).sum())} | values
+
+    def data(self, label: str) -> list[str]:
+        """Fingerprints of the data that a row was trained and tested on, by split."""
+        splits = self._environment["fingerprints"][0]
+        return [rows[label]["data"] for rows in splits if label in rows]
+
+    def weights(self, label: str) -> list[str]:
+        """Fingerprints of the weights that a row began with, by split."""
+        splits = self._environment["fingerprints"][0]
+        return [rows[label]["weights"] for rows in splits if label in rows]
+
+    def rows(self, label: str) -> list[Row]:
+        """A row on each split: the test predictions of each of its seeds."""
+        lines = self._predictions[self._predictions["row"] == label]
+        classes = tuple(name[2:-1] for name in lines if name.startswith("p("))
+        counts = [rows[label]["items"] for rows in self._environment["data"][0] if label in rows]
+        rows = []
+        for (split, part), count in zip(lines.groupby("split"), counts, strict=True):
+            items = _items(part, split)
+            rows.append(
+                Row(
+                    label,
+                    label,
+                    {seed: _outcome(each, classes) for seed, each in part.groupby("seed")},
+                    classes,
+                    items=items,
+                    trained_on=sum(count["train"].values()),
+                    validated_on=sum(count["validation"].values()),
+                )
+            )
+        return rows
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """Labels of its rows with a prediction, in their order."""
+        return list(dict.fromkeys(self._predictions["row"]))
+
+    @cached_property
+    def _documents(self) -> list[dict[str, Any]]:
+        try:
+            return list(yaml.safe_load_all((self.path / "plan.yaml").read_text()))
+        except yaml.YAMLError as error:
+            raise self._refusal("its plan.yaml is no YAML", "restore it") from error
+
+    @cached_property
+    def _environment(self) -> dict[str, Any]:
+        return json.loads((self.path / "environment.json").read_text())
+
+    @cached_property
+    def _predictions(self) -> pd.DataFrame:
+        frame = read_csv(self.path / "predictions.csv")
+        return frame if "split" in frame else frame.assign(split=0)
+
+    def _refusal(self, reason: str, fix: str) -> UsageError:
+        return UsageError(reason, fix, key="runs", value=str(self.path))
+
+
+def _items(part: pd.DataFrame, split: object) -> tuple[str, ...]:
+    """Names of the test items of a split; of those without a name their numbers in it."""
+    pictures = part[part["seed"] == part["seed"].iloc[0]]["picture"]
+    if pd.api.types.is_numeric_dtype(pictures):
+        return tuple(f"{split}/{number}" for number in pictures)
+    return tuple(pictures)
+
+
+def _outcome(lines: pd.DataFrame, classes: tuple[str, ...]) -> Outcome:
+    """Outcome with the test predictions of one seed alone."""
+    columns = [f"p({name})" for name in classes]
+    logits = np.log(np.maximum(lines[columns].to_numpy(float), SMALLEST))
+    labels = lines["class"].astype(str).map(classes.index).to_numpy()
+    arrays = {"logits": logits, "labels": labels}
+    return Outcome([], 0, "none", "none", 0.0, 0.0, arrays=arrays)

@@ -1,0 +1,58 @@
+"""Rows of several runs in one table, read from their folders."""
+
+import pandas as pd
+import pytest
+
+from qtlrun.report.folder import RunFolder
+
+
+@pytest.fixture
+def join(studied):
+    """Join the folders of these runs."""
+    return lambda *runs: studied("study=join", f"runs=[{','.join(str(run.out) for run in runs)}]")
+
+
+def test_rows_of_runs_on_the_same_data_are_compared_as_in_one_run(studied, join):
+    first = studied("compare=[C]")
+    second = studied("compare=[C]", "circuit.depth=2")
+    both = studied("compare=[C,twin]")
+    found = join(first, second, both)
+    frame = found.frame
+    assert frame["row"].tolist() == ["composed", "C*", "composed", "twin"]
+    assert frame["also in"].tolist() == [
+        both.out.name,
+        f"{second.out.name}, {both.out.name}",
+        "",
+        "",
+    ]
+    contrasts = pd.read_csv(both.out / "contrasts.csv").query("metric == 'test_nll'")
+    table = frame[frame["row"] != "composed"]
+    for name in ("difference", "low", "high"):
+        assert table[name].tolist() == pytest.approx(contrasts[name].tolist(), abs=1e-9)
+    assert table["verdict"].tolist() == contrasts["verdict"].tolist()
+    rows = pd.read_csv(found.out / "rows.csv")
+    assert set(rows["run"]) == {each.out.name for each in (first, second, both)}
+
+
+def test_rows_of_other_data_stand_side_by_side(studied, join):
+    found = join(studied("compare=[]"), studied("compare=[]", "dataset.split_seed=7"))
+    assert len(found.frame) == 2 and "difference" not in found.frame
+    assert "One row was trained or tested on other items" in found.said
+
+
+def test_the_predictions_of_a_folder_are_those_of_the_run(studied):
+    run = studied("compare=[]")
+    folder = RunFolder(run.out)
+    (row,) = folder.rows("composed")
+    values = run.frame[run.frame["metric"] == "test_nll"]["value"]
+    assert row.nll.mean(1).tolist() == pytest.approx(values.tolist(), abs=1e-9)
+    assert folder.means("composed")["nll"] == pytest.approx(values.mean())
+
+
+def test_what_cannot_be_joined_is_refused(refusal, tmp_path):
+    assert refusal("study=join").startswith("runs=[]: two or more different folders are joined")
+    here = f"runs=[{tmp_path},{tmp_path}]"
+    assert "two or more different folders" in refusal("study=join", here)
+    other = f"runs=[{tmp_path},{tmp_path}/b]"
+    assert refusal("study=join", other).startswith(f"runs={tmp_path}: plan.yaml is not there")
+    assert "this study reads no folders" in refusal(here)
