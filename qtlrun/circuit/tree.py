@@ -32,11 +32,11 @@ class Tree:
     def __call__(self, inputs, weights):
         weights, angles = self.register.split(weights, self.ansatz)
         embed_angles(inputs, self.qubits)
-        angles = iter(weights)
+        angle = iter(weights)
         for stays, goes in self.pairs:
             for _ in range(self.depth):
-                qml.RY(next(angles), stays)
-                qml.RY(next(angles), goes)
+                qml.RY(next(angle), stays)
+                qml.RY(next(angle), goes)
                 qml.CNOT([goes, stays])
-        qml.RY(next(angles), 0)
+        qml.RY(next(angle), 0)
         return self.register.measure([0], angles)

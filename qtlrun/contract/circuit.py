@@ -118,6 +118,13 @@ def sizes(circuit, names: Collection[str]) -> dict[str, int]:
     if circuit.depth is not None:
         counts["depth"] = circuit.depth
     if "circuit_outputs" in names:
+        if circuit.qubits > MAX_QUBITS:
+            raise UsageError(
+                "it is read to learn what it gives, and has too many wires for that",
+                f"use {MAX_QUBITS} or fewer",
+                key="circuit.qubits",
+                value=circuit.qubits,
+            )
         counts["circuit_outputs"] = outputs_of(circuit) * circuit.copies
     return counts
 

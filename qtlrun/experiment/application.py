@@ -9,7 +9,7 @@ from torch import Tensor
 from qtlrun.dataset.unlabelled import Files
 from qtlrun.error import UsageError
 from qtlrun.experiment import feature
-from qtlrun.experiment.finished import FinishedRun, FinishedTraining, Item
+from qtlrun.experiment.finished import FinishedRun, FinishedTraining, ItemShape
 from qtlrun.experiment.session import Session
 
 MAX_PICTURES = 32  # that are decoded at once
@@ -57,7 +57,7 @@ def _is_large(training: FinishedTraining) -> bool:
 
 
 def _read(
-    items: Files | Tensor, indices: range, item: Item
+    items: Files | Tensor, indices: range, item: ItemShape
 ) -> tuple[list[Tensor], dict[int, UsageError]]:
     """Raw items at the indices, without those that are refused."""
     if isinstance(items, Tensor):
@@ -74,7 +74,7 @@ def _read(
     return raw, refused
 
 
-def _check_size(pixels: Tensor, item: Item, name: str) -> Tensor | UsageError:
+def _check_size(pixels: Tensor, item: ItemShape, name: str) -> Tensor | UsageError:
     """The pixels, or the refusal of a picture that a backbone without resizing cannot take."""
     if item.numbers in (None, pixels.numel()):
         return pixels

@@ -30,7 +30,7 @@ AGAIN = "run its command again, as plan.yaml has it: what the store holds is not
 
 
 @dataclass(frozen=True)
-class Item:
+class ItemShape:
     """Kind and shape of the items that a row was trained on.
 
     kind: pictures, vectors or states
@@ -93,7 +93,7 @@ class FinishedRow:
     label: str
     about: str
     classes: tuple[str, ...]
-    item: Item
+    item: ItemShape
     trainings: list[FinishedTraining]
 
 
@@ -106,7 +106,7 @@ class FinishedRun:
     rows: dict[str, FinishedRow]
 
     @property
-    def item(self) -> Item:
+    def item(self) -> ItemShape:
         """Items that all rows take."""
         return next(iter(self.rows.values())).item
 
@@ -178,7 +178,7 @@ def _load_row(
     trainings = []
     with archive.reading(FILE):
         classes = tuple(description["classes"])
-        item = Item(
+        item = ItemShape(
             description["item"]["kind"],
             tuple(description["item"]["shape"]),
             description["numbers"],
@@ -219,7 +219,7 @@ class _FinishedParts(Parts):
         self,
         variant: Variant,
         session: Session,
-        item: Item,
+        item: ItemShape,
         classes: tuple[str, ...],
         *,
         frozen: bool,
@@ -296,7 +296,7 @@ class _FinishedParts(Parts):
         return self.session.once(f"finished backbone {name}{values}", make)
 
 
-def _without_items(item: Item, classes: tuple[str, ...]) -> Dataset:
+def _without_items(item: ItemShape, classes: tuple[str, ...]) -> Dataset:
     """Dataset of these classes that has no items."""
     sides = tuple(side or 0 for side in item.shape)
     kind = torch.uint8 if item.kind == "pictures" else torch.float64

@@ -32,6 +32,7 @@ def load(value: str) -> Callable[..., Any]:
     """
     path, name = split(value)
     try:
+        plugin.check([path])
         module = plugin.load(plugin.stem(path), (path,))
     except UsageError as error:
         raise UsageError(error.reason, error.fix) from error

@@ -143,10 +143,10 @@ def test_a_function_that_is_no_circuit_is_refused_where_it_is_read(file, name, s
 @pytest.mark.parametrize(
     "values, key, words",
     [
-        ({"path": "mine.py"}, "path", "write FILE.py:NAME"),
+        ({"path": "mine.py"}, "path", "as FILE.py:NAME"),
         ({"path": "absent.py:f"}, "path", "there is no such Python file"),
         ({"path": "mine.py:cosin"}, "path", "did you mean cosine?"),
-        ({"path": "mine.py:math"}, "path", "has no function math"),
+        ({"path": "mine.py:math"}, "path", "has no class or function math"),
         ({"path": "mine.py:reversed"}, "path", "its arguments are (weights)"),
         ({"path": "mine.py:named", "shape": {"slope": 1}}, "path", "shape names inputs and slope"),
         ({"shape": [-1]}, "shape", "whole numbers from 0 up"),

@@ -175,6 +175,8 @@ def test_of_the_circuit_the_hidden_layer_has_all_values_in_its_key_but_not_the_d
         "_target_": "qtlrun.circuit.dressed.Dressed",
         "qubits": 4,
         "depth": 6,
+        "readout": "z",
+        "copies": 1,
     }
 
 

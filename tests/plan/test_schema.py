@@ -12,7 +12,7 @@ from qtlrun.plan.part import OFFERED, parameters
 
 BESIDE = """
     from dataclasses import dataclass, field
-    from qtlrun.circuit.dressed import Dressed
+    from qtlrun.circuit.chain import Chain
 
     class Base:
         def __init__(self, qubits: int, depth: int = 2): ...
@@ -21,7 +21,7 @@ BESIDE = """
         def __init__(self, width: float, *, tall: bool = True, **rest):
             super().__init__(**rest)
 
-    class Late(Dressed): ...
+    class Late(Chain): ...
 
     @dataclass
     class Sizes:
@@ -38,15 +38,15 @@ CLASSES = {
     "of a grandparent": (
         "class A:\n    def __init__(self, a): ...\nclass B(A): ...\nclass Head(B): ..."
     ),
-    "of a part of ours": "from qtlrun.circuit.dressed import Dressed\nclass Head(Dressed): ...",
+    "of a part of ours": "from qtlrun.circuit.chain import Chain\nclass Head(Chain): ...",
     "of a part of ours under another name": (
-        "from qtlrun.circuit.dressed import Dressed as D\nclass Head(D): ..."
+        "from qtlrun.circuit.chain import Chain as D\nclass Head(D): ..."
     ),
     "of a part of ours through its module": (
-        "import qtlrun.circuit.dressed\nclass Head(qtlrun.circuit.dressed.Dressed): ..."
+        "import qtlrun.circuit.chain\nclass Head(qtlrun.circuit.chain.Chain): ..."
     ),
     "of a part of ours through its renamed module": (
-        "from qtlrun.circuit import dressed as d\nclass Head(d.Dressed): ..."
+        "from qtlrun.circuit import chain as d\nclass Head(d.Chain): ..."
     ),
     "of a class beside": "from beside import Base\nclass Head(Base): ...",
     "of a class beside by a star": "from beside import *\nclass Head(Late): ...",
@@ -77,7 +77,7 @@ CLASSES = {
     ),
     "under another name": "class A:\n    def __init__(self, a): ...\nHead = A",
     "imported": "from beside import Base as Head",
-    "imported from ours": "from qtlrun.circuit.dressed import Dressed as Head",
+    "imported from ours": "from qtlrun.circuit.chain import Chain as Head",
     "given in part": (
         "from functools import partial\nfrom beside import Base\nHead = partial(Base, depth=3)"
     ),
@@ -158,7 +158,7 @@ PASSED_ON = {
     ),
     "to a part of ours": (
         (
-            "from qtlrun.circuit.dressed import Dressed\nclass Head(Dressed):\n    def"
+            "from qtlrun.circuit.chain import Chain\nclass Head(Chain):\n    def"
             " __init__(self, depth: int = 1, **rest):\n        super().__init__(depth=depth,"
             " **rest)"
         ),
