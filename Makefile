@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 RESULTS := default spirals states reproduce nonlinearity calibrate reproduce-all pictures quantum-train fair splits reliability \
-	pools torture bench bench-generator mutation circuits
+	pools torture bench bench-generator mutation circuits photos
 .PHONY: help compare check format test test-all options peers clean $(RESULTS)
 
 help:  ## this list
@@ -97,7 +97,12 @@ fair: .venv/installed  ## equal tuning and the multiverse: make fair QTLRUN_DATA
 
 circuits: .venv/installed  ## each circuit of the library beside controls: make circuits QTLRUN_DATA=FOLDER WEIGHTS=FILE (1 h)
 	$(RESULT) 'Circuits of the library' \
-		"python tests/circuit_table.py 11 experiment=ants_bees $(FEATURES) 'compare=[twin,frozen_circuit]' tune=16 seeds=10"
+		"python tests/circuit_table.py 11 experiment=ants_bees $(FEATURES) 'compare=[twin,frozen_circuit]' tune=16 seeds=10" \
+		"python tests/circuit_table.py 11 experiment=textures 'compare=[twin,frozen_circuit]' tune=16 seeds=10"
+
+photos: .venv/installed  ## real photographs offline; with ants and bees: make photos QTLRUN_DATA=FOLDER (5 min)
+	$(RESULT) 'Photographs under real ImageNet features' "qtlrun experiment=textures" \
+		"qtlrun experiment=ants_bees backbone=efficientnet_lite0 $(CONTROLS)"
 
 SETS := $(CONTROLS) seeds=10 'dataset.split_seed=range(0,100,10)'
 PLANES := recipe=mari2019 $(PAIRS) dataset.classes=[airplane,automobile] dataset.validation=0.04

@@ -363,7 +363,8 @@ GRIDS = {
     "calibrate",
     "export",
 }  # studies of one point; all but the last make a grid of their own
-FINISHED = ("predict",)  # studies of a finished run alone, which tests/compose/test_finished.py has
+# studies of finished runs, which tests/compose/test_finished.py and tests/study/test_join.py have
+FINISHED = ("join", "predict")
 
 
 TRAINING = [option for group, option in OPTIONS if group == "study" and option not in FINISHED]
@@ -500,7 +501,7 @@ def keys(group, option):
 
 
 def rotation(preset):
-    """Two choices of an option in every other group at once; other ones for the next preset.
+    """Three choices of an option in every other group at once; other ones for the next preset.
 
     The dataset and the study stay where the preset sets their values: a protocol belongs to its
     items.
@@ -512,7 +513,7 @@ def rotation(preset):
             others.setdefault(group, []).append(option)
     most = max(map(len, others.values()))
     start = PRESETS.index(preset)
-    for turn in (start, start + most // 2):
+    for turn in (start, start + most // 3, start + 2 * most // 3):
         yield [(group, options[turn % len(options)]) for group, options in others.items()]
 
 
