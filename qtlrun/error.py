@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 NO_VALUE = object()  # of a key that is not about one value
-MAX_LISTED_NAMES = 24
+MAX_LISTED_NAMES = 30
 
 
 class UsageError(ValueError):

@@ -336,7 +336,7 @@ def test_a_backbone_is_built_beside_the_kinds_of_items_that_it_takes_and_refused
     with pytest.raises(UsageError) as error:
         look()
     others = {
-        "pictures": "small or resnet18",
+        "pictures": "small or efficientnet_lite0",
         "vectors": "identity or perceptron",
         "states": "photonic or heterodyne",
     }[gives(dataset)]

@@ -24,7 +24,7 @@ class Identity(nn.Module):
         if features is None:
             raise UsageError(
                 "its pictures differ in size, and their pixels in a row take equal ones",
-                "use backbone=small or resnet18",
+                "use backbone=small or efficientnet_lite0",
                 key="dataset",
             )
         if features < 1:

@@ -174,7 +174,10 @@ def _check_backbone(plan: Plan, _experiment) -> None:
     source, target = (name.rpartition(".")[2].lower() for name in (source, target))
     raise UsageError(
         f"its backbone learns on {source} of {backbone['size']} x {backbone['size']} pixels",
-        "choose one for these pictures, as backbone=resnet18, or type backbone=small to keep it",
+        (
+            "choose one for these pictures, as backbone=efficientnet_lite0, or type backbone=small"
+            " to keep it"
+        ),
         key="dataset",
         value=target,
     )

@@ -16,7 +16,7 @@ The same on another simulator, larger, with more seeds and another control:
 A published experiment, every row tuned with the same 16 draws:
   qtlrun experiment=ants_bees tune=16
 Your own pictures, a folder per class, on ImageNet's features:
-  qtlrun dataset=folder dataset.root=DIR backbone=resnet18
+  qtlrun dataset=folder dataset.root=DIR backbone=efficientnet_lite0
 A sweep, with one table and one heat map; first what it would take, without running it:
   qtlrun -m circuit.qubits=2,4,6 circuit.depth=1,2 study=plan
 A run again from its folder, on more seeds; its rows come from the store:

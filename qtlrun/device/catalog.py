@@ -40,8 +40,16 @@ SEEDED_NAMES = ("default.", "lightning.")
 
 
 def is_local(name: str) -> bool:
-    """Whether a device is known to compute on this machine; others may send circuits away."""
-    return name.startswith(LOCAL_NAMES)
+    """Whether a device is known to compute on this machine; others may send circuits away.
+
+    One that is not installed sends nothing.
+    """
+    return name.startswith(LOCAL_NAMES) or name not in installed_names()
+
+
+def installed_names() -> list[str]:
+    """Names of the devices of PennyLane and of its plug-ins that are installed."""
+    return sorted(each.name for each in metadata.entry_points(group="pennylane.plugins"))
 
 
 def check_options(options: dict[str, Any]) -> None:
@@ -60,7 +68,7 @@ def open_device(name: str, wires: int, options: dict[str, Any], seed: int):
             key="device.name",
             value=name,
         )
-    installed = sorted(each.name for each in metadata.entry_points(group="pennylane.plugins"))
+    installed = installed_names()
     seeded = {"seed": seed} if name.startswith(SEEDED_NAMES) else {}
     try:
         return qml.device(name, wires=wires, **options, **seeded)

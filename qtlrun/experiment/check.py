@@ -18,7 +18,7 @@ from qtlrun.store import Entry
 # A trained weight itself, its gradient, two moments of Adam, the best epoch's weight
 COPIES_PER_WEIGHT = 5
 BACKBONES_BY_KIND = {
-    "pictures": "small or resnet18",
+    "pictures": "small or efficientnet_lite0",
     "vectors": "identity or perceptron",
     "states": "photonic or heterodyne",
 }
@@ -231,7 +231,7 @@ def _check_items(dataset, backbone, recipe) -> None:
                 f"its pictures differ in size ({first} and {second} pixels, for two),"
                 " and this backbone takes their pixels in a row"
             ),
-            "use backbone=small or resnet18",
+            "use backbone=small or efficientnet_lite0",
             key="dataset",
         )
     if gives != "pictures" and recipe.augment:

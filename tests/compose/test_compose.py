@@ -62,7 +62,7 @@ KEYS = (
 
 def listed(names):
     """Names as a refusal lists them, the first twelve of many."""
-    return ", ".join(names if len(names) <= 20 else [*names[:12], f"{len(names) - 12} more"]) + "."
+    return ", ".join(names if len(names) <= 30 else [*names[:12], f"{len(names) - 12} more"]) + "."
 
 
 WITH_MINE = listed(sorted([*options("head"), "mine"]))
@@ -136,7 +136,8 @@ def refusal(tmp_path, capsys):
         ),
         (
             "circuit.qbits=3",
-            "circuit.qbits: there is no such key; did you mean qubits? It is one of depth, qubits.",
+            "circuit.qbits: there is no such key; did you mean qubits? It is one of copies,"
+            " depth, qubits, readout.",
         ),
         (
             "head.angels=zero",
@@ -149,8 +150,8 @@ def refusal(tmp_path, capsys):
             "backbone.pretrain.recipe.epoch=3",
             (
                 "backbone.pretrain.recipe.epoch: there is no such key; did you mean epochs? It is"
-                " one of augment, backbone_lr, batch_size, epochs, eps, gamma, label_smoothing, lr,"
-                " momentum, optimizer, patience, reduction, scale, schedule, schedule_step, select,"
+                " one of augment, backbone_lr, batch_size, class_weights, epochs, eps, gamma,"
+                " label_smoothing, lr, momentum, optimizer, patience, reduction, scale, schedule, schedule_step, select,"
                 " space, step_size, weight_decay."
             ),
         ),
@@ -158,12 +159,13 @@ def refusal(tmp_path, capsys):
             "device.name=a",
             (
                 "device.name: the option chosen has no such key; device=default.qubit,"
-                " device=lightning.qubit have it."
+                " device=lightning.gpu, device=lightning.kokkos, device=lightning.qubit,"
+                " device=pennylane, device=qiskit.aer have it."
             ),
         ),
         (
             "dataset.root=/here",
-            "dataset.root: the option chosen has no such key; dataset=folder has it.",
+            "dataset.root: the option chosen has no such key; dataset=csv, dataset=folder have it.",
         ),
         (
             "device.shot=0",
@@ -187,8 +189,8 @@ def test_a_key_that_is_not_there_is_refused_with_the_right_one(refusal, word, sa
 def test_the_right_keys_are_those_of_the_options_chosen(refusal):
     assert (
         refusal("device.shot=3", "device=default.qubit")
-        == "device.shot: there is no such key; did you mean shots? It is one of diff_method, name,"
-        " seed, shots."
+        == "device.shot: there is no such key; did you mean shots? It is one of"
+        " allow_remote, diff_method, name, options, remote, seed, shots."
     )
     assert (
         refusal("head=classical", "head.foo=zero")
@@ -214,7 +216,8 @@ def test_the_right_keys_are_those_of_the_options_chosen(refusal):
             "device=default.qubi",
             (
                 "device=default.qubi: there is no such option; did you mean default.qubit? It is"
-                " one of default.qubit, lightning.qubit, statevector."
+                " one of default.qubit, lightning.gpu, lightning.kokkos, lightning.qubit, pennylane,"
+                " qiskit.aer, statevector."
             ),
         ),
         (
@@ -791,7 +794,7 @@ LIST = "a list is needed here, [LOW,HIGH] of a number or the options of a word."
 TAKEN = (
     "epochs, batch_size, lr, backbone_lr, optimizer, momentum, eps, weight_decay, schedule,"
     " step_size, gamma, patience, schedule_step, augment, scale, label_smoothing, reduction,"
-    " select."
+    " class_weights, select."
 )
 
 
@@ -1317,7 +1320,7 @@ def test_pictures_without_a_chosen_backbone_ask_for_one(refusal, pictures):
     assert (
         refusal(*folder)
         == "dataset=folder: its backbone learns on digits of 8 x 8 pixels; choose one for these"
-        " pictures, as backbone=resnet18, or type backbone=small to keep it."
+        " pictures, as backbone=efficientnet_lite0, or type backbone=small to keep it."
     )
     assert "choose one" in refusal(*folder, "backbone.pretrain.recipe.epochs=1")
     for words in (("backbone=small",), ("backbone.weights=none", "backbone.pretrain=null")):
@@ -1687,7 +1690,7 @@ LINES = "command lines are needed here, as study.runs=['experiment=spirals','exp
             ["study.runs=['recipe.lr=.1','circuit.qbits=2,3']"],
             (
                 "study.runs, circuit.qbits=2,3: circuit.qbits: there is no such key; did you mean"
-                " qubits? It is one of depth, qubits."
+                " qubits? It is one of copies, depth, qubits, readout."
             ),
         ),
         (

@@ -8,6 +8,7 @@ from composition import options, part
 
 from qtlrun import memory
 from qtlrun.circuit.dressed import Dressed
+from qtlrun.device import catalog
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
 from qtlrun.error import UsageError
@@ -407,7 +408,9 @@ def test_an_option_that_has_its_own_key_is_refused_with_it(key, other):
 @pytest.mark.parametrize(
     "name, remote", [("default.mixed", False), ("qiskit.aer", False), ("qiskit.remote", True)]
 )
-def test_a_device_is_elsewhere_unless_it_is_known_to_be_here(name, remote):
+def test_a_device_is_elsewhere_unless_it_is_known_to_be_here(monkeypatch, name, remote):
+    monkeypatch.setattr(catalog, "installed_names", lambda: [name, "unheard.of"])
     assert PennyLane(name).remote is remote
     assert PennyLane("unheard.of").remote is True
     assert PennyLane("unheard.of", remote=False).remote is False
+    assert PennyLane("absent").remote is False

@@ -132,7 +132,7 @@ TAKES_STATES = "backbone: it takes states, and the dataset's items are"
                 "use backbone=photonic or heterodyne."
             ),
         ),
-        ([], OPTICAL, f"{TAKES_STATES} pictures; use backbone=small or resnet18."),
+        ([], OPTICAL, f"{TAKES_STATES} pictures; use backbone=small or efficientnet_lite0."),
         (
             ["dataset=moons"],
             OPTICAL,
@@ -227,7 +227,7 @@ def test_pictures_of_several_sizes_are_not_taken_by_their_pixels_in_a_row(plan, 
     assert (
         str(error.value)
         == "dataset: its pictures differ in size, and their pixels in a row take equal ones; use"
-        " backbone=small or resnet18."
+        " backbone=small or efficientnet_lite0."
     )
     with pytest.raises(UsageError) as error:
         Experiment(str(home)).check(plan(*words, "backbone.features=192"))

@@ -465,7 +465,7 @@ def test_the_seeds_of_the_data_and_of_random_weights_are_held_fixed(backbone, sa
 
 def test_classes_that_the_recipe_weighs_are_said():
     job = HELD | {"recipe": HELD["recipe"] | {"class_weights": "balanced"}}
-    words = "one untuned recipe (adam, lr 0.01, 60 epochs, classes weighted alike)."
+    words = "one untuned recipe (adam, lr 0.01, 60 epochs, rare classes weighted up)."
     assert held(job, {"A": job}).endswith(words)
 
 

@@ -99,7 +99,7 @@ def _recipe(plan: Plan) -> str:
     """Composed model's recipe, and what was done to choose it."""
     recipe = plan.model.recipe
     epochs = count(recipe["epochs"], "epoch")
-    weighted = ", classes weighted alike" if recipe.get("class_weights") else ""
+    weighted = ", rare classes weighted up" if recipe.get("class_weights") else ""
     if not plan.settings.tune:
         return (
             f"one untuned recipe ({recipe['optimizer']}, lr {recipe['lr']:g}, {epochs}{weighted})"
