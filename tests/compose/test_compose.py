@@ -151,8 +151,8 @@ def refusal(tmp_path, capsys):
             (
                 "backbone.pretrain.recipe.epoch: there is no such key; did you mean epochs? It is"
                 " one of augment, backbone_lr, batch_size, class_weights, epochs, eps, gamma,"
-                " label_smoothing, lr, momentum, optimizer, patience, reduction, scale, schedule, schedule_step, select,"
-                " space, step_size, weight_decay."
+                " label_smoothing, lr, momentum, optimizer, patience, reduction, scale, schedule,"
+                " schedule_step, select, space, step_size, weight_decay."
             ),
         ),
         (
@@ -216,8 +216,8 @@ def test_the_right_keys_are_those_of_the_options_chosen(refusal):
             "device=default.qubi",
             (
                 "device=default.qubi: there is no such option; did you mean default.qubit? It is"
-                " one of default.qubit, lightning.gpu, lightning.kokkos, lightning.qubit, pennylane,"
-                " qiskit.aer, statevector."
+                " one of default.qubit, lightning.gpu, lightning.kokkos, lightning.qubit,"
+                " pennylane, qiskit.aer, statevector."
             ),
         ),
         (
