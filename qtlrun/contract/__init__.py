@@ -200,8 +200,8 @@ class Recipe(Protocol):
     scale: str
     label_smoothing: float
     reduction: str
-    class_weights: str | None
     select: str
+    class_weights: str | None = None
 
     def rate(self, epoch: int, losses: Sequence[float]) -> float: ...
 

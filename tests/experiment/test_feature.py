@@ -41,7 +41,7 @@ def computed(monkeypatch):
     calls, extended = [], feature._extend_pool
 
     def counted(parts, entry, splits):
-        calls.append(len(feature._missing_items(entry, splits)))
+        calls.append(len(feature.missing_items(entry, splits)))
         return extended(parts, entry, splits)
 
     monkeypatch.setattr(feature, "_extend_pool", counted)
