@@ -72,8 +72,9 @@ class Compare:
             "rows": frame.rows_frame(points, self.shots),
             "contrasts": frame.contrasts_frame(points, self.limit),
             "table": self._table(points),
-            "epochs": frame.epochs_frame(points),
         }
+        if len(epochs := frame.epochs_frame(points)):
+            frames["epochs"] = epochs
         if len(shots := frame.shots_frame(points)):
             frames["shots"] = shots
         if any(point.tuned for point in points):

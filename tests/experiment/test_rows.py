@@ -657,6 +657,7 @@ OTHER = {
             "select": "last",
             "eps": 1e-6,
             "patience": 3,
+            "class_weights": "balanced",
         }.items()
     },
     "head.angles": "frozen",
@@ -668,6 +669,8 @@ OTHER = {
     "head.reach": 1.0,
     "circuit.qubits": 3,
     "circuit.depth": 2,
+    "circuit.readout": "pairs",
+    "circuit.copies": 2,
     "device": {"_target_": "qtlrun.device.pennylane.PennyLane", "name": "default.qubit"},
     "dtype": "float64",
     "accelerator": "mps",
@@ -698,7 +701,7 @@ def test_every_value_that_a_row_s_constructors_take_is_in_its_key_and_no_other(h
     assert known <= set(OTHER)  # none is forgotten here
     not_taken = {
         "composed": set(),
-        "C": {"circuit.qubits", "circuit.depth", "device"},
+        "C": {"circuit.qubits", "circuit.depth", "circuit.readout", "circuit.copies", "device"},
         "twin": {"circuit.depth", "device"},
     }[name]
     key, keys = row_key(Parts(plan, session), 0), []
