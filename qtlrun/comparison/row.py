@@ -187,6 +187,11 @@ class Row:
         return statistic.softmax(self.logits)
 
     @cached_property
+    def log_odds(self) -> np.ndarray:
+        """Log-odds of each class, in nats, shape (seeds, items, classes)."""
+        return statistic.log_odds(self.logits)
+
+    @cached_property
     def metrics(self) -> pd.DataFrame:
         """Metrics with a line per seed and a column per metric."""
         return metric.frame(self, self.seeds)
