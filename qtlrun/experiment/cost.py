@@ -39,8 +39,8 @@ def count_circuits(head: Module, epochs: int, sizes: Mapping[str, int]) -> dict[
     steps = epochs * sizes["train"]
     looks = epochs * sizes["validation"] + sizes["test"]
     return {
-        "evaluations": (steps + looks) * head.copies,
-        "executions": steps * head.executions() + looks * head.copies * head.bases,
+        "evaluations": (steps + looks) * head.circuits,
+        "executions": steps * head.executions() + looks * head.circuits * head.bases,
     }
 
 
