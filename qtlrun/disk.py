@@ -21,6 +21,8 @@ from qtlrun import process
 MANIFEST = "manifest.json"
 LAST_FILE = "environment.json"  # that a run writes into its folder
 NEW_PREFIX = ".new-"  # of the name of what is being written
+# Device, inode, size in bytes, and time of the last change in nanoseconds
+Version = tuple[int, int, int, int]
 LOCK_SUFFIX = ".lock"
 ABANDONED_S = 24 * 3600  # without a change, where the writer may live or not
 WRITER_FORM = re.compile(r"[0-9a-f]{8}-\d+-\d+-\w+$")  # a process, and what tells its files apart
@@ -202,6 +204,15 @@ def file_digest(path: str | Path) -> str:
     """SHA-256 of a file's bytes in hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_version(path: Path) -> Version:
+    """Version of a file by its place, size and time; zeros where none can be had."""
+    try:
+        status = path.stat()
+    except OSError:
+        return 0, 0, 0, 0
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 @contextlib.contextmanager

@@ -249,7 +249,7 @@ def _channels(network: nn.Sequential) -> int:
 def _file(weights: str) -> Path:
     """File of the installed package, or the one named."""
     if weights != "package":
-        if not any(mark in weights for mark in "./\\"):
+        if not files.is_file(weights):
             raise BadValue("weights", weights, nearest(weights, ["package", "none", "FILE"]))
         return Path(weights)
     with about_values(weights=weights):

@@ -114,7 +114,7 @@ def _entry(name: str, weights: str | None):
     entries = models.get_model_weights(name)
     if weights in entries.__members__:
         return entries[weights]
-    if not any(mark in weights for mark in "./\\"):
+    if not files.is_file(weights):
         raise BadValue(
             "weights",
             weights,

@@ -15,6 +15,11 @@ from qtlrun.statefile import read_state
 COUNTER = "num_batches_tracked"  # of a batch norm; older files lack it
 
 
+def is_file(text: str) -> bool:
+    """Whether weights are named by a file, which has a point or a slash, not by a public name."""
+    return any(mark in text for mark in "./\\")
+
+
 def public(entry) -> Path:
     """Path of the file of a torchvision weights entry, downloaded on first use.
 

@@ -39,6 +39,10 @@ class Scored(Protocol):
         """Predicted probabilities of the test items, shape (seeds, items, classes)."""
 
     @property
+    def log_odds(self) -> np.ndarray:
+        """Log-odds of each class of the test items, in nats, shape (seeds, items, classes)."""
+
+    @property
     def correct(self) -> np.ndarray:
         """Right and wrong answers, 1 and 0, shape (seeds, items)."""
 
@@ -161,14 +165,14 @@ RESULTS = (
         "test_auroc",
         "area under the ROC curve on the test split, mean over each class against the rest",
         "probability",
-        lambda row: np.asarray(auroc(row.probabilities, row.labels)),
+        lambda row: np.asarray(auroc(row.log_odds, row.labels)),
         "AUROC",
     ),
     Metric(
         "test_aurc",
         "area under the risk-coverage curve on the test split; lower is better",
         "error rate",
-        lambda row: np.asarray(aurc(row.probabilities, row.labels)),
+        lambda row: np.asarray(aurc(row.log_odds, row.labels)),
         "AURC",
     ),
     Metric(

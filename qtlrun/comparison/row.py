@@ -52,6 +52,7 @@ class Likeness:
     copies: the first pairs of equal pictures in two splits
     alike: the first pairs that look alike in two splits
     conflicts: the first pairs with two labels
+    compared: whether pictures that look alike were sought
     """
 
     test_in_train: int = 0
@@ -61,6 +62,7 @@ class Likeness:
     copies: tuple[tuple[str, str], ...] = ()
     alike: tuple[tuple[str, str], ...] = ()
     conflicts: tuple[tuple[str, str], ...] = ()
+    compared: bool = True
 
 
 @dataclass
@@ -185,6 +187,11 @@ class Row:
     def probabilities(self) -> np.ndarray:
         """Predicted probabilities, shape (seeds, items, classes)."""
         return statistic.softmax(self.logits)
+
+    @cached_property
+    def log_odds(self) -> np.ndarray:
+        """Log-odds of each class, in nats, shape (seeds, items, classes)."""
+        return statistic.log_odds(self.logits)
 
     @cached_property
     def metrics(self) -> pd.DataFrame:

@@ -84,7 +84,7 @@ class Head(Protocol):
     decode: logits of what the circuit gives, (runs, batch, outputs)
     executions: circuit executions that the gradient of one sample costs by parameter-shift; None:
         it has no circuit
-    copies: circuits that are evaluated for an item
+    circuits: how many are evaluated for an item
     bases: bases that each of them is measured in
     effective: rank of the Jacobian of its circuit's outputs by the angles over items, for each run
     saturated: share of each item's squashed inputs that are at their ends, (runs, batch)
@@ -101,7 +101,7 @@ class Head(Protocol):
     run: Callable[[Tensor, Tensor], Tensor] | None = None
     decode: Callable[[Tensor], Tensor] | None = None
     executions: Callable[[], int] | None = None
-    copies: int = 1
+    circuits: int = 1
     bases: int = 1
     effective: Callable[..., list[int]] | None = None
     saturated: Callable[[Tensor], Tensor] | None = None

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import torch
 
+from qtlrun import disk
 from qtlrun.dataset import layout, vector
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.file import Stored, decode_named, digest_files, index_files
 from qtlrun.dataset.picture import Pictures, printable
 from qtlrun.dataset.split import Split, fingerprint
 from qtlrun.dataset.splitting import Splitting, check_share
-from qtlrun.dataset.table import Table, read_table
+from qtlrun.dataset.table import MISSING, Table, read_table
 from qtlrun.error import BadValue, UsageError, about_values
 
 MAX_NAMED = 3  # paths of pictures that are not there
@@ -57,7 +58,7 @@ def csv(
     with about_values(path=shown):
         items = _read(
             file,
-            _version(file),
+            disk.file_version(file),
             label,
             tuple(features) if features is not None else None,
             picture,
@@ -66,7 +67,8 @@ def csv(
         )
         parts = _divide(items, splitting, test)
     if picture is None:
-        return vector.scale(parts, items.classes, by=parts["train"], size=len(items.whole))
+        scaled = vector.scale(parts, items.classes, by=parts["train"], size=len(items.whole))
+        return replace(scaled, caution=_caution(label, items.classes))
     return Dataset(
         parts["train"],
         parts["validation"],
@@ -74,6 +76,7 @@ def csv(
         classes=items.classes,
         size=len(items.whole),
         fingerprint=fingerprint(parts),
+        caution=_caution(label, items.classes),
         verifier=partial(decode_named, {"path": shown}, items.files),
         files=digest_files(items.files),
     )
@@ -99,7 +102,7 @@ class _Items:
 @lru_cache(maxsize=MAX_TABLES)
 def _read(
     file: Path,
-    _changed: tuple[int, int],
+    _changed: disk.Version,
     label: str | int,
     features: tuple[str | int, ...] | None,
     picture: str | int | None,
@@ -126,15 +129,6 @@ def _read(
     contents = tuple(each.item for each in files)
     whole = Split(Pictures(paths), labels, contents, tuple(each.name for each in files))
     return _Items(whole, classes, parts, files)
-
-
-def _version(file: Path) -> tuple[int, int]:
-    """Size and time of the last change of a file; zeros where there is none."""
-    try:
-        status = file.stat()
-    except OSError:
-        return 0, 0
-    return status.st_size, status.st_mtime_ns
 
 
 def _feature_places(
@@ -182,6 +176,14 @@ def _classes(
     names = sorted(counts, key=_order)
     index = {name: number for number, name in enumerate(names)}
     return tuple(names), torch.tensor([index[text] for text in texts])
+
+
+def _caution(column: str | int, classes: tuple[str, ...]) -> str:
+    """Sentence on classes that read as missing labels; a class may be named None, or -."""
+    doubtful = [name for name in classes if name.lower() in MISSING]
+    if not doubtful:
+        return ""
+    return f"Column {column} has {' and '.join(doubtful)} as a class: are these missing labels?"
 
 
 def _order(name: str) -> tuple[float, str]:

@@ -10,7 +10,7 @@ import numpy as np
 from qtlrun import disk
 from qtlrun.dataset import layout, picture
 from qtlrun.dataset.dataset import Step
-from qtlrun.dataset.look import Looks, find_alike, hash_steps
+from qtlrun.dataset.look import MAX_PICTURES, Looks, find_alike, hash_steps
 from qtlrun.dataset.split import pool
 from qtlrun.error import UsageError, about_values
 
@@ -106,6 +106,7 @@ def decode_files(files: list[Stored], step: Step) -> Looks:
         {item: content for item, content in contents.items() if count[content] > 1},
         _pair(looks),
         frozenset(transparent),
+        compared=len(looks) <= MAX_PICTURES,
     )
 
 
@@ -123,25 +124,16 @@ def _pair(looks: dict[str, _Look]) -> frozenset[tuple[str, str]]:
 
 def _item(path: Path, name: str) -> Item | _Refusal:
     try:
-        return _checked(path, name, _version(path))
+        return _checked(path, name, disk.file_version(path))
     except ValueError as error:
         return _Refusal(name, error)
 
 
 @functools.cache
-def _checked(path: Path, name: str, version: tuple[int, int, int]) -> Item:
+def _checked(path: Path, name: str, version: disk.Version) -> Item:
     """Item of a version of a file, once for all divisions; ValueError where it is refused."""
     picture.check_header(path, name=name)
     return Item(name, disk.file_digest(path), version[:2])
-
-
-def _version(path: Path) -> tuple[int, int, int]:
-    """Device, inode and time of the last change of a file; zeros where none can be had."""
-    try:
-        status = path.stat()
-    except OSError:
-        return 0, 0, 0
-    return status.st_dev, status.st_ino, status.st_mtime_ns
 
 
 def _refuse(refusals: list[_Refusal]) -> None:

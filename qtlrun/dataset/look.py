@@ -25,11 +25,13 @@ class Looks:
     contents: hash of the pixels, of those that are equal in different files
     alike: pairs that look alike and are not equal
     transparent: those with a transparent pixel
+    compared: whether pairs that look alike were sought
     """
 
     contents: Mapping[str, str] = field(default_factory=dict)
     alike: frozenset[tuple[str, str]] = frozenset()
     transparent: frozenset[str] = frozenset()
+    compared: bool = True
 
     def __or__(self, other: "Looks") -> "Looks":
         """Looks of the pictures of two datasets."""
@@ -37,6 +39,7 @@ class Looks:
             {**self.contents, **other.contents},
             self.alike | other.alike,
             self.transparent | other.transparent,
+            self.compared and other.compared,
         )
 
 

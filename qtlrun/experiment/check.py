@@ -2,8 +2,10 @@
 
 import torch
 
-from qtlrun import memory
+from qtlrun import memory, source, store
 from qtlrun.comparison.row import Duplicates
+from qtlrun.dataset import file
+from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.look import Looks
 from qtlrun.error import UsageError
 from qtlrun.experiment import pretraining
@@ -95,9 +97,9 @@ def verify_items(parts) -> Looks:
     From the store where they were decoded before, whatever their division.
     """
     session = parts.session
-    key = parts.dataset.files or parts.dataset.fingerprint
+    key = looks_key(parts.dataset)
     artifact = session.store.get("verified", key)
-    if artifact is None or "alike" not in artifact.values:
+    if artifact is None:
         progress = session.progress
         try:
             looks = parts.dataset.verify(
@@ -109,6 +111,7 @@ def verify_items(parts) -> Looks:
             "contents": dict(looks.contents),
             "alike": sorted(looks.alike),
             "transparent": sorted(looks.transparent),
+            "compared": looks.compared,
         }
         session.store.put("verified", key, Entry(values))
         return looks
@@ -117,6 +120,16 @@ def verify_items(parts) -> Looks:
         values["contents"],
         frozenset(map(tuple, values["alike"])),
         frozenset(values["transparent"]),
+        values["compared"],
+    )
+
+
+def looks_key(dataset: Dataset) -> str:
+    """Key of the looks of a dataset's items: what is looked at, and how."""
+    return store.key(
+        items=dataset.files or dataset.fingerprint,
+        versions=source.versions(file.__name__),
+        sources=source.digest(file.__name__),
     )
 
 

@@ -1,9 +1,12 @@
 """Costs of a training: trained parameters, circuit evaluations, processor executions."""
 
+from collections.abc import Mapping
+
 import torch
 
 from qtlrun import train
 from qtlrun.experiment.ensemble import Ensemble
+from qtlrun.experiment.network import Module
 
 
 def count_costs(ensemble: Ensemble, epochs: int) -> dict[str, float]:
@@ -19,15 +22,26 @@ def count_costs(ensemble: Ensemble, epochs: int) -> dict[str, float]:
         "parameters_head": _count_head(ensemble) - circuit,
         "parameters_backbone": _count_backbone(ensemble, epochs),
     }
-    if ensemble.head.executions is not None:
-        steps = epochs * ensemble.data["train"].count
-        looks = epochs * ensemble.data["validation"].count + ensemble.data["test"].count
-        head = ensemble.head
-        counts["evaluations"] = (steps + looks) * head.copies
-        counts["executions"] = steps * head.executions() + looks * head.copies * head.bases
+    sizes = {name: data.count for name, data in ensemble.data.items()}
+    counts |= count_circuits(ensemble.head, epochs, sizes)
     for name, cost in _generator_costs(ensemble, epochs).items():
         counts[name] = counts.get(name, 0) + cost
     return counts | _generator_counts(ensemble)
+
+
+def count_circuits(head: Module, epochs: int, sizes: Mapping[str, int]) -> dict[str, int]:
+    """Circuit evaluations and processor executions of one run's head; empty without a circuit.
+
+    `sizes` are the items of each split.
+    """
+    if head.executions is None:
+        return {}
+    steps = epochs * sizes["train"]
+    looks = epochs * sizes["validation"] + sizes["test"]
+    return {
+        "evaluations": (steps + looks) * head.circuits,
+        "executions": steps * head.executions() + looks * head.circuits * head.bases,
+    }
 
 
 def trained_angles(ensemble: Ensemble) -> torch.Tensor | None:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import NamedTuple
 
+from torch import Tensor
+
 from qtlrun.comparison.row import Duplicates, Likeness
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.look import Looks
@@ -80,6 +82,15 @@ def describe_likeness(dataset: Dataset, looks: Looks) -> Likeness:
         copies=tuple(_copies(places)[:MAX_NAMED]),
         alike=tuple(alike[:MAX_NAMED]),
         conflicts=tuple(conflicts[:MAX_NAMED]),
+        compared=looks.compared and _are_files(dataset),
+    )
+
+
+def _are_files(dataset: Dataset) -> bool:
+    """Whether no picture is held as numbers, of which no looks are taken."""
+    splits = dataset.splits.values()
+    return dataset.kind != "pictures" or not any(
+        isinstance(split.inputs, Tensor) for split in splits
     )
 
 

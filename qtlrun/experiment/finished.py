@@ -15,6 +15,7 @@ from safetensors.numpy import load
 from torch import Tensor
 
 from qtlrun import disk
+from qtlrun.backbone.weights import is_file
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.split import Split
 from qtlrun.error import UsageError
@@ -264,10 +265,10 @@ class _FinishedParts(Parts):
     def _is_overwritten(self) -> bool:
         """Whether all weights of the backbone are the training's, and none need be fetched."""
         weights = self.variant.backbone.get("weights")
-        is_file = isinstance(weights, str) and any(mark in weights for mark in "./\\")
+        from_file = isinstance(weights, str) and is_file(weights)
         return (
             not self.frozen
-            and (pretraining.is_wanted(self.variant) or is_file)
+            and (pretraining.is_wanted(self.variant) or from_file)
             and not is_own(self.variant.target("backbone"))
             and not (self.parametrization.weights and self.parametrization.added)
         )

@@ -82,7 +82,7 @@ class Forecaster:
             rehearsal = Rehearsal(Session(scratch))
             for group in group_trainings(rehearsal.stand_in(missing)):
                 pace, share = self._pace(rehearsal, group)
-                seconds = pace.rest + group[0].parts.recipe.epochs * pace.epoch
+                seconds = pace.rest + group[0].parts.epochs * pace.epoch
                 duration += Duration(seconds, share * seconds)
             executions = rehearsal.count_executions(Training(parts, first.seeds[0]))
         return Forecast(

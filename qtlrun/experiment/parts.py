@@ -241,6 +241,11 @@ class Parts:
             return optional_members("head", load_class(target))["solve"] is not None
         return self.head(self.bare.features, [0]).solve is not None
 
+    @property
+    def epochs(self) -> int:
+        """Epochs of a training; a head that is solved for takes one."""
+        return 1 if self.solved else self.recipe.epochs
+
     def to_accelerator(self, value: Any):
         """Items or a network in the row's dtype on its accelerator."""
         flat = isinstance(value, Tensor) and value.dim() != 4

@@ -88,7 +88,7 @@ class Rehearsal:
             for name, split in parts.dataset.splits.items()
         }
         whole = dataclasses.replace(ensemble, data=data)
-        return count_costs(whole, parts.recipe.epochs).get("executions")
+        return count_costs(whole, parts.epochs).get("executions")
 
     def _stand_in(self, parts: Parts, share: float) -> Parts:
         """Stand-in of parts; those of equal items share them."""

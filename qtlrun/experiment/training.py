@@ -30,7 +30,7 @@ def fit(
 ) -> Iterator[list[tuple[Training, Outcome | Failure]]]:
     """Train in ensembles; yield the trainings of each with their outcomes or failures."""
     groups = group_trainings(trainings)
-    total = sum(map(_count_epochs, groups))
+    total = sum(group[0].parts.epochs for group in groups)
     done = 0
     for group in groups:
         progress = group[0].parts.session.progress
@@ -51,12 +51,6 @@ def fit(
         seconds = max(seconds, sum(record.seconds for record in records)) / len(group)
         yield list(_outcomes(ensemble, records, seconds, scaling))
         _forget(group)
-
-
-def _count_epochs(group: list[Training]) -> int:
-    """Epochs of an ensemble; a head that is solved for takes one."""
-    parts = group[0].parts
-    return 1 if parts.solved else parts.recipe.epochs
 
 
 def _fit_ensemble(ensemble: Ensemble) -> Iterator[Record]:

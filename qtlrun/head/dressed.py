@@ -162,6 +162,11 @@ class Quantum(nn.Module):
         return self.copies * self.bases * (1 + 2 * len(moving))
 
     @property
+    def circuits(self) -> int:
+        """Circuits that are evaluated for an item."""
+        return self.copies
+
+    @property
     def bases(self) -> int:
         """Bases that a copy of the circuit is measured in."""
         return measurement.count_bases(self.run.reading.measurements, self.circuit.qubits)

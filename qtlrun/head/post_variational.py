@@ -13,7 +13,7 @@ from qtlrun.head import scikit
 from qtlrun.layer import Linear, Start
 from qtlrun.plan import facts
 from qtlrun.tape import measurement
-from qtlrun.tape.tape import inputs_of
+from qtlrun.tape.tape import copies_of, inputs_of, is_direct
 
 MAX_NUMBERS = 10_000  # that the linear layer takes
 
@@ -59,15 +59,14 @@ class PostVariational(nn.Module):
         if order < 0:
             raise BadValue("order", order, "angles that are turned at once, from 0 up")
         inputs = inputs_of(circuit)
-        if not inputs:
-            raise UsageError("it takes no inputs", "choose another circuit", key="circuit")
+        _check_circuit(circuit, inputs)
         words = readout.count_words(circuit.qubits, locality)
-        self.copies = _count_settings(math.prod(circuit.shape), order)
-        if self.copies * words > MAX_NUMBERS:
+        self.circuits = _count_settings(math.prod(circuit.shape), order)
+        if self.circuits * words > MAX_NUMBERS:
             raise BadValue(
                 "order",
                 order,
-                f"{self.copies:,} circuits of {words:,} words; {MAX_NUMBERS:,} is the most",
+                f"{self.circuits:,} circuits of {words:,} words; {MAX_NUMBERS:,} is the most",
                 "use a lower one, or fewer qubits or layers",
             )
         self.penalties = scikit.strengths("penalties", penalties)
@@ -78,7 +77,7 @@ class PostVariational(nn.Module):
         runs = len(start.seeds)
         self.register_buffer("center", torch.zeros(runs, features, dtype=start.dtype))
         self.register_buffer("components", torch.zeros(runs, inputs, features, dtype=start.dtype))
-        self.linear = Linear(start, "post", self.copies * words, classes)
+        self.linear = Linear(start, "post", self.circuits * words, classes)
 
     @property
     def bases(self) -> int:
@@ -87,7 +86,7 @@ class PostVariational(nn.Module):
 
     def executions(self) -> int:
         """Executions of one item; there is no gradient."""
-        return self.copies * self.bases
+        return self.circuits * self.bases
 
     def forward(
         self, x: Float[Tensor, "runs batch features"]
@@ -119,8 +118,25 @@ class PostVariational(nn.Module):
     ) -> Float[Tensor, "batch words"]:
         """Words of all circuits on each item."""
         inputs = math.pi / 2 * ((x - center) @ components.T).tanh()
-        values = self.run(inputs.expand(self.copies, -1, -1), self.fixed.to(x))
+        values = self.run(inputs.expand(self.circuits, -1, -1), self.fixed.to(x))
         return values.transpose(0, 1).flatten(1)
+
+
+def _check_circuit(circuit, inputs: int) -> None:
+    """Refuse a circuit without angles for inputs, and several side by side."""
+    if not inputs:
+        raise UsageError("it takes no inputs", "choose another circuit", key="circuit")
+    if is_direct(circuit):
+        raise UsageError(
+            "it takes features as they are, and this head feeds it angles",
+            "use another circuit, or head=quantum",
+            key="circuit",
+        )
+    copies = copies_of(circuit)
+    if copies > 1:
+        raise UsageError(
+            "this head turns the angles of one circuit", "use 1", key="circuit.copies", value=copies
+        )
 
 
 def _principal_components(

@@ -32,6 +32,11 @@ class RunFolder:
         """The run's plan."""
         return Plan(self._documents[0])
 
+    @property
+    def composed(self) -> str:
+        """Label of its composed row, which may have failed."""
+        return self.plan.labels.names[self.plan.composed]
+
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """Lines of rows.csv, each with its split."""

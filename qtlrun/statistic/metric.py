@@ -37,6 +37,25 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return weights / weights.sum(-1, keepdims=True)
 
 
+def log_odds(logits: np.ndarray) -> np.ndarray:
+    """Log-odds of each class against all others, in nats, of `logits` (..., classes).
+
+    They rank as probabilities do, and still tell apart those that float64 rounds to 1: there the
+    logits differ by 37 or more.
+    """
+    logits = np.asarray(logits, dtype=np.float64)
+    shifted = logits - logits.max(-1, keepdims=True)
+    first = np.argmax(shifted, -1)[..., None]
+    weights = np.exp(shifted)
+    odds = shifted - np.log(np.maximum(weights.sum(-1, keepdims=True) - weights, 1))
+    others = shifted.copy()
+    np.put_along_axis(others, first, -np.inf, -1)
+    second = others.max(-1, keepdims=True)
+    sums = np.exp(others - second).sum(-1, keepdims=True)
+    np.put_along_axis(odds, first, -second - np.log(sums), -1)
+    return odds
+
+
 def macro_f1(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray | np.float64:
     """F1 score averaged over classes, in [0, 1], of `predictions` (..., pictures) of each seed.
 
@@ -63,36 +82,38 @@ def balanced_accuracy(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray
     return np.mean([right[..., labels == label].mean(-1) for label in np.unique(labels)], axis=0)
 
 
-def auroc(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray | np.float64:
-    """Area under the ROC curve, in [0, 1], of `probabilities` (..., items, classes), per seed.
+def auroc(scores: np.ndarray, labels: np.ndarray) -> np.ndarray | np.float64:
+    """Area under the ROC curve, in [0, 1], of `scores` (..., items, classes), per seed.
 
-    Each class against the rest, averaged over those among the labels; ties count half, as in
-    scikit-learn. Not a number where the labels are all of one class.
+    Each class against the rest by the rank of its score, as `log_odds`, averaged over those among
+    the labels; ties count half, as in scikit-learn. Not a number where the labels are all of one
+    class.
     """
     from scipy.stats import rankdata
 
-    probabilities = np.asarray(probabilities)
+    scores = np.asarray(scores)
     present = np.unique(labels)
     if len(present) < 2:
-        return np.full(probabilities.shape[:-2], np.nan)[()]
+        return np.full(scores.shape[:-2], np.nan)[()]
     areas = []
     for label in present:
         inside = labels == label
         count = inside.sum()
-        ranks = rankdata(probabilities[..., label], axis=-1)[..., inside].sum(-1)
+        ranks = rankdata(scores[..., label], axis=-1)[..., inside].sum(-1)
         areas.append((ranks - count * (count + 1) / 2) / (count * (len(labels) - count)))
     return np.mean(areas, axis=0)
 
 
-def aurc(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray | np.float64:
-    """Area under the risk-coverage curve, in [0, 1], of `probabilities` (..., items, classes).
+def aurc(scores: np.ndarray, labels: np.ndarray) -> np.ndarray | np.float64:
+    """Area under the risk-coverage curve, in [0, 1], of `scores` (..., items, classes).
 
-    Per seed: the share of wrong answers among the k items of the largest probabilities, averaged
-    over k. Lower is better; confidence that tells nothing gives the error rate. Items of equal
-    confidence share their errors evenly. Geifman, Uziel and El-Yaniv 2019 (arXiv:1805.08206).
+    Per seed: the share of wrong answers among the k items of the largest scores, averaged over k;
+    `log_odds` rank as probabilities do. Lower is better; confidence that tells nothing gives the
+    error rate. Items of equal confidence share their errors evenly. Geifman, Uziel and El-Yaniv
+    2019 (arXiv:1805.08206).
     """
-    probabilities = np.asarray(probabilities)
-    flat = probabilities.reshape(-1, *probabilities.shape[-2:])
+    scores = np.asarray(scores)
+    flat = scores.reshape(-1, *scores.shape[-2:])
     wrong = 1 - correct(flat, labels)
     confidence = flat.max(-1)
     areas = []
@@ -101,7 +122,7 @@ def aurc(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray | np.float
         shares = np.bincount(group, errors) / sizes
         risks = np.cumsum(np.repeat(shares, sizes)) / np.arange(1, len(errors) + 1)
         areas.append(risks.mean())
-    return np.reshape(areas, probabilities.shape[:-2])[()]
+    return np.reshape(areas, scores.shape[:-2])[()]
 
 
 def calibration_error(

@@ -57,6 +57,14 @@ class Join:
             )
         for run in runs:
             RunFolder(Path(run)).check()
+        first = RunFolder(Path(runs[0]))
+        if first.composed not in first.labels:
+            raise UsageError(
+                f"its composed row, {first.composed}, has no prediction: every training failed",
+                "name a run first whose composed row has some",
+                key="runs",
+                value=runs[0],
+            )
 
     def run(
         self, plans: list[Plan], experiment: Experiment, report: Report
@@ -65,7 +73,7 @@ class Join:
         folders = [RunFolder(Path(run)) for run in plans[0].settings.runs]
         rows = dict(_distinct(folders))
         first = folders[0]
-        composed = first.labels[0]
+        composed = first.composed
         same = first.data(composed)
         lines = []
         apart = 0

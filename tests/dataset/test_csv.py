@@ -88,6 +88,14 @@ def test_numbers_are_names_of_classes_in_their_order(tmp_path):
     assert make(path).classes == ("-1", "9", "10")
 
 
+@pytest.mark.parametrize("name", ["nan", "None", "NA", "-"])
+def test_classes_that_read_as_missing_labels_are_said(tmp_path, name):
+    data = make(write(tmp_path / "t.csv", lines(kinds=["cat", name])))
+    assert name in data.classes
+    assert data.caution == f"Column kind has {name} as a class: are these missing labels?"
+    assert make(write(tmp_path / "u.csv", lines())).caution == ""
+
+
 def test_a_column_divides_the_items(tmp_path):
     rows = lines()
     words = ["train", "Training", "VAL", "testing", "train"]

@@ -13,7 +13,9 @@ from archives import archive
 from composition import options, variants
 from PIL import Image
 
+from qtlrun import source
 from qtlrun.comparison.row import Duplicates
+from qtlrun.dataset import file
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.split import Split
 from qtlrun.error import UsageError
@@ -322,3 +324,37 @@ def test_official_parts_of_a_public_set_are_compared(home, tmp_path, monkeypatch
         validation_in_train=0,
     )
     json.dumps(found.__dict__)
+
+
+def test_looks_that_other_source_took_are_taken_again(home, tmp_path, monkeypatch):
+    root = shaded(tmp_path / "d")
+    described(home, root)
+    steps = []
+    decode = file.decode_files
+    monkeypatch.setattr(file, "decode_files", lambda *values: steps.append(1) or decode(*values))
+    described(home, root)
+    assert not steps
+    monkeypatch.setattr(source, "digest", lambda *modules: "of another STEPS_PER_DIFFERENCE")
+    described(home, root)
+    assert steps
+    names = {path.name for path in source.closure(file.__name__)}
+    assert {"look.py", "colour.py", "picture.py"} <= names
+
+
+def test_too_many_pictures_are_said_not_to_be_compared(home, tmp_path, monkeypatch):
+    root = shaded(tmp_path / "d")
+    assert described(home, root).likeness.compared
+    for module in ("file", "look"):
+        monkeypatch.setattr(f"qtlrun.dataset.{module}.MAX_PICTURES", 35)
+    likeness = described(tmp_path / "other", root).likeness
+    assert not likeness.compared and not likeness.test_in_train
+    again = described(tmp_path / "other", root).likeness  # from the store
+    assert not again.compared
+
+
+@pytest.mark.parametrize("dataset, compared", [("digits", False), ("iris", True)])
+def test_pictures_held_as_numbers_are_said_not_to_be_compared(home, dataset, compared):
+    plan = variants(f"dataset={dataset}", "backbone=identity")["composed"]
+    experiment = Experiment(str(home))
+    experiment.load(plan)
+    assert experiment.describe("A", plan).likeness.compared == compared

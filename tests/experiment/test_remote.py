@@ -64,3 +64,36 @@ def test_a_simulator_here_is_sent_nothing_elsewhere(home):
     listener = Listener()
     Experiment(str(home), progress=listener).check_remote([short_plan(home, "compare=[C]")])
     assert not listener.lines
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("circuit.copies=2", "circuit.readout=paulis"),
+        ("head=post_variational", "recipe.epochs=3"),
+    ],
+)
+def test_the_executions_announced_and_planned_are_those_of_the_run(studied, home, words):
+    """Of copies in several bases, and of a head that is solved once whatever the epochs."""
+    words = (*words, "compare=[]")
+    run = studied(*words).frame
+    executions = int(run[run["metric"] == "executions"]["value"].sum())
+    assert studied(*words, "study=plan").frame["executions"].tolist() == [executions]
+    listener = Listener()
+    remote = short_plan(home, *REMOTE, "device.allow_remote=true", *words)
+    Experiment(str(home), progress=listener).check_remote([remote])
+    assert listener.lines[0].startswith(f"default.qubit is sent {executions:,} executions of 100")
+
+
+def test_equal_draws_of_tuning_are_announced_once(home):
+    """Twelve draws of one of two scalings are two trainings of each seed."""
+    counts = []
+    for tune in (0, 12):
+        words = (*REMOTE, "device.allow_remote=true", "compare=[]", "recipe.scale=none")
+        plan = short_plan(home, *words, f"tune={tune}")
+        space = {"scale": ["none", "standard"]}
+        plan = plan.changed({"recipe.space": space, "head.space": {}})
+        listener = Listener()
+        Experiment(str(home), progress=listener).check_remote([plan])
+        counts.append(int(listener.lines[0].split()[3].replace(",", "")))
+    assert counts[1] == 2 * counts[0] > 0

@@ -4,8 +4,9 @@ import pennylane as qml
 import pytest
 import torch
 
+from qtlrun.circuit.amplitude import Amplitude
 from qtlrun.circuit.dressed import Dressed
-from qtlrun.circuit.readout import words
+from qtlrun.circuit.readout import Register, words
 from qtlrun.device.statevector import Statevector
 from qtlrun.error import UsageError
 from qtlrun.head.post_variational import PostVariational
@@ -83,6 +84,8 @@ def test_inputs_are_principal_components_of_deviation_1():
         (Dressed(2, 1), {"locality": 0}, "locality"),
         (Dressed(2, 1), {"order": -1}, "order"),
         (Dressed(4, 6), {"order": 3}, "order"),
+        (Dressed(2, 1, Register(copies=2)), {}, "circuit.copies"),
+        (Amplitude(2, 1), {}, "circuit"),
     ],
 )
 def test_sizes_that_cannot_be_are_refused(circuit, values, key):

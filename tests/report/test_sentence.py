@@ -846,6 +846,12 @@ def test_pictures_that_look_alike_are_counted_and_named_and_two_labels_are_not_m
     ]
 
 
+def test_pictures_that_were_not_compared_are_said_in_the_file():
+    (note,) = data_notes(likeness=Likeness(compared=False))
+    assert note.full == "Near duplicates: not compared; too many pictures, or not in files."
+    assert note.short == ""
+
+
 def test_classes_of_which_train_has_few_are_said_on_the_terminal():
     def counts(cat, dog):
         return {"train": {"cat": cat, "dog": dog}, "test": {"cat": 9, "dog": 3}}

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from rows import row
 from scipy import special
 from sklearn.metrics import (
     balanced_accuracy_score,
@@ -15,6 +16,7 @@ from qtlrun.statistic import (
     brier,
     calibration_error,
     correct,
+    log_odds,
     macro_f1,
     nll,
 )
@@ -132,6 +134,35 @@ def test_the_area_of_two_classes_is_the_chance_that_one_ranks_above_the_other(la
     assert auroc(odds, labels) == pytest.approx(above.mean(), rel=1e-12)
     assert auroc(odds, labels) == pytest.approx(roc_auc_score(labels, score), rel=1e-12)
     assert np.isnan(auroc(odds, np.zeros(60, int)))
+
+
+def test_log_odds_are_those_of_the_probabilities(logits):
+    odds = special.softmax(logits, -1)
+    # 1 - p has lost up to four digits where p is near 1
+    np.testing.assert_allclose(log_odds(logits), special.logit(odds), rtol=1e-11, atol=1e-11)
+
+
+def test_log_odds_tell_apart_what_float64_rounds_to_a_probability_of_1():
+    margins = np.array([40.0, 800.0, -40.0, 0.0])
+    logits = np.stack([margins, np.zeros(4)], -1)
+    np.testing.assert_array_equal(log_odds(logits), np.stack([margins, -margins], -1))
+    three = log_odds(np.array([90.0, 20.0, 20.0]))
+    assert three[0] == pytest.approx(70 - np.log(2), rel=1e-15)
+    assert three[1:] == pytest.approx([-70.0, -70.0], rel=1e-15)
+
+
+def test_sure_answers_are_ranked_by_their_logits():
+    """Of eight pairs of an item of each class five are ranked right; probabilities are all 1."""
+    margins = np.array([40.0, 45, 50, 60, 42, 48])
+    logits = np.stack([margins, np.zeros(6)], -1)
+    labels = np.array([0, 0, 0, 0, 1, 1])
+    share = np.mean(margins[4:, None] < margins[None, :4])
+    assert share == 5 / 8
+    made = row("A", logits[None], labels, [0])
+    assert made.metrics["test_auroc"].tolist() == pytest.approx([share])
+    # from the surest: right, right, wrong, right, wrong, right
+    risks = np.array([0, 0, 1, 1, 2, 2]) / np.arange(1, 7)
+    assert made.metrics["test_aurc"].tolist() == pytest.approx([risks.mean()])
 
 
 def test_the_area_under_the_risk_coverage_curve_averages_the_risks_of_the_surest(logits, labels):

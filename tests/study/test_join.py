@@ -2,8 +2,12 @@
 
 import pandas as pd
 import pytest
+from composition import compose_plan
 
+from qtlrun.error import UsageError
+from qtlrun.experiment import Experiment
 from qtlrun.report.folder import RunFolder
+from qtlrun.study.join import Join
 
 
 @pytest.fixture
@@ -56,3 +60,19 @@ def test_what_cannot_be_joined_is_refused(refusal, tmp_path):
     other = f"runs=[{tmp_path},{tmp_path}/b]"
     assert refusal("study=join", other).startswith(f"runs={tmp_path}: plan.yaml is not there")
     assert "this study reads no folders" in refusal(here)
+
+
+def test_the_composed_row_is_the_plans_whatever_row_has_the_first_predictions(studied, join, home):
+    first = studied("compare=[C]")
+    other = studied("compare=[]", "circuit.depth=2")
+    path = first.out / "predictions.csv"
+    lines = pd.read_csv(path)
+    composed = lines["row"] == "composed"
+    pd.concat([lines[~composed], lines[composed]]).to_csv(path, index=False)
+    frame = join(first, other).frame
+    assert frame[frame["difference"].isna()]["row"].tolist() == ["composed"]
+    lines[~composed].to_csv(path, index=False)
+    plan = compose_plan("study=join", f"runs=[{first.out},{other.out}]")
+    with pytest.raises(UsageError, match="its composed row, composed, has no prediction") as error:
+        Join(margin=0.05).check([plan], Experiment(str(home)))
+    assert (error.value.key, error.value.value) == ("runs", str(first.out))

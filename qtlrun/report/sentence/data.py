@@ -103,6 +103,8 @@ def _likeness(rows: list[Row]) -> list[Note]:
     row = by_likeness[worst]
     test = sum(row.counts.get("test", {}).values())
     notes = []
+    if not worst.compared:
+        notes.append(Note("Near duplicates: not compared; too many pictures, or not in files.", ""))
     if worst.copies:
         notes.append(Note(f"Equal in two splits: {_pairs(worst.copies)}.", ""))
     shares = [
