@@ -50,7 +50,8 @@ def check_models(plans: list[Plan], study, experiment) -> list[Plan]:
         study.check(plans, experiment)
     if not study.loads:
         return plans
-    experiment.check_remote(plans)
+    if study.trains:
+        experiment.check_remote(plans)
     plans = list(plans)
     if plans[0].settings.run is not None:
         return plans  # what it was trained on may be gone

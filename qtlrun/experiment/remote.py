@@ -1,16 +1,12 @@
 """Devices elsewhere: what a plan would send them, shown before the first circuit is sent."""
 
-import dataclasses
-
 from qtlrun.error import UsageError
 from qtlrun.experiment.cost import count_circuits
 from qtlrun.experiment.forecast import Forecaster
 from qtlrun.experiment.parts import Parts
+from qtlrun.experiment.rehearsal import local_variant
 from qtlrun.experiment.session import Session
 from qtlrun.plan import Plan, Variant
-
-# In whose place the circuits of a plan are counted.
-LOCAL_DEVICE = {"_target_": "qtlrun.device.statevector.Statevector"}
 
 
 def check_remote(plans: list[Plan], session: Session) -> None:
@@ -60,7 +56,7 @@ def _count_executions(variant: Variant, session: Session) -> int:
             "use device=statevector",
             key="device",
         )
-    parts = Parts(dataclasses.replace(variant, device=LOCAL_DEVICE), session)
+    parts = Parts(local_variant(variant), session)
     head = parts.head(parts.bare.features, [0])
     sizes = {name: len(split) for name, split in parts.dataset.splits.items()}
     return count_circuits(head, parts.epochs, sizes).get("executions", 0)

@@ -97,3 +97,12 @@ def test_equal_draws_of_tuning_are_announced_once(home):
         Experiment(str(home), progress=listener).check_remote([plan])
         counts.append(int(listener.lines[0].split()[3].replace(",", "")))
     assert counts[1] == 2 * counts[0] > 0
+
+
+def test_a_plan_that_is_counted_sends_nothing(home, monkeypatch, studied):
+    def send(*_):
+        raise AssertionError("a circuit was sent")
+
+    monkeypatch.setattr("pennylane.devices.DefaultQubit.execute", send)
+    words = (*REMOTE, "device.allow_remote=true", "compare=[]", "study=plan")
+    assert studied(*words).frame["executions"].item() > 0
