@@ -259,8 +259,8 @@ def test_a_mistake_costs_two_lines_and_leaves_nothing(start):
     assert (out, code, said) == (None, 2, "") and not list(process.folder.iterdir())
     assert (
         err
-        == "qtlrun: circuit.qbits: there is no such key; did you mean qubits? It is one of depth,"
-        " qubits.\n"
+        == "qtlrun: circuit.qbits: there is no such key; did you mean qubits? It is one of copies,"
+        " depth, qubits, readout.\n"
     )
 
 
