@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float64
 from safetensors import SafetensorError
 from safetensors.numpy import load
 from torch import Tensor
@@ -76,9 +77,19 @@ class FinishedTraining:
     def prepare(self, items: Tensor) -> Tensor:
         """Raw pictures (..., channels, height, width) or vectors, as the network takes them."""
         if self.scaling is not None:
-            mean, deviation = (torch.tensor(self.scaling[name]) for name in ("mean", "deviation"))
-            items = (items.double() - mean.double()) / deviation.double()
+            mean, deviation = scaling_statistics(self.scaling)
+            items = (items.double() - mean) / deviation
         return self.parts.to_accelerator(self.network.backbone.preprocess(items))
+
+
+def scaling_statistics(
+    scaling: dict[str, list[float]],
+) -> tuple[Float64[Tensor, " numbers"], Float64[Tensor, " numbers"]]:
+    """Mean and deviation by which vectors were scaled; single precision would round them."""
+    mean, deviation = (
+        torch.tensor(scaling[name], dtype=torch.float64) for name in ("mean", "deviation")
+    )
+    return mean, deviation
 
 
 @dataclass(frozen=True)
