@@ -86,7 +86,11 @@ def plain_values(parts: Parts) -> dict[str, object]:
     values = {name: identity[name] for name in groups if name in identity}
     is_described = dataclasses.is_dataclass(preprocess)
     values["preprocessing"] = dataclasses.asdict(preprocess) if is_described else None
-    values["item"] = {"kind": parts.dataset.kind, "shape": item_shape(parts.dataset)}
+    values["item"] = {
+        "kind": parts.dataset.kind,
+        "shape": item_shape(parts.dataset),
+        "columns": parts.dataset.column_names,
+    }
     values["numbers"] = parts.numbers
     values["frozen"] = parts.fixed
     return json.loads(json.dumps(values, default=_plain), parse_constant=str)

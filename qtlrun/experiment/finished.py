@@ -37,11 +37,13 @@ class ItemShape:
     kind: pictures, vectors or states
     shape: of one item; the sides of pictures that may differ are None
     numbers: of one item, where the backbone takes no other count
+    columns: names of a vector's numbers, where the training's table had them
     """
 
     kind: str
     shape: tuple[int | None, ...]
     numbers: int | None
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,7 @@ def _load_row(
             description["item"]["kind"],
             tuple(description["item"]["shape"]),
             description["numbers"],
+            tuple(description["item"].get("columns", ())),
         )
         for entry in description["files"]:
             parts = _FinishedParts(
