@@ -45,6 +45,14 @@ class ItemShape:
     numbers: int | None
     columns: tuple[str, ...] = ()
 
+    def takes(self, pixels: Tensor) -> bool:
+        """Whether a picture has the sides of those of the training, or is resized to them."""
+        if self.numbers is None:
+            return True
+        sides = zip(self.shape[1:], pixels.shape[1:], strict=True)
+        is_alike = all(trained in (None, side) for trained, side in sides)
+        return is_alike and pixels.numel() == self.numbers
+
 
 @dataclass(frozen=True)
 class FinishedTraining:
@@ -120,8 +128,13 @@ class FinishedRun:
 
     @property
     def item(self) -> ItemShape:
-        """Items that all rows take."""
+        """Items of the first row; those of the others are of its kind, channels and columns."""
         return next(iter(self.rows.values())).item
+
+    @property
+    def items(self) -> list[ItemShape]:
+        """Items of each row, of which some take pictures of one size alone."""
+        return [row.item for row in self.rows.values()]
 
     @property
     def classes(self) -> tuple[str, ...]:
