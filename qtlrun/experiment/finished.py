@@ -25,8 +25,8 @@ from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.restoration import restore_network
 from qtlrun.experiment.session import Session
 from qtlrun.plan import Plan, Variant, is_own
+from qtlrun.runfolder import WEIGHTS_FILE as FILE
 
-FILE = "weights.json"
 AGAIN = "run its command again, as plan.yaml has it: what the store holds is not trained anew"
 
 
