@@ -29,7 +29,7 @@ ORDER = [
     {"layer", "statefile", "memory", "download", "package"},
     {"circuit", "fock"},
     {"comparison"},
-    {"ledger", "plan", "source", "store"},
+    {"ledger", "plan", "runfolder", "source", "store"},
     {"statistic", "disk", "mode"},
     {"process", "error"},
 ]

@@ -4,18 +4,17 @@ import copy
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.core.override_parser.types import Override
 
+from qtlrun.compose.check import folder
 from qtlrun.error import UsageError, nearest
 from qtlrun.plan.option import group_names
 from qtlrun.plan.override import Override as Word
 from qtlrun.plan.override import parse
+from qtlrun.runfolder import FIX, PLAN_FILE, find_run, read_plans
 
-FILE = "plan.yaml"
 # Keys of the command at hand, whatever the file has
 PRESENT_KEYS = ("home", "outputs", "fresh", "seal", "plan", "run", "runs")
-WHOLE_KEYS = ("dataset", "backbone", "head", "recipe", "study", "name", "overrides")  # of any plan
 
 
 def asked(words: list[str]) -> bool:
@@ -56,7 +55,7 @@ def _force(override: Override, folders: list[Path]) -> str:
 def replay(values: dict[str, Any], words: list[str]) -> list[dict[str, Any]]:
     """Points of the file that `plan` names; `values` are those that the words compose."""
     typed = [word for word in parse(words) if word.key != "plan"]
-    return [_apply(document, values, typed) for document in _read(values["plan"])]
+    return [_apply(document, values, typed) for document in _read(values)]
 
 
 def _apply(document: dict[str, Any], values: dict[str, Any], typed: list[Word]) -> dict[str, Any]:
@@ -90,37 +89,16 @@ def _no_key(key: str, name: str, branch: dict[str, Any]) -> UsageError:
     return UsageError("the plan has no such key", nearest(name, branch), key=key)
 
 
-def _read(name: object) -> list[dict[str, Any]]:
-    """Plans of a file, or of the file in a run's folder; those that were left out as well."""
+def _read(values: dict[str, Any]) -> list[dict[str, Any]]:
+    """Plans of a file or a run's folder; those that were left out as well."""
+    name = str(values["plan"])
     if not name:
-        raise _unusable(name, "a file is needed here")
-    path = Path(str(name)).expanduser()
-    file = path / FILE if path.is_dir() else path
-    try:
-        documents = list(yaml.safe_load_all(file.read_text()))
-    except FileNotFoundError as error:
-        reason = f"there is no {FILE} in it" if path.is_dir() else "there is no such file or folder"
-        raise _unusable(name, reason) from error
-    except OSError as error:
-        raise _unusable(name, f"it cannot be read ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise _unusable(name, "its text is no YAML") from error
+        raise UsageError("a file is needed here", FIX, key="plan", value=name)
+    path = folder("plan", name)
+    if not path.is_file():
+        outputs = folder("outputs", str(values["outputs"]))
+        path = find_run("plan", name, outputs, PLAN_FILE)
+    documents = read_plans("plan", name, path)
     for document in documents:
-        lacking = [
-            key for key in WHOLE_KEYS if not isinstance(document, dict) or key not in document
-        ]
-        if lacking:
-            raise _unusable(name, f"it is no plan: it has no {lacking[0]}")
         document.pop("refused", None)
-    if not documents:
-        raise _unusable(name, "it is empty")
     return documents
-
-
-def _unusable(name: object, reason: str) -> UsageError:
-    return UsageError(
-        reason,
-        f"name the {FILE} of a run, or its folder OUTPUTS/DATE/TIME-NAME",
-        key="plan",
-        value=name,
-    )

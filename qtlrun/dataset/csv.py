@@ -67,8 +67,8 @@ def csv(
         )
         parts = _divide(items, splitting, test)
     if picture is None:
-        scaled = vector.scale(parts, items.classes, by=parts["train"], size=len(items.whole))
-        return replace(scaled, caution=_caution(label, items.classes))
+        data = vector.scale(parts, items.classes, by=parts["train"], size=len(items.whole))
+        return replace(data, caution=_caution(label, items.classes), column_names=items.columns)
     return Dataset(
         parts["train"],
         parts["validation"],
@@ -91,12 +91,14 @@ class _Items:
         classes: names of the classes.
         parts: split of each item, where a column says it.
         files: pictures.
+        columns: names of the features.
     """
 
     whole: Split
     classes: tuple[str, ...]
     parts: list[str]
     files: list[Stored]
+    columns: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=MAX_TABLES)
@@ -110,7 +112,7 @@ def _read(
     root: Path,
 ) -> _Items:
     """Items of a version of a file, read once for all divisions."""
-    table = read_table(file)
+    table = read_table(file, fix="mend it, or let features name the columns of numbers")
     taken = {"label": label, "split": split, "picture": picture}
     places = {key: table.locate(key, name) for key, name in taken.items() if name is not None}
     texts = list(places.values())
@@ -123,7 +125,7 @@ def _read(
     if picture is None:
         names = tuple(f"line {line}" for line in cells.lines)
         whole = replace(vector.as_split(cells.numbers, labels.numpy()), names=names)
-        return _Items(whole, classes, parts, [])
+        return _Items(whole, classes, parts, [], tuple(table.columns[n] for n in numbers))
     files = _files(cells.texts[places["picture"]], root)
     paths = [each.path for each in files]
     contents = tuple(each.item for each in files)

@@ -32,6 +32,7 @@ class Dataset:
     modes: optical modes of items that are states
     verifier: decodes the items, as `verify` says
     files: hash of the files that it decodes, however they are divided
+    column_names: names of a vector's numbers, where a table has them
     """
 
     train: Split
@@ -49,6 +50,7 @@ class Dataset:
     modes: int | None = None
     verifier: Callable[[Step], Looks | None] | None = None
     files: str = ""
+    column_names: tuple[str, ...] = ()
 
     def verify(self, step: Step = lambda done, total: None) -> Looks:
         """Decode each picture in a file; the looks of all.

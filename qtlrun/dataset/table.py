@@ -45,10 +45,17 @@ class Cells:
 
 @dataclass(frozen=True)
 class Table:
-    """Table whose first line names its columns; its rows can be taken once."""
+    """Table whose first line names its columns; its rows can be taken once.
+
+    Arguments:
+        columns: names, stripped.
+        rows: lines beneath the first.
+        fix: what would be right where a cell is no number.
+    """
 
     columns: tuple[str, ...]
     rows: Iterator[Line]
+    fix: str = "mend it"
 
     def locate(self, key: str, column: str | int) -> int:
         """Position of a column that a key names."""
@@ -91,8 +98,7 @@ class Table:
     def _check_length(self, line: int, cells: list[str]) -> None:
         if len(cells) != len(self.columns):
             raise UsageError(
-                f"line {line} has {len(cells)} cells, and the first line names"
-                f" {len(self.columns)} columns",
+                f"line {line} has {len(cells)} cells, and the first line {len(self.columns)}",
                 "put text that holds the delimiter in double quotes",
             )
 
@@ -122,7 +128,7 @@ class Table:
             if reason:
                 raise UsageError(
                     f"line {line}, column {self._name(position)}: {reason}",
-                    "mend it, or let features name the columns of numbers",
+                    self.fix,
                 )
         raise AssertionError("every cell is a number")
 
@@ -130,15 +136,41 @@ class Table:
         return printable(self.columns[position]) or str(position + 1)
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, *, fix: str = Table.fix) -> Table:
     """Table of a text file in UTF-8, separated by commas, semicolons or tabs."""
+    rows = read_rows(path)
+    columns = tuple(cell.strip() for cell in next(rows, Line(0, [])).cells)
+    if len(columns) < 2:
+        raise UsageError(
+            "its first line names fewer than two columns",
+            "separate them by commas, semicolons or tabs",
+        )
+    check_names(columns)
+    return Table(columns, rows, fix)
+
+
+def read_rows(path: Path) -> Iterator[Line]:
+    """Rows of a text file, the first with the names of its columns, if it has them."""
     content = _content(path)
     header = content.partition(b"\n")[0].decode()
     delimiter = max(DELIMITERS, key=lambda each: len(_cells_of(header, each)))
-    rows = _rows(content, delimiter)
-    columns = tuple(cell.strip() for cell in next(rows, Line(0, [])).cells)
-    _check_header(columns)
-    return Table(columns, rows)
+    return _rows(content, delimiter)
+
+
+def check_names(columns: Sequence[str]) -> None:
+    """Refuse columns of one name."""
+    name, count = Counter(filter(None, columns)).most_common(1)[0] if any(columns) else ("", 0)
+    if count > 1:
+        raise UsageError(f"{count} columns are named {printable(name)}", "give each its own name")
+
+
+def is_numeric(cell: str) -> bool:
+    """Whether a cell reads as a number, be it none that is taken (nan, 1_000)."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _content(path: Path) -> bytes:
@@ -178,18 +210,6 @@ def _rows(content: bytes, delimiter: str) -> Iterator[Line]:
         raise UsageError(f"line {lines.line_num} is not read ({error})", "mend its quotes") from (
             None
         )
-
-
-def _check_header(columns: tuple[str, ...]) -> None:
-    """Refuse columns of one name, and a first line that names none."""
-    if len(columns) < 2:
-        raise UsageError(
-            "its first line names fewer than two columns",
-            "separate them by commas, semicolons or tabs",
-        )
-    name, count = Counter(filter(None, columns)).most_common(1)[0] if any(columns) else ("", 0)
-    if count > 1:
-        raise UsageError(f"{count} columns are named {printable(name)}", "give each its own name")
 
 
 def _fault(cell: str) -> str:

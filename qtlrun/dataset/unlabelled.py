@@ -1,6 +1,7 @@
 """Items without labels, to predict: pictures in files, or vectors of a table."""
 
 import glob
+import itertools
 import os
 import re
 from collections.abc import Sequence
@@ -14,9 +15,11 @@ from torch import Tensor
 
 from qtlrun.dataset import picture
 from qtlrun.dataset.split import pool
+from qtlrun.dataset.table import Line, Table, check_names, is_numeric, read_rows
 from qtlrun.error import UsageError
 
 TABLES = (".csv", ".npy")
+MAX_NAMED = 6  # columns, in a message
 GLOB = re.compile(r"[*?\[]")
 # Weights of red, green and blue in a grey of ITU-R BT.601, times 2**16
 LUMA = (19595, 38470, 7471)
@@ -96,62 +99,94 @@ def to_grey(pixels: UInt8[Tensor, "3 height width"]) -> UInt8[Tensor, "1 height 
     return ((pixels * weights).sum(0, keepdim=True) + 2**15 >> 16).to(torch.uint8)
 
 
-def read_vectors(word: str, numbers: int) -> Float64[Tensor, "items numbers"]:
-    """Vectors of so many numbers, a line each, of a CSV (with a header or without) or NPY file."""
+def read_vectors(
+    word: str, numbers: int, columns: Sequence[str] = ()
+) -> Float64[Tensor, "items numbers"]:
+    """Vectors of so many numbers, a line each, of a CSV or NPY file.
+
+    A CSV file is read by the names of the columns that the training had; without names by
+    position, beneath a header or without one. An NPY file is read by position.
+    """
     path = Path(word).expanduser()
     if path.suffix.lower() not in TABLES or not path.is_file():
         reason = "there is no such file" if not path.exists() else "it is neither"
         raise _refusal(word, f"items of {numbers} numbers are a CSV or NPY file; {reason}")
     try:
-        values = _read_array(path) if path.suffix.lower() == ".npy" else _read_table(path, word)
+        if path.suffix.lower() == ".npy":
+            values = _read_array(path, numbers)
+        elif columns:
+            values = _read_by_name(path, columns)
+        else:
+            values = _read_by_place(path, numbers)
+    except UsageError as error:
+        raise error.about("images", word) from error
     except (OSError, ValueError) as error:
-        if isinstance(error, UsageError):
-            raise
         raise _refusal(word, f"it cannot be read ({error})") from error
-    if values.ndim != 2 or values.shape[1] != numbers or not len(values):
-        shape = " x ".join(map(str, values.shape))
-        raise _refusal(
-            word, f"it has {shape} numbers, and the run was trained on items of {numbers} numbers"
-        )
-    if not np.isfinite(values).all():
-        item = int(np.flatnonzero(~np.isfinite(values).all(1))[0])
-        raise _refusal(word, f"item {item} (from 0) has a number that is not finite")
     return torch.from_numpy(values)
 
 
-def _read_array(path: Path) -> np.ndarray:
+def _read_array(path: Path, numbers: int) -> np.ndarray:
     """Numbers of an NPY file; nothing in it is executed."""
-    return np.load(path, allow_pickle=False).astype(np.float64)
+    values = np.load(path, allow_pickle=False).astype(np.float64)
+    if values.ndim != 2 or values.shape[1] != numbers or not len(values):
+        shape = " x ".join(map(str, values.shape))
+        raise _other_count(f"{shape} numbers", numbers)
+    if not np.isfinite(values).all():
+        item = int(np.flatnonzero(~np.isfinite(values).all(1))[0])
+        raise UsageError(f"item {item} (from 0) has a number that is not finite")
+    return values
 
 
-def _read_table(path: Path, word: str) -> np.ndarray:
+def _read_by_name(path: Path, columns: Sequence[str]) -> np.ndarray:
+    """Numbers of a CSV file's columns of these names, in their order; others are left out."""
+    rows = read_rows(path)
+    names = _cells(next(rows, Line(0, [])))
+    absent = [name for name in columns if name not in names]
+    if absent:
+        words = "the run's columns" if len(absent) == len(columns) else "of the run's columns"
+        raise UsageError(
+            f"its first line ({_list(names)}) lacks {words} {_list(absent)}",
+            "name them there; their order is free, and others are left out",
+        )
+    check_names(names)
+    return Table(names, rows).take((), [names.index(name) for name in columns]).numbers
+
+
+def _read_by_place(path: Path, numbers: int) -> np.ndarray:
     """Numbers of a CSV file; a first line without a number is its header."""
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    rows: list[list[float]] = []
-    for number, line in enumerate(lines, 1):
-        cells = [cell.strip() for cell in line.split(",")]
-        if not any(cells):
-            continue
-        try:
-            rows.append(list(map(float, cells)))
-        except ValueError as error:
-            if number == 1 and not any(map(_is_number, cells)):
-                continue
-            text = next(cell for cell in cells if not _is_number(cell))
-            raise _refusal(word, f"line {number}: {text!r} is no number") from error
-        if len(rows[-1]) != len(rows[0]):
-            raise _refusal(
-                word, f"line {number} has {len(rows[-1])} numbers, and the first {len(rows[0])}"
-            )
-    return np.array(rows, dtype=np.float64)
+    rows = read_rows(path)
+    first = next(rows, Line(0, []))
+    cells = _cells(first)
+    if len(cells) != numbers:
+        raise _other_count(f"{len(cells)} columns", numbers)
+    if numbers > 1 and cells in (_count_from(0, numbers), _count_from(1, numbers)):
+        raise UsageError(
+            f"its first line ({_list(cells)}) may be a header or an item",
+            "put names above it where it is an item, or in its place",
+        )
+    if any(map(is_numeric, cells)):
+        rows = itertools.chain([first], rows)
+    return Table(("",) * numbers, rows).take((), range(numbers)).numbers
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _cells(line: Line) -> tuple[str, ...]:
+    """Cells of a line, stripped."""
+    return tuple(map(str.strip, line.cells))
+
+
+def _count_from(start: int, numbers: int) -> tuple[str, ...]:
+    """Whole numbers from `start` on, as programs name columns that have no name."""
+    return tuple(map(str, range(start, start + numbers)))
+
+
+def _list(names: Sequence[str]) -> str:
+    """Names as text, the first few."""
+    shown = ", ".join(map(picture.printable, names[:MAX_NAMED]))
+    return f"{shown} and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else shown
+
+
+def _other_count(size: str, numbers: int) -> UsageError:
+    return UsageError(f"it has {size}, and the run was trained on items of {numbers} numbers")
 
 
 def _refusal(word: str, reason: str) -> UsageError:

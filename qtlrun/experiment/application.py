@@ -34,7 +34,7 @@ def apply_run(
         for start in range(0, total, step):
             session.progress.step("predictions", start, total)
             indices = range(start, min(start + step, total))
-            raw, refused = _read(items, indices, run.item)
+            raw, refused = _read(items, indices, run.items)
             refusals |= refused
             good = [index for index in indices if index not in refused]
             if good:
@@ -57,16 +57,17 @@ def _is_large(training: FinishedTraining) -> bool:
 
 
 def _read(
-    items: Files | Tensor, indices: range, item: ItemShape
+    items: Files | Tensor, indices: range, shapes: list[ItemShape]
 ) -> tuple[list[Tensor], dict[int, UsageError]]:
     """Raw items at the indices, without those that are refused."""
     if isinstance(items, Tensor):
         return list(items[indices.start : indices.stop]), {}
     raw = []
     refused = {}
-    for index, pixels in zip(indices, items.read(indices, item.shape[0] or 3), strict=True):
+    channels = shapes[0].shape[0] or 3
+    for index, pixels in zip(indices, items.read(indices, channels), strict=True):
         if isinstance(pixels, Tensor):
-            pixels = _check_size(pixels, item, items.names[index])
+            pixels = _check_size(pixels, shapes, items.names[index])
         if isinstance(pixels, UsageError):
             refused[index] = pixels
         else:
@@ -74,9 +75,10 @@ def _read(
     return raw, refused
 
 
-def _check_size(pixels: Tensor, item: ItemShape, name: str) -> Tensor | UsageError:
+def _check_size(pixels: Tensor, shapes: list[ItemShape], name: str) -> Tensor | UsageError:
     """The pixels, or the refusal of a picture that a backbone without resizing cannot take."""
-    if item.numbers in (None, pixels.numel()):
+    item = next((shape for shape in shapes if not shape.takes(pixels)), None)
+    if item is None:
         return pixels
     height, width = pixels.shape[-2:]
     sides = [side for side in item.shape[1:] if side]

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from qtlrun import disk
 from qtlrun.comparison.row import Duplicates, Likeness, Row
-from qtlrun.dataset.dataset import Dataset
 from qtlrun.experiment import pretraining
 from qtlrun.experiment.duplicate import count_duplicates, describe_likeness
 from qtlrun.experiment.parts import Parts
@@ -86,18 +85,25 @@ def plain_values(parts: Parts) -> dict[str, object]:
     values = {name: identity[name] for name in groups if name in identity}
     is_described = dataclasses.is_dataclass(preprocess)
     values["preprocessing"] = dataclasses.asdict(preprocess) if is_described else None
-    values["item"] = {"kind": parts.dataset.kind, "shape": item_shape(parts.dataset)}
+    values["item"] = {
+        "kind": parts.dataset.kind,
+        "shape": item_shape(parts),
+        "columns": parts.dataset.column_names,
+    }
     values["numbers"] = parts.numbers
     values["frozen"] = parts.fixed
     return json.loads(json.dumps(values, default=_plain), parse_constant=str)
 
 
-def item_shape(dataset: Dataset) -> list[int | None]:
-    """Shape of an item; the sides of pictures in files, which may differ, are None."""
-    inputs = dataset.train.inputs
+def item_shape(parts: Parts) -> list[int | None]:
+    """Shape of an item; the sides of pictures in files are None where the backbone resizes them."""
+    inputs = parts.dataset.train.inputs
     if isinstance(inputs, Tensor):
         return list(inputs.shape[1:])
-    return [3, None, None]
+    if parts.numbers is None:
+        return [3, None, None]
+    (sides,) = parts.dataset.sizes
+    return [3, *sides]
 
 
 def frozen_weights(parts: Parts) -> dict[str, np.ndarray]:

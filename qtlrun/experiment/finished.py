@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float64
 from safetensors import SafetensorError
 from safetensors.numpy import load
 from torch import Tensor
@@ -25,8 +26,8 @@ from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.restoration import restore_network
 from qtlrun.experiment.session import Session
 from qtlrun.plan import Plan, Variant, is_own
+from qtlrun.runfolder import WEIGHTS_FILE as FILE
 
-FILE = "weights.json"
 AGAIN = "run its command again, as plan.yaml has it: what the store holds is not trained anew"
 
 
@@ -37,11 +38,21 @@ class ItemShape:
     kind: pictures, vectors or states
     shape: of one item; the sides of pictures that may differ are None
     numbers: of one item, where the backbone takes no other count
+    columns: names of a vector's numbers, where the training's table had them
     """
 
     kind: str
     shape: tuple[int | None, ...]
     numbers: int | None
+    columns: tuple[str, ...] = ()
+
+    def takes(self, pixels: Tensor) -> bool:
+        """Whether a picture has the sides of those of the training, or is resized to them."""
+        if self.numbers is None:
+            return True
+        sides = zip(self.shape[1:], pixels.shape[1:], strict=True)
+        is_alike = all(trained in (None, side) for trained, side in sides)
+        return is_alike and pixels.numel() == self.numbers
 
 
 @dataclass(frozen=True)
@@ -77,9 +88,19 @@ class FinishedTraining:
     def prepare(self, items: Tensor) -> Tensor:
         """Raw pictures (..., channels, height, width) or vectors, as the network takes them."""
         if self.scaling is not None:
-            mean, deviation = (torch.tensor(self.scaling[name]) for name in ("mean", "deviation"))
-            items = (items.double() - mean.double()) / deviation.double()
+            mean, deviation = scaling_statistics(self.scaling)
+            items = (items.double() - mean) / deviation
         return self.parts.to_accelerator(self.network.backbone.preprocess(items))
+
+
+def scaling_statistics(
+    scaling: dict[str, list[float]],
+) -> tuple[Float64[Tensor, " numbers"], Float64[Tensor, " numbers"]]:
+    """Mean and deviation by which vectors were scaled; single precision would round them."""
+    mean, deviation = (
+        torch.tensor(scaling[name], dtype=torch.float64) for name in ("mean", "deviation")
+    )
+    return mean, deviation
 
 
 @dataclass(frozen=True)
@@ -108,8 +129,13 @@ class FinishedRun:
 
     @property
     def item(self) -> ItemShape:
-        """Items that all rows take."""
+        """Items of the first row; those of the others are of its kind, channels and columns."""
         return next(iter(self.rows.values())).item
+
+    @property
+    def items(self) -> list[ItemShape]:
+        """Items of each row, of which some take pictures of one size alone."""
+        return [row.item for row in self.rows.values()]
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -183,6 +209,7 @@ def _load_row(
             description["item"]["kind"],
             tuple(description["item"]["shape"]),
             description["numbers"],
+            tuple(description["item"].get("columns", ())),
         )
         for entry in description["files"]:
             parts = _FinishedParts(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from qtlrun.experiment.finished import FinishedRow, FinishedTraining
+from qtlrun.experiment.finished import FinishedRow, FinishedTraining, scaling_statistics
 from qtlrun.experiment.network import Network
 
 RANDOM_ITEMS = 16  # of a training whose own items may be gone
@@ -66,5 +66,5 @@ def _random_items(row: FinishedRow, training: FinishedTraining) -> Tensor:
     items = torch.randn(shape, generator=draw, dtype=torch.float64)
     if training.scaling is None:
         return items
-    mean, deviation = (torch.tensor(training.scaling[name]) for name in ("mean", "deviation"))
+    mean, deviation = scaling_statistics(training.scaling)
     return items * deviation + mean

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from qtlrun.comparison.outcome import Outcome
 from qtlrun.comparison.row import Row
 from qtlrun.error import UsageError
 from qtlrun.plan import Plan
 from qtlrun.report.frame import read_csv
+from qtlrun.runfolder import PLAN_FILE, read_plans
 
-FILES = ("plan.yaml", "rows.csv", "predictions.csv", "environment.json")
+FILES = (PLAN_FILE, "rows.csv", "predictions.csv", "environment.json")
 FIGURES = ("test_accuracy", "test_nll")
 SMALLEST = np.finfo(float).tiny  # of a probability, whose logarithm is a logit
 
@@ -100,10 +100,7 @@ class RunFolder:
 
     @cached_property
     def _documents(self) -> list[dict[str, Any]]:
-        try:
-            return list(yaml.safe_load_all((self.path / "plan.yaml").read_text()))
-        except yaml.YAMLError as error:
-            raise self._refusal("its plan.yaml is no YAML", "restore it") from error
+        return read_plans("runs", str(self.path), self.path)
 
     @cached_property
     def _environment(self) -> dict[str, Any]:

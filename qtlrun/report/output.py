@@ -22,6 +22,7 @@ from qtlrun.comparison.row import Row
 from qtlrun.plan import Plan
 from qtlrun.report import figure, frame
 from qtlrun.report.frame.row import enumerate_rows
+from qtlrun.runfolder import PLAN_FILE, WEIGHTS_FILE
 from qtlrun.store import Store
 
 PACKAGES = (
@@ -52,7 +53,7 @@ def write(
 ) -> None:
     """All files of a run: plans, table, frames, figures, predictions, weights."""
     artifacts = Store(plans[0].settings.home)
-    disk.write(out / "plan.yaml", _yaml(plans))
+    disk.write(out / PLAN_FILE, _yaml(plans))
     disk.write(out / "table.md", table)
     for name, content in frames.items():
         disk.write(out / f"{name}.csv", frame.csv(content))
@@ -84,7 +85,7 @@ def write_study(
     figures: dict[str, Figure],
 ) -> None:
     """Files of a study that makes its own grid: plans, sentences, frames and figures."""
-    disk.write(out / "plan.yaml", _yaml(plans))
+    disk.write(out / PLAN_FILE, _yaml(plans))
     tables = [
         frame.markdown(content) for content in frames.values() if len(content) <= MAX_TABLE_LINES
     ]
@@ -194,7 +195,7 @@ def _write_weights(folder: Path, comparison: Comparison) -> None:
                 | {"begun from": row.files, "drawn": row.drawn}
                 | {"validation_nll": outcome.validation_nll}
             )
-    disk.write_json(folder / "weights.json", {"rows": rows, "sha256": digests})
+    disk.write_json(folder / WEIGHTS_FILE, {"rows": rows, "sha256": digests})
 
 
 def _describe(row: Row) -> dict[str, Any]:

@@ -48,10 +48,12 @@ about = json.loads((folder / "network.json").read_text())
 def read(path):
     """Items of a file, as the network takes them."""
     lines = Path(path).read_text().split()
-    values = torch.tensor([list(map(float, line.split(","))) for line in lines]).double()
+    rows = [list(map(float, line.split(","))) for line in lines]
+    values = torch.tensor(rows, dtype=torch.float64)
     if about["scaling"]:
-        mean, deviation = (torch.tensor(about["scaling"][name]) for name in ("mean", "deviation"))
-        values = (values - mean.double()) / deviation.double()
+        scaling = (about["scaling"][name] for name in ("mean", "deviation"))
+        mean, deviation = (torch.tensor(each, dtype=torch.float64) for each in scaling)
+        values = (values - mean) / deviation
     return values.to(getattr(torch, about["dtype"]))
 '''
 PREDICT = '''

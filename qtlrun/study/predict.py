@@ -28,7 +28,8 @@ NAME_WIDTH = 24  # of an item on the terminal, in characters
 class Predict:
     """Predict pictures, or vectors, that carry no label.
 
-    images: folder, file, pattern or list of pictures; a CSV or NPY file of vectors
+    images: folder, file, pattern or list of pictures; a CSV (its columns found by their names where
+        the run's dataset had names) or NPY file of vectors
     images_skip: whether pictures that cannot be read are left out
     """
 
@@ -91,7 +92,7 @@ class Predict:
             return unlabelled.find_pictures(self.images)
         if not isinstance(self.images, str):
             raise UsageError("vectors are one CSV or NPY file", key="images", value=self.images)
-        return unlabelled.read_vectors(self.images, run.item.shape[0])
+        return unlabelled.read_vectors(self.images, run.item.shape[0], run.item.columns)
 
     def _refusal(self, refusals: dict[int, UsageError], total: int) -> UsageError:
         """Refusal of pictures that cannot be read, of so many."""

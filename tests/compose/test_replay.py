@@ -93,10 +93,10 @@ def test_what_a_plan_does_not_take_is_refused(write, words, key, reason):
 @pytest.mark.parametrize(
     "content, reason",
     [
-        (None, "there is no such file or folder"),
-        ("a: [", "its text is no YAML"),
-        ("a: 1", "it is no plan: it has no dataset"),
-        ("", "it is empty"),
+        (None, "there is no such folder, and no run in outputs whose name ends so"),
+        ("a: [", "plan.yaml is no YAML"),
+        ("a: 1", "plan.yaml is no plan: it has no dataset"),
+        ("", "plan.yaml has no plan"),
     ],
 )
 def test_what_is_no_plan_is_refused(tmp_path, home, content, reason):
@@ -105,4 +105,22 @@ def test_what_is_no_plan_is_refused(tmp_path, home, content, reason):
         file.write_text(content)
     with pytest.raises(UsageError) as error:
         compose([f"plan={file}"])
-    assert error.value.key == "plan" and error.value.reason == reason
+    assert error.value.key == "plan" and error.value.reason.endswith(reason)
+
+
+@pytest.mark.parametrize("name", ["last", "10-00-00-mine", "mine", "2026-01-02/10-00-00-mine"])
+def test_a_plan_is_named_as_a_run_is(write, tmp_path, name):
+    file = write(*WORDS)
+    for run in ("2026-01-01/11-00-00-old", "2026-01-02/10-00-00-mine"):
+        (tmp_path / "outputs" / run).mkdir(parents=True)
+    file.rename(tmp_path / "outputs" / run / file.name)
+    (after,) = compose([f"plan={name}", f"outputs={tmp_path / 'outputs'}"])
+    (before,) = compose(WORDS)
+    assert parts(after) == parts(before)
+
+
+def test_a_point_of_a_sweep_has_its_own_plan(write):
+    folder = write("-m", "circuit.depth=1,2", "compare=[C]").parent
+    (folder / "point-1").mkdir()
+    (after,) = compose([f"plan={folder}/point-1"])
+    assert after.model.circuit["depth"] == 2
