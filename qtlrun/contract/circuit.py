@@ -9,7 +9,6 @@ from qtlrun.contract.check import check_part, optional_members, takes
 from qtlrun.error import UsageError
 from qtlrun.plan import plugin, size
 from qtlrun.tape.tape import inputs_of
-from qtlrun.tape.tracing import outputs_of
 
 MAX_QUBITS = 60  # beyond these no machine holds a state
 
@@ -125,6 +124,8 @@ def sizes(circuit, names: Collection[str]) -> dict[str, int]:
                 key="circuit.qubits",
                 value=circuit.qubits,
             )
+        from qtlrun.tape.tracing import outputs_of
+
         counts["circuit_outputs"] = outputs_of(circuit) * circuit.copies
     return counts
 

@@ -149,6 +149,7 @@ CHANGES = {
             "select": "last",
             "eps": 1e-6,
             "patience": 3,
+            "class_weights": "balanced",
         }.items()
     },
 }

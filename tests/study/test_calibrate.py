@@ -176,10 +176,11 @@ def test_it_takes_tuning_one_division_and_models_without_a_letter(calibrate):
 
 def test_the_exit_code_of_what_is_not_honest_is_one(monkeypatch):
     from qtlrun import compose
+    from qtlrun.report.result import Result
 
     for well, code in ((True, 0), (False, 1)):
         monkeypatch.setattr(compose, "compose", lambda words: [None])
-        monkeypatch.setattr(compose, "_run_study", lambda plans, well=well: (None, well))
+        monkeypatch.setattr(compose, "_run_study", lambda plans, well=well: Result(pd.DataFrame(), None, well))
         assert compose.main(["study=calibrate"]) == code
 
 
