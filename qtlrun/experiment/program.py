@@ -37,11 +37,14 @@ class Whole(nn.Module):
             return self.network(items).squeeze(0)
         head = _head(self.network)
         inputs = head.encode(self.network.features(items))
-        return head.decode(self.simulate(inputs, head.angles)).squeeze(0)
+        return head.decode(self.simulate(inputs, _weights(head))).squeeze(0)
 
 
 class Front(nn.Module):
-    """Network from items to the numbers that its circuit's transcript takes, (items, numbers)."""
+    """Network from items to the numbers that its circuits' transcripts take.
+
+    Each circuit takes as many, and they stand in a row, (items, circuits * numbers).
+    """
 
     def __init__(self, network: Network, reading: Reading):
         super().__init__()
@@ -51,28 +54,31 @@ class Front(nn.Module):
     def forward(self, items: Tensor) -> Tensor:
         head = _head(self.network)
         inputs = head.encode(self.network.features(items))
-        return parameters(self.reading, inputs, head.angles)[0]
+        numbers = parameters(self.reading, inputs, _weights(head))
+        return numbers.transpose(0, 1).flatten(1)
 
 
 class Back(nn.Module):
-    """Network from what its circuit gives, (items, outputs), to logits (items, classes)."""
+    """Network from what its circuits give, (items, circuits * outputs), to logits."""
 
     head: Any  # a head with `decode`
 
     def __init__(self, network: Network):
         super().__init__()
         self.head = network.head
+        self.circuits = len(_weights(network.head))
 
     def forward(self, values: Tensor) -> Tensor:
-        return self.head.decode(values.unsqueeze(0)).squeeze(0)
+        outputs = values.unflatten(-1, (self.circuits, -1)).transpose(0, 1)
+        return self.head.decode(outputs).squeeze(0)
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """Circuit of a network as instructions, and the networks before and behind it."""
+    """Circuits of a network as instructions, and the networks before and behind them."""
 
     front: Front
-    transcript: Transcript
+    transcripts: list[Transcript]
     back: Back
 
 
@@ -87,7 +93,8 @@ def take_apart(network: Network, circuit: Any, entangle: bool) -> Pieces:
     head = _head(network)
     # Amplitudes that a device may prepare are gates here
     reading = reader.read(circuit, entangle)
-    return Pieces(Front(network, reading), transcribe(reading, head.angles), Back(network))
+    transcripts = [transcribe(reading, weights) for weights in _weights(head).split(1)]
+    return Pieces(Front(network, reading), transcripts, Back(network))
 
 
 def export_program(module: nn.Module, example: Tensor) -> bytes:
@@ -136,3 +143,8 @@ def _tracing() -> Iterator[None]:
 
 def _head(network: Network) -> Any:
     return network.head
+
+
+def _weights(head: Any) -> Tensor:
+    """Weights of each circuit that a head runs."""
+    return head.angles if head.circuit_weights is None else head.circuit_weights

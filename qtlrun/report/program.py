@@ -73,25 +73,35 @@ CIRCUIT = '''"""{title}: its circuit in PennyLane, between front.pt2 and back.pt
 Predict: python circuit.py FILE ... (torch, pennylane, and what network.py takes)
 """
 
+from pathlib import Path
+
 import pennylane as qml
 import torch
-from network import folder, show
+
+folder = Path(__file__).parent
 
 
-{function}
+{functions}
 
-node = qml.QNode(circuit, qml.device("default.qubit", wires={qubits}))
+
+device = qml.device("default.qubit", wires={qubits})
+nodes = [qml.QNode(circuit, device) for circuit in [{names}]]
 
 
 def predict(items):
     """Logits of items: each goes through the circuit by itself."""
     front, back = (torch.export.load(folder / f"{{name}}.pt2") for name in ("front", "back"))
     numbers = front.module()(items)
-    values = [[torch.as_tensor(v).reshape(-1) for v in node(x)] for x in numbers.double()]
-    return back.module()(torch.stack(list(map(torch.cat, values))).to(numbers.dtype))
+    values = []
+    for item in numbers.double().unflatten(-1, (len(nodes), -1)):
+        outputs = [value for node, x in zip(nodes, item) for value in node(x)]
+        values.append(torch.cat([torch.as_tensor(value).reshape(-1) for value in outputs]))
+    return back.module()(torch.stack(values).to(numbers.dtype))
 
 
 if __name__ == "__main__":
+    from network import show
+
     show(predict)
 '''
 
@@ -101,6 +111,7 @@ def network_program(*, vectors: bool) -> str:
     return (VECTORS if vectors else PICTURES) + PREDICT
 
 
-def circuit_program(title: str, function: str, qubits: int) -> str:
-    """Program that predicts items by a circuit in PennyLane, whose source is the function's."""
-    return CIRCUIT.format(title=title, function=function.rstrip(), qubits=qubits)
+def circuit_program(title: str, functions: dict[str, str], qubits: int) -> str:
+    """Program that predicts items by circuits in PennyLane, of the sources of their functions."""
+    sources = "\n\n\n".join(source.rstrip() for source in functions.values())
+    return CIRCUIT.format(title=title, functions=sources, names=", ".join(functions), qubits=qubits)

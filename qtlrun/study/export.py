@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -200,17 +201,25 @@ def _write_circuit(files: _Files, trained: Trained) -> None:
     except UsageError as error:
         files.notes.append(Note(f"circuit.qasm and circuit.py are left out: {error}"))
         return
-    transcript = pieces.transcript
+    names = _circuit_names(len(pieces.transcripts))
+    transcripts = dict(zip(names, pieces.transcripts, strict=True))
     example = trained.items[:2]
-    files.write("circuit.qasm", lambda: write_openqasm(transcript, trained.title))
+    for name, transcript in transcripts.items():
+        files.write(f"{name}.qasm", partial(write_openqasm, transcript, trained.title))
     files.write("front.pt2", lambda: export_program(pieces.front, example))
-    outputs = sum(outcome.outputs for outcome in transcript.outcomes)
+    first = pieces.transcripts[0]
+    outputs = len(transcripts) * sum(outcome.outputs for outcome in first.outcomes)
     values = torch.zeros(2, outputs, dtype=example.dtype)
     files.write("back.pt2", lambda: export_program(pieces.back, values))
-    function = write_function(transcript)
+    functions = {name: write_function(each, name) for name, each in transcripts.items()}
     files.write(
-        "circuit.py", lambda: program.circuit_program(trained.title, function, transcript.qubits)
+        "circuit.py", lambda: program.circuit_program(trained.title, functions, first.qubits)
     )
+
+
+def _circuit_names(count: int) -> list[str]:
+    """Names of circuits side by side, numbered where there are several."""
+    return ["circuit"] if count == 1 else [f"circuit{number}" for number in range(count)]
 
 
 def _compare(folder: Path, trained: Trained) -> pd.DataFrame:

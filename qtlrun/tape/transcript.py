@@ -70,7 +70,7 @@ class Transcript:
 
 
 def parameters(reading: Reading, inputs: Tensor, weights: Tensor) -> Tensor:
-    """Inputs of the transcript, (1, batch, numbers), of those of the circuit.
+    """Inputs of the transcript, (runs, batch, numbers), of those of the circuit.
 
     They are the circuit's own where its angles are affine in them, else the angles that depend on
     them.
