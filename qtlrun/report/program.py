@@ -6,22 +6,51 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional
 
 folder = Path(__file__).parent
 about = json.loads((folder / "network.json").read_text())
 how = about["preprocessing"]
+BITS, PHOTOMETRIC = 258, 262  # tags of TIFF: bits a channel, and 0 where white is 0
+TURNS = dict(zip(range(2, 9), (0, 3, 1, 5, 4, 6, 2)))  # of Exif's orientations, by Pillow
+
+
+def to_rgb(image):
+    """Picture in 8-bit RGB: deep gray scaled, transparency on white, as in the training."""
+    is_tiff = image.format == "TIFF"
+    if image.mode.startswith("F") or (image.mode == "I" and is_tiff):
+        sys.exit(f"{image.filename}: its white is unknown; convert it to 8 or 16 bits a channel")
+    if image.mode.startswith("I"):
+        levels = np.asarray(image).astype(float)
+        bits = image.tag_v2.get(BITS, (16,))[0] if is_tiff else 16
+        gray = np.rint(levels * (255 / (2**bits - 1))).astype("uint8")
+        if is_tiff and image.tag_v2.get(PHOTOMETRIC) == 0:
+            gray = 255 - gray
+        gray[levels == image.info.get("transparency", -1)] = 255
+        return Image.fromarray(gray).convert("RGB")
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return image.convert("RGB")
+
+
+def read_pixels(path):
+    """Pixels of a picture, upright, gray where the network was trained on gray ones."""
+    image = Image.open(path)
+    image.load()
+    turn = TURNS.get(image.getexif().get(0x0112))
+    picture = to_rgb(image)
+    picture = picture if turn is None else picture.transpose(turn)
+    return functional.pil_to_tensor(picture.convert("L") if about["channels"] == 1 else picture)
 
 
 def read(path):
     """Items of a file, as the network takes them."""
-    picture = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
-    if about["channels"] == 1:
-        picture = picture.convert("L")
-    pixels = functional.pil_to_tensor(picture)
+    pixels = read_pixels(path)
     if min(pixels.shape[-2:]) != how["resize"]:
         kind = InterpolationMode(how["interpolation"])
         pixels = functional.resize(pixels, [how["resize"]], kind, antialias=True)
