@@ -3,9 +3,10 @@
 import contextlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -88,6 +89,23 @@ def has_circuit(network: Network) -> bool:
     return head.encode is not None and head.decode is not None
 
 
+def kind_unprepared(
+    preprocess: Callable[[Tensor], Tensor], shape: torch.Size, channels: int | None
+) -> Literal["vectors", "pixels"] | None:
+    """Kind of items that a backbone passes on as they are; None where it prepares them.
+
+    shape: of an item that the network takes
+    channels: of a picture before it is prepared; None of vectors
+    """
+    if channels is None:
+        item = torch.linspace(-1, 1, shape.numel(), dtype=torch.float64).view(1, *shape)
+        return "vectors" if _gives(preprocess, item, item) else None
+    if len(shape) != 1 or shape[0] % channels:
+        return None
+    picture = torch.arange(shape[0]).to(torch.uint8).view(1, channels, -1, 1)
+    return "pixels" if _gives(preprocess, picture, picture.flatten(1) / 255) else None
+
+
 def take_apart(network: Network, circuit: Any, entangle: bool) -> Pieces:
     """Pieces of a network with a circuit; UsageError where its gates cannot be written down."""
     head = _head(network)
@@ -124,6 +142,20 @@ def export_onnx(module: nn.Module, example: Tensor) -> bytes:
     return program.model_proto.SerializeToString()
 
 
+def load_program(path: Path) -> Callable[[Tensor], Tensor]:
+    """Function of torch.export's program in a file."""
+    return torch.export.load(path).module()
+
+
+def load_onnx(path: Path) -> Callable[[Tensor], Tensor]:
+    """Function of the ONNX model in a file, by onnx's own evaluator."""
+    from onnx.reference import ReferenceEvaluator
+
+    session = ReferenceEvaluator(str(path))
+    (name,) = session.input_names
+    return lambda items: torch.from_numpy(session.run(None, {name: items.cpu().numpy()})[0])
+
+
 def _any_number() -> tuple[dict[int, Any]]:
     """Shapes of a batch of any number of items."""
     return ({0: torch.export.Dim("items", min=1)},)
@@ -139,6 +171,15 @@ def _tracing() -> Iterator[None]:
         except (RuntimeError, TypeError, ValueError, NotImplementedError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise UsageError(f"torch cannot export this model ({reason})") from error
+
+
+def _gives(preprocess: Callable[[Tensor], Tensor], item: Tensor, expected: Tensor) -> bool:
+    """Whether an item is prepared as expected; not where code of the user's refuses it."""
+    try:
+        result = preprocess(item)
+    except (RuntimeError, ValueError, TypeError, IndexError):
+        return False
+    return result.shape == expected.shape and torch.allclose(result.double(), expected.double())
 
 
 def _head(network: Network) -> Any:

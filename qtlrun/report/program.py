@@ -1,5 +1,7 @@
 """Python programs that are written beside an exported network, and run without qtlrun."""
 
+from typing import Literal
+
 PICTURES = '''"""Predict pictures: python network.py PICTURE ... (torch, torchvision, pillow)."""
 
 import json
@@ -46,10 +48,20 @@ def read_pixels(path):
     picture = to_rgb(image)
     picture = picture if turn is None else picture.transpose(turn)
     return functional.pil_to_tensor(picture.convert("L") if about["channels"] == 1 else picture)
-
+'''
+PIXELS = '''
 
 def read(path):
-    """Items of a file, as the network takes them."""
+    """Item of a file, its pixels in a row, as the network takes them."""
+    pixels = read_pixels(path).flatten() / 255
+    if len(pixels) != about["input"][1]:
+        sys.exit(f"{path}: {len(pixels)} pixels, and the network takes {about['input'][1]}")
+    return pixels.unsqueeze(0).to(getattr(torch, about["dtype"]))
+'''
+PREPROCESSED = '''
+
+def read(path):
+    """Item of a file, as the network takes it."""
     pixels = read_pixels(path)
     if min(pixels.shape[-2:]) != how["resize"]:
         kind = InterpolationMode(how["interpolation"])
@@ -135,9 +147,15 @@ if __name__ == "__main__":
 '''
 
 
-def network_program(*, vectors: bool) -> str:
-    """Program that reads items and predicts them by network.pt2."""
-    return (VECTORS if vectors else PICTURES) + PREDICT
+READERS = {"vectors": VECTORS, "pixels": PICTURES + PIXELS, "pictures": PICTURES + PREPROCESSED}
+
+
+def network_program(items: Literal["vectors", "pixels", "pictures"]) -> str:
+    """Program that reads items and predicts them by network.pt2.
+
+    Vectors and pixels in a row go into the network as they are, pictures by `Preprocess`.
+    """
+    return READERS[items] + PREDICT
 
 
 def circuit_program(title: str, functions: dict[str, str], qubits: int) -> str:

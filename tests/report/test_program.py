@@ -42,8 +42,8 @@ COLOURS = {
 
 def run_program(folder, **about):
     """Functions of a program for pictures, beside its description."""
-    (folder / "network.json").write_text(json.dumps({"preprocessing": None} | about))
-    (folder / "network.py").write_text(network_program(vectors=False))
+    (folder / "network.json").write_text(json.dumps(about | {"preprocessing": None}))
+    (folder / "network.py").write_text(network_program("pixels"))
     return runpy.run_path(str(folder / "network.py"))
 
 
