@@ -82,6 +82,8 @@ class Head(Protocol):
         more than one between two layers
     run: its circuit on the device
     decode: logits of what the circuit gives, (runs, batch, outputs)
+    circuit_weights: of the circuits that run, (circuits, *shape), of which encode and decode have
+        as many; None: the angles
     executions: circuit executions that the gradient of one sample costs by parameter-shift; None:
         it has no circuit
     circuits: how many are evaluated for an item
@@ -100,6 +102,7 @@ class Head(Protocol):
     encode: Callable[[Tensor], Tensor] | None = None
     run: Callable[[Tensor, Tensor], Tensor] | None = None
     decode: Callable[[Tensor], Tensor] | None = None
+    circuit_weights: Tensor | None = None
     executions: Callable[[], int] | None = None
     circuits: int = 1
     bases: int = 1

@@ -24,7 +24,7 @@ from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.planted import Plant, plant_effect
 from qtlrun.experiment.reading import enter_readings
 from qtlrun.experiment.remote import check_remote
-from qtlrun.experiment.restoration import restore_network, test_data
+from qtlrun.experiment.restoration import restore_network, test_data, without_shots
 from qtlrun.experiment.session import Monitor, Session, alone
 from qtlrun.experiment.supply import Keys, supply_predictions, supply_rows, supply_tunings
 from qtlrun.plan import Part, Plan, Redraw, Variant
@@ -170,11 +170,14 @@ class Experiment:
         return Parts(variant, self.session).dataset
 
     @alone
-    def network(self, variant: Variant, seed: int, outcome: Outcome) -> tuple[Network, Data]:
-        """Trained network from items to logits (1, batch, classes), and the test items."""
+    def network(self, variant: Variant, seed: int, outcome: Outcome) -> tuple[Network, Data, bool]:
+        """Trained network from items to logits (1, batch, classes), and the test items.
+
+        Its circuit is run without shots; whether it was trained with some is the last value.
+        """
         parts = Parts(variant, self.session)
-        network = restore_network(parts, seed, outcome.weights)
-        return network, test_data(parts, network)
+        network = restore_network(without_shots(parts), seed, outcome.weights)
+        return network, test_data(parts, network), not parts.exact
 
     @alone
     def finished(self, plan: Plan) -> FinishedRun:

@@ -3,9 +3,10 @@
 import contextlib
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -37,11 +38,14 @@ class Whole(nn.Module):
             return self.network(items).squeeze(0)
         head = _head(self.network)
         inputs = head.encode(self.network.features(items))
-        return head.decode(self.simulate(inputs, head.angles)).squeeze(0)
+        return head.decode(self.simulate(inputs, _weights(head))).squeeze(0)
 
 
 class Front(nn.Module):
-    """Network from items to the numbers that its circuit's transcript takes, (items, numbers)."""
+    """Network from items to the numbers that its circuits' transcripts take.
+
+    Each circuit takes as many, and they stand in a row, (items, circuits * numbers).
+    """
 
     def __init__(self, network: Network, reading: Reading):
         super().__init__()
@@ -51,28 +55,31 @@ class Front(nn.Module):
     def forward(self, items: Tensor) -> Tensor:
         head = _head(self.network)
         inputs = head.encode(self.network.features(items))
-        return parameters(self.reading, inputs, head.angles)[0]
+        numbers = parameters(self.reading, inputs, _weights(head))
+        return numbers.transpose(0, 1).flatten(1)
 
 
 class Back(nn.Module):
-    """Network from what its circuit gives, (items, outputs), to logits (items, classes)."""
+    """Network from what its circuits give, (items, circuits * outputs), to logits."""
 
     head: Any  # a head with `decode`
 
     def __init__(self, network: Network):
         super().__init__()
         self.head = network.head
+        self.circuits = len(_weights(network.head))
 
     def forward(self, values: Tensor) -> Tensor:
-        return self.head.decode(values.unsqueeze(0)).squeeze(0)
+        outputs = values.unflatten(-1, (self.circuits, -1)).transpose(0, 1)
+        return self.head.decode(outputs).squeeze(0)
 
 
 @dataclass(frozen=True)
 class Pieces:
-    """Circuit of a network as instructions, and the networks before and behind it."""
+    """Circuits of a network as instructions, and the networks before and behind them."""
 
     front: Front
-    transcript: Transcript
+    transcripts: list[Transcript]
     back: Back
 
 
@@ -82,12 +89,30 @@ def has_circuit(network: Network) -> bool:
     return head.encode is not None and head.decode is not None
 
 
+def kind_unprepared(
+    preprocess: Callable[[Tensor], Tensor], shape: torch.Size, channels: int | None
+) -> Literal["vectors", "pixels"] | None:
+    """Kind of items that a backbone passes on as they are; None where it prepares them.
+
+    shape: of an item that the network takes
+    channels: of a picture before it is prepared; None of vectors
+    """
+    if channels is None:
+        item = torch.linspace(-1, 1, shape.numel(), dtype=torch.float64).view(1, *shape)
+        return "vectors" if _gives(preprocess, item, item) else None
+    if len(shape) != 1 or shape[0] % channels:
+        return None
+    picture = torch.arange(shape[0]).to(torch.uint8).view(1, channels, -1, 1)
+    return "pixels" if _gives(preprocess, picture, picture.flatten(1) / 255) else None
+
+
 def take_apart(network: Network, circuit: Any, entangle: bool) -> Pieces:
     """Pieces of a network with a circuit; UsageError where its gates cannot be written down."""
     head = _head(network)
     # Amplitudes that a device may prepare are gates here
     reading = reader.read(circuit, entangle)
-    return Pieces(Front(network, reading), transcribe(reading, head.angles), Back(network))
+    transcripts = [transcribe(reading, weights) for weights in _weights(head).split(1)]
+    return Pieces(Front(network, reading), transcripts, Back(network))
 
 
 def export_program(module: nn.Module, example: Tensor) -> bytes:
@@ -117,6 +142,20 @@ def export_onnx(module: nn.Module, example: Tensor) -> bytes:
     return program.model_proto.SerializeToString()
 
 
+def load_program(path: Path) -> Callable[[Tensor], Tensor]:
+    """Function of torch.export's program in a file."""
+    return torch.export.load(path).module()
+
+
+def load_onnx(path: Path) -> Callable[[Tensor], Tensor]:
+    """Function of the ONNX model in a file, by onnx's own evaluator."""
+    from onnx.reference import ReferenceEvaluator
+
+    session = ReferenceEvaluator(str(path))
+    (name,) = session.input_names
+    return lambda items: torch.from_numpy(session.run(None, {name: items.cpu().numpy()})[0])
+
+
 def _any_number() -> tuple[dict[int, Any]]:
     """Shapes of a batch of any number of items."""
     return ({0: torch.export.Dim("items", min=1)},)
@@ -134,5 +173,19 @@ def _tracing() -> Iterator[None]:
             raise UsageError(f"torch cannot export this model ({reason})") from error
 
 
+def _gives(preprocess: Callable[[Tensor], Tensor], item: Tensor, expected: Tensor) -> bool:
+    """Whether an item is prepared as expected; not where code of the user's refuses it."""
+    try:
+        result = preprocess(item)
+    except (RuntimeError, ValueError, TypeError, IndexError):
+        return False
+    return result.shape == expected.shape and torch.allclose(result.double(), expected.double())
+
+
 def _head(network: Network) -> Any:
     return network.head
+
+
+def _weights(head: Any) -> Tensor:
+    """Weights of each circuit that a head runs."""
+    return head.angles if head.circuit_weights is None else head.circuit_weights

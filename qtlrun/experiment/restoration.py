@@ -1,5 +1,7 @@
 """Trained networks from their weights; no training item is needed."""
 
+import copy
+
 import numpy as np
 import torch
 
@@ -30,6 +32,15 @@ def restore_network(parts: Parts, seed: int, weights: dict[str, np.ndarray]) -> 
     load_weights(ensemble, [weights])
     plain = whole.plain() if ensemble.generator else trained
     return (Network(backbone, plain, scaling) if parts.fixed else plain).eval()
+
+
+def without_shots(parts: Parts) -> Parts:
+    """The same parts, their device without shots or random gradient."""
+    if parts.exact:
+        return parts
+    exact = copy.copy(parts)
+    exact.device = parts.device.exactly()
+    return exact
 
 
 def test_data(parts: Parts, network: Network) -> Data:

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from qtlrun.experiment.finished import FinishedRow, FinishedTraining, scaling_statistics
 from qtlrun.experiment.network import Network
+from qtlrun.experiment.restoration import restore_network, without_shots
 
 RANDOM_ITEMS = 16  # of a training whose own items may be gone
 RANDOM_SIDE = 64  # pixels of these, where pictures differ
@@ -14,12 +15,13 @@ RANDOM_SIDE = 64  # pixels of these, where pictures differ
 
 @dataclass(frozen=True)
 class Trained:
-    """Trained network, and items with the logits that it gave.
+    """Trained network, and items with the logits that it gives without shots.
 
     title: row and seed
     items: as the network takes them
     labels: of the items, where they are a test split
     about: classes, items before they are prepared, origin
+    has_shots: whether it was trained with shots
     """
 
     title: str
@@ -28,16 +30,27 @@ class Trained:
     logits: Tensor
     labels: Tensor | None
     about: dict[str, object]
+    has_shots: bool
 
 
 def on_random_items(row: FinishedRow, training: FinishedTraining) -> Trained:
     """Training of a finished run on random pictures, or vectors spread as those of its training."""
     items = training.prepare(_random_items(row, training))
-    with torch.no_grad():
-        logits = training.network(items).squeeze(0).cpu().double()
+    network = training.network
+    has_shots = not training.parts.exact
+    if has_shots:
+        parts = without_shots(training.parts)
+        network = restore_network(parts, training.seed, training.weights)
+    logits = compute_logits(network, items)
     about = describe(row.classes, row.item.shape, training.scaling, row.about, training.seed)
     title = f"{row.label}, seed {training.seed}"
-    return Trained(title, training.network, items, logits, None, about)
+    return Trained(title, network, items, logits, None, about, has_shots)
+
+
+def compute_logits(network: Network, items: Tensor) -> Tensor:
+    """Logits of prepared items, (items, classes)."""
+    with torch.no_grad():
+        return network(items).squeeze(0).cpu().double()
 
 
 def describe(

@@ -124,7 +124,7 @@ class Quantum(nn.Module):
     def forward(
         self, x: Float[Tensor, "runs batch features"]
     ) -> Float[Tensor, "runs batch classes"]:
-        return self.decode(self.run(self.encode(x), self._weights()))
+        return self.decode(self.run(self.encode(x), self.circuit_weights))
 
     def encode(
         self, x: Float[Tensor, "runs batch features"]
@@ -143,8 +143,9 @@ class Quantum(nn.Module):
             values = values.unflatten(0, (-1, self.copies)).transpose(1, 2).flatten(2)
         return self.post(values)
 
-    def _weights(self) -> Tensor:
-        """Angles of each circuit that is run."""
+    @property
+    def circuit_weights(self) -> Float[Tensor, "circuits ..."]:
+        """Angles of each circuit that is run; copies are runs of their own."""
         return self.angles if self.copies == 1 else self.angles.flatten(0, 1)
 
     def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
@@ -178,7 +179,7 @@ class Quantum(nn.Module):
         `exact` is the circuit on a device without shots, where the head's own has some.
         """
         inputs = self.encode(x).detach().cpu().double()
-        angles = self._weights().detach().cpu().double()
+        angles = self.circuit_weights.detach().cpu().double()
         ranks = [_rank(exact or self.run, *each) for each in zip(inputs, angles, strict=True)]
         # The outputs of a copy depend on its own angles alone
         return torch.tensor(ranks).view(len(self.angles), -1).sum(1).tolist()

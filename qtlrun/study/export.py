@@ -2,15 +2,17 @@
 
 import dataclasses
 import json
+import runpy
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 from safetensors import torch as safetensors
-from torch import nn
+from torch import Tensor, nn
 
 from qtlrun import disk
 from qtlrun.error import UsageError, nearest, text
@@ -21,9 +23,12 @@ from qtlrun.experiment.program import (
     export_onnx,
     export_program,
     has_circuit,
+    kind_unprepared,
+    load_onnx,
+    load_program,
     take_apart,
 )
-from qtlrun.experiment.trained import Trained, describe, on_random_items
+from qtlrun.experiment.trained import Trained, compute_logits, describe, on_random_items
 from qtlrun.plan import Plan, check_single
 from qtlrun.report import program
 from qtlrun.report.report import Report
@@ -36,6 +41,8 @@ COLUMNS = ("file", "bytes", "weights", "items", "accuracy", "difference")
 # Share of the largest logit, within which the exported network is the trained one; single
 # precision has seven digits
 MAX_DIFFERENCE = 1e-4
+MAX_ITEMS = 8  # that go through a circuit in PennyLane and ONNX one by one, to be compared
+OWN_PREPARATION = "the backbone prepares items by code of its own"
 
 
 @dataclass
@@ -59,11 +66,12 @@ class _Files:
 
 @dataclass(frozen=True)
 class Export:
-    """Write one training as safetensors, torch.export's program and ONNX, verified equal.
+    """Write one training as safetensors, torch.export's program and ONNX.
 
     With `run` it is one of a finished run, else of the composed model, which is trained or found in
     the store. A circuit is written beside them, with its trained angles, as OpenQASM 3 and as
-    PennyLane, between two programs of torch.
+    PennyLane, between two programs of torch. Weights, program, ONNX and the circuit in PennyLane
+    with both of its programs are read again, and their logits compared.
 
     row: label of the row; null for the composed model
     seed: one of its seeds; null for that of least validation NLL
@@ -146,15 +154,19 @@ class Export:
         number, seed = min(candidates, key=losses.get)
         row = rows[number]
         model = plan.model.redrawn(plan.redraws[number].change)
-        network, data = experiment.network(model.changed(row.drawn), seed, row.outcomes[seed])
+        drawn = model.changed(row.drawn)
+        network, data, has_shots = experiment.network(drawn, seed, row.outcomes[seed])
         batches = torch.arange(data.count).unsqueeze(0).split(data.chunk, dim=1)
         items = torch.cat([data.take(index, None) for index in batches])
         shape = tuple(row.made_of["item"]["shape"])
         about = describe(row.classes, shape, row.scaling, row.about, seed)
         about |= {"fingerprints": row.fingerprints}
         logits = torch.from_numpy(row.outcomes[seed].logits)
+        if has_shots:
+            logits = compute_logits(network, items)
         title = f"{row.name}, seed {seed}"
-        return Trained(title, network, items, logits, data.labels[0], about), failures
+        labels = data.labels[0]
+        return Trained(title, network, items, logits, labels, about, has_shots), failures
 
     def _unknown_seed(self, seeds: list[int]) -> UsageError:
         return UsageError(
@@ -184,15 +196,18 @@ def _write(folder: Path, trained: Trained) -> _Files:
     files.write(f"{FILE_STEM}.pt2", lambda: export_program(whole, example))
     files.write(f"{FILE_STEM}.onnx", lambda: export_onnx(whole, example))
     files.write("backbone.pt2", lambda: export_program(network.backbone, example))
-    vectors = about["channels"] is None
-    if described or vectors:
-        files.write(f"{FILE_STEM}.py", lambda: program.network_program(vectors=vectors))
+    channels: Any = about["channels"]
+    kind = "pictures" if described else kind_unprepared(preprocess, example.shape[1:], channels)
+    if kind is None:
+        files.notes.append(Note(f"{FILE_STEM}.py is left out: {OWN_PREPARATION}"))
+    else:
+        files.write(f"{FILE_STEM}.py", lambda: program.network_program(kind))
     if has_circuit(network):
-        _write_circuit(files, trained)
+        _write_circuit(files, trained, is_readable=kind is not None)
     return files
 
 
-def _write_circuit(files: _Files, trained: Trained) -> None:
+def _write_circuit(files: _Files, trained: Trained, *, is_readable: bool) -> None:
     """Write a circuit with its angles, and the programs before and behind it."""
     head: Any = trained.network.head
     try:
@@ -200,34 +215,53 @@ def _write_circuit(files: _Files, trained: Trained) -> None:
     except UsageError as error:
         files.notes.append(Note(f"circuit.qasm and circuit.py are left out: {error}"))
         return
-    transcript = pieces.transcript
+    names = _circuit_names(len(pieces.transcripts))
+    transcripts = dict(zip(names, pieces.transcripts, strict=True))
     example = trained.items[:2]
-    files.write("circuit.qasm", lambda: write_openqasm(transcript, trained.title))
+    for name, transcript in transcripts.items():
+        files.write(f"{name}.qasm", partial(write_openqasm, transcript, trained.title))
     files.write("front.pt2", lambda: export_program(pieces.front, example))
-    outputs = sum(outcome.outputs for outcome in transcript.outcomes)
+    first = pieces.transcripts[0]
+    outputs = len(transcripts) * sum(outcome.outputs for outcome in first.outcomes)
     values = torch.zeros(2, outputs, dtype=example.dtype)
     files.write("back.pt2", lambda: export_program(pieces.back, values))
-    function = write_function(transcript)
+    if not is_readable:
+        files.notes.append(Note(f"circuit.py is left out: {OWN_PREPARATION}"))
+    if not is_readable or not {"front.pt2", "back.pt2"} <= {*files.names}:
+        return
+    functions = {name: write_function(each, name) for name, each in transcripts.items()}
     files.write(
-        "circuit.py", lambda: program.circuit_program(trained.title, function, transcript.qubits)
+        "circuit.py", lambda: program.circuit_program(trained.title, functions, first.qubits)
     )
+
+
+def _circuit_names(count: int) -> list[str]:
+    """Names of circuits side by side, numbered where there are several."""
+    return ["circuit"] if count == 1 else [f"circuit{number}" for number in range(count)]
 
 
 def _compare(folder: Path, trained: Trained) -> pd.DataFrame:
     """Read the files again; differences of logits as shares of the largest trained one."""
     network: nn.Module = trained.network
     network.load_state_dict(safetensors.load((folder / f"{FILE_STEM}.safetensors").read_bytes()))
-    readers: dict[str, nn.Module] = {f"{FILE_STEM}.safetensors": network}
+    readers: dict[str, tuple[Callable[[Tensor], Tensor], int | None]] = {
+        f"{FILE_STEM}.safetensors": (lambda items: network(items).squeeze(0), None)
+    }
     if (folder / f"{FILE_STEM}.pt2").is_file():
-        readers[f"{FILE_STEM}.pt2"] = torch.export.load(folder / f"{FILE_STEM}.pt2").module()
+        readers[f"{FILE_STEM}.pt2"] = load_program(folder / f"{FILE_STEM}.pt2"), None
+    if (folder / f"{FILE_STEM}.onnx").is_file():
+        readers[f"{FILE_STEM}.onnx"] = load_onnx(folder / f"{FILE_STEM}.onnx"), MAX_ITEMS
+    if (folder / "circuit.py").is_file():
+        readers["circuit.py"] = runpy.run_path(str(folder / "circuit.py"))["predict"], MAX_ITEMS
     lines = []
-    for name, read in readers.items():
+    for name, (read, count) in readers.items():
         with torch.no_grad():
-            logits = read(trained.items).reshape(trained.logits.shape).cpu().double()
-        gap = (logits - trained.logits).abs().max() / trained.logits.abs().max()
+            logits = read(trained.items[:count]).cpu().double()
+        expected = trained.logits[:count]
+        gap = (logits - expected).abs().max() / expected.abs().max()
         right = None
         if trained.labels is not None:
-            right = float((logits.argmax(-1) == trained.labels).double().mean())
+            right = float((logits.argmax(-1) == trained.labels[:count]).double().mean())
         lines.append(
             {
                 "file": name,
@@ -257,6 +291,8 @@ def _lines(frame: pd.DataFrame, trained: Trained) -> list[str]:
             f"{line.file}: {line.weights:,} weights, {line.bytes:,} bytes; on {items} logits"
             f" within {line.difference:.1e} of the trained model's ({trained.title}){far}."
         )
+    if trained.has_shots:
+        lines.append("Logits are compared at exact values of the circuit: no file has its shots.")
     lines.append(
         f"{FILE_STEM}.json says what an item goes through before the network, and the classes."
         " No file needs this program."

@@ -63,8 +63,13 @@ def _describe(outcome: Value | Probabilities) -> str:
     if isinstance(outcome, Probabilities):
         wires = ", ".join(f"q[{wire}]" for wire in outcome.wires)
         return f"probabilities of {wires}, the first being the highest bit"
-    terms = [f"{weight!r} <{_observable(word)}>" for weight, word in outcome.terms]
-    return " + ".join(terms).replace("1.0 <", "<")
+    return " + ".join(_term(*term) for term in outcome.terms)
+
+
+def _term(weight: float, word: str) -> str:
+    """Expectation value of a Pauli word, with its weight where that is not 1."""
+    value = f"<{_observable(word)}>"
+    return value if weight == 1 else f"{weight!r} {value}"
 
 
 def _observable(word: str) -> str:

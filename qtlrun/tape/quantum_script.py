@@ -28,9 +28,9 @@ OPERATIONS = {
 ADJOINTS = {"sdg": "S", "tdg": "T"}
 
 
-def write_function(transcript: Transcript) -> str:
+def write_function(transcript: Transcript, name: str = "circuit") -> str:
     """Source of `circuit(x)`, where x[0], x[1], ... are an item's numbers, or arrays of items'."""
-    lines = ["def circuit(x):"]
+    lines = [f"def {name}(x):"]
     lines += [f"    {_statement(instruction)}" for instruction in transcript.instructions]
     lines += ["    return ["]
     lines += [f"        {_measurement(outcome)}," for outcome in transcript.outcomes]

@@ -14,7 +14,7 @@ from qtlrun.tape import measurement
 from qtlrun.tape.measurement import Probabilities, Value
 from qtlrun.tape.tape import Gate, Reading
 
-TOLERANCE = 1e-10  # of a matrix that is a named gate's, and of a slope that is none
+TOLERANCE = 1e-10  # of the entries of a named gate's matrix, and of a slope that is none
 # Gates without an angle by their names in OpenQASM's stdgates.inc
 CONSTANTS = {
     "id": qml.Identity(0),
@@ -70,7 +70,7 @@ class Transcript:
 
 
 def parameters(reading: Reading, inputs: Tensor, weights: Tensor) -> Tensor:
-    """Inputs of the transcript, (1, batch, numbers), of those of the circuit.
+    """Inputs of the transcript, (runs, batch, numbers), of those of the circuit.
 
     They are the circuit's own where its angles are affine in them, else the angles that depend on
     them.
@@ -161,5 +161,6 @@ def _is_same(matrix: np.ndarray, other: np.ndarray) -> bool:
     """Whether two unitary matrices are the same up to a phase."""
     if matrix.shape != other.shape:
         return False
-    overlap = np.vdot(matrix, other) / len(matrix)
-    return bool(abs(abs(overlap) - 1) < TOLERANCE)
+    overlap = np.vdot(matrix, other)
+    phase = overlap / abs(overlap) if overlap else 1.0
+    return bool(np.abs(matrix * phase - other).max() < TOLERANCE)

@@ -120,6 +120,38 @@ def test_bits_are_measured_where_they_give_every_outcome():
     assert "// value 2: 0.5 <Z0> + -2.0 <X2>" in write_openqasm(other, "a")
 
 
+def test_weights_of_what_is_measured_keep_their_digits():
+    class Weighted(Dressed):
+        def __call__(self, inputs, weights):
+            qml.RX(inputs[0] + weights[0, 0], 0)
+            return [qml.expval(21.0 * qml.Z(0) + qml.Z(1) - 1.0 * qml.Z(2))]
+
+    _, transcript, _ = drawn(Weighted(QUBITS, 1))
+    assert "// value 0: 21.0 <Z0> + <Z1> + -1.0 <Z2>\n" in write_openqasm(transcript, "a")
+
+
+@pytest.mark.parametrize("angle", [1e-5, 1e-8])
+def test_a_small_rotation_is_no_identity_and_none_is_one(angle):
+    rotation = qml.RX(angle, 0).matrix()
+
+    class Small(Dressed):
+        def __call__(self, inputs, weights):
+            qml.QubitUnitary(rotation, 0)
+            qml.QubitUnitary(np.exp(0.3j) * np.eye(2), 1)
+            return super().__call__(inputs, weights)
+
+    _, transcript, _ = drawn(Small(QUBITS, 1))
+    embedding = next(n for n, each in enumerate(transcript.instructions) if each.name == "h")
+    *turns, identity = transcript.instructions[:embedding]
+    matrix = np.eye(2)
+    for turn in turns:
+        assert turn.wires == (0,) and turn.angle is not None
+        gate = {"rx": qml.RX, "ry": qml.RY, "rz": qml.RZ}[turn.name]
+        matrix = gate(turn.angle.constant, 0).matrix() @ matrix
+    assert abs(matrix[1, 0]) == pytest.approx(np.sin(angle / 2), rel=1e-6)
+    assert identity.name == "id" and identity.wires == (1,)
+
+
 def test_a_matrix_that_moves_is_refused():
     class Moving(Dressed):
         def __call__(self, inputs, weights):
