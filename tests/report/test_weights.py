@@ -91,12 +91,14 @@ def predict(folder, label, seed, items):
         features = (features - state["scaling.mean"]) / state["scaling.deviation"]
     circuit = part(row["circuit"], "circuit") if "_target_" in row["circuit"] else None
     device = part(row["device"], "device") if "device" in row else None
-    if "middle.weight" in state:  # of a twin, as wide as the circuit that it stands for
-        outputs, inputs = state["middle.weight"].shape[-2:]
-        offered |= {"circuit_inputs": inputs, "circuit_outputs": outputs}
+    widths = {}
+    if "head.middle.weight" in state:  # of a twin, as wide as the circuit that it stands for
+        outputs, inputs = state["head.middle.weight"].shape
+        widths = {"circuit_inputs": inputs, "circuit_outputs": outputs}
     head = part(
         row["head"],
         "head",
+        **widths,
         features=backbone.features,
         classes=len(row["classes"]),
         circuit=circuit,

@@ -180,7 +180,9 @@ def test_the_exit_code_of_what_is_not_honest_is_one(monkeypatch):
 
     for well, code in ((True, 0), (False, 1)):
         monkeypatch.setattr(compose, "compose", lambda words: [None])
-        monkeypatch.setattr(compose, "_run_study", lambda plans, well=well: Result(pd.DataFrame(), None, well))
+        monkeypatch.setattr(
+            compose, "_run_study", lambda plans, well=well: Result(pd.DataFrame(), None, well)
+        )
         assert compose.main(["study=calibrate"]) == code
 
 
