@@ -903,10 +903,10 @@ def test_the_bytes_of_a_plugin_are_in_the_identity(plan, plugin):
         (3, [], "it takes none"),
         (
             "n17",
-            [f"n{number}" for number in range(30)],
+            [f"n{number}" for number in range(40)],
             (
                 "did you mean n17? It is one of n0, n1, n2, n3, n4, n5, n6, n7, n8, n9, n10, n11, "
-                "18 more"
+                "28 more"
             ),
         ),
     ],
