@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 RESULTS := default spirals states reproduce nonlinearity calibrate reproduce-all pictures quantum-train fair splits reliability \
-	pools torture bench bench-generator mutation circuits photos
+	pools torture bench bench-generator mutation circuits circuits-textures photos
 .PHONY: help compare check format test test-all options peers clean $(RESULTS)
 
 help:  ## this list
@@ -95,10 +95,13 @@ fair: .venv/installed  ## equal tuning and the multiverse: make fair QTLRUN_DATA
 		"qtlrun $(PAIR) $(FEATURES) $(ROWS) recipe.batch_size=32 recipe.epochs=10" \
 		"qtlrun $(PAIR) $(FEATURES) study=multiverse dataset.train_size=400"
 
-circuits: .venv/installed  ## each circuit of the library beside controls: make circuits QTLRUN_DATA=FOLDER WEIGHTS=FILE (1 h)
-	$(RESULT) 'Circuits of the library' \
-		"python tests/circuit_table.py 11 experiment=ants_bees $(FEATURES) 'compare=[twin,frozen_circuit]' tune=16 seeds=10" \
-		"python tests/circuit_table.py 11 experiment=textures 'compare=[twin,frozen_circuit]' tune=16 seeds=10"
+LIBRARY := 'compare=[twin,frozen_circuit]' tune=16 seeds=10
+circuits: .venv/installed  ## each circuit of the library beside controls: make circuits QTLRUN_DATA=FOLDER WEIGHTS=FILE (30 min)
+	$(RESULT) 'Circuits of the library on ants and bees' \
+		"python tests/circuit_table.py 11 experiment=ants_bees $(FEATURES) $(LIBRARY)"
+
+circuits-textures: .venv/installed  ## the same on crops of photographs (30 min)
+	$(RESULT) 'Circuits of the library on textures' "python tests/circuit_table.py 11 experiment=textures $(LIBRARY)"
 
 photos: .venv/installed  ## real photographs offline; with ants and bees: make photos QTLRUN_DATA=FOLDER (5 min)
 	$(RESULT) 'Photographs under real ImageNet features' "qtlrun experiment=textures" \
