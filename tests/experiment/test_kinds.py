@@ -233,7 +233,7 @@ def test_pictures_of_several_sizes_are_not_taken_by_their_pixels_in_a_row(plan, 
         Experiment(str(home)).check(plan(*words, "backbone.features=192"))
     ending = (
         "pixels, for two), and this backbone takes their pixels in a row; use backbone=small or"
-        " resnet18."
+        " efficientnet_lite0."
     )
     assert str(error.value).startswith("dataset: its pictures differ in size (8 x ") and str(
         error.value
