@@ -238,7 +238,7 @@ def test_what_is_kept_gives_the_logits_that_are_kept(home):
         one = Experiment(str(home))
         plan = variants(*words)["composed"]
         entry = train_row(one, "composed", plan, [3]).outcomes[3]
-        network, data = one.network(plan, 3, entry)
+        network, data, _exact = one.network(plan, 3, entry)
         with torch.no_grad():
             logits = network(data.take(torch.arange(data.count).unsqueeze(0), None))[0]
         torch.testing.assert_close(
