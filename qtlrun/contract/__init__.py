@@ -187,6 +187,7 @@ class Freeze(Protocol):
 class Recipe(Protocol):
     """Values of `qtlrun.recipe.Recipe`, which another recipe inherits from.
 
+    class_weights: how the loss of an item is weighed by its class
     rate: factor of the learning rates in an epoch, after the losses of those before
     scaling: how features are scaled, of a sample of them
     """
