@@ -31,13 +31,14 @@ class InstalledDevice:
 
 def list_devices() -> list[InstalledDevice]:
     """Devices that installed packages name, each tried on one qubit."""
-    plugins = {plugin.name: plugin for plugin in metadata.entry_points(group="pennylane.plugins")}
-    return [_try_device(name, plugins[name].dist) for name in sorted(plugins)]
+    sources = {}
+    for plugin in metadata.entry_points(group="pennylane.plugins"):
+        sources[plugin.name] = f"{plugin.dist.name} {plugin.dist.version}"
+    return [_try_device(name, sources[name]) for name in sorted(sources)]
 
 
-def _try_device(name: str, package: metadata.Distribution) -> InstalledDevice:
+def _try_device(name: str, source: str) -> InstalledDevice:
     """Device tried on cos of an angle; whatever it raises is the reason why it cannot be used."""
-    source = f"{package.name} {package.version}"
     tape = qml.tape.QuantumScript([qml.RY(ANGLE, 0)], [qml.expval(qml.PauliZ(0))])
     try:
         with warnings.catch_warnings():
