@@ -1,11 +1,11 @@
 """Devices of PennyLane's plug-ins by name: where they compute, what brings them, opened."""
 
-from importlib import metadata
 from typing import Any
 
 import numpy as np
 import pennylane as qml
 
+from qtlrun.device.place import installed_names
 from qtlrun.error import BadValue, UsageError, nearest
 
 # What brings devices whose names begin so; pennylane.ai/plugins lists them.
@@ -20,36 +20,9 @@ PACKAGES = {
     "ionq.": "pennylane-ionq",
     "aqt.": "pennylane-aqt",
 }
-# Names, or how they begin, of devices that compute on this machine, by the plug-ins' manuals.
-LOCAL_NAMES = (
-    "default.",
-    "lightning.",
-    "null.qubit",
-    "reference.qubit",
-    "qiskit.aer",
-    "qiskit.basic",
-    "cirq.simulator",
-    "cirq.mixedsimulator",
-    "cirq.qsim",
-    "qulacs.",
-    "braket.local.",
-)
 OWN_KEYS = {"wires": "circuit.qubits", "shots": "device.shots", "seed": "device.seed"}
 MAX_REASON = 200  # characters of a device's own reason; some list all that they have
 SEEDED_NAMES = ("default.", "lightning.")
-
-
-def is_local(name: str) -> bool:
-    """Whether a device is known to compute on this machine; others may send circuits away.
-
-    One that is not installed sends nothing.
-    """
-    return name.startswith(LOCAL_NAMES) or name not in installed_names()
-
-
-def installed_names() -> list[str]:
-    """Names of the devices of PennyLane and of its plug-ins that are installed."""
-    return sorted(each.name for each in metadata.entry_points(group="pennylane.plugins"))
 
 
 def check_options(options: dict[str, Any]) -> None:

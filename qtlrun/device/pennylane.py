@@ -15,6 +15,7 @@ from torch import Tensor
 
 from qtlrun import memory
 from qtlrun.device import catalog, script
+from qtlrun.device.place import is_elsewhere
 from qtlrun.error import BadValue, UsageError, nearest
 from qtlrun.layer import generator
 from qtlrun.simulator.verification import Verification
@@ -74,7 +75,7 @@ class PennyLane:
         self.diff_method = diff_method
         self.seed = seed
         self.options = options or {}
-        self.remote = not catalog.is_local(name) if remote is None else remote
+        self.remote = is_elsewhere(name, remote)
         self.allow_remote = allow_remote
 
     @property

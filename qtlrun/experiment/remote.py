@@ -1,5 +1,6 @@
 """Devices elsewhere: what a plan would send them, shown before the first circuit is sent."""
 
+from qtlrun.device.place import is_elsewhere
 from qtlrun.error import UsageError
 from qtlrun.experiment.cost import count_circuits
 from qtlrun.experiment.forecast import Forecaster
@@ -39,8 +40,11 @@ def check_remote(plans: list[Plan], session: Session) -> None:
 
 
 def _may_send(variant: Variant) -> bool:
-    """Whether a variant's device may be elsewhere, told without loading it: it can be allowed."""
-    return "device" in variant.identity and "allow_remote" in variant.takes("device")
+    """Whether a variant's device may be elsewhere, told without loading one of ours."""
+    if "device" not in variant.identity or "allow_remote" not in variant.takes("device"):
+        return False
+    device = variant.device
+    return variant.runs_code("device") or is_elsewhere(device["name"], device.get("remote"))
 
 
 def _shots(executions: int, shots: int | None) -> str:

@@ -63,6 +63,12 @@ def test_a_run_from_the_store_loads_what_its_report_needs_and_no_more(start):
     assert start(*SMALL) == (0, {"torch", "pandas", "matplotlib"})
 
 
+def test_a_device_is_known_to_be_here_without_pennylane(start):
+    words = (*SMALL, "device=default.qubit")
+    assert start(*words)[0] == 0
+    assert "pennylane" not in start(*words)[1]
+
+
 def test_a_circuit_that_was_never_checked_is_traced(start):
     assert start(*SMALL)[0] == 0
     code, loaded = start(*SMALL, "circuit.depth=-1")

@@ -8,7 +8,7 @@ from composition import options, part
 
 from qtlrun import memory
 from qtlrun.circuit.dressed import Dressed
-from qtlrun.device import catalog
+from qtlrun.device import place
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
 from qtlrun.error import UsageError
@@ -409,7 +409,7 @@ def test_an_option_that_has_its_own_key_is_refused_with_it(key, other):
     "name, remote", [("default.mixed", False), ("qiskit.aer", False), ("qiskit.remote", True)]
 )
 def test_a_device_is_elsewhere_unless_it_is_known_to_be_here(monkeypatch, name, remote):
-    monkeypatch.setattr(catalog, "installed_names", lambda: [name, "unheard.of"])
+    monkeypatch.setattr(place, "installed_names", lambda: [name, "unheard.of"])
     assert PennyLane(name).remote is remote
     assert PennyLane("unheard.of").remote is True
     assert PennyLane("unheard.of", remote=False).remote is False
