@@ -99,7 +99,7 @@ class Quantum(nn.Module):
                 key="circuit",
             )
         self.circuit = circuit
-        self.copies = copies
+        self.circuits = copies
         self.entangle = entangle
         self.run = device.run(circuit, entangle)
         if not entangle:
@@ -131,22 +131,22 @@ class Quantum(nn.Module):
     ) -> Float[Tensor, "circuits batch inputs"]:
         """Inputs of the circuit, of features; copies are runs of their own."""
         inputs = _fill(x, self.padding) if self.pre is None else squash(self.pre(x))
-        if self.copies == 1:
+        if self.circuits == 1:
             return inputs
-        return inputs.unflatten(-1, (self.copies, -1)).transpose(1, 2).flatten(0, 1)
+        return inputs.unflatten(-1, (self.circuits, -1)).transpose(1, 2).flatten(0, 1)
 
     def decode(
         self, values: Float[Tensor, "circuits batch outputs"]
     ) -> Float[Tensor, "runs batch classes"]:
         """Logits of what the circuit gives; the outputs of copies stand in a row."""
-        if self.copies > 1:
-            values = values.unflatten(0, (-1, self.copies)).transpose(1, 2).flatten(2)
+        if self.circuits > 1:
+            values = values.unflatten(0, (-1, self.circuits)).transpose(1, 2).flatten(2)
         return self.post(values)
 
     @property
     def circuit_weights(self) -> Float[Tensor, "circuits ..."]:
         """Angles of each circuit that is run; copies are runs of their own."""
-        return self.angles if self.copies == 1 else self.angles.flatten(0, 1)
+        return self.angles if self.circuits == 1 else self.angles.flatten(0, 1)
 
     def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
         """Share of each item's squashed values that are saturated."""
@@ -160,12 +160,7 @@ class Quantum(nn.Module):
         """
         reading = self.run.reading
         moving = reading.fed | (reading.trained if self.trained else frozenset())
-        return self.copies * self.bases * (1 + 2 * len(moving))
-
-    @property
-    def circuits(self) -> int:
-        """Circuits that are evaluated for an item."""
-        return self.copies
+        return self.circuits * self.bases * (1 + 2 * len(moving))
 
     @property
     def bases(self) -> int:

@@ -100,7 +100,7 @@ class PostVariational(nn.Module):
         train: tuple[Float[Tensor, "items features"], Int[Tensor, " items"]],
         validation: tuple[Float[Tensor, "others features"], Int[Tensor, " others"]],
     ) -> None:
-        """Measure each item once, then fit once per penalty; all runs have the same fit."""
+        """Measure the items, then fit once per penalty; all runs have the same fit."""
         projection = _principal_components(train[0], self.components.shape[1])
         fitted = self._measure(train[0], *projection), train[1]
         others = self._measure(validation[0], *projection), validation[1]
