@@ -868,8 +868,16 @@ def test_a_row_without_a_circuit_has_none_of_it_in_its_identity(plan):
     )
     assert classical["circuit"] == {} and "device" not in classical
     widths = {"qubits": 4, "readout": "z", "copies": 1}
-    assert twin["circuit"] == widths and "device" not in twin
+    dressed = {"_target_": "qtlrun.circuit.dressed.Dressed"}
+    assert twin["circuit"] == dressed | widths and "device" not in twin
     assert Variant.of(plan).identity["circuit"] == plan["circuit"]
+
+
+def test_twins_of_circuits_that_measure_other_wires_are_other_rows(plan):
+    tree = plan["circuit"] | {"_target_": "qtlrun.circuit.tree.Tree"}
+    head = references(plan)[0]["twin"].head
+    twins = [replace(Variant.of(plan), head=head, circuit=each) for each in (plan["circuit"], tree)]
+    assert twins[0].identity != twins[1].identity
 
 
 def test_what_changes_a_row_changes_its_identity(plan):
