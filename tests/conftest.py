@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import signature
 
-pytest_plugins = ["studied"]  # fixtures of the studies and of what they report
+pytest_plugins = ["scenes", "studied"]  # fixtures of lenses, of studies and of what they report
 signature.install("qtlrun")
 # All tests hold a million objects, which Python would go through again and again for cycles.
 gc.set_threshold(100_000)

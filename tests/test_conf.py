@@ -20,6 +20,7 @@ from qtlrun.experiment import Experiment
 from qtlrun.experiment.check import check_loaded, check_parts
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
+from qtlrun.lens import check_lenses
 from qtlrun.plan import Plan, check_plan
 from qtlrun.plan.annotation import accepts
 from qtlrun.plan.claim import CLAIMS, claim
@@ -217,11 +218,11 @@ def point(pictures):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}={path.stem}")
 def test_an_option_opens_with_what_it_is(path):
     lines = path.read_text().splitlines()
-    package = path.parent.name in ("compare", "experiment")
+    package = path.parent.name in ("compare", "lens", "experiment")
     several = path.parent.name == "experiment" or (
         path.stem in NAMED and path.stem not in REFERENCES
     )
-    group = "_global_" if several else f"compare.{path.stem}"
+    group = "_global_" if several else f"{path.parent.name}.{path.stem}"
     if (
         path.parent.name == "study" and lines[0] == "# @package _global_"
     ):  # it chooses references too
@@ -242,6 +243,7 @@ def test_an_option_takes_nothing_from_another_group(path):
 def test_a_part_is_its_constructors_values(point, pair):
     group, option = pair
     part = point(pair, words=("compare=[]",)).values[group]
+    part = part[option] if group == "lens" else part  # of which several are chosen
     known = parameters(group, part["_target_"])
     mine = [key for key in known if key not in OFFERED.get(group, ())]
     assert [
@@ -293,6 +295,7 @@ def built(point, home, pair):
     words = beside(pair, point(pair, words=("compare=[]",)).values.get(pair[0], {}))
     plan = point(pair, words=("compare=[]", *words))
     check_plan(plan)
+    check_lenses(plan)
     Experiment(str(home)).check(plan.model)
 
 
@@ -363,8 +366,8 @@ GRIDS = {
     "calibrate",
     "export",
 }  # studies of one point; all but the last make a grid of their own
-# studies of finished runs, which tests/compose/test_finished.py and tests/study/test_join.py have
-FINISHED = ("join", "predict")
+# studies of finished runs, which tests/compose/test_finished.py and the studies' own tests have
+FINISHED = ("interpret", "join", "predict")
 
 
 TRAINING = [option for group, option in OPTIONS if group == "study" and option not in FINISHED]

@@ -59,11 +59,32 @@ class Preprocess:
             )
             if torch.rand((), generator=generator) < 0.5:
                 picture = picture.flip(-1)
+        return self.normalise(self._colour(picture) / 255)
+
+    def normalise(
+        self, pixels: Float[Tensor, "*batch channels height width"]
+    ) -> Float[Tensor, "*batch colours height width"]:
+        """Pictures in [0, 1] as the network takes them, of any size."""
+        mean, std = self._statistics(pixels)
+        return (self._colour(pixels) - mean) / std
+
+    def restore(
+        self, normalised: Float[Tensor, "*batch colours height width"]
+    ) -> Float[Tensor, "*batch colours height width"]:
+        """Pictures in [0, 1] of what the network takes: the inverse of `normalise`."""
+        mean, std = self._statistics(normalised)
+        return normalised * std + mean
+
+    def _colour(self, picture: Tensor) -> Tensor:
+        """Picture of as many channels as the network takes."""
         if len(self.mean) < picture.shape[-3]:
             picture = _transforms().rgb_to_grayscale(picture)
-        picture = picture.expand(*picture.shape[:-3], len(self.mean), -1, -1)
-        mean, std = (torch.tensor(values).view(-1, 1, 1) for values in (self.mean, self.std))
-        return (picture / 255 - mean) / std
+        return picture.expand(*picture.shape[:-3], len(self.mean), -1, -1)
+
+    def _statistics(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and deviation of each channel, of the type of these pictures."""
+        mean = like.new_tensor(self.mean).view(-1, 1, 1)
+        return mean, like.new_tensor(self.std).view(-1, 1, 1)
 
 
 def channels(name: str, values: list[float] | None, default: Sequence[float]) -> tuple[float, ...]:

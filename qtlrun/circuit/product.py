@@ -9,7 +9,7 @@ from qtlrun.error import BadValue
 from qtlrun.plan import facts
 
 
-@facts(entangles=False, widths=("qubits", "inputs", "readout", "copies"))
+@facts(entangles=False, product={"readout": "z"}, widths=("qubits", "inputs", "readout", "copies"))
 class Product:
     """Hadamards, then layers of RY(input) and two rotations per wire, RY and RZ.
 

@@ -229,7 +229,7 @@ COUNTS = (
     _count("evaluations", "of the circuit, over training; all draws of a tuned row", per_draw=True),
     _count(
         "executions",
-        "of circuits on a quantum processor; all draws of a tuned row",
+        "of circuits on a quantum processor, for one seed; all draws of a tuned row",
         per_draw=True,
     ),
 )

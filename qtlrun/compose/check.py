@@ -15,6 +15,7 @@ from qtlrun.plan.seal import MAX_DIFFERENCES, NAME_DIGITS
 # Keys whose values all points of a sweep share.
 SHARED_KEYS = (
     "study",
+    "lens",
     "home",
     "outputs",
     "fresh",
@@ -26,6 +27,15 @@ SHARED_KEYS = (
     "run",
     "runs",
 )
+
+
+class Unfit(UsageError):
+    """Error of a value that a reference sets, and that the composed parts cannot have."""
+
+    def __init__(self, error: UsageError, reference: str):
+        key = f"compare.{reference}.{error.key}"
+        super().__init__(error.reason, error.fix, key=key, value=error.value, missing=error.missing)
+        self.reference = reference
 
 
 def check_words(plans: list[Plan]) -> None:
@@ -46,6 +56,10 @@ def check_models(plans: list[Plan], study, experiment) -> list[Plan]:
 
     _check_heeded(plans[0], study)
     _check_taken(plans[0], study)
+    if plans[0].lenses:
+        from qtlrun.lens import check_lenses
+
+        check_lenses(plans[0])
     if study.check is not None:
         study.check(plans, experiment)
     if not study.loads:
@@ -58,26 +72,30 @@ def check_models(plans: list[Plan], study, experiment) -> list[Plan]:
     checks = (_check_parts, _check_backbone, _load, _check_sealed)
     with contextlib.nullcontext() if study.downloads else withheld():
         for check, number in itertools.product(checks, range(len(plans))):
-            plan = plans[number]
-            refusal = "" if plan.refusal else _refusal(check, plan, experiment, study.excuses)
-            if refusal:
-                plans[number] = dataclasses.replace(plan, refusal=refusal)
+            if not plans[number].refusal:
+                plans[number] = _pass(check, plans[number], experiment, study.excuses)
     return plans
 
 
-def _refusal(check, plan: Plan, experiment, excuses: bool) -> str:
-    """Why a check leaves a plan out, where what is absent is excused; empty where it passes."""
+def _pass(check, plan: Plan, experiment, excuses: bool) -> Plan:
+    """Plan that a check lets pass; with its refusal, where what is absent is excused.
+
+    A reference that nobody typed and whose values the composed parts cannot have is left out.
+    """
     from qtlrun.download import Withheld
 
     try:
         check(plan, experiment)
     except Withheld as file:
-        return f"{file} would be downloaded."
+        return dataclasses.replace(plan, refusal=f"{file} would be downloaded.")
     except UsageError as error:
         if excuses and error.missing:
-            return str(error)
-        raise
-    return ""
+            return dataclasses.replace(plan, refusal=str(error))
+        if not isinstance(error, Unfit) or error.missing or plan.types(error.reference):
+            raise
+        shorter = plan.without(error.reference, str(error))
+        return _pass(check, shorter, experiment, excuses)
+    return plan
 
 
 def _check_parts(plan: Plan, experiment) -> None:
@@ -114,13 +132,20 @@ def _load(plan: Plan, experiment) -> None:
 
 
 def _check_heeded(plan: Plan, study) -> None:
-    """Refuse a seal, or folders of runs, for a study that heeds none."""
+    """Refuse a seal, lenses, or folders of runs, for a study that heeds none."""
     if plan.settings.runs and not study.takes_runs:
         raise UsageError(
             "this study reads no folders of runs",
             "study=join puts them into one table",
             key="runs",
             value=plan.settings.runs,
+        )
+    if plan.lenses and not study.takes_lenses:
+        raise UsageError(
+            "this study looks at no rows through lenses",
+            "study=compare and study=interpret do; lens=[] chooses none",
+            key="lens",
+            value=f"[{','.join(plan.lenses)}]",
         )
     if plan.sealed and not study.heeds_seal:
         raise UsageError(
@@ -136,7 +161,7 @@ def _check_taken(plan: Plan, study) -> None:
     if plan.settings.run is not None and not study.takes_run:
         raise UsageError(
             "this study trains rows of its own",
-            "study=predict and study=export take a run; without run= this one trains",
+            "study=predict, export and interpret take a run; without run= this one trains",
             key="run",
             value=plan.settings.run,
         )
@@ -192,7 +217,7 @@ def _named(reference: str, change: dict[str, Any]):
     except UsageError as error:
         group, _, name = error.key.partition(".")
         if name in change.get(group, {}):
-            raise error.about(f"compare.{reference}.{error.key}", error.value) from error
+            raise Unfit(error, reference) from error
         if reference and error.key == "parametrization.weights":
             raise UsageError(str(error), key="compare", value=reference) from error
         raise
@@ -215,7 +240,7 @@ def _check_redraws(plan: Plan, experiment) -> None:
 def _check_points(plans: list[Plan]) -> None:
     """Refuse a sweep over keys that all points share, and two points that are the same."""
     for key in SHARED_KEYS:
-        if any(plan.values[key] != plans[0].values[key] for plan in plans):
+        if any(plan.values.get(key) != plans[0].values.get(key) for plan in plans):
             raise UsageError("all points of a sweep share it", "run one sweep for each", key=key)
     seen = set()
     for plan in plans:

@@ -15,6 +15,7 @@ from typing import Any
 from qtlrun import disk
 from qtlrun.compose import (
     completion,
+    finished,
     flag,
     grammar,
     help,
@@ -157,6 +158,7 @@ def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
         if replay.asked(words):
             _check_printing(flags)
             words = replay.force(read.overrides, folders)
+        words = finished.force(words)
     scratch = _make_scratch(words)
     points: list[Values] = []
     errors: list[Exception] = []
@@ -229,7 +231,7 @@ def _take_point(config, points: list, errors: list, scratch: Path) -> None:
     try:
         _check_sweeper(chosen)
         values: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-        if foreign := set(values) & set(ORIGIN_KEYS) - {"compare", "published"}:
+        if foreign := set(values) & set(ORIGIN_KEYS) - {"compare", "lens", "published"}:
             raise UsageError("there is no such key", key=min(foreign))
     except (OmegaConfBaseException, UsageError) as error:
         if not alone:

@@ -112,7 +112,7 @@ def _list_keys(begin: str, words: list[str], folders: list[Path]) -> Iterator[st
     if not dot:
         for name in option.group_names(folders):
             yield f"{name}="
-            if name not in ("compare", "experiment"):
+            if name not in (*option.SEVERAL, "experiment"):
                 yield f"{name}."
         yield from (f"{name}=" for name in read_settings())
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 from qtlrun.compose.check import folder
 from qtlrun.error import UsageError
 from qtlrun.plan import Plan
-from qtlrun.plan.override import Override
+from qtlrun.plan.override import Override, parse
 from qtlrun.runfolder import (
     PLAN_FILE,
     POINT,
@@ -19,13 +19,21 @@ from qtlrun.runfolder import (
 # Top-level keys that the command line gives, and not the run's plan
 COMMAND_KEYS = ("study", "run", "home", "outputs", "accelerator")
 # What may be named at another place than when the run was made
-PLACED_KEYS = ("plugins", "backbone.weights")
+PLACED_KEYS = ("plugins", "backbone.weights", "dataset.root", "dataset.path")
+
+
+def force(words: list[str]) -> list[str]:
+    """Words with which Hydra composes a run's places, for keys that its choice of options lacks."""
+    typed = parse(words)
+    if not any(word.key == "run" and word.value not in (None, "null") for word in typed):
+        return words
+    return [f"++{word.change}" if word.key in PLACED_KEYS else word.text for word in typed]
 
 
 def take_run(plans: list[Plan]) -> list[Plan]:
     """Plans of the finished run that the command line names, or the plans themselves.
 
-    The study, the folders and the accelerator are those of the command line; `run` is the folder in
+    Study, lenses, folders and accelerator are those of the command line; `run` is the folder in
     full. Refuses a run that is not there, and overrides that the run's own plan answers.
     """
     plan = plans[0]
@@ -39,9 +47,9 @@ def take_run(plans: list[Plan]) -> list[Plan]:
     outputs = folder("outputs", str(plan.values["outputs"]))
     path = _single(name, find_run("run", name, outputs, WEIGHTS_FILE))
     (document,) = read_plans("run", name, path)
-    values = plan.values | document
+    values = plan.values | {"compare": {}} | document  # of its own references, if any
     values |= {key: plan.values[key] for key in COMMAND_KEYS}
-    values |= {"seal": None, "run": str(path)} | {
+    values |= {"seal": None, "run": str(path), "lens": plan.lenses} | {
         key: plan.values[key] for key in ("name", "command")
     }
     placed = [key for key in PLACED_KEYS if plan.sets(key)]
@@ -65,7 +73,7 @@ def _is_allowed(override: Override) -> bool:
     top = override.key.partition(".")[0]
     return override.sets and (
         override.key in (*COMMAND_KEYS, *PLACED_KEYS)
-        or top in ("study", "hydra")
+        or top in ("study", "lens", "hydra")
         or override.key.startswith("hydra/")
     )
 

@@ -8,7 +8,7 @@ from hydra.core.override_parser.types import Override
 
 from qtlrun.compose.check import folder
 from qtlrun.error import UsageError, nearest
-from qtlrun.plan.option import group_names
+from qtlrun.plan.option import SEVERAL, group_names
 from qtlrun.plan.override import Override as Word
 from qtlrun.plan.override import parse
 from qtlrun.runfolder import FIX, PLAN_FILE, find_run, read_plans
@@ -60,7 +60,10 @@ def replay(values: dict[str, Any], words: list[str]) -> list[dict[str, Any]]:
 
 def _apply(document: dict[str, Any], values: dict[str, Any], typed: list[Word]) -> dict[str, Any]:
     """A plan of the file with typed values, and with the keys of the command at hand."""
-    point = values | copy.deepcopy(document) | {key: values[key] for key in PRESENT_KEYS}
+    none_chosen: dict[str, Any] = {group: {} for group in SEVERAL}
+    values = none_chosen | values
+    point = values | none_chosen | copy.deepcopy(document)
+    point |= {key: values[key] for key in PRESENT_KEYS}
     if "published" not in document:
         point.pop("published", None)
     for word in typed:

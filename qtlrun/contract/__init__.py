@@ -84,6 +84,9 @@ class Head(Protocol):
     decode: logits of what the circuit gives, (runs, batch, outputs)
     circuit_weights: of the circuits that run, (circuits, *shape), of which encode and decode have
         as many; None: the angles
+    activations: values inside it by layer, of features, each (runs, batch, numbers): `inputs` and
+        `outputs` of the circuit or of what stands in its place, at last `logits`; None: the
+        logits alone are known
     executions: circuit executions that the gradient of one sample costs by parameter-shift; None:
         it has no circuit
     circuits: how many are evaluated for an item
@@ -103,6 +106,7 @@ class Head(Protocol):
     run: Callable[[Tensor, Tensor], Tensor] | None = None
     decode: Callable[[Tensor], Tensor] | None = None
     circuit_weights: Tensor | None = None
+    activations: Callable[[Tensor], dict[str, Tensor]] | None = None
     executions: Callable[[], int] | None = None
     circuits: int = 1
     bases: int = 1
@@ -240,6 +244,7 @@ class Study(Protocol):
     excuses: whether a plan whose weights or data cannot be had is left out, and not an error
     heeds_seal: whether its table marks the contrasts that a sealed plan did not declare
     trains: whether it trains the rows of its plans
+    takes_lenses: whether it looks at its rows through lenses, or describes a command that does
     takes_run: whether it takes a finished run, by `experiment.finished(plan)`
     takes_runs: whether it reads the folders that `runs` names
     loads: whether it needs the parts of its plans, which are checked first
@@ -250,12 +255,23 @@ class Study(Protocol):
     excuses: bool = False
     heeds_seal: bool = False
     trains: bool = True
+    takes_lenses: bool = False
     takes_run: bool = False
     takes_runs: bool = False
     loads: bool = True
     downloads: bool = True
 
     def run(self, plans: list, experiment: Any, report: Any) -> tuple: ...
+
+
+@runtime_checkable
+class Lens(Protocol):
+    """Way of looking into trained rows.
+
+    view: what it shows of the rows of a `qtlrun.lens.scene.Scene`: a `qtlrun.lens.view.View`
+    """
+
+    def view(self, scene: Any) -> Any: ...
 
 
 CONTRACTS: dict[str, type] = {
@@ -268,4 +284,5 @@ CONTRACTS: dict[str, type] = {
     "parametrization": Parametrization,
     "device": Device,
     "study": Study,
+    "lens": Lens,
 }

@@ -8,7 +8,7 @@ from qtlrun.contract.device import adapt_device
 from qtlrun.plan import build, is_own, plugin
 
 # Of the user's; heads are checked on a batch, backbones and datasets where they are completed
-CHECKED_GROUPS = ("freeze", "recipe", "device", "parametrization", "study")
+CHECKED_GROUPS = ("freeze", "recipe", "device", "parametrization", "study", "lens")
 
 
 def build_part(group: str, part: dict, plugins: Sequence[str] = (), key: str = "", **offered):

@@ -92,12 +92,9 @@ def locate(root: str) -> Path:
     if not root or not os.path.exists(path):
         siblings = os.listdir(path.parent) if os.path.isdir(path.parent) else []
         near = get_close_matches(path.name, siblings, n=1)
-        meant = (
-            f"; is {printable(path.parent / near[0])} meant?"
-            if near
-            else "; give one that holds class folders."
-        )
-        raise UsageError(f"there is no such folder{meant}", missing=True)
+        near_path = f"is {printable(path.parent / near[0])} meant?" if near else ""
+        fix = near_path or "give one that holds class folders"
+        raise UsageError("there is no such folder", fix, missing=True)
     if not os.path.isdir(path):
         raise UsageError(
             "this is a file", "give a folder that holds class folders (unpack an archive first)"

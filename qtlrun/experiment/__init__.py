@@ -26,6 +26,7 @@ from qtlrun.experiment.reading import enter_readings
 from qtlrun.experiment.remote import check_remote
 from qtlrun.experiment.restoration import restore_network, test_data, without_shots
 from qtlrun.experiment.session import Monitor, Session, alone
+from qtlrun.experiment.subject import Subject, asking_for_place, find_subjects
 from qtlrun.experiment.supply import Keys, supply_predictions, supply_rows, supply_tunings
 from qtlrun.plan import Part, Plan, Redraw, Variant
 from qtlrun.store import Entry
@@ -184,6 +185,15 @@ class Experiment:
         """Run that a plan comes back from, by its folder alone; no data are read."""
         key = f"finished run {plan.settings.run}"
         return self.session.once(key, lambda: load_run(plan, self.session))
+
+    @alone
+    def subjects(self, plan: Plan) -> list[Subject]:
+        """Trainings of a finished run with the items of their splits; no row is trained."""
+        run = self.finished(plan)
+        with asking_for_place():
+            redraws = self._distinct_redraws(plan)
+            datasets = [self.dataset(plan.model.redrawn(redraw.change)) for redraw in redraws]
+        return find_subjects(run.rows, datasets)
 
     @alone
     def apply(

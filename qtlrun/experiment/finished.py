@@ -62,6 +62,7 @@ class FinishedTraining:
     split: number of its division of the items; None where the run has one
     scaling: mean and deviation by which its dataset scaled vectors; None of pictures
     validation_nll: in nats, of its best epoch
+    data: fingerprint of its dataset; None in a run of an earlier version
     weights: as an outcome has them
     """
 
@@ -70,6 +71,7 @@ class FinishedTraining:
     split: int | None
     scaling: dict[str, list[float]] | None
     validation_nll: float
+    data: str | None
     weights: dict[str, np.ndarray]
     parts: Parts
 
@@ -228,6 +230,7 @@ def _load_row(
                     entry.get("split"),
                     entry["dataset_scaling"],
                     entry["validation_nll"],
+                    entry.get("data"),
                     archive.read(entry["file"])[0],
                     parts,
                 )

@@ -102,8 +102,7 @@ class Quantum(nn.Module):
         self.circuits = copies
         self.entangle = entangle
         self.run = device.run(circuit, entangle)
-        if not entangle:
-            _check_read(self.run.reading)
+        _check_reading(self.run.reading, circuit, entangle)
         self.padding = inputs_of(circuit) - features if direct else 0
         self.pre = None if direct else Linear(start, "pre", features, copies * inputs_of(circuit))
         self.norms = _norms if direct else None
@@ -139,9 +138,19 @@ class Quantum(nn.Module):
         self, values: Float[Tensor, "circuits batch outputs"]
     ) -> Float[Tensor, "runs batch classes"]:
         """Logits of what the circuit gives; the outputs of copies stand in a row."""
-        if self.circuits > 1:
-            values = values.unflatten(0, (-1, self.circuits)).transpose(1, 2).flatten(2)
-        return self.post(values)
+        return self.post(self._join(values))
+
+    def activations(self, x: Float[Tensor, "runs batch features"]) -> dict[str, Tensor]:
+        """Inputs and outputs of the circuit, and the logits; those of copies stand in a row."""
+        inputs = self.encode(x)
+        outputs = self._join(self.run(inputs, self.circuit_weights))
+        return {"inputs": self._join(inputs), "outputs": outputs, "logits": self.post(outputs)}
+
+    def _join(self, values: Float[Tensor, "circuits batch values"]) -> Tensor:
+        """Values of copies in a row, (runs, batch, values)."""
+        if self.circuits == 1:
+            return values
+        return values.unflatten(0, (-1, self.circuits)).transpose(1, 2).flatten(2)
 
     @property
     def circuit_weights(self) -> Float[Tensor, "circuits ..."]:
@@ -218,7 +227,13 @@ class Twin(nn.Module):
     def forward(
         self, x: Float[Tensor, "runs batch features"]
     ) -> Float[Tensor, "runs batch classes"]:
-        return self.post(self.middle(squash(self.pre(x), self.reach)).tanh())
+        return self.activations(x)["logits"]
+
+    def activations(self, x: Float[Tensor, "runs batch features"]) -> dict[str, Tensor]:
+        """Inputs and outputs of the block, and the logits."""
+        inputs = squash(self.pre(x), self.reach)
+        outputs = self.middle(inputs).tanh()
+        return {"inputs": inputs, "outputs": outputs, "logits": self.post(outputs)}
 
     def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
         """Share of each item's squashed values that are saturated."""
@@ -240,7 +255,13 @@ class Sine(nn.Module):
     def forward(
         self, x: Float[Tensor, "runs batch features"]
     ) -> Float[Tensor, "runs batch classes"]:
-        return self.post(-squash(self.pre(x)).sin())
+        return self.activations(x)["logits"]
+
+    def activations(self, x: Float[Tensor, "runs batch features"]) -> dict[str, Tensor]:
+        """Inputs and outputs of the sine, and the logits."""
+        inputs = squash(self.pre(x))
+        outputs = -inputs.sin()
+        return {"inputs": inputs, "outputs": outputs, "logits": self.post(outputs)}
 
     def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
         """Share of each item's squashed values that are saturated."""
@@ -271,6 +292,23 @@ def _check_direct(features: int, circuit, product: bool, start: str | None) -> N
         raise UsageError(
             f"{start} has start values of a layer before the circuit, and this one has none",
             "use circuit=dressed",
+            key="circuit",
+        )
+
+
+def _check_reading(reading, circuit, entangle: bool) -> None:
+    """Refuse weights that no gate takes; without entangling gates, wires that nothing reads.
+
+    A circuit's preparation of amplitudes, and a gate whose matrix moves, may take weights.
+    """
+    if not entangle:
+        _check_read(reading)
+        return
+    takes = reading.trained or reading.moving is not None or reading.starts
+    if math.prod(circuit.shape) and not takes:
+        raise UsageError(
+            f"it has {math.prod(circuit.shape)} weights, and no gate takes any of them",
+            "use them as angles, or give it the shape 0",
             key="circuit",
         )
 

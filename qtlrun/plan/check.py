@@ -17,8 +17,9 @@ from qtlrun.plan.redraw import EACH
 from qtlrun.plan.tuning import check_space, spaces
 from qtlrun.plan.variant import GROUPS, Part, Variant
 
-# Keys of a plan beside settings and groups: what it was composed from.
-ORIGIN_KEYS = ("compare", "published", "name", "overrides", "command", "line")
+# Keys of a plan beside settings and groups: groups of several options, and what it was composed
+# from.
+ORIGIN_KEYS = ("compare", "lens", "published", "name", "overrides", "command", "line")
 TORCHLESS_GROUPS = ("recipe", "freeze")  # whose parts are built without torch
 PRETRAIN = {"dataset": "dict", "recipe": "dict", "seed": "int"}
 
@@ -45,6 +46,7 @@ def check_plan(plan: Plan) -> None:
     for group in (*GROUPS, "study"):
         check_group(group, values[group])
         _check_part(group, values[group], plan.settings.plugins)
+    _check_lenses(plan)
     _check_pretrain(plan.model)
     for group, part in plan.model.parts.items():
         check_space(group, part, plan.settings.plugins)
@@ -127,6 +129,15 @@ def _check_part(group: str, part: Part, plugins: list[str], key: str = "") -> No
         code.check(f"{key or group}.{name}", part[name])
     if group in TORCHLESS_GROUPS and not is_own(part["_target_"]):
         build(group, part, plugins, key)
+
+
+def _check_lenses(plan: Plan) -> None:
+    """Refuse wrong values of the lenses that rows are looked at through."""
+    check_group("lens", plan.lenses)
+    for name, part in plan.lenses.items():
+        key = f"lens.{name}"
+        check_group(key, part)
+        _check_part("lens", part, plan.settings.plugins, key)
 
 
 def _check_reference(name: str, variant: Variant, change: dict) -> None:

@@ -23,6 +23,8 @@ class Facts:
     fixed: of a head, whether its circuit is never trained
     simulates: of a backbone, whether it simulates a circuit itself
     entangles: of a circuit, whether any gate is on several wires
+    product: of a circuit, the values with which it is the product circuit of its size, so that a
+        head which puts that one in its place changes nothing; empty: it is none
     code: key of the value that names a class or function of the user's, as FILE.py:NAME
     widths: of a circuit, the values that its numbers of inputs and outputs depend on; empty: on all
     """
@@ -34,6 +36,7 @@ class Facts:
     fixed: bool = False
     simulates: bool = False
     entangles: bool = True
+    product: dict[str, object] = field(default_factory=dict)
     code: str = ""
     widths: tuple[str, ...] = ()
 
@@ -47,9 +50,14 @@ class Facts:
             self.fixed or other.fixed,
             self.simulates or other.simulates,
             self.entangles and other.entangles,
+            self.product | other.product,
             other.code or self.code,
             self.widths + other.widths,
         )
+
+    def is_product(self, part: Part) -> bool:
+        """Whether a circuit with these values is the product circuit of its size."""
+        return bool(self.product) and self.product.items() <= part.items()
 
     def kept_defects(self, part: Part) -> list[str]:
         """Keys by which a part's values keep a published defect."""

@@ -19,9 +19,11 @@ GROUPS = {
     "freeze": "Which weights of the backbone are trained; each takes `freeze.batch_norm`.",
     "recipe": "Epochs, batches, optimizer, rates, schedule, scaling.",
     "compare": "References and controls, each derived from the composed model.",
+    "lens": "What study=interpret looks through at trained rows, and a comparison at its end.",
     "study": "What is done with the composed model.",
     "experiment": "Presets: `NAME_paper` as it was published, with its defects, and `NAME`, sound.",
 }
+SEVERAL = ("compare", "lens")  # groups of which several options are chosen
 FOLDER_FLAGS = ("--config-dir", "-cd")
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -28,11 +28,13 @@ class Plan:
     values: plain values by key, as composed and as plan.yaml has them
     refusal: why the point is left out, where its study excuses that
     sealed: point of the seal that it is a run of
+    unfit: why a reference that nobody typed does not apply to the composed parts, by its name
     """
 
     values: dict[str, Any]
     refusal: str = ""
     sealed: SealedPlan | None = None
+    unfit: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def settings(self) -> Settings:
@@ -79,7 +81,13 @@ class Plan:
     @property
     def changes(self) -> dict[str, Any]:
         """Values of each reference that differ from the composed ones, by name."""
-        return self.values.get("compare") or {}
+        changes = self.values.get("compare") or {}
+        return {name: change for name, change in changes.items() if name not in self.unfit}
+
+    @property
+    def lenses(self) -> dict[str, Part]:
+        """Values of the lenses that its trained rows are looked at through, by name."""
+        return self.values.get("lens") or {}
 
     @cached_property
     def overrides(self) -> tuple[Override, ...]:
@@ -134,7 +142,7 @@ class Plan:
     @cached_property
     def notes(self) -> list[str]:
         """Lines on references that do not apply, are equal, or are not what their letter means."""
-        return [*self._references.notes, *self.labels.notes]
+        return [*self._references.notes, *self.unfit.values(), *self.labels.notes]
 
     @cached_property
     def seeds(self) -> list[int]:
@@ -158,6 +166,10 @@ class Plan:
         """Whether the command line gives a key a value."""
         return any(override.sets and override.key == key for override in self.overrides)
 
+    def types(self, name: str) -> bool:
+        """Whether the command line chooses, makes or changes a reference."""
+        return self._references.is_typed(name)
+
     def changed(self, values: Mapping[str, object]) -> "Plan":
         """Copy with other values, by `key` or `group.key`."""
         changes = dict(self.values)
@@ -169,6 +181,10 @@ class Plan:
     def under(self, sealed: SealedPlan) -> "Plan":
         """Copy that is a run of a sealed plan."""
         return dataclasses.replace(self, sealed=sealed)
+
+    def without(self, name: str, reason: str) -> "Plan":
+        """Copy without a reference that does not apply, for this reason."""
+        return dataclasses.replace(self, unfit=self.unfit | {name: reason})
 
     @cached_property
     def _references(self) -> References:

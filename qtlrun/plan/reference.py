@@ -50,6 +50,11 @@ class References:
             if self._lacking(change)
         ]
 
+    def is_typed(self, name: str) -> bool:
+        """Whether the command line chooses, makes or changes a reference."""
+        is_made = any(override.key == f"compare.{name}" for override in self.overrides)
+        return is_made or self._is_chosen(name) or self._is_changed(name)
+
     @cached_property
     def _asked(self) -> dict[str, dict]:
         """Changes of the references that the user or a preset chose."""
@@ -57,7 +62,7 @@ class References:
         for name, change in self.changes.items():
             _check_change(name, change)
             if self._is_asked(name, change):
-                if self._lacking(change) and (self._is_chosen(name) or self._is_changed(name)):
+                if self._lacking(change) and self.is_typed(name):
                     raise UsageError(self._excuse(name), "leave it out")
                 changes[name] = change
         return changes

@@ -26,6 +26,7 @@ UNSEALED_KEYS = (
     "plan",
     "runs",
     "study",
+    "lens",
     "published",
     "name",
     "overrides",
@@ -34,7 +35,7 @@ UNSEALED_KEYS = (
     "run",
 )
 # Keys of words that choose the study or its folders
-UNSEALED_WORDS = ("study", "study.contrasts", "home", "outputs", "fresh", "seal")
+UNSEALED_WORDS = ("study", "lens", "study.contrasts", "home", "outputs", "fresh", "seal")
 # Names of values that may be paths, of which the bytes count
 PATH_NAMES = ("root", "state", "weights")
 MAX_VALUE = 60  # characters of a value in a message
@@ -144,7 +145,8 @@ def is_hash(word: str) -> bool:
 
 def sealed_command(words: list[str]) -> list[str]:
     """Words of a command line that compose the same plans, without its study and its folders."""
-    return [override.text for override in parse(words) if override.key not in UNSEALED_WORDS]
+    sealed = [word for word in parse(words) if word.key not in UNSEALED_WORDS]
+    return [word.text for word in sealed if not word.is_below("lens")]
 
 
 def sealed_values(values: dict[str, Any]) -> dict[str, Any]:

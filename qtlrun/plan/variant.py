@@ -126,6 +126,8 @@ class Variant:
             values["device"] = self.device
         if "circuit" in self.takes("head"):
             values |= {"circuit": self.circuit, "device": self.device}
+            if self.head.get("product") and self.facts("circuit").is_product(self.circuit):
+                values["head"] = self.head | {"product": False}
         else:
             values["circuit"] = self._sizes()
         values = {

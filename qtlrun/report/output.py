@@ -22,7 +22,8 @@ from qtlrun.comparison.row import Row
 from qtlrun.plan import Plan
 from qtlrun.report import figure, frame
 from qtlrun.report.frame.row import enumerate_rows
-from qtlrun.runfolder import PLAN_FILE, WEIGHTS_FILE
+from qtlrun.report.section import Section
+from qtlrun.runfolder import PLAN_FILE, POINT, WEIGHTS_FILE
 from qtlrun.store import Store
 
 PACKAGES = (
@@ -58,7 +59,7 @@ def write(
     for name, content in frames.items():
         disk.write(out / f"{name}.csv", frame.csv(content))
     for number, comparison in enumerate(comparisons):
-        folder = out if len(comparisons) == 1 else out / f"point-{number}"
+        folder = point_folder(out, number, len(comparisons))
         if comparison.labels:
             _draw(folder / "figures", comparison)
             _write_weights(folder, comparison)
@@ -67,6 +68,11 @@ def write(
             disk.write(folder / "figures" / f"circuit.{kind}", data)
     if len(comparisons) > 1:
         _save(out / "figures", "sweep", figure.sweep(frames["table"], list(comparisons[0].keys)))
+
+
+def point_folder(out: Path, number: int, count: int) -> Path:
+    """Folder of a point of a sweep, or of the only one."""
+    return out if count == 1 else out / f"{POINT}{number}"
 
 
 def _yaml(plans: list[Plan]) -> str:
@@ -90,11 +96,32 @@ def write_study(
         frame.markdown(content) for content in frames.values() if len(content) <= MAX_TABLE_LINES
     ]
     disk.write(out / "table.md", "\n\n".join([*tables, *lines]) + "\n")
+    _write_contents(out, frames, figures)
+    write_environment(out, plans, [])
+
+
+def write_sections(out: Path, plans: list[Plan], sections: list[Section]) -> None:
+    """Files of a study that has sections: plans, table.md, frames and figures of each."""
+    disk.write(out / PLAN_FILE, _yaml(plans))
+    add_sections(out, sections)
+    write_environment(out, plans, [])
+
+
+def add_sections(out: Path, sections: list[Section]) -> None:
+    """Add sections to a folder, and at the end of its table.md."""
+    table = out / "table.md"
+    before = [table.read_text()] if table.is_file() else []
+    disk.write(table, "\n".join([*before, *(f"{section.markdown}\n" for section in sections)]))
+    for section in sections:
+        _write_contents(out, section.frames, section.figures)
+
+
+def _write_contents(out: Path, frames: dict[str, pd.DataFrame], figures: dict[str, Figure]) -> None:
+    """CSV files of frames, and files of figures, by their names."""
     for name, content in frames.items():
         disk.write(out / f"{name}.csv", frame.csv(content))
     for name, drawing in figures.items():
         _save(out / "figures", name, drawing)
-    write_environment(out, plans, [])
 
 
 def write_environment(out: Path, plans: list[Plan], comparisons: list[Comparison]) -> None:
@@ -193,7 +220,7 @@ def _write_weights(folder: Path, comparison: Comparison) -> None:
                 {"file": file, "seed": seed, "backbone": backbone, "dataset_scaling": row.scaling}
                 | ({"split": number} if several else {})
                 | {"begun from": row.files, "drawn": row.drawn}
-                | {"validation_nll": outcome.validation_nll}
+                | {"validation_nll": outcome.validation_nll, "data": row.fingerprints["data"]}
             )
     disk.write_json(folder / WEIGHTS_FILE, {"rows": rows, "sha256": digests})
 

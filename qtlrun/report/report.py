@@ -11,6 +11,7 @@ from rich.console import Console
 from qtlrun.plan import Plan
 from qtlrun.report import output, terminal
 from qtlrun.report.progress import Progress
+from qtlrun.report.section import Section
 from qtlrun.report.sentence import Note, shown, written
 
 
@@ -58,3 +59,22 @@ class Report:
         output.write_study(self.folder, plans, written(notes), frames, figures or {})
         show(self.console)
         terminal.say(self.console, shown(notes))
+
+    def finish_sections(self, plans: list[Plan], sections: list[Section]) -> None:
+        """Write a study's files, a section each, then print their tables and sentences."""
+        self.progress.end()
+        output.write_sections(self.folder, plans, sections)
+        self._show_sections(sections)
+
+    def add_sections(self, folder: Path, sections: list[Section]) -> None:
+        """Add sections to a run's folder, and at the end of its table.md; then print them."""
+        self.progress.end()
+        output.add_sections(folder, sections)
+        self._show_sections(sections)
+
+    def _show_sections(self, sections: list[Section]) -> None:
+        """Print the table of each section, and the sentences under it."""
+        for section in sections:
+            if len(section.table):
+                terminal.show_blocks(self.console, section.table)
+            terminal.say(self.console, shown(section.notes))

@@ -174,8 +174,8 @@ FORECAST = Schema(
             ("minutes", "float64", "minutes", "of the others, with what they need first"),
             ("processor", "float64", "minutes", "of processor time in these, over all cores"),
             ("MiB", "Int64", "MiB", "largest memory of the process up to this row"),
-            ("executions", "Int64", "", "of a circuit on a quantum processor, all trainings"),
-            ("shots", "Int64", "shots", "of these executions together"),
+            ("executions", "Int64", "", "of a circuit on a quantum processor, over all seeds"),
+            ("shots", "Int64", "shots", "of these executions together, over all seeds"),
             optional=True,
         ),
     )
@@ -228,6 +228,43 @@ PREDICTIONS = Schema(
         PROBABILITY,
     )
 )
+# What a lens reads of trained rows
+MEASURED = (
+    Column("measure", "text", "", "name of the number, with its unit"),
+    Column("layer", "text", "", "where it is read; empty for the whole network"),
+)
+READINGS = Schema(
+    (
+        ROW,
+        Column("split", "int64", "", "number of the division of the items"),
+        SEED,
+        *MEASURED,
+        Column("value", "float64", "that of the measure", "its value; nan where it has none"),
+    )
+)
+SPREADS = Schema(
+    (
+        *MEASURED,
+        ROW,
+        Column("trainings", "int64", "", "in which the number could be read"),
+        Column("mean", "float64", "that of the measure", "over trainings"),
+        Column("deviation", "float64", "that of the measure", "between trainings of the row"),
+        *_columns(
+            ("difference", "float64", "that of the measure", "composed minus this row, mean"),
+            (
+                "low",
+                "float64",
+                "that of the measure",
+                "lower end of its 95 % interval over trainings",
+            ),
+            ("high", "float64", "that of the measure", "upper end of that interval"),
+            ("noise", "float64", "that of the measure", "larger deviation of the two rows"),
+            ("p_holm", "float64", "probability", "of no difference, adjusted over the lens"),
+            ("differs", "boolean", "", "whether p_holm < 0.05 and the difference exceeds noise"),
+            optional=True,
+        ),
+    )
+)
 SWEEP = Schema(
     (
         Column("validation NLL", "float64", "nats", "composed row, mean over seeds and splits"),
@@ -246,7 +283,7 @@ FINISHED = (
         optional=True,
     ),
     *_metric_columns(metric.COUNTS),
-    Column("shots", "Int64", "shots", "of these executions together", optional=True),
+    Column("shots", "Int64", "shots", "of these executions, for one seed", optional=True),
     *_metric_columns(metric.MEASURES),
     *_columns(
         ("seconds alone", "float64", "seconds", "of the row with an empty store, all seeds"),

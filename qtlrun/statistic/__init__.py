@@ -52,6 +52,7 @@ from qtlrun.statistic.proportion import (
 )
 from qtlrun.statistic.share import binomial, explained, swayed
 from qtlrun.statistic.split import resampled
+from qtlrun.statistic.spread import Spread, deviation, spread
 from qtlrun.statistic.trend import slope
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "Rates",
     "Resampled",
     "Simulated",
+    "Spread",
     "Verdict",
     "aurc",
     "auroc",
@@ -83,6 +85,7 @@ __all__ = [
     "dead",
     "deaths",
     "detect",
+    "deviation",
     "doubt",
     "explained",
     "flip_signs",
@@ -104,6 +107,7 @@ __all__ = [
     "resampled",
     "slope",
     "softmax",
+    "spread",
     "swayed",
     "two_way",
     "verdict",

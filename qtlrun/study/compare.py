@@ -9,6 +9,7 @@ from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison, Stopped, point_name
 from qtlrun.experiment import Experiment
 from qtlrun.ledger import Readings
+from qtlrun.lens import inspect
 from qtlrun.plan import Plan
 from qtlrun.plan.override import swept_values
 from qtlrun.report import frame, output, sentence, terminal
@@ -29,6 +30,7 @@ class Compare:
     shots: int
 
     heeds_seal = True
+    takes_lenses = True
 
     @cached_property
     def limit(self) -> statistic.Margin:
@@ -64,7 +66,28 @@ class Compare:
             self._finish(plans, points, frames, report)
         if stop:
             raise stop
-        return frames["rows"], not any(point.failed for point in points)
+        failed = any(point.failed for point in points)
+        if plans[0].lenses:
+            failed |= self._look(plans, points, experiment, report)
+        return frames["rows"], not failed
+
+    def _look(
+        self,
+        plans: list[Plan],
+        points: list[Comparison],
+        experiment: Experiment,
+        report: Report,
+    ) -> bool:
+        """Look at the rows of each point through the lenses; whether any of it failed."""
+        failed = False
+        for number, (plan, point) in enumerate(zip(plans, points, strict=True)):
+            if not point.labels:
+                continue
+            folder = output.point_folder(report.folder, number, len(points))
+            sections = inspect(plan.changed({"run": str(folder)}), experiment)
+            report.add_sections(folder, sections)
+            failed |= any(section.is_failed for section in sections)
+        return failed
 
     def _frames(self, points: list[Comparison]) -> dict[str, pd.DataFrame]:
         """Frames of the output folder, by the name of their file."""

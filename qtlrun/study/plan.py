@@ -34,6 +34,7 @@ class Preview:
     shots: int
 
     trains = False
+    takes_lenses = True
     downloads = False
 
     def __post_init__(self):
@@ -60,6 +61,8 @@ class Preview:
         processor = start * (1 + FINISH_PER_START)
         overhead = Duration(processor * max(1, waiting), processor)
         notes = [*_sum(frame, overhead), *map(_download, downloads), *_explain(frame)]
+        if plans[0].lenses:
+            notes.append(Note("What the lenses take is not in it."))
         report.finish(
             plans,
             notes,

@@ -34,6 +34,7 @@ class Preregister:
     contrasts: list[str] | None
 
     trains = False
+    takes_lenses = True
 
     def __post_init__(self):
         _ = statistic.Margin.of(self.margin)

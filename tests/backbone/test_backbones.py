@@ -384,6 +384,14 @@ def test_another_size_keeps_the_usual_ratio_of_resizing_and_cropping():
     ) == (128, 512)
 
 
+@pytest.mark.parametrize("colours", [1, 3])
+def test_what_the_network_takes_is_restored_to_the_picture(colours):
+    picture = scans(2, colours, 8, 8)
+    preprocess = Preprocess(8, 8, (0.4, 0.5, 0.6)[:colours], (0.2, 0.3, 0.1)[:colours])
+    assert torch.allclose(preprocess.restore(preprocess(picture)), picture / 255, atol=1e-6)
+    assert torch.equal(preprocess.normalise(picture / 255), preprocess(picture))
+
+
 def test_a_grey_picture_becomes_three_equal_channels():
     prepared = Preprocess(8, 8, (0, 0, 0), (1, 1, 1))(scans(1, 8, 8))
     assert prepared.shape == (3, 8, 8)

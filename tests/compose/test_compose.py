@@ -51,8 +51,8 @@ def checked(*points):
 QUICK = ["experiment=smoke", "backbone=identity", "compare=[]", "seeds=1", "recipe.epochs=1"]
 TOP = (
     "accelerator, backbone, circuit, compare, dataset, device, dtype, experiment, folds, freeze,"
-    " fresh, head, home, outputs, parametrization, plan, plugins, recipe, run, runs, seal, seeds,"
-    " splits, study, tune."
+    " fresh, head, home, lens, outputs, parametrization, plan, plugins, recipe, run, runs, seal,"
+    " seeds, splits, study, tune."
 )
 KEYS = (
     "seeds, splits, folds, tune, dtype, home, outputs, accelerator, fresh, plugins, seal, plan,"
@@ -200,6 +200,13 @@ def test_the_right_keys_are_those_of_the_options_chosen(refusal):
         refusal("head=twin", "head.angles=zero")
         == "head.angles: the option chosen has no such key; head=quantum has it."
     )
+    assert refusal("lens=[tsne]", "lens.tsne.item=3").startswith(
+        "lens.tsne.item: there is no such key; did you mean items?"
+    )
+    assert (
+        refusal("lens.tsne.items=3")
+        == "lens.tsne.items: tsne is not chosen; lens=[tsne] chooses it."
+    )
 
 
 @pytest.mark.parametrize(
@@ -286,10 +293,10 @@ def test_an_option_that_is_not_there_is_refused_with_the_right_one(refusal, word
             "~head.anglez",
             "~head.anglez: there is no such key, or it is null and need not be taken away.",
         ),
-        ("~compare", "~compare: the references cannot be taken away so; compare=[] chooses none."),
+        ("~compare", "~compare: its options cannot be taken away so; compare=[] chooses none."),
         (
             "~compare=[x]",
-            "~compare: the references cannot be taken away so; compare=[] chooses none.",
+            "~compare: its options cannot be taken away so; compare=[] chooses none.",
         ),
         (
             "+compare.B=3",

@@ -39,6 +39,19 @@ def test_a_plan_runs_again_with_the_same_rows(write, place):
     assert after.labels == before.labels and after.study == before.study
 
 
+def test_a_plan_without_references_or_lenses_gets_those_that_are_typed_and_no_others(write):
+    file = write("compare=[]")
+    (after,) = compose([f"plan={file}"])
+    assert not after.references and not after.lenses
+    (typed,) = compose([f"plan={file}", "compare=[C]", "lens=[tsne]", "lens.tsne.items=20"])
+    assert [*typed.references] == ["C"] and typed.lenses["tsne"]["items"] == 20
+    file = write("compare=[C,twin]", "lens=[tsne]")
+    (none,) = compose([f"plan={file}", "compare=[]", "lens=[]"])
+    assert not none.references and not none.lenses
+    (kept,) = compose([f"plan={file}", "lens.tsne.items=20"])
+    assert [*kept.references] == ["C", "twin"] and kept.lenses["tsne"]["items"] == 20
+
+
 def test_typed_values_and_options_take_the_place_of_those_of_the_file(write):
     file = write(*WORDS)
     typed = ["seeds=4", "circuit.inputs=2", "device=default.qubit", "compare=[twin]", "study=power"]

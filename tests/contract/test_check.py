@@ -19,7 +19,7 @@ from qtlrun.plan import GROUPS
 
 
 def test_every_group_has_a_contract():
-    assert set(CONTRACTS) == {*GROUPS, "study"}
+    assert set(CONTRACTS) == {*GROUPS, "lens", "study"}
 
 
 @pytest.mark.parametrize("group", CONTRACTS)

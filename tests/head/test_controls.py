@@ -12,7 +12,9 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from qtlrun import plan as plans
+from qtlrun.circuit.amplitude import Amplitude
 from qtlrun.circuit.dressed import Dressed
+from qtlrun.circuit.readout import Register
 from qtlrun.device.statevector import Statevector
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
@@ -264,3 +266,26 @@ def test_reach_is_the_twin_s_largest_value():
     narrow.load_state_dict(state)
     x = features(1, 5, 8)
     torch.testing.assert_close(wide(x), narrow(x), rtol=0, atol=1e-14)
+
+
+REGISTER = Register(copies=3)
+
+
+@pytest.mark.parametrize(
+    "make, widths",
+    [
+        (lambda start: Quantum(8, 3, Dressed(4, 6), Statevector(), start), (4, 4)),
+        (lambda start: Quantum(8, 3, Dressed(2, 1, REGISTER), Statevector(), start), (6, 6)),
+        (lambda start: Quantum(8, 3, Amplitude(3, 1), Statevector(), start), (8, 3)),
+        (lambda start: Twin(8, 3, 4, start, circuit_outputs=5), (4, 5)),
+        (lambda start: Sine(8, 3, 4, start), (4, 4)),
+    ],
+    ids=["quantum", "copies", "direct", "twin", "sine"],
+)
+def test_activations_are_what_goes_in_and_comes_out_of_the_circuit_and_the_logits(make, widths):
+    head, x = make(Start([0, 5], torch.float64)), features(2, 5, 8)
+    layers = head.activations(x)
+    assert [*layers] == ["inputs", "outputs", "logits"]
+    assert (layers["inputs"].shape, layers["outputs"].shape) == tuple((2, 5, n) for n in widths)
+    assert torch.allclose(layers["logits"], head(x), atol=1e-12)
+    assert torch.allclose(head.post(layers["outputs"]), head(x), atol=1e-12)

@@ -307,3 +307,43 @@ def test_a_row_of_it_counts_the_angles_of_the_circuit_that_runs(home):
             found[name]["parameters_circuit"].tolist() == [8, 8]
             and found[name]["angles_effective"].tolist() == ranks
         )
+
+
+@pytest.mark.parametrize(
+    "sizes", [(3, 2), (4, 6), (2, 3, 1), (3, 2, 2, 4)], ids=lambda sizes: "-".join(map(str, sizes))
+)
+def test_in_the_place_of_a_product_circuit_the_head_puts_that_very_one(sizes):
+    features = angles(1, 5, 8, seed=3)
+    plain, product = (head(Product(*sizes), product=each)(features) for each in (False, True))
+    assert torch.equal(plain, product)
+
+
+@pytest.mark.parametrize(
+    "words, rows",
+    [
+        (("circuit.more=2", "circuit.inputs=3", "circuit.copies=2"), ["composed"]),
+        (("circuit.readout=pairs",), ["composed", "product"]),  # the product measures <Z>
+    ],
+)
+def test_the_product_of_a_product_circuit_is_one_row_where_it_is_the_same(words, rows):
+    plan = compose_plan("circuit=product", "compare=[product]", *words)
+    assert [*plan.labels.names.values()] == rows
+    said = ["product is the same model as composed: one row."]
+    assert plan.notes == said * (len(rows) == 1)
+
+
+class Unused(Dressed):
+    """The dressed circuit, which leaves its weights unused."""
+
+    def __call__(self, inputs, weights):
+        return super().__call__(inputs, torch.zeros_like(weights))
+
+
+def test_a_circuit_whose_weights_no_gate_takes_is_refused():
+    with pytest.raises(UsageError) as error:
+        head(Unused(2, 3))
+    assert error.value.key == "circuit"
+    assert error.value.reason == "it has 6 weights, and no gate takes any of them"
+    head(Dressed(2, 0))  # has none
+    head(Dressed(2, 3), entangle=False)
+    head(Dressed(2, 3), angles="frozen")

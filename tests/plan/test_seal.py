@@ -167,4 +167,5 @@ def test_many_differences_are_the_first_few_and_a_count(values):
 def test_the_command_of_a_seal_is_without_its_study_and_its_folders():
     words = ["-m", "study=preregister", "study.contrasts=[twin]", "home=x", "outputs=y", "tune=1,2"]
     assert sealed_command([*words, "study.margin=0.1"]) == ["-m", "tune=1,2", "study.margin=0.1"]
+    assert sealed_command(["lens=[tsne]", "lens.tsne.items=3", "seeds=2"]) == ["seeds=2"]
     assert FILE.endswith(".yaml")

@@ -69,10 +69,18 @@ def test_a_family_stands_for_the_columns_that_a_run_names():
 
 
 def test_every_column_is_described_and_stands_once():
-    assert len(SCHEMAS) == 11
+    assert len(SCHEMAS) == 13
     for each in SCHEMAS:
         names = [column.name for column in each.columns]
         assert len(names) == len(set(names)) and all(column.about for column in each.columns)
+
+
+def test_executions_say_whether_they_are_those_of_one_seed_or_of_all():
+    """A table has those of a seed, study=plan those of the row."""
+    for name in ("executions", "shots"):
+        (table,) = [column for column in schema.TABLE.columns if column.name == name]
+        (forecast,) = [column for column in schema.FORECAST.columns if column.name == name]
+        assert "for one seed" in table.about and "over all seeds" in forecast.about
 
 
 def test_the_table_has_every_metric_that_has_a_column():

@@ -339,3 +339,21 @@ def test_with_room_the_accuracy_difference_has_a_column():
     cell = f"{gap.mean:+.2f} [{gap.low:+.2f}, {gap.high:+.2f}]".replace("0.", ".")
     assert titles(shown(made, 160)).count("accuracy") == 2 and cell in shown(made, 160)
     assert titles(shown(made, 100)).count("accuracy") == 1
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_columns_that_have_no_room_follow_below_with_the_first_one_and_no_word_is_broken(width):
+    rows = [f"row{number}" for number in range(9)]
+    frame = pd.DataFrame(
+        {"number": ["nearest-neighbour accuracy, features", "depth"]}
+        | {name: [f".{number}25 ± .019 *", f"{number}"] for number, name in enumerate(rows)}
+    )
+    place = console(width)
+    terminal.show_blocks(place, frame)
+    lines = place.file.getvalue().splitlines()
+    assert all(len(line) <= width for line in lines)
+    heads = [line.split() for line in lines if line.startswith("number")]
+    assert len(heads) > 1 and [name for head in heads for name in head[1:]] == rows
+    text = " ".join(lines)
+    assert text.count("nearest-neighbour") == len(heads) == text.count("features")
+    assert all(f".{number}25 ± .019 *" in text for number in range(9))

@@ -3,6 +3,7 @@
 from qtlrun.report.frame.calibration import family_line, rate_line, rates_frame, rules_frame
 from qtlrun.report.frame.contrast import contrasts_frame
 from qtlrun.report.frame.joint import joint_frame
+from qtlrun.report.frame.lens import differing, readings_frame, spread_frame, spread_table
 from qtlrun.report.frame.prediction import predictions_frame
 from qtlrun.report.frame.row import (
     epochs_frame,
@@ -19,6 +20,7 @@ __all__ = [
     "cells",
     "contrasts_frame",
     "csv",
+    "differing",
     "epochs_frame",
     "errors_frame",
     "family_line",
@@ -28,9 +30,12 @@ __all__ = [
     "rate_line",
     "rates_frame",
     "read_csv",
+    "readings_frame",
     "rows_frame",
     "rules_frame",
     "shots_frame",
+    "spread_frame",
+    "spread_table",
     "sweep_table",
     "table",
     "trials_frame",

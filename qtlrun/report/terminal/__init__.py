@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -59,6 +60,28 @@ def show_words(console: Console, frame: pd.DataFrame) -> None:
     for line in cells(frame):
         table.add_row(*map(Text, line))
     _print(console, table)
+
+
+def show_blocks(console: Console, frame: pd.DataFrame) -> None:
+    """Print a table of texts whose last columns follow below, where there is no room for all.
+
+    The first column is repeated; none of its words is broken.
+    """
+    first, *names = frame
+    while names:
+        count = len(names)
+        while count > 1 and _least_width(frame[[first, *names[:count]]]) > console.width:
+            count -= 1
+        show_words(console, frame[[first, *names[:count]]])
+        names = names[count:]
+
+
+def _least_width(frame: pd.DataFrame) -> int:
+    """Characters that a table of texts needs; its first column those of its longest word."""
+    first, *columns = zip(map(str, frame), *cells(frame), strict=True)
+    widths = [max(map(cell_len, column)) for column in columns]
+    longest = max(cell_len(word) for cell in first for word in cell.split())
+    return longest + 1 + sum(width + 2 for width in widths)  # a space behind each, one between
 
 
 def show_options(console: Console, title: str, frame: pd.DataFrame) -> None:

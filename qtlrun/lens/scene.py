@@ -1,0 +1,82 @@
+"""Scene: trainings of several rows, side by side, before a lens."""
+
+from dataclasses import dataclass
+
+from qtlrun.dataset.dataset import Dataset
+from qtlrun.error import BadValue, nearest
+from qtlrun.experiment.session import Monitor
+from qtlrun.experiment.subject import Subject
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Rows of a finished run.
+
+    trainings: of each row by split and seed, by label; the composed row is the first
+    composed: label of the composed row
+    monitor: is told of the progress
+    """
+
+    trainings: dict[str, list[Subject]]
+    composed: str
+    monitor: Monitor
+
+    @property
+    def firsts(self) -> dict[str, Subject]:
+        """Training of each row that the figures show: the first seed and split that all rows have.
+
+        Where they share none, as where some failed, it is the first of each.
+        """
+        rows = list(self.trainings.values())
+        common = {subject.name for subject in rows[0]}
+        for subjects in rows[1:]:
+            common &= {subject.name for subject in subjects}
+        firsts = {}
+        for label, subjects in self.trainings.items():
+            shared = [subject for subject in subjects if subject.name in common]
+            firsts[label] = (shared or subjects)[0]
+        return firsts
+
+    @property
+    def dataset(self) -> Dataset:
+        """Dataset of the first trainings, whose items the figures show."""
+        return next(iter(self.firsts.values())).dataset
+
+    def take(self, light: int, large: int) -> dict[str, list[Subject]]:
+        """The first trainings of each row, whose numbers are compared.
+
+        light: of a row whose backbone is frozen, so that trainings share it, or small
+        large: of a row whose trainings each have a large backbone of their own
+        """
+        return {
+            label: subjects[: light if subjects[0].is_light else large]
+            for label, subjects in self.trainings.items()
+        }
+
+
+def choose_items(dataset: Dataset, count: int, names: list[str] | None = None) -> list[int]:
+    """Indices of test items, one of each class in turn, in their order.
+
+    names: of the classes that are chosen from; None: all. Raises BadValue for one that is not
+    there, about `classes`.
+    """
+    for name in names or ():
+        if name not in dataset.classes:
+            raise BadValue(
+                "classes", name, "there is no such class", nearest(name, dataset.classes)
+            )
+    labels = dataset.test.labels.tolist()
+    by_class = []
+    for number, name in enumerate(dataset.classes):
+        if names is None or name in names:
+            by_class.append([index for index, label in enumerate(labels) if label == number])
+    turns = range(max(map(len, by_class), default=0))
+    chosen = [members[turn] for turn in turns for members in by_class if turn < len(members)]
+    return chosen[:count]
+
+
+def check_counts(lens: object, *names: str) -> None:
+    """Refuse values of a lens, by name, that are no counts from 1 up."""
+    for name in names:
+        if getattr(lens, name) < 1:
+            raise BadValue(name, getattr(lens, name), "a number from 1 up")

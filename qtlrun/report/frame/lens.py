@@ -1,0 +1,89 @@
+"""Frames of what a lens reads: numbers of trainings, and the differences between rows."""
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from qtlrun import statistic
+from qtlrun.report import schema
+
+KEYS = ["measure", "layer"]
+
+
+def readings_frame(lines: list[dict[str, object]]) -> pd.DataFrame:
+    """Numbers that a lens read, a line for each training, measure and layer."""
+    return schema.READINGS.frame(lines)
+
+
+def spread_frame(readings: pd.DataFrame, composed: str) -> pd.DataFrame:
+    """Each row's mean and spread between trainings, and the composed row's difference to it.
+
+    Holm's correction is over all differences of the lens.
+    """
+    lines = []
+    spreads = []
+    for (measure, layer), group in readings.groupby(KEYS, sort=False):
+        by_row = {
+            row: each.set_index(["split", "seed"])["value"]
+            for row, each in group.groupby("row", sort=False)
+        }
+        for row, values in by_row.items():
+            finite = values[np.isfinite(values)].to_numpy()
+            line = {"measure": measure, "layer": layer, "row": row, "trainings": len(finite)}
+            line |= {"mean": finite.mean() if len(finite) else np.nan}
+            lines.append(line | {"deviation": statistic.deviation(finite)})
+            spreads.append(_compare(by_row.get(composed), values) if row != composed else None)
+    adjusted = statistic.holm([each.p if each else np.nan for each in spreads])
+    for line, each, p in zip(lines, spreads, adjusted, strict=True):
+        if each is not None:
+            line |= {"difference": each.difference, "low": each.low, "high": each.high}
+            line |= {"noise": each.noise, "p_holm": p, "differs": each.exceeds_noise(p)}
+    return schema.SPREADS.frame(lines)
+
+
+def spread_table(spreads: pd.DataFrame) -> pd.DataFrame:
+    """A line for each measure and layer, a column for each row: mean +- deviation.
+
+    A star stands where the row differs from the composed one.
+    """
+    lines = []
+    if "differs" not in spreads:
+        spreads = spreads.assign(differs=pd.NA)
+    rows = list(dict.fromkeys(spreads["row"]))
+    for (measure, layer), group in spreads.groupby(KEYS, sort=False):
+        line = {"number": f"{measure}, {layer}" if layer else measure}
+        cells = {each.row: _cell(each) for each in group.itertuples()}
+        lines.append(line | {row: cells.get(row, "") for row in rows})
+    return pd.DataFrame(lines)
+
+
+def differing(spreads: pd.DataFrame) -> Iterable[tuple[str, str]]:
+    """Number and row of each difference that exceeds the spread between trainings."""
+    if "differs" not in spreads:
+        return
+    for line in spreads[spreads["differs"].fillna(value=False).astype(bool)].itertuples():
+        yield (f"{line.measure}, {line.layer}" if line.layer else line.measure), line.row
+
+
+def _compare(composed: pd.Series | None, values: pd.Series) -> statistic.Spread | None:
+    """Difference of the composed row to another over the trainings that both have."""
+    if composed is None:
+        return None
+    common = composed.index.intersection(values.index)
+    return statistic.spread(composed.loc[common].to_numpy(), values.loc[common].to_numpy())
+
+
+def _cell(line) -> str:
+    """Mean and deviation of a row."""
+    if not line.trainings:
+        return ""
+    deviation = "" if np.isnan(line.deviation) else f" ± {_shorten(f'{line.deviation:.2g}')}"
+    star = "" if pd.isna(line.differs) or not line.differs else " *"
+    return f"{_shorten(f'{line.mean:.3g}')}{deviation}{star}"
+
+
+def _shorten(number: str) -> str:
+    """Number without the zero before its point."""
+    return re.sub(r"^(-?)0\.", r"\1.", number)
