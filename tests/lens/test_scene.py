@@ -1,0 +1,37 @@
+"""Scenes: rows side by side, on the same items."""
+
+import dataclasses
+
+import pytest
+
+from qtlrun.error import BadValue
+from qtlrun.lens.scene import choose_items
+
+
+def test_figures_show_the_first_seed_and_split_that_all_rows_have(pictures):
+    assert {each.name for each in pictures.firsts.values()} == {(0, 0)}
+    trainings = pictures.trainings | {"B": pictures.trainings["B"][1:]}  # whose first seed failed
+    scene = dataclasses.replace(pictures, trainings=trainings)
+    assert {each.name for each in scene.firsts.values()} == {(1, 1)}
+    assert all(each.dataset is scene.dataset for each in scene.firsts.values())
+    trainings |= {"A": pictures.trainings["A"][:1]}
+    scene = dataclasses.replace(pictures, trainings=trainings)
+    assert [scene.firsts[row].name for row in "AB"] == [(0, 0), (1, 1)]
+
+
+def test_items_are_chosen_of_each_class_in_turn_and_in_their_order(pictures):
+    dataset = pictures.dataset
+    chosen = choose_items(dataset, 10)
+    labels = dataset.test.labels[chosen].tolist()
+    assert labels == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1] and len(set(chosen)) == 10
+    assert chosen[::4] == sorted(chosen[::4])
+    assert sorted(choose_items(dataset, 10**6)) == [*range(len(dataset.test))]
+    some = choose_items(dataset, 5, [dataset.classes[2]])
+    assert set(dataset.test.labels[some].tolist()) == {2} and len(some) == 5
+
+
+def test_a_class_that_is_not_there_is_refused_with_those_that_are(pictures):
+    with pytest.raises(BadValue) as error:
+        choose_items(pictures.dataset, 5, ["zebra"])
+    assert (error.value.key, error.value.value) == ("classes", "zebra")
+    assert "6, 7, 8, 9" in error.value.fix
