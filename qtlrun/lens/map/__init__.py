@@ -1,0 +1,1 @@
+"""Saliency maps: their methods, their checks, and what is read of them."""

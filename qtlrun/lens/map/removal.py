@@ -1,0 +1,88 @@
+"""Deletion and insertion curves: the probability of a class as parts of an item are removed.
+
+Source: Petsiuk et al., arXiv:1806.07421.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64, Int64
+from torch import Tensor
+from torch.nn import functional
+
+MAX_PATCHES = 8  # on a side of a picture
+
+Probability = Callable[[Tensor, Int64[Tensor, " items"]], Tensor]
+
+
+@dataclass(frozen=True)
+class Removal:
+    """Curves over equal shares of an item's parts, from none to all.
+
+    shares: of the parts that are removed, from 0 to 1
+    deletion: probability of the class once the parts that rank first are removed, (items, shares)
+    insertion: once those alone are there, from none to all
+    """
+
+    shares: Float64[np.ndarray, " shares"]
+    deletion: Float64[np.ndarray, "items shares"]
+    insertion: Float64[np.ndarray, "items shares"]
+
+    @property
+    def areas(self) -> tuple[Float64[np.ndarray, " items"], Float64[np.ndarray, " items"]]:
+        """Areas under both curves of each item, by the trapezoidal rule."""
+        deletion = np.trapezoid(self.deletion, self.shares, axis=1)
+        insertion = np.trapezoid(self.insertion, self.shares, axis=1)
+        return deletion, insertion
+
+
+def rank_parts(maps: Float[Tensor, "items ..."]) -> Int64[Tensor, "items parts"]:
+    """Rank parts of each item, patches or numbers, by the mean of its map, the largest first.
+
+    Of equal parts the first comes first.
+    """
+    if maps.dim() == 3:
+        rows, columns = (min(side, MAX_PATCHES) for side in maps.shape[1:])
+        maps = functional.adaptive_avg_pool2d(maps, (rows, columns))
+    return maps.flatten(1).argsort(dim=1, descending=True, stable=True)
+
+
+def remove(
+    probability: Probability,
+    items: Float[Tensor, "items ..."],
+    targets: Int64[Tensor, " items"],
+    baseline: Float[Tensor, "..."],
+    order: Int64[Tensor, "items parts"],
+    levels: int,
+) -> Removal:
+    """Curves of items in an order of their parts; what is removed becomes the baseline.
+
+    probability: of the targets, of so many items with their targets, (items,)
+    items: as (items, channels, height, width) or (items, numbers)
+    levels: steps from no part to all
+    """
+    parts = order.shape[1]
+    shares = np.linspace(0, 1, min(levels, parts) + 1)
+    places = order.argsort(1)  # the rank of each part
+    deleted = []
+    inserted = []
+    for share in shares:
+        first = _spread(places < round(share * parts), items)
+        deleted.append(probability(torch.where(first, baseline, items), targets))
+        inserted.append(probability(torch.where(first, items, baseline), targets))
+    curves = [torch.stack(each, 1).double().cpu().numpy() for each in (deleted, inserted)]
+    return Removal(shares, *curves)
+
+
+def _spread(chosen: Tensor, items: Tensor) -> Tensor:
+    """Chosen parts as a mask that fits the items, each patch over its pixels."""
+    if items.dim() == 2:
+        return chosen
+    height, width = items.shape[2:]
+    rows, columns = (min(side, MAX_PATCHES) for side in (height, width))
+    patches = chosen.view(-1, rows, columns)
+    down = torch.arange(height, device=chosen.device) * rows // height
+    right = torch.arange(width, device=chosen.device) * columns // width
+    return patches[:, down][:, :, right].unsqueeze(1)

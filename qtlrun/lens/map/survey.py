@@ -1,0 +1,181 @@
+"""Survey of a training: saliency maps of items, and how they fare under sanity checks."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from qtlrun.dataset.split import Split
+from qtlrun.experiment.subject import Subject
+from qtlrun.layer import generator
+from qtlrun.lens.map import removal
+from qtlrun.lens.map.agreement import Ranks, correlate
+from qtlrun.lens.map.attribution import METHODS, Model, NotApplicable, Question
+from qtlrun.lens.map.removal import Removal
+from qtlrun.lens.scene import choose_items
+from qtlrun.lens.view import View
+
+BASELINE_ITEMS = 64  # of the training split, whose mean is the baseline
+
+Maps = dict[str, Tensor]  # by method, (items, height, width) or (items, numbers)
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """Saliency maps of a training, all of the same items.
+
+    items: hashes of the items
+    shape: of an item as it is drawn: channels, height and width, or numbers
+    ranks: of the maps by method
+    absent: why a method does not apply, by method
+    removals: curves by method
+    random: curves in random orders
+    """
+
+    subject: Subject
+    items: tuple[str, ...]
+    model: Model
+    question: Question
+    shape: tuple[int, ...]
+    ranks: dict[str, Ranks]
+    absent: dict[str, str]
+    removals: dict[str, Removal] = field(default_factory=dict)
+    random: list[Removal] = field(default_factory=list)
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Split and seed of the training."""
+        return self.subject.number, self.subject.seed
+
+    def agree(self, method: str, items: tuple[str, ...], ranks: Ranks) -> float:
+        """Rank correlation with other maps of a method; nan where the items are others."""
+        if method not in self.ranks or items != self.items:
+            return np.nan
+        return correlate(self.ranks[method], ranks)
+
+
+Surveys = dict[str, list[Survey]]  # by row
+
+
+def shape_item(subject: Subject, items: Tensor) -> tuple[int, ...]:
+    """Shape of an item as it is drawn; pixels in a row are a picture again."""
+    shape = tuple(items.shape[1:])
+    if subject.dataset.kind == "pictures" and len(shape) == 1:
+        picture = subject.split("test").inputs[0]
+        if picture.numel() == shape[0]:
+            return tuple(picture.shape)
+    return shape
+
+
+def average_items(subject: Subject) -> Tensor:
+    """Item without content, in the network's scale: the mean of training items.
+
+    Of pictures their mean colour, the same at all places.
+    """
+    train = subject.split("train")
+    count = min(BASELINE_ITEMS, len(train))
+    index = np.linspace(0, len(train) - 1, count).astype(int).tolist()
+    items = subject.items(train, index)
+    shape = shape_item(subject, items)
+    mean = items.mean(0).reshape(shape)
+    if len(shape) == 3:
+        mean = mean.mean((1, 2), keepdim=True).expand(shape)
+    return mean.reshape(items.shape[1:])
+
+
+def attribute(
+    model: Model, question: Question, methods: list[str], shape: tuple[int, ...]
+) -> tuple[Maps, dict[str, str]]:
+    """Maps by method, and why a method does not apply.
+
+    A map has the absolute values, summed over the channels.
+    """
+    maps = {}
+    absent = {}
+    for method in methods:
+        try:
+            values = METHODS[method](model, question)
+        except NotApplicable as error:
+            absent[method] = str(error)
+            continue
+        parts = (len(values), -1, *shape[1:]) if len(shape) == 3 else (len(values), 1, -1)
+        maps[method] = values.reshape(parts).abs().sum(1).double().cpu()
+    return maps, absent
+
+
+def remove_parts(survey: Survey, maps: Maps, levels: int, orders: int) -> None:
+    """Add the curves of deletion and insertion by each map, and in so many random orders."""
+    question = survey.question
+    items = question.items.reshape(-1, *survey.shape)
+    baseline = question.baseline.reshape(survey.shape)
+
+    def probability(items: Tensor, targets: Tensor) -> Tensor:
+        pieces = []
+        whole = items.reshape(-1, *question.items.shape[1:])
+        batches = whole.split(survey.model.chunk), targets.split(survey.model.chunk)
+        with torch.no_grad():
+            for batch, classes in zip(*batches, strict=True):
+                chances = survey.model.fast(batch)[0].softmax(-1)
+                pieces.append(chances.gather(1, classes.unsqueeze(1)).squeeze(1))
+        return torch.cat(pieces)
+
+    for method, values in maps.items():
+        order = removal.rank_parts(values).to(items.device)
+        survey.removals[method] = removal.remove(
+            probability, items, question.targets, baseline, order, levels
+        )
+    first = removal.rank_parts(torch.zeros(len(items), *survey.shape[-2:]))
+    for number in range(orders):
+        draw = generator(question.seed, "random order", number)
+        order = torch.rand(first.shape, generator=draw).argsort(1).to(items.device)
+        survey.random.append(
+            removal.remove(probability, items, question.targets, baseline, order, levels)
+        )
+
+
+def find_common(subjects: list[Subject]) -> set[str]:
+    """Hashes of the items that are test items in all trainings."""
+    tests = {subject.number: set(subject.split("test").items) for subject in subjects}
+    return set.intersection(*tests.values())
+
+
+def choose_split(subject: Subject, common: set[str], count: int) -> Split:
+    """So many test items, the classes in turn, out of the common ones where there are some."""
+    test = subject.split("test")
+    if common:
+        test = test.subset([number for number, item in enumerate(test.items) if item in common])
+    # Trainings on other splits have the items in another order
+    test = test.subset(sorted(range(len(test)), key=lambda number: test.items[number]))
+    return test.subset(choose_items(replace(subject.dataset, test=test), count))
+
+
+def read_agreement(view: View, each: Survey, row: list[Survey], composed: list[Survey]) -> None:
+    """Read how a training's maps agree with those of other seeds and of the composed row.
+
+    Beside the same seed of the composed row, whose start values are alike, stand its other seeds:
+    by that number the composed row itself tells how much its own trainings differ.
+    """
+    partners = {"other seeds": [other for other in row if other is not each]}
+    if composed:
+        name = composed[0].subject.row
+        same = [other for other in composed if other.key == each.key]
+        if each not in same:
+            partners[f"{name} of the same seed"] = same
+        partners[f"{name} of other seeds"] = [other for other in composed if other.key != each.key]
+    for words, others in partners.items():
+        for method, ranks in each.ranks.items():
+            values = np.array([other.agree(method, each.items, ranks) for other in others])
+            values = values[np.isfinite(values)]
+            if len(values):
+                view.read(each.subject, f"agreement, {words}", values.mean(), method)
+
+
+def read_removals(view: View, each: Survey) -> None:
+    """Read the areas under the curves of deletion and insertion, less those of random orders."""
+    areas = np.array([curves.areas for curves in each.random])  # (orders, curves, items)
+    random = areas.mean((0, 2))
+    for method, curves in each.removals.items():
+        deletion, insertion = np.mean(curves.areas, axis=1) - random
+        view.read(each.subject, "deletion less random", deletion, method)
+        view.read(each.subject, "insertion less random", insertion, method)
