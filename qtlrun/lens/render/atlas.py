@@ -1,0 +1,220 @@
+"""Activation atlas: a layer in the plane, and a picture of what each part of it stands for.
+
+Carter et al. 2019, Activation Atlas (Distill).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from jaxtyping import Float, Float64, Int64
+from torch import Tensor
+
+from qtlrun.experiment.subject import FEATURES, Subject
+from qtlrun.lens.embedding import Plane, Points, embed
+from qtlrun.lens.render.ascent import (
+    GREY,
+    Aim,
+    Ascent,
+    Layers,
+    Pictures,
+    Scores,
+    climb_aims,
+    draw_noise,
+    find_applicable,
+    find_side,
+    open_pictures,
+    read_layers,
+)
+from qtlrun.lens.scene import Scene, choose_items
+from qtlrun.lens.view import View
+from qtlrun.report.figure.atlas import Tile, atlas
+from qtlrun.report.sentence import Note
+
+FEWEST_ITEMS = 10  # that are worth a plane
+PERPLEXITY = 30
+LEAST_COSINE = 0.1  # below which a picture climbs by the dot product alone, as published
+KINDS = ("raw", "whitened")
+
+# As in conf/lens/dream.yaml, without the shift: a tile is small
+RATE = 0.1
+VARIATION = 0.1
+FALLOFF = 1.0
+
+Change = Callable[[Tensor], Tensor]  # of a layer's values (items, numbers), to as many
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Cell of a grid over the plane, from the top left, with the items in it."""
+
+    line: int
+    column: int
+    items: Int64[np.ndarray, " items"]
+
+
+@dataclass(frozen=True, eq=False)
+class Chart:
+    """Atlas of a layer of one training, raw or whitened.
+
+    change: of the layer's values, before they are compared
+    goals: mean of each cell's values, so changed
+    """
+
+    subject: Subject
+    layer: str
+    kind: str
+    cells: list[Cell]
+    change: Change
+    goals: Float[Tensor, "cells numbers"]
+
+    def score(self, layers: Layers) -> Scores:
+        """Dot product with the goal times the cosine, as published.
+
+        A distance would stop at the mean; this goes on in its direction, which shows more of it.
+        """
+        values = self.change(layers[self.layer])
+        products = (values * self.goals).sum(1)
+        return products * self.cosine(values).clamp(min=LEAST_COSINE)
+
+    def cosine(self, values: Float[Tensor, "cells numbers"]) -> Scores:
+        """Cosine of values with the goals."""
+        return torch.cosine_similarity(values, self.goals, dim=1)
+
+    def aim(self, side: int | None, seed: int) -> Aim:
+        """Aim of a picture for each cell, from noise."""
+        like = open_pictures(self.subject, [0], side).repeat(len(self.cells), 1, 1, 1)
+        return Aim(self.subject, self.score, draw_noise(like, seed), torch.full_like(like, GREY))
+
+    @torch.no_grad()
+    def describe(
+        self, labels: Int64[np.ndarray, " items"], pictures: Pictures
+    ) -> list[dict[str, Any]]:
+        """Each cell in a line, with its commonest class and the cosine of its picture."""
+        values = self.change(read_layers(self.subject, pictures)[self.layer])
+        cosines = self.cosine(values).tolist()
+        lines = []
+        for cell, cosine in zip(self.cells, cosines, strict=True):
+            counts = np.bincount(labels[cell.items])
+            lines.append(
+                {
+                    "row": self.subject.row,
+                    "layer": self.layer,
+                    "kind": self.kind,
+                    "line": cell.line,
+                    "column": cell.column,
+                    "items": len(cell.items),
+                    "class": self.subject.classes[counts.argmax()],
+                    "share": counts.max() / len(cell.items),
+                    "cosine": cosine,
+                }
+            )
+        return lines
+
+    def show(self, lines: list[dict[str, Any]], pictures: Pictures) -> list[Tile]:
+        """Tiles of the cells' pictures."""
+        images = pictures.movedim(1, -1).cpu().double().numpy()
+        tiles = []
+        for line, image in zip(lines, images, strict=True):
+            position = line["line"], line["column"]
+            tiles.append(
+                Tile(self.subject.row, self.layer, self.kind, *position, line["class"], image)
+            )
+        return tiles
+
+
+def draw_atlas(
+    view: View, scene: Scene, *, cells: int, items: int, steps: int, side: int | None, seed: int
+) -> None:
+    """Add the atlas of each row's first training, before and after the circuit.
+
+    Without a circuit, and a block in its place, it is that of the features and of the logits.
+
+    cells: on a side of the grid
+    items: of the test split at most
+    steps: of the ascent that renders a cell
+    side: of a cell's picture under a large backbone, in pixels; None: the backbone's own
+    seed: of the plane and of the noise that the pictures begin from
+    """
+    rows = find_applicable(view, scene)
+    index = choose_items(scene.dataset, items)
+    if rows and len(index) < FEWEST_ITEMS:
+        view.notes.append(Note(f"An atlas needs {FEWEST_ITEMS} test items: {len(index)} there."))
+        return
+    charts = []
+    for number, subjects in enumerate(rows.values()):
+        scene.monitor.step("planes", number + 1, len(rows))
+        charts += _chart(subjects[0], index, cells, seed)
+    if not charts:
+        return
+    ascent = Ascent(steps, RATE, VARIATION, norm=0, shift=0, falloff=FALLOFF)
+    results = climb_aims(
+        [chart.aim(find_side(chart.subject, side), seed) for chart in charts],
+        ascent,
+        seed,
+        lambda done, total: scene.monitor.step("atlas", done, total),
+    )
+    labels = scene.dataset.test.labels[index].numpy()
+    lines = []
+    tiles = []
+    for chart, pictures in zip(charts, results, strict=True):
+        described = chart.describe(labels, pictures)
+        lines += described
+        tiles += chart.show(described, pictures)
+    view.frames["atlas"] = pd.DataFrame(lines)
+    view.figures["atlas"] = atlas(tiles, cells, scene.dataset.classes)
+
+
+def _chart(subject: Subject, index: list[int], count: int, seed: int) -> list[Chart]:
+    """Charts of a training's layers before and after the circuit, raw and whitened."""
+    features = subject.features(subject.split("test").subset(index))
+    with torch.no_grad():
+        layers = {FEATURES: features} | subject.activations(features)
+    charts = []
+    for layer in ("inputs", "outputs") if "outputs" in layers else (FEATURES, "logits"):
+        values = layers[layer]
+        points = values.cpu().double().numpy()
+        cells = fill_cells(embed(points, PERPLEXITY, seed), count)
+        changes = {"raw": lambda numbers: numbers, "whitened": _whiten(points, values)}
+        for kind, change in changes.items():
+            changed = change(values)
+            goals = torch.stack([changed[cell.items].mean(0) for cell in cells])
+            charts.append(Chart(subject, layer, kind, cells, change, goals))
+    return charts
+
+
+def _whiten(points: Points, like: Tensor) -> Change:
+    """Centring and whitening by the items' statistics, in the type of the values."""
+    mean, matrix = (like.new_tensor(each) for each in find_whitening(points))
+    return lambda values: (values - mean) @ matrix
+
+
+def fill_cells(plane: Plane, count: int) -> list[Cell]:
+    """Cells of a grid of count x count over points in the plane, those without a point left out."""
+    low = plane.min(0)
+    reach = np.ptp(plane, axis=0)
+    places = (
+        ((plane - low) / np.where(reach == 0, 1, reach) * count).astype(int).clip(max=count - 1)
+    )
+    places[:, 1] = count - 1 - places[:, 1]  # the largest y is at the top
+    cells = []
+    for column, line in np.unique(places, axis=0).tolist():
+        inside = (places == (column, line)).all(1)
+        cells.append(Cell(line, column, np.flatnonzero(inside)))
+    return cells
+
+
+def find_whitening(
+    points: Points,
+) -> tuple[Float64[np.ndarray, " numbers"], Float64[np.ndarray, "numbers numbers"]]:
+    """Mean, and covariance to the power -1/2, shrunk as Ledoit and Wolf 2004 have it."""
+    from sklearn.covariance import LedoitWolf
+
+    estimate = LedoitWolf().fit(points)
+    values, vectors = np.linalg.eigh(estimate.covariance_)
+    # A number that is the same for all items has no scale
+    sizes = np.where(values > values.max() * len(values) * np.finfo(float).eps, values, np.inf)
+    return estimate.location_, vectors / np.sqrt(sizes) @ vectors.T
