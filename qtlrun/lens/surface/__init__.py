@@ -1,0 +1,1 @@
+"""Surface of the training loss around trained weights: planes, path, curvature."""
