@@ -1,0 +1,183 @@
+"""Shape of trained rows' layers, how alike they are, and what a circuit does to items."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import pandas as pd
+
+from qtlrun.error import BadValue
+from qtlrun.experiment.subject import Subject
+from qtlrun.lens.layer import Points, read_items, read_layers, share_items
+from qtlrun.lens.render.atlas import draw_atlas
+from qtlrun.lens.scene import Scene, check_counts, choose_items
+from qtlrun.lens.shape import alignment, circuit, geometry, similarity
+from qtlrun.lens.view import View
+from qtlrun.report.figure import manifold
+from qtlrun.report.sentence import Note
+
+FEWEST_ITEMS = 10  # of which numbers are read
+MAX_STAGES = 2  # of the backbone, beside its features
+COMPARED = ("outputs", "logits")  # layers that the sentence on rows and seeds is about
+Trainings = dict[str, list[Subject]]
+Value = TypeVar("Value")
+Pool = dict[bytes, Value]  # by the hash of points: seeds share those of a frozen backbone
+
+
+@dataclass(frozen=True)
+class Manifold:
+    """Manifold of test items in each layer of each row, and what a circuit does to it.
+
+    Of each layer: the variance along its principal components, its intrinsic dimension by two
+    estimators, its separability (the share of its variance that is between classes), and the
+    whitening error (distance of the covariance from the identity, of items that the whitening was
+    not fitted to; 1 is that of as many items of a standard Gaussian). Its linear CKA with the other
+    layers, with the same layer of the row's other seeds, and of the other rows at the same seed. Of
+    a circuit with its trained angles: entanglement and purity of the items' states, before the
+    ansatz and at the end, and the Fourier spectrum of the outputs in the inputs. The atlas draws,
+    of the first trainings, what the parts of a layer stand for.
+
+    items: of the test split at most
+    neighbours: of the dimension by maximum likelihood
+    circuit_items: whose states are simulated
+    lines: along each input, on which the Fourier series is taken
+    atlas: whether it is drawn
+    cells: on a side of its grid
+    cells_large: the same where a row has a large backbone
+    steps: of the ascent that renders a cell
+    side: of a cell's picture under a large backbone, in pixels
+    trainings: of each row whose backbone is frozen or small
+    trainings_large: of each row whose large backbone was trained
+    seed: of the halves for whitening, of the lines and of the atlas
+    """
+
+    items: int
+    neighbours: int
+    circuit_items: int
+    lines: int
+    atlas: bool
+    cells: int
+    cells_large: int
+    steps: int
+    side: int
+    trainings: int
+    trainings_large: int
+    seed: int
+
+    def __post_init__(self):
+        check_counts(self, "items", "circuit_items", "lines", "cells", "cells_large")
+        check_counts(self, "steps", "side", "trainings", "trainings_large")
+        if self.neighbours < 2:
+            raise BadValue("neighbours", self.neighbours, "a number from 2 up")
+        if self.seed < 0:
+            raise BadValue("seed", self.seed, "a whole number from 0 up")
+
+    def view(self, scene: Scene) -> View:
+        """Numbers of all trainings, and figures of their means."""
+        view = View()
+        count = len(choose_items(scene.dataset, self.items))
+        if count < FEWEST_ITEMS:
+            reason = f"The manifold needs {FEWEST_ITEMS} test items, and there are {count}."
+            view.notes.append(Note(reason))
+            return view
+        chosen = scene.take(self.trainings, self.trainings_large)
+        self._measure_layers(view, scene, chosen)
+        self._compare_layers(view, scene, chosen)
+        circuit.measure_circuits(view, scene, chosen, self.circuit_items, self.lines, self.seed)
+        if self.atlas:
+            is_large = any(subject.is_large for subject in scene.firsts.values())
+            draw_atlas(
+                view,
+                scene,
+                cells=self.cells_large if is_large else self.cells,
+                items=self.items,
+                steps=self.steps,
+                side=self.side,
+                seed=self.seed,
+            )
+        return view
+
+    def _measure_layers(self, view: View, scene: Scene, chosen: Trainings) -> None:
+        """Numbers of each layer, with their figures."""
+        pool: Pool[geometry.Geometry] = {}
+        layers: list[tuple[Subject, str, geometry.Geometry]] = []
+        for label, subjects in chosen.items():
+            for number, subject in enumerate(subjects):
+                scene.monitor.step(f"{label}, layers", number + 1, len(subjects))
+                split = subject.split("test").subset(choose_items(subject.dataset, self.items))
+                labels = split.labels.numpy()
+                for name, points in read_layers(subject, split, MAX_STAGES).items():
+                    describe = partial(
+                        geometry.describe, labels=labels, neighbours=self.neighbours, seed=self.seed
+                    )
+                    layers.append((subject, name, _compute(pool, points, describe)))
+        shapes = []
+        for measure in geometry.MEASURES:
+            for subject, name, shape in layers:
+                value = shape.numbers[measure]
+                view.read(subject, measure, value, name)
+                shapes.append(_locate(subject, name) | {"measure": measure, "value": value})
+        spectra = []
+        whitening = []
+        for subject, name, shape in layers:
+            spectra += _spectrum(_locate(subject, name), shape)
+            whitening.append(_locate(subject, name) | vars(shape.whiteness))
+        view.frames["spectra"] = pd.DataFrame(spectra)
+        view.frames["whitening"] = pd.DataFrame(whitening)
+        view.figures[""] = manifold.shapes(pd.DataFrame(shapes))
+        view.figures["spectra"] = manifold.spectra(view.frames["spectra"])
+
+    def _compare_layers(self, view: View, scene: Scene, chosen: Trainings) -> None:
+        """Alignment of layers, seeds and rows on the same items, with its figure."""
+        subjects = [subject for group in chosen.values() for subject in group]
+        shared = share_items(subjects, self._choose(subjects[0]))
+        if len(shared) < FEWEST_ITEMS:
+            reason = "CKA between seeds is left out: their splits have too few items in common"
+            view.notes.append(Note(f"{reason} ({len(shared)})."))
+        pool: Pool[similarity.Profile] = {}
+        trainings = []
+        for number, subject in enumerate(subjects):
+            scene.monitor.step("CKA", number + 1, len(subjects))
+            items = shared if len(shared) >= FEWEST_ITEMS else self._choose(subject)
+            profiles = {
+                name: _compute(pool, points, similarity.profile)
+                for name, points in read_items(subject, items, MAX_STAGES).items()
+            }
+            trainings.append(
+                alignment.Aligned(subject.row, subject.number, subject.seed, tuple(items), profiles)
+            )
+        pairs = alignment.compare(trainings)
+        view.frames["similarity"] = pairs
+        view.figures["similarity"] = manifold.similarities(pairs)
+        view.notes += alignment.summarise(pairs, scene.composed, COMPARED)
+
+    def _choose(self, subject: Subject) -> list[str]:
+        """Hashes of the test items that are chosen of a training's own split."""
+        items = subject.split("test").items
+        chosen = [items[index] for index in choose_items(subject.dataset, self.items)]
+        return list(dict.fromkeys(chosen))
+
+
+def _compute(pool: Pool[Value], points: Points, function: Callable[[Points], Value]) -> Value:
+    """Value of a function of points, which are looked up by their hash."""
+    digest = hashlib.sha256(points.tobytes()).digest()
+    if digest not in pool:
+        pool[digest] = function(points)
+    return pool[digest]
+
+
+def _locate(subject: Subject, layer: str) -> dict[str, object]:
+    """Columns that say which layer of which training a line is about."""
+    return {"row": subject.row, "split": subject.number, "seed": subject.seed, "layer": layer}
+
+
+def _spectrum(where: dict[str, object], shape: geometry.Geometry) -> list[dict[str, object]]:
+    """Share of the variance of each component of a layer."""
+    total = shape.variances.sum()
+    shares = shape.variances / total if total > 0 else shape.variances
+    return [
+        where | {"component": number, "share": float(share)}
+        for number, share in enumerate(shares, 1)
+    ]
