@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from qtlrun.compose import reserved
 from qtlrun.compose.grammar import no_override, quote
 from qtlrun.error import UsageError, nearest, text
-from qtlrun.plan.option import group_names, options, read_option
+from qtlrun.plan.option import SEVERAL, group_names, options, read_option
 from qtlrun.plan.override import parse
 
 HYDRA_ERRORS = (HydraException, OmegaConfBaseException, yaml.YAMLError)
@@ -74,16 +74,16 @@ def word(error: Exception, folders: list[Path], words: list[str]) -> str:
 def check(override: Override, folders: list[Path]) -> None:
     """Refuse choices of options that Hydra words badly or not at all.
 
-    A group takes the name of an option, and only `compare` takes several.
+    A group takes the name of an option, and `compare` and `lens` take several.
     """
     group = override.key_or_group
     typed = override.input_line
     if group not in group_names(folders) or override.package is not None:
         return
-    if override.is_delete() and group == "compare":
+    if override.is_delete() and group in SEVERAL:
         raise UsageError(_no_removal(group))
     for value in _names(override):
-        if isinstance(value, list) and group != "compare":
+        if isinstance(value, list) and group not in SEVERAL:
             raise UsageError(
                 f"one option is chosen here, as {group}={options(group, folders)[0]}", key=typed
             )
@@ -150,8 +150,11 @@ def _no_key(key: str, folders: list[Path], words: list[str]) -> str:
             f"{key}: the option chosen has no such key; {', '.join(others)}"
             f" {'has' if len(others) == 1 else 'have'} it."
         )
+    top, _, inner_key = key.partition(".")
+    chosen = inner_key.partition(".")[0]
+    if not beside and top in SEVERAL and chosen in options(top, folders):
+        return f"{key}: {chosen} is not chosen; {top}=[{chosen}] chooses it."
     if not beside:
-        top = key.partition(".")[0]
         return f"{key}: there is no such key; " + (
             f"{group} takes none."
             if top in {*group_names(folders), *config}
@@ -199,8 +202,8 @@ def _two_choices(group: str, words: list[str]) -> str:
 
 def _no_removal(key: str) -> str:
     """Message that a key cannot be taken away."""
-    if key == "compare":
-        return "~compare: the references cannot be taken away so; compare=[] chooses none."
+    if key in SEVERAL:
+        return f"~{key}: its options cannot be taken away so; {key}=[] chooses none."
     return f"~{key}: there is no such key, or it is null and need not be taken away."
 
 
@@ -213,7 +216,7 @@ def _compose_choices(folders: list[Path], words: list[str]):
     chosen = [
         override.text
         for override in parse(words)
-        if override.key in groups and re.fullmatch(r"\w+=[\w.-]+", override.text)
+        if override.key in groups and re.fullmatch(r"\w+=([\w.-]+|\[[\w.,-]*\])", override.text)
     ]
     return _try_compose(folders, chosen) or _try_compose([], [])
 

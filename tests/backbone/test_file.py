@@ -6,9 +6,10 @@ from torchvision import models
 
 from qtlrun.backbone.file import File
 from qtlrun.error import UsageError
+from qtlrun.experiment import Experiment
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
-from qtlrun.plan import build
+from qtlrun.plan import Redraw, build
 
 SOURCE = """from torch import nn
 from torchvision import models
@@ -144,3 +145,48 @@ def test_a_row_trains_the_network_of_a_file_from_its_own_start_for_each_seed(tmp
     starts = [parts.trained_backbone(seed).network.conv1.weight for seed in (0, 0, 1)]
     assert torch.equal(starts[0], starts[1])
     assert not torch.equal(starts[0], starts[2])
+
+
+MIDDLE = """import pennylane as qml
+from torch import nn
+
+
+@qml.qnode(qml.device("default.qubit", wires=2))
+def circuit(inputs, weights):
+    qml.AngleEmbedding(inputs, range(2), rotation="Y")
+    qml.BasicEntanglerLayers(weights, range(2), rotation=qml.RY)
+    return [qml.expval(qml.Z(wire)) for wire in range(2)]
+
+
+class Middle(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.maps = nn.Conv2d(3, 2, 3)
+        self.circuit = qml.qnn.TorchLayer(circuit, {"weights": (1, 2)})
+        self.last = nn.Linear(2, 4)
+
+    def forward(self, x):
+        return self.last(self.circuit(self.maps(x).mean((2, 3)))).relu()
+"""
+
+
+def test_a_circuit_in_the_middle_of_a_network_is_trained_with_the_layers_around_it(tmp_path):
+    (tmp_path / "middle.py").write_text(MIDDLE)
+    words = ["backbone=file", "backbone.path=middle.py:Middle", "backbone.size=8", "freeze=none"]
+    plan = compose_plan(
+        "recipe.epochs=1",
+        "dataset.train=6",
+        "dataset.validation=4",
+        *words,
+        "head=classical",
+        "compare=[]",
+        f"home={tmp_path}",
+    )
+    experiment = Experiment(str(tmp_path))
+    (row,) = experiment.train("composed", plan.model, [Redraw({}, [0], [])])
+    before = Parts(plan.model, experiment.session).trained_backbone(0).state_dict()
+    after = row.outcomes[0].weights
+    assert "network.circuit.weights" in before
+    assert all(
+        abs(after[f"backbone.{name}"] - start.numpy()).max() > 0 for name, start in before.items()
+    )
