@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 RESULTS := default spirals states reproduce nonlinearity calibrate reproduce-all pictures quantum-train fair splits reliability \
-	pools torture bench bench-generator mutation circuits circuits-textures photos
+	pools torture bench bench-generator mutation circuits circuits-textures photos interpret
 .PHONY: help compare check format test test-all options peers clean $(RESULTS)
 
 help:  ## this list
@@ -106,6 +106,11 @@ circuits-textures: .venv/installed  ## the same on crops of photographs (30 min)
 photos: .venv/installed  ## real photographs offline; with ants and bees: make photos QTLRUN_DATA=FOLDER (5 min)
 	$(RESULT) 'Photographs under real ImageNet features' "qtlrun experiment=textures" \
 		"qtlrun experiment=ants_bees backbone=efficientnet_lite0 $(CONTROLS)"
+
+LENSES := 'compare=[B,C,D,twin]' 'lens=[saliency,dream,tsne,manifold,landscape]'
+interpret: .venv/installed  ## looking inside three runs: make interpret QTLRUN_DATA=FOLDER (25 min)
+	$(RESULT) 'Looking inside' "qtlrun seeds=5 $(LENSES)" "qtlrun experiment=textures seeds=3 $(LENSES)" \
+		"qtlrun experiment=ants_bees backbone=efficientnet_lite0 seeds=3 recipe.epochs=3 $(LENSES)"
 
 SETS := $(CONTROLS) seeds=10 'dataset.split_seed=range(0,100,10)'
 PLANES := recipe=mari2019 $(PAIRS) dataset.classes=[airplane,automobile] dataset.validation=0.04

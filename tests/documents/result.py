@@ -6,6 +6,7 @@ A command is one word: `qtlrun ...`, whose folder gives the tables, or `python S
 prints them as Markdown. The file is written when the last command has ended: title, commands, date,
 machine, versions, tables. What stands below its marker line is a reading, written by hand and left
 as it is. Values of VARIABLES, the user's own folders and files, are replaced by their names.
+Figures that the tables link to are kept beside the file, smaller.
 """
 
 import json
@@ -19,10 +20,15 @@ import time
 from importlib import metadata
 from pathlib import Path
 
+from PIL import Image
+
 RESULTS = Path("outputs/results")
 VARIABLES = {"QTLRUN_DATA": "FOLDER", "WEIGHTS": "FILE", "RESNET18": "FILE"}
 PACKAGES = ("torch", "torchvision", "pennylane", "pennylane-lightning", "numpy", "scipy")
 FAILED = 1  # exit code of a run that wrote its tables and lacks something in them
+FIGURES = "figures"  # folder of the figures among the results
+MAX_FIGURE_WIDTH = 900  # pixels
+FIGURE_COLOURS = 128
 MARKER = "<!-- The reading below this line is written by hand; make keeps it. -->"
 # Columns of a table of rows by their titles; the others, some twenty, are in table.csv.
 COLUMNS = {
@@ -53,8 +59,8 @@ def write_result(name: str, title: str, commands: list[str]) -> int:
     """Run the commands, write the file, and return the highest exit code."""
     sections = []
     codes = []
-    for command in commands:
-        code, text = run_command(shlex.split(command))
+    for number, command in enumerate(commands):
+        code, text = run_command(shlex.split(command), f"{name}-{number}")
         if code not in (0, FAILED) or not text:
             return code or FAILED
         codes.append(code)
@@ -67,14 +73,32 @@ def write_result(name: str, title: str, commands: list[str]) -> int:
     return max(codes)
 
 
-def run_command(words: list[str]) -> tuple[int, str]:
-    """Exit code of a command, and its tables as Markdown."""
+def run_command(words: list[str], stem: str) -> tuple[int, str]:
+    """Exit code of a command, and its tables as Markdown; `stem` begins its figures' names."""
     if words[0] == "python":
         return _run_script([sys.executable, *words[1:]])
     before = set(_folders())
     code = subprocess.run([Path(sys.executable).parent / words[0], *words[1:]]).returncode
     folders = [each for each in _folders() if each not in before and _command(each) == words]
-    return code, compact((folders[0] / "table.md").read_text()) if folders else ""
+    if not folders:
+        return code, ""
+    return code, compact(keep_figures((folders[0] / "table.md").read_text(), folders[0], stem))
+
+
+def keep_figures(text: str, folder: Path, stem: str) -> str:
+    """Text whose links lead to smaller copies of a run's figures among the results."""
+
+    def copy(link: re.Match) -> str:
+        source = folder / link[2]
+        name = f"{stem}-{source.name}"
+        (RESULTS / FIGURES).mkdir(parents=True, exist_ok=True)
+        with Image.open(source) as picture:
+            small = picture.convert("RGB")
+            small.thumbnail((MAX_FIGURE_WIDTH, small.height))
+            small.quantize(FIGURE_COLOURS).save(RESULTS / FIGURES / name, optimize=True)
+        return f"![{link[1]}]({FIGURES}/{name})"
+
+    return re.sub(r"!\[([^]]*)\]\((figures/[^)]+)\)", copy, text)
 
 
 def read_reading(path: Path) -> str:

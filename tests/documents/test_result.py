@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from documents import result
 from documents.result import MARKER, compact, hide_paths, read_reading, write_result
+from PIL import Image
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "outputs/results").glob("*.md"))
@@ -121,7 +122,17 @@ def test_the_tables_of_a_run_are_those_of_its_own_folder(checkout, monkeypatch):
 
     write("before", ["qtlrun", "seeds=3"])
     monkeypatch.setattr(result.subprocess, "run", run)
-    assert result.run_command(["qtlrun", "seeds=3"]) == (0, "table of mine")
+    assert result.run_command(["qtlrun", "seeds=3"], "test-0") == (0, "table of mine")
+
+
+def test_figures_that_a_table_links_to_are_kept_beside_the_file(checkout):
+    folder = Path("outputs/2026-01-01/mine")
+    (folder / "figures").mkdir(parents=True)
+    Image.new("RGBA", (1800, 600), (255, 0, 0, 255)).save(folder / "figures" / "tsne.png")
+    text = result.keep_figures("![tsne](figures/tsne.png) and ![a](b.png)", folder, "test-0")
+    assert text == "![tsne](figures/test-0-tsne.png) and ![a](b.png)"
+    with Image.open("outputs/results/figures/test-0-tsne.png") as picture:
+        assert picture.size == (900, 300) and picture.convert("RGB").getpixel((5, 5)) == (255, 0, 0)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
