@@ -50,19 +50,20 @@ class Saliency:
     map marks (Petsiuk et al., arXiv:1806.07421).
 
     methods: of attribution
-    target: class whose logit is explained: `label`, `predicted` or a class's name
+    target: class whose logit is explained: `label`, `predicted` or a class's name (7 is a number)
     pictures: items in the figures
     items: test items that numbers are averaged over; items_large: where a backbone is large
     draws, noise: of SmoothGrad: copies, and their deviation as a share of the item's range
     steps: on the way of integrated gradients
     levels, orders: of the curves: steps, and random orders beside them
     shuffled_labels: whether heads are trained on shuffled labels, where the backbone is frozen
-    trainings, trainings_large: of each row; the latter where its backbone is large
+    trainings, trainings_large: of each row; the latter where its backbone is large, and then
+        random layers and shuffled labels are tried on the first alone
     seed: of every draw
     """
 
     methods: list[str]
-    target: str
+    target: str | int
     pictures: int
     items: int
     items_large: int
@@ -91,7 +92,7 @@ class Saliency:
         """Numbers of the maps of all trainings, and the maps of the first ones."""
         view = View()
         dataset = scene.dataset
-        if self.target not in (LABEL, PREDICTED, *dataset.classes):
+        if str(self.target) not in (LABEL, PREDICTED, *dataset.classes):
             names = [LABEL, PREDICTED, *dataset.classes]
             raise BadValue("target", self.target, nearest(self.target, names))
         if dataset.kind == "states":
@@ -109,7 +110,7 @@ class Saliency:
         view.figures["checks"] = figure.checks(view.frames["checks"])
         view.frames["curves"] = portrait.average_curves(surveys)
         view.figures["curves"] = figure.curves(view.frames["curves"])
-        view.notes += portrait.explain(surveys, TARGETS.get(self.target, self.target))
+        view.notes += portrait.explain(surveys, TARGETS.get(str(self.target), str(self.target)))
         return view
 
     def _draw(self, view: View, surveys: Surveys) -> None:
@@ -147,13 +148,23 @@ class Saliency:
             for number, subject in enumerate(subjects):
                 scene.monitor.step(f"{label}, saliency", number, len(subjects))
                 with subject.threads():
-                    each = self._survey(subject, choose_split(subject, common, count))
-                    surveys[label].append(each)
-                    checks += self._randomise(view, each)
+                    split = choose_split(subject, common, count)
+                    surveys[label].append(self._survey(subject, split))
             scene.monitor.step(f"{label}, saliency", len(subjects), len(subjects))
-            if self.shuffled_labels and subjects[0].is_frozen:
-                checks += self._shuffle(view, surveys[label])
+            checks += self._check_row(view, surveys[label])
         return surveys, checks
+
+    def _check_row(self, view: View, row: list[Survey]) -> list[dict]:
+        """Lines on the agreement of a row's maps with those of random layers and labels."""
+        first = row[0].subject
+        checked = row[:1] if first.is_large else row
+        lines = []
+        for each in checked:
+            with first.threads():
+                lines += self._randomise(view, each)
+        if self.shuffled_labels and first.is_frozen:
+            lines += self._shuffle(view, checked)
+        return lines
 
     def _survey(self, subject: Subject, split: Split) -> Survey:
         """Maps of a training, and the curves by them."""
@@ -178,7 +189,7 @@ class Saliency:
                     [model.fast(each)[0] for each in items.split(model.chunk)]
                 ).argmax(-1)
         else:
-            targets = torch.full_like(split.labels, subject.classes.index(self.target))
+            targets = torch.full_like(split.labels, subject.classes.index(str(self.target)))
         baseline = average_items(subject)
         values = self.draws, self.noise, self.steps, self.seed
         return model, Question(items, targets.to(items.device), baseline, *values)

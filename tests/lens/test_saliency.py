@@ -108,8 +108,8 @@ def test_points_of_the_plane_have_a_field_and_shares(tmp_path):
 def test_a_class_that_is_not_there_is_refused(place, capsys):
     words = ["study=interpret", f"run={place / 'run'}", "lens=[saliency]"]
     homes = [f"home={place / 'home'}", f"outputs={place / 'outputs'}"]
-    assert main([*words, *homes, "lens.saliency.target=ten"]) == 2
-    assert "lens.saliency.target=ten: it is one of label, predicted, 6" in " ".join(
+    assert main([*words, *homes, "lens.saliency.target=3"]) == 2
+    assert "lens.saliency.target=3: it is one of label, predicted, 6" in " ".join(
         capsys.readouterr().err.split()
     )
 

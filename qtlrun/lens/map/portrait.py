@@ -13,7 +13,7 @@ from qtlrun.dataset.split import Split
 from qtlrun.experiment.subject import Subject
 from qtlrun.lens.map.attribution import Model, Question
 from qtlrun.lens.map.removal import Removal
-from qtlrun.lens.map.survey import Maps, Surveys
+from qtlrun.lens.map.survey import Maps, Survey, Surveys
 from qtlrun.lens.view import View
 from qtlrun.report.figure import saliency as figure
 from qtlrun.report.sentence import Note
@@ -88,7 +88,21 @@ def explain(surveys: Surveys, target: str) -> list[Note]:
             reasons.setdefault((method, reason), []).append(label)
     for (method, reason), labels in reasons.items():
         notes.append(Note(f"{method} does not apply to {', '.join(labels)}: {reason}."))
-    return notes
+    return notes + [_note_empty(label, row) for label, row in surveys.items() if _has_empty(row)]
+
+
+def _has_empty(row: list[Survey]) -> bool:
+    """Whether no gradient passes to an item of a row."""
+    return any("gradient" in each.ranks and each.empty("gradient").any() for each in row)
+
+
+def _note_empty(label: str, row: list[Survey]) -> Note:
+    """Sentence on how many items of a row no gradient passes to."""
+    empty = np.concatenate([each.empty("gradient") for each in row])
+    return Note(
+        f"{label}: no gradient passes to {empty.sum()} of {len(empty)} maps (a saturated squashing"
+        " stops it); numbers leave these out."
+    )
 
 
 def _draw_pictures(view: View, sittings: list[Sitting]) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from qtlrun.dataset.split import Split
@@ -47,6 +48,10 @@ class Survey:
     def key(self) -> tuple[int, int]:
         """Split and seed of the training."""
         return self.subject.number, self.subject.seed
+
+    def empty(self, method: str) -> Bool[np.ndarray, " items"]:
+        """Which maps of a method are the same everywhere, as no gradient passes."""
+        return np.isnan(self.ranks[method]).any(1)
 
     def agree(self, method: str, items: tuple[str, ...], ranks: Ranks) -> float:
         """Rank correlation with other maps of a method; nan where the items are others."""
@@ -173,9 +178,11 @@ def read_agreement(view: View, each: Survey, row: list[Survey], composed: list[S
 
 def read_removals(view: View, each: Survey) -> None:
     """Read the areas under the curves of deletion and insertion, less those of random orders."""
-    areas = np.array([curves.areas for curves in each.random])  # (orders, curves, items)
-    random = areas.mean((0, 2))
+    random = np.array([curves.areas for curves in each.random]).mean(0)  # (curves, items)
     for method, curves in each.removals.items():
-        deletion, insertion = np.mean(curves.areas, axis=1) - random
+        gains = (np.array(curves.areas) - random)[:, ~each.empty(method)]
+        if not gains.size:
+            continue
+        deletion, insertion = gains.mean(1)
         view.read(each.subject, "deletion less random", deletion, method)
         view.read(each.subject, "insertion less random", insertion, method)
