@@ -48,6 +48,11 @@ class Subject:
         return self.number, self.seed
 
     @property
+    def keys(self) -> dict[str, object]:
+        """Columns that name the training in a frame."""
+        return {"row": self.row, "split": self.number, "seed": self.seed}
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, in the order of the logits."""
         return self.dataset.classes

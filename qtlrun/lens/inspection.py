@@ -84,14 +84,9 @@ def _report_failure(name: str, words: str) -> Section:
 def _describe(name: str, view: View, scene: Scene) -> Section:
     """Section of what a lens shows, with the differences between the rows."""
     lines = [
-        {
-            "row": each.subject.row,
-            "split": each.subject.number,
-            "seed": each.subject.seed,
-            "measure": each.measure,
-            "layer": each.layer,
-            "value": each.value,
-        }
+        each.subject.keys
+        | {"measure": each.measure, "layer": each.layer, "value": each.value}
+        | {"tested": each.is_tested}
         for each in view.readings
     ]
     readings = frame.readings_frame(lines)
@@ -116,7 +111,8 @@ def _summarise(name: str, spreads: pd.DataFrame, composed: str) -> Note:
     compared = int(spreads["p_holm"].notna().sum())
     if not compared:
         return Note(
-            f"{name}: {trainings} a row cannot tell rows apart; {statistic.FEWEST} are needed."
+            f"{name}: rows are not told apart; {statistic.FEWEST} trainings of a row or more, with"
+            f" values that vary, are needed ({trainings} a row at most)."
         )
     pairs = [f"{number} ({composed} against {row})" for number, row in frame.differing(spreads)]
     if not pairs:
@@ -127,6 +123,6 @@ def _summarise(name: str, spreads: pd.DataFrame, composed: str) -> Note:
     listed = "; ".join(pairs[:MAX_NAMED])
     more = f"; and {len(pairs) - MAX_NAMED} more" if len(pairs) > MAX_NAMED else ""
     return Note(
-        f"{name}: on these items {composed} differs by more than trainings of one row do (p < .05"
+        f"{name}: {composed} differs by more than trainings of one row do (p < .05"
         f" after Holm's correction) in {len(pairs)} of {count(compared, 'number')}: {listed}{more}."
     )

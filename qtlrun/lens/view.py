@@ -17,12 +17,15 @@ class Measurement:
     measure: name of the number, with its unit where it has one
     layer: where it is read; empty for the whole network
     value: the number; nan where it cannot be told
+    is_tested: whether rows are told apart by it; no where the values of a row's trainings depend on
+        one another, or rows have it of unlike layers
     """
 
     subject: Subject
     measure: str
     layer: str
     value: float
+    is_tested: bool
 
 
 @dataclass
@@ -40,6 +43,14 @@ class View:
     figures: dict[str, Figure] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
 
-    def read(self, subject: Subject, measure: str, value: SupportsFloat, layer: str = "") -> None:
+    def read(
+        self,
+        subject: Subject,
+        measure: str,
+        value: SupportsFloat,
+        layer: str = "",
+        *,
+        is_tested: bool = True,
+    ) -> None:
         """Add a number of a training."""
-        self.readings.append(Measurement(subject, measure, layer, float(value)))
+        self.readings.append(Measurement(subject, measure, layer, float(value), is_tested))

@@ -240,6 +240,7 @@ READINGS = Schema(
         SEED,
         *MEASURED,
         Column("value", "float64", "that of the measure", "its value; nan where it has none"),
+        Column("tested", "bool", "", "whether rows are told apart by it"),
     )
 )
 SPREADS = Schema(

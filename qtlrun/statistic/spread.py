@@ -16,9 +16,10 @@ class Spread:
     """Paired difference of two rows over trainings of the same seeds and splits.
 
     difference: mean of the first minus the second
-    low, high: ends of its 95 % interval, Student's over the pairs; nan of fewer than FEWEST
+    low, high: ends of its 95 % interval, Student's over the pairs; nan of fewer than FEWEST, and
+        where neither row's values vary or all are equal by pairs, which is no sample of trainings
     noise: larger of the two rows' standard deviations between trainings; nan of one training
-    p: two-sided, of no difference; nan of fewer than FEWEST
+    p: two-sided, of no difference; nan where there is no interval
     pairs: trainings that both rows have
     """
 
@@ -44,12 +45,12 @@ def spread(first: Float64[np.ndarray, " pairs"], second: Float64[np.ndarray, " p
         return Spread(math.nan, math.nan, math.nan, math.nan, math.nan, 0)
     gaps = first - second
     mean = float(gaps.mean())
-    if pairs < FEWEST:
-        noise = max(deviation(first), deviation(second))
+    noise = max(deviation(first), deviation(second))
+    # Numbers of a frozen backbone, which rows share, are equal by construction
+    if pairs < FEWEST or noise == 0 or not gaps.any():
         return Spread(mean, math.nan, math.nan, noise, math.nan, pairs)
     error = deviation(gaps) / math.sqrt(pairs)
     reach = error * quantile(pairs - 1, 0.95)
-    noise = max(deviation(first), deviation(second))
     return Spread(mean, mean - reach, mean + reach, noise, _p_value(mean, error, pairs), pairs)
 
 
@@ -59,9 +60,9 @@ def deviation(values: Float64[np.ndarray, " trainings"]) -> float:
 
 
 def _p_value(mean: float, error: float, pairs: int) -> float:
-    """Two-sided p value of Student's t; 1 where all pairs are equal, 0 where all differ alike."""
+    """Two-sided p value of Student's t; 0 where all pairs differ alike."""
     if error == 0:
-        return 1.0 if mean == 0 else 0.0
+        return 0.0
     from scipy.special import stdtr
 
     return float(2 * stdtr(pairs - 1, -abs(mean) / error))

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
+from jaxtyping import Float64
 
 from qtlrun import statistic
 from qtlrun.report import schema
@@ -20,23 +21,28 @@ def readings_frame(lines: list[dict[str, object]]) -> pd.DataFrame:
 def spread_frame(readings: pd.DataFrame, composed: str) -> pd.DataFrame:
     """Each row's mean and spread between trainings, and the composed row's difference to it.
 
-    Holm's correction is over all differences of the lens.
+    Trainings of one split are averaged where there are several, for they share its items. Holm's
+    correction is over all differences of the lens that are tested.
     """
     lines = []
-    spreads = []
+    spreads: list[statistic.Spread | None] = []
+    tested = []
     for (measure, layer), group in readings.groupby(KEYS, sort=False):
         by_row = {
             row: each.set_index(["split", "seed"])["value"]
             for row, each in group.groupby("row", sort=False)
         }
+        is_tested = bool(group["tested"].all())
         for row, values in by_row.items():
             finite = values[np.isfinite(values)].to_numpy()
             line = {"measure": measure, "layer": layer, "row": row, "trainings": len(finite)}
             line |= {"mean": finite.mean() if len(finite) else np.nan}
             lines.append(line | {"deviation": statistic.deviation(finite)})
-            spreads.append(_compare(by_row.get(composed), values) if row != composed else None)
-    adjusted = statistic.holm([each.p if each else np.nan for each in spreads])
-    for line, each, p in zip(lines, spreads, adjusted, strict=True):
+            compared = row != composed and composed in by_row
+            each = _compare(by_row[composed], values) if compared else None
+            spreads.append(each)
+            tested.append(each.p if each and is_tested else np.nan)
+    for line, each, p in zip(lines, spreads, statistic.holm(tested), strict=True):
         if each is not None:
             line |= {"difference": each.difference, "low": each.low, "high": each.high}
             line |= {"noise": each.noise, "p_holm": p, "differs": each.exceeds_noise(p)}
@@ -67,12 +73,18 @@ def differing(spreads: pd.DataFrame) -> Iterable[tuple[str, str]]:
         yield (f"{line.measure}, {line.layer}" if line.layer else line.measure), line.row
 
 
-def _compare(composed: pd.Series | None, values: pd.Series) -> statistic.Spread | None:
+def _compare(composed: pd.Series, values: pd.Series) -> statistic.Spread:
     """Difference of the composed row to another over the trainings that both have."""
-    if composed is None:
-        return None
     common = composed.index.intersection(values.index)
-    return statistic.spread(composed.loc[common].to_numpy(), values.loc[common].to_numpy())
+    return statistic.spread(_average(composed.loc[common]), _average(values.loc[common]))
+
+
+def _average(values: pd.Series) -> Float64[np.ndarray, " pairs"]:
+    """Values of trainings; their means by split, where several trainings share several splits."""
+    splits = values.index.get_level_values("split")
+    if 1 < splits.nunique() < len(values):
+        values = values.groupby(splits).mean()
+    return values.to_numpy()
 
 
 def _cell(line) -> str:
