@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from qtlrun.report import frame
@@ -14,6 +15,7 @@ def readings(numbers):
     """Readings of {(row, measure, layer): values by seed}."""
     lines = [
         {"row": row, "split": seed, "seed": seed, "measure": measure, "layer": layer, "value": each}
+        | {"tested": measure != "untested"}
         for (row, measure, layer), values in numbers.items()
         for seed, each in enumerate(values)
     ]
@@ -59,6 +61,31 @@ def test_trainings_are_paired_by_split_and_seed():
     fewer = readings(TWO).query("not (row == 'C' and seed == 0)")
     spreads = frame.spread_frame(fewer, "A").set_index(["measure", "row"])
     assert np.isclose(spreads.loc[("share", "C"), "difference"], 2 - 0.1 / 3)
+
+
+def test_a_number_whose_trainings_depend_on_one_another_has_no_test():
+    numbers = {(row, "untested", layer): each for (row, _, layer), each in TWO.items() if layer}
+    plain = frame.spread_frame(readings(TWO), "A")
+    both = frame.spread_frame(readings(TWO | numbers), "A")
+    known = both[both["measure"] != "untested"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(known, plain)
+    untested = both[both["measure"] == "untested"]
+    assert untested["p_holm"].isna().all() and not untested["differs"].any()
+
+
+def test_trainings_of_one_split_count_once_where_there_are_several_splits():
+    """A gap that goes with the split is no evidence from each of its seeds."""
+    draw = np.random.default_rng(0)
+    lines = []
+    for split, gap in enumerate((2.0, -2.5, 1.0)):
+        for seed in range(5):
+            value = draw.normal(0, 0.1)
+            keys = {"split": split, "seed": seed, "measure": "m", "layer": "", "tested": True}
+            lines.append({"row": "A", "value": value + gap} | keys)
+            lines.append({"row": "B", "value": value + draw.normal(0, 0.1)} | keys)
+    line = frame.spread_frame(frame.readings_frame(lines), "A").dropna().iloc[-1]
+    means = pd.DataFrame(lines).pivot_table(index="split", columns="row", values="value")
+    assert np.isclose(line["p_holm"], stats.ttest_rel(means["A"], means["B"]).pvalue)
 
 
 def test_a_number_that_is_not_known_is_left_out():

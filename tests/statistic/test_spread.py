@@ -68,12 +68,23 @@ def test_fewer_than_three_pairs_give_no_test(count):
     assert not found.exceeds_noise(found.p)
 
 
-def test_pairs_without_any_spread_are_told_by_their_difference():
+def test_rows_whose_numbers_do_not_vary_are_not_told_apart():
+    """They are one value each, as of a frozen backbone on one split, and no sample."""
     same = np.full(4, 0.5)
-    assert spread(same, same).p == 1 and not spread(same, same).exceeds_noise(1.0)
     shifted = spread(same + 0.25, same)
-    assert shifted.p == 0 and (shifted.low, shifted.high) == (0.25, 0.25)
-    assert shifted.exceeds_noise(shifted.p)
+    assert shifted.difference == 0.25 and shifted.noise == 0
+    assert math.isnan(shifted.p) and not shifted.exceeds_noise(shifted.p)
+
+
+def test_numbers_that_rows_share_are_no_test():
+    values = np.array([0.1, 0.4, 0.3])
+    assert spread(values, values).difference == 0 and math.isnan(spread(values, values).p)
+
+
+def test_a_difference_that_is_the_same_in_every_pair_is_certain():
+    values = np.array([0.0, 0.25, 0.5])
+    shifted = spread(values + 2, values)
+    assert (shifted.p, shifted.low, shifted.high) == (0, 2, 2) and shifted.exceeds_noise(shifted.p)
 
 
 def test_the_deviation_of_one_training_is_not_known():
