@@ -5,7 +5,7 @@ import math
 from qtlrun.error import UsageError
 from qtlrun.experiment.seedwise import seeded
 from qtlrun.layer import Start
-from qtlrun.parametrization.generated import BACKBONE
+from qtlrun.parametrization.generated import BACKBONE, HEAD
 from qtlrun.plan import is_own, plugin
 
 
@@ -27,12 +27,25 @@ def check_generated(parts) -> None:
             key="device.shots",
         )
     _check_frozen(parts)
+    _check_head(parts)
     if is_own(parts.variant.target("parametrization")):
         _check_generator(parts)
     try:
         parts.parametrization.check(parts.generated)
     except ValueError as error:
         raise UsageError.of(error, "parametrization") from error
+
+
+def _check_head(parts) -> None:
+    """Refuse generated weights of a head that has a circuit of its own."""
+    is_generated = any(name.startswith(HEAD) for name in parts.generated)
+    if is_generated and parts.head(parts.bare.features, [0]).executions is not None:
+        raise UsageError(
+            "this head has a circuit, and what is generated are weights of a classical one",
+            "use head=classical, or parametrization.weights=[backbone.*]",
+            key="parametrization.weights",
+            value=parts.variant.parametrization.get("weights"),
+        )
 
 
 def _check_generator(parts) -> None:

@@ -18,6 +18,7 @@ from qtlrun.report import frame
 from qtlrun.report.section import Section
 from qtlrun.report.sentence import Note, count
 
+LEGEND = "±: the deviation between trainings."
 MAX_NAMED = 6  # differences in a sentence
 
 
@@ -112,17 +113,19 @@ def _summarise(name: str, spreads: pd.DataFrame, composed: str) -> Note:
     if not compared:
         return Note(
             f"{name}: rows are not told apart; {statistic.FEWEST} trainings of a row or more, with"
-            f" values that vary, are needed ({trainings} a row at most)."
+            f" values that vary, are needed ({trainings} a row at most). {LEGEND}"
         )
     pairs = [f"{number} ({composed} against {row})" for number, row in frame.differing(spreads)]
     if not pairs:
         return Note(
             f"{name}: in none of {count(compared, 'number')} does {composed} differ from"
             f" another row by more than trainings of one row do ({trainings} a row at most)."
+            f" {LEGEND}"
         )
     listed = "; ".join(pairs[:MAX_NAMED])
     more = f"; and {len(pairs) - MAX_NAMED} more" if len(pairs) > MAX_NAMED else ""
     return Note(
         f"{name}: {composed} differs by more than trainings of one row do (p < .05"
-        f" after Holm's correction) in {len(pairs)} of {count(compared, 'number')}: {listed}{more}."
+        f" after Holm's correction; {frame.MARK}) in {len(pairs)} of {count(compared, 'number')}:"
+        f" {listed}{more}. {LEGEND}"
     )

@@ -6,6 +6,7 @@ from qtlrun.dataset.dataset import Dataset
 from qtlrun.error import BadValue, nearest
 from qtlrun.experiment.session import Monitor
 from qtlrun.experiment.subject import Subject
+from qtlrun.plan.setting import MAX_SEED
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,12 @@ def choose_items(dataset: Dataset, count: int, names: list[str] | None = None) -
     turns = range(max(map(len, by_class), default=0))
     chosen = [members[turn] for turn in turns for members in by_class if turn < len(members)]
     return chosen[:count]
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that no generator takes."""
+    if not 0 <= seed <= MAX_SEED:
+        raise BadValue("seed", seed, f"a whole number from 0 to {MAX_SEED}")
 
 
 def check_counts(lens: object, *names: str) -> None:

@@ -10,7 +10,7 @@ from qtlrun.error import BadValue
 from qtlrun.experiment.subject import Subject
 from qtlrun.lens.embedding import Plane, embed
 from qtlrun.lens.layer import Points, read_layers
-from qtlrun.lens.scene import Scene, check_counts, choose_items
+from qtlrun.lens.scene import Scene, check_counts, check_seed, choose_items
 from qtlrun.lens.view import View
 from qtlrun.report.figure import embedding
 from qtlrun.report.sentence import Note
@@ -45,6 +45,7 @@ class Tsne:
 
     def __post_init__(self):
         check_counts(self, "items", "neighbours", "trainings", "trainings_large")
+        check_seed(self.seed)
         if not 0 < self.perplexity < np.inf:
             raise BadValue("perplexity", self.perplexity, "a number of neighbours above 0")
 

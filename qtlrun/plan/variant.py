@@ -157,6 +157,6 @@ class Variant:
             is_whole |= not widths
         if is_whole or set(names) - set(self.circuit):
             return self.circuit
+        values = {name: self.circuit[name] for name in dict.fromkeys(names)}
         # Circuits with equal values may measure other wires
-        kind = ["_target_"] if "circuit_outputs" in takes else []
-        return {name: self.circuit[name] for name in dict.fromkeys([*kind, *names])}
+        return values | ({"kind": self.target("circuit")} if "circuit_outputs" in takes else {})

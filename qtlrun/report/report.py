@@ -66,10 +66,11 @@ class Report:
         output.write_sections(self.folder, plans, sections)
         self._show_sections(sections)
 
-    def add_sections(self, folder: Path, sections: list[Section]) -> None:
-        """Add sections to a run's folder, and at the end of its table.md; then print them."""
+    def add_sections(self, folder: Path, sections: list[Section], title: str = "") -> None:
+        """Add sections to a run's folder, at the end of its table.md; print them under a title."""
         self.progress.end()
         output.add_sections(folder, sections)
+        terminal.say(self.console, [title] if title else [])
         self._show_sections(sections)
 
     def _show_sections(self, sections: list[Section]) -> None:

@@ -10,6 +10,8 @@ from qtlrun.statistic.interval import quantile
 from qtlrun.statistic.multiple import ALPHA
 from qtlrun.statistic.power import FEWEST
 
+MAX_NOISE = 1e-9  # of rounding, as a share of the numbers, or of 1 where they are smaller
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -47,7 +49,8 @@ def spread(first: Float64[np.ndarray, " pairs"], second: Float64[np.ndarray, " p
     mean = float(gaps.mean())
     noise = max(deviation(first), deviation(second))
     # Numbers of a frozen backbone, which rows share, are equal by construction
-    if pairs < FEWEST or noise == 0 or not gaps.any():
+    least = MAX_NOISE * max(1.0, np.abs(first).max(), np.abs(second).max())
+    if pairs < FEWEST or noise <= least or np.abs(gaps).max() <= least:
         return Spread(mean, math.nan, math.nan, noise, math.nan, pairs)
     error = deviation(gaps) / math.sqrt(pairs)
     reach = error * quantile(pairs - 1, 0.95)

@@ -85,7 +85,8 @@ class Compare:
                 continue
             folder = output.point_folder(report.folder, number, len(points))
             sections = inspect(plan.changed({"run": str(folder)}), experiment)
-            report.add_sections(folder, sections)
+            title = f"{point.name}, in {folder.name}:" if len(points) > 1 else ""
+            report.add_sections(folder, sections, title)
             failed |= any(section.is_failed for section in sections)
         return failed
 

@@ -41,18 +41,15 @@ class Interpret:
             )
         if not plan.lenses:
             raise UsageError("it looks through one lens or more", key="lens", value=[])
-        labels = experiment.finished(plan).rows
-        for label in self.rows or ():
-            if label not in labels:
-                reason = "the run has no such row"
-                raise UsageError(reason, nearest(label, labels), key="study.rows", value=label)
+        self._find_labels(list(experiment.finished(plan).rows))
         experiment.subjects(plan)
 
     def run(
         self, plans: list[Plan], experiment: Experiment, report: Report
     ) -> tuple[pd.DataFrame, bool]:
         """Numbers of all lenses, and whether none of them failed."""
-        sections = inspect(plans[0], experiment, self.rows, strict=True)
+        labels = self._find_labels(list(experiment.finished(plans[0]).rows))
+        sections = inspect(plans[0], experiment, labels, strict=True)
         report.finish_sections(plans, sections)
         frames = [
             section.frames[section.title].assign(lens=section.title)
@@ -61,3 +58,15 @@ class Interpret:
         ]
         numbers = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
         return numbers, not any(section.is_failed for section in sections)
+
+    def _find_labels(self, labels: list[str]) -> list[str]:
+        """Labels of the rows that are asked for, with or without their star; all for none."""
+        if self.rows is None:
+            return labels
+        names = dict(zip(labels, labels, strict=True))
+        names |= {label.rstrip("*"): label for label in labels}
+        for row in self.rows:
+            if row not in names:
+                reason = "the run has no such row"
+                raise UsageError(reason, nearest(row, labels), key="study.rows", value=row)
+        return [names[row] for row in self.rows]

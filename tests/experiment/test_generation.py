@@ -417,3 +417,10 @@ def test_more_weights_than_this_machine_simulates_are_refused(home, monkeypatch)
         == "parametrization.weights=[*]: these are 75 weights, whose probabilities take 7 qubits,"
         " and this machine simulates 6, which are enough for 64; generate fewer of them."
     )
+
+
+def test_weights_of_a_head_with_a_circuit_are_not_generated(home):
+    words = [*SMALL[:-4], "head=quantum", "circuit.qubits=2", "parametrization=quantum_train"]
+    with pytest.raises(UsageError) as caught:
+        Experiment(str(home)).check(variants(*words)["composed"])
+    assert caught.value.key == "parametrization.weights" and "circuit" in caught.value.reason

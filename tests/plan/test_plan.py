@@ -868,8 +868,8 @@ def test_a_row_without_a_circuit_has_none_of_it_in_its_identity(plan):
     )
     assert classical["circuit"] == {} and "device" not in classical
     widths = {"qubits": 4, "readout": "z", "copies": 1}
-    dressed = {"_target_": "qtlrun.circuit.dressed.Dressed"}
-    assert twin["circuit"] == dressed | widths and "device" not in twin
+    kind = {"kind": "qtlrun.circuit.dressed.Dressed"}
+    assert twin["circuit"] == widths | kind and "device" not in twin
     assert Variant.of(plan).identity["circuit"] == plan["circuit"]
 
 

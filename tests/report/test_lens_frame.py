@@ -102,11 +102,11 @@ def test_a_number_that_is_not_known_is_left_out():
     )
 
 
-def test_the_table_has_a_line_a_number_a_column_a_row_and_a_star_where_they_differ():
+def test_the_table_has_a_line_a_number_a_column_a_row_and_a_mark_where_they_differ():
     table = frame.spread_table(frame.spread_frame(readings(TWO), "A"))
     assert [*table] == ["number", "A", "B", "C"]
     assert table["number"].tolist() == ["share, stem", "depth"]
-    assert table.loc[0, "C"] == "-1.77 ± .091 *" and table.loc[1, "C"] == ""
+    assert table.loc[0, "C"] == "-1.77 ± .091 ≠" and table.loc[1, "C"] == ""
     assert table.loc[0, "A"] == ".2 ± .082" and "*" not in table.loc[0, "B"]
 
 

@@ -3,7 +3,7 @@
 from qtlrun.report.frame.calibration import family_line, rate_line, rates_frame, rules_frame
 from qtlrun.report.frame.contrast import contrasts_frame
 from qtlrun.report.frame.joint import joint_frame
-from qtlrun.report.frame.lens import differing, readings_frame, spread_frame, spread_table
+from qtlrun.report.frame.lens import MARK, differing, readings_frame, spread_frame, spread_table
 from qtlrun.report.frame.prediction import predictions_frame
 from qtlrun.report.frame.row import (
     epochs_frame,
@@ -17,6 +17,7 @@ from qtlrun.report.frame.table import table
 from qtlrun.report.frame.text import cells, csv, markdown, read_csv
 
 __all__ = [
+    "MARK",
     "cells",
     "contrasts_frame",
     "csv",

@@ -11,6 +11,8 @@ from qtlrun import statistic
 from qtlrun.report import schema
 
 KEYS = ["measure", "layer"]
+MARK = "≠"  # of a number that differs from the composed row's; a star is part of some labels
+MAX_NOISE = 1e-9  # of rounding
 
 
 def readings_frame(lines: list[dict[str, object]]) -> pd.DataFrame:
@@ -52,7 +54,7 @@ def spread_frame(readings: pd.DataFrame, composed: str) -> pd.DataFrame:
 def spread_table(spreads: pd.DataFrame) -> pd.DataFrame:
     """A line for each measure and layer, a column for each row: mean +- deviation.
 
-    A star stands where the row differs from the composed one.
+    MARK stands where the row differs from the composed one. Rounding noise is shown as 0.
     """
     lines = []
     if "differs" not in spreads:
@@ -91,11 +93,14 @@ def _cell(line) -> str:
     """Mean and deviation of a row."""
     if not line.trainings:
         return ""
-    deviation = "" if np.isnan(line.deviation) else f" ± {_shorten(f'{line.deviation:.2g}')}"
-    star = "" if pd.isna(line.differs) or not line.differs else " *"
-    return f"{_shorten(f'{line.mean:.3g}')}{deviation}{star}"
+    noise = MAX_NOISE * max(1.0, abs(line.mean))
+    deviation = "" if np.isnan(line.deviation) else f" ± {_format(line.deviation, 2, noise)}"
+    mark = "" if pd.isna(line.differs) or not line.differs else f" {MARK}"
+    return f"{_format(line.mean, 3, MAX_NOISE)}{deviation}{mark}"
 
 
-def _shorten(number: str) -> str:
-    """Number without the zero before its point."""
-    return re.sub(r"^(-?)0\.", r"\1.", number)
+def _format(number: float, digits: int, noise: float) -> str:
+    """Number to so many digits, without the zero before its point."""
+    if abs(number) < noise:
+        return "0"
+    return re.sub(r"^(-?)0\.", r"\1.", f"{number:.{digits}g}")
