@@ -2,7 +2,6 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +12,9 @@ from torch import Tensor
 from qtlrun.error import BadValue
 from qtlrun.experiment.subject import Subject
 from qtlrun.lens.scene import Scene, check_counts
-from qtlrun.lens.surface import objective, plane, site
+from qtlrun.lens.surface import explanation, objective, plane, site
 from qtlrun.lens.surface.curvature import measure_curvature
-from qtlrun.lens.surface.site import Site
+from qtlrun.lens.surface.site import Mismatch, Site
 from qtlrun.lens.surface.trajectory import TOLERANCE, find_obstacle, repeat_training
 from qtlrun.lens.view import View
 from qtlrun.parametrization.generated import HEAD
@@ -34,12 +33,12 @@ class Landscape:
     """Training loss around the trained weights of each row (Li et al., arXiv:1712.09913).
 
     The loss is the mean negative log-likelihood of training items, in nats, in evaluation mode,
-    whatever else the recipe adds to it. Directions are random and filter-normalised, the same for
-    all trainings and for rows with weights of the same names and shapes; a circuit's angles, and
-    the block in its place, have planes of their own. Biases stay where they are. Figures show the
-    first training; numbers are of all: how far the loss rises along a line, and the eigenvalues and
-    trace of its Hessian by the weights of the head. Raises RuntimeError where the loss at the
-    centre is not that of the run.
+    whatever else the recipe adds to it. Directions are random and filter-normalised: each training
+    has its own, the same for rows with weights of the same names and shapes. A circuit's angles,
+    and the block in its place, have planes of their own. Biases stay where they are, and scales of
+    norms. Figures show the first training; numbers are of all: how far the loss rises along a line,
+    and the eigenvalues and trace of its Hessian by the weights of the head. A row whose loss is not
+    that of the run is left out.
 
     Arguments:
         points: of an axis, on features that are computed once.
@@ -47,6 +46,8 @@ class Landscape:
         points_large: the same where a large backbone was trained.
         items: of the training split at most.
         items_large: the same where a large backbone was trained.
+        directions: of a training, over which the rise of its loss is averaged.
+        directions_trained: the same where points are evaluated one by one.
         reach: end of the axes, in norms of a filter; a circuit's end at half a turn.
         trajectory: whether rows on unchanging features are trained once more, to see their path.
         trainings: of each row whose backbone is frozen or small.
@@ -59,6 +60,8 @@ class Landscape:
     points_large: int
     items: int
     items_large: int
+    directions: int
+    directions_trained: int
     reach: float
     trajectory: bool
     trainings: int
@@ -67,6 +70,7 @@ class Landscape:
 
     def __post_init__(self):
         check_counts(self, "items", "items_large", "trainings", "trainings_large")
+        check_counts(self, "directions", "directions_trained")
         points = {
             "points": self.points,
             "points_trained": self.points_trained,
@@ -83,26 +87,48 @@ class Landscape:
         """Numbers of all trainings, figures of the first ones."""
         view = View()
         frames: Frames = defaultdict(list)
+        rows = {}
         items = self._shared_items(scene)
         for label, subjects in scene.take(self.trainings, self.trainings_large).items():
-            for number, subject in enumerate(subjects):
-                site.check_validation(subject)
-                self._measure(subject, items, view, frames)
-                scene.monitor.step(f"{label}, curvature", number + 1, len(subjects))
-        for number, subject in enumerate(scene.firsts.values()):
-            sites = site.find_sites(subject, self._own_items(subject))
-            if not sites:
-                view.notes.append(Note(f"{subject.row} has no landscape: nothing was trained."))
+            row = View()
+            try:
+                pieces = self._view_row(scene, label, subjects, items, row)
+            except Mismatch as mismatch:
+                view.notes.append(Note(f"{label} has no landscape: {mismatch}."))
                 continue
-            self._survey(sites, frames)
-            if self.trajectory:
-                self._follow(sites[0], view, frames)
-            scene.monitor.step("loss planes", number + 1, len(scene.firsts))
-        for name, pieces in frames.items():
-            view.frames[name] = pd.concat(pieces, ignore_index=True)
-        _draw(view)
-        self._explain(items, scene, view)
+            view.readings += row.readings
+            view.notes += row.notes
+            for name, parts in pieces.items():
+                frames[name] += parts
+            if pieces:
+                rows[label] = scene.firsts[label]
+        for name, parts in frames.items():
+            view.frames[name] = pd.concat(parts, ignore_index=True)
+        if rows:
+            _draw(view)
+            view.notes += self._explain(items, rows, view)
         return view
+
+    def _view_row(
+        self, scene: Scene, label: str, subjects: list[Subject], items: int, view: View
+    ) -> Frames:
+        """Read a row's trainings; frames of them, and of the planes of its first."""
+        frames: Frames = defaultdict(list)
+        first = scene.firsts[label]
+        sites = site.find_sites(first, self._own_items(first))
+        if not sites:
+            view.notes.append(Note(f"{label} has no landscape: nothing was trained."))
+            return frames
+        for number, subject in enumerate(subjects):
+            site.check_validation(subject)
+            self._measure(subject, items, view, frames)
+            scene.monitor.step(f"{label}, curvature", number + 1, len(subjects))
+        scene.monitor.step(f"{label}, loss planes", 0, 1)
+        self._add_planes(sites, frames)
+        if self.trajectory:
+            self._add_path(sites[0], view, frames)
+        scene.monitor.step(f"{label}, loss planes", 1, 1)
+        return frames
 
     def _shared_items(self, scene: Scene) -> int:
         """Training items that the numbers of all rows are read on."""
@@ -117,16 +143,19 @@ class Landscape:
         """Read a training's line and curvature."""
         for each in site.find_sites(subject, items):
             ticks, _ = self._grid(each)
-            losses = each.losses(each.axes(self.seed)[:1], ticks.unsqueeze(1)).numpy()
-            rise = plane.mean_height(ticks, losses) - each.direct_loss
+            directions = self.directions if each.is_batched else self.directions_trained
+            rises = []
+            for number, axis in enumerate(each.axes(self.seed, directions)):
+                losses = each.losses(axis.unsqueeze(0), ticks.unsqueeze(1)).numpy()
+                rises.append(plane.mean_height(ticks, losses) - each.direct_loss)
+                line = {"direction": number + 1, "unit": each.unit, "x": ticks.numpy()}
+                frames["lines"].append(_frame(each, **line, loss=losses))
             if each.layer == site.WHOLE:
                 view.read(subject, "training loss, nats", each.direct_loss)
-            view.read(subject, "loss rise, nats", rise, each.layer)
-            unit = each.unit
-            frames["lines"].append(_frame(each, unit=unit, x=ticks.numpy(), loss=losses))
-            self._bend(each, view, frames)
+            view.read(subject, "loss rise, nats", np.mean(rises), each.layer)
+            self._add_curvature(each, view, frames)
 
-    def _bend(self, each: Site, view: View, frames: Frames) -> None:
+    def _add_curvature(self, each: Site, view: View, frames: Frames) -> None:
         """Read the curvature by a site's weights of the head, in double precision on the CPU."""
         subject = each.subject
         names = [name for name in each.objective.weights if name.startswith(HEAD)]
@@ -144,15 +173,15 @@ class Landscape:
         frame = _frame(each, number=np.arange(len(values)) + 1, eigenvalue=values)
         frames["eigenvalues"].append(frame.assign(layer=layer))
 
-    def _survey(self, sites: list[Site], frames: Frames) -> None:
+    def _add_planes(self, sites: list[Site], frames: Frames) -> None:
         """Losses over the planes of a training."""
         for each in sites:
             _, points = self._grid(each)
-            losses = each.losses(each.axes(self.seed), points)
+            losses = each.losses(each.axes(self.seed, 2), points)
             x, y = points.T.numpy()
             frames["planes"].append(_frame(each, unit=each.unit, x=x, y=y, loss=losses.numpy()))
 
-    def _follow(self, each: Site, view: View, frames: Frames) -> None:
+    def _add_path(self, each: Site, view: View, frames: Frames) -> None:
         """Losses over the plane of a training's path."""
         subject = each.subject
         obstacle = find_obstacle(subject)
@@ -169,7 +198,7 @@ class Landscape:
             )
             return
         path = plane.path_plane(training.path, training.best)
-        ticks = [_surround(axis, self._count(each)) for axis in path.coordinates.T]
+        ticks = [_span(axis, self._count(each)) for axis in path.coordinates.T]
         points = torch.cartesian_prod(*ticks)
         losses = each.objective.along(path.axes, points).numpy()
         x, y = points.T.numpy()
@@ -190,78 +219,49 @@ class Landscape:
         """Ticks of an axis, and points of a plane."""
         return plane.grid(site.HALF_TURN if each.is_circuit else self.reach, self._count(each))
 
-    def _explain(self, items: int, scene: Scene, view: View) -> None:
+    def _explain(self, items: int, rows: dict[str, Subject], view: View) -> list[Note]:
         """Sentences on what was evaluated, and on what is coarser or trained again."""
-        view.notes.append(
-            Note(
-                f"Numbers are of at most {count(items, 'training item')}; at the trained weights"
-                " losses are those of the run. Directions are random, each filter with the norm of"
-                " its weights, the same for rows with weights of the same shapes; a circuit's"
-                " angles move by 1 radian (root mean square) at 1. Biases stay. Loss rise: mean"
-                " along a line, less the loss at its centre. Rank share: eigenvalues above .001 of"
-                " the top one. All of these depend on how a row is parametrized."
-            )
+        axis = f"{self.points_trained} x {self.points_trained}"
+        large = f"{self.points_large} x {self.points_large}"
+        exceptions = (
+            (
+                lambda subject: not subject.is_frozen,
+                f"the backbone was trained, and its weights move too, over {axis} points"
+                f" ({large} of a large one).",
+            ),
+            (
+                lambda subject: not objective.has_runs(subject),
+                f"the head takes points one by one, and its planes have {axis}.",
+            ),
+            (
+                lambda subject: not subject.is_light,
+                f"planes are of at most {count(self.items_large, 'training item')}.",
+            ),
+            (
+                lambda subject: not subject.training.parts.exact,
+                "trained with shots and seen without: the loss is not held against the run's.",
+            ),
+            (
+                lambda subject: bool(subject.training.parts.generated),
+                "the plane is over the generated weights, not over their generator's.",
+            ),
         )
-        self._note(
-            scene,
-            view,
-            lambda subject: not subject.is_frozen,
-            "the backbone was trained, and all weights that moved are in the plane, of fewer"
-            f" points: {self.points_trained} x {self.points_trained},"
-            f" {self.points_large} x {self.points_large} of a large one.",
-        )
-        self._note(
-            scene,
-            view,
-            lambda subject: not objective.has_runs(subject),
-            "the head takes points one by one, and its planes have"
-            f" {self.points_trained} x {self.points_trained}.",
-        )
-        self._note(
-            scene,
-            view,
-            lambda subject: not subject.is_light,
-            f"planes are of at most {count(self.items_large, 'training item')}.",
-        )
-        self._note(
-            scene,
-            view,
-            lambda subject: not subject.training.parts.exact,
-            "trained with shots and seen without: the loss is not held against the run's.",
-        )
-        self._note(
-            scene,
-            view,
-            lambda subject: bool(subject.training.parts.generated),
-            "the plane is over the generated weights, not over their generator's.",
-        )
+        notes = explanation.explain_numbers(items, self.directions, self.directions_trained)
+        for applies, words in exceptions:
+            labels = [label for label, subject in rows.items() if applies(subject)]
+            if labels:
+                notes.append(Note(f"{', '.join(labels)}: {words}"))
         if "paths" in view.frames:
-            rows = ", ".join(dict.fromkeys(view.frames["paths"]["row"]))
-            view.notes.append(
-                Note(
-                    f"{rows}: trained again from the first seed, and to the weights of the run, for"
-                    " their path from the start (square) through the epoch that was kept (cross),"
-                    " in the plane of its two principal axes."
-                )
-            )
-
-    def _note(
-        self, scene: Scene, view: View, applies: Callable[[Subject], bool], words: str
-    ) -> None:
-        """Add a sentence on those rows, if any, that it applies to."""
-        rows = [label for label, subject in scene.firsts.items() if applies(subject)]
-        if rows:
-            view.notes.append(Note(f"{', '.join(rows)}: {words}"))
+            notes.append(explanation.explain_paths(view.frames["paths"]))
+        return notes
 
 
 def _frame(each: Site, **values: object) -> pd.DataFrame:
     """Lines of a frame on a site."""
-    subject = each.subject
-    keys = {"row": subject.row, "split": subject.number, "seed": subject.seed}
-    return pd.DataFrame(keys | {"layer": each.layer} | values)
+    return pd.DataFrame(each.subject.keys | {"layer": each.layer} | values)
 
 
-def _surround(values: Tensor, count: int) -> Tensor:
+def _span(values: Tensor, count: int) -> Tensor:
     """Ticks from before the least to behind the largest of values."""
     low = float(values.min())
     high = float(values.max())
@@ -271,8 +271,6 @@ def _surround(values: Tensor, count: int) -> Tensor:
 
 def _draw(view: View) -> None:
     """Draw the figures of the frames."""
-    if "planes" not in view.frames:
-        return
     view.figures[""] = figure.planes(view.frames["planes"])
     view.figures["surface"] = figure.surfaces(view.frames["planes"])
     view.figures["lines"] = figure.lines(view.frames["lines"])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from finished import SMALL, train
+from scipy.integrate import simpson
 from torch.nn.functional import cross_entropy
 
 from qtlrun.compose.command import compose
@@ -25,6 +26,8 @@ VALUES = {
     "points_large": 3,
     "items": 40,
     "items_large": 20,
+    "directions": 3,
+    "directions_trained": 2,
     "reach": 1.0,
     "trajectory": True,
     "trainings": 10,
@@ -87,7 +90,7 @@ def test_points_of_a_plane_are_networks_with_shifted_weights(run):
     for row in ("A", "B"):
         subject = run[row][0]
         whole = site.find_sites(subject, 40)[0]
-        axes = whole.axes(0)
+        axes = whole.axes(0, 2)
         (loss,) = whole.losses(axes, torch.tensor([[0.3, -0.2]], dtype=torch.float64))
         split = whole.objective.split
         network = copy.deepcopy(subject.network)
@@ -193,22 +196,33 @@ def test_rows_without_a_path_say_why(view):
     assert "logistic has no trajectory: it was solved for, without epochs." in notes(view)
 
 
-def test_weights_other_than_those_of_the_run_fail_the_lens(run):
-    subject = shifted(run["A"][0], "post.bias", [0, 0.1, 0.2, 0.3])
+def test_weights_other_than_those_of_the_run_leave_out_their_row_alone(run):
+    subject = shifted(run["A"][1], "post.bias", [0, 0.1, 0.2, 0.3])
     site.check_validation(run["A"][0])
-    with pytest.raises(RuntimeError, match="its weights give a validation loss"):
+    with pytest.raises(site.Mismatch, match="its weights give a validation loss"):
         site.check_validation(subject)
-    with pytest.raises(RuntimeError, match="validation loss"):
-        Landscape(**VALUES).view(Scene({"A": [subject]}, "A", Silence()))
+    rows = {"A": [run["A"][0], subject], "C": run["C"]}
+    found = Landscape(**VALUES).view(Scene(rows, "A", Silence()))
+    assert "A has no landscape: with seed 1 its weights give a validation loss" in notes(found)
+    assert {each.subject.row for each in found.readings} == {"C"}
+    for frame in found.frames.values():
+        assert set(frame["row"]) == {"C"}
+    assert found.figures[""].axes[0].get_title() == "C: trained weights"
 
 
-def test_a_centre_that_is_not_the_network_fails_the_lens(run):
+def test_a_centre_that_is_not_the_network_leaves_out_its_row(run, monkeypatch):
     whole = site.find_sites(run["A"][0], 40)[0]
     weights = {name: 1.1 * weight for name, weight in whole.objective.weights.items()}
-    moved = dataclasses.replace(whole.objective, weights=weights)
+    moved = dataclasses.replace(
+        whole, objective=dataclasses.replace(whole.objective, weights=weights)
+    )
     _, points = plane.grid(1.0, 3)
-    with pytest.raises(RuntimeError, match="the loss at the centre"):
-        dataclasses.replace(whole, objective=moved).losses(whole.axes(0), points)
+    with pytest.raises(site.Mismatch, match="the loss at the centre"):
+        moved.losses(whole.axes(0, 2), points)
+    monkeypatch.setattr(site, "find_sites", lambda subject, items: [moved])
+    found = Landscape(**VALUES).view(Scene({"A": run["A"]}, "A", Silence()))
+    assert "A has no landscape: with seed 0 the loss at the centre" in notes(found)
+    assert not found.readings and not found.figures and len(found.notes) == 1
 
 
 def test_logistic_regression_has_no_direction_that_falls(view):
@@ -226,8 +240,36 @@ def test_the_loss_along_a_line_is_that_of_the_plane(view):
         plane_line = planes[(planes["row"] == row) & (planes["y"] == 0)]
         plane_line = plane_line[plane_line["layer"] == site.WHOLE].sort_values("x")
         line = lines[(lines["row"] == row) & (lines["seed"] == 0)]
-        line = line[line["layer"] == site.WHOLE]
+        line = line[(line["layer"] == site.WHOLE) & (line["direction"] == 1)]
         assert np.allclose(line["loss"], plane_line["loss"], rtol=1e-5)
+
+
+def test_the_rise_of_a_loss_is_its_mean_over_directions(run, view):
+    lines = view.frames["lines"]
+    for row, directions in (("A", 3), ("B", 2)):
+        line = lines[(lines["row"] == row) & (lines["layer"] == site.WHOLE)]
+        for number, subject in enumerate(run[row]):
+            own = line[line["seed"] == subject.seed]
+            rises = []
+            for _, each in own.groupby("direction"):
+                centre = each.loc[each["x"] == 0, "loss"].item()
+                rises.append(simpson(each["loss"], x=each["x"]) / 2 - centre)
+            assert len(rises) == directions
+            found = readings(view, row, "loss rise, nats", site.WHOLE)[number]
+            assert found == pytest.approx(np.mean(rises), rel=1e-4)
+
+
+def test_directions_are_of_a_training_and_the_same_across_rows(run):
+    first, second = (site.find_sites(subject, 20)[-1] for subject in run["A"])
+    assert torch.pdist(torch.cat([first.axes(0, 2), second.axes(0, 2)])).min() > 0.1
+    other = site.find_sites(run["D"][1], 20)[-1]
+    assert torch.equal(second.axes(0, 2), other.axes(0, 2))
+
+
+def test_notes_say_that_biases_of_a_trained_backbone_stay(view):
+    assert "Biases and scales of norms stay where they are." in notes(view)
+    assert "all weights that moved" not in notes(view)
+    assert all(note.full.count(". ") == 0 for note in view.notes)
 
 
 def test_every_figure_has_a_panel_for_each_row_and_layer(view):
@@ -273,6 +315,8 @@ def test_a_row_without_trained_weights_has_no_landscape(run, monkeypatch):
         ("reach", 0.0),
         ("reach", float("inf")),
         ("trainings", 0),
+        ("directions", 0),
+        ("directions_trained", 0),
     ],
 )
 def test_a_value_that_cannot_be_names_itself(name, value):

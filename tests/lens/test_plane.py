@@ -28,7 +28,7 @@ def pieces(direction):
 
 
 def test_each_filter_of_a_direction_has_the_norm_of_the_weights():
-    found = pieces(plane.draw_direction(WEIGHTS, 0, 0, ["head.angles"]))
+    found = pieces(plane.draw_direction(WEIGHTS, 0, (0,), ["head.angles"]))
     rows = found["head.pre.weight"][0].norm(dim=1)
     assert torch.allclose(rows, WEIGHTS["head.pre.weight"][0].norm(dim=1))
     filters = found["backbone.conv.weight"].flatten(1).norm(dim=1)
@@ -36,32 +36,31 @@ def test_each_filter_of_a_direction_has_the_norm_of_the_weights():
 
 
 def test_biases_and_scales_of_norms_stay():
-    found = pieces(plane.draw_direction(WEIGHTS, 0, 0, ["head.angles"]))
+    found = pieces(plane.draw_direction(WEIGHTS, 0, (0,), ["head.angles"]))
     assert not found["head.pre.bias"].any() and not found["backbone.norm.weight"].any()
 
 
 def test_angles_near_0_move_by_a_radian_each():
-    found = pieces(plane.draw_direction(WEIGHTS, 0, 0, ["head.angles"]))
+    found = pieces(plane.draw_direction(WEIGHTS, 0, (0,), ["head.angles"]))
     assert found["head.angles"].square().mean().sqrt() == pytest.approx(1)
 
 
 def test_rows_with_weights_of_the_same_name_and_shape_share_a_draw():
     alone = {"head.pre.weight": WEIGHTS["head.pre.weight"]}
-    found = pieces(plane.draw_direction(WEIGHTS, 0, 1))["head.pre.weight"]
-    assert torch.equal(plane.draw_direction(alone, 0, 1), found.flatten())
+    found = pieces(plane.draw_direction(WEIGHTS, 0, (1,)))["head.pre.weight"]
+    assert torch.equal(plane.draw_direction(alone, 0, (1,)), found.flatten())
 
 
-def test_another_number_or_seed_is_another_direction():
-    draws = [
-        plane.draw_direction(WEIGHTS, seed, number) for seed, number in ((0, 0), (0, 1), (1, 0))
-    ]
+def test_another_name_or_seed_is_another_direction():
+    names = ((0, (0, 0)), (0, (0, 1)), (0, (1, 0)), (1, (0, 0)))
+    draws = [plane.draw_direction(WEIGHTS, seed, name) for seed, name in names]
     cosines = torch.corrcoef(torch.stack(draws))
     assert cosines.fill_diagonal_(0).abs().max() < 0.5
 
 
 def test_a_row_of_zeros_stays():
     weights = {"head.post.weight": torch.zeros(1, 2, 3, dtype=torch.float64)}
-    assert not plane.draw_direction(weights, 0, 0).any()
+    assert not plane.draw_direction(weights, 0, (0,)).any()
 
 
 def test_a_grid_has_its_centre_exactly():

@@ -14,21 +14,21 @@ from qtlrun.parametrization.generated import HEAD
 
 
 def draw_direction(
-    weights: dict[str, Tensor], seed: int, number: int, angles: Collection[str] = ()
+    weights: dict[str, Tensor], seed: int, name: tuple[int, ...], angles: Collection[str] = ()
 ) -> Float64[Tensor, " numbers"]:
     """Filter-normalised random direction of weights (Li et al., arXiv:1712.09913, section 4).
 
     Each filter, or row of a matrix, has the norm of the weights' own. Weights of one axis, as
     biases and scales of norms, stay where they are. Angles of a circuit have no filters, and a norm
     near 0 would hold them still: theirs is 1 radian an angle in the root mean square. The draw
-    depends on the seed, the number of the direction, and a weight's name and shape alone.
+    depends on the seed, the name of the direction, and a weight's name and shape alone.
     """
     pieces = []
-    for name, weight in weights.items():
-        weight = (weight[0] if name.startswith(HEAD) else weight).detach().cpu().double()
-        draw = generator(seed, "direction", number, name)
+    for key, weight in weights.items():
+        weight = (weight[0] if key.startswith(HEAD) else weight).detach().cpu().double()
+        draw = generator(seed, "direction", *name, key)
         direction = torch.randn(weight.shape, generator=draw, dtype=torch.float64)
-        if name in angles:
+        if key in angles:
             direction = direction * math.sqrt(direction.numel()) / direction.norm()
         elif weight.dim() < 2:
             direction = torch.zeros_like(direction)

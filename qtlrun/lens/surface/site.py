@@ -21,6 +21,10 @@ TOLERANCE = 1e-4  # relative, between two ways to the same loss in single precis
 LEAST_GAP = 1e-5  # nats, below which losses near 0 are the same
 
 
+class Mismatch(RuntimeError):
+    """Loss of a training that is not that of the run."""
+
+
 @dataclass(frozen=True, eq=False)
 class Site:
     """Weights of a training around which its loss on a split is seen.
@@ -49,11 +53,15 @@ class Site:
         """Whether many points take little more time than one."""
         return self.objective.batch > 1
 
-    def axes(self, seed: int) -> Float64[Tensor, "2 numbers"]:
-        """Two random directions."""
+    def axes(self, seed: int, count: int) -> Float64[Tensor, "axes numbers"]:
+        """Random directions of the training, which trainings of its name in other rows share."""
         weights = self.objective.weights
+        name = self.subject.name
         return torch.stack(
-            [plane.draw_direction(weights, seed, number, self.angles) for number in (0, 1)]
+            [
+                plane.draw_direction(weights, seed, (*name, number), self.angles)
+                for number in range(count)
+            ]
         )
 
     def losses(
@@ -67,9 +75,9 @@ class Site:
 
     def _check_centre(self, value: float) -> None:
         if not is_near(value, self.direct_loss):
-            raise RuntimeError(
-                f"{self.subject.row}, seed {self.subject.seed}: the loss at the centre of its"
-                f" {self.layer} is {value:.6g} nats, and its network's is {self.direct_loss:.6g}"
+            raise Mismatch(
+                f"with seed {self.subject.seed} the loss at the centre of its {self.layer} is"
+                f" {value:.6g} nats, and its network's is {self.direct_loss:.6g}"
             )
 
     @cached_property
@@ -110,9 +118,9 @@ def check_validation(subject: Subject) -> None:
     value = direct_loss(subject, subject.split("validation"))
     expected = subject.training.validation_nll
     if subject.training.parts.exact and not is_near(value, expected):
-        raise RuntimeError(
-            f"{subject.row}, seed {subject.seed}: its weights give a validation loss of"
-            f" {value:.6g} nats, and the run had {expected:.6g}"
+        raise Mismatch(
+            f"with seed {subject.seed} its weights give a validation loss of {value:.6g} nats,"
+            f" and the run had {expected:.6g}"
         )
 
 

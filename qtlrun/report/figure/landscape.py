@@ -57,13 +57,12 @@ def surfaces(frame: pd.DataFrame) -> Figure:
 
 @matplotlib.rc_context(STYLE)
 def lines(frame: pd.DataFrame) -> Figure:
-    """Loss along a random line through the trained weights, a curve for each training."""
+    """Loss along random lines through the trained weights of each training, a curve for each."""
     figure, panels = _panels(frame)
     for axis, panel in panels:
-        for _, line in panel.groupby(["split", "seed"], sort=False):
-            axis.plot(
-                line["x"], line["loss"].clip(LEAST_LOSS, MOST_LOSS), lw=0.8, color=style.colour(0)
-            )
+        for _, line in panel.groupby(["split", "seed", "direction"], sort=False):
+            loss = line["loss"].clip(LEAST_LOSS, MOST_LOSS)
+            axis.plot(line["x"], loss, lw=0.6, alpha=0.4, color=style.colour(0))
         axis.axvline(0, color=MARK, lw=0.8, ls=":")
         limits = frame["loss"].clip(LEAST_LOSS, MOST_LOSS)
         axis.set(yscale="log", ylim=(limits.min() * 0.8, limits.max() * 1.2))
