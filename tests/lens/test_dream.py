@@ -60,7 +60,7 @@ def test_dreams_reach_more_than_they_start_from(scene, view):
     split = subject.split("test").subset([0, 1, 2])
     (logits,) = target.find_targets(subject, split, [0, 1, 2], 0, [])
     with torch.no_grad():
-        values = logits.read(ascent.read_layers(subject, start)).diagonal()
+        values = logits.read(ascent.read_pictures(subject, start)).diagonal()
     mine = (numbers["row"] == "C") & (numbers["seed"] == 0) & (numbers["origin"] == "noise")
     assert (numbers[mine]["value"].to_numpy() > values.numpy()).all()
 
@@ -83,7 +83,7 @@ def test_the_probability_of_a_dream_is_that_of_its_judges(scene, view):
 
     def ask(judge, dreamer):
         with torch.no_grad():
-            logits = ascent.read_layers(judge, pictures[dreamer])["logits"]
+            logits = ascent.read_pictures(judge, pictures[dreamer])["logits"]
         return logits.softmax(1)[[0, 1], [0, 2]]
 
     first, sibling, *others = subjects

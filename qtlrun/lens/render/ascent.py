@@ -11,7 +11,7 @@ from qtlrun.backbone.picture import Preprocess
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.error import BadValue
 from qtlrun.experiment import feature
-from qtlrun.experiment.subject import FEATURES, Subject
+from qtlrun.experiment.subject import Subject
 from qtlrun.layer import generator
 from qtlrun.lens.scene import Scene
 from qtlrun.lens.view import View
@@ -131,26 +131,25 @@ def climb_aims(
     return [results[number] for number in range(len(aims))]
 
 
-def read_layers(subject: Subject, pictures: Pictures) -> Layers:
+def read_pictures(subject: Subject, pictures: Pictures) -> Layers:
     """Values of a training's layers, from the features to the logits."""
     backbone = subject.network.backbone
-    features = backbone(backbone.preprocess.normalise(pictures))
-    return {FEATURES: features} | subject.activations(features)
+    return subject.head_layers(backbone(backbone.preprocess.normalise(pictures)))
 
 
-def find_applicable(view: View, scene: Scene) -> dict[str, list[Subject]]:
-    """Rows whose pictures can climb; a note says which cannot, and why."""
+def find_applicable(view: View, scene: Scene) -> list[str]:
+    """Labels of the rows whose pictures can climb; a note says which cannot, and why."""
     if scene.dataset.kind != "pictures":
         view.notes.append(Note(f"Dreams are pictures, and the items are {scene.dataset.kind}."))
-        return {}
-    rows = {}
+        return []
+    rows = []
     reasons: dict[str, list[str]] = {}
-    for label, subjects in scene.trainings.items():
-        reason = _find_obstacle(subjects[0])
+    for label, subject in scene.firsts.items():
+        reason = _find_obstacle(subject)
         if reason:
             reasons.setdefault(reason, []).append(label)
         else:
-            rows[label] = subjects
+            rows.append(label)
     for reason, labels in reasons.items():
         view.notes.append(Note(f"No dreams of {', '.join(labels)}: {reason}."))
     return rows
@@ -178,7 +177,7 @@ def find_side(subject: Subject, side: int | None) -> int | None:
         return None
     try:
         with torch.no_grad():
-            read_layers(subject, open_pictures(subject, [0], side))
+            read_pictures(subject, open_pictures(subject, [0], side))
     except (RuntimeError, AssertionError):  # it has weights for each place
         return None
     return side
@@ -210,7 +209,7 @@ def _find_obstacle(subject: Subject) -> str:
         return "the backbone's preprocessing of pictures has no inverse here"
     picture = open_pictures(subject, [0], None).requires_grad_()
     with torch.enable_grad():
-        logits = read_layers(subject, picture)["logits"]
+        logits = read_pictures(subject, picture)["logits"]
     return "" if logits.requires_grad else "its logits have no gradient in the pixels"
 
 
@@ -258,7 +257,7 @@ def _joint_score(aims: list[Aim]) -> Callable[[Pictures], Scores]:
         features = backbone(backbone.preprocess.normalise(pictures)).split(sizes)
         scores = []
         for aim, part in zip(aims, features, strict=True):
-            scores.append(aim.score({FEATURES: part} | aim.subject.activations(part)))
+            scores.append(aim.score(aim.subject.head_layers(part)))
         return torch.cat(scores)
 
     return score
