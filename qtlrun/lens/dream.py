@@ -49,6 +49,11 @@ JUDGES = {
 }
 BELIEF = ",\nthen the probability of the class by the training, by others of its row, by other rows"
 
+SHARED_JUDGES = Note(
+    "What other trainings believe of a dream is not tested between rows: trainings of a row have"
+    " their judges in common, and some rows' judges share the backbone that dreamt."
+)
+
 
 @dataclass(frozen=True)
 class Dream:
@@ -111,6 +116,8 @@ class Dream:
             numbers = visualisation.describe(beliefs[visualisation.target.subject])
             lines.append(numbers)
             _read(view, visualisation, numbers)
+        if any(not each.is_tested for each in view.readings):
+            view.notes.append(SHARED_JUDGES)
         view.frames["numbers"] = pd.DataFrame(chain.from_iterable(lines))
         _draw(view, visualisations, lines)
         return view
@@ -186,7 +193,13 @@ def _read(view: View, visualisation: Visualisation, numbers: list[dict[str, Any]
         for key, judge in JUDGES.items():
             chance = fmean(line[key] for line in numbers)
             if not isnan(chance):
-                view.read(target.subject, f"believed: {judge}", chance, target.layer)
+                view.read(
+                    target.subject,
+                    f"believed: {judge}",
+                    chance,
+                    target.layer,
+                    is_tested=key == "probability",
+                )
 
 
 def _draw(
