@@ -141,6 +141,10 @@ class Subject:
         inner = self.head.activations(scaled)
         return {name: value[0] for name, value in inner.items()}
 
+    def head_layers(self, features: Float[Tensor, "items features"]) -> dict[str, Tensor]:
+        """Values of each layer from the features to the logits, (items, numbers)."""
+        return {FEATURES: features} | self.activations(features)
+
     def logits(self, split: Split) -> Float[Tensor, "items classes"]:
         """Logits of the items of a split."""
         with torch.no_grad():

@@ -24,7 +24,7 @@ from qtlrun.lens.render.ascent import (
 )
 from qtlrun.lens.render.target import Target, find_targets
 from qtlrun.lens.render.transfer import judge_pictures
-from qtlrun.lens.render.vision import ITEM, NOISE, Vision
+from qtlrun.lens.render.visualisation import ITEM, NOISE, Visualisation
 from qtlrun.lens.scene import Scene, check_counts, choose_items
 from qtlrun.lens.view import View
 from qtlrun.report.figure.dream import dreams
@@ -49,6 +49,11 @@ JUDGES = {
 }
 BELIEF = ",\nthen the probability of the class by the training, by others of its row, by other rows"
 
+SHARED_JUDGES = Note(
+    "What other trainings believe of a dream is not tested between rows: trainings of a row have"
+    " their judges in common, and some rows' judges share the backbone that dreamt."
+)
+
 
 @dataclass(frozen=True)
 class Dream:
@@ -66,8 +71,8 @@ class Dream:
     outputs: of a circuit at most
     channels: of the features
     side: of a picture under a large backbone, in pixels; None: the backbone's own
-    trainings: of each row
-    trainings_large: of a row whose backbone is large
+    trainings: of each row whose backbone is frozen or small
+    trainings_large: of each row whose large backbone was trained
     seed: of the noise and the shifts
     """
 
@@ -96,21 +101,25 @@ class Dream:
         view = View()
         classes = self._choose_classes(view, scene)
         rows = {}
-        for label, subjects in find_applicable(view, scene).items():
-            count = self.trainings_large if subjects[0].is_large else self.trainings
-            rows[label] = subjects[:count]
+        chosen = scene.take(self.trainings, self.trainings_large)
+        for label in find_applicable(view, scene):
+            # In front is the one that figures show, though others may come before it
+            subjects = dict.fromkeys([scene.firsts[label], *chosen[label]])
+            rows[label] = list(subjects)[: len(chosen[label])]
         if not rows:
             return view
-        visions = self._dream(scene, rows, classes)
-        judged = {each.target.subject: each.pictures for each in visions if each.is_judged}
+        visualisations = self._dream(scene, rows, classes)
+        judged = {each.target.subject: each.pictures for each in visualisations if each.is_judged}
         beliefs = judge_pictures(judged, classes)
         lines = []
-        for vision in visions:
-            numbers = vision.describe(beliefs[vision.target.subject])
+        for visualisation in visualisations:
+            numbers = visualisation.describe(beliefs[visualisation.target.subject])
             lines.append(numbers)
-            _read(view, vision, numbers)
+            _read(view, visualisation, numbers)
+        if any(not each.is_tested for each in view.readings):
+            view.notes.append(SHARED_JUDGES)
         view.frames["numbers"] = pd.DataFrame(chain.from_iterable(lines))
-        _draw(view, visions, lines)
+        _draw(view, visualisations, lines)
         return view
 
     def _choose_classes(self, view: View, scene: Scene) -> list[int]:
@@ -123,7 +132,7 @@ class Dream:
 
     def _dream(
         self, scene: Scene, rows: dict[str, list[Subject]], classes: list[int]
-    ) -> list[Vision]:
+    ) -> list[Visualisation]:
         """Dreams of all trainings from noise, and of each row's first from a test item."""
         channels = self._choose_channels(next(iter(rows.values()))[0])
         pairs = []
@@ -148,7 +157,7 @@ class Dream:
             lambda done, total: scene.monitor.step("dreams", done, total),
         )
         return [
-            Vision(target, origin, aim.start, result)
+            Visualisation(target, origin, aim.start, result)
             for (target, origin), aim, result in zip(pairs, aims, results, strict=True)
         ]
 
@@ -171,38 +180,46 @@ class Dream:
         )
 
 
-def _read(view: View, vision: Vision, numbers: list[dict[str, Any]]) -> None:
+def _read(view: View, visualisation: Visualisation, numbers: list[dict[str, Any]]) -> None:
     """Add numbers of a training: medians over the dreams of a layer, and means over classes."""
-    target = vision.target
-    if vision.origin != NOISE or target.layer == FEATURES:
+    target = visualisation.target
+    if visualisation.origin != NOISE or target.layer == FEATURES:
         return
     reached = median(line["reached"] for line in numbers)
     view.read(target.subject, "dream (sd)", reached, target.layer)
     beyond = median(line["reached"] - line["largest"] for line in numbers)
     view.read(target.subject, "above items (sd)", beyond, target.layer)
-    if vision.is_judged:
+    if visualisation.is_judged:
         for key, judge in JUDGES.items():
             chance = fmean(line[key] for line in numbers)
             if not isnan(chance):
-                view.read(target.subject, f"believed: {judge}", chance, target.layer)
+                view.read(
+                    target.subject,
+                    f"believed: {judge}",
+                    chance,
+                    target.layer,
+                    is_tested=key == "probability",
+                )
 
 
-def _draw(view: View, visions: list[Vision], lines: list[list[dict[str, Any]]]) -> None:
+def _draw(
+    view: View, visualisations: list[Visualisation], lines: list[list[dict[str, Any]]]
+) -> None:
     """Add the figures, of the first training of each row."""
     firsts: dict[str, Subject] = {}
-    for vision in visions:
-        firsts.setdefault(vision.target.subject.row, vision.target.subject)
+    for visualisation in visualisations:
+        firsts.setdefault(visualisation.target.subject.row, visualisation.target.subject)
     sharing: dict[int, list[str]] = {}
     for label, subject in firsts.items():
         sharing.setdefault(id(subject.network.backbone), []).append(label)
     for name, (origin, layers) in FIGURES.items():
         panels = []
-        for vision, numbers in zip(visions, lines, strict=True):
-            subject = vision.target.subject
+        for visualisation, numbers in zip(visualisations, lines, strict=True):
+            subject = visualisation.target.subject
             if subject is not firsts[subject.row]:
                 continue
-            if vision.origin == origin and vision.target.layer in layers:
+            if visualisation.origin == origin and visualisation.target.layer in layers:
                 rows = sharing[id(subject.network.backbone)] if name == FEATURES else [subject.row]
-                panels += vision.show(", ".join(rows), numbers)
+                panels += visualisation.show(", ".join(rows), numbers)
         if panels:
             view.figures[name] = dreams(panels, EXPLANATION + (BELIEF if not name else "") + ".")

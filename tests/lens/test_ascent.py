@@ -64,6 +64,29 @@ def test_a_score_without_a_slope_keeps_the_picture():
     assert torch.equal(result, picture)
 
 
+def test_the_highest_picture_on_the_way_is_kept_and_none_below_its_start():
+    """A rate so large that steps overshoot; the second picture starts at its optimum."""
+    goal = torch.stack([torch.full((3, 8, 8), value, dtype=torch.float64) for value in (0.7, 0.5)])
+    seen = []
+
+    def score(pictures):
+        scores = -(pictures - goal).square().sum((1, 2, 3))
+        seen.append(scores.detach())
+        return scores
+
+    ascent = dataclasses.replace(PLAIN, steps=7, rate=0.3)
+    result = ascent.climb(GREY, GREY, score, 0)
+    assert torch.equal(score(result), torch.stack(seen).amax(0))
+    assert torch.equal(result[1], GREY[1]) and not torch.equal(result[0], GREY[0])
+
+
+def test_a_picture_is_kept_by_its_score_as_it_stands_whatever_the_shifts():
+    goal = GREY + 0.2 * weights().sign()
+    ascent = dataclasses.replace(PLAIN, steps=9, rate=0.5, shift=1)
+    result = ascent.climb(GREY, GREY, lambda each: -(each - goal).square().sum((1, 2, 3)), 0)
+    assert ((result - goal).square().sum() <= (GREY - goal).square().sum()).all()
+
+
 def test_a_seed_shifts_alike_and_another_seed_otherwise():
     ascent = dataclasses.replace(PLAIN, steps=10, shift=1)
     first, again, other = (ascent.climb(GREY, GREY, linear(weights()), s) for s in (0, 0, 1))

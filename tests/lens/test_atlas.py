@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from qtlrun.lens.render import atlas
+from qtlrun.lens.scene import choose_items
 from qtlrun.lens.view import View
+from qtlrun.lens.whitening import fit_whitening
 
 DRAW = np.random.default_rng(0)
 SIZES = {"cells": 4, "items": 6, "steps": 8, "side": None, "seed": 0}
@@ -38,20 +40,6 @@ def test_items_in_a_line_or_at_a_point_have_a_grid_too():
     assert len(atlas.fill_cells(np.zeros((8, 2)), 4)) == 1
 
 
-def test_whitened_values_are_centred_and_their_covariance_is_the_identity():
-    points = DRAW.normal(size=(20_000, 3)) @ DRAW.normal(size=(3, 3)) + 5
-    mean, matrix = atlas.find_whitening(points)
-    white = (points - mean) @ matrix
-    assert np.allclose(white.mean(0), 0, atol=1e-9)
-    assert np.allclose(np.cov(white.T), np.eye(3), atol=0.02)  # all but the shrinkage
-
-
-def test_whitening_leaves_out_a_number_that_never_changes():
-    points = np.zeros((20, 2))
-    mean, matrix = atlas.find_whitening(points)
-    assert mean.tolist() == [0, 0] and not matrix.any()
-
-
 def test_an_atlas_has_the_layers_before_and_after_the_circuit_raw_and_whitened(scene, few):
     view = View()
     atlas.draw_atlas(view, scene, **SIZES)
@@ -78,7 +66,7 @@ def test_pictures_climb_towards_the_values_of_their_cells(scene, few):
 
 def test_the_goal_of_a_cell_is_the_mean_of_its_items(scene):
     subject = scene.trainings["C"][0]
-    charts = atlas._chart(subject, list(range(6)), 3, 0)
+    charts = atlas._chart(View(), subject, list(range(6)), 3, 0)
     raw = next(chart for chart in charts if (chart.layer, chart.kind) == ("features", "raw"))
     features = subject.features(subject.split("test"))
     for cell, goal in zip(raw.cells, raw.goals, strict=True):
@@ -90,3 +78,43 @@ def test_too_few_items_have_no_atlas_and_a_note(scene):
     view = View()
     atlas.draw_atlas(view, scene, **SIZES)
     assert not view.figures and "10 test items" in view.notes[0].full
+
+
+def test_the_whitened_goals_of_all_items_are_the_items_whitened(scene):
+    subject = scene.trainings["C"][0]
+    charts = atlas._chart(View(), subject, list(range(6)), 3, 0)
+    white = next(each for each in charts if (each.layer, each.kind) == ("features", "whitened"))
+    points = subject.features(subject.split("test")).double().numpy()
+    expected = fit_whitening(points)(points)
+    for cell, goal in zip(white.cells, white.goals, strict=True):
+        assert np.allclose(goal.numpy(), expected[cell.items].mean(0), atol=1e-3)
+
+
+def test_a_layer_in_which_items_do_not_differ_has_no_whitened_atlas_and_a_note(scene, monkeypatch):
+    monkeypatch.setattr(atlas, "fit_whitening", lambda points: None)
+    view = View()
+    charts = atlas._chart(view, scene.trainings["C"][0], list(range(6)), 3, 0)
+    assert {chart.kind for chart in charts} == {"raw"}
+    assert "features of C" in view.notes[0].full
+
+
+def test_each_training_s_atlas_is_of_its_own_items_and_of_the_trainings_that_figures_show(
+    scene, few
+):
+    """Where the composed row lacks the others' first training, and their splits differ."""
+    first, second = scene.trainings["C"]
+    test = first.dataset.test
+    turned = dataclasses.replace(first.dataset, test=test.subset([5, 4, 3, 2, 1, 0]))
+    moved = dataclasses.replace(second, dataset=turned)
+    only = dataclasses.replace(scene.trainings["A"][1])
+    scene = dataclasses.replace(scene, trainings={"A": [only], "C": [first, moved]})
+    view = View()
+    atlas.draw_atlas(view, scene, **SIZES)
+    frame = view.frames["atlas"]
+    assert set(frame["seed"]) == {only.seed}
+    cells = frame[(frame["row"] == "C") & (frame["layer"] == "features") & (frame["kind"] == "raw")]
+    index = choose_items(turned, 6)
+    chart = atlas._chart(View(), moved, index, 4, 0)[0]
+    labels = turned.test.labels.numpy()[index]
+    counts = [np.bincount(labels[cell.items]) for cell in chart.cells]
+    assert cells["class"].tolist() == [turned.classes[each.argmax()] for each in counts]

@@ -60,7 +60,7 @@ def test_dreams_reach_more_than_they_start_from(scene, view):
     split = subject.split("test").subset([0, 1, 2])
     (logits,) = target.find_targets(subject, split, [0, 1, 2], 0, [])
     with torch.no_grad():
-        values = logits.read(ascent.read_layers(subject, start)).diagonal()
+        values = logits.read(ascent.read_pictures(subject, start)).diagonal()
     mine = (numbers["row"] == "C") & (numbers["seed"] == 0) & (numbers["origin"] == "noise")
     assert (numbers[mine]["value"].to_numpy() > values.numpy()).all()
 
@@ -83,7 +83,7 @@ def test_the_probability_of_a_dream_is_that_of_its_judges(scene, view):
 
     def ask(judge, dreamer):
         with torch.no_grad():
-            logits = ascent.read_layers(judge, pictures[dreamer])["logits"]
+            logits = ascent.read_pictures(judge, pictures[dreamer])["logits"]
         return logits.softmax(1)[[0, 1], [0, 2]]
 
     first, sibling, *others = subjects
@@ -92,6 +92,31 @@ def test_the_probability_of_a_dream_is_that_of_its_judges(scene, view):
     torch.testing.assert_close(belief.row, ask(sibling, first))
     expected = torch.stack([ask(other, first) for other in others]).mean(0)
     torch.testing.assert_close(belief.others, expected)
+
+
+def test_only_the_belief_of_the_dreamer_is_tested_between_rows(view):
+    tested = {}
+    for each in view.readings:
+        tested.setdefault(each.measure, set()).add(each.is_tested)
+    assert tested["believed: its row"] == tested["believed: other rows"] == {False}
+    alone = {*tested} - {"believed: its row", "believed: other rows"}
+    assert "believed: itself" in alone and all(tested[name] == {True} for name in alone)
+    assert [note.full for note in view.notes if "not tested" in note.full]
+
+
+def test_figures_show_the_trainings_that_rows_share_and_rows_with_a_frozen_backbone_have_more(
+    scene, monkeypatch
+):
+    """Where the composed row lacks the first training; the large backbone of B was trained."""
+    monkeypatch.setattr(feature, "is_large", lambda backbone: True)
+    (_, second), both, trained = (scene.trainings[row] for row in "ACB")
+    rows = {"A": [second], "C": both, "B": trained}
+    view = dream(trainings=1).view(dataclasses.replace(scene, trainings=rows))
+    numbers = view.frames["numbers"]
+    assert set(numbers["seed"]) == {second.seed}
+    everyone = dream(steps=1).view(scene).frames["numbers"]
+    seeds = {row: each["seed"].nunique() for row, each in everyone.groupby("row")}
+    assert seeds == {"A": 2, "C": 2, "twin": 2, "B": 1}
 
 
 def test_one_training_alone_has_no_judge_but_itself(scene):

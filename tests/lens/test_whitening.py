@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.covariance import LedoitWolf
 
-from qtlrun.lens.shape import whitening
+from qtlrun.lens import whitening
 
 
 def draw(items, numbers, seed=0):
@@ -17,7 +17,7 @@ def test_the_shrunk_covariance_is_whitened_to_the_identity(items):
     points = draw(items, 12)
     white = whitening.fit_whitening(points)
     covariance = LedoitWolf().fit(points)
-    root = white(np.eye(12) + white.center)  # lines are those of the map
+    root = white(np.eye(12) + white.centre)  # lines are those of the map
     assert np.allclose(root @ covariance.covariance_ @ root.T, np.eye(12))
     assert white.shrinkage == pytest.approx(covariance.shrinkage_)
     assert white.condition == pytest.approx(np.linalg.cond(covariance.covariance_))
@@ -49,3 +49,27 @@ def test_the_inverse_of_uncentred_second_moments_does_not_whiten():
 
 def test_items_that_do_not_differ_have_no_whitening():
     assert whitening.fit_whitening(np.full((10, 3), 0.1)) is None
+
+
+def test_a_number_that_fitted_items_share_is_mapped_to_0_in_whatever_other_items():
+    """With fewer items than numbers too, where the shrunk variance of the rest is small."""
+    for items in (200, 8):
+        points = np.pad(draw(items, 12), ((0, 0), (0, 1)), constant_values=3)
+        white = whitening.fit_whitening(points)
+        other = np.pad(draw(5, 12, seed=1), ((0, 0), (0, 1)), constant_values=9)
+        assert np.allclose(
+            white(other)[:, :-1], whitening.fit_whitening(points[:, :-1])(other[:, :-1])
+        )
+        assert np.allclose(white(other)[:, -1], 0)
+
+
+def test_a_direction_of_no_variance_but_rounding_is_mapped_to_0():
+    """As of logits that sum to a constant, in single precision."""
+    points = draw(200, 3).astype(np.float32)
+    points = np.column_stack([points, 1 - points.sum(1)]).astype(float)
+    white = whitening.fit_whitening(points)
+    flat = np.full(4, 0.5)
+    assert np.allclose(white((white.centre + flat)[None]), 0, atol=1e-4)
+    assert len(white.directions) == 3 and white.condition < 100
+    whitened = np.linalg.eigvalsh(np.cov(white(points).T))
+    assert np.allclose(whitened, [0, 1, 1, 1], atol=0.15)  # all but the shrinkage

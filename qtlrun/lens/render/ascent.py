@@ -11,7 +11,7 @@ from qtlrun.backbone.picture import Preprocess
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.error import BadValue
 from qtlrun.experiment import feature
-from qtlrun.experiment.subject import FEATURES, Subject
+from qtlrun.experiment.subject import Subject
 from qtlrun.layer import generator
 from qtlrun.lens.scene import Scene
 from qtlrun.lens.view import View
@@ -34,12 +34,13 @@ class Ascent:
     saturated rows move like others, less that of its total variation, less its distance from a
     centre. The score is that of the picture shifted at random, and spatial frequencies of its
     gradient are divided by themselves to a power (Olah et al. 2017, preconditioning). Each
-    picture goes by itself, whichever stand beside it.
+    picture goes by itself, whichever stand beside it, and ends as the best on its way by its
+    score unshifted, which may be its start.
 
     steps: of the ascent
     rate: length of the first step, in pixels of [0, 1]; it falls to 0 in a line
     variation: weight of the sum of differences between neighbouring pixels
-    norm: weight of the distance; a linear score ends 1 / norm from the centre, in its direction
+    norm: weight of the distance from the centre; a linear score ends 1 / norm from it
     shift: pixels of the shift at most, and at most one for each eight of a side
     falloff: 0 is the plain gradient, 1 divides it by the frequency
     """
@@ -56,6 +57,7 @@ class Ascent:
             if not 0 <= vars(self)[name] < float("inf"):
                 raise BadValue(name, vars(self)[name], "a number from 0 up")
 
+    @torch.no_grad()
     def climb(
         self,
         start: Pictures,
@@ -64,16 +66,22 @@ class Ascent:
         seed: int,
         tell: Callable[[], None] = lambda: None,
     ) -> Pictures:
-        """Pictures of higher scores than those at the start; `tell` is called at each step."""
+        """Pictures with the highest scores on the way; `tell` is called at each step."""
         shifts = self._draw_shifts(start.shape[-2:], seed)
         pictures = start
+        best = start
+        highest = score(start)
         for number, shift in enumerate(shifts):
             uphill = _scale(_smooth(_find_slope(score, pictures, shift), self.falloff))
             roughness = _find_slope(total_variation, pictures) * pictures[0].numel()
             direction = uphill - self.variation * roughness - self.norm * (pictures - centre)
             pictures = (pictures + self.rate * (1 - number / self.steps) * direction).clamp(0, 1)
+            scores = score(pictures)
+            is_higher = scores > highest
+            best = torch.where(is_higher[:, None, None, None], pictures, best)
+            highest = torch.where(is_higher, scores, highest)
             tell()
-        return pictures
+        return best
 
     def _draw_shifts(self, sides: Sequence[int], seed: int) -> list[tuple[int, int]]:
         """Shift down and to the right for each step."""
@@ -101,7 +109,7 @@ class Aim:
 def climb_aims(
     aims: list[Aim], ascent: Ascent, seed: int, tell: Callable[[int, int], None]
 ) -> list[Pictures]:
-    """Pictures of each aim at the end of the ascent.
+    """Best pictures of each aim on the ascent.
 
     Aims whose trainings share a backbone go through it together. `tell` is called with the count
     of steps that are done, and of all.
@@ -123,26 +131,25 @@ def climb_aims(
     return [results[number] for number in range(len(aims))]
 
 
-def read_layers(subject: Subject, pictures: Pictures) -> Layers:
+def read_pictures(subject: Subject, pictures: Pictures) -> Layers:
     """Values of a training's layers, from the features to the logits."""
     backbone = subject.network.backbone
-    features = backbone(backbone.preprocess.normalise(pictures))
-    return {FEATURES: features} | subject.activations(features)
+    return subject.head_layers(backbone(backbone.preprocess.normalise(pictures)))
 
 
-def find_applicable(view: View, scene: Scene) -> dict[str, list[Subject]]:
-    """Rows whose pictures can climb; a note says which cannot, and why."""
+def find_applicable(view: View, scene: Scene) -> list[str]:
+    """Labels of the rows whose pictures can climb; a note says which cannot, and why."""
     if scene.dataset.kind != "pictures":
         view.notes.append(Note(f"Dreams are pictures, and the items are {scene.dataset.kind}."))
-        return {}
-    rows = {}
+        return []
+    rows = []
     reasons: dict[str, list[str]] = {}
-    for label, subjects in scene.trainings.items():
-        reason = _find_obstacle(subjects[0])
+    for label, subject in scene.firsts.items():
+        reason = _find_obstacle(subject)
         if reason:
             reasons.setdefault(reason, []).append(label)
         else:
-            rows[label] = subjects
+            rows.append(label)
     for reason, labels in reasons.items():
         view.notes.append(Note(f"No dreams of {', '.join(labels)}: {reason}."))
     return rows
@@ -170,7 +177,7 @@ def find_side(subject: Subject, side: int | None) -> int | None:
         return None
     try:
         with torch.no_grad():
-            read_layers(subject, open_pictures(subject, [0], side))
+            read_pictures(subject, open_pictures(subject, [0], side))
     except (RuntimeError, AssertionError):  # it has weights for each place
         return None
     return side
@@ -202,7 +209,7 @@ def _find_obstacle(subject: Subject) -> str:
         return "the backbone's preprocessing of pictures has no inverse here"
     picture = open_pictures(subject, [0], None).requires_grad_()
     with torch.enable_grad():
-        logits = read_layers(subject, picture)["logits"]
+        logits = read_pictures(subject, picture)["logits"]
     return "" if logits.requires_grad else "its logits have no gradient in the pixels"
 
 
@@ -250,7 +257,7 @@ def _joint_score(aims: list[Aim]) -> Callable[[Pictures], Scores]:
         features = backbone(backbone.preprocess.normalise(pictures)).split(sizes)
         scores = []
         for aim, part in zip(aims, features, strict=True):
-            scores.append(aim.score({FEATURES: part} | aim.subject.activations(part)))
+            scores.append(aim.score(aim.subject.head_layers(part)))
         return torch.cat(scores)
 
     return score

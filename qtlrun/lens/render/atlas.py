@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, Float64, Int64
+from jaxtyping import Float, Int64
 from torch import Tensor
 
 from qtlrun.experiment.subject import FEATURES, Subject
-from qtlrun.lens.embedding import Plane, Points, embed
+from qtlrun.lens.embedding import Plane, embed
 from qtlrun.lens.render.ascent import (
     GREY,
     Aim,
@@ -27,10 +27,11 @@ from qtlrun.lens.render.ascent import (
     find_applicable,
     find_side,
     open_pictures,
-    read_layers,
+    read_pictures,
 )
 from qtlrun.lens.scene import Scene, choose_items
 from qtlrun.lens.view import View
+from qtlrun.lens.whitening import Whitening, fit_whitening
 from qtlrun.report.figure.atlas import Tile, atlas
 from qtlrun.report.sentence import Note
 
@@ -60,6 +61,7 @@ class Cell:
 class Chart:
     """Atlas of a layer of one training, raw or whitened.
 
+    labels: of the items that the cells hold
     change: of the layer's values, before they are compared
     goals: mean of each cell's values, so changed
     """
@@ -68,6 +70,7 @@ class Chart:
     layer: str
     kind: str
     cells: list[Cell]
+    labels: Int64[np.ndarray, " items"]
     change: Change
     goals: Float[Tensor, "cells numbers"]
 
@@ -90,18 +93,16 @@ class Chart:
         return Aim(self.subject, self.score, draw_noise(like, seed), torch.full_like(like, GREY))
 
     @torch.no_grad()
-    def describe(
-        self, labels: Int64[np.ndarray, " items"], pictures: Pictures
-    ) -> list[dict[str, Any]]:
+    def describe(self, pictures: Pictures) -> list[dict[str, Any]]:
         """Each cell in a line, with its commonest class and the cosine of its picture."""
-        values = self.change(read_layers(self.subject, pictures)[self.layer])
+        values = self.change(read_pictures(self.subject, pictures)[self.layer])
         cosines = self.cosine(values).tolist()
         lines = []
         for cell, cosine in zip(self.cells, cosines, strict=True):
-            counts = np.bincount(labels[cell.items])
+            counts = np.bincount(self.labels[cell.items])
             lines.append(
-                {
-                    "row": self.subject.row,
+                self.subject.keys
+                | {
                     "layer": self.layer,
                     "kind": self.kind,
                     "line": cell.line,
@@ -129,7 +130,7 @@ class Chart:
 def draw_atlas(
     view: View, scene: Scene, *, cells: int, items: int, steps: int, side: int | None, seed: int
 ) -> None:
-    """Add the atlas of each row's first training, before and after the circuit.
+    """Add the atlas of the training of each row that figures show, before and after the circuit.
 
     Without a circuit, and a block in its place, it is that of the features and of the logits.
 
@@ -140,14 +141,16 @@ def draw_atlas(
     seed: of the plane and of the noise that the pictures begin from
     """
     rows = find_applicable(view, scene)
-    index = choose_items(scene.dataset, items)
-    if rows and len(index) < FEWEST_ITEMS:
-        view.notes.append(Note(f"An atlas needs {FEWEST_ITEMS} test items: {len(index)} there."))
-        return
     charts = []
-    for number, subjects in enumerate(rows.values()):
+    for number, label in enumerate(rows):
+        subject = scene.firsts[label]
+        index = choose_items(subject.dataset, items)
+        if len(index) < FEWEST_ITEMS:
+            reason = f"An atlas needs {FEWEST_ITEMS} test items: {len(index)} there."
+            view.notes.append(Note(reason))
+            return
         scene.monitor.step("planes", number + 1, len(rows))
-        charts += _chart(subjects[0], index, cells, seed)
+        charts += _chart(view, subject, index, cells, seed)
     if not charts:
         return
     ascent = Ascent(steps, RATE, VARIATION, norm=0, shift=0, falloff=FALLOFF)
@@ -157,39 +160,45 @@ def draw_atlas(
         seed,
         lambda done, total: scene.monitor.step("atlas", done, total),
     )
-    labels = scene.dataset.test.labels[index].numpy()
     lines = []
     tiles = []
     for chart, pictures in zip(charts, results, strict=True):
-        described = chart.describe(labels, pictures)
+        described = chart.describe(pictures)
         lines += described
         tiles += chart.show(described, pictures)
     view.frames["atlas"] = pd.DataFrame(lines)
     view.figures["atlas"] = atlas(tiles, cells, scene.dataset.classes)
 
 
-def _chart(subject: Subject, index: list[int], count: int, seed: int) -> list[Chart]:
+def _chart(view: View, subject: Subject, index: list[int], count: int, seed: int) -> list[Chart]:
     """Charts of a training's layers before and after the circuit, raw and whitened."""
-    features = subject.features(subject.split("test").subset(index))
+    split = subject.split("test").subset(index)
+    labels = split.labels.numpy()
     with torch.no_grad():
-        layers = {FEATURES: features} | subject.activations(features)
+        layers = subject.head_layers(subject.features(split))
     charts = []
     for layer in ("inputs", "outputs") if "outputs" in layers else (FEATURES, "logits"):
         values = layers[layer]
         points = values.cpu().double().numpy()
         cells = fill_cells(embed(points, PERPLEXITY, seed), count)
-        changes = {"raw": lambda numbers: numbers, "whitened": _whiten(points, values)}
+        changes: dict[str, Change] = {"raw": lambda numbers: numbers}
+        if white := fit_whitening(points):
+            changes["whitened"] = _whiten(white, values)
+        else:
+            reason = f"No whitened atlas of the {layer} of {subject.row}, which are alike for all"
+            view.notes.append(Note(f"{reason} items."))
         for kind, change in changes.items():
             changed = change(values)
             goals = torch.stack([changed[cell.items].mean(0) for cell in cells])
-            charts.append(Chart(subject, layer, kind, cells, change, goals))
+            charts.append(Chart(subject, layer, kind, cells, labels, change, goals))
     return charts
 
 
-def _whiten(points: Points, like: Tensor) -> Change:
-    """Centring and whitening by the items' statistics, in the type of the values."""
-    mean, matrix = (like.new_tensor(each) for each in find_whitening(points))
-    return lambda values: (values - mean) @ matrix
+def _whiten(white: Whitening, like: Tensor) -> Change:
+    """Whitening in the type of a layer's values."""
+    centre = like.new_tensor(white.centre)
+    matrix = like.new_tensor(white.matrix)
+    return lambda values: (values - centre) @ matrix
 
 
 def fill_cells(plane: Plane, count: int) -> list[Cell]:
@@ -205,16 +214,3 @@ def fill_cells(plane: Plane, count: int) -> list[Cell]:
         inside = (places == (column, line)).all(1)
         cells.append(Cell(line, column, np.flatnonzero(inside)))
     return cells
-
-
-def find_whitening(
-    points: Points,
-) -> tuple[Float64[np.ndarray, " numbers"], Float64[np.ndarray, "numbers numbers"]]:
-    """Mean, and covariance to the power -1/2, shrunk as Ledoit and Wolf 2004 have it."""
-    from sklearn.covariance import LedoitWolf
-
-    estimate = LedoitWolf().fit(points)
-    values, vectors = np.linalg.eigh(estimate.covariance_)
-    # A number that is the same for all items has no scale
-    sizes = np.where(values > values.max() * len(values) * np.finfo(float).eps, values, np.inf)
-    return estimate.location_, vectors / np.sqrt(sizes) @ vectors.T

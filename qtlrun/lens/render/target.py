@@ -59,8 +59,7 @@ def find_targets(
     channels: of the features
     """
     with torch.no_grad():
-        features = subject.features(split)
-        layers = {FEATURES: features} | subject.activations(features)
+        layers = subject.head_layers(subject.features(split))
     names = [subject.classes[number] for number in classes]
     reads: list[tuple[str, list[str], Read]] = [
         ("logits", names, lambda layers: contrast(layers["logits"])[:, classes])

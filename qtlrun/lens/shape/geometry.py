@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float64, Int64
 
-from qtlrun.lens.shape import dimension, variance, whitening
+from qtlrun.lens import whitening
+from qtlrun.lens.shape import dimension, variance
 
 PARTICIPATION = "participation ratio"
 TWO_NEIGHBOURS = "TwoNN dimension"

@@ -1,11 +1,11 @@
-"""Vision: the pictures that a training dreams of, with their numbers and panels."""
+"""Visualisation of a target: the pictures that make it large, with their numbers and panels."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from qtlrun.lens.render.ascent import Pictures, read_layers
+from qtlrun.lens.render.ascent import Pictures, read_pictures
 from qtlrun.lens.render.target import Target
 from qtlrun.lens.render.transfer import Belief
 from qtlrun.report.figure.dream import Panel
@@ -15,7 +15,7 @@ ITEM = "test item"
 
 
 @dataclass(frozen=True, eq=False)
-class Vision:
+class Visualisation:
     """Dreams of the numbers of a target.
 
     origin: NOISE or ITEM
@@ -41,7 +41,7 @@ class Vision:
         the unit of the layer.
         """
         target = self.target
-        scores = target.score(read_layers(target.subject, self.pictures))
+        scores = target.score(read_pictures(target.subject, self.pictures))
         columns = {
             "reached": scores,
             "largest": target.excess,
@@ -55,10 +55,7 @@ class Vision:
             columns["probability_others"] = belief.others
         lines = []
         for number, name in enumerate(target.names):
-            line = {
-                "row": target.subject.row,
-                "split": target.subject.number,
-                "seed": target.subject.seed,
+            line = target.subject.keys | {
                 "origin": self.origin,
                 "layer": target.layer,
                 "name": name,
