@@ -15,9 +15,12 @@ def error(points):
     return white.distance / white.chance
 
 
-@pytest.mark.parametrize("numbers", [4, 64, 600])  # fewer than items, and more
+@pytest.mark.parametrize("numbers", [30, 100, 600])  # fewer than items, and more
 def test_a_gaussian_is_white_up_to_chance(numbers):
-    assert error(gaussian(300, numbers)) == pytest.approx(1, abs=0.3)
+    points = gaussian(300, numbers)
+    assert error(points) == pytest.approx(1, abs=0.1)
+    constant = np.full((300, 50), 3.0)
+    assert error(np.hstack([points, constant])) == pytest.approx(error(points), rel=1e-9)
 
 
 @pytest.mark.parametrize("size", [0.0, 1e-4])  # constant, and nearly so

@@ -96,11 +96,20 @@ def halve(points: Points, seed: int) -> Whiteness:
 
 
 def vary(points: Points) -> Float64[np.ndarray, "items directions"]:
-    """Coordinates of points along the directions in which they vary; none of equal points."""
+    """Coordinates of points along the directions in which they vary; none of equal points.
+
+    Numbers that vary are left as they are where the items are too few to tell dead directions.
+    """
     centered = points - points.mean(0)
-    _, sizes, directions = np.linalg.svd(centered, full_matrices=False)
+    squares = (centered**2).sum(0)
     rounding = np.finfo(float).eps * len(points) * np.abs(points).max()
-    return centered @ directions[(sizes**2 > DEAD * sizes[0] ** 2) & (sizes > rounding)].T
+    centered = centered[:, (squares > DEAD * squares.max()) & (squares > rounding**2)]
+    if not centered.size:
+        return centered
+    _, sizes, directions = np.linalg.svd(centered, full_matrices=False)
+    present = sizes**2 > DEAD * sizes[0] ** 2
+    is_full = present.sum() >= min(len(points) - 1, len(directions.T))
+    return centered if is_full else centered @ directions[present].T
 
 
 def condition(points: Points) -> float:
