@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from qtlrun.dataset.dataset import Dataset
@@ -149,10 +149,6 @@ class Subject:
         """Logits of the items of a split."""
         with torch.no_grad():
             return self.activations(self.features(split))["logits"]
-
-    def right(self, split: Split) -> Int64[Tensor, " items"]:
-        """Which items of a split it answers right, as 0 and 1."""
-        return (self.logits(split).argmax(-1).cpu() == split.labels).to(torch.int64)
 
 
 @contextmanager

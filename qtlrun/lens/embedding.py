@@ -1,10 +1,8 @@
 """Embedding of a layer's values in the plane."""
 
 import numpy as np
-from jaxtyping import Float64
 
-Points = Float64[np.ndarray, "items numbers"]
-Plane = Float64[np.ndarray, "items 2"]
+from qtlrun.lens.layer import Plane, Points
 
 
 def embed(points: Points, perplexity: float, seed: int) -> Plane:

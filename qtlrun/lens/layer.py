@@ -1,6 +1,9 @@
 """Values of test items in the layers of a training, for the lenses that compare layers."""
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
 from jaxtyping import Float64
@@ -9,6 +12,23 @@ from qtlrun.dataset.split import Split
 from qtlrun.experiment.subject import FEATURES, Subject
 
 Points = Float64[np.ndarray, "items numbers"]
+Plane = Float64[np.ndarray, "items 2"]
+Value = TypeVar("Value")
+FEWEST_ITEMS = 10  # of which a layer's numbers, or a plane, are told
+
+
+@dataclass(frozen=True)
+class Pool(Generic[Value]):
+    """Values of a function of points, each computed once: seeds share a frozen backbone."""
+
+    values: dict[bytes, Value] = field(default_factory=dict)
+
+    def find(self, points: Points, function: Callable[[Points], Value]) -> Value:
+        """Value of these points, computed where there is none yet."""
+        digest = hashlib.sha256(points.tobytes()).digest()
+        if digest not in self.values:
+            self.values[digest] = function(points)
+        return self.values[digest]
 
 
 def read_layers(subject: Subject, split: Split, stages: int) -> dict[str, Points]:

@@ -1,29 +1,24 @@
 """Shape of trained rows' layers, how alike they are, and what a circuit does to items."""
 
-import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
 
 import pandas as pd
 
 from qtlrun.error import BadValue
 from qtlrun.experiment.subject import Subject
-from qtlrun.lens.layer import Points, read_items, read_layers, share_items
+from qtlrun.lens.layer import FEWEST_ITEMS, Pool, read_items, read_layers, share_items
 from qtlrun.lens.render.atlas import draw_atlas
-from qtlrun.lens.scene import Scene, check_counts, choose_items
+from qtlrun.lens.scene import Scene, check_counts, choose_items, find_common
 from qtlrun.lens.shape import alignment, circuit, geometry, similarity
 from qtlrun.lens.view import View
 from qtlrun.report.figure import manifold
 from qtlrun.report.sentence import Note
 
-FEWEST_ITEMS = 10  # of which numbers are read
 MAX_STAGES = 2  # of the backbone, beside its features
 COMPARED = ("outputs", "logits")  # layers that the sentence on rows and seeds is about
 Trainings = dict[str, list[Subject]]
-Value = TypeVar("Value")
-Pool = dict[bytes, Value]  # by the hash of points: seeds share those of a frozen backbone
 
 
 @dataclass(frozen=True)
@@ -34,10 +29,10 @@ class Manifold:
     estimators, its separability (the share of its variance that is between classes), and the
     whitening error (distance of the covariance from the identity, of items that the whitening was
     not fitted to; 1 is that of as many items of a standard Gaussian). Its linear CKA with the other
-    layers, with the same layer of the row's other seeds, and of the other rows at the same seed. Of
-    a circuit with its trained angles: entanglement and purity of the items' states, before the
-    ansatz and at the end, and the Fourier spectrum of the outputs in the inputs. The atlas draws,
-    of the first trainings, what the parts of a layer stand for.
+    layers, and with the same layer of other seeds and rows. Of a circuit with its trained angles:
+    entanglement and purity of the items' states, before the ansatz and at the end, and the Fourier
+    spectrum of the outputs in the inputs. The atlas draws, of the first trainings, what the parts
+    of a layer stand for.
 
     items: of the test split at most
     neighbours: of the dimension by maximum likelihood
@@ -101,7 +96,7 @@ class Manifold:
 
     def _measure_layers(self, view: View, scene: Scene, chosen: Trainings) -> None:
         """Numbers of each layer, with their figures."""
-        pool: Pool[geometry.Geometry] = {}
+        pool = Pool[geometry.Geometry]()
         layers: list[tuple[Subject, str, geometry.Geometry]] = []
         for label, subjects in chosen.items():
             for number, subject in enumerate(subjects):
@@ -112,7 +107,7 @@ class Manifold:
                     describe = partial(
                         geometry.describe, labels=labels, neighbours=self.neighbours, seed=self.seed
                     )
-                    layers.append((subject, name, _compute(pool, points, describe)))
+                    layers.append((subject, name, pool.find(points, describe)))
         shapes = []
         for measure in geometry.MEASURES:
             for subject, name, shape in layers:
@@ -126,51 +121,63 @@ class Manifold:
             whitening.append(_locate(subject, name) | vars(shape.whiteness))
         view.frames["spectra"] = pd.DataFrame(spectra)
         view.frames["whitening"] = pd.DataFrame(whitening)
+        view.notes.append(Note(geometry.MEANING, "Whitening error: 1 is white up to chance."))
         view.figures[""] = manifold.shapes(pd.DataFrame(shapes))
         view.figures["spectra"] = manifold.spectra(view.frames["spectra"])
 
     def _compare_layers(self, view: View, scene: Scene, chosen: Trainings) -> None:
         """Alignment of layers, seeds and rows on the same items, with its figure."""
         subjects = [subject for group in chosen.values() for subject in group]
-        shared = share_items(subjects, self._choose(subjects[0]))
-        if len(shared) < FEWEST_ITEMS:
-            reason = "CKA between seeds is left out: their splits have too few items in common"
-            view.notes.append(Note(f"{reason} ({len(shared)})."))
-        pool: Pool[similarity.Profile] = {}
+        shared = self._share(view, subjects)
+        pool = Pool[similarity.Profile]()
         trainings = []
         for number, subject in enumerate(subjects):
             scene.monitor.step("CKA", number + 1, len(subjects))
-            items = shared if len(shared) >= FEWEST_ITEMS else self._choose(subject)
+            items = shared or self._choose(subject, set(subject.split("test").items))
             profiles = {
-                name: _compute(pool, points, similarity.profile)
+                name: pool.find(points, similarity.profile)
                 for name, points in read_items(subject, items, MAX_STAGES).items()
             }
-            trainings.append(
-                alignment.Aligned(subject.row, subject.number, subject.seed, tuple(items), profiles)
-            )
+            trainings.append(alignment.Aligned(subject.keys, tuple(items), profiles))
         pairs = alignment.compare(trainings)
         view.frames["similarity"] = pairs
         view.figures["similarity"] = manifold.similarities(pairs)
         view.notes += alignment.summarise(pairs, scene.composed, COMPARED)
 
-    def _choose(self, subject: Subject) -> list[str]:
-        """Hashes of the test items that are chosen of a training's own split."""
-        items = subject.split("test").items
-        chosen = [items[index] for index in choose_items(subject.dataset, self.items)]
-        return list(dict.fromkeys(chosen))
+    def _share(self, view: View, subjects: list[Subject]) -> list[str]:
+        """Hashes of the items on which trainings are compared, told in a note; none of too few."""
+        first = subjects[0]
+        common = find_common(subjects)
+        if len(common) >= FEWEST_ITEMS:
+            items = self._choose(first, common)
+            view.notes.append(Note(f"CKA is of {len(items)} items, test items of all trainings."))
+            return items
+        items = share_items(subjects, self._choose(first, set(first.split("test").items)))
+        if len(items) < FEWEST_ITEMS:
+            reason = "CKA between seeds is left out: their splits have too few items in common"
+            view.notes.append(Note(f"{reason} ({len(items)})."))
+            return []
+        seen = max(len({*items} - {*subject.split("test").items}) for subject in subjects)
+        view.notes.append(
+            Note(
+                f"CKA is of {len(items)} test items of one training, of which up to {seen} are"
+                " train or validation items of another; too few are test items of all trainings"
+                f" ({len(common)})."
+            )
+        )
+        return items
 
-
-def _compute(pool: Pool[Value], points: Points, function: Callable[[Points], Value]) -> Value:
-    """Value of a function of points, which are looked up by their hash."""
-    digest = hashlib.sha256(points.tobytes()).digest()
-    if digest not in pool:
-        pool[digest] = function(points)
-    return pool[digest]
+    def _choose(self, subject: Subject, among: Collection[str]) -> list[str]:
+        """Hashes of a training's test items out of these, the classes in turn."""
+        test = subject.split("test")
+        test = test.subset([number for number, item in enumerate(test.items) if item in among])
+        index = choose_items(replace(subject.dataset, test=test), self.items)
+        return list(dict.fromkeys(test.items[number] for number in index))
 
 
 def _locate(subject: Subject, layer: str) -> dict[str, object]:
     """Columns that say which layer of which training a line is about."""
-    return {"row": subject.row, "split": subject.number, "seed": subject.seed, "layer": layer}
+    return subject.keys | {"layer": layer}
 
 
 def _spectrum(where: dict[str, object], shape: geometry.Geometry) -> list[dict[str, object]]:

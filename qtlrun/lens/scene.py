@@ -1,5 +1,6 @@
 """Scene: trainings of several rows, side by side, before a lens."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qtlrun.dataset.dataset import Dataset
@@ -53,6 +54,12 @@ class Scene:
             label: subjects[: light if subjects[0].is_light else large]
             for label, subjects in self.trainings.items()
         }
+
+
+def find_common(subjects: Sequence[Subject]) -> set[str]:
+    """Hashes of the items that are test items of all trainings."""
+    tests = {subject.number: set(subject.split("test").items) for subject in subjects}
+    return set.intersection(*tests.values())
 
 
 def choose_items(dataset: Dataset, count: int, names: list[str] | None = None) -> list[int]:

@@ -1,6 +1,7 @@
 """Layers of trained rows in the plane, by t-SNE, with numbers on what the plane shows."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -8,15 +9,13 @@ from jaxtyping import Int64
 
 from qtlrun.error import BadValue
 from qtlrun.experiment.subject import Subject
-from qtlrun.lens.embedding import Plane, embed
-from qtlrun.lens.layer import Points, read_layers
+from qtlrun.lens.embedding import embed
+from qtlrun.lens.layer import FEWEST_ITEMS, Plane, Points, Pool, read_layers
 from qtlrun.lens.scene import Scene, check_counts, check_seed, choose_items
 from qtlrun.lens.view import View
 from qtlrun.report.figure import embedding
 from qtlrun.report.sentence import Note
 
-FEWEST_ITEMS = 10  # that have neighbours to speak of
-Planes = dict[bytes, Plane]  # by the content of what is embedded
 MAX_STAGES = 2  # of the backbone in the figure, beside its features
 
 
@@ -66,7 +65,7 @@ class Tsne:
                     accuracy = neighbour_accuracy(points, labels, self.neighbours)
                     view.read(subject, "nearest-neighbour accuracy", accuracy, layer)
         frames: list[pd.DataFrame] = []
-        planes: Planes = {}
+        planes = Pool[Plane]()
         for number, subject in enumerate(scene.firsts.values()):
             frames += self._embed(subject, planes)
             scene.monitor.step("t-SNE", number + 1, len(scene.firsts))
@@ -79,7 +78,7 @@ class Tsne:
         split = subject.split("test").subset(choose_items(subject.dataset, self.items))
         return read_layers(subject, split, MAX_STAGES), split.labels.numpy()
 
-    def _embed(self, subject: Subject, planes: Planes) -> list[pd.DataFrame]:
+    def _embed(self, subject: Subject, planes: Pool[Plane]) -> list[pd.DataFrame]:
         """Planes of a training's layers, an item a line, each with its trustworthiness.
 
         `planes` has those of the rows before, of which some share a frozen backbone.
@@ -87,16 +86,14 @@ class Tsne:
         from sklearn.manifold import trustworthiness
 
         layers, labels = self._read(subject)
+        method = partial(embed, perplexity=self.perplexity, seed=self.seed)
         frames = []
         for layer, points in layers.items():
-            content = points.tobytes()
-            if content not in planes:
-                planes[content] = embed(points, self.perplexity, self.seed)
-            plane = planes[content]
+            plane = planes.find(points, method)
             neighbours = min(self.neighbours, (len(points) - 1) // 2)
             frame = pd.DataFrame(
-                {
-                    "row": subject.row,
+                subject.keys
+                | {
                     "layer": layer,
                     "class": [subject.classes[label] for label in labels],
                     "x": plane[:, 0],

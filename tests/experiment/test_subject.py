@@ -61,15 +61,6 @@ def test_features_are_those_that_the_rows_were_trained_on(pictures_run, pictures
         assert torch.allclose(each.features(each.split(name)), trained[name], atol=1e-5)
 
 
-def test_right_is_the_share_that_the_table_calls_accuracy(opened):
-    folder, scene = opened
-    rows = pd.read_csv(folder / "rows.csv").query("metric == 'test_accuracy'")
-    accuracies = rows.set_index(["row", "seed"])["value"]
-    for each in all_subjects(scene):
-        right = each.right(each.split("test")).double().mean()
-        assert float(right) == pytest.approx(accuracies[each.row, each.seed])
-
-
 def test_an_item_is_computed_once_for_all_trainings_that_share_a_backbone(pictures, monkeypatch):
     computed = []
     record = subject.record_stages

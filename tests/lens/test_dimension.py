@@ -43,6 +43,26 @@ def test_items_that_coincide_count_once():
     assert np.isnan(dimension.maximum_likelihood(np.ones((50, 3)), 5))
 
 
+def noisy(points):
+    """Points with noise of the size of float32's rounding."""
+    return points + 1e-7 * np.random.default_rng(3).normal(size=points.shape)
+
+
+def test_rounding_where_a_layer_saturates_is_no_dimension():
+    corners = np.random.default_rng(0).choice([-1.57, 1.57], size=(300, 2))
+    assert np.isnan(dimension.two_neighbours(noisy(corners)))
+    assert np.isnan(dimension.maximum_likelihood(noisy(corners), 10))
+    line = np.random.default_rng(4).uniform(-1, 1, size=(1000, 1)) * np.ones(2)
+    both = noisy(np.concatenate([line, corners]))
+    assert dimension.maximum_likelihood(both, 10) == pytest.approx(1, rel=0.1)
+
+
+def test_points_that_merge_are_apart_afterwards():
+    chain = np.append(np.arange(100.0) * 4e-6, 1)[:, None]  # neighbours are closer than 1e-5
+    merged = dimension.merge(chain)[:, 0]
+    assert 30 < len(merged) < 40 and np.diff(merged).min() > 1e-5
+
+
 def test_the_participation_ratio_of_an_isotropic_gaussian_is_its_dimension():
     points = np.random.default_rng(0).normal(size=(20000, 6))
     ratio = variance.participation_ratio(variance.component_variances(points))

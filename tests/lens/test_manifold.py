@@ -6,7 +6,9 @@ import pytest
 from finished import SMALL, train
 
 from qtlrun.error import UsageError
+from qtlrun.lens import manifold as module
 from qtlrun.lens.manifold import Manifold
+from qtlrun.lens.scene import choose_items
 from qtlrun.report.figure import manifold
 
 VALUES = {"items": 60, "neighbours": 5, "circuit_items": 8, "lines": 2, "cells": 2, "steps": 2}
@@ -45,7 +47,7 @@ def test_a_frozen_backbone_s_features_are_alike_in_all_rows_of_a_seed(folder):
     pairs = read(folder, "manifold_similarity")
     features = pairs[(pairs["pair"] == "rows") & (pairs["layer"] == "features")]
     assert len(features) == 6 and np.allclose(features["cka"], 1)  # 3 pairs of rows, 2 seeds
-    assert set(pairs["pair"]) == {"layers", "rows", "seeds"}
+    assert set(pairs["pair"]) == {"layers", "rows", "rows and seeds", "seeds"}
 
 
 def test_only_a_circuit_has_states_and_a_fourier_series(folder):
@@ -91,3 +93,36 @@ def test_layers_stand_from_the_input_on_whichever_row_has_them():
     frame = pd.DataFrame(lines, columns=["row", "layer"])
     expected = ["conv", "features", "inputs", "outputs", "logits"]
     assert manifold.order_layers(frame) == expected
+
+
+def lens(**values):
+    """The lens on layers alone."""
+    counts = dict.fromkeys(inspect.signature(Manifold).parameters, 2)
+    return Manifold(**(counts | {"items": 40, "atlas": False} | values))
+
+
+def test_rows_and_seeds_are_compared_on_test_items_of_all_trainings(pictures, monkeypatch):
+    read = []
+    original = module.read_items
+
+    def record(each, items, stages):
+        read.append((each, items))
+        return original(each, items, stages)
+
+    monkeypatch.setattr(module, "read_items", record)
+    view = lens().view(pictures)
+    assert len(read) == 10 and len({tuple(items) for _, items in read}) == 1
+    assert all({*items} <= {*each.split("test").items} for each, items in read)
+    assert f"CKA is of {len(read[0][1])} items" in "".join(note.full for note in view.notes)
+
+
+def test_items_that_a_training_learned_from_are_counted_in_a_note(pictures, monkeypatch):
+    monkeypatch.setattr(module, "find_common", lambda subjects: set())
+    notes = [note.full for note in lens().view(pictures).notes]
+    first, second = pictures.trainings["A"]
+    split = first.split("test")
+    chosen = {split.items[index] for index in choose_items(first.dataset, 40)}
+    seen = len(chosen - {*second.split("test").items})
+    assert (
+        seen and sum(f"up to {seen} are train or validation items" in note for note in notes) == 1
+    )

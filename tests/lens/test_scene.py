@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from qtlrun.error import BadValue
-from qtlrun.lens.scene import choose_items
+from qtlrun.lens.scene import choose_items, find_common
 
 
 def test_figures_show_the_first_seed_and_split_that_all_rows_have(pictures):
@@ -35,3 +35,11 @@ def test_a_class_that_is_not_there_is_refused_with_those_that_are(pictures):
         choose_items(pictures.dataset, 5, ["zebra"])
     assert (error.value.key, error.value.value) == ("classes", "zebra")
     assert "6, 7, 8, 9" in error.value.fix
+
+
+def test_common_items_are_test_items_of_each_training(pictures):
+    subjects = [each for row in pictures.trainings.values() for each in row]
+    common = find_common(subjects)
+    assert common and all(common <= {*each.split("test").items} for each in subjects)
+    assert len(common) < len(pictures.dataset.test)  # whose splits are drawn anew
+    assert find_common(subjects[:1]) == {*subjects[0].split("test").items}

@@ -91,10 +91,8 @@ def _entangle(view: View, subject: Subject, items: int, records: Records) -> Non
         states = entanglement.simulate(each, inputs, _weights(subject))
         for quantity, values in _quantities(states).items():
             records.states.append(
-                {
-                    "row": subject.row,
-                    "split": subject.number,
-                    "seed": subject.seed,
+                subject.keys
+                | {
                     "state": name,
                     "quantity": quantity,
                     "mean": values.mean(),
@@ -127,10 +125,8 @@ def _transform(view: View, subject: Subject, lines: int, seed: int, records: Rec
     view.read(subject, "highest frequency", series.highest, "outputs")
     for frequency, size in enumerate(series.sizes):
         records.series.append(
-            {
-                "row": subject.row,
-                "split": subject.number,
-                "seed": subject.seed,
+            subject.keys
+            | {
                 "frequency": frequency,
                 "size": size,
                 "largest": series.largest[frequency],

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 
 from qtlrun.lens import whitening
+from qtlrun.lens.layer import Points
 from qtlrun.lens.shape import dimension, variance
 
 PARTICIPATION = "participation ratio"
@@ -15,7 +16,14 @@ LIKELIHOOD = "likelihood dimension"
 SEPARABILITY = "separability"
 WHITENING = "whitening error"
 MEASURES = (PARTICIPATION, TWO_NEIGHBOURS, LIKELIHOOD, SEPARABILITY, WHITENING)
-Points = Float64[np.ndarray, "items numbers"]
+DEAD = 1e-6  # share of the largest variance, below which a direction is left out of whitening
+MEANING = (
+    "Whitening error: how far the covariance of items is from the identity under the whitening of"
+    " others, over what as many Gaussian items have: 1 is white up to chance. The covariance is"
+    " shrunk, so a direction of little variance beside the others stays below 1 and raises the"
+    f" error; those below {DEAD:g} of the largest variance are left out. The frame `whitening` has"
+    " condition numbers."
+)
 
 
 @dataclass(frozen=True)
@@ -23,7 +31,7 @@ class Whiteness:
     """Whitening that is fitted to half of the items, and tried on the others.
 
     shrinkage: of the covariance, 0 to 1
-    before, after: condition number of the others' shrunk covariance, as they are and whitened
+    before, after: condition number of the others' covariance, as they are and whitened
     distance: of the others' whitened covariance from the identity
     chance: that distance of as many items of a standard Gaussian
     """
@@ -69,21 +77,44 @@ def describe(
 
 
 def halve(points: Points, seed: int) -> Whiteness:
-    """Whiten one half of the items by the other."""
+    """Whiten one half of the items by the other, along the directions in which they vary."""
+    points = vary(points)
     order = np.random.default_rng(seed).permutation(len(points))
     half = len(points) // 2
     others = points[order[half:]]
-    white = whitening.fit_whitening(points[order[:half]])
-    before = whitening.fit_whitening(others)
     chance = whitening.chance_distance(len(others), points.shape[1])
-    if white is None or before is None:
+    white = whitening.fit_whitening(points[order[:half]]) if points.size else None
+    if white is None:
         return Whiteness(math.nan, math.nan, math.nan, math.nan, chance)
     whitened = white(others)
-    after = whitening.fit_whitening(whitened)
     return Whiteness(
         white.shrinkage,
-        before.condition,
-        after.condition if after else math.nan,
+        condition(others),
+        condition(whitened),
         whitening.distance_from_identity(whitened),
         chance,
     )
+
+
+def vary(points: Points) -> Float64[np.ndarray, "items directions"]:
+    """Coordinates of points along the directions in which they vary; none of equal points.
+
+    Numbers that vary are left as they are where the items are too few to tell dead directions.
+    """
+    centered = points - points.mean(0)
+    squares = (centered**2).sum(0)
+    rounding = np.finfo(float).eps * len(points) * np.abs(points).max()
+    centered = centered[:, (squares > DEAD * squares.max()) & (squares > rounding**2)]
+    if not centered.size:
+        return centered
+    _, sizes, directions = np.linalg.svd(centered, full_matrices=False)
+    present = sizes**2 > DEAD * sizes[0] ** 2
+    is_full = present.sum() >= min(len(points) - 1, len(directions.T))
+    return centered if is_full else centered @ directions[present].T
+
+
+def condition(points: Points) -> float:
+    """Condition number of a covariance, along the directions in which points vary; nan of none."""
+    variances = variance.component_variances(points)
+    present = variances[variances > DEAD * variances[0]]
+    return float(present[0] / present[-1]) if len(present) else math.nan

@@ -5,7 +5,8 @@ import math
 import numpy as np
 from jaxtyping import Float64, Int64
 
-Points = Float64[np.ndarray, "items numbers"]
+from qtlrun.lens.layer import Points
+
 Variances = Float64[np.ndarray, " components"]
 
 

@@ -78,7 +78,8 @@ def spectra(frame: pd.DataFrame) -> Figure:
 def similarities(frame: pd.DataFrame) -> Figure:
     """Mean CKA: of the layers of each row, above; of each layer between the rows, below.
 
-    On the diagonals below stands the CKA between seeds of one row.
+    On the diagonals below stands the CKA between seeds of one row; beside them that between other
+    seeds of two rows, or between the same seed where there are no others.
     """
     layers = order_layers(frame)
     rows = list(dict.fromkeys([*frame["row"], *frame["other_row"]]))
@@ -165,8 +166,10 @@ def order_layers(frame: pd.DataFrame) -> list[str]:
 
 
 def _between(frame: pd.DataFrame, layer: str) -> pd.DataFrame:
-    """Pairs of trainings in one layer."""
-    return frame[(frame["pair"] != "layers") & (frame["layer"] == layer)]
+    """Pairs of trainings in one layer, of two rows those from other seeds where there are any."""
+    pairs = frame[(frame["pair"] != "layers") & (frame["layer"] == layer)]
+    is_crossed = (pairs["pair"] == "rows and seeds").any()
+    return pairs[pairs["pair"] != "rows"] if is_crossed else pairs
 
 
 def _means(
