@@ -67,7 +67,11 @@ class Tsne:
         frames: list[pd.DataFrame] = []
         planes = Pool[Plane]()
         for number, subject in enumerate(scene.firsts.values()):
-            frames += self._embed(subject, planes)
+            for frame in self._embed(subject, planes):
+                trust = frame["trustworthiness"].iloc[0]
+                layer = frame["layer"].iloc[0]
+                view.read(subject, "trustworthiness", trust, layer, is_tested=False)
+                frames.append(frame)
             scene.monitor.step("t-SNE", number + 1, len(scene.firsts))
         view.frames["points"] = pd.concat(frames, ignore_index=True)
         view.figures[""] = embedding.planes(view.frames["points"])

@@ -14,7 +14,8 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from qtlrun.experiment.subject import FEATURES, Subject
-from qtlrun.lens.embedding import Plane, embed
+from qtlrun.lens.embedding import embed
+from qtlrun.lens.layer import FEWEST_ITEMS, Plane
 from qtlrun.lens.render.ascent import (
     GREY,
     Aim,
@@ -35,7 +36,6 @@ from qtlrun.lens.whitening import Whitening, fit_whitening
 from qtlrun.report.figure.atlas import Tile, atlas
 from qtlrun.report.sentence import Note
 
-FEWEST_ITEMS = 10  # that are worth a plane
 PERPLEXITY = 30
 LEAST_COSINE = 0.1  # below which a picture climbs by the dot product alone, as published
 KINDS = ("raw", "whitened")

@@ -12,7 +12,7 @@ from qtlrun.report.figure.style import STYLE
 
 PANEL_INCHES = 1.15
 CAPTION_INCHES = 0.42
-INCHES_PER_LETTER = 0.05  # of the explanation
+INCHES_PER_LETTER = 0.06  # of the explanation
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,8 @@ def similarities(frame: pd.DataFrame) -> Figure:
         image = _matrix(axis, _means(pairs, names, "row", "other_row"), names, f"{layer}: rows")
     if image is not None:
         figure.colorbar(image, ax=axes, label="CKA", shrink=0.6, aspect=30)
+    if outer:
+        figure.supxlabel("On the diagonals of rows: between seeds of one row.", fontsize=7)
     return figure
 
 
