@@ -108,8 +108,10 @@ class Saliency:
         self._draw(scene, view)
         view.frames["checks"] = pd.DataFrame(checks)
         view.figures["checks"] = figure.checks(view.frames["checks"])
-        view.frames["curves"] = drawing.average_curves(explained)
-        view.figures["curves"] = figure.curves(view.frames["curves"])
+        curves = drawing.average_curves(explained)
+        if len(curves):
+            view.frames["curves"] = curves
+            view.figures["curves"] = figure.curves(curves)
         target = TARGETS.get(str(self.target), str(self.target))
         view.notes += drawing.write_notes(explained, target)
         view.notes += self._note_trained(explained)

@@ -149,6 +149,9 @@ def test_empty_maps_are_counted_by_method_and_left_out_of_the_curves(pictures, l
     assert np.allclose(curves.loc[("gradcam", "insertion"), "random"], shown)
     *_, note = drawing.write_notes(explained, "6")
     assert "A 6 of 8 by gradcam. Grad-CAM's" in note.full
+    first = explained["A"][0]
+    removals = {"gradcam": first.removals["gradcam"]}
+    assert drawing.average_curves({"A": [dataclasses.replace(first, removals=removals)]}).empty
 
 
 def test_maps_are_of_the_first_training_that_all_rows_have(pictures, lens):

@@ -37,7 +37,8 @@ def draw(view: View, explained: list[Explanation]) -> None:
 def average_curves(explained: Explanations) -> pd.DataFrame:
     """Curves of each row and method, means over maps of all trainings, without empty ones.
 
-    Beside a method's curve stands that of the same items in random orders.
+    Beside a method's curve stands that of the same items in random orders. Where all maps are
+    empty, so is the frame.
     """
     frames = []
     for label, row in explained.items():
@@ -55,7 +56,7 @@ def average_curves(explained: Explanations) -> pd.DataFrame:
                 shares = {"share": row[0].removals[method].shares, "probability": values.mean(0)}
                 shares |= {"random": np.concatenate(random).mean(0)}
                 frames.append(pd.DataFrame(keys | shares))
-    return pd.concat(frames, ignore_index=True)
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
 
 def write_notes(explained: Explanations, target: str) -> list[Note]:
