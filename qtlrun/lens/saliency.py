@@ -10,13 +10,12 @@ from qtlrun.dataset.split import Split
 from qtlrun.error import BadValue, nearest
 from qtlrun.experiment.network import Network
 from qtlrun.experiment.subject import Subject
-from qtlrun.lens.map import portrait
+from qtlrun.lens.map import drawing
 from qtlrun.lens.map.agreement import correlate, rank_maps
 from qtlrun.lens.map.attribution import METHODS, Model, Question, build_model, check_rules
-from qtlrun.lens.map.randomisation import ALL, LOGITS, randomise, train_on_shuffled_labels
-from qtlrun.lens.map.survey import (
-    Survey,
-    Surveys,
+from qtlrun.lens.map.explanation import (
+    Explanation,
+    Explanations,
     attribute,
     average_items,
     choose_split,
@@ -26,6 +25,7 @@ from qtlrun.lens.map.survey import (
     remove_parts,
     shape_item,
 )
+from qtlrun.lens.map.randomisation import ALL, HEAD, randomise, train_on_shuffled_labels
 from qtlrun.lens.scene import Scene, check_counts
 from qtlrun.lens.view import View
 from qtlrun.report.figure import saliency as figure
@@ -57,8 +57,8 @@ class Saliency:
     steps: on the way of integrated gradients
     levels, orders: of the curves: steps, and random orders beside them
     shuffled_labels: whether heads are trained on shuffled labels, where the backbone is frozen
-    trainings, trainings_large: of each row; the latter where its backbone is large, and then
-        random layers and shuffled labels are tried on the first alone
+    trainings, trainings_large: of each row; the latter where each has a large backbone of its own;
+        random layers and shuffled labels are tried on the first alone where a backbone is large
     seed: of every draw
     """
 
@@ -100,39 +100,36 @@ class Saliency:
                 Note("saliency does not apply to states of light: they have no places.")
             )
             return view
-        surveys, checks = self._survey_rows(scene, view)
-        for row in surveys.values():
+        explained, checks = self._explain_rows(scene, view)
+        for row in explained.values():
             for each in row:
-                read_agreement(view, each, row, surveys.get(scene.composed, []))
+                read_agreement(view, each, row, explained.get(scene.composed, []))
                 read_removals(view, each)
-        self._draw(view, surveys)
+        self._draw(scene, view)
         view.frames["checks"] = pd.DataFrame(checks)
         view.figures["checks"] = figure.checks(view.frames["checks"])
-        view.frames["curves"] = portrait.average_curves(surveys)
-        view.figures["curves"] = figure.curves(view.frames["curves"])
-        view.notes += portrait.explain(surveys, TARGETS.get(str(self.target), str(self.target)))
+        curves = drawing.average_curves(explained)
+        if len(curves):
+            view.frames["curves"] = curves
+            view.figures["curves"] = figure.curves(curves)
+        target = TARGETS.get(str(self.target), str(self.target))
+        view.notes += drawing.write_notes(explained, target)
+        view.notes += self._note_trained(explained)
         return view
 
-    def _draw(self, view: View, surveys: Surveys) -> None:
+    def _draw(self, scene: Scene, view: View) -> None:
         """Draw maps of the first trainings, all of the same items."""
-        subjects = [row[0].subject for row in surveys.values()]
+        subjects = list(scene.firsts.values())
         common = find_common(subjects)
-        asked = []
+        shown = []
         for subject in subjects:
             with subject.threads():
-                split = choose_split(subject, common, self.pictures)
-                model, question = self._ask(subject, split)
-                shape = shape_item(subject, question.items)
-                maps, _ = attribute(model, question, self.methods, shape)
-                asked.append(portrait.Sitting(subject, split, model, question, shape, maps))
-        portrait.draw(view, asked)
+                shown.append(self._explain(subject, choose_split(subject, common, self.pictures)))
+        drawing.draw(view, shown)
 
-    def _survey_rows(self, scene: Scene, view: View) -> tuple[Surveys, list[dict]]:
-        """Surveys of the trainings of each row, and lines on how the maps fare under checks."""
-        chosen = {}
-        for label, subjects in scene.trainings.items():
-            most = self.trainings_large if subjects[0].is_large else self.trainings
-            chosen[label] = subjects[:most]
+    def _explain_rows(self, scene: Scene, view: View) -> tuple[Explanations, list[dict]]:
+        """Explanations of the trainings of each row, and lines on how maps fare under checks."""
+        chosen = scene.take(self.trainings, self.trainings_large)
         everyone = [subject for subjects in chosen.values() for subject in subjects]
         common = find_common(everyone)
         if not common:
@@ -141,23 +138,26 @@ class Saliency:
             )
         is_any_large = any(subject.is_large for subject in everyone)
         count = self.items_large if is_any_large else self.items
-        surveys: Surveys = {}
+        explained: Explanations = {}
         checks = []
         for label, subjects in chosen.items():
-            surveys[label] = []
+            explained[label] = []
             for number, subject in enumerate(subjects):
                 scene.monitor.step(f"{label}, saliency", number, len(subjects))
                 with subject.threads():
-                    split = choose_split(subject, common, count)
-                    surveys[label].append(self._survey(subject, split))
+                    each = self._explain(subject, choose_split(subject, common, count))
+                    check_rules(each.model, each.question)
+                    remove_parts(each, self.levels, self.orders)
+                    explained[label].append(each)
             scene.monitor.step(f"{label}, saliency", len(subjects), len(subjects))
-            checks += self._check_row(view, surveys[label])
-        return surveys, checks
+            checks += self._check_row(view, explained[label], scene.firsts[label])
+        return explained, checks
 
-    def _check_row(self, view: View, row: list[Survey]) -> list[dict]:
+    def _check_row(self, view: View, row: list[Explanation], first: Subject) -> list[dict]:
         """Lines on the agreement of a row's maps with those of random layers and labels."""
-        first = row[0].subject
-        checked = row[:1] if first.is_large else row
+        checked = row
+        if first.is_large:
+            checked = [each for each in row if each.subject is first] or row[:1]
         lines = []
         for each in checked:
             with first.threads():
@@ -166,16 +166,24 @@ class Saliency:
             lines += self._shuffle(view, checked)
         return lines
 
-    def _survey(self, subject: Subject, split: Split) -> Survey:
-        """Maps of a training, and the curves by them."""
+    def _note_trained(self, explained: Explanations) -> list[Note]:
+        """Sentence on the rows that are not trained on shuffled labels; none without any."""
+        trained = [label for label, row in explained.items() if not row[0].subject.is_frozen]
+        if not trained or not self.shuffled_labels:
+            return []
+        return [
+            Note(
+                f"Shuffled labels are not tried on {', '.join(trained)}: their backbones are"
+                " trained too, and that would take as long as the run."
+            )
+        ]
+
+    def _explain(self, subject: Subject, split: Split) -> Explanation:
+        """Maps of a training by every method."""
         model, question = self._ask(subject, split)
         shape = shape_item(subject, question.items)
-        check_rules(model, question)
         maps, absent = attribute(model, question, self.methods, shape)
-        ranks = {method: rank_maps(values) for method, values in maps.items()}
-        each = Survey(subject, split.items, model, question, shape, ranks, absent)
-        remove_parts(each, maps, self.levels, self.orders)
-        return each
+        return Explanation(subject, split, model, question, shape, maps, absent)
 
     def _ask(self, subject: Subject, split: Split) -> tuple[Model, Question]:
         """Network of a training, and the items and classes whose logits are attributed."""
@@ -194,21 +202,21 @@ class Saliency:
         values = self.draws, self.noise, self.steps, self.seed
         return model, Question(items, targets.to(items.device), baseline, *values)
 
-    def _randomise(self, view: View, each: Survey) -> list[dict]:
+    def _randomise(self, view: View, each: Explanation) -> list[dict]:
         """Read the agreement of a training's maps with those of random layers."""
         lines = []
         for layers, network in randomise(each.subject, self.seed):
             for method, value in self._agree(each, network).items():
                 lines.append(_line(each, layers, method, value))
-                if layers in (LOGITS, ALL):
+                if layers in (HEAD, ALL):
                     view.read(each.subject, f"agreement, {layers} random", value, method)
         return lines
 
-    def _shuffle(self, view: View, surveys: list[Survey]) -> list[dict]:
+    def _shuffle(self, view: View, row: list[Explanation]) -> list[dict]:
         """Read the agreement of a row's maps with those of heads trained on shuffled labels."""
         lines = []
-        networks = train_on_shuffled_labels([each.subject for each in surveys], self.seed)
-        for each, network in zip(surveys, networks, strict=True):
+        networks = train_on_shuffled_labels([each.subject for each in row], self.seed)
+        for each, network in zip(row, networks, strict=True):
             if network is None:
                 view.notes.append(
                     Note(
@@ -223,18 +231,16 @@ class Saliency:
                     view.read(each.subject, f"agreement, {SHUFFLED}", value, method)
         return lines
 
-    def _agree(self, each: Survey, network: Network) -> dict[str, float]:
+    def _agree(self, each: Explanation, network: Network) -> dict[str, float]:
         """Rank correlation of a training's maps with those of another network, by method."""
         model = build_model(network, each.model.chunk)
-        maps, _ = attribute(model, each.question, list(each.ranks), each.shape)
+        maps, _ = attribute(model, each.question, list(each.maps), each.shape)
         return {
             method: correlate(each.ranks[method], rank_maps(values))
             for method, values in maps.items()
         }
 
 
-def _line(each: Survey, layers: str, method: str, value: float) -> dict[str, object]:
+def _line(each: Explanation, layers: str, method: str, value: float) -> dict[str, object]:
     """Line of the frame of checks."""
-    subject = each.subject
-    keys = {"row": subject.row, "split": subject.number, "seed": subject.seed}
-    return keys | {"method": method, "random": layers, "correlation": value}
+    return each.subject.keys | {"method": method, "random": layers, "correlation": value}

@@ -20,26 +20,27 @@ from qtlrun.experiment.subject import Subject
 from qtlrun.layer import generator
 
 LOGITS = "logits layer"
+HEAD = "head"
 ALL = "all layers"
 
 
 def randomise(subject: Subject, seed: int) -> Iterator[tuple[str, Network]]:
     """Networks with ever more layers at random values, each with what they are.
 
-    The layer of the logits, the head, half the stages of the backbone, all. A head's values are
-    drawn from normal distributions with the mean and the deviation of each trained tensor; the
-    backbone's are those that its architecture begins with.
+    The layer of the logits where the head has others, the head, half the stages of the backbone,
+    all layers; without stages the head is all. A head's values are drawn from normal distributions
+    with the mean and the deviation of each trained tensor; the backbone's are those that its
+    architecture begins with. Each split and seed has a draw of its own, which rows share.
     """
     trained = subject.network
     layers = _head_layers(trained.head)
     backbone = trained.backbone
-    head = _redraw(subject, layers[-1:], seed)
-    yield LOGITS, Network(backbone, head, trained.scale)
-    has_stages = len(backbone.stages) > 0
-    if len(layers) > 1 or not has_stages:
-        head = _redraw(subject, layers, seed)
-        yield "head" if has_stages else ALL, Network(backbone, head, trained.scale)
-    if not has_stages:
+    if len(layers) > 1:
+        yield LOGITS, Network(backbone, _redraw(subject, layers[-1:], seed), trained.scale)
+    head = _redraw(subject, layers, seed)
+    if layers:
+        yield HEAD, Network(backbone, head, trained.scale)
+    if not len(backbone.stages):
         return
     blank = _build_blank(subject, seed)
     if len(backbone.stages) > 1:
@@ -52,13 +53,11 @@ def randomise(subject: Subject, seed: int) -> Iterator[tuple[str, Network]]:
 def train_on_shuffled_labels(subjects: list[Subject], seed: int) -> list[Network | None]:
     """Networks of a row's trainings whose heads are trained on labels in a random order.
 
-    By the row's recipe, on the features of its frozen backbone; None where a training fails.
+    By the row's recipe, on the features of its frozen backbone; None where a training fails. Each
+    split and seed has an order of its own, which rows share.
     """
     label = subjects[0].row
-    trainings = [
-        Training(_shuffle(subject, seed + number), subject.seed)
-        for number, subject in enumerate(subjects)
-    ]
+    trainings = [Training(_shuffle(subject, seed), subject.seed) for subject in subjects]
     networks: list[Network | None] = [None] * len(trainings)
     for group in training.fit(f"{label}, shuffled labels", trainings):
         for each, outcome in group:
@@ -90,7 +89,7 @@ def _redraw(subject: Subject, layers: list[list[str]], seed: int) -> Module:
     state = dict(subject.head.state_dict())
     for name in (name for layer in layers for name in layer):
         values = state[name]
-        noise = torch.randn(values.shape, generator=generator(seed, "randomised", name))
+        noise = torch.randn(values.shape, generator=_draw(subject, seed, name))
         deviation = values.std(correction=0) if values.numel() else 0
         state[name] = values.mean() + deviation * noise.to(values)
     parts = without_shots(subject.training.parts)
@@ -99,12 +98,18 @@ def _redraw(subject: Subject, layers: list[list[str]], seed: int) -> Module:
     return head.eval().requires_grad_(False)
 
 
+def _draw(subject: Subject, seed: int, name: str) -> torch.Generator:
+    """Generator of the random values of one tensor, the same for rows at one split and seed."""
+    return generator(seed, "randomised", *subject.name, name)
+
+
 def _build_blank(subject: Subject, seed: int) -> Module:
     """Backbone of the same architecture as it begins without weights."""
     parts = subject.training.parts
     values = parts.bare_values
-    values = values | ({"seed": seed} if "seed" in values else {})
-    return parts.to_accelerator(parts.network(values, seed=seed)).eval().requires_grad_(False)
+    start = _draw(subject, seed, "backbone").initial_seed() % 2**31
+    values = values | ({"seed": start} if "seed" in values else {})
+    return parts.to_accelerator(parts.network(values, seed=start)).eval().requires_grad_(False)
 
 
 def _late_state(backbone: Module) -> dict[str, Tensor]:
@@ -133,7 +138,7 @@ def _shuffle(subject: Subject, seed: int) -> Parts:
     splits = []
     for name in ("train", "validation"):
         split = subject.split(name)
-        draw = generator(seed, "shuffled labels", name)
+        draw = _draw(subject, seed, f"labels/{name}")
         labels = split.labels[torch.randperm(len(split), generator=draw)]
         splits.append(replace(split, labels=labels))
         parts.planted_features[name] = subject.features(split)

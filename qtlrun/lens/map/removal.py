@@ -31,6 +31,11 @@ class Removal:
     insertion: Float64[np.ndarray, "items shares"]
 
     @property
+    def curves(self) -> dict[str, Float64[np.ndarray, "items shares"]]:
+        """Both curves by name."""
+        return {"deletion": self.deletion, "insertion": self.insertion}
+
+    @property
     def areas(self) -> tuple[Float64[np.ndarray, " items"], Float64[np.ndarray, " items"]]:
         """Areas under both curves of each item, by the trapezoidal rule."""
         deletion = np.trapezoid(self.deletion, self.shares, axis=1)

@@ -139,25 +139,31 @@ def checks(frame: pd.DataFrame) -> Figure:
 
 @matplotlib.rc_context(STYLE)
 def curves(frame: pd.DataFrame) -> Figure:
-    """Probability of the class as parts are removed or put in, a line a method, a column a row."""
+    """Probability of the class as parts are removed or put in, a line a method, a column a row.
+
+    Dotted are random orders of the same items: black, and in a method's colour where it has fewer.
+    """
     rows = list(dict.fromkeys(frame["row"]))
-    methods = [name for name in dict.fromkeys(frame["method"]) if name != RANDOM]
+    methods = list(dict.fromkeys(frame["method"]))
     figure = Figure(figsize=(1.8 * len(rows) + 1.6, 4.2), layout="constrained")
     panels = figure.subplots(2, len(rows), squeeze=False, sharex=True, sharey=True)
     for line, curve in zip(panels, ("deletion", "insertion"), strict=True):
         for axis, row in zip(line, rows, strict=True):
             panel = frame[(frame["row"] == row) & (frame["curve"] == curve)]
-            random = panel[panel["method"] == RANDOM]
-            axis.plot(random["share"], random["probability"], "k:", label=RANDOM)
             for number, method in enumerate(methods):
                 values = panel[panel["method"] == method]
                 look = {"color": style.colour(number), "ls": style.DASHES[number % 2], "lw": 1.2}
                 axis.plot(values["share"], values["probability"], label=method, **look)
+                # Methods without empty maps have the same items, and one curve of random orders
+                is_whole = values["maps"].eq(panel["maps"].max()).all()
+                look = {"color": "k" if is_whole else style.colour(number), "ls": ":"}
+                axis.plot(values["share"], values["random"], label=None, **look)
             axis.set(title=row if curve == "deletion" else None, ylim=(-0.03, 1.03))
             if curve == "insertion":
                 axis.set_xlabel("share put in")
             else:
                 axis.set_xlabel("share removed")
         line[0].set_ylabel(f"{curve}:\nprobability of the class")
+    panels[0, -1].plot([], [], "k:", label=RANDOM)
     style.legend(panels[0, -1])
     return figure

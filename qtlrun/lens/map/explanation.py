@@ -1,6 +1,7 @@
-"""Survey of a training: saliency maps of items, and how they fare under sanity checks."""
+"""Explanation of a training: saliency maps of items, and curves of deletion and insertion."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from qtlrun.dataset.split import Split
 from qtlrun.experiment.subject import Subject
 from qtlrun.layer import generator
 from qtlrun.lens.map import removal
-from qtlrun.lens.map.agreement import Ranks, correlate
+from qtlrun.lens.map.agreement import Ranks, correlate, rank_maps
 from qtlrun.lens.map.attribution import METHODS, Model, NotApplicable, Question
 from qtlrun.lens.map.removal import Removal
 from qtlrun.lens.scene import choose_items
@@ -23,44 +24,44 @@ Maps = dict[str, Tensor]  # by method, (items, height, width) or (items, numbers
 
 
 @dataclass(frozen=True, eq=False)
-class Survey:
-    """Saliency maps of a training, all of the same items.
+class Explanation:
+    """Saliency maps of a training.
 
-    items: hashes of the items
+    split: items that are explained
     shape: of an item as it is drawn: channels, height and width, or numbers
-    ranks: of the maps by method
+    maps: by method
     absent: why a method does not apply, by method
     removals: curves by method
     random: curves in random orders
     """
 
     subject: Subject
-    items: tuple[str, ...]
+    split: Split
     model: Model
     question: Question
     shape: tuple[int, ...]
-    ranks: dict[str, Ranks]
+    maps: Maps
     absent: dict[str, str]
     removals: dict[str, Removal] = field(default_factory=dict)
     random: list[Removal] = field(default_factory=list)
 
-    @property
-    def key(self) -> tuple[int, int]:
-        """Split and seed of the training."""
-        return self.subject.number, self.subject.seed
+    @cached_property
+    def ranks(self) -> dict[str, Ranks]:
+        """Ranks of the maps' places by method."""
+        return {method: rank_maps(values) for method, values in self.maps.items()}
 
     def empty(self, method: str) -> Bool[np.ndarray, " items"]:
-        """Which maps of a method are the same everywhere, as no gradient passes."""
+        """Which maps of a method are the same everywhere, so that they rank nothing."""
         return np.isnan(self.ranks[method]).any(1)
 
-    def agree(self, method: str, items: tuple[str, ...], ranks: Ranks) -> float:
-        """Rank correlation with other maps of a method; nan where the items are others."""
-        if method not in self.ranks or items != self.items:
+    def agree(self, method: str, other: "Explanation") -> float:
+        """Rank correlation with another training's maps; nan where the items are others."""
+        if method not in other.ranks or other.split.items != self.split.items:
             return np.nan
-        return correlate(self.ranks[method], ranks)
+        return correlate(self.ranks[method], other.ranks[method])
 
 
-Surveys = dict[str, list[Survey]]  # by row
+Explanations = dict[str, list[Explanation]]  # by row
 
 
 def shape_item(subject: Subject, items: Tensor) -> tuple[int, ...]:
@@ -109,32 +110,35 @@ def attribute(
     return maps, absent
 
 
-def remove_parts(survey: Survey, maps: Maps, levels: int, orders: int) -> None:
-    """Add the curves of deletion and insertion by each map, and in so many random orders."""
-    question = survey.question
-    items = question.items.reshape(-1, *survey.shape)
-    baseline = question.baseline.reshape(survey.shape)
+def remove_parts(each: Explanation, levels: int, orders: int) -> None:
+    """Add the curves of deletion and insertion by each map, and in so many random orders.
+
+    Each split and seed has orders of its own, which rows share.
+    """
+    question = each.question
+    items = question.items.reshape(-1, *each.shape)
+    baseline = question.baseline.reshape(each.shape)
 
     def probability(items: Tensor, targets: Tensor) -> Tensor:
         pieces = []
         whole = items.reshape(-1, *question.items.shape[1:])
-        batches = whole.split(survey.model.chunk), targets.split(survey.model.chunk)
+        batches = whole.split(each.model.chunk), targets.split(each.model.chunk)
         with torch.no_grad():
             for batch, classes in zip(*batches, strict=True):
-                chances = survey.model.fast(batch)[0].softmax(-1)
+                chances = each.model.fast(batch)[0].softmax(-1)
                 pieces.append(chances.gather(1, classes.unsqueeze(1)).squeeze(1))
         return torch.cat(pieces)
 
-    for method, values in maps.items():
+    for method, values in each.maps.items():
         order = removal.rank_parts(values).to(items.device)
-        survey.removals[method] = removal.remove(
+        each.removals[method] = removal.remove(
             probability, items, question.targets, baseline, order, levels
         )
-    first = removal.rank_parts(torch.zeros(len(items), *survey.shape[-2:]))
+    first = removal.rank_parts(torch.zeros(len(items), *each.shape[-2:]))
     for number in range(orders):
-        draw = generator(question.seed, "random order", number)
+        draw = generator(question.seed, "random order", *each.subject.name, number)
         order = torch.rand(first.shape, generator=draw).argsort(1).to(items.device)
-        survey.random.append(
+        each.random.append(
             removal.remove(probability, items, question.targets, baseline, order, levels)
         )
 
@@ -155,28 +159,33 @@ def choose_split(subject: Subject, common: set[str], count: int) -> Split:
     return test.subset(choose_items(replace(subject.dataset, test=test), count))
 
 
-def read_agreement(view: View, each: Survey, row: list[Survey], composed: list[Survey]) -> None:
+def read_agreement(
+    view: View, each: Explanation, row: list[Explanation], composed: list[Explanation]
+) -> None:
     """Read how a training's maps agree with those of other seeds and of the composed row.
 
     Beside the same seed of the composed row, whose start values are alike, stand its other seeds:
-    by that number the composed row itself tells how much its own trainings differ.
+    by that number the composed row itself tells how much its own trainings differ. Each value is a
+    mean over pairs, which share trainings, so rows are not tested by them.
     """
     partners = {"other seeds": [other for other in row if other is not each]}
     if composed:
-        name = composed[0].subject.row
-        same = [other for other in composed if other.key == each.key]
+        label = composed[0].subject.row
+        name = each.subject.name
+        same = [other for other in composed if other.subject.name == name]
         if each not in same:
-            partners[f"{name} of the same seed"] = same
-        partners[f"{name} of other seeds"] = [other for other in composed if other.key != each.key]
+            partners[f"{label} of the same seed"] = same
+        partners[f"{label} of other seeds"] = [each for each in composed if each not in same]
     for words, others in partners.items():
-        for method, ranks in each.ranks.items():
-            values = np.array([other.agree(method, each.items, ranks) for other in others])
+        for method in each.maps:
+            values = np.array([each.agree(method, other) for other in others])
             values = values[np.isfinite(values)]
             if len(values):
-                view.read(each.subject, f"agreement, {words}", values.mean(), method)
+                measure = f"agreement, {words}"
+                view.read(each.subject, measure, values.mean(), method, is_tested=False)
 
 
-def read_removals(view: View, each: Survey) -> None:
+def read_removals(view: View, each: Explanation) -> None:
     """Read the areas under the curves of deletion and insertion, less those of random orders."""
     random = np.array([curves.areas for curves in each.random]).mean(0)  # (curves, items)
     for method, curves in each.removals.items():
