@@ -19,14 +19,13 @@ from qtlrun.lens.map.explanation import (
     attribute,
     average_items,
     choose_split,
-    find_common,
     read_agreement,
     read_removals,
     remove_parts,
     shape_item,
 )
 from qtlrun.lens.map.randomisation import ALL, HEAD, randomise, train_on_shuffled_labels
-from qtlrun.lens.scene import Scene, check_counts
+from qtlrun.lens.scene import Scene, check_counts, find_common
 from qtlrun.lens.view import View
 from qtlrun.report.figure import saliency as figure
 from qtlrun.report.sentence import Note

@@ -144,7 +144,7 @@ def test_a_sealed_plan_may_be_looked_at_through_any_lens(tmp_path):
 def test_a_failed_lens_leaves_the_table_whole_and_ends_with_1(tmp_path, monkeypatch, capsys):
     from qtlrun.lens import tsne
 
-    monkeypatch.setattr(tsne, "embed", lambda *_: 1 / 0)
+    monkeypatch.setattr(tsne, "embed", lambda *_, **__: 1 / 0)
     words = [*QUICK, "compare=[]", "seeds=1", f"home={tmp_path / 'home'}"]
     assert main([*words, f"outputs={tmp_path / 'outputs'}"]) == 1
     assert "tsne: error: ZeroDivisionError: division by zero." in capsys.readouterr().out

@@ -143,12 +143,6 @@ def remove_parts(each: Explanation, levels: int, orders: int) -> None:
         )
 
 
-def find_common(subjects: list[Subject]) -> set[str]:
-    """Hashes of the items that are test items in all trainings."""
-    tests = {subject.number: set(subject.split("test").items) for subject in subjects}
-    return set.intersection(*tests.values())
-
-
 def choose_split(subject: Subject, common: set[str], count: int) -> Split:
     """So many test items, the classes in turn, out of the common ones where there are some."""
     test = subject.split("test")

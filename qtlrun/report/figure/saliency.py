@@ -9,6 +9,7 @@ from qtlrun.report.figure import style
 from qtlrun.report.figure.style import STYLE
 
 MARKERS = "o^sDvP*Xp<"  # of classes and rows, so that colour alone tells none
+CENTRED = {"ha": "center", "va": "center", "fontsize": 8}
 MAPS = "viridis"
 TOP = 99  # percentile of the maps at which their colours end
 PANEL = 1.15  # inches, of a map
@@ -45,6 +46,8 @@ def maps(
         line[0].set_ylabel(style.shorten(name))
         for axis, each in zip(line[1:], rows.values(), strict=True):
             image = axis.imshow(each[number], cmap=MAPS, vmin=0, vmax=max(top, 1e-9))
+            if not each[number].any():
+                axis.text(0.5, 0.5, "no map", color="white", transform=axis.transAxes, **CENTRED)
     for axis, title in zip(panels[0], ("item", *rows), strict=True):
         axis.set_title(style.shorten(title))
     box = ends["right"] + 0.12 / width, ends["bottom"], 0.12 / width, grid["top"] - ends["bottom"]
