@@ -128,6 +128,10 @@ def _load(plan: Plan, experiment) -> None:
     """Refuse a plan whose weights or data cannot be had."""
     for variant in (plan.model, *plan.references.values()):
         experiment.load(variant)
+    if plan.lenses:
+        from qtlrun.lens import check_classes
+
+        check_classes(plan, experiment.dataset(plan.model).classes)
     experiment.note_passed([variant for _, variant in _checked_variants(plan)])
 
 

@@ -269,7 +269,10 @@ class Lens(Protocol):
     """Way of looking into trained rows.
 
     view: what it shows of the rows of a `qtlrun.lens.scene.Scene`: a `qtlrun.lens.view.View`
+    check: refuses values that it cannot have for a dataset of these classes
     """
+
+    check: Callable[[Sequence[str]], None] | None = None
 
     def view(self, scene: Any) -> Any: ...
 

@@ -1,5 +1,6 @@
 """Dreams of trained rows: pictures that make numbers inside them large."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import isnan
@@ -9,7 +10,7 @@ from typing import Any
 import pandas as pd
 import torch
 
-from qtlrun.error import BadValue
+from qtlrun.error import BadValue, nearest
 from qtlrun.experiment.subject import FEATURES, Subject
 from qtlrun.lens.render.ascent import (
     GREY,
@@ -96,6 +97,12 @@ class Dream:
         if names is not None and (not names or len(set(names)) < len(names)):
             raise BadValue("classes", names, "names of one class or more, each once, or null")
 
+    def check(self, classes: Sequence[str]) -> None:
+        """Refuse a class that there is not."""
+        for name in self.classes or ():
+            if name not in classes:
+                raise BadValue("classes", name, "there is no such class", nearest(name, classes))
+
     def view(self, scene: Scene) -> View:
         """Dreams of the first trainings, and numbers of them all."""
         view = View()
@@ -123,9 +130,8 @@ class Dream:
         return view
 
     def _choose_classes(self, view: View, scene: Scene) -> list[int]:
-        """Numbers of the classes that are dreamt of; refuses one that there is not."""
+        """Numbers of the classes that are dreamt of."""
         names = scene.dataset.classes
-        choose_items(scene.dataset, 1, self.classes)
         if self.classes is None and len(names) > MAX_CLASSES:
             view.notes.append(Note(f"Dreams of the first {MAX_CLASSES} of {len(names)} classes."))
         return [names.index(name) for name in self.classes or names[:MAX_CLASSES]]

@@ -1,6 +1,6 @@
 """Inspection of the rows of a finished run through the lenses that its plan names."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 
@@ -31,6 +31,16 @@ def check_lenses(plan: Plan) -> dict[str, Lens]:
     }
 
 
+def check_classes(plan: Plan, classes: Sequence[str]) -> None:
+    """Refuse values that a plan's lenses cannot have for a dataset of these classes."""
+    for name, lens in check_lenses(plan).items():
+        if lens.check is not None:
+            try:
+                lens.check(classes)
+            except UsageError as error:
+                raise error.under(f"lens.{name}") from error
+
+
 def inspect(
     plan: Plan,
     experiment: Experiment,
@@ -46,6 +56,7 @@ def inspect(
     strict: whether values that a lens cannot have for these rows are refused, as a user's error
     """
     scene = arrange(experiment.subjects(plan), plan, experiment, rows)
+    check_classes(plan, scene.dataset.classes)
     sections = []
     for name, lens in check_lenses(plan).items():
         try:

@@ -1,5 +1,6 @@
 """Saliency maps of trained rows through their circuits, with sanity checks in numbers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,13 +88,16 @@ class Saliency:
         if not 0 < self.noise < np.inf:
             raise BadValue("noise", self.noise, "a share of the item's range above 0")
 
+    def check(self, classes: Sequence[str]) -> None:
+        """Refuse a target that is no class."""
+        names = [LABEL, PREDICTED, *classes]
+        if str(self.target) not in names:
+            raise BadValue("target", self.target, nearest(self.target, names))
+
     def view(self, scene: Scene) -> View:
         """Numbers of the maps of all trainings, and the maps of the first ones."""
         view = View()
         dataset = scene.dataset
-        if str(self.target) not in (LABEL, PREDICTED, *dataset.classes):
-            names = [LABEL, PREDICTED, *dataset.classes]
-            raise BadValue("target", self.target, nearest(self.target, names))
         if dataset.kind == "states":
             view.notes.append(
                 Note("saliency does not apply to states of light: they have no places.")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qtlrun.dataset.dataset import Dataset
-from qtlrun.error import BadValue, nearest
+from qtlrun.error import BadValue
 from qtlrun.experiment.session import Monitor
 from qtlrun.experiment.subject import Subject
 from qtlrun.plan.setting import MAX_SEED
@@ -62,22 +62,11 @@ def find_common(subjects: Sequence[Subject]) -> set[str]:
     return set.intersection(*tests.values())
 
 
-def choose_items(dataset: Dataset, count: int, names: list[str] | None = None) -> list[int]:
-    """Indices of test items, one of each class in turn, in their order.
-
-    names: of the classes that are chosen from; None: all. Raises BadValue for one that is not
-    there, about `classes`.
-    """
-    for name in names or ():
-        if name not in dataset.classes:
-            raise BadValue(
-                "classes", name, "there is no such class", nearest(name, dataset.classes)
-            )
-    labels = dataset.test.labels.tolist()
-    by_class = []
-    for number, name in enumerate(dataset.classes):
-        if names is None or name in names:
-            by_class.append([index for index, label in enumerate(labels) if label == number])
+def choose_items(dataset: Dataset, count: int) -> list[int]:
+    """Indices of test items, one of each class in turn, in their order."""
+    by_class: list[list[int]] = [[] for _ in dataset.classes]
+    for index, label in enumerate(dataset.test.labels.tolist()):
+        by_class[label].append(index)
     turns = range(max(map(len, by_class), default=0))
     chosen = [members[turn] for turn in turns for members in by_class if turn < len(members)]
     return chosen[:count]

@@ -191,5 +191,5 @@ def test_a_value_that_cannot_be_is_refused_by_its_name(name, value):
 
 def test_a_class_that_is_not_there_is_refused(scene):
     with pytest.raises(UsageError) as error:
-        dream(classes=["cat"]).view(scene)
+        dream(classes=["cat"]).check(scene.dataset.classes)
     assert (error.value.key, error.value.value) == ("classes", "cat")

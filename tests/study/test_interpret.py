@@ -165,3 +165,20 @@ def test_keys_of_rows_do_not_depend_on_lenses(home):
         for lens in ("lens=[]", "lens=[tsne]")
     ]
     assert keys[0] == keys[1] and keys[0]
+
+
+@pytest.mark.parametrize(
+    "word, key",
+    [
+        ("lens.saliency.target=zebra", "lens.saliency.target=zebra: "),
+        ("lens.dream.classes=[zebra]", "lens.dream.classes=zebra: there is no such class"),
+    ],
+)
+def test_a_class_that_is_not_there_is_refused_before_anything_is_trained(
+    tmp_path, capsys, word, key
+):
+    words = [*QUICK[:4], "lens=[saliency,dream]", word, "compare=[]", "seeds=1"]
+    places = [f"home={tmp_path / 'home'}", f"outputs={tmp_path / 'outputs'}"]
+    assert main([*words, *places]) == 2
+    out, err = capsys.readouterr()
+    assert key in err and "epochs" not in out and not (tmp_path / "outputs").exists()
