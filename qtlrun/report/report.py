@@ -76,6 +76,10 @@ class Report:
     def _show_sections(self, sections: list[Section]) -> None:
         """Print the table of each section, and the sentences under it."""
         for section in sections:
-            if len(section.table):
-                terminal.show_blocks(self.console, section.table)
+            table = section.brief
+            if len(table):
+                terminal.show_blocks(self.console, table)
+            if len(table) < len(section.table):
+                sentence = f"{section.title}: table.md has all {len(section.table)} numbers."
+                terminal.say(self.console, [sentence])
             terminal.say(self.console, shown(section.notes))

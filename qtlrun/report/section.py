@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 from qtlrun.report import frame
 from qtlrun.report.sentence import Note, written
 
+MAX_SHOWN = 15  # lines on the terminal
+
 
 @dataclass(frozen=True)
 class Section:
@@ -25,6 +27,14 @@ class Section:
     frames: dict[str, pd.DataFrame]
     figures: dict[str, Figure]
     is_failed: bool = False
+
+    @property
+    def brief(self) -> pd.DataFrame:
+        """Table for the terminal: of a long one the numbers in which rows differ."""
+        if len(self.table) <= MAX_SHOWN:
+            return self.table
+        is_marked = self.table.apply(lambda column: column.str.endswith(frame.MARK)).any(axis=1)
+        return self.table[is_marked].head(MAX_SHOWN)
 
     @property
     def markdown(self) -> str:

@@ -132,3 +132,14 @@ def test_a_section_has_a_title_a_table_sentences_and_figures_in_this_order():
     assert places == sorted(places)
     bare = Section("tsne", pd.DataFrame(), [Note("a line.")], {}, {})
     assert bare.markdown == "## tsne\n\na line."
+
+
+def test_the_terminal_shows_of_a_long_table_the_numbers_that_differ():
+    lines = [
+        {"number": str(number), "A": "1", "B": "2 ≠" if number == 7 else "1"}
+        for number in range(30)
+    ]
+    long = Section("tsne", pd.DataFrame(lines), [], {}, {})
+    assert long.brief["number"].tolist() == ["7"] and long.markdown.count("| 1 |") > 30
+    short = Section("tsne", pd.DataFrame(lines[:5]), [], {}, {})
+    assert len(short.brief) == 5
