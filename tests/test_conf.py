@@ -32,10 +32,16 @@ FILES = sorted(path for path in (ROOT / "conf").glob("*/*.yaml"))
 OPTIONS = [(path.parent.name, path.stem if path.suffix == ".yaml" else path.name) for path in FILES]
 PARTS = [pair for pair in OPTIONS if pair[0] not in ("compare", "experiment")]
 PRESETS = [option for group, option in OPTIONS if group == "experiment"]
+GENERATED = ("cifar10_paper", "network", "paper", "small")
 NEEDED = {
     ("backbone", "torchvision"): ["backbone.name=resnet18", "backbone.weights=none"],
     ("device", "pennylane"): ["device.name=default.qubit"],
     ("backbone", "timm"): ["backbone.name=resnet10t", "backbone.weights=none", "backbone.size=32"],
+    # What is generated are weights of a head without a circuit
+    **{
+        ("parametrization", name): ["head=classical"]
+        for name in ("quantum_train", *(f"quantum_train_{each}" for each in GENERATED))
+    },
 }  # what has no default
 # Libraries of the extras, without which an option cannot be built.
 EXTRAS = {

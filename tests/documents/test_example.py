@@ -74,6 +74,8 @@ def test_the_test_of_an_example_holds(tmp_path, monkeypatch):
     (title,) = (title for title in EXAMPLES if "test_ring.py" in files(title))
     blocks = files(title)
     monkeypatch.syspath_prepend(str(tmp_path))
+    # Bytecode of the first would stand for the second, of one length and second
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     (tmp_path / "test_ring.py").write_text(blocks["test_ring.py"])
 
     def run(source, name):
