@@ -20,7 +20,7 @@ from qtlrun.experiment import Experiment
 from qtlrun.experiment.check import check_loaded, check_parts
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
-from qtlrun.lens import check_lenses
+from qtlrun.lens import build_lenses
 from qtlrun.plan import Plan, check_plan
 from qtlrun.plan.annotation import accepts
 from qtlrun.plan.claim import CLAIMS, claim
@@ -32,16 +32,10 @@ FILES = sorted(path for path in (ROOT / "conf").glob("*/*.yaml"))
 OPTIONS = [(path.parent.name, path.stem if path.suffix == ".yaml" else path.name) for path in FILES]
 PARTS = [pair for pair in OPTIONS if pair[0] not in ("compare", "experiment")]
 PRESETS = [option for group, option in OPTIONS if group == "experiment"]
-GENERATED = ("cifar10_paper", "network", "paper", "small")
 NEEDED = {
     ("backbone", "torchvision"): ["backbone.name=resnet18", "backbone.weights=none"],
     ("device", "pennylane"): ["device.name=default.qubit"],
     ("backbone", "timm"): ["backbone.name=resnet10t", "backbone.weights=none", "backbone.size=32"],
-    # What is generated are weights of a head without a circuit
-    **{
-        ("parametrization", name): ["head=classical"]
-        for name in ("quantum_train", *(f"quantum_train_{each}" for each in GENERATED))
-    },
 }  # what has no default
 # Libraries of the extras, without which an option cannot be built.
 EXTRAS = {
@@ -87,9 +81,15 @@ BESIDE = {
     "states": ["backbone=heterodyne", "head=classical"],
     ("head", "photonic"): STATE,
     ("head", "photonic_paper"): STATE,
+    # A head with a circuit of its own is not generated
+    ("parametrization", "quantum_train"): ["head=classical"],
     ("parametrization", "quantum_train_adapter"): ["head=adapter"],
     **{
-        ("parametrization", f"quantum_train_{name}"): ["backbone=convolution", "freeze=none"]
+        ("parametrization", f"quantum_train_{name}"): [
+            "backbone=convolution",
+            "freeze=none",
+            "head=classical",
+        ]
         for name in ("network", "small", "paper", "cifar10_paper")
     },
 }
@@ -301,7 +301,7 @@ def built(point, home, pair):
     words = beside(pair, point(pair, words=("compare=[]",)).values.get(pair[0], {}))
     plan = point(pair, words=("compare=[]", *words))
     check_plan(plan)
-    check_lenses(plan)
+    build_lenses(plan)
     Experiment(str(home)).check(plan.model)
 
 
