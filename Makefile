@@ -108,7 +108,7 @@ photos: .venv/installed  ## real photographs offline; with ants and bees: make p
 		"qtlrun experiment=ants_bees backbone=efficientnet_lite0 $(CONTROLS)"
 
 LENSES := 'compare=[B,C,D,twin]' 'lens=[saliency,dream,tsne,manifold,landscape]'
-interpret: .venv/installed  ## looking inside three runs: make interpret QTLRUN_DATA=FOLDER (25 min)
+interpret: .venv/installed  ## looking inside three runs: make interpret QTLRUN_DATA=FOLDER (long)
 	$(RESULT) 'Looking inside' "qtlrun seeds=5 $(LENSES)" "qtlrun experiment=textures seeds=3 $(LENSES)" \
 		"qtlrun experiment=ants_bees backbone=efficientnet_lite0 seeds=3 recipe.epochs=3 $(LENSES)"
 

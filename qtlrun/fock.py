@@ -15,7 +15,7 @@ import functools
 
 import numpy as np
 import torch
-from jaxtyping import Complex, Float
+from jaxtyping import Complex, Float, Num
 from torch import Tensor
 
 from qtlrun.error import UsageError
@@ -76,16 +76,16 @@ def one_mode(
     turns = [rotation(angle, cutoff).diag_embed() for angle in (first, second, third)]
     gates = [
         turns[0],
-        squeezing(_clip(squeeze), torch.zeros_like(squeeze), cutoff),
+        squeezing(_clip(squeeze), None, cutoff),
         turns[1],
-        displacement(_clip(displace).to(torch.complex128), cutoff),
+        displacement(_clip(displace), cutoff),
         turns[2],
         cubic_phase(_clip(gamma), cutoff),
     ]
     if not squeezed:
         del gates[1]
-    # Products of matrices alone: one of complex numbers place by place is rounded by its place, so
-    # by the other runs.
+    # Products of matrices alone, and real sizes: a product or quotient of complex numbers place by
+    # place is rounded by its place, so by the other runs.
     return functools.reduce(lambda product, gate: gate @ product, gates)
 
 
@@ -130,24 +130,25 @@ def kerr(kappa: Float[Tensor, "*more"], cutoff: int) -> Complex[Tensor, "*more l
 
 
 def displacement(
-    alpha: Complex[Tensor, "*more"], cutoff: int
+    alpha: Num[Tensor, "*more"], cutoff: int
 ) -> Complex[Tensor, "*more levels levels"]:
     """D(alpha), in normal order e^{-|alpha|^2 / 2} e^{alpha adag} e^{-alpha* a}."""
-    vacuum = (-probability(alpha) / 2).exp().unsqueeze(-1)
+    square = probability(alpha) if alpha.is_complex() else alpha.square()
+    vacuum = (-square / 2).exp().unsqueeze(-1)
     return _normal_order(alpha, vacuum.expand(*alpha.shape, cutoff), 1)
 
 
 def squeezing(
-    r: Float[Tensor, "*more"], phi: Float[Tensor, "*more"], cutoff: int
+    r: Float[Tensor, "*more"], phi: Float[Tensor, "*more"] | None, cutoff: int
 ) -> Complex[Tensor, "*more levels levels"]:
-    """S(r e^{i phi}), in normal order.
+    """S(r e^{i phi}), in normal order; None is a phase of 0.
 
     That is e^{-t adag adag / 2} sech(r)^{n + 1/2} e^{t* a a / 2} with t = e^{i phi} tanh r.
     """
-    narrow = 1 / r.cosh()
-    return _normal_order(
-        -r.tanh() / 2 * _phase(phi), narrow.sqrt().unsqueeze(-1) * _powers(narrow, cutoff), 2
-    )
+    narrow = 2 / (r.exp() + (-r).exp())  # 1 / cosh, which is rounded by its place
+    size = -r.tanh() / 2
+    factor = size if phi is None else size * _phase(phi)
+    return _normal_order(factor, narrow.sqrt().unsqueeze(-1) * _powers(narrow, cutoff), 2)
 
 
 def cubic_phase(
@@ -187,7 +188,7 @@ def _on_each(first: Tensor, second: Tensor, state: Tensor) -> Tensor:
 
 
 def _normal_order(
-    x: Complex[Tensor, "*more"], middle: Float[Tensor, "*more levels"], step: int
+    x: Num[Tensor, "*more"], middle: Float[Tensor, "*more levels"], step: int
 ) -> Complex[Tensor, "*more levels levels"]:
     """Matrix e^{x adag^step} diag(middle) e^{-x* a^step}.
 
@@ -196,7 +197,7 @@ def _normal_order(
     factors, power = (each.to(x.device) for each in _triangle(middle.shape[-1], step))
     lower = factors * _powers(x, middle.shape[-1])[..., power]
     upper = (lower.conj() * (1 - 2 * (power % 2))).mT
-    return lower @ (middle.unsqueeze(-1) * upper)
+    return lower.to(torch.complex128) @ (middle.unsqueeze(-1) * upper).to(torch.complex128)
 
 
 def _powers(x: Tensor, count: int) -> Tensor:

@@ -28,6 +28,11 @@ PRECISIONS = {
 MAX_SMALL_PIXELS = 1024
 
 
+# Channels from which oneDNN's gradient of a strided 1 x 1 convolution stays within its buffer; with
+# fewer, channels last, it writes past it (uxlfoundation/oneDNN issue 6035): by 8 channels on AVX2
+MIN_STRIDED_CHANNELS = 16
+
+
 @contextlib.contextmanager
 def fresh() -> Iterator[None]:
     """Set the modes of a fresh process; the caller's come back at the end.
@@ -59,6 +64,18 @@ def small_convolutions(items) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         _set_libraries(stack, enabled=False)
         yield
+
+
+def find_layout(network):
+    """Memory format of a network and its pictures: channels last, where oneDNN can train it so."""
+    import torch
+
+    for layer in network.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            strided = set(layer.kernel_size) == {1} and max(layer.stride) > 1
+            if strided and layer.in_channels < MIN_STRIDED_CHANNELS:
+                return torch.contiguous_format
+    return torch.channels_last
 
 
 def freshly(function: Callable) -> Callable:

@@ -6,7 +6,7 @@ import torch
 from scipy import stats
 from torch import nn
 
-from qtlrun.layer import LANES, Linear, Start, generator
+from qtlrun.layer import ACTIVATIONS, LANES, Linear, Start, generator
 
 SEEDS = [3, 0, 11]
 
@@ -113,3 +113,23 @@ def test_a_generator_belongs_to_one_seed_and_one_purpose():
 def test_the_shapes_in_signatures_are_enforced_here():
     with pytest.raises(jaxtyping.TypeCheckError):
         Linear(Start([0]), "post", 4, 2)(torch.zeros(3, 4))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.double])
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_has_the_same_bits_alone_and_among_others(name, dtype):
+    """Places in a vector of the processor, and behind the last whole one."""
+    x = torch.randn(5, 3, dtype=dtype, requires_grad=True)
+    slopes = torch.autograd.grad(ACTIVATIONS[name](x).sum(), x)[0]
+    for run in range(5):
+        alone = x[run : run + 1].detach().clone().requires_grad_()
+        value = ACTIVATIONS[name](alone)
+        assert torch.equal(value[0], ACTIVATIONS[name](x)[run])
+        assert torch.equal(torch.autograd.grad(value.sum(), alone)[0][0], slopes[run])
+
+
+def test_gelu_is_torchs():
+    x = torch.linspace(-6, 6, 101, dtype=torch.double)
+    assert torch.allclose(
+        ACTIVATIONS["gelu"](x), torch.nn.functional.gelu(x), rtol=1e-12, atol=1e-15
+    )

@@ -13,7 +13,7 @@ from qtlrun.experiment import Experiment
 from qtlrun.freeze import Freeze
 from qtlrun.head.classical import Classical
 from qtlrun.layer import Start
-from qtlrun.mode import PRECISIONS, fresh, small_convolutions
+from qtlrun.mode import PRECISIONS, find_layout, fresh, small_convolutions
 from qtlrun.recipe import Recipe
 from qtlrun.train import cached, fit
 
@@ -205,3 +205,33 @@ def test_small_pictures_alone_are_convolved_by_torchs_own_kernels(shape, switche
         assert libraries() == (not switched, not switched)
         raise KeyError
     assert libraries() == (True, True)
+
+
+@pytest.mark.parametrize(
+    "channels, kernel, stride, layout",
+    [
+        (4, 1, 2, torch.contiguous_format),
+        (4, 1, (1, 2), torch.contiguous_format),
+        (16, 1, 2, torch.channels_last),
+        (4, 1, 1, torch.channels_last),
+        (4, 3, 2, torch.channels_last),
+    ],
+)
+def test_few_channels_before_a_strided_convolution_of_one_place_are_not_last(
+    channels, kernel, stride, layout
+):
+    network = torch.nn.Sequential(torch.nn.Conv2d(channels, 8, kernel, stride))
+    assert find_layout(network) == layout
+
+
+def test_a_narrow_network_is_trained_with_the_gradients_of_torchs_own_kernels():
+    """oneDNN on AVX2 writes past its buffer where such a network's pictures have channels last."""
+    torch.manual_seed(0)
+    network = torch.nn.Conv2d(4, 8, 1, 2, bias=False)
+    pictures = torch.randn(32, 4, 16, 16).to(memory_format=find_layout(network))
+    gradients = []
+    for small in (pictures[:0], torch.empty(2**15, 4, 1, 1)):
+        with small_convolutions(small):
+            loss = network(pictures).square().sum()
+            gradients.append(torch.autograd.grad(loss, network.weight)[0])
+    assert torch.allclose(*gradients, rtol=1e-4)

@@ -57,9 +57,9 @@ def check_models(plans: list[Plan], study, experiment) -> list[Plan]:
     _check_heeded(plans[0], study)
     _check_taken(plans[0], study)
     if plans[0].lenses:
-        from qtlrun.lens import check_lenses
+        from qtlrun.lens import build_lenses
 
-        check_lenses(plans[0])
+        build_lenses(plans[0])
     if study.check is not None:
         study.check(plans, experiment)
     if not study.loads:
@@ -129,9 +129,9 @@ def _load(plan: Plan, experiment) -> None:
     for variant in (plan.model, *plan.references.values()):
         experiment.load(variant)
     if plan.lenses:
-        from qtlrun.lens import check_classes
+        from qtlrun.lens import build_lenses, check_classes
 
-        check_classes(plan, experiment.dataset(plan.model).classes)
+        check_classes(build_lenses(plan), experiment.dataset(plan.model).classes)
     experiment.note_passed([variant for _, variant in _checked_variants(plan)])
 
 

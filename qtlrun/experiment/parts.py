@@ -22,6 +22,7 @@ from qtlrun.experiment import pretraining, seedwise
 from qtlrun.experiment.network import Module
 from qtlrun.experiment.session import Session
 from qtlrun.layer import Start, generator
+from qtlrun.mode import find_layout
 from qtlrun.parametrization.generated import BACKBONE, HEAD
 from qtlrun.plan import Part, Variant, is_own, load_class, plugin
 
@@ -248,12 +249,11 @@ class Parts:
 
     def to_accelerator(self, value: Any):
         """Items or a network in the row's dtype on its accelerator."""
-        flat = isinstance(value, Tensor) and value.dim() != 4
-        return value.to(
-            self.accelerator,
-            self.dtype,
-            memory_format=torch.preserve_format if flat else torch.channels_last,
-        )
+        if not isinstance(value, Tensor):
+            layout = find_layout(value)
+        else:
+            layout = find_layout(self.bare) if value.dim() == 4 else torch.preserve_format
+        return value.to(self.accelerator, self.dtype, memory_format=layout)
 
     def weights_key(self) -> str:
         """Identity of the backbone's weights: their bytes, or the key of their pre-training."""

@@ -19,8 +19,8 @@ from qtlrun.experiment.restoration import restore_network, without_shots
 
 PLACES = ("dataset.root", "dataset.path")
 FEATURES = "features"  # name of the layer between backbone and head
-# Values by layer of an item, by its hash; by the backbone and by the division that scales the items
-Pool = dict[tuple[Module, str], dict[str, dict[str, Tensor]]]
+# By backbone and division of the items (which may scale them): the layers of each item, by its hash
+Cache = dict[tuple[Module, str], dict[str, dict[str, Tensor]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,15 +28,17 @@ class Subject:
     """Training of a row, with the items of its split.
 
     row: label
-    number: of its split
-    pool: layers of items by backbone, which subjects with one backbone share
+    number: which of the run's splits the training has
+    training: with its weights
+    dataset: divided as it was for the training
+    cache: layers of items, which trainings with one backbone share
     """
 
     row: str
     number: int
     training: FinishedTraining
     dataset: Dataset
-    pool: Pool = field(repr=False)
+    cache: Cache = field(repr=False)
 
     @property
     def seed(self) -> int:
@@ -78,8 +80,8 @@ class Subject:
         return self.network.head
 
     @property
-    def has_circuit(self) -> bool:
-        """Whether a circuit stands between two layers of its head."""
+    def runs_circuit(self) -> bool:
+        """Whether its head runs a circuit, between two layers or not."""
         return self.head.run is not None
 
     @cached_property
@@ -115,18 +117,20 @@ class Subject:
         """
         # Vectors may be scaled by the train split of their division
         division = "" if self.dataset.kind == "pictures" else self.dataset.fingerprint
-        pool = self.pool.setdefault((self.network.backbone, division), {})
-        missing = [index for index, item in enumerate(split.items) if item not in pool]
+        cache = self.cache.setdefault((self.network.backbone, division), {})
+        missing = [index for index, item in enumerate(split.items) if item not in cache]
         size = feature.chunk(self.network.backbone)
         with torch.no_grad(), self.threads():
             for start in range(0, len(missing), size):
                 chunk = missing[start : start + size]
                 values = record_stages(self.network.backbone, self.items(split, chunk))
                 for number, index in enumerate(chunk):
-                    pool[split.items[index]] = {name: each[number] for name, each in values.items()}
+                    cache[split.items[index]] = {
+                        name: each[number] for name, each in values.items()
+                    }
         layers = {}
-        for name in next(iter(pool.values())):
-            layers[name] = torch.stack([pool[item][name] for item in split.items])
+        for name in next(iter(cache.values())):
+            layers[name] = torch.stack([cache[item][name] for item in split.items])
         return layers
 
     def threads(self) -> AbstractContextManager[None]:
@@ -173,7 +177,7 @@ def find_subjects(rows: dict[str, FinishedRow], datasets: list[Dataset]) -> list
 
     Refuses data that are not those of the training.
     """
-    pool: Pool = {}
+    cache: Cache = {}
     subjects = []
     for label, row in rows.items():
         for training in row.trainings:
@@ -186,7 +190,7 @@ def find_subjects(rows: dict[str, FinishedRow], datasets: list[Dataset]) -> list
                     " dataset.path=FILE",
                     key="run",
                 )
-            subjects.append(Subject(label, number, training, dataset, pool))
+            subjects.append(Subject(label, number, training, dataset, cache))
     return subjects
 
 

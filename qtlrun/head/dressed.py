@@ -4,16 +4,16 @@ Each is a linear layer, a squashing to angles, a middle, and a linear layer.
 """
 
 import math
-from collections.abc import Callable
 from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import pad
 
 from qtlrun.error import BadValue, UsageError
 from qtlrun.head import published
+from qtlrun.head.direct import check_direct, fill, find_norms
+from qtlrun.head.reading import check_reading, rank
 from qtlrun.layer import Linear, Start
 from qtlrun.plan import facts
 from qtlrun.tape import measurement
@@ -87,7 +87,7 @@ class Quantum(nn.Module):
         copies = copies_of(circuit)
         direct = is_direct(circuit)
         if direct:
-            _check_direct(features, circuit, product, state or layout)
+            check_direct(features, circuit, product, state or layout)
         if product:
             from qtlrun.circuit import product as products
 
@@ -102,10 +102,10 @@ class Quantum(nn.Module):
         self.circuits = copies
         self.entangle = entangle
         self.run = device.run(circuit, entangle)
-        _check_reading(self.run.reading, circuit, entangle)
+        check_reading(self.run.reading, circuit, entangle)
         self.padding = inputs_of(circuit) - features if direct else 0
         self.pre = None if direct else Linear(start, "pre", features, copies * inputs_of(circuit))
-        self.norms = _norms if direct else None
+        self.norms = find_norms if direct else None
         self.post = Linear(start, "post", copies * self.run.outputs, classes)
         shape = circuit.shape if copies == 1 else (copies, *circuit.shape)
         if angles == "random":
@@ -129,7 +129,7 @@ class Quantum(nn.Module):
         self, x: Float[Tensor, "runs batch features"]
     ) -> Float[Tensor, "circuits batch inputs"]:
         """Inputs of the circuit, of features; copies are runs of their own."""
-        inputs = _fill(x, self.padding) if self.pre is None else squash(self.pre(x))
+        inputs = fill(x, self.padding) if self.pre is None else squash(self.pre(x))
         if self.circuits == 1:
             return inputs
         return inputs.unflatten(-1, (self.circuits, -1)).transpose(1, 2).flatten(0, 1)
@@ -184,7 +184,7 @@ class Quantum(nn.Module):
         """
         inputs = self.encode(x).detach().cpu().double()
         angles = self.circuit_weights.detach().cpu().double()
-        ranks = [_rank(exact or self.run, *each) for each in zip(inputs, angles, strict=True)]
+        ranks = [rank(exact or self.run, *each) for each in zip(inputs, angles, strict=True)]
         # The outputs of a copy depend on its own angles alone
         return torch.tensor(ranks).view(len(self.angles), -1).sum(1).tolist()
 
@@ -268,75 +268,6 @@ class Sine(nn.Module):
         return saturated(self.pre(x))
 
 
-def _check_direct(features: int, circuit, product: bool, start: str | None) -> None:
-    """Refuse what a circuit cannot have that takes features as they are."""
-    if features > inputs_of(circuit):
-        raise UsageError(
-            f"it takes {inputs_of(circuit)} features, one an amplitude, and there are {features}",
-            f"use {math.ceil(math.log2(features))}",
-            key="circuit.qubits",
-            value=circuit.qubits,
-        )
-    if copies_of(circuit) > 1:
-        raise UsageError(
-            "the features are the amplitudes of one circuit",
-            "use 1",
-            key="circuit.copies",
-            value=copies_of(circuit),
-        )
-    if product:
-        raise BadValue(
-            "product", product, "the circuit takes amplitudes, and a product circuit takes angles"
-        )
-    if start is not None:
-        raise UsageError(
-            f"{start} has start values of a layer before the circuit, and this one has none",
-            "use circuit=dressed",
-            key="circuit",
-        )
-
-
-def _check_reading(reading, circuit, entangle: bool) -> None:
-    """Refuse weights that no gate takes; without entangling gates, wires that nothing reads.
-
-    A circuit's preparation of amplitudes, and a gate whose matrix moves, may take weights.
-    """
-    if not entangle:
-        _check_read(reading)
-        return
-    takes = reading.trained or reading.moving is not None or reading.starts
-    if math.prod(circuit.shape) and not takes:
-        raise UsageError(
-            f"it has {math.prod(circuit.shape)} weights, and no gate takes any of them",
-            "use them as angles, or give it the shape 0",
-            key="circuit",
-        )
-
-
-def _check_read(reading) -> None:
-    """Refuse a circuit without entangling gates that leaves inputs or angles unread."""
-    unread = sorted(reading.unread)
-    if unread:
-        wires = f"wire{'s' * (len(unread) > 1)} {', '.join(map(str, unread))}"
-        raise BadValue(
-            "entangle",
-            False,
-            f"without gates on several wires nothing reaches what is measured from {wires}",
-            "leave unentangled out, or measure every wire",
-        )
-
-
-def _fill(x: Float[Tensor, "runs batch features"], padding: int) -> Tensor:
-    """Features with zeros behind them, and a 1 in front where all are zeros, which have no norm."""
-    blank = (x == 0).all(-1, keepdim=True)
-    return pad(torch.cat([torch.where(blank, 1.0, x[..., :1]), x[..., 1:]], -1), (0, padding))
-
-
-def _norms(x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
-    """Norm of each item."""
-    return torch.linalg.vector_norm(x, dim=-1)
-
-
 def saturated(x: Float[Tensor, "runs batch inputs"]) -> Float[Tensor, "runs batch"]:
     """Share of the values whose tanh is within .01 of an end, where its slope is below .02."""
     return (x.tanh().abs() > SATURATION).to(x.dtype).mean(-1)
@@ -345,22 +276,3 @@ def saturated(x: Float[Tensor, "runs batch inputs"]) -> Float[Tensor, "runs batc
 def squash(x: Tensor, reach: float = math.pi / 2) -> Tensor:
     """Squash any number into (-reach, reach); by default to an angle of at most a right one."""
     return reach * x.tanh()
-
-
-def _rank(
-    simulate: Callable[[Tensor, Tensor], Tensor],
-    inputs: Float[Tensor, "batch inputs"],
-    angles: Float[Tensor, "*shape"],
-) -> int:
-    """Rank of the Jacobian of a circuit's outputs for all inputs by its angles."""
-    weights = angles.expand(len(inputs), *angles.shape).requires_grad_()
-    outputs = simulate(inputs.unsqueeze(1), weights)  # each sample as a run of its own
-    if not outputs.requires_grad:  # the circuit takes no weight, or none that it does not detach
-        return 0
-    slopes = [
-        torch.autograd.grad(
-            output.sum(), weights, retain_graph=True, allow_unused=True, materialize_grads=True
-        )[0]
-        for output in outputs.unbind(-1)
-    ]
-    return int(torch.linalg.matrix_rank(torch.cat(slopes).flatten(1), rtol=1e-6))

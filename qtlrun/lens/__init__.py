@@ -1,5 +1,5 @@
 """Lenses, each a way to look into what the rows of a finished run have learned."""
 
-from qtlrun.lens.inspection import check_classes, check_lenses, inspect
+from qtlrun.lens.inspection import build_lenses, check_classes, inspect
 
-__all__ = ["check_classes", "check_lenses", "inspect"]
+__all__ = ["build_lenses", "check_classes", "inspect"]

@@ -26,7 +26,7 @@ from qtlrun.lens.render.ascent import (
 from qtlrun.lens.render.target import Target, find_targets
 from qtlrun.lens.render.transfer import judge_pictures
 from qtlrun.lens.render.visualisation import ITEM, NOISE, Visualisation
-from qtlrun.lens.scene import Scene, check_counts, choose_items
+from qtlrun.lens.scene import Scene, check_counts, check_seed, choose_items, take_items
 from qtlrun.lens.view import View
 from qtlrun.report.figure.dream import dreams
 from qtlrun.report.sentence import Note
@@ -93,6 +93,7 @@ class Dream:
             if value < 0:
                 raise BadValue(name, value, "a number from 0 up")
         check_side(self.side)
+        check_seed(self.seed)
         names = self.classes
         if names is not None and (not names or len(set(names)) < len(names)):
             raise BadValue("classes", names, "names of one class or more, each once, or null")
@@ -142,20 +143,23 @@ class Dream:
         """Dreams of all trainings from noise, and of each row's first from a test item."""
         channels = self._choose_channels(next(iter(rows.values()))[0])
         pairs = []
+        aims = []
         backbones = set()
         for subjects in rows.values():
             for number, subject in enumerate(subjects):
                 # Rows that share a backbone have the same features
                 is_new = number == 0 and id(subject.network.backbone) not in backbones
                 backbones.add(id(subject.network.backbone))
-                split = subject.split("test").subset(choose_items(subject.dataset, self.items))
+                split = take_items(subject, self.items)
                 shown = channels if is_new else []
                 targets = find_targets(subject, split, classes, self.outputs, shown)
-                pairs += [(target, NOISE) for target in targets]
+                chosen_pairs = [(target, NOISE) for target in targets]
                 if number == 0:
                     layers = FIGURES["item"][1]
-                    pairs += [(target, ITEM) for target in targets if target.layer in layers]
-        aims = [self._aim(target, origin) for target, origin in pairs]
+                    chosen_pairs += [(target, ITEM) for target in targets if target.layer in layers]
+                side = find_side(subject, self.side)
+                aims += [self._aim(target, origin, side) for target, origin in chosen_pairs]
+                pairs += chosen_pairs
         results = climb_aims(
             aims,
             self.ascent,
@@ -169,14 +173,12 @@ class Dream:
 
     def _choose_channels(self, subject: Subject) -> list[int]:
         """Channels of the features that vary most over the test items."""
-        split = subject.split("test").subset(choose_items(subject.dataset, self.items))
-        deviations = subject.features(split).std(0, correction=0)
+        deviations = subject.features(take_items(subject, self.items)).std(0, correction=0)
         return deviations.argsort(descending=True, stable=True)[: self.channels].tolist()
 
-    def _aim(self, target: Target, origin: str) -> Aim:
+    def _aim(self, target: Target, origin: str, side: int | None) -> Aim:
         """Aim of a picture for each number of a target, from noise or from the first test item."""
         subject = target.subject
-        side = find_side(subject, self.side)
         first = choose_items(subject.dataset, 1)
         start = open_pictures(subject, first, side).repeat(len(target.names), 1, 1, 1)
         if origin == ITEM:

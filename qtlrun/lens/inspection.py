@@ -22,7 +22,7 @@ LEGEND = "±: the deviation between trainings."
 MAX_NAMED = 6  # differences in a sentence
 
 
-def check_lenses(plan: Plan) -> dict[str, Lens]:
+def build_lenses(plan: Plan) -> dict[str, Lens]:
     """Lenses of a plan by name; refuses values that they cannot have."""
     plugins = plan.settings.plugins
     return {
@@ -31,9 +31,9 @@ def check_lenses(plan: Plan) -> dict[str, Lens]:
     }
 
 
-def check_classes(plan: Plan, classes: Sequence[str]) -> None:
-    """Refuse values that a plan's lenses cannot have for a dataset of these classes."""
-    for name, lens in check_lenses(plan).items():
+def check_classes(lenses: dict[str, Lens], classes: Sequence[str]) -> None:
+    """Refuse values that lenses, by name, cannot have for a dataset of these classes."""
+    for name, lens in lenses.items():
         if lens.check is not None:
             try:
                 lens.check(classes)
@@ -56,9 +56,10 @@ def inspect(
     strict: whether values that a lens cannot have for these rows are refused, as a user's error
     """
     scene = arrange(experiment.subjects(plan), plan, experiment, rows)
-    check_classes(plan, scene.dataset.classes)
+    lenses = build_lenses(plan)
+    check_classes(lenses, scene.dataset.classes)
     sections = []
-    for name, lens in check_lenses(plan).items():
+    for name, lens in lenses.items():
         try:
             with fresh(), experiment.session.threads():
                 sections.append(_describe(name, lens.view(scene), scene))

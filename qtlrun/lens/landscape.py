@@ -11,7 +11,7 @@ from torch import Tensor
 
 from qtlrun.error import BadValue
 from qtlrun.experiment.subject import Subject
-from qtlrun.lens.scene import Scene, check_counts
+from qtlrun.lens.scene import Scene, check_counts, check_seed
 from qtlrun.lens.surface import explanation, objective, plane, site
 from qtlrun.lens.surface.curvature import measure_curvature
 from qtlrun.lens.surface.site import Mismatch, Site
@@ -82,6 +82,7 @@ class Landscape:
                 raise BadValue(name, value, reason)
         if not 0 < self.reach < math.inf:
             raise BadValue("reach", self.reach, "a number of filter norms above 0")
+        check_seed(self.seed)
 
     def view(self, scene: Scene) -> View:
         """Numbers of all trainings, figures of the first ones."""

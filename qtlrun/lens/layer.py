@@ -38,8 +38,8 @@ def read_layers(subject: Subject, split: Split, stages: int) -> dict[str, Points
     """
     layers = subject.layers(split)
     names = [*layers][:-2]  # the last stage's means are the features
-    shown = {name: layers[name] for name in (*_thin(names, stages), FEATURES)}
-    shown |= subject.activations(layers[FEATURES])
+    shown = {name: layers[name] for name in _thin(names, stages)}
+    shown |= subject.head_layers(layers[FEATURES])
     return {name: each.detach().cpu().double().numpy() for name, each in shown.items()}
 
 

@@ -1,7 +1,7 @@
 """Shape of trained rows' layers, how alike they are, and what a circuit does to items."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
@@ -10,7 +10,7 @@ from qtlrun.error import BadValue
 from qtlrun.experiment.subject import Subject
 from qtlrun.lens.layer import FEWEST_ITEMS, Pool, read_items, read_layers, share_items
 from qtlrun.lens.render.atlas import draw_atlas
-from qtlrun.lens.scene import Scene, check_counts, choose_items, find_common
+from qtlrun.lens.scene import Scene, check_counts, check_seed, choose_items, find_common, take_items
 from qtlrun.lens.shape import alignment, circuit, geometry, similarity
 from qtlrun.lens.view import View
 from qtlrun.report.figure import manifold
@@ -66,8 +66,7 @@ class Manifold:
         check_counts(self, "steps", "side", "trainings", "trainings_large")
         if self.neighbours < 2:
             raise BadValue("neighbours", self.neighbours, "a number from 2 up")
-        if self.seed < 0:
-            raise BadValue("seed", self.seed, "a whole number from 0 up")
+        check_seed(self.seed)
 
     def view(self, scene: Scene) -> View:
         """Numbers of all trainings, and figures of their means."""
@@ -101,7 +100,7 @@ class Manifold:
         for label, subjects in chosen.items():
             for number, subject in enumerate(subjects):
                 scene.monitor.step(f"{label}, layers", number + 1, len(subjects))
-                split = subject.split("test").subset(choose_items(subject.dataset, self.items))
+                split = take_items(subject, self.items)
                 labels = split.labels.numpy()
                 for name, points in read_layers(subject, split, MAX_STAGES).items():
                     describe = partial(
@@ -133,7 +132,7 @@ class Manifold:
         trainings = []
         for number, subject in enumerate(subjects):
             scene.monitor.step("CKA", number + 1, len(subjects))
-            items = shared or self._choose(subject, set(subject.split("test").items))
+            items = shared or self._choose(subject)
             profiles = {
                 name: pool.find(points, similarity.profile)
                 for name, points in read_items(subject, items, MAX_STAGES).items()
@@ -152,7 +151,7 @@ class Manifold:
             items = self._choose(first, common)
             view.notes.append(Note(f"CKA is of {len(items)} items, test items of all trainings."))
             return items
-        items = share_items(subjects, self._choose(first, set(first.split("test").items)))
+        items = share_items(subjects, self._choose(first))
         if len(items) < FEWEST_ITEMS:
             reason = "CKA between seeds is left out: their splits have too few items in common"
             view.notes.append(Note(f"{reason} ({len(items)})."))
@@ -167,12 +166,11 @@ class Manifold:
         )
         return items
 
-    def _choose(self, subject: Subject, among: Collection[str]) -> list[str]:
-        """Hashes of a training's test items out of these, the classes in turn."""
-        test = subject.split("test")
-        test = test.subset([number for number, item in enumerate(test.items) if item in among])
-        index = choose_items(replace(subject.dataset, test=test), self.items)
-        return list(dict.fromkeys(test.items[number] for number in index))
+    def _choose(self, subject: Subject, among: Collection[str] | None = None) -> list[str]:
+        """Hashes of a training's test items, out of these or of all, the classes in turn."""
+        index = choose_items(subject.dataset, self.items, among)
+        items = subject.split("test").items
+        return list(dict.fromkeys(items[number] for number in index))
 
 
 def _locate(subject: Subject, layer: str) -> dict[str, object]:

@@ -26,7 +26,7 @@ from qtlrun.lens.map.explanation import (
     shape_item,
 )
 from qtlrun.lens.map.randomisation import ALL, HEAD, randomise, train_on_shuffled_labels
-from qtlrun.lens.scene import Scene, check_counts, find_common
+from qtlrun.lens.scene import Scene, check_counts, check_seed, find_common
 from qtlrun.lens.view import View
 from qtlrun.report.figure import saliency as figure
 from qtlrun.report.sentence import Note
@@ -87,6 +87,7 @@ class Saliency:
         check_counts(self, "orders", "trainings", "trainings_large")
         if not 0 < self.noise < np.inf:
             raise BadValue("noise", self.noise, "a share of the item's range above 0")
+        check_seed(self.seed)
 
     def check(self, classes: Sequence[str]) -> None:
         """Refuse a target that is no class."""

@@ -1,9 +1,10 @@
 """Scene: trainings of several rows, side by side, before a lens."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from qtlrun.dataset.dataset import Dataset
+from qtlrun.dataset.split import Split
 from qtlrun.error import BadValue
 from qtlrun.experiment.session import Monitor
 from qtlrun.experiment.subject import Subject
@@ -62,11 +63,20 @@ def find_common(subjects: Sequence[Subject]) -> set[str]:
     return set.intersection(*tests.values())
 
 
-def choose_items(dataset: Dataset, count: int) -> list[int]:
-    """Indices of test items, one of each class in turn, in their order."""
+def take_items(subject: Subject, count: int) -> Split:
+    """So many test items of a training, one of each class in turn."""
+    return subject.split("test").subset(choose_items(subject.dataset, count))
+
+
+def choose_items(dataset: Dataset, count: int, among: Collection[str] | None = None) -> list[int]:
+    """Indices of test items, one of each class in turn, in their order.
+
+    among: hashes of the items that are chosen from; None: all
+    """
     by_class: list[list[int]] = [[] for _ in dataset.classes]
     for index, label in enumerate(dataset.test.labels.tolist()):
-        by_class[label].append(index)
+        if among is None or dataset.test.items[index] in among:
+            by_class[label].append(index)
     turns = range(max(map(len, by_class), default=0))
     chosen = [members[turn] for turn in turns for members in by_class if turn < len(members)]
     return chosen[:count]

@@ -11,7 +11,7 @@ from qtlrun.error import BadValue
 from qtlrun.experiment.subject import Subject
 from qtlrun.lens.embedding import embed
 from qtlrun.lens.layer import FEWEST_ITEMS, Plane, Points, Pool, read_layers
-from qtlrun.lens.scene import Scene, check_counts, check_seed, choose_items
+from qtlrun.lens.scene import Scene, check_counts, check_seed, choose_items, take_items
 from qtlrun.lens.view import View
 from qtlrun.report.figure import embedding
 from qtlrun.report.sentence import Note
@@ -79,7 +79,7 @@ class Tsne:
 
     def _read(self, subject: Subject) -> tuple[dict[str, Points], Int64[np.ndarray, " items"]]:
         """Points of the test items in each layer, and their labels."""
-        split = subject.split("test").subset(choose_items(subject.dataset, self.items))
+        split = take_items(subject, self.items)
         return read_layers(subject, split, MAX_STAGES), split.labels.numpy()
 
     def _embed(self, subject: Subject, planes: Pool[Plane]) -> list[pd.DataFrame]:

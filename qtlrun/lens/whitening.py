@@ -51,14 +51,6 @@ class Whitening:
         scaled = self.directions / np.sqrt(self.variances)[:, None]
         return self.directions.T @ scaled + others / math.sqrt(self.rest)
 
-    @property
-    def condition(self) -> float:
-        """Condition number of the shrunk covariance, along directions that have a scale."""
-        smallest = self.variances.min()
-        if len(self.directions) < self.varying.sum():
-            smallest = min(smallest, self.rest)
-        return float(self.variances.max() / smallest)
-
 
 def fit_whitening(points: Points) -> Whitening | None:
     """Fit to items; None where they do not differ."""

@@ -44,7 +44,7 @@ def test_activations_end_in_the_logits_of_the_network(opened):
         network = each.network(each.items(split))[0]
         assert torch.allclose(layers["logits"], network, atol=1e-5)
         assert [*layers][-1] == "logits" and all(len(values) == 5 for values in layers.values())
-        assert {"inputs", "outputs"} <= set(layers) or not each.has_circuit
+        assert {"inputs", "outputs"} <= set(layers) or not each.runs_circuit
 
 
 def test_features_are_those_that_the_rows_were_trained_on(pictures_run, pictures):

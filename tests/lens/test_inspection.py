@@ -6,7 +6,7 @@ from scenes import plan_of
 
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
-from qtlrun.lens import check_lenses, inspect
+from qtlrun.lens import build_lenses, inspect
 
 PROBES = """
 from matplotlib.figure import Figure
@@ -134,5 +134,14 @@ def test_a_value_that_a_lens_cannot_have_is_refused_with_its_key(vectors_run, na
     plan = plan_of(vectors_run, "lens=[tsne]")
     lens = {"tsne": plan.lenses["tsne"] | {name: value}}
     with pytest.raises(UsageError) as error:
-        check_lenses(plan.changed({"lens": lens}))
+        build_lenses(plan.changed({"lens": lens}))
     assert error.value.key == f"lens.tsne.{name}"
+
+
+@pytest.mark.parametrize("name", ["saliency", "dream", "tsne", "manifold", "landscape"])
+def test_a_negative_seed_of_a_lens_is_refused_with_its_key(vectors_run, name):
+    plan = plan_of(vectors_run, f"lens=[{name}]")
+    lens = {name: plan.lenses[name] | {"seed": -1}}
+    with pytest.raises(UsageError) as error:
+        build_lenses(plan.changed({"lens": lens}))
+    assert error.value.key == f"lens.{name}.seed"

@@ -146,11 +146,9 @@ def remove_parts(each: Explanation, levels: int, orders: int) -> None:
 def choose_split(subject: Subject, common: set[str], count: int) -> Split:
     """So many test items, the classes in turn, out of the common ones where there are some."""
     test = subject.split("test")
-    if common:
-        test = test.subset([number for number, item in enumerate(test.items) if item in common])
     # Trainings on other splits have the items in another order
     test = test.subset(sorted(range(len(test)), key=lambda number: test.items[number]))
-    return test.subset(choose_items(replace(subject.dataset, test=test), count))
+    return test.subset(choose_items(replace(subject.dataset, test=test), count, common or None))
 
 
 def read_agreement(

@@ -142,6 +142,7 @@ def draw_atlas(
     """
     rows = find_applicable(view, scene)
     charts = []
+    sides = {}
     for number, label in enumerate(rows):
         subject = scene.firsts[label]
         index = choose_items(subject.dataset, items)
@@ -151,11 +152,12 @@ def draw_atlas(
             return
         scene.monitor.step("planes", number + 1, len(rows))
         charts += _chart(view, subject, index, cells, seed)
+        sides[subject] = find_side(subject, side)
     if not charts:
         return
     ascent = Ascent(steps, RATE, VARIATION, norm=0, shift=0, falloff=FALLOFF)
     results = climb_aims(
-        [chart.aim(find_side(chart.subject, side), seed) for chart in charts],
+        [chart.aim(sides[chart.subject], seed) for chart in charts],
         ascent,
         seed,
         lambda done, total: scene.monitor.step("atlas", done, total),

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 import pandas as pd
 from torch import Tensor
 
+from qtlrun.experiment.program import has_circuit
 from qtlrun.experiment.subject import Subject
-from qtlrun.lens.scene import Scene, choose_items
+from qtlrun.lens.scene import Scene, take_items
 from qtlrun.lens.shape import entanglement, fourier
 from qtlrun.lens.shape.entanglement import PerItem, States
 from qtlrun.lens.view import View
@@ -51,7 +52,7 @@ def measure_circuits(
     for label, subjects in chosen.items():
         for number, subject in enumerate(subjects):
             scene.monitor.step(f"{label}, circuit", number + 1, len(subjects))
-            if subject.head.encode is None:
+            if not has_circuit(subject.network):
                 records.excuse(
                     subject, "no circuit between two layers, so no states and no Fourier series"
                 )
@@ -79,7 +80,7 @@ def _entangle(view: View, subject: Subject, items: int, records: Records) -> Non
         fix = f"circuit_items={most} is the most" if most >= head.circuits else "it is too large"
         records.excuse(subject, f"no states, which would have too many amplitudes; {fix}")
         return
-    split = subject.split("test").subset(choose_items(subject.dataset, count))
+    split = take_items(subject, count)
     inputs = head.encode(subject.network.scale(subject.features(split)))
     readings = {CIRCUIT: reading}
     before = entanglement.embedding(reading)

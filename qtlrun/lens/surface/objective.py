@@ -176,7 +176,7 @@ def middle_names(subject: Subject) -> list[str]:
 @torch.no_grad()
 def simulate_head(subject: Subject, scaled: Float[Tensor, "1 items features"]) -> Module:
     """Head on the simulator that takes all points at once, where that gives the same logits."""
-    if not subject.has_circuit:
+    if not subject.runs_circuit:
         return subject.head
     training = subject.training
     parts = copy.copy(training.parts)
@@ -220,7 +220,7 @@ def _trained(module: nn.Module) -> Iterator[str]:
 def _width(subject: Subject) -> int:
     """Numbers that a head works on, of an item."""
     features = subject.network.backbone.features
-    if not subject.has_circuit:
+    if not subject.runs_circuit:
         return features
     return max(features, 2**subject.head.run.reading.qubits * subject.head.circuits)
 

@@ -96,12 +96,12 @@ def find_sites(subject: Subject, count: int) -> list[Site]:
     if not names:
         return []
     middle = objective.middle_names(subject)
-    angles = tuple(middle) if subject.has_circuit else ()
+    angles = tuple(middle) if subject.runs_circuit else ()
     is_network = not all(name.startswith(HEAD) for name in names)
     make = objective.network_objective if is_network else objective.head_objective
     sites = [Site(subject, WHOLE, make(subject, split, names), angles)]
     if middle:
-        layer = "circuit" if subject.has_circuit else "block"
+        layer = "circuit" if subject.runs_circuit else "block"
         sites.append(Site(subject, layer, objective.head_objective(subject, split, middle), angles))
     return sites
 
