@@ -9,7 +9,8 @@ from torch import Tensor
 from qtlrun.dataset.unlabelled import Files
 from qtlrun.error import UsageError
 from qtlrun.experiment import feature
-from qtlrun.experiment.finished import FinishedRun, FinishedTraining, ItemShape
+from qtlrun.experiment.finished import FinishedRun, FinishedTraining
+from qtlrun.experiment.item import ItemShape
 from qtlrun.experiment.session import Session
 
 MAX_PICTURES = 32  # that are decoded at once

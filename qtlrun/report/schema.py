@@ -1,107 +1,10 @@
-"""Schemas of the frames that a report writes: each column's name, dtype, unit and meaning."""
+"""Schemas of the frames that a report writes."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
-
-import pandas as pd
+from collections.abc import Iterable, Iterator
 
 from qtlrun.comparison import metric
 from qtlrun.comparison.metric import Metric
-
-Kind = Literal["text", "int64", "Int64", "float64", "bool", "boolean", "any"]
-
-
-@dataclass(frozen=True)
-class Column:
-    """Column of a frame: its name, dtype, unit and what it holds.
-
-    `dtype` is that of pandas, Int64 and boolean where a line may have no value; `text` is checked
-    and left as pandas has it, `any` holds numbers and texts alike. Without a unit the column is a
-    count or a name. An optional column may be absent, from a line or from the frame.
-    """
-
-    name: str
-    dtype: Kind
-    unit: str
-    about: str
-    optional: bool = False
-
-
-@dataclass(frozen=True)
-class Schema:
-    """Columns of a frame, in their order."""
-
-    columns: tuple[Column, ...]
-
-    def with_keys(self, keys: Iterable[str]) -> "Schema":
-        """Schema with the swept keys in front."""
-        return Schema((*(Column(key, "any", "", "a swept key") for key in keys), *self.columns))
-
-    def with_family(self, family: Column, names: Iterable[str]) -> "Schema":
-        """Schema with columns of these names in place of a family that stands for them."""
-        index = self.columns.index(family)
-        members = tuple(replace(family, name=name) for name in names)
-        return Schema((*self.columns[:index], *members, *self.columns[index + 1 :]))
-
-    def frame(self, lines: Sequence[dict[str, object]]) -> pd.DataFrame:
-        """Frame of lines, each with its columns in the order of the schema.
-
-        A column that only later lines have stands behind those of the lines before. Raises
-        ValueError for a line with a column that is not declared or without one that is required.
-        """
-        if not lines:
-            return pd.DataFrame(columns=self._required)
-        shapes = {tuple(line) for line in lines}
-        for names in shapes:
-            self._check_names(names)
-        positions: dict[str, int] = {}
-        for index, column in enumerate(self.columns):
-            positions.setdefault(column.name, index)
-        ordered = [
-            dict(sorted(line.items(), key=lambda item: positions[item[0]])) for line in lines
-        ]
-        return self.check(pd.DataFrame(ordered))
-
-    def check(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Frame with the declared dtypes.
-
-        Raises ValueError for a column that is not declared, for one that is required and absent,
-        and for values of another kind.
-        """
-        self._check_names(frame.columns)
-        dtypes = {}
-        for column in self.columns:
-            if column.name not in frame or column.dtype == "any":
-                continue
-            if column.dtype == "text":
-                _check_text(frame[column.name])
-            else:
-                dtypes[column.name] = column.dtype
-        return frame.astype(dtypes)
-
-    @property
-    def _required(self) -> list[str]:
-        return [column.name for column in self.columns if not column.optional]
-
-    def _check_names(self, names: Iterable[str]) -> None:
-        undeclared = set(names) - {column.name for column in self.columns}
-        if undeclared:
-            raise ValueError(f"columns {sorted(undeclared)} are in no schema.")
-        absent = set(self._required) - set(names)
-        if absent:
-            raise ValueError(f"columns {sorted(absent)} are absent, and not optional.")
-
-
-def _check_text(values: pd.Series) -> None:
-    kind = pd.api.types.infer_dtype(values, skipna=True)
-    if kind not in ("string", "empty"):
-        raise ValueError(f"column {values.name!r}: texts were declared, and there are {kind}.")
-
-
-def _columns(*columns: tuple[str, Kind, str, str], optional: bool = False) -> tuple[Column, ...]:
-    """Columns from (name, dtype, unit, about)."""
-    return tuple(Column(*column, optional=optional) for column in columns)
+from qtlrun.report.column import Column, Schema, columns
 
 
 def _metric_columns(metrics: Iterable[Metric]) -> Iterator[Column]:
@@ -169,7 +72,7 @@ FORECAST = Schema(
     (
         ROW,
         Column("trainings", "int64", "", "of all seeds, splits and draws of tuning"),
-        *_columns(
+        *columns(
             ("stored", "Int64", "", "of these in the store, or trained by a row before"),
             ("minutes", "float64", "minutes", "of the others, with what they need first"),
             ("processor", "float64", "minutes", "of processor time in these, over all cores"),
@@ -181,11 +84,11 @@ FORECAST = Schema(
     )
 )
 # Of a run of a sealed plan
-STATUS = _columns(
+STATUS = columns(
     ("status", "text", "", "declared by the sealed plan, or exploratory"), optional=True
 )
 CONTRASTS = Schema(
-    _columns(
+    columns(
         ("reference", "text", "", "label of the row that the composed one is compared with"),
         ("metric", "text", "", "test_nll, test_accuracy, test_brier or test_nll_scaled"),
         ("difference", "float64", "that of the metric", "composed minus reference, mean"),
@@ -203,7 +106,7 @@ CONTRASTS = Schema(
     + STATUS
 )
 JOINT = Schema(
-    _columns(
+    columns(
         ("reference", "text", "", "label of the row that the composed one is compared with"),
         ("protocols", "int64", "", "protocols that every seed of both rows finished"),
         ("seeds", "int64", "", "seeds whose names are exchanged"),
@@ -250,7 +153,7 @@ SPREADS = Schema(
         Column("trainings", "int64", "", "in which the number could be read"),
         Column("mean", "float64", "that of the measure", "over trainings"),
         Column("deviation", "float64", "that of the measure", "between trainings of the row"),
-        *_columns(
+        *columns(
             ("difference", "float64", "that of the measure", "composed minus this row, mean"),
             (
                 "low",
@@ -278,7 +181,7 @@ SWEEP = Schema(
 # Of a row with a finished seed: its metrics, with the shots behind the counts.
 FINISHED = (
     *_metric_columns(metric.RESULTS),
-    *_columns(
+    *columns(
         ("NLL median", "float64", "nats", "of the median training"),
         ("NLL worst", "float64", "nats", "of the worst training"),
         optional=True,
@@ -286,7 +189,7 @@ FINISHED = (
     *_metric_columns(metric.COUNTS),
     Column("shots", "Int64", "shots", "of these executions, for one seed", optional=True),
     *_metric_columns(metric.MEASURES),
-    *_columns(
+    *columns(
         ("seconds alone", "float64", "seconds", "of the row with an empty store, all seeds"),
         ("from the store", "boolean", "", "whether no seed was trained now"),
         ("trials", "Int64", "", "draws of a tuned row"),
@@ -294,7 +197,7 @@ FINISHED = (
     ),
 )
 # Of a reference that is compared with the composed row.
-VERDICTS = _columns(
+VERDICTS = columns(
     ("difference", "float64", "nats", "composed minus this row, test NLL"),
     ("difference low", "float64", "nats", "lower end of its 95 % interval"),
     ("difference high", "float64", "nats", "upper end of its 95 % interval"),

@@ -5,7 +5,7 @@ import pytest
 
 from qtlrun.comparison import metric
 from qtlrun.report import schema
-from qtlrun.report.schema import Column, Schema
+from qtlrun.report.column import Column, Schema
 
 PLAIN = Schema(
     (
