@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pennylane as qml
 
+from qtlrun.device import script
 from qtlrun.device.place import installed_names
 from qtlrun.error import BadValue, UsageError, nearest
 
@@ -70,8 +71,9 @@ def check_exact(name: str, device, tape: qml.tape.QuantumScript) -> None:
     """Refuse a device that draws shots of its own where exact values are asked for."""
     if name.startswith(SEEDED_NAMES):
         return
-    first, again = (qml.execute([tape], device, diff_method=None)[0] for _ in range(2))
-    if not np.array_equal(np.hstack(first), np.hstack(again)):
+    runs = (qml.execute([tape], device, diff_method=None) for _ in range(2))
+    first, again = (script.stack_results(results, 1) for results in runs)
+    if not np.array_equal(first, again):
         raise UsageError(
             f"{name} draws shots also where none are asked for",
             "give their number, or device.options with which it is exact",

@@ -34,10 +34,10 @@ def list_devices() -> list[InstalledDevice]:
     sources = {}
     for plugin in metadata.entry_points(group="pennylane.plugins"):
         sources[plugin.name] = f"{plugin.dist.name} {plugin.dist.version}"
-    return [_try_device(name, sources[name]) for name in sorted(sources)]
+    return [try_device(name, sources[name]) for name in sorted(sources)]
 
 
-def _try_device(name: str, source: str) -> InstalledDevice:
+def try_device(name: str, source: str) -> InstalledDevice:
     """Device tried on cos of an angle; whatever it raises is the reason why it cannot be used."""
     tape = qml.tape.QuantumScript([qml.RY(ANGLE, 0)], [qml.expval(qml.PauliZ(0))])
     try:

@@ -80,6 +80,6 @@ class Report:
             if len(table):
                 terminal.show_blocks(self.console, table)
             if len(table) < len(section.table):
-                sentence = f"{section.title}: table.md has all {len(section.table)} numbers."
+                sentence = f"{section.title}: table.md has all {len(section.table)} lines."
                 terminal.say(self.console, [sentence])
             terminal.say(self.console, shown(section.notes))

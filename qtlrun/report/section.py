@@ -19,6 +19,7 @@ class Section:
     frames: as CSV files, by name
     figures: by name
     is_failed: whether something of it is lacking by an error
+    shown: table for the terminal; None: the numbers of the table in which rows differ
     """
 
     title: str
@@ -27,10 +28,13 @@ class Section:
     frames: dict[str, pd.DataFrame]
     figures: dict[str, Figure]
     is_failed: bool = False
+    shown: pd.DataFrame | None = None
 
     @property
     def brief(self) -> pd.DataFrame:
         """Table for the terminal: of a long one the numbers in which rows differ."""
+        if self.shown is not None:
+            return self.shown
         if len(self.table) <= MAX_SHOWN:
             return self.table
         is_marked = self.table.apply(lambda column: column.str.endswith(frame.MARK)).any(axis=1)

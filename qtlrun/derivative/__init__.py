@@ -1,0 +1,1 @@
+"""Derivatives of a composed model: methods, agreement, cost, and the gradient's flow."""
