@@ -18,6 +18,7 @@ ORDER = [
     {"compose"},
     {"study"},
     {"lens"},
+    {"derivative"},
     {"experiment", "report"},
     {"contract"},
     {"train"},
