@@ -66,7 +66,9 @@ def test_a_head_without_a_trained_circuit_says_why_it_is_not_measured(home, word
     assert reason in words_of(section) and not section.figures
 
 
-def test_shots_are_left_out(home):
+def test_shots_are_left_out(home, monkeypatch):
+    monkeypatch.setattr(family, "QUBITS", (2,))
+    monkeypatch.setattr(family, "DEPTHS", (1,))
     words = "head=quantum", "circuit.qubits=2", "circuit.depth=1"
     exact, noisy = (
         exploration.explore(compose_parts(home, *words, *more), 0)
