@@ -1,1 +1,1 @@
-"""Derivatives of a composed model: methods, agreement, cost, and the gradient's flow."""
+"""Derivatives of the composed model: methods, cost, flow; whether they can train it."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from qtlrun.derivative.cost import measure_costs
+from qtlrun.derivative.exploration import explore
 from qtlrun.derivative.flow import follow_gradient
 from qtlrun.derivative.method import compare_methods
 from qtlrun.derivative.specimen import Specimen
@@ -22,6 +23,7 @@ MAKERS: dict[str, Callable[[Specimen], list[Section]]] = {
     "methods": compare_methods,
     "cost": measure_costs,
     "flow": follow_gradient,
+    "trainability": lambda specimen: explore(specimen.parts, specimen.seed),
 }
 
 

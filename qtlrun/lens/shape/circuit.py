@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 import pandas as pd
 from torch import Tensor
 
+from qtlrun.device import state
+from qtlrun.device.state import PerItem, States
 from qtlrun.experiment.program import has_circuit
 from qtlrun.experiment.subject import Subject
 from qtlrun.lens.scene import Scene, take_items
-from qtlrun.lens.shape import entanglement, fourier
-from qtlrun.lens.shape.entanglement import PerItem, States
+from qtlrun.lens.shape import fourier
 from qtlrun.lens.view import View
 from qtlrun.report.figure import manifold
 from qtlrun.report.sentence import Note
@@ -83,13 +84,13 @@ def _entangle(view: View, subject: Subject, items: int, records: Records) -> Non
     split = take_items(subject, count)
     inputs = head.encode(subject.network.scale(subject.features(split)))
     readings = {CIRCUIT: reading}
-    before = entanglement.embedding(reading)
+    before = state.embedding(reading)
     if before is None:
         records.excuse(subject, "no state before the ansatz, whose gates stand among the inputs'")
     else:
         readings = {EMBEDDING: before} | readings
     for name, each in readings.items():
-        states = entanglement.simulate(each, inputs, _weights(subject))
+        states = state.simulate(each, inputs, _weights(subject))
         for quantity, values in _quantities(states).items():
             records.states.append(
                 subject.keys
@@ -106,12 +107,12 @@ def _entangle(view: View, subject: Subject, items: int, records: Records) -> Non
 
 def _quantities(states: States) -> dict[str, PerItem]:
     """Numbers of each item's state by name."""
-    qubits = entanglement.count_wires(states)
-    values = {ENTANGLEMENT: entanglement.meyer_wallach(states)}
+    qubits = state.count_wires(states)
+    values = {ENTANGLEMENT: state.meyer_wallach(states)}
     if qubits > 1:
-        values[HALF] = entanglement.purity(states, range(qubits // 2))
+        values[HALF] = state.purity(states, range(qubits // 2))
     return values | {
-        f"purity of wire {wire}": entanglement.purity(states, [wire]) for wire in range(qubits)
+        f"purity of wire {wire}": state.purity(states, [wire]) for wire in range(qubits)
     }
 
 

@@ -7,9 +7,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float64
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from qtlrun.report.figure import style
 from qtlrun.report.figure.style import STYLE
@@ -62,10 +60,10 @@ def spectra(frame: pd.DataFrame) -> Figure:
             look = {"color": style.colour(number), "marker": marker, "ms": 3.5, "lw": 1}
             axis.plot(shares.index, shares, label=style.shorten(row), **look)
         axis.set(yscale="log", title=layer)
-        _label_powers(axis.yaxis)
+        style.label_powers(axis.yaxis)
         if panel["component"].max() > MAX_TICKS:
             axis.set_xscale("log")
-            _label_powers(axis.xaxis)
+            style.label_powers(axis.xaxis)
         else:
             axis.set_xticks(sorted(set(panel["component"])))
     axes[0].set_ylabel("share of variance")
@@ -140,16 +138,9 @@ def circuits(states: pd.DataFrame, series: pd.DataFrame, rows: list[str]) -> Fig
         _bars(axis, bars, "size", rows)
         axis.set(title="Fourier coefficients of outputs", xlabel="frequency in an input, per turn")
         axis.set(yscale="log", ylabel="mean size", ylim=(SMALLEST_SIZE, 2))
-        _label_powers(axis.yaxis)
+        style.label_powers(axis.yaxis)
     style.legend(axes[-1])
     return figure
-
-
-def _label_powers(*axes: Axis) -> None:
-    """Label powers of 10 as plain numbers, and nothing between."""
-    for axis in axes:
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_formatter(NullFormatter())
 
 
 def order_layers(frame: pd.DataFrame) -> list[str]:

@@ -92,6 +92,15 @@ def name_ticks(set_ticks, names) -> None:
     set_ticks(range(len(labels)), labels, **look)
 
 
+def label_powers(*axes) -> None:
+    """Label powers of 10 on axes x or y as plain numbers, and nothing between."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    for axis in axes:
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_formatter(NullFormatter())
+
+
 def legend(axis) -> None:
     """Put a legend to the right of an axis, where it hides nothing."""
     if axis.get_legend_handles_labels()[0]:

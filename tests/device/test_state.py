@@ -7,9 +7,9 @@ from qtlrun.circuit.amplitude import Amplitude
 from qtlrun.circuit.dressed import Dressed
 from qtlrun.circuit.iqp import IQP
 from qtlrun.circuit.reupload import Reupload
+from qtlrun.device import state
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
-from qtlrun.lens.shape import entanglement
 
 BELL = np.array([[1, 0, 0, 1]], dtype=complex) / 2**0.5
 GHZ = np.eye(1, 16, dtype=complex) / 2**0.5 + np.eye(1, 16, 15) / 2**0.5
@@ -23,15 +23,15 @@ W = np.array([[0, 1, 1, 0, 1, 0, 0, 0]], dtype=complex) / 3**0.5
     ids=["Bell", "GHZ", "product", "W"],
 )
 def test_global_entanglement_is_the_published_value(states, q):
-    assert entanglement.meyer_wallach(states) == pytest.approx([q])
+    assert state.meyer_wallach(states) == pytest.approx([q])
 
 
 def test_half_of_a_bell_pair_is_mixed_and_a_pair_beside_another_pure():
-    assert entanglement.purity(BELL, [0]) == pytest.approx([0.5])
+    assert state.purity(BELL, [0]) == pytest.approx([0.5])
     pairs = np.kron(BELL, BELL)
-    assert entanglement.purity(pairs, [0, 1]) == pytest.approx([1])
-    assert entanglement.purity(pairs, [0, 2]) == pytest.approx([0.25])
-    assert entanglement.purity(pairs, [1, 2]) == pytest.approx([0.25])
+    assert state.purity(pairs, [0, 1]) == pytest.approx([1])
+    assert state.purity(pairs, [0, 2]) == pytest.approx([0.25])
+    assert state.purity(pairs, [1, 2]) == pytest.approx([0.25])
 
 
 def test_purity_is_that_of_pennylane_s_reduced_states():
@@ -40,7 +40,7 @@ def test_purity_is_that_of_pennylane_s_reduced_states():
     states /= np.linalg.norm(states, axis=1, keepdims=True)
     for wires in ([0], [2], [1, 3], [0, 1]):
         expected = qml.math.purity(qml.math.dm_from_state_vector(states), wires)
-        assert np.allclose(entanglement.purity(states, wires), expected)
+        assert np.allclose(state.purity(states, wires), expected)
 
 
 CIRCUITS = [Dressed(3, 2), Reupload(2, 3), IQP(3, 1), Amplitude(3, 1)]
@@ -54,7 +54,7 @@ def test_simulated_states_give_the_values_that_the_circuit_measures(circuit, dev
     inputs = torch.randn(2, 5, count, generator=draw, dtype=torch.float64)
     weights = torch.randn(2, *circuit.shape, generator=draw, dtype=torch.float64)
     run = device.run(circuit)
-    states = entanglement.simulate(run.reading, inputs, weights)
+    states = state.simulate(run.reading, inputs, weights)
     signs = 1 - 2 * ((np.arange(states.shape[1])[:, None] >> np.arange(circuit.qubits)[::-1]) & 1)
     values = np.abs(states) ** 2 @ signs
     assert np.allclose(values, run(inputs, weights).flatten(0, 1).numpy(), atol=1e-9)
@@ -65,7 +65,7 @@ def test_the_embedding_ends_before_the_first_trained_gate():
     reading = Statevector().run(circuit).reading
     inputs = torch.tensor([[[0.3, -0.7, 1.1]]], dtype=torch.float64)
     states = [
-        entanglement.simulate(entanglement.embedding(reading), inputs, torch.full((1, 4, 3), angle))
+        state.simulate(state.embedding(reading), inputs, torch.full((1, 4, 3), angle))
         for angle in (0.0, 0.9)
     ]
     assert np.array_equal(*states)
@@ -75,4 +75,4 @@ def test_the_embedding_ends_before_the_first_trained_gate():
 
 def test_a_circuit_whose_weights_stand_among_its_inputs_has_no_embedding():
     reading = Statevector().run(Reupload(2, 2)).reading
-    assert entanglement.embedding(reading) is None
+    assert state.embedding(reading) is None
