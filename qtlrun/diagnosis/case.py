@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from qtlrun.diagnosis.circuit_use import CircuitUse
 from qtlrun.diagnosis.composition import Composition
+from qtlrun.diagnosis.rehearsal import FirstSteps, rehearse
 
 # Whatever code of a user's, PennyLane or torch may raise in a pass; the checks name it
 PASS_ERRORS = (
@@ -22,6 +23,9 @@ PASS_ERRORS = (
     NotImplementedError,
     ArithmeticError,
 )
+
+
+EXERCISE_RATE = 0.01  # of Adam
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +66,18 @@ class Case:
     def first_pass(self) -> "Pass":
         """Pass forward and back on the batch in training, of a model that is thrown away."""
         return take_pass(self.start(0))
+
+    @cached_property
+    def exercise(self) -> FirstSteps | None:
+        """Some steps of Adam at a usual rate, which tell the model from its optimizer.
+
+        None where no pass comes back. Its model is thrown away.
+        """
+        if self.first_pass.error is not None or not self.trained:
+            return None
+        case = self.start(0)
+        optimizer = torch.optim.Adam(case.trained.values(), lr=EXERCISE_RATE)
+        return rehearse(case.model, optimizer, case.items, case.labels)
 
     @property
     def trained(self) -> dict[str, nn.Parameter]:

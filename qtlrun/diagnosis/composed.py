@@ -51,8 +51,11 @@ class ComposedModel(nn.Module):
         return logits.squeeze(0)
 
 
-def compose_case(name: str, parts: Parts, margin: float, seed: int = 0) -> Case:
-    """Case of a composed model, from a seed, with a batch of its training items."""
+def compose_case(name: str, parts: Parts, margin: float, seed: int = 0, *, seeds: int = 0) -> Case:
+    """Case of a composed model, from a seed, with a batch of its training items.
+
+    `seeds` counts those of its plan.
+    """
     ensemble = build_ensemble([Training(parts, seed)])
     model = ComposedModel(ensemble)
     train = parts.dataset.train
@@ -72,9 +75,9 @@ def compose_case(name: str, parts: Parts, margin: float, seed: int = 0) -> Case:
         len(parts.dataset.classes),
         None if parts.solved else _optimizer(ensemble, parts.recipe),
         frozen,
-        functools.partial(compose_case, name, parts, margin),
+        functools.partial(compose_case, name, parts, margin, seeds=seeds),
         _find_circuits,
-        Composition(parts, ensemble, margin),
+        Composition(parts, ensemble, margin, seeds),
     )
 
 

@@ -1,12 +1,16 @@
 """Diagnosis of the composed model, or of a module of the user's."""
 
+import math
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
-from qtlrun import statistic
+from qtlrun import disk, statistic
 from qtlrun.diagnosis import CHECKS, Examination, compose_case, examine, load_case
+from qtlrun.diagnosis.finding import Check, Severity
+from qtlrun.error import BadValue, nearest
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.parts import Parts
 from qtlrun.plan import Plan, check_single
@@ -14,6 +18,8 @@ from qtlrun.report import terminal
 from qtlrun.report.frame.finding import FINDINGS
 from qtlrun.report.report import Report
 from qtlrun.report.sentence import Note, count
+
+FINDINGS_FILE = "findings.json"
 
 
 @dataclass(frozen=True)
@@ -25,14 +31,25 @@ class Diagnose:
     module: FILE.py:NAME of a function that gives a torch.nn.Module and a batch; null for the
         composed model
     margin: difference in NLL within which two rows would count as equivalent, in nats
+    skip: codes of checks that are left out
     """
 
     module: str | None
     margin: float
+    skip: list[str] = field(default_factory=list)
     trains = False
 
     def __post_init__(self):
         statistic.Margin.of(self.margin)
+        codes = [check.code for check in CHECKS]
+        for code in self.skip:
+            if code not in codes:
+                raise BadValue("skip", code, "no check has this code", nearest(code, codes))
+
+    @property
+    def loads(self) -> bool:
+        """Whether it needs the parts of the composed model."""
+        return self.module is None
 
     def check(self, plans: list[Plan], experiment: Experiment) -> None:
         """Refuse a sweep, and a module that does not load."""
@@ -46,23 +63,46 @@ class Diagnose:
         """Findings as a frame, and whether none is graver than a note."""
         examination = self._examine(plans[0], experiment)
         frame = FINDINGS.frame([*_lines(examination)])
+        disk.write_json(report.folder / FINDINGS_FILE, self._describe(examination))
         report.finish(
             plans,
-            _notes(examination),
+            [Note(_summarise(examination))],
             {"findings": frame},
-            show=lambda console: terminal.show_words(console, frame[["code", "name", "severity"]]),
+            show=lambda console: terminal.show_findings(console, frame),
         )
         return frame, examination.is_sound
+
+    @property
+    def checks(self) -> list[Check]:
+        """Checks that are made."""
+        return [check for check in CHECKS if check.code not in self.skip]
 
     def _examine(self, plan: Plan, experiment: Experiment) -> Examination:
         """Examination of the module, or of the composed model."""
         if self.module is not None:
-            return examine(load_case(self.module), CHECKS)
+            return examine(load_case(self.module), self.checks)
 
         def work(parts: Parts) -> Examination:
-            return examine(compose_case(plan.composed, parts, self.margin), CHECKS)
+            seeds = len(plan.seeds)
+            return examine(
+                compose_case(plan.composed, parts, self.margin, seeds=seeds), self.checks
+            )
 
         return experiment.explore(plan.model, work)
+
+    def _describe(self, examination: Examination) -> dict[str, object]:
+        """Examination in plain values; an infinite number is null."""
+        findings = []
+        for line in _lines(examination):
+            value = line["value"]
+            is_finite = isinstance(value, float) and math.isfinite(value)
+            findings.append(line | {"value": value if is_finite else None})
+        return {
+            "model": examination.name,
+            "sound": examination.is_sound,
+            "checks": [check.code for check in self.checks],
+            "findings": findings,
+        }
 
 
 def _lines(examination: Examination) -> Iterator[dict[str, object]]:
@@ -81,18 +121,13 @@ def _lines(examination: Examination) -> Iterator[dict[str, object]]:
         }
 
 
-def _notes(examination: Examination) -> list[Note]:
-    """Sentence of each finding with its remedy; at last how many checks were made."""
-    notes = []
-    for finding in examination.findings:
-        evidence = finding.evidence
-        override = f" ({evidence.override})" if evidence.override else ""
-        notes.append(
-            Note(
-                f"{finding.check.code} {finding.check.name}: {evidence.sentence}. {evidence.fix}"
-                f"{override}."
-            )
-        )
-    sound = "nothing was found" if not examination.findings else "the others found nothing"
-    notes.append(Note(f"{count(examination.checks, 'check')} of {examination.name}; {sound}."))
-    return notes
+def _summarise(examination: Examination) -> str:
+    """Sentence on how many checks were made, and what they found."""
+    numbers = Counter(finding.check.severity for finding in examination.findings)
+    phrases = [
+        count(numbers[severity], severity.name.lower())
+        for severity in sorted(Severity, reverse=True)
+        if numbers[severity]
+    ]
+    found = ", ".join(phrases) or "nothing was found"
+    return f"{count(examination.checks, 'check')} of {examination.name}: {found}."
