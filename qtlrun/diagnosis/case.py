@@ -3,26 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
-from jaxtyping import Float, Int64
+from jaxtyping import Int64
 from torch import Tensor, nn
 
+from qtlrun.diagnosis.attempt import PASS_ERRORS, attempt  # noqa: F401 (of the checks too)
 from qtlrun.diagnosis.circuit_use import CircuitUse
 from qtlrun.diagnosis.composition import Composition
 from qtlrun.diagnosis.rehearsal import FirstSteps, rehearse
-
-# Whatever code of a user's, PennyLane or torch may raise in a pass; the checks name it
-PASS_ERRORS = (
-    RuntimeError,
-    ValueError,
-    TypeError,
-    AttributeError,
-    IndexError,
-    KeyError,
-    NotImplementedError,
-    ArithmeticError,
-)
 
 
 EXERCISE_RATE = 0.01  # of Adam
@@ -68,6 +58,18 @@ class Case:
         return take_pass(self.start(0))
 
     @cached_property
+    def rehearsal(self) -> FirstSteps | None:
+        """Some steps of the optimizer on the batch; None without one, or where no pass comes back.
+
+        Its model is thrown away.
+        """
+        if self.optimizer is None or self.first_pass.error is not None:
+            return None
+        case = self.start(0)
+        assert case.optimizer is not None
+        return rehearse(case.model, case.optimizer, case.items, case.labels)
+
+    @cached_property
     def exercise(self) -> FirstSteps | None:
         """Some steps of Adam at a usual rate, which tell the model from its optimizer.
 
@@ -93,13 +95,13 @@ class Case:
 class Pass:
     """Pass forward and back through a model.
 
-    logits: what it gives; None where the pass failed before
+    logits: what it gives, of a user's module whatever; None where the pass failed before
     loss: mean cross-entropy in nats; None where it failed before
     gradients: of its weights by name; None of those that the loss does not reach
     error: that ended it; None
     """
 
-    logits: Tensor | None
+    logits: Any
     loss: Tensor | None
     gradients: dict[str, Tensor | None]
     error: Exception | None
@@ -107,23 +109,18 @@ class Pass:
 
 def take_pass(case: Case) -> Pass:
     """Pass the batch of a case forward and back through its model, in training mode."""
-    logits = loss = None
-    error = None
     case.model.train()
     case.model.zero_grad(set_to_none=True)
-    try:
-        logits = case.model(case.items)
-        loss = find_loss(logits, case.labels)
-        if loss.requires_grad:
-            loss.backward()
-    except PASS_ERRORS as reason:
-        error = reason
+    logits, error = attempt(lambda: case.model(case.items))
+    loss = None
+    if error is None:
+        loss, error = attempt(lambda: find_loss(logits, case.labels))
+    if loss is not None and loss.requires_grad:
+        _, error = attempt(loss.backward)
     gradients = {name: weight.grad for name, weight in case.trained.items()}
     return Pass(logits, loss, gradients, error)
 
 
-def find_loss(
-    logits: Float[Tensor, "batch classes"], labels: Int64[Tensor, " batch"]
-) -> Float[Tensor, ""]:
-    """Mean cross-entropy in nats."""
+def find_loss(logits: Any, labels: Int64[Tensor, " batch"]) -> Tensor:
+    """Mean cross-entropy in nats; whatever torch raises where the logits cannot have one."""
     return nn.functional.cross_entropy(logits, labels)

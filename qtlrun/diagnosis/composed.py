@@ -1,6 +1,7 @@
 """Cases of composed models."""
 
 import functools
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +32,8 @@ class ComposedModel(nn.Module):
         self.is_fixed = parts.fixed
         self.scale = ensemble.scalings[0]
         self.whole = ensemble.whole
+        self.batch: Tensor | None = None
+        self.batch_features: Callable[[], Tensor] | None = None
         self.backbone = parts.backbone if parts.fixed else ensemble.backbone
         self.train()
 
@@ -40,8 +43,15 @@ class ComposedModel(nn.Module):
             self.freeze.apply(self.backbone, 0)
         return self
 
+    def remember(self, items: Tensor, once: Callable[[Callable[[], Tensor]], Tensor]) -> None:
+        """Let the features of a batch be computed once, where the backbone is frozen."""
+        self.batch = items
+        self.batch_features = lambda: once(lambda: self.backbone(items))
+
     def features(self, items: Tensor) -> Tensor:
         """Features as the head sees them, (1, batch, features)."""
+        if self.is_fixed and items is self.batch:
+            return self.scale(self.batch_features())
         if self.is_fixed:
             return self.scale(self.backbone(items))
         return self.whole.features(items)
@@ -60,7 +70,11 @@ def compose_case(name: str, parts: Parts, margin: float, seed: int = 0, *, seeds
     model = ComposedModel(ensemble)
     train = parts.dataset.train
     order = torch.randperm(len(train), generator=generator(seed, "diagnosis"))[:BATCH_ITEMS]
-    items = parts.to_accelerator(train.batch(order, model.backbone.preprocess))
+    key = f"diagnosis {name} {seed}"
+    items = parts.session.once(
+        f"{key} items", lambda: parts.to_accelerator(train.batch(order, model.backbone.preprocess))
+    )
+    model.remember(items, lambda make: parts.session.once(f"{key} features", make))
     trained = set(map(id, ensemble.whole.parameters()))
     frozen = frozenset(
         weight_name
