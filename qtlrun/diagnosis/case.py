@@ -14,7 +14,6 @@ from qtlrun.diagnosis.circuit_use import CircuitUse
 from qtlrun.diagnosis.composition import Composition
 from qtlrun.diagnosis.rehearsal import FirstSteps, rehearse
 
-
 EXERCISE_RATE = 0.01  # of Adam
 
 
@@ -22,7 +21,7 @@ EXERCISE_RATE = 0.01  # of Adam
 class Case:
     """Model under examination, with a batch of training items.
 
-    Whatever changes the model is done to another one of the same seed: `start(0)`.
+    Whatever changes the model is done to another one of the same seed: `renew()`.
 
     name: of the model
     model: items to logits (batch, classes)
@@ -34,6 +33,7 @@ class Case:
     start: the case of the same model from another seed
     circuits: its circuits as it calls them on the batch
     composition: parts of a composed model; None of a module of the user's
+    seed: of the model
     """
 
     name: str
@@ -46,6 +46,11 @@ class Case:
     start: Callable[[int], "Case"]
     find_circuits: Callable[["Case"], list[CircuitUse]]
     composition: Composition | None = None
+    seed: int = 0
+
+    def renew(self) -> "Case":
+        """Case of the same model from the same seed."""
+        return self.start(self.seed)
 
     @cached_property
     def circuits(self) -> list[CircuitUse]:
@@ -55,7 +60,7 @@ class Case:
     @cached_property
     def first_pass(self) -> "Pass":
         """Pass forward and back on the batch in training, of a model that is thrown away."""
-        return take_pass(self.start(0))
+        return take_pass(self.renew())
 
     @cached_property
     def rehearsal(self) -> FirstSteps | None:
@@ -65,7 +70,7 @@ class Case:
         """
         if self.optimizer is None or self.first_pass.error is not None:
             return None
-        case = self.start(0)
+        case = self.renew()
         assert case.optimizer is not None
         return rehearse(case.model, case.optimizer, case.items, case.labels)
 
@@ -77,7 +82,7 @@ class Case:
         """
         if self.first_pass.error is not None or not self.trained:
             return None
-        case = self.start(0)
+        case = self.renew()
         optimizer = torch.optim.Adam(case.trained.values(), lr=EXERCISE_RATE)
         return rehearse(case.model, optimizer, case.items, case.labels)
 

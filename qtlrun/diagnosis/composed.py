@@ -92,6 +92,7 @@ def compose_case(name: str, parts: Parts, margin: float, seed: int = 0, *, seeds
         functools.partial(compose_case, name, parts, margin, seeds=seeds),
         _find_circuits,
         Composition(parts, ensemble, margin, seeds),
+        seed,
     )
 
 

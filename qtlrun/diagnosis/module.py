@@ -1,6 +1,7 @@
 """Cases of the user's modules: a factory in a file gives a module and a batch."""
 
 import functools
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from qtlrun.layer import reseeded
 from qtlrun.plan import code, plugin
 
 RETURNS = (
-    "it returns (module, items, labels), or (module, items, labels, optimizer): a torch.nn.Module"
+    "return (module, items, labels), or (module, items, labels, optimizer): a torch.nn.Module"
     " from items to logits (batch, classes), a batch, its labels as int64, and a torch optimizer"
 )
 
@@ -29,7 +30,12 @@ def load_case(path: str, seed: int = 0) -> Case:
         factory = code.load(path)
     except ValueError as error:
         raise BadValue("module", path, str(error)) from error
-    with plugin.blamed("study.module", path), reseeded(seed):
+    try:
+        inspect.signature(factory).bind()
+    except TypeError as error:
+        reason = f"it is called without arguments, and that fails: {error}"
+        raise BadValue("module", path, reason, "give each a default") from error
+    with plugin.blamed("module", path), reseeded(seed):
         value = factory()
     model, items, labels, optimizer = _take_apart(path, value)
     classes = int(labels.max()) + 1
@@ -43,6 +49,7 @@ def load_case(path: str, seed: int = 0) -> Case:
         frozenset(),
         functools.partial(load_case, path),
         find_circuits,
+        seed=seed,
     )
 
 
@@ -66,4 +73,9 @@ def _take_apart(
     if labels.dim() != 1 or len(labels) != len(items) or len(items) < 2:
         reason = f"labels have the shape {tuple(labels.shape)} and items {tuple(items.shape)}"
         raise BadValue("module", path, reason, "two items or more, and a label of each")
+    if labels.dtype != torch.int64:
+        kind = str(labels.dtype).removeprefix("torch.")
+        raise BadValue(
+            "module", path, f"its labels are {kind}", "give numbers of classes, as int64"
+        )
     return model, items, labels, optimizer

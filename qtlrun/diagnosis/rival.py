@@ -10,8 +10,6 @@ from qtlrun.head import scikit
 
 PENALTIES = [1.0, 0.1, 0.01, 0.001]  # on half the squared weights; validation chooses
 
-Items = tuple[Float[Tensor, "items features"], Int64[Tensor, " items"]]
-
 
 @dataclass(frozen=True, eq=False)
 class Rival:
@@ -25,7 +23,11 @@ class Rival:
     validation_nll: Float[Tensor, " others"]
 
 
-def fit_rival(train: Items, validation: Items, classes: int) -> Rival | None:
+def fit_rival(
+    train: tuple[Float[Tensor, "items features"], Int64[Tensor, " items"]],
+    validation: tuple[Float[Tensor, "others features"], Int64[Tensor, " others"]],
+    classes: int,
+) -> Rival | None:
     """Fit on training items with the penalty that validation chooses; None where a class lacks."""
     if len(train[1].unique()) < classes or not train[0].isfinite().all():
         return None

@@ -12,7 +12,7 @@ from qtlrun import train
 from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble
 from qtlrun.experiment.parts import Parts
 
-MAX_SECONDS = 3.0
+MAX_SECONDS = 2.0
 MIN_STEPS = 100
 MAX_ITEMS = 1000  # of the validation split
 
@@ -42,7 +42,7 @@ def try_training(parts: Parts, seed: int) -> Trial | None:
     """Train the head from a seed, by its recipe.
 
     None where features move, where a device draws shots, where validation items are the test items,
-    and where 3 s are not enough for 100 steps.
+    and where 2 s are not enough for 100 steps.
     """
     dataset = parts.dataset
     is_blind = dataset.validation is not dataset.test

@@ -147,12 +147,6 @@ def large_features(case: Case) -> Evidence | None:
 def outside_labels(case: Case) -> Evidence | None:
     """Count the labels that are no number of a logit."""
     labels = case.labels
-    if labels.is_floating_point():
-        return Evidence(
-            len(labels),
-            f"labels are {str(labels.dtype).removeprefix('torch.')}, no numbers of classes",
-            "give the number of each item's class as int64",
-        )
     width = _count_logits(case)
     counted = labels[labels != IGNORED_LABEL]
     if width is None:
@@ -300,7 +294,7 @@ def _scale_override(case: Case) -> str:
 
 def _are_classes(case: Case) -> bool:
     """Whether the labels are numbers of classes."""
-    return not case.labels.is_floating_point() and int(case.labels.min()) >= 0
+    return int(case.labels.min()) >= 0
 
 
 CHECKS = (

@@ -65,7 +65,7 @@ def collapsed_classes(case: Case) -> Evidence | None:
     share = float(predicted.bincount().max()) / len(predicted)
     if not share > MAX_CLASS_SHARE:
         return None
-    common = float(case.labels.bincount().max()) / len(case.labels)
+    common = float((case.labels == case.labels.mode().values).double().mean())
     return Evidence(
         share,
         f"after {exercise.steps} steps of Adam all {len(predicted)} items of the batch are"
@@ -158,6 +158,7 @@ def _find_exercise(case: Case) -> FirstSteps | None:
 
 def _find_entropy(labels: Int64[Tensor, " batch"]) -> float:
     """Loss of the best constant prediction, in nats."""
+    labels = labels[labels >= 0]  # a negative one is ignored by the loss
     shares = labels.bincount().double() / len(labels)
     present = shares[shares > 0]
     return float(-(present * present.log()).sum())
@@ -168,7 +169,8 @@ def _fit_batch(case: Case) -> float | None:
     items = case.items.detach()
     if case.composition is not None:
         with torch.no_grad():
-            items = case.model.eval().features(items)[0]
+            model: Module = case.model.eval()
+            items = model.features(items)[0]
     if not items.is_floating_point():
         return None
     items = items.flatten(1).double()

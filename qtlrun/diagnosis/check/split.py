@@ -118,9 +118,9 @@ def validation_is_test(case: Case) -> Evidence | None:
 )
 def small_validation(case: Case) -> Evidence | None:
     """Compare the standard error of the validation NLL of a classical model with the margin."""
-    rival = case.composition and case.composition.rival
-    if case.composition is None or rival is None:
+    if case.composition is None or case.composition.rival is None:
         return None
+    rival = case.composition.rival
     count = len(rival.validation_nll)
     error = float(rival.validation_nll.std()) / math.sqrt(count)
     if not error > MAX_MARGINS * case.composition.margin:
