@@ -21,7 +21,7 @@ EXERCISE_RATE = 0.01  # of Adam
 class Case:
     """Model under examination, with a batch of training items.
 
-    Whatever changes the model is done to another one of the same seed: `renew()`.
+    Whatever changes the model is done to another one of the same seed: `start_again()`.
 
     name: of the model
     model: items to logits (batch, classes)
@@ -33,7 +33,7 @@ class Case:
     start: the case of the same model from another seed
     circuits: its circuits as it calls them on the batch
     composition: parts of a composed model; None of a module of the user's
-    seed: of the model
+    seed: of its start values and batch
     """
 
     name: str
@@ -48,7 +48,7 @@ class Case:
     composition: Composition | None = None
     seed: int = 0
 
-    def renew(self) -> "Case":
+    def start_again(self) -> "Case":
         """Case of the same model from the same seed."""
         return self.start(self.seed)
 
@@ -60,7 +60,7 @@ class Case:
     @cached_property
     def first_pass(self) -> "Pass":
         """Pass forward and back on the batch in training, of a model that is thrown away."""
-        return take_pass(self.renew())
+        return take_pass(self.start_again())
 
     @cached_property
     def rehearsal(self) -> FirstSteps | None:
@@ -70,7 +70,7 @@ class Case:
         """
         if self.optimizer is None or self.first_pass.error is not None:
             return None
-        case = self.renew()
+        case = self.start_again()
         assert case.optimizer is not None
         return rehearse(case.model, case.optimizer, case.items, case.labels)
 
@@ -82,7 +82,7 @@ class Case:
         """
         if self.first_pass.error is not None or not self.trained:
             return None
-        case = self.renew()
+        case = self.start_again()
         optimizer = torch.optim.Adam(case.trained.values(), lr=EXERCISE_RATE)
         return rehearse(case.model, optimizer, case.items, case.labels)
 
