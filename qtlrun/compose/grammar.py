@@ -53,6 +53,7 @@ EXPANDED_KEYS = ("path", "weights", "state", "plugins", "runs", "module")
 PATTERN_KEYS = ("parametrization.weights",)
 # Keys of a study that are typed without its name
 SHORT_KEYS = {
+    "diagnose": "study.diagnose",
     "images": "study.images",
     "images_skip": "study.images_skip",
     "module": "study.module",

@@ -4,5 +4,6 @@ from qtlrun.diagnosis.catalogue import CHECKS
 from qtlrun.diagnosis.composed import compose_case
 from qtlrun.diagnosis.examination import Examination, examine
 from qtlrun.diagnosis.module import load_case
+from qtlrun.diagnosis.trouble import explain_trouble
 
-__all__ = ["CHECKS", "Examination", "compose_case", "examine", "load_case"]
+__all__ = ["CHECKS", "Examination", "compose_case", "examine", "explain_trouble", "load_case"]

@@ -1,12 +1,26 @@
 """Catalogue of all checks."""
 
-from qtlrun.diagnosis.check import backward, circuit, data, outcome, split
+from qtlrun.diagnosis.check import backward, circuit, label, outcome, scale, split
 from qtlrun.diagnosis.finding import Check
 
 CHECKS: tuple[Check, ...] = (
     *circuit.CHECKS,
     *backward.CHECKS,
-    *data.CHECKS,
+    *scale.CHECKS,
+    *label.CHECKS,
     *split.CHECKS,
     *outcome.CHECKS,
+)
+# Of data that a training has loaded already: they run no network
+DATA_CHECKS: tuple[Check, ...] = (
+    scale.input_scale,
+    scale.constant_features,
+    scale.unscaled_features,
+    scale.large_features,
+    label.unbalanced_classes,
+    label.contradictory_labels,
+    label.ordered_labels,
+    split.absent_class,
+    split.test_in_train,
+    split.validation_is_test,
 )

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from qtlrun.comparison.row import Duplicates, Likeness
 from qtlrun.diagnosis.rival import Rival, fit_rival
-from qtlrun.diagnosis.trial import MAX_ITEMS, Trial, try_training
+from qtlrun.diagnosis.sprint import MAX_ITEMS, Sprint, run_sprint
 from qtlrun.experiment import description
 from qtlrun.experiment.ensemble import Ensemble
 from qtlrun.experiment.parts import Parts
@@ -63,9 +63,9 @@ class Composition:
         return fit_rival(*splits, len(dataset.classes))
 
     @cached_property
-    def trial(self) -> Trial | None:
-        """Short training of the head, which is thrown away."""
-        return try_training(self.parts, self.ensemble.seeds[0])
+    def sprint(self) -> Sprint | None:
+        """Training of the head for two seconds, which is thrown away."""
+        return run_sprint(self.parts, self.ensemble.seeds[0])
 
     def _take(
         self, split: str, count: int | None

@@ -129,5 +129,5 @@ def _summarise(examination: Examination) -> str:
         for severity in sorted(Severity, reverse=True)
         if numbers[severity]
     ]
-    found = ", ".join(phrases) or "nothing was found"
-    return f"{count(examination.checks, 'check')} of {examination.name}: {found}."
+    summary = ", ".join(phrases) or "nothing was found"
+    return f"{count(examination.checks, 'check')} of {examination.name}: {summary}."

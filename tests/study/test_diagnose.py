@@ -4,6 +4,7 @@ import io
 import json
 
 import pandas as pd
+import plants
 import pytest
 from rich.console import Console
 
@@ -160,3 +161,19 @@ def test_a_table_fits_its_terminal_and_breaks_no_word(width):
     words = " ".join(printed).split()
     assert words.count("channel") + words.count("channel.") == 60
     assert "1.23e-07" in words and "backbone.mean=null." in words and "scaled?" in words
+
+
+LARGE = (
+    *("study=compare", f"plugins=[{plants.FOLDER / 'data.py'}]", "dataset=moons", "seeds=1"),
+    *("dataset._target_=data.Large", "backbone=identity", "recipe.epochs=1", "compare=[C]"),
+    *("recipe.scale=none", "circuit.qubits=2", "circuit.depth=1"),
+)
+
+
+def test_a_row_that_saturates_is_examined_by_the_checks_of_its_data(home, tmp_path, capsys):
+    run(*LARGE, f"outputs={tmp_path}")
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "composed: Q415 FEATURES_LARGE: one step at rate 0.01 may move" in printed
+    assert "(recipe.scale=standard)." in printed and "C*: Q415" not in printed
+    run(*LARGE, "diagnose=false", f"outputs={tmp_path}")
+    assert "Q415" not in capsys.readouterr().out

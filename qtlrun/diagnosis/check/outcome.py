@@ -9,7 +9,7 @@ from torch import Tensor
 from qtlrun.diagnosis.case import Case
 from qtlrun.diagnosis.finding import Evidence, Severity, check
 from qtlrun.diagnosis.rehearsal import FirstSteps
-from qtlrun.diagnosis.trial import Trial
+from qtlrun.diagnosis.sprint import Sprint
 from qtlrun.experiment.network import Module
 
 MIN_STEPS = 30  # of the exercise, below which nothing is learned yet
@@ -84,17 +84,17 @@ def collapsed_classes(case: Case) -> Evidence | None:
 def rival_ahead(case: Case) -> Evidence | None:
     """Compare the validation NLL of a logistic regression with that of a short training."""
     composition = case.composition
-    if composition is None or composition.trial is None or composition.rival is None:
+    if composition is None or composition.sprint is None or composition.rival is None:
         return None
-    trial = composition.trial
-    logits = trial.find_logits().cpu().double()
-    nll = torch.nn.functional.cross_entropy(logits, trial.labels.cpu(), reduction="none")
+    sprint = composition.sprint
+    logits = sprint.find_logits().cpu().double()
+    nll = torch.nn.functional.cross_entropy(logits, sprint.labels.cpu(), reduction="none")
     lead = nll - composition.rival.validation_nll
     error = float(lead.std()) / math.sqrt(len(lead))
     mean = float(lead.mean())
     if not mean - DEVIATIONS * error > MAX_LEAD_MARGINS * composition.margin:
         return None
-    epochs = "1 epoch" if trial.epochs == 1 else f"{trial.epochs} epochs"
+    epochs = "1 epoch" if sprint.epochs == 1 else f"{sprint.epochs} epochs"
     return Evidence(
         mean / composition.margin,
         f"after {epochs} of {composition.parts.recipe.epochs} the validation NLL lies {mean:.3f}"
@@ -112,31 +112,31 @@ def rival_ahead(case: Case) -> Evidence | None:
 )
 def replaceable_circuit(case: Case) -> Evidence | None:
     """Count predictions of a short training that stay without the circuit's trained weights."""
-    trial = case.composition and case.composition.trial
-    if not trial:
+    sprint = case.composition and case.composition.sprint
+    if not sprint:
         return None
-    predicted = trial.find_logits().argmax(1)
+    predicted = sprint.find_logits().argmax(1)
     if len(predicted.unique()) < 2:
         return None
-    for words, logits in _replace_circuit(trial).items():
+    for words, logits in _replace_circuit(sprint).items():
         share = float((logits.argmax(1) == predicted).double().mean())
         if share > MAX_EQUAL_SHARE:
             return Evidence(
                 share,
                 f"{share:.1%} of {len(predicted)} validation items have the same prediction with"
-                f" {words}, after {trial.epochs} epochs",
+                f" {words}, after {sprint.epochs} epochs",
                 "compare with compare=[twin,frozen_circuit] before the circuit is credited",
             )
     return None
 
 
 @torch.no_grad()
-def _replace_circuit(trial: Trial) -> dict[str, Float[Tensor, "items classes"]]:
+def _replace_circuit(sprint: Sprint) -> dict[str, Float[Tensor, "items classes"]]:
     """Logits with something simpler in the circuit's place, by its name."""
-    head: Module = trial.ensemble.head
-    if head.encode is None or head.run is None or trial.ensemble.generator is not None:
+    head: Module = sprint.ensemble.head
+    if head.encode is None or head.run is None or sprint.ensemble.generator is not None:
         return {}
-    inputs = head.encode(trial.features.unsqueeze(0))
+    inputs = head.encode(sprint.features.unsqueeze(0))
     weights = head.angles if head.circuit_weights is None else head.circuit_weights
     outputs = head.run(inputs, weights)
     logits = {

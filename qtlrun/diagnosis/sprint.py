@@ -1,4 +1,4 @@
-"""Trial: a training of the head on features that are there, for a few seconds."""
+"""Sprint: a training of the head on features that are there, for two seconds."""
 
 import math
 import time
@@ -18,8 +18,8 @@ MAX_ITEMS = 1000  # of the validation split
 
 
 @dataclass(frozen=True, eq=False)
-class Trial:
-    """Head that was trained for a few seconds.
+class Sprint:
+    """Head that was trained for two seconds.
 
     ensemble: as the last epoch left it
     epochs: that were trained
@@ -38,7 +38,7 @@ class Trial:
         return self.ensemble.whole.eval()(self.features.unsqueeze(0))[0]
 
 
-def try_training(parts: Parts, seed: int) -> Trial | None:
+def run_sprint(parts: Parts, seed: int) -> Sprint | None:
     """Train the head from a seed, by its recipe.
 
     None where features move, where a device draws shots, where validation items are the test items,
@@ -59,7 +59,7 @@ def try_training(parts: Parts, seed: int) -> Trial | None:
     validation = ensemble.data["validation"]
     index = torch.arange(validation.count)[:MAX_ITEMS].unsqueeze(0)
     features = validation.take(index, None)[0]
-    return Trial(ensemble, epochs, features, validation.labels[0][index[0]])
+    return Sprint(ensemble, epochs, features, validation.labels[0][index[0]])
 
 
 def _fit(ensemble: Ensemble, seed: int) -> int:
