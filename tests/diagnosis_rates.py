@@ -55,17 +55,17 @@ class Healthy:
     """Outcome of a preset.
 
     words: of its command
-    cases: models that were examined
+    cases: models that were examined; 0 where data or weights are not here
     alarms: code of each false alarm
+    alarmed: models with one or more
     seconds: of one examination by the checks that can alarm
-    reason: why it was not examined; empty where it was
     """
 
     words: str
     cases: int
     alarms: list[str]
+    alarmed: int
     seconds: float
-    reason: str = ""
 
 
 def main(seeds: int) -> None:
@@ -111,16 +111,17 @@ def examine_preset(name: str, seeds: int) -> Healthy:
     except UsageError:
         try:
             return examine_seeds([*words, SUBSTITUTE], seeds)
-        except UsageError as error:
-            return Healthy(" ".join(words), 0, [], 0.0, str(error))
+        except UsageError:
+            return Healthy(" ".join(words), 0, [], 0, 0.0)
 
 
 def examine_seeds(words: list[str], seeds: int) -> Healthy:
     """Examine a command's composed model from each seed, on the split of the seed."""
-    (plan,) = compose([*words, f"seeds={seeds}"])
+    plan = compose([*words, f"seeds={seeds}"])[0]  # of a preset that sweeps, its first point
     experiment = Experiment(plan.settings.home)
     experiment.load(plan.model)
     alarms: list[str] = []
+    alarmed = 0
     seconds = 0.0
     for redraw in plan.redraws:
         variant = plan.model.redrawn(redraw.change)
@@ -132,7 +133,8 @@ def examine_seeds(words: list[str], seeds: int) -> Healthy:
             )
             seconds += time.perf_counter() - began
             alarms += [finding.check.code for finding in examination.findings]
-    return Healthy(" ".join(words) or "the default", seeds, alarms, seconds / seeds)
+            alarmed += bool(examination.findings)
+    return Healthy(" ".join(words) or "the default", seeds, alarms, alarmed, seconds / seeds)
 
 
 def print_checks(planted: list[Planted], healthy: list[Healthy]) -> None:
@@ -141,7 +143,7 @@ def print_checks(planted: list[Planted], healthy: list[Healthy]) -> None:
     alarms = Counter(code for each in healthy for code in each.alarms)
     print("| check | severity | plants found | healthy models with an alarm | 95 % interval |")
     print("|" + " --- |" * 5)
-    for check in CHECKS:
+    for check in sorted(CHECKS, key=lambda check: check.code):
         tries = [each for each in planted if plants.code_of(each.name) == check.code]
         hits = sum(each.found for each in tries)
         number = f"{alarms[check.code]} of {cases}" if check in GRAVE else "a note"
@@ -152,15 +154,14 @@ def print_checks(planted: list[Planted], healthy: list[Healthy]) -> None:
 
 
 def print_presets(healthy: list[Healthy]) -> None:
-    """Print a line for each preset that was examined, and why others were not."""
+    """Print a line for each preset that was examined, and the names of others."""
     print("\n| healthy model | seeds | alarms | s per seed |\n|" + " --- |" * 4)
     for each in healthy:
         alarms = ", ".join(sorted(each.alarms)) or "none"
-        if not each.reason:
+        if each.cases:
             print(f"| {each.words} | {each.cases} | {alarms} | {each.seconds:.1f} |")
-    for each in healthy:
-        if each.reason:
-            print(f"\nNot run: {each.words}: {each.reason}")
+    if absent := [each.words for each in healthy if not each.cases]:
+        print(f"\nNot examined, for their data or weights are not here: {', '.join(absent)}.")
 
 
 def print_sums(planted: list[Planted], healthy: list[Healthy]) -> None:
@@ -168,15 +169,16 @@ def print_sums(planted: list[Planted], healthy: list[Healthy]) -> None:
     misses = [each.name for each in planted if not each.found]
     cases = sum(each.cases for each in healthy)
     alarms = sum(len(each.alarms) for each in healthy)
+    alarmed = sum(each.alarmed for each in healthy)
     most = max(planted, key=lambda each: len(each.others))
     print(
         f"\nMisses: {len(misses)} of {len(planted)} planted faults"
         f" ({interval(len(misses), len(planted))}){': ' * bool(misses)}{', '.join(misses)}."
         f" False alarms: {alarms} in {cases} examinations of healthy models by {len(GRAVE)} checks;"
-        f" examinations with one: {interval(min(alarms, cases), cases)}."
+        f" {alarmed} of these examinations have one ({interval(alarmed, cases)})."
     )
     print(
-        f"A plant triggers at most {len(most.others)} other checks ({most.name}:"
+        f"Most other checks that alarm on a planted fault: {len(most.others)} ({most.name}:"
         f" {', '.join(most.others) or 'none'}). Intervals are exact binomial ones of 95 %."
     )
 

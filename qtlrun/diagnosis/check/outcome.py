@@ -31,12 +31,10 @@ DEVIATIONS = 1.96  # of a standard error, on each side of a 95 % interval
 def loss_at_chance(case: Case) -> Evidence | None:
     """Compare the loss after some steps of Adam with that of a constant prediction."""
     exercise = _find_exercise(case)
-    if exercise is None:
+    if exercise is None or not _is_at_chance(exercise, case):
         return None
     chance = _find_entropy(case.labels)
     gain = chance - min(exercise.losses[1:])
-    if not abs(gain) < MIN_GAIN:
-        return None
     linear = _fit_batch(case)
     if linear is None or not chance - linear > MIN_RIVAL_GAIN:
         return None
@@ -61,6 +59,8 @@ def collapsed_classes(case: Case) -> Evidence | None:
     exercise = _find_exercise(case)
     if exercise is None or exercise.after is None or len(case.labels.unique()) < 2:
         return None
+    if _is_at_chance(exercise, case):
+        return None  # as the check before says
     predicted = exercise.after.argmax(1)
     share = float(predicted.bincount().max()) / len(predicted)
     if not share > MAX_CLASS_SHARE:
@@ -154,6 +154,11 @@ def _find_exercise(case: Case) -> FirstSteps | None:
     if exercise is None or exercise.error is not None or exercise.steps < MIN_STEPS:
         return None
     return exercise
+
+
+def _is_at_chance(exercise: FirstSteps, case: Case) -> bool:
+    """Whether the lowest loss is that of a constant prediction."""
+    return abs(_find_entropy(case.labels) - min(exercise.losses[1:])) < MIN_GAIN
 
 
 def _find_entropy(labels: Int64[Tensor, " batch"]) -> float:
