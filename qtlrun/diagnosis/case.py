@@ -12,14 +12,16 @@ from torch import Tensor, nn
 from qtlrun.diagnosis.attempt import PASS_ERRORS, attempt  # noqa: F401 (of the checks too)
 from qtlrun.diagnosis.circuit_use import CircuitUse
 from qtlrun.diagnosis.composition import Composition
+from qtlrun.diagnosis.evaluation import Evaluation, evaluate
 from qtlrun.diagnosis.rehearsal import FirstSteps, rehearse
+from qtlrun.diagnosis.trace import CallTrace, trace_pass
 
 
 @dataclass(frozen=True, eq=False)
 class Case:
     """Model under examination, with a batch of training items.
 
-    Whatever changes the model is done to another one of the same seed: `start(0)`.
+    Whatever changes the model is done to another one of the same seed: `start_again()`.
 
     name: of the model
     model: items to logits (batch, classes)
@@ -31,6 +33,7 @@ class Case:
     start: the case of the same model from another seed
     circuits: its circuits as it calls them on the batch
     composition: parts of a composed model; None of a module of the user's
+    seed: of its start values and batch
     """
 
     name: str
@@ -43,6 +46,11 @@ class Case:
     start: Callable[[int], "Case"]
     find_circuits: Callable[["Case"], list[CircuitUse]]
     composition: Composition | None = None
+    seed: int = 0
+
+    def start_again(self) -> "Case":
+        """Case of the same model from the same seed."""
+        return self.start(self.seed)
 
     @cached_property
     def circuits(self) -> list[CircuitUse]:
@@ -52,7 +60,19 @@ class Case:
     @cached_property
     def first_pass(self) -> "Pass":
         """Pass forward and back on the batch in training, of a model that is thrown away."""
-        return take_pass(self.start(0))
+        return take_pass(self.start_again())
+
+    @cached_property
+    def trace(self) -> CallTrace:
+        """Forward pass in training, as its modules and activations see it."""
+        case = self.start_again()
+        return trace_pass(case.model, case.items)
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """Logits of the batch and of parts of it, in evaluation mode."""
+        case = self.start_again()
+        return evaluate(case.model, case.items)
 
     @cached_property
     def rehearsal(self) -> FirstSteps | None:
@@ -62,7 +82,7 @@ class Case:
         """
         if self.optimizer is None or self.first_pass.error is not None:
             return None
-        case = self.start(0)
+        case = self.start_again()
         assert case.optimizer is not None
         return rehearse(case.model, case.optimizer, case.items, case.labels)
 

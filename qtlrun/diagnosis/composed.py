@@ -89,6 +89,7 @@ def compose_case(name: str, parts: Parts, margin: float, seed: int = 0) -> Case:
         functools.partial(compose_case, name, parts, margin),
         _find_circuits,
         Composition(parts, ensemble, margin),
+        seed,
     )
 
 

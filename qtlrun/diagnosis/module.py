@@ -43,6 +43,7 @@ def load_case(path: str, seed: int = 0) -> Case:
         frozenset(),
         functools.partial(load_case, path),
         find_circuits,
+        seed=seed,
     )
 
 

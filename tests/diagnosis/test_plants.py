@@ -1,6 +1,7 @@
 """Planted faults: each check finds its own by its code, and few others are triggered."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -23,8 +24,8 @@ def plants():
     for path in sorted(FOLDER.glob("*.py")):
         module = load(path)
         for name in vars(module):
-            if name[0] == "q" and name[1:].isdigit():
-                yield name.upper(), [f"module={path}:{name}"]
+            if re.fullmatch(r"q\d{3}(_\w+)?", name):
+                yield name[:4].upper(), [f"module={path}:{name}"]
         for code, words in getattr(module, "COMPOSED", {}).items():
             yield code, [word.replace("FILE", str(path)) for word in words]
 
