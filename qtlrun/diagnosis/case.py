@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from qtlrun.diagnosis.attempt import PASS_ERRORS, attempt  # noqa: F401 (of the checks too)
 from qtlrun.diagnosis.circuit_use import CircuitUse
 from qtlrun.diagnosis.composition import Composition
+from qtlrun.diagnosis.evaluation import Evaluation, evaluate
 from qtlrun.diagnosis.rehearsal import FirstSteps, rehearse
+from qtlrun.diagnosis.trace import CallTrace, trace_pass
 
 EXERCISE_RATE = 0.01  # of Adam
 
@@ -61,6 +63,18 @@ class Case:
     def first_pass(self) -> "Pass":
         """Pass forward and back on the batch in training, of a model that is thrown away."""
         return take_pass(self.start_again())
+
+    @cached_property
+    def trace(self) -> CallTrace:
+        """Forward pass in training, as its modules and activations see it."""
+        case = self.start_again()
+        return trace_pass(case.model, case.items)
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        """Logits of the batch and of parts of it, in evaluation mode."""
+        case = self.start_again()
+        return evaluate(case.model, case.items)
 
     @cached_property
     def rehearsal(self) -> FirstSteps | None:

@@ -1,11 +1,28 @@
 """Catalogue of all checks."""
 
-from qtlrun.diagnosis.check import backward, circuit, label, outcome, scale, split
+from qtlrun.diagnosis.check import (
+    backward,
+    boundary,
+    circuit,
+    label,
+    outcome,
+    rate,
+    scale,
+    schedule,
+    split,
+    training,
+    unit,
+)
 from qtlrun.diagnosis.finding import Check
 
 CHECKS: tuple[Check, ...] = (
     *circuit.CHECKS,
     *backward.CHECKS,
+    *boundary.CHECKS,
+    *unit.CHECKS,
+    *training.CHECKS,
+    *rate.CHECKS,
+    *schedule.CHECKS,
     *scale.CHECKS,
     *label.CHECKS,
     *split.CHECKS,
