@@ -366,6 +366,7 @@ def test_a_list_of_references_has_each_of_them_once(point, option):
 
 
 GRIDS = {
+    "diagnose",
     "multiverse",
     "power",
     "learning_curve",

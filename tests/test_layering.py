@@ -17,7 +17,7 @@ ORDER = [
     {"__main__", "__init__"},
     {"compose"},
     {"study"},
-    {"lens"},
+    {"lens", "diagnosis"},
     {"derivative"},
     {"experiment", "report"},
     {"contract"},
@@ -37,7 +37,7 @@ ORDER = [
 HOMES = {  # where else a library may not be imported
     "hydra": {"compose"},
     "omegaconf": {"compose"},
-    "pennylane": {"circuit", "device", "lens", "report", "simulator", "study", "tape"},
+    "pennylane": {"circuit", "device", "diagnosis", "lens", "report", "simulator", "study", "tape"},
 }
 BARRED = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 

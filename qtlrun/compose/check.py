@@ -161,11 +161,12 @@ def _check_heeded(plan: Plan, study) -> None:
 
 
 def _check_taken(plan: Plan, study) -> None:
-    """Refuse a finished run for a study that trains rows of its own."""
+    """Refuse a finished run for a study that takes none."""
     if plan.settings.run is not None and not study.takes_run:
+        trains = "this study trains rows of its own"
         raise UsageError(
-            "this study trains rows of its own",
-            "study=predict, export and interpret take a run; without run= this one trains",
+            trains if study.trains else "this study takes no finished run",
+            "study=predict, export and interpret take a run; leave out run= here",
             key="run",
             value=plan.settings.run,
         )

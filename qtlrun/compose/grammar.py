@@ -46,12 +46,18 @@ PATH_KEYS = (
     "run",
     "runs",
     "images",
+    "module",
 )
 # Of these, those whose ~ is replaced here and nowhere else; but for keys of patterns of names.
-EXPANDED_KEYS = ("path", "weights", "state", "plugins", "runs")
+EXPANDED_KEYS = ("path", "weights", "state", "plugins", "runs", "module")
 PATTERN_KEYS = ("parametrization.weights",)
 # Keys of a study that are typed without its name
-SHORT_KEYS = {"images": "study.images", "images_skip": "study.images_skip"}
+SHORT_KEYS = {
+    "diagnose": "study.diagnose",
+    "images": "study.images",
+    "images_skip": "study.images_skip",
+    "module": "study.module",
+}
 KEY = re.compile(r"(\+{0,2}|~)\w[\w./@:-]*")
 CALL = re.compile(r"\w+(?= while evaluating)|(?<=': ).*", re.DOTALL)
 MAX_POINTS = 1000  # of a sweep: each is composed and checked before the first is trained

@@ -1,6 +1,8 @@
 """Plans to rows: data, backbone, features, head; fit, evaluate, keep."""
 
 import dataclasses
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -31,6 +33,8 @@ from qtlrun.experiment.supply import Keys, supply_predictions, supply_rows, supp
 from qtlrun.plan import Part, Plan, Redraw, Variant
 from qtlrun.store import Entry
 from qtlrun.train import Data
+
+Result = TypeVar("Result")
 
 
 class Experiment:
@@ -169,6 +173,11 @@ class Experiment:
     def dataset(self, variant: Variant) -> Dataset:
         """Dataset of a variant, indexed."""
         return Parts(variant, self.session).dataset
+
+    @alone
+    def explore(self, variant: Variant, work: Callable[[Parts], Result]) -> Result:
+        """Result of work on the parts of a variant, of which nothing is kept."""
+        return work(Parts(variant, self.session))
 
     @alone
     def network(self, variant: Variant, seed: int, outcome: Outcome) -> tuple[Network, Data, bool]:

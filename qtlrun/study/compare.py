@@ -1,7 +1,7 @@
 """Comparison of the composed model with its references: trained, tabled, drawn, written."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import pandas as pd
 
@@ -24,10 +24,12 @@ class Compare:
     margin: difference in NLL within which two rows count as equivalent, in nats or as a percentage
         of the reference's, as 5%
     shots: measurements of each execution that the cost columns assume
+    diagnose: whether rows that went wrong are examined, by the checks of their data
     """
 
     margin: float | str
     shots: int
+    diagnose: bool = True
 
     heeds_seal = True
     takes_lenses = True
@@ -61,6 +63,8 @@ class Compare:
                 stop = error
                 break
         points = [point for point in points if point.labels or point.errors]
+        if len(plans) == len(points) == 1:
+            points[0].notes.extend(self._explain_troubles(plans[0], points[0], experiment))
         if points:
             frames = self._frames(points)
             self._finish(plans, points, frames, report)
@@ -70,6 +74,21 @@ class Compare:
         if plans[0].lenses:
             failed |= self._look(plans, points, experiment, report)
         return frames["rows"], not failed
+
+    def _explain_troubles(self, plan: Plan, point: Comparison, experiment: Experiment) -> list[str]:
+        """Findings on rows that failed, died or are saturated, on the split of the first seed."""
+        if not self.diagnose:
+            return []
+        from qtlrun.diagnosis import explain_trouble  # which loads PennyLane
+
+        saturated = sentence.saturated(point)
+        notes: list[str] = []
+        for name, label in plan.labels.names.items():
+            if not (point.failures(label) or point.dead(label) or label in saturated):
+                continue
+            variant = plan.variants[name].redrawn(plan.redraws[0].change)
+            notes += experiment.explore(variant, partial(explain_trouble, label))
+        return notes
 
     def _look(
         self,

@@ -5,7 +5,7 @@ from qtlrun.report.sentence.calibration import calibration
 from qtlrun.report.sentence.contrast import chance, contrasts, noise, verdict_word
 from qtlrun.report.sentence.data import data, described
 from qtlrun.report.sentence.failure import errors, failures
-from qtlrun.report.sentence.foot import LEAST_NORM, foot, readers
+from qtlrun.report.sentence.foot import LEAST_NORM, foot, readers, saturated
 from qtlrun.report.sentence.generation import generated
 from qtlrun.report.sentence.joint import joint
 from qtlrun.report.sentence.multiple import corrected
@@ -42,6 +42,7 @@ __all__ = [
     "noise",
     "readers",
     "repeats",
+    "saturated",
     "scores",
     "sealed",
     "shown",

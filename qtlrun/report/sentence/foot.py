@@ -209,11 +209,7 @@ def _cutoff_warnings(comparison: Comparison) -> list[Note]:
 
 def _saturation_warning(comparison: Comparison) -> list[Note]:
     """Warning of a circuit's inputs, or its stand-in's, that are at their ends and hardly move."""
-    shares = {}
-    for label in comparison.labels:
-        share = comparison.metrics(label).get(SATURATED.name) if comparison.of(label) else None
-        if share is not None and share.mean() > MAX_SATURATED_SHARE:
-            shares[label] = share.mean()
+    shares = saturated(comparison)
     if not shares:
         return []
     phrases = ", ".join(f"{label} {share:.2f}" for label, share in shares.items())
@@ -227,6 +223,16 @@ def _saturation_warning(comparison: Comparison) -> list[Note]:
             f"{title} Try {remedy}.",
         )
     ]
+
+
+def saturated(comparison: Comparison) -> dict[str, float]:
+    """Share of saturated inputs of a circuit or its stand-in, of the rows where it is large."""
+    shares = {}
+    for label in comparison.labels:
+        share = comparison.metrics(label).get(SATURATED.name) if comparison.of(label) else None
+        if share is not None and share.mean() > MAX_SATURATED_SHARE:
+            shares[label] = float(share.mean())
+    return shares
 
 
 def _lost_norms(comparison: Comparison) -> list[Note]:

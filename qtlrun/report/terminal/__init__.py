@@ -3,6 +3,7 @@
 import contextlib
 import re
 from collections.abc import Iterator
+from typing import Literal
 
 import pandas as pd
 from rich.box import SIMPLE_HEAD
@@ -16,6 +17,7 @@ from qtlrun.report.frame import cells
 from qtlrun.report.terminal.table import point_table
 
 WIDE = 1000  # characters that any table fits
+SEVERITY_STYLES = {"fault": "red", "warning": "yellow", "note": ""}
 
 
 def show(console: Console, comparison: Comparison, frame: pd.DataFrame) -> None:
@@ -82,6 +84,32 @@ def _least_width(frame: pd.DataFrame) -> int:
     widths = [max(map(cell_len, column)) for column in columns]
     longest = max(cell_len(word) for cell in first for word in cell.split())
     return longest + 1 + sum(width + 2 for width in widths)  # a space behind each, one between
+
+
+def show_findings(console: Console, frame: pd.DataFrame) -> None:
+    """Print a diagnosis: a line for each finding, and the remedy under it."""
+    if frame.empty:
+        return
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for name in ("code", "severity", "value", "limit", "finding"):
+        is_number = name in ("value", "limit")
+        justify: Literal["left", "right"] = "right" if is_number else "left"
+        is_long = name == "finding"
+        table.add_column(name, justify=justify, no_wrap=not is_long, overflow="fold")
+    for line in frame.itertuples():
+        remedy = f"{line.fix}: {line.override}" if line.override else line.fix
+        finding = Text.assemble(
+            (line.name, "bold"), f"\n{_sentence(line.finding)}\nRemedy: {_sentence(remedy)}"
+        )
+        style = SEVERITY_STYLES[line.severity]
+        numbers = f"{line.value:.3g}", f"{line.limit:.3g}"
+        table.add_row(line.code, Text(line.severity, style=style), *numbers, finding)
+    _print(console, table)
+
+
+def _sentence(words: str) -> str:
+    """Words with one stop at the end, a question's as it is."""
+    return words if words.endswith("?") else words.rstrip(".") + "."
 
 
 def show_options(console: Console, title: str, frame: pd.DataFrame) -> None:

@@ -1,0 +1,80 @@
+"""Composed model's own parts, for the checks that look at more than a batch."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from qtlrun.comparison.row import Duplicates, Likeness
+from qtlrun.diagnosis.rival import Rival, fit_rival
+from qtlrun.diagnosis.sprint import MAX_ITEMS, Sprint, run_sprint
+from qtlrun.experiment import description
+from qtlrun.experiment.ensemble import Ensemble
+from qtlrun.experiment.parts import Parts
+
+MOVING_ITEMS = 64  # that go through a backbone which is trained
+
+
+@dataclass(frozen=True, eq=False)
+class Composition:
+    """Composed model's own parts.
+
+    parts: dataset, recipe, freeze, device, circuit ... of the variant
+    ensemble: what is trained, as a training has it, with the data of each split
+    margin: in nats of NLL, within which two rows are equivalent
+    seeds: count of those of the plan; 0 where it is unknown
+    """
+
+    parts: Parts
+    ensemble: Ensemble
+    margin: float
+    seeds: int = 0
+
+    @cached_property
+    def features(self) -> Float[Tensor, "items features"]:
+        """Features of training items as the head takes them; before training, of a few."""
+        return self._take("train", None if self.parts.fixed else MOVING_ITEMS)[0]
+
+    @cached_property
+    def duplicates(self) -> Duplicates:
+        """Counts of equal items."""
+        return description.duplicates(self.parts)
+
+    @cached_property
+    def likeness(self) -> Likeness:
+        """Pictures that look alike."""
+        return description.likeness(self.parts)
+
+    @cached_property
+    def rival(self) -> Rival | None:
+        """Logistic regression on the features of a frozen backbone, of at most 1000 items a split.
+
+        None where features move, where validation items are the test items, and where training
+        items lack a class.
+        """
+        dataset = self.parts.dataset
+        if not self.parts.fixed or dataset.validation is dataset.test:
+            return None
+        if self.ensemble.head.amplitudes:
+            return None
+        splits = (self._take("train", MAX_ITEMS), self._take("validation", MAX_ITEMS))
+        return fit_rival(*splits, len(dataset.classes))
+
+    @cached_property
+    def sprint(self) -> Sprint | None:
+        """Training of the head for two seconds, which is thrown away."""
+        return run_sprint(self.parts, self.ensemble.seeds[0])
+
+    def _take(
+        self, split: str, count: int | None
+    ) -> tuple[Float[Tensor, "items features"], Int64[Tensor, " items"]]:
+        """Features and labels of the first items of a split, in the order of its data."""
+        data = self.ensemble.data[split]
+        index = torch.arange(data.count)[:count].unsqueeze(0)
+        with torch.no_grad(), self.ensemble.threads():
+            items = data.take(index, None)
+            if not self.parts.fixed:
+                items = self.ensemble.whole.eval().features(items)
+        return items[0], data.labels[0][index[0]]

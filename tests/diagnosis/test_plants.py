@@ -1,0 +1,20 @@
+"""Planted faults: each check finds its own by its code, and few others are triggered."""
+
+import plants
+import pytest
+
+from qtlrun import run
+
+MAX_OTHERS = 2  # codes that a plant may trigger beside its own
+
+
+@pytest.mark.parametrize("name, words", plants.PLANTS, ids=[name for name, _ in plants.PLANTS])
+def test_a_planted_fault_is_found_by_its_code(home, tmp_path, name, words):
+    code = plants.code_of(name)
+    frame = run("study=diagnose", f"outputs={tmp_path}", *words).frame
+    codes = list(frame["code"])
+    assert code in codes
+    others = frame[(frame["code"] != code) & (frame["severity"] != "note")]
+    assert len(others) <= MAX_OTHERS, codes
+    line = frame.set_index("code").loc[code]
+    assert line["finding"] and line["fix"] and line["reason"]
