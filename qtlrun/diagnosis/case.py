@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+import pennylane as qml
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
@@ -21,6 +22,16 @@ PASS_ERRORS = (
     KeyError,
     NotImplementedError,
     ArithmeticError,
+    AssertionError,
+    ImportError,
+    qml.exceptions.QuantumFunctionError,
+    qml.exceptions.DeviceError,
+    qml.exceptions.WireError,
+    qml.exceptions.QueuingError,
+    qml.exceptions.DecompositionError,
+    qml.exceptions.TransformError,
+    qml.exceptions.NonDifferentiableError,
+    qml.exceptions.OperatorPropertyUndefined,
 )
 
 

@@ -5,9 +5,11 @@ import functools
 import torch
 from torch import Tensor, nn
 
+from qtlrun.device.statevector import StatevectorCircuit
 from qtlrun.diagnosis.case import Case
 from qtlrun.diagnosis.circuit_use import CircuitUse
 from qtlrun.diagnosis.composition import Composition
+from qtlrun.error import UsageError
 from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble
 from qtlrun.experiment.network import Module
 from qtlrun.experiment.parts import Parts
@@ -21,7 +23,7 @@ BATCH_ITEMS = 32
 class ComposedModel(nn.Module):
     """Composed model as training has it, from preprocessed items to logits (batch, classes).
 
-    A frozen backbone is in it too, whose features training computes once.
+    A frozen backbone is in it too, whose features are computed once for a batch, as in training.
     """
 
     def __init__(self, ensemble: Ensemble):
@@ -32,6 +34,7 @@ class ComposedModel(nn.Module):
         self.scale = ensemble.scalings[0]
         self.whole = ensemble.whole
         self.backbone = parts.backbone if parts.fixed else ensemble.backbone
+        self.recent: tuple[Tensor, Tensor] | None = None
         self.train()
 
     def train(self, mode: bool = True) -> "ComposedModel":
@@ -42,9 +45,14 @@ class ComposedModel(nn.Module):
 
     def features(self, items: Tensor) -> Tensor:
         """Features as the head sees them, (1, batch, features)."""
-        if self.is_fixed:
+        if not self.is_fixed:
+            return self.whole.features(items)
+        if items.requires_grad:
             return self.scale(self.backbone(items))
-        return self.whole.features(items)
+        if self.recent is None or self.recent[0] is not items:
+            with torch.no_grad():
+                self.recent = (items, self.scale(self.backbone(items)))
+        return self.recent[1]
 
     def forward(self, items: Tensor) -> Tensor:
         logits = self.whole(self.features(items)) if self.is_fixed else self.whole(items)
@@ -110,19 +118,48 @@ def _find_circuits(case: Case) -> list[CircuitUse]:
         inputs = head.encode(model.features(case.items))
         weights = head.angles if head.circuit_weights is None else head.circuit_weights
         outputs = head.run(inputs, weights)
-    exact = head.run if parts.exact else without_shots(parts).head(parts.backbone.features, [0]).run
-    shape = weights.shape[1:]
+    shape = tuple(weights.shape[1:])
+
+    def run(x: Tensor, w: Tensor) -> Tensor:
+        return head.run(x, w.reshape(len(w), *shape))
+
+    exact = _simulate(head, parts)
     return [
         CircuitUse(
             "head",
             inputs,
             weights.detach().flatten(1),
             outputs,
-            lambda x, w: exact(x, w.unflatten(1, shape) if shape else w.squeeze(1)),
+            lambda x, w: exact(x, w.reshape(len(w), *shape)),
             head.run.reading,
-            len(inputs),
+            len(inputs) * inputs.shape[1],
             parts.variant.device.get("diff_method", ""),
             parts.variant.device.get("name", "statevector"),
             parts.device.shots,
+            run,
+            tuple(name for name, weight in case.trained.items() if weight is head.angles),
+            functools.partial(_cut, case, outputs),
+            shape=shape,
         )
     ]
+
+
+def _simulate(head: Module, parts: Parts) -> Module:
+    """The head's circuit without shots, on the statevector simulator where that reads it."""
+    try:
+        return StatevectorCircuit(head.run.reading, "auto")
+    except UsageError:
+        return without_shots(parts).head(parts.backbone.features, [0]).run
+
+
+def _cut(case: Case, outputs: Tensor) -> Tensor:
+    """Logits with the outputs of the head's circuit replaced by their mean over the batch."""
+    assert case.composition is not None
+    head: Module = case.composition.ensemble.head
+    run = head.run
+    head.run = lambda *_: outputs.mean(1, keepdim=True).expand_as(outputs)
+    try:
+        with torch.no_grad():
+            return case.model.eval()(case.items)
+    finally:
+        head.run = run
