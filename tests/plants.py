@@ -36,6 +36,8 @@ def find():
 def complete(words):
     """Words of a composed model, with those that make it quick where they are free."""
     typed = " ".join(words)
+    if "experiment=" in typed:
+        return list(words)
     return [*(word for word in QUICK if word.partition("=")[0] not in typed), *words]
 
 

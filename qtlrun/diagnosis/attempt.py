@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from pennylane import exceptions
+
 from qtlrun.error import UsageError
 from qtlrun.plan import plugin
 
@@ -18,6 +20,14 @@ PASS_ERRORS = (
     LookupError,
     ImportError,
     ArithmeticError,
+    exceptions.QuantumFunctionError,
+    exceptions.DeviceError,
+    exceptions.WireError,
+    exceptions.QueuingError,
+    exceptions.TransformError,
+    exceptions.DecompositionError,
+    exceptions.NonDifferentiableError,
+    exceptions.OperatorPropertyUndefined,
 )
 
 
@@ -26,22 +36,11 @@ def attempt(work: Callable[[], Result]) -> tuple[Result | None, Exception | None
 
     Whatever a file of the user's raises counts, and of the rest what torch and PennyLane raise.
     """
-    from pennylane import exceptions
-
-    quantum_errors = (
-        exceptions.QuantumFunctionError,
-        exceptions.DeviceError,
-        exceptions.WireError,
-        exceptions.TransformError,
-        exceptions.DecompositionError,
-        exceptions.NonDifferentiableError,
-        exceptions.OperatorPropertyUndefined,
-    )
     try:
         with plugin.blamed("module", "the module"):
             return work(), None
     except UsageError as error:
         cause = error.__cause__
         return None, cause if isinstance(cause, Exception) else error
-    except (*PASS_ERRORS, *quantum_errors) as error:
+    except PASS_ERRORS as error:
         return None, error

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor, nn
 
-from qtlrun.diagnosis.attempt import PASS_ERRORS, attempt  # noqa: F401 (of the checks too)
+from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.circuit_use import CircuitUse
 from qtlrun.diagnosis.composition import Composition
 from qtlrun.diagnosis.evaluation import Evaluation, evaluate

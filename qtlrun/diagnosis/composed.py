@@ -6,9 +6,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from qtlrun.device.statevector import StatevectorCircuit
 from qtlrun.diagnosis.case import Case
 from qtlrun.diagnosis.circuit_use import CircuitUse
 from qtlrun.diagnosis.composition import Composition
+from qtlrun.error import UsageError
 from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble
 from qtlrun.experiment.network import Module
 from qtlrun.experiment.parts import Parts
@@ -22,7 +24,7 @@ BATCH_ITEMS = 32
 class ComposedModel(nn.Module):
     """Composed model as training has it, from preprocessed items to logits (batch, classes).
 
-    A frozen backbone is in it too, whose features training computes once.
+    A frozen backbone is in it too, whose features are computed once for a batch, as in training.
     """
 
     def __init__(self, ensemble: Ensemble):
@@ -128,19 +130,48 @@ def _find_circuits(case: Case) -> list[CircuitUse]:
         inputs = head.encode(model.features(case.items))
         weights = head.angles if head.circuit_weights is None else head.circuit_weights
         outputs = head.run(inputs, weights)
-    exact = head.run if parts.exact else without_shots(parts).head(parts.backbone.features, [0]).run
-    shape = weights.shape[1:]
+    shape = tuple(weights.shape[1:])
+
+    def run(x: Tensor, w: Tensor) -> Tensor:
+        return head.run(x, w.reshape(len(w), *shape))
+
+    exact = _simulate(head, parts)
     return [
         CircuitUse(
             "head",
             inputs,
             weights.detach().flatten(1),
             outputs,
-            lambda x, w: exact(x, w.unflatten(1, shape) if shape else w.squeeze(1)),
+            lambda x, w: exact(x, w.reshape(len(w), *shape)),
             head.run.reading,
-            len(inputs),
+            len(inputs) * inputs.shape[1],
             parts.variant.device.get("diff_method", ""),
             parts.variant.device.get("name", "statevector"),
             parts.device.shots,
+            run,
+            tuple(name for name, weight in case.trained.items() if weight is head.angles),
+            functools.partial(_cut, case, outputs),
+            shape=shape,
         )
     ]
+
+
+def _simulate(head: Module, parts: Parts) -> Module:
+    """The head's circuit without shots, on the statevector simulator where that reads it."""
+    try:
+        return StatevectorCircuit(head.run.reading, "auto")
+    except UsageError:
+        return without_shots(parts).head(parts.backbone.features, [0]).run
+
+
+def _cut(case: Case, outputs: Tensor) -> Tensor:
+    """Logits with the outputs of the head's circuit replaced by their mean over the batch."""
+    assert case.composition is not None
+    head: Module = case.composition.ensemble.head
+    run = head.run
+    head.run = lambda *_: outputs.mean(1, keepdim=True).expand_as(outputs)
+    try:
+        with torch.no_grad():
+            return case.model.eval()(case.items)
+    finally:
+        head.run = run

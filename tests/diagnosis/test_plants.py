@@ -8,6 +8,7 @@ from qtlrun import run
 MAX_OTHERS = 2  # codes that a plant may trigger beside its own
 
 
+@pytest.mark.filterwarnings("ignore")  # PennyLane's, on what is planted
 @pytest.mark.parametrize("name, words", plants.PLANTS, ids=[name for name, _ in plants.PLANTS])
 def test_a_planted_fault_is_found_by_its_code(home, tmp_path, name, words):
     code = plants.code_of(name)

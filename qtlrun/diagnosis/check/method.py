@@ -1,0 +1,225 @@
+"""Checks of how a circuit is run: its gradient method, executions and precision."""
+
+import copy
+import re
+from typing import Any
+
+import pennylane as qml
+import torch
+from torch import Tensor
+
+from qtlrun.diagnosis import quantum_node
+from qtlrun.diagnosis.attempt import PASS_ERRORS
+from qtlrun.diagnosis.case import Case, take_pass
+from qtlrun.diagnosis.check.by_circuit import by_circuit
+from qtlrun.diagnosis.circuit_use import CircuitUse
+from qtlrun.diagnosis.finding import Evidence, Severity, check
+
+MAX_GRADIENT_ERROR = 0.01
+MAX_REFUSED_CALLS = 0
+MAX_EXECUTIONS = 1.0  # an item and step, where one pass differentiates them all
+MAX_CALLS = 1  # a forward pass
+MAX_ROUNDINGS = 1e4  # units in the last place
+TRIAL_ITEMS = 2  # whose gradients are compared
+DIFFERENTIABLE_DEVICES = ("default.qubit", "lightning.")  # by backprop or adjoint
+SHIFTED_METHODS = {"parameter-shift": 2, "finite-diff": 1, "hadamard": 1}  # executions an angle
+
+
+@check(
+    "Q115",
+    "METHOD_DIFFERS",
+    Severity.FAULT,
+    limit=MAX_GRADIENT_ERROR,
+    reason="exact methods agree to 1e-6 of the gradient in float32",
+)
+@by_circuit
+def differing_method(use: CircuitUse) -> Evidence | None:
+    """Relative error of the circuit's gradient by the method that the model uses."""
+    is_random = use.shots is not None or use.method == "spsa"
+    if use.run is None or use.exact is None or is_random or not use.is_faithful:
+        return None
+    inputs = use.inputs[:, :TRIAL_ITEMS].detach()
+    reference = _find_gradient(use.exact, inputs.cpu().double(), use.weights.cpu().double())
+    gradient = _find_gradient(use.run, inputs, use.weights).to(reference)
+    size = float(reference.norm())
+    error = float((gradient - reference).norm()) / size if size else 0.0
+    if error <= MAX_GRADIENT_ERROR:
+        return None
+    return Evidence(
+        error,
+        f"the gradient of {use.name} by {use.method or 'its method'} differs by {error:.1%} from"
+        " the exact one",
+        "use an exact method, or a smaller step in float64",
+        "device.diff_method=best",
+    )
+
+
+@check(
+    "Q116",
+    "METHOD_UNSUPPORTED",
+    Severity.FAULT,
+    limit=MAX_REFUSED_CALLS,
+    reason="the same pass succeeds by PennyLane's best method without shots",
+)
+def unsupported_method(case: Case) -> Evidence | None:
+    """Method that a device refuses for this circuit, so that the pass fails."""
+    node = find_refused(case)
+    if node is None or isinstance(case.first_pass.error, NotImplementedError):
+        return None
+    shots = f" and {node.shots.total_shots} shots" if node.shots else ""
+    return Evidence(
+        1,
+        f"the pass fails with diff_method={node.diff_method} on {node.device.name}{shots}"
+        f" ({_first_line(case.first_pass.error)})",
+        "use diff_method=best; with shots parameter-shift; with states or probabilities backprop"
+        " on default.qubit",
+    )
+
+
+@check(
+    "Q117",
+    "BROADCAST_REFUSED",
+    Severity.FAULT,
+    limit=MAX_REFUSED_CALLS,
+    reason="the same pass succeeds by PennyLane's best method without shots",
+)
+def refused_broadcast(case: Case) -> Evidence | None:
+    """Method that does not differentiate a batch of items in one call."""
+    node = find_refused(case)
+    if node is None or not isinstance(case.first_pass.error, NotImplementedError):
+        return None
+    return Evidence(
+        1,
+        f"diff_method={node.diff_method} on {node.device.name} does not differentiate the batch of"
+        f" {len(case.items)} items in one call ({_first_line(case.first_pass.error)})",
+        "use diff_method=backprop or adjoint, or call the circuit once an item",
+    )
+
+
+@check(
+    "Q118",
+    "SHIFT_ON_SIMULATOR",
+    Severity.WARNING,
+    limit=MAX_EXECUTIONS,
+    reason="the simulator differentiates all angles in one pass",
+)
+@by_circuit
+def shift_on_simulator(use: CircuitUse) -> Evidence | None:
+    """Executions an item and step by shifted circuits, where one pass would do."""
+    differentiable = use.device.startswith(DIFFERENTIABLE_DEVICES)
+    if use.shots is not None or use.method not in SHIFTED_METHODS or not differentiable:
+        return None
+    angles = use.weights.shape[1] + use.inputs.shape[2]
+    if use.reading is not None:
+        angles = len(use.reading.fed | use.reading.trained)
+    executions = 1 + SHIFTED_METHODS[use.method] * angles
+    return Evidence(
+        executions,
+        f"{use.method} runs {use.name} {executions} times an item and step, where {use.device}"
+        " differentiates it in one pass",
+        "use diff_method=best",
+        "device.diff_method=best",
+    )
+
+
+@check(
+    "Q119",
+    "SAMPLES_LOOPED",
+    Severity.WARNING,
+    limit=MAX_CALLS,
+    reason="the device takes a batch in one call",
+)
+@by_circuit
+def looped_samples(use: CircuitUse) -> Evidence | None:
+    """Calls of one item each in a forward pass, of a circuit that broadcasts."""
+    broadcasts = use.reading is not None and use.device.startswith(DIFFERENTIABLE_DEVICES)
+    if use.is_batched or use.calls <= MAX_CALLS or not broadcasts:
+        return None
+    return Evidence(
+        use.calls,
+        f"{use.name} is called {use.calls} times in a forward pass, with one item each time",
+        "give it the whole batch: inputs (items, numbers), and angles inputs[:, 0] ... inside",
+    )
+
+
+@check(
+    "Q120",
+    "PRECISION_LOST",
+    Severity.WARNING,
+    limit=MAX_ROUNDINGS,
+    reason="a circuit of some hundred gates rounds by less than 100 units",
+)
+@by_circuit
+def lost_precision(use: CircuitUse) -> Evidence | None:
+    """Error of the outputs in units of the last place of the model's dtype."""
+    if use.exact_outputs is None or use.shots is not None or not use.is_faithful:
+        return None
+    dtype = torch.promote_types(use.inputs.dtype, use.weights.dtype)
+    error = float((use.outputs - use.exact_outputs).abs().max())
+    units = error / torch.finfo(dtype).eps
+    if units <= MAX_ROUNDINGS:
+        return None
+    return Evidence(
+        units,
+        f"outputs of {use.name} are {_name(use.outputs.dtype)} and off by {error:.1g}, where its"
+        f" inputs and weights are {_name(dtype)}",
+        "set torch.set_default_dtype(torch.float64) before the circuit is called, or keep the"
+        " device and the model in one precision",
+    )
+
+
+def find_refused(case: Case) -> qml.QNode | None:
+    """Node whose method and shots make the first pass fail; None where it fails for others.
+
+    The pass is taken again with each node's best method and without shots.
+    """
+    if case.composition is not None or case.first_pass.error is None:
+        return None
+    nodes: list[qml.QNode] = []
+
+    def answer(node: qml.QNode, args: tuple, kwargs: dict) -> Any:
+        nodes.append(node)
+        other = copy.copy(qml.set_shots(node, None))
+        other.diff_method = "best"
+        other.gradient_kwargs = {}
+        return quantum_node.call(other, args, kwargs)
+
+    try:
+        with quantum_node.intercept(answer):
+            again = take_pass(case.start(0))
+    except PASS_ERRORS:
+        return None
+    return nodes[0] if nodes and again.error is None else None
+
+
+def _find_gradient(run, inputs: Tensor, weights: Tensor) -> Tensor:
+    """Gradient of the weighted sum of the outputs by inputs and weights, in one row."""
+    with torch.enable_grad():
+        x = inputs.clone().requires_grad_()
+        w = weights.clone().requires_grad_()
+        values = run(x, w).flatten()
+        factors = torch.linspace(1, 2, len(values), dtype=values.dtype, device=values.device)
+        by_input, by_weight = torch.autograd.grad(
+            values @ factors, (x, w), allow_unused=True, materialize_grads=True
+        )
+    return torch.cat([by_input.flatten(), by_weight.flatten()])
+
+
+def _first_line(error: Exception | None) -> str:
+    """First line of an error, without addresses in memory."""
+    lines = re.sub(r" at 0x[0-9a-f]+", "", str(error)).strip().splitlines()
+    return lines[0].removesuffix(".") if lines else type(error).__name__
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+CHECKS = (
+    differing_method,
+    unsupported_method,
+    refused_broadcast,
+    shift_on_simulator,
+    looped_samples,
+    lost_precision,
+)

@@ -1,0 +1,71 @@
+"""Slopes of a circuit's outputs by its inputs and weights, at several points at once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+MAX_OUTPUTS = 16  # of which slopes are taken, each for a pass back
+MAX_ROUNDING = 1e-10  # of a slope in float64
+
+
+@dataclass(frozen=True, eq=False)
+class Slopes:
+    """Slopes of outputs at points.
+
+    outputs: the values themselves
+    inputs: slopes by the inputs
+    weights: slopes by the weights
+    """
+
+    outputs: Float[Tensor, "points outputs"]
+    inputs: Float[Tensor, "points outputs inputs"]
+    weights: Float[Tensor, "points outputs weights"]
+
+    @property
+    def acting_inputs(self) -> list[int]:
+        """Inputs that any output depends on at any point."""
+        return _find_acting(self.inputs)
+
+    @property
+    def acting_weights(self) -> list[int]:
+        """Weights that any output depends on at any point."""
+        return _find_acting(self.weights)
+
+
+def find_slopes(
+    run: Callable[[Tensor, Tensor], Tensor],
+    inputs: Float[Tensor, "points inputs"],
+    weights: Float[Tensor, "points weights"],
+) -> Slopes:
+    """Slopes at points, each of which is a run of its own; of evenly spaced outputs if many."""
+    with torch.enable_grad():
+        x = inputs.detach().clone().requires_grad_()
+        w = weights.detach().clone().requires_grad_()
+        outputs = run(x.unsqueeze(1), w).squeeze(1)
+        step = -(-outputs.shape[1] // MAX_OUTPUTS)
+        rows = []
+        columns = []
+        for output in outputs[:, ::step].unbind(1):
+            by_input, by_weight = _differentiate(output.sum(), x, w)
+            rows.append(by_input)
+            columns.append(by_weight)
+    return Slopes(outputs.detach(), torch.stack(rows, 1), torch.stack(columns, 1))
+
+
+def _differentiate(value: Tensor, inputs: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Gradient by inputs and by weights; zero where nothing depends on them."""
+    if not value.requires_grad:
+        return torch.zeros_like(inputs), torch.zeros_like(weights)
+    by_input, by_weight = torch.autograd.grad(
+        value, (inputs, weights), retain_graph=True, allow_unused=True, materialize_grads=True
+    )
+    return by_input, by_weight
+
+
+def _find_acting(slopes: Float[Tensor, "points outputs numbers"]) -> list[int]:
+    """Numbers whose largest slope is above rounding."""
+    largest = slopes.abs().flatten(0, 1).amax(0)
+    return (largest > MAX_ROUNDING).nonzero().flatten().tolist()
