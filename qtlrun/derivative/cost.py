@@ -1,6 +1,8 @@
 """Cost of a step against qubits, depth and batch, as curves that stop before they take long."""
 
+import dataclasses
 import itertools
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,11 +12,14 @@ import pandas as pd
 from qtlrun.derivative.method import MILLISECONDS, NO_CIRCUIT
 from qtlrun.derivative.specimen import Specimen
 from qtlrun.derivative.step import differentiate, time_step
+from qtlrun.derivative.trial import REVERSE_WORK, time_forward
 from qtlrun.device.method import (
     PARAMETER_SHIFT,
     REFUSALS,
+    STATEVECTOR,
     Method,
     auto_method,
+    count_executions,
     list_methods,
     shorten,
 )
@@ -34,6 +39,7 @@ SIZES = {
 GROWTHS = {"qubits": 5.0, "depth": 2.0, "batch": 4.0}
 BATCH = "batch"
 MAX_STEP_S = 0.5  # of a point
+MAX_FORECAST_S = 2.0  # of a point that is measured at all
 REPEATED_S = 0.05  # beyond which the step of a point is not repeated
 DEVICES = ("default.qubit", "lightning.", "qiskit.aer", "qulacs.")  # or how they begin
 SLOWER_METHODS = (("default.qubit", "adjoint"),)  # than another of the same device
@@ -42,7 +48,10 @@ SHIFTING_DEVICE = "lightning.qubit"  # whose parameter-shift rule is drawn where
 
 @dataclass(frozen=True)
 class CostPoint:
-    """Seconds of a step at a size, and why the curve ends there; empty where it goes on."""
+    """Seconds of a step at a size, and why the curve ends there; empty where it goes on.
+
+    The seconds are nan where the step was not run.
+    """
 
     method: Method
     size: str
@@ -63,11 +72,8 @@ def measure_costs(specimen: Specimen) -> list[Section]:
         f" ({_name_sizes(specimen)}); a curve ends before a step takes {MAX_STEP_S:g} s, or where"
         " its share of study.budget is used up."
     )
-    drawn = {point.method.title for point in points}
-    absent = [method.title for method in methods if method.title not in drawn]
-    lacking = [Note(f"cost: without {', '.join(absent)}, which cannot have it.")] if absent else []
     figures = {"cost": cost_curves(frame)} if len(frame) else {}
-    return [Section("cost", _tabulate(points), [note, *lacking], {"cost": frame}, figures)]
+    return [Section("cost", _tabulate(points), [note], {"cost": frame}, figures)]
 
 
 def trace_curves(specimen: Specimen, methods: list[Method]) -> Iterator[CostPoint]:
@@ -86,20 +92,23 @@ def _trace_curve(
 ) -> Iterator[CostPoint]:
     """Points of a curve in the order of the values; the last one says why it ends.
 
-    A value that the circuit or the method cannot have is left out.
+    A value that the circuit cannot have is left out; a method that cannot have it has no points.
     """
     began = time.process_time()
-    before: CostPoint | None = None
     for value in SIZES[name]:
         try:
-            seconds = _time_point(specimen, method, name, value)
-        except UsageError:
+            point = _time_point(specimen, method, name, value)
+        except UsageError as refusal:
+            if refusal.key.startswith("device."):
+                return  # at any size
             continue
         except REFUSALS as error:
-            if before is not None:
-                yield CostPoint(method, name, before.value, before.seconds, shorten(str(error)))
+            yield CostPoint(method, name, value, math.nan, shorten(str(error)))
             return
-        point = CostPoint(method, name, value, seconds)
+        if point.reason:
+            yield point
+            return
+        seconds = point.seconds
         spent = time.process_time() - began
         growth = GROWTHS[name]
         reason = ""
@@ -107,19 +116,25 @@ def _trace_curve(
             reason = f"the next step would take about {seconds * growth:.2g} s"
         elif value != SIZES[name][-1] and spent > share:
             reason = "its share of the time is used up"
-        yield CostPoint(method, name, value, seconds, reason)
+        yield dataclasses.replace(point, reason=reason)
         if reason:
             return
-        before = point
 
 
-def _time_point(specimen: Specimen, method: Method, name: str, value: int) -> float:
-    """Seconds of a step at a size."""
+def _time_point(specimen: Specimen, method: Method, name: str, value: int) -> CostPoint:
+    """Seconds of a step at a size; nan and why, where a forward pass forecasts a long one."""
     is_batch = name == BATCH
     items = value if is_batch else specimen.items
     changes = {} if is_batch else {f"circuit.{name}": value}
     batch = specimen.circuit_batch(method, items, changes)
-    return time_step(lambda: differentiate(batch), REPEATED_S)
+    work = max(REVERSE_WORK, count_executions(batch.run))
+    scale = 1 if method.is_broadcast or method.device == STATEVECTOR else items
+    forecast = time_forward(batch.first(1)) * work * scale
+    if forecast > MAX_FORECAST_S:
+        return CostPoint(method, name, value, math.nan, f"a step would take about {forecast:.2g} s")
+    return CostPoint(
+        method, name, value, time_step(lambda: differentiate(batch), REPEATED_S, warm=True)
+    )
 
 
 def _choose_methods(specimen: Specimen) -> list[Method]:
@@ -177,10 +192,15 @@ def _tabulate(points: list[CostPoint]) -> pd.DataFrame:
                 "method": title,
                 "size": size,
                 "from": str(first.value),
-                "ms at first": f"{first.seconds * MILLISECONDS:.3g}",
+                "ms at first": _milliseconds(first),
                 "to": str(last.value),
-                "ms at last": f"{last.seconds * MILLISECONDS:.3g}",
+                "ms at last": _milliseconds(last),
                 "ends": last.reason,
             }
         )
     return pd.DataFrame(lines)
+
+
+def _milliseconds(point: CostPoint) -> str:
+    """Milliseconds in three digits; empty where the step was not run."""
+    return "" if math.isnan(point.seconds) else f"{point.seconds * MILLISECONDS:.3g}"

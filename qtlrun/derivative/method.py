@@ -136,7 +136,7 @@ def _explain(results: list[MethodResult], specimen: Specimen) -> list[Note]:
             distance = f"{result.agreement.deviations:.3g} standard errors"
             words = f"{result.method.title} is {distance} from the exact gradient: not by chance."
             notes.append(Note(words))
-    if any(result.works and not result.method.exact for result in results):
+    if any(result.agreement is not None and not result.method.exact for result in results):
         notes.append(
             Note(
                 "noise: deviation of one step's gradient by chance, in sizes of the exact"
@@ -154,8 +154,9 @@ def _explain(results: list[MethodResult], specimen: Specimen) -> list[Note]:
         names = ", ".join(result.method.title for result in refused)
         notes.append(
             Note(
-                f"These cannot have the circuit: {names}.",
-                f"{count(len(refused), 'method')} cannot have the circuit; table.md says why.",
+                f"These cannot have the circuit, or are not tried: {names}.",
+                f"{count(len(refused), 'method')} cannot have the circuit, or are not tried;"
+                " table.md says why.",
             )
         )
     if not specimen.parts.exact:

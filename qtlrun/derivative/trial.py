@@ -26,6 +26,7 @@ from qtlrun.device.method import (
 )
 from qtlrun.error import UsageError
 from qtlrun.layer import generator
+from qtlrun.tape.tape import Reading
 
 COMPARED_ITEMS = (2, 1)  # whose gradients are compared; fewer where a step is long
 REPEATS = 8  # of a method with chance
@@ -35,6 +36,8 @@ MAX_WHOLE_S = 0.5  # of a batch; a longer step is timed by the compared items
 MAX_QUBITS_GATEWISE = 10  # of the reference; plain autograd keeps the state after each gate
 MAX_QUBITS_MIXED = 7  # a density matrix of more takes seconds for an item
 MIXED = ".mixed"
+REFERENCE = "reference.qubit"
+MAX_WORK_REFERENCE = 1024  # amplitudes times gates
 
 
 @dataclass(frozen=True)
@@ -158,11 +161,8 @@ class _Bench:
 
     def prepare(self, method: Method) -> _Candidate | MethodResult:
         """Circuit under a method with its forecast; or why the method cannot have it."""
-        qubits = self.specimen.head.run.reading.qubits
-        if method.reason:
-            return MethodResult(method, method.reason)
-        if method.device.endswith(MIXED) and qubits > MAX_QUBITS_MIXED:
-            reason = f"not tried: its density matrix has 2**{2 * qubits} numbers"
+        reason = method.reason or _explain_size(method, self.specimen.head.run.reading)
+        if reason:
             return MethodResult(method, reason)
         try:
             return self._compile(method)
@@ -187,7 +187,7 @@ class _Bench:
         """Candidate, its simulator timed forward."""
         simulator = method.title if method.device == STATEVECTOR else method.device
         if simulator not in self._forwards:
-            self._forwards[simulator] = _time_forward(batch.first(1))
+            self._forwards[simulator] = time_forward(batch.first(1))
         executions = count_executions(batch.run)
         work = executions if executions > 1 else REVERSE_WORK
         return _Candidate(method, batch, executions, self._forwards[simulator] * work)
@@ -210,8 +210,18 @@ class _Bench:
         return (explain(method, first.run) if first else "") or shorten(refusal.reason)
 
 
+def _explain_size(method: Method, reading: Reading) -> str:
+    """Why a slow device is not tried on a circuit of this size; empty where it is."""
+    if method.device.endswith(MIXED) and reading.qubits > MAX_QUBITS_MIXED:
+        return f"not tried: its density matrix has 2**{2 * reading.qubits} numbers"
+    work = 2**reading.qubits * len(reading.gates)
+    if method.device == REFERENCE and work > MAX_WORK_REFERENCE:
+        return "not tried: it is written to be read, and takes seconds for this circuit"
+    return ""
+
+
 @torch.no_grad()
-def _time_forward(batch: CircuitBatch) -> float:
+def time_forward(batch: CircuitBatch) -> float:
     """Seconds of the values alone."""
     return time_step(lambda: batch.run(batch.inputs, batch.weights))
 
@@ -223,7 +233,8 @@ def _try(candidate: _Candidate, references: dict[int, Gradient], deadline: float
     executions = candidate.executions * len(batch.inputs) * batch.items
     allowed = min(MAX_STEP_S, deadline - time.process_time())
     items = next((count for count in COMPARED_ITEMS if count * candidate.cost <= allowed), 0)
-    forecast = MethodResult(method, "", candidate.seconds * batch.items, 0, executions)
+    scale = 1 if method.is_broadcast else batch.items
+    forecast = MethodResult(method, "", candidate.seconds * scale, 0, executions)
     if not items:
         return forecast
     few = batch.first(items)

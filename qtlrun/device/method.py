@@ -70,6 +70,11 @@ class Method:
         return self.name in TRANSFORMS
 
     @property
+    def is_broadcast(self) -> bool:
+        """Whether all items of a batch go through PennyLane's simulator at once."""
+        return self.name == "backprop"
+
+    @property
     def first(self) -> "Method":
         """PennyLane's parameter-shift rule on the same device."""
         part = self.part | {"diff_method": PARAMETER_SHIFT}

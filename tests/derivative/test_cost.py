@@ -8,7 +8,7 @@ import pytest
 from qtlrun.derivative import cost
 from qtlrun.derivative.cost import SIZES, measure_costs, trace_curves
 from qtlrun.derivative.specimen import Specimen
-from qtlrun.device.method import auto_method
+from qtlrun.device.method import auto_method, list_methods
 from qtlrun.experiment import Experiment
 
 SHORT_SIZES = {"qubits": (2, 3), "depth": (1, 2), "batch": (1, 4)}
@@ -52,6 +52,20 @@ def test_a_curve_ends_before_a_step_takes_long(model, monkeypatch):
 def test_sizes_that_the_circuit_cannot_have_are_left_out(model):
     found = curves(model("circuit=brickwork", "circuit.qubits=3"))  # from 3 qubits up
     assert [point.value for point in found["qubits"]] == [3]
+
+
+def test_a_method_that_cannot_have_the_circuit_is_asked_once(model, monkeypatch):
+    asked = []
+    time_point = cost._time_point
+
+    def note(specimen, method, name, value):
+        asked.append((name, value))
+        return time_point(specimen, method, name, value)
+
+    monkeypatch.setattr(cost, "_time_point", note)
+    (fused,) = [each for each in list_methods(None, 0, {}) if each.name == "fused"]
+    assert not list(trace_curves(model(), [fused]))
+    assert asked == [("qubits", 2), ("depth", 1), ("batch", 1)]
 
 
 def test_without_a_circuit_there_are_words_alone(model):

@@ -40,7 +40,7 @@ COSTS = Schema(
         METHOD,
         Column("size", "text", "", "what varies: qubits, depth or batch"),
         Column("value", "int64", "", "its value; the others are those of the model"),
-        Column("ms", "float64", "ms", "of a step, forward and backward"),
+        Column("ms", "float64", "ms", "of a step, forward and backward; nan: not run"),
         Column("reason", "text", "", "why the curve ends here; empty elsewhere"),
     )
 )
