@@ -103,10 +103,13 @@ class Case:
     @property
     def trained(self) -> dict[str, nn.Parameter]:
         """Weights that training is meant to move, by name."""
+        # Of a lazy layer whose forward pass fails
+        lazy = torch.nn.parameter.UninitializedParameter
+        absent = {name for name, each in self.model.named_parameters() if isinstance(each, lazy)}
         return {
             name: weight
             for name, weight in self.model.named_parameters()
-            if weight.requires_grad and name not in self.frozen
+            if weight.requires_grad and name not in self.frozen | absent
         }
 
 
@@ -136,7 +139,11 @@ def take_pass(case: Case) -> Pass:
         loss, error = attempt(lambda: find_loss(logits, case.labels))
     if loss is not None and loss.requires_grad:
         _, error = attempt(loss.backward)
-    gradients = {name: weight.grad for name, weight in case.trained.items()}
+    gradients = {}
+    for name, weight in case.trained.items():
+        gradients[name] = weight.grad
+        if weight.grad is not None and weight.grad.is_sparse:
+            gradients[name] = weight.grad.to_dense()
     return Pass(logits, loss, gradients, error)
 
 

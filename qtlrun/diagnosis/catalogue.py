@@ -27,6 +27,7 @@ CHECKS: tuple[Check, ...] = (
     *method.CHECKS,
     *backward.CHECKS,
     *boundary.CHECKS,
+    *repetition.CHECKS,
     *unit.CHECKS,
     *training.CHECKS,
     *rate.CHECKS,

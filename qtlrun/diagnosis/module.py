@@ -7,7 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 
+from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.capture import find_circuits
 from qtlrun.diagnosis.case import Case
 from qtlrun.error import BadValue
@@ -38,6 +40,9 @@ def load_case(path: str, seed: int = 0) -> Case:
     with plugin.blamed("module", path), reseeded(seed):
         value = factory()
     model, items, labels, optimizer = _take_apart(path, value)
+    if any(isinstance(weight, UninitializedParameter) for weight in model.parameters()):
+        with torch.no_grad():
+            attempt(lambda: model(items))
     classes = int(labels.max()) + 1
     return Case(
         path,

@@ -128,7 +128,10 @@ def _find_slope(
     for name in names:
         draw = generator(0, "slope", name)
         directions[name] = torch.randn(weights[name].shape, generator=draw).to(weights[name])
-    gradient = sum((gradients[name] * directions[name]).sum().item() for name in names)
+    gradient = 0.0
+    for name in names:
+        # Of a complex weight torch gives the slopes of both parts as one number
+        gradient += (gradients[name].conj() * directions[name]).real.sum().item()
     slopes = []
     for step in STEPS:
         losses: list[float] = []
@@ -149,7 +152,8 @@ def _find_gradients(find_loss: Find, weights: dict[str, nn.Parameter]) -> dict[s
     """Gradient of each weight that the loss reaches."""
     slopes = torch.autograd.grad(find_loss(), list(weights.values()), allow_unused=True)
     pairs = zip(weights, slopes, strict=True)
-    return {name: slope for name, slope in pairs if slope is not None}
+    dense = ((name, slope if slope is None else slope.to_dense()) for name, slope in pairs)
+    return {name: slope for name, slope in dense if slope is not None}
 
 
 def _differ(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:

@@ -122,6 +122,8 @@ def _hooks(model: nn.Module, trace: CallTrace) -> Iterator[None]:
     """Note the calls of a model's modules within."""
     handles = []
     for name, module in model.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            continue  # it takes no hooks
         enter = functools.partial(_enter, trace, name)
         handles.append(module.register_forward_pre_hook(enter))
         handles.append(module.register_forward_hook(functools.partial(_leave, trace)))

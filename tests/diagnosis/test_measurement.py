@@ -1,4 +1,4 @@
-"""What the checks measure, against closed forms."""
+"""Measurements of the checks, against closed forms."""
 
 import functools
 import math
@@ -146,3 +146,57 @@ def test_a_channel_is_dead_where_it_is_0_in_all_places():
     pictures[0, 0, 1, 1] = 1
     (relu,) = trace_pass(nn.ReLU(), pictures).activations
     assert (relu.units, relu.dead) == (2, 0.5)
+
+
+class Table(nn.Module):
+    """Table whose gradient is sparse."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(3, 4, sparse=True)
+        self.last = nn.Linear(4, 2)
+
+    def forward(self, items):
+        return self.last(self.table(items.argsort(1)).mean(1))
+
+
+class Complex(nn.Module):
+    """Absolute values of complex numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(3, 2, dtype=torch.complex64))
+
+    def forward(self, items):
+        return (items.to(self.weight) @ self.weight).abs()
+
+
+class TrainingOnly(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+
+    def forward(self, items):
+        if not self.training:
+            raise KeyError("evaluation")
+        return self.layer(items)
+
+
+@pytest.mark.parametrize(
+    "build, optimizer",
+    [
+        (Table, functools.partial(torch.optim.SGD, lr=0.1)),
+        (Complex, ADAM),
+        (TrainingOnly, ADAM),
+        (lambda: torch.jit.script(nn.Linear(3, 2)), ADAM),
+        (lambda: nn.Linear(3, 2), torch.optim.LBFGS),
+        (lambda: nn.Linear(3, 2).bfloat16(), None),
+        (nn.Identity, None),
+    ],
+    ids=["sparse", "complex", "training only", "scripted", "closure", "bfloat16", "no weight"],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_an_unusual_module_ends_no_examination(build, optimizer):
+    examination = examine(make_case(build, optimizer), CHECKS)
+    assert examination.checks == len(CHECKS)
+    assert len(examination.findings) <= 1

@@ -1,6 +1,7 @@
 """Checks of the pass back: does the loss reach all weights that are trained?"""
 
 import torch
+from torch import nn
 
 from qtlrun.diagnosis.case import Case, take_pass
 from qtlrun.diagnosis.finding import Evidence, Severity, check
@@ -30,7 +31,7 @@ def detached_output(case: Case) -> Evidence | None:
     return Evidence(
         len(case.trained),
         f"the logits have no gradient, so none of {len(case.trained)} trained tensors moves",
-        "leave torch.no_grad, detach and diff_method=None out of the forward pass",
+        "leave torch.no_grad and detach out of the forward pass",
     )
 
 
@@ -107,7 +108,7 @@ def _is_before(case: Case, name: str, number: int) -> bool:
 
 def _is_leaf(case: Case, name: str) -> bool:
     """Whether a module has none inside."""
-    return not list(case.model.get_submodule(name).children())
+    return not list(find_module(case, name).children())
 
 
 @check(
@@ -148,7 +149,7 @@ def _find_still_rows(case: Case) -> dict[str, torch.Tensor]:
     for name, slope in take_pass(case).gradients.items():
         if slope is not None and trained[name] is not angles:
             # Units of a layer may rest on a batch; rows of weights that a module owns may not
-            kind = type(case.model.get_submodule(owner(name))).__module__
+            kind = type(find_module(case, owner(name))).__module__
             is_layer = kind.startswith(("torch.nn.", "qtlrun."))
             flat = slope.reshape(1 if is_layer or slope.dim() < 2 else len(slope), -1)
             rows[name] = (flat == 0).all(1)
@@ -212,6 +213,11 @@ def held_graph(case: Case) -> Evidence | None:
 def owner(name: str) -> str:
     """Name of the module that a weight belongs to."""
     return name.rpartition(".")[0]
+
+
+def find_module(case: Case, name: str) -> nn.Module:
+    """Module of the model by its name, compiled ones too."""
+    return dict(case.model.named_modules())[name]
 
 
 def name_some(names: list[str], count: int = 3) -> str:

@@ -6,13 +6,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from qtlrun.diagnosis.case import Case
-from qtlrun.diagnosis.check.backward import has_shots
 from qtlrun.diagnosis.finding import Check, Evidence, Severity, check
 from qtlrun.diagnosis.trace import Call
 from qtlrun.plan import plugin
 
 MAX_FAILURES = 0
-MAX_REPEAT_DIFFERENCE = 1e-3  # in the deviation of the logits
 
 # How Python and torch word it, where a list or tuple stands for a tensor
 LIST_ERROR = re.compile(
@@ -168,50 +166,6 @@ def mixed_devices(case: Case) -> Evidence | None:
 
 
 @check(
-    "Q217",
-    "FORWARD_RANDOM",
-    Severity.FAULT,
-    limit=MAX_REPEAT_DIFFERENCE,
-    reason="in evaluation shipped models repeat their logits to the last bit",
-)
-def random_forward(case: Case) -> Evidence | None:
-    """Compare the logits of the same items in evaluation mode, computed twice."""
-    difference = case.evaluation.difference(case.evaluation.again, len(case.items))
-    if difference is None or difference <= MAX_REPEAT_DIFFERENCE or has_shots(case):
-        return None
-    return Evidence(
-        difference,
-        f"logits of the same items in evaluation differ by {difference:.2g} of their deviation",
-        "let dropout and noise ask self.training, as torch.nn.Dropout does",
-    )
-
-
-@check(
-    "Q218",
-    "ITEMS_MIXED",
-    Severity.FAULT,
-    limit=MAX_REPEAT_DIFFERENCE,
-    reason="an item of shipped models has the same logits alone, within 1e-5",
-)
-def mixed_items(case: Case) -> Evidence | None:
-    """Compare the logits of items alone with those in the batch, in evaluation mode."""
-    evaluation = case.evaluation
-    if has_shots(case) or random_forward.measure(case):
-        return None
-    differences = [
-        evaluation.difference(logits, count) or 0.0 for count, logits in evaluation.short.items()
-    ]
-    largest = max(differences, default=0.0)
-    if largest <= MAX_REPEAT_DIFFERENCE:
-        return None
-    return Evidence(
-        largest,
-        f"logits of items change by {largest:.2g} of their deviation with the others of the batch",
-        "normalise and reshape along the axes of an item; let a batch norm track its statistics",
-    )
-
-
-@check(
     "Q220",
     "LOGITS_SHAPE",
     Severity.FAULT,
@@ -225,7 +179,8 @@ def other_shape(case: Case) -> Evidence | None:
     if logits is None or isinstance(logits, list | tuple) or _is_transposed(case):
         return None
     is_tensor = isinstance(logits, Tensor)
-    if is_tensor and logits.dim() == 2 and len(logits) == batch and logits.shape[1] > 1:
+    is_matrix = is_tensor and logits.is_floating_point() and logits.dim() == 2
+    if is_matrix and len(logits) == batch and logits.shape[1] > 1:
         return None
     return Evidence(
         logits.dim() if is_tensor else 0,
@@ -277,7 +232,10 @@ def _is_transposed(case: Case) -> bool:
 
 def _form(value: Any) -> str:
     """Shape of a tensor, or kind of something else."""
-    return str(tuple(value.shape)) if isinstance(value, Tensor) else type(value).__name__
+    if not isinstance(value, Tensor):
+        return type(value).__name__
+    kind = "" if value.is_floating_point() else f" of {value.dtype}"
+    return f"{tuple(value.shape)}{kind}"
 
 
 def _locate(error: Exception) -> str:
@@ -293,8 +251,6 @@ CHECKS = (
     short_batch,
     mixed_dtypes,
     mixed_devices,
-    random_forward,
-    mixed_items,
     failing_pass,
     other_shape,
 )

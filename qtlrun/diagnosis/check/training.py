@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from qtlrun.diagnosis.case import Case
-from qtlrun.diagnosis.check.backward import name_some, owner
+from qtlrun.diagnosis.check.backward import find_module, name_some, owner
 from qtlrun.diagnosis.finding import Evidence, Severity, check
 
 MAX_MOVES = 0
 MIN_TRAINED = 1
 MAX_LOSS_GAP_NATS = 0.5
+MIN_STEPS = 30  # after which a batch norm of momentum .1 has all but 4 % of its statistics
 
 
 @check(
@@ -78,7 +79,7 @@ def moving_statistics(case: Case) -> Evidence | None:
 def _is_frozen(case: Case, name: str) -> bool:
     """Whether all weights of a module are frozen, or of the first around it that has any."""
     while True:
-        module = case.model.get_submodule(name)
+        module = find_module(case, name)
         prefix = f"{name}." if name else ""
         weights = {f"{prefix}{each}": weight for each, weight in module.named_parameters()}
         if weights or not name:
@@ -207,7 +208,9 @@ def unlike_modes(case: Case) -> Evidence | None:
 def find_gap(case: Case) -> float | None:
     """Loss in evaluation less that in training after the first steps, in nats."""
     steps = case.rehearsal
-    if steps is None or steps.after is None or not math.isfinite(steps.losses[-1]):
+    if steps is None or steps.after is None or steps.steps < MIN_STEPS:
+        return None
+    if not math.isfinite(steps.losses[-1]):
         return None
     return nn.functional.cross_entropy(steps.after, case.labels).item() - steps.losses[-1]
 

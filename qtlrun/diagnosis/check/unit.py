@@ -109,7 +109,9 @@ def find_norms(case: Case) -> dict[str, float]:
     """Norm of the gradient of each trained weight that has one."""
     slopes = case.first_pass.gradients
     return {
-        name: slope.double().norm().item() for name, slope in slopes.items() if slope is not None
+        name: slope.abs().double().norm().item()
+        for name, slope in slopes.items()
+        if slope is not None
     }
 
 
@@ -120,7 +122,7 @@ def _find_sizes(case: Case) -> list[tuple[str, float]]:
     for name, slope in case.first_pass.gradients.items():
         is_matrix = slope is not None and name.endswith("weight") and slope.dim() > 1
         if is_matrix and owner(name) in order:
-            sizes[name] = slope.double().square().mean().sqrt().item()
+            sizes[name] = slope.abs().double().square().mean().sqrt().item()
     return sorted(sizes.items(), key=lambda pair: order[owner(pair[0])])
 
 
@@ -169,7 +171,9 @@ def _is_infinite(slope: torch.Tensor | None) -> bool:
 def double_softmax(case: Case) -> Evidence | None:
     """Share of the items whose logits are probabilities."""
     logits = case.evaluation.whole
-    if not isinstance(logits, torch.Tensor) or logits.dim() != 2 or logits.is_meta:
+    if not isinstance(logits, torch.Tensor) or logits.dim() != 2:
+        return None
+    if logits.is_meta or not logits.is_floating_point():
         return None
     sums = (logits.sum(1) - 1).abs() < SUM_TOLERANCE
     share = (sums & (logits >= 0).all(1)).double().mean().item()

@@ -4,10 +4,12 @@ import torch
 from torch import nn
 
 SMALL = ("circuit.qubits=2", "circuit.depth=1", "compare=[]")
+RESIDUAL = ("dataset=digits", "backbone=small", "backbone.weights=none")
 STEPS = ("recipe.schedule=step", "recipe.epochs=9")
 
 # Words of composed models by code
 COMPOSED = {
+    "Q302": (*SMALL, *RESIDUAL, "freeze.batch_norm=train"),
     "Q305": (*SMALL, "recipe.lr=0"),
     "Q306": (*SMALL, "recipe.lr=30"),
     "Q307": (*SMALL, "recipe.lr=1e-9"),
