@@ -14,8 +14,6 @@ from qtlrun.experiment import description
 from qtlrun.experiment.ensemble import Ensemble
 from qtlrun.experiment.parts import Parts
 
-MOVING_ITEMS = 64  # that go through a backbone which is trained
-
 
 @dataclass(frozen=True, eq=False)
 class Composition:
@@ -34,8 +32,8 @@ class Composition:
 
     @cached_property
     def features(self) -> Float[Tensor, "items features"]:
-        """Features of training items as the head takes them; before training, of a few."""
-        return self._take("train", None if self.parts.fixed else MOVING_ITEMS)[0]
+        """Features of a frozen backbone as the head takes them, of all training items."""
+        return self._take("train", None)[0]
 
     @cached_property
     def duplicates(self) -> Duplicates:
@@ -70,11 +68,7 @@ class Composition:
     def _take(
         self, split: str, count: int | None
     ) -> tuple[Float[Tensor, "items features"], Int64[Tensor, " items"]]:
-        """Features and labels of the first items of a split, in the order of its data."""
+        """Features of a frozen backbone and labels of the first items of a split."""
         data = self.ensemble.data[split]
         index = torch.arange(data.count)[:count].unsqueeze(0)
-        with torch.no_grad(), self.ensemble.threads():
-            items = data.take(index, None)
-            if not self.parts.fixed:
-                items = self.ensemble.whole.eval().features(items)
-        return items[0], data.labels[0][index[0]]
+        return data.take(index, None)[0], data.labels[0][index[0]]

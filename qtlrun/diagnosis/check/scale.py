@@ -13,7 +13,7 @@ LOW_QUANTILE = 0.1  # of the deviations; a few features that hardly move are usu
 
 MAX_ROOT_MEAN_SQUARE_FACTOR = 10.0
 MAX_CONSTANT_SHARE = 0.9
-MAX_SCALE_RATIO = 200.0
+MAX_SCALE_RATIO = 100.0
 MAX_STEP = 20.0
 
 
@@ -55,7 +55,7 @@ def input_scale(case: Case) -> Evidence | None:
     "FEATURES_CONSTANT",
     Severity.WARNING,
     limit=MAX_CONSTANT_SHARE,
-    reason="a small random network with ReLUs starts with half of its features at 0",
+    reason="the shipped presets' frozen features have at most .03; blank items have all",
 )
 def constant_features(case: Case) -> Evidence | None:
     """Count the features that are equal for all items."""
@@ -79,7 +79,7 @@ def constant_features(case: Case) -> Evidence | None:
     "FEATURES_UNSCALED",
     Severity.WARNING,
     limit=MAX_SCALE_RATIO,
-    reason="deviations of the shipped presets' features differ up to 30-fold",
+    reason="deviations of the shipped presets' features differ up to 11-fold",
 )
 def unscaled_features(case: Case) -> Evidence | None:
     """Compare the largest deviation of a feature with that of the smaller ones."""
@@ -130,10 +130,12 @@ def large_features(case: Case) -> Evidence | None:
 
 
 def _find_features(case: Case) -> Float64[Tensor, "items features"] | None:
-    """Features as a head takes them; vectors that a module of the user's takes."""
-    if case.composition is not None:
-        is_state = case.composition.ensemble.head.amplitudes
-        return None if is_state else case.composition.features.double()
+    """Features of a frozen backbone as the head takes them; else vectors that the model takes."""
+    composition = case.composition
+    if composition is not None and composition.ensemble.head.amplitudes:
+        return None
+    if composition is not None and composition.parts.fixed:
+        return composition.features.double()
     items: Float[Tensor, "batch ..."] = case.items.detach()
     return items.double() if items.dim() == 2 and items.is_floating_point() else None
 

@@ -68,14 +68,20 @@ def diagonal(inputs, weights):
     return [qml.expval(qml.PauliZ(wire)) for wire in range(2)]
 
 
-POINTS = ("dataset=moons", "backbone=identity", "compare=[]")
+POINTS = ("dataset=moons", "dataset.points=300", "backbone=identity", "compare=[]")
 SMALL = ("circuit.qubits=2", "circuit.depth=1")
 
 # Words of composed models by code; FILE stands for this file
 COMPOSED = {
     "Q503": (*POINTS, *SMALL, "recipe.epochs=1", "recipe.lr=0.0001"),
     "Q504": (
-        *("dataset=moons", "backbone=identity", "compare=[]", "recipe.epochs=20"),
-        *("circuit=file", "circuit.path=FILE:diagonal", "circuit.shape=[2]", "circuit.qubits=2"),
+        *POINTS,
+        *(
+            "recipe.epochs=20",
+            "circuit=file",
+            "circuit.path=FILE:diagonal",
+            "circuit.shape=[2]",
+            "circuit.qubits=2",
+        ),
     ),
 }
