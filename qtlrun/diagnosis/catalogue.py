@@ -11,6 +11,7 @@ from qtlrun.diagnosis.check import (
     outcome,
     rate,
     readout,
+    repetition,
     scale,
     schedule,
     split,
