@@ -107,7 +107,7 @@ def _find_ratio(case: Case) -> float | None:
 def _repeat_gradient(case: Case) -> Float[Tensor, "repetitions weights"] | None:
     """Gradients of the loss by the circuits' weights, of one batch in evaluation."""
     names = {name for use in case.circuits for name in use.parameters}
-    fresh = case.start(0)
+    fresh = case.start_again()
     weights = [weight for name, weight in fresh.trained.items() if name in names]
     if not weights:
         return None

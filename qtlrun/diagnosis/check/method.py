@@ -186,7 +186,7 @@ def find_refused(case: Case) -> qml.QNode | None:
 
     try:
         with quantum_node.intercept(answer):
-            again = take_pass(case.start(0))
+            again = take_pass(case.start_again())
     except PASS_ERRORS:
         return None
     return nodes[0] if nodes and again.error is None else None
