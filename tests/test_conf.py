@@ -372,7 +372,8 @@ GRIDS = {
     "learning_curve",
     "calibrate",
     "export",
-}  # studies of one point; all but the last make a grid of their own
+    "gradients",
+}  # studies of one point; all but the last two make a grid of their own
 # studies of finished runs, which tests/compose/test_finished.py and the studies' own tests have
 FINISHED = ("interpret", "join", "predict")
 
