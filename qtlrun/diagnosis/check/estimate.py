@@ -12,9 +12,10 @@ from qtlrun.diagnosis.finding import Evidence, Severity, check
 from qtlrun.experiment.network import Module
 
 MAX_RATIO = 1.0  # of the gradient's deviation over repetitions to its mean
-REPETITIONS = 8
+REPETITIONS = 6
 MIN_REPETITIONS = 4
-BUDGET_S = 3.0  # of all repetitions
+BUDGET_S = 5.0  # of all repetitions
+MAX_ITEMS = 4  # of which the gradient is repeated
 MIN_NORM = 0.9
 NORM = "norm_kept"  # name of the probability within the cutoff, by the contract
 LARGEST_RATIO = 10.0  # that few repetitions tell
@@ -92,7 +93,8 @@ def lost_norm(case: Case) -> Evidence | None:
 def _find_ratio(case: Case) -> float | None:
     """Deviation of the gradient by the circuits' weights over repetitions, over its mean's norm.
 
-    The norm is free of the bias by few repetitions. None where a pass fails or takes too long.
+    The variance, of the first items, is scaled to the whole batch. The norm is free of the bias by
+    few repetitions. None where a pass fails or takes too long.
     """
     gradients = _repeat_gradient(case)
     if gradients is None or len(gradients) < MIN_REPETITIONS:
@@ -101,22 +103,24 @@ def _find_ratio(case: Case) -> float | None:
     square = float(gradients.mean(0).square().sum()) - variance / len(gradients)
     if not variance:
         return 0.0
+    variance *= min(1.0, MAX_ITEMS / len(case.items))
     return (variance / max(square, variance / LARGEST_RATIO**2)) ** 0.5
 
 
 def _repeat_gradient(case: Case) -> Float[Tensor, "repetitions weights"] | None:
-    """Gradients of the loss by the circuits' weights, of one batch in evaluation."""
+    """Gradients of the loss by the circuits' weights, of a few items in evaluation."""
     names = {name for use in case.circuits for name in use.parameters}
     fresh = case.start_again()
     weights = [weight for name, weight in fresh.trained.items() if name in names]
     if not weights:
         return None
     model = fresh.model.eval()
+    items = fresh.items[:MAX_ITEMS]
     rows: list[Tensor] = []
     begin = time.monotonic()
     try:
         while len(rows) < REPETITIONS and time.monotonic() < begin + BUDGET_S:
-            loss = find_loss(model(fresh.items), fresh.labels)
+            loss = find_loss(model(items), fresh.labels[:MAX_ITEMS])
             gradient = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
             rows.append(torch.cat([each.flatten() for each in gradient]))
     except PASS_ERRORS:

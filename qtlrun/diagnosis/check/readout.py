@@ -50,7 +50,7 @@ def bypassed_circuit(case: Case) -> Evidence | None:
     "OUTPUTS_CONSTANT",
     Severity.WARNING,
     limit=MIN_SPREAD,
-    reason="10^6 shots resolve it; presets have 0.02 and more",
+    reason="10^6 shots resolve it; presets begin at 0.3 and more",
 )
 @by_circuit
 def constant_outputs(use: CircuitUse) -> Evidence | None:

@@ -232,7 +232,7 @@ def deep(inputs, weights):
 
 def q113():
     node = node_of(deep, shots=1, diff_method="parameter-shift")
-    return Loop(node, (4, 4)), *batch(count=2)
+    return Loop(node, (2, 4)), *batch(count=2)
 
 
 def q114():
