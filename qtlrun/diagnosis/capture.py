@@ -235,7 +235,7 @@ def _run(circuit: NodeCircuit, batch: int | None, inputs: Tensor, weights: Tenso
     return torch.cat(rows).unsqueeze(0)
 
 
-def _cut(case: Case, numbers: list[int], group: list[NodeCall], batch: int | None) -> Tensor:
+def _cut(case: Case, numbers: list[int], group: list[NodeCall], batch: int | None) -> Any:
     """Logits with the results of some calls replaced by their mean over the items."""
     count = itertools.count()
     means = iter(_find_means(group, batch))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -54,7 +55,7 @@ class CircuitUse:
     shots: int | None
     run: Simulate | None = None
     parameters: tuple[str, ...] = ()
-    cut: Callable[[], Tensor] | None = None
+    cut: Callable[[], Any] | None = None
     is_batched: bool = True
     shape: tuple[int, ...] | None = None
 

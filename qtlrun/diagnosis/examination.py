@@ -1,8 +1,10 @@
 """Examination of a case by all checks."""
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.case import Case
 from qtlrun.diagnosis.finding import Check, Finding, Severity
 
@@ -14,11 +16,18 @@ class Examination:
     name: of the model
     findings: of the checks
     checks: how many were made
+    unable: codes of those that an error kept from looking
     """
 
     name: str
     findings: list[Finding]
     checks: int
+    unable: list[str]
+
+    @property
+    def lines(self) -> list[dict[str, object]]:
+        """Each finding as plain values."""
+        return [finding.describe() for finding in self.findings]
 
     @property
     def is_sound(self) -> bool:
@@ -27,13 +36,16 @@ class Examination:
 
 
 def examine(case: Case, checks: Iterable[Check]) -> Examination:
-    """Examine a case by checks."""
+    """Examine a case by checks; code of the user's that fails in one costs that one."""
     findings = []
+    unable = []
     count = 0
     for each in checks:
         count += 1
-        evidence = each.measure(case)
-        if evidence is not None:
+        evidence, error = attempt(functools.partial(each.measure, case))
+        if error is not None:
+            unable.append(each.code)
+        elif evidence is not None:
             findings.append(Finding(each, evidence))
     findings.sort(key=lambda finding: (-finding.check.severity, finding.check.code))
-    return Examination(case.name, findings, count)
+    return Examination(case.name, findings, count, unable)

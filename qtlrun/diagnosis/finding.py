@@ -58,6 +58,20 @@ class Finding:
     check: Check
     evidence: Evidence
 
+    def describe(self) -> dict[str, object]:
+        """Plain values by the names that a report has for them."""
+        return {
+            "code": self.check.code,
+            "name": self.check.name,
+            "severity": self.check.severity.name.lower(),
+            "value": float(self.evidence.value),
+            "limit": float(self.check.limit),
+            "finding": self.evidence.sentence,
+            "reason": self.check.reason,
+            "fix": self.evidence.fix,
+            "override": self.evidence.override,
+        }
+
 
 def check(
     code: str, name: str, severity: Severity, *, limit: float, reason: str

@@ -2,7 +2,6 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -62,7 +61,7 @@ class Diagnose:
     ) -> tuple[pd.DataFrame, bool]:
         """Findings as a frame, and whether none is graver than a note."""
         examination = self._examine(plans[0], experiment)
-        frame = FINDINGS.frame([*_lines(examination)])
+        frame = FINDINGS.frame(examination.lines)
         disk.write_json(report.folder / FINDINGS_FILE, self._describe(examination))
         report.finish(
             plans,
@@ -93,7 +92,7 @@ class Diagnose:
     def _describe(self, examination: Examination) -> dict[str, object]:
         """Examination in plain values; an infinite number is null."""
         findings = []
-        for line in _lines(examination):
+        for line in examination.lines:
             value = line["value"]
             is_finite = isinstance(value, float) and math.isfinite(value)
             findings.append(line | {"value": value if is_finite else None})
@@ -102,22 +101,6 @@ class Diagnose:
             "sound": examination.is_sound,
             "checks": [check.code for check in self.checks],
             "findings": findings,
-        }
-
-
-def _lines(examination: Examination) -> Iterator[dict[str, object]]:
-    """Line of the frame for each finding."""
-    for finding in examination.findings:
-        yield {
-            "code": finding.check.code,
-            "name": finding.check.name,
-            "severity": finding.check.severity.name.lower(),
-            "value": float(finding.evidence.value),
-            "limit": float(finding.check.limit),
-            "finding": finding.evidence.sentence,
-            "reason": finding.check.reason,
-            "fix": finding.evidence.fix,
-            "override": finding.evidence.override,
         }
 
 
@@ -130,4 +113,7 @@ def _summarise(examination: Examination) -> str:
         if numbers[severity]
     ]
     summary = ", ".join(phrases) or "nothing was found"
-    return f"{count(examination.checks, 'check')} of {examination.name}: {summary}."
+    sentence = f"{count(examination.checks, 'check')} of {examination.name}: {summary}."
+    if examination.unable:
+        sentence += f" An error kept {', '.join(examination.unable)} from looking."
+    return sentence

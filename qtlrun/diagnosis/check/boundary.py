@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from qtlrun.diagnosis.case import Case
+from qtlrun.diagnosis.check.method import REFUSALS
 from qtlrun.diagnosis.finding import Check, Evidence, Severity, check
 from qtlrun.diagnosis.trace import Call
 from qtlrun.plan import plugin
@@ -208,7 +209,7 @@ NAMED: tuple[Check, ...] = (
 def failing_pass(case: Case) -> Evidence | None:
     """Find a pass that fails for a reason that no other check names."""
     error = case.first_pass.error
-    if error is None or any(each.measure(case) for each in NAMED):
+    if error is None or any(each.measure(case) for each in (*NAMED, *REFUSALS)):
         return None
     stage = "back" if case.first_pass.loss is not None else "forward"
     return Evidence(

@@ -27,7 +27,7 @@ MAX_STEP = 20.0
 def input_scale(case: Case) -> Evidence | None:
     """Compare the root mean square of pictures with 1, by channel."""
     items = case.items
-    if items.dim() != PICTURE_DIMENSIONS or not items.is_floating_point():
+    if items.dim() != PICTURE_DIMENSIONS or not items.is_floating_point() or items.is_meta:
         return None
     channels = items.detach().double().transpose(0, 1).flatten(1)
     mean = channels.mean(1)
@@ -137,7 +137,8 @@ def _find_features(case: Case) -> Float64[Tensor, "items features"] | None:
     if composition is not None and composition.parts.fixed:
         return composition.features.double()
     items: Float[Tensor, "batch ..."] = case.items.detach()
-    return items.double() if items.dim() == 2 and items.is_floating_point() else None
+    is_readable = items.dim() == 2 and items.is_floating_point() and not items.is_meta
+    return items.double() if is_readable else None
 
 
 def _scale_override(case: Case) -> str:
