@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 RESULTS := default spirals states reproduce nonlinearity calibrate reproduce-all pictures quantum-train fair splits reliability \
-	pools torture bench bench-generator mutation circuits circuits-textures photos interpret
+	pools torture bench bench-generator mutation circuits circuits-textures photos interpret gradients diagnose
 .PHONY: help compare check format test test-all options peers clean $(RESULTS)
 
 help:  ## this list
@@ -111,6 +111,12 @@ LENSES := 'compare=[B,C,D,twin]' 'lens=[saliency,dream,tsne,manifold,landscape]'
 interpret: .venv/installed  ## looking inside three runs: make interpret QTLRUN_DATA=FOLDER (long)
 	$(RESULT) 'Looking inside' "qtlrun seeds=5 $(LENSES)" "qtlrun experiment=textures seeds=3 $(LENSES)" \
 		"qtlrun experiment=ants_bees backbone=efficientnet_lite0 seeds=3 recipe.epochs=3 $(LENSES)"
+
+gradients: .venv/installed  ## each device and gradient method on the default, its plateaus (2 min)
+	$(RESULT) 'Gradients of the default circuit' "qtlrun study=gradients"
+
+diagnose: .venv/installed  ## misses and false alarms of the checks: make diagnose QTLRUN_DATA=FOLDER (20 min)
+	$(RESULT) 'Rates of the checks' "python tests/diagnosis_rates.py"
 
 SETS := $(CONTROLS) seeds=10 'dataset.split_seed=range(0,100,10)'
 PLANES := recipe=mari2019 $(PAIRS) dataset.classes=[airplane,automobile] dataset.validation=0.04

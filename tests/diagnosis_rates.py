@@ -4,8 +4,9 @@
 
 Planted faults are those of tests/diagnosis/plants. Healthy models are the presets of
 conf/experiment without those that keep a published defect, each from SEEDS seeds (20) on the split
-of its seed, or from as many as two minutes hold. A preset whose ImageNet weights are not here takes those of the package index, and
-QTLRUN_DATA names the folder of data that are not installed. Notes are no alarms.
+of its seed, or from as many as two minutes hold. A preset whose ImageNet weights are not here takes
+those of the package index, and QTLRUN_DATA names the folder of data that are not installed. Notes
+are no alarms.
 """
 
 import os
