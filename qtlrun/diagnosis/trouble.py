@@ -3,7 +3,7 @@
 from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.catalogue import DATA_CHECKS
 from qtlrun.diagnosis.composed import compose_case
-from qtlrun.diagnosis.examination import examine
+from qtlrun.diagnosis.examination import Examination, examine
 from qtlrun.diagnosis.finding import Severity
 from qtlrun.experiment.feature import is_large
 from qtlrun.experiment.parts import Parts
@@ -17,9 +17,7 @@ def explain_trouble(label: str, parts: Parts) -> list[str]:
     None for a row that trains a large network, whose features no training holds, and none where
     the examination fails.
     """
-    if not parts.fixed and is_large(parts.backbone):
-        return []
-    examination, _ = attempt(lambda: examine(compose_case(label, parts, MARGIN), DATA_CHECKS))
+    examination, _ = attempt(lambda: _examine_data(label, parts))
     if examination is None:
         return []
     sentences = []
@@ -30,3 +28,10 @@ def explain_trouble(label: str, parts: Parts) -> list[str]:
             code = f"{finding.check.code} {finding.check.name}"
             sentences.append(f"{label}: {code}: {evidence.sentence}. Remedy: {remedy}.")
     return sentences
+
+
+def _examine_data(label: str, parts: Parts) -> Examination | None:
+    """Examination of what a training has loaded; None of a row that trains a large network."""
+    if not parts.fixed and is_large(parts.backbone):
+        return None
+    return examine(compose_case(label, parts, MARGIN), DATA_CHECKS)
