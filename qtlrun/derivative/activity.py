@@ -21,9 +21,9 @@ RECTIFIERS: frozenset[Callable[..., Any]] = frozenset(
         Tensor.relu_,
         functional.relu,
         functional.relu6,
-        functional.hardtanh,
     )
 )
+BOUNDED = (functional.hardtanh, functional.hardtanh_)  # a ReLU6 where they begin at 0
 # With the map of their values to (-1, 1)
 SQUASHINGS: dict[Callable[..., Any], Callable[[Tensor], Tensor]] = {
     torch.tanh: torch.abs,
@@ -77,7 +77,7 @@ class Activity(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         output = func(*args, **(kwargs or {}))
-        if func in RECTIFIERS:
+        if func in RECTIFIERS or (func in BOUNDED and _begins_at_zero(*args, **(kwargs or {}))):
             self._rectify(output.detach())
         elif func in SQUASHINGS:
             self._squash(SQUASHINGS[func](output.detach()))
@@ -128,3 +128,8 @@ def _shorten(name: str) -> str:
     for prefix in ("backbone.", "network.", "head."):
         name = name.removeprefix(prefix)
     return name
+
+
+def _begins_at_zero(_values: Tensor, low: float = -1.0, *_rest: object, **named: Any) -> bool:
+    """Whether a hard tanh, of these arguments, is a rectifier."""
+    return named.get("min_val", low) == 0

@@ -55,16 +55,19 @@ def compare_repeats(reference: Gradient, step: Callable[[], Gradient], repeats: 
     results = [step() for _ in range(repeats)]
     values = torch.stack([result.values.double() for result in results]).flatten(1)
     slopes = torch.stack([result.slopes.double() for result in results])
-    exact = torch.cat([reference.values.flatten(), reference.slopes])
-    draws = torch.cat([values, slopes], 1)
+    numbers = values.shape[1] + slopes.shape[1]
+    deviations = (
+        _count_deviations(values, reference.values.flatten()),
+        _count_deviations(slopes, reference.slopes),
+    )
     size = torch.linalg.vector_norm(reference.slopes)
     spread = slopes.var(0).sum().sqrt() if slopes.numel() else torch.zeros(())
     return Agreement(
         _largest(values.mean(0) - reference.values.flatten()),
         _largest(slopes.mean(0) - reference.slopes),
         float(spread / size.clamp_min(torch.finfo(size.dtype).tiny)),
-        _count_deviations(draws, exact),
-        float(stats.t.isf(FALSE_ALARM / 2 / draws.shape[1], repeats - 1)),
+        max(each for each in (*deviations, 0.0) if not math.isnan(each)),
+        float(stats.t.isf(FALSE_ALARM / 2 / numbers, repeats - 1)),
     )
 
 
@@ -73,9 +76,13 @@ def _count_deviations(
 ) -> float:
     """Standard errors between the mean and the exact number that is farthest from it.
 
-    Differences within rounding count as none, for outcomes that are certain do not vary.
+    Differences within rounding count as none, for outcomes that are certain do not vary. A number
+    that is nearly certain may not vary in a few repeats: its error is no less than the root mean
+    square of all.
     """
-    errors = draws.std(0) / math.sqrt(len(draws))
+    deviation = draws.std(0)
+    pooled = deviation.square().mean().sqrt() if draws.numel() else deviation
+    errors = deviation.maximum(pooled) / math.sqrt(len(draws))
     differences = (draws.mean(0) - exact).abs()
     deviations = torch.where(differences > ROUNDING, differences / errors, 0.0)
     return _largest(deviations)

@@ -13,6 +13,7 @@ DRAWS = 1000  # of the bootstrap
 FEWEST_SIZES = 4  # of which a slope is told
 LEVEL = 0.95
 STEEP = 0.5  # bits per qubit: half in two qubits
+FLAT = 0.1  # bits per qubit: half in ten qubits
 ROUNDING = 1e-12  # largest variance that is rounding in float32
 
 Curves = Float64[np.ndarray, "draws sizes"]
@@ -49,14 +50,13 @@ class Decline:
     def course(self) -> Course:
         """How the variance goes with the number of qubits.
 
-        It does not vanish where the slope over all sizes, or over the larger half of them, may be
-        0 and cannot be steep. Else the curve that fits better has the word; up to a dozen qubits
-        a slow exponential is not told from a power.
+        It does not vanish where the slope over the larger half of the sizes is flat within its
+        interval, or rises. Else the curve that fits better has the word; up to a dozen qubits a
+        slow exponential is not told from a power.
         """
         if math.isnan(self.slope):
             return Course.UNDECIDED
-        ends = (self.low, self.high), (self.tail_low, self.tail_high)
-        if any(low > -STEEP and high >= 0 for low, high in ends):
+        if self.tail_low >= -FLAT:
             return Course.NOT
         if self.high >= 0:
             return Course.UNDECIDED

@@ -199,7 +199,9 @@ def _cells(flow: Flow) -> dict[str, str]:
     last = flow.layers[0]
     first = flow.layers[-1]
     circuit = [layer for layer in flow.layers if layer.layer == "circuit"]
-    signals = [layer.signal for layer in flow.layers if layer.trained]
+    signals = [
+        layer.signal for layer in flow.layers if layer.trained and not math.isnan(layer.signal)
+    ]
     return {
         "row": f"{flow.passage.row}, {flow.passage.state}",
         "at the loss": f"{last.layer}: {last.rms:.1e}",

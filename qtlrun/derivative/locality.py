@@ -183,8 +183,9 @@ def _judge(gaps: dict[str, Interval]) -> Note:
     for name, gap in gaps.items():
         if gap.low >= -MARGIN:
             return Note(
-                f"Locally easy on these items: {name} do no worse than the outputs (difference of"
-                f" {gap.mean:+.3f} in accuracy, no less than {gap.low:+.3f})."
+                f"Locally easy on these items: {name} are less than {MARGIN:g} behind the"
+                f" outputs (difference of {gap.mean:+.3f} in accuracy, no less than"
+                f" {gap.low:+.3f})."
             )
     gap = gaps[DOUBLE]
     if gap.high < 0:

@@ -21,7 +21,7 @@ from qtlrun.diagnosis.quantum_node import NodeCall, NodeCircuit, is_number, to_t
 
 MAX_QUBITS = 12  # of a circuit that is read
 MAX_ITEMS = 64  # of the inputs that are kept
-MAX_DIFFERENCE = 0.02  # between a circuit as it is read and its values without shots
+MAX_DIFFERENCE = 1e-4  # between a circuit as it is read and its values without shots
 MAX_DEVIATIONS = 10  # of values with shots
 
 

@@ -7,7 +7,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from qtlrun.layer import generator
+
 MAX_OUTPUTS = 16  # of which slopes are taken, each for a pass back
+MIXTURES = 2  # random sums of all outputs: what no output depends on has no slope of theirs
 MAX_ROUNDING = 1e-10  # of a slope in float64
 
 
@@ -17,22 +20,26 @@ class Slopes:
 
     outputs: the values themselves
     inputs: slopes by the inputs
-    weights: slopes by the weights
+    weights: slopes by the weights, of each output, or of some where there are many
+    mixed_inputs: slopes of random sums of all outputs by the inputs
+    mixed_weights: the same by the weights
     """
 
     outputs: Float[Tensor, "points outputs"]
-    inputs: Float[Tensor, "points outputs inputs"]
-    weights: Float[Tensor, "points outputs weights"]
+    inputs: Float[Tensor, "points some inputs"]
+    weights: Float[Tensor, "points some weights"]
+    mixed_inputs: Float[Tensor, "points sums inputs"]
+    mixed_weights: Float[Tensor, "points sums weights"]
 
     @property
     def acting_inputs(self) -> list[int]:
         """Inputs that any output depends on at any point."""
-        return _find_acting(self.inputs)
+        return _find_acting(self.mixed_inputs)
 
     @property
     def acting_weights(self) -> list[int]:
         """Weights that any output depends on at any point."""
-        return _find_acting(self.weights)
+        return _find_acting(self.mixed_weights)
 
 
 def find_slopes(
@@ -40,19 +47,31 @@ def find_slopes(
     inputs: Float[Tensor, "points inputs"],
     weights: Float[Tensor, "points weights"],
 ) -> Slopes:
-    """Slopes at points, each of which is a run of its own; of evenly spaced outputs if many."""
+    """Slopes at points, each of which is a run of its own."""
     with torch.enable_grad():
         x = inputs.detach().clone().requires_grad_()
         w = weights.detach().clone().requires_grad_()
         outputs = run(x.unsqueeze(1), w).squeeze(1)
         step = -(-outputs.shape[1] // MAX_OUTPUTS)
-        rows = []
-        columns = []
-        for output in outputs[:, ::step].unbind(1):
-            by_input, by_weight = _differentiate(output.sum(), x, w)
-            rows.append(by_input)
-            columns.append(by_weight)
-    return Slopes(outputs.detach(), torch.stack(rows, 1), torch.stack(columns, 1))
+        draw = generator(0, "mixtures")
+        factors = torch.randn(MIXTURES, outputs.shape[1], generator=draw, dtype=torch.float64)
+        mixtures = outputs @ factors.to(outputs).T
+        by_output = _differentiate_all(outputs[:, ::step], x, w)
+        by_mixture = _differentiate_all(mixtures, x, w)
+    return Slopes(outputs.detach(), *by_output, *by_mixture)
+
+
+def _differentiate_all(
+    values: Float[Tensor, "points some"], inputs: Tensor, weights: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Gradients of each column by inputs and by weights, (points, some, ...)."""
+    rows = []
+    columns = []
+    for value in values.unbind(1):
+        by_input, by_weight = _differentiate(value.sum(), inputs, weights)
+        rows.append(by_input)
+        columns.append(by_weight)
+    return torch.stack(rows, 1), torch.stack(columns, 1)
 
 
 def _differentiate(value: Tensor, inputs: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:

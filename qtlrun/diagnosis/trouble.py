@@ -17,7 +17,10 @@ def explain_trouble(label: str, parts: Parts) -> list[str]:
     None for a row that trains a large network, whose features no training holds, and none where
     the examination fails.
     """
-    examination, _ = attempt(lambda: _examine_data(label, parts))
+    try:
+        examination, _ = attempt(lambda: _examine_data(label, parts))
+    except (OSError, MemoryError):  # what is finished is to be written all the same
+        return []
     if examination is None:
         return []
     sentences = []

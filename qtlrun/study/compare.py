@@ -63,7 +63,7 @@ class Compare:
                 stop = error
                 break
         points = [point for point in points if point.labels or point.errors]
-        if len(plans) == len(points) == 1:
+        if len(plans) == len(points) == 1 and not stop:
             points[0].notes.extend(self._explain_troubles(plans[0], points[0], experiment))
         if points:
             frames = self._frames(points)

@@ -82,12 +82,13 @@ class Diagnose:
             return examine(load_case(self.module), self.checks)
 
         def work(parts: Parts) -> Examination:
-            seeds = len(plan.seeds)
-            return examine(
-                compose_case(plan.composed, parts, self.margin, seeds=seeds), self.checks
+            case = compose_case(
+                plan.composed, parts, self.margin, first.seeds[0], seeds=len(plan.seeds)
             )
+            return examine(case, self.checks)
 
-        return experiment.explore(plan.model, work)
+        first = plan.redraws[0]
+        return experiment.explore(plan.model.redrawn(first.change), work)
 
     def _describe(self, examination: Examination) -> dict[str, object]:
         """Examination in plain values; an infinite number is null."""

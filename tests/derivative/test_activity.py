@@ -1,5 +1,6 @@
 """Dead rectifiers and saturated squashings, wherever they are called."""
 
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional
@@ -45,3 +46,12 @@ def test_functions_are_seen_as_modules_are():
     ]
     squashed, rectified, last = found.values()
     assert squashed.share == 0.5 and rectified.share == 0.25 and last.share == 0.0
+
+
+@pytest.mark.parametrize("layer, dead", [(nn.ReLU6(), 1.0), (nn.Hardtanh(), None)])
+def test_a_hard_tanh_is_a_rectifier_where_it_begins_at_zero(layer, dead):
+    activity = Activity()
+    with activity.watch({"net": layer}):
+        layer(torch.full((4, 3), -0.3))
+    shares = [unit.share for unit in activity.units.values()]
+    assert shares == ([] if dead is None else [dead])

@@ -7,6 +7,7 @@ from qtlrun.diagnosis.case import Case, take_pass
 from qtlrun.diagnosis.finding import Evidence, Severity, check
 from qtlrun.diagnosis.graph import count_saved
 from qtlrun.diagnosis.slope import find_slopes
+from qtlrun.layer import generator
 
 MAX_DETACHED_WEIGHTS = 0
 MAX_STILL_ROWS = 0
@@ -142,8 +143,9 @@ def _find_still_rows(case: Case) -> dict[str, torch.Tensor]:
     """Rows by weight whose gradient is exactly 0, off the exact start; circuits have checks."""
     angles = None if case.composition is None else case.composition.ensemble.head.angles
     with torch.no_grad():
-        for weight in case.trained.values():
-            weight.add_(torch.randn_like(weight), alpha=NUDGE)
+        for name, weight in case.trained.items():
+            draw = generator(case.seed, "still", name)
+            weight.add_(torch.randn(weight.shape, generator=draw).to(weight), alpha=NUDGE)
     trained = case.trained
     rows = {}
     for name, slope in take_pass(case).gradients.items():

@@ -68,19 +68,20 @@ def idle_wires(use: CircuitUse) -> Evidence | None:
 )
 @by_circuit
 def wrapped_angles(use: CircuitUse) -> Evidence | None:
-    """Share of the angles by inputs, over the items, that are beyond pi."""
+    """Share of the angles by inputs that are more than pi from their middle over the items."""
     if use.reading is None or not use.reading.fed:
         return None
     angles = use.angles(use.inputs.cpu().double(), use.weights.cpu().double())
     angles = angles[..., sorted(use.reading.fed)].detach()
-    share = float((angles.abs() > math.pi).double().mean())
+    # What the weights add moves all items alike
+    distances = (angles - angles.median(-2, keepdim=True).values).abs()
+    share = float((distances > math.pi).double().mean())
     if share <= MAX_WRAPPED_SHARE:
         return None
-    largest = float(angles.abs().max())
     return Evidence(
         share,
-        f"{share:.0%} of the angles by inputs of {use.name} are beyond pi (up to {largest:.3g}),"
-        " where two different inputs give the same state",
+        f"{share:.0%} of the angles by inputs of {use.name} are more than pi from their median over"
+        f" the items (up to {float(distances.max()):.3g}), where two inputs give the same state",
         "scale the inputs to (-pi, pi), as by pi/2 tanh",
     )
 

@@ -74,7 +74,7 @@ def vanishing_gradient(case: Case) -> Evidence | None:
         return None
     (first, small), *_, (last, large) = sizes
     # A gradient of exactly 0 has a check of its own
-    if not small or not math.isfinite(large) or small / large >= MIN_GRADIENT_RATIO:
+    if not small or not large or not math.isfinite(large) or small / large >= MIN_GRADIENT_RATIO:
         return None
     return Evidence(
         small / large,

@@ -35,13 +35,6 @@ def q301():
     return model, *batch(), torch.optim.Adam(model.parameters(), lr=0.01)
 
 
-def q301_decay():
-    model = small()
-    for weight in model[0].parameters():
-        weight.register_hook(torch.zeros_like)
-    return model, *batch(), torch.optim.Adam(model.parameters(), lr=0.01, weight_decay=0.01)
-
-
 def q302():
     base = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4)).requires_grad_(False)
     model = nn.Sequential(base, nn.Linear(4, 2))
