@@ -4,7 +4,7 @@
 
 Planted faults are those of tests/diagnosis/plants. Healthy models are the presets of
 conf/experiment without those that keep a published defect, each from SEEDS seeds (20) on the split
-of its seed, or from as many as two minutes hold. A preset whose ImageNet weights are not here takes
+of its seed, or from as many as a minute holds. A preset whose ImageNet weights are not here takes
 those of the package index, and QTLRUN_DATA names the folder of data that are not installed. Notes
 are no alarms.
 """
@@ -33,7 +33,7 @@ PRESETS = Path(__file__).parents[1] / "conf" / "experiment"
 DEFECT = "_paper"
 SUBSTITUTE = "backbone=efficientnet_lite0"
 SEEDS = 20
-MAX_PRESET_S = 120  # of a preset's examinations; the seeds after it are left out
+MAX_PRESET_S = 60  # of a preset's examinations; the seeds after it are left out
 MARGIN = 0.05
 GRAVE = [check for check in CHECKS if check.severity is not Severity.NOTE]
 
