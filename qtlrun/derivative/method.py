@@ -14,6 +14,7 @@ from qtlrun.report.sentence import Note, count
 
 MAX_DIFFERENCE = 1e-6  # of a gradient that counts as exact
 MILLISECONDS = 1e3
+MAX_NOISE = 100.0  # of one gradient, in sizes of the exact one: no training averages more away
 NEAR = 1.25  # times the least time, within which noise of timing decides
 NO_CIRCUIT = "the head has no circuit between two layers, so there is nothing to choose here"
 
@@ -102,7 +103,7 @@ def _is_right(result: MethodResult) -> bool:
     if agreement is None or (agreement.values > MAX_DIFFERENCE and result.method.exact):
         return False
     if not result.method.exact:
-        return not agreement.is_biased
+        return not agreement.is_biased and agreement.noise <= MAX_NOISE
     return math.isnan(agreement.gradient) or agreement.gradient <= MAX_DIFFERENCE
 
 

@@ -21,6 +21,7 @@ OBSERVABLES = (LOCAL, GLOBAL)
 STARTS = (SMALL, UNIFORM)
 # Largest of a derivative that is rounding in float32
 ROUNDING = 1e-5
+MAX_AMPLITUDES = 2**26  # of all gates of the starts that are differentiated at once: 512 MiB
 
 Gradients = Float64[np.ndarray, "starts weights"]
 
@@ -57,13 +58,9 @@ def sample_gradients(
     observed = Observed(circuit, inputs_of(circuit), is_direct(circuit))
     run = Statevector().run(observed, entangle)
     values = draw_starts(circuit, spread=spread, starts=starts, seed=seed)
-    items, weights = values.tensor_split([observed.inputs], dim=1)
-    weights.requires_grad_()
-    with torch.enable_grad():
-        outputs = run(items.unsqueeze(1), weights)[:, 0]
-        gradients = [
-            torch.autograd.grad(each.sum(), weights, retain_graph=True)[0] for each in outputs.T
-        ]
+    count = max(1, MAX_AMPLITUDES // (2**circuit.qubits * max(1, len(run.reading.gates))))
+    pieces = [_differentiate(run, piece, observed.inputs) for piece in values.split(count)]
+    gradients = torch.cat(pieces, 1)
     samples = []
     for observable, gradient in zip(OBSERVABLES, gradients, strict=True):
         slopes = gradient[:, observed.fed :].double().numpy()
@@ -71,6 +68,20 @@ def sample_gradients(
         for start, rows in zip(STARTS, np.split(slopes, 2), strict=True):
             samples.append(Sample(observable, start, rows[:, places], places, slopes.shape[1]))
     return samples
+
+
+def _differentiate(
+    run, values: Float32[Tensor, "runs numbers"], inputs: int
+) -> Float32[Tensor, "observables runs weights"]:
+    """Gradient of each observable by the weights, which stand behind the inputs."""
+    items, weights = values.tensor_split([inputs], dim=1)
+    weights.requires_grad_()
+    with torch.enable_grad():
+        outputs = run(items.unsqueeze(1), weights)[:, 0]
+        gradients = [
+            torch.autograd.grad(each.sum(), weights, retain_graph=True)[0] for each in outputs.T
+        ]
+    return torch.stack(gradients)
 
 
 def draw_starts(

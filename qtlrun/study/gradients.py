@@ -33,7 +33,8 @@ class Gradients:
 
     sections: names of `MAKERS`, in the order in which they are shown
     batch: items of a step; null for the recipe's
-    budget: seconds that each section may take; what would exceed it is forecast or left out
+    budget: processor seconds of methods, cost and flow, each; what would exceed it is forecast or
+        left out; plateaus end after a minute
     """
 
     sections: list[str]
