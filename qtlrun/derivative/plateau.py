@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from qtlrun.derivative.decline import LEVEL, Course, Decline, fit_decline
+from qtlrun.derivative.decline import FLAT, LEVEL, Course, Decline, fit_decline
 from qtlrun.derivative.family import Family
 from qtlrun.derivative.variance import (
     GLOBAL,
@@ -175,7 +175,7 @@ def _method(family: Family, variances: pd.DataFrame) -> Note:
         f" with an item each ({items})."
         f" Small start: normal, deviation {family.spread:g}; uniform: within half a turn. Slopes"
         " with 95 % intervals by a bootstrap over starts; -1 halves the variance with each qubit."
-        " It does not vanish where the slope over all sizes, or over the larger half, may be 0;"
+        f" It does not vanish where the slope over the larger half of the sizes is above -{FLAT:g};"
         " else the better fit of an exponential and a power has the word, for these sizes"
         " (McClean et al., arXiv:1803.11173; Cerezo et al., arXiv:2001.00550).",
         f"{TITLE}: variance over {STARTS} starts of the derivative by an angle of {family.name},"
