@@ -13,6 +13,7 @@ from qtlrun.diagnosis.sprint import Sprint
 from qtlrun.experiment.network import Module
 
 MIN_STEPS = 30  # of the exercise, below which nothing is learned yet
+LAST_STEPS = 10  # in which a loss that stays does not fall
 MIN_GAIN = 0.01  # nats
 MIN_RIVAL_GAIN = 0.1  # nats
 MAX_CLASS_SHARE = 0.99
@@ -52,15 +53,16 @@ def loss_at_chance(case: Case) -> Evidence | None:
     "CLASS_COLLAPSE",
     Severity.WARNING,
     limit=MAX_CLASS_SHARE,
-    reason="after as many steps the shipped presets predict two classes or more",
+    reason="a loss above that of a constant prediction; shipped presets are below it by then",
 )
 def collapsed_classes(case: Case) -> Evidence | None:
     """Count the items of the most predicted class after some steps of Adam."""
     exercise = _find_exercise(case)
     if exercise is None or exercise.after is None or len(case.labels.unique()) < 2:
         return None
-    if _is_at_chance(exercise, case):
-        return None  # as the check before says
+    # At chance, as the check before says; below it, the items are told apart all the same
+    if exercise.losses[-1] < _find_entropy(case.labels) + MIN_GAIN:
+        return None
     predicted = exercise.after.argmax(1)
     share = float(predicted.bincount().max()) / len(predicted)
     if not share > MAX_CLASS_SHARE:
@@ -157,8 +159,10 @@ def _find_exercise(case: Case) -> FirstSteps | None:
 
 
 def _is_at_chance(exercise: FirstSteps, case: Case) -> bool:
-    """Whether the lowest loss is that of a constant prediction."""
-    return abs(_find_entropy(case.labels) - min(exercise.losses[1:])) < MIN_GAIN
+    """Whether the lowest loss is that of a constant prediction, and the last steps lower none."""
+    gain = _find_entropy(case.labels) - min(exercise.losses[1:])
+    fall = exercise.losses[-LAST_STEPS - 1] - exercise.losses[-1]
+    return abs(gain) < MIN_GAIN and fall < MIN_GAIN
 
 
 def _find_entropy(labels: Int64[Tensor, " batch"]) -> float:
