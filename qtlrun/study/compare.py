@@ -76,16 +76,22 @@ class Compare:
         return frames["rows"], not failed
 
     def _explain_troubles(self, plan: Plan, point: Comparison, experiment: Experiment) -> list[str]:
-        """Findings on rows that failed, died or are saturated, on the split of the first seed."""
+        """Findings on rows that failed, died or are saturated, on the split of the first seed.
+
+        None on a row that the store had whole.
+        """
         if not self.diagnose:
             return []
-        from qtlrun.diagnosis import explain_trouble  # which loads PennyLane
-
         saturated = sentence.saturated(point)
         notes: list[str] = []
         for name, label in plan.labels.names.items():
+            rows = point.of(label)
+            if rows and all(row.stored for row in rows):
+                continue
             if not (point.failures(label) or point.dead(label) or label in saturated):
                 continue
+            from qtlrun.diagnosis import explain_trouble  # which loads PennyLane
+
             variant = plan.variants[name].redrawn(plan.redraws[0].change)
             notes += experiment.explore(variant, partial(explain_trouble, label))
         return notes
