@@ -1,8 +1,9 @@
 """Planted faults of tests/diagnosis/plants, as words of a command."""
 
-import importlib.util
 import re
 from pathlib import Path
+
+from qtlrun.plan import plugin
 
 FOLDER = Path(__file__).parent / "diagnosis" / "plants"
 CODE_LENGTH = 4  # of Q201 in q201_in_a_loop, another shape of the same fault
@@ -15,11 +16,8 @@ QUICK = (
 
 
 def load(path):
-    """Module of a file of plants."""
-    spec = importlib.util.spec_from_file_location(f"plants_{path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """Module of a file of plants, as qtlrun loads it."""
+    return plugin.load(path.stem, (str(path),))
 
 
 def find():

@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 Kind = Literal["dead", "saturated"]
-SATURATION = 0.99  # of the largest absolute value
+SATURATION = 0.99  # of the largest absolute value; a tanh's slope is below .02 there
 RECTIFIERS: frozenset[Callable[..., Any]] = frozenset(
     (
         torch.relu,
@@ -24,15 +24,14 @@ RECTIFIERS: frozenset[Callable[..., Any]] = frozenset(
     )
 )
 BOUNDED = (functional.hardtanh, functional.hardtanh_)  # a ReLU6 where they begin at 0
-# With the map of their values to (-1, 1)
-SQUASHINGS: dict[Callable[..., Any], Callable[[Tensor], Tensor]] = {
-    torch.tanh: torch.abs,
-    Tensor.tanh: torch.abs,
-    functional.tanh: torch.abs,
-    torch.sigmoid: lambda values: (2 * values - 1).abs(),
-    Tensor.sigmoid: lambda values: (2 * values - 1).abs(),
-    functional.sigmoid: lambda values: (2 * values - 1).abs(),
-}
+# With the size of their values, 1 at their ends
+SQUASHINGS: dict[Callable[..., Any], Callable[[Tensor], Tensor]] = dict.fromkeys(
+    (torch.tanh, torch.tanh_, Tensor.tanh, Tensor.tanh_, functional.tanh), torch.abs
+)
+SQUASHINGS |= dict.fromkeys(
+    (torch.sigmoid, torch.sigmoid_, Tensor.sigmoid, Tensor.sigmoid_, functional.sigmoid),
+    lambda values: (2 * values - 1).abs(),
+)
 
 
 @dataclass
@@ -77,10 +76,10 @@ class Activity(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         output = func(*args, **(kwargs or {}))
-        if func in RECTIFIERS or (func in BOUNDED and _begins_at_zero(*args, **(kwargs or {}))):
-            self._rectify(output.detach())
+        if is_rectifier(func, *args, **(kwargs or {})):
+            self._rectify(output)
         elif func in SQUASHINGS:
-            self._squash(SQUASHINGS[func](output.detach()))
+            self._squash(squashed_share(func, output), output.numel())
         return output
 
     @contextmanager
@@ -112,15 +111,32 @@ class Activity(TorchFunctionMode):
         return self.units.setdefault((name, number), Units(kind))
 
     def _rectify(self, output: Tensor) -> None:
-        axis = 1 if output.dim() == 4 else output.dim() - 1  # channels of maps
-        active = (output > 0).movedim(axis, 0).flatten(1).any(1)
+        active = find_active(output)
         unit = self._unit("dead")
         unit.active = active if unit.active is None else unit.active | active
 
-    def _squash(self, sizes: Tensor) -> None:
+    def _squash(self, share: float, count: int) -> None:
         unit = self._unit("saturated")
-        unit.ends += int((sizes > SATURATION).sum())
-        unit.count += sizes.numel()
+        unit.ends += round(share * count)
+        unit.count += count
+
+
+def is_rectifier(function: Callable[..., Any], *values: Any, **named: Any) -> bool:
+    """Whether a call of a function of torch's is one of a ReLU or ReLU6."""
+    return function in RECTIFIERS or (function in BOUNDED and _begins_at_zero(*values, **named))
+
+
+@torch.no_grad()
+def find_active(output: Tensor) -> Bool[Tensor, " units"]:
+    """Whether any item has each unit of a rectifier, a channel of maps or a number, above 0."""
+    axis = 1 if output.dim() == 4 else output.dim() - 1
+    return (output > 0).movedim(axis, 0).reshape(output.shape[axis], -1).any(1)
+
+
+@torch.no_grad()
+def squashed_share(function: Callable[..., Any], output: Tensor) -> float:
+    """Share of the values of a squashing that are at their ends, where its slope is gone."""
+    return float((SQUASHINGS[function](output) > SATURATION).double().mean())
 
 
 def _shorten(name: str) -> str:

@@ -24,7 +24,7 @@ class Agreement:
     noise: deviation between repeats of the gradient, in sizes of the exact gradient; 0 for a method
         without chance
     deviations: standard errors of the farthest number from the reference; 0 without chance
-    limit: of `deviations`, which a method without bias passes once in 1000 times
+    limit: of `deviations`, by Student's t over all numbers
     """
 
     values: float

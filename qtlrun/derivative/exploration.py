@@ -2,8 +2,6 @@
 
 import pandas as pd
 import torch
-from jaxtyping import Float64
-from torch import Tensor
 
 from qtlrun.derivative.expressibility import describe_reach
 from qtlrun.derivative.family import Family
@@ -74,24 +72,11 @@ def draw_sets(ensemble: Ensemble, seed: int) -> Sets:
         name = "validation"
     train = order[:ITEMS]
     return Sets(
-        _features(ensemble, "train", train),
+        ensemble.features("train", train).double().cpu(),
         dataset.train.labels[train].numpy(),
-        _features(ensemble, name, chosen),
+        ensemble.features(name, chosen).double().cpu(),
         others.labels[chosen].numpy(),
     )
-
-
-def _features(ensemble: Ensemble, split: str, index: Tensor) -> Float64[Tensor, "items features"]:
-    """Features of items as the head sees them, scaled."""
-    data = ensemble.data[split]
-    ensemble.whole.eval()
-    pieces = []
-    for piece in index.split(data.chunk):
-        items = data.take(piece.unsqueeze(0), None)
-        # Of a head alone the data are its features
-        is_head = ensemble.backbone is None
-        pieces.append(items[0] if is_head else ensemble.whole.features(items)[0])
-    return torch.cat(pieces).double().cpu()
 
 
 def _refuse(why: str) -> Section:

@@ -99,11 +99,8 @@ class Specimen:
 
     def features(self, items: int) -> Float[Tensor, "1 items features"]:
         """Features that the head sees; those of the training items again, where these are few."""
-        data = self.ensemble.data["train"]
-        index = (torch.arange(items) % data.count).unsqueeze(0)
-        with torch.no_grad():
-            taken = data.take(index, None)
-            return taken if self.parts.fixed else self.ensemble.whole.features(taken)
+        index = torch.arange(items) % self.ensemble.data["train"].count
+        return self.ensemble.features("train", index).unsqueeze(0)
 
     def circuit_batch(
         self, method: Method, items: int, changes: Mapping[str, object] | None = None

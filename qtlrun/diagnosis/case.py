@@ -1,14 +1,17 @@
 """Cases: a model with a batch of training items, and what one pass back through it gives."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import pennylane as qml
 import torch
 from jaxtyping import Int64
 from torch import Tensor, nn
 
+from qtlrun.diagnosis import quantum_node
 from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.circuit_use import CircuitUse
 from qtlrun.diagnosis.composition import Composition
@@ -63,6 +66,16 @@ class Case:
     def first_pass(self) -> "Pass":
         """Pass forward and back on the batch in training, of a model that is thrown away."""
         return take_pass(self.start_again())
+
+    @cached_property
+    def refused_node(self) -> qml.QNode | None:
+        """Node whose method and shots make the first pass fail; None where it fails for others.
+
+        The pass is taken again with each node's best method and without shots.
+        """
+        if self.composition is not None or self.first_pass.error is None:
+            return None
+        return _find_refused(self)
 
     @cached_property
     def trace(self) -> CallTrace:
@@ -145,6 +158,22 @@ def take_pass(case: Case) -> Pass:
         if weight.grad is not None and weight.grad.is_sparse:
             gradients[name] = weight.grad.to_dense()
     return Pass(logits, loss, gradients, error)
+
+
+def _find_refused(case: Case) -> qml.QNode | None:
+    """First node of a pass that fails, where it succeeds by other methods without shots."""
+    nodes: list[qml.QNode] = []
+
+    def answer(node: qml.QNode, args: tuple, kwargs: dict) -> Any:
+        nodes.append(node)
+        other = copy.copy(qml.set_shots(node, None))
+        other.diff_method = "best"
+        other.gradient_kwargs = {}
+        return quantum_node.call(other, args, kwargs)
+
+    with quantum_node.intercept(answer):
+        again, _ = attempt(lambda: take_pass(case.start_again()))
+    return nodes[0] if nodes and again is not None and again.error is None else None
 
 
 def find_loss(logits: Any, labels: Int64[Tensor, " batch"]) -> Tensor:

@@ -42,7 +42,7 @@ class Slopes:
         return _find_acting(self.mixed_weights)
 
 
-def find_slopes(
+def find_circuit_slopes(
     run: Callable[[Tensor, Tensor], Tensor],
     inputs: Float[Tensor, "points inputs"],
     weights: Float[Tensor, "points weights"],

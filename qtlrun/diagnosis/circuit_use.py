@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from qtlrun.diagnosis.circuit_slope import Slopes, find_slopes
+from qtlrun.diagnosis.circuit_slope import Slopes, find_circuit_slopes
 from qtlrun.layer import generator
 from qtlrun.tape.tape import Reading
 
@@ -65,7 +65,9 @@ class CircuitUse:
         if self.exact is None or self.reading is None:
             return None
         points = self._points
-        return find_slopes(self.exact, self.draw_inputs(points, 1)[:, 0], self.draw_weights(points))
+        return find_circuit_slopes(
+            self.exact, self.draw_inputs(points, 1)[:, 0], self.draw_weights(points)
+        )
 
     @cached_property
     def start_slopes(self) -> Slopes | None:
@@ -76,7 +78,7 @@ class CircuitUse:
         inputs = self.inputs[:, :batch].detach().cpu().double()
         weights = self.weights.detach().cpu().double()
         weights = weights.repeat_interleave(inputs.shape[1], 0)
-        return find_slopes(self.exact, inputs.flatten(0, 1), weights)
+        return find_circuit_slopes(self.exact, inputs.flatten(0, 1), weights)
 
     @cached_property
     def exact_outputs(self) -> Float[Tensor, "circuits batch outputs"] | None:

@@ -1,7 +1,7 @@
 """Cases of composed models."""
 
 import functools
-from collections.abc import Callable
+import json
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ BATCH_ITEMS = 32
 class ComposedModel(nn.Module):
     """Composed model as training has it, from preprocessed items to logits (batch, classes).
 
-    A frozen backbone is in it too, whose features are computed once for a batch, as in training.
+    A frozen backbone is in it too; the features of the batch are those that training has.
     """
 
     def __init__(self, ensemble: Ensemble):
@@ -35,7 +35,7 @@ class ComposedModel(nn.Module):
         self.scale = ensemble.scalings[0]
         self.whole = ensemble.whole
         self.batch: Tensor | None = None
-        self.batch_features: Callable[[], Tensor] | None = None
+        self.batch_features: Tensor | None = None
         self.backbone = parts.backbone if parts.fixed else ensemble.backbone
         self.train()
 
@@ -45,15 +45,15 @@ class ComposedModel(nn.Module):
             self.freeze.apply(self.backbone, 0)
         return self
 
-    def remember(self, items: Tensor, once: Callable[[Callable[[], Tensor]], Tensor]) -> None:
-        """Let the features of a batch be computed once, where the backbone is frozen."""
+    def remember(self, items: Tensor, features: Tensor) -> None:
+        """Take the features (1, batch, features) of a batch as they are."""
         self.batch = items
-        self.batch_features = lambda: once(lambda: self.backbone(items))
+        self.batch_features = features
 
     def features(self, items: Tensor) -> Tensor:
         """Features as the head sees them, (1, batch, features)."""
-        if self.is_fixed and items is self.batch:
-            return self.scale(self.batch_features())
+        if items is self.batch:
+            return self.batch_features
         if self.is_fixed:
             return self.scale(self.backbone(items))
         return self.whole.features(items)
@@ -72,11 +72,14 @@ def compose_case(name: str, parts: Parts, margin: float, seed: int = 0, *, seeds
     model = ComposedModel(ensemble)
     train = parts.dataset.train
     order = torch.randperm(len(train), generator=generator(seed, "diagnosis"))[:BATCH_ITEMS]
-    key = f"diagnosis {name} {seed}"
+    variant = parts.variant
+    values = [variant.backbone, variant.dtype, variant.accelerator, parts.dataset.fingerprint, seed]
     items = parts.session.once(
-        f"{key} items", lambda: parts.to_accelerator(train.batch(order, model.backbone.preprocess))
+        f"diagnosed items {json.dumps(values)}",
+        lambda: parts.to_accelerator(train.batch(order, model.backbone.preprocess)),
     )
-    model.remember(items, lambda make: parts.session.once(f"{key} features", make))
+    if parts.fixed:
+        model.remember(items, ensemble.features("train", order).unsqueeze(0))
     trained = set(map(id, ensemble.whole.parameters()))
     frozen = frozenset(
         weight_name

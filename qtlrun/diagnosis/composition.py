@@ -70,5 +70,5 @@ class Composition:
     ) -> tuple[Float[Tensor, "items features"], Int64[Tensor, " items"]]:
         """Features of a frozen backbone and labels of the first items of a split."""
         data = self.ensemble.data[split]
-        index = torch.arange(data.count)[:count].unsqueeze(0)
-        return data.take(index, None)[0], data.labels[0][index[0]]
+        index = torch.arange(data.count)[:count]
+        return self.ensemble.features(split, index), data.labels[0][index]

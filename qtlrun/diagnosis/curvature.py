@@ -62,9 +62,7 @@ def _move(weights: list[torch.nn.Parameter], directions: list[Tensor], step: flo
 def _find_gradient(case: Case, weights: list[torch.nn.Parameter]) -> list[Tensor]:
     """Gradient of all trained weights; 0 of those that the loss does not reach."""
     loss = find_loss(case.model(case.items), case.labels)
-    slopes = torch.autograd.grad(loss, weights, allow_unused=True)
-    pairs = zip(weights, slopes, strict=True)
-    return [torch.zeros_like(weight) if slope is None else slope for weight, slope in pairs]
+    return list(torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True))
 
 
 def _find_norm(tensors: list[Tensor]) -> float:

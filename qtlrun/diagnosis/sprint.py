@@ -57,9 +57,9 @@ def run_sprint(parts: Parts, seed: int) -> Sprint | None:
             return None
         epochs = _fit(ensemble, seed)
     validation = ensemble.data["validation"]
-    index = torch.arange(validation.count)[:MAX_ITEMS].unsqueeze(0)
-    features = validation.take(index, None)[0]
-    return Sprint(ensemble, epochs, features, validation.labels[0][index[0]])
+    index = torch.arange(validation.count)[:MAX_ITEMS]
+    features = ensemble.features("validation", index)
+    return Sprint(ensemble, epochs, features, validation.labels[0][index])
 
 
 def _fit(ensemble: Ensemble, seed: int) -> int:

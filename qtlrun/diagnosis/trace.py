@@ -10,13 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from qtlrun.derivative import activity
 from qtlrun.diagnosis.attempt import attempt
 from qtlrun.layer import reseeded
-
-# Functions of torch by their names, in place or not
-KINDS = ("tanh", "sigmoid", "relu")
-# Of a tanh; its slope is below .02 there
-SATURATION = 0.99
 
 
 @dataclass(eq=False)
@@ -40,15 +36,15 @@ class Activation:
     """Output of an activation function.
 
     name: of the module that calls it
-    kind: tanh, sigmoid or relu
+    function: its own name
     saturated: share of a tanh's or sigmoid's values that are at their ends
     dead: share of a ReLU's units that are 0 for all items
-    units: of the ReLU
+    units: of a ReLU that takes a batch; 0 of another function
     has_gradient: whether anything before it is trained
     """
 
     name: str
-    kind: str
+    function: str
     saturated: float
     dead: float
     units: int
@@ -96,16 +92,34 @@ class Listener(TorchFunctionMode):
 
     def __torch_function__(self, function, types, arguments=(), named=None):
         output = function(*arguments, **(named or {}))
-        kind = function.__name__.rstrip("_")
-        if kind in KINDS and isinstance(output, Tensor):
-            current = self.trace.failure
-            name = "" if current is None else current.name
-            self.trace.activations.append(_find_activation(name, kind, output, self.batch))
+        is_rectifier = activity.is_rectifier(function, *arguments, **(named or {}))
+        is_empty = not isinstance(output, Tensor) or output.is_meta or not output.numel()
+        if is_empty or not (is_rectifier or function in activity.SQUASHINGS):
+            return output
+        current = self.trace.failure
+        saturated = dead = 0.0
+        units = 0
+        if not is_rectifier:
+            saturated = activity.squashed_share(function, output)
+        elif self.batch in output.shape:
+            active = activity.find_active(output)
+            units = len(active)
+            dead = float((~active).double().mean())
+        self.trace.activations.append(
+            Activation(
+                "" if current is None else current.name,
+                function.__name__.rstrip("_"),
+                saturated,
+                dead,
+                units,
+                output.requires_grad,
+            )
+        )
         return output
 
 
 def trace_pass(model: nn.Module, items: Tensor) -> CallTrace:
-    """CallTrace a forward pass in training mode; torch's generator begins at 0, for dropout."""
+    """Trace a forward pass in training mode; torch's generator begins at 0, for dropout."""
     trace = CallTrace()
     model.train()
     before = {name: buffer.clone() for name, buffer in model.named_buffers()}
@@ -145,27 +159,6 @@ def _leave(trace: CallTrace, module: nn.Module, _inputs: tuple[Any, ...], output
         call.inputs = ()  # which may be large
         if trace.infinite is None and not _is_finite(output):
             trace.infinite = call.name
-
-
-@torch.no_grad()
-def _find_activation(name: str, kind: str, values: Tensor, batch: int) -> Activation:
-    """Shares of an activation's values, from which its slope can be told."""
-    saturated = dead = 0.0
-    units = 0
-    if values.numel() and not values.is_meta:
-        if kind == "tanh":
-            saturated = (values.abs() > SATURATION).double().mean().item()
-        elif kind == "sigmoid":
-            saturated = ((2 * values - 1).abs() > SATURATION).double().mean().item()
-        elif batch in values.shape:
-            axis = values.shape.index(batch)
-            # Places of a picture belong to the unit of their channel
-            still = (values == 0).all(dim=axis, keepdim=True)
-            for inner in range(axis + 2, values.dim()):
-                still = still.all(dim=inner, keepdim=True)
-            units = still.numel()
-            dead = still.double().mean().item()
-    return Activation(name, kind, saturated, dead, units, values.requires_grad)
 
 
 def _is_finite(value: Any) -> bool:

@@ -63,6 +63,17 @@ class Ensemble:
         """Seed of each run."""
         return [training.seed for training in self.trainings]
 
+    @torch.no_grad()
+    def features(self, split: str, index: Tensor) -> Tensor:
+        """Features (items, features) of a split's items, as the head of the first run sees them."""
+        data = self.data[split]
+        self.whole.eval()
+        pieces = []
+        for piece in index.split(data.chunk):
+            items = data.take(piece.unsqueeze(0), None)
+            pieces.append(items[0] if self.backbone is None else self.whole.features(items)[0])
+        return torch.cat(pieces)
+
     def threads(self) -> contextlib.AbstractContextManager:
         """Context of its work: one thread, or all with a large backbone."""
         return self.parts.session.threads(large=feature.is_large(self.backbone))

@@ -40,6 +40,7 @@ class Parts:
 
     recipe = cached_property(lambda self: self._build("recipe"))
     freeze = cached_property(lambda self: self._build("freeze"))
+    layout = cached_property(lambda self: find_layout(self.bare))  # of pictures in memory
     circuit = cached_property(lambda self: self._build_once("circuit"))
     device = cached_property(lambda self: self._build_once("device"))
     dataset = cached_property(lambda self: self.dataset_of(self.variant.dataset, "dataset"))
@@ -249,10 +250,9 @@ class Parts:
 
     def to_accelerator(self, value: Any):
         """Items or a network in the row's dtype on its accelerator."""
-        if not isinstance(value, Tensor):
-            layout = find_layout(value)
-        else:
-            layout = find_layout(self.bare) if value.dim() == 4 else torch.preserve_format
+        layout = torch.preserve_format
+        if not isinstance(value, Tensor) or value.dim() == 4:
+            layout = self.layout if isinstance(value, Tensor) else find_layout(value)
         return value.to(self.accelerator, self.dtype, memory_format=layout)
 
     def weights_key(self) -> str:

@@ -82,16 +82,13 @@ class Compare:
         """
         if not self.diagnose:
             return []
-        saturated = sentence.saturated(point)
-        notes: list[str] = []
-        for name, label in plan.labels.names.items():
-            rows = point.of(label)
-            if rows and all(row.stored for row in rows):
-                continue
-            if not (point.failures(label) or point.dead(label) or label in saturated):
-                continue
-            from qtlrun.diagnosis import explain_trouble  # which loads PennyLane
+        names = {label: name for name, label in plan.labels.names.items() if _is_ill(point, label)}
+        if not names:
+            return []
+        from qtlrun.diagnosis import explain_trouble  # which loads PennyLane
 
+        notes: list[str] = []
+        for label, name in names.items():
             variant = plan.variants[name].redrawn(plan.redraws[0].change)
             notes += experiment.explore(variant, partial(explain_trouble, label))
         return notes
@@ -210,6 +207,15 @@ class Compare:
             sentence.held_fixed(plan, point),
             *_errors(points),
         ]
+
+
+def _is_ill(point: Comparison, label: str) -> bool:
+    """Whether a row that was trained now failed, died or is saturated."""
+    rows = point.of(label)
+    if rows and all(row.stored for row in rows):
+        return False
+    is_dead = bool(point.failures(label) or point.dead(label))
+    return is_dead or label in sentence.saturated(point)
 
 
 def _explain_sweep(table: pd.DataFrame, composed: str) -> str:

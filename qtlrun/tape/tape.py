@@ -81,14 +81,27 @@ class Reading:
     @property
     def unread(self) -> frozenset[int]:
         """Wires with gates that move, from which nothing reaches a measurement."""
-        reached = {wire for each in self.measurements for wire in each.wires or range(self.qubits)}
         unread: set[int] = set()
+        for gate in self._trace_back()[1]:
+            if gate.moving is not None or gate.angle in self.fed | self.trained:
+                unread |= set(gate.wires)
+        return frozenset(unread)
+
+    @property
+    def reached(self) -> frozenset[int]:
+        """Wires that are measured, or from which a gate reaches a measurement."""
+        return frozenset(self._trace_back()[0])
+
+    def _trace_back(self) -> tuple[set[int], list[Gate]]:
+        """Wires that reach a measurement, and gates that do not."""
+        reached = {wire for each in self.measurements for wire in each.wires or range(self.qubits)}
+        others = []
         for gate in reversed(self.gates):
             if reached & set(gate.wires):
                 reached |= set(gate.wires)
-            elif gate.moving is not None or gate.angle in self.fed | self.trained:
-                unread |= set(gate.wires)
-        return frozenset(unread)
+            else:
+                others.append(gate)
+        return reached, others
 
     @property
     def split(self) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:

@@ -141,6 +141,24 @@ def test_a_unit_is_dead_where_it_is_0_for_all_items():
     assert relu.dead == pytest.approx(1 / 3)
 
 
+def test_a_number_is_a_unit_of_a_sequence_and_a_relu6_is_a_relu():
+    values = torch.full((2, 5, 4), -1.0)
+    values[0, 0, 0] = 1
+    (relu,) = trace_pass(nn.ReLU6(), values).activations
+    assert (relu.units, relu.dead) == (4, 0.75)
+
+
+class InPlace(nn.Module):
+    def forward(self, items):
+        return items.clone().tanh_()
+
+
+def test_a_squashing_in_place_is_seen():
+    values = torch.tensor([[9.0, 0.1]])
+    (tanh,) = trace_pass(InPlace(), values).activations
+    assert tanh.function == "tanh" and tanh.saturated == 0.5
+
+
 def test_a_channel_is_dead_where_it_is_0_in_all_places():
     pictures = torch.full((4, 2, 3, 3), -1.0)
     pictures[0, 0, 1, 1] = 1

@@ -4,7 +4,6 @@ import functools
 from collections.abc import Callable
 from dataclasses import replace
 
-from qtlrun.diagnosis.attempt import PASS_ERRORS
 from qtlrun.diagnosis.case import Case
 from qtlrun.diagnosis.circuit_use import CircuitUse
 from qtlrun.diagnosis.finding import Evidence
@@ -17,17 +16,13 @@ def by_circuit(
 ) -> Callable[[Case], Evidence | None]:
     """Measurement of a case by its circuits: the evidence against the first that shows any.
 
-    A circuit whose code fails while it is measured shows none; the checks of the pass name that.
     Words of a command line are for composed models alone.
     """
 
     @functools.wraps(measure)
     def examine(case: Case) -> Evidence | None:
         for use in case.circuits:
-            try:
-                evidence = measure(use)
-            except PASS_ERRORS:
-                continue
+            evidence = measure(use)
             if evidence is not None:
                 return evidence if case.composition else replace(evidence, override="")
         return None
@@ -39,8 +34,3 @@ def list_numbers(numbers: list[int]) -> str:
     """Numbers as words, the first ones where there are many."""
     words = ", ".join(map(str, numbers[:MAX_LISTED_NUMBERS]))
     return f"{words} ..." if len(numbers) > MAX_LISTED_NUMBERS else words
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -2,11 +2,12 @@
 
 import torch
 
-from qtlrun.diagnosis.check.by_circuit import by_circuit, count, list_numbers
+from qtlrun.diagnosis.check.by_circuit import by_circuit, list_numbers
 from qtlrun.diagnosis.circuit_slope import MAX_ROUNDING
 from qtlrun.diagnosis.circuit_use import CircuitUse
 from qtlrun.diagnosis.finding import Evidence, Severity, check
 from qtlrun.diagnosis.merging import count_merged
+from qtlrun.report.sentence import count
 
 MAX_UNMEASURED_WEIGHTS = 0
 MAX_IDLE_ENCODINGS = 0

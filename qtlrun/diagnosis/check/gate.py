@@ -2,9 +2,10 @@
 
 import math
 
-from qtlrun.diagnosis.check.by_circuit import by_circuit, count, list_numbers
+from qtlrun.diagnosis.check.by_circuit import by_circuit, list_numbers
 from qtlrun.diagnosis.circuit_use import CircuitUse
 from qtlrun.diagnosis.finding import Evidence, Severity, check
+from qtlrun.report.sentence import count
 from qtlrun.tape.tape import Gate, Reading
 
 MAX_ENTANGLERS = 0
@@ -115,15 +116,9 @@ def _spans_wires(gate: Gate) -> bool:
 
 def _find_idle(reading: Reading) -> list[int]:
     """Wires without a gate, or from which nothing reaches a measurement."""
-    reached = {
-        wire for each in reading.measurements for wire in each.wires or range(reading.qubits)
-    }
     busy = {wire for start in reading.starts for wire in start.wires}
     busy |= {wire for gate in reading.gates for wire in gate.wires}
-    for gate in reversed(reading.gates):
-        if reached & set(gate.wires):
-            reached |= set(gate.wires)
-    return sorted({*range(reading.qubits)} - (busy & reached))
+    return sorted({*range(reading.qubits)} - (busy & reading.reached))
 
 
 CHECKS = (absent_entangler, idle_wires, wrapped_angles, absent_weights)

@@ -1,16 +1,11 @@
 """Checks of how a circuit is run: its gradient method, executions and precision."""
 
-import copy
-import re
-from typing import Any
-
-import pennylane as qml
 import torch
 from torch import Tensor
 
-from qtlrun.diagnosis import quantum_node
-from qtlrun.diagnosis.attempt import PASS_ERRORS
-from qtlrun.diagnosis.case import Case, take_pass
+from qtlrun.device.method import SHIFTED, shorten
+from qtlrun.diagnosis.attempt import attempt
+from qtlrun.diagnosis.case import Case
 from qtlrun.diagnosis.check.by_circuit import by_circuit
 from qtlrun.diagnosis.circuit_use import CircuitUse
 from qtlrun.diagnosis.finding import Evidence, Severity, check
@@ -22,7 +17,7 @@ MAX_CALLS = 1  # a forward pass
 MAX_ROUNDINGS = 1e4  # units in the last place
 TRIAL_ITEMS = 2  # whose gradients are compared
 DIFFERENTIABLE_DEVICES = ("default.qubit", "lightning.")  # by backprop or adjoint
-SHIFTED_METHODS = {"parameter-shift": 2, "finite-diff": 1, "hadamard": 1}  # executions an angle
+SHIFTED_METHODS = ("parameter-shift", "finite-diff", "hadamard")
 
 
 @check(
@@ -40,8 +35,11 @@ def differing_method(use: CircuitUse) -> Evidence | None:
         return None
     inputs = use.inputs[:, :TRIAL_ITEMS].detach()
     reference = _find_gradient(use.exact, inputs.cpu().double(), use.weights.cpu().double())
-    gradient = _find_gradient(use.run, inputs, use.weights).to(reference)
+    run = use.run
+    gradient, _ = attempt(lambda: _find_gradient(run, inputs, use.weights).to(reference))
     size = float(reference.norm())
+    if gradient is None:
+        return None  # the checks of refused methods name it
     error = float((gradient - reference).norm()) / size if size else 0.0
     if error <= MAX_GRADIENT_ERROR:
         return None
@@ -63,14 +61,14 @@ def differing_method(use: CircuitUse) -> Evidence | None:
 )
 def unsupported_method(case: Case) -> Evidence | None:
     """Method that a device refuses for this circuit, so that the pass fails."""
-    node = find_refused(case)
+    node = case.refused_node
     if node is None or isinstance(case.first_pass.error, NotImplementedError):
         return None
     shots = f" and {node.shots.total_shots} shots" if node.shots else ""
     return Evidence(
         1,
         f"the pass fails with diff_method={node.diff_method} on {node.device.name}{shots}"
-        f" ({_first_line(case.first_pass.error)})",
+        f" ({_shorten_error(case)})",
         "use diff_method=best; with shots parameter-shift; with states or probabilities backprop"
         " on default.qubit",
     )
@@ -85,13 +83,13 @@ def unsupported_method(case: Case) -> Evidence | None:
 )
 def refused_broadcast(case: Case) -> Evidence | None:
     """Method that does not differentiate a batch of items in one call."""
-    node = find_refused(case)
+    node = case.refused_node
     if node is None or not isinstance(case.first_pass.error, NotImplementedError):
         return None
     return Evidence(
         1,
         f"diff_method={node.diff_method} on {node.device.name} does not differentiate the batch of"
-        f" {len(case.items)} items in one call ({_first_line(case.first_pass.error)})",
+        f" {len(case.items)} items in one call ({_shorten_error(case)})",
         "use diff_method=backprop or adjoint, or call the circuit once an item",
     )
 
@@ -112,7 +110,7 @@ def shift_on_simulator(use: CircuitUse) -> Evidence | None:
     angles = use.weights.shape[1] + use.inputs.shape[2]
     if use.reading is not None:
         angles = len(use.reading.fed | use.reading.trained)
-    executions = 1 + SHIFTED_METHODS[use.method] * angles
+    executions = 1 + SHIFTED[use.method](angles)
     return Evidence(
         executions,
         f"{use.method} runs {use.name} {executions} times an item and step, where {use.device}"
@@ -168,30 +166,6 @@ def lost_precision(use: CircuitUse) -> Evidence | None:
     )
 
 
-def find_refused(case: Case) -> qml.QNode | None:
-    """Node whose method and shots make the first pass fail; None where it fails for others.
-
-    The pass is taken again with each node's best method and without shots.
-    """
-    if case.composition is not None or case.first_pass.error is None:
-        return None
-    nodes: list[qml.QNode] = []
-
-    def answer(node: qml.QNode, args: tuple, kwargs: dict) -> Any:
-        nodes.append(node)
-        other = copy.copy(qml.set_shots(node, None))
-        other.diff_method = "best"
-        other.gradient_kwargs = {}
-        return quantum_node.call(other, args, kwargs)
-
-    try:
-        with quantum_node.intercept(answer):
-            again = take_pass(case.start_again())
-    except PASS_ERRORS:
-        return None
-    return nodes[0] if nodes and again.error is None else None
-
-
 def _find_gradient(run, inputs: Tensor, weights: Tensor) -> Tensor:
     """Gradient of the weighted sum of the outputs by inputs and weights, in one row."""
     with torch.enable_grad():
@@ -205,10 +179,9 @@ def _find_gradient(run, inputs: Tensor, weights: Tensor) -> Tensor:
     return torch.cat([by_input.flatten(), by_weight.flatten()])
 
 
-def _first_line(error: Exception | None) -> str:
-    """First line of an error, without addresses in memory."""
-    lines = re.sub(r" at 0x[0-9a-f]+", "", str(error)).strip().splitlines()
-    return lines[0].removesuffix(".") if lines else type(error).__name__
+def _shorten_error(case: Case) -> str:
+    """Error of the first pass on a line."""
+    return shorten(str(case.first_pass.error)).removesuffix(".")
 
 
 def _name(dtype: torch.dtype) -> str:

@@ -6,11 +6,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from qtlrun.diagnosis.attempt import PASS_ERRORS
+from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.case import Case
-from qtlrun.diagnosis.check.by_circuit import by_circuit, count, list_numbers
+from qtlrun.diagnosis.check.by_circuit import by_circuit, list_numbers
 from qtlrun.diagnosis.circuit_use import CircuitUse
 from qtlrun.diagnosis.finding import Evidence, Severity, check
+from qtlrun.report.sentence import count
 from qtlrun.tape import measurement
 from qtlrun.tape.measurement import Value
 from qtlrun.tape.tape import Reading
@@ -158,14 +159,12 @@ def _find_share(case: Case, use: CircuitUse) -> float:
     """Share of the logits' variance over the items that is lost without a circuit's outputs."""
     if use.cut is None:
         return 1.0
-    try:
-        with torch.no_grad():
-            logits = case.model.eval()(case.items)
-            through = logits - use.cut()
-    except PASS_ERRORS:
+    logits = case.evaluation.whole
+    around, error = attempt(use.cut)
+    if error is not None or not isinstance(logits, Tensor) or not isinstance(around, Tensor):
         return 1.0
     total = float(logits.var(0).sum())
-    return float(through.var(0).sum()) / total if total > MIN_VARIANCE else 1.0
+    return float((logits - around).var(0).sum()) / total if total > MIN_VARIANCE else 1.0
 
 
 def _find_random_spread(reading: Reading) -> Float[Tensor, " outputs"]:

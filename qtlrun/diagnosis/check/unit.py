@@ -26,14 +26,15 @@ SUM_TOLERANCE = 1e-4
 )
 def saturated_units(case: Case) -> Evidence | None:
     """Largest share of a layer's tanh or sigmoid values that are at their ends."""
-    layers = [each for each in case.trace.activations if each.kind != "relu" and each.has_gradient]
+    layers = [each for each in case.trace.activations if not each.units and each.has_gradient]
     worst = max(layers, key=lambda layer: layer.saturated, default=None)
     if worst is None or worst.saturated <= MAX_SATURATED_SHARE:
         return None
     return Evidence(
         worst.saturated,
-        f"{worst.saturated:.0%} of the values of the {worst.kind} in {worst.name or 'the model'}"
-        " are at their ends, where its slope is below .02 of its largest",
+        f"{worst.saturated:.0%} of the values of the {worst.function} in"
+        f" {worst.name or 'the model'} are at their ends, where its slope is below .02 of its"
+        " largest",
         "scale what it is fed, by a batch norm or layer norm, or start from smaller weights",
         "" if case.composition is None else "recipe.scale=standard",
     )

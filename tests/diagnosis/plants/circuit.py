@@ -3,15 +3,10 @@
 import numpy as np
 import pennylane as qml
 import torch
+from shared import batch
 from torch import nn
 
 SMALL = ("circuit=file", "circuit.qubits=2", "compare=[]")
-
-
-def batch(width=4, count=16):
-    """Items of two classes that a line divides, and their labels."""
-    items = torch.randn(count, width)
-    return items, (items[:, 0] > 0).long()
 
 
 def z(*wires):

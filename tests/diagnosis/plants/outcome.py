@@ -1,14 +1,8 @@
 """Models that learn nothing, one class, or no more than a classical one, by the code for it."""
 
 import pennylane as qml
-import torch
+from shared import batch
 from torch import nn
-
-
-def batch():
-    """Items of two classes that a line divides, and their labels."""
-    items = torch.randn(32, 4)
-    return items, (items[:, 0] > 0).long()
 
 
 class Deaf(nn.Module):
@@ -49,15 +43,15 @@ class Confident(nn.Module):
 
 
 def q501():
-    return Deaf(), *batch()
+    return Deaf(), *batch(count=32)
 
 
 def q501_dead():
-    return Dead(), *batch()
+    return Dead(), *batch(count=32)
 
 
 def q502():
-    return Confident(), *batch()
+    return Confident(), *batch(count=32)
 
 
 def diagonal(inputs, weights):

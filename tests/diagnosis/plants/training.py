@@ -1,6 +1,7 @@
 """Modules with a fault of training, by the code that names it, and composed models."""
 
 import torch
+from shared import batch
 from torch import nn
 
 SMALL = ("circuit.qubits=2", "circuit.depth=1", "compare=[]")
@@ -17,12 +18,6 @@ COMPOSED = {
     "Q309": (*SMALL, *STEPS, "recipe.step_size=3", "recipe.schedule_step=start"),
     "Q310": (*SMALL, "recipe.weight_decay=10"),
 }
-
-
-def batch(width=4, classes=2, count=16):
-    """Items of two classes that a line divides, and their labels."""
-    items = torch.randn(count, width)
-    return items, (items[:, 0] > 0).long() % classes
 
 
 def small():
