@@ -3,7 +3,7 @@
     python tests/diagnosis_rates.py [SEEDS]
 
 Planted faults are those of tests/diagnosis/plants. Healthy models are the presets of
-conf/experiment without those that keep a published defect, each from SEEDS seeds (20) on the split
+conf/experiment that keep no published defect, each from SEEDS seeds (20) on the split
 of its seed, or from as many as a minute holds. A preset whose ImageNet weights are not here takes
 those of the package index, and QTLRUN_DATA names the folder of data that are not installed. Notes
 are no alarms.
@@ -30,11 +30,11 @@ from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
 
 PRESETS = Path(__file__).parents[1] / "conf" / "experiment"
-DEFECT = "_paper"
 SUBSTITUTE = "backbone=efficientnet_lite0"
 SEEDS = 20
 MAX_PRESET_S = 60  # of a preset's examinations; the seeds after it are left out
 MARGIN = 0.05
+ABSENT = "their data or weights are not here"
 GRAVE = [check for check in CHECKS if check.severity is not Severity.NOTE]
 
 
@@ -57,10 +57,11 @@ class Healthy:
     """Outcome of a preset.
 
     words: of its command
-    cases: models that were examined; 0 where data or weights are not here
+    cases: models that were examined; 0 where it keeps a defect, or data or weights are not here
     alarms: code of each false alarm
     alarmed: models with one or more
     seconds: of one examination by the checks that can alarm
+    is_defective: whether it keeps a published defect
     """
 
     words: str
@@ -68,12 +69,13 @@ class Healthy:
     alarms: list[str]
     alarmed: int
     seconds: float
+    is_defective: bool = False
 
 
 def main(seeds: int) -> None:
     """Print a table of checks, one of presets, and the rates in all."""
     began = time.perf_counter()
-    presets = [path.stem for path in sorted(PRESETS.glob("*.yaml")) if DEFECT not in path.stem]
+    presets = [path.stem for path in sorted(PRESETS.glob("*.yaml"))]
     context = get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), context, initializer=prepare) as pool:
         jobs = [pool.submit(examine_preset, name, seeds) for name in ("", *presets)]
@@ -120,6 +122,9 @@ def examine_preset(name: str, seeds: int) -> Healthy:
 def examine_seeds(words: list[str], seeds: int) -> Healthy:
     """Examine a command's composed model from each seed, on the split of the seed."""
     plan = compose([*words, f"seeds={seeds}"])[0]  # of a preset that sweeps, its first point
+    variant = plan.model
+    if any(variant.facts(group).kept_defects(part) for group, part in variant.parts.items()):
+        return Healthy(" ".join(words), 0, [], 0, 0.0, is_defective=True)
     experiment = Experiment(plan.settings.home)
     experiment.load(plan.model)
     alarms: list[str] = []
@@ -165,8 +170,10 @@ def print_presets(healthy: list[Healthy]) -> None:
         alarms = ", ".join(sorted(each.alarms)) or "none"
         if each.cases:
             print(f"| {each.words} | {each.cases} | {alarms} | {each.seconds:.1f} |")
-    if absent := [each.words for each in healthy if not each.cases]:
-        print(f"\nNot examined, for their data or weights are not here: {', '.join(absent)}.")
+    absent = [each for each in healthy if not each.cases]
+    for is_defective, reason in ((True, "they keep a published defect"), (False, ABSENT)):
+        if names := [each.words for each in absent if each.is_defective is is_defective]:
+            print(f"\nNot examined, for {reason}: {', '.join(names)}.")
 
 
 def print_sums(planted: list[Planted], healthy: list[Healthy]) -> None:

@@ -57,6 +57,12 @@ class Case:
         """Case of the same model from the same seed."""
         return self.start(self.seed)
 
+    @property
+    def data(self) -> Composition:
+        """Composed model's own parts, for the checks that need them."""
+        assert self.composition is not None
+        return self.composition
+
     @cached_property
     def circuits(self) -> list[CircuitUse]:
         """Circuits as the model calls them on the batch; none where its forward pass fails."""

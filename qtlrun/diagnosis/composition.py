@@ -6,9 +6,10 @@ from functools import cached_property
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from qtlrun.comparison.row import Duplicates, Likeness
-from qtlrun.diagnosis.rival import Rival, fit_rival
+from qtlrun.diagnosis.rival import find_rival_nll
 from qtlrun.diagnosis.sprint import MAX_ITEMS, Sprint, run_sprint
 from qtlrun.experiment import description
 from qtlrun.experiment.ensemble import Ensemble
@@ -46,8 +47,21 @@ class Composition:
         return description.likeness(self.parts)
 
     @cached_property
-    def rival(self) -> Rival | None:
-        """Logistic regression on the features of a frozen backbone, of at most 1000 items a split.
+    def rival_lead(self) -> Float[Tensor, " others"] | None:
+        """NLL of a short training less that of the rival, of each validation item, in nats.
+
+        None where one of them is absent.
+        """
+        sprint = self.sprint
+        nll = None if sprint is None else self.rival_nll
+        if sprint is None or nll is None:
+            return None
+        logits = sprint.find_logits().cpu().double()
+        return cross_entropy(logits, sprint.labels.cpu(), reduction="none") - nll
+
+    @cached_property
+    def rival_nll(self) -> Float[Tensor, " others"] | None:
+        """Validation NLL of a logistic regression on the features, of 1000 items a split at most.
 
         None where features move, where validation items are the test items, and where training
         items lack a class.
@@ -58,7 +72,7 @@ class Composition:
         if self.ensemble.head.amplitudes:
             return None
         splits = (self._take("train", MAX_ITEMS), self._take("validation", MAX_ITEMS))
-        return fit_rival(*splits, len(dataset.classes))
+        return find_rival_nll(*splits, len(dataset.classes))
 
     @cached_property
     def sprint(self) -> Sprint | None:

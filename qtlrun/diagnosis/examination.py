@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.case import Case
-from qtlrun.diagnosis.finding import Check, Finding, Severity
+from qtlrun.diagnosis.finding import Check, Finding, Requirement, Severity
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,14 @@ class Examination:
     findings: of the checks
     checks: how many were made
     unable: codes of those that an error kept from looking
+    idle: codes of those that do not apply, by what they need
     """
 
     name: str
     findings: list[Finding]
     checks: int
     unable: list[str]
+    idle: dict[Requirement, list[str]]
 
     @property
     def lines(self) -> list[dict[str, object]]:
@@ -39,13 +41,17 @@ def examine(case: Case, checks: Iterable[Check]) -> Examination:
     """Examine a case by checks; code of the user's that fails in one costs that one."""
     findings = []
     unable = []
+    idle: dict[Requirement, list[str]] = {}
     count = 0
     for each in checks:
-        count += 1
+        if each.need is not None and not each.need.is_met(case):
+            idle.setdefault(each.need, []).append(each.code)
+            continue
         evidence, error = attempt(functools.partial(each.measure, case))
+        count += error is None
         if error is not None:
             unable.append(each.code)
         elif evidence is not None:
             findings.append(Finding(each, evidence))
     findings.sort(key=lambda finding: (-finding.check.severity, finding.check.code))
-    return Examination(case.name, findings, count, unable)
+    return Examination(case.name, findings, count, unable, idle)

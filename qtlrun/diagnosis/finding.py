@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 
 from qtlrun.diagnosis.case import Case
 
@@ -13,6 +13,20 @@ class Severity(IntEnum):
     NOTE = 0
     WARNING = 1
     FAULT = 2
+
+
+class Requirement(StrEnum):
+    """Part of a case without which a check does not apply."""
+
+    CIRCUIT = "a circuit"
+    DATA = "the data and recipe of a composed model"
+    OPTIMIZER = "an optimizer"
+
+    def is_met(self, case: Case) -> bool:
+        """Whether a case has it."""
+        if self is Requirement.CIRCUIT:
+            return bool(case.circuits)
+        return (case.composition if self is Requirement.DATA else case.optimizer) is not None
 
 
 @dataclass(frozen=True)
@@ -40,7 +54,8 @@ class Check:
     severity: of its finding
     limit: threshold of its number
     reason: for that threshold
-    measure: evidence against a model; None where it is sound or the check does not apply
+    measure: evidence against a model; None where it is sound
+    need: what a case must have for it; None where any will do
     """
 
     code: str
@@ -49,6 +64,7 @@ class Check:
     limit: float
     reason: str
     measure: Callable[[Case], Evidence | None]
+    need: Requirement | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +90,13 @@ class Finding:
 
 
 def check(
-    code: str, name: str, severity: Severity, *, limit: float, reason: str
+    code: str,
+    name: str,
+    severity: Severity,
+    *,
+    limit: float,
+    reason: str,
+    need: Requirement | None = None,
 ) -> Callable[[Callable[[Case], Evidence | None]], Check]:
     """Decorate the measurement of a check."""
-    return lambda measure: Check(code, name, severity, limit, reason, measure)
+    return lambda measure: Check(code, name, severity, limit, reason, measure, need)

@@ -1,39 +1,36 @@
 """Logistic regression on the features of a model, which shows whether they can be learned."""
 
-from dataclasses import dataclass
-
+import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
-from torch.nn import functional
+from torch.nn.functional import cross_entropy
 
 from qtlrun.head import scikit
 
-PENALTIES = [1.0, 0.1, 0.01, 0.001]  # on half the squared weights; validation chooses
+PENALTIES = [1.0, 0.1, 0.01, 0.001]  # on half the squared weights
 
 
-@dataclass(frozen=True, eq=False)
-class Rival:
-    """Logistic regression on the features of a model.
-
-    train_nll: of each training item, in nats
-    validation_nll: of each validation item, in nats
-    """
-
-    train_nll: Float[Tensor, " items"]
-    validation_nll: Float[Tensor, " others"]
-
-
-def fit_rival(
+def find_rival_nll(
     train: tuple[Float[Tensor, "items features"], Int64[Tensor, " items"]],
     validation: tuple[Float[Tensor, "others features"], Int64[Tensor, " others"]],
     classes: int,
-) -> Rival | None:
-    """Fit on training items with the penalty that validation chooses; None where a class lacks."""
+) -> Float[Tensor, " others"] | None:
+    """NLL of each validation item by a logistic regression on training items, in nats.
+
+    Each half of the validation items is judged by the penalty that the other half chooses. None
+    where the training items lack a class, or a feature is no number.
+    """
     if len(train[1].unique()) < classes or not train[0].isfinite().all():
         return None
-    weights, bias = scikit.logistic(train, validation, PENALTIES)
-    nlls = []
-    for features, labels in (train, validation):
-        logits = features.cpu().double() @ weights.T + bias
-        nlls.append(functional.cross_entropy(logits, labels.cpu(), reduction="none"))
-    return Rival(*nlls)
+    features = validation[0].cpu().double()
+    labels = validation[1].cpu()
+    by_penalty = []
+    for weights, bias in scikit.fit_logistic(train, PENALTIES):
+        logits = features @ weights.T + bias
+        by_penalty.append(cross_entropy(logits, labels, reduction="none"))
+    table = torch.stack(by_penalty)  # (penalties, others)
+    nll = table.new_empty(len(labels))
+    halves = (slice(0, None, 2), slice(1, None, 2))
+    for half, other in (halves, halves[::-1]):
+        nll[half] = table[table[:, other].mean(1).argmin(), half]
+    return nll

@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -20,28 +21,26 @@ def arrays(split: tuple[Tensor, Tensor]) -> tuple[np.ndarray, np.ndarray]:
 def logistic(
     train: tuple[Tensor, Tensor], validation: tuple[Tensor, Tensor], penalties: list[float]
 ) -> tuple[Tensor, Tensor]:
-    """Weights and bias of a logistic regression with the penalty that validation chooses.
+    """Weights and bias of a logistic regression with the penalty that validation chooses."""
+    others, answers = arrays(validation)
+    return min(fit_logistic(train, penalties), key=lambda fit: nll(others, answers, *fit))
 
-    It is fitted once per penalty, from the strongest on; that of the lowest NLL is kept.
-    """
+
+def fit_logistic(
+    train: tuple[Tensor, Tensor], penalties: list[float]
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Weights and bias of a logistic regression for each penalty, each begun at the one before."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     features, labels = arrays(train)
-    others, answers = arrays(validation)
-    best = math.inf
     model = LogisticRegression(max_iter=1000, warm_start=True)
     for penalty in penalties:
         with warnings.catch_warnings():
             # The weakest penalties of separable classes.
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.set_params(C=1 / (penalty * len(labels))).fit(features, labels)
-        logits = affine(model.coef_, model.intercept_)
-        loss = nll(others, answers, *logits)
-        if loss < best:
-            best = loss
-            weights, bias = logits
-    return weights, bias
+        yield affine(model.coef_, model.intercept_)
 
 
 def nll(inputs: np.ndarray | Tensor, labels: np.ndarray, weights: Tensor, bias: Tensor) -> float:

@@ -1,5 +1,6 @@
 """Diagnosis of the composed model, or of a module of the user's."""
 
+import itertools
 import math
 from collections import Counter
 from dataclasses import dataclass, field
@@ -101,6 +102,8 @@ class Diagnose:
             "model": examination.name,
             "sound": examination.is_sound,
             "checks": [check.code for check in self.checks],
+            "not_applicable": sorted(itertools.chain(*examination.idle.values())),
+            "unable": examination.unable,
             "findings": findings,
         }
 
@@ -117,4 +120,7 @@ def _summarise(examination: Examination) -> str:
     sentence = f"{count(examination.checks, 'check')} of {examination.name}: {summary}."
     if examination.unable:
         sentence += f" An error kept {', '.join(examination.unable)} from looking."
+    if examination.idle:
+        phrases = [f"{len(codes)} that need {need}" for need, codes in examination.idle.items()]
+        sentence += f" Checks left out: {', '.join(phrases)}."
     return sentence

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 
 import pandas as pd
 import plants
@@ -10,6 +11,7 @@ from rich.console import Console
 
 from qtlrun import run
 from qtlrun.compose import main
+from qtlrun.diagnosis import CHECKS
 from qtlrun.report import terminal
 from qtlrun.report.frame.finding import FINDINGS
 
@@ -81,9 +83,13 @@ def folder(home, tmp_path, monkeypatch):
 
 def test_a_sound_module_ends_with_0_and_a_sentence(folder, capsys):
     assert main(["study=diagnose", "module=modules.py:sound"]) == 0
-    printed = capsys.readouterr().out
+    printed = " ".join(capsys.readouterr().out.split())
     assert "checks of modules.py:sound: nothing was found." in printed
     assert "severity" not in printed  # no empty table
+    (made,) = re.findall(r"(\d+) checks of", printed)
+    left_out = re.findall(r"(\d+) that need", printed)
+    assert len(left_out) == 3  # a circuit, data, an optimizer
+    assert int(made) + sum(map(int, left_out)) == len(CHECKS)
 
 
 def test_a_faulty_module_ends_with_1_and_leaves_its_findings_in_each_file(folder, capsys):
@@ -96,6 +102,7 @@ def test_a_faulty_module_ends_with_1_and_leaves_its_findings_in_each_file(folder
     assert line["value"] == pytest.approx(row["value"]) and line["value"] > line["limit"] == 10
     assert line["fix"] == row["fix"] and not document["sound"]
     assert "Q401" in document["checks"] and document["model"] == "modules.py:bright"
+    assert {"Q101", "Q407"} <= set(document["not_applicable"]) and document["unable"] == []
     table = (place / "table.md").read_text()
     assert row["reason"] in table and ".." not in table
     printed = capsys.readouterr().out

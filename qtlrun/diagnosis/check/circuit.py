@@ -5,7 +5,7 @@ import torch
 from qtlrun.diagnosis.check.by_circuit import by_circuit, list_numbers
 from qtlrun.diagnosis.circuit_slope import MAX_ROUNDING
 from qtlrun.diagnosis.circuit_use import CircuitUse
-from qtlrun.diagnosis.finding import Evidence, Severity, check
+from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 from qtlrun.diagnosis.merging import count_merged
 from qtlrun.report.sentence import count
 
@@ -25,6 +25,7 @@ AT_RANDOM_POINTS = "a number that acts has a slope other than 0 at random points
     Severity.WARNING,
     limit=MAX_UNMEASURED_WEIGHTS,
     reason=AT_RANDOM_POINTS,
+    need=Requirement.CIRCUIT,
 )
 @by_circuit
 def unmeasured_weights(use: CircuitUse) -> Evidence | None:
@@ -49,6 +50,7 @@ def unmeasured_weights(use: CircuitUse) -> Evidence | None:
     Severity.FAULT,
     limit=MAX_IDLE_ENCODINGS,
     reason="a rotation by an input acts alone only where a gate between does not commute with it",
+    need=Requirement.CIRCUIT,
 )
 @by_circuit
 def commuting_encoding(use: CircuitUse) -> Evidence | None:
@@ -79,6 +81,7 @@ def commuting_encoding(use: CircuitUse) -> Evidence | None:
     Severity.FAULT,
     limit=MAX_UNUSED_INPUTS,
     reason=AT_RANDOM_POINTS,
+    need=Requirement.CIRCUIT,
 )
 @by_circuit
 def unused_inputs(use: CircuitUse) -> Evidence | None:
@@ -104,6 +107,7 @@ def unused_inputs(use: CircuitUse) -> Evidence | None:
     Severity.NOTE,
     limit=MAX_REDUNDANT_ANGLES,
     reason="the slopes of independent weights have full rank at random points",
+    need=Requirement.CIRCUIT,
 )
 @by_circuit
 def redundant_angles(use: CircuitUse) -> Evidence | None:
@@ -131,6 +135,7 @@ def redundant_angles(use: CircuitUse) -> Evidence | None:
     Severity.WARNING,
     limit=MAX_DEAD_ANGLES,
     reason=f"a slope above {MAX_ROUNDING:g} for any item sets a weight in motion",
+    need=Requirement.CIRCUIT,
 )
 @by_circuit
 def dead_angles(use: CircuitUse) -> Evidence | None:
@@ -156,6 +161,7 @@ def dead_angles(use: CircuitUse) -> Evidence | None:
     Severity.WARNING,
     limit=MIN_SLOPE,
     reason="the standard error of a value from 1000 shots; presets have 0.1 and more",
+    need=Requirement.CIRCUIT,
 )
 @by_circuit
 def flat_gradients(use: CircuitUse) -> Evidence | None:

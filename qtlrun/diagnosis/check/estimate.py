@@ -8,7 +8,7 @@ from torch import Tensor
 
 from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.case import Case, find_loss
-from qtlrun.diagnosis.finding import Evidence, Severity, check
+from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 from qtlrun.experiment.network import Module
 
 MAX_RATIO = 1.0  # of the gradient's deviation over repetitions to its mean
@@ -27,6 +27,7 @@ LARGEST_RATIO = 10.0  # that few repetitions tell
     Severity.WARNING,
     limit=MAX_RATIO,
     reason="above it the sign of a step is chance",
+    need=Requirement.CIRCUIT,
 )
 def shots_below_gradient(case: Case) -> Evidence | None:
     """Deviation of the circuit's gradient over repetitions by shots, over its mean."""
@@ -52,6 +53,7 @@ def shots_below_gradient(case: Case) -> Evidence | None:
     Severity.WARNING,
     limit=MAX_RATIO,
     reason="above it the sign of a step is chance",
+    need=Requirement.CIRCUIT,
 )
 def rough_estimator(case: Case) -> Evidence | None:
     """Deviation of the circuit's gradient over repetitions by spsa, over its mean."""
@@ -75,6 +77,7 @@ def rough_estimator(case: Case) -> Evidence | None:
     Severity.WARNING,
     limit=MIN_NORM,
     reason="training finds a use for what is lost; presets keep 0.96 at the start",
+    need=Requirement.DATA,
 )
 def lost_norm(case: Case) -> Evidence | None:
     """Mean probability that states of light still have within the cutoff."""
@@ -131,8 +134,6 @@ def _repeat_gradient(case: Case) -> Float[Tensor, "repetitions weights"] | None:
 
 def _find_norms(case: Case) -> list[float]:
     """Mean probability within the cutoff, of backbone and head where they have one."""
-    if case.composition is None:
-        return []
     model: Module = case.model.eval()
     head = case.composition.ensemble.head
     values: list[dict[str, Tensor]] = []

@@ -4,7 +4,7 @@ import math
 
 from qtlrun.diagnosis.check.by_circuit import by_circuit, list_numbers
 from qtlrun.diagnosis.circuit_use import CircuitUse
-from qtlrun.diagnosis.finding import Evidence, Severity, check
+from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 from qtlrun.report.sentence import count
 from qtlrun.tape.tape import Gate, Reading
 
@@ -20,6 +20,7 @@ MIN_TRAINED_WEIGHTS = 1
     Severity.NOTE,
     limit=MAX_ENTANGLERS,
     reason="without gates on two wires a circuit is a product of one-wire functions",
+    need=Requirement.CIRCUIT,
 )
 @by_circuit
 def absent_entangler(use: CircuitUse) -> Evidence | None:
@@ -42,6 +43,7 @@ def absent_entangler(use: CircuitUse) -> Evidence | None:
     Severity.WARNING,
     limit=MAX_IDLE_WIRES,
     reason="a wire without a gate, or out of reach of what is measured, adds nothing",
+    need=Requirement.CIRCUIT,
 )
 @by_circuit
 def idle_wires(use: CircuitUse) -> Evidence | None:
@@ -66,6 +68,7 @@ def idle_wires(use: CircuitUse) -> Evidence | None:
     Severity.WARNING,
     limit=MAX_WRAPPED_SHARE,
     reason="a normal input of deviation 1 is beyond pi in 0.2 % of items; presets have none",
+    need=Requirement.CIRCUIT,
 )
 @by_circuit
 def wrapped_angles(use: CircuitUse) -> Evidence | None:
@@ -93,6 +96,7 @@ def wrapped_angles(use: CircuitUse) -> Evidence | None:
     Severity.NOTE,
     limit=MIN_TRAINED_WEIGHTS,
     reason="a circuit without trained weights is a fixed map of its inputs",
+    need=Requirement.CIRCUIT,
 )
 @by_circuit
 def absent_weights(use: CircuitUse) -> Evidence | None:

@@ -129,11 +129,12 @@ def contradictory_labels(case: Case) -> Evidence | None:
     "LABELS_ORDERED",
     Severity.WARNING,
     limit=MAX_PURE_BATCH_SHARE,
-    reason="shuffled batches of 8 items or more of two classes are pure once in 128",
+    reason="beyond the share of shuffled batches, which is 1 in 128 for 8 items of two classes",
 )
 def ordered_labels(case: Case) -> Evidence | None:
     """Count batches whose items are all of one class."""
     composition = case.composition
+    shuffled = 0.0
     if composition is None:
         batches = [case.labels] if len(case.labels) >= MIN_ITEMS else []
     else:
@@ -141,14 +142,17 @@ def ordered_labels(case: Case) -> Evidence | None:
         if dataset.sequence is None or len(dataset.classes) < 2:
             return None
         size = composition.parts.recipe.batch_size
-        pieces = dataset.train.labels[dataset.sequence(0)].split(size)
-        batches = [labels for labels in pieces if len(labels) >= min(size, MIN_ITEMS)]
-    pure = sum(len(labels.unique()) == 1 for labels in batches)
-    if not pure > MAX_PURE_BATCH_SHARE * len(batches):
+        labels = dataset.train.labels
+        pieces = labels[dataset.sequence(0)].split(size)
+        batches = [piece for piece in pieces if len(piece) >= min(size, MIN_ITEMS)]
+        shuffled = float((labels.bincount() / len(labels)).pow(size).sum())
+    pure = sum(len(piece.unique()) == 1 for piece in batches)
+    if not pure > (shuffled + MAX_PURE_BATCH_SHARE) * len(batches):
         return None
     return Evidence(
-        pure / len(batches),
-        f"{pure} of {len(batches)} batches have items of a single class",
+        pure / len(batches) - shuffled,
+        f"{pure} of {len(batches)} batches have items of a single class, where shuffled ones have a"
+        f" share of {shuffled:.2g}",
         "shuffle the training items in each epoch",
     )
 

@@ -8,9 +8,10 @@ from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.case import Case
 from qtlrun.diagnosis.check.by_circuit import by_circuit
 from qtlrun.diagnosis.circuit_use import CircuitUse
-from qtlrun.diagnosis.finding import Evidence, Severity, check
+from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 
 MAX_GRADIENT_ERROR = 0.01
+MIN_SLOPE = 1e-4  # root mean square, below which float32 rounds by more than the limit
 MAX_REFUSED_CALLS = 0
 MAX_EXECUTIONS = 1.0  # an item and step, where one pass differentiates them all
 MAX_CALLS = 1  # a forward pass
@@ -26,6 +27,7 @@ SHIFTED_METHODS = ("parameter-shift", "finite-diff", "hadamard")
     Severity.FAULT,
     limit=MAX_GRADIENT_ERROR,
     reason="exact methods agree to 1e-6 of the gradient in float32",
+    need=Requirement.CIRCUIT,
 )
 @by_circuit
 def differing_method(use: CircuitUse) -> Evidence | None:
@@ -37,10 +39,10 @@ def differing_method(use: CircuitUse) -> Evidence | None:
     reference = _find_gradient(use.exact, inputs.cpu().double(), use.weights.cpu().double())
     run = use.run
     gradient, _ = attempt(lambda: _find_gradient(run, inputs, use.weights).to(reference))
-    size = float(reference.norm())
     if gradient is None:
         return None  # the checks of refused methods name it
-    error = float((gradient - reference).norm()) / size if size else 0.0
+    size = max(float(reference.norm()), MIN_SLOPE * len(reference) ** 0.5)
+    error = float((gradient - reference).norm()) / size
     if error <= MAX_GRADIENT_ERROR:
         return None
     return Evidence(
@@ -100,6 +102,7 @@ def refused_broadcast(case: Case) -> Evidence | None:
     Severity.WARNING,
     limit=MAX_EXECUTIONS,
     reason="the simulator differentiates all angles in one pass",
+    need=Requirement.CIRCUIT,
 )
 @by_circuit
 def shift_on_simulator(use: CircuitUse) -> Evidence | None:
@@ -126,6 +129,7 @@ def shift_on_simulator(use: CircuitUse) -> Evidence | None:
     Severity.WARNING,
     limit=MAX_CALLS,
     reason="the device takes a batch in one call",
+    need=Requirement.CIRCUIT,
 )
 @by_circuit
 def looped_samples(use: CircuitUse) -> Evidence | None:
@@ -146,6 +150,7 @@ def looped_samples(use: CircuitUse) -> Evidence | None:
     Severity.WARNING,
     limit=MAX_ROUNDINGS,
     reason="a circuit of some hundred gates rounds by less than 100 units",
+    need=Requirement.CIRCUIT,
 )
 @by_circuit
 def lost_precision(use: CircuitUse) -> Evidence | None:

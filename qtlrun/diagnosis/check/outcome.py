@@ -7,7 +7,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from qtlrun.diagnosis.case import Case
-from qtlrun.diagnosis.finding import Evidence, Severity, check
+from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 from qtlrun.diagnosis.rehearsal import FirstSteps
 from qtlrun.diagnosis.sprint import Sprint
 from qtlrun.experiment.network import Module
@@ -82,24 +82,23 @@ def collapsed_classes(case: Case) -> Evidence | None:
     Severity.NOTE,
     limit=MAX_LEAD_MARGINS,
     reason="within the margin two models count as equal",
+    need=Requirement.DATA,
 )
 def rival_ahead(case: Case) -> Evidence | None:
     """Compare the validation NLL of a logistic regression with that of a short training."""
-    composition = case.composition
-    if composition is None or composition.sprint is None or composition.rival is None:
+    lead = case.data.rival_lead
+    if lead is None:
         return None
-    sprint = composition.sprint
-    logits = sprint.find_logits().cpu().double()
-    nll = torch.nn.functional.cross_entropy(logits, sprint.labels.cpu(), reduction="none")
-    lead = nll - composition.rival.validation_nll
+    sprint = case.data.sprint
+    assert sprint is not None  # whose NLL it is
     error = float(lead.std()) / math.sqrt(len(lead))
     mean = float(lead.mean())
-    if not mean - DEVIATIONS * error > MAX_LEAD_MARGINS * composition.margin:
+    if not mean - DEVIATIONS * error > MAX_LEAD_MARGINS * case.data.margin:
         return None
     epochs = "1 epoch" if sprint.epochs == 1 else f"{sprint.epochs} epochs"
     return Evidence(
-        mean / composition.margin,
-        f"after {epochs} of {composition.parts.recipe.epochs} the validation NLL lies {mean:.3f}"
+        mean / case.data.margin,
+        f"after {epochs} of {case.data.parts.recipe.epochs} the validation NLL lies {mean:.3f}"
         f" nats above that of a logistic regression on the same features, in {len(lead)} items",
         "compare with it by compare=[logistic], and tune the rate by tune=16",
     )
@@ -111,11 +110,12 @@ def rival_ahead(case: Case) -> Evidence | None:
     Severity.NOTE,
     limit=MAX_EQUAL_SHARE,
     reason="one item of 100 may change its class by rounding and small angles",
+    need=Requirement.DATA,
 )
 def replaceable_circuit(case: Case) -> Evidence | None:
     """Count predictions of a short training that stay without the circuit's trained weights."""
-    sprint = case.composition and case.composition.sprint
-    if not sprint:
+    sprint = case.data.sprint
+    if sprint is None:
         return None
     predicted = sprint.find_logits().argmax(1)
     if len(predicted.unique()) < 2:

@@ -7,7 +7,7 @@ import torch
 from qtlrun.diagnosis.case import Case
 from qtlrun.diagnosis.check.training import find_rates
 from qtlrun.diagnosis.curvature import find_curvature
-from qtlrun.diagnosis.finding import Evidence, Severity, check
+from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 
 MIN_STEPS = 5
 MAX_LOSS_RATIO = 1.25
@@ -21,6 +21,7 @@ MAX_DECAY_RATIO = 1.0
     Severity.WARNING,
     limit=MAX_LOSS_RATIO,
     reason="the mean loss of shipped models is .1 to .9 of the first; no step at all gives 1",
+    need=Requirement.OPTIMIZER,
 )
 def large_rate(case: Case) -> Evidence | None:
     """Mean loss over the first steps beside that before them, on the batch that they take."""
@@ -72,6 +73,7 @@ def find_loss_ratio(losses: list[float]) -> float:
     Severity.WARNING,
     limit=MIN_MOVE,
     reason="the fastest tensor of shipped models moves by .003 and more of its norm",
+    need=Requirement.OPTIMIZER,
 )
 def small_rate(case: Case) -> Evidence | None:
     """Largest move of a trained tensor in the first step, as a share of its norm."""
@@ -106,6 +108,7 @@ def find_largest_move(case: Case) -> float | None:
     Severity.WARNING,
     limit=MAX_DECAY_RATIO,
     reason="above 1 the weights go to 0 whatever the data say; shipped models have 1e-3 or less",
+    need=Requirement.OPTIMIZER,
 )
 def large_decay(case: Case) -> Evidence | None:
     """Pull of the weight decay beside the gradient, at the start, in norm over all weights."""

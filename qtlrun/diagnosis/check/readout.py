@@ -10,7 +10,7 @@ from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.case import Case
 from qtlrun.diagnosis.check.by_circuit import by_circuit, list_numbers
 from qtlrun.diagnosis.circuit_use import CircuitUse
-from qtlrun.diagnosis.finding import Evidence, Severity, check
+from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 from qtlrun.report.sentence import count
 from qtlrun.tape import measurement
 from qtlrun.tape.measurement import Value
@@ -32,6 +32,7 @@ MIN_VARIANCE = 1e-12  # of logits over the items, below which they tell nothing
     Severity.WARNING,
     limit=MIN_SHARE,
     reason="the logits of all presets vary through the circuit alone, a share of 1",
+    need=Requirement.CIRCUIT,
 )
 def bypassed_circuit(case: Case) -> Evidence | None:
     """Share of the logits' variance over the items that goes through a circuit."""
@@ -52,6 +53,7 @@ def bypassed_circuit(case: Case) -> Evidence | None:
     Severity.WARNING,
     limit=MIN_SPREAD,
     reason="10^6 shots resolve it; presets begin at 0.3 and more",
+    need=Requirement.CIRCUIT,
 )
 @by_circuit
 def constant_outputs(use: CircuitUse) -> Evidence | None:
@@ -78,6 +80,7 @@ def constant_outputs(use: CircuitUse) -> Evidence | None:
     Severity.WARNING,
     limit=MAX_EQUAL_OUTPUTS,
     reason=f"two outputs that differ by less than {EQUALITY:g} at random points are one",
+    need=Requirement.CIRCUIT,
 )
 @by_circuit
 def equal_outputs(use: CircuitUse) -> Evidence | None:
@@ -107,6 +110,7 @@ def equal_outputs(use: CircuitUse) -> Evidence | None:
     Severity.WARNING,
     limit=MAX_NOISE,
     reason="the shots' error then hides the differences between items",
+    need=Requirement.CIRCUIT,
 )
 @by_circuit
 def noise_above_signal(use: CircuitUse) -> Evidence | None:
@@ -134,6 +138,7 @@ def noise_above_signal(use: CircuitUse) -> Evidence | None:
     Severity.NOTE,
     limit=MAX_CONCENTRATED_SPREAD,
     reason="and no more than twice that of random states, which falls by 2^-n or 2^-n/2",
+    need=Requirement.CIRCUIT,
 )
 @by_circuit
 def concentrated_outputs(use: CircuitUse) -> Evidence | None:

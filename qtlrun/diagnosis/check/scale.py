@@ -5,7 +5,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from qtlrun.diagnosis.case import Case
-from qtlrun.diagnosis.finding import Evidence, Severity, check
+from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 
 PICTURE_DIMENSIONS = 4  # (batch, channels, height, width)
 MIN_DEVIATION = 1e-6  # of a feature that is not constant
@@ -108,6 +108,7 @@ def unscaled_features(case: Case) -> Evidence | None:
     Severity.WARNING,
     limit=MAX_STEP,
     reason="a tanh is flat from 3 on; textures, which trains well unscaled, reaches 4",
+    need=Requirement.OPTIMIZER,
 )
 def large_features(case: Case) -> Evidence | None:
     """Bound how far one step of the optimizer moves a value of the first layer."""

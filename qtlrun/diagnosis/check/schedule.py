@@ -1,7 +1,7 @@
 """Checks of a recipe's schedule of learning rates."""
 
 from qtlrun.diagnosis.case import Case
-from qtlrun.diagnosis.finding import Evidence, Severity, check
+from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 from qtlrun.recipe import Recipe
 
 MIN_RATE_SHARE = 1e-3  # of the first rate, below which hardly anything moves
@@ -15,6 +15,7 @@ MAX_EARLY_EPOCHS = 0
     Severity.WARNING,
     limit=MAX_LOST_SHARE,
     reason="a schedule that never lowers the rate is none; below a thousandth nothing moves",
+    need=Requirement.DATA,
 )
 def idle_schedule(case: Case) -> Evidence | None:
     """Share of the epochs in which a schedule does not do what it is there for."""
@@ -48,6 +49,7 @@ def idle_schedule(case: Case) -> Evidence | None:
     Severity.WARNING,
     limit=MAX_EARLY_EPOCHS,
     reason="torch steps a schedule after the optimizer",
+    need=Requirement.DATA,
 )
 def early_schedule(case: Case) -> Evidence | None:
     """Count epochs whose rate is that of the epoch after them."""

@@ -4,8 +4,7 @@ import math
 
 from qtlrun import statistic
 from qtlrun.diagnosis.case import Case
-from qtlrun.diagnosis.composition import Composition
-from qtlrun.diagnosis.finding import Evidence, Severity, check
+from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 
 MAX_ABSENT_CLASSES = 0
 MAX_COPIED_SHARE = 0.01
@@ -23,13 +22,12 @@ ACCURACY = 0.9  # whose interval shows what a count of test items can tell
     Severity.FAULT,
     limit=MAX_ABSENT_CLASSES,
     reason="a class that trains no item is never predicted; one without a test item is not tested",
+    need=Requirement.DATA,
 )
 def absent_class(case: Case) -> Evidence | None:
     """Count the classes without an item in a split."""
-    if case.composition is None:
-        return None
     absent = []
-    for split, counts in case.composition.parts.dataset.counts.items():
+    for split, counts in case.data.parts.dataset.counts.items():
         absent += [f"{name} in {split}" for name, count in counts.items() if not count]
     if not absent:
         return None
@@ -47,12 +45,11 @@ def absent_class(case: Case) -> Evidence | None:
     Severity.FAULT,
     limit=MAX_COPIED_SHARE,
     reason="the shipped datasets have none; 1 % can raise an accuracy by .01",
+    need=Requirement.DATA,
 )
 def test_in_train(case: Case) -> Evidence | None:
     """Count test items that are training items too."""
-    if case.composition is None:
-        return None
-    numbers = case.composition.duplicates
+    numbers = case.data.duplicates
     if not numbers.test_in_train > MAX_COPIED_SHARE * numbers.test:
         return None
     return Evidence(
@@ -68,13 +65,12 @@ def test_in_train(case: Case) -> Evidence | None:
     Severity.WARNING,
     limit=MAX_ALIKE_SHARE,
     reason="ants and bees have none; CIFAR-10, which is in use, has 3 %",
+    need=Requirement.DATA,
 )
 def test_like_train(case: Case) -> Evidence | None:
     """Count test pictures that look like a training picture."""
-    if case.composition is None:
-        return None
-    likeness = case.composition.likeness
-    test = len(case.composition.parts.dataset.test)
+    likeness = case.data.likeness
+    test = len(case.data.parts.dataset.test)
     if not likeness.test_in_train > MAX_ALIKE_SHARE * test:
         return None
     pair = f", as {likeness.alike[0][0]} and {likeness.alike[0][1]}" if likeness.alike else ""
@@ -91,12 +87,11 @@ def test_like_train(case: Case) -> Evidence | None:
     Severity.FAULT,
     limit=MAX_CHOOSING_ITEMS,
     reason="an epoch chosen on test items makes their figures too good",
+    need=Requirement.DATA,
 )
 def validation_is_test(case: Case) -> Evidence | None:
     """Count test items that choose the epoch."""
-    if case.composition is None:
-        return None
-    parts = case.composition.parts
+    parts = case.data.parts
     if parts.dataset.validation is not parts.dataset.test:
         return None
     is_share = parts.variant.has("dataset.split_seed")
@@ -114,21 +109,22 @@ def validation_is_test(case: Case) -> Evidence | None:
     "VALIDATION_SMALL",
     Severity.NOTE,
     limit=MAX_MARGINS,
-    reason="a choice between draws whose NLL has a standard error above the margin is chance",
+    reason="a choice between draws whose difference has an error above the margin is chance",
+    need=Requirement.DATA,
 )
 def small_validation(case: Case) -> Evidence | None:
-    """Compare the standard error of the validation NLL of a classical model with the margin."""
-    if case.composition is None or case.composition.rival is None:
+    """Compare the standard error of a difference in validation NLL with the margin."""
+    lead = case.data.rival_lead
+    if lead is None:
         return None
-    rival = case.composition.rival
-    count = len(rival.validation_nll)
-    error = float(rival.validation_nll.std()) / math.sqrt(count)
-    if not error > MAX_MARGINS * case.composition.margin:
+    error = float(lead.std()) / math.sqrt(len(lead))
+    if not error > MAX_MARGINS * case.data.margin:
         return None
     return Evidence(
-        error / case.composition.margin,
-        f"{count} validation items give the NLL of a logistic regression with a standard error of"
-        f" {error:.3f} nats, and the margin is {case.composition.margin:g}",
+        error / case.data.margin,
+        f"{len(lead)} validation items tell the NLL of a short training from that of a logistic"
+        f" regression with a standard error of {error:.3f} nats, and the margin is"
+        f" {case.data.margin:g}",
         "use more validation items, or several splits",
     )
 
@@ -139,12 +135,11 @@ def small_validation(case: Case) -> Evidence | None:
     Severity.NOTE,
     limit=MIN_TEST_ITEMS,
     reason=f"an accuracy of {ACCURACY} on 100 items has an interval of 12 points",
+    need=Requirement.DATA,
 )
 def small_test(case: Case) -> Evidence | None:
     """Count the test items."""
-    if case.composition is None:
-        return None
-    count = len(case.composition.parts.dataset.test)
+    count = len(case.data.parts.dataset.test)
     if count >= MIN_TEST_ITEMS:
         return None
     low, high = statistic.binomial(round(ACCURACY * count), count)
@@ -162,15 +157,16 @@ def small_test(case: Case) -> Evidence | None:
     Severity.NOTE,
     limit=MIN_SEEDS,
     reason="the coverage of intervals over seeds is tested from three on",
+    need=Requirement.DATA,
 )
 def few_seeds(case: Case) -> Evidence | None:
     """Count the seeds of the plan."""
-    composition: Composition | None = case.composition
-    if composition is None or not 0 < composition.seeds < MIN_SEEDS:
+    number = case.data.seeds
+    if not 0 < number < MIN_SEEDS:
         return None
-    seeds = "one seed" if composition.seeds == 1 else f"{composition.seeds} seeds"
+    seeds = "one seed" if number == 1 else f"{number} seeds"
     return Evidence(
-        composition.seeds,
+        number,
         f"{seeds} cannot tell an effect from the noise of training",
         "train from more seeds",
         "seeds=10",

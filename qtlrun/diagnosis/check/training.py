@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from qtlrun.diagnosis.case import Case
 from qtlrun.diagnosis.check.backward import find_module, name_some, owner
-from qtlrun.diagnosis.finding import Evidence, Severity, check
+from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 
 MAX_MOVES = 0
 MIN_TRAINED = 1
@@ -21,6 +21,7 @@ MIN_STEPS = 30  # after which a batch norm of momentum .1 has all but 4 % of its
     Severity.FAULT,
     limit=MAX_MOVES,
     reason="frozen means that not one bit moves",
+    need=Requirement.OPTIMIZER,
 )
 def moving_weights(case: Case) -> Evidence | None:
     """Count weights meant frozen that move in the first steps."""
@@ -90,6 +91,7 @@ def _is_frozen(case: Case, name: str) -> bool:
     Severity.WARNING,
     limit=MAX_MOVES,
     reason="a weight that the optimizer lacks never moves",
+    need=Requirement.OPTIMIZER,
 )
 def missing_weights(case: Case) -> Evidence | None:
     """Count trained weights that the optimizer lacks."""
@@ -114,6 +116,7 @@ def missing_weights(case: Case) -> Evidence | None:
     Severity.FAULT,
     limit=MAX_MOVES,
     reason="a weight that the model lacks changes no logit",
+    need=Requirement.OPTIMIZER,
 )
 def foreign_weights(case: Case) -> Evidence | None:
     """Count tensors of the optimizer that the model lacks."""
@@ -183,6 +186,7 @@ def find_rates(case: Case) -> list[float]:
     Severity.WARNING,
     limit=MAX_LOSS_GAP_NATS,
     reason="shipped models hold their batch norms and have no gap; a dropout of .5 has about .1",
+    need=Requirement.OPTIMIZER,
 )
 def unlike_modes(case: Case) -> Evidence | None:
     """Loss in evaluation beside that in training, of the same items after the first steps."""
