@@ -20,6 +20,7 @@ from qtlrun.diagnosis.rehearsal import FirstSteps, rehearse
 from qtlrun.diagnosis.trace import CallTrace, trace_pass
 
 EXERCISE_RATE = 0.01  # of Adam
+IGNORED_LABEL = -100  # of torch's cross-entropy
 
 
 @dataclass(frozen=True, eq=False)

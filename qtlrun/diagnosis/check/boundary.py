@@ -6,6 +6,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from qtlrun.diagnosis.case import Case
+from qtlrun.diagnosis.check.label import outside_labels
 from qtlrun.diagnosis.check.method import REFUSALS
 from qtlrun.diagnosis.finding import Check, Evidence, Severity, check
 from qtlrun.diagnosis.trace import Call
@@ -191,6 +192,7 @@ def other_shape(case: Case) -> Evidence | None:
 
 
 NAMED: tuple[Check, ...] = (
+    outside_labels,
     list_output,
     transposed_output,
     mixed_dtypes,

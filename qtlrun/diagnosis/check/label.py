@@ -3,10 +3,9 @@
 import torch
 from torch import Tensor
 
-from qtlrun.diagnosis.case import Case
+from qtlrun.diagnosis.case import IGNORED_LABEL, Case
 from qtlrun.diagnosis.finding import Evidence, Severity, check
 
-IGNORED_LABEL = -100  # of torch's cross-entropy
 MIN_ITEMS = 8  # of a batch that says anything of its classes
 MIN_ITEMS_BALANCE = 50  # of a batch whose counts stand for those of all items
 
@@ -135,8 +134,10 @@ def ordered_labels(case: Case) -> Evidence | None:
     """Count batches whose items are all of one class."""
     composition = case.composition
     shuffled = 0.0
+    beside = ""
     if composition is None:
-        batches = [case.labels] if len(case.labels) >= MIN_ITEMS else []
+        counted = case.labels[case.labels != IGNORED_LABEL]
+        batches = [counted] if len(counted) >= MIN_ITEMS else []
     else:
         dataset = composition.parts.dataset
         if dataset.sequence is None or len(dataset.classes) < 2:
@@ -146,13 +147,13 @@ def ordered_labels(case: Case) -> Evidence | None:
         pieces = labels[dataset.sequence(0)].split(size)
         batches = [piece for piece in pieces if len(piece) >= min(size, MIN_ITEMS)]
         shuffled = float((labels.bincount() / len(labels)).pow(size).sum())
+        beside = f", where shuffled ones have a share of {shuffled:.2g}"
     pure = sum(len(piece.unique()) == 1 for piece in batches)
     if not pure > (shuffled + MAX_PURE_BATCH_SHARE) * len(batches):
         return None
     return Evidence(
         pure / len(batches) - shuffled,
-        f"{pure} of {len(batches)} batches have items of a single class, where shuffled ones have a"
-        f" share of {shuffled:.2g}",
+        f"{pure} of {len(batches)} batches have items of a single class{beside}",
         "shuffle the training items in each epoch",
     )
 

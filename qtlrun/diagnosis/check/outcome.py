@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from qtlrun.diagnosis.case import Case
+from qtlrun.diagnosis.case import IGNORED_LABEL, Case
 from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 from qtlrun.diagnosis.rehearsal import FirstSteps
 from qtlrun.diagnosis.sprint import Sprint
@@ -61,7 +61,7 @@ def collapsed_classes(case: Case) -> Evidence | None:
     if exercise is None or exercise.after is None or len(case.labels.unique()) < 2:
         return None
     # At chance, as the check before says; below it, the items are told apart all the same
-    if exercise.losses[-1] < _find_entropy(case.labels) + MIN_GAIN:
+    if not exercise.losses[-1] >= _find_entropy(case.labels) + MIN_GAIN:
         return None
     predicted = exercise.after.argmax(1)
     share = float(predicted.bincount().max()) / len(predicted)
@@ -167,7 +167,7 @@ def _is_at_chance(exercise: FirstSteps, case: Case) -> bool:
 
 def _find_entropy(labels: Int64[Tensor, " batch"]) -> float:
     """Loss of the best constant prediction, in nats."""
-    labels = labels[labels >= 0]  # a negative one is ignored by the loss
+    labels = labels[labels != IGNORED_LABEL]
     shares = labels.bincount().double() / len(labels)
     present = shares[shares > 0]
     return float(-(present * present.log()).sum())

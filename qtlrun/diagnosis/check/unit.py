@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from qtlrun.diagnosis.case import Case
+from qtlrun.diagnosis.case import IGNORED_LABEL, Case
 from qtlrun.diagnosis.check.backward import name_some, owner
 from qtlrun.diagnosis.finding import Evidence, Severity, check
 
@@ -142,6 +142,13 @@ def infinite_loss(case: Case) -> Evidence | None:
     if not case.items.isfinite().all():
         count = int((~case.items.isfinite()).sum())
         return Evidence(count, f"{count} numbers of the items are nan or infinite", "mend the data")
+    if bool((case.labels == IGNORED_LABEL).all()):
+        return Evidence(
+            len(case.labels),
+            f"no label of the batch counts: all {len(case.labels)} are {IGNORED_LABEL}, which the"
+            " loss leaves out, and a mean of nothing is nan",
+            "give the items their classes",
+        )
     if not loss.isfinite():
         return Evidence(
             1,
