@@ -20,12 +20,13 @@ ITEMS = 300  # of a split at most
 HELD_OUT = 0.3  # of the training items, where validation is the test split
 
 
-def explore(parts: Parts, seed: int) -> list[Section]:
+def explore(parts: Parts, seed: int, budget: float) -> list[Section]:
     """Sections on the composed model of a plan before it is trained; nothing is stored.
 
     Everything runs on the exact simulator, whatever the plan's device.
 
     seed: of random starts, and of the first start of the head
+    budget: seconds of the processor for the plateau
     """
     local = Parts(local_variant(parts.variant), parts.session)
     if local.solved or local.generated:
@@ -41,7 +42,7 @@ def explore(parts: Parts, seed: int) -> list[Section]:
     if has_circuit:
         family = Family(local, head)
         sections += [
-            describe_plateau(family, parts.session.progress, seed),
+            describe_plateau(family, parts.session.progress, seed, budget),
             describe_reach(family, seed),
             describe_locality(family, sets),
         ]

@@ -27,7 +27,6 @@ from qtlrun.report.sentence import Note
 from qtlrun.tape.tape import is_direct
 
 STARTS = 200  # of each kind
-BUDGET_S = 60.0
 STATES_PER_WEIGHT = 4  # amplitudes that take as long as another weight in tracing
 DRAWS = 500  # of the bootstrap of one variance
 TITLE = "trainability"
@@ -47,9 +46,12 @@ class Plateau:
     refusals: dict[str, str] = field(default_factory=dict)
 
 
-def describe_plateau(family: Family, monitor: Monitor, seed: int) -> Section:
-    """Section on the plateau: slopes as a table, variances as a frame and a figure."""
-    plateau = measure_plateau(family, monitor, seed)
+def describe_plateau(family: Family, monitor: Monitor, seed: int, budget: float) -> Section:
+    """Section on the plateau: slopes as a table, variances as a frame and a figure.
+
+    budget: seconds of the processor
+    """
+    plateau = measure_plateau(family, monitor, seed, budget)
     variances = pd.DataFrame(plateau.lines)
     slopes = pd.DataFrame([_line(*each) for each in plateau.declines.items()])
     if variances.empty:
@@ -65,27 +67,28 @@ def describe_plateau(family: Family, monitor: Monitor, seed: int) -> Section:
 
 
 def measure_plateau(
-    family: Family, monitor: Monitor, seed: int, *, starts: int = STARTS, budget_s: float = BUDGET_S
+    family: Family, monitor: Monitor, seed: int, budget: float, *, starts: int = STARTS
 ) -> Plateau:
     """Measure the plateau of a family of circuits, from the smallest size on.
 
-    A size that would exceed the budget is left out, with all larger ones of its depth. The time of
-    a size grows with the states, and with the weights in tracing and simulation.
+    A size that would exceed the budget, in seconds of the processor, is left out, with all larger
+    ones of its depth. The time of a size grows with the states, and with the weights in tracing and
+    simulation.
     """
     plateau = Plateau()
     samples: dict[tuple[int | None, str, str], dict[int, Sample]] = {}
     pace: dict[int | None, float] = {}
-    began = time.perf_counter()
+    began = time.process_time()
     sizes = [(qubits, depth) for qubits in family.qubits for depth in family.depths]
     for number, (qubits, depth) in enumerate(sizes):
         monitor.step(TITLE, number, len(sizes))
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             circuit = family.build(qubits, depth)
             weights = math.prod(circuit.shape)
             work = weights * (weights + 2**qubits / STATES_PER_WEIGHT)
-            if start - began + pace.get(depth, 0.0) * work > budget_s:
-                plateau.refusals[_size(qubits, depth)] = f"more than {budget_s:.0f} s in all"
+            if start - began + pace.get(depth, 0.0) * work > budget:
+                plateau.refusals[_size(qubits, depth)] = f"more than {budget:.0f} s in all"
                 pace[depth] = math.inf
                 continue
             each = sample_gradients(
@@ -98,7 +101,7 @@ def measure_plateau(
         except UsageError as error:
             plateau.refusals[_size(qubits, depth)] = str(error).rstrip(".")
             continue
-        pace[depth] = (time.perf_counter() - start) / max(1, work)
+        pace[depth] = (time.process_time() - start) / max(1, work)
         for sample in each:
             key = depth, sample.observable, sample.start
             if sample.gradients.shape[1]:

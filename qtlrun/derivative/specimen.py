@@ -54,13 +54,15 @@ class Specimen:
     """Composed model of a plan at its start, with items of its first training split.
 
     batch: items of a step; None: the recipe's
-    budget: seconds that each section may take
+    budget: seconds that methods, cost and flow may take, each
+    plateau_budget: seconds that plateaus may take
     """
 
     plan: Plan
     experiment: Experiment
     batch: int | None
     budget: float
+    plateau_budget: float
 
     @property
     def variant(self) -> Variant:

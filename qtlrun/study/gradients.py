@@ -23,7 +23,9 @@ MAKERS: dict[str, Callable[[Specimen], list[Section]]] = {
     "methods": compare_methods,
     "cost": measure_costs,
     "flow": follow_gradient,
-    "trainability": lambda specimen: explore(specimen.parts, specimen.seed),
+    "trainability": lambda specimen: explore(
+        specimen.parts, specimen.seed, specimen.plateau_budget
+    ),
 }
 
 
@@ -34,12 +36,14 @@ class Gradients:
     sections: names of `MAKERS`, in the order in which they are shown
     batch: items of a step; null for the recipe's
     budget: processor seconds of methods, cost and flow, each; what would exceed it is forecast or
-        left out; plateaus end after a minute
+        left out
+    plateau_budget: processor seconds of plateaus; larger circuits are left out
     """
 
     sections: list[str]
     batch: int | None
     budget: float
+    plateau_budget: float
     takes_run = True
     trains = False
 
@@ -51,8 +55,9 @@ class Gradients:
             raise BadValue("sections", self.sections, "one of them or more", ", ".join(MAKERS))
         if self.batch is not None and self.batch < 1:
             raise BadValue("batch", self.batch, "items of a step, from 1 up", "null: the recipe's")
-        if not self.budget > 0:
-            raise BadValue("budget", self.budget, "seconds of a section, above 0")
+        for name, budget in (("budget", self.budget), ("plateau_budget", self.plateau_budget)):
+            if not budget > 0:
+                raise BadValue(name, budget, "seconds of a section, above 0")
 
     def check(self, plans: list[Plan], experiment: Experiment) -> None:
         """Refuse several points, a head without a gradient, and a device elsewhere."""
@@ -79,7 +84,7 @@ class Gradients:
         self, plans: list[Plan], experiment: Experiment, report: Report
     ) -> tuple[pd.DataFrame, bool]:
         """Numbers of the first section, and True."""
-        specimen = Specimen(plans[0], experiment, self.batch, self.budget)
+        specimen = Specimen(plans[0], experiment, self.batch, self.budget, self.plateau_budget)
         sections = []
         for number, name in enumerate(self.sections):
             report.progress.step("sections", number, len(self.sections))

@@ -20,7 +20,7 @@ def model(home, monkeypatch):
         monkeypatch.setattr(cost, "SIZES", SHORT_SIZES)
         monkeypatch.setattr(cost, "MAX_STEP_S", math.inf)  # on a busy machine any step is long
         plan = composition.short_plan(home, "recipe.batch_size=3", *words)
-        return Specimen(plan, Experiment(str(home)), None, budget)
+        return Specimen(plan, Experiment(str(home)), None, budget, 0.0)
 
     return make
 

@@ -13,6 +13,7 @@ from qtlrun.experiment.ensemble import Training, build_ensemble
 from qtlrun.experiment.parts import Parts
 from qtlrun.report.figure import encode
 
+BUDGET_S = 60.0
 MOONS = "backbone=identity", "dataset=moons"
 
 
@@ -41,7 +42,7 @@ def words_of(section):
 
 def test_a_composed_circuit_has_all_sections(home):
     parts = compose_parts(home, "head=quantum", "circuit.qubits=2", "circuit.depth=1")
-    sections = {each.title: each for each in exploration.explore(parts, 0)}
+    sections = {each.title: each for each in exploration.explore(parts, 0, BUDGET_S)}
     assert list(sections) == ["trainability", "expressibility", "locality", "fisher"]
     assert all(len(each.table) and each.frames for each in sections.values())
     variances = sections["trainability"].frames["plateau"]
@@ -62,7 +63,7 @@ def test_a_composed_circuit_has_all_sections(home):
     ids=["solved", "classical", "generated"],
 )
 def test_a_head_without_a_trained_circuit_says_why_it_is_not_measured(home, words, reason):
-    section = exploration.explore(compose_parts(home, *words), 0)[0]
+    section = exploration.explore(compose_parts(home, *words), 0, BUDGET_S)[0]
     assert reason in words_of(section) and not section.figures
 
 
@@ -71,7 +72,7 @@ def test_shots_are_left_out(home, monkeypatch):
     monkeypatch.setattr(family, "DEPTHS", (1,))
     words = "head=quantum", "circuit.qubits=2", "circuit.depth=1"
     exact, noisy = (
-        exploration.explore(compose_parts(home, *words, *more), 0)
+        exploration.explore(compose_parts(home, *words, *more), 0, BUDGET_S)
         for more in ((), ("device.shots=10",))
     )
     for one, other in zip(exact, noisy, strict=True):
@@ -102,30 +103,28 @@ def test_a_circuit_of_one_size_is_measured_at_that_size(home, tmp_path):
     )
     words = f"circuit.path={file}:turn", "circuit.qubits=2", "circuit.shape=1"
     each = compose_family(home, "circuit=file", *words)
-    section = plateau.describe_plateau(each, each.parts.session.progress, 0)
+    section = plateau.describe_plateau(each, each.parts.session.progress, 0, BUDGET_S)
     assert set(section.frames["plateau"]["qubits"]) == {2}
     assert "the only size" in words_of(section)
 
 
 def test_a_size_that_the_circuit_cannot_have_is_named(home):
     each = compose_family(home, "circuit=brickwork", "circuit.qubits=4", "circuit.depth=1")
-    measured = plateau.measure_plateau(each, each.parts.session.progress, 0, starts=20)
+    measured = plateau.measure_plateau(each, each.parts.session.progress, 0, BUDGET_S, starts=20)
     assert any("3 or more" in reason for reason in measured.refusals.values())
     assert {line["qubits"] for line in measured.lines} == {3, 4, 5}
 
 
 def test_sizes_beyond_the_budget_are_named_and_the_smallest_is_measured(home):
     each = compose_family(home, "circuit.depth=1")
-    measured = plateau.measure_plateau(
-        each, each.parts.session.progress, 0, starts=20, budget_s=1e-9
-    )
+    measured = plateau.measure_plateau(each, each.parts.session.progress, 0, 1e-9, starts=20)
     assert {line["qubits"] for line in measured.lines} <= {2}
     assert "5 qubits, depth 2" in measured.refusals
 
 
 def test_without_entanglement_the_global_derivative_vanishes_exponentially(home):
     each = compose_family(home, "head.entangle=false", "circuit.depth=1")
-    measured = plateau.measure_plateau(each, each.parts.session.progress, 0)
+    measured = plateau.measure_plateau(each, each.parts.session.progress, 0, BUDGET_S)
     decline = measured.declines[1, GLOBAL, UNIFORM]
     # A product of sines of uniform angles: each wire has half the square
     assert decline.low - 0.1 < -1 < decline.high + 0.1
@@ -133,5 +132,5 @@ def test_without_entanglement_the_global_derivative_vanishes_exponentially(home)
 
 def test_a_circuit_without_angles_has_no_plateau(home):
     each = compose_family(home, "circuit.depth=0")
-    measured = plateau.measure_plateau(each, each.parts.session.progress, 0, starts=20)
+    measured = plateau.measure_plateau(each, each.parts.session.progress, 0, BUDGET_S, starts=20)
     assert all(line["depth"] == 2 for line in measured.lines)

@@ -15,7 +15,7 @@ from qtlrun.experiment import Experiment
 
 def specimen(home, *words):
     plan = composition.short_plan(home, "recipe.batch_size=3", *words)
-    return Specimen(plan, Experiment(str(home)), None, 2.0)
+    return Specimen(plan, Experiment(str(home)), None, 2.0, 0.0)
 
 
 class Chain(nn.Module):

@@ -21,7 +21,7 @@ TITLES = ("statevector", "lightning.qubit", "default.qubit", "default.mixed adjo
 
 def specimen(home, *words, budget=BUDGET_S):
     plan = composition.short_plan(home, "recipe.batch_size=3", *words)
-    return Specimen(plan, Experiment(str(home)), None, budget)
+    return Specimen(plan, Experiment(str(home)), None, budget, 0.0)
 
 
 def by_title(results):

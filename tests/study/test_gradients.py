@@ -14,6 +14,7 @@ QUICK = ("study.budget=0.5",)
         (("study.sections=[]",), "study.sections=[]"),
         (("study.batch=0",), "study.batch=0: items of a step"),
         (("study.budget=0",), "study.budget=0"),
+        (("study.plateau_budget=-1",), "study.plateau_budget=-1"),
         (("head=logistic",), "head: this one is solved for, so no gradient trains it"),
         (("device=pennylane", "device.name=default.mixed", "device.remote=true"), "elsewhere"),
     ],
