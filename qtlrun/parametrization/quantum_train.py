@@ -1,6 +1,8 @@
 """Quantum-Train: gate angles generate the weights of a classical network."""
 
+import functools
 import math
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import Literal
 
@@ -16,7 +18,7 @@ from qtlrun.parametrization.mapping import Mapping
 from qtlrun.parametrization.rival import Hashed, LowRank
 from qtlrun.plan import facts
 
-ANSATZ: dict[str, type[Ring | Chain]] = {"ring": Ring, "chain": Chain}
+ANSATZ: dict[str, Callable[[int, int], Chain | Ring]] = {"ring": Ring, "chain": Chain}
 BYTES_PER_GATE = 40_000  # of a block on each wire, with its gradient; measured
 
 
@@ -98,7 +100,8 @@ class QuantumTrain:
         self.depth = depth
         self.widths = mapping
         self.device = device
-        self.ansatz = ANSATZ[ansatz]
+        # A device compiles a circuit once, by which object it is
+        self.ansatz = functools.cache(ANSATZ[ansatz])
         self.activation = activation
         self.standard = inputs == "standard"
         self.scale = scale
