@@ -3,9 +3,7 @@
 A text that the grammar does not take is quoted.
 """
 
-import contextlib
 import functools
-import math
 import os
 import re
 from dataclasses import dataclass
@@ -14,18 +12,16 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import (
-    ChoiceSweep,
-    Glob,
-    IntervalSweep,
     Override,
     Quote,
     QuotedString,
-    RangeSweep,
     Sweep,
     ValueType,
 )
 from hydra.errors import HydraException
 
+from qtlrun.compose.point import check_points
+from qtlrun.compose.word import show
 from qtlrun.error import UsageError
 from qtlrun.plan.override import Override as Word
 
@@ -60,7 +56,6 @@ SHORT_KEYS = {
 }
 KEY = re.compile(r"(\+{0,2}|~)\w[\w./@:-]*")
 CALL = re.compile(r"\w+(?= while evaluating)|(?<=': ).*", re.DOTALL)
-MAX_POINTS = 1000  # of a sweep: each is composed and checked before the first is trained
 MAX_WORD = 20_000  # characters; parsing takes a second for these
 MAX_NESTING = 20  # brackets in one another
 
@@ -81,13 +76,13 @@ def read(words: list[str], sweep: bool, options) -> Words:
     """
     overrides = [_read(_lengthen(word), sweep) for word in words]
     if sweep:
-        _check_points(overrides, options)
+        check_points(overrides, options)
     return Words([override.input_line for override in overrides], overrides)
 
 
 def no_override(word: str) -> UsageError:
     """Refusal of a word that is no override."""
-    return UsageError("this is no override", FORM, key=_short(word) or "an empty word")
+    return UsageError("this is no override", FORM, key=show(word) or "an empty word")
 
 
 def quote(text: str) -> str:
@@ -138,7 +133,7 @@ def _check_size(word: str) -> None:
         raise no_override(word.replace("\0", ""))
     if len(word) > MAX_WORD:
         raise UsageError(
-            f"{len(word):,} characters", f"a word has {MAX_WORD:,} at most", key=_short(word)
+            f"{len(word):,} characters", f"a word has {MAX_WORD:,} at most", key=show(word)
         )
     depth = deepest = 0
     for character in word:
@@ -148,7 +143,7 @@ def _check_size(word: str) -> None:
         raise UsageError(
             f"{deepest} brackets in one another",
             f"{MAX_NESTING} at most are read",
-            key=_short(word),
+            key=show(word),
         )
 
 
@@ -163,9 +158,9 @@ def _mend(word: str, reason: str, sweep: bool) -> Override:
     if not typed.sets or not KEY.fullmatch(typed.prefix + key):
         raise no_override(word)
     if "limit" in reason and "digits" in reason:
-        raise UsageError("the number has too many digits", key=_short(word))
+        raise UsageError("the number has too many digits", key=show(word))
     if re.match(r"\w+\(.*\)$", value) and not _is_path(key) and "while evaluating" in reason:
-        raise UsageError(CALL.findall(reason)[-1].splitlines()[0].rstrip("."), key=_short(word))
+        raise UsageError(CALL.findall(reason)[-1].splitlines()[0].rstrip("."), key=show(word))
     if _is_list(value):
         items = [item.strip() for item in value[1:-1].split(",")]
         mended = f"[{','.join(map(_item, items))}]" if all(items) else value
@@ -253,65 +248,10 @@ def _expand_item(text: str) -> str:
 def _no_flag(override: Override, word: Word) -> str:
     """Message that a sweep needs its flag, and how else the values are written."""
     if override.value_type != ValueType.SIMPLE_CHOICE_SWEEP:
-        return f"{_short(word.text)}: a sweep needs the flag -m."
+        return f"{show(word.text)}: a sweep needs the flag -m."
     other = (
         f"a text with a comma is written {word.to(quote(word.value))}"
         if _is_path(word.key)
         else f"a list is written {word.to(f'[{word.value}]')}"
     )
-    return f"{_short(word.text)}: several values are a sweep and need the flag -m; {_short(other)}."
-
-
-def _check_points(overrides: list[Override], options) -> None:
-    """Refuse a sweep without values or with too many points; nothing is enumerated."""
-    swept = {each.get_key_element(): each for each in overrides if each.is_sweep_override()}
-    counts = {each.input_line: _count(each, options) for each in swept.values()}
-    for word, count in counts.items():
-        if count == 0:
-            raise UsageError(
-                "a sweep over no value", "give one, as 2,4 or range(2,5)", key=_short(word)
-            )
-    points = math.prod(counts.values())
-    if points > MAX_POINTS:
-        amount = f"{points:,}" if points < 10**12 else "too many"
-        raise UsageError(
-            f"a sweep of {amount} points",
-            f"{MAX_POINTS:,} at most, run several of them",
-            key=_short(" ".join(counts)),
-        )
-
-
-def _count(override: Override, options) -> int:
-    """Number of values of a sweep."""
-    value = override.value()
-    if isinstance(override._value, Glob):
-        return len(override._value.filter(options(override.key_or_group)))
-    if isinstance(value, ChoiceSweep):
-        return len(value.list)
-    if isinstance(value, RangeSweep):
-        ends = value.start, value.stop, value.step
-        if not all(map(math.isfinite, ends)) or value.step == 0:
-            raise UsageError(
-                "a range has a first number, an end and a step that is not 0",
-                key=_short(override.input_line),
-            )
-        with contextlib.suppress(OverflowError):
-            return max(0, math.ceil((value.stop - value.start) / value.step))
-        return 10**300
-    assert isinstance(value, IntervalSweep)
-    raise UsageError(
-        "an interval has no values of its own",
-        (
-            "name them, as 2,4 or range(2,5), or draw from it with tune=K and a space,"
-            " as recipe.space.lr=[0.0001,0.01]"
-        ),
-        key=_short(override.input_line),
-    )
-
-
-def _short(word: str) -> str:
-    """Word as a message shows it: printable, and cut where it is long."""
-    shown = "".join(
-        character if character.isprintable() else repr(character)[1:-1] for character in word
-    )
-    return shown if len(shown) <= 200 else f"{shown[:90]} ... {shown[-30:]}"
+    return f"{show(word.text)}: several values are a sweep and need the flag -m; {show(other)}."

@@ -16,7 +16,7 @@ import yaml
 from hydra._internal.hydra import Hydra
 
 from qtlrun import study
-from qtlrun.compose import grammar, main
+from qtlrun.compose import main, point
 
 SECONDS = 10  # of computing that a line may take; most take .1
 CLOCKS = {
@@ -381,7 +381,7 @@ def idle(tmp_path, monkeypatch):
     monkeypatch.setenv("QTLRUN_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
-    monkeypatch.setattr(grammar, "MAX_POINTS", 12)
+    monkeypatch.setattr(point, "MAX_POINTS", 12)
     monkeypatch.setattr(
         Hydra, "get_mode", lambda self, config_name, overrides: None
     )  # it composes once only for that
