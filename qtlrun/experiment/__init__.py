@@ -25,6 +25,7 @@ from qtlrun.experiment.network import Network
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.planted import Plant, plant_effect
 from qtlrun.experiment.reading import enter_readings
+from qtlrun.experiment.remeasurement import remeasure_rows
 from qtlrun.experiment.remote import check_remote
 from qtlrun.experiment.restoration import restore_network, test_data, without_shots
 from qtlrun.experiment.session import Monitor, Session, alone
@@ -102,6 +103,43 @@ class Experiment:
             dataclasses.replace(row, tuning=tuning, draws=values, reads=reads)
             for row, tuning, values in zip(rows, tunings, draws, strict=True)
         ]
+
+    @alone
+    def train_together(
+        self, name: str, variants: list[Variant], redraws: list[Redraw], *, reader: str = ""
+    ) -> list[list[Row]]:
+        """Train variants on each redraw in as few programs as possible, untuned; rows of each."""
+        wanted: Keys = {}
+        for variant in variants:
+            for redraw in redraws:
+                wanted |= self._keys(variant.redrawn(redraw.change), redraw.seeds, [])
+        reads = enter_readings((parts, reader) for parts in wanted)
+        rows = iter(supply_rows(self.session, name, wanted))
+        return [[dataclasses.replace(next(rows), reads=reads) for _ in redraws] for _ in variants]
+
+    @alone
+    def remeasure(
+        self,
+        rows: list[Row],
+        variants: list[Variant],
+        redraws: list[Redraw],
+        penalties: list[float] | None = None,
+    ) -> list[list[Row]]:
+        """Rows, one of each redraw, as the devices of variants measure their trained circuits.
+
+        penalties: of a linear readout that is refitted to the measured outputs; None: as trained
+        """
+        changes = [redraw.change for redraw in redraws]
+        grid = [
+            [Parts(variant.redrawn(change), self.session) for change in changes]
+            for variant in variants
+        ]
+        return remeasure_rows(rows, grid, penalties)
+
+    @alone
+    def redraws(self, plan: Plan) -> list[Redraw]:
+        """Redraws of a plan that divide the items in different ways."""
+        return self._distinct_redraws(plan)
 
     @alone
     def predict(
