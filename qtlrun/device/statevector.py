@@ -117,7 +117,8 @@ class Statevector:
 class StatevectorCircuit:
     """Compiled circuit: inputs (runs, batch, features) and weights (runs, *shape) to outcomes.
 
-    Without `runs` of shots its values are exact. Wire 0 is the most significant bit of a basis state's index.
+    Without `runs` of shots its values are exact. Wire 0 is the most significant bit of a basis
+    state's index.
     """
 
     def __init__(

@@ -1,6 +1,7 @@
 """Plans to rows: data, backbone, features, head; fit, evaluate, keep."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -110,12 +111,12 @@ class Experiment:
     ) -> list[list[Row]]:
         """Train variants on each redraw in as few programs as possible, untuned; rows of each."""
         wanted: Keys = {}
-        for variant in variants:
-            for redraw in redraws:
-                wanted |= self._keys(variant.redrawn(redraw.change), redraw.seeds, [])
+        for variant, redraw in itertools.product(variants, redraws):
+            wanted |= self._keys(variant.redrawn(redraw.change), redraw.seeds, [])
+        rows = supply_rows(self.session, name, wanted)
         reads = enter_readings((parts, reader) for parts in wanted)
-        rows = iter(supply_rows(self.session, name, wanted))
-        return [[dataclasses.replace(next(rows), reads=reads) for _ in redraws] for _ in variants]
+        rows = [dataclasses.replace(row, reads=reads) for row in rows]
+        return _by_variant(rows, len(redraws))
 
     @alone
     def remeasure(
@@ -129,12 +130,9 @@ class Experiment:
 
         penalties: of a linear readout that is refitted to the measured outputs; None: as trained
         """
-        changes = [redraw.change for redraw in redraws]
-        grid = [
-            [Parts(variant.redrawn(change), self.session) for change in changes]
-            for variant in variants
-        ]
-        return remeasure_rows(rows, grid, penalties)
+        pairs = itertools.product(variants, redraws)
+        parts = [Parts(variant.redrawn(each.change), self.session) for variant, each in pairs]
+        return _by_variant(remeasure_rows(rows, parts, penalties), len(redraws))
 
     @alone
     def redraws(self, plan: Plan) -> list[Redraw]:
@@ -286,6 +284,11 @@ def _distinct_draws(variant: Variant, draws: list[Part]) -> list[Part]:
         if values not in distinct:
             distinct.append(values)
     return distinct
+
+
+def _by_variant(rows: list[Row], redraws: int) -> list[list[Row]]:
+    """Rows of each variant, of so many redraws."""
+    return [rows[at : at + redraws] for at in range(0, len(rows), redraws)]
 
 
 def _is_full(error: Exception) -> bool:

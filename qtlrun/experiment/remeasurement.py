@@ -1,6 +1,7 @@
 """Trained rows whose circuits are measured again, by devices with shots."""
 
 import dataclasses
+import itertools
 
 from qtlrun.comparison.outcome import Failure, Outcome
 from qtlrun.comparison.row import Row
@@ -9,27 +10,23 @@ from qtlrun.experiment.evaluation import evaluate, evaluate_refitted
 from qtlrun.experiment.parts import Parts
 
 
-def remeasure_rows(
-    rows: list[Row], grid: list[list[Parts]], penalties: list[float] | None
-) -> list[list[Row]]:
-    """Rows with the test logits that each line of the grid, of parts by redraw, measures.
+def remeasure_rows(rows: list[Row], parts: list[Parts], penalties: list[float] | None) -> list[Row]:
+    """Rows with the test logits that the devices of parts measure.
 
+    rows: trained without shots, one of each redraw
+    parts: of each redraw in turn, as often as there are devices
     penalties: of a readout that is refitted to measured outputs; None: as it was trained
     """
+    pairs = list(zip(itertools.cycle(rows), parts, strict=False))
     trained: dict[Training, Outcome] = {}
-    for line in grid:
-        for parts, row in zip(line, rows, strict=True):
-            trained |= {Training(parts, seed): each for seed, each in row.outcomes.items()}
+    for row, each in pairs:
+        trained |= {Training(each, seed): outcome for seed, outcome in row.outcomes.items()}
+    results: dict[Training, Outcome | Failure]
     if penalties is None:
         results = dict(evaluate(trained, detailed=False))
     else:
         results = dict(evaluate_refitted(trained, penalties))
-    measured = []
-    for line in grid:
-        measured.append(
-            [_with_results(row, parts, results) for parts, row in zip(line, rows, strict=True)]
-        )
-    return measured
+    return [_with_results(row, each, results) for row, each in pairs]
 
 
 def _with_results(row: Row, parts: Parts, results: dict[Training, Outcome | Failure]) -> Row:

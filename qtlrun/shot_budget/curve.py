@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.row import Row
 from qtlrun.experiment import Experiment
-from qtlrun.plan import Plan, Redraw
+from qtlrun.plan import Plan, Redraw, simulates
 from qtlrun.shot_budget.ration import (
     REFITTED,
     SCHEMES,
@@ -49,14 +49,23 @@ class Outlook:
 
     def curve(self, label: str, scheme: str) -> Curve | None:
         """Curve of a row under a scheme, or under that of its training."""
-        found = {curve.scheme: curve for curve in self.curves if curve.label == label}
-        return found.get(scheme, found.get(TRAINED))
+        by_scheme = {curve.scheme: curve for curve in self.curves if curve.label == label}
+        return by_scheme.get(scheme, by_scheme.get(TRAINED))
+
+    def has(self, label: str, scheme: str) -> bool:
+        """Whether a row has a curve of a scheme."""
+        return any(curve.label == label and curve.scheme == scheme for curve in self.curves)
 
     @property
-    def lines(self) -> list[str]:
-        """Labels of the rows that prepare no state."""
+    def unmeasured(self) -> dict[str, bool]:
+        """Labels of the rows without a curve, each with whether it simulates states."""
         measured = {curve.label for curve in self.curves}
-        return [label for label in self.exact if label not in measured]
+        names = self.plan.labels.names.items()
+        return {
+            label: simulates(self.plan.variants[name])
+            for name, label in names
+            if label not in measured
+        }
 
     @property
     def schemes(self) -> list[str]:
@@ -105,11 +114,11 @@ def measure_rows(
             variants = [variant.changed(each.change) for each in rations.values()]
             if scheme == TRAINED:
                 reader = plan.reader_key
-                found = experiment.train_together(label, variants, redraws, reader=reader)
+                measured = experiment.train_together(label, variants, redraws, reader=reader)
             else:
                 readout = penalties if scheme == REFITTED else None
-                found = experiment.remeasure(outlook.exact[label], variants, redraws, readout)
-            rows_by_budget = dict(zip(rations, found, strict=True))
+                measured = experiment.remeasure(outlook.exact[label], variants, redraws, readout)
+            rows_by_budget = dict(zip(rations, measured, strict=True))
             outlook.curves.append(Curve(label, scheme, rations, rows_by_budget))
     return outlook
 

@@ -1,7 +1,11 @@
 """Section of study=shots on processors: time and energy of the budgets as assumed."""
 
+import math
+
+import numpy as np
 import pandas as pd
 
+from qtlrun.comparison.row import Row
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.parts import Parts
 from qtlrun.report.frame import shot_budget as frames
@@ -92,17 +96,13 @@ def _notes(outlook: Outlook, label: str, reading: Reading) -> list[Note]:
     """Sentences on what was assumed, and on the seconds of rows on this machine."""
     single, double = count_gates(reading)
     gates = f"{count(single, 'gate')} on one wire and {double} on more"
-    measured = [
-        f"{name} {rows[0].metrics['seconds'].mean():.2g} s"
-        for name, rows in outlook.exact.items()
-        if rows[0].outcomes
-    ]
+    measured = [f"{name} {_seconds(rows):.2g} s" for name, rows in outlook.exact.items()]
     notes = [
         Note(
             f"Time of {label}'s circuit ({gates}) as the study's YAML assumes it, with sources: the"
             " longest path of gates, readout and reset, one preparation after another; without"
-            " queue, network, compilation, calibration or errors, so that it is the least there is.",
-            f"{label}'s circuit has {gates}; times and powers are assumed in conf/study/shots.yaml.",
+            " queue, network, compilation, calibration or errors: it is the least that there is.",
+            f"{label}'s circuit has {gates}; times and powers are those of conf/study/shots.yaml.",
         )
     ]
     if measured:
@@ -110,3 +110,9 @@ def _notes(outlook: Outlook, label: str, reading: Reading) -> list[Note]:
             Note(f"On this machine one training of a row takes: {', '.join(measured)} (exact).")
         )
     return notes
+
+
+def _seconds(rows: list[Row]) -> float:
+    """Mean seconds of a training of a row, over its redraws; nan where none ended."""
+    seconds = [each.seconds for row in rows for each in row.finished]
+    return float(np.mean(seconds)) if seconds else math.nan

@@ -1,5 +1,6 @@
 """Section of study=shots on its curves: NLL and accuracy at each budget."""
 
+import itertools
 from collections.abc import Iterator
 
 import pandas as pd
@@ -14,7 +15,7 @@ from qtlrun.report.frame import shot_budget as frames
 from qtlrun.report.section import Section
 from qtlrun.report.sentence import Note
 from qtlrun.shot_budget.curve import Curve, Outlook
-from qtlrun.shot_budget.ration import SCHEMES, TRAINED
+from qtlrun.shot_budget.ration import REFITTED, SCHEMES, TESTED
 
 NO_SHOTS = "exact"  # scheme of a circuit's row without shots
 NO_STATES = "none"  # of a row that prepares no state
@@ -46,19 +47,19 @@ def describe_curves(
 def _lines(outlook: Outlook) -> Iterator[dict[str, object]]:
     """Lines of the frame: rows without shots first, then each curve."""
     for label, rows in outlook.exact.items():
-        scheme = NO_STATES if label in outlook.lines else NO_SHOTS
+        scheme = NO_SHOTS if outlook.unmeasured.get(label, True) else NO_STATES
         key = {"scheme": scheme, "row": label, "budget": pd.NA, "shots": pd.NA}
-        yield key | {"epochs": pd.NA, "spent": pd.NA} | _figures(outlook, label, rows)
+        yield key | {"epochs": pd.NA, "spent": pd.NA} | _figures(label, rows)
     for curve in outlook.curves:
         for budget, rows in curve.rows.items():
             ration = curve.rations[budget]
             epochs = pd.NA if ration.epochs is None else ration.epochs
             key = {"scheme": curve.scheme, "row": curve.label, "budget": budget}
             paid = {"shots": ration.shots, "epochs": epochs, "spent": ration.spent}
-            yield key | paid | _figures(outlook, curve.label, rows)
+            yield key | paid | _figures(curve.label, rows)
 
 
-def _figures(outlook: Outlook, label: str, rows: list[Row]) -> dict[str, object]:
+def _figures(label: str, rows: list[Row]) -> dict[str, object]:
     """NLL and accuracy of a row with their intervals."""
     splits = [{label: row} for row in rows]
     comparison = Comparison({}, label, splits, drawn=len(splits) > 1)
@@ -76,13 +77,16 @@ def _figures(outlook: Outlook, label: str, rows: list[Row]) -> dict[str, object]
 
 
 def _differences(outlook: Outlook, limit: statistic.Margin) -> Iterator[dict[str, object]]:
-    """Difference of the composed row to each reference, at each budget under each scheme."""
-    for scheme in outlook.schemes:
-        for budget in outlook.budgets:
-            comparison = outlook.compare(scheme, budget)
-            verdicts = comparison.contrasts(limit) if comparison is not None else {}
-            for label, verdict in verdicts.items():
-                gap = verdict.interval
+    """Difference of the composed row to each reference, at each budget under each scheme.
+
+    Of those pairs of which one is measured.
+    """
+    for scheme, budget in itertools.product(outlook.schemes, outlook.budgets):
+        comparison = outlook.compare(scheme, budget)
+        verdicts = comparison.contrasts(limit) if comparison is not None else {}
+        for label, verdict in verdicts.items():
+            gap = verdict.interval
+            if outlook.has(outlook.plan.composed, scheme) or outlook.has(label, scheme):
                 yield {
                     "scheme": scheme,
                     "budget": budget,
@@ -125,8 +129,8 @@ def _summary(frame: pd.DataFrame) -> pd.DataFrame:
         at = curves[curves["budget"] == budget]
         cells = {"preparations": f"{budget:,}"}
         for row, scheme in names:
-            found = at[(at["row"] == row) & (at["scheme"] == scheme)]
-            cells[f"{row} {scheme}"] = f"{found['NLL'].iloc[0]:.3f}" if len(found) else "-"
+            values = at["NLL"][(at["row"] == row) & (at["scheme"] == scheme)]
+            cells[f"{row} {scheme}"] = f"{values.iloc[0]:.3f}" if len(values) else "-"
         for line in others:
             ending = " exact" if line["scheme"] == NO_SHOTS else ""
             cells[f"{line['row']}{ending}"] = f"{line['NLL']:.3f}"
@@ -147,7 +151,7 @@ def _explain(outlook: Outlook) -> list[Note]:
             "",
         ),
     ]
-    if TESTED_SCHEMES & set(outlook.schemes):
+    if {TESTED, REFITTED} & set(outlook.schemes):
         notes.append(
             Note(
                 "tested and refitted leave out what the training itself would cost on a processor:"
@@ -159,9 +163,6 @@ def _explain(outlook: Outlook) -> list[Note]:
     return [*notes, sentence.readers(reads, row[0].noun)]
 
 
-TESTED_SCHEMES = {scheme for scheme in SCHEMES if scheme != TRAINED}
-
-
 def _unreachable(outlook: Outlook) -> list[Note]:
     """Sentences on budgets that do not pay for a curve's test, or for one epoch and the test."""
     notes = []
@@ -171,9 +172,17 @@ def _unreachable(outlook: Outlook) -> list[Note]:
             what = "one epoch and the test" if _pays_epochs(curve) else "what it measures once"
             words = f"{curve.label}, {curve.scheme}: {', '.join(lacking)} do not pay for {what}."
             notes.append(Note(words))
-    for label in outlook.plan.labels.names.values():
-        if label in outlook.lines:
-            notes.append(Note(f"{label} prepares no state: it has its value at any budget."))
+    plain = [label for label, is_simulated in outlook.unmeasured.items() if not is_simulated]
+    limits = [label for label, is_simulated in outlook.unmeasured.items() if is_simulated]
+    if plain:
+        notes.append(Note(f"Without any preparation, at every budget: {', '.join(plain)}."))
+    if limits:
+        notes.append(
+            Note(
+                f"Read without shots, as if of infinitely many preparations: {', '.join(limits)}."
+                " How their states would be measured is not modelled here."
+            )
+        )
     return notes
 
 
@@ -191,12 +200,8 @@ def _judge(differences: pd.DataFrame, outlook: Outlook, limit: statistic.Margin)
         for budget, word in zip(group["budget"], group["verdict"], strict=True):
             held.setdefault(word, []).append(f"{budget:.0e}".replace("e+0", "e"))
         phrases = [f"{word} at {', '.join(budgets)}" for word, budgets in held.items()]
-        notes.append(Note(f"{composed} {scheme} - {reference}: {'; '.join(phrases)}."))
-    seen = (
-        bool(differences["verdict"].str.startswith("equivalent").any())
-        if len(differences)
-        else False
-    )
+        notes.append(Note(f"{composed} - {reference}, {scheme}: {'; '.join(phrases)}."))
+    seen = any(word.startswith("equivalent") for word in differences["verdict"])
     return [*notes, sentence.equivalence(limit, seen=seen)] if notes else []
 
 
@@ -206,8 +211,8 @@ def _errors(outlook: Outlook) -> list[Note]:
     for curve in outlook.curves:
         for budget, rows in curve.rows.items():
             reasons = {reason for row in rows for reason in row.errors.values()}
-            for reason in sorted(reasons):
-                notes.append(Note(f"{curve.label}, {curve.scheme}, {budget:,}: error: {reason}."))
+            where = f"{curve.label}, {curve.scheme}, {budget:,}"
+            notes += [Note(f"{where}: error: {reason}.") for reason in sorted(reasons)]
     return notes
 
 
@@ -219,5 +224,5 @@ def _estimate(line: dict, name: str) -> str:
     """Value with its interval, as .81 [.70, .88]."""
     if pd.isna(line[name]):
         return "error"
-    low, high = line[f"{name} low"], line[f"{name} high"]
+    low, high = (line[f"{name} {end}"] for end in ("low", "high"))
     return f"{line[name]:.3f} [{low:.2f}, {high:.2f}]"

@@ -32,11 +32,9 @@ class Processor:
     def __post_init__(self):
         for name in ("single", "double", "readout", "reset", "power"):
             value = getattr(self, name)
-            if type(value) not in (int, float) or not (math.isfinite(value) and value >= 0):
+            if not (math.isfinite(value) and value >= 0):
                 unit = "kilowatts" if name == "power" else "microseconds"
                 raise BadValue(name, value, f"{unit}, 0 or more")
-        if type(self.parallel) is not bool:
-            raise BadValue("parallel", self.parallel, "true or false")
         if self.readout + self.reset <= 0:
             raise BadValue("reset", self.reset, "readout or reset takes time, above 0")
 

@@ -1,4 +1,4 @@
-"""Least budget from which a paired difference stays below a level, with a bootstrap interval."""
+"""Least budget from which on a paired difference stays below a level."""
 
 import math
 from collections.abc import Sequence
@@ -98,6 +98,6 @@ def _cross(
     high = curves[rows, before]
     drop = high - curves[rows, behind]
     part = (high - level) / np.where(drop > 0, drop, 1)
-    found = places[before] + part * (places[behind] - places[before])
-    found = np.where(last == -1, places[0], found)
-    return np.where(last == count - 1, np.inf, found)
+    between = places[before] + part * (places[behind] - places[before])
+    crossed = np.where(last == -1, places[0], between)
+    return np.where(last == count - 1, np.inf, crossed)

@@ -1,5 +1,6 @@
 """Shots as a budget: rows against the total number of preparations, training and test."""
 
+import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -132,17 +133,21 @@ def _check_device(plan: Plan, name: str) -> None:
 
 def _build_processor(name: str, part: object) -> Processor:
     """Processor of its values; refused where they are others than it has."""
-    key = f"processors.{name}"
-    fields = list(Processor.__dataclass_fields__)
+    key = f"study.processors.{name}"
+    fields = {field.name: field.type for field in dataclasses.fields(Processor)}
     if not isinstance(part, dict):
-        raise BadValue(key, part, "its times and its power", ", ".join(fields))
-    for value in part:
-        if value not in fields:
-            raise BadValue(f"{key}.{value}", part[value], nearest(value, fields))
+        raise UsageError("its times and its power are needed", ", ".join(fields), key=key)
+    for field, value in part.items():
+        if field not in fields:
+            raise UsageError(nearest(field, fields), key=f"{key}.{field}", value=value)
+        is_flag = fields[field] is bool
+        if type(value) not in ((bool,) if is_flag else (int, float)):
+            kind = "true or false" if is_flag else "a number"
+            raise UsageError(f"{kind} is needed here", key=f"{key}.{field}", value=value)
     lacking = [field for field in fields if field not in part]
     if lacking:
-        raise BadValue(key, part, f"it lacks {', '.join(lacking)}")
+        raise UsageError(f"it lacks {', '.join(lacking)}", key=key, value=part)
     try:
         return Processor(**part)
     except BadValue as error:
-        raise BadValue(f"{key}.{error.key}", error.value, error.reason, error.fix) from error
+        raise error.under(key) from error

@@ -3,6 +3,7 @@
 from typing import Any
 
 import matplotlib
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -37,9 +38,11 @@ def budget_curves(frame: pd.DataFrame, seconds: float | None, processor: str | N
             }
             budget = line["budget"].astype(float)
             axis.plot(budget, line[name], label=f"{row}, {scheme}", ms=4, lw=1.5, **look)
-            low, high = line[f"{name} low"], line[f"{name} high"]
-            axis.fill_between(budget, low, high, color=look["color"], alpha=0.12, lw=0)
-        axis.set(xscale="log", xlabel="preparations (executions x shots)", ylabel=f"{name}, {unit}")
+            ends = [line[f"{name} {end}"] for end in ("low", "high")]
+            axis.fill_between(budget, *ends, color=look["color"], alpha=0.12, lw=0)
+        axis.set(
+            xscale="log", xlabel="preparations (executions times shots)", ylabel=f"{name}, {unit}"
+        )
         axis.xaxis.set_major_locator(LogLocator(numticks=12))
         axis.xaxis.set_major_formatter(_power)
         axis.xaxis.set_minor_formatter(NullFormatter())
@@ -61,9 +64,11 @@ def _draw_lines(axis: Axes, frame: pd.DataFrame, name: str, rows: list[str]) -> 
 
 def _add_seconds(axis: Axes, seconds: float, processor: str | None) -> None:
     """Axis above with the time that the budget takes on a processor."""
-    above = axis.secondary_xaxis(
-        "top", functions=(lambda budget: budget * seconds, lambda time: time / seconds)
+    scales = (
+        lambda budget: np.asarray(budget) * seconds,
+        lambda time: np.asarray(time) / seconds,
     )
+    above = axis.secondary_xaxis("top", functions=scales)
     above.set_xlabel(f"time on {processor}")
     units = {"1 s": 1, "1 min": 60, "1 h": 3600, "1 d": 86400, "1 y": 365.25 * 86400}
     low, high = (limit * seconds for limit in axis.get_xlim())

@@ -3,7 +3,9 @@
 from qtlrun.report.column import Schema, columns
 from qtlrun.report.schema import ROW
 
-SCHEME = columns(("scheme", "text", "", "trained, tested or refitted with shots; exact: without"))
+SCHEME = columns(
+    ("scheme", "text", "", "trained, tested, refitted: with shots; exact: without; none: no states")
+)
 CURVES = Schema(
     (
         *SCHEME,
@@ -38,13 +40,15 @@ DIFFERENCES = Schema(
 CROSSINGS = Schema(
     SCHEME
     + columns(
-        ("reference", "text", "", "row that the composed one is compared with"),
+        ("row", "text", "", "row that is measured"),
+        ("reference", "text", "", "row that it is held against"),
         ("criterion", "text", "", "not worse: by the margin at most; better: below 0"),
         ("level", "float64", "nats", "difference in NLL at which it is crossed"),
         ("budget", "float64", "", "least preparations from which on it holds; inf: never here"),
         ("low", "float64", "", "end of its 95 % interval; nan: too few trainings"),
         ("high", "float64", "", "the other end; inf: beyond the grid"),
         ("share", "float64", "share", "of resamples in which it is crossed on the grid"),
+        ("at start", "bool", "", "whether it holds at every budget, so that the least is lower"),
     )
 )
 PROCESSORS = Schema(
