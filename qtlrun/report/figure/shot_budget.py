@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from qtlrun.report.figure import style
 from qtlrun.report.figure.style import STYLE
 
-MARKERS = {"trained": "o", "tested": "^", "refitted": "s"}
+SCHEME_MARKERS = {"trained": "o", "tested": "^", "refitted": "s"}
 DASHES = {"trained": "-", "tested": "--", "refitted": "-."}
 LINE_DASHES = (":", (0, (6, 2)), (0, (1, 1)), (0, (3, 1, 1, 1)))
 
@@ -32,8 +32,8 @@ def budget_curves(frame: pd.DataFrame, seconds: float | None, processor: str | N
         _draw_lines(axis, frame[~is_curve], name, rows)
         for (row, scheme), line in frame[is_curve].groupby(["row", "scheme"], sort=False):
             look: dict[str, Any] = {
-                "color": style.colour(rows.index(row) + 2 * list(MARKERS).index(scheme)),
-                "marker": MARKERS[scheme],
+                "color": style.colour(rows.index(row) + 2 * list(SCHEME_MARKERS).index(scheme)),
+                "marker": SCHEME_MARKERS[scheme],
                 "ls": DASHES[scheme],
             }
             budget = line["budget"].astype(float)
