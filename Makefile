@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 RESULTS := default spirals states reproduce nonlinearity calibrate reproduce-all pictures quantum-train fair splits reliability \
-	pools torture bench bench-generator mutation circuits circuits-textures photos interpret gradients diagnose
+	pools torture bench bench-generator mutation circuits circuits-textures photos interpret gradients diagnose \
+	shots low-data
 .PHONY: help compare check format test test-all options peers clean $(RESULTS)
 
 help:  ## this list
@@ -114,6 +115,14 @@ interpret: .venv/installed  ## looking inside three runs: make interpret QTLRUN_
 
 gradients: .venv/installed  ## each device and gradient method on the default, its plateaus (2 min)
 	$(RESULT) 'Gradients of the default circuit' "qtlrun study=gradients"
+
+STATES := study=shots 'compare=[heterodyne]' seeds=3
+shots: .venv/installed  ## rows against the total of preparations, circuits and states of light (5 min)
+	$(RESULT) 'Shots as a budget' "qtlrun study=shots" \
+		"qtlrun experiment=qc_states $(STATES) study.budgets=[20000,50000,100000,300000,1000000,3000000]"
+
+low-data: .venv/installed  ## does a circuit lose less with few training pictures? (3 min)
+	$(RESULT) 'Retention with few training pictures' "qtlrun experiment=low_data"
 
 diagnose: .venv/installed  ## misses and false alarms of the checks: make diagnose QTLRUN_DATA=FOLDER (20 min)
 	$(RESULT) 'Rates of the checks' "python tests/diagnosis_rates.py"

@@ -373,7 +373,8 @@ GRIDS = {
     "calibrate",
     "export",
     "gradients",
-}  # studies of one point; all but the last two make a grid of their own
+    "shots",
+}  # studies of one point; all but export and gradients make a grid of their own
 # studies of finished runs, which tests/compose/test_finished.py and the studies' own tests have
 FINISHED = ("interpret", "join", "predict")
 

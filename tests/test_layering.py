@@ -18,7 +18,7 @@ ORDER = [
     {"compose"},
     {"study"},
     {"lens", "diagnosis"},
-    {"derivative"},
+    {"derivative", "shot_budget"},
     {"experiment", "report"},
     {"contract"},
     {"train"},

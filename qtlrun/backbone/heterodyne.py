@@ -129,6 +129,8 @@ def _centred_outcomes(
     """
     deviations = ((torch.stack([-2 * squeeze, 2 * squeeze], -1).exp() + 1).sqrt() / 2).unsqueeze(2)
     normal = torch.special.ndtri(chances[..., 1:].clamp_min(2**-54))
+    if not photons.any():
+        return normal * deviations
     chance = 2 * chances[..., 1:] - 1
     chi = torch.from_numpy(np.sqrt(2 * gammaincinv(1.5, chance.abs().numpy()))) * chance.sign()
     shares = deviations.square().cumsum(-1)

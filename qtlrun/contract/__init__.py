@@ -49,6 +49,8 @@ class Device(Protocol):
     exact: whether it always gives the same values, without shots or random gradient
     exactly: one without shots or random gradient; needed where it is not exact
     drawing: one whose shots are drawn from a seed; needed where it is not exact
+    drawing_each: one for a program of several runs, of seeds and shots of theirs; None: every run
+        is a program of its own
     shots: measurements of each execution; None: none, or unknown
     remote: whether it sends circuits to a machine elsewhere; its constructor takes allow_remote
     allow_remote: whether it may, once what a plan would send is shown
@@ -57,6 +59,7 @@ class Device(Protocol):
     exact: bool = True
     exactly: Callable[[], "Device"] | None = None
     drawing: Callable[[int], "Device"] | None = None
+    drawing_each: Callable[[Sequence[int], Sequence[int]], "Device"] | None = None
     shots: int | None = None
     remote: bool = False
     allow_remote: bool = False
@@ -135,6 +138,7 @@ class Backbone(Protocol):
     output: `state` where its features are the amplitudes of a state
     retention: probability that each item keeps, by name, (batch,)
     patterns: pictures of what it makes of items, (items, side, side)
+    shots: preparations of each item's state that it measures; None: none, or it is not measured
     """
 
     features: int
@@ -144,6 +148,7 @@ class Backbone(Protocol):
     output: str = ""
     retention: Callable[[Tensor], dict[str, Tensor]] | None = None
     patterns: Callable[[Tensor], Tensor] | None = None
+    shots: int | None = None
 
     def preprocess(self, item: Tensor, generator: torch.Generator | None = None) -> Tensor: ...
     def forward(self, items: Tensor) -> Float[Tensor, "batch features"]: ...

@@ -1,6 +1,6 @@
 """The user's devices, whose errors name file and line."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from qtlrun.contract.check import optional_members, takes
@@ -17,6 +17,7 @@ class UserDevice:
         self.name = name
         self.exact = bool(members["exact"])
         self.shots = members["shots"]
+        self.drawing_each = None  # each of its runs is a program of its own
         self.remote = bool(members["remote"])
         self.allow_remote = bool(members["allow_remote"])
         self._members = members
@@ -43,6 +44,16 @@ class UserDevice:
         """The device whose shots are drawn from a seed."""
         with plugin.blamed("device", self.name):
             return UserDevice(self._members["drawing"](seed), self.name)
+
+
+def draw_shots(device, seeds: Sequence[int], shots: Sequence[int] | None):
+    """Device that draws shots for the runs of one program, or for its only run.
+
+    shots: of each run; None: those of the device
+    """
+    if device.drawing_each is None:
+        return device.drawing(seeds[0])
+    return device.drawing_each(seeds, shots or [device.shots] * len(seeds))
 
 
 def adapt_device(device, key: str, target: str) -> UserDevice:

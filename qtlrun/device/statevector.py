@@ -7,7 +7,7 @@ import contextlib
 import ctypes
 import functools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -18,7 +18,7 @@ from qtlrun import memory
 from qtlrun.error import BadValue, UsageError, nearest
 from qtlrun.layer import generator
 from qtlrun.simulator.gatewise import Gatewise
-from qtlrun.simulator.shot import Shots
+from qtlrun.simulator.shot import RunShots, Shots
 from qtlrun.simulator.simulator import Simulator
 from qtlrun.simulator.verification import Verification
 from qtlrun.tape import measurement, pauli, reader
@@ -63,6 +63,8 @@ class Statevector:
         self.method = method
         self.shots = shots
         self.seed = seed
+        # Of each run of a program that are drawn apart; empty: those of all runs together
+        self.runs: tuple[RunShots, ...] = ()
 
     @property
     def exact(self) -> bool:
@@ -79,6 +81,18 @@ class Statevector:
             self.method, self.shots, generator(self.seed, "shots", seed).initial_seed() % 2**32
         )
 
+    def drawing_each(self, seeds: Sequence[int], shots: Sequence[int]) -> "Statevector":
+        """This device for a program of several runs, each with shots drawn for its seed.
+
+        A run draws what it would draw alone.
+        """
+        device = Statevector(self.method, self.shots, self.seed)
+        device.runs = tuple(
+            RunShots(count, self.drawing(seed).seed)
+            for seed, count in zip(seeds, shots, strict=True)
+        )
+        return device
+
     def run(self, circuit, entangle: bool = True) -> "StatevectorCircuit":
         """The circuit as a batched function of inputs and weights.
 
@@ -89,11 +103,13 @@ class Statevector:
         _keep_freed_memory()
         with torch.inference_mode(False):
             reading = reader.read(circuit, entangle, embed=self.exact)
+            runs = self.runs
+            if not runs and self.shots is not None:
+                runs = (RunShots(self.shots, self.seed),)
             return StatevectorCircuit(
                 reading,
                 self.method,
-                self.shots,
-                self.seed,
+                runs,
                 Verification(circuit, entangle, reading, self.exact),
             )
 
@@ -101,15 +117,15 @@ class Statevector:
 class StatevectorCircuit:
     """Compiled circuit: inputs (runs, batch, features) and weights (runs, *shape) to outcomes.
 
-    Wire 0 is the most significant bit of a basis state's index.
+    Without `runs` of shots its values are exact. Wire 0 is the most significant bit of a basis
+    state's index.
     """
 
     def __init__(
         self,
         reading: Reading,
         method: str,
-        shots: int | None = None,
-        seed: int = 0,
+        runs: Sequence[RunShots] = (),
         verification: Verification | None = None,
     ):
         self.reading = reading
@@ -126,16 +142,16 @@ class StatevectorCircuit:
         self.method = self._choose_method(method)
         self.simulate: Callable[..., Tensor]
         if reading.moving:
-            self._check_moving(method, shots)
+            self._check_moving(method, runs)
             self.method = "gatewise"
             self.simulate = Gatewise(
                 self.gates, tuple(range(self.qubits)), reading.affine, self.real, self.outcomes
             )
-        elif shots is None:
+        elif not runs:
             self.simulate = self._simulator(reading.affine, [], self.real, self.outcomes)
         else:
             self.simulate = Shots(
-                reading, self.outcomes, self.qubits, shots, seed, self.real, self._simulator
+                reading, self.outcomes, self.qubits, runs, self.real, self._simulator
             )
 
     def __call__(
@@ -186,7 +202,7 @@ class StatevectorCircuit:
             )
         return method
 
-    def _check_moving(self, method: str, shots: int | None) -> None:
+    def _check_moving(self, method: str, runs: Sequence[RunShots]) -> None:
         """Raise ValueError for what takes angles alone: a gate's matrix depends on values."""
         reason = f"the matrix of the circuit's {self.reading.moving} depends on inputs or weights"
         if method not in ("auto", "gatewise"):
@@ -196,12 +212,12 @@ class StatevectorCircuit:
                 key="device.method",
                 value=method,
             )
-        if shots is not None:
+        if runs:
             raise UsageError(
                 f"{reason}, and only angles are differentiated by shots",
                 "use null",
                 key="device.shots",
-                value=shots,
+                value=runs[0].shots,
             )
 
     def _simulator(self, affine, final_gates: list[Gate], real: bool, outcomes: list) -> Simulator:

@@ -1,6 +1,7 @@
 """Plans to rows: data, backbone, features, head; fit, evaluate, keep."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ from qtlrun.experiment.network import Network
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.planted import Plant, plant_effect
 from qtlrun.experiment.reading import enter_readings
+from qtlrun.experiment.remeasurement import remeasure_rows
 from qtlrun.experiment.remote import check_remote
 from qtlrun.experiment.restoration import restore_network, test_data, without_shots
 from qtlrun.experiment.session import Monitor, Session, alone
@@ -102,6 +104,40 @@ class Experiment:
             dataclasses.replace(row, tuning=tuning, draws=values, reads=reads)
             for row, tuning, values in zip(rows, tunings, draws, strict=True)
         ]
+
+    @alone
+    def train_together(
+        self, name: str, variants: list[Variant], redraws: list[Redraw], *, reader: str = ""
+    ) -> list[list[Row]]:
+        """Train variants on each redraw in as few programs as possible, untuned; rows of each."""
+        wanted: Keys = {}
+        for variant, redraw in itertools.product(variants, redraws):
+            wanted |= self._keys(variant.redrawn(redraw.change), redraw.seeds, [])
+        rows = supply_rows(self.session, name, wanted)
+        reads = enter_readings((parts, reader) for parts in wanted)
+        rows = [dataclasses.replace(row, reads=reads) for row in rows]
+        return _by_variant(rows, len(redraws))
+
+    @alone
+    def remeasure(
+        self,
+        rows: list[Row],
+        variants: list[Variant],
+        redraws: list[Redraw],
+        penalties: list[float] | None = None,
+    ) -> list[list[Row]]:
+        """Rows, one of each redraw, as the devices of variants measure their trained circuits.
+
+        penalties: of a linear readout that is refitted to the measured outputs; None: as trained
+        """
+        pairs = itertools.product(variants, redraws)
+        parts = [Parts(variant.redrawn(each.change), self.session) for variant, each in pairs]
+        return _by_variant(remeasure_rows(rows, parts, penalties), len(redraws))
+
+    @alone
+    def redraws(self, plan: Plan) -> list[Redraw]:
+        """Redraws of a plan that divide the items in different ways."""
+        return self._distinct_redraws(plan)
 
     @alone
     def predict(
@@ -248,6 +284,11 @@ def _distinct_draws(variant: Variant, draws: list[Part]) -> list[Part]:
         if values not in distinct:
             distinct.append(values)
     return distinct
+
+
+def _by_variant(rows: list[Row], redraws: int) -> list[list[Row]]:
+    """Rows of each variant, of so many redraws."""
+    return [rows[at : at + redraws] for at in range(0, len(rows), redraws)]
 
 
 def _is_full(error: Exception) -> bool:

@@ -172,7 +172,8 @@ def build_head(trainings: list[Training]) -> Module:
     """One head of all trainings; each run starts from the values that its own variant gives it."""
     first = trainings[0].parts
     size = feature.features(first)["train"].shape[1] if first.fixed else first.backbone.features
-    head = first.head(size, [training.seed for training in trainings])
+    shots = None if first.exact else [training.parts.device.shots for training in trainings]
+    head = first.head(size, [training.seed for training in trainings], shots)
     variants = []
     for parts, group in itertools.groupby(trainings, key=lambda training: training.parts):
         variants.append((parts, [training.seed for training in group]))

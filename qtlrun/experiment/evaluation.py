@@ -14,6 +14,7 @@ from qtlrun.comparison.outcome import Failure, Outcome
 from qtlrun.experiment.cost import generator_angles, trained_angles
 from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble, load_weights
 from qtlrun.experiment.group import group_trainings
+from qtlrun.head import scikit
 from qtlrun.parametrization import generator as generators
 from qtlrun.train import Data
 
@@ -60,6 +61,40 @@ def evaluate(
                     seconds, details[run].figures, arrays | details[run].arrays
                 ),
             )
+
+
+def evaluate_refitted(
+    trained: dict[Training, Outcome], penalties: list[float]
+) -> Iterator[tuple[Training, Outcome]]:
+    """Test outcomes with a linear readout that is refitted to what their circuits give.
+
+    The outputs of every item are measured once; the readout is a logistic regression on those of
+    the training split, its L2 penalty chosen by those of the validation split.
+    """
+    for trainings in group_trainings(list(trained)):
+        ensemble = build_ensemble(trainings)
+        load_weights(ensemble, [trained[training].weights for training in trainings])
+        runs = len(trainings)
+        with ensemble.threads():
+            outputs = {name: _measure_outputs(ensemble, name) for name in ensemble.data}
+        labels = {name: data.labels.expand(runs, -1) for name, data in ensemble.data.items()}
+        for run, training in enumerate(trainings):
+            train_items, validation_items = (
+                (outputs[name][run], labels[name][run]) for name in ("train", "validation")
+            )
+            weights, bias = scikit.logistic(train_items, validation_items, penalties)
+            logits = outputs["test"][run].double() @ weights.T + bias
+            arrays = {"logits": logits.numpy(), "labels": labels["test"][run].numpy()}
+            yield training, trained[training].evaluated(0, {}, arrays)
+
+
+@torch.no_grad()
+def _measure_outputs(ensemble: Ensemble, split: str) -> Float[Tensor, "runs items outputs"]:
+    """Outputs of each run's circuit for the items of a split."""
+    ensemble.whole.eval()
+    batches = _features(ensemble, ensemble.data[split])
+    outputs = [ensemble.head.activations(batch)["outputs"] for batch in batches]
+    return torch.cat(outputs, dim=1).cpu()
 
 
 def rank_generator(training: Training, outcome: Outcome) -> dict[str, int]:

@@ -6,14 +6,14 @@ import math
 from qtlrun import recipe
 from qtlrun.experiment.ensemble import Training, build_head
 from qtlrun.experiment.parts import Parts
-from qtlrun.plan import bare
+from qtlrun.plan import bare, is_own
 
 # Trained numbers of one ensemble, which caches hold; more are slower together than in turn
 MAX_ENSEMBLE_NUMBERS = 2**18
 # Numbers of one division's features; larger ones are not copied together with others
 MAX_DIVISION_NUMBERS = 2**22
-# Values in which the trainings of one ensemble may differ
-OWN_VALUES = {"recipe": recipe.OWN, "head": ("spread",)}
+# Values in which the trainings of one ensemble may differ; without shots none has any
+OWN_VALUES = {"recipe": recipe.OWN, "head": ("spread",), "device": ("shots",)}
 
 
 def group_trainings(trainings: list[Training]) -> list[list[Training]]:
@@ -38,7 +38,13 @@ def is_stackable(parts: Parts) -> bool:
 
     They can on features that do not change, with no chance but that of their seeds.
     """
-    return parts.fixed and parts.exact and parts.stacked
+    return parts.fixed and (parts.exact or _draws_apart(parts)) and parts.stacked
+
+
+def _draws_apart(parts: Parts) -> bool:
+    """Whether the runs of one program draw their shots apart, each as it would alone."""
+    is_ours = not is_own(parts.variant.target("head"))
+    return is_ours and parts.device.drawing_each is not None
 
 
 def shared_key(parts: Parts) -> str:
@@ -49,7 +55,7 @@ def shared_key(parts: Parts) -> str:
         if group != "dataset":
             names = OWN_VALUES.get(group, ())
             values[group] = {name: value for name, value in bare(part).items() if name not in names}
-    computed = [variant.dtype, variant.accelerator, variant.plugins]
+    computed = [variant.dtype, variant.accelerator, variant.plugins, parts.exact]
     return json.dumps([values, *computed], sort_keys=True)
 
 

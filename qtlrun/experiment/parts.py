@@ -14,6 +14,7 @@ from qtlrun import disk
 from qtlrun.contract.check import check_part, complete_part, optional_members
 from qtlrun.contract.circuit import check_size, sizes
 from qtlrun.contract.completion import check_sized, complete_backbone, complete_dataset
+from qtlrun.contract.device import draw_shots
 from qtlrun.contract.part import build_part
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.device.cached import CachedDevice
@@ -120,12 +121,11 @@ class Parts:
     def network(self, part: dict, seed: int = 0, **offered) -> Module:
         """A backbone with its weights; a user's one draws from the seed."""
         target = part["_target_"]
+        offers = offered | self._offers()
         if not is_own(target):
-            return build_part("backbone", part, self.variant.plugins, **offered, **self._offers())
+            return build_part("backbone", part, self.variant.plugins, **offers)
         with seedwise.seeded(seed, "backbone"):
-            network = build_part(
-                "backbone", part, self.variant.plugins, **offered, **self._offers()
-            )
+            network = build_part("backbone", part, self.variant.plugins, **offers)
         with plugin.blamed("backbone", target):
             return complete_backbone(network, target)
 
@@ -139,10 +139,10 @@ class Parts:
         sizes = self.dataset.sizes
         return 3 * math.prod(*sizes) if len(sizes) == 1 else None
 
-    def head(self, features: int, seeds: list[int]) -> Module:
-        """A head with one run per seed, with start values."""
+    def head(self, features: int, seeds: list[int], shots: list[int] | None = None) -> Module:
+        """A head with one run per seed, with start values; `shots` are those of each run."""
         if not is_own(self.variant.target("head")):
-            return self._head(features, seeds).to(self.accelerator)
+            return self._head(features, seeds, shots).to(self.accelerator)
         form = self.form(features)
         head = seedwise.build(
             lambda runs: self._head(features, runs).to(self.accelerator, self.dtype), seeds, form
@@ -272,7 +272,7 @@ class Parts:
         """Modules of the classes that the row names in these groups."""
         return [self.variant.target(group).rpartition(".")[0] for group in groups]
 
-    def _head(self, features: int, seeds: list[int]) -> Module:
+    def _head(self, features: int, seeds: list[int], shots: list[int] | None = None) -> Module:
         """A head as its class builds it."""
         if "device" in self.variant.identity:
             check_size(self.circuit, "circuit")
@@ -281,7 +281,7 @@ class Parts:
             features=features,
             classes=len(self.dataset.classes),
             circuit=self.circuit,
-            device=self.exact_device if self.exact else self.device.drawing(seeds[0]),
+            device=self.exact_device if self.exact else draw_shots(self.device, seeds, shots),
             start=Start(seeds, self.dtype),
             **sizes(self.circuit, self.variant.takes("head")),
         )

@@ -3,7 +3,8 @@
 How often each basis state is found is drawn at once, for all shots.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -25,12 +26,22 @@ BASIS_CHANGES = {
 Basis = tuple[Callable[[Tensor, Tensor], Tensor], np.ndarray]  # simulator and table
 
 
+@dataclass(frozen=True)
+class RunShots:
+    """Measurements of each execution of a run, and the seed that they are drawn from."""
+
+    shots: int
+    seed: int
+
+
 class Shots:
-    """Outcomes estimated from `shots` measurements in each basis that they need.
+    """Outcomes estimated from a number of measurements in each basis that they need.
 
     Words that share a basis share its shots. `simulator(affine, gates, real, outcomes)` simulates
     the circuit with more gates at its end. The gradient is that of the parameter-shift rule, each
-    shifted circuit measured as often (Schuld et al., arXiv:1811.11184).
+    shifted circuit measured as often (Schuld et al., arXiv:1811.11184). Of several `runs` each has
+    shots and a stream of its own, and draws the same beside others as alone; one is for any number
+    of runs.
     """
 
     def __init__(
@@ -38,14 +49,13 @@ class Shots:
         reading: Reading,
         outcomes: list[Value | Probabilities],
         qubits: int,
-        shots: int,
-        seed: int,
+        runs: Sequence[RunShots],
         real: bool,
         simulator: Callable,
     ):
         self.reading = reading
-        self.shots = shots
-        self.random = np.random.default_rng(seed)
+        self.runs = runs
+        self.streams = [np.random.default_rng(run.seed) for run in runs]
         # Simulators of each basis from inputs and weights, and from angles
         self.bases: list[Basis] = []
         self.shifted: list[Basis] = []
@@ -67,27 +77,38 @@ class Shots:
 
     @torch.no_grad()
     def draw(self, bases: list[Basis], x: Tensor, w: Tensor) -> Tensor:
-        """Values from shots of their own."""
-        # Probabilities and counts of a run, 8 bytes each
-        room = memory.total() // 8 // (24 * len(bases[0][1]) * x.shape[1])
+        """Values from shots of their own; every run has as many of the rows of `x`, in order.
+
+        Raises ValueError where the rows are no multiple of the runs.
+        """
+        rows, rest = divmod(len(x), len(self.runs))
+        if rest:
+            raise ValueError(f"{len(x)} rows, which {len(self.runs)} runs cannot share")
+        # Probabilities and counts of a row, 8 bytes each
+        room = max(1, memory.total() // 8 // (24 * len(bases[0][1]) * x.shape[1]))
+        together = max(1, room // max(1, rows))
         values = []
-        for x_piece, w_piece in zip(x.split(max(1, room)), w.split(max(1, room)), strict=True):
-            values.append(
-                sum(
-                    (
-                        self._measure(_shares(simulate(x_piece, w_piece)), table)
-                        for simulate, table in bases
-                    ),
-                    torch.zeros(()),
-                )
-            )
+        for first in range(0, len(self.runs), together):
+            block = slice(first * rows, (first + together) * rows)
+            pieces = zip(x[block].split(room), w[block].split(room), strict=True)
+            values += [
+                self._measure(bases, *piece, slice(first, first + together)) for piece in pieces
+            ]
         return torch.cat(values).to(x)
 
-    def _measure(self, probabilities: np.ndarray, table: np.ndarray) -> Tensor:
-        """Outputs by counts of basis states with these probabilities, for so many shots."""
-        return torch.from_numpy(
-            self.random.multinomial(self.shots, probabilities) @ (table / self.shots)
-        )
+    def _measure(self, bases: list[Basis], x: Tensor, w: Tensor, block: slice) -> Tensor:
+        """Values of rows that the runs of a block share, over all bases."""
+        total = torch.zeros(())
+        for simulate, table in bases:
+            shares = np.split(_shares(simulate(x, w)), len(self.runs[block]))
+            parts = [
+                stream.multinomial(run.shots, share) @ (table / run.shots)
+                for run, stream, share in zip(
+                    self.runs[block], self.streams[block], shares, strict=True
+                )
+            ]
+            total = total + torch.from_numpy(np.concatenate(parts))
+        return total
 
 
 def _shares(probabilities: Tensor) -> np.ndarray:

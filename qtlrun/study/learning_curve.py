@@ -88,15 +88,19 @@ class LearningCurve:
             points.append(experiment.compare(plan, keys))
         frames = {
             "curve": self._frame(points),
+            "retention": frame.retention_frame(points),
             "contrasts": frame.contrasts_frame(points, self.limit),
             "rows": frame.rows_frame(points, self.shots),
         }
         table = _table(frames["curve"], points)
         report.finish(
             plans,
-            self._notes(cut[-1], points),
+            self._notes(cut[-1], points, frames["retention"]),
             frames,
-            {"learning_curve": figure.sizes(frames["curve"])},
+            {
+                "learning_curve": figure.sizes(frames["curve"]),
+                "retention": figure.retention(frames["retention"]),
+            },
             lambda console: terminal.show_sweep(console, table, ("train_size",)),
         )
         return frames["rows"], not any(point.failed for point in points)
@@ -106,11 +110,13 @@ class LearningCurve:
         sizes = self.sizes or _halved_sizes(plan, experiment)
         return [plan.changed({"dataset.train_size": size}) for size in sorted(sizes)]
 
-    def _notes(self, plan: Plan, points: list[Comparison]) -> list[Note]:
+    def _notes(self, plan: Plan, points: list[Comparison], retention: pd.DataFrame) -> list[Note]:
         """Sentences under the table; `plan` is that of the largest size."""
         empty = " A cell without a number failed." if any(point.failed for point in points) else ""
         notes = [Note(f"Test NLL in nats, lower is better, a line per size.{empty}")]
         notes += self._verdicts(points)
+        largest = plan.model.dataset["train_size"]
+        notes += sentence.retention(retention, points[0].composed, largest)
         notes += sentence.corrected(points, self.limit)
         for point in points:
             details = [Note(note.full, "") for note in sentence.contrasts(point, self.limit)]

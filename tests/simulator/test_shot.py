@@ -1,4 +1,5 @@
 import math
+from types import SimpleNamespace
 
 import pennylane as qml
 import pytest
@@ -8,6 +9,7 @@ from circuits import Circuit, draw, qnode, slopes
 from qtlrun.device.statevector import Statevector
 from qtlrun.error import UsageError
 from qtlrun.plan import build
+from qtlrun.simulator import shot
 
 RUNS = 400  # of the same angles, each with shots of its own
 X, Y, Z = qml.PauliX, qml.PauliY, qml.PauliZ
@@ -233,3 +235,47 @@ def test_amplitudes_are_embedded_before_shots_too():
     mine = torch.autograd.grad(values.sum(), (x, w))
     for seen, known in zip(mine, torch.autograd.grad(right.sum(), one), strict=True):
         assert_right_on_average(seen.flatten(1), known.flatten(), spread=0.05)
+
+
+def test_a_run_beside_others_draws_what_it_draws_alone():
+    """Values and gradients of three runs, each with shots and a seed of its own."""
+    x, w = repeated(of=3)
+    device = Statevector(shots=50, seed=3)
+    together = device.drawing_each([0, 1, 5], [50, 7, 400]).run(EVERY)(x, w)
+    gradients = torch.autograd.grad(together.sum(), (x, w))
+    for run, (seed, shots) in enumerate([(0, 50), (1, 7), (5, 400)]):
+        alone = Statevector(shots=shots, seed=3).drawing(seed).run(EVERY)
+        x_alone, w_alone = (each[run : run + 1].detach().requires_grad_() for each in (x, w))
+        values = alone(x_alone, w_alone)
+        assert torch.equal(values[0], together[run])
+        own = torch.autograd.grad(values.sum(), (x_alone, w_alone))
+        assert all(
+            torch.equal(each[0], all_runs[run])
+            for each, all_runs in zip(own, gradients, strict=True)
+        )
+
+
+def test_each_run_has_as_many_shots_as_it_is_given():
+    x, w = draw(3, 5, 2), draw(3, 2, seed=1)
+    device = Statevector(shots=1).drawing_each([0, 0, 0], [1, 7, 64])
+    shares = device.run(measured(lambda: qml.probs(wires=[1, 0, 2])))(x, w).detach()
+    for run, shots in enumerate([1, 7, 64]):
+        counts = shots * shares[run]
+        torch.testing.assert_close(counts, counts.round(), rtol=0, atol=1e-10)
+    assert (shares[0].max(-1).values == 1).all()
+
+
+def test_runs_that_memory_divides_draw_the_same(monkeypatch):
+    x, w = (each.detach() for each in repeated(of=4))
+    device = Statevector(shots=20).drawing_each(range(4), [20] * 4)
+    whole = device.run(EVERY)(x, w)
+    run = device.run(EVERY)
+    two_rows = 8 * 24 * 2**4 * 2  # bytes
+    monkeypatch.setattr(shot, "memory", SimpleNamespace(total=lambda: two_rows))
+    assert torch.equal(run(x, w), whole)
+
+
+def test_rows_that_the_runs_cannot_share_are_refused():
+    x, w = repeated(of=3)
+    with pytest.raises(ValueError, match="3 rows, which 2 runs cannot share"):
+        Statevector(shots=2).drawing_each([0, 1], [2, 2]).run(EVERY)(x, w)

@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from qtlrun.report.figure import style
-from qtlrun.report.figure.style import STYLE
+from qtlrun.report.figure.style import MARKERS, STYLE
 
-MARKERS = "os^Dv<>P"
 MAX_NAMED_LAYERS = 30  # under an axis
 
 

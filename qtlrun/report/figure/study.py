@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from qtlrun.report.figure import style
-from qtlrun.report.figure.style import STYLE
+from qtlrun.report.figure.style import MARKERS, STYLE
 
 
 @matplotlib.rc_context(STYLE)
@@ -183,6 +183,37 @@ def sizes(frame: pd.DataFrame) -> Figure:
             )
         axis.set(title=f"test {name}", xlabel="training pictures", ylabel=unit, xscale="log")
         _label_values(axis, frame["train_size"])
+    style.legend(axes[1])
+    return figure
+
+
+@matplotlib.rc_context(STYLE)
+def retention(frame: pd.DataFrame) -> Figure:
+    """Change of accuracy and share of it that is kept, against training pictures; bars of 95 %.
+
+    A line per row.
+    """
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    axes = figure.subplots(1, 2)
+    titles = {"change": "change of accuracy", "kept": "share of the accuracy that is kept"}
+    for axis, (name, title), level in zip(axes, titles.items(), (0, 1), strict=True):
+        for number, (label, line) in enumerate(frame.groupby("row", sort=False)):
+            ends = [line[name] - line[f"{name} low"], line[f"{name} high"] - line[name]]
+            axis.errorbar(
+                line["train_size"] * (1 + 0.03 * number),
+                line[name],
+                ends,
+                label=label,
+                marker=MARKERS[number % len(MARKERS)],
+                ms=4,
+                lw=1.2,
+                capsize=2,
+                color=style.colour(number),
+            )
+        axis.axhline(level, color="grey", lw=0.8)
+        axis.set(title=title, xlabel="training pictures", xscale="log")
+        if len(frame):
+            _label_values(axis, frame["train_size"])
     style.legend(axes[1])
     return figure
 

@@ -27,6 +27,7 @@ DPI = 150  # of those that have pixels
 DASHES = ("-", "--", ":")  # each for ten colours
 # Told apart by the colour-blind: Okabe and Ito 2008, without yellow, which vanishes on white
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+MARKERS = "os^Dv<>P"  # of lines, by their number
 MAX_PANELS_ABREAST = 4
 MAX_NAME_LENGTH = 20  # characters
 MAX_HORIZONTAL_LENGTH = 3  # characters of names that need not be aslant

@@ -5,6 +5,7 @@ from qtlrun.report.frame.contrast import contrasts_frame
 from qtlrun.report.frame.joint import joint_frame
 from qtlrun.report.frame.lens import MARK, differing, readings_frame, spread_frame, spread_table
 from qtlrun.report.frame.prediction import predictions_frame
+from qtlrun.report.frame.retention import retention_frame
 from qtlrun.report.frame.row import (
     epochs_frame,
     errors_frame,
@@ -32,6 +33,7 @@ __all__ = [
     "rates_frame",
     "read_csv",
     "readings_frame",
+    "retention_frame",
     "rows_frame",
     "rules_frame",
     "shots_frame",

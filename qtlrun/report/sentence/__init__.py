@@ -13,6 +13,7 @@ from qtlrun.report.sentence.note import Note, shown, written
 from qtlrun.report.sentence.protocol import held_fixed
 from qtlrun.report.sentence.quantity import count
 from qtlrun.report.sentence.repeat import repeats
+from qtlrun.report.sentence.retention import retention
 from qtlrun.report.sentence.score import scores
 from qtlrun.report.sentence.seal import sealed
 from qtlrun.report.sentence.size import both
@@ -42,6 +43,7 @@ __all__ = [
     "noise",
     "readers",
     "repeats",
+    "retention",
     "saturated",
     "scores",
     "sealed",

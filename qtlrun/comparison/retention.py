@@ -1,0 +1,153 @@
+"""Accuracy that rows keep on smaller training splits, absolute and relative."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from qtlrun import statistic
+from qtlrun.comparison.comparison import Comparison
+from qtlrun.comparison.pairing import judge
+from qtlrun.comparison.row import Row
+
+
+@dataclass(frozen=True)
+class Retention:
+    """Test accuracy on a smaller training split beside that on the largest.
+
+    change: the smaller's less the largest's, in [-1, 1]
+    share: the smaller's by the largest's, the relative performance retention of arXiv:2605.09118
+    share_above: the same of what either has above always naming the largest class; nan where the
+        largest split's accuracy is no higher
+    """
+
+    change: statistic.Interval
+    share: statistic.Interval
+    share_above: float
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Right and wrong answers of a row, 1 and 0, of each redraw that has both training splits.
+
+    rows: on the largest
+    few: (seeds, pictures) after training on the smaller
+    many: the same after training on the largest
+    trained_on: items of the smaller and of the largest
+    """
+
+    rows: list[Row]
+    few: list[np.ndarray]
+    many: list[np.ndarray]
+    trained_on: tuple[int, int]
+
+    @property
+    def ratio(self) -> float:
+        """Mean of the few by the mean of the many; nan where that is 0."""
+        large = _mean(self.many)
+        return _mean(self.few) / large if large else math.nan
+
+    @property
+    def changes(self) -> list[np.ndarray]:
+        """Differences of the answers, by redraw."""
+        return [few - many for few, many in zip(self.few, self.many, strict=True)]
+
+    @property
+    def errors(self) -> list[np.ndarray]:
+        """Part of each answer in the error of the ratio, to first order, by redraw."""
+        ratio = self.ratio
+        large = _mean(self.many)
+        pairs = zip(self.few, self.many, strict=True)
+        return [(few - ratio * many) / large for few, many in pairs]
+
+    @property
+    def effective(self) -> int:
+        """Training items by which redraws overlap: of both splits, by the variances of theirs.
+
+        Trainings of one pool are correlated by the share of it that they have in common; the
+        difference of a training on few items and of one on many is by a share between theirs.
+        """
+        variances = [_variance(part) for part in (self.few, self.many)]
+        if not sum(variances):
+            return max(self.trained_on)
+        return round(float(np.average(self.trained_on, weights=variances)))
+
+
+def retain(few: Comparison, many: Comparison, label: str) -> Retention | None:
+    """Retention of a row from the comparison on many items to that on few; None without pairs.
+
+    Seeds and pictures are paired; the interval of a share is that of its first-order error.
+    """
+    answers = _pair_answers(few, many, label)
+    if answers is None or not _mean(answers.many):
+        return None
+    change = judge(
+        statistic.proportion_difference,
+        statistic.proportion_difference_resampled,
+        _with_rows(answers, answers.changes, answers.effective),
+    )
+    chance = many.chance(label)
+    large = _mean(answers.many)
+    above = (_mean(answers.few) - chance) / (large - chance) if large > chance else math.nan
+    values = _with_rows(answers, answers.errors, answers.effective)
+    return Retention(change, _about(answers.ratio, values), above)
+
+
+def compare_retention(few: Comparison, many: Comparison, label: str) -> statistic.Interval | None:
+    """Share that the composed row keeps less that of a reference; None without pairs."""
+    composed = _pair_answers(few, many, few.composed)
+    rival = _pair_answers(few, many, label)
+    if composed is None or rival is None or not (_mean(composed.many) and _mean(rival.many)):
+        return None
+    if list(map(np.shape, composed.few)) != list(map(np.shape, rival.few)):
+        return None
+    gaps = [left - right for left, right in zip(composed.errors, rival.errors, strict=True)]
+    values = _with_rows(composed, gaps, max(composed.effective, rival.effective))
+    return _about(composed.ratio - rival.ratio, values)
+
+
+def _pair_answers(few: Comparison, many: Comparison, label: str) -> Answers | None:
+    """Answers of a row on both splits, of the seeds that both have; None where none has."""
+    answers = Answers([], [], [], (0, 0))
+    for small_rows, large_rows in zip(few.splits, many.splits, strict=True):
+        small = small_rows.get(label)
+        large = large_rows.get(label)
+        if small is None or large is None or small.items != large.items:
+            continue
+        both = sorted(small.outcomes.keys() & large.outcomes.keys())
+        if both:
+            answers.rows.append(large)
+            answers.few.append(small.of_seeds(small.correct, both).astype(float))
+            answers.many.append(large.of_seeds(large.correct, both).astype(float))
+            sizes = small.trained_on, large.trained_on
+            answers = dataclasses.replace(answers, trained_on=sizes)
+    return answers if answers.rows else None
+
+
+def _with_rows(
+    answers: Answers, values: list[np.ndarray], trained_on: int
+) -> list[tuple[Row, np.ndarray]]:
+    """Values by the rows of their redraws, which are taken as trained on so many items."""
+    rows = [dataclasses.replace(row, trained_on=trained_on) for row in answers.rows]
+    return list(zip(rows, values, strict=True))
+
+
+def _about(value: float, errors: list[tuple[Row, np.ndarray]]) -> statistic.Interval:
+    """Interval of a value whose parts of the error, of mean 0, are these."""
+    once = partial(statistic.crossed, symmetric=True)
+    resampled = partial(statistic.resampled, symmetric=True)
+    interval = judge(once, resampled, errors)
+    ends = {"low": value + interval.low, "high": value + interval.high}
+    return dataclasses.replace(interval, mean=value, **ends)
+
+
+def _variance(values: list[np.ndarray]) -> float:
+    """Variance of the means of trainings, which redraws and seeds both are."""
+    return float(np.var(np.concatenate([each.mean(1) for each in values])))
+
+
+def _mean(values: list[np.ndarray]) -> float:
+    """Mean over redraws, each of which weighs alike."""
+    return float(np.mean([each.mean() for each in values]))

@@ -1,0 +1,1 @@
+"""Rows under a budget of preparations: circuit executions times shots, training and test."""
