@@ -1,6 +1,7 @@
 """Plans to rows: data, backbone, features, head; fit, evaluate, keep."""
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -85,23 +86,37 @@ class Experiment:
         of a redraw is its row there. `reader` names the plan that these readings of the test
         splits count for.
         """
-        draws = [_distinct_draws(variant, redraw.draws) for redraw in redraws]
+        return self.train_all(name, {name: variant}, redraws, reader=reader)[name]
+
+    @alone
+    def train_all(
+        self, title: str, variants: dict[str, Variant], redraws: list[Redraw], *, reader: str = ""
+    ) -> dict[str, list[Row]]:
+        """Train variants as `train` does each, in as few programs as possible; rows by name.
+
+        `title` stands for all of them in the progress.
+        """
+        cells = list(itertools.product(variants.items(), redraws))
+        draws = [_distinct_draws(variant, redraw.draws) for (_, variant), redraw in cells]
         grid = [
             self._keys(variant.redrawn(redraw.change), redraw.seeds, values)
-            for redraw, values in zip(redraws, draws, strict=True)
+            for ((_, variant), redraw), values in zip(cells, draws, strict=True)
         ]
         with self.session.store.lock("row", store.key(row=[[*keys.values()] for keys in grid])):
-            tunings = supply_tunings(self.session, name, grid) if draws[0] else [None] * len(grid)
+            tunings = supply_tunings(self.session, title, grid) if draws[0] else [None] * len(grid)
             chosen = {}
             for keys, tuning in zip(grid, tunings, strict=True):
                 parts = list(keys)[tuning.best if tuning else 0]
                 chosen[parts] = keys[parts]
-            rows = supply_rows(self.session, name, chosen)
+            supplied = supply_rows(self.session, title, chosen)
         reads = enter_readings((parts, reader) for parts in chosen)
-        return [
-            dataclasses.replace(row, tuning=tuning, draws=values, reads=reads)
-            for row, tuning, values in zip(rows, tunings, draws, strict=True)
-        ]
+        rows: dict[str, list[Row]] = {name: [] for name in variants}
+        for ((name, _), _), row, tuning, values in zip(
+            cells, supplied, tunings, draws, strict=True
+        ):
+            tuned = {"tuning": tuning, "draws": values, "reads": reads}
+            rows[name].append(dataclasses.replace(row, name=name, **tuned))
+        return rows
 
     @alone
     def predict(

@@ -104,7 +104,8 @@ def _outcomes(
 
     `scaling` has figures of each run's temperature.
     """
-    costs = functools.cache(lambda epochs: count_costs(ensemble, epochs))
+    costs = functools.cache(lambda run, epochs: count_costs(ensemble.alone(run), epochs))
+    alike = ensemble.alike
     features_seconds = 0.0
     if ensemble.backbone is None:
         features_seconds = float(feature.features(ensemble.parts)["seconds"])
@@ -133,7 +134,7 @@ def _outcomes(
                 scale_asked=training.parts.recipe.scale,
                 seconds=seconds,
                 features_seconds=features_seconds,
-                figures=costs(len(curves)) | scaling[run],
+                figures=costs(alike[run], len(curves)) | scaling[run],
                 weights=_weights(ensemble, run),
             ),
         )
