@@ -453,8 +453,10 @@ def test_parameters_are_read_from_the_source_of_a_constructor_or_a_dataclass():
         "state",
         "product",
         "layout",
+        "pre",
+        "post",
     ]
-    assert [each.required for each in head.values()] == [True] * 5 + [False] * 6
+    assert [each.required for each in head.values()] == [True] * 5 + [False] * 8
     freeze = parameters("freeze", "qtlrun.freeze.Freeze")
     assert [(name, each.required) for name, each in freeze.items()] == [
         ("frozen", True),
