@@ -20,7 +20,7 @@ BLOCK_NUMBERS = 64  # updated at once; a rest would be rounded otherwise
 class Holder(Protocol):
     """Module of which some runs hold some weights at their start: these runs, by the weight."""
 
-    held: Mapping[nn.Parameter, Bool[Tensor, " runs"]]
+    held: Mapping[Tensor, Bool[Tensor, " runs"]]
 
 
 class Buffer:
@@ -36,7 +36,7 @@ class Buffer:
         weights: list[nn.Parameter],
         rates: list[float],
         decays: list[float],
-        held: Mapping[nn.Parameter, Bool[Tensor, " runs"]] | None = None,
+        held: Mapping[Tensor, Bool[Tensor, " runs"]] | None = None,
     ):
         self.weights = weights
         self.steps = 0
@@ -73,7 +73,7 @@ class Buffer:
         if self.held is not None:
             torch.where(self.held, self.start, self.values, out=self.values)
 
-    def _mark(self, held: Mapping[nn.Parameter, Bool[Tensor, " runs"]]) -> torch.Tensor | None:
+    def _mark(self, held: Mapping[Tensor, Bool[Tensor, " runs"]]) -> torch.Tensor | None:
         """Places of the numbers that their run holds; None where no run holds any."""
         marks = torch.zeros_like(self.values, dtype=torch.bool)
         for weight, layout in zip(self.weights, self.layouts, strict=True):

@@ -18,7 +18,7 @@ ORDER = [
     {"compose"},
     {"study"},
     {"lens", "diagnosis"},
-    {"derivative"},
+    {"derivative", "credit"},
     {"experiment", "report"},
     {"contract"},
     {"train"},

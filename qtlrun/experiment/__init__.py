@@ -51,7 +51,7 @@ class Experiment:
         its row. Raises Stopped, with what was finished, where the user or a full disk stops it.
         """
         labels = plan.labels
-        redraws = self._distinct_redraws(plan)
+        redraws = self.distinct_redraws(plan)
         comparison = Comparison(
             keys or {},
             plan.composed,
@@ -114,8 +114,9 @@ class Experiment:
         for ((name, _), _), row, tuning, values in zip(
             cells, supplied, tunings, draws, strict=True
         ):
-            tuned = {"tuning": tuning, "draws": values, "reads": reads}
-            rows[name].append(dataclasses.replace(row, name=name, **tuned))
+            rows[name].append(
+                dataclasses.replace(row, name=name, tuning=tuning, draws=values, reads=reads)
+            )
         return rows
 
     @alone
@@ -180,6 +181,16 @@ class Experiment:
         return Parts(variant, self.session).fixed
 
     @alone
+    def is_stored(self, variant: Variant, redraws: list[Redraw]) -> bool:
+        """Whether the store has the outcome of every training of a variant as it stands."""
+        for redraw in redraws:
+            parts = Parts(variant.redrawn(redraw.change), self.session)
+            keys = row_keys(parts, redraw.seeds)
+            if len(self.session.find("row", keys)) < len(keys):
+                return False
+        return True
+
+    @alone
     def describe(self, name: str, variant: Variant) -> Row:
         """A row without its seeds: what it is, its data, its files."""
         return describe_row(name, Parts(variant, self.session))
@@ -215,7 +226,7 @@ class Experiment:
         """Trainings of a finished run with the items of their splits; no row is trained."""
         run = self.finished(plan)
         with asking_for_place():
-            redraws = self._distinct_redraws(plan)
+            redraws = self.distinct_redraws(plan)
             datasets = [self.dataset(plan.model.redrawn(redraw.change)) for redraw in redraws]
         return find_subjects(run.rows, datasets)
 
@@ -226,7 +237,7 @@ class Experiment:
         """Probabilities (trainings, items, classes) of new items by row; refusals by item."""
         return apply_run(run, items, self.session)
 
-    def _distinct_redraws(self, plan: Plan) -> list[Redraw]:
+    def distinct_redraws(self, plan: Plan) -> list[Redraw]:
         """Redraws that divide the items in different ways; the seeds of equal ones together.
 
         They are equal where the dataset comes with all its splits.

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from qtlrun.experiment.network import Module
 
 # Runs that hold a weight, by the weight; none of a weight that all runs train, or no run
-Holds = dict[nn.Parameter, Bool[Tensor, " runs"]]
+Holds = dict[Tensor, Bool[Tensor, " runs"]]
 
 
 class Held(nn.Module):
@@ -31,7 +31,7 @@ def hold_weights(head: Module, variants: list[tuple[Module, int]]) -> Holds:
     A weight is trained where any run trains it. `variants` are heads with their numbers of runs, in
     the order of the runs.
     """
-    holds = {}
+    holds: Holds = {}
     for name, weight in head.named_parameters():
         runs = []
         for each, count in variants:

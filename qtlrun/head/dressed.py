@@ -186,8 +186,8 @@ class Quantum(nn.Module):
         """Executions that the gradient of one sample costs under the parameter-shift rule.
 
         Two executions for each rotation whose angle depends on the inputs or on trained weights
-        (Schuld et al., arXiv:1811.11184), for each copy in each basis that it is measured in. Inputs
-        count also where nothing before them is trained.
+        (Schuld et al., arXiv:1811.11184), for each copy in each basis that it is measured in.
+        Inputs count also where nothing before them is trained.
         """
         reading = self.run.reading
         moving = reading.fed | (reading.trained if self.trained else frozenset())

@@ -99,9 +99,9 @@ def accepts(node: ast.expr, value: object) -> bool:
     return True
 
 
-def is_switch(node: ast.expr) -> bool:
+def is_switch(node: ast.expr | None) -> bool:
     """Whether an annotation allows some words alone, trained and frozen among them."""
-    return {"trained", "frozen"} <= set(_options(node))
+    return node is not None and {"trained", "frozen"} <= set(_options(node))
 
 
 def _accepts_items(item: ast.expr, values: list) -> bool:
