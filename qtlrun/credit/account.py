@@ -48,6 +48,8 @@ class Account:
     @cached_property
     def seeds(self) -> list[list[int]]:
         """Seeds that all coalitions finished, by split."""
+        if self.comparison.errors:
+            return [[] for _ in self.comparison.splits]
         return [
             sorted(set.intersection(*(set(rows[name].outcomes) for name in self.names)))
             for rows in self.comparison.splits
@@ -59,10 +61,9 @@ class Account:
         return sum(map(len, self.seeds))
 
     @property
-    def lost(self) -> dict[str, int]:
-        """Trainings that failed, by coalition."""
-        failures = {name: self.comparison.failures(name) for name in self.names}
-        return {name: number for name, number in failures.items() if number}
+    def is_whole(self) -> bool:
+        """Whether no training of any coalition failed."""
+        return not self.comparison.failed
 
     def place(self, name: str) -> int:
         """Number of a part, by its name."""
@@ -92,7 +93,7 @@ class Account:
             if lines:
                 cells.append((rows[self.names[-1]], np.stack(lines)))
         verdict = statistic.detect(judge(statistic.crossed, statistic.resampled, cells))
-        return verdict.withheld() if self.lost else verdict
+        return verdict if self.is_whole else verdict.withheld()
 
     def check_sum(self) -> None:
         """Hold the Shapley values of each training and item against the gain of all parts."""
@@ -133,12 +134,40 @@ def open_account(
         name_coalition(members, coalition): hold_others(variant, members, coalition)
         for coalition in range(2 ** len(members))
     }
-    rows = experiment.train_all(label, variants, redraws, reader=plan.reader_key)
-    splits = [{name: rows[name][split] for name in variants} for split in range(len(redraws))]
-    comparison = Comparison({}, list(variants)[-1], splits)
+    rows, errors = _train_rows(label, variants, plan, experiment)
+    splits = [{name: rows[name][split] for name in rows} for split in range(len(redraws))]
+    comparison = Comparison({}, list(variants)[-1], splits, errors=errors)
     account = Account(label, members, comparison)
     account.check_sum()
     return account
+
+
+def _train_rows(
+    label: str, variants: dict[str, Variant], plan: Plan, experiment: Experiment
+) -> tuple[dict[str, list[Row]], dict[str, str]]:
+    """Rows of coalitions on each split, and why a coalition has none, by name.
+
+    Where an error ends the program of all, as that of a diverging coalition does whose circuit no
+    longer agrees with itself, each coalition has a program of its own.
+    """
+    redraws = experiment.distinct_redraws(plan)
+    reader = plan.reader_key
+    try:
+        return experiment.train_all(label, variants, redraws, reader=reader), {}
+    except OSError:  # the disk or the store
+        raise
+    except Exception:  # the border of all rows
+        experiment.session.progress.trace()
+    rows, errors = {}, {}
+    for name, variant in variants.items():
+        try:
+            rows[name] = experiment.train(name, variant, redraws, reader=reader)
+        except OSError:
+            raise
+        except Exception as error:  # the border of a row
+            errors[name] = f"{type(error).__name__}: {error}"
+            experiment.session.progress.trace()
+    return rows, errors
 
 
 def measure_row(row: Row, gain: Gain, seeds: list[int]) -> Float64[np.ndarray, "seeds items"]:

@@ -22,7 +22,9 @@ def credit_backbone(
     """
     redraws = experiment.distinct_redraws(plan)
     first = plan.model.redrawn(redraws[0].change)
-    if not experiment.explore(first, lambda parts: bool(parts.bare.stages)):
+    if not account.trainings or not experiment.explore(
+        first, lambda parts: bool(parts.bare.stages)
+    ):
         return [], []
     trained = train_backbone(plan.model)
     label = find_label(plan, trained)

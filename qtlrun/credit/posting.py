@@ -133,7 +133,7 @@ def compare_middles(account: Account, other: Account) -> Iterator[Posting]:
         both = {cell: shares[0][cell] - shares[1][cell] for cell in shares[0] if cell in shares[1]}
         if both:
             verdict = account.judge(both)
-            verdict = verdict.withheld() if other.lost else verdict
+            verdict = verdict if other.is_whole else verdict.withheld()
             yield Posting(account.label, "difference", parts, gain, verdict)
 
 

@@ -68,7 +68,7 @@ def _describe_coalitions(accounts: list[Account], plan: Plan) -> Section:
         sentence.readers(comparison.reads, comparison.noun),
         sentence.held_fixed(plan, comparison),
     ]
-    is_failed = any(account.lost for account in accounts)
+    is_failed = not all(account.is_whole for account in accounts)
     return Section(
         "coalitions", table, notes, {"coalitions": lines}, {}, is_failed=is_failed, shown=table
     )

@@ -54,9 +54,9 @@ def state_difference(posting: Posting) -> Note:
 def state_failures(account: Account) -> list[Note]:
     """Trainings that failed, and what is left out by them."""
     notes = [error.at(account.label) for error in sentence.errors(account.comparison)]
-    if not account.lost:
+    if account.is_whole:
         return notes
-    most = max(account.comparison.trainings(name) for name in account.names)
+    most = max(map(account.comparison.trainings, account.comparison.labels), default=0)
     words = f"shares are of the {account.trainings} of {most} trainings"
     words = words if account.trainings else "there are no shares, for they are of trainings"
     return [*notes, Note(f"{account.label}: {words} that every coalition finished; no verdict.")]
@@ -66,12 +66,13 @@ def state_design(account: Account) -> Note:
     """Sentence on seeds, splits and test items."""
     comparison = account.comparison
     splits = len(comparison.splits)
-    rows = [rows[name] for rows in comparison.splits for name in account.names]
-    sizes = sorted({len(row.items) for row in rows})
+    sizes = sorted({len(row.items) for rows in comparison.splits for row in rows.values()})
+    if not sizes:
+        return Note("Nothing was trained.")
     sizes = list(dict.fromkeys((sizes[0], sizes[-1])))
     items = f"{' to '.join(map(str, sizes))} test {comparison.noun}s"
     tuned = "each coalition tuned alike" if comparison.tuned else "untuned recipe"
-    trainings = max(comparison.trainings(name) for name in account.names)
+    trainings = max(map(comparison.trainings, comparison.labels))
     if trainings == 1:
         return Note(f"One training on {items}, {tuned}: no interval, no verdict.")
     where = f"on {splits} splits" if splits > 1 else "on one split"

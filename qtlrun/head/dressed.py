@@ -15,7 +15,7 @@ from qtlrun.head import published
 from qtlrun.head.direct import check_direct, fill, find_norms
 from qtlrun.head.reading import check_reading, rank
 from qtlrun.head.squashing import saturated, squash
-from qtlrun.layer import Linear, Start
+from qtlrun.layer import Linear, Start, hold
 from qtlrun.plan import facts
 from qtlrun.tape import measurement
 from qtlrun.tape.tape import copies_of, inputs_of, is_direct
@@ -124,8 +124,8 @@ class Quantum(nn.Module):
             published.load(self, state, shape, angles=replaces_angles)
         if layout is not None:
             published.begin(self, start.seeds, angles=replaces_angles)
-        _hold(self.pre, pre)
-        _hold(self.post, post)
+        hold(self.pre, pre)
+        hold(self.post, post)
         self.start = start
 
     def forward(
@@ -256,9 +256,9 @@ class Twin(nn.Module):
         self.post = Linear(start, "post", outputs, classes)
         if layout is not None:
             published.begin(self, start.seeds)
-        _hold(self.pre, pre)
-        _hold(self.middle, middle)
-        _hold(self.post, post)
+        hold(self.pre, pre)
+        hold(self.middle, middle)
+        hold(self.post, post)
 
     def forward(
         self, x: Float[Tensor, "runs batch features"]
@@ -274,9 +274,3 @@ class Twin(nn.Module):
     def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
         """Share of each item's squashed values that are saturated."""
         return saturated(self.pre(x))
-
-
-def _hold(layer: Linear | None, state: str) -> None:
-    """Keep a layer at its start values where it is frozen."""
-    if layer is not None:
-        layer.requires_grad_(state == "trained")

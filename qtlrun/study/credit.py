@@ -13,7 +13,7 @@ from qtlrun.experiment import Experiment
 from qtlrun.experiment.parts import Parts
 from qtlrun.plan import Plan, check_single
 from qtlrun.report.report import Report
-from qtlrun.report.sentence import Note
+from qtlrun.report.sentence import Note, count
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,10 @@ def _check_parts(parts: Parts) -> None:
             key="study",
             value="credit",
         )
-    count = len(list_members(parts))
-    if not FEWEST_MEMBERS <= count <= MAX_MEMBERS:
+    members = len(list_members(parts))
+    if not FEWEST_MEMBERS <= members <= MAX_MEMBERS:
         raise UsageError(
-            f"this head has {count} parts that can be trained alone or held, and"
+            f"this head has {count(members, 'part')} that can be trained alone or held, and"
             f" {FEWEST_MEMBERS} to {MAX_MEMBERS} can share a gain",
             "head=quantum, mari2019 and twin have three",
             key="study",
