@@ -75,6 +75,12 @@ class Linear(nn.Module):
         return affine(x, self.weight, self.bias)
 
 
+def hold(layer: Linear | None, state: str) -> None:
+    """Keep a layer, where there is one, at its start values unless it is trained."""
+    if layer is not None:
+        layer.requires_grad_(state == "trained")
+
+
 def affine(
     x: Float[Tensor, "runs batch inputs"],
     weight: Float[Tensor, "runs outputs inputs"],

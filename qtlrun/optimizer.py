@@ -1,9 +1,12 @@
 """Adam, AdamW, SGD and PennyLane 0.7's Adam, on all weights of a model at once."""
 
 import math
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 import torch
-from torch import nn
+from jaxtyping import Bool
+from torch import Tensor, nn
 
 from qtlrun.layer import LANES
 
@@ -13,14 +16,28 @@ BETA_SQUARES_PENNYLANE = 0.99  # of PennyLane 0.7
 BLOCK_NUMBERS = 64  # updated at once; a rest would be rounded otherwise
 
 
+@runtime_checkable
+class Holder(Protocol):
+    """Module of which some runs hold some weights at their start: these runs, by the weight."""
+
+    held: Mapping[Tensor, Bool[Tensor, " runs"]]
+
+
 class Buffer:
     """Weights that are trained together, as views of one tensor; their gradients likewise.
 
     Learning rate and decay are one for all runs, or one per run: then the first axis of the weights
-    is that of the runs.
+    is that of the runs. `held` has the runs that hold a weight at its start, by the weight; the
+    others are trained to the same bits as without them.
     """
 
-    def __init__(self, weights: list[nn.Parameter], rates: list[float], decays: list[float]):
+    def __init__(
+        self,
+        weights: list[nn.Parameter],
+        rates: list[float],
+        decays: list[float],
+        held: Mapping[Tensor, Bool[Tensor, " runs"]] | None = None,
+    ):
         self.weights = weights
         self.steps = 0
         self.rates = scalar_or_per_run(rates)
@@ -43,11 +60,26 @@ class Buffer:
             view.copy_(weight.detach())
             weight.data = view
             weight.grad = self.slopes.as_strided(*layout)
+        self.held = self._mark(held or {})
+        self.start = None if self.held is None else self.values.clone()
 
     @property
     def moves(self) -> bool:
         """Whether these weights are trained now; all of them are frozen together."""
         return self.weights[0].requires_grad
+
+    def restore(self) -> None:
+        """Put weights back that their run holds."""
+        if self.held is not None:
+            torch.where(self.held, self.start, self.values, out=self.values)
+
+    def _mark(self, held: Mapping[Tensor, Bool[Tensor, " runs"]]) -> torch.Tensor | None:
+        """Places of the numbers that their run holds; None where no run holds any."""
+        marks = torch.zeros_like(self.values, dtype=torch.bool)
+        for weight, layout in zip(self.weights, self.layouts, strict=True):
+            if weight in held:
+                marks.as_strided(*layout).copy_(held[weight].view(-1, *[1] * (weight.dim() - 1)))
+        return marks if marks.any() else None
 
     def times(self, numbers: torch.Tensor, factors: float | torch.Tensor) -> torch.Tensor:
         """Multiply numbers that lie as the weights do by a factor, or each run's by its own.
@@ -99,6 +131,7 @@ class Optimizer:
             if buffer.moves:
                 buffer.steps += 1
                 self.update(buffer, buffer.rates * factor)
+                buffer.restore()
 
     def _adam(self, buffer: Buffer, rates: float | torch.Tensor) -> None:
         """Adam (Kingma and Ba, arXiv:1412.6980).

@@ -13,7 +13,7 @@ from qtlrun.checkpoint import Keeper, Record, Schedule, TrainingState
 from qtlrun.freeze import Freeze, is_norm
 from qtlrun.layer import generator, reseeded
 from qtlrun.mode import each_freshly, small_convolutions
-from qtlrun.optimizer import Buffer, Optimizer, scalar_or_per_run
+from qtlrun.optimizer import Buffer, Holder, Optimizer, scalar_or_per_run
 from qtlrun.recipe import CRITERIA, Recipe
 
 CHUNK_NUMBERS = 2**18  # of one run, at once in evaluation
@@ -295,6 +295,7 @@ def _optimizer(model: nn.Module, backbone, recipes: list[Recipe]) -> Optimizer:
     rates = [recipe.lr for recipe in recipes]
     backbone_rates = [recipe.backbone_lr for recipe in recipes]
     decays = [recipe.weight_decay for recipe in recipes]
-    buffers = [Buffer(head, rates, decays)] if head else []
+    held = model.held if isinstance(model, Holder) else None
+    buffers = [Buffer(head, rates, decays, held)] if head else []
     buffers += [Buffer(stage, backbone_rates, decays) for stage in stages if stage]
     return Optimizer(buffers, recipes[0].optimizer, recipes[0].momentum, recipes[0].eps)

@@ -18,7 +18,7 @@ ORDER = [
     {"compose"},
     {"study"},
     {"lens", "diagnosis"},
-    {"derivative", "shot_budget"},
+    {"credit", "derivative", "shot_budget"},
     {"experiment", "report"},
     {"contract"},
     {"train"},

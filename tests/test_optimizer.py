@@ -312,3 +312,25 @@ print(weight.detach().max() < 1, "torch._dynamo" in sys.modules)
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["tensor(True)", "False"], done.stdout
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_weights_that_a_run_holds_stay_and_the_others_have_the_same_bits(recipe):
+    kind, decay, momentum = RECIPES[recipe]
+
+    def train(held):
+        draw = torch.Generator().manual_seed(1)
+        made = [nn.Parameter(torch.randn(3, 5, 2, generator=draw)) for _ in range(2)]
+        start = [weight.detach().clone() for weight in made]
+        marks = {made[0]: torch.tensor([False, True, False])} if held else None
+        optimizer = Optimizer([Buffer(made, [0.1], [decay], marks)], kind, momentum)
+        for step in range(5):
+            optimizer.zero()
+            differentiate([made], step)
+            optimizer.step()
+        return start, made
+
+    start, made = train(held=True)
+    _, free = train(held=False)
+    assert torch.equal(made[0][1], start[0][1]) and not torch.equal(free[0][1], start[0][1])
+    assert torch.equal(made[0][::2], free[0][::2]) and torch.equal(made[1], free[1])

@@ -175,7 +175,17 @@ def test_what_is_no_whole_number_is_refused(name, value, kind):
 
 
 @pytest.mark.parametrize(
-    "name", ["lr", "backbone_lr", "momentum", "eps", "weight_decay", "gamma", "label_smoothing"]
+    "name",
+    [
+        "lr",
+        "backbone_lr",
+        "momentum",
+        "eps",
+        "weight_decay",
+        "gamma",
+        "label_smoothing",
+        "surrogate",
+    ],
 )
 @pytest.mark.parametrize(
     "value, kind", [(True, "true or false"), ("fast", "a text"), (None, "nothing (null)")]
@@ -226,6 +236,7 @@ def test_every_field_of_a_recipe_is_refused_somewhere_above():
         "augment",
         "reduction",
         "class_weights",
+        "surrogate",
     }
     assert set(Recipe.__dataclass_fields__) == checked
 

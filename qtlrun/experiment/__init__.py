@@ -52,7 +52,7 @@ class Experiment:
         its row. Raises Stopped, with what was finished, where the user or a full disk stops it.
         """
         labels = plan.labels
-        redraws = self._distinct_redraws(plan)
+        redraws = self.distinct_redraws(plan)
         comparison = Comparison(
             keys or {},
             plan.composed,
@@ -87,23 +87,38 @@ class Experiment:
         of a redraw is its row there. `reader` names the plan that these readings of the test
         splits count for.
         """
-        draws = [_distinct_draws(variant, redraw.draws) for redraw in redraws]
+        return self.train_all(name, {name: variant}, redraws, reader=reader)[name]
+
+    @alone
+    def train_all(
+        self, title: str, variants: dict[str, Variant], redraws: list[Redraw], *, reader: str = ""
+    ) -> dict[str, list[Row]]:
+        """Train variants as `train` does each, in as few programs as possible; rows by name.
+
+        `title` stands for all of them in the progress.
+        """
+        cells = list(itertools.product(variants.items(), redraws))
+        draws = [_distinct_draws(variant, redraw.draws) for (_, variant), redraw in cells]
         grid = [
             self._keys(variant.redrawn(redraw.change), redraw.seeds, values)
-            for redraw, values in zip(redraws, draws, strict=True)
+            for ((_, variant), redraw), values in zip(cells, draws, strict=True)
         ]
         with self.session.store.lock("row", store.key(row=[[*keys.values()] for keys in grid])):
-            tunings = supply_tunings(self.session, name, grid) if draws[0] else [None] * len(grid)
+            tunings = supply_tunings(self.session, title, grid) if draws[0] else [None] * len(grid)
             chosen = {}
             for keys, tuning in zip(grid, tunings, strict=True):
                 parts = list(keys)[tuning.best if tuning else 0]
                 chosen[parts] = keys[parts]
-            rows = supply_rows(self.session, name, chosen)
+            supplied = supply_rows(self.session, title, chosen)
         reads = enter_readings((parts, reader) for parts in chosen)
-        return [
-            dataclasses.replace(row, tuning=tuning, draws=values, reads=reads)
-            for row, tuning, values in zip(rows, tunings, draws, strict=True)
-        ]
+        rows: dict[str, list[Row]] = {name: [] for name in variants}
+        for ((name, _), _), row, tuning, values in zip(
+            cells, supplied, tunings, draws, strict=True
+        ):
+            rows[name].append(
+                dataclasses.replace(row, name=name, tuning=tuning, draws=values, reads=reads)
+            )
+        return rows
 
     @alone
     def train_together(
@@ -201,6 +216,16 @@ class Experiment:
         return Parts(variant, self.session).fixed
 
     @alone
+    def is_stored(self, variant: Variant, redraws: list[Redraw]) -> bool:
+        """Whether the store has the outcome of every training of a variant as it stands."""
+        for redraw in redraws:
+            parts = Parts(variant.redrawn(redraw.change), self.session)
+            keys = row_keys(parts, redraw.seeds)
+            if len(self.session.find("row", keys)) < len(keys):
+                return False
+        return True
+
+    @alone
     def describe(self, name: str, variant: Variant) -> Row:
         """A row without its seeds: what it is, its data, its files."""
         return describe_row(name, Parts(variant, self.session))
@@ -236,7 +261,7 @@ class Experiment:
         """Trainings of a finished run with the items of their splits; no row is trained."""
         run = self.finished(plan)
         with asking_for_place():
-            redraws = self._distinct_redraws(plan)
+            redraws = self.distinct_redraws(plan)
             datasets = [self.dataset(plan.model.redrawn(redraw.change)) for redraw in redraws]
         return find_subjects(run.rows, datasets)
 
@@ -247,7 +272,7 @@ class Experiment:
         """Probabilities (trainings, items, classes) of new items by row; refusals by item."""
         return apply_run(run, items, self.session)
 
-    def _distinct_redraws(self, plan: Plan) -> list[Redraw]:
+    def distinct_redraws(self, plan: Plan) -> list[Redraw]:
         """Redraws that divide the items in different ways; the seeds of equal ones together.
 
         They are equal where the dataset comes with all its splits.

@@ -12,6 +12,7 @@ from qtlrun.experiment import pretraining
 from qtlrun.experiment.feature import is_large
 from qtlrun.experiment.generation import check_generated
 from qtlrun.experiment.seedwise import seeded
+from qtlrun.experiment.sequence import check_sequence
 from qtlrun.experiment.single import check_single
 from qtlrun.layer import generator
 from qtlrun.plan import plugin
@@ -66,6 +67,7 @@ def check_parts(parts) -> None:
             "use freeze=backbone and recipe.augment=false",
             key="head",
         )
+    check_sequence(parts)
     if parts.generated:
         check_generated(parts)
     if pretraining.is_wanted(parts.variant):

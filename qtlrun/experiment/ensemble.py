@@ -4,7 +4,7 @@ import contextlib
 import itertools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from qtlrun import train
 from qtlrun.backbone.stage import Stage
 from qtlrun.experiment import feature
+from qtlrun.experiment.held import Held, Holds, hold_weights
 from qtlrun.experiment.network import Module, Network
 from qtlrun.experiment.parts import Parts
 from qtlrun.layer import Start
@@ -84,6 +85,24 @@ class Ensemble:
         return self.whole.generator if isinstance(self.whole, Generated) else None
 
     @property
+    def holds(self) -> Holds:
+        """Runs that hold a weight of the head, by the weight; none that all runs hold, or train."""
+        return self.whole.held if isinstance(self.whole, Held) else {}
+
+    @property
+    def alike(self) -> list[int]:
+        """The first run, for each run, that trains the same weights of the head."""
+        patterns = torch.stack(list(self.holds.values()), 1).tolist() if self.holds else []
+        return [patterns.index(pattern) for pattern in patterns] or [0] * len(self.trainings)
+
+    def alone(self, run: int) -> "Ensemble":
+        """A run with a head of its own, where runs train different weights; else all of them."""
+        if not self.holds:
+            return self
+        trainings = [self.trainings[run]]
+        return replace(self, head=build_head(trainings)[0], trainings=trainings)
+
+    @property
     def modules(self) -> dict[str, Module]:
         """Its modules by the names that their weights have in an outcome."""
         modules = {"head": self.head, "backbone": self.backbone, "generator": self.generator}
@@ -110,7 +129,7 @@ def load_weights(ensemble: Ensemble, weights: list[dict[str, np.ndarray]]) -> No
 def _build_heads(trainings: list[Training]) -> Ensemble:
     """Heads of all trainings on features that do not change."""
     parts = trainings[0].parts
-    head = build_head(trainings)
+    head, holds = build_head(trainings)
     divisions = list({id(each.parts.dataset): each.parts for each in trainings}.values())
     kinds = [parts.dataset for parts in divisions]
     places = [kinds.index(training.parts.dataset) for training in trainings]
@@ -133,7 +152,7 @@ def _build_heads(trainings: list[Training]) -> Ensemble:
             blocks,
             parts.dataset.sequence if split == "train" else None,
         )
-    whole = generate_weights(head, trainings, HEAD)
+    whole = Held(head, holds) if holds else generate_weights(head, trainings, HEAD)
     return Ensemble(
         whole, head, None, data, trainings, [scalings[place] for place in places], scales
     )
@@ -146,7 +165,7 @@ def _train_features(parts: Parts) -> Callable[[], Tensor]:
 def _build_network(trainings: list[Training]) -> Ensemble:
     """Network of one training, whose backbone is trained too or sees augmented pictures."""
     parts = trainings[0].parts
-    head = build_head(trainings)
+    head, _ = build_head(trainings)
     backbone = parts.trained_backbone(trainings[0].seed)
     augment = trainings[0].seed if parts.recipe.augment else None
     data = {}
@@ -168,8 +187,11 @@ def _build_network(trainings: list[Training]) -> Ensemble:
     return Ensemble(whole, head, backbone, data, trainings, [network.scale], scales)
 
 
-def build_head(trainings: list[Training]) -> Module:
-    """One head of all trainings; each run starts from the values that its own variant gives it."""
+def build_head(trainings: list[Training]) -> tuple[Module, Holds]:
+    """One head of all trainings, and which runs hold which of its weights.
+
+    Each run starts from the values that its own variant gives it.
+    """
     first = trainings[0].parts
     size = feature.features(first)["train"].shape[1] if first.fixed else first.backbone.features
     shots = None if first.exact else [training.parts.device.shots for training in trainings]
@@ -177,10 +199,11 @@ def build_head(trainings: list[Training]) -> Module:
     variants = []
     for parts, group in itertools.groupby(trainings, key=lambda training: training.parts):
         variants.append((parts, [training.seed for training in group]))
-    if len({json.dumps(parts.variant.head) for parts, _ in variants}) > 1:
-        states = [parts.head(size, seeds).state_dict() for parts, seeds in variants]
-        head.load_state_dict(_join_states(states, torch.cat))
-    return head
+    if len({json.dumps(parts.variant.head) for parts, _ in variants}) == 1:
+        return head, {}
+    heads = [(parts.head(size, seeds), len(seeds)) for parts, seeds in variants]
+    head.load_state_dict(_join_states([each.state_dict() for each, _ in heads], torch.cat))
+    return head, hold_weights(head, heads)
 
 
 def generate_weights(module: Module, trainings: list[Training], within: str = "") -> Module:

@@ -161,9 +161,13 @@ def _effective_angles(ensemble: Ensemble) -> list[int]:
     ensemble.whole.eval()
     with torch.no_grad():
         features = items if ensemble.backbone is None else ensemble.whole.features(items)
-        return head.effective(
+        ranks = head.effective(
             features, ensemble.parts.exact_device.run(head.circuit, head.entangle)
         )
+    if angles not in ensemble.holds:
+        return ranks
+    held = ensemble.holds[angles].tolist()
+    return [0 if holds else count for holds, count in zip(held, ranks, strict=True)]
 
 
 @torch.no_grad()

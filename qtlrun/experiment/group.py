@@ -12,8 +12,9 @@ from qtlrun.plan import bare, is_own
 MAX_ENSEMBLE_NUMBERS = 2**18
 # Numbers of one division's features; larger ones are not copied together with others
 MAX_DIVISION_NUMBERS = 2**22
-# Values in which the trainings of one ensemble may differ; without shots none has any
-OWN_VALUES = {"recipe": recipe.OWN, "head": ("spread",), "device": ("shots",)}
+# Values of a head and of a device in which the trainings of one ensemble may differ
+OWN_HEAD = ("spread",)
+OWN_DEVICE = ("shots",)  # where none has any, all are exact
 
 
 def group_trainings(trainings: list[Training]) -> list[list[Training]]:
@@ -51,12 +52,29 @@ def shared_key(parts: Parts) -> str:
     """Identity of what the trainings of one ensemble have in common, beside their items."""
     variant = parts.variant
     values = {}
+    differing = {
+        "recipe": recipe.OWN,
+        "head": _differing_values(parts),
+        "device": OWN_DEVICE,
+    }
     for group, part in variant.parts.items():
         if group != "dataset":
-            names = OWN_VALUES.get(group, ())
+            names = differing.get(group, ())
             values[group] = {name: value for name, value in bare(part).items() if name not in names}
     computed = [variant.dtype, variant.accelerator, variant.plugins, parts.exact]
     return json.dumps([values, *computed], sort_keys=True)
+
+
+def _differing_values(parts: Parts) -> tuple[str, ...]:
+    """Values of a head in which the trainings of one ensemble may differ.
+
+    Which of its parts are trained is among them, where no weight of the head is generated or the
+    user's.
+    """
+    variant = parts.variant
+    if variant.runs_code("head") or variant.parametrization.get("weights"):
+        return OWN_HEAD
+    return (*OWN_HEAD, *variant.head_parts)
 
 
 def _items_key(parts: Parts) -> tuple:
@@ -77,5 +95,5 @@ def _items_key(parts: Parts) -> tuple:
 def _count_numbers(training: Training) -> int:
     """Numbers that one run works on in a step, a generator's weights and amplitudes among them."""
     generated = sum(map(math.prod, training.parts.generated.values()))
-    head = build_head([training])
+    head, _ = build_head([training])
     return sum(weight.numel() for weight in head.parameters()) + 4 * generated

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import torch
 
-from qtlrun import train
 from qtlrun.checkpoint import Record
 from qtlrun.comparison.outcome import Outcome
 from qtlrun.dataset.dataset import Dataset
@@ -21,6 +20,7 @@ from qtlrun.experiment.cost import count_costs
 from qtlrun.experiment.ensemble import Training, build_ensemble
 from qtlrun.experiment.evaluation import evaluate
 from qtlrun.experiment.parts import Parts
+from qtlrun.experiment.sequence import fit_epochs
 from qtlrun.experiment.session import Session
 from qtlrun.experiment.training import fit
 from qtlrun.layer import generator
@@ -90,7 +90,7 @@ class Rehearsal:
             for name, split in parts.dataset.splits.items()
         }
         whole = dataclasses.replace(ensemble, data=data)
-        return count_costs(whole, parts.epochs).get("executions")
+        return count_costs(whole, parts.circuit_epochs).get("executions")
 
     def _stand_in(self, parts: Parts, share: float) -> Parts:
         """Stand-in of parts; those of equal items share them."""
@@ -178,15 +178,8 @@ def _fit_epochs(group: list[Training]) -> Iterator[Record]:
     """Train an ensemble; yield a record per epoch."""
     ensemble = build_ensemble(group)
     with ensemble.threads():
-        yield from train.fit(
-            ensemble.whole,
-            ensemble.backbone,
-            [training.parts.recipe for training in group],
-            ensemble.parts.freeze,
-            ensemble.data["train"],
-            ensemble.data["validation"],
-            ensemble.seeds,
-        )
+        recipes = [training.parts.recipe for training in group]
+        yield from fit_epochs(ensemble, ensemble.whole, recipes)
 
 
 def _with_one_epoch(parts: Parts) -> Parts:

@@ -63,4 +63,4 @@ def _count_executions(variant: Variant, session: Session) -> int:
     parts = Parts(local_variant(variant), session)
     head = parts.head(parts.bare.features, [0])
     sizes = {name: len(split) for name, split in parts.dataset.splits.items()}
-    return count_circuits(head, parts.epochs, sizes).get("executions", 0)
+    return count_circuits(head, parts.circuit_epochs, sizes).get("executions", 0)

@@ -16,6 +16,7 @@ from qtlrun.experiment.cost import count_costs
 from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble
 from qtlrun.experiment.group import group_trainings, shared_key
 from qtlrun.experiment.key import row_key
+from qtlrun.experiment.sequence import fit_epochs, fit_sequence
 from qtlrun.experiment.temperature import fit_temperatures
 from qtlrun.store import Entry
 
@@ -58,16 +59,12 @@ def _fit_ensemble(ensemble: Ensemble) -> Iterator[Record]:
     if ensemble.parts.solved:
         yield _solve(ensemble)
         return
-    yield from train.fit(
-        ensemble.whole,
-        ensemble.backbone,
-        [training.parts.recipe for training in ensemble.trainings],
-        ensemble.parts.freeze,
-        ensemble.data["train"],
-        ensemble.data["validation"],
-        ensemble.seeds,
-        _keeper(ensemble.trainings),
-    )
+    keeper = _keeper(ensemble.trainings)
+    if ensemble.parts.surrogate_epochs:
+        yield from fit_sequence(ensemble, keeper)
+        return
+    recipes = [training.parts.recipe for training in ensemble.trainings]
+    yield from fit_epochs(ensemble, ensemble.whole, recipes, keeper)
 
 
 def _solve(ensemble: Ensemble) -> Record:
@@ -104,7 +101,8 @@ def _outcomes(
 
     `scaling` has figures of each run's temperature.
     """
-    costs = functools.cache(lambda epochs: count_costs(ensemble, epochs))
+    costs = functools.cache(lambda run, epochs: count_costs(ensemble.alone(run), epochs))
+    alike = ensemble.alike
     features_seconds = 0.0
     if ensemble.backbone is None:
         features_seconds = float(feature.features(ensemble.parts)["seconds"])
@@ -133,7 +131,8 @@ def _outcomes(
                 scale_asked=training.parts.recipe.scale,
                 seconds=seconds,
                 features_seconds=features_seconds,
-                figures=costs(len(curves)) | scaling[run],
+                figures=costs(alike[run], len(curves) - ensemble.parts.surrogate_epochs)
+                | scaling[run],
                 weights=_weights(ensemble, run),
             ),
         )

@@ -11,7 +11,7 @@ from qtlrun.error import BadValue, UsageError
 from qtlrun.tape.tape import copies_of, inputs_of
 
 
-def check_direct(features: int, circuit, product: bool, start: str | None) -> None:
+def check_direct(features: int, circuit, product: bool, pre: str, start: str | None) -> None:
     """Refuse what a circuit cannot have that takes features as they are."""
     if features > inputs_of(circuit):
         raise UsageError(
@@ -31,6 +31,8 @@ def check_direct(features: int, circuit, product: bool, start: str | None) -> No
         raise BadValue(
             "product", product, "the circuit takes amplitudes, and a product circuit takes angles"
         )
+    if pre == "frozen":
+        raise BadValue("pre", pre, "the circuit takes the features, with no layer before it")
     if start is not None:
         raise UsageError(
             f"{start} has start values of a layer before the circuit, and this one has none",

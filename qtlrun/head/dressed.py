@@ -14,12 +14,11 @@ from qtlrun.error import BadValue, UsageError
 from qtlrun.head import published
 from qtlrun.head.direct import check_direct, fill, find_norms
 from qtlrun.head.reading import check_reading, rank
-from qtlrun.layer import Linear, Start
+from qtlrun.head.squashing import saturated, squash
+from qtlrun.layer import Linear, Start, hold
 from qtlrun.plan import facts
 from qtlrun.tape import measurement
 from qtlrun.tape.tape import copies_of, inputs_of, is_direct
-
-SATURATION = 0.99  # absolute tanh beyond which an input hardly moves
 
 
 @facts(
@@ -30,6 +29,8 @@ SATURATION = 0.99  # absolute tanh beyond which an input hardly moves
         ("angles", "random", ", angles random"),
         ("angles", "zero", ", angles zero"),
         ("entangle", False, ", unentangled"),
+        ("pre", "frozen", ", first layer frozen"),
+        ("post", "frozen", ", last layer frozen"),
     )
 )
 class Quantum(nn.Module):
@@ -58,6 +59,8 @@ class Quantum(nn.Module):
             place; <Z> of every wire is then its output, whatever the circuit measured. Angles that
             were published for the circuit are no start for it, and it keeps its own.
         layout: publication whose draw of start values is repeated.
+        pre: the layer before the circuit, trained or frozen at its start.
+        post: the layer behind it, likewise.
     """
 
     def __init__(
@@ -73,6 +76,8 @@ class Quantum(nn.Module):
         state: str | None = None,
         product: bool = False,
         layout: Literal["mari2019"] | None = None,
+        pre: Literal["trained", "frozen"] = "trained",
+        post: Literal["trained", "frozen"] = "trained",
     ):
         super().__init__()
         if not (math.isfinite(spread) and spread >= 0):
@@ -87,7 +92,7 @@ class Quantum(nn.Module):
         copies = copies_of(circuit)
         direct = is_direct(circuit)
         if direct:
-            check_direct(features, circuit, product, state or layout)
+            check_direct(features, circuit, product, pre, state or layout)
         if product:
             from qtlrun.circuit import product as products
 
@@ -119,6 +124,9 @@ class Quantum(nn.Module):
             published.load(self, state, shape, angles=replaces_angles)
         if layout is not None:
             published.begin(self, start.seeds, angles=replaces_angles)
+        hold(self.pre, pre)
+        hold(self.post, post)
+        self.start = start
 
     def forward(
         self, x: Float[Tensor, "runs batch features"]
@@ -157,6 +165,19 @@ class Quantum(nn.Module):
         """Angles of each circuit that is run; copies are runs of their own."""
         return self.angles if self.circuits == 1 else self.angles.flatten(0, 1)
 
+    def surrogate(self) -> "Twin | None":
+        """The head with a classical block in its circuit's place, before the same first layer.
+
+        None where there is no first layer.
+        """
+        if self.pre is None:
+            return None
+        outputs, inputs = self.pre.weight.shape[1:]
+        classes, middle = self.post.weight.shape[1:]
+        twin = Twin(inputs, classes, outputs, self.start, circuit_outputs=middle)
+        twin.pre = self.pre
+        return twin.to(self.pre.weight)
+
     def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
         """Share of each item's squashed values that are saturated."""
         return x.new_zeros(x.shape[:2]) if self.pre is None else saturated(self.pre(x))
@@ -166,6 +187,7 @@ class Quantum(nn.Module):
 
         Two executions for each rotation whose angle depends on the inputs or on trained weights
         (Schuld et al., arXiv:1811.11184), for each copy in each basis that it is measured in.
+        Inputs count also where nothing before them is trained.
         """
         reading = self.run.reading
         moving = reading.fed | (reading.trained if self.trained else frozenset())
@@ -189,13 +211,21 @@ class Quantum(nn.Module):
         return torch.tensor(ranks).view(len(self.angles), -1).sum(1).tolist()
 
 
-@facts(title=("classical block",))
+@facts(
+    title=(
+        "classical block",
+        ("middle", "frozen", " frozen"),
+        ("pre", "frozen", ", first layer frozen"),
+        ("post", "frozen", ", last layer frozen"),
+    )
+)
 class Twin(nn.Module):
     """Quantum head with a linear layer and tanh in the circuit's place, at the same widths.
 
     Its squashing is `reach` tanh; `reach` is in radians where a circuit takes it: pi/2 as in the
     quantum head, 1 in the published classical rival. `layout` draws the start values as a
-    publication did. Source: Mari et al., arXiv:1912.08278, example 1.
+    publication did. `pre`, `middle` and `post` are trained, or frozen at their start. Source: Mari
+    et al., arXiv:1912.08278, example 1.
     """
 
     def __init__(
@@ -207,6 +237,9 @@ class Twin(nn.Module):
         reach: float = math.pi / 2,
         layout: Literal["mari2019"] | None = None,
         circuit_outputs: int | None = None,
+        pre: Literal["trained", "frozen"] = "trained",
+        middle: Literal["trained", "frozen"] = "trained",
+        post: Literal["trained", "frozen"] = "trained",
     ):
         super().__init__()
         if not (math.isfinite(reach) and reach > 0):
@@ -223,6 +256,9 @@ class Twin(nn.Module):
         self.post = Linear(start, "post", outputs, classes)
         if layout is not None:
             published.begin(self, start.seeds)
+        hold(self.pre, pre)
+        hold(self.middle, middle)
+        hold(self.post, post)
 
     def forward(
         self, x: Float[Tensor, "runs batch features"]
@@ -238,41 +274,3 @@ class Twin(nn.Module):
     def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
         """Share of each item's squashed values that are saturated."""
         return saturated(self.pre(x))
-
-
-class Sine(nn.Module):
-    """Quantum head with minus the sine of each angle in the circuit's place, without a circuit.
-
-    It is what Hadamard and RY alone give, and what the dressed circuit gives at weights of 0 where
-    its depth is a multiple of the number of layers after which its CNOTs are the identity.
-    """
-
-    def __init__(self, features: int, classes: int, qubits: int, start: Start):
-        super().__init__()
-        self.pre = Linear(start, "pre", features, qubits)
-        self.post = Linear(start, "post", qubits, classes)
-
-    def forward(
-        self, x: Float[Tensor, "runs batch features"]
-    ) -> Float[Tensor, "runs batch classes"]:
-        return self.activations(x)["logits"]
-
-    def activations(self, x: Float[Tensor, "runs batch features"]) -> dict[str, Tensor]:
-        """Inputs and outputs of the sine, and the logits."""
-        inputs = squash(self.pre(x))
-        outputs = -inputs.sin()
-        return {"inputs": inputs, "outputs": outputs, "logits": self.post(outputs)}
-
-    def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
-        """Share of each item's squashed values that are saturated."""
-        return saturated(self.pre(x))
-
-
-def saturated(x: Float[Tensor, "runs batch inputs"]) -> Float[Tensor, "runs batch"]:
-    """Share of the values whose tanh is within .01 of an end, where its slope is below .02."""
-    return (x.tanh().abs() > SATURATION).to(x.dtype).mean(-1)
-
-
-def squash(x: Tensor, reach: float = math.pi / 2) -> Tensor:
-    """Squash any number into (-reach, reach); by default to an angle of at most a right one."""
-    return reach * x.tanh()

@@ -99,6 +99,11 @@ def accepts(node: ast.expr, value: object) -> bool:
     return True
 
 
+def is_switch(node: ast.expr | None) -> bool:
+    """Whether an annotation allows some words alone, trained and frozen among them."""
+    return node is not None and {"trained", "frozen"} <= set(_options(node))
+
+
 def _accepts_items(item: ast.expr, values: list) -> bool:
     """Whether list[X] or tuple[X, ...] allows values, or tuple[X, Y] one of each."""
     if not isinstance(item, ast.Tuple):

@@ -10,7 +10,7 @@ ADJECTIVES = ("frozen", "fine-tuned")
 
 def describe(variant: Variant) -> str:
     """Description of a variant in a few words, as `frozen resnet18 + one linear layer`."""
-    head = _head(variant) + _generator(variant)
+    head = _head(variant) + _sequence(variant) + _generator(variant)
     backbone = _backbone(variant)
     return f"{backbone} + {head}" if backbone else head
 
@@ -64,6 +64,12 @@ def _head(variant: Variant) -> str:
     circuit = variant.circuit
     words = f"{title(variant.facts('circuit'), circuit)} circuit{_circuit_sizes(circuit)}"
     return title(head, variant.head, circuit=words) if head.title else words
+
+
+def _sequence(variant: Variant) -> str:
+    """Training in sequence; nothing of a head without a circuit, which knows none."""
+    in_sequence = bool(variant.recipe.get("surrogate")) and has_circuit(variant)
+    return ", first layer by a classical block" * in_sequence
 
 
 def _circuit_sizes(circuit: Part) -> str:

@@ -57,6 +57,8 @@ def _likeness(variant: Variant) -> tuple[str, str]:
         return "", "it freezes neither exactly the backbone nor nothing"
     if variant.facts("head").linear:
         return LETTERS[frozen, "linear"], ""
+    if {variant.head.get("pre"), variant.head.get("post")} & {"frozen"}:
+        return "", "a layer of its head is not trained"
     if trains_circuit(variant):
         return LETTERS[frozen, "circuit"], ""
     if not has_circuit(variant):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from qtlrun.plan import code, plugin
+from qtlrun.plan import annotation, code, plugin
 from qtlrun.plan.fact import Facts, Part
 from qtlrun.plan.part import OFFERED, bare, facts_of, is_own, parameters
 from qtlrun.plan.signature import Parameters
@@ -74,6 +74,16 @@ class Variant:
     def values_taken(self, group: str) -> list[str]:
         """Names of the values that a group's part takes, whether its YAML gives them or not."""
         return [name for name in self.takes(group) if name not in OFFERED.get(group, ())]
+
+    @property
+    def head_parts(self) -> list[str]:
+        """Names of those values of its head that say whether a part of it is trained."""
+        switches = [
+            name
+            for name, parameter in self.takes("head").items()
+            if annotation.is_switch(parameter.annotation)
+        ]
+        return [name for name in switches if name in self.head]
 
     def has(self, key: str) -> bool:
         """Whether its parts have a value, `group.key`."""

@@ -150,6 +150,7 @@ CHANGES = {
             "eps": 1e-6,
             "patience": 3,
             "class_weights": "balanced",
+            "surrogate": 0.5,
         }.items()
     },
 }

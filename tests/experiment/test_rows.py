@@ -658,6 +658,7 @@ OTHER = {
             "eps": 1e-6,
             "patience": 3,
             "class_weights": "balanced",
+            "surrogate": 0.5,
         }.items()
     },
     "head.angles": "frozen",
@@ -666,6 +667,9 @@ OTHER = {
     "head.state": __file__,
     "head.product": True,
     "head.layout": "mari2019",
+    "head.pre": "frozen",
+    "head.middle": "frozen",
+    "head.post": "frozen",
     "head.reach": 1.0,
     "circuit.qubits": 3,
     "circuit.depth": 2,

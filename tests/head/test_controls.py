@@ -18,7 +18,8 @@ from qtlrun.circuit.readout import Register
 from qtlrun.device.statevector import Statevector
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
-from qtlrun.head.dressed import Quantum, Sine, Twin
+from qtlrun.head.dressed import Quantum, Twin
+from qtlrun.head.sine import Sine
 from qtlrun.layer import Start
 from qtlrun.plan import build
 from qtlrun.plan.letter import letter_of

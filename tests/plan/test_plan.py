@@ -111,7 +111,7 @@ def test_what_is_offered_to_a_part_cannot_be_given(plan):
     plan["head"]["features"] = 3
     assert refusal(plan).startswith(
         "head.features: there is no such key; it is one of angles, entangle, spread, state,"
-        " product, layout."
+        " product, layout, pre, post."
     )
 
 
@@ -350,7 +350,7 @@ def test_a_function_of_the_package_that_gives_no_part_is_refused(plan):
     assert (
         refusal(plan)
         == "head._target_=qtlrun.head.dressed.squash: qtlrun.head.dressed has no part squash; "
-        "it is one of Quantum, Twin, Sine."
+        "it is one of Quantum, Twin."
     )
 
 
@@ -453,8 +453,10 @@ def test_parameters_are_read_from_the_source_of_a_constructor_or_a_dataclass():
         "state",
         "product",
         "layout",
+        "pre",
+        "post",
     ]
-    assert [each.required for each in head.values()] == [True] * 5 + [False] * 6
+    assert [each.required for each in head.values()] == [True] * 5 + [False] * 8
     freeze = parameters("freeze", "qtlrun.freeze.Freeze")
     assert [(name, each.required) for name, each in freeze.items()] == [
         ("frozen", True),
@@ -572,6 +574,9 @@ def test_a_part_of_a_reference_that_has_a_class_replaces_the_composed_part(plan)
         "_target_": "qtlrun.head.dressed.Twin",
         "reach": pytest.approx(math.pi / 2),
         "layout": None,
+        "pre": "trained",
+        "middle": "trained",
+        "post": "trained",
     }
 
 

@@ -1,0 +1,1 @@
+"""Credit of the parts of a head: what training each of them brings."""

@@ -1,0 +1,65 @@
+"""The backbone's own part: the composed head trained end to end against a frozen backbone."""
+
+import dataclasses
+import shlex
+
+import numpy as np
+
+from qtlrun.comparison.row import Row
+from qtlrun.credit.account import Account, Gain, measure_row
+from qtlrun.credit.posting import METRICS, Posting
+from qtlrun.experiment import Experiment
+from qtlrun.plan import Plan, Variant
+from qtlrun.report.sentence import Note
+
+
+def credit_backbone(
+    plan: Plan, account: Account, experiment: Experiment
+) -> tuple[list[Posting], list[Note]]:
+    """Gain of training the backbone too; where its row is at hand, by a reference or the store.
+
+    Else the words that ask for it. Nothing of a backbone without weights.
+    """
+    redraws = experiment.distinct_redraws(plan)
+    first = plan.model.redrawn(redraws[0].change)
+    if not account.trainings or not experiment.explore(
+        first, lambda parts: bool(parts.bare.stages)
+    ):
+        return [], []
+    trained = train_backbone(plan.model)
+    label = find_label(plan, trained)
+    if not label and not experiment.is_stored(trained, redraws):
+        words = shlex.join([*plan.command, "+compare=D"])
+        name = account.label
+        return [], [Note(f"{name}: what training the backbone too would bring, {words} shows.")]
+    label = label or "D"
+    rows = experiment.train_all(label, {label: trained}, redraws, reader=plan.reader_key)[label]
+    return [_compare(account, label, rows, gain) for gain in METRICS], []
+
+
+def train_backbone(variant: Variant) -> Variant:
+    """The variant with every weight of its backbone trained."""
+    return dataclasses.replace(variant, freeze=variant.freeze | {"frozen": 0, "every": 0})
+
+
+def find_label(plan: Plan, variant: Variant) -> str:
+    """Label of the reference that equals a variant; empty where there is none."""
+    for name, label in plan.labels.names.items():
+        if plan.variants[name].identity_key == variant.identity_key:
+            return label
+    return ""
+
+
+def _compare(account: Account, label: str, rows: list[Row], gain: Gain) -> Posting:
+    """Gain of a row over the whole coalition of an account, on the trainings that both finished."""
+    values: dict[tuple[int, int], np.ndarray] = {}
+    whole = account.names[-1]
+    for split, row in enumerate(rows):
+        other = account.comparison.splits[split][whole]
+        seeds = sorted(row.outcomes.keys() & other.outcomes.keys())
+        gaps = measure_row(row, gain, seeds) - measure_row(other, gain, seeds)
+        values |= {(split, seed): gap for seed, gap in zip(seeds, gaps, strict=True)}
+    verdict = account.judge(values)
+    if any(row.errors for row in rows):
+        verdict = verdict.withheld()
+    return Posting(account.label, "difference", f"backbone, {label}", gain, verdict)

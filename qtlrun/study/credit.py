@@ -1,0 +1,87 @@
+"""Credit of the parts of the composed head: what training each of them brings."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from qtlrun.credit.account import Account, open_account
+from qtlrun.credit.backbone import credit_backbone, find_label, train_backbone
+from qtlrun.credit.member import FEWEST_MEMBERS, MAX_MEMBERS, list_members
+from qtlrun.credit.statement import state_accounts
+from qtlrun.error import UsageError
+from qtlrun.experiment import Experiment
+from qtlrun.experiment.parts import Parts
+from qtlrun.plan import Plan, check_single
+from qtlrun.report.report import Report
+from qtlrun.report.sentence import Note, count
+
+
+@dataclass(frozen=True)
+class Credit:
+    """Train every coalition of a head's parts, and share the gain of all among them.
+
+    References whose heads have such parts have accounts of their own.
+    """
+
+    def check(self, plans: list[Plan], experiment: Experiment) -> None:
+        """Refuse several points, a backbone that is trained, and a head of fewer than two parts."""
+        check_single(plans, "credit", idle=())
+        plan = plans[0]
+        first = plan.model.redrawn(plan.redraws[0].change)
+        experiment.explore(first, _check_parts)
+
+    def run(
+        self, plans: list[Plan], experiment: Experiment, report: Report
+    ) -> tuple[pd.DataFrame, bool]:
+        """Frame of all figures, and whether no training failed."""
+        plan = plans[0]
+        accounts: list[Account] = []
+        left_out = []
+        whole = find_label(plan, train_backbone(plan.model))
+        for name, label in plan.labels.names.items():
+            account = open_account(label, plan.variants[name], plan, experiment)
+            if account is not None:
+                accounts.append(account)
+            elif label != whole:
+                left_out.append(label)
+        postings, notes = credit_backbone(plan, accounts[0], experiment)
+        notes += [*_name_left_out(left_out), *map(Note, plan.notes)]
+        sections = state_accounts(accounts, plan, postings, notes)
+        report.finish_sections(plans, sections)
+        figures = [section.frames.get("credit") for section in sections]
+        frame = next((each for each in figures if each is not None), pd.DataFrame())
+        return frame, not any(section.is_failed for section in sections)
+
+
+def _check_parts(parts: Parts) -> None:
+    """Refuse a model whose parts cannot be trained apart."""
+    if parts.recipe.augment or not parts.freeze.fixed(parts.bare):
+        raise UsageError(
+            "the parts of the head are trained on features that do not change",
+            "use freeze=backbone and recipe.augment=false; +compare=D adds what the backbone gains",
+            key="study",
+            value="credit",
+        )
+    if parts.generated:
+        raise UsageError(
+            "its weights are generated, so no part of them is trained alone",
+            "use parametrization=direct",
+            key="study",
+            value="credit",
+        )
+    members = len(list_members(parts))
+    if not FEWEST_MEMBERS <= members <= MAX_MEMBERS:
+        raise UsageError(
+            f"this head has {count(members, 'part')} that can be trained alone or held, and"
+            f" {FEWEST_MEMBERS} to {MAX_MEMBERS} can share a gain",
+            "head=quantum, mari2019 and twin have three",
+            key="study",
+            value="credit",
+        )
+
+
+def _name_left_out(labels: list[str]) -> list[Note]:
+    """Rows whose heads have no parts to train apart."""
+    if not labels:
+        return []
+    return [Note(f"Without parts to train apart, and so without an account: {', '.join(labels)}.")]
