@@ -4,7 +4,7 @@ Each entry of METRICS is a metric of rows.csv and, where it has a column, of the
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -265,7 +265,29 @@ SECONDS = Metric(
     lambda row: np.array([each.seconds for each in row.finished]),
     "seconds per seed",
 )
+# Of rows whose circuit stands between two layers: classical surrogates of it, in rows.csv alone
+SURROGATE = tuple(
+    replace(metric, column="")
+    for metric in (
+        _count(
+            "surrogate_products",
+            "products of sines and cosines that a surrogate may have",
+            optional=True,
+        ),
+        _count("surrogate_terms", "of these, in the trained circuit", optional=True),
+        _count("surrogate_terms_99", "terms that keep 99 % of the test predictions", optional=True),
+        _count("surrogate_terms_100", "terms that keep all test predictions", optional=True),
+        _share("surrogate_deviation", "largest deviation from the circuit, all terms", "output"),
+        _count(
+            "surrogate_words", "Pauli words on one and two wires of an embedded item", optional=True
+        ),
+        _share("surrogate_words_r2", "of the test outputs, by least squares on words", "R squared"),
+        _share("surrogate_words_agreement", "test predictions that words keep", "share"),
+        _share("seconds_circuit", "of an item in the circuit, by the simulator", "seconds"),
+        _share("seconds_surrogate", "of an item in the surrogate with all terms", "seconds"),
+    )
+)
 # Of costs, what is no count of every row
 MEASURES = (*SHARES, SATURATED, NORM_LOST, NORM_SPREAD, *GENERATED, SECONDS)
 COSTS = (*COUNTS, *MEASURES)
-METRICS = (*RESULTS, *COSTS)
+METRICS = (*RESULTS, *COSTS, *SURROGATE)

@@ -9,7 +9,7 @@ from torch import Tensor
 from qtlrun.dataset.split import Split
 from qtlrun.experiment.feature import features
 from qtlrun.experiment.parts import Parts
-from qtlrun.head.dressed import squash
+from qtlrun.head.squash import squash
 from qtlrun.layer import generator
 from qtlrun.tape.tape import inputs_of
 

@@ -14,12 +14,11 @@ from qtlrun.error import BadValue, UsageError
 from qtlrun.head import published
 from qtlrun.head.direct import check_direct, fill, find_norms
 from qtlrun.head.reading import check_reading, rank
+from qtlrun.head.squash import saturated, squash
 from qtlrun.layer import Linear, Start
 from qtlrun.plan import facts
 from qtlrun.tape import measurement
 from qtlrun.tape.tape import copies_of, inputs_of, is_direct
-
-SATURATION = 0.99  # absolute tanh beyond which an input hardly moves
 
 
 @facts(
@@ -266,13 +265,3 @@ class Sine(nn.Module):
     def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
         """Share of each item's squashed values that are saturated."""
         return saturated(self.pre(x))
-
-
-def saturated(x: Float[Tensor, "runs batch inputs"]) -> Float[Tensor, "runs batch"]:
-    """Share of the values whose tanh is within .01 of an end, where its slope is below .02."""
-    return (x.tanh().abs() > SATURATION).to(x.dtype).mean(-1)
-
-
-def squash(x: Tensor, reach: float = math.pi / 2) -> Tensor:
-    """Squash any number into (-reach, reach); by default to an angle of at most a right one."""
-    return reach * x.tanh()
