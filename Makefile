@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 RESULTS := default spirals states reproduce nonlinearity calibrate reproduce-all pictures quantum-train fair splits reliability \
-	pools torture bench bench-generator mutation circuits circuits-textures photos interpret gradients diagnose
+	pools torture bench bench-generator mutation circuits circuits-textures photos interpret gradients diagnose surrogate
 .PHONY: help compare check format test test-all options peers clean $(RESULTS)
 
 help:  ## this list
@@ -114,6 +114,10 @@ interpret: .venv/installed  ## looking inside three runs: make interpret QTLRUN_
 
 gradients: .venv/installed  ## each device and gradient method on the default, its plateaus (2 min)
 	$(RESULT) 'Gradients of the default circuit' "qtlrun study=gradients"
+
+STANDINS := 'compare=[twin,frozen_circuit,surrogate,logistic]'
+surrogate: .venv/installed  ## classical surrogates of each quantum preset: make surrogate QTLRUN_DATA=FOLDER (10 min)
+	$(RESULT) 'Classical surrogates of the circuits' "qtlrun $(STANDINS)" "python tests/surrogate_table.py"
 
 diagnose: .venv/installed  ## misses and false alarms of the checks: make diagnose QTLRUN_DATA=FOLDER (20 min)
 	$(RESULT) 'Rates of the checks' "python tests/diagnosis_rates.py"

@@ -4,7 +4,7 @@ Each entry of METRICS is a metric of rows.csv and, where it has a column, of the
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -122,6 +122,11 @@ def _count(
 def _share(name: str, about: str, unit: str) -> Metric:
     """Share or ratio that training has left; its column has its name."""
     return Metric(name, about, unit, _recorded(name), name, optional=True)
+
+
+def _figure(name: str, about: str, unit: str = "") -> Metric:
+    """Figure that evaluation has left, in rows.csv alone."""
+    return Metric(name, about, unit, _recorded(name), optional=True)
 
 
 RESULTS = (
@@ -265,27 +270,19 @@ SECONDS = Metric(
     lambda row: np.array([each.seconds for each in row.finished]),
     "seconds per seed",
 )
-# Of rows whose circuit stands between two layers: classical surrogates of it, in rows.csv alone
-SURROGATE = tuple(
-    replace(metric, column="")
-    for metric in (
-        _count(
-            "surrogate_products",
-            "products of sines and cosines that a surrogate may have",
-            optional=True,
-        ),
-        _count("surrogate_terms", "of these, in the trained circuit", optional=True),
-        _count("surrogate_terms_99", "terms that keep 99 % of the test predictions", optional=True),
-        _count("surrogate_terms_100", "terms that keep all test predictions", optional=True),
-        _share("surrogate_deviation", "largest deviation from the circuit, all terms", "output"),
-        _count(
-            "surrogate_words", "Pauli words on one and two wires of an embedded item", optional=True
-        ),
-        _share("surrogate_words_r2", "of the test outputs, by least squares on words", "R squared"),
-        _share("surrogate_words_agreement", "test predictions that words keep", "share"),
-        _share("seconds_circuit", "of an item in the circuit, by the simulator", "seconds"),
-        _share("seconds_surrogate", "of an item in the surrogate with all terms", "seconds"),
-    )
+# Of rows with a circuit: its classical surrogates
+SURROGATE = (
+    _figure("surrogate_obstacle", "why it has no polynomial, by the number of an Obstacle"),
+    _figure("surrogate_products", "products of sines and cosines that there may be"),
+    _figure("surrogate_terms", "of these, in the trained circuit"),
+    _figure("surrogate_terms_99", "terms that keep 99 % of the test predictions"),
+    _figure("surrogate_terms_100", "terms that keep all test predictions"),
+    _figure("surrogate_deviation", "largest of an output, with all terms", "output"),
+    _figure("surrogate_words", "Pauli words on one and two wires of an embedded item"),
+    _figure("surrogate_words_r2", "of the test outputs, by least squares on words", "R squared"),
+    _figure("surrogate_words_agreement", "test predictions that words keep", "share"),
+    _figure("seconds_circuit", "of an item in the circuit, batched, processor time", "seconds"),
+    _figure("seconds_surrogate", "of an item in the polynomial, likewise", "seconds"),
 )
 # Of costs, what is no count of every row
 MEASURES = (*SHARES, SATURATED, NORM_LOST, NORM_SPREAD, *GENERATED, SECONDS)

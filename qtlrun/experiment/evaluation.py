@@ -1,5 +1,6 @@
 """Evaluation of trained ensembles: the only reader of the test split."""
 
+import contextlib
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from qtlrun.train import Data
 # Training items over which effective angles are counted
 EFFECTIVE_ITEMS = 64
 # Training items by which a surrogate's terms are ranked, and local words fitted
-SURROGATE_ITEMS = 256
+SURROGATE_ITEMS = 1024
 SHOTS = tuple(10**power for power in range(3, 9))
 
 
@@ -48,9 +49,10 @@ def evaluate(
         runs = len(trainings)
         began = time.perf_counter()
         with ensemble.threads():
-            logits = train.evaluate(ensemble.whole, data, runs).cpu().double()
+            with _record_inputs(ensemble) as inputs:
+                logits = train.evaluate(ensemble.whole, data, runs).cpu().double()
             seconds = (time.perf_counter() - began) / runs
-            details = _details(ensemble) if detailed else [Details()] * runs
+            details = _details(ensemble, inputs) if detailed else [Details()] * runs
         labels = data.labels.expand(runs, -1).numpy()
         for run, training in enumerate(trainings):
             if not logits[run].isfinite().all():
@@ -74,14 +76,29 @@ def rank_generator(training: Training, outcome: Outcome) -> dict[str, int]:
     return {} if rank is None else {"generator_rank": rank}
 
 
-def _details(ensemble: Ensemble) -> list[Details]:
-    """Figures beside the logits, by run."""
+@contextlib.contextmanager
+def _record_inputs(ensemble: Ensemble) -> Iterator[list[Tensor]]:
+    """Inputs of the head's circuits while it is evaluated, batch by batch; none without them."""
+    inputs: list[Tensor] = []
+    head = ensemble.head
+    if head.encode is None or ensemble.generator is not None:
+        yield inputs
+        return
+    handle = head.register_forward_pre_hook(lambda _, values: inputs.append(head.encode(*values)))
+    try:
+        yield inputs
+    finally:
+        handle.remove()
+
+
+def _details(ensemble: Ensemble, inputs: list[Tensor]) -> list[Details]:
+    """Figures beside the logits, by run; `inputs` are those of circuits on the test items."""
     data = ensemble.data["train"]
     runs = len(ensemble.trainings)
     _, accuracies = train.score(train.evaluate(ensemble.whole, data, runs), data.labels)
     angles = _effective_angles(ensemble)
     shares = _probability_shares(ensemble) | _saturated_shares(ensemble) | _lost_norms(ensemble)
-    surrogates = _surrogate_figures(ensemble)
+    surrogates = _surrogate_figures(ensemble, inputs)
     generator_details = _generator_details(ensemble)
     details = []
     for run in range(runs):
@@ -187,27 +204,18 @@ def _lost_norms(ensemble: Ensemble) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def _surrogate_figures(ensemble: Ensemble) -> list[dict[str, float]]:
+def _surrogate_figures(ensemble: Ensemble, inputs: list[Tensor]) -> list[dict[str, float]]:
     """Figures of the classical surrogates of each run's circuit, or why it has none, by name."""
-    head = ensemble.head
     runs = len(ensemble.trainings)
-    if head.encode is None or ensemble.generator is not None:
+    if not inputs:
         obstacle = _find_obstacle(ensemble)
         return [{} if obstacle is None else {"surrogate_obstacle": obstacle}] * runs
     from qtlrun.surrogate import certify  # which no row without a circuit needs
 
     ensemble.whole.eval()
-    train = _encode(ensemble, ensemble.data["train"], SURROGATE_ITEMS)
-    test = _encode(ensemble, ensemble.data["test"])
-    return certify(head, train, test, ensemble.parts.exact)
-
-
-def _encode(
-    ensemble: Ensemble, data: Data, count: int | None = None
-) -> Float[Tensor, "circuits items inputs"]:
-    """Inputs of the head's circuits, of the items of a split or the first `count`."""
-    batches = _features(ensemble, data, count)
-    return torch.cat([ensemble.head.encode(batch) for batch in batches], 1)
+    batches = _features(ensemble, ensemble.data["train"], SURROGATE_ITEMS)
+    train_inputs = torch.cat([ensemble.head.encode(batch) for batch in batches], 1)
+    return certify(ensemble.head, train_inputs, torch.cat(inputs, 1), ensemble.parts.exact)
 
 
 def _find_obstacle(ensemble: Ensemble) -> Obstacle | None:

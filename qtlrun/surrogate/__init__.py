@@ -14,7 +14,7 @@ from qtlrun.surrogate.frequency import find_frequencies
 from qtlrun.surrogate.original import Original
 from qtlrun.surrogate.polynomial import expand
 from qtlrun.surrogate.reduction import LogitPolynomial, first_reaching, join_copies
-from qtlrun.surrogate.word import DRAWS, draw_inputs, fit_words, read_words, with_constant
+from qtlrun.surrogate.word import fit_words, read_words, with_constant
 from qtlrun.tape.tape import Reading
 
 MAX_QUBITS = 12
@@ -24,7 +24,7 @@ MAX_WORDS = 2000
 MAX_AMPLITUDES = 2**22
 SHARES = {"surrogate_terms_99": 0.99, "surrogate_terms_100": 1.0}  # of the test predictions
 TIMED_ITEMS = 128
-REPEATS = 3  # of a timing, whose least counts
+REPEATS = 5  # of a timing, whose least counts
 DIGITS = 12  # of a deviation; beyond is rounding
 SHARE_DIGITS = 6  # of R squared
 CONSTANT = 1e-20  # sum of squares of outputs that do not change, but for rounding
@@ -112,17 +112,16 @@ def measure_polynomial(original: Original) -> Figures:
 def measure_words(original: Original) -> Figures:
     """Figures of the fit of each run's outputs by local words.
 
-    It is fitted to the training items, and to inputs that are drawn of theirs. None where
-    weights stand among the uploads, so that no state is before the ansatz.
+    It is fitted to the training items. None where weights stand among the uploads, so that no state
+    is before the ansatz.
     """
     runs = len(original.decoder.weight)
     words = count_words(original.reading.qubits, 2)
     if state.embedding(original.reading) is None or words > MAX_WORDS:
         return [{} for _ in range(runs)]
-    draws = draw_inputs(original.train, DRAWS * words)
-    inputs = torch.cat([original.train, draws], 1)
     shape = tuple(original.weights.shape[1:])
-    solution = fit_words(read_words(original.reading, inputs, shape), original.evaluate(inputs))
+    fitted = read_words(original.reading, original.train, shape)
+    solution = fit_words(fitted, original.evaluate(original.train))
     values = with_constant(read_words(original.reading, original.test, shape)) @ solution
     errors = (values - original.outputs).square().sum(1)
     spreads = (original.outputs - original.outputs.mean(1, keepdim=True)).square().sum(1)
@@ -140,10 +139,10 @@ def measure_words(original: Original) -> Figures:
 
 
 def measure_seconds(call: Callable[[], object]) -> float:
-    """Least time of a few calls, in seconds."""
+    """Least processor time of a few calls, in seconds."""
     times = []
     for _ in range(REPEATS):
-        began = time.perf_counter()
+        began = time.process_time()
         call()
-        times.append(time.perf_counter() - began)
+        times.append(time.process_time() - began)
     return min(times)

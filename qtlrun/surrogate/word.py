@@ -1,6 +1,7 @@
 """Pauli words of embedded items, and the fit of a circuit's outputs by them."""
 
 import dataclasses
+import math
 
 import torch
 from jaxtyping import Float64
@@ -9,11 +10,10 @@ from torch import Tensor
 from qtlrun.circuit.readout import Register
 from qtlrun.device import state
 from qtlrun.device.statevector import StatevectorCircuit
-from qtlrun.layer import generator
 from qtlrun.surrogate.batch import evaluate
 from qtlrun.tape.tape import Reading
 
-DRAWS = 2  # inputs drawn for each word, beside the training items
+RIDGE = 1e-8  # on squared coefficients; few items leave some words undecided
 
 
 def embedded(reading: Reading) -> Reading:
@@ -42,8 +42,13 @@ def fit_words(
     words: Float64[Tensor, "circuits items words"],
     outputs: Float64[Tensor, "circuits items outputs"],
 ) -> Float64[Tensor, "circuits words+1 outputs"]:
-    """Least squares of outputs on words and a constant, of the least norm."""
-    return torch.linalg.lstsq(with_constant(words), outputs, driver="gelsd").solution
+    """Least squares of outputs on words and a constant, with a ridge of `RIDGE` an item."""
+    numbers = with_constant(words)
+    circuits, items, width = numbers.shape
+    ridge = math.sqrt(RIDGE * items) * torch.eye(width).to(words).expand(circuits, -1, -1)
+    nothing = outputs.new_zeros(circuits, width, outputs.shape[2])
+    rows = torch.cat([numbers, ridge], 1)
+    return torch.linalg.lstsq(rows, torch.cat([outputs, nothing], 1), driver="gels").solution
 
 
 def with_constant(
@@ -51,12 +56,3 @@ def with_constant(
 ) -> Float64[Tensor, "circuits items words+1"]:
     """Words with a 1 behind them."""
     return torch.nn.functional.pad(words, (0, 1), value=1.0)
-
-
-def draw_inputs(
-    inputs: Float64[Tensor, "circuits items inputs"], count: int
-) -> Float64[Tensor, "circuits draws inputs"]:
-    """Inputs of no item, each number of one drawn from the items by itself."""
-    shape = count, inputs.shape[2]
-    index = torch.randint(inputs.shape[1], shape, generator=generator(0, "surrogate"))
-    return inputs.gather(1, index.to(inputs.device).expand(len(inputs), -1, -1))
