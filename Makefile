@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 RESULTS := default spirals states reproduce nonlinearity calibrate reproduce-all pictures quantum-train fair splits reliability \
 	pools torture bench bench-generator mutation circuits circuits-textures photos interpret gradients diagnose \
-	shots low-data
+	shots low-data surrogate
 .PHONY: help compare check format test test-all options peers clean $(RESULTS)
 
 help:  ## this list
@@ -123,6 +123,10 @@ shots: .venv/installed  ## rows against the total of preparations, circuits and 
 
 low-data: .venv/installed  ## does a circuit lose less with few training pictures? (3 min)
 	$(RESULT) 'Retention with few training pictures' "qtlrun experiment=low_data"
+
+STANDINS := 'compare=[twin,frozen_circuit,surrogate,logistic]'
+surrogate: .venv/installed  ## classical surrogates of each quantum preset: make surrogate QTLRUN_DATA=FOLDER (10 min)
+	$(RESULT) 'Classical surrogates of the circuits' "qtlrun $(STANDINS)" "python tests/surrogate_table.py"
 
 diagnose: .venv/installed  ## misses and false alarms of the checks: make diagnose QTLRUN_DATA=FOLDER (20 min)
 	$(RESULT) 'Rates of the checks' "python tests/diagnosis_rates.py"

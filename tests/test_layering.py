@@ -24,6 +24,7 @@ ORDER = [
     {"train"},
     {"checkpoint"},
     {"backbone", "head", "dataset", "freeze", "optimizer", "recipe", "parametrization"},
+    {"surrogate"},
     {"device"},
     {"simulator"},
     {"tape"},

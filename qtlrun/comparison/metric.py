@@ -124,6 +124,11 @@ def _share(name: str, about: str, unit: str) -> Metric:
     return Metric(name, about, unit, _recorded(name), name, optional=True)
 
 
+def _figure(name: str, about: str, unit: str = "") -> Metric:
+    """Figure that evaluation has left, in rows.csv alone."""
+    return Metric(name, about, unit, _recorded(name), optional=True)
+
+
 RESULTS = (
     Metric(
         "test_accuracy",
@@ -265,7 +270,21 @@ SECONDS = Metric(
     lambda row: np.array([each.seconds for each in row.finished]),
     "seconds per seed",
 )
+# Of rows with a circuit: its classical surrogates
+SURROGATE = (
+    _figure("surrogate_obstacle", "why it has no polynomial, by the number of an Obstacle"),
+    _figure("surrogate_products", "products of sines and cosines that there may be"),
+    _figure("surrogate_terms", "of these, in the trained circuit"),
+    _figure("surrogate_terms_99", "terms that keep 99 % of the test predictions"),
+    _figure("surrogate_terms_100", "terms that keep all test predictions"),
+    _figure("surrogate_deviation", "largest of an output, with all terms", "output"),
+    _figure("surrogate_words", "Pauli words on one and two wires of an embedded item"),
+    _figure("surrogate_words_r2", "of the test outputs, by least squares on words", "R squared"),
+    _figure("surrogate_words_agreement", "test predictions that words keep", "share"),
+    _figure("seconds_circuit", "of an item in the circuit, batched, processor time", "seconds"),
+    _figure("seconds_surrogate", "of an item in the polynomial, likewise", "seconds"),
+)
 # Of costs, what is no count of every row
 MEASURES = (*SHARES, SATURATED, NORM_LOST, NORM_SPREAD, *GENERATED, SECONDS)
 COSTS = (*COUNTS, *MEASURES)
-METRICS = (*RESULTS, *COSTS)
+METRICS = (*RESULTS, *COSTS, *SURROGATE)

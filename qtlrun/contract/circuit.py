@@ -106,9 +106,12 @@ def check_size(circuit, key: str) -> None:
     size.check_weights(weights, f"{key}.depth={circuit.depth}" if circuit.depth else key)
 
 
-def sizes(circuit, names: Collection[str]) -> dict[str, int]:
-    """Sizes of a circuit that are offered to heads; outputs, which are traced, if among `names`."""
-    counts = {
+def sizes(circuit, names: Collection[str]) -> dict[str, object]:
+    """Sizes of a circuit that are offered to heads.
+
+    Outputs, which are traced, and frequencies, which are read, if among `names`.
+    """
+    counts: dict[str, object] = {
         "qubits": circuit.qubits,
         "circuit_angles": math.prod(circuit.shape) * circuit.copies,
         # A block in place of amplitudes is as wide as what is measured
@@ -127,6 +130,10 @@ def sizes(circuit, names: Collection[str]) -> dict[str, int]:
         from qtlrun.tape.tracing import outputs_of
 
         counts["circuit_outputs"] = outputs_of(circuit) * circuit.copies
+    if "circuit_frequencies" in names:
+        from qtlrun.surrogate.frequency import read_frequencies
+
+        counts["circuit_frequencies"] = read_frequencies(circuit)
     return counts
 
 

@@ -1,6 +1,5 @@
 """Local words of the embedded items: what a classifier reads without the circuit's ansatz."""
 
-import dataclasses
 import math
 import warnings
 from dataclasses import dataclass
@@ -12,15 +11,14 @@ from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from qtlrun import statistic
-from qtlrun.circuit.readout import Register, count_words
+from qtlrun.circuit.readout import count_words
 from qtlrun.derivative.family import Family
 from qtlrun.device import state
-from qtlrun.device.statevector import StatevectorCircuit
 from qtlrun.layer import generator
 from qtlrun.report.section import Section
 from qtlrun.report.sentence import Note
 from qtlrun.statistic import Interval
-from qtlrun.tape.tape import Reading
+from qtlrun.surrogate.word import read_words
 
 SEEDS = 5  # of the layer before the circuit
 DRAWS = 5  # of uniform angles for each
@@ -80,7 +78,7 @@ def measure_locality(family: Family, sets: Sets) -> dict[str, Float64[np.ndarray
         both = torch.cat([sets.features, sets.others]).to(family.parts.dtype).unsqueeze(0)
         with torch.no_grad():
             inputs = head.encode(both).detach().cpu().double()
-            views = read_words(family, inputs) | {ANGLES: [_join(inputs)]}
+            views = select_words(family, inputs) | {ANGLES: [_join(inputs)]}
             views[OUTPUTS] = [_join(each) for each in _draw_outputs(family, inputs, seed)]
         for name, numbers in views.items():
             rows = [
@@ -91,23 +89,13 @@ def measure_locality(family: Family, sets: Sets) -> dict[str, Float64[np.ndarray
     return {name: np.stack(records[name]) for name in (ANGLES, SINGLE, DOUBLE, OUTPUTS)}
 
 
-def read_words(
+def select_words(
     family: Family, inputs: Float64[Tensor, "circuits items inputs"]
 ) -> dict[str, list[Numbers]]:
     """Pauli words of the embedded items on one wire, and on one and two."""
-    qubits = family.circuit.qubits
-    reading = embedded(family.head.run.reading)
-    measured = dataclasses.replace(reading, measurements=Register("paulis").measure(range(qubits)))
-    angles = inputs.new_zeros(len(inputs), *family.circuit.shape)
-    values = StatevectorCircuit(measured, "auto")(inputs, angles)
-    single = count_words(qubits, 1)
+    values = read_words(family.head.run.reading, inputs, tuple(family.circuit.shape))
+    single = count_words(family.circuit.qubits, 1)
     return {SINGLE: [_join(values[..., :single])], DOUBLE: [_join(values)]}
-
-
-def embedded(reading: Reading) -> Reading:
-    """The circuit up to its last gate that an input moves; whole where weights stand among them."""
-    before = state.embedding(reading)
-    return reading if before is None else before
 
 
 def classify(

@@ -1,5 +1,6 @@
 """Evaluation of trained ensembles: the only reader of the test split."""
 
+import contextlib
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from qtlrun import train
+from qtlrun.comparison.obstacle import Obstacle
 from qtlrun.comparison.outcome import Failure, Outcome
 from qtlrun.experiment.cost import generator_angles, trained_angles
 from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble, load_weights
@@ -20,6 +22,8 @@ from qtlrun.train import Data
 
 # Training items over which effective angles are counted
 EFFECTIVE_ITEMS = 64
+# Training items by which a surrogate's terms are ranked, and local words fitted
+SURROGATE_ITEMS = 1024
 SHOTS = tuple(10**power for power in range(3, 9))
 
 
@@ -37,7 +41,7 @@ def evaluate(
     """Test the outcomes of trainings; the one place that sees the test split.
 
     `detailed` adds the accuracy on the training split, effective angles, probability inside a
-    cutoff, and figures of a generator.
+    cutoff, figures of the circuit's classical surrogates, and of a generator.
     """
     for trainings in group_trainings(list(trained)):
         ensemble = build_ensemble(trainings)
@@ -46,9 +50,10 @@ def evaluate(
         runs = len(trainings)
         began = time.perf_counter()
         with ensemble.threads():
-            logits = train.evaluate(ensemble.whole, data, runs).cpu().double()
+            with _record_inputs(ensemble) as inputs:
+                logits = train.evaluate(ensemble.whole, data, runs).cpu().double()
             seconds = (time.perf_counter() - began) / runs
-            details = _details(ensemble) if detailed else [Details()] * runs
+            details = _details(ensemble, inputs) if detailed else [Details()] * runs
         labels = data.labels.expand(runs, -1).numpy()
         for run, training in enumerate(trainings):
             if not logits[run].isfinite().all():
@@ -106,18 +111,35 @@ def rank_generator(training: Training, outcome: Outcome) -> dict[str, int]:
     return {} if rank is None else {"generator_rank": rank}
 
 
-def _details(ensemble: Ensemble) -> list[Details]:
-    """Figures beside the logits, by run."""
+@contextlib.contextmanager
+def _record_inputs(ensemble: Ensemble) -> Iterator[list[Tensor]]:
+    """Inputs of the head's circuits while it is evaluated, batch by batch; none without them."""
+    inputs: list[Tensor] = []
+    head = ensemble.head
+    if head.encode is None or ensemble.generator is not None:
+        yield inputs
+        return
+    handle = head.register_forward_pre_hook(lambda _, values: inputs.append(head.encode(*values)))
+    try:
+        yield inputs
+    finally:
+        handle.remove()
+
+
+def _details(ensemble: Ensemble, inputs: list[Tensor]) -> list[Details]:
+    """Figures beside the logits, by run; `inputs` are those of circuits on the test items."""
     data = ensemble.data["train"]
     runs = len(ensemble.trainings)
     _, accuracies = train.score(train.evaluate(ensemble.whole, data, runs), data.labels)
     angles = _effective_angles(ensemble)
     shares = _probability_shares(ensemble) | _saturated_shares(ensemble) | _lost_norms(ensemble)
+    surrogates = _surrogate_figures(ensemble, inputs)
     generator_details = _generator_details(ensemble)
     details = []
     for run in range(runs):
         figures = {"train_accuracy": float(accuracies[run]), "angles_effective": angles[run]}
         figures |= {name: float(values[run]) for name, values in shares.items()}
+        figures |= surrogates[run]
         details.append(
             Details(figures | generator_details[run].figures, generator_details[run].arrays)
         )
@@ -220,16 +242,44 @@ def _lost_norms(ensemble: Ensemble) -> dict[str, Tensor]:
     return {"norm_lost": mean, "norm_spread": norms.std(-1, correction=0) / mean}
 
 
-def _features(ensemble: Ensemble, data: Data) -> Iterator[Float[Tensor, "runs batch features"]]:
-    """Features of all items of a split, batch by batch."""
-    for index in _batches(data, len(ensemble.trainings)):
+@torch.no_grad()
+def _surrogate_figures(ensemble: Ensemble, inputs: list[Tensor]) -> list[dict[str, float]]:
+    """Figures of the classical surrogates of each run's circuit, or why it has none, by name."""
+    runs = len(ensemble.trainings)
+    if not inputs:
+        obstacle = _find_obstacle(ensemble)
+        return [{} if obstacle is None else {"surrogate_obstacle": obstacle}] * runs
+    from qtlrun.surrogate import certify  # which no row without a circuit needs
+
+    ensemble.whole.eval()
+    batches = _features(ensemble, ensemble.data["train"], SURROGATE_ITEMS)
+    train_inputs = torch.cat([ensemble.head.encode(batch) for batch in batches], 1)
+    return certify(ensemble.head, train_inputs, torch.cat(inputs, 1), ensemble.parts.exact)
+
+
+def _find_obstacle(ensemble: Ensemble) -> Obstacle | None:
+    """Why a row whose head has no circuit between two layers has no surrogate, if it is quantum."""
+    generator = ensemble.generator
+    if generator is not None and generator.simulates:
+        return Obstacle.GENERATOR
+    backbone = ensemble.backbone if ensemble.backbone is not None else ensemble.parts.backbone
+    if ensemble.head.retention is not None or backbone.retention is not None:
+        return Obstacle.LIGHT
+    return None if ensemble.head.executions is None else Obstacle.FIXED
+
+
+def _features(
+    ensemble: Ensemble, data: Data, count: int | None = None
+) -> Iterator[Float[Tensor, "runs batch features"]]:
+    """Features of the items of a split, or of the first `count`, batch by batch."""
+    for index in _batches(data, len(ensemble.trainings), count):
         items = data.take(index, None)
         yield items if ensemble.backbone is None else ensemble.whole.features(items)
 
 
-def _batches(data: Data, runs: int) -> tuple[Tensor, ...]:
-    """Indices of all items, batch by batch, the same for every run."""
-    return torch.arange(data.count).expand(runs, -1).split(data.chunk, dim=1)
+def _batches(data: Data, runs: int, count: int | None = None) -> tuple[Tensor, ...]:
+    """Indices of all items, or of the first `count`, batch by batch, the same for every run."""
+    return torch.arange(data.count)[:count].expand(runs, -1).split(data.chunk, dim=1)
 
 
 def _by_name(batches: Iterable[dict[str, Tensor]]) -> dict[str, list[Tensor]]:

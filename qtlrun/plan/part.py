@@ -34,6 +34,7 @@ OFFERED = {
         "circuit_angles",
         "circuit_inputs",
         "circuit_outputs",
+        "circuit_frequencies",
     ),
 }
 # By group: annotation of a function of the package that gives a part; other functions give none.

@@ -160,7 +160,7 @@ class Variant:
         """Values of the circuit that the sizes depend on which a head without a circuit names."""
         takes = self.takes("head")
         names: list[str] = [name for name in ("qubits", "depth") if name in takes]
-        is_whole = "circuit_angles" in takes
+        is_whole = bool({"circuit_angles", "circuit_frequencies"} & set(takes))
         if {"circuit_inputs", "circuit_outputs"} & set(takes):
             widths = self.facts("circuit").widths
             names += widths

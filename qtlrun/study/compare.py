@@ -200,6 +200,7 @@ class Compare:
             *sentence.corrected(points, self.limit),
             *sentence.scores(point, self.limit),
             *sentence.generated(point),
+            *sentence.surrogates(point),
             *sentence.chance(point),
             *map(Note, point.notes),
             *sentence.legend(point, self.limit),

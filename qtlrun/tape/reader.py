@@ -97,6 +97,7 @@ class _Reader:
                     trained,
                     starts,
                     first.checks,
+                    proved=True,
                 )
         angles: Callable[[Tensor, Tensor], Tensor] | None = None
         if degree <= 2:

@@ -65,6 +65,7 @@ class Reading:
     trained: frozenset[int]  # those that depend on the weights
     starts: tuple[Preparation, ...] = ()  # of wires that do not begin in zero
     checks: Checks | None = None  # verdicts of the reader's, for tracing again
+    proved: bool = False  # whether all angles are affine in inputs and weights
 
     def angles(self, inputs: Tensor, weights: Tensor) -> Tensor:
         """All angles, (runs, batch, angles).

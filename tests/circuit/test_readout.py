@@ -9,7 +9,8 @@ from qtlrun.circuit.readout import Register, words
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
 from qtlrun.error import UsageError
-from qtlrun.head.dressed import Quantum, squash
+from qtlrun.head.dressed import Quantum
+from qtlrun.head.squashing import squash
 from qtlrun.layer import Start
 from qtlrun.plan import build
 from qtlrun.tape import measurement, reader

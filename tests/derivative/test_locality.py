@@ -14,7 +14,7 @@ from qtlrun.derivative.locality import (
     Sets,
     classify,
     measure_locality,
-    read_words,
+    select_words,
 )
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.parts import Parts
@@ -32,7 +32,7 @@ def test_the_words_of_embedded_items_are_those_of_their_product_state(home):
     """H then RY(x): <X> = cos x, <Y> = 0, <Z> = -sin x of each wire, products of two wires."""
     family = compose_family(home, "circuit.qubits=2", "circuit.depth=3")
     x = torch.tensor([[[0.3, -1.1], [0.7, 0.2]]], dtype=torch.float64)
-    (words,) = read_words(family, x)[DOUBLE]
+    (words,) = select_words(family, x)[DOUBLE]
     for row, (first, second) in zip(words, x[0].numpy(), strict=True):
         wires = [[np.cos(angle), 0, -np.sin(angle)] for angle in (first, second)]
         assert np.allclose(row, [*wires[0], *wires[1], *np.outer(*wires).flatten()], atol=1e-9)
@@ -41,7 +41,7 @@ def test_the_words_of_embedded_items_are_those_of_their_product_state(home):
 def test_words_on_one_wire_are_the_first_ones(home):
     family = compose_family(home, "circuit.qubits=3")
     x = torch.rand(1, 4, 3, dtype=torch.float64)
-    words = read_words(family, x)
+    words = select_words(family, x)
     assert words[SINGLE][0].shape == (4, 9) and words[DOUBLE][0].shape == (4, 9 + 27)
     assert np.array_equal(words[DOUBLE][0][:, :9], words[SINGLE][0])
 
@@ -50,7 +50,7 @@ def test_weights_among_the_inputs_are_zero_where_no_state_is_before_them(home):
     """Two rotations of a wire by inputs a and b at weights of 0: RY(a), RZ(b)."""
     family = compose_family(home, "circuit=reupload", "circuit.qubits=1", "circuit.depth=1")
     x = torch.tensor([[[0.4], [1.2]]], dtype=torch.float64)
-    (words,) = read_words(family, x)[SINGLE]
+    (words,) = select_words(family, x)[SINGLE]
     expected = [[np.sin(a), 0, np.cos(a)] for a in (0.4, 1.2)]
     assert np.allclose(words, expected, atol=1e-9)
 
@@ -61,7 +61,7 @@ def test_a_planted_label_of_one_qubit_is_read_by_local_words(home):
     angles = torch.from_numpy(draw.uniform(-1.5, 1.5, (1, 200, 2)))
     # <X> of wire 0 is cos x, which no linear map of x tells
     labels = (angles[0, :, 0].abs() < math.pi / 4).long().numpy()
-    (words,) = read_words(family, angles)[SINGLE]
+    (words,) = select_words(family, angles)[SINGLE]
     right = classify((words[:120], labels[:120]), (words[120:], labels[120:]))
     plain = angles[0].numpy()
     wrong = classify((plain[:120], labels[:120]), (plain[120:], labels[120:]))

@@ -9,7 +9,8 @@ from qtlrun.circuit.dressed import Dressed
 from qtlrun.device.statevector import Statevector
 from qtlrun.error import UsageError
 from qtlrun.head.classical import Classical
-from qtlrun.head.dressed import Quantum, Twin, squash
+from qtlrun.head.dressed import Quantum, Twin
+from qtlrun.head.squashing import squash
 from qtlrun.layer import Start
 from qtlrun.plan import build
 from qtlrun.tape import reader

@@ -17,6 +17,7 @@ from qtlrun.report.sentence.retention import retention
 from qtlrun.report.sentence.score import scores
 from qtlrun.report.sentence.seal import sealed
 from qtlrun.report.sentence.size import both
+from qtlrun.report.sentence.surrogate import surrogates
 
 __all__ = [
     "LEAST_NORM",
@@ -48,6 +49,7 @@ __all__ = [
     "scores",
     "sealed",
     "shown",
+    "surrogates",
     "verdict_word",
     "written",
 ]

@@ -1,0 +1,142 @@
+"""Terms of a surrogate that keep the predictions of its circuit."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from qtlrun.surrogate.frequency import functions
+from qtlrun.surrogate.polynomial import ZERO, Polynomial
+
+MAX_NUMBERS = 2**20  # of terms by items and classes, held at once
+
+Variables = Float[Tensor, "runs items variables"]
+Logits = Float[Tensor, "runs items classes"]
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Linear layer from the circuit's outputs to the logits, for each run.
+
+    weight: outputs of copies of the circuit stand in a row
+    """
+
+    weight: Float[Tensor, "runs outputs classes"]
+    bias: Float[Tensor, "runs 1 classes"]
+
+    def __call__(self, values: Float[Tensor, "circuits items outputs"]) -> Logits:
+        """Logits of what the circuits of all runs give."""
+        joined = join_copies(values, len(values) // len(self.weight))
+        return torch.baddbmm(self.bias, joined, self.weight)
+
+
+@dataclass(frozen=True)
+class LogitPolynomial:
+    """Logits as a trigonometric polynomial in the variables of all copies, without their bias.
+
+    index: function of each variable in each term
+    vectors: share of each term in the logits
+    """
+
+    degree: int
+    index: Int[Tensor, "terms variables"]
+    vectors: Float[Tensor, "runs terms classes"]
+
+    @classmethod
+    def of(cls, polynomial: Polynomial, decoder: Decoder) -> "LogitPolynomial":
+        """Logits that a decoder makes of a circuit's outputs; terms that are rounding are 0."""
+        runs = len(decoder.weight)
+        coefficients = polynomial.coefficients
+        coefficients = torch.where(coefficients.abs() > ZERO, coefficients, 0.0)
+        coefficients = coefficients.unflatten(0, (runs, -1))
+        copies = coefficients.shape[1]
+        weight = decoder.weight.unflatten(1, (copies, -1))
+        vectors = coefficients @ weight  # (runs, copies, terms, classes)
+        index = torch.block_diag(*[polynomial.index[1:]] * copies).long()
+        index = torch.cat([index.new_zeros(1, index.shape[1]), index])
+        constant = vectors[:, :, 0].sum(1, keepdim=True)
+        vectors = torch.cat([constant, vectors[:, :, 1:].flatten(1, 2)], 1)
+        return cls(max(polynomial.frequencies.degrees, default=0), index, vectors)
+
+    @property
+    def present(self) -> Bool[Tensor, "runs terms"]:
+        """Whether a term is in the polynomial of each run."""
+        return self.vectors.any(-1)
+
+    def rank(self, variables: Variables) -> Int[Tensor, "runs terms"]:
+        """Terms of each run by the size of their shares in the logits of items, largest first.
+
+        The size is a root mean square over items, of what tells the classes apart.
+        """
+        order = torch.arange(len(self.index)).expand(len(self.vectors), -1)
+        factors = functions(variables, self.degree)
+        squares = [
+            self._values(factors, block).square().mean(1)
+            for block in order.split(self._size(variables), 1)
+        ]
+        centred = self.vectors - self.vectors.mean(-1, keepdim=True)
+        sizes = torch.cat(squares, 1).sqrt() * centred.norm(dim=-1)
+        return sizes.argsort(dim=1, descending=True, stable=True)
+
+    def agreement(
+        self,
+        order: Int[Tensor, "runs terms"],
+        variables: Variables,
+        decoder: Decoder,
+        predicted: Int[Tensor, "runs items"],
+    ) -> Float[Tensor, "runs counts"]:
+        """Share of items whose prediction the first terms keep, by their count from 0.
+
+        It ends where all runs keep all.
+        """
+        factors = functions(variables, self.degree)
+        logits = decoder.bias.expand(-1, variables.shape[1], -1)
+        shares = [_agreement(logits.unsqueeze(2), predicted)]
+        for block in order.split(self._size(variables), 1):
+            values = self._values(factors, block).unsqueeze(-1)
+            vectors = self.vectors.gather(1, block.unsqueeze(-1).expand(-1, -1, logits.shape[-1]))
+            sums = logits.unsqueeze(2) + (values * vectors.unsqueeze(1)).cumsum(2)
+            shares.append(_agreement(sums, predicted))
+            logits = sums[:, :, -1]
+            if torch.cat(shares, 1).amax(1).eq(1).all():
+                break
+        return torch.cat(shares, 1)
+
+    def _size(self, variables: Variables) -> int:
+        """Count of terms that are evaluated at once."""
+        numbers = variables.shape[0] * variables.shape[1] * self.vectors.shape[-1]
+        return max(1, MAX_NUMBERS // numbers)
+
+    def _values(
+        self,
+        factors: Float[Tensor, "runs items variables functions"],
+        block: Int[Tensor, "runs terms"],
+    ) -> Float[Tensor, "runs items terms"]:
+        """Values of terms that each run names."""
+        runs, items = factors.shape[:2]
+        values = factors.new_ones(runs, items, block.shape[1])
+        for number, column in enumerate(self.index.T):
+            places = column[block].unsqueeze(1).expand(-1, items, -1)
+            values = values * factors[:, :, number].gather(2, places)
+        return values
+
+
+def first_reaching(
+    shares: Float[Tensor, "runs counts"], share: float, present: Int[Tensor, " runs"]
+) -> Int[Tensor, " runs"]:
+    """Fewest terms that keep a share of the predictions; all that there are where none do."""
+    reached = shares >= share
+    return torch.where(reached.any(1), reached.int().argmax(1), present)
+
+
+def join_copies(values: Float[Tensor, "circuits items numbers"], copies: int) -> Tensor:
+    """Numbers of the copies of each run's circuit in a row, (runs, items, numbers)."""
+    return values.unflatten(0, (-1, copies)).transpose(1, 2).flatten(2)
+
+
+def _agreement(
+    logits: Float[Tensor, "runs items counts classes"], predicted: Int[Tensor, "runs items"]
+) -> Float[Tensor, "runs counts"]:
+    """Share of items whose largest logit is that of their prediction, by count of terms."""
+    return (logits.argmax(-1) == predicted.unsqueeze(2)).double().mean(1)
