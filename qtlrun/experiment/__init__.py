@@ -152,7 +152,7 @@ class Experiment:
     @alone
     def redraws(self, plan: Plan) -> list[Redraw]:
         """Redraws of a plan that divide the items in different ways."""
-        return self._distinct_redraws(plan)
+        return self.distinct_redraws(plan)
 
     @alone
     def predict(
