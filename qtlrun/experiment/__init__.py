@@ -36,6 +36,7 @@ from qtlrun.plan import Part, Plan, Redraw, Variant
 from qtlrun.store import Entry
 from qtlrun.train import Data
 
+Name = TypeVar("Name")
 Result = TypeVar("Result")
 
 
@@ -91,14 +92,14 @@ class Experiment:
 
     @alone
     def train_all(
-        self, title: str, variants: dict[str, Variant], redraws: list[Redraw], *, reader: str = ""
-    ) -> dict[str, list[Row]]:
+        self, title: str, variants: dict[Name, Variant], redraws: list[Redraw], *, reader: str = ""
+    ) -> dict[Name, list[Row]]:
         """Train variants as `train` does each, in as few programs as possible; rows by name.
 
-        `title` stands for all of them in the progress.
+        `title` names the rows, and stands for all of them in the progress.
         """
         cells = list(itertools.product(variants.items(), redraws))
-        draws = [_distinct_draws(variant, redraw.draws) for (_, variant), redraw in cells]
+        draws = [variant.distinct_draws(redraw.draws) for (_, variant), redraw in cells]
         grid = [
             self._keys(variant.redrawn(redraw.change), redraw.seeds, values)
             for ((_, variant), redraw), values in zip(cells, draws, strict=True)
@@ -111,48 +112,33 @@ class Experiment:
                 chosen[parts] = keys[parts]
             supplied = supply_rows(self.session, title, chosen)
         reads = enter_readings((parts, reader) for parts in chosen)
-        rows: dict[str, list[Row]] = {name: [] for name in variants}
+        rows: dict[Name, list[Row]] = {name: [] for name in variants}
         for ((name, _), _), row, tuning, values in zip(
             cells, supplied, tunings, draws, strict=True
         ):
             rows[name].append(
-                dataclasses.replace(row, name=name, tuning=tuning, draws=values, reads=reads)
+                dataclasses.replace(row, name=title, tuning=tuning, draws=values, reads=reads)
             )
         return rows
-
-    @alone
-    def train_together(
-        self, name: str, variants: list[Variant], redraws: list[Redraw], *, reader: str = ""
-    ) -> list[list[Row]]:
-        """Train variants on each redraw in as few programs as possible, untuned; rows of each."""
-        wanted: Keys = {}
-        for variant, redraw in itertools.product(variants, redraws):
-            wanted |= self._keys(variant.redrawn(redraw.change), redraw.seeds, [])
-        rows = supply_rows(self.session, name, wanted)
-        reads = enter_readings((parts, reader) for parts in wanted)
-        rows = [dataclasses.replace(row, reads=reads) for row in rows]
-        return _by_variant(rows, len(redraws))
 
     @alone
     def remeasure(
         self,
         rows: list[Row],
-        variants: list[Variant],
+        variants: dict[Name, Variant],
         redraws: list[Redraw],
         penalties: list[float] | None = None,
-    ) -> list[list[Row]]:
+    ) -> dict[Name, list[Row]]:
         """Rows, one of each redraw, as the devices of variants measure their trained circuits.
 
         penalties: of a linear readout that is refitted to the measured outputs; None: as trained
         """
-        pairs = itertools.product(variants, redraws)
-        parts = [Parts(variant.redrawn(each.change), self.session) for variant, each in pairs]
-        return _by_variant(remeasure_rows(rows, parts, penalties), len(redraws))
-
-    @alone
-    def redraws(self, plan: Plan) -> list[Redraw]:
-        """Redraws of a plan that divide the items in different ways."""
-        return self.distinct_redraws(plan)
+        cells = list(itertools.product(variants, redraws))
+        parts = [Parts(variants[name].redrawn(each.change), self.session) for name, each in cells]
+        measured: dict[Name, list[Row]] = {name: [] for name in variants}
+        for (name, _), row in zip(cells, remeasure_rows(rows, parts, penalties), strict=True):
+            measured[name].append(row)
+        return measured
 
     @alone
     def predict(
@@ -272,6 +258,7 @@ class Experiment:
         """Probabilities (trainings, items, classes) of new items by row; refusals by item."""
         return apply_run(run, items, self.session)
 
+    @alone
     def distinct_redraws(self, plan: Plan) -> list[Redraw]:
         """Redraws that divide the items in different ways; the seeds of equal ones together.
 
@@ -298,22 +285,6 @@ class Experiment:
         """Keys of a variant's outcomes by seed, for its parts with each draw."""
         candidates = [Parts(variant.changed(draw), self.session) for draw in draws or [{}]]
         return {parts: row_keys(parts, seeds) for parts in candidates}
-
-
-def _distinct_draws(variant: Variant, draws: list[Part]) -> list[Part]:
-    """Draws of those values that a variant has, each once; an empty one has its own values."""
-    keys = dict.fromkeys(key for draw in draws for key in draw)
-    distinct = []
-    for draw in draws:
-        values = {key: draw.get(key, variant.value(key)) for key in keys if variant.has(key)}
-        if values not in distinct:
-            distinct.append(values)
-    return distinct
-
-
-def _by_variant(rows: list[Row], redraws: int) -> list[list[Row]]:
-    """Rows of each variant, of so many redraws."""
-    return [rows[at : at + redraws] for at in range(0, len(rows), redraws)]
 
 
 def _is_full(error: Exception) -> bool:

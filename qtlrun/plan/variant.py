@@ -104,6 +104,16 @@ class Variant:
                 parts[group] = parts.get(group, self.part(group)) | {name: value}
         return dataclasses.replace(self, **parts)
 
+    def distinct_draws(self, draws: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Draws of those values that this variant has, each once; an empty one has its own."""
+        keys = dict.fromkeys(key for draw in draws for key in draw)
+        distinct = []
+        for draw in draws:
+            values = {key: draw.get(key, self.value(key)) for key in keys if self.has(key)}
+            if values not in distinct:
+                distinct.append(values)
+        return distinct
+
     def redrawn(self, change: Part) -> "Variant":
         """Copy on another division of its dataset."""
         return dataclasses.replace(self, dataset=self.dataset | change)

@@ -101,25 +101,22 @@ def measure_rows(
 
     Under one scheme all budgets and seeds of a row are trained in as few programs as possible.
     """
-    redraws = experiment.redraws(plan)
+    redraws = experiment.distinct_redraws(plan)
     outlook = Outlook(plan, budgets, redraws)
     for name, label in plan.labels.names.items():
         variant = plan.variants[name]
         expenses = list_expenses(plan, name, experiment)
         if not expenses or TESTED in expenses:
-            rows = experiment.train(label, variant, redraws, reader=plan.reader_key)
-            outlook.exact[label] = rows
+            outlook.exact[label] = experiment.train(label, variant, redraws, reader=plan.reader_key)
         for scheme, expense in expenses.items():
             rations = list_rations(budgets, expense, fewest)
-            variants = [variant.changed(each.change) for each in rations.values()]
+            variants = {budget: variant.changed(each.change) for budget, each in rations.items()}
             if scheme == TRAINED:
-                reader = plan.reader_key
-                measured = experiment.train_together(label, variants, redraws, reader=reader)
+                rows = experiment.train_all(label, variants, redraws, reader=plan.reader_key)
             else:
                 readout = penalties if scheme == REFITTED else None
-                measured = experiment.remeasure(outlook.exact[label], variants, redraws, readout)
-            rows_by_budget = dict(zip(rations, measured, strict=True))
-            outlook.curves.append(Curve(label, scheme, rations, rows_by_budget))
+                rows = experiment.remeasure(outlook.exact[label], variants, redraws, readout)
+            outlook.curves.append(Curve(label, scheme, rations, rows))
     return outlook
 
 

@@ -26,11 +26,12 @@ def composed(home, *words):
 def trained(home, *words):
     plan = composed(home, *words)
     experiment = Experiment(str(home))
-    return experiment, plan, experiment.train("A", plan.model, experiment.redraws(plan))
+    return experiment, plan, experiment.train("A", plan.model, experiment.distinct_redraws(plan))
 
 
-def logits(rows):
-    return [row.logits for row in rows]
+def remeasured(experiment, plan, rows, shots, penalties=None):
+    variants = {"": plan.model.changed({"device.shots": shots})}
+    return experiment.remeasure(rows, variants, experiment.distinct_redraws(plan), penalties)[""]
 
 
 def test_seeds_with_shots_are_one_program(home, programs):
@@ -47,10 +48,10 @@ def test_a_training_with_shots_is_the_same_beside_others(home, tmp_path):
 def test_budgets_of_several_shots_are_one_program(home, tmp_path, programs):
     plan = composed(home, "seeds=2", "splits=1")
     experiment = Experiment(str(home))
-    variants = [plan.model.changed({"device.shots": shots}) for shots in (1, 100)]
-    rows = experiment.train_together("A", variants, experiment.redraws(plan))
+    variants = {shots: plan.model.changed({"device.shots": shots}) for shots in (1, 100)}
+    rows = experiment.train_all("A", variants, experiment.distinct_redraws(plan))
     assert programs == [4]
-    for shots, (row,) in zip((1, 100), rows, strict=True):
+    for shots, (row,) in rows.items():
         words = f"device.shots={shots}", "seeds=2", "splits=1"
         _, _, (alone,) = trained(tmp_path / str(shots), *words)
         np.testing.assert_array_equal(row.logits, alone.logits)
@@ -59,8 +60,8 @@ def test_budgets_of_several_shots_are_one_program(home, tmp_path, programs):
 def test_rows_with_and_without_shots_are_programs_of_their_own(home, programs):
     plan = composed(home, "seeds=2", "splits=1")
     experiment = Experiment(str(home))
-    variants = [plan.model.changed({"device.shots": shots}) for shots in (None, 10)]
-    experiment.train_together("A", variants, experiment.redraws(plan))
+    variants = {shots: plan.model.changed({"device.shots": shots}) for shots in (None, 10)}
+    experiment.train_all("A", variants, experiment.distinct_redraws(plan))
     assert programs == [2, 2]
 
 
@@ -68,8 +69,7 @@ def test_many_shots_at_the_test_leave_the_exact_logits(home):
     """A logit is a sum of values of Z with weights: its deviation is that of the shots."""
     experiment, plan, rows = trained(home, "seeds=3")
     shots = 10**9
-    variant = plan.model.changed({"device.shots": shots})
-    (measured,) = experiment.remeasure(rows, [variant], experiment.redraws(plan))
+    measured = remeasured(experiment, plan, rows, shots)
     for row, other in zip(rows, measured, strict=True):
         (weights,) = (each.weights["head.post.weight"] for each in row.outcomes.values())
         limit = 6 * np.abs(weights).sum() / np.sqrt(shots) + 1e-5
@@ -81,8 +81,7 @@ def test_many_shots_at_the_test_leave_the_exact_logits(home):
 def test_a_single_shot_gives_two_values_of_each_wire(home):
     """Logits of 2 wires that are each found up or down are at most four points."""
     experiment, plan, rows = trained(home, "seeds=1")
-    variant = plan.model.changed({"device.shots": 1})
-    ((measured,),) = experiment.remeasure(rows, [variant], experiment.redraws(plan))
+    (measured,) = remeasured(experiment, plan, rows, 1)
     assert 2 <= len(np.unique(measured.logits[0].round(5), axis=0)) <= 4
 
 
@@ -90,9 +89,8 @@ def test_a_readout_refitted_to_exact_outputs_is_a_logistic_regression_of_them(ho
     """Scikit-learn on the outputs of PennyLane's own simulation of the trained circuit."""
     sklearn = pytest.importorskip("sklearn.linear_model")
     experiment, plan, rows = trained(home, "seeds=2")
-    variant = plan.model.changed({"device.shots": 10**12})
-    (refitted,) = experiment.remeasure(rows, [variant], experiment.redraws(plan), [0.1])
-    for redraw, row, other in zip(experiment.redraws(plan), rows, refitted, strict=True):
+    refitted = remeasured(experiment, plan, rows, 10**12, [0.1])
+    for redraw, row, other in zip(experiment.distinct_redraws(plan), rows, refitted, strict=True):
         dataset = experiment.dataset(plan.model.redrawn(redraw.change))
         (outcome,) = row.outcomes.values()
         outputs = {
