@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 RESULTS := default spirals states reproduce nonlinearity calibrate reproduce-all pictures quantum-train fair splits reliability \
-	pools torture bench bench-generator mutation circuits circuits-textures photos interpret gradients diagnose
+	pools torture bench bench-generator mutation circuits circuits-textures photos interpret gradients credit diagnose
 .PHONY: help compare check format test test-all options peers clean $(RESULTS)
 
 help:  ## this list
@@ -114,6 +114,14 @@ interpret: .venv/installed  ## looking inside three runs: make interpret QTLRUN_
 
 gradients: .venv/installed  ## each device and gradient method on the default, its plateaus (2 min)
 	$(RESULT) 'Gradients of the default circuit' "qtlrun study=gradients"
+
+CREDIT := qtlrun study=credit
+TWIN := 'compare=[twin]'
+credit: .venv/installed  ## what each part of the head brings, on four tasks: make credit QTLRUN_DATA=FOLDER (5 min)
+	$(RESULT) 'Credit of the parts of the head' "$(CREDIT) 'compare=[twin,D]'" \
+		"$(CREDIT) experiment=ants_bees backbone=efficientnet_lite0 $(TWIN)" \
+		"$(CREDIT) experiment=textures seeds=10 $(TWIN)" "$(CREDIT) experiment=spirals $(TWIN)" \
+		"qtlrun 'compare=[sequential,frozen_circuit,twin]'"
 
 diagnose: .venv/installed  ## misses and false alarms of the checks: make diagnose QTLRUN_DATA=FOLDER (20 min)
 	$(RESULT) 'Rates of the checks' "python tests/diagnosis_rates.py"

@@ -371,9 +371,10 @@ GRIDS = {
     "power",
     "learning_curve",
     "calibrate",
+    "credit",
     "export",
     "gradients",
-}  # studies of one point; all but the last two make a grid of their own
+}  # studies of one point; all but the last three make a grid of their own
 # studies of finished runs, which tests/compose/test_finished.py and the studies' own tests have
 FINISHED = ("interpret", "join", "predict")
 

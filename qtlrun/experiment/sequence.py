@@ -1,4 +1,4 @@
-"""Training in sequence: a classical surrogate of a circuit first, then the circuit itself."""
+"""Training in sequence: the classical twin of a head first, then the head itself."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ from qtlrun.recipe import Recipe
 
 
 def check_sequence(parts: Parts) -> None:
-    """Refuse a surrogate of a head that cannot be trained in sequence."""
-    share = parts.variant.recipe.get("surrogate")
-    surrogate = parts.head(parts.bare.features, [0]).surrogate
-    if not share or surrogate is None:
+    """Refuse a head that cannot be trained in sequence."""
+    share = parts.variant.recipe.get("sequential")
+    twin = parts.head(parts.bare.features, [0]).twin
+    if not share or twin is None:
         return
     if parts.recipe.epochs < 2:
         reason, fix = "it takes one epoch and the circuit another", "use recipe.epochs=2 or more"
-    elif surrogate() is None:
+    elif twin() is None:
         reason = "the circuit takes the features as they are, with no layer before it"
         fix = "use circuit=dressed"
     elif parts.recipe.augment or not parts.freeze.fixed(parts.bare):
@@ -32,7 +32,7 @@ def check_sequence(parts: Parts) -> None:
         reason, fix = "weights are generated", "use parametrization=direct"
     else:
         return
-    raise UsageError(reason, fix, key="recipe.surrogate", value=share)
+    raise UsageError(reason, fix, key="recipe.sequential", value=share)
 
 
 def fit_epochs(
@@ -52,19 +52,19 @@ def fit_epochs(
 
 
 def fit_sequence(ensemble: Ensemble, keeper: Keeper | None = None) -> Iterator[Record]:
-    """Train the surrogate of a head for its epochs; then the head, without what the two share.
+    """Train the twin of a head for its epochs; then the head, without what the two share.
 
     The epochs of both are numbered through; the best epoch is one of the head's. Source:
     arXiv:2301.02601.
     """
-    count = ensemble.parts.surrogate_epochs
+    count = ensemble.parts.twin_epochs
     recipes = [training.parts.recipe for training in ensemble.trainings]
-    surrogate = ensemble.head.surrogate()
+    twin = ensemble.head.twin()
     own = set(ensemble.head.parameters())
-    shared = [weight for weight in surrogate.parameters() if weight in own]
+    shared = [weight for weight in twin.parameters() if weight in own]
     trained = [weight for weight in shared if weight.requires_grad]
     first = [dataclasses.replace(recipe, epochs=count) for recipe in recipes]
-    yield from fit_epochs(ensemble, Held(surrogate, ensemble.holds), first)
+    yield from fit_epochs(ensemble, Held(twin, ensemble.holds), first)
     for weight in trained:
         weight.requires_grad_(False)
     rest = [dataclasses.replace(recipe, epochs=recipe.epochs - count) for recipe in recipes]

@@ -165,7 +165,7 @@ class Quantum(nn.Module):
         """Angles of each circuit that is run; copies are runs of their own."""
         return self.angles if self.circuits == 1 else self.angles.flatten(0, 1)
 
-    def surrogate(self) -> "Twin | None":
+    def twin(self) -> "Twin | None":
         """The head with a classical block in its circuit's place, before the same first layer.
 
         None where there is no first layer.
