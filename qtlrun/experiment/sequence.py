@@ -13,6 +13,9 @@ from qtlrun.experiment.held import Held
 from qtlrun.experiment.parts import Parts
 from qtlrun.recipe import Recipe
 
+DRESSED = "use circuit=dressed"
+FROZEN = "use freeze=backbone and recipe.augment=false"
+
 
 def check_sequence(parts: Parts) -> None:
     """Refuse a head that cannot be trained in sequence."""
@@ -20,19 +23,17 @@ def check_sequence(parts: Parts) -> None:
     twin = parts.head(parts.bare.features, [0]).twin
     if not share or twin is None:
         return
+    problem = None
     if parts.recipe.epochs < 2:
-        reason, fix = "it takes one epoch and the circuit another", "use recipe.epochs=2 or more"
+        problem = "it takes one epoch and the circuit another", "use recipe.epochs=2 or more"
     elif twin() is None:
-        reason = "the circuit takes the features as they are, with no layer before it"
-        fix = "use circuit=dressed"
+        problem = "the circuit takes features as they are, with no layer before it", DRESSED
     elif parts.recipe.augment or not parts.freeze.fixed(parts.bare):
-        reason = "its layer is trained on features that do not change"
-        fix = "use freeze=backbone and recipe.augment=false"
+        problem = "its layer is trained on features that do not change", FROZEN
     elif parts.generated:
-        reason, fix = "weights are generated", "use parametrization=direct"
-    else:
-        return
-    raise UsageError(reason, fix, key="recipe.sequential", value=share)
+        problem = "weights are generated", "use parametrization=direct"
+    if problem is not None:
+        raise UsageError(*problem, key="recipe.sequential", value=share)
 
 
 def fit_epochs(
@@ -60,8 +61,8 @@ def fit_sequence(ensemble: Ensemble, keeper: Keeper | None = None) -> Iterator[R
     count = ensemble.parts.twin_epochs
     recipes = [training.parts.recipe for training in ensemble.trainings]
     twin = ensemble.head.twin()
-    own = set(ensemble.head.parameters())
-    shared = [weight for weight in twin.parameters() if weight in own]
+    head = set(ensemble.head.parameters())
+    shared = [weight for weight in twin.parameters() if weight in head]
     trained = [weight for weight in shared if weight.requires_grad]
     first = [dataclasses.replace(recipe, epochs=count) for recipe in recipes]
     yield from fit_epochs(ensemble, Held(twin, ensemble.holds), first)
