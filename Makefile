@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 RESULTS := default spirals states reproduce nonlinearity calibrate reproduce-all pictures quantum-train fair splits reliability \
 	pools torture bench bench-generator mutation circuits circuits-textures photos interpret gradients diagnose \
-	shots low-data surrogate
+	credit surrogate shots low-data
 .PHONY: help compare check format test test-all options peers clean $(RESULTS)
 
 help:  ## this list
@@ -127,6 +127,14 @@ low-data: .venv/installed  ## does a circuit lose less with few training picture
 STANDINS := 'compare=[twin,frozen_circuit,surrogate,logistic]'
 surrogate: .venv/installed  ## classical surrogates of each quantum preset: make surrogate QTLRUN_DATA=FOLDER (10 min)
 	$(RESULT) 'Classical surrogates of the circuits' "qtlrun $(STANDINS)" "python tests/surrogate_table.py"
+
+CREDIT := qtlrun study=credit
+TWIN := 'compare=[twin]'
+credit: .venv/installed  ## what each part of the head brings, on four tasks: make credit QTLRUN_DATA=FOLDER (5 min)
+	$(RESULT) 'Credit of the parts of the head' "$(CREDIT) 'compare=[twin,D]'" \
+		"$(CREDIT) experiment=ants_bees backbone=efficientnet_lite0 $(TWIN)" \
+		"$(CREDIT) experiment=textures seeds=10 $(TWIN)" "$(CREDIT) experiment=spirals $(TWIN)" \
+		"qtlrun 'compare=[sequential,frozen_circuit,twin]'"
 
 diagnose: .venv/installed  ## misses and false alarms of the checks: make diagnose QTLRUN_DATA=FOLDER (20 min)
 	$(RESULT) 'Rates of the checks' "python tests/diagnosis_rates.py"

@@ -40,7 +40,7 @@ class Recipe:
     training items of K classes, n_k of its own, as scikit-learn does. Their mean is 1, and
     validation stays unweighted.
 
-    `surrogate` is the share of the epochs, the first ones, in which a classical block stands in a
+    `sequential` is the share of the epochs, the first ones, in which a classical block stands in a
     circuit's place; then the layer before it is frozen, and circuit and last layer are trained from
     their own start. Each part has its own schedule and optimizer, the epoch kept is of the second.
     It changes nothing for a head without a circuit. Source: Altmann et al., arXiv:2301.02601, where
@@ -66,7 +66,7 @@ class Recipe:
     reduction: Literal["mean", "sum"] = "mean"
     class_weights: Literal["balanced"] | None = None
     select: Literal["nll", "accuracy", "last"] = "nll"
-    surrogate: float = 0.0
+    sequential: float = 0.0
 
     def __post_init__(self):
         for name in ("epochs", "batch_size", "step_size"):
@@ -86,16 +86,16 @@ class Recipe:
                 self.gamma,
                 "a plateau lowers the rates, so that a factor below 1 is needed here",
             )
-        for name in ("label_smoothing", "momentum", "surrogate"):
+        for name in ("label_smoothing", "momentum", "sequential"):
             if not 0 <= getattr(self, name) < 1:
                 raise BadValue(name, getattr(self, name), "from 0 up, below 1")
 
     @property
-    def surrogate_epochs(self) -> int:
-        """Epochs of a surrogate; one or more where there is one, and one less than all at most."""
-        if not self.surrogate:
+    def twin_epochs(self) -> int:
+        """Epochs of a twin; one or more where there is one, and one less than all at most."""
+        if not self.sequential:
             return 0
-        return min(max(1, round(self.surrogate * self.epochs)), self.epochs - 1)
+        return min(max(1, round(self.sequential * self.epochs)), self.epochs - 1)
 
     def scaling(self, features: "Tensor") -> Literal["none", "standard"]:
         """Scaling of features (items, features) that `scale` asks for.

@@ -371,10 +371,11 @@ GRIDS = {
     "power",
     "learning_curve",
     "calibrate",
+    "credit",
     "export",
     "gradients",
     "shots",
-}  # studies of one point; all but export and gradients make a grid of their own
+}  # studies of one point; all but export, gradients and credit make a grid of their own
 # studies of finished runs, which tests/compose/test_finished.py and the studies' own tests have
 FINISHED = ("interpret", "join", "predict")
 

@@ -184,7 +184,7 @@ def test_what_is_no_whole_number_is_refused(name, value, kind):
         "weight_decay",
         "gamma",
         "label_smoothing",
-        "surrogate",
+        "sequential",
     ],
 )
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_every_field_of_a_recipe_is_refused_somewhere_above():
         "augment",
         "reduction",
         "class_weights",
-        "surrogate",
+        "sequential",
     }
     assert set(Recipe.__dataclass_fields__) == checked
 

@@ -98,7 +98,7 @@ class Head(Protocol):
     saturated: share of each item's squashed inputs that are at their ends, (runs, batch)
     retention: probability that each item keeps, by name, (runs, batch)
     norms: norm of each item, which is lost where features become amplitudes, (runs, batch)
-    surrogate: the head with a classical block in its circuit's place, which shares its first layer;
+    twin: the head with a classical block in its circuit's place, which shares its first layer;
         None: it has none
     """
 
@@ -119,7 +119,7 @@ class Head(Protocol):
     saturated: Callable[[Tensor], Tensor] | None = None
     retention: Callable[[Tensor], dict[str, Tensor]] | None = None
     norms: Callable[[Tensor], Tensor] | None = None
-    surrogate: Callable[[], nn.Module | None] | None = None
+    twin: Callable[[], nn.Module | None] | None = None
 
     def forward(self, x: Tensor) -> Tensor: ...
     def state_dict(self) -> dict[str, Tensor]: ...
@@ -200,7 +200,7 @@ class Recipe(Protocol):
     """Values of `qtlrun.recipe.Recipe`, which another recipe inherits from.
 
     class_weights: how the loss of an item is weighed by its class
-    surrogate_epochs: epochs in which a classical block stands in a circuit's place
+    twin_epochs: epochs in which a classical block stands in a circuit's place
     rate: factor of the learning rates in an epoch, after the losses of those before
     scaling: how features are scaled, of a sample of them
     """
@@ -219,7 +219,7 @@ class Recipe(Protocol):
     reduction: str
     select: str
     class_weights: str | None = None
-    surrogate_epochs: int = 0
+    twin_epochs: int = 0
 
     def rate(self, epoch: int, losses: Sequence[float]) -> float: ...
 

@@ -50,10 +50,11 @@ class Account:
         """Seeds that all coalitions finished, by split."""
         if self.comparison.errors:
             return [[] for _ in self.comparison.splits]
-        return [
-            sorted(set.intersection(*(set(rows[name].outcomes) for name in self.names)))
-            for rows in self.comparison.splits
-        ]
+        seeds = []
+        for rows in self.comparison.splits:
+            finished = [set(rows[name].outcomes) for name in self.names]
+            seeds.append(sorted(set.intersection(*finished)))
+        return seeds
 
     @property
     def trainings(self) -> int:
@@ -65,7 +66,7 @@ class Account:
         """Whether no training of any coalition failed."""
         return not self.comparison.failed
 
-    def place(self, name: str) -> int:
+    def index_of(self, name: str) -> int:
         """Number of a part, by its name."""
         return [member.name for member in self.members].index(name)
 
@@ -135,7 +136,10 @@ def open_account(
         for coalition in range(2 ** len(members))
     }
     rows, errors = _train_rows(label, variants, plan, experiment)
-    splits = [{name: rows[name][split] for name in rows} for split in range(len(redraws))]
+    splits: list[dict[str, Row]] = [{} for _ in redraws]
+    for name, each in rows.items():
+        for split, row in zip(splits, each, strict=True):
+            split[name] = row
     comparison = Comparison({}, list(variants)[-1], splits, errors=errors)
     account = Account(label, members, comparison)
     account.check_sum()
@@ -158,7 +162,8 @@ def _train_rows(
         raise
     except Exception:  # the border of all rows
         experiment.session.progress.trace()
-    rows, errors = {}, {}
+    rows: dict[str, list[Row]] = {}
+    errors: dict[str, str] = {}
     for name, variant in variants.items():
         try:
             rows[name] = experiment.train(name, variant, redraws, reader=reader)

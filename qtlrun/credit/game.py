@@ -1,4 +1,4 @@
-"""Weights of coalitions' worths: Shapley values, interactions and dividends of a cooperative game.
+"""Cooperative games: Shapley values, interactions and dividends as weights of worths.
 
 A coalition is a number whose bit i says whether part i is in it; 0 is the empty one. Each figure of
 a game is linear in the worths of its coalitions, and so holds for each training and item alone.
@@ -22,16 +22,16 @@ def weigh_share(count: int, part: int) -> Weights:
 
 
 def weigh_interaction(count: int, parts: tuple[int, ...]) -> Weights:
-    """Weights of the interaction index: what parts bring together beyond what they bring apart.
+    """Weights of the interaction of parts.
 
-    Of one part it is its Shapley value. Source: Grabisch and Roubens 1999, International Journal of
-    Game Theory 28:547.
+    It is what they bring together beyond what they bring apart; of one part its Shapley value.
+    Source: Grabisch and Roubens 1999, International Journal of Game Theory 28:547.
     """
     return _weigh_gains(count, parts)
 
 
 def weigh_dividend(count: int, coalition: int) -> Weights:
-    """Weights of a coalition's dividend: its worth beyond the dividends of all smaller ones in it.
+    """Weights of a coalition's dividend: its worth beyond those of the ones in it.
 
     Source: Harsanyi 1963, International Economic Review 4:194.
     """

@@ -100,7 +100,7 @@ def doubt(posting: Posting) -> str:
 
 def _state_share(account: Account, share: Posting, whole: Posting, postings: Postings) -> Note:
     """Sentence on what a part accounts for."""
-    numbers = account.members[account.place(share.parts)].numbers
+    numbers = account.members[account.index_of(share.parts)].numbers
     verb = "account" if share.parts in PLURALS else "accounts"
     brief = (
         f"{account.label}: {PHRASES.get(share.parts, share.parts)} ({count(numbers, 'number')})"

@@ -1,4 +1,4 @@
-"""Runs of one head that train different weights of it; the others stay at their start values."""
+"""Runs of one head that train different weights of it and hold the others."""
 
 import torch
 from jaxtyping import Bool

@@ -249,15 +249,15 @@ class Parts:
         return 1 if self.solved else self.recipe.epochs
 
     @cached_property
-    def surrogate_epochs(self) -> int:
+    def twin_epochs(self) -> int:
         """Epochs in which a classical block stands in the place of the head's circuit."""
-        has_surrogate = self.head(self.bare.features, [0]).surrogate is not None
-        return self.recipe.surrogate_epochs if has_surrogate else 0
+        has_twin = self.head(self.bare.features, [0]).twin is not None
+        return self.recipe.twin_epochs if has_twin else 0
 
     @property
     def circuit_epochs(self) -> int:
         """Epochs of a training in which its circuit, if any, is run."""
-        return self.epochs - self.surrogate_epochs
+        return self.epochs - self.twin_epochs
 
     def to_accelerator(self, value: Any):
         """Items or a network in the row's dtype on its accelerator."""

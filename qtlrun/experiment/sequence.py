@@ -1,4 +1,4 @@
-"""Training in sequence: a classical surrogate of a circuit first, then the circuit itself."""
+"""Training in sequence: the classical twin of a head first, then the head itself."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -13,26 +13,27 @@ from qtlrun.experiment.held import Held
 from qtlrun.experiment.parts import Parts
 from qtlrun.recipe import Recipe
 
+DRESSED = "use circuit=dressed"
+FROZEN = "use freeze=backbone and recipe.augment=false"
+
 
 def check_sequence(parts: Parts) -> None:
-    """Refuse a surrogate of a head that cannot be trained in sequence."""
-    share = parts.variant.recipe.get("surrogate")
-    surrogate = parts.head(parts.bare.features, [0]).surrogate
-    if not share or surrogate is None:
+    """Refuse a head that cannot be trained in sequence."""
+    share = parts.variant.recipe.get("sequential")
+    twin = parts.head(parts.bare.features, [0]).twin
+    if not share or twin is None:
         return
+    problem = None
     if parts.recipe.epochs < 2:
-        reason, fix = "it takes one epoch and the circuit another", "use recipe.epochs=2 or more"
-    elif surrogate() is None:
-        reason = "the circuit takes the features as they are, with no layer before it"
-        fix = "use circuit=dressed"
+        problem = "it takes one epoch and the circuit another", "use recipe.epochs=2 or more"
+    elif twin() is None:
+        problem = "the circuit takes features as they are, with no layer before it", DRESSED
     elif parts.recipe.augment or not parts.freeze.fixed(parts.bare):
-        reason = "its layer is trained on features that do not change"
-        fix = "use freeze=backbone and recipe.augment=false"
+        problem = "its layer is trained on features that do not change", FROZEN
     elif parts.generated:
-        reason, fix = "weights are generated", "use parametrization=direct"
-    else:
-        return
-    raise UsageError(reason, fix, key="recipe.surrogate", value=share)
+        problem = "weights are generated", "use parametrization=direct"
+    if problem is not None:
+        raise UsageError(*problem, key="recipe.sequential", value=share)
 
 
 def fit_epochs(
@@ -52,19 +53,19 @@ def fit_epochs(
 
 
 def fit_sequence(ensemble: Ensemble, keeper: Keeper | None = None) -> Iterator[Record]:
-    """Train the surrogate of a head for its epochs; then the head, without what the two share.
+    """Train the twin of a head for its epochs; then the head, without what the two share.
 
     The epochs of both are numbered through; the best epoch is one of the head's. Source:
     arXiv:2301.02601.
     """
-    count = ensemble.parts.surrogate_epochs
+    count = ensemble.parts.twin_epochs
     recipes = [training.parts.recipe for training in ensemble.trainings]
-    surrogate = ensemble.head.surrogate()
-    own = set(ensemble.head.parameters())
-    shared = [weight for weight in surrogate.parameters() if weight in own]
+    twin = ensemble.head.twin()
+    head = set(ensemble.head.parameters())
+    shared = [weight for weight in twin.parameters() if weight in head]
     trained = [weight for weight in shared if weight.requires_grad]
     first = [dataclasses.replace(recipe, epochs=count) for recipe in recipes]
-    yield from fit_epochs(ensemble, Held(surrogate, ensemble.holds), first)
+    yield from fit_epochs(ensemble, Held(twin, ensemble.holds), first)
     for weight in trained:
         weight.requires_grad_(False)
     rest = [dataclasses.replace(recipe, epochs=recipe.epochs - count) for recipe in recipes]

@@ -60,7 +60,7 @@ def _fit_ensemble(ensemble: Ensemble) -> Iterator[Record]:
         yield _solve(ensemble)
         return
     keeper = _keeper(ensemble.trainings)
-    if ensemble.parts.surrogate_epochs:
+    if ensemble.parts.twin_epochs:
         yield from fit_sequence(ensemble, keeper)
         return
     recipes = [training.parts.recipe for training in ensemble.trainings]
@@ -131,8 +131,7 @@ def _outcomes(
                 scale_asked=training.parts.recipe.scale,
                 seconds=seconds,
                 features_seconds=features_seconds,
-                figures=costs(alike[run], len(curves) - ensemble.parts.surrogate_epochs)
-                | scaling[run],
+                figures=costs(alike[run], len(curves) - ensemble.parts.twin_epochs) | scaling[run],
                 weights=_weights(ensemble, run),
             ),
         )

@@ -90,8 +90,7 @@ class Quantum(nn.Module):
                 "leave one of the two null",
             )
         copies = copies_of(circuit)
-        direct = is_direct(circuit)
-        if direct:
+        if direct := is_direct(circuit):
             check_direct(features, circuit, product, pre, state or layout)
         if product:
             from qtlrun.circuit import product as products
@@ -113,20 +112,17 @@ class Quantum(nn.Module):
         self.norms = find_norms if direct else None
         self.post = Linear(start, "post", copies * self.run.outputs, classes)
         shape = circuit.shape if copies == 1 else (copies, *circuit.shape)
-        if angles == "random":
-            values = start.uniform("angles", shape, math.pi)
-        else:
-            values = start.normal("angles", shape, spread if angles != "zero" else 0.0)
         self.trained = angles == "trained"
+        values = _draw_angles(start, angles, shape, spread)
         self.angles = nn.Parameter(values, requires_grad=self.trained)
         replaces_angles = angles in ("trained", "frozen") and not product
         if state is not None:
             published.load(self, state, shape, angles=replaces_angles)
         if layout is not None:
             published.begin(self, start.seeds, angles=replaces_angles)
+        self.start = start
         hold(self.pre, pre)
         hold(self.post, post)
-        self.start = start
 
     def forward(
         self, x: Float[Tensor, "runs batch features"]
@@ -165,7 +161,7 @@ class Quantum(nn.Module):
         """Angles of each circuit that is run; copies are runs of their own."""
         return self.angles if self.circuits == 1 else self.angles.flatten(0, 1)
 
-    def surrogate(self) -> "Twin | None":
+    def twin(self) -> "Twin | None":
         """The head with a classical block in its circuit's place, before the same first layer.
 
         None where there is no first layer.
@@ -211,6 +207,13 @@ class Quantum(nn.Module):
         return torch.tensor(ranks).view(len(self.angles), -1).sum(1).tolist()
 
 
+def _draw_angles(start: Start, angles: str, shape: tuple[int, ...], spread: float) -> Tensor:
+    """Start values of a circuit's angles, (runs, *shape)."""
+    if angles == "random":
+        return start.uniform("angles", shape, math.pi)
+    return start.normal("angles", shape, spread if angles != "zero" else 0.0)
+
+
 @facts(
     title=(
         "classical block",
@@ -222,10 +225,20 @@ class Quantum(nn.Module):
 class Twin(nn.Module):
     """Quantum head with a linear layer and tanh in the circuit's place, at the same widths.
 
-    Its squashing is `reach` tanh; `reach` is in radians where a circuit takes it: pi/2 as in the
-    quantum head, 1 in the published classical rival. `layout` draws the start values as a
-    publication did. `pre`, `middle` and `post` are trained, or frozen at their start. Source: Mari
-    et al., arXiv:1912.08278, example 1.
+    Source: Mari et al., arXiv:1912.08278, example 1.
+
+    Arguments:
+        features: numbers of an item.
+        classes: logits of an item.
+        circuit_inputs: numbers that the circuit would take.
+        start: where start values come from, for each run.
+        reach: its squashing is reach tanh; in radians where a circuit takes it, pi/2 as in the
+            quantum head, 1 in the published classical rival.
+        layout: publication whose draw of start values is repeated.
+        circuit_outputs: numbers that the circuit would give; None: as many as it takes.
+        pre: the first layer, trained or frozen at its start.
+        middle: the layer in the circuit's place, likewise.
+        post: the last layer, likewise.
     """
 
     def __init__(

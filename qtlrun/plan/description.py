@@ -68,7 +68,7 @@ def _head(variant: Variant) -> str:
 
 def _sequence(variant: Variant) -> str:
     """Training in sequence; nothing of a head without a circuit, which knows none."""
-    in_sequence = bool(variant.recipe.get("surrogate")) and has_circuit(variant)
+    in_sequence = bool(variant.recipe.get("sequential")) and has_circuit(variant)
     return ", first layer by a classical block" * in_sequence
 
 

@@ -152,7 +152,7 @@ def refusal(tmp_path, capsys):
                 "backbone.pretrain.recipe.epoch: there is no such key; did you mean epochs? It is"
                 " one of augment, backbone_lr, batch_size, class_weights, epochs, eps, gamma,"
                 " label_smoothing, lr, momentum, optimizer, patience, reduction, scale, schedule,"
-                " schedule_step, select, space, step_size, surrogate, weight_decay."
+                " schedule_step, select, sequential, space, step_size, weight_decay."
             ),
         ),
         (
@@ -801,7 +801,7 @@ LIST = "a list is needed here, [LOW,HIGH] of a number or the options of a word."
 TAKEN = (
     "epochs, batch_size, lr, backbone_lr, optimizer, momentum, eps, weight_decay, schedule,"
     " step_size, gamma, patience, schedule_step, augment, scale, label_smoothing, reduction,"
-    " class_weights, select, surrogate."
+    " class_weights, select, sequential."
 )
 
 

@@ -134,7 +134,7 @@ def test_shares_sum_to_the_gain_in_every_training_and_item(home):
 
 def test_a_circuit_whose_angles_change_nothing_has_no_credit(home, idle):
     account = account_of(plan_of(home, *idle), Experiment(str(home)))
-    place = account.place("circuit")
+    place = account.index_of("circuit")
     weights = [
         weigh_share(3, place),
         weigh_step(3, place, 0),
@@ -154,8 +154,8 @@ def test_beside_a_circuit_that_changes_nothing_layers_have_the_credit_of_a_head_
     bare = account_of(plan_of(home, "head=sine"), experiment)
     assert [member.name for member in bare.members] == ["pre", "post"]
     for name in ("pre", "post"):
-        share = account.estimate(weigh_share(3, account.place(name)), "nll").interval
-        other = bare.estimate(weigh_share(2, bare.place(name)), "nll").interval
+        share = account.estimate(weigh_share(3, account.index_of(name)), "nll").interval
+        other = bare.estimate(weigh_share(2, bare.index_of(name)), "nll").interval
         assert share.mean == pytest.approx(other.mean, abs=1e-5)
         assert share.low == pytest.approx(other.low, abs=1e-5)
 

@@ -150,7 +150,7 @@ CHANGES = {
             "eps": 1e-6,
             "patience": 3,
             "class_weights": "balanced",
-            "surrogate": 0.5,
+            "sequential": 0.5,
         }.items()
     },
 }

@@ -658,7 +658,7 @@ OTHER = {
             "eps": 1e-6,
             "patience": 3,
             "class_weights": "balanced",
-            "surrogate": 0.5,
+            "sequential": 0.5,
         }.items()
     },
     "head.angles": "frozen",

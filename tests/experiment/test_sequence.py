@@ -78,7 +78,7 @@ def test_a_head_without_a_circuit_is_trained_as_ever(home):
     rows = [
         trained(home, name, f"compare=[{name}]", *words)
         for name in ("C", "twin")
-        for words in ((), ("recipe.surrogate=0.5",))
+        for words in ((), ("recipe.sequential=0.5",))
     ]
     for plain, other in (rows[:2], rows[2:]):
         assert np.array_equal(plain.logits, other.logits)
@@ -87,11 +87,11 @@ def test_a_head_without_a_circuit_is_trained_as_ever(home):
 @pytest.mark.parametrize(
     "words, value",
     [
-        (("recipe.surrogate=1",), "recipe.surrogate=1: from 0 up, below 1"),
-        (("recipe.surrogate=-0.5",), "recipe.surrogate=-0.5"),
-        (("recipe=sequential", "recipe.epochs=1"), "recipe.surrogate=0.5: it takes one epoch"),
-        (("recipe.surrogate=0.5", *TWO, "freeze=none", "backbone=perceptron"), "that do not"),
-        (("recipe.surrogate=0.5", *TWO, "circuit=amplitude", "circuit.qubits=6"), "no layer"),
+        (("recipe.sequential=1",), "recipe.sequential=1: from 0 up, below 1"),
+        (("recipe.sequential=-0.5",), "recipe.sequential=-0.5"),
+        (("recipe=sequential", "recipe.epochs=1"), "recipe.sequential=0.5: it takes one epoch"),
+        (("recipe.sequential=0.5", *TWO, "freeze=none", "backbone=perceptron"), "that do not"),
+        (("recipe.sequential=0.5", *TWO, "circuit=amplitude", "circuit.qubits=6"), "no layer"),
     ],
 )
 def test_what_cannot_be_trained_in_sequence_is_refused(refusal, words, value):

@@ -41,9 +41,9 @@ def credit_bars(frame: pd.DataFrame) -> Figure:
 
 def _draw_bars(axis: Axes, panel: pd.DataFrame, scale: float) -> None:
     """Draw a bar for each figure of a panel, the first on top."""
-    for place, bar in enumerate(panel.itertuples()):
+    for height, bar in enumerate(panel.itertuples()):
         axis.barh(
-            place,
+            height,
             scale * bar.value,
             height=0.7,
             color=style.colour(KINDS.index(bar.kind)),
