@@ -38,7 +38,17 @@ ORDER = [
 HOMES = {  # where else a library may not be imported
     "hydra": {"compose"},
     "omegaconf": {"compose"},
-    "pennylane": {"circuit", "device", "diagnosis", "lens", "report", "simulator", "study", "tape"},
+    "pennylane": {
+        "circuit",
+        "device",
+        "diagnosis",
+        "lens",
+        "report",
+        "simulator",
+        "study",
+        "surrogate",
+        "tape",
+    },
 }
 BARRED = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 

@@ -3,11 +3,12 @@
 import dataclasses
 import math
 
+import pennylane as qml
 import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from qtlrun.circuit.readout import Register
+from qtlrun.circuit.readout import words
 from qtlrun.device import state
 from qtlrun.device.statevector import StatevectorCircuit
 from qtlrun.surrogate.batch import evaluate
@@ -29,13 +30,24 @@ def read_words(
 
     shape: of a circuit's weights, which are 0 where the embedding takes any
     """
-    register = Register("paulis")
-    measured = dataclasses.replace(
-        embedded(reading), measurements=register.measure(range(reading.qubits))
-    )
+    before = embedded(reading)
     angles = inputs.new_zeros(len(inputs), *shape)
-    run = StatevectorCircuit(measured, "auto")
-    return evaluate(run, measured, inputs, angles)
+    if before.starts or any(len(gate.wires) > 1 for gate in before.gates):
+        return _measure(before, words(range(reading.qubits), 2), inputs, angles)
+    # Of a product state a word on two wires is the product of theirs
+    singles = _measure(before, words(range(reading.qubits), 1), inputs, angles)
+    by_wire = singles.unflatten(-1, (reading.qubits, -1))
+    first, second = torch.triu_indices(reading.qubits, reading.qubits, 1)
+    pairs = by_wire[..., first, :, None] * by_wire[..., second, None, :]
+    return torch.cat([singles, pairs.flatten(-3)], -1)
+
+
+def _measure(
+    reading: Reading, observables: list, inputs: Tensor, angles: Tensor
+) -> Float64[Tensor, "circuits items values"]:
+    """Expectation values at the end of a circuit."""
+    measured = dataclasses.replace(reading, measurements=list(map(qml.expval, observables)))
+    return evaluate(StatevectorCircuit(measured, "auto"), measured, inputs, angles)
 
 
 def fit_words(

@@ -1,0 +1,75 @@
+"""Classical surrogates of trained rows: kept with the row, and absent with a reason."""
+
+import numpy as np
+import pytest
+from composition import train_row, variants
+
+from qtlrun.comparison.obstacle import Obstacle
+from qtlrun.experiment import Experiment
+
+ONCE = "recipe.epochs=1"
+SHORT = (ONCE, "backbone=identity", "dataset=moons")
+
+
+def trained(home, *words, name="composed", seeds=(0, 1)):
+    variant = variants(f"home={home}", *words)[name]
+    return train_row(Experiment(str(home)), "A", variant, list(seeds))
+
+
+def test_a_row_has_the_figures_of_each_seed_and_the_store_keeps_them(home):
+    first, second = (trained(home, *SHORT, "compare=[]") for _ in range(2))
+    names = [name for name in first.metrics if "surrogate" in name]
+    assert {"surrogate_terms", "surrogate_words_agreement", "seconds_surrogate"} <= set(names)
+    assert (first.metrics["surrogate_deviation"] <= 1e-10).all()
+    most, whole = (first.metrics[f"surrogate_terms_{share}"] for share in (99, 100))
+    assert (most <= whole).all() and (whole <= first.metrics["surrogate_terms"]).all()
+    assert second.stored and second.metrics[names].equals(first.metrics[names])
+
+
+def test_a_network_whose_backbone_is_trained_has_them_too(home):
+    row = trained(home, ONCE, "freeze=none", "compare=[]", seeds=(0,))
+    assert row.metrics.loc[0, "surrogate_products"] == 81
+    assert row.metrics.loc[0, "surrogate_deviation"] <= 1e-10
+
+
+@pytest.mark.parametrize("name", ["twin", "surrogate"])
+def test_a_row_without_a_circuit_has_none(home, name):
+    row = trained(home, *SHORT, f"compare=[{name}]", name=name)
+    assert not [each for each in row.metrics if "surrogate" in each]
+
+
+LIGHT = (
+    ONCE,
+    "backbone.weights=none",
+    *(f"dataset.{split}=4" for split in ("train", "validation", "test")),
+)
+GENERATED = (ONCE, "backbone=perceptron", "dataset=iris", "freeze=none", "head=classical")
+
+
+@pytest.mark.parametrize(
+    ("words", "obstacle"),
+    [
+        ((*SHORT, "circuit=amplitude", "circuit.qubits=2"), Obstacle.AMPLITUDES),
+        ((*SHORT, "circuit=reupload"), Obstacle.TERMS),
+        ((*SHORT, "head=paulis"), Obstacle.FIXED),
+        ((*GENERATED, "parametrization=quantum_train_small"), Obstacle.GENERATOR),
+        (("dataset=coherent", "backbone=photonic", "head=classical", *LIGHT), Obstacle.LIGHT),
+        (("dataset=gaussian", "backbone=photonic_mode", "head=photonic", *LIGHT), Obstacle.LIGHT),
+    ],
+)
+def test_a_quantum_row_without_a_polynomial_has_the_reason(home, words, obstacle):
+    row = trained(home, *words, "compare=[]", seeds=(0,))
+    assert not row.errors
+    assert row.metrics.loc[0, "surrogate_obstacle"] == obstacle
+    assert "surrogate_terms" not in row.metrics
+
+
+def test_the_surrogate_of_a_device_of_pennylane_is_that_of_the_statevector(home):
+    rows = [
+        trained(home, *SHORT, f"device={device}", "dtype=float64", "compare=[]", seeds=(0,))
+        for device in ("statevector", "default.qubit")
+    ]
+    first, second = (row.metrics.filter(like="surrogate_terms") for row in rows)
+    assert first.equals(second)
+    r2 = [row.metrics["surrogate_words_r2"] for row in rows]
+    assert np.allclose(*r2, atol=1e-6)
