@@ -17,8 +17,7 @@ from qtlrun.shot_budget.ration import TRAINED
 from qtlrun.tape.tape import Reading
 
 UNITS = (("y", 365.25 * 86400), ("d", 86400), ("h", 3600), ("min", 60), ("s", 1), ("ms", 1e-3))
-ENERGIES = (("GJ", 1e9), ("MJ", 1e6), ("kJ", 1e3), ("J", 1))
-MILLISECONDS = 1e3
+ENERGIES = (("TJ", 1e12), ("GJ", 1e9), ("MJ", 1e6), ("kJ", 1e3), ("J", 1))
 
 
 def find_reading(outlook: Outlook, experiment: Experiment) -> tuple[str, Reading] | None:
@@ -74,7 +73,7 @@ def _choose(curve: Curve | None, budgets: list[int]) -> list[int]:
 def _cells(name: str, machine: Processor, reading: Reading, budgets: list[int]) -> dict[str, str]:
     """Cells of a processor's line."""
     seconds = machine.seconds(reading)
-    cells = {"processor": name, "ms a preparation": f"{seconds * MILLISECONDS:.3g}"}
+    cells = {"processor": name, "a preparation": scale(seconds, UNITS)}
     cells["kW"] = f"{machine.power:g}"
     for budget in budgets:
         time = scale(budget * seconds, UNITS)
