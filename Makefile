@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 RESULTS := default spirals states reproduce nonlinearity calibrate reproduce-all pictures quantum-train fair splits reliability \
-	pools torture bench bench-generator mutation circuits circuits-textures photos interpret gradients diagnose
+	pools torture bench bench-generator mutation circuits circuits-textures photos interpret gradients diagnose \
+	robustness
 .PHONY: help compare check format test test-all options peers clean $(RESULTS)
 
 help:  ## this list
@@ -114,6 +115,13 @@ interpret: .venv/installed  ## looking inside three runs: make interpret QTLRUN_
 
 gradients: .venv/installed  ## each device and gradient method on the default, its plateaus (2 min)
 	$(RESULT) 'Gradients of the default circuit' "qtlrun study=gradients"
+
+NOISY := study=robustness run=last
+robustness: .venv/installed  ## rows under noise, and mitigation: make robustness QTLRUN_DATA=FOLDER (10 min)
+	$(RESULT) 'Rows under noise' "qtlrun seeds=5 $(CONTROLS)" "qtlrun $(NOISY)" \
+		"qtlrun experiment=spirals seeds=5" "qtlrun $(NOISY)" \
+		"qtlrun experiment=textures seeds=5 $(CONTROLS)" "qtlrun $(NOISY)" \
+		"qtlrun experiment=ants_bees backbone=efficientnet_lite0 seeds=5 $(CONTROLS)" "qtlrun $(NOISY)"
 
 diagnose: .venv/installed  ## misses and false alarms of the checks: make diagnose QTLRUN_DATA=FOLDER (20 min)
 	$(RESULT) 'Rates of the checks' "python tests/diagnosis_rates.py"

@@ -18,7 +18,7 @@ ORDER = [
     {"compose"},
     {"study"},
     {"lens", "diagnosis"},
-    {"derivative"},
+    {"derivative", "robustness"},
     {"experiment", "report"},
     {"contract"},
     {"train"},
