@@ -11,7 +11,6 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from qtlrun import memory
 from qtlrun.simulator.noise import Noise, stands_behind
 from qtlrun.simulator.word import LETTERS, digits, number, read_word, readout_table, transfer_matrix
 from qtlrun.tape import pauli
@@ -22,6 +21,7 @@ from qtlrun.tape.tape import Gate
 # Letters that a rotation about another turns into one another, the first towards the second
 TURNS = {"X": (2, 3), "Y": (3, 1), "Z": (1, 2)}
 TOLERANCE = 1e-14  # of an entry of a constant gate's map, below which it is 0
+PIECE_BYTES = 2**22  # of a state without a gradient, which a cache holds
 MAX_GRAPH_BYTES = 2**28  # of the states between gates, beyond which they are computed again
 
 
@@ -98,8 +98,8 @@ class Density:
     ) -> Float[Tensor, "runs batch outputs"]:
         if torch.is_grad_enabled() and (x.requires_grad or w.requires_grad):
             return self._pass(x, w)
-        sample_bytes = 4 * x.element_size() * 4**self.qubits * len(x)
-        room = max(1, memory.total(x.device) // 8 // sample_bytes)
+        sample_bytes = x.element_size() * 4**self.qubits * len(x)
+        room = max(1, PIECE_BYTES // sample_bytes)
         return torch.cat([self._pass(piece, w) for piece in x.split(room, dim=1)], dim=1)
 
     def _pass(self, x: Tensor, w: Tensor) -> Tensor:

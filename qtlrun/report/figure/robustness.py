@@ -11,7 +11,7 @@ from qtlrun.report.figure.style import STYLE
 
 METRICS = {"accuracy": "accuracy", "nll": "NLL, nats", "ece": "calibration error"}
 MARKERS = "os^Dv<>P"
-TRAINED_ROWS = "trained under the noise"
+TICKS = (0.001, 0.01, 0.1, 1, 10)
 
 
 @matplotlib.rc_context(STYLE)
@@ -32,6 +32,7 @@ def robustness(frame: pd.DataFrame) -> Figure:
                 _draw_row(axis, panel[panel["row"] == row], metric, row, number)
             axis.set(title=title if kind == kinds[0] else "")
             _name_strengths(axis, panel)
+            axis.set_xlabel("strength" if kind == kinds[-1] else "")
         line[0].set_ylabel(kind.replace("_", " "))
         top = np.nanmax(panel["nll"]) if len(panel) else 1.0
         line[1].set_ylim(0, 1.15 * top)
@@ -68,22 +69,23 @@ def _name_strengths(axis: Axes, panel: pd.DataFrame) -> None:
 
 @matplotlib.rc_context(STYLE)
 def mitigation(frame: pd.DataFrame) -> Figure:
-    """NLL against measurements of an item, and the error of the circuit's values, by method."""
-    figure = Figure(figsize=(7.4, 2.9), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    methods = list(dict.fromkeys(frame["method"]))
-    sampled = frame[frame["shots"].notna()]
-    exact = frame[frame["shots"].isna()]
-    for number, method in enumerate(methods):
-        look = {"color": style.colour(number), "marker": MARKERS[number % len(MARKERS)], "ls": ""}
-        points = sampled[sampled["method"] == method]
-        left.plot(points["shots_per_item"], points["nll"], label=method, **look)
-        levels = [exact[exact["method"] == method], points]
-        errors = [each["error"].iloc[0] if len(each) else np.nan for each in levels]
-        right.plot([0, 1], errors, **look | {"ls": ":", "lw": 0.8})
-    left.set(xscale="log", xlabel="measurements of an item", ylabel="NLL, nats")
-    style.label_powers(left.xaxis)
-    right.set(ylabel="error of the circuit's values", xlim=(-0.3, 1.3), ylim=(0, None))
-    right.set_xticks([0, 1], ["exact", "from shots"])
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    """Error of the circuit's values, and NLL, a line a method; shots are open circles."""
+    methods = list(dict.fromkeys(frame["method"]))[::-1]
+    figure = Figure(figsize=(7.4, 0.3 * len(methods) + 1.1), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
+    titles = {"error": "error of the circuit's values", "nll": "NLL, nats"}
+    for axis, (column, title) in zip(axes, titles.items(), strict=True):
+        for is_exact, face in ((True, style.colour(0)), (False, "white")):
+            points = frame[frame["shots"].isna() == is_exact]
+            heights = [methods.index(method) for method in points["method"]]
+            words = "exact values" if is_exact else "from shots"
+            look = {"marker": "o", "ls": "", "color": style.colour(0), "mfc": face, "label": words}
+            axis.plot(points[column], heights, **look)
+        axis.set(title=title)
+        axis.grid(axis="y", lw=0.4, color="0.85")
+    axes[0].set(xscale="log", xticks=TICKS, xticklabels=[f"{tick:g}" for tick in TICKS])
+    axes[0].set_xlim(min(0.05, 0.7 * frame["error"].min()), max(2.0, 1.4 * frame["error"].max()))
+    axes[0].minorticks_off()
+    axes[0].set_yticks(range(len(methods)), methods)
+    style.legend(axes[1])
     return figure
