@@ -116,12 +116,12 @@ interpret: .venv/installed  ## looking inside three runs: make interpret QTLRUN_
 gradients: .venv/installed  ## each device and gradient method on the default, its plateaus (2 min)
 	$(RESULT) 'Gradients of the default circuit' "qtlrun study=gradients"
 
-NOISY := study=robustness run=last
+FLAT := seeds=5 'compare=[C,twin]'
+NOISY := "qtlrun study=robustness run=last"
 robustness: .venv/installed  ## rows under noise, and mitigation: make robustness QTLRUN_DATA=FOLDER (10 min)
-	$(RESULT) 'Rows under noise' "qtlrun seeds=5 $(CONTROLS)" "qtlrun $(NOISY)" \
-		"qtlrun experiment=spirals seeds=5" "qtlrun $(NOISY)" \
-		"qtlrun experiment=textures seeds=5 $(CONTROLS)" "qtlrun $(NOISY)" \
-		"qtlrun experiment=ants_bees backbone=efficientnet_lite0 seeds=5 $(CONTROLS)" "qtlrun $(NOISY)"
+	$(RESULT) 'Rows under noise' "qtlrun $(FLAT)" $(NOISY) "qtlrun experiment=spirals $(FLAT)" $(NOISY) \
+		"qtlrun experiment=textures $(FLAT)" $(NOISY) \
+		"qtlrun experiment=ants_bees backbone=efficientnet_lite0 $(FLAT)" $(NOISY)
 
 diagnose: .venv/installed  ## misses and false alarms of the checks: make diagnose QTLRUN_DATA=FOLDER (20 min)
 	$(RESULT) 'Rates of the checks' "python tests/diagnosis_rates.py"

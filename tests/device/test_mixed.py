@@ -7,7 +7,7 @@ import pennylane as qml
 import pytest
 import torch
 from composition import part
-from noises import MIXTURE, MIXTURES, SINGLE, Chances, Turn, Words, angles, slopes
+from noises import CHANNELS, MIXTURE, MIXTURES, SINGLE, Chances, Turn, Words, angles, slopes
 
 from qtlrun.circuit.dressed import Dressed
 from qtlrun.circuit.qcnn import QCNN
@@ -224,3 +224,46 @@ def test_a_device_without_channels_is_refused_with_those_that_have_them():
 def test_errors_of_reading_x_are_refused_on_a_device_of_pennylane():
     with pytest.raises(UsageError, match="readout of Z alone"):
         PennyLane("default.mixed", noise={"readout_0": 0.1}).run(Words())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("noise", [{name: 0.2} for name in CHANNELS], ids=str)
+def test_a_channel_is_that_of_qiskit_s_aer(noise):
+    aer = pytest.importorskip("qiskit_aer")
+    from qiskit import QuantumCircuit
+    from qiskit.circuit.library import UnitaryGate
+    from qiskit.quantum_info import Kraus, SparsePauliOp
+    from qiskit_aer.noise import (
+        amplitude_damping_error,
+        depolarizing_error,
+        pauli_error,
+        phase_damping_error,
+    )
+
+    (name, strength) = next(iter(noise.items()))
+    channel = {
+        # Aer's probability is that of a fully mixed wire, PennyLane's that of a Pauli matrix
+        "depolarizing": lambda: depolarizing_error(4 * strength / 3, 1),
+        "bit_flip": lambda: pauli_error([("X", strength), ("I", 1 - strength)]),
+        "phase_flip": lambda: pauli_error([("Z", strength), ("I", 1 - strength)]),
+        "phase_damping": lambda: phase_damping_error(strength),
+        "amplitude_damping": lambda: amplitude_damping_error(strength),
+    }[name]()
+    circuit = Dressed(3, 2)
+    x, w = (each.detach() for each in angles(circuit, 1, 1))
+    run = Mixed(noise).run(circuit)
+    script = QuantumCircuit(3)
+    values = run.reading.angles(x, w)[0, 0].tolist()
+    for gate in run.reading.gates:
+        wires = [2 - wire for wire in gate.wires]  # Qiskit's first wire is the lowest bit
+        if gate.angle is None:
+            script.append(UnitaryGate(gate.matrix.numpy()), wires[::-1])
+        else:
+            getattr(script, f"r{gate.word.lower()}")(values[gate.angle], wires[0])
+        for wire in wires:
+            script.append(Kraus(channel).to_instruction(), [wire])
+    script.save_density_matrix()
+    simulator = aer.AerSimulator(method="density_matrix")
+    state = simulator.run(script).result().data()["density_matrix"]
+    right = [state.expectation_value(SparsePauliOp(word)).real for word in ("ZII", "IZI", "IIZ")]
+    np.testing.assert_allclose(run(x, w)[0, 0], right, rtol=0, atol=1e-10)
