@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 RESULTS := default spirals states reproduce nonlinearity calibrate reproduce-all pictures quantum-train fair splits reliability \
 	pools torture bench bench-generator mutation circuits circuits-textures photos interpret gradients diagnose \
-	credit surrogate shots low-data
+	credit surrogate robustness shots low-data
 .PHONY: help compare check format test test-all options peers clean $(RESULTS)
 
 help:  ## this list
@@ -135,6 +135,13 @@ credit: .venv/installed  ## what each part of the head brings, on four tasks: ma
 		"$(CREDIT) experiment=ants_bees backbone=efficientnet_lite0 $(TWIN)" \
 		"$(CREDIT) experiment=textures seeds=10 $(TWIN)" "$(CREDIT) experiment=spirals $(TWIN)" \
 		"qtlrun 'compare=[sequential,frozen_circuit,twin]'"
+
+FLAT := seeds=5 'compare=[C,twin]'
+NOISY := "qtlrun study=robustness run=last"
+robustness: .venv/installed  ## rows under noise, and mitigation: make robustness QTLRUN_DATA=FOLDER (10 min)
+	$(RESULT) 'Rows under noise' "qtlrun $(FLAT)" $(NOISY) "qtlrun experiment=spirals $(FLAT)" $(NOISY) \
+		"qtlrun experiment=textures $(FLAT)" $(NOISY) \
+		"qtlrun experiment=ants_bees backbone=efficientnet_lite0 $(FLAT)" $(NOISY)
 
 diagnose: .venv/installed  ## misses and false alarms of the checks: make diagnose QTLRUN_DATA=FOLDER (20 min)
 	$(RESULT) 'Rates of the checks' "python tests/diagnosis_rates.py"

@@ -377,7 +377,7 @@ GRIDS = {
     "shots",
 }  # studies of one point; all but export, gradients and credit make a grid of their own
 # studies of finished runs, which tests/compose/test_finished.py and the studies' own tests have
-FINISHED = ("interpret", "join", "predict")
+FINISHED = ("interpret", "join", "predict", "robustness", "robustness_ahmed2025")
 
 
 TRAINING = [option for group, option in OPTIONS if group == "study" and option not in FINISHED]

@@ -18,7 +18,7 @@ ORDER = [
     {"compose"},
     {"study"},
     {"lens", "diagnosis"},
-    {"credit", "derivative", "shot_budget"},
+    {"credit", "derivative", "robustness", "shot_budget"},
     {"experiment", "report"},
     {"contract"},
     {"train"},

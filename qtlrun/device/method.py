@@ -156,6 +156,7 @@ def with_transform(compiled: PennyLaneCircuit, method: Method) -> PennyLaneCircu
         method.name,
         seed,
         compiled.verification,
+        compiled.noise,
     )
 
 

@@ -14,10 +14,11 @@ from pennylane.devices import ExecutionConfig
 from torch import Tensor
 
 from qtlrun import memory
-from qtlrun.device import catalog, script
+from qtlrun.device import catalog, channels, script
 from qtlrun.device.place import is_elsewhere
 from qtlrun.error import BadValue, UsageError, nearest
 from qtlrun.layer import generator
+from qtlrun.simulator.noise import Noise, read_noise
 from qtlrun.simulator.verification import Verification
 from qtlrun.tape import measurement, reader
 from qtlrun.tape.tape import Reading
@@ -51,6 +52,8 @@ class PennyLane:
         options: of the device's own constructor, by name.
         remote: whether it sends circuits to a machine elsewhere; None: unless it is known not to.
         allow_remote: whether it may.
+        noise: strengths by name, as `qtlrun.simulator.noise.Noise` has them, on a device that takes
+            channels; None: none of ours.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class PennyLane:
         options: dict | None = None,
         remote: bool | None = None,
         allow_remote: bool = False,
+        noise: dict | None = None,
     ):
         if shots is not None and shots < 1:
             raise BadValue("shots", shots, "at least one, or null for exact expectation values")
@@ -70,6 +74,8 @@ class PennyLane:
         if diff_method not in METHODS:
             raise BadValue("diff_method", diff_method, nearest(diff_method, METHODS))
         catalog.check_options(options or {})
+        self.noise = read_noise(noise)
+        channels.check_device(name, self.noise)
         self.name = name
         self.shots = shots
         self.diff_method = diff_method
@@ -86,7 +92,8 @@ class PennyLane:
     def exactly(self) -> "PennyLane":
         """This device without chance; one elsewhere, or that always draws, is simulated."""
         if not self.name.startswith(catalog.SEEDED_NAMES):
-            return PennyLane("default.qubit")
+            exact = "default.qubit" if self.noise.is_silent else channels.EXACT_NAME
+            return PennyLane(exact)._changed(noise=self.noise)
         method = "best" if self.diff_method == "spsa" else self.diff_method
         return self._changed(shots=None, diff_method=method, seed=0)
 
@@ -112,20 +119,23 @@ class PennyLane:
         for process in reading.measurements:
             if not isinstance(process, NUMBER_MEASUREMENTS):
                 raise measurement.refusal(process)
+        channels.check_readout(self.noise, reading)
         # Hadamard's test needs a wire of its own
         wires = circuit.qubits + (self.diff_method == "hadamard")
         device = catalog.open_device(self.name, wires, self.options, self.seed)
         method = self._method(device, reading)
         if self.shots is None and not (self.remote or reading.moving):
             angles = [TRIAL_ANGLE] * script.count_angles(reading)
-            catalog.check_exact(self.name, device, script.build_tape(reading, angles, None))
+            tape = script.build_tape(reading, angles, None, noise=self.noise)
+            catalog.check_exact(self.name, device, tape)
         return PennyLaneCircuit(
             reading,
             device,
             self.shots,
             method,
             self.seed,
-            Verification(circuit, entangle, reading, self.shots is None),
+            Verification(circuit, entangle, reading, self.shots is None and self.noise.is_silent),
+            self.noise,
         )
 
     def _method(self, device, reading: Reading) -> str:
@@ -134,7 +144,7 @@ class PennyLane:
             np.eye(2 ** len(gate.wires)) for gate in reading.gates if gate.moving is not None
         ]
         angles = [0.1] * script.count_angles(reading)
-        tape = script.build_tape(reading, angles, self.shots, matrices)
+        tape = script.build_tape(reading, angles, self.shots, matrices, self.noise)
         # Adjoint takes no others
         values = all(
             isinstance(process, qml.measurements.ExpectationMP) for process in reading.measurements
@@ -188,8 +198,10 @@ class PennyLaneCircuit:
         method: str,
         seed: int,
         verification: Verification,
+        noise: Noise = script.SILENCE,
     ):
         self.reading = reading
+        self.noise = noise
         self.verification = verification
         self.device = device
         self.shots = shots
@@ -208,7 +220,7 @@ class PennyLaneCircuit:
         if inputs.dim() == 2:
             return self(inputs.unsqueeze(0), weights.unsqueeze(0)).squeeze(0)
         x, w, *matrices = self.reading.prepare(inputs, weights)
-        angles = self.reading.affine(x, w).flatten(0, 1)
+        angles = self.reading.affine(x, w).flatten(0, 1) * (1 + self.noise.over_rotation)
         if self.method == "backprop":
             values = self._broadcast(
                 angles.cpu().double(), [matrix.flatten(0, 1).cpu() for matrix in matrices]
@@ -222,7 +234,7 @@ class PennyLaneCircuit:
 
     def _broadcast(self, angles: Tensor, matrices: list[Tensor]) -> Tensor:
         matrices = [matrix.to(torch.complex128) for matrix in matrices]
-        tape = script.build_tape(self.reading, list(angles.T), None, matrices)
+        tape = script.build_tape(self.reading, list(angles.T), None, matrices, self.noise)
         (values,) = qml.execute([tape], self.device, diff_method="backprop")
         values = values if isinstance(values, (tuple, list)) else [values]
         columns = [
@@ -233,12 +245,12 @@ class PennyLaneCircuit:
 
     def values(self, angles: np.ndarray) -> np.ndarray:
         """Values (samples, outputs) of angles (samples, angles)."""
-        tapes = [script.build_tape(self.reading, list(row), self.shots) for row in angles]
+        tapes = self._build_tapes(angles)
         return script.stack_results(qml.execute(tapes, self.device, diff_method=None), len(tapes))
 
     def derivatives(self, angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Values, and the derivative of each by each angle (samples, outputs, angles)."""
-        tapes = [script.build_tape(self.reading, list(row), self.shots) for row in angles]
+        tapes = self._build_tapes(angles)
         if self.method == "adjoint":
             config = self.device.setup_execution_config(
                 ExecutionConfig(gradient_method="adjoint"), tapes[0]
@@ -256,6 +268,11 @@ class PennyLaneCircuit:
             slopes.append(self._slopes(combine(results[first : first + len(batch)])))
             first += len(batch)
         return self.values(angles), np.stack(slopes)
+
+    def _build_tapes(self, angles: np.ndarray) -> list[qml.tape.QuantumScript]:
+        """A tape for each sample."""
+        build = script.build_tape
+        return [build(self.reading, list(row), self.shots, noise=self.noise) for row in angles]
 
     def _slopes(self, derivative) -> np.ndarray:
         """The derivative of each output by each angle, (outputs, angles).

@@ -1,0 +1,76 @@
+"""Frames of study=robustness: rows and contrasts under noise, crossings, mitigation."""
+
+from qtlrun.report.column import Schema, columns
+from qtlrun.report.schema import ROW
+
+POINT = columns(
+    ("kind", "text", "", "of noise; shots: finite measurements"),
+    ("strength", "float64", "", "of the noise; of shots their number, nan: exact"),
+)
+CURVES = Schema(
+    (
+        *POINT,
+        ROW,
+        *columns(
+            ("noisy", "bool", "", "whether a circuit of the row had the noise"),
+            ("trained", "text", "", "as the run has it, or under the noise"),
+            ("accuracy", "float64", "share", "on the test split"),
+            ("accuracy_low", "float64", "share", "lower end of its 95 % interval"),
+            ("accuracy_high", "float64", "share", "upper end"),
+            ("nll", "float64", "nats", "on the test split"),
+            ("nll_low", "float64", "nats", "lower end of its 95 % interval"),
+            ("nll_high", "float64", "nats", "upper end"),
+            ("ece", "float64", "share", "expected calibration error, mean over trainings"),
+            ("ece_low", "float64", "share", "lower end of its interval over trainings"),
+            ("ece_high", "float64", "share", "upper end"),
+            ("trainings", "int64", "", "of the row"),
+        ),
+    )
+)
+CONTRASTS = Schema(
+    (
+        *POINT,
+        *columns(
+            ("row", "text", "", "label of the row with the noise"),
+            ("reference", "text", "", "label of the other; with noise where it has a circuit"),
+            ("difference", "float64", "nats", "in test NLL, row minus reference"),
+            ("low", "float64", "nats", "lower end of its 95 % interval"),
+            ("high", "float64", "nats", "upper end"),
+            ("verdict", "text", "", "better, worse, equivalent or undecided"),
+            ("p_holm", "float64", "", "after Holm's correction over the strengths of its kind"),
+            ("accuracy", "float64", "share", "difference in accuracy"),
+            ("accuracy_low", "float64", "share", "lower end of its 95 % interval"),
+            ("accuracy_high", "float64", "share", "upper end"),
+        ),
+    )
+)
+CROSSINGS = Schema(
+    columns(
+        ("kind", "text", "", "of noise"),
+        ("row", "text", "", "label of the row with the noise"),
+        ("reference", "text", "", "label of the other row"),
+        ("strength", "float64", "", "at which the row falls behind in NLL; inf: never"),
+        ("low", "float64", "", "lower end of its 95 % interval"),
+        ("high", "float64", "", "upper end"),
+        ("never", "float64", "share", "of the draws in which it does not on the grid"),
+        ("first_worse", "float64", "", "first strength with the verdict worse; nan: none"),
+    )
+)
+MITIGATIONS = Schema(
+    columns(
+        ("method", "text", "", "of mitigation"),
+        ("shots", "float64", "", "measurements of each circuit; nan: exact values"),
+        ("circuits", "int64", "", "executed for an item, in all bases"),
+        ("gates", "float64", "", "in these, by those of the plain circuit"),
+        ("shots_per_item", "int64", "", "measurements in all"),
+        ("variance", "float64", "", "by that of the plain circuit's shots; nan: not linear"),
+        ("error", "float64", "", "of the circuit's values, root mean square from no noise"),
+        ("accuracy", "float64", "share", "on the test split"),
+        ("nll", "float64", "nats", "on the test split"),
+        ("recovered", "float64", "share", "of the NLL that the noise costs"),
+        ("difference", "float64", "nats", "in NLL to no mitigation"),
+        ("low", "float64", "nats", "lower end of its 95 % interval"),
+        ("high", "float64", "nats", "upper end"),
+        ("verdict", "text", "", "on the difference"),
+    )
+)

@@ -1,0 +1,1 @@
+"""Trained rows under noise: curves, the strength at which they lose, mitigation."""

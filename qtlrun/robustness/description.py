@@ -1,0 +1,200 @@
+"""Sections of study=robustness: rows under each kind of noise, where they lose, mitigation."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pandas as pd
+
+from qtlrun import statistic
+from qtlrun.comparison.comparison import Comparison
+from qtlrun.report.figure import robustness as figure
+from qtlrun.report.frame import robustness as schema
+from qtlrun.report.section import Section
+from qtlrun.report.sentence import Note
+from qtlrun.robustness.contrast import contrast
+from qtlrun.robustness.crossing import estimate_error, find_crossing
+from qtlrun.robustness.exposure import ITSELF, Exposure
+from qtlrun.robustness.kind import Grid
+from qtlrun.robustness.result import Line, NoiseResult, describe_crossings, list_crossings
+from qtlrun.robustness.selection import Selection
+
+AS_RUN = "as run"
+UNDER_NOISE = "under the noise"
+
+
+def summarise(exposure: Exposure, margin: float, seed: int) -> NoiseResult:
+    """Numbers of an exposure."""
+    curves = []
+    contrasts = []
+    for strength, comparison in exposure.comparisons.items():
+        for label in comparison.labels:
+            curves += [_curve(exposure, strength, label)] if label != ITSELF else []
+        for label in (comparison.composed, *exposure.retrained):
+            seen = dataclasses.replace(comparison, composed=label)
+            contrasts += _contrasts(exposure, strength, seen, margin)
+    _correct(contrasts)
+    references = [label for label in comparison.labels if label != comparison.composed]
+    crossings = {}
+    for label in references:
+        crossing = None if label == ITSELF else find_crossing(exposure, label, margin, seed)
+        if crossing is not None:
+            crossings[label] = crossing
+    return NoiseResult(exposure.grid, curves, contrasts, crossings, exposure.dead)
+
+
+def _point(grid: Grid, position: float) -> Line:
+    """Columns of a position of a grid."""
+    strength = position
+    if grid.is_sampled:
+        strength = 1 / position if position else math.nan
+    return {"kind": grid.kind, "strength": strength}
+
+
+def _curve(exposure: Exposure, position: float, label: str) -> Line:
+    """Line of a row at a position."""
+    comparison = exposure.comparisons[position]
+    accuracy = comparison.accuracy(label)
+    nll = comparison.estimate(label, lambda row: row.nll)
+    error, low, high = estimate_error(comparison, label)
+    is_trained = label in exposure.retrained
+    return _point(exposure.grid, position) | {
+        "row": label,
+        "noisy": label in exposure.circuits,
+        "trained": UNDER_NOISE if is_trained else AS_RUN,
+        "accuracy": accuracy.mean,
+        "accuracy_low": accuracy.low,
+        "accuracy_high": accuracy.high,
+        "nll": nll.mean,
+        "nll_low": nll.low,
+        "nll_high": nll.high,
+        "ece": error,
+        "ece_low": low,
+        "ece_high": high,
+        "trainings": comparison.trainings(label),
+    }
+
+
+def _contrasts(
+    exposure: Exposure, position: float, comparison: Comparison, margin: float
+) -> list[Line]:
+    """Lines of the composed row against each other at a position."""
+    lines = []
+    for label in comparison.labels:
+        is_other = label != comparison.composed
+        each = contrast(comparison, label, margin, exposure.dead) if is_other else None
+        if each is None or (label == ITSELF and not position):
+            continue
+        gap = each.verdict.interval
+        lines.append(
+            _point(exposure.grid, position)
+            | {
+                "row": comparison.composed,
+                "reference": label,
+                "difference": gap.mean,
+                "low": gap.low,
+                "high": gap.high,
+                "verdict": each.verdict.word,
+                "p_holm": statistic.p_value(gap) if each.verdict.judged else math.nan,
+                "accuracy": each.accuracy.mean,
+                "accuracy_low": each.accuracy.low,
+                "accuracy_high": each.accuracy.high,
+            }
+        )
+    return lines
+
+
+def _correct(lines: list[Line]) -> None:
+    """Holm's correction over the strengths, for each reference."""
+    for pair in dict.fromkeys((line["row"], line["reference"]) for line in lines):
+        family = [line for line in lines if (line["row"], line["reference"]) == pair]
+        values = statistic.holm([float(line["p_holm"]) for line in family])
+        for line, value in zip(family, values, strict=True):
+            line["p_holm"] = float(value)
+
+
+def describe_results(results: list[NoiseResult], selection: Selection) -> list[Section]:
+    """Section over all kinds of noise, with the figure, and one on each kind."""
+    composed = selection.composed
+    table, sentences = describe_crossings(results, composed, selection.rival)
+    curves = schema.CURVES.frame([line for each in results for line in each.curves])
+    crossings = schema.CROSSINGS.frame(
+        [line for each in results for line in list_crossings(each, composed)]
+    )
+    frames = {"robustness": curves, "robustness_crossings": crossings}
+    notes = [*describe_flat(curves), *sentences, *_describe_dead(results), *selection.notes]
+    figures = {"robustness": figure.robustness(curves)}
+    first = Section("robustness", table, notes, frames, figures)
+    return [first, *(describe_kind(each, composed, selection.rival) for each in results)]
+
+
+def describe_kind(result: NoiseResult, composed: str, rival: str | None) -> Section:
+    """Section of a kind of noise: each row with a circuit by strength, and the rival's contrast."""
+    curves = schema.CURVES.frame(result.curves)
+    contrasts = schema.CONTRASTS.frame(result.contrasts)
+    lines = []
+    for position in result.grid.positions:
+        strength = _point(result.grid, position)["strength"]
+        at = curves["strength"].isna() if pd.isna(strength) else curves["strength"] == strength
+        noisy = curves[at & curves["noisy"]]
+        line: Line = {"strength": result.grid.name(position)}
+        for each in noisy.itertuples():
+            line[each.row] = f"{_short(each.accuracy)} / {_short(each.nll)} / {_short(each.ece)}"
+        lines.append(line | _contrast_cells(contrasts, strength, composed, rival))
+    table = pd.DataFrame(lines)
+    unit = result.grid.unit
+    note = Note(
+        f"{result.grid.kind}: strength is {unit}; cells are accuracy / NLL in nats / calibration"
+        " error on the test split.",
+    )
+    name = f"robustness_{result.grid.kind}"
+    frames = {name: curves, f"{name}_contrasts": contrasts}
+    shown = table[["strength", *(c for c in table if c in (composed,) or " - " in c)]]
+    return Section(result.grid.kind, table, [note], frames, {}, shown=shown)
+
+
+def _contrast_cells(
+    contrasts: pd.DataFrame, strength: float, composed: str, rival: str | None
+) -> dict[str, str]:
+    """Cells of the composed row against its rival and itself at a strength."""
+    cells = {}
+    for reference in (rival, ITSELF):
+        same = (contrasts["reference"] == reference) & (contrasts["row"] == composed)
+        at = (
+            contrasts["strength"].isna() if pd.isna(strength) else contrasts["strength"] == strength
+        )
+        for each in contrasts[same & at].itertuples():
+            words = f"{_signed(each.difference)} [{_signed(each.low)}, {_signed(each.high)}]"
+            cells[f"NLL {composed} - {reference}"] = f"{words} {each.verdict}"
+    return cells
+
+
+def _describe_dead(results: list[NoiseResult]) -> list[Note]:
+    """Sentence on trainings that are dead without noise, whose verdicts are withheld."""
+    counts = {label: count for label, count in results[0].dead.items() if label != ITSELF}
+    if not counts:
+        return []
+    rows = ", ".join(f"{label} {count}" for label, count in counts.items())
+    return [Note(f"Trainings that are dead without noise, so that no verdict is given: {rows}.")]
+
+
+def describe_flat(curves: pd.DataFrame) -> list[Note]:
+    """Sentence on the rows without a circuit, if there are any."""
+    flat = curves[~curves["noisy"]].drop_duplicates("row")
+    cells = [
+        f"{each.row} {_short(each.accuracy)} / {_short(each.nll)} / {_short(each.ece)}"
+        for each in flat.itertuples()
+    ]
+    words = f"Rows without a circuit, at any strength: {', '.join(cells)} (accuracy / NLL / ECE)."
+    return [Note(words)] if cells else []
+
+
+def _short(value: float) -> str:
+    """Number to three positions without the zero before its position."""
+    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
+
+
+def _signed(value: float) -> str:
+    """Number with its sign, to two positions, without the zero before its position."""
+    text = f"{value:+.2f}"
+    return text.replace("0.", ".", 1) if np.abs(value) < 1 else text

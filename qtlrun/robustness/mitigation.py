@@ -1,0 +1,153 @@
+"""Mitigation of noise on a row's circuit: what each method recovers, and what it costs."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+import numpy as np
+import torch
+
+from qtlrun.device.mixed import compile_density, compile_shots
+from qtlrun.robustness.exposure import CircuitRow, Values
+from qtlrun.robustness.folding import (
+    EXPONENTIAL,
+    LINEAR,
+    POLYNOMIAL,
+    extrapolate,
+    extrapolation_weights,
+    fold,
+)
+from qtlrun.simulator.noise import Noise
+from qtlrun.simulator.shot import Shots
+from qtlrun.tape import measurement
+
+NONE = "none"
+MORE_SHOTS = "more shots"
+INVERSION = "readout inverted"
+CALIBRATIONS = 2  # circuits that prepare all wires in 0, and all in 1, for all items
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """Values of a row's circuits under a method of mitigation.
+
+    shots: measurements of each circuit; None: exact values
+    circuits: that are executed for an item, in all bases
+    gates: that act in these, by those of the plain circuit
+    variance: factor of that of the plain circuit's shots, for values of one wire; nan: unknown
+    """
+
+    method: str
+    shots: int | None
+    circuits: int
+    gates: float
+    variance: float
+    values: Values
+
+    @property
+    def shots_per_item(self) -> int:
+        """Measurements of an item."""
+        return (self.shots or 0) * self.circuits
+
+
+@dataclass(frozen=True)
+class Mitigation:
+    """Trial of all methods on one row under one noise.
+
+    noise: of each circuit
+    scales: of the noise, in gates
+    shots: measurements of each circuit
+    seed: of the shots
+    """
+
+    row: CircuitRow
+    noise: Noise
+    scales: Sequence[int]
+    shots: int
+    seed: int
+
+    def attempts(self) -> list[Attempt]:
+        """Every method, from exact values and from shots."""
+        return [*self._attempt_all(None), *self._attempt_all(self.shots)]
+
+    def _attempt_all(self, shots: int | None) -> list[Attempt]:
+        """Every method that the noise asks for."""
+        bases = self.bases
+        series = [self._values(scale, shots, inverted=False) for scale in self.scales]
+        attempts = [Attempt(NONE, shots, bases, 1, 1.0, series[0])]
+        count = len(self.scales)
+        if shots is not None:
+            more = self._values(1, shots * count, inverted=False)
+            attempts.append(Attempt(MORE_SHOTS, shots * count, bases, 1, 1 / count, more))
+        has_gates = self.noise.has_channels
+        forms = (LINEAR, POLYNOMIAL, EXPONENTIAL) if has_gates else ()
+        attempts += [self._extrapolate(form, "", series, shots, 1.0) for form in forms]
+        if self.noise.has_flips:
+            factor, _ = self.noise.reading
+            inverted = [self._values(scale, shots, inverted=True) for scale in self.scales]
+            variance = 1 / factor**2
+            attempts.append(Attempt(INVERSION, shots, bases, 1, variance, inverted[0]))
+            if has_gates:
+                name = f"{INVERSION} + "
+                attempts.append(self._extrapolate(LINEAR, name, inverted, shots, variance))
+        return attempts
+
+    @property
+    def bases(self) -> int:
+        """Bases that a circuit is measured in."""
+        reading = self.row.reading
+        return measurement.count_bases(reading.measurements, reading.qubits)
+
+    def ideal(self) -> Values:
+        """Values without noise."""
+        return self.row.under([Noise()])[0]
+
+    def _extrapolate(
+        self, form: str, name: str, series: list[Values], shots: int | None, variance: float
+    ) -> Attempt:
+        """Extrapolation of values at each scale."""
+        values = [extrapolate(each, self.scales, form) for each in zip(*series, strict=True)]
+        weights = extrapolation_weights(self.scales, form)
+        factor = float("nan") if form == EXPONENTIAL else variance * float(np.square(weights).sum())
+        circuits = self.bases * len(self.scales)
+        return Attempt(
+            f"{name}{form} extrapolation", shots, circuits, sum(self.scales), factor, values
+        )
+
+    def _values(self, scale: int, shots: int | None, *, inverted: bool) -> Values:
+        """Values of the circuit folded to a scale, their errors of the readout inverted or not."""
+        reading = fold(self.row.reading, scale)
+        noise = self.noise
+        if shots is None:
+            if inverted:
+                noise = dataclasses.replace(noise, readout_0=0.0, readout_1=0.0)
+            return self.row.run(compile_density(reading, [noise]))[0]
+        # The circuits of one scale are the same whatever is done with their counts
+        simulate = compile_shots(reading, noise, shots, self.seed + scale)
+        if inverted:
+            invert_readout(simulate, calibrate(noise, reading.qubits, shots, self.seed))
+        return self.row.run(simulate)[0]
+
+
+def calibrate(noise: Noise, qubits: int, shots: int, seed: int) -> np.ndarray:
+    """Chances of each wire's readings, (wires, reading, state), counted of so many shots."""
+    draw = np.random.default_rng(seed)
+    chances = []
+    for _ in range(qubits):
+        zero = draw.binomial(shots, noise.readout_0) / shots
+        occupied = draw.binomial(shots, noise.readout_1) / shots
+        chances.append([[1 - zero, occupied], [zero, 1 - occupied]])
+    return np.array(chances)
+
+
+def invert_readout(simulate: Shots, chances: np.ndarray) -> None:
+    """Make what counts add to outputs that of the counts before errors of the readout."""
+    inverse = reduce(np.kron, np.linalg.pinv(chances))
+    simulate.bases = [(each, inverse.T @ table) for each, table in simulate.bases]
+
+
+def error_of(values: Values, ideal: Values) -> float:
+    """Root mean square difference of values."""
+    squares = [(each - right).square().flatten() for each, right in zip(values, ideal, strict=True)]
+    return float(torch.cat(squares).mean().sqrt())

@@ -1,0 +1,83 @@
+"""Rows of a finished run that noise can act on, and those beside them that it cannot."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qtlrun.error import UsageError, nearest
+from qtlrun.experiment import Experiment
+from qtlrun.experiment.subject import Subject
+from qtlrun.plan import Plan
+from qtlrun.report.sentence import Note
+from qtlrun.robustness.exposure import CircuitRow, has_circuit
+
+TWIN = "twin"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Trainings by row, the one that noise is studied on first.
+
+    composed: label of that row
+    rival: label of the row without a circuit that it is judged by; None: there is none
+    notes: on rows that are left out
+    """
+
+    trainings: dict[str, list[Subject]]
+    composed: str
+    rival: str | None
+    notes: list[Note]
+
+
+def select_rows(plan: Plan, experiment: Experiment, rows: Sequence[str] | None) -> Selection:
+    """Select rows of the run that a plan names, by label; refuses a run without a circuit."""
+    trainings: dict[str, list[Subject]] = {}
+    for subject in experiment.subjects(plan):
+        trainings.setdefault(subject.row, []).append(subject)
+    notes = []
+    selected: dict[str, list[Subject]] = {}
+    for label in _find_labels(list(trainings), rows):
+        reason = find_obstacle(trainings[label])
+        if reason:
+            notes.append(Note(f"{label} is left out: {reason}."))
+        else:
+            selected[label] = trainings[label]
+    circuits = [label for label, each in selected.items() if has_circuit(each[0])]
+    if not circuits:
+        raise UsageError(
+            "none of its rows that are asked for has a circuit that noise could act on",
+            "train one, as with head=quantum",
+            key="run",
+            value=plan.settings.run,
+        )
+    composed = experiment.finished(plan).composed
+    first = composed if composed in circuits else circuits[0]
+    flat = [label for label in selected if label not in circuits]
+    flat.sort(key=lambda label: label.rstrip("*") != TWIN)
+    return Selection(
+        {first: selected.pop(first)} | selected, first, flat[0] if flat else None, notes
+    )
+
+
+def find_obstacle(subjects: list[Subject]) -> str:
+    """Why a row can neither have noise nor stand beside those that have it; empty where it can."""
+    head = subjects[0].head
+    if has_circuit(subjects[0]):
+        try:
+            _ = CircuitRow(subjects).reading
+        except UsageError as error:
+            return error.reason
+        return ""
+    if head.run is not None:
+        return "its circuit does not stand between two layers"
+    return "its light has no gates" if head.amplitudes else ""
+
+
+def _find_labels(labels: list[str], rows: Sequence[str] | None) -> list[str]:
+    """Labels of the rows that are asked for, with or without their star; all for none."""
+    names = {label.rstrip("*"): label for label in labels}
+    names |= dict(zip(labels, labels, strict=True))
+    for row in rows or ():
+        if row not in names:
+            reason = "the run has no such row"
+            raise UsageError(reason, nearest(row, labels), key="study.rows", value=row)
+    return labels if rows is None else [names[row] for row in rows]

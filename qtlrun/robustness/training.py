@@ -1,0 +1,40 @@
+"""Composed model trained under each strength of a noise, beside the one that was not."""
+
+import dataclasses
+
+from qtlrun.error import UsageError
+from qtlrun.experiment import Experiment
+from qtlrun.plan import Plan
+from qtlrun.robustness.exposure import Exposure
+from qtlrun.simulator.noise import Noise
+
+DEVICE = "qtlrun.device.mixed.Mixed"
+
+
+def add_trained(exposure: Exposure, plan: Plan, experiment: Experiment, label: str) -> Exposure:
+    """Exposure with one more row: the composed model trained under the noise of each strength.
+
+    Without noise it is the run's own. The store keeps what is trained.
+    """
+    row = f"{label}, trained so"
+    comparisons = {}
+    for (position, comparison), noise in zip(
+        exposure.comparisons.items(), exposure.grid.noises, strict=True
+    ):
+        trained = experiment.compare(noisy_plan(plan, noise)) if position else comparison
+        if trained.errors:
+            reason = "; ".join(trained.errors.values())
+            raise UsageError(f"the training at {position:g} failed: {reason}", key="study.train")
+        name = trained.labels[0]
+        splits = [
+            rows | {row: dataclasses.replace(other[name], name=row)}
+            for rows, other in zip(comparison.splits, trained.splits, strict=True)
+        ]
+        comparisons[position] = dataclasses.replace(comparison, splits=splits)
+    return Exposure(exposure.grid, comparisons, (*exposure.circuits, row), (row,))
+
+
+def noisy_plan(plan: Plan, noise: Noise) -> Plan:
+    """Plan of the composed model alone, on a device with this noise."""
+    device = {"_target_": DEVICE, "noise": noise.values | {"after": noise.after}}
+    return plan.changed({"device": device, "compare": {}, "run": None})

@@ -1,0 +1,117 @@
+"""Trained rows under noise: where the circuit loses, and what mitigation recovers."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from qtlrun import statistic
+from qtlrun.error import BadValue, UsageError
+from qtlrun.experiment import Experiment
+from qtlrun.mode import fresh
+from qtlrun.plan import Plan, check_single
+from qtlrun.report.report import Report
+from qtlrun.robustness.description import describe_results, summarise
+from qtlrun.robustness.exposure import CircuitRow, expose
+from qtlrun.robustness.folding import check_scales
+from qtlrun.robustness.kind import Grid, read_grids
+from qtlrun.robustness.mitigation import Mitigation
+from qtlrun.robustness.recovery import describe_mitigation
+from qtlrun.robustness.selection import select_rows
+from qtlrun.robustness.training import add_trained
+from qtlrun.simulator.noise import Noise, read_noise
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """Evaluate the rows of a finished run under noise; train the composed one under it too.
+
+    strengths: of each kind of noise, ascending; shots from the most
+    after: gates that channels stand behind
+    train: whether the composed row is trained under each strength, too
+    mitigated: strengths of the noise that mitigation is tried under; None: none is
+    scales: of zero-noise extrapolation, odd
+    shots: measurements of each circuit, for mitigation
+    rows: labels; None for all
+    margin: nats of NLL within which two rows count as equivalent
+    seed: of the shots
+    """
+
+    strengths: dict
+    after: str
+    train: bool
+    mitigated: dict | None
+    scales: list[int]
+    shots: int
+    rows: list[str] | None
+    margin: float
+    seed: int
+    takes_run = True
+    trains = False
+
+    def __post_init__(self):
+        _ = self.grids
+        statistic.Margin.of(self.margin)
+        noise = self.noise
+        if noise is not None and noise.is_silent:
+            reason = "there is no noise to mitigate"
+            raise BadValue("mitigated", self.mitigated, reason, "null leaves mitigation out")
+        check_scales(self.scales)
+        if self.shots < 1:
+            raise BadValue("shots", self.shots, "at least one")
+        if self.seed < 0:
+            raise BadValue("seed", self.seed, "a whole number from 0 up")
+        if self.rows == []:
+            raise BadValue("rows", self.rows, "one label or more", "null for all")
+
+    @property
+    def grids(self) -> list[Grid]:
+        """Strengths of each kind."""
+        return read_grids(self.strengths, self.after)
+
+    @property
+    def noise(self) -> Noise | None:
+        """Noise that mitigation is tried under."""
+        if self.mitigated is None:
+            return None
+        try:
+            return read_noise(self.mitigated)
+        except UsageError as error:
+            name = error.key.partition(".")[2]
+            raise BadValue(f"mitigated.{name}", error.value, error.reason, error.fix) from error
+
+    def check(self, plans: list[Plan], experiment: Experiment) -> None:
+        """Refuse no run, rows that it lacks, and a run without a circuit."""
+        check_single(plans, "robustness")
+        plan = plans[0]
+        if plan.settings.run is None:
+            raise UsageError(
+                "it takes a finished run",
+                "run=last takes the newest, run=FOLDER another",
+                key="study",
+                value="robustness",
+            )
+        select_rows(plan, experiment, self.rows)
+
+    def run(
+        self, plans: list[Plan], experiment: Experiment, report: Report
+    ) -> tuple[pd.DataFrame, bool]:
+        """Curves of all kinds of noise, and True."""
+        plan = plans[0]
+        selection = select_rows(plan, experiment, self.rows)
+        label = selection.composed
+        results = []
+        for number, grid in enumerate(self.grids):
+            report.progress.step("kinds of noise", number, len(self.grids))
+            with fresh(), experiment.session.threads():
+                exposure = expose(selection.trainings, label, grid, self.seed)
+            if self.train and not grid.is_sampled:
+                exposure = add_trained(exposure, plan, experiment, label)
+            results.append(summarise(exposure, self.margin, self.seed))
+        sections = describe_results(results, selection)
+        if self.noise is not None:
+            row = CircuitRow(selection.trainings[label])
+            trial = Mitigation(row, self.noise, self.scales, self.shots, self.seed)
+            with fresh(), experiment.session.threads():
+                sections.append(describe_mitigation(trial, label, self.margin))
+        report.finish_sections(plans, sections)
+        return sections[0].frames["robustness"], True
