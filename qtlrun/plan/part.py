@@ -184,8 +184,8 @@ def _construct(make: Callable, values: dict, takes: Parameters, key: str, names:
         return make(**_arguments(make, values, takes))
     except ValueError as error:
         named = UsageError.of(error, key)
-        top = error.key.partition(".")[0] if isinstance(error, BadValue) else ""
-        if top and top not in names:  # of an object that is offered
+        # Of an object that is offered
+        if isinstance(error, BadValue) and error.key.partition(".")[0] not in names:
             reason = f"{error.key}={text(error.value)}: {error.reason}"
             named = UsageError(reason, error.fix, key=key, missing=error.missing)
         raise named.located(plugin.location(error)) from error
