@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from qtlrun.error import UsageError
-from qtlrun.plan import EACH, Plan, Variant, check_plan, check_same
+from qtlrun.plan import EACH, Plan, Variant, check_noise, check_plan, check_same
 from qtlrun.plan.seal import MAX_DIFFERENCES, NAME_DIGITS
 
 # Keys whose values all points of a sweep share.
@@ -104,6 +104,7 @@ def _check_parts(plan: Plan, experiment) -> None:
     Nothing is built of variants that have passed before.
     """
     _check_redraws(plan, experiment)
+    check_noise(plan)
     variants = _checked_variants(plan)
     if experiment.has_passed([variant for _, variant in variants]):
         return

@@ -1,6 +1,6 @@
 """Plans: what a command line asks for, checked and worked out before anything is trained."""
 
-from qtlrun.plan.check import check_idle, check_plan, check_same, check_single
+from qtlrun.plan.check import check_idle, check_noise, check_plan, check_same, check_single
 from qtlrun.plan.description import describe
 from qtlrun.plan.fact import facts
 from qtlrun.plan.letter import has_circuit, simulates
@@ -21,6 +21,7 @@ __all__ = [
     "bare",
     "build",
     "check_idle",
+    "check_noise",
     "check_part",
     "check_plan",
     "check_same",

@@ -149,7 +149,9 @@ def describe_kind(result: NoiseResult, composed: str, rival: str | None) -> Sect
     )
     name = f"robustness_{result.grid.kind}"
     frames = {name: curves, f"{name}_contrasts": contrasts}
-    shown = table[["strength", *(c for c in table if c in (composed,) or " - " in c)]]
+    shown = table[
+        ["strength", *(name for name in table if name.startswith(composed) or " - " in name)]
+    ]
     return Section(result.grid.kind, table, [note], frames, {}, shown=shown)
 
 

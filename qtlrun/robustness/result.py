@@ -13,6 +13,7 @@ from qtlrun.robustness.kind import Grid
 
 Line = dict[str, Any]  # of a frame
 WORSE = "worse"
+LEAST_SHARE = 0.005  # of draws that a sentence names
 
 
 @dataclass(frozen=True)
@@ -133,5 +134,9 @@ def _describe_crossing(grid: Grid, composed: str, rival: str, crossing: Crossing
         verdict = f"the verdict is never worse, up to {last}"
     else:
         verdict = f"the first strength with the verdict worse is {grid.name(crossing.first_worse)}"
-    share = f"; in {crossing.never:.0%} of the draws it never does" if crossing.never else ""
+    share = (
+        f"; in {crossing.never:.0%} of the draws it never does"
+        if crossing.never >= LEAST_SHARE
+        else ""
+    )
     return f"{composed} {words}{share}; {verdict}"

@@ -6,7 +6,7 @@ import numpy as np
 import pennylane as qml
 import pytest
 import torch
-from composition import part
+from composition import check, part, short_plan
 from noises import CHANNELS, MIXTURE, MIXTURES, SINGLE, Chances, Turn, Words, angles, slopes
 
 from qtlrun.circuit.dressed import Dressed
@@ -219,6 +219,14 @@ def test_a_device_without_channels_is_refused_with_those_that_have_them():
         " has, and so have device=pennylane with device.name=default.mixed or cirq.mixedsimulator."
     )
     PennyLane("lightning.qubit", noise={"over_rotation": 0.1})
+
+
+def test_noise_without_a_circuit_is_refused(home):
+    words = ("head=classical", "device=mixed", "device.noise.bit_flip=0.1", "compare=[C]")
+    with pytest.raises(UsageError) as error:
+        check(short_plan(home, *words))
+    assert error.value.key == "device.noise" and error.value.value == {"bit_flip": 0.1}
+    check(short_plan(home, *words[1:]))
 
 
 def test_errors_of_reading_x_are_refused_on_a_device_of_pennylane():
