@@ -95,7 +95,9 @@ def doubt(posting: Posting) -> str:
     """Why nothing is concluded of a figure; empty where it is told from 0."""
     if posting.is_told:
         return ""
-    return NOT_TOLD if posting.verdict.judged else NO_VERDICT
+    if not posting.verdict.judged:
+        return NO_VERDICT
+    return f"{NOT_TOLD} after Holm's correction" if posting.verdict.detectable else NOT_TOLD
 
 
 def _state_share(account: Account, share: Posting, whole: Posting, postings: Postings) -> Note:
