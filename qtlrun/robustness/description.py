@@ -13,11 +13,11 @@ from qtlrun.report.frame import robustness as schema
 from qtlrun.report.section import Section
 from qtlrun.report.sentence import Note
 from qtlrun.robustness.contrast import contrast
-from qtlrun.robustness.crossing import estimate_error, find_crossing
 from qtlrun.robustness.exposure import ITSELF, Exposure
 from qtlrun.robustness.kind import Grid
 from qtlrun.robustness.result import Line, NoiseResult, describe_crossings, list_crossings
 from qtlrun.robustness.selection import Selection
+from qtlrun.robustness.turning_point import estimate_error, find_turning_point
 
 AS_RUN = "as run"
 UNDER_NOISE = "under the noise"
@@ -37,7 +37,7 @@ def summarise(exposure: Exposure, margin: float, seed: int) -> NoiseResult:
     references = [label for label in comparison.labels if label != comparison.composed]
     crossings = {}
     for label in references:
-        crossing = None if label == ITSELF else find_crossing(exposure, label, margin, seed)
+        crossing = None if label == ITSELF else find_turning_point(exposure, label, margin, seed)
         if crossing is not None:
             crossings[label] = crossing
     return NoiseResult(exposure.grid, curves, contrasts, crossings, exposure.dead)

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from qtlrun.report.sentence import Note
-from qtlrun.robustness.crossing import Crossing
 from qtlrun.robustness.exposure import ITSELF
 from qtlrun.robustness.kind import Grid
+from qtlrun.robustness.turning_point import TurningPoint
 
 Line = dict[str, Any]  # of a frame
 WORSE = "worse"
@@ -27,7 +27,7 @@ class NoiseResult:
     grid: Grid
     curves: list[Line]
     contrasts: list[Line]
-    crossings: dict[str, Crossing]
+    crossings: dict[str, TurningPoint]
     dead: dict[str, int]
 
 
@@ -104,8 +104,8 @@ def _name(grid: Grid, position: float | None) -> str:
     return "no noise" if not position else grid.name(position)
 
 
-def _describe_position(grid: Grid, crossing: Crossing) -> str:
-    """Crossing with its interval."""
+def _describe_position(grid: Grid, crossing: TurningPoint) -> str:
+    """Turning point with its interval."""
     if not crossing.position and not crossing.high:
         return "no noise"
     ends = f"[{_end(grid, crossing.low)}, {_end(grid, crossing.high)}]"
@@ -119,7 +119,7 @@ def _end(grid: Grid, position: float) -> str:
     return grid.name(float(f"{position:.2g}")) if position else grid.name(0.0)
 
 
-def _describe_crossing(grid: Grid, composed: str, rival: str, crossing: Crossing) -> str:
+def _describe_crossing(grid: Grid, composed: str, rival: str, crossing: TurningPoint) -> str:
     """Words on where a row falls behind its rival."""
     if not crossing.first_worse and crossing.first_worse is not None:
         return f"{composed} is worse than {rival} already without noise"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from qtlrun.error import UsageError
-from qtlrun.robustness.crossing import QUANTILES, interpolate, resample
 from qtlrun.robustness.kind import read_grids
+from qtlrun.robustness.turning_point import QUANTILES, interpolate, resample
 
 POSITIONS = np.array([0.0, 0.1, 0.2, 0.4])
 

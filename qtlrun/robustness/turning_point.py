@@ -19,7 +19,7 @@ QUANTILES = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
-class Crossing:
+class TurningPoint:
     """Where the mean difference in NLL to a reference turns from better to worse.
 
     position: on the grid's axis, by interpolation between its strengths; 0 where the row is behind
@@ -36,8 +36,10 @@ class Crossing:
     first_worse: float | None
 
 
-def find_crossing(exposure: Exposure, reference: str, margin: float, seed: int) -> Crossing | None:
-    """Crossing of the composed row and a reference; None where they share no training."""
+def find_turning_point(
+    exposure: Exposure, reference: str, margin: float, seed: int
+) -> TurningPoint | None:
+    """Turning point of the composed row and a reference; None where they share no training."""
     comparisons = list(exposure.comparisons.values())
     if not comparisons[0].pairs(reference):
         return None
@@ -47,7 +49,7 @@ def find_crossing(exposure: Exposure, reference: str, margin: float, seed: int) 
     present = gaps[0][1]
     crossings = [interpolate(positions, each) for each in resample(values, present, seed)]
     low, high = np.quantile(crossings, QUANTILES, method="inverted_cdf")
-    return Crossing(
+    return TurningPoint(
         interpolate(positions, values.sum((1, 2)) / present.sum()),
         float(low),
         float(high),
