@@ -244,8 +244,9 @@ def test_intervals_hold_a_known_credit_in_19_of_20_games(kind):
 
 
 @pytest.mark.slow
-def test_intervals_hold_the_credit_of_a_trained_population_in_19_of_20_draws(home):
+def test_intervals_hold_the_credit_of_a_trained_population_in_90_to_98_of_100_draws(home):
     """Shares of 60 trainings are the truth; 8 of them and 80 test items are drawn 400 times."""
+    rates = []
     plan = plan_of(home, "splits=1", "seeds=60", "recipe.epochs=8", "dataset.points=1600")
     account = account_of(plan, Experiment(str(home)))
     draw = np.random.default_rng(0)
@@ -257,7 +258,8 @@ def test_intervals_hold_the_credit_of_a_trained_population_in_19_of_20_draws(hom
             items = draw.integers(population.shape[1], size=80)
             interval = statistic.crossed(population[np.ix_(seeds, items)])
             held += interval.low <= population.mean() <= interval.high
-        assert 0.92 <= held / 400 <= 0.985, (weights, held)
+        rates.append(held / 400)
+    assert min(rates) >= 0.90 and max(rates) <= 0.98, rates
 
 
 def test_a_part_has_the_name_that_a_reader_knows():
