@@ -69,7 +69,7 @@ WITH_MINE = listed(sorted([*options("head"), "mine"]))
 HEADS, REFERENCES, CIRCUITS, PRESETS, DATASETS = (
     listed(options(group)) for group in ("head", "compare", "circuit", "experiment", "dataset")
 )
-ANGLES = "angles, entangle, spread, state, product, layout."
+ANGLES = "angles, entangle, spread, state, product, layout, pre, post."
 FORM = (
     "this is no override; an override is KEY=VALUE, its brackets and quotes closed, in quotes for"
     " the shell where it has brackets or spaces."
@@ -190,7 +190,7 @@ def test_the_right_keys_are_those_of_the_options_chosen(refusal):
     assert (
         refusal("device.shot=3", "device=default.qubit")
         == "device.shot: there is no such key; did you mean shots? It is one of"
-        " allow_remote, diff_method, name, options, remote, seed, shots."
+        " allow_remote, diff_method, name, noise, options, remote, seed, shots."
     )
     assert (
         refusal("head=classical", "head.foo=zero")
@@ -224,7 +224,7 @@ def test_the_right_keys_are_those_of_the_options_chosen(refusal):
             (
                 "device=default.qubi: there is no such option; did you mean default.qubit? It is"
                 " one of default.qubit, lightning.gpu, lightning.kokkos, lightning.qubit,"
-                " pennylane, qiskit.aer, statevector."
+                " mixed, pennylane, qiskit.aer, statevector."
             ),
         ),
         (
@@ -1496,7 +1496,7 @@ def test_an_option_that_shadows_a_shipped_one_is_said_to_be_passed_over(mine, ca
         (
             "head/mine",
             "_target_: qtlrun.head.dressed.Twin\nqbits: 3\n",
-            "head.qbits: there is no such key; it is one of reach, layout.",
+            "head.qbits: there is no such key; it is one of reach, layout, pre, middle, post.",
         ),
         (
             "experiment/tiny",

@@ -481,8 +481,8 @@ def test_a_run_that_diverges_is_an_error_and_leaves_the_others_their_bits(
     healthy = made(home, seeds=[0, 1, 2], names=("C",))["C"]
     head = Parts.head
 
-    def poisoned(self, features, seeds):
-        one = head(self, features, seeds)
+    def poisoned(self, features, seeds, *shots):
+        one = head(self, features, seeds, *shots)
         if 1 in seeds:
             one.linear.bias.data[seeds.index(1)] = torch.nan
         return one
