@@ -34,7 +34,9 @@ def test_a_backbone_whose_trainings_all_fail_has_a_note_and_no_figure(
 ):
     whole = [rows[account.names[-1]] for rows in account.comparison.splits]
     lost = [dataclasses.replace(row, outcomes={}, errors={0: "nan", 1: "nan"}) for row in whole]
-    monkeypatch.setattr(Experiment, "train_all", lambda self, label, *words, **values: {label: lost})
+    monkeypatch.setattr(
+        Experiment, "train_all", lambda self, label, *words, **values: {label: lost}
+    )
     postings, (note,) = credit_backbone(plan, account, experiment)
     assert not postings and "no training of it and of A finished" in note.full
 
