@@ -43,14 +43,9 @@ def judge(once: Callable, resampled: Callable, values: list[tuple[Row, np.ndarra
         return once(values[0][1], *margin)
     count = min(len(figures) for _, figures in values)
     rows = [row for row, _ in values]
-    items = None if rows[0].independent else [_names(row) for row in rows]
+    items = None if rows[0].independent else [row.item_names for row in rows]
     figures = [figures[:count] for _, figures in values]
     return resampled(figures, items, *margin, share=_trained_share(rows))
-
-
-def _names(row: Row) -> tuple[str, ...]:
-    """Hashes of a row's test items; their numbers where it has none."""
-    return row.items or tuple(map(str, range(len(row.labels))))
 
 
 def _trained_share(rows: list[Row]) -> float:

@@ -148,6 +148,11 @@ class Row:
         """Test labels, shape (items,)."""
         return self._first.labels
 
+    @property
+    def item_names(self) -> tuple[str, ...]:
+        """Hashes of the test items; their numbers where they have none."""
+        return self.items or tuple(map(str, range(len(self.labels))))
+
     @cached_property
     def logits(self) -> np.ndarray:
         """Test logits, shape (seeds, items, classes)."""

@@ -34,6 +34,10 @@ def credit_backbone(
         return [], [Note(f"{name}: what training the backbone too would bring, {words} shows.")]
     label = label or "D"
     rows = experiment.train_all(label, {label: trained}, redraws, reader=plan.reader_key)[label]
+    finished = sum(len(_share_seeds(account, split, row)) for split, row in enumerate(rows))
+    if not finished:
+        words = f"no training of it and of {account.label} finished, so what training the backbone"
+        return [], [Note(f"{label}: {words} too brings is not known.")]
     return [_compare(account, label, rows, gain) for gain in METRICS], []
 
 
@@ -56,10 +60,18 @@ def _compare(account: Account, label: str, rows: list[Row], gain: Gain) -> Posti
     whole = account.names[-1]
     for split, row in enumerate(rows):
         other = account.comparison.splits[split][whole]
-        seeds = sorted(row.outcomes.keys() & other.outcomes.keys())
+        seeds = _share_seeds(account, split, row)
+        if not seeds:
+            continue
         gaps = measure_row(row, gain, seeds) - measure_row(other, gain, seeds)
         values |= {(split, seed): gap for seed, gap in zip(seeds, gaps, strict=True)}
     verdict = account.judge(values)
     if any(row.errors for row in rows):
         verdict = verdict.withheld()
     return Posting(account.label, "difference", f"backbone, {label}", gain, verdict)
+
+
+def _share_seeds(account: Account, split: int, row: Row) -> list[int]:
+    """Seeds that a row and the whole coalition of an account finished on a split."""
+    other = account.comparison.splits[split][account.names[-1]]
+    return sorted(row.outcomes.keys() & other.outcomes.keys())

@@ -66,9 +66,10 @@ def state_design(account: Account) -> Note:
     """Sentence on seeds, splits and test items."""
     comparison = account.comparison
     splits = len(comparison.splits)
-    sizes = sorted({len(row.items) for rows in comparison.splits for row in rows.values()})
-    if not sizes:
-        return Note("Nothing was trained.")
+    finished = [row for label in comparison.labels for row in comparison.of(label)]
+    if not finished:
+        return Note("No training was finished.")
+    sizes = sorted({len(row.labels) for row in finished})
     sizes = list(dict.fromkeys((sizes[0], sizes[-1])))
     items = f"{' to '.join(map(str, sizes))} test {comparison.noun}s"
     tuned = "each coalition tuned alike" if comparison.tuned else "untuned recipe"

@@ -12,18 +12,17 @@ from qtlrun.report.figure import robustness as figure
 from qtlrun.report.frame import robustness as schema
 from qtlrun.report.section import Section
 from qtlrun.report.sentence import Note
-from qtlrun.robustness.contrast import contrast
+from qtlrun.robustness.crossing import contrast_at, estimate_error, find_crossing_point
 from qtlrun.robustness.exposure import ITSELF, Exposure
 from qtlrun.robustness.kind import Grid
 from qtlrun.robustness.result import Line, NoiseResult, describe_crossings, list_crossings
 from qtlrun.robustness.selection import Selection
-from qtlrun.robustness.turning_point import estimate_error, find_turning_point
 
 AS_RUN = "as run"
 UNDER_NOISE = "under the noise"
 
 
-def summarise(exposure: Exposure, margin: float, seed: int) -> NoiseResult:
+def summarise(exposure: Exposure, margin: float) -> NoiseResult:
     """Numbers of an exposure."""
     curves = []
     contrasts = []
@@ -37,7 +36,7 @@ def summarise(exposure: Exposure, margin: float, seed: int) -> NoiseResult:
     references = [label for label in comparison.labels if label != comparison.composed]
     crossings = {}
     for label in references:
-        crossing = None if label == ITSELF else find_turning_point(exposure, label, margin, seed)
+        crossing = None if label == ITSELF else find_crossing_point(exposure, label, margin)
         if crossing is not None:
             crossings[label] = crossing
     return NoiseResult(exposure.grid, curves, contrasts, crossings, exposure.dead)
@@ -82,7 +81,7 @@ def _contrasts(
     lines = []
     for label in comparison.labels:
         is_other = label != comparison.composed
-        each = contrast(comparison, label, margin, exposure.dead) if is_other else None
+        each = contrast_at(exposure, comparison, label, margin) if is_other else None
         if each is None or (label == ITSELF and not position):
             continue
         gap = each.verdict.interval

@@ -1,13 +1,14 @@
 """Rows of a finished run at each strength of a noise: all seeds and strengths at once."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from qtlrun import memory
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.outcome import Outcome
 from qtlrun.comparison.row import Row
@@ -20,6 +21,8 @@ from qtlrun.tape.tape import Reading
 
 Logits = list[np.ndarray]  # of each training, (items, classes)
 Values = list[Tensor]  # of each training's circuits, (circuits, items, outputs)
+AMPLITUDE_BYTES = 8  # of a density matrix in words, for one item
+MEMORY_PARTS = 8  # of the machine's memory, one of which states may fill
 ITSELF = "itself without noise"  # label of the composed row as it is without noise
 Simulate = Callable[..., Tensor]
 
@@ -77,8 +80,15 @@ class CircuitRow:
         return values
 
     def under(self, noises: Sequence[Noise]) -> list[Values]:
-        """Exact values of the circuits under each noise."""
+        """Exact values of the circuits under each noise, of as many at once as memory holds."""
+        state_bytes = AMPLITUDE_BYTES * 4**self.reading.qubits * len(self.subjects)
+        room = max(1, memory.total() // MEMORY_PARTS // state_bytes)
+        values = []
+        for first in range(0, len(noises), room):
+            values += self._under(noises[first : first + room])
+        return values
 
+    def _under(self, noises: Sequence[Noise]) -> list[Values]:
         def simulate(x: Tensor, w: Tensor) -> Tensor:
             repeated = [noise for noise in noises for _ in range(len(x) // len(noises))]
             return compile_density(self.reading, repeated)(x, w)
@@ -114,12 +124,14 @@ class Exposure:
     comparisons: composed row beside the others, by position on the grid's axis
     circuits: labels of the rows whose circuit had the noise
     retrained: labels of those among them that were trained under it
+    failures: number of trainings that failed in the run, of the rows that have any
     """
 
     grid: Grid
     comparisons: dict[float, Comparison]
     circuits: tuple[str, ...]
     retrained: tuple[str, ...] = ()
+    failures: dict[str, int] = field(default_factory=dict)
 
     @cached_property
     def dead(self) -> dict[str, int]:

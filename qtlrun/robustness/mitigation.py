@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 
 import numpy as np
 import torch
@@ -99,6 +99,7 @@ class Mitigation:
         reading = self.row.reading
         return measurement.count_bases(reading.measurements, reading.qubits)
 
+    @cached_property
     def ideal(self) -> Values:
         """Values without noise."""
         return self.row.under([Noise()])[0]

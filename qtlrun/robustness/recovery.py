@@ -18,29 +18,20 @@ from qtlrun.robustness.mitigation import (
     Mitigation,
     error_of,
 )
+from qtlrun.robustness.selection import Selection
 
 TITLE = "mitigation"
 
 
-def describe_mitigation(trial: Mitigation, label: str, margin: float) -> Section:
-    """Section of a trial on the row of a label."""
-    ideal = trial.ideal()
-    floor = _nll(trial.row, label, trial.row.decode(ideal))
-    lines = []
-    for shots in (None, trial.shots):
-        attempts = [each for each in trial.attempts() if (each.shots is None) == (shots is None)]
-        plain = trial.row.decode(attempts[0].values)
-        cost = _nll(trial.row, label, plain) - floor
-        for each in attempts:
-            logits = trial.row.decode(each.values)
-            both = {each.method: trial.row.subjects, NONE: trial.row.subjects}
-            line = _line(each, error_of(each.values, ideal))
-            comparison = compare_logits(both, each.method, {NONE: plain, each.method: logits})
-            nll = comparison.estimate(each.method, lambda row: row.nll).mean
-            line |= {"accuracy": comparison.accuracy(each.method).mean, "nll": nll}
-            line["recovered"] = 1 - (nll - floor) / cost if cost > 0 else math.nan
-            judged = None if each.method == NONE else contrast(comparison, NONE, margin)
-            lines.append(line | _gap(judged))
+def describe_mitigation(trial: Mitigation, selection: Selection, margin: float) -> Section:
+    """Section of a trial on the first row of a selection."""
+    label = selection.composed
+    floor = _nll(trial.row, label, trial.row.decode(trial.ideal))
+    is_lost = label in selection.failures
+    attempts = trial.attempts()
+    exact = [each for each in attempts if each.shots is None]
+    sampled = [each for each in attempts if each.shots is not None]
+    lines = [*_judge(trial, exact, margin, is_lost), *_judge(trial, sampled, margin, is_lost)]
     frame = schema.MITIGATIONS.frame(lines)
     strengths = ", ".join(f"{name}={value:g}" for name, value in trial.noise.values.items())
     notes = [
@@ -54,6 +45,36 @@ def describe_mitigation(trial: Mitigation, label: str, margin: float) -> Section
         )
     ]
     return Section(TITLE, _table(frame), notes, {TITLE: frame}, {TITLE: figure.mitigation(frame)})
+
+
+def _judge(
+    trial: Mitigation, attempts: list[Attempt], margin: float, is_lost: bool
+) -> list[dict[str, object]]:
+    """Lines of attempts, the first of which is without mitigation.
+
+    is_lost: whether a training of the row failed, so that no verdict is given
+    """
+    row = trial.row
+    silent = row.decode(trial.ideal)
+    plain = row.decode(attempts[0].values)
+    floor = _nll(row, NONE, silent)
+    cost = _nll(row, NONE, plain) - floor
+    lines = []
+    for each in attempts:
+        both = {each.method: row.subjects, NONE: row.subjects}
+        logits = {NONE: plain, each.method: row.decode(each.values)}
+        comparison = compare_logits(both, each.method, logits)
+        first = compare_logits(both, each.method, dict.fromkeys(both, silent))
+        nll = comparison.estimate(each.method, lambda row: row.nll).mean
+        line = _line(each, error_of(each.values, trial.ideal))
+        line |= {"accuracy": comparison.accuracy(each.method).mean, "nll": nll}
+        line["recovered"] = 1 - (nll - floor) / cost if cost > 0 else math.nan
+        lost = (NONE,) if is_lost else ()
+        judged = None
+        if each.method != NONE:
+            judged = contrast(comparison, NONE, margin, first, lost)
+        lines.append(line | _gap(judged))
+    return lines
 
 
 def _listed(scales) -> str:

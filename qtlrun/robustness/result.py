@@ -7,13 +7,16 @@ from typing import Any
 import pandas as pd
 
 from qtlrun.report.sentence import Note
+from qtlrun.robustness.crossing import FEWEST_UNITS, CrossingPoint
 from qtlrun.robustness.exposure import ITSELF
 from qtlrun.robustness.kind import Grid
-from qtlrun.robustness.turning_point import TurningPoint
 
 Line = dict[str, Any]  # of a frame
 WORSE = "worse"
-LEAST_SHARE = 0.005  # of draws that a sentence names
+NEVER = "never"  # behind on the grid
+FROM_START = "from the start"  # behind without noise
+CROSSES = "falls behind"
+LEAST_SHARE = 0.01  # of draws that a sentence names
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class NoiseResult:
     grid: Grid
     curves: list[Line]
     contrasts: list[Line]
-    crossings: dict[str, TurningPoint]
+    crossings: dict[str, CrossingPoint]
     dead: dict[str, int]
 
 
@@ -35,7 +38,9 @@ def list_crossings(result: NoiseResult, composed: str) -> list[Line]:
     """Lines of the frame of crossings."""
     lines = []
     for reference, each in result.crossings.items():
-        positions = (each.position, each.low, each.high)
+        # Shots grow fewer where other noise grows stronger
+        near, far = (each.high, each.low) if result.grid.is_sampled else (each.low, each.high)
+        positions = (each.position, near, far)
         strength, low, high = (_strength(result.grid, position) for position in positions)
         first = math.nan
         if each.first_worse is not None:
@@ -45,6 +50,7 @@ def list_crossings(result: NoiseResult, composed: str) -> list[Line]:
                 "kind": result.grid.kind,
                 "row": composed,
                 "reference": reference,
+                "state": _state(each),
                 "strength": strength,
                 "low": low,
                 "high": high,
@@ -55,8 +61,15 @@ def list_crossings(result: NoiseResult, composed: str) -> list[Line]:
     return lines
 
 
+def _state(crossing: CrossingPoint) -> str:
+    """Whether a row falls behind on the grid."""
+    if math.isinf(crossing.position):
+        return NEVER
+    return CROSSES if crossing.position else FROM_START
+
+
 def _strength(grid: Grid, position: float) -> float:
-    """Strength at a position; of shots their number."""
+    """Strength at a position; of shots their number, 0 beyond the grid and inf without noise."""
     if not grid.is_sampled:
         return position
     return 1 / position if position else math.inf
@@ -84,6 +97,10 @@ def describe_crossings(
             sentences.setdefault(words, []).append(grid.kind)
         lines.append(line)
     notes = [Note(f"{', '.join(kinds)}: {words}.") for words, kinds in sentences.items()]
+    crossings = [each for result in results for each in result.crossings.values()]
+    if any(not each.is_estimated for each in crossings):
+        words = f"Fewer than {FEWEST_UNITS} trainings, or splits where there are several, give"
+        notes.append(Note(f"{words} the place of a crossing no interval."))
     return pd.DataFrame(lines), notes
 
 
@@ -98,16 +115,18 @@ def _first(result: NoiseResult, composed: str, reference: str) -> float | None:
 
 
 def _name(grid: Grid, position: float | None) -> str:
-    """Place of a grid in words."""
+    """Place of a grid at which something is shown, in words."""
     if position is None:
-        return "nowhere"
+        return f"not shown up to {grid.name(grid.positions[-1])}"
     return "no noise" if not position else grid.name(position)
 
 
-def _describe_position(grid: Grid, crossing: TurningPoint) -> str:
-    """Turning point with its interval."""
+def _describe_position(grid: Grid, crossing: CrossingPoint) -> str:
+    """Crossing with its interval."""
     if not crossing.position and not crossing.high:
         return "no noise"
+    if not crossing.is_estimated:
+        return _end(grid, crossing.position)
     ends = f"[{_end(grid, crossing.low)}, {_end(grid, crossing.high)}]"
     return f"{_end(grid, crossing.position)} {ends}"
 
@@ -119,7 +138,7 @@ def _end(grid: Grid, position: float) -> str:
     return grid.name(float(f"{position:.2g}")) if position else grid.name(0.0)
 
 
-def _describe_crossing(grid: Grid, composed: str, rival: str, crossing: TurningPoint) -> str:
+def _describe_crossing(grid: Grid, composed: str, rival: str, crossing: CrossingPoint) -> str:
     """Words on where a row falls behind its rival."""
     if not crossing.first_worse and crossing.first_worse is not None:
         return f"{composed} is worse than {rival} already without noise"
@@ -135,7 +154,7 @@ def _describe_crossing(grid: Grid, composed: str, rival: str, crossing: TurningP
     else:
         verdict = f"the first strength with the verdict worse is {grid.name(crossing.first_worse)}"
     share = (
-        f"; in {crossing.never:.0%} of the draws it never does"
+        f"; in {crossing.never:.0%} of the draws {composed} never does"
         if crossing.never >= LEAST_SHARE
         else ""
     )

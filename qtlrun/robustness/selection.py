@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from qtlrun import memory
 from qtlrun.error import UsageError, nearest
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.subject import Subject
@@ -19,13 +20,15 @@ class Selection:
 
     composed: label of that row
     rival: label of the row without a circuit that it is judged by; None: there is none
-    notes: on rows that are left out
+    notes: on rows that are left out, and on trainings that failed
+    failures: number of trainings that failed in the run, of the rows that have any
     """
 
     trainings: dict[str, list[Subject]]
     composed: str
     rival: str | None
     notes: list[Note]
+    failures: dict[str, int]
 
 
 def select_rows(plan: Plan, experiment: Experiment, rows: Sequence[str] | None) -> Selection:
@@ -33,18 +36,19 @@ def select_rows(plan: Plan, experiment: Experiment, rows: Sequence[str] | None) 
     trainings: dict[str, list[Subject]] = {}
     for subject in experiment.subjects(plan):
         trainings.setdefault(subject.row, []).append(subject)
-    notes = []
+    obstacles = {}
     selected: dict[str, list[Subject]] = {}
     for label in _find_labels(list(trainings), rows):
         reason = find_obstacle(trainings[label])
         if reason:
-            notes.append(Note(f"{label} is left out: {reason}."))
+            obstacles[label] = reason
         else:
             selected[label] = trainings[label]
     circuits = [label for label, each in selected.items() if has_circuit(each[0])]
     if not circuits:
+        reasons = "".join(f"; {label}: {reason}" for label, reason in obstacles.items())
         raise UsageError(
-            "none of its rows that are asked for has a circuit that noise could act on",
+            f"none of its rows that are asked for has a circuit that noise could act on{reasons}",
             "train one, as with head=quantum",
             key="run",
             value=plan.settings.run,
@@ -53,9 +57,22 @@ def select_rows(plan: Plan, experiment: Experiment, rows: Sequence[str] | None) 
     first = composed if composed in circuits else circuits[0]
     flat = [label for label in selected if label not in circuits]
     flat.sort(key=lambda label: label.rstrip("*") != TWIN)
-    return Selection(
-        {first: selected.pop(first)} | selected, first, flat[0] if flat else None, notes
-    )
+    notes = [Note(f"{label} is left out: {reason}.") for label, reason in obstacles.items()]
+    failures = _count_failures(selected, plan, experiment)
+    if failures:
+        counts = ", ".join(f"{label} {count}" for label, count in failures.items())
+        notes.append(Note(f"Trainings that failed, so that no verdict is given: {counts}."))
+    rival = flat[0] if flat else None
+    return Selection({first: selected.pop(first)} | selected, first, rival, notes, failures)
+
+
+def _count_failures(
+    trainings: dict[str, list[Subject]], plan: Plan, experiment: Experiment
+) -> dict[str, int]:
+    """Number of a run's trainings that were not finished, of the rows that lack any."""
+    total = sum(len(redraw.seeds) for redraw in experiment.distinct_redraws(plan))
+    missing = {label: total - len(subjects) for label, subjects in trainings.items()}
+    return {label: count for label, count in missing.items() if count > 0}
 
 
 def find_obstacle(subjects: list[Subject]) -> str:
@@ -63,6 +80,7 @@ def find_obstacle(subjects: list[Subject]) -> str:
     head = subjects[0].head
     if has_circuit(subjects[0]):
         try:
+            memory.fits(head.circuit.qubits, mixed=True)
             _ = CircuitRow(subjects).reading
         except UsageError as error:
             return error.reason

@@ -6,6 +6,7 @@ from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Plan
 from qtlrun.robustness.exposure import Exposure
+from qtlrun.robustness.selection import Selection
 from qtlrun.simulator.noise import Noise
 
 DEVICE = "qtlrun.device.mixed.Mixed"
@@ -31,7 +32,23 @@ def add_trained(exposure: Exposure, plan: Plan, experiment: Experiment, label: s
             for rows, other in zip(comparison.splits, trained.splits, strict=True)
         ]
         comparisons[position] = dataclasses.replace(comparison, splits=splits)
-    return Exposure(exposure.grid, comparisons, (*exposure.circuits, row), (row,))
+    circuits = (*exposure.circuits, row)
+    return dataclasses.replace(
+        exposure, comparisons=comparisons, circuits=circuits, retrained=(row,)
+    )
+
+
+def check_trained(plan: Plan, experiment: Experiment, selection: Selection) -> None:
+    """Refuse to train a row that is not the one that noise is studied on first."""
+    composed = experiment.finished(plan).composed
+    if composed != selection.composed:
+        raise UsageError(
+            f"it trains the composed row {composed}, which is not among those with a circuit that"
+            " are asked for",
+            f"study.train=false; noise is studied on {selection.composed} all the same",
+            key="study.train",
+            value=True,
+        )
 
 
 def noisy_plan(plan: Plan, noise: Noise) -> Plan:

@@ -60,13 +60,13 @@ def find_crossing(
     at_start = bool((mean <= level).all())
     if len(units) < fewest:
         return Crossing(budget, math.nan, math.nan, math.nan, at_start)
-    drawn = np.exp(_cross(places, _resample(units, names), level))
+    drawn = np.exp(_cross(places, resample_units(units, names), level))
     ends = (1 - LEVEL) / 2, (1 + LEVEL) / 2
     low, high = np.quantile(drawn, ends, method="inverted_cdf")
     return Crossing(budget, float(low), float(high), float(np.isfinite(drawn).mean()), at_start)
 
 
-def _resample(
+def resample_units(
     units: list[np.ndarray], names: list[Sequence[str]]
 ) -> Float[np.ndarray, "resamples budgets"]:
     """Means of the difference over units and pictures that are drawn with replacement."""

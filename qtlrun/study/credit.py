@@ -11,7 +11,7 @@ from qtlrun.credit.statement import state_accounts
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.parts import Parts
-from qtlrun.plan import Plan, check_single
+from qtlrun.plan import Plan, Variant, check_single
 from qtlrun.report.report import Report
 from qtlrun.report.sentence import Note, count
 
@@ -36,16 +36,16 @@ class Credit:
         """Frame of all figures, and whether no training failed."""
         plan = plans[0]
         accounts: list[Account] = []
-        left_out = []
+        left_out = {}
         whole = find_label(plan, train_backbone(plan.model))
         for name, label in plan.labels.names.items():
             account = open_account(label, plan.variants[name], plan, experiment)
             if account is not None:
                 accounts.append(account)
             elif label != whole:
-                left_out.append(label)
+                left_out[label] = plan.variants[name]
         postings, notes = credit_backbone(plan, accounts[0], experiment)
-        notes += [*_name_left_out(left_out), *map(Note, plan.notes)]
+        notes += [*_name_left_out(left_out, plan, experiment), *map(Note, plan.notes)]
         sections = state_accounts(accounts, plan, postings, notes)
         report.finish_sections(plans, sections)
         figures = [section.frames.get("credit") for section in sections]
@@ -80,8 +80,14 @@ def _check_parts(parts: Parts) -> None:
         )
 
 
-def _name_left_out(labels: list[str]) -> list[Note]:
-    """Rows whose heads have no parts to train apart."""
-    if not labels:
-        return []
-    return [Note(f"Without parts to train apart, and so without an account: {', '.join(labels)}.")]
+def _name_left_out(left_out: dict[str, Variant], plan: Plan, experiment: Experiment) -> list[Note]:
+    """Rows without an account, by the reason: a trained backbone, or a head of too few parts."""
+    labels: dict[str, list[str]] = {}
+    for label, variant in left_out.items():
+        is_frozen = experiment.has_frozen_backbone(variant.redrawn(plan.redraws[0].change))
+        reason = "Without parts to train apart" if is_frozen else "With a backbone that is trained"
+        labels.setdefault(reason, []).append(label)
+    return [
+        Note(f"{reason}, and so without an account: {', '.join(each)}.")
+        for reason, each in labels.items()
+    ]

@@ -1,5 +1,6 @@
 """Trained rows under noise: where the circuit loses, and what mitigation recovers."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import pandas as pd
@@ -17,7 +18,7 @@ from qtlrun.robustness.kind import Grid, read_grids
 from qtlrun.robustness.mitigation import Mitigation
 from qtlrun.robustness.recovery import describe_mitigation
 from qtlrun.robustness.selection import select_rows
-from qtlrun.robustness.training import add_trained
+from qtlrun.robustness.training import add_trained, check_trained
 from qtlrun.simulator.noise import Noise, read_noise
 
 
@@ -90,7 +91,9 @@ class Robustness:
                 key="study",
                 value="robustness",
             )
-        select_rows(plan, experiment, self.rows)
+        selection = select_rows(plan, experiment, self.rows)
+        if self.train:
+            check_trained(plan, experiment, selection)
 
     def run(
         self, plans: list[Plan], experiment: Experiment, report: Report
@@ -104,14 +107,15 @@ class Robustness:
             report.progress.step("kinds of noise", number, len(self.grids))
             with fresh(), experiment.session.threads():
                 exposure = expose(selection.trainings, label, grid, self.seed)
+            exposure = dataclasses.replace(exposure, failures=selection.failures)
             if self.train and not grid.is_sampled:
                 exposure = add_trained(exposure, plan, experiment, label)
-            results.append(summarise(exposure, self.margin, self.seed))
+            results.append(summarise(exposure, self.margin))
         sections = describe_results(results, selection)
         if self.noise is not None:
             row = CircuitRow(selection.trainings[label])
             trial = Mitigation(row, self.noise, self.scales, self.shots, self.seed)
             with fresh(), experiment.session.threads():
-                sections.append(describe_mitigation(trial, label, self.margin))
+                sections.append(describe_mitigation(trial, selection, self.margin))
         report.finish_sections(plans, sections)
         return sections[0].frames["robustness"], True

@@ -49,9 +49,10 @@ CROSSINGS = Schema(
         ("kind", "text", "", "of noise"),
         ("row", "text", "", "label of the row with the noise"),
         ("reference", "text", "", "label of the other row"),
-        ("strength", "float64", "", "at which the row falls behind in NLL; inf: never"),
-        ("low", "float64", "", "lower end of its 95 % interval"),
-        ("high", "float64", "", "upper end"),
+        ("state", "text", "", "falls behind, never (on the grid), from the start (without noise)"),
+        ("strength", "float64", "", "at which it falls behind in NLL; of shots their number"),
+        ("low", "float64", "", "lower end of its 95 % interval, in strength; nan: too few units"),
+        ("high", "float64", "", "upper end; inf: never, of shots 0 is; without noise the reverse"),
         ("never", "float64", "share", "of the draws in which it does not on the grid"),
         ("first_worse", "float64", "", "first strength with the verdict worse; nan: none"),
     )
