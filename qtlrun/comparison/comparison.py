@@ -229,13 +229,17 @@ class Comparison:
 
         Only of splits in which both have the same test items.
         """
-        pairs = []
-        for rows in self.splits:
+        return list(self.pairs_by_split(label).values())
+
+    def pairs_by_split(self, label: str) -> dict[int, Pair]:
+        """The same by the number of their split."""
+        pairs = {}
+        for split, rows in enumerate(self.splits):
             model = rows.get(self.composed)
             other = rows.get(label)
             both = sorted(model.outcomes.keys() & other.outcomes.keys()) if model and other else []
             if both and model.items == other.items and np.array_equal(model.labels, other.labels):
-                pairs.append((model, other, both))
+                pairs[split] = (model, other, both)
         return pairs
 
     def _rows(self, label: str) -> list[Row]:

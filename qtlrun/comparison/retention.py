@@ -80,7 +80,7 @@ def retain(few: Comparison, many: Comparison, label: str) -> Retention | None:
 
     Seeds and pictures are paired; the interval of a share is that of its first-order error.
     """
-    answers = _pair_answers(few, many, label)
+    answers = _gather_answers(few, many, label, _share_seeds(few, many, [label]))
     if answers is None or not _mean(answers.many):
         return None
     change = judge(
@@ -96,33 +96,51 @@ def retain(few: Comparison, many: Comparison, label: str) -> Retention | None:
 
 
 def compare_retention(few: Comparison, many: Comparison, label: str) -> statistic.Interval | None:
-    """Share that the composed row keeps less that of a reference; None without pairs."""
-    composed = _pair_answers(few, many, few.composed)
-    rival = _pair_answers(few, many, label)
+    """Share that the composed row keeps less that of a reference; None without pairs.
+
+    Of the seeds that both rows have on both training splits.
+    """
+    shared = _share_seeds(few, many, [few.composed, label])
+    composed = _gather_answers(few, many, few.composed, shared)
+    rival = _gather_answers(few, many, label, shared)
     if composed is None or rival is None or not (_mean(composed.many) and _mean(rival.many)):
-        return None
-    if list(map(np.shape, composed.few)) != list(map(np.shape, rival.few)):
         return None
     gaps = [left - right for left, right in zip(composed.errors, rival.errors, strict=True)]
     values = _with_rows(composed, gaps, max(composed.effective, rival.effective))
     return _about(composed.ratio - rival.ratio, values)
 
 
-def _pair_answers(few: Comparison, many: Comparison, label: str) -> Answers | None:
-    """Answers of a row on both splits, of the seeds that both have; None where none has."""
+def _share_seeds(few: Comparison, many: Comparison, labels: list[str]) -> dict[int, list[int]]:
+    """Seeds by redraw that all rows have on both training splits, tested on the same items."""
+    shared = {}
+    for number, (small, large) in enumerate(zip(few.splits, many.splits, strict=True)):
+        rows = [rows[label] for rows in (small, large) for label in labels if label in rows]
+        seeds = set.intersection(*(set(row.outcomes) for row in rows)) if rows else set()
+        if len(rows) == 2 * len(labels) and seeds and _has_same_items(rows):
+            shared[number] = sorted(seeds)
+    return shared
+
+
+def _has_same_items(rows: list[Row]) -> bool:
+    """Whether rows are tested on the same items."""
+    first = rows[0]
+    return all(
+        row.items == first.items and np.array_equal(row.labels, first.labels) for row in rows
+    )
+
+
+def _gather_answers(
+    few: Comparison, many: Comparison, label: str, shared: dict[int, list[int]]
+) -> Answers | None:
+    """Answers of a row on both splits, of seeds by redraw; None of none."""
     answers = Answers([], [], [], (0, 0))
-    for small_rows, large_rows in zip(few.splits, many.splits, strict=True):
-        small = small_rows.get(label)
-        large = large_rows.get(label)
-        if small is None or large is None or small.items != large.items:
-            continue
-        both = sorted(small.outcomes.keys() & large.outcomes.keys())
-        if both:
-            answers.rows.append(large)
-            answers.few.append(small.of_seeds(small.correct, both).astype(float))
-            answers.many.append(large.of_seeds(large.correct, both).astype(float))
-            sizes = small.trained_on, large.trained_on
-            answers = dataclasses.replace(answers, trained_on=sizes)
+    for number, seeds in shared.items():
+        small = few.splits[number][label]
+        large = many.splits[number][label]
+        answers.rows.append(large)
+        answers.few.append(small.of_seeds(small.correct, seeds).astype(float))
+        answers.many.append(large.of_seeds(large.correct, seeds).astype(float))
+        answers = dataclasses.replace(answers, trained_on=(small.trained_on, large.trained_on))
     return answers if answers.rows else None
 
 

@@ -1,7 +1,7 @@
 """Section of study=shots on the least budgets at which the composed row reaches a reference."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,15 +9,18 @@ import pandas as pd
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
+from qtlrun.comparison.pairing import Pair
 from qtlrun.comparison.row import Row
 from qtlrun.report.frame import shot_budget as frames
 from qtlrun.report.section import Section
 from qtlrun.report.sentence import Note
 from qtlrun.shot_budget.curve import Outlook
+from qtlrun.shot_budget.ration import shorten
 from qtlrun.statistic.crossing import Crossing, find_crossing
 
 NOT_WORSE = "not worse"
 BETTER = "better"
+WITHHELD = "withheld"  # where trainings failed
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Pairing:
     points: comparisons by budget
     label: the reference of the comparison, which is either of the two
     sign: of the comparison's difference; -1 where the reference is the measured row
+    lost: those of the two of which a training failed, at any budget
     """
 
     scheme: str
@@ -35,32 +39,51 @@ class Pairing:
     points: dict[int, Comparison]
     label: str
     sign: int
+    lost: tuple[str, ...]
+
+    @property
+    def units(self) -> str:
+        """Noun for what is drawn anew: a split's mean where there are several."""
+        return "splits" if len(next(iter(self.points.values())).splits) > 1 else "trainings"
 
     def find(self, level: float) -> Crossing:
-        """Crossing of the row's NLL less the other's."""
+        """Crossing of the row's NLL less the other's, of the trainings that all budgets have."""
         units = []
         names: list[Sequence[str]] = []
-        by_budget = [each.pairs(self.label) for each in self.points.values()]
-        for number, (model, _, seeds) in enumerate(by_budget[0]):
-            pairs = [each[number] for each in by_budget]
+        for split, pairs in self._by_split().items():
+            seeds = sorted(set.intersection(*(set(both) for _, _, both in pairs)))
+            if not seeds:
+                continue
             gaps = [self.sign * mine.paired(other, "nll", seeds) for mine, other, _ in pairs]
             stack = np.stack(gaps, axis=1)  # (seeds, budgets, items)
             # Of one split each training is a unit, of several the mean of a split's trainings
-            stack = stack if len(by_budget[0]) == 1 else stack.mean(0, keepdims=True)
+            stack = stack if self.units == "trainings" else stack.mean(0, keepdims=True)
             units += list(stack)
-            names += [_names(model, number)] * len(stack)
+            names += [_names(pairs[0][0], split)] * len(stack)
+        if not units:
+            return Crossing(math.nan, math.nan, math.nan, math.nan, at_start=False)
         return find_crossing(list(self.points), units, names, level, fewest=statistic.FEWEST)
+
+    def _by_split(self) -> dict[int, list[Pair]]:
+        """Pairs at each budget, of the splits that all budgets have."""
+        by_budget = [each.pairs_by_split(self.label) for each in self.points.values()]
+        pairs = {}
+        for split in sorted(set.intersection(*map(set, by_budget))):
+            pairs[split] = [each[split] for each in by_budget]
+        return pairs
 
 
 def describe_crossings(outlook: Outlook, limit: statistic.Margin) -> Section:
     """Section with a line per measured row, scheme, other row and criterion."""
     lines = []
+    cells = []
     notes = []
     for pairing in _pair(outlook):
         margin = pairing.points[max(pairing.points)].margins(limit)[pairing.label]
         for criterion, level in ((NOT_WORSE, margin), (BETTER, 0.0)):
             crossing = pairing.find(level)
             lines.append(_line(pairing, criterion, level, crossing))
+            cells.append(_cells(pairing, criterion, level, crossing))
             notes.append(Note(_say(pairing, criterion, level, crossing), ""))
     frame = frames.CROSSINGS.frame(lines)
     if lines:
@@ -68,10 +91,11 @@ def describe_crossings(outlook: Outlook, limit: statistic.Margin) -> Section:
             Note(
                 "Least preparations from which on the mean difference in NLL stays below the"
                 " level, on the grid joined by straight lines in the logarithm of the budget;"
-                " 95 % intervals by a bootstrap of trainings crossed with pictures."
+                " 95 % intervals by a bootstrap of trainings crossed with pictures, the trainings'"
+                " part as wide as Student's."
             )
         )
-    return Section("crossings", _table(frame), notes, {"crossings": frame}, {})
+    return Section("crossings", pd.DataFrame(cells), notes, {"crossings": frame}, {})
 
 
 def _pair(outlook: Outlook) -> Iterator[Pairing]:
@@ -87,10 +111,17 @@ def _pair(outlook: Outlook) -> Iterator[Pairing]:
             }
             if label == composed or not shared:
                 continue
+            names = (composed, label)
+            lost = tuple(name for name in names if _has_failed(name, points.values()))
             if outlook.has(composed, scheme):
-                yield Pairing(scheme, composed, label, shared, label, 1)
+                yield Pairing(scheme, composed, label, shared, label, 1, lost)
             elif outlook.has(label, scheme):
-                yield Pairing(scheme, label, composed, shared, label, -1)
+                yield Pairing(scheme, label, composed, shared, label, -1, lost)
+
+
+def _has_failed(label: str, points: Iterable[Comparison | None]) -> bool:
+    """Whether a training of a row failed at any budget."""
+    return any(each.failures(label) for each in points if each is not None)
 
 
 def _names(row: Row, number: int) -> list[str]:
@@ -111,6 +142,7 @@ def _line(pairing: Pairing, criterion: str, level: float, crossing: Crossing) ->
         "high": crossing.high,
         "share": crossing.share,
         "at start": crossing.at_start,
+        "lost": bool(pairing.lost),
     }
 
 
@@ -118,34 +150,49 @@ def _say(pairing: Pairing, criterion: str, level: float, crossing: Crossing) -> 
     """Sentence on one crossing."""
     about = "better than" if criterion == BETTER else f"not worse by {level:.3g} nats than"
     subject = f"{pairing.row} {pairing.scheme} is {about} {pairing.other}"
-    budgets = list(pairing.points)
+    first = min(pairing.points)
+    last = max(pairing.points)
+    if pairing.lost:
+        names = " and ".join(pairing.lost)
+        return (
+            f"{subject}: withheld, for trainings of {names} failed; the rest is no sample of all."
+        )
     if not crossing.ever:
         share = "" if math.isnan(crossing.share) else f" ({crossing.share:.0%} of resamples are)"
-        return f"{subject}: never on this grid, up to {budgets[-1]:,}{share}."
-    interval = _interval(crossing)
+        return f"{subject}: never on this grid, up to {last:,}{share}."
+    fewer = f"; fewer than {statistic.FEWEST} {pairing.units} give no interval"
+    interval = f" {_interval(crossing, first)}" if math.isfinite(crossing.share) else fewer
     if crossing.at_start:
-        return f"{subject} from the first budget on, {budgets[0]:,}{interval}."
-    return f"{subject} from {crossing.budget:.2g} preparations on{interval}."
+        return f"{subject} from the first budget on, {first:,}{interval}."
+    return f"{subject} from {shorten(crossing.budget, 2)} preparations on{interval}."
 
 
-def _interval(crossing: Crossing) -> str:
-    """Words on the interval of a crossing."""
+def _interval(crossing: Crossing, first: int) -> str:
+    """Ends of the interval of a crossing; nothing without one."""
     if math.isnan(crossing.low):
-        return "; fewer than three trainings give no interval"
-    ends = [
-        f"{end:.2g}" if math.isfinite(end) else "beyond" for end in (crossing.low, crossing.high)
-    ]
-    return f" [{ends[0]}, {ends[1]}]"
+        return ""
+    return f"[{_end(crossing.low, first)}, {_end(crossing.high, first)}]"
 
 
-def _table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Cells of the crossings."""
-    lines = []
-    for line in frame.to_dict("records"):
-        least = "at most " if line["at start"] else ""
-        budget = f"{least}{line['budget']:.2g}" if math.isfinite(line["budget"]) else "never here"
-        ends = "" if math.isnan(line["low"]) else f"[{line['low']:.2g}, {line['high']:.2g}]"
-        cells = {name: line[name] for name in ("row", "scheme", "criterion", "reference")}
-        cells["level"] = f"{line['level']:.3g}"
-        lines.append(cells | {"preparations": budget, "95 %": ends.replace("inf", "beyond")})
-    return pd.DataFrame(lines)
+def _end(budget: float, first: int) -> str:
+    """Budget at which a level is crossed, on a grid of which one is the first."""
+    if math.isinf(budget):
+        return "beyond"
+    # Below the first budget nothing was measured
+    is_first = budget <= first or math.isclose(budget, first)
+    return f"at most {shorten(first)}" if is_first else shorten(budget, 2)
+
+
+def _cells(pairing: Pairing, criterion: str, level: float, crossing: Crossing) -> dict[str, str]:
+    """Line of the table."""
+    first = next(iter(pairing.points))
+    budget = _end(crossing.budget, first) if crossing.ever else "never here"
+    return {
+        "row": pairing.row,
+        "scheme": pairing.scheme,
+        "criterion": criterion,
+        "reference": pairing.other,
+        "level": f"{level:.3g}",
+        "preparations": WITHHELD if pairing.lost else budget,
+        "95 %": "" if pairing.lost else _interval(crossing, first),
+    }

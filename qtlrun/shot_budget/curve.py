@@ -31,6 +31,11 @@ class Curve:
     rations: dict[int, Ration]
     rows: dict[int, list[Row]]
 
+    @property
+    def all_rows(self) -> list[Row]:
+        """Rows of all budgets and redraws."""
+        return [row for rows in self.rows.values() for row in rows]
+
 
 @dataclass(frozen=True)
 class Outlook:

@@ -15,7 +15,7 @@ from qtlrun.report.frame import shot_budget as frames
 from qtlrun.report.section import Section
 from qtlrun.report.sentence import Note
 from qtlrun.shot_budget.curve import Curve, Outlook
-from qtlrun.shot_budget.ration import REFITTED, SCHEMES, TESTED
+from qtlrun.shot_budget.ration import REFITTED, SCHEMES, TESTED, shorten
 
 NO_SHOTS = "exact"  # scheme of a circuit's row without shots
 NO_STATES = "none"  # of a row that prepares no state
@@ -158,9 +158,23 @@ def _explain(outlook: Outlook) -> list[Note]:
                 " their angles come from an exact simulation."
             )
         )
+    notes += _leave_out(outlook)
     row = next(iter(outlook.exact.values()), None) or next(iter(outlook.curves[0].rows.values()))
     reads = Readings.largest(each.reads for each in row)
     return [*notes, sentence.readers(reads, row[0].noun)]
+
+
+def _leave_out(outlook: Outlook) -> list[Note]:
+    """Sentence on the scheme that would let the test split choose."""
+    rows = [row for curve in outlook.curves if curve.scheme == TESTED for row in curve.all_rows]
+    if all(row.blind for row in rows):
+        return []
+    return [
+        Note(
+            "refitted is left out: validation chooses the penalty of its readout, and"
+            " dataset.validation=test would let the test split do so."
+        )
+    ]
 
 
 def _unreachable(outlook: Outlook) -> list[Note]:
@@ -198,7 +212,7 @@ def _judge(differences: pd.DataFrame, outlook: Outlook, limit: statistic.Margin)
     for (scheme, reference), group in differences.groupby(["scheme", "reference"], sort=False):
         held: dict[str, list[str]] = {}
         for budget, word in zip(group["budget"], group["verdict"], strict=True):
-            held.setdefault(word, []).append(f"{budget:.0e}".replace("e+0", "e"))
+            held.setdefault(word, []).append(shorten(budget))
         phrases = [f"{word} at {', '.join(budgets)}" for word, budgets in held.items()]
         notes.append(Note(f"{composed} - {reference}, {scheme}: {'; '.join(phrases)}."))
     seen = any(word.startswith("equivalent") for word in differences["verdict"])

@@ -1,6 +1,7 @@
 """Rations: shots and epochs that a budget of preparations pays for."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from qtlrun.contract import Backbone
 from qtlrun.experiment.cost import count_circuits
@@ -73,6 +74,12 @@ def ration(budget: int, expense: Expense, fewest: int) -> Ration | None:
     return Ration(budget, shots, epochs, spent, expense.key)
 
 
+def shorten(budget: float, digits: int = 0) -> str:
+    """Budget as 1.5e4: with so many digits, or with all that a whole number has."""
+    number = Decimal(f"{budget:.{digits}g}" if digits else int(budget))
+    return f"{number.normalize():e}".replace("e+", "e")
+
+
 def find_expenses(parts: Parts) -> dict[str, Expense]:
     """Expense of a row by scheme; none of a row that prepares no state."""
     sizes = {name: len(split) for name, split in parts.dataset.splits.items()}
@@ -92,6 +99,8 @@ def find_expenses(parts: Parts) -> dict[str, Expense]:
         TRAINED: Expense(epoch, tested, parts.epochs),
         TESTED: Expense(0, tested, 0),
     }
-    if head.encode is not None and head.activations is not None:
+    # Validation chooses the penalty of the readout, which the test split may not
+    is_blind = parts.dataset.validation is not parts.dataset.test
+    if is_blind and head.encode is not None and head.activations is not None:
         expenses[REFITTED] = Expense(0, items * each, 0)
     return expenses

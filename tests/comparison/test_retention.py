@@ -13,12 +13,13 @@ LABELS = np.array([0, 1] * 50)
 
 
 def answered(label, right, trained_on=10):
-    """A row with the right answers (seeds, pictures) that are given."""
-    right = np.asarray(right, bool)
+    """A row with the right answers that are given, of each seed or by seed."""
+    seeds = list(right) if isinstance(right, dict) else range(len(right))
+    right = np.asarray([right[seed] for seed in seeds], bool)
     chosen = np.where(right, LABELS[: right.shape[1]], 1 - LABELS[: right.shape[1]])
     logits = np.stack([1 - chosen, chosen], -1) * 2.0
     said = {"trained_on": trained_on, "validated_on": 0, "pool": 1000}
-    return row(label, logits, LABELS[: right.shape[1]], range(len(right)), said=said)
+    return row(label, logits, LABELS[: right.shape[1]], seeds, said=said)
 
 
 def points(few, many):
@@ -85,6 +86,28 @@ def test_the_difference_of_a_row_to_its_like_is_nothing():
     full = {"A": shares(0.8, 0.9, 0.7), "C": shares(0.8, 0.9, 0.7)}
     gap = compare_retention(*points(answers, full), "C")
     assert gap.mean == 0 and gap.low == 0 and gap.high == 0
+
+
+def test_seeds_that_failed_in_either_row_are_left_out_of_both():
+    """Each seed keeps a share of its own, the same in both rows, which lost one seed each."""
+    few = dict(enumerate(shares(0.1, 0.2, 0.4, 0.8)))
+    many = dict.fromkeys(few, shares(0.8)[0])
+    without = {0: few[0], 1: few[1], 3: few[3]}, {1: few[1], 2: few[2], 3: few[3]}
+    made = points(dict(zip("AC", without, strict=True)), {"A": many, "C": many})
+    gap = compare_retention(*made, "C")
+    assert gap.seeds == 2 and gap.mean == 0 and gap.low == 0 and gap.high == 0
+
+
+def test_rows_without_a_common_seed_are_not_compared():
+    few, many = shares(0.6, 0.5), shares(0.8, 0.8)
+    apart = {
+        label: dict(zip(seeds, few, strict=True)) for label, seeds in (("A", (0, 1)), ("C", (2, 3)))
+    }
+    whole = {
+        label: dict(zip(seeds, many, strict=True))
+        for label, seeds in (("A", (0, 1)), ("C", (2, 3)))
+    }
+    assert compare_retention(*points(apart, whole), "C") is None
 
 
 def test_two_trainings_have_no_verdict():

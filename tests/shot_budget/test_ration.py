@@ -84,3 +84,9 @@ def test_measured_states_cost_their_copies(home):
     found = expenses(home, *words, "dataset.validation=2", "dataset.test=3")
     assert found == {TRAINED: Expense(0, 7 * 15, 0, "backbone.shots")}
     assert ration(1000, found[TRAINED], 1).change == {"backbone.shots": 9}
+
+
+def test_the_test_split_chooses_no_penalty(home):
+    words = ("dataset=spirals", "backbone=identity")
+    assert set(expenses(home, *words)) == {TRAINED, TESTED, REFITTED}
+    assert set(expenses(home, *words, "dataset.validation=test")) == {TRAINED, TESTED}

@@ -58,34 +58,38 @@ def test_two_units_have_no_interval():
 
 
 def test_pictures_of_other_names_are_drawn_apart():
-    """Equal units whose only noise is that of their pictures: four times the pictures, half the
-    error.
+    """Twenty equal units whose only noise is that of their pictures: 20 times the pictures are a
+    fourth of the error, of which the bootstrap holds not quite the double.
     """
     generator = np.random.default_rng(1)
-    offsets = generator.normal(size=400)
+    offsets = generator.normal(size=2000)
     curve = np.array([1.0, 0.0, -1.0, -2.0])[:, None]
-    pieces = [curve + piece for piece in offsets.reshape(4, 100)]
-    shared = [[str(number) for number in range(100)]] * 4
-    apart = [[f"{unit} {number}" for number in range(100)] for unit in range(4)]
-    same = find_crossing(BUDGETS, [pieces[0]] * 4, shared, 0.0)
+    pieces = [curve + piece for piece in offsets.reshape(20, 100)]
+    shared = [[str(number) for number in range(100)]] * 20
+    apart = [[f"{unit} {number}" for number in range(100)] for unit in range(20)]
+    same = find_crossing(BUDGETS, [pieces[0]] * 20, shared, 0.0)
     other = find_crossing(BUDGETS, pieces, apart, 0.0)
     widths = [math.log(each.high / each.low) for each in (same, other)]
     # Drawn with its units a picture weighs 0 to 4 times, which adds to the error of the second
-    assert 1.2 < widths[0] / widths[1] < 2.2
+    assert 1.7 < widths[0] / widths[1] < 4.5
 
 
-def test_the_interval_holds_the_truth_as_often_as_it_says():
-    """Units and pictures drawn anew: 95 % intervals hold the crossing in 88 to 99 of 100 draws."""
+@pytest.mark.parametrize("count", [3, 5, 10])
+def test_the_interval_holds_the_truth_as_often_as_it_says(count):
+    """Units and pictures drawn anew: 95 % intervals hold the crossing in 92 of 100 draws or more.
+
+    By its normal quantile alone a bootstrap of 3 units has 80, of 5 units 87.
+    """
     generator = np.random.default_rng(2)
     curve = np.array([1.5, 0.5, -0.5, -1.5])[:, None]
-    names = [[str(number) for number in range(60)]] * 10
+    names = [[str(number) for number in range(60)]] * count
     hits = 0
-    for _ in range(100):
-        pictures = 2 * generator.normal(size=(1, 60))
+    for _ in range(200):
+        pictures = 0.5 * generator.normal(size=(1, 60))
         drawn = [
             curve + 0.3 * generator.normal() + pictures + 0.5 * generator.normal(size=(4, 60))
-            for _ in range(10)
+            for _ in range(count)
         ]
         found = find_crossing(BUDGETS, drawn, names, 0.0)
         hits += found.low <= 10**2.5 <= found.high
-    assert 88 <= hits <= 99
+    assert hits >= 184

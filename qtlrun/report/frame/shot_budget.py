@@ -45,10 +45,11 @@ CROSSINGS = Schema(
         ("criterion", "text", "", "not worse: by the margin at most; better: below 0"),
         ("level", "float64", "nats", "difference in NLL at which it is crossed"),
         ("budget", "float64", "", "least preparations from which on it holds; inf: never here"),
-        ("low", "float64", "", "end of its 95 % interval; nan: too few trainings"),
-        ("high", "float64", "", "the other end; inf: beyond the grid"),
+        ("low", "float64", "", "end of its 95 % interval; nan: too few trainings or splits"),
+        ("high", "float64", "", "the other end; inf: beyond the grid; the first budget: at most"),
         ("share", "float64", "share", "of resamples in which it is crossed on the grid"),
         ("at start", "bool", "", "whether it holds at every budget, so that the least is lower"),
+        ("lost", "bool", "", "whether trainings failed, of which the others are no sample"),
     )
 )
 PROCESSORS = Schema(
