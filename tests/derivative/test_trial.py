@@ -12,7 +12,7 @@ from qtlrun.derivative.step import differentiate
 from qtlrun.derivative.trial import draw_upstream, find_reference, try_methods
 from qtlrun.device import script
 from qtlrun.device.method import Method, auto_method, count_executions, list_methods
-from qtlrun.device.pennylane import TRANSFORMS
+from qtlrun.device.execution import TRANSFORMS
 from qtlrun.experiment import Experiment
 
 BUDGET_S = 60.0  # so that a busy machine leaves none out
