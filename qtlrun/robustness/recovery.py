@@ -24,11 +24,11 @@ TITLE = "mitigation"
 
 def describe_mitigation(trial: Mitigation, label: str, margin: float) -> Section:
     """Section of a trial on the row of a label."""
-    ideal = trial.ideal()
+    ideal = trial.row.ideal
     floor = _nll(trial.row, label, trial.row.decode(ideal))
     lines = []
     for shots in (None, trial.shots):
-        attempts = [each for each in trial.attempts() if (each.shots is None) == (shots is None)]
+        attempts = trial.attempts(shots)
         plain = trial.row.decode(attempts[0].values)
         cost = _nll(trial.row, label, plain) - floor
         for each in attempts:
