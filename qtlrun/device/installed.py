@@ -8,7 +8,7 @@ from importlib import metadata
 import pennylane as qml
 from pennylane.devices import ExecutionConfig
 
-from qtlrun.device.pennylane import TRANSFORMS
+from qtlrun.device.execution import TRANSFORMS
 
 ANGLE = 0.3  # radians, of the circuit that each device is tried on
 NATIVE_METHODS = ("backprop", "adjoint")

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 import pennylane as qml
 
 from qtlrun.device import script, statevector
+from qtlrun.device.execution import TRANSFORMS, PennyLaneCircuit
 from qtlrun.device.installed import NATIVE_METHODS, try_device
-from qtlrun.device.pennylane import TRANSFORMS, PennyLaneCircuit
 from qtlrun.device.place import installed_names, is_elsewhere
 from qtlrun.device.statevector import StatevectorCircuit
 from qtlrun.plan import Part

@@ -12,9 +12,10 @@ from qtlrun import memory
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.outcome import Outcome
 from qtlrun.comparison.row import Row
-from qtlrun.device.mixed import check_angles, compile_density, compile_shots
+from qtlrun.device.mixed import check_angles, compile_density
 from qtlrun.experiment.subject import Subject
 from qtlrun.robustness.kind import Grid
+from qtlrun.robustness.recall import NoisyCircuit
 from qtlrun.simulator.noise import Noise
 from qtlrun.tape import reader
 from qtlrun.tape.tape import Reading
@@ -95,9 +96,15 @@ class CircuitRow:
 
         return self.run(simulate, len(noises))
 
-    def sampled(self, noise: Noise, shots: int, seed: int) -> Values:
-        """Values of the circuits from so many shots."""
-        return self.run(compile_shots(self.reading, noise, shots, seed))[0]
+    @cached_property
+    def ideal(self) -> Values:
+        """Exact values of the circuits without noise."""
+        return self.under([Noise()])[0]
+
+    def sampled(self, numbers: Sequence[int], seed: int) -> list[Values]:
+        """Values of the circuits without noise from each number of shots."""
+        circuit = NoisyCircuit.of(self.reading, Noise())
+        return [self.run(circuit.draw(shots, seed))[0] for shots in numbers]
 
     @torch.no_grad()
     def decode(self, values: Values) -> Logits:
@@ -141,13 +148,27 @@ class Exposure:
         return {label: count for label, count in counts.items() if count}
 
 
-def expose(trainings: dict[str, list[Subject]], composed: str, grid: Grid, seed: int) -> Exposure:
+def read_rows(trainings: dict[str, list[Subject]]) -> dict[str, CircuitRow]:
+    """Rows whose circuit noise acts on."""
+    return {
+        label: CircuitRow(subjects)
+        for label, subjects in trainings.items()
+        if has_circuit(subjects[0])
+    }
+
+
+def expose(
+    trainings: dict[str, list[Subject]],
+    circuits: dict[str, CircuitRow],
+    composed: str,
+    grid: Grid,
+    seed: int,
+) -> Exposure:
     """Evaluate rows, the composed one first, at each strength of a grid."""
     series: dict[str, list[Logits]] = {}
-    circuits = tuple(label for label, subjects in trainings.items() if has_circuit(subjects[0]))
     for label, subjects in trainings.items():
         if label in circuits:
-            series[label] = compute_series(CircuitRow(subjects), grid, seed)
+            series[label] = compute_series(circuits[label], grid, seed)
         else:
             logits = [each.logits(each.split("test")).cpu().double() for each in subjects]
             series[label] = [[each.numpy() for each in logits]] * len(grid.positions)
@@ -157,15 +178,16 @@ def expose(trainings: dict[str, list[Subject]], composed: str, grid: Grid, seed:
         by_row = {label: each[number] for label, each in series.items()}
         by_row[ITSELF] = series[composed][0]
         comparisons[position] = compare_logits(rows, composed, by_row)
-    return Exposure(grid, comparisons, circuits)
+    return Exposure(grid, comparisons, tuple(circuits))
 
 
 def compute_series(row: CircuitRow, grid: Grid, seed: int) -> list[Logits]:
     """Logits of a row at each position of a grid, without noise first."""
-    values = row.under(grid.noises)
     if grid.is_sampled:
-        values += [row.sampled(Noise(), int(shots), seed) for shots in grid.strengths]
-    return [row.decode(each) for each in values]
+        values = row.sampled([int(shots) for shots in grid.strengths], seed)
+    else:
+        values = row.under(grid.noises[1:])
+    return [row.decode(each) for each in (row.ideal, *values)]
 
 
 def compare_logits(

@@ -1,6 +1,6 @@
 """Mitigation of noise on a row's circuit: what each method recovers, and what it costs."""
 
-import dataclasses
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
@@ -8,7 +8,6 @@ from functools import cached_property, reduce
 import numpy as np
 import torch
 
-from qtlrun.device.mixed import compile_density, compile_shots
 from qtlrun.robustness.exposure import CircuitRow, Values
 from qtlrun.robustness.folding import (
     EXPONENTIAL,
@@ -18,8 +17,8 @@ from qtlrun.robustness.folding import (
     extrapolation_weights,
     fold,
 )
+from qtlrun.robustness.recall import NoisyCircuit
 from qtlrun.simulator.noise import Noise
-from qtlrun.simulator.shot import Shots
 from qtlrun.tape import measurement
 
 NONE = "none"
@@ -67,12 +66,8 @@ class Mitigation:
     shots: int
     seed: int
 
-    def attempts(self) -> list[Attempt]:
-        """Every method, from exact values and from shots."""
-        return [*self._attempt_all(None), *self._attempt_all(self.shots)]
-
-    def _attempt_all(self, shots: int | None) -> list[Attempt]:
-        """Every method that the noise asks for."""
+    def attempts(self, shots: int | None) -> list[Attempt]:
+        """Every method that the noise asks for, from exact values or from shots."""
         bases = self.bases
         series = [self._values(scale, shots, inverted=False) for scale in self.scales]
         attempts = [Attempt(NONE, shots, bases, 1, 1.0, series[0])]
@@ -100,9 +95,10 @@ class Mitigation:
         return measurement.count_bases(reading.measurements, reading.qubits)
 
     @cached_property
-    def ideal(self) -> Values:
-        """Values without noise."""
-        return self.row.under([Noise()])[0]
+    def folded(self) -> dict[int, NoisyCircuit]:
+        """Circuit folded to each scale."""
+        reading = self.row.reading
+        return {scale: NoisyCircuit.of(fold(reading, scale), self.noise) for scale in self.scales}
 
     def _extrapolate(
         self, form: str, name: str, series: list[Values], shots: int | None, variance: float
@@ -118,17 +114,22 @@ class Mitigation:
 
     def _values(self, scale: int, shots: int | None, *, inverted: bool) -> Values:
         """Values of the circuit folded to a scale, their errors of the readout inverted or not."""
-        reading = fold(self.row.reading, scale)
-        noise = self.noise
+        circuit = self.folded[scale]
+        qubits = self.row.reading.qubits
         if shots is None:
-            if inverted:
-                noise = dataclasses.replace(noise, readout_0=0.0, readout_1=0.0)
-            return self.row.run(compile_density(reading, [noise]))[0]
-        # The circuits of one scale are the same whatever is done with their counts
-        simulate = compile_shots(reading, noise, shots, self.seed + scale)
+            chances = np.array([flip_chances(self.noise.readout_0, self.noise.readout_1)] * qubits)
+        else:
+            chances = calibrate(self.noise, qubits, shots, self.seed)
         if inverted:
-            invert_readout(simulate, calibrate(noise, reading.qubits, shots, self.seed))
+            circuit = invert_readout(circuit, chances)
+        # The circuits of one scale are the same whatever is done with their counts
+        simulate = circuit.expect if shots is None else circuit.draw(shots, self.seed + scale)
         return self.row.run(simulate)[0]
+
+
+def flip_chances(zero: float, occupied: float) -> list[list[float]]:
+    """Chances of a wire's readings, (reading, state), by those of the errors of 0 and of 1."""
+    return [[1 - zero, occupied], [zero, 1 - occupied]]
 
 
 def calibrate(noise: Noise, qubits: int, shots: int, seed: int) -> np.ndarray:
@@ -138,14 +139,16 @@ def calibrate(noise: Noise, qubits: int, shots: int, seed: int) -> np.ndarray:
     for _ in range(qubits):
         zero = draw.binomial(shots, noise.readout_0) / shots
         occupied = draw.binomial(shots, noise.readout_1) / shots
-        chances.append([[1 - zero, occupied], [zero, 1 - occupied]])
+        chances.append(flip_chances(zero, occupied))
     return np.array(chances)
 
 
-def invert_readout(simulate: Shots, chances: np.ndarray) -> None:
-    """Make what counts add to outputs that of the counts before errors of the readout."""
+def invert_readout(circuit: NoisyCircuit, chances: np.ndarray) -> NoisyCircuit:
+    """Circuit whose counts add to outputs what counts before errors of the readout would."""
     inverse = reduce(np.kron, np.linalg.pinv(chances))
-    simulate.bases = [(each, inverse.T @ table) for each, table in simulate.bases]
+    template = copy.copy(circuit.template)
+    template.bases = [(each, inverse.T @ table) for each, table in template.bases]
+    return NoisyCircuit(template)
 
 
 def error_of(values: Values, ideal: Values) -> float:

@@ -26,12 +26,11 @@ TITLE = "mitigation"
 def describe_mitigation(trial: Mitigation, selection: Selection, margin: float) -> Section:
     """Section of a trial on the first row of a selection."""
     label = selection.composed
-    floor = _nll(trial.row, label, trial.row.decode(trial.ideal))
+    floor = _nll(trial.row, label, trial.row.decode(trial.row.ideal))
     is_lost = label in selection.failures
-    attempts = trial.attempts()
-    exact = [each for each in attempts if each.shots is None]
-    sampled = [each for each in attempts if each.shots is not None]
-    lines = [*_judge(trial, exact, margin, is_lost), *_judge(trial, sampled, margin, is_lost)]
+    lines = []
+    for shots in (None, trial.shots):
+        lines += _judge(trial, trial.attempts(shots), margin, is_lost)
     frame = schema.MITIGATIONS.frame(lines)
     strengths = ", ".join(f"{name}={value:g}" for name, value in trial.noise.values.items())
     notes = [
@@ -55,7 +54,7 @@ def _judge(
     is_lost: whether a training of the row failed, so that no verdict is given
     """
     row = trial.row
-    silent = row.decode(trial.ideal)
+    silent = row.decode(trial.row.ideal)
     plain = row.decode(attempts[0].values)
     floor = _nll(row, NONE, silent)
     cost = _nll(row, NONE, plain) - floor
@@ -66,7 +65,7 @@ def _judge(
         comparison = compare_logits(both, each.method, logits)
         first = compare_logits(both, each.method, dict.fromkeys(both, silent))
         nll = comparison.estimate(each.method, lambda row: row.nll).mean
-        line = _line(each, error_of(each.values, trial.ideal))
+        line = _line(each, error_of(each.values, trial.row.ideal))
         line |= {"accuracy": comparison.accuracy(each.method).mean, "nll": nll}
         line["recovered"] = 1 - (nll - floor) / cost if cost > 0 else math.nan
         lost = (NONE,) if is_lost else ()

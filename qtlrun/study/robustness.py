@@ -12,7 +12,7 @@ from qtlrun.mode import fresh
 from qtlrun.plan import Plan, check_single
 from qtlrun.report.report import Report
 from qtlrun.robustness.description import describe_results, summarise
-from qtlrun.robustness.exposure import CircuitRow, expose
+from qtlrun.robustness.exposure import expose, read_rows
 from qtlrun.robustness.folding import check_scales
 from qtlrun.robustness.kind import Grid, read_grids
 from qtlrun.robustness.mitigation import Mitigation
@@ -102,19 +102,19 @@ class Robustness:
         plan = plans[0]
         selection = select_rows(plan, experiment, self.rows)
         label = selection.composed
+        rows = read_rows(selection.trainings)
         results = []
         for number, grid in enumerate(self.grids):
             report.progress.step("kinds of noise", number, len(self.grids))
             with fresh(), experiment.session.threads():
-                exposure = expose(selection.trainings, label, grid, self.seed)
+                exposure = expose(selection.trainings, rows, label, grid, self.seed)
             exposure = dataclasses.replace(exposure, failures=selection.failures)
             if self.train and not grid.is_sampled:
                 exposure = add_trained(exposure, plan, experiment, label)
             results.append(summarise(exposure, self.margin))
         sections = describe_results(results, selection)
         if self.noise is not None:
-            row = CircuitRow(selection.trainings[label])
-            trial = Mitigation(row, self.noise, self.scales, self.shots, self.seed)
+            trial = Mitigation(rows[label], self.noise, self.scales, self.shots, self.seed)
             with fresh(), experiment.session.threads():
                 sections.append(describe_mitigation(trial, selection, self.margin))
         report.finish_sections(plans, sections)

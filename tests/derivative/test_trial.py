@@ -11,8 +11,8 @@ from qtlrun.derivative.specimen import Specimen
 from qtlrun.derivative.step import differentiate
 from qtlrun.derivative.trial import draw_upstream, find_reference, try_methods
 from qtlrun.device import script
+from qtlrun.device.execution import TRANSFORMS
 from qtlrun.device.method import Method, auto_method, count_executions, list_methods
-from qtlrun.device.pennylane import TRANSFORMS
 from qtlrun.experiment import Experiment
 
 BUDGET_S = 60.0  # so that a busy machine leaves none out

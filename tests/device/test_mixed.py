@@ -216,7 +216,8 @@ def test_a_device_without_channels_is_refused_with_those_that_have_them():
         build("device", part("device", "lightning.qubit") | {"noise": {"depolarizing": 0.1}})
     assert str(error.value) == (
         "device.noise={'depolarizing': 0.1}: lightning.qubit has no noise channels; device=mixed"
-        " has, and so have device=pennylane with device.name=default.mixed or cirq.mixedsimulator."
+        " and device=qiskit.aer have, and so have device=pennylane with device.name=default.mixed"
+        " or cirq.mixedsimulator."
     )
     PennyLane("lightning.qubit", noise={"over_rotation": 0.1})
 
@@ -226,6 +227,9 @@ def test_noise_without_a_circuit_is_refused(home):
     with pytest.raises(UsageError) as error:
         check(short_plan(home, *words))
     assert error.value.key == "device.noise" and error.value.value == {"bit_flip": 0.1}
+    with pytest.raises(UsageError) as error:
+        check(short_plan(home, words[0], "device=qiskit.aer", "device.noise=fake_manila", words[3]))
+    assert error.value.value == "fake_manila"
     check(short_plan(home, *words[1:]))
 
 
