@@ -1,7 +1,6 @@
 """Readout of a circuit, and its copies side by side."""
 
 import functools
-import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,12 +9,13 @@ from typing import Literal
 import pennylane as qml
 from torch import Tensor
 
+from qtlrun.circuit.word import LETTERS, words
 from qtlrun.error import BadValue
 
 MAX_COPIES = 10_000
 MAX_WIRES = 10  # whose probabilities are read, each with a derivative of its own
 TURNS = 2  # angles of a wire's trained observable
-LETTERS = (qml.X, qml.Y, qml.Z)
+OPERATORS = {"X": qml.X, "Y": qml.Y, "Z": qml.Z}
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ class Register:
         if self.readout == "probabilities":
             return [qml.probs(wires=list(wires))]
         if self.readout == "pairs":
-            return [qml.expval(word) for word in words(wires, 2, (qml.Z,))]
+            return [qml.expval(word) for word in observables(wires, 2, "Z")]
         if self.readout == "paulis":
-            return [qml.expval(word) for word in words(wires, 2)]
+            return [qml.expval(word) for word in observables(wires, 2)]
         if self.readout == "observable":
             for number, wire in enumerate(wires):
                 qml.RZ(-angles[TURNS * number], wire)
@@ -92,7 +92,7 @@ class PauliWords:
 
     def __call__(self, inputs, weights):
         self.circuit(inputs, weights)
-        return [qml.expval(word) for word in words(range(self.qubits), self.locality)]
+        return [qml.expval(word) for word in observables(range(self.qubits), self.locality)]
 
 
 @functools.cache
@@ -106,12 +106,12 @@ def count_words(wires: int, locality: int) -> int:
     return sum(math.comb(wires, count) * 3**count for count in range(1, locality + 1))
 
 
-def words(wires: Iterable, locality: int, letters: tuple = LETTERS) -> list:
-    """Pauli words on up to `locality` wires, those on fewer first."""
-    observables = []
-    for count in range(1, locality + 1):
-        for places in itertools.combinations(wires, count):
-            for kinds in itertools.product(letters, repeat=count):
-                factors = [kind(wire) for kind, wire in zip(kinds, places, strict=True)]
-                observables.append(factors[0] if count == 1 else qml.prod(*factors))
-    return observables
+def observables(wires: Iterable, locality: int, letters: str = LETTERS) -> list:
+    """Pauli words on up to `locality` wires as PennyLane's operators, those on fewer first."""
+    places = list(wires)
+    operators = []
+    for word in words(len(places), locality, letters):
+        pairs = zip(word, places, strict=True)
+        factors = [OPERATORS[letter](wire) for letter, wire in pairs if letter != "I"]
+        operators.append(factors[0] if len(factors) == 1 else qml.prod(*factors))
+    return operators

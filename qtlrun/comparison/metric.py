@@ -230,7 +230,14 @@ COUNTS = (
     _count("parameters_circuit", "trained numbers of the circuit"),
     _count("parameters_head", "trained numbers of the rest of the head"),
     _count("parameters_backbone", "trained numbers of the backbone"),
-    _count("angles_effective", "directions of the angles that move the circuit's outputs"),
+    Metric(
+        "angles_effective",
+        "directions of the angles that move the circuit's outputs; none if that is not computed",
+        "",
+        _recorded("angles_effective"),
+        "angles_effective",
+        kind="Int64",
+    ),
     _count("evaluations", "of the circuit, over training; all draws of a tuned row", per_draw=True),
     _count(
         "executions",

@@ -17,6 +17,8 @@ class Obstacle(IntEnum):
     GENERATOR = 6
     LIGHT = 7
     FIXED = 8
+    NOISE = 9
+    CHANCE = 10
 
     @property
     def reason(self) -> str:
@@ -33,4 +35,6 @@ REASONS = {
     Obstacle.GENERATOR: "its circuit generates weights and takes no item",
     Obstacle.LIGHT: "it is a mode of light, not qubits",
     Obstacle.FIXED: "it is a linear layer on measured words already, with no trained angle",
+    Obstacle.NOISE: "noise changes its outputs, and the polynomial is of the circuit without noise",
+    Obstacle.CHANCE: "its device draws at random, and the mean takes a density matrix too large",
 }

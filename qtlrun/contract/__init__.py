@@ -48,6 +48,7 @@ class Device(Protocol):
         `outputs`, how many numbers, and `reading`, its gates, of which executions are counted
     exact: whether it always gives the same values, without shots or random gradient
     exactly: one without shots or random gradient; needed where it is not exact
+    exact_qubits: of the largest circuit that `exactly` is asked for; None: of any
     drawing: one whose shots are drawn from a seed; needed where it is not exact
     drawing_each: one for a program of several runs, of seeds and shots of theirs; None: every run
         is a program of its own
@@ -58,6 +59,7 @@ class Device(Protocol):
 
     exact: bool = True
     exactly: Callable[[], "Device"] | None = None
+    exact_qubits: int | None = None
     drawing: Callable[[int], "Device"] | None = None
     drawing_each: Callable[[Sequence[int], Sequence[int]], "Device"] | None = None
     shots: int | None = None
@@ -84,6 +86,8 @@ class Head(Protocol):
     encode: its circuit's inputs, (runs, batch, inputs), of features; None: it has no circuit, or
         more than one between two layers
     run: its circuit on the device
+    circuit: the one that runs; None: it is not known
+    entangle: whether its gates on several wires are in it
     decode: logits of what the circuit gives, (runs, batch, outputs)
     circuit_weights: of the circuits that run, (circuits, *shape), of which encode and decode have
         as many; None: the angles
@@ -109,6 +113,8 @@ class Head(Protocol):
     angles: Tensor | None = None
     encode: Callable[[Tensor], Tensor] | None = None
     run: Callable[[Tensor, Tensor], Tensor] | None = None
+    circuit: Circuit | None = None
+    entangle: bool = True
     decode: Callable[[Tensor], Tensor] | None = None
     circuit_weights: Tensor | None = None
     activations: Callable[[Tensor], dict[str, Tensor]] | None = None

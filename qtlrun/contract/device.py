@@ -16,6 +16,7 @@ class UserDevice:
         self.device = device
         self.name = name
         self.exact = bool(members["exact"])
+        self.exact_qubits = members["exact_qubits"]
         self.shots = members["shots"]
         self.drawing_each = None  # each of its runs is a program of its own
         self.remote = bool(members["remote"])
@@ -46,7 +47,7 @@ class UserDevice:
             return UserDevice(self._members["drawing"](seed), self.name)
 
 
-def draw_shots(device, seeds: Sequence[int], shots: Sequence[int] | None):
+def draw_shots(device, seeds: Sequence[int], shots: Sequence[int | None] | None):
     """Device that draws shots for the runs of one program, or for its only run.
 
     shots: of each run; None: those of the device

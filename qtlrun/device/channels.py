@@ -7,6 +7,8 @@ from qtlrun.tape.measurement import Value
 from qtlrun.tape.tape import Reading
 
 EXACT_NAME = "default.mixed"
+# A density matrix of more, for many items and with its gradient, takes GiB and minutes
+EXACT_QUBITS = 8
 # PennyLane's devices of density matrices that take channels as operations, or how they begin
 NAMES = (EXACT_NAME, "cirq.mixedsimulator")
 

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from qtlrun import memory
+from qtlrun.device.channels import EXACT_QUBITS
 from qtlrun.error import BadValue, UsageError, nearest
 from qtlrun.layer import generator
 from qtlrun.simulator.density import Density
@@ -36,6 +37,8 @@ class Mixed:
         shots: measurements of each circuit, with density; None: exact values.
         seed: of shots and errors.
     """
+
+    exact_qubits = EXACT_QUBITS
 
     def __init__(
         self,

@@ -97,6 +97,11 @@ class PennyLane:
         method = "best" if self.diff_method == "spsa" else self.diff_method
         return self._changed(shots=None, diff_method=method, seed=0)
 
+    @property
+    def exact_qubits(self) -> int | None:
+        """Qubits of the largest circuit whose density matrix is computed; None: of any circuit."""
+        return channels.EXACT_QUBITS if self.exactly().name in channels.NAMES else None
+
     def drawing(self, seed: int) -> "PennyLane":
         """This device with its shots drawn for one seed of an experiment."""
         return self._changed(seed=generator(self.seed, "shots", seed).initial_seed() % 2**32)

@@ -7,6 +7,7 @@ import torch
 from qtlrun import train
 from qtlrun.experiment.ensemble import Ensemble
 from qtlrun.experiment.network import Module
+from qtlrun.parametrization.generated import HEAD
 
 
 def count_costs(ensemble: Ensemble, epochs: int) -> dict[str, float]:
@@ -45,7 +46,9 @@ def count_circuits(head: Module, epochs: int, sizes: Mapping[str, int]) -> dict[
 
 
 def trained_angles(ensemble: Ensemble) -> torch.Tensor | None:
-    """Trained angles of the head's circuit, of all runs, if it has some."""
+    """Trained angles of the head's circuit, of all runs, if it has some; not generated ones."""
+    if f"{HEAD}angles" in ensemble.parts.generated:
+        return None
     angles = ensemble.head.angles
     return angles if isinstance(angles, torch.Tensor) and angles.requires_grad else None
 

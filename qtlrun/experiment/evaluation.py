@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -11,8 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from qtlrun import train
-from qtlrun.comparison.obstacle import Obstacle
 from qtlrun.comparison.outcome import Failure, Outcome
+from qtlrun.experiment.circuit import compile_exact, find_obstacle, plain_head
 from qtlrun.experiment.cost import generator_angles, trained_angles
 from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble, load_weights
 from qtlrun.experiment.group import group_trainings
@@ -116,7 +116,7 @@ def _record_inputs(ensemble: Ensemble) -> Iterator[list[Tensor]]:
     """Inputs of the head's circuits while it is evaluated, batch by batch; none without them."""
     inputs: list[Tensor] = []
     head = ensemble.head
-    if head.encode is None or ensemble.generator is not None:
+    if head.encode is None or head.run is None:
         yield inputs
         return
     handle = head.register_forward_pre_hook(lambda _, values: inputs.append(head.encode(*values)))
@@ -128,6 +128,7 @@ def _record_inputs(ensemble: Ensemble) -> Iterator[list[Tensor]]:
 
 def _details(ensemble: Ensemble, inputs: list[Tensor]) -> list[Details]:
     """Figures beside the logits, by run; `inputs` are those of circuits on the test items."""
+    ensemble = replace(ensemble, head=plain_head(ensemble))
     data = ensemble.data["train"]
     runs = len(ensemble.trainings)
     _, accuracies = train.score(train.evaluate(ensemble.whole, data, runs), data.labels)
@@ -137,9 +138,11 @@ def _details(ensemble: Ensemble, inputs: list[Tensor]) -> list[Details]:
     generator_details = _generator_details(ensemble)
     details = []
     for run in range(runs):
-        figures = {"train_accuracy": float(accuracies[run]), "angles_effective": angles[run]}
+        figures = {"train_accuracy": float(accuracies[run])}
         figures |= {name: float(values[run]) for name, values in shares.items()}
         figures |= surrogates[run]
+        if angles is not None:
+            figures["angles_effective"] = angles[run]
         details.append(
             Details(figures | generator_details[run].figures, generator_details[run].arrays)
         )
@@ -170,12 +173,18 @@ def _generator_details(ensemble: Ensemble) -> list[Details]:
     ]
 
 
-def _effective_angles(ensemble: Ensemble) -> list[int]:
-    """Effective angles of each run, simulated without shots; 0 without trained angles."""
+def _effective_angles(ensemble: Ensemble) -> list[int] | None:
+    """Effective angles of each run, simulated without shots; 0 without trained angles.
+
+    None where the circuit without chance is too large.
+    """
     runs = len(ensemble.trainings)
     angles = trained_angles(ensemble)
     if angles is None or not angles.numel() or ensemble.head.effective is None:
         return [0] * runs
+    run = compile_exact(ensemble)
+    if run is None:
+        return None
     data = ensemble.data["train"]
     index = torch.arange(data.count)[:EFFECTIVE_ITEMS].expand(runs, -1)
     items = data.take(index, None)
@@ -183,9 +192,7 @@ def _effective_angles(ensemble: Ensemble) -> list[int]:
     ensemble.whole.eval()
     with torch.no_grad():
         features = items if ensemble.backbone is None else ensemble.whole.features(items)
-        ranks = head.effective(
-            features, ensemble.parts.exact_device.run(head.circuit, head.entangle)
-        )
+        ranks = head.effective(features, run)
     if angles not in ensemble.holds:
         return ranks
     held = ensemble.holds[angles].tolist()
@@ -247,25 +254,15 @@ def _surrogate_figures(ensemble: Ensemble, inputs: list[Tensor]) -> list[dict[st
     """Figures of the classical surrogates of each run's circuit, or why it has none, by name."""
     runs = len(ensemble.trainings)
     if not inputs:
-        obstacle = _find_obstacle(ensemble)
+        obstacle = find_obstacle(ensemble)
         return [{} if obstacle is None else {"surrogate_obstacle": obstacle}] * runs
     from qtlrun.surrogate import certify  # which no row without a circuit needs
 
     ensemble.whole.eval()
     batches = _features(ensemble, ensemble.data["train"], SURROGATE_ITEMS)
-    train_inputs = torch.cat([ensemble.head.encode(batch) for batch in batches], 1)
-    return certify(ensemble.head, train_inputs, torch.cat(inputs, 1), ensemble.parts.exact)
-
-
-def _find_obstacle(ensemble: Ensemble) -> Obstacle | None:
-    """Why a row whose head has no circuit between two layers has no surrogate, if it is quantum."""
-    generator = ensemble.generator
-    if generator is not None and generator.simulates:
-        return Obstacle.GENERATOR
-    backbone = ensemble.backbone if ensemble.backbone is not None else ensemble.parts.backbone
-    if ensemble.head.retention is not None or backbone.retention is not None:
-        return Obstacle.LIGHT
-    return None if ensemble.head.executions is None else Obstacle.FIXED
+    head = ensemble.head
+    train_inputs = torch.cat([head.encode(batch) for batch in batches], 1)
+    return certify(head, train_inputs, torch.cat(inputs, 1), compile_exact(ensemble))
 
 
 def _features(

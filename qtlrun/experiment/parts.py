@@ -139,7 +139,9 @@ class Parts:
         sizes = self.dataset.sizes
         return 3 * math.prod(*sizes) if len(sizes) == 1 else None
 
-    def head(self, features: int, seeds: list[int], shots: list[int] | None = None) -> Module:
+    def head(
+        self, features: int, seeds: list[int], shots: list[int | None] | None = None
+    ) -> Module:
         """A head with one run per seed, with start values; `shots` are those of each run."""
         if not is_own(self.variant.target("head")):
             return self._head(features, seeds, shots).to(self.accelerator)
@@ -283,7 +285,9 @@ class Parts:
         """Modules of the classes that the row names in these groups."""
         return [self.variant.target(group).rpartition(".")[0] for group in groups]
 
-    def _head(self, features: int, seeds: list[int], shots: list[int] | None = None) -> Module:
+    def _head(
+        self, features: int, seeds: list[int], shots: list[int | None] | None = None
+    ) -> Module:
         """A head as its class builds it."""
         if "device" in self.variant.identity:
             check_size(self.circuit, "circuit")

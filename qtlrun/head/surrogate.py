@@ -11,9 +11,13 @@ from qtlrun.error import BadValue
 from qtlrun.head.squashing import saturated, squash
 from qtlrun.layer import Linear, Start, affine
 from qtlrun.plan import facts
-from qtlrun.surrogate.frequency import Frequencies, count_products, functions, products
-
-MAX_TERMS = 3**8  # of each copy
+from qtlrun.surrogate.frequency import (
+    MAX_TERMS,
+    Frequencies,
+    count_products,
+    functions,
+    products,
+)
 
 
 @facts(title=("trigonometric polynomial", " of {locality:input} a term at most"))

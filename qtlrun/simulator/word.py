@@ -6,15 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float64, Int
 
+from qtlrun.circuit.word import words
 from qtlrun.tape import pauli
 from qtlrun.tape.measurement import Probabilities, Value
 
 LETTERS = "IXYZ"
-
-
-def words(wires: int) -> list[str]:
-    """Pauli words on so many wires, the last wire's letter changing first: II, IX, IY, IZ, XI."""
-    return ["".join(letters) for letters in itertools.product("IXYZ", repeat=wires)]
 
 
 def read_word(word: str) -> list[int]:
@@ -37,10 +33,11 @@ def number(letters: np.ndarray) -> np.ndarray:
 def transfer_matrix(kraus_matrices: list[np.ndarray]) -> Float64[np.ndarray, "side side"]:
     """Map of a channel on expectation values of Pauli words, from columns to rows.
 
-    Words are in the order of `words`.
+    Words are in the order of `digits`: II, IX, IY, IZ, XI and so on.
     """
     wires = len(kraus_matrices[0]).bit_length() - 1
-    matrices = np.stack([pauli.of_word(word) for word in words(wires)])
+    ordered = sorted(["I" * wires, *words(wires, wires)])
+    matrices = np.stack([pauli.of_word(word) for word in ordered])
     images = sum(each @ matrices @ each.conj().T for each in kraus_matrices)
     return np.einsum("iab,jba->ij", matrices, images).real / 2**wires
 

@@ -10,18 +10,16 @@ from torch import Tensor
 from qtlrun.circuit.readout import count_words
 from qtlrun.comparison.obstacle import Obstacle
 from qtlrun.device import state
-from qtlrun.surrogate.frequency import find_frequencies
+from qtlrun.surrogate.batch import Run
+from qtlrun.surrogate.frequency import MAX_TERMS, find_frequencies
 from qtlrun.surrogate.original import Original
 from qtlrun.surrogate.polynomial import expand
 from qtlrun.surrogate.reduction import LogitPolynomial, first_reaching, join_copies
 from qtlrun.surrogate.word import fit_words, read_words, with_constant
-from qtlrun.tape.tape import Reading
 
 MAX_QUBITS = 12
-MAX_TERMS = 3**8  # of all copies of a circuit together
 MAX_WORDS = 2000
-# Amplitudes of one run's circuits that are simulated for its terms
-MAX_AMPLITUDES = 2**22
+MAX_EXPANDED_AMPLITUDES = 2**22  # of one run's circuits, simulated for its terms
 SHARES = {"surrogate_terms_99": 0.99, "surrogate_terms_100": 1.0}  # of the test predictions
 TIMED_ITEMS = 128
 REPEATS = 3  # of a timing, whose least counts
@@ -32,7 +30,7 @@ CONSTANT = 1e-20  # sum of squares of outputs that do not change, but for roundi
 Figures = list[dict[str, float]]
 
 
-def certify(head: Any, train: Tensor, test: Tensor, exact: bool) -> Figures:
+def certify(head: Any, train: Tensor, test: Tensor, run: Run | None) -> Figures:
     """Figures of the classical surrogates of each run's circuit, or the obstacle, by name.
 
     The trigonometric polynomial that the circuit is in its encoding angles: terms that it has, and
@@ -44,17 +42,18 @@ def certify(head: Any, train: Tensor, test: Tensor, exact: bool) -> Figures:
         head: one with a circuit between two layers, for each run.
         train: the circuit's inputs of training items, (circuits, items, inputs).
         test: those of test items.
-        exact: whether its circuit always gives the same values.
+        run: its circuit on its device without shots, noise averaged; None where that is too large.
     """
     runs = len(test) // head.circuits
-    reading = head.run.reading
-    if reading.qubits > MAX_QUBITS:
+    if head.run.reading.qubits > MAX_QUBITS:
         return [{"surrogate_obstacle": Obstacle.QUBITS}] * runs
-    original = Original.of(head, train, test, exact)
+    if run is None:
+        return [{"surrogate_obstacle": Obstacle.CHANCE}] * runs
+    original = Original.of(head, run, train, test)
     if original is None:
         return [{"surrogate_obstacle": Obstacle.READOUT}] * runs
     figures = measure_words(original)
-    obstacle = find_obstacle(reading, head.circuits)
+    obstacle = find_obstacle(original)
     if obstacle is None:
         return [
             each | others
@@ -63,16 +62,17 @@ def certify(head: Any, train: Tensor, test: Tensor, exact: bool) -> Figures:
     return [each | {"surrogate_obstacle": obstacle} for each in figures]
 
 
-def find_obstacle(reading: Reading, copies: int) -> Obstacle | None:
+def find_obstacle(original: Original) -> Obstacle | None:
     """Why a circuit's polynomial is not expanded; None where it is."""
+    reading = original.reading
     if reading.starts:
         return Obstacle.AMPLITUDES
     if reading.moving is not None:
         return Obstacle.MATRICES
-    terms = find_frequencies(reading).terms * copies
-    if terms > MAX_TERMS or terms * 2**reading.qubits > MAX_AMPLITUDES:
+    terms = find_frequencies(reading).terms * original.copies
+    if terms > MAX_TERMS or terms * 2**reading.qubits > MAX_EXPANDED_AMPLITUDES:
         return Obstacle.TERMS
-    return None
+    return Obstacle.NOISE if original.is_noisy else None
 
 
 def measure_polynomial(original: Original) -> Figures:

@@ -6,9 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from qtlrun.device.statevector import StatevectorCircuit
 from qtlrun.tape.tape import Reading
 
-MAX_AMPLITUDES = 2**18  # simulated at once
+AMPLITUDES_AT_ONCE = 2**18
+ELEMENTS_AT_ONCE = 2**22  # of density matrices
 
 Run = Callable[[Tensor, Tensor], Tensor]
 
@@ -20,5 +22,9 @@ def evaluate(
     weights: Float[Tensor, "circuits ..."],
 ) -> Float[Tensor, "circuits items outputs"]:
     """Outputs of circuits, piece by piece, so that few states are held at once."""
-    size = max(1, MAX_AMPLITUDES // (len(inputs) * 2**reading.qubits))
+    if isinstance(run, StatevectorCircuit):
+        size = AMPLITUDES_AT_ONCE // (len(inputs) * 2**reading.qubits)
+    else:  # it may hold density matrices
+        size = ELEMENTS_AT_ONCE // (len(inputs) * 4**reading.qubits)
+    size = max(1, size)
     return torch.cat([run(piece, weights) for piece in inputs.split(size, 1)], 1)

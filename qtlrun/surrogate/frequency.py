@@ -16,6 +16,7 @@ from qtlrun.tape import reader
 from qtlrun.tape.angle import Affine
 from qtlrun.tape.tape import QuantumFunction, Reading
 
+MAX_TERMS = 3**8  # of a surrogate
 TOLERANCE = 1e-9  # relative; slopes are proved by autograd and rounded in float64
 
 

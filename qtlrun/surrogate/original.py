@@ -14,6 +14,7 @@ from qtlrun.surrogate.batch import Run, evaluate
 from qtlrun.surrogate.reduction import Decoder
 from qtlrun.tape.tape import Reading
 
+NOISE_TOLERANCE = 1e-6  # of an output; less is rounding of a device in single precision
 AFFINE_TOLERANCE = 1e-3  # relative, of logits in single precision
 
 
@@ -22,7 +23,7 @@ class Original:
     """Circuits of all runs at their trained weights, between two layers, in float64.
 
     copies: of the circuit, in each run; the circuits of a run stand one after another
-    run: the circuit without shots
+    run: the circuit on its device, without shots
     train: inputs of training items
     test: those of test items
     outputs: of the circuits on the test items
@@ -38,10 +39,9 @@ class Original:
     decoder: Decoder
 
     @classmethod
-    def of(cls, head: Any, train: Tensor, test: Tensor, exact: bool) -> "Original | None":
-        """Circuits of a head, without shots; None where no linear layer follows them."""
-        reading = head.run.reading
-        run = head.run if exact else StatevectorCircuit(reading, "auto")
+    def of(cls, head: Any, run: Any, train: Tensor, test: Tensor) -> "Original | None":
+        """Circuits of a head, run without shots; None where no linear layer follows them."""
+        reading = run.reading
         weights = _exactly(head.angles if head.circuit_weights is None else head.circuit_weights)
         outputs = evaluate(run, reading, _exactly(test), weights)
         decoder = read_decoder(head, test, outputs)
@@ -63,6 +63,15 @@ class Original:
     ) -> Float[Tensor, "circuits items outputs"]:
         """Outputs of the circuits."""
         return evaluate(self.run, self.reading, inputs, self.weights)
+
+    @cached_property
+    def is_noisy(self) -> bool:
+        """Whether the outputs on the test items are others without the device's noise."""
+        if isinstance(self.run, StatevectorCircuit):
+            return False
+        run = StatevectorCircuit(self.reading, "auto")
+        outputs = evaluate(run, self.reading, self.test, self.weights)
+        return bool((self.outputs - outputs).abs().max() > NOISE_TOLERANCE)
 
     @cached_property
     def predicted(self) -> Int[Tensor, "runs others"]:

@@ -13,7 +13,7 @@ from qtlrun.surrogate.frequency import Frequencies, find_frequencies, functions,
 from qtlrun.tape.tape import Reading
 
 ZERO = 1e-10  # coefficients of at most this size are rounding; outputs lie in [-1, 1]
-MAX_NUMBERS = 2**20  # of terms, held at once
+NUMBERS_AT_ONCE = 2**20  # of terms by items
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Polynomial:
         self, variables: Float[Tensor, "circuits items variables"]
     ) -> Float[Tensor, "circuits items outputs"]:
         """Outputs of items."""
-        size = max(1, MAX_NUMBERS // self.coefficients[..., 0].numel())
+        size = max(1, NUMBERS_AT_ONCE // self.coefficients[..., 0].numel())
         pieces = [self.terms(each) @ self.coefficients for each in variables.split(size, 1)]
         return torch.cat(pieces, 1)
 

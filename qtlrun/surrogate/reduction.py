@@ -7,9 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from qtlrun.surrogate.frequency import functions
-from qtlrun.surrogate.polynomial import ZERO, Polynomial
-
-MAX_NUMBERS = 2**20  # of terms by items and classes, held at once
+from qtlrun.surrogate.polynomial import NUMBERS_AT_ONCE, ZERO, Polynomial
 
 Variables = Float[Tensor, "runs items variables"]
 Logits = Float[Tensor, "runs items classes"]
@@ -106,7 +104,7 @@ class LogitPolynomial:
     def _size(self, variables: Variables) -> int:
         """Count of terms that are evaluated at once."""
         numbers = variables.shape[0] * variables.shape[1] * self.vectors.shape[-1]
-        return max(1, MAX_NUMBERS // numbers)
+        return max(1, NUMBERS_AT_ONCE // numbers)
 
     def _values(
         self,

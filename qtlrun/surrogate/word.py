@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from qtlrun.circuit.readout import words
+from qtlrun.circuit.readout import observables
 from qtlrun.device import state
 from qtlrun.device.statevector import StatevectorCircuit
 from qtlrun.surrogate.batch import evaluate
@@ -33,9 +33,9 @@ def read_words(
     before = embedded(reading)
     angles = inputs.new_zeros(len(inputs), *shape)
     if before.starts or any(len(gate.wires) > 1 for gate in before.gates):
-        return _measure(before, words(range(reading.qubits), 2), inputs, angles)
+        return _measure(before, observables(range(reading.qubits), 2), inputs, angles)
     # Of a product state a word on two wires is the product of theirs
-    singles = _measure(before, words(range(reading.qubits), 1), inputs, angles)
+    singles = _measure(before, observables(range(reading.qubits), 1), inputs, angles)
     by_wire = singles.unflatten(-1, (reading.qubits, -1))
     first, second = torch.triu_indices(reading.qubits, reading.qubits, 1)
     pairs = by_wire[..., first, :, None] * by_wire[..., second, None, :]
@@ -43,10 +43,10 @@ def read_words(
 
 
 def _measure(
-    reading: Reading, observables: list, inputs: Tensor, angles: Tensor
+    reading: Reading, operators: list, inputs: Tensor, angles: Tensor
 ) -> Float64[Tensor, "circuits items values"]:
     """Expectation values at the end of a circuit."""
-    measured = dataclasses.replace(reading, measurements=list(map(qml.expval, observables)))
+    measured = dataclasses.replace(reading, measurements=list(map(qml.expval, operators)))
     return evaluate(StatevectorCircuit(measured, "auto"), measured, inputs, angles)
 
 

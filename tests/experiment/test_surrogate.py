@@ -5,6 +5,7 @@ import pytest
 from composition import train_row, variants
 
 from qtlrun.comparison.obstacle import Obstacle
+from qtlrun.device.mixed import Mixed
 from qtlrun.experiment import Experiment
 
 ONCE = "recipe.epochs=1"
@@ -46,6 +47,10 @@ LIGHT = (
 GENERATED = (ONCE, "backbone=perceptron", "dataset=iris", "freeze=none", "head=classical")
 
 
+NOISY = (*SHORT, "device=mixed", "device.noise.depolarizing=0.05", "circuit.qubits=2")
+IRIS = (ONCE, "backbone=identity", "dataset=iris", "parametrization=quantum_train_network")
+
+
 @pytest.mark.parametrize(
     ("words", "obstacle"),
     [
@@ -53,6 +58,8 @@ GENERATED = (ONCE, "backbone=perceptron", "dataset=iris", "freeze=none", "head=c
         ((*SHORT, "circuit=reupload"), Obstacle.TERMS),
         ((*SHORT, "head=paulis"), Obstacle.FIXED),
         ((*GENERATED, "parametrization=quantum_train_small"), Obstacle.GENERATOR),
+        (NOISY, Obstacle.NOISE),
+        ((*NOISY, "device.shots=20", "dataset.points=40"), Obstacle.NOISE),
         (("dataset=coherent", "backbone=photonic", "head=classical", *LIGHT), Obstacle.LIGHT),
         (("dataset=gaussian", "backbone=photonic_mode", "head=photonic", *LIGHT), Obstacle.LIGHT),
     ],
@@ -73,3 +80,24 @@ def test_the_surrogate_of_a_device_of_pennylane_is_that_of_the_statevector(home)
     assert first.equals(second)
     r2 = [row.metrics["surrogate_words_r2"] for row in rows]
     assert np.allclose(*r2, atol=1e-6)
+
+
+@pytest.mark.parametrize("source", ["circuit", "low_rank", "hashing"])
+def test_a_circuit_whose_weights_are_generated_has_the_surrogate_of_those_weights(home, source):
+    """It takes items, whatever gives its weights."""
+    words = (*IRIS, "circuit.qubits=2", "circuit.depth=1", f"parametrization.source={source}")
+    row = trained(home, *words, "dtype=float64", "compare=[]", seeds=(0,))
+    assert not row.errors and "surrogate_obstacle" not in row.metrics
+    assert row.metrics.loc[0, "surrogate_products"] == 9
+    assert row.metrics.loc[0, "surrogate_deviation"] <= 1e-10
+
+
+@pytest.mark.parametrize("values", ["device.method=jumps", "device.shots=5"])
+def test_a_random_device_of_many_qubits_is_trained_without_what_takes_its_mean(
+    home, values, monkeypatch
+):
+    monkeypatch.setattr(Mixed, "exact_qubits", 1)
+    row = trained(home, *NOISY, values, "dataset.points=40", "compare=[]", seeds=(0,))
+    assert not row.errors
+    assert row.metrics.loc[0, "surrogate_obstacle"] == Obstacle.CHANCE
+    assert np.isnan(row.metrics.loc[0, "angles_effective"])

@@ -13,6 +13,8 @@ from qtlrun.circuit.iqp import IQP
 from qtlrun.circuit.readout import Register
 from qtlrun.circuit.reupload import Reupload
 from qtlrun.comparison.obstacle import REASONS, Obstacle
+from qtlrun.device.mixed import Mixed
+from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
 from qtlrun.head.dressed import Quantum
 from qtlrun.layer import Start
@@ -34,16 +36,16 @@ def quantum(circuit, seeds=(0, 1), spread=1.0, width=FEATURES, **values):
     return Quantum(width, CLASSES, circuit, Statevector(), start, spread=spread, **values)
 
 
-def certified(head, runs=2, width=FEATURES, exact=True):
+def certified(head, runs=2, width=FEATURES, run=None):
     with torch.no_grad():
         train, test = (head.encode(features(runs, seed=seed, width=width)) for seed in (1, 2))
-        return certify(head, train, test, exact)
+        return certify(head, train, test, run or head.run)
 
 
 def original(head, runs=2):
     with torch.no_grad():
         train, test = (head.encode(features(runs, seed=seed)) for seed in (1, 2))
-        return Original.of(head, train, test, exact=True)
+        return Original.of(head, head.run, train, test)
 
 
 def without_seconds(figures):
@@ -84,7 +86,7 @@ def test_a_product_on_three_wires_is_not_given_by_words_on_two():
     head = quantum(Dressed(3, 1), spread=0.0)
     draw = torch.Generator().manual_seed(0)
     angles = math.pi * (2 * torch.rand(2, 2, 2000, 3, generator=draw, dtype=torch.float64) - 1)
-    for each in certify(head, *angles, exact=True):
+    for each in certify(head, *angles, head.run):
         assert each["surrogate_terms"] == 3 and each["surrogate_deviation"] == 0
         assert each["surrogate_words_r2"] == pytest.approx(6 / 7, abs=0.02)
 
@@ -173,7 +175,39 @@ def test_a_device_with_shots_is_certified_without_them():
     start = Start([0, 1], torch.float64)
     head = Quantum(FEATURES, CLASSES, Dressed(2, 2), Statevector(shots=10), start, spread=1.0)
     exact = quantum(Dressed(2, 2))
-    assert without_seconds(certified(head, exact=False)) == without_seconds(certified(exact))
+    found = certified(head, run=Statevector().run(head.circuit))
+    assert without_seconds(found) == without_seconds(certified(exact))
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        Mixed({"depolarizing": 0.05}),
+        Mixed({"amplitude_damping": 0.05}),
+        PennyLane("default.mixed", noise={"readout_0": 0.05}),
+    ],
+)
+def test_a_polynomial_without_noise_stands_for_no_circuit_with_it(device):
+    """Its own outputs are fitted by words all the same: a wire without layers is one of them."""
+    head = Quantum(FEATURES, CLASSES, Dressed(3, 0), device, Start([0, 1], torch.float64))
+    for each in certified(head):
+        assert each["surrogate_obstacle"] == Obstacle.NOISE and "surrogate_terms" not in each
+        assert each["surrogate_words_r2"] == pytest.approx(1)
+
+
+def test_a_density_matrix_without_noise_has_the_surrogate_of_the_statevector():
+    start = Start([0, 1], torch.float64)
+    silent = Quantum(FEATURES, CLASSES, Dressed(3, 2), Mixed(), start, spread=1.0)
+    pure = without_seconds(certified(quantum(Dressed(3, 2))))
+    for each, right in zip(without_seconds(certified(silent)), pure, strict=True):
+        assert each == pytest.approx(right, abs=1e-9)
+
+
+def test_a_circuit_whose_mean_is_too_large_has_the_reason():
+    head = quantum(Dressed(3, 1))
+    with torch.no_grad():
+        inputs = head.encode(features(2))
+    assert certify(head, inputs, inputs, None) == [{"surrogate_obstacle": Obstacle.CHANCE}] * 2
 
 
 @pytest.mark.parametrize(
