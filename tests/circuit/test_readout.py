@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from qtlrun.circuit.dressed import Dressed
-from qtlrun.circuit.readout import Register, words
+from qtlrun.circuit.readout import Register, observables
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
 from qtlrun.error import UsageError
@@ -69,7 +69,7 @@ def test_words_are_counted_by_their_locality():
     for wires in (1, 2, 4):
         counts = [math.comb(wires, places) * 3**places for places in range(1, wires + 1)]
         for locality in range(1, wires + 1):
-            assert len(words(range(wires), locality)) == sum(counts[:locality])
+            assert len(observables(range(wires), locality)) == sum(counts[:locality])
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_readout_of_z_takes_one_basis(readout, bases):
 
 @pytest.mark.parametrize("wires", [2, 3])
 def test_pairs_of_pauli_words_take_the_bases_that_pennylane_needs(wires):
-    measured = [qml.expval(word) for word in words(range(wires), 2)]
+    measured = [qml.expval(word) for word in observables(range(wires), 2)]
     tapes, _ = qml.transforms.split_non_commuting(
         qml.tape.QuantumScript([], measured), grouping_strategy="qwc"
     )

@@ -6,7 +6,7 @@ import torch
 
 from qtlrun.circuit.amplitude import Amplitude
 from qtlrun.circuit.dressed import Dressed
-from qtlrun.circuit.readout import Register, words
+from qtlrun.circuit.readout import Register, observables
 from qtlrun.device.statevector import Statevector
 from qtlrun.error import UsageError
 from qtlrun.head.post_variational import PostVariational
@@ -43,7 +43,7 @@ def test_its_numbers_are_the_words_that_pennylane_measures_of_each_circuit():
     def node(inputs, weights):
         for operation in reader.trace(circuit, inputs, weights)[0]:
             qml.apply(operation)
-        return [qml.expval(word) for word in words(range(2), 2)]
+        return [qml.expval(word) for word in observables(range(2), 2)]
 
     inputs = math.pi / 2 * torch.tanh((x - center) @ components.T)
     expected = [

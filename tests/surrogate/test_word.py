@@ -7,7 +7,7 @@ import torch
 from circuits import Circuit, draw, qnode
 
 from qtlrun.circuit.iqp import IQP
-from qtlrun.circuit.readout import count_words, words
+from qtlrun.circuit.readout import count_words, observables
 from qtlrun.circuit.strong import Strong
 from qtlrun.surrogate.word import fit_words, read_words
 from qtlrun.tape import reader
@@ -32,7 +32,7 @@ def rotated(inputs, weights):
 def test_words_are_those_of_default_qubit_whether_the_state_is_a_product_or_not(embedding):
     def measured(inputs, weights):
         embedding(inputs, weights)
-        return [qml.expval(word) for word in words(range(3), 2)]
+        return [qml.expval(word) for word in observables(range(3), 2)]
 
     def whole(inputs, weights):
         embedding(inputs, weights)
