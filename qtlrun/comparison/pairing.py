@@ -1,8 +1,9 @@
 """Pairs of rows on each split: which of their trainings live, and statistics over splits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from jaxtyping import Float
 
 from qtlrun import statistic
 from qtlrun.comparison.row import Row
@@ -46,6 +47,35 @@ def judge(once: Callable, resampled: Callable, values: list[tuple[Row, np.ndarra
     items = None if rows[0].independent else [row.item_names for row in rows]
     figures = [figures[:count] for _, figures in values]
     return resampled(figures, items, *margin, share=_trained_share(rows))
+
+
+def stack_units(
+    points: Sequence[dict[int, Pair]], *, by_split: bool
+) -> tuple[list[Float[np.ndarray, "points items"]], list[tuple[str, ...]]]:
+    """Differences in NLL of each unit at several points, and the names of its test items.
+
+    Of the trainings that both rows have at every point. Items that each split draws anew are apart.
+
+    points: pairs by split at each point
+    by_split: whether a unit is a split, with the mean of its trainings; else a training
+    """
+    units: list[np.ndarray] = []
+    names: list[tuple[str, ...]] = []
+    for split in sorted(set.intersection(*map(set, points))):
+        pairs = [each[split] for each in points]
+        seeds = sorted(set.intersection(*(set(both) for _, _, both in pairs)))
+        if not seeds:
+            continue
+        gaps = [model.paired(other, "nll", seeds) for model, other, _ in pairs]
+        stack = np.stack(gaps, axis=1)  # (seeds, points, items)
+        stack = stack.mean(0, keepdims=True) if by_split else stack
+        row = pairs[0][0]
+        items = row.item_names
+        if row.independent:
+            items = tuple(f"{split} {item}" for item in items)
+        units += list(stack)
+        names += [items] * len(stack)
+    return units, names
 
 
 def _trained_share(rows: list[Row]) -> float:

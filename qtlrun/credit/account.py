@@ -14,7 +14,7 @@ from qtlrun.comparison.row import Row
 from qtlrun.credit.game import Weights, weigh_share, weigh_whole
 from qtlrun.credit.member import FEWEST_MEMBERS, Member, hold_others, list_members, name_coalition
 from qtlrun.experiment import Experiment
-from qtlrun.plan import Plan, Variant
+from qtlrun.plan import Plan, Redraw, Variant
 
 Gain = Literal["nll", "correct"]  # nats by which the test NLL falls; right answers, 1 or 0
 Worths = Float64[np.ndarray, "coalitions seeds items"]
@@ -135,7 +135,7 @@ def open_account(
         name_coalition(members, coalition): hold_others(variant, members, coalition)
         for coalition in range(2 ** len(members))
     }
-    rows, errors = _train_rows(label, variants, plan, experiment)
+    rows, errors = _train_rows(label, variants, redraws, plan.reader_key, experiment)
     splits: list[dict[str, Row]] = [{} for _ in redraws]
     for name, each in rows.items():
         for split, row in zip(splits, each, strict=True):
@@ -147,15 +147,17 @@ def open_account(
 
 
 def _train_rows(
-    label: str, variants: dict[str, Variant], plan: Plan, experiment: Experiment
+    label: str,
+    variants: dict[str, Variant],
+    redraws: list[Redraw],
+    reader: str,
+    experiment: Experiment,
 ) -> tuple[dict[str, list[Row]], dict[str, str]]:
     """Rows of coalitions on each split, and why a coalition has none, by name.
 
     Where an error ends the program of all, as that of a diverging coalition does whose circuit no
     longer agrees with itself, each coalition has a program of its own.
     """
-    redraws = experiment.distinct_redraws(plan)
-    reader = plan.reader_key
     try:
         return experiment.train_all(label, variants, redraws, reader=reader), {}
     except OSError:  # the disk or the store

@@ -12,7 +12,7 @@ from qtlrun.tape.tape import Reading
 EXACT_NAME = "default.mixed"
 # A density matrix of more, for many items and with its gradient, takes GiB and minutes
 EXACT_QUBITS = 8
-# PennyLane's devices of density matrices that take channels as operations, or how they begin
+# PennyLane's devices of density matrices that take channels as operations
 NAMES = (EXACT_NAME, "cirq.mixedsimulator", aer.NAME)
 
 

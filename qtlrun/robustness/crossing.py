@@ -10,14 +10,14 @@ from jaxtyping import Float
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
+from qtlrun.comparison.pairing import stack_units
 from qtlrun.robustness.contrast import NoisyContrast, contrast
 from qtlrun.robustness.exposure import Exposure
-from qtlrun.statistic.crossing import resample_units
+from qtlrun.statistic.crossing import CONFIDENCE, resample_units
 from qtlrun.statistic.interval import ends
 
-LEVEL = 0.95
-QUANTILES = (0.025, 0.975)
-FEWEST_UNITS = 5  # of an interval; in simulation three are covered by .81 where .95 are asked for
+QUANTILES = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
+FEWEST_UNITS = 5  # of an interval; its coverage is tested from so many on
 
 Unit = Float[np.ndarray, "positions items"]
 
@@ -49,7 +49,11 @@ class CrossingPoint:
 
 def find_crossing_point(exposure: Exposure, reference: str, margin: float) -> CrossingPoint | None:
     """Crossing of the composed row and a reference; None where they share no training."""
-    units, names = stack_units(list(exposure.comparisons.values()), reference)
+    comparisons = exposure.comparisons.values()
+    units, names = stack_units(
+        [each.pairs_by_split(reference) for each in comparisons],
+        by_split=len(exposure.comparisons[0.0].splits) > 1,
+    )
     if not units:
         return None
     crossing = cross_upwards(list(exposure.comparisons), units, names)
@@ -74,38 +78,8 @@ def contrast_at(
     return contrast(comparison, reference, margin, silent, exposure.failures)
 
 
-def stack_units(
-    comparisons: list[Comparison], reference: str
-) -> tuple[list[Unit], list[Sequence[str]]]:
-    """Differences in NLL of each unit at each position, and the names of its test items.
-
-    Of the trainings that both rows have at every position.
-    """
-    count = len(comparisons[0].splits)
-    units: list[Unit] = []
-    names: list[Sequence[str]] = []
-    for number in range(count):
-        parts = [dataclasses.replace(each, splits=[each.splits[number]]) for each in comparisons]
-        pairs = [each.pairs(reference) for each in parts]
-        if not all(pairs):
-            continue
-        seeds = sorted(set.intersection(*(set(both) for ((*_, both),) in pairs)))
-        if not seeds:
-            continue
-        gaps = [model.paired(other, "nll", seeds) for ((model, other, _),) in pairs]
-        stack = np.stack(gaps, axis=1)  # (seeds, positions, items)
-        stack = stack if count == 1 else stack.mean(0, keepdims=True)
-        units += list(stack)
-        row = pairs[0][0][0]
-        items = row.item_names
-        if row.independent:  # each split draws items of its own
-            items = tuple(f"{number} {item}" for item in items)
-        names += [items] * len(stack)
-    return units, names
-
-
 def cross_upwards(
-    positions: Sequence[float], units: list[Unit], names: list[Sequence[str]]
+    positions: Sequence[float], units: list[Unit], names: Sequence[Sequence[str]]
 ) -> CrossingPoint:
     """First place at which the mean over units passes 0 upwards.
 
@@ -147,5 +121,5 @@ def estimate_error(comparison: Comparison, label: str) -> tuple[float, float, fl
     mean = float(values.mean())
     if len(values) < 2:
         return mean, math.nan, math.nan
-    _, low, high = ends(mean, len(values) - 1, values.var(ddof=1) / len(values), LEVEL)
+    _, low, high = ends(mean, len(values) - 1, values.var(ddof=1) / len(values), CONFIDENCE)
     return mean, max(0.0, low), high

@@ -1,16 +1,14 @@
 """Section of study=shots on the least budgets at which the composed row reaches a reference."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
-from qtlrun.comparison.pairing import Pair
-from qtlrun.comparison.row import Row
+from qtlrun.comparison.pairing import stack_units
 from qtlrun.report.frame import shot_budget as frames
 from qtlrun.report.section import Section
 from qtlrun.report.sentence import Note
@@ -42,35 +40,23 @@ class Pairing:
     lost: tuple[str, ...]
 
     @property
+    def is_by_split(self) -> bool:
+        """Whether splits are drawn anew, each with the mean of its trainings; else trainings."""
+        return len(next(iter(self.points.values())).splits) > 1
+
+    @property
     def units(self) -> str:
-        """Noun for what is drawn anew: a split's mean where there are several."""
-        return "splits" if len(next(iter(self.points.values())).splits) > 1 else "trainings"
+        """Noun for what is drawn anew."""
+        return "splits" if self.is_by_split else "trainings"
 
     def find(self, level: float) -> Crossing:
         """Crossing of the row's NLL less the other's, of the trainings that all budgets have."""
-        units = []
-        names: list[Sequence[str]] = []
-        for split, pairs in self._by_split().items():
-            seeds = sorted(set.intersection(*(set(both) for _, _, both in pairs)))
-            if not seeds:
-                continue
-            gaps = [self.sign * mine.paired(other, "nll", seeds) for mine, other, _ in pairs]
-            stack = np.stack(gaps, axis=1)  # (seeds, budgets, items)
-            # Of one split each training is a unit, of several the mean of a split's trainings
-            stack = stack if self.units == "trainings" else stack.mean(0, keepdims=True)
-            units += list(stack)
-            names += [_names(pairs[0][0], split)] * len(stack)
+        points = [each.pairs_by_split(self.label) for each in self.points.values()]
+        units, names = stack_units(points, by_split=self.is_by_split)
         if not units:
             return Crossing(math.nan, math.nan, math.nan, math.nan, at_start=False)
-        return find_crossing(list(self.points), units, names, level, fewest=statistic.FEWEST)
-
-    def _by_split(self) -> dict[int, list[Pair]]:
-        """Pairs at each budget, of the splits that all budgets have."""
-        by_budget = [each.pairs_by_split(self.label) for each in self.points.values()]
-        pairs = {}
-        for split in sorted(set.intersection(*map(set, by_budget))):
-            pairs[split] = [each[split] for each in by_budget]
-        return pairs
+        gaps = [self.sign * unit for unit in units]
+        return find_crossing(list(self.points), gaps, names, level, fewest=statistic.FEWEST)
 
 
 def describe_crossings(outlook: Outlook, limit: statistic.Margin) -> Section:
@@ -122,12 +108,6 @@ def _pair(outlook: Outlook) -> Iterator[Pairing]:
 def _has_failed(label: str, points: Iterable[Comparison | None]) -> bool:
     """Whether a training of a row failed at any budget."""
     return any(each.failures(label) for each in points if each is not None)
-
-
-def _names(row: Row, number: int) -> list[str]:
-    """Names of test items, apart where each split draws its own."""
-    items = row.items or tuple(map(str, range(len(row.labels))))
-    return [f"{number} {item}" for item in items] if row.independent else list(items)
 
 
 def _line(pairing: Pairing, criterion: str, level: float, crossing: Crossing) -> dict[str, object]:

@@ -39,7 +39,7 @@ class Crossing:
 def find_crossing(
     budgets: Sequence[int],
     units: list[Float[np.ndarray, "budgets pictures"]],
-    names: list[Sequence[str]],
+    names: Sequence[Sequence[str]],
     level: float,
     *,
     fewest: int = 3,
@@ -68,7 +68,7 @@ def find_crossing(
 
 
 def resample_units(
-    units: list[np.ndarray], names: list[Sequence[str]]
+    units: list[np.ndarray], names: Sequence[Sequence[str]]
 ) -> Float[np.ndarray, "resamples budgets"]:
     """Means of the difference over units and pictures that are drawn with replacement."""
     generator = np.random.default_rng(0)

@@ -8,9 +8,10 @@ import pytest
 from rows import random_logits, row
 
 from qtlrun.comparison.comparison import Comparison
+from qtlrun.comparison.pairing import stack_units
 from qtlrun.error import UsageError
 from qtlrun.robustness.contrast import contrast
-from qtlrun.robustness.crossing import CrossingPoint, cross_upwards, interpolate, stack_units
+from qtlrun.robustness.crossing import CrossingPoint, cross_upwards, interpolate
 from qtlrun.robustness.kind import Grid, read_grids
 from qtlrun.robustness.result import NoiseResult, describe_crossings, list_crossings
 from qtlrun.statistic.judge import CONDITIONAL
@@ -69,7 +70,9 @@ def invert(nll):
 
 
 def cross(values, **said):
-    return cross_upwards(POSITIONS.tolist(), *stack_units(compare(values, **said), "twin"))
+    points = [each.pairs_by_split("twin") for each in compare(values, **said)]
+    units = stack_units(points, by_split=len(values) > 1)
+    return cross_upwards(POSITIONS.tolist(), *units)
 
 
 @pytest.mark.parametrize(
