@@ -62,6 +62,20 @@ def _check_size(name: str, shape: tuple[int, ...]) -> None:
         )
 
 
+def part_copies(
+    values: Float[Tensor, "runs batch numbers"], copies: int
+) -> Float[Tensor, "circuits batch number"]:
+    """Numbers of copies that stand in a row as those of circuits of their own."""
+    return values.unflatten(-1, (copies, -1)).transpose(1, 2).flatten(0, 1)
+
+
+def join_copies(
+    values: Float[Tensor, "circuits batch number"], copies: int
+) -> Float[Tensor, "runs batch numbers"]:
+    """Numbers of the copies of each run's circuit in a row."""
+    return values.unflatten(0, (-1, copies)).transpose(1, 2).flatten(2)
+
+
 class Linear(nn.Module):
     """Affine map for each run; starts as torch.nn.Linear does, uniform within 1 / sqrt(inputs)."""
 

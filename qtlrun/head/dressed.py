@@ -15,7 +15,7 @@ from qtlrun.head import published
 from qtlrun.head.direct import check_direct, fill, find_norms
 from qtlrun.head.reading import check_reading, rank
 from qtlrun.head.squashing import saturated, squash
-from qtlrun.layer import Linear, Start, hold
+from qtlrun.layer import Linear, Start, hold, join_copies, part_copies
 from qtlrun.plan import facts
 from qtlrun.tape import measurement
 from qtlrun.tape.tape import copies_of, inputs_of, is_direct
@@ -136,7 +136,7 @@ class Quantum(nn.Module):
         inputs = fill(x, self.padding) if self.pre is None else squash(self.pre(x))
         if self.circuits == 1:
             return inputs
-        return inputs.unflatten(-1, (self.circuits, -1)).transpose(1, 2).flatten(0, 1)
+        return part_copies(inputs, self.circuits)
 
     def decode(
         self, values: Float[Tensor, "circuits batch outputs"]
@@ -154,7 +154,7 @@ class Quantum(nn.Module):
         """Values of copies in a row, (runs, batch, values)."""
         if self.circuits == 1:
             return values
-        return values.unflatten(0, (-1, self.circuits)).transpose(1, 2).flatten(2)
+        return join_copies(values, self.circuits)
 
     @property
     def circuit_weights(self) -> Float[Tensor, "circuits ..."]:

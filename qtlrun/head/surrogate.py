@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from qtlrun.error import BadValue
 from qtlrun.head.squashing import saturated, squash
-from qtlrun.layer import Linear, Start, affine
+from qtlrun.layer import Linear, Start, affine, join_copies, part_copies
 from qtlrun.plan import facts
 from qtlrun.surrogate.frequency import (
     MAX_TERMS,
@@ -90,9 +90,9 @@ class Surrogate(nn.Module):
     def activations(self, x: Float[Tensor, "runs batch features"]) -> dict[str, Tensor]:
         """Inputs and outputs of the polynomial, and the logits."""
         inputs = squash(self.pre(x))
-        copies = inputs.unflatten(-1, (self.copies, -1)).transpose(1, 2).flatten(0, 1)
+        copies = part_copies(inputs, self.copies)
         values = affine(self._terms(copies), self.weight.flatten(0, 1), self.bias.flatten(0, 1))
-        outputs = values.unflatten(0, (-1, self.copies)).transpose(1, 2).flatten(2)
+        outputs = join_copies(values, self.copies)
         return {"inputs": inputs, "outputs": outputs, "logits": self.post(outputs)}
 
     def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:

@@ -157,21 +157,35 @@ def read_rows(trainings: dict[str, list[Subject]]) -> dict[str, CircuitRow]:
     }
 
 
+def read_flat(trainings: dict[str, list[Subject]]) -> dict[str, Logits]:
+    """Logits of the rows on which no noise acts."""
+    flat = {}
+    for label, subjects in trainings.items():
+        if not has_circuit(subjects[0]):
+            logits = [each.logits(each.split("test")).cpu().double() for each in subjects]
+            flat[label] = [each.numpy() for each in logits]
+    return flat
+
+
 def expose(
     trainings: dict[str, list[Subject]],
     circuits: dict[str, CircuitRow],
+    flat: dict[str, Logits],
     composed: str,
     grid: Grid,
     seed: int,
 ) -> Exposure:
-    """Evaluate rows, the composed one first, at each strength of a grid."""
+    """Evaluate rows, the composed one first, at each strength of a grid.
+
+    circuits: rows on which the noise acts
+    flat: logits of the others
+    """
     series: dict[str, list[Logits]] = {}
-    for label, subjects in trainings.items():
+    for label in trainings:
         if label in circuits:
             series[label] = compute_series(circuits[label], grid, seed)
         else:
-            logits = [each.logits(each.split("test")).cpu().double() for each in subjects]
-            series[label] = [[each.numpy() for each in logits]] * len(grid.positions)
+            series[label] = [flat[label]] * len(grid.positions)
     comparisons = {}
     rows = trainings | {ITSELF: trainings[composed]}
     for number, position in enumerate(grid.positions):

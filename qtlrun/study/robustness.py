@@ -12,7 +12,7 @@ from qtlrun.mode import fresh
 from qtlrun.plan import Plan, check_single
 from qtlrun.report.report import Report
 from qtlrun.robustness.description import describe_results, summarise
-from qtlrun.robustness.exposure import expose, read_rows
+from qtlrun.robustness.exposure import expose, read_flat, read_rows
 from qtlrun.robustness.folding import check_scales
 from qtlrun.robustness.kind import Grid, read_grids
 from qtlrun.robustness.mitigation import Mitigation
@@ -103,11 +103,13 @@ class Robustness:
         selection = select_rows(plan, experiment, self.rows)
         label = selection.composed
         rows = read_rows(selection.trainings)
+        with fresh(), experiment.session.threads():
+            flat = read_flat(selection.trainings)
         results = []
         for number, grid in enumerate(self.grids):
             report.progress.step("kinds of noise", number, len(self.grids))
             with fresh(), experiment.session.threads():
-                exposure = expose(selection.trainings, rows, label, grid, self.seed)
+                exposure = expose(selection.trainings, rows, flat, label, grid, self.seed)
             exposure = dataclasses.replace(exposure, failures=selection.failures)
             if self.train and not grid.is_sampled:
                 exposure = add_trained(exposure, plan, experiment, label)

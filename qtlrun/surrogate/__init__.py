@@ -10,11 +10,12 @@ from torch import Tensor
 from qtlrun.circuit.readout import count_words
 from qtlrun.comparison.obstacle import Obstacle
 from qtlrun.device import state
+from qtlrun.layer import join_copies
 from qtlrun.surrogate.batch import Run
 from qtlrun.surrogate.frequency import MAX_TERMS, find_frequencies
 from qtlrun.surrogate.original import Original
 from qtlrun.surrogate.polynomial import expand
-from qtlrun.surrogate.reduction import LogitPolynomial, first_reaching, join_copies
+from qtlrun.surrogate.reduction import LogitPolynomial, first_reaching
 from qtlrun.surrogate.word import fit_words, read_words, with_constant
 
 MAX_QUBITS = 12

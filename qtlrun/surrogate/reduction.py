@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from qtlrun.layer import join_copies
 from qtlrun.surrogate.frequency import functions
 from qtlrun.surrogate.polynomial import NUMBERS_AT_ONCE, ZERO, Polynomial
 
@@ -126,11 +127,6 @@ def first_reaching(
     """Fewest terms that keep a share of the predictions; all that there are where none do."""
     reached = shares >= share
     return torch.where(reached.any(1), reached.int().argmax(1), present)
-
-
-def join_copies(values: Float[Tensor, "circuits items numbers"], copies: int) -> Tensor:
-    """Numbers of the copies of each run's circuit in a row, (runs, items, numbers)."""
-    return values.unflatten(0, (-1, copies)).transpose(1, 2).flatten(2)
 
 
 def _agreement(

@@ -17,11 +17,11 @@ from qtlrun.device.mixed import Mixed
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
 from qtlrun.head.dressed import Quantum
-from qtlrun.layer import Start
+from qtlrun.layer import Start, join_copies
 from qtlrun.surrogate import certify
 from qtlrun.surrogate.original import Original
 from qtlrun.surrogate.polynomial import expand
-from qtlrun.surrogate.reduction import LogitPolynomial, join_copies
+from qtlrun.surrogate.reduction import LogitPolynomial
 
 FEATURES, CLASSES, ITEMS = 5, 3, 40
 
