@@ -127,11 +127,7 @@ class MixedCircuit:
     ) -> Float[Tensor, "*runs batch outputs"]:
         if inputs.dim() == 2:
             return self(inputs.unsqueeze(0), weights.unsqueeze(0)).squeeze(0)
-        if inputs.shape[-1] != self.reading.features:
-            raise UsageError(
-                f"it takes {self.reading.features} inputs, and was given {inputs.shape[-1]}",
-                key="circuit",
-            )
+        self.reading.check_inputs(inputs)
         values = self.simulate(*self.reading.prepare(inputs, weights))
         if self.verification is not None and self.verification.wanted(weights):
             self.verification.check(inputs, weights, values)

@@ -159,11 +159,7 @@ class StatevectorCircuit:
     ) -> Float[Tensor, "*runs batch outputs"]:
         if inputs.dim() == 2:
             return self(inputs.unsqueeze(0), weights.unsqueeze(0)).squeeze(0)
-        if inputs.shape[-1] != self.reading.features:
-            raise UsageError(
-                f"it takes {self.reading.features} inputs, and was given {inputs.shape[-1]}",
-                key="circuit",
-            )
+        self.reading.check_inputs(inputs)
         values = self._values(inputs, weights)
         if self.verification is not None and self.verification.wanted(weights):
             self.verification.check(inputs, weights, values)

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from qtlrun.error import UsageError
 from qtlrun.tape.angle import Affine, Chosen
 from qtlrun.tape.verdict import Checks
 
@@ -73,6 +74,13 @@ class Reading:
         Inputs are (runs, batch, features), weights (runs, *shape).
         """
         return self.affine(*self.prepare(inputs, weights)[:2])
+
+    def check_inputs(self, inputs: Tensor) -> None:
+        """Refuse inputs (..., features) of another number than the circuit takes."""
+        if inputs.shape[-1] != self.features:
+            raise UsageError(
+                f"it takes {self.features} inputs, and was given {inputs.shape[-1]}", key="circuit"
+            )
 
     @property
     def moving(self) -> str | None:
