@@ -141,7 +141,8 @@ NOISY := "qtlrun study=robustness run=last"
 robustness: .venv/installed  ## rows under noise, and mitigation: make robustness QTLRUN_DATA=FOLDER (5 min)
 	$(RESULT) 'Rows under noise' "qtlrun $(FLAT)" $(NOISY) \
 		"qtlrun experiment=ants_bees backbone=efficientnet_lite0 $(FLAT)" $(NOISY) \
-		"qtlrun experiment=textures $(FLAT)" $(NOISY) "qtlrun experiment=spirals $(FLAT)" $(NOISY)
+		"qtlrun experiment=textures $(FLAT)" $(NOISY) "qtlrun experiment=spirals $(FLAT)" $(NOISY) \
+		"qtlrun experiment=qcnn_noise" "qtlrun study=robustness_ahmed2025 run=last"
 
 diagnose: .venv/installed  ## misses and false alarms of the checks: make diagnose QTLRUN_DATA=FOLDER (20 min)
 	$(RESULT) 'Rates of the checks' "python tests/diagnosis_rates.py"

@@ -80,7 +80,7 @@ def run_command(words: list[str], stem: str) -> tuple[int, str]:
     before = set(_folders())
     code = subprocess.run([Path(sys.executable).parent / words[0], *words[1:]]).returncode
     folders = [each for each in _folders() if each not in before and _command(each) == words]
-    if not folders:
+    if code not in (0, FAILED) or not folders:
         return code, ""
     return code, compact(keep_figures((folders[0] / "table.md").read_text(), folders[0], stem))
 
