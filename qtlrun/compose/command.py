@@ -15,6 +15,7 @@ from typing import Any
 from qtlrun import disk
 from qtlrun.compose import (
     completion,
+    earlier,
     finished,
     flag,
     grammar,
@@ -155,7 +156,7 @@ def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
             reserved.check(override)
             hydra_error.check(override, folders)
         words = read.texts
-        if replay.asked(words):
+        if earlier.asks(words, "plan"):
             _check_printing(flags)
             words = replay.force(read.overrides, folders)
         words = finished.force(words)

@@ -7,6 +7,10 @@ import yaml
 from finished import SMALL, draw_pictures, train
 
 from qtlrun.compose import main
+from qtlrun.compose.command import compose
+from qtlrun.compose.finished import take_run
+
+ELSEWHERE = {"accelerator": "cuda"}
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +61,7 @@ def refusal(place, capsys, tmp_path):
         (("run=last", "images=/nowhere/*.png"), "no file's name is of this pattern"),
         (("run=last", "images=tests/compose"), "images=tests/compose: "),
         (("run=one/", "study=power"), "study=predict has it"),
+        (("run=one", "dataset.root=/nowhere"), "dataset.root: the plan has no such key"),
     ],
 )
 def test_what_names_no_run_is_refused(refusal, words, said):
@@ -83,6 +88,17 @@ def test_a_point_of_a_sweep_comes_back_with_its_own_plan(place):
     folder = train(place, *command)
     assert yaml.safe_load((folder / "plan.yaml").read_text())["recipe"]["lr"] == 0.2
     shutil.rmtree(folder)
+
+
+def test_a_run_has_the_rows_that_its_plan_asks_for(place, home):
+    outputs = f"outputs={place / 'outputs'}"
+    (run,) = take_run(compose([outputs, "run=last", "study=power", "accelerator=cuda"]))
+    (plan,) = compose([outputs, "plan=last"])
+    assert {name: each.key for name, each in run.variants.items()} == {
+        name: each.key for name, each in plan.changed(ELSEWHERE).variants.items()
+    }
+    assert run.reader_key == plan.changed(ELSEWHERE).reader_key
+    assert run.study["_target_"] != plan.study["_target_"]
 
 
 @pytest.mark.parametrize(
