@@ -12,7 +12,7 @@ from pathlib import Path
 from qtlrun import disk
 from qtlrun.compose.check import check_models, check_words, folder
 from qtlrun.compose.command import compose
-from qtlrun.compose.finished import take_run
+from qtlrun.compose.finished import find_runs, take_run
 from qtlrun.compose.stream import guarded
 from qtlrun.error import UsageError
 from qtlrun.mode import freshly
@@ -145,7 +145,7 @@ def _without_empty_folders():
 @freshly
 def _run_study(plans: list[Plan]):
     """Check all plans, then run their study; return its result."""
-    plans = take_run(plans)
+    plans = find_runs(take_run(plans))
     check_words(plans)
     from qtlrun.compose.seal import check_seal
 

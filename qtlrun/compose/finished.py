@@ -1,4 +1,4 @@
-"""Plans of finished runs, which `run=` names by a folder, a tail of one, or `last`."""
+"""Finished runs that `run=` and `runs=` name, each by a folder, a tail of one, or `last`."""
 
 import shlex
 from pathlib import Path
@@ -47,6 +47,20 @@ def take_run(plans: list[Plan]) -> list[Plan]:
     places = [word for word in plan.overrides if word.key in PLACE_KEYS]
     values = earlier.merge(document, plan.values, places, COMMAND_KEYS)
     return [Plan(values | {"run": str(path)})]
+
+
+def find_runs(plans: list[Plan]) -> list[Plan]:
+    """Plans with the folders, in full, of the runs that `runs` names."""
+    return [_find_runs(plan) for plan in plans]
+
+
+def _find_runs(plan: Plan) -> Plan:
+    names = plan.values.get("runs")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return plan  # its check refuses it
+    outputs = plan.values["outputs"]
+    paths = [earlier.locate("runs", name, outputs, WEIGHTS_FILE) for name in names]
+    return plan.changed({"runs": [str(path.absolute()) for path in paths]})
 
 
 def _check_overrides(plan: Plan) -> None:
