@@ -184,7 +184,7 @@ class DatasetSource(Protocol):
 
 
 @runtime_checkable
-class Freeze(Protocol):
+class FreezeRule(Protocol):
     """Which stages of a backbone are trained, by epoch.
 
     apply: sets gradients and modes of a backbone for an epoch, after the model's `train()`
@@ -202,7 +202,7 @@ class Freeze(Protocol):
 
 
 @runtime_checkable
-class Recipe(Protocol):
+class RecipeValues(Protocol):
     """Values of `qtlrun.recipe.Recipe`, which another recipe inherits from.
 
     class_weights: how the loss of an item is weighed by its class
@@ -296,8 +296,8 @@ class Lens(Protocol):
 CONTRACTS: dict[str, type] = {
     "dataset": DatasetSource,
     "backbone": Backbone,
-    "freeze": Freeze,
-    "recipe": Recipe,
+    "freeze": FreezeRule,
+    "recipe": RecipeValues,
     "circuit": Circuit,
     "head": Head,
     "parametrization": Parametrization,
