@@ -33,6 +33,7 @@ ORDER = [
     {"comparison"},
     {"ledger", "plan", "runfolder", "source", "store"},
     {"statistic", "disk", "mode"},
+    {"temporary"},
     {"process", "error"},
 ]
 HOMES = {  # where else a library may not be imported

@@ -9,7 +9,7 @@ import time
 import traceback
 from pathlib import Path
 
-from qtlrun import disk
+from qtlrun import disk, temporary
 from qtlrun.compose.check import check_models, check_words, folder
 from qtlrun.compose.command import compose
 from qtlrun.compose.finished import find_runs, take_run
@@ -180,7 +180,7 @@ def _new_folder(plan: Plan) -> Path:
     """New folder OUTPUTS/DATE/TIME-NAME, tried to be writable before anything is trained."""
     outputs = folder("outputs", plan.settings.outputs)
     try:
-        disk.clean_outputs(outputs)
+        temporary.clean_outputs(outputs)
         return disk.new_folder(
             outputs / time.strftime("%Y-%m-%d"), time.strftime("%H-%M-%S-") + plan.name
         )

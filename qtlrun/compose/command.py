@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from qtlrun import disk
+from qtlrun import temporary
 from qtlrun.compose import (
     completion,
     earlier,
@@ -209,8 +209,8 @@ def _make_scratch(words: list[str]) -> Path:
     if _launcher(words):
         folder = _home(words) / "scratch"
         folder.mkdir(parents=True, exist_ok=True)
-    disk.clean_temporary(folder, SCRATCH_PREFIX)
-    return Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX + disk.writer(), dir=folder))
+    temporary.clean_prefix(folder, SCRATCH_PREFIX)
+    return Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX + temporary.writer(), dir=folder))
 
 
 def _home(words: list[str]) -> Path:
