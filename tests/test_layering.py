@@ -22,7 +22,7 @@ ORDER = [
     {"experiment", "report"},
     {"contract"},
     {"train"},
-    {"checkpoint"},
+    {"batch", "checkpoint"},
     {"backbone", "head", "dataset", "freeze", "optimizer", "recipe", "parametrization"},
     {"surrogate"},
     {"device"},

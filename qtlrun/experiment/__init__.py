@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from qtlrun import disk, store
+from qtlrun.batch import Data
 from qtlrun.comparison.comparison import Comparison, Stopped
 from qtlrun.comparison.outcome import Outcome
 from qtlrun.comparison.predictions import Predictions
@@ -34,7 +35,6 @@ from qtlrun.experiment.subject import Subject, asking_for_place, find_subjects
 from qtlrun.experiment.supply import Keys, supply_predictions, supply_rows, supply_tunings
 from qtlrun.plan import Part, Plan, Redraw, Variant
 from qtlrun.store import Entry
-from qtlrun.train import Data
 
 Name = TypeVar("Name")
 Result = TypeVar("Result")

@@ -41,7 +41,7 @@ def is_large(backbone: nn.Module | None) -> bool:
 def pictures(
     parts, split, backbone: nn.Module, augment_seed: int | None = None
 ) -> Callable[[Tensor, int | None], Tensor]:
-    """Batches of a split as a backbone takes them, for `train.Data`.
+    """Batches of a split as a backbone takes them, for `batch.Data`.
 
     With `augment_seed` pictures are augmented in training. The augmentation of a picture depends
     on that seed, the epoch and the picture alone, not on the order of the calls.
