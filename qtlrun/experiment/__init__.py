@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -188,6 +189,7 @@ class Experiment:
     @alone
     def load(self, variant: Variant) -> None:
         """Load weights and items once; refuse what is absent, unreadable or does not fit."""
+        began = time.process_time()
         parts = Parts(variant, self.session)
         if not pretraining.is_wanted(variant):
             # Absent weights are the user's error, before anything starts
@@ -195,6 +197,7 @@ class Experiment:
         self.session.looks |= verify_items(parts)
         check_loaded(parts)
         check_labels(duplicates(parts), parts.dataset.noun)
+        self.session.loading_s += time.process_time() - began
 
     @alone
     def has_frozen_backbone(self, variant: Variant) -> bool:

@@ -97,6 +97,11 @@ def key(parts) -> str:
     )
 
 
+def weights_key(parts) -> str:
+    """Identity of a backbone's weights: their bytes, or the key of their pre-training."""
+    return key(parts) if is_wanted(parts.variant) else parts.backbone.fingerprint
+
+
 def modules(variant: Variant) -> list[str]:
     """Modules that compute the pre-trained state, without what they import."""
     sub = variant.backbone["pretrain"]
