@@ -9,23 +9,16 @@ import hashlib
 import itertools
 import json
 import os
-import re
 import shutil
 import tempfile
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from qtlrun import process
+from qtlrun import temporary
 
 MANIFEST = "manifest.json"
-LAST_FILE = "environment.json"  # that a run writes into its folder
-NEW_PREFIX = ".new-"  # of the name of what is being written
 # Device, inode, size in bytes, and time of the last change in nanoseconds
 Version = tuple[int, int, int, int]
-LOCK_SUFFIX = ".lock"
-ABANDONED_S = 24 * 3600  # without a change, where the writer may live or not
-WRITER_FORM = re.compile(r"[0-9a-f]{8}-\d+-\d+-\w+$")  # a process, and what tells its files apart
 OCCUPIED = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -109,16 +102,18 @@ def write_folder(path: Path, files: dict[str, bytes]) -> None:
     """
     with _naming(path, sum(map(len, files.values()))):
         path.parent.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=NEW_PREFIX + writer(), dir=path.parent))
+        folder = Path(
+            tempfile.mkdtemp(prefix=temporary.PREFIX + temporary.writer(), dir=path.parent)
+        )
         try:
             for name, data in files.items():
-                write(scratch / "new" / name, data)
+                write(folder / "new" / name, data)
             manifest = {name: digest(data) for name, data in files.items()}
-            write(scratch / "new" / MANIFEST, json.dumps(manifest))
-            _swap(scratch, path)
+            write(folder / "new" / MANIFEST, json.dumps(manifest))
+            _swap(folder, path)
             _sync(path.parent)
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def read_folder(path: Path) -> dict[str, bytes] | None:
@@ -130,38 +125,6 @@ def read_folder(path: Path) -> dict[str, bytes] | None:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError, ValueError, TypeError):
         return None
     return files if whole else None
-
-
-def clean(folder: Path) -> None:
-    """Remove from a folder of the store what killed processes were writing, and their locks."""
-    import filelock
-
-    _clean(folder, NEW_PREFIX, re.compile(""))
-    for path in folder.glob(f"*{LOCK_SUFFIX}"):
-        # Another process may hold the lock, or be quicker.
-        with contextlib.suppress(OSError), filelock.FileLock(path, timeout=0):
-            path.unlink()
-
-
-def clean_temporary(folder: Path, prefix: str) -> None:
-    """Remove the files and folders of this prefix that a process named after itself and left."""
-    _clean(folder, prefix, WRITER_FORM)
-
-
-def clean_outputs(outputs: Path) -> None:
-    """Remove what killed runs were writing into their folders OUTPUTS/DATE/RUN.
-
-    A run that ended has nothing of the kind.
-    """
-    for run in outputs.glob("[12]???-??-??/??-??-??-*/"):
-        if not (run / LAST_FILE).exists():
-            for folder in [run, *run.glob("**/")]:
-                clean_temporary(folder, NEW_PREFIX)
-
-
-def writer() -> str:
-    """Beginning of the names of this process's temporary files, after their prefix."""
-    return f"{process.name()}-"
 
 
 def new_folder(parent: Path, name: str) -> Path:
@@ -184,7 +147,7 @@ def lock(path: Path):
     """
     import filelock
 
-    file = filelock.FileLock(path.with_name(path.name + LOCK_SUFFIX))
+    file = filelock.FileLock(path.with_name(path.name + temporary.LOCK_SUFFIX))
     with contextlib.ExitStack() as stack:
         with _naming(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -226,29 +189,29 @@ def _naming(path: Path, size: int | None = None) -> Iterator[None]:
 
 def _put(path: Path, blocks: Iterable[bytes]) -> None:
     """Write a file beside its path, synced, and rename it."""
-    handle, temporary = tempfile.mkstemp(prefix=NEW_PREFIX + writer(), dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=temporary.PREFIX + temporary.writer(), dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             for block in blocks:
                 file.write(block)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(temporary)
+            os.unlink(name)
         raise
     _sync(path.parent)
 
 
-def _swap(scratch: Path, path: Path) -> None:
-    """Put the folder `scratch`/new at a path; one that is there goes into `scratch`."""
+def _swap(folder: Path, path: Path) -> None:
+    """Put what is `new` in a folder at a path; what is there goes into the folder."""
     for number in itertools.count():
-        if _rename(scratch / "new", path):
+        if _rename(folder / "new", path):
             return
         with contextlib.suppress(FileNotFoundError):  # another process was quicker
-            os.rename(path, scratch / f"old-{number}")
+            os.rename(path, folder / f"old-{number}")
 
 
 def _rename(folder: Path, path: Path) -> bool:
@@ -260,31 +223,6 @@ def _rename(folder: Path, path: Path) -> bool:
             return False
         raise
     return True
-
-
-def _clean(folder: Path, prefix: str, form: re.Pattern) -> None:
-    """Remove what nobody writes any more; its name is the prefix, then something of this form.
-
-    Their names tell the writer. One of this machine is asked for; whether one of another machine
-    lives is not known, and what it has not touched for a day is abandoned.
-    """
-    with contextlib.suppress(OSError):  # the folder is not there, or may not be read
-        for path in folder.iterdir():
-            name = path.name.removeprefix(prefix)
-            if path.name.startswith(prefix) and form.match(name):
-                _remove_abandoned(path, name)
-
-
-def _remove_abandoned(path: Path, name: str) -> None:
-    """Remove a temporary file or folder if its writer, who stands in its name, has left it."""
-    with contextlib.suppress(OSError):  # another process was quicker, or it is another user's
-        ended = process.has_ended(name)
-        if ended is None:
-            ended = time.time() - path.lstat().st_mtime > ABANDONED_S
-        if ended and path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        elif ended:
-            path.unlink()
 
 
 def _free(path: Path) -> int | None:

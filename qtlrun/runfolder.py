@@ -59,8 +59,8 @@ def read_plans(key: str, name: str, path: Path) -> list[dict[str, Any]]:
 
     Refuses, about the key, what is no plan.
     """
-    is_point = path.name.startswith(POINT) and not (path / PLAN_FILE).is_file()
-    folder = path.parent if is_point else path
+    folder = run_folder(path)
+    is_point = folder != path
     file = folder / PLAN_FILE if path.is_dir() else path
     try:
         documents = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
@@ -85,6 +85,12 @@ def read_plans(key: str, name: str, path: Path) -> list[dict[str, Any]]:
             reason = f"{file} is no plan: it has no {lacking[0]}"
             raise UsageError(reason, FIX, key=key, value=name)
     return documents
+
+
+def run_folder(path: Path) -> Path:
+    """Folder with the plans of a run: of a point the one of its sweep."""
+    is_point = path.name.startswith(POINT) and not (path / PLAN_FILE).is_file()
+    return path.parent if is_point else path
 
 
 def point_number(path: Path) -> int:

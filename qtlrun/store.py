@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qtlrun import disk
+from qtlrun import disk, temporary
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Store:
     def __init__(self, home: str | Path):
         self.folder = Path(home).expanduser() / "store"
         for kind in self.folder.glob("*/"):
-            disk.clean(kind)
+            temporary.clean(kind)
 
     def get(self, kind: str, key: str) -> Entry | None:
         files = disk.read_folder(self._path(kind, key))

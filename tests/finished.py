@@ -40,7 +40,7 @@ def train(place: Path, *words: str) -> Path:
     before = set(outputs.glob("*/*"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(figure, "encode", lambda drawing: {})  # which would take the longest
-        patch.setattr(figure, "drawing", lambda model, artifacts: {})
+        patch.setattr(figure, "drawing", lambda *_: {})
         assert main([f"home={place / 'home'}", f"outputs={outputs}", *words]) == 0
     (folder,) = set(outputs.glob("*/*")) - before
     return folder

@@ -13,7 +13,7 @@ from threading import Barrier
 
 import pytest
 
-from qtlrun import disk
+from qtlrun import disk, temporary
 
 OLD, NEW = b"old" * 100, b"newer" * 200
 ENTRY = {"values.json": b'{"accuracy": 0.75}', "arrays.safetensors": bytes(range(64))}
@@ -101,7 +101,7 @@ def litter(folder):
 
 
 def abandoned(monkeypatch):
-    monkeypatch.setattr(disk, "ABANDONED_S", -60)
+    monkeypatch.setattr(temporary, "ABANDONED_S", -60)
 
 
 @pytest.mark.parametrize("old", [OLD, None])
@@ -144,7 +144,7 @@ def test_a_new_entry_that_dies_anywhere_is_whole_or_absent(tmp_path, monkeypatch
         assert seen[-1] == (ENTRY if "rename" in done else None)
     assert len(seen) > 20 and seen[-1] == ENTRY
     abandoned(monkeypatch)
-    disk.clean(path.parent)
+    temporary.clean(path.parent)
     assert os.listdir(path.parent) == ["key"]
 
 
@@ -177,10 +177,10 @@ def test_what_killed_writers_leave_is_cleaned_away_when_nobody_is_at_it_any_more
         pass
     left = litter(path.parent)
     assert len(left) > 20
-    disk.clean(path.parent)
+    temporary.clean(path.parent)
     assert sorted(litter(path.parent)) == sorted(left)  # somebody may still be writing
     abandoned(monkeypatch)
-    disk.clean(path.parent)
+    temporary.clean(path.parent)
     assert sorted(os.listdir(path.parent)) == ["file", "key"]
     assert disk.read_folder(path) == ENTRY
 
@@ -188,7 +188,7 @@ def test_what_killed_writers_leave_is_cleaned_away_when_nobody_is_at_it_any_more
 WRITER = """
 import sys, time
 from pathlib import Path
-from qtlrun import disk
+from qtlrun import disk, temporary
 path = Path(sys.argv[1])
 original = disk.os.fsync
 def pause(handle):
@@ -217,12 +217,12 @@ def test_what_a_killed_process_wrote_is_cleaned_away_and_what_a_living_one_write
     tmp_path, monkeypatch, half_written
 ):
     abandoned(monkeypatch)  # however old it is
-    disk.clean(tmp_path / "kind")
+    temporary.clean(tmp_path / "kind")
     assert len(litter(tmp_path / "kind")) == 2  # the folder, and the file in it
     monkeypatch.undo()
     half_written.kill()  # and not yet waited for
     time.sleep(0.2)
-    disk.clean(tmp_path / "kind")
+    temporary.clean(tmp_path / "kind")
     assert os.listdir(tmp_path / "kind") == []
 
 
@@ -232,7 +232,7 @@ def test_a_process_that_has_the_number_of_a_dead_one_does_not_protect_its_files(
     (name,) = os.listdir(tmp_path / "kind")
     machine, number, began, rest = name.removeprefix(".new-").split("-")
     (tmp_path / "kind" / f".new-{machine}-{number}-{int(began) - 1}-{rest}").write_text("")
-    disk.clean(tmp_path / "kind")
+    temporary.clean(tmp_path / "kind")
     assert os.listdir(tmp_path / "kind") == [name]
 
 
@@ -242,7 +242,7 @@ def test_what_another_machine_writes_is_left_for_a_day(tmp_path):
         (tmp_path / name).mkdir()
     for name, age in ((".new-00000000-7-7-a", 26), (".new-00000000-7-7-b", 22), (".new-old", 26)):
         os.utime(tmp_path / name, (time.time() - age * 3600,) * 2)
-    disk.clean(tmp_path)
+    temporary.clean(tmp_path)
     assert os.listdir(tmp_path) == [".new-00000000-7-7-b"]
 
 
@@ -262,17 +262,17 @@ def test_unfinished_output_folders_are_cleaned_and_nothing_else_is_touched(tmp_p
             os.utime(place / name, (1, 1))
     (done / "environment.json").write_text("{}")
     (run / "log.txt").write_text("kept")
-    disk.clean_outputs(outputs)
+    temporary.clean_outputs(outputs)
     assert {path.parent for path in outputs.rglob(litter)} == {done, mine, outputs}
     assert len(list(outputs.rglob(".new-mine"))) == 5 and (run / "log.txt").exists()
-    disk.clean_outputs(tmp_path / "absent")
+    temporary.clean_outputs(tmp_path / "absent")
 
 
 def test_a_folder_for_scratch_is_taken_for_that_by_its_whole_name(tmp_path):
-    for name in ("qtlrun-data", "qtlrun-00000000-7-7-abc", f"qtlrun-{disk.writer()}abc"):
+    for name in ("qtlrun-data", "qtlrun-00000000-7-7-abc", f"qtlrun-{temporary.writer()}abc"):
         (tmp_path / name).mkdir()
         os.utime(tmp_path / name, (1, 1))
-    disk.clean_temporary(tmp_path, "qtlrun-")
+    temporary.clean_prefix(tmp_path, "qtlrun-")
     assert [path.name for path in tmp_path.iterdir()] == ["qtlrun-data"]
 
 
@@ -336,7 +336,7 @@ KILLED = """
 import os, random, signal, sys, time
 from pathlib import Path
 import numpy as np
-from qtlrun import disk
+from qtlrun import disk, temporary
 from qtlrun.store import Entry, Store
 
 home, kills, random = Path(sys.argv[1]), int(sys.argv[2]), random.Random(0)
@@ -455,7 +455,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_temporary_one(tmp_path, monkeypa
 LIMITED = """
 import resource, signal, sys
 from pathlib import Path
-from qtlrun import disk
+from qtlrun import disk, temporary
 
 FILES = {"small": b"1", "large": bytes(1_000_000)}
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -557,7 +557,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_the_disk(tmp_path):
 HOLDER = """
 import sys, time
 from pathlib import Path
-from qtlrun import disk
+from qtlrun import disk, temporary
 with disk.lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)
@@ -579,7 +579,7 @@ def holder(tmp_path):
 
 
 def test_a_lock_is_free_again_when_its_holder_is_killed(tmp_path, holder):
-    disk.clean(tmp_path / "kind")
+    temporary.clean(tmp_path / "kind")
     assert os.listdir(tmp_path / "kind") == ["key.lock"]  # somebody holds it
     holder.send_signal(signal.SIGKILL)
     holder.wait()
@@ -593,7 +593,7 @@ def test_a_lock_that_a_killed_process_left_is_cleaned_away(tmp_path, holder):
     holder.send_signal(signal.SIGKILL)
     holder.wait()
     assert os.listdir(tmp_path / "kind") == ["key.lock"]
-    disk.clean(tmp_path / "kind")
+    temporary.clean(tmp_path / "kind")
     assert os.listdir(tmp_path / "kind") == []
 
 

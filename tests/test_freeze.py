@@ -6,6 +6,7 @@ from torch import nn
 
 from qtlrun.backbone.small import Small
 from qtlrun.backbone.torchvision import Torchvision
+from qtlrun.batch import Data
 from qtlrun.error import UsageError
 from qtlrun.experiment.network import Network
 from qtlrun.freeze import Freeze
@@ -13,7 +14,7 @@ from qtlrun.head.classical import Classical
 from qtlrun.layer import Start
 from qtlrun.plan import build
 from qtlrun.recipe import Recipe
-from qtlrun.train import Data, fit
+from qtlrun.train import fit
 
 TARGET = {"_target_": "qtlrun.freeze.Freeze"}
 BUFFERS = ("running_mean", "running_var", "num_batches_tracked")

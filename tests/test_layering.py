@@ -22,7 +22,7 @@ ORDER = [
     {"experiment", "report"},
     {"contract"},
     {"train"},
-    {"checkpoint"},
+    {"batch", "checkpoint"},
     {"backbone", "head", "dataset", "freeze", "optimizer", "recipe", "parametrization"},
     {"surrogate"},
     {"device"},
@@ -33,8 +33,22 @@ ORDER = [
     {"comparison"},
     {"ledger", "plan", "runfolder", "source", "store"},
     {"statistic", "disk", "mode"},
+    {"temporary"},
     {"process", "error"},
 ]
+# What a report may read: rows and their statistics, plans, files, and a circuit's inputs.
+SHOWN = {
+    "comparison",
+    "disk",
+    "error",
+    "ledger",
+    "plan",
+    "runfolder",
+    "source",
+    "statistic",
+    "store",
+    "tape",
+}
 HOMES = {  # where else a library may not be imported
     "hydra": {"compose"},
     "omegaconf": {"compose"},
@@ -110,6 +124,17 @@ def test_imports_go_down_only():
         and height(room(other)) >= height(room(name))
     ]
     assert not wrong
+
+
+def test_a_report_is_made_of_what_it_is_given():
+    """It is high in the order, beside what trains, and builds no part all the same."""
+    read = {
+        room(other)
+        for name, path in modules()
+        for other in imports(path)
+        if room(name) == "report" and other.split(".")[0] == "qtlrun"
+    }
+    assert read <= SHOWN | {"report"}
 
 
 def test_parts_of_one_group_do_not_import_one_another():

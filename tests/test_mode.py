@@ -9,13 +9,14 @@ import torch
 from composition import SHORT, train_row, variants
 
 import qtlrun
+from qtlrun.batch import cached
 from qtlrun.experiment import Experiment
 from qtlrun.freeze import Freeze
 from qtlrun.head.classical import Classical
 from qtlrun.layer import Start
 from qtlrun.mode import PRECISIONS, find_layout, fresh, small_convolutions
 from qtlrun.recipe import Recipe
-from qtlrun.train import cached, fit
+from qtlrun.train import fit
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
-from qtlrun import disk, store
+from qtlrun import disk, store, temporary
 from qtlrun.store import Entry, Store
 
 SAID = {
@@ -128,7 +128,7 @@ def test_the_next_start_cleans_up_after_a_killed_one(tmp_path, kept):
         path = kept.folder / "row" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
-    long_ago = time.time() - disk.ABANDONED_S - 10
+    long_ago = time.time() - temporary.ABANDONED_S - 10
     for name in (".new-folder", ".new-file"):
         os.utime(kept.folder / "row" / name, (long_ago, long_ago))
     (kept.folder / "row" / ".new-now").write_text("")

@@ -257,14 +257,13 @@ def test_no_module_compares_what_a_yaml_names():
 
 
 def test_a_class_name_stands_once():
-    """But for those that a YAML names, which stand in the folder of their group."""
+    """Those that a YAML names as well: a message has the name alone."""
     seen = {}
     for path in PACKAGE.rglob("*.py"):
-        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ClassDef) and f"{module}.{node.name}" not in targets():
-                seen.setdefault(node.name, []).append(module)
-    assert not {name: modules for name, modules in seen.items() if len(modules) > 1}
+            if isinstance(node, ast.ClassDef):
+                seen.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert not {name: files for name, files in seen.items() if len(files) > 1}
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from qtlrun import train
 from qtlrun.backbone.stage import Stage
+from qtlrun.batch import Data, cached
 from qtlrun.circuit.dressed import Dressed
 from qtlrun.device.statevector import Statevector
 from qtlrun.freeze import Freeze
@@ -15,7 +16,7 @@ from qtlrun.head.classical import Classical
 from qtlrun.head.dressed import Quantum, Twin
 from qtlrun.layer import Start, generator
 from qtlrun.recipe import OWN, Recipe
-from qtlrun.train import Data, cached, evaluate, fit, score
+from qtlrun.train import evaluate, fit, score
 
 FROZEN = Freeze("all")
 HEADS = {

@@ -16,7 +16,7 @@ from qtlrun.plan import code, facts, plugin
 
 
 @facts(title=("{path}", " up to {layer}"), code="path")
-class File(nn.Module):
+class FileNetwork(nn.Module):
     """Network that a class or function of the user's gives: an nn.Module that takes pictures.
 
     Its features are what it gives of a picture, or what its layers of these names give. The file

@@ -15,7 +15,7 @@ SIZES = "sizes are whole numbers from 0 up"
 
 
 @facts(title=("{path}",), code="path")
-class File:
+class FileCircuit:
     """Function of a file, of inputs, weights and, if it asks for them, wires.
 
     It returns what it measures. A QNode stands for its function, whatever its device.

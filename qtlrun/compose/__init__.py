@@ -9,10 +9,10 @@ import time
 import traceback
 from pathlib import Path
 
-from qtlrun import disk
+from qtlrun import disk, temporary
 from qtlrun.compose.check import check_models, check_words, folder
 from qtlrun.compose.command import compose
-from qtlrun.compose.finished import take_run
+from qtlrun.compose.finished import find_runs, take_run
 from qtlrun.compose.stream import guarded
 from qtlrun.error import UsageError
 from qtlrun.mode import freshly
@@ -145,7 +145,7 @@ def _without_empty_folders():
 @freshly
 def _run_study(plans: list[Plan]):
     """Check all plans, then run their study; return its result."""
-    plans = take_run(plans)
+    plans = find_runs(take_run(plans))
     check_words(plans)
     from qtlrun.compose.seal import check_seal
 
@@ -180,7 +180,7 @@ def _new_folder(plan: Plan) -> Path:
     """New folder OUTPUTS/DATE/TIME-NAME, tried to be writable before anything is trained."""
     outputs = folder("outputs", plan.settings.outputs)
     try:
-        disk.clean_outputs(outputs)
+        temporary.clean_outputs(outputs)
         return disk.new_folder(
             outputs / time.strftime("%Y-%m-%d"), time.strftime("%H-%M-%S-") + plan.name
         )

@@ -12,9 +12,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from qtlrun import disk
+from qtlrun import temporary
 from qtlrun.compose import (
     completion,
+    earlier,
     finished,
     flag,
     grammar,
@@ -155,7 +156,7 @@ def _let_compose(flags: Namespace, words: list[str]) -> list[Values]:
             reserved.check(override)
             hydra_error.check(override, folders)
         words = read.texts
-        if replay.asked(words):
+        if earlier.asks(words, "plan"):
             _check_printing(flags)
             words = replay.force(read.overrides, folders)
         words = finished.force(words)
@@ -208,8 +209,8 @@ def _make_scratch(words: list[str]) -> Path:
     if _launcher(words):
         folder = _home(words) / "scratch"
         folder.mkdir(parents=True, exist_ok=True)
-    disk.clean_temporary(folder, SCRATCH_PREFIX)
-    return Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX + disk.writer(), dir=folder))
+    temporary.clean_prefix(folder, SCRATCH_PREFIX)
+    return Path(tempfile.mkdtemp(prefix=SCRATCH_PREFIX + temporary.writer(), dir=folder))
 
 
 def _home(words: list[str]) -> Path:

@@ -1,9 +1,9 @@
-"""Plans of finished runs, which `run=` names by a folder, a tail of one, or `last`."""
+"""Finished runs that `run=` and `runs=` name, each by a folder, a tail of one, or `last`."""
 
 import shlex
 from pathlib import Path
 
-from qtlrun.compose.check import folder
+from qtlrun.compose import earlier
 from qtlrun.error import UsageError
 from qtlrun.plan import Plan
 from qtlrun.plan.override import Override, parse
@@ -11,27 +11,26 @@ from qtlrun.runfolder import (
     PLAN_FILE,
     POINT,
     WEIGHTS_FILE,
-    find_run,
     point_number,
     read_plans,
 )
 
-# Top-level keys that the command line gives, and not the run's plan
-COMMAND_KEYS = ("study", "run", "home", "outputs", "accelerator")
-# What may be named at another place than when the run was made
-PLACED_KEYS = ("plugins", "backbone.weights", "dataset.root", "dataset.path")
+# Keys of the command at hand: a finished run is looked at by its study, under its name
+COMMAND_KEYS = (*earlier.PRESENT_KEYS, "study", "lens", "accelerator", "name", "command")
+TYPED_KEYS = ("study", "run", "home", "outputs", "accelerator")  # of these, that may be typed
+# Keys that say where a thing is now
+PLACE_KEYS = ("plugins", "backbone.weights", "dataset.root", "dataset.path")
 
 
 def force(words: list[str]) -> list[str]:
     """Words with which Hydra composes a run's places, for keys that its choice of options lacks."""
-    typed = parse(words)
-    if not any(word.key == "run" and word.value not in (None, "null") for word in typed):
+    if not earlier.asks(words, "run"):
         return words
-    return [f"++{word.change}" if word.key in PLACED_KEYS else word.text for word in typed]
+    return [earlier.force(word) if word.key in PLACE_KEYS else word.text for word in parse(words)]
 
 
 def take_run(plans: list[Plan]) -> list[Plan]:
-    """Plans of the finished run that the command line names, or the plans themselves.
+    """Plan of the finished run that the command line names, or the plans themselves.
 
     Study, lenses, folders and accelerator are those of the command line; `run` is the folder in
     full. Refuses a run that is not there, and overrides that the run's own plan answers.
@@ -43,18 +42,25 @@ def take_run(plans: list[Plan]) -> list[Plan]:
     if len(plans) > 1:
         raise UsageError("one run comes back at a time", "leave out -m", key="run")
     _check_overrides(plan)
-    folder("run", name)
-    outputs = folder("outputs", str(plan.values["outputs"]))
-    path = _single(name, find_run("run", name, outputs, WEIGHTS_FILE))
+    path = _single(name, earlier.locate("run", name, plan.values["outputs"], WEIGHTS_FILE))
     (document,) = read_plans("run", name, path)
-    values = plan.values | {"compare": {}} | document  # of its own references, if any
-    values |= {key: plan.values[key] for key in COMMAND_KEYS}
-    values |= {"seal": None, "run": str(path), "lens": plan.lenses} | {
-        key: plan.values[key] for key in ("name", "command")
-    }
-    placed = [key for key in PLACED_KEYS if plan.sets(key)]
-    changes = {key: _value(plan, key) for key in placed}
-    return [Plan(values).changed(changes)]
+    places = [word for word in plan.overrides if word.key in PLACE_KEYS]
+    values = earlier.merge(document, plan.values, places, COMMAND_KEYS)
+    return [Plan(values | {"run": str(path)})]
+
+
+def find_runs(plans: list[Plan]) -> list[Plan]:
+    """Plans with the folders, in full, of the runs that `runs` names."""
+    return [_find_runs(plan) for plan in plans]
+
+
+def _find_runs(plan: Plan) -> Plan:
+    names = plan.values.get("runs")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return plan  # its check refuses it
+    outputs = plan.values["outputs"]
+    paths = [earlier.locate("runs", name, outputs, WEIGHTS_FILE) for name in names]
+    return plan.changed({"runs": [str(path.absolute()) for path in paths]})
 
 
 def _check_overrides(plan: Plan) -> None:
@@ -72,16 +78,8 @@ def _is_allowed(override: Override) -> bool:
     """Whether a word may stand beside a run."""
     top = override.key.partition(".")[0]
     return override.sets and (
-        override.key in (*COMMAND_KEYS, *PLACED_KEYS)
-        or top in ("study", "lens", "hydra")
-        or override.key.startswith("hydra/")
+        override.key in (*TYPED_KEYS, *PLACE_KEYS) or top in ("study", "lens")
     )
-
-
-def _value(plan: Plan, key: str) -> object:
-    """Value of a key of the command line, `key` or `group.key`."""
-    group, _, name = key.partition(".")
-    return plan.values[group][name] if name else plan.values[group]
 
 
 def _single(name: str, path: Path) -> Path:

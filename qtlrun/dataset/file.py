@@ -10,7 +10,7 @@ import numpy as np
 from qtlrun import disk
 from qtlrun.dataset import layout, picture
 from qtlrun.dataset.dataset import Step
-from qtlrun.dataset.look import MAX_PICTURES, Looks, find_alike, hash_steps
+from qtlrun.dataset.look import MAX_PICTURES, Looks, draw_thumbnails, find_alike, hash_steps
 from qtlrun.dataset.split import pool
 from qtlrun.error import UsageError, about_values
 
@@ -45,6 +45,7 @@ class _Look(NamedTuple):
 
     content: str
     steps: np.ndarray
+    thumbnails: np.ndarray
     transparent: bool
 
 
@@ -87,7 +88,8 @@ def decode_files(files: list[Stored], step: Step) -> Looks:
         except ValueError as error:
             return error
         content = picture.content(decoded.pixels)
-        return _Look(content, hash_steps(decoded.image), decoded.transparent)
+        image = decoded.image
+        return _Look(content, hash_steps(image), draw_thumbnails(image), decoded.transparent)
 
     looks: dict[str, _Look] = {}
     refusals: list[_Refusal] = []
@@ -115,8 +117,10 @@ def _pair(looks: dict[str, _Look]) -> frozenset[tuple[str, str]]:
     items = list(looks)
     if not items:
         return frozenset()
+    steps = np.stack([each.steps for each in looks.values()])
+    thumbnails = np.stack([each.thumbnails for each in looks.values()])
     pairs = []
-    for first, second in find_alike(np.stack([each.steps for each in looks.values()])).tolist():
+    for first, second in find_alike(steps, thumbnails).tolist():
         if looks[items[first]].content != looks[items[second]].content:
             pairs.append((items[first], items[second]))
     return frozenset(pairs)

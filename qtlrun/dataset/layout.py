@@ -21,7 +21,7 @@ MAX_FILES = 5  # names of files in a message
 MAX_CLASSES = 12  # names of classes in a message
 
 
-class File(NamedTuple):
+class PictureFile(NamedTuple):
     """File with a picture's ending; its label is the index of its class."""
 
     path: Path
@@ -44,7 +44,7 @@ class Layout:
 
     classes: tuple[str, ...]
     parts: tuple[str, ...]
-    files: list[File]
+    files: list[PictureFile]
     others: list[Path]
     nested: list[Path]
     hidden: list[str]
@@ -72,12 +72,12 @@ def read(root: Path, classes: list[str | int | float | bool] | None) -> Layout:
         others.extend(loose)
     names = tuple(sorted(chosen["train"]))
     _check_same(names, chosen, folders)
-    files: list[File] = []
+    files: list[PictureFile] = []
     nested: list[Path] = []
     for part in folders:
         for label, name in enumerate(names):
             content = _content(root, chosen[part][name])
-            files += [File(path, part, label) for path in content.pictures]
+            files += [PictureFile(path, part, label) for path in content.pictures]
             others += content.others
             nested += content.nested
     visited = [root, *folders.values(), *nested]

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Int64, UInt8
 from torch import Tensor
 
-from qtlrun import disk, download
+from qtlrun import disk, download, temporary
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.picture import printable
 from qtlrun.dataset.split import Split, fingerprint
@@ -94,7 +94,7 @@ def _scratch(folder: Path) -> Iterator[Path]:
     """Hidden folder in one that is made for it; if that stays empty, it goes too."""
     with (
         disk.new_folders(folder),
-        tempfile.TemporaryDirectory(prefix=disk.NEW_PREFIX, dir=folder) as scratch,
+        tempfile.TemporaryDirectory(prefix=temporary.PREFIX, dir=folder) as scratch,
     ):
         yield Path(scratch)
 

@@ -9,7 +9,7 @@ import torch
 from qtlrun.dataset import layout
 from qtlrun.dataset.dataset import Dataset
 from qtlrun.dataset.file import Stored, decode_named, digest_files, index_files
-from qtlrun.dataset.layout import File, Layout
+from qtlrun.dataset.layout import Layout, PictureFile
 from qtlrun.dataset.picture import Pictures, printable
 from qtlrun.dataset.rest import describe_rest
 from qtlrun.dataset.split import Split, fingerprint
@@ -86,7 +86,7 @@ class _Row(NamedTuple):
 def _rows(root: Path, content: Layout) -> dict[str, list[_Row]]:
     """Pictures of each part that lies there; every header is checked, every file hashed."""
     rows: dict[str, list[_Row]] = {part: [] for part in content.parts}
-    first: dict[tuple[int, int], File] = {}
+    first: dict[tuple[int, int], PictureFile] = {}
     names = [(file.path, layout.relative(file.path, root)) for file in content.files]
     for file, item in zip(content.files, index_files(names), strict=True):
         twin = first.setdefault(item.inode, file)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import time
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -9,6 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from qtlrun import disk, store
+from qtlrun.batch import Data
 from qtlrun.comparison.comparison import Comparison, Stopped
 from qtlrun.comparison.outcome import Outcome
 from qtlrun.comparison.predictions import Predictions
@@ -34,7 +36,6 @@ from qtlrun.experiment.subject import Subject, asking_for_place, find_subjects
 from qtlrun.experiment.supply import Keys, supply_predictions, supply_rows, supply_tunings
 from qtlrun.plan import Part, Plan, Redraw, Variant
 from qtlrun.store import Entry
-from qtlrun.train import Data
 
 Name = TypeVar("Name")
 Result = TypeVar("Result")
@@ -188,6 +189,7 @@ class Experiment:
     @alone
     def load(self, variant: Variant) -> None:
         """Load weights and items once; refuse what is absent, unreadable or does not fit."""
+        began = time.process_time()
         parts = Parts(variant, self.session)
         if not pretraining.is_wanted(variant):
             # Absent weights are the user's error, before anything starts
@@ -195,6 +197,7 @@ class Experiment:
         self.session.looks |= verify_items(parts)
         check_loaded(parts)
         check_labels(duplicates(parts), parts.dataset.noun)
+        self.session.loading_s += time.process_time() - began
 
     @alone
     def has_frozen_backbone(self, variant: Variant) -> bool:

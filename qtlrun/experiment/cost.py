@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import torch
 
-from qtlrun import train
+from qtlrun.batch import joins, steps
 from qtlrun.experiment.ensemble import Ensemble
 from qtlrun.experiment.network import Module
 from qtlrun.parametrization.generated import HEAD
@@ -105,13 +105,13 @@ def _generator_costs(ensemble: Ensemble, epochs: int) -> dict[str, int]:
         return {"evaluations": 1, "executions": 1}
     parts = ensemble.parts
     looks = epochs + 1
-    joined = train.joins(ensemble.whole, ensemble.backbone, parts.freeze)
+    joined = joins(ensemble.whole, ensemble.backbone, parts.freeze)
     items = ensemble.data["train"].count
-    steps = epochs * train.steps(items, parts.recipe.batch_size, joined)
+    count = epochs * steps(items, parts.recipe.batch_size, joined)
     return {
         "parameters_circuit": angles,
-        "evaluations": steps + looks,
-        "executions": steps * _count_executions(ensemble) + looks,
+        "evaluations": count + looks,
+        "executions": count * _count_executions(ensemble) + looks,
     }
 
 

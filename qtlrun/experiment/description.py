@@ -28,7 +28,7 @@ def describe_row(name: str, parts: Parts) -> Row:
         pictures=dataset.test.names,
         items=dataset.test.items,
         caution=_caution(parts),
-        fingerprints={"data": dataset.fingerprint, "weights": parts.weights_key()},
+        fingerprints={"data": dataset.fingerprint, "weights": pretraining.weights_key(parts)},
         trained_on=len(dataset.train),
         validated_on=len(dataset.validation),
         blind=dataset.validation is not dataset.test,

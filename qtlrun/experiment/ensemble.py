@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from qtlrun import train
 from qtlrun.backbone.stage import Stage
+from qtlrun.batch import Data, cached
 from qtlrun.experiment import feature
 from qtlrun.experiment.held import Held, Holds, hold_weights
 from qtlrun.experiment.network import Module, Network
@@ -19,7 +19,6 @@ from qtlrun.experiment.parts import Parts
 from qtlrun.layer import Start
 from qtlrun.parametrization.generated import HEAD, Generated
 from qtlrun.parametrization.generator import Generator
-from qtlrun.train import Data
 
 # Training items that scale=auto looks at
 SCALE_ITEMS = 64
@@ -146,7 +145,7 @@ def _build_heads(trainings: list[Training]) -> Ensemble:
         for division, scaling in zip(divisions, scalings, strict=True):
             stacks.append(scaling(feature.features(division)[split]))
             labels.append(division.dataset.splits[split].labels)
-        data[split] = train.cached(
+        data[split] = cached(
             torch.cat(stacks),
             torch.stack(labels)[places if len(divisions) > 1 else [0]],
             blocks,

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from qtlrun import train
+from qtlrun.batch import Data
 from qtlrun.comparison.outcome import Failure, Outcome
 from qtlrun.experiment.circuit import compile_exact, find_obstacle, plain_head
 from qtlrun.experiment.cost import generator_angles, trained_angles
@@ -18,7 +19,6 @@ from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble, load_
 from qtlrun.experiment.group import group_trainings
 from qtlrun.head import scikit
 from qtlrun.parametrization import generator as generators
-from qtlrun.train import Data
 
 # Training items over which effective angles are counted
 EFFECTIVE_ITEMS = 64

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from qtlrun import source, store
+from qtlrun.dataset.split import Split
 from qtlrun.layer import generator
 
 SPLITS = ("train", "validation", "test")
@@ -22,6 +23,8 @@ MIN_DEVIATION = 1e-6
 POOL_INTERVAL_S = 20
 # The same, as a multiple of the time that putting them took
 POOL_INTERVAL_PER_WRITE = 20
+# Split of an item, and its index in it
+Position = tuple[Split, int]
 # A backbone with at most as many takes more items at once
 MAX_WEIGHTS_SMALL = 1_000_000
 
@@ -41,7 +44,7 @@ def is_large(backbone: nn.Module | None) -> bool:
 def pictures(
     parts, split, backbone: nn.Module, augment_seed: int | None = None
 ) -> Callable[[Tensor, int | None], Tensor]:
-    """Batches of a split as a backbone takes them, for `train.Data`.
+    """Batches of a split as a backbone takes them, for `batch.Data`.
 
     With `augment_seed` pictures are augmented in training. The augmentation of a picture depends
     on that seed, the epoch and the picture alone, not on the order of the calls.
@@ -172,10 +175,7 @@ def _extend_pool(parts, entry: store.Entry | None, splits: dict) -> Iterator[sto
     began = time.perf_counter()
     missing = missing_items(entry, splits)
     pieces = []
-    size = chunk(parts.backbone)
     due = began + POOL_INTERVAL_S
-    settled = parts.backbone.settled
-    backbone = settled() if settled else parts.backbone
     positions = {
         item: (split, index)
         for split in splits.values()
@@ -183,15 +183,9 @@ def _extend_pool(parts, entry: store.Entry | None, splits: dict) -> Iterator[sto
         if item in missing
     }
     waiting = list(positions.values())
-    chunks = [waiting[at : at + size] for at in range(0, len(waiting), size)]
-    batches = _read_ahead(lambda positions: _read_items(parts, positions), chunks)
-    with contextlib.closing(batches):
-        for batch in batches:
-            # A smaller batch would be rounded otherwise
-            padding = batch[-1:].expand(size - len(batch), *batch.shape[1:])
-            padded = torch.cat([batch, padding])
-            with torch.inference_mode():
-                pieces.append(backbone(padded)[: len(batch)].cpu())
+    with contextlib.closing(compute(parts, waiting)) as computed:
+        for piece in computed:
+            pieces.append(piece)
             done = sum(map(len, pieces))
             parts.session.progress.step(f"features, {parts.dataset.noun}s", done, len(waiting))
             now = time.perf_counter()
@@ -202,6 +196,22 @@ def _extend_pool(parts, entry: store.Entry | None, splits: dict) -> Iterator[sto
                 began = began + written
                 due = time.perf_counter() + max(POOL_INTERVAL_S, POOL_INTERVAL_PER_WRITE * written)
     yield _join_pool(entry, list(positions), pieces, time.perf_counter() - began)
+
+
+def compute(parts, positions: list[Position]) -> Generator[Tensor, None, None]:
+    """Compute features of items, chunk by chunk, as the backbone evaluates them fastest."""
+    size = chunk(parts.backbone)
+    settled = parts.backbone.settled
+    backbone = settled() if settled else parts.backbone
+    chunks = [positions[at : at + size] for at in range(0, len(positions), size)]
+    batches = _read_ahead(lambda positions: _read_items(parts, positions), chunks)
+    with contextlib.closing(batches):
+        for batch in batches:
+            # A smaller batch would be rounded otherwise
+            padding = batch[-1:].expand(size - len(batch), *batch.shape[1:])
+            padded = torch.cat([batch, padding])
+            with torch.inference_mode():
+                yield backbone(padded)[: len(batch)].cpu()
 
 
 def _join_pool(
@@ -216,8 +226,8 @@ def _join_pool(
     return store.Entry({"items": items, "seconds": seconds}, {"features": features})
 
 
-def _read_items(parts, positions: list[tuple]) -> Tensor:
-    """Items as the backbone takes them; a position is a split and an index in it."""
+def _read_items(parts, positions: list[Position]) -> Tensor:
+    """Items as the backbone takes them."""
     batches = []
     for split, group in itertools.groupby(positions, key=lambda position: position[0]):
         index = [number for _, number in group]
@@ -226,7 +236,7 @@ def _read_items(parts, positions: list[tuple]) -> Tensor:
 
 
 def _read_ahead(
-    read: Callable[[list], Tensor], chunks: Iterable[list]
+    read: Callable[[list[Position]], Tensor], chunks: Iterable[list[Position]]
 ) -> Generator[Tensor, None, None]:
     """Items of each chunk, as tensors; the next chunk is read while one is in use."""
     with ThreadPoolExecutor(1) as reader:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-import torch
-
 from qtlrun import download, store
 from qtlrun.checkpoint import Record
 from qtlrun.experiment import feature, pretraining
@@ -22,6 +20,8 @@ from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.rehearsal import Pace, Rehearsal, bare_parts, shorten, time_epoch
 from qtlrun.experiment.session import Session, alone
 from qtlrun.plan import Part, Plan, Redraw, Variant
+
+TIMED_CHUNKS = 3  # of features, after a first one
 
 T = TypeVar("T")
 
@@ -82,8 +82,7 @@ class Forecaster:
             rehearsal = Rehearsal(Session(scratch))
             for group in group_trainings(rehearsal.stand_in(missing)):
                 pace, share = self._pace(rehearsal, group)
-                seconds = pace.rest + group[0].parts.epochs * pace.epoch
-                duration += Duration(seconds, share * seconds)
+                duration += Duration(pace.seconds, share * pace.seconds)
             executions = rehearsal.count_executions(Training(parts, first.seeds[0]))
         return Forecast(
             count,
@@ -161,7 +160,7 @@ class Forecaster:
         return recipe.epochs * time_epoch(fit_share, len(task.train), recipe.batch_size)
 
     def _compute_features(self, parts: Parts) -> float:
-        """Seconds of the features that a pool lacks, timed on one chunk of training items."""
+        """Seconds of the features that a pool lacks, timed on some chunks of training items."""
         pool = feature.pool_key(parts)
         entry = self.session.store.get("features", pool)
         missing = feature.missing_items(entry, parts.dataset.splits)
@@ -169,17 +168,19 @@ class Forecaster:
         self._counted.update(f"{pool}{item}" for item in wanted)
         if not wanted:
             return 0.0
-        backbone = bare_parts(parts, self.session).backbone
-        size = feature.chunk(backbone)
-        index = torch.arange(size) % len(parts.dataset.train)
-        seconds = []
-        with self.session.threads(large=feature.is_large(backbone)), torch.inference_mode():
-            for _ in range(2):  # the first is slower
-                began = time.perf_counter()
-                items = parts.dataset.train.batch(index, backbone.preprocess)
-                backbone(parts.to_accelerator(items))
-                seconds.append(time.perf_counter() - began)
-        return min(seconds) * -(-len(wanted) // size)
+        bare = bare_parts(parts, self.session)
+        size = feature.chunk(bare.backbone)
+        train_split = parts.dataset.train
+        count = (1 + TIMED_CHUNKS) * size
+        positions = [(train_split, number % len(train_split)) for number in range(count)]
+        with self.session.threads(large=feature.is_large(bare.backbone)):
+            chunks = feature.compute(bare, positions)
+            next(chunks)  # the first is slower
+            began = time.perf_counter()
+            for _ in chunks:
+                pass
+            seconds = (time.perf_counter() - began) / TIMED_CHUNKS
+        return seconds * -(-len(wanted) // size)
 
     def _pace(self, rehearsal: Rehearsal, group: list[Training]) -> tuple[Pace, float]:
         """Pace of an ensemble, measured on the first of its kind, and the processor's share."""

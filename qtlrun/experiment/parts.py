@@ -250,17 +250,6 @@ class Parts:
         """Epochs of a training; a head that is solved for takes one."""
         return 1 if self.solved else self.recipe.epochs
 
-    @cached_property
-    def twin_epochs(self) -> int:
-        """Epochs in which a classical block stands in the place of the head's circuit."""
-        has_twin = self.head(self.bare.features, [0]).twin is not None
-        return self.recipe.twin_epochs if has_twin else 0
-
-    @property
-    def circuit_epochs(self) -> int:
-        """Epochs of a training in which its circuit, if any, is run."""
-        return self.epochs - self.twin_epochs
-
     def to_accelerator(self, value: Any):
         """Items or a network in the row's dtype on its accelerator."""
         layout = torch.preserve_format
@@ -268,18 +257,12 @@ class Parts:
             layout = self.layout if isinstance(value, Tensor) else find_layout(value)
         return value.to(self.accelerator, self.dtype, memory_format=layout)
 
-    def weights_key(self) -> str:
-        """Identity of the backbone's weights: their bytes, or the key of their pre-training."""
-        if pretraining.is_wanted(self.variant):
-            return pretraining.key(self)
-        return self.backbone.fingerprint
-
     def backbone_identity(self) -> dict[str, Any]:
         """Values of the backbone, with the identity of its weights in place of their path."""
         values = dict(self.variant.identity["backbone"])
         for name in ("weights", "pretrain"):
             values.pop(name, None)
-        return {"backbone": values, "weights": self.weights_key()}
+        return {"backbone": values, "weights": pretraining.weights_key(self)}
 
     def modules(self, *groups: str) -> list[str]:
         """Modules of the classes that the row names in these groups."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from qtlrun import source, store, train
+from qtlrun.batch import Data
 from qtlrun.checkpoint import Record
 from qtlrun.contract.part import build_part
 from qtlrun.dataset.dataset import Dataset
@@ -34,7 +35,7 @@ class SourceTask:
     network: Network
     backbone: Module
     recipe: Recipe
-    data: list[train.Data]
+    data: list[Data]
     seed: int
 
     def fit(self) -> Iterator[Record]:
@@ -96,6 +97,11 @@ def key(parts) -> str:
     )
 
 
+def weights_key(parts) -> str:
+    """Identity of a backbone's weights: their bytes, or the key of their pre-training."""
+    return key(parts) if is_wanted(parts.variant) else parts.backbone.fingerprint
+
+
 def modules(variant: Variant) -> list[str]:
     """Modules that compute the pre-trained state, without what they import."""
     sub = variant.backbone["pretrain"]
@@ -138,7 +144,7 @@ def prepare(parts, task: Dataset) -> SourceTask:
     network = parts.to_accelerator(Network(backbone, head))
     augment = sub["seed"] if recipe.augment else None
     data = [
-        train.Data(
+        Data(
             feature.pictures(parts, split, backbone, augment), split.labels, feature.chunk(backbone)
         )
         for split in (task.train, task.validation)

@@ -57,7 +57,7 @@ class Registration:
         if pretraining.is_wanted(variant):
             hashes = {f"source task of {name}": pretraining.dataset(parts).fingerprint}
         else:
-            hashes = {f"weights of {name}": parts.weights_key()}
+            hashes = {f"weights of {name}": pretraining.weights_key(parts)}
         if state := variant.head.get("state"):
             hashes[f"head.state of {name}"] = disk.file_digest(state)
         return hashes

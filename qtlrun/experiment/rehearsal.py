@@ -20,7 +20,7 @@ from qtlrun.experiment.cost import count_costs
 from qtlrun.experiment.ensemble import Training, build_ensemble
 from qtlrun.experiment.evaluation import evaluate
 from qtlrun.experiment.parts import Parts
-from qtlrun.experiment.sequence import fit_epochs
+from qtlrun.experiment.sequence import count_epochs, fit_phase, list_phases
 from qtlrun.experiment.session import Session
 from qtlrun.experiment.training import fit
 from qtlrun.layer import generator
@@ -39,12 +39,17 @@ FitShare = Callable[[float], Iterator[Record]]
 class Pace:
     """Seconds of an ensemble of one kind.
 
-    epoch: an epoch of all its runs, with validation
+    training: all epochs of all its runs, with validation
     rest: building, evaluation and whatever else is done once
     """
 
-    epoch: float
+    training: float
     rest: float
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of all."""
+        return self.training + self.rest
 
 
 class Rehearsal:
@@ -70,16 +75,16 @@ class Rehearsal:
         parts = group[0].parts
         if parts.solved:
             return Pace(0.0, self._run_once(self.stand_in(group)))
-        shares = []
-
-        def fit_share(share: float) -> Iterator[Record]:
-            shares.append(share)
-            return _fit_epochs(self.stand_in(group, share))
-
-        epoch = time_epoch(fit_share, len(parts.dataset.train), parts.recipe.batch_size)
-        once = self._run_once(self.stand_in(group, shares[-1]))
-        rest = max(0.0, once - shares[-1] * epoch)
-        return Pace(epoch, rest + EVALUATION_EPOCHS * (1 - shares[-1]) * epoch)
+        training = epoch = share = 0.0
+        for number, count in enumerate(count_epochs(parts)):
+            shares: list[float] = []
+            fit_share = functools.partial(self._fit_share, group, number, shares)
+            epoch = time_epoch(fit_share, len(parts.dataset.train), parts.recipe.batch_size)
+            training += count * epoch
+            share = shares[-1]
+        once = self._run_once(self.stand_in(group, share))
+        rest = max(0.0, once - share * epoch)
+        return Pace(training, rest + EVALUATION_EPOCHS * (1 - share) * epoch)
 
     def count_executions(self, training: Training) -> float | None:
         """Circuit executions of one training on a quantum processor; None without a circuit."""
@@ -90,7 +95,7 @@ class Rehearsal:
             for name, split in parts.dataset.splits.items()
         }
         whole = dataclasses.replace(ensemble, data=data)
-        return count_costs(whole, parts.circuit_epochs).get("executions")
+        return count_costs(whole, count_epochs(parts)[-1]).get("executions")
 
     def _stand_in(self, parts: Parts, share: float) -> Parts:
         """Stand-in of parts; those of equal items share them."""
@@ -109,6 +114,15 @@ class Rehearsal:
                     make = functools.partial(_compute, stand_in, split)
                 stand_in.planted_features[name] = once(key, make)
         return stand_in
+
+    def _fit_share(
+        self, group: list[Training], number: int, shares: list[float], share: float
+    ) -> Iterator[Record]:
+        """Train an ensemble in a phase of this number, on a share that is added to `shares`."""
+        shares.append(share)
+        ensemble = build_ensemble(self.stand_in(group, share))
+        with ensemble.threads():
+            yield from fit_phase(ensemble, list_phases(ensemble)[number])
 
     def _run_once(self, group: list[Training]) -> float:
         """Seconds of an ensemble that is trained for one epoch and evaluated."""
@@ -172,14 +186,6 @@ def _median_seconds(records: Iterator[Record]) -> float:
         if sum(seconds) > MEASURED_S and len(seconds) > 1:
             break
     return statistics.median(seconds[1:] or seconds)
-
-
-def _fit_epochs(group: list[Training]) -> Iterator[Record]:
-    """Train an ensemble; yield a record per epoch."""
-    ensemble = build_ensemble(group)
-    with ensemble.threads():
-        recipes = [training.parts.recipe for training in group]
-        yield from fit_epochs(ensemble, ensemble.whole, recipes)
 
 
 def _with_one_epoch(parts: Parts) -> Parts:

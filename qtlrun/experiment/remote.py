@@ -6,6 +6,7 @@ from qtlrun.experiment.cost import count_circuits
 from qtlrun.experiment.forecast import Forecaster
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.rehearsal import local_variant
+from qtlrun.experiment.sequence import count_epochs
 from qtlrun.experiment.session import Session
 from qtlrun.plan import Plan, Variant
 
@@ -63,4 +64,4 @@ def _count_executions(variant: Variant, session: Session) -> int:
     parts = Parts(local_variant(variant), session)
     head = parts.head(parts.bare.features, [0])
     sizes = {name: len(split) for name, split in parts.dataset.splits.items()}
-    return count_circuits(head, parts.circuit_epochs, sizes).get("executions", 0)
+    return count_circuits(head, count_epochs(parts)[-1], sizes).get("executions", 0)

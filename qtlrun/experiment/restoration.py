@@ -5,12 +5,12 @@ import copy
 import numpy as np
 import torch
 
+from qtlrun.batch import Data
 from qtlrun.experiment import feature
 from qtlrun.experiment.ensemble import Ensemble, Training, generate_weights, load_weights
 from qtlrun.experiment.network import Network
 from qtlrun.experiment.parts import Parts
 from qtlrun.parametrization.generated import HEAD
-from qtlrun.train import Data
 
 
 def restore_network(parts: Parts, seed: int, weights: dict[str, np.ndarray]) -> Network:

@@ -1,7 +1,8 @@
-"""Training in sequence: the classical twin of a head first, then the head itself."""
+"""Phases of a training; in sequence the classical twin of a head, then the head itself."""
 
 import dataclasses
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from torch import nn
 
@@ -11,7 +12,6 @@ from qtlrun.error import UsageError
 from qtlrun.experiment.ensemble import Ensemble
 from qtlrun.experiment.held import Held
 from qtlrun.experiment.parts import Parts
-from qtlrun.recipe import Recipe
 
 DRESSED = "use circuit=dressed"
 FROZEN = "use freeze=backbone and recipe.augment=false"
@@ -36,41 +36,72 @@ def check_sequence(parts: Parts) -> None:
         raise UsageError(*problem, key="recipe.sequential", value=share)
 
 
-def fit_epochs(
-    ensemble: Ensemble, module: nn.Module, recipes: list[Recipe], keeper: Keeper | None = None
-) -> Iterator[Record]:
-    """Train a module of an ensemble by a recipe for each run; yield a record per epoch."""
-    yield from train.fit(
-        module,
-        ensemble.backbone,
-        recipes,
-        ensemble.parts.freeze,
-        ensemble.data["train"],
-        ensemble.data["validation"],
-        ensemble.seeds,
-        keeper,
-    )
+def count_epochs(parts: Parts) -> list[int]:
+    """Epochs of each phase of a training; in the last its circuit, if any, is run."""
+    count = parts.recipe.twin_epochs
+    if not count or parts.head(parts.bare.features, [0]).twin is None:
+        return [parts.epochs]
+    return [count, parts.epochs - count]
 
 
-def fit_sequence(ensemble: Ensemble, keeper: Keeper | None = None) -> Iterator[Record]:
-    """Train the twin of a head for its epochs; then the head, without what the two share.
+@dataclass(frozen=True)
+class Phase:
+    """Epochs of a training in which one module is trained, without the weights that are held."""
 
-    The epochs of both are numbered through; the best epoch is one of the head's. Source:
-    arXiv:2301.02601.
+    epochs: int
+    module: nn.Module
+    held: list[nn.Parameter]
+
+
+def list_phases(ensemble: Ensemble) -> list[Phase]:
+    """Phases of a training: that of its head, after that of the head's twin where it has one.
+
+    The head is trained without what it shares with the twin. Source: arXiv:2301.02601.
     """
-    count = ensemble.parts.twin_epochs
-    recipes = [training.parts.recipe for training in ensemble.trainings]
+    *earlier, epochs = count_epochs(ensemble.parts)
+    last = Phase(epochs, ensemble.whole, [])
+    if not earlier:
+        return [last]
     twin = ensemble.head.twin()
     head = set(ensemble.head.parameters())
-    shared = [weight for weight in twin.parameters() if weight in head]
-    trained = [weight for weight in shared if weight.requires_grad]
-    first = [dataclasses.replace(recipe, epochs=count) for recipe in recipes]
-    yield from fit_epochs(ensemble, Held(twin, ensemble.holds), first)
-    for weight in trained:
+    trained = [weight for weight in twin.parameters() if weight.requires_grad]
+    shared = [weight for weight in trained if weight in head]
+    first = Phase(earlier[0], Held(twin, ensemble.holds), [])
+    return [first, dataclasses.replace(last, held=shared)]
+
+
+def fit_phases(ensemble: Ensemble, keeper: Keeper | None = None) -> Iterator[Record]:
+    """Train an ensemble phase by phase; yield a record per epoch.
+
+    The epochs are numbered through; the best epoch is one of the last phase.
+    """
+    phases = list_phases(ensemble)
+    before = 0
+    for phase in phases:
+        for record in fit_phase(ensemble, phase, keeper if phase is phases[-1] else None):
+            best = [epoch if epoch < 0 else epoch + before for epoch in record.best]
+            yield dataclasses.replace(record, epoch=record.epoch + before, best=best)
+        before += phase.epochs
+
+
+def fit_phase(ensemble: Ensemble, phase: Phase, keeper: Keeper | None = None) -> Iterator[Record]:
+    """Train the module of a phase; yield a record per epoch, numbered from 0."""
+    recipes = [training.parts.recipe for training in ensemble.trainings]
+    if phase.epochs != recipes[0].epochs:
+        recipes = [dataclasses.replace(recipe, epochs=phase.epochs) for recipe in recipes]
+    for weight in phase.held:
         weight.requires_grad_(False)
-    rest = [dataclasses.replace(recipe, epochs=recipe.epochs - count) for recipe in recipes]
-    for record in fit_epochs(ensemble, ensemble.whole, rest, keeper):
-        best = [epoch if epoch < 0 else epoch + count for epoch in record.best]
-        yield dataclasses.replace(record, epoch=record.epoch + count, best=best)
-    for weight in trained:
-        weight.requires_grad_(True)
+    try:
+        yield from train.fit(
+            phase.module,
+            ensemble.backbone,
+            recipes,
+            ensemble.parts.freeze,
+            ensemble.data["train"],
+            ensemble.data["validation"],
+            ensemble.seeds,
+            keeper,
+        )
+    finally:
+        for weight in phase.held:
+            weight.requires_grad_(True)

@@ -58,6 +58,7 @@ class Session:
         self.ledger = Ledger(home)
         self.progress = progress or Silence()
         self.looks = Looks()
+        self.loading_s = 0.0  # of the processor, for weights and items that were checked
         self.new_keys: set[str] = set()
         self._objects: dict[str, Any] = {}
         # Of torch before the session's own work, within it

@@ -16,7 +16,7 @@ from qtlrun.experiment.cost import count_costs
 from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble
 from qtlrun.experiment.group import group_trainings, shared_key
 from qtlrun.experiment.key import row_key
-from qtlrun.experiment.sequence import fit_epochs, fit_sequence
+from qtlrun.experiment.sequence import count_epochs, fit_phases, list_phases
 from qtlrun.experiment.temperature import fit_temperatures
 from qtlrun.store import Entry
 
@@ -59,12 +59,7 @@ def _fit_ensemble(ensemble: Ensemble) -> Iterator[Record]:
     if ensemble.parts.solved:
         yield _solve(ensemble)
         return
-    keeper = _keeper(ensemble.trainings)
-    if ensemble.parts.twin_epochs:
-        yield from fit_sequence(ensemble, keeper)
-        return
-    recipes = [training.parts.recipe for training in ensemble.trainings]
-    yield from fit_epochs(ensemble, ensemble.whole, recipes, keeper)
+    yield from fit_phases(ensemble, _keeper(ensemble.trainings))
 
 
 def _solve(ensemble: Ensemble) -> Record:
@@ -103,6 +98,7 @@ def _outcomes(
     """
     costs = functools.cache(lambda run, epochs: count_costs(ensemble.alone(run), epochs))
     alike = ensemble.alike
+    earlier = sum(count_epochs(ensemble.parts)[:-1])
     features_seconds = 0.0
     if ensemble.backbone is None:
         features_seconds = float(feature.features(ensemble.parts)["seconds"])
@@ -131,7 +127,7 @@ def _outcomes(
                 scale_asked=training.parts.recipe.scale,
                 seconds=seconds,
                 features_seconds=features_seconds,
-                figures=costs(alike[run], len(curves) - ensemble.parts.twin_epochs) | scaling[run],
+                figures=costs(alike[run], len(curves) - earlier) | scaling[run],
                 weights=_weights(ensemble, run),
             ),
         )
@@ -207,9 +203,11 @@ def _announce(label: str, ensemble: Ensemble, count: int) -> None:
     if ensemble.backbone is not None:
         parts.freeze.apply(ensemble.backbone, 0)
     data = ensemble.data["train"]
-    steps = math.ceil(data.count / parts.recipe.batch_size) * parts.recipe.epochs
-    pace = train.pace(ensemble.whole, parts.recipe, data, len(ensemble.trainings))
-    seconds = pace * steps * count
+    steps = math.ceil(data.count / parts.recipe.batch_size)
+    seconds = 0.0
+    for phase in list_phases(ensemble):
+        pace = train.pace(phase.module, parts.recipe, data, len(ensemble.trainings))
+        seconds += pace * steps * phase.epochs * count
     if seconds > MAX_SILENT_S:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         parts.session.progress.say(

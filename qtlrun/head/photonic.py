@@ -15,8 +15,8 @@ from qtlrun.plan import facts
 MIN_PROBABILITY = 1e-7  # added to one before its logarithm, as published
 
 
-@facts(defects={"lost": "first"})
-class Photonic(nn.Module):
+@facts(title=("photonic",), defects={"lost": "first"})
+class PhotonicHead(nn.Module):
     """Trained layers on the amplitudes of one mode, which tell two classes apart.
 
     The amplitudes are those of backbone=photonic with output=state. The logits are log(1 - p) and

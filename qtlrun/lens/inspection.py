@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 import pandas as pd
 
 from qtlrun import statistic
-from qtlrun.contract import Lens
+from qtlrun.contract.command import Lens
 from qtlrun.contract.part import build_part
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment

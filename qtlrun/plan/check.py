@@ -10,6 +10,7 @@ from pathlib import Path
 from qtlrun.error import UsageError, nearest, text
 from qtlrun.plan import annotation as annotations
 from qtlrun.plan import code, plugin, schema, size
+from qtlrun.plan.definition import Finder
 from qtlrun.plan.letter import letter_of
 from qtlrun.plan.part import build, check_group, check_part, facts_of, is_own
 from qtlrun.plan.plan import Plan
@@ -113,9 +114,10 @@ def check_idle(plan: Plan, study: str, idle: tuple[str, ...] = ("splits", "folds
 @functools.cache
 def read_settings() -> dict[str, ast.expr | None]:
     """Settings with their annotations, read from source as a part's are."""
-    reader = schema.Reader()
+    finder = Finder()
     module = plugin.Module("qtlrun.plan.setting", Path(__file__).with_name("setting.py"), None)
-    parameters = reader.parameters(reader.find(module, "Settings"))
+    definition = finder.find(module, "Settings")
+    parameters = schema.Reader(finder).parameters(definition)
     return {name: parameter.annotation for name, parameter in parameters.items()}
 
 

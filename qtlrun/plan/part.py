@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from qtlrun.error import BadValue, UsageError, nearest, text
 from qtlrun.plan import annotation as annotations
 from qtlrun.plan import plugin, schema
+from qtlrun.plan.definition import Definition, Finder
 from qtlrun.plan.fact import Facts
 from qtlrun.plan.plugin import Module
-from qtlrun.plan.schema import Definition
 from qtlrun.plan.signature import Parameters, UnreadableConstructor
 
 SPACE = "space"  # key of what tuning draws a part's values from
@@ -147,10 +147,10 @@ def _parameters(
 def _find(
     group: str, target: str | None, plugins: tuple[str, ...], key: str
 ) -> tuple[Definition, schema.Reader]:
-    """Definition that a part names, and the reader that found it."""
+    """Definition that a part names, and the reader of its parameters."""
     module, _, name = (target or "").rpartition(".")
     source = _source(group, module, plugins)
-    reader = schema.Reader(plugins, OFFERED.get(group, ()))
+    finder = Finder(plugins)
     if source is None:
         raise UsageError(
             f"a part is a class or function of qtlrun.{group}, or of a file named in"
@@ -158,17 +158,17 @@ def _find(
             key=f"{key or group}._target_",
             value=target,
         )
-    kind = reader.find(source, name)
+    kind = finder.find(source, name)
     # What a module of the package imports is no part of its group.
     if kind is None or (not is_own(target) and kind.module != source) or not _gives(kind, group):
-        names = [each.name for each in reader.definitions(source) if _gives(each, group)]
+        names = [each.name for each in finder.definitions(source) if _gives(each, group)]
         raise UsageError(
             f"{module} has no part {name}",
             nearest(name, names),
             key=f"{key or group}._target_",
             value=target,
         )
-    return kind, reader
+    return kind, schema.Reader(finder, OFFERED.get(group, ()))
 
 
 def _gives(kind: Definition, group: str) -> bool:

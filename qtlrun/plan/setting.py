@@ -25,7 +25,7 @@ class Settings:
     seal: folder or hash of a sealed plan that this is a run of
     plan: plan.yaml of a run, or its folder, whose points are run again
     run: folder of a finished run that a study takes, a tail of its name, or `last`
-    runs: folders of runs that a study joins
+    runs: finished runs that a study joins, each named as for `run`
     """
 
     seeds: int | list[int]

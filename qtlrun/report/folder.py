@@ -13,19 +13,31 @@ from qtlrun.comparison.outcome import Outcome
 from qtlrun.comparison.row import Row
 from qtlrun.error import UsageError
 from qtlrun.plan import Plan
+from qtlrun.plan.override import number, parse, swept_values
 from qtlrun.report.frame import read_csv
-from qtlrun.runfolder import PLAN_FILE, read_plans
+from qtlrun.runfolder import PLAN_FILE, POINT, point_number, read_plans, run_folder
 
-FILES = (PLAN_FILE, "rows.csv", "predictions.csv", "environment.json")
+PREDICTIONS_FILE = "predictions.csv"
+RUN_FILES = (PLAN_FILE, "rows.csv", "environment.json")  # of a sweep for all of its points
 FIGURES = ("test_accuracy", "test_nll")
 SMALLEST = np.finfo(float).tiny  # of a probability, whose logarithm is a logit
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Folder of a run of one point, as `study=compare` writes it."""
+    """Folder of a run of one point, or of a point of a sweep, as `study=compare` writes it."""
 
     path: Path
+
+    @cached_property
+    def run(self) -> Path:
+        """Folder of the whole run."""
+        return run_folder(self.path)
+
+    @property
+    def name(self) -> str:
+        """Name of the run, and of the point in a sweep."""
+        return "/".join(self.path.parts[len(self.run.parts) - 1 :])
 
     @cached_property
     def plan(self) -> Plan:
@@ -40,19 +52,21 @@ class RunFolder:
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """Lines of rows.csv, each with its split."""
-        frame = read_csv(self.path / "rows.csv")
+        frame = read_csv(self.run / "rows.csv")
+        for key, value in self._swept.items():
+            frame = frame[frame[key].map(_value) == _value(value)]
         return frame if "split" in frame else frame.assign(split=0)
 
     def check(self) -> None:
         """Refuse a folder that is no run's of one point."""
-        for name in FILES:
-            if not (self.path / name).is_file():
-                reason = f"{name} is not there" if self.path.is_dir() else "there is no such folder"
-                raise self._refusal(reason, "name folders OUTPUTS/DATE/TIME-NAME of study=compare")
+        for name in RUN_FILES:
+            self._check_file(self.run / name)
         if len(self._documents) > 1:
             raise self._refusal(
-                f"it is a sweep of {len(self._documents)} points", "join its points"
+                f"it is a sweep of {len(self._documents)} points",
+                f"join its points, as {self.path.name}/{POINT}0",
             )
+        self._check_file(self.path / PREDICTIONS_FILE)
 
     def means(self, label: str) -> dict[str, float]:
         """Means of a row over its trainings, by metric; its count of trainings."""
@@ -64,19 +78,23 @@ class RunFolder:
 
     def data(self, label: str) -> list[str]:
         """Fingerprints of the data that a row was trained and tested on, by split."""
-        splits = self._environment["fingerprints"][0]
+        splits = self._environment["fingerprints"][self._number]
         return [rows[label]["data"] for rows in splits if label in rows]
 
     def weights(self, label: str) -> list[str]:
         """Fingerprints of the weights that a row began with, by split."""
-        splits = self._environment["fingerprints"][0]
+        splits = self._environment["fingerprints"][self._number]
         return [rows[label]["weights"] for rows in splits if label in rows]
 
     def rows(self, label: str) -> list[Row]:
         """A row on each split: the test predictions of each of its seeds."""
         lines = self._predictions[self._predictions["row"] == label]
         classes = tuple(name[2:-1] for name in lines if name.startswith("p("))
-        counts = [rows[label]["items"] for rows in self._environment["data"][0] if label in rows]
+        counts = [
+            rows[label]["items"]
+            for rows in self._environment["data"][self._number]
+            if label in rows
+        ]
         rows = []
         for (split, part), count in zip(lines.groupby("split"), counts, strict=True):
             items = _items(part, split)
@@ -102,17 +120,43 @@ class RunFolder:
     def _documents(self) -> list[dict[str, Any]]:
         return read_plans("runs", str(self.path), self.path)
 
+    @property
+    def _number(self) -> int:
+        """Number of the point in its run."""
+        return point_number(self.path) if self.run != self.path else 0
+
+    @property
+    def _swept(self) -> dict[str, object]:
+        """Keys that the sweep of the point varies, with its values."""
+        if self.run == self.path:
+            return {}
+        documents = read_plans("runs", str(self.path), self.run)
+        points = [parse(document["overrides"]) for document in documents]
+        return swept_values(points)[self._number]
+
     @cached_property
     def _environment(self) -> dict[str, Any]:
-        return json.loads((self.path / "environment.json").read_text())
+        return json.loads((self.run / "environment.json").read_text())
 
     @cached_property
     def _predictions(self) -> pd.DataFrame:
-        frame = read_csv(self.path / "predictions.csv")
+        frame = read_csv(self.path / PREDICTIONS_FILE)
         return frame if "split" in frame else frame.assign(split=0)
+
+    def _check_file(self, file: Path) -> None:
+        """Refuse a folder without a file."""
+        if not file.is_file():
+            is_folder = self.path.is_dir()
+            reason = f"{file.name} is not there" if is_folder else "there is no such folder"
+            raise self._refusal(reason, "name folders OUTPUTS/DATE/TIME-NAME of study=compare")
 
     def _refusal(self, reason: str, fix: str) -> UsageError:
         return UsageError(reason, fix, key="runs", value=str(self.path))
+
+
+def _value(cell: object) -> int | float | str:
+    """Value of a swept key, whether typed or read from a table: 2 for 2.0, `true` for True."""
+    return number(str(cell).lower())
 
 
 def _items(part: pd.DataFrame, split: object) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from qtlrun import disk
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.row import Row
-from qtlrun.plan import Plan
+from qtlrun.plan import Plan, Variant
 from qtlrun.report import figure, frame
 from qtlrun.report.frame.row import enumerate_rows
 from qtlrun.report.section import Section
@@ -51,8 +51,12 @@ def write(
     comparisons: list[Comparison],
     table: str,
     frames: dict[str, pd.DataFrame],
+    build_circuit: Callable[[Variant], Any],
 ) -> None:
-    """All files of a run: plans, table, frames, figures, predictions, weights."""
+    """All files of a run: plans, table, frames, figures, predictions, weights.
+
+    `build_circuit` makes the circuit of a model, to be drawn.
+    """
     artifacts = Store(plans[0].settings.home)
     disk.write(out / PLAN_FILE, _yaml(plans))
     disk.write(out / "table.md", table)
@@ -64,7 +68,8 @@ def write(
             _draw(folder / "figures", comparison)
             _write_weights(folder, comparison)
             disk.write(folder / "predictions.csv", frame.csv(frame.predictions_frame(comparison)))
-        for kind, data in figure.drawing(plans[number].model, artifacts).items():
+        model = plans[number].model
+        for kind, data in figure.drawing(model, build_circuit, artifacts).items():
             disk.write(folder / "figures" / f"circuit.{kind}", data)
     if len(comparisons) > 1:
         _save(out / "figures", "sweep", figure.sweep(frames["table"], list(comparisons[0].keys)))

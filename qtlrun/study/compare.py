@@ -8,6 +8,7 @@ import pandas as pd
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison, Stopped, point_name
 from qtlrun.experiment import Experiment
+from qtlrun.experiment.drawing import readable_circuit
 from qtlrun.ledger import Readings
 from qtlrun.lens import inspect
 from qtlrun.plan import Plan
@@ -146,7 +147,8 @@ class Compare:
         report.progress.end()
         with terminal.later(report.console):
             markdown = self._show(plans, points, frames["table"], report)
-            output.write(report.folder, plans[: len(points)], points, markdown, frames)
+            plans = plans[: len(points)]
+            output.write(report.folder, plans, points, markdown, frames, readable_circuit)
             output.write_environment(report.folder, plans, points)
 
     def _show(

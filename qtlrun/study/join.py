@@ -78,7 +78,7 @@ class Join:
         lines = []
         apart = 0
         for (folder, label), also in rows.items():
-            line: dict[str, object] = {"run": folder.path.name, "row": label}
+            line: dict[str, object] = {"run": folder.name, "row": label}
             line |= folder.means(label)
             if (folder, label) == (first, composed):
                 pass
@@ -89,7 +89,7 @@ class Join:
             lines.append(line | {"also in": ", ".join(also)})
         frame = pd.DataFrame(lines)
         joined = pd.concat(
-            [each.metrics.assign(run=each.path.name) for each in folders], ignore_index=True
+            [each.metrics.assign(run=each.name) for each in folders], ignore_index=True
         )
         report.finish(
             plans,
@@ -119,7 +119,7 @@ def _distinct(folders: list[RunFolder]) -> Iterator[tuple[tuple[RunFolder, str],
         for label in folder.labels:
             runs.setdefault(_identity(folder, label), []).append((folder, label))
     for equal in runs.values():
-        yield equal[0], [folder.path.name for folder, _ in equal[1:]]
+        yield equal[0], [folder.name for folder, _ in equal[1:]]
 
 
 def _identity(folder: RunFolder, label: str) -> tuple:
@@ -138,7 +138,7 @@ def _explain(first: RunFolder, composed: str, apart: int, frame: pd.DataFrame) -
     if "difference" in frame:
         notes.append(
             Note(
-                f"difference: NLL in nats of {composed} of {first.path.name} minus that of the"
+                f"difference: NLL in nats of {composed} of {first.name} minus that of the"
                 " row, on the same seeds and items, with its 95 % interval; below 0 is in favour"
                 f" of {composed}."
             )
@@ -147,7 +147,7 @@ def _explain(first: RunFolder, composed: str, apart: int, frame: pd.DataFrame) -
         rows = "One row was" if apart == 1 else f"{apart} rows were"
         notes.append(
             Note(
-                f"{rows} trained or tested on other items than {composed} of {first.path.name}:"
+                f"{rows} trained or tested on other items than {composed} of {first.name}:"
                 " they stand side by side, and no difference between them can be drawn."
             )
         )

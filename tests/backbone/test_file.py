@@ -4,7 +4,7 @@ from composition import compose_plan
 from torch import nn
 from torchvision import models
 
-from qtlrun.backbone.file import File
+from qtlrun.backbone.file import FileNetwork
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.parts import Parts
@@ -68,7 +68,7 @@ def test_the_features_are_those_of_the_network_with_the_weights_of_a_file(tmp_pa
     torch.manual_seed(3)
     whole = models.resnet18()
     torch.save(whole.state_dict(), tmp_path / "resnet.pt")
-    backbone = File("nets.py:resnet", weights="resnet.pt", layer="layer2", size=32).eval()
+    backbone = FileNetwork("nets.py:resnet", weights="resnet.pt", layer="layer2", size=32).eval()
     layers = nn.Sequential(*list(whole.children())[:6]).eval()
     assert backbone.features == 128
     with torch.no_grad():
@@ -81,7 +81,7 @@ def test_the_features_are_those_of_the_network_with_the_weights_of_a_file(tmp_pa
 
 
 def test_a_class_takes_options_and_its_maps_are_averaged():
-    backbone = File("nets.py:Net", options={"width": 3}, size=8)
+    backbone = FileNetwork("nets.py:Net", options={"width": 3}, size=8)
     assert backbone.features == 6
     with torch.no_grad():
         maps = backbone.network(pictures(8))
@@ -90,16 +90,16 @@ def test_a_class_takes_options_and_its_maps_are_averaged():
 
 def test_random_weights_belong_to_their_seed():
     first, again, other = (
-        File("nets.py:Net", size=8, seed=seed).state_dict() for seed in (0, 0, 1)
+        FileNetwork("nets.py:Net", size=8, seed=seed).state_dict() for seed in (0, 0, 1)
     )
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not torch.equal(first["network.conv1.weight"], other["network.conv1.weight"])
 
 
 def test_weights_that_the_code_fixes_are_known_by_their_values(file):
-    first = File("nets.py:Fixed", weights="code", size=8)
+    first = FileNetwork("nets.py:Fixed", weights="code", size=8)
     file.write_text(SOURCE.replace("2.0 *", "3.0 *"))
-    other = File("nets.py:Fixed", weights="code", size=8)
+    other = FileNetwork("nets.py:Fixed", weights="code", size=8)
     assert len(first.fingerprint) == 64 and first.fingerprint != other.fingerprint
 
 
@@ -119,7 +119,7 @@ def test_weights_that_the_code_fixes_are_known_by_their_values(file):
     ],
 )
 def test_what_cannot_be_is_refused_with_its_value_or_its_line(values, words):
-    part = {"_target_": "qtlrun.backbone.file.File", "path": "nets.py:Net", "size": 8}
+    part = {"_target_": "qtlrun.backbone.file.FileNetwork", "path": "nets.py:Net", "size": 8}
     with pytest.raises(UsageError) as error:
         build("backbone", part | values)
     assert str(error.value).startswith(words)

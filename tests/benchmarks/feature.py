@@ -12,13 +12,14 @@ from torchvision import models
 from training import FEATURES, TRAIN, VALIDATION
 
 from qtlrun.backbone.torchvision import Torchvision
+from qtlrun.batch import cached
 from qtlrun.circuit.dressed import Dressed
 from qtlrun.device.statevector import Statevector
 from qtlrun.freeze import Freeze
 from qtlrun.head.dressed import Quantum
 from qtlrun.layer import Start
 from qtlrun.recipe import Recipe
-from qtlrun.train import cached, fit
+from qtlrun.train import fit
 
 CHUNK = 32  # pictures at once
 EPOCHS, BATCH = 30, 4

@@ -9,13 +9,14 @@ import time
 import torch
 from measure import interleaved, machine, table
 
+from qtlrun.batch import Data, cached
 from qtlrun.circuit.dressed import Dressed
 from qtlrun.device.statevector import Statevector
 from qtlrun.freeze import Freeze
 from qtlrun.head.dressed import Quantum, Twin
 from qtlrun.layer import Start
 from qtlrun.recipe import Recipe
-from qtlrun.train import Data, cached, fit
+from qtlrun.train import fit
 
 FEATURES, TRAIN, VALIDATION = 512, 244, 153  # as of ResNet18 on the pictures of ants and bees
 SWEEP = [(qubits, depth) for qubits in range(2, 9) for depth in range(1, 7)]

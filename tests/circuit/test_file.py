@@ -6,7 +6,7 @@ import pytest
 import torch
 from composition import compose_plan
 
-from qtlrun.circuit.file import File
+from qtlrun.circuit.file import FileCircuit
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
 from qtlrun.error import UsageError
@@ -72,7 +72,7 @@ def samples(inputs, weights):
 def reversed(weights):
     return qml.expval(qml.Z(0))
 """
-TARGET = {"_target_": "qtlrun.circuit.file.File"}
+TARGET = {"_target_": "qtlrun.circuit.file.FileCircuit"}
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def values_and_slopes(device, circuit):
 
 
 def test_arithmetic_on_inputs_is_the_same_on_each_device(file):
-    circuit = File(f"{file}:ansatz", 3, [2, 3, 2])
+    circuit = FileCircuit(f"{file}:ansatz", 3, [2, 3, 2])
     first = values_and_slopes(Statevector(), circuit)
     for name in ("default.qubit", "lightning.qubit"):
         for ours, theirs in zip(first, values_and_slopes(PennyLane(name), circuit), strict=True):
@@ -114,7 +114,7 @@ def test_arithmetic_on_inputs_is_the_same_on_each_device(file):
     ],
 )
 def test_weights_are_passed_in_their_shape_or_by_name(file, name, shape):
-    circuit = File(f"{file}:{name}", 1, shape)
+    circuit = FileCircuit(f"{file}:{name}", 1, shape)
     x, w = numbers(5, 1), numbers(*circuit.shape, seed=1)
     offset, slope = (w[1], w[2]) if name == "named" else (w[1], w[0])
     expected = (x * slope + offset).cos()
@@ -133,7 +133,7 @@ def test_weights_are_passed_in_their_shape_or_by_name(file, name, shape):
 )
 def test_a_function_that_is_no_circuit_is_refused_where_it_is_read(file, name, shape, words):
     with pytest.raises(UsageError) as error:
-        Statevector().run(File(f"{file}:{name}", 1, shape))
+        Statevector().run(FileCircuit(f"{file}:{name}", 1, shape))
     assert error.value.key == "circuit" and words in error.value.reason
     if name == "third":
         line = SOURCE.splitlines().index("    qml.RY(weights[2], 0)") + 1

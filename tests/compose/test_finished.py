@@ -2,11 +2,16 @@
 
 import shutil
 
+import pandas as pd
 import pytest
 import yaml
 from finished import SMALL, draw_pictures, train
 
 from qtlrun.compose import main
+from qtlrun.compose.command import compose
+from qtlrun.compose.finished import take_run
+
+ELSEWHERE = {"accelerator": "cuda"}
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +62,7 @@ def refusal(place, capsys, tmp_path):
         (("run=last", "images=/nowhere/*.png"), "no file's name is of this pattern"),
         (("run=last", "images=tests/compose"), "images=tests/compose: "),
         (("run=one/", "study=power"), "study=predict has it"),
+        (("run=one", "dataset.root=/nowhere"), "dataset.root: the plan has no such key"),
     ],
 )
 def test_what_names_no_run_is_refused(refusal, words, said):
@@ -83,6 +89,44 @@ def test_a_point_of_a_sweep_comes_back_with_its_own_plan(place):
     folder = train(place, *command)
     assert yaml.safe_load((folder / "plan.yaml").read_text())["recipe"]["lr"] == 0.2
     shutil.rmtree(folder)
+
+
+def test_a_run_has_the_rows_that_its_plan_asks_for(place, home):
+    outputs = f"outputs={place / 'outputs'}"
+    (run,) = take_run(compose([outputs, "run=last", "study=power", "accelerator=cuda"]))
+    (plan,) = compose([outputs, "plan=last"])
+    assert {name: each.key for name, each in run.variants.items()} == {
+        name: each.key for name, each in plan.changed(ELSEWHERE).variants.items()
+    }
+    assert run.reader_key == plan.changed(ELSEWHERE).reader_key
+    assert run.study["_target_"] != plan.study["_target_"]
+
+
+def test_runs_are_joined_by_the_words_that_name_one(place):
+    words = ["study=join", "runs=[last,sweep/point-1]"]
+    folder = train(place, *words)
+    joined = pd.read_csv(folder / "join.csv").set_index("run")
+    sweep = next(place.glob("outputs/*/11-00-00-sweep"))
+    rows = pd.read_csv(sweep / "rows.csv").query("metric == 'test_nll' and `recipe.lr` == 0.2")
+    assert joined["nll"]["11-00-00-sweep/point-1"] == pytest.approx(rows["value"].mean())
+    assert {*joined.index} == {"12-00-00-one", "11-00-00-sweep/point-1"}
+    plan = yaml.safe_load((folder / "plan.yaml").read_text())
+    assert plan["runs"] == [str(next(place.glob("outputs/*/12-00-00-one"))), f"{sweep}/point-1"]
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        ("last,none", "runs=none: there is no such folder, and no run in"),
+        ("last,sweep", "it is a sweep of 2 points; join its points, as 11-00-00-sweep/point-0"),
+        ("last,one", "two or more different folders are joined"),
+    ],
+)
+def test_what_names_no_run_is_not_joined(place, capsys, words, said):
+    command = ["study=join", f"outputs={place / 'outputs'}", f"home={place / 'other'}"]
+    assert main([*command, f"runs=[{words}]"]) == 2
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_a_part_that_lacks_members_is_refused_with_them_and_the_contract():
     assert words.startswith(
         "freeze: mine.Frost has no check and no fixed and no normalises; a freeze has apply (sets"
     )
-    assert "qtlrun.contract.Freeze" in words
+    assert "qtlrun.contract.FreezeRule" in words
 
 
 def test_a_parametrization_of_no_weight_needs_nothing_else():

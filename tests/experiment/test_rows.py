@@ -8,6 +8,7 @@ import torch
 from composition import train_row, variants
 
 from qtlrun import train
+from qtlrun.batch import Data
 from qtlrun.dataset import digits
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment, evaluation, feature, pretraining, training
@@ -18,7 +19,7 @@ from qtlrun.experiment.key import row_key
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 from qtlrun.plan import Variant
-from qtlrun.train import Data, evaluate
+from qtlrun.train import evaluate
 
 SHORT = (
     "backbone.pretrain.recipe.epochs=2",

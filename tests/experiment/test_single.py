@@ -9,7 +9,7 @@ import torch
 from composition import train_row, variants
 from torch import nn
 
-from qtlrun import train
+from qtlrun import batch, train
 from qtlrun.backbone import stage
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
@@ -49,11 +49,11 @@ class Normed(nn.Module):
 @pytest.mark.parametrize("items", range(2, 14))
 @pytest.mark.parametrize("size", range(1, 8))
 def test_only_a_last_batch_of_one_is_joined_to_the_one_before(items, size):
-    plain, joined = train._sizes(items, size, False), train._sizes(items, size, True)
+    plain, joined = batch.batch_sizes(items, size, False), batch.batch_sizes(items, size, True)
     assert sum(plain) == sum(joined) == items and plain == [
         len(part) for part in torch.arange(items).split(size)
     ]
-    assert train.steps(items, size, True) == len(joined)
+    assert batch.steps(items, size, True) == len(joined)
     if size > 1 and items > size and items % size == 1:
         assert joined == [size] * (items // size - 1) + [size + 1]
     else:
@@ -74,7 +74,7 @@ def test_every_picture_is_trained_on_once_an_epoch_as_by_torch_with_these_batche
     )
     own = Normed()
     own.load_state_dict(backbone.state_dict())
-    data = train.Data(lambda index, epoch: x[index[0]], labels, 99)
+    data = batch.Data(lambda index, epoch: x[index[0]], labels, 99)
     recipe = Recipe(epochs=2, batch_size=5, lr=0.1, backbone_lr=0.1, optimizer="sgd", select="last")
     network = Network(backbone, head)
     records = list(

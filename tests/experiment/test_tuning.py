@@ -11,6 +11,7 @@ import pytest
 from composition import train_row, variants
 
 from qtlrun import store, train
+from qtlrun.batch import Data
 from qtlrun.comparison.outcome import Failure
 from qtlrun.dataset import digits
 from qtlrun.experiment import Experiment, evaluation, supply, training
@@ -20,7 +21,6 @@ from qtlrun.experiment.ensemble import Training
 from qtlrun.experiment.key import row_key
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
-from qtlrun.train import Data
 
 SHORT = (
     "backbone=identity",

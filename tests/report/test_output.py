@@ -12,6 +12,7 @@ import yaml
 from rows import generated, point
 from safetensors.numpy import load_file
 
+from qtlrun.experiment.drawing import readable_circuit
 from qtlrun.report import frame as frames
 from qtlrun.report import output
 from qtlrun.report.figure import circuit
@@ -218,7 +219,7 @@ def test_a_model_without_a_circuit_has_no_drawing_of_one(compare):
 
 def readable(*words):
     """The circuit that would be drawn of a plan."""
-    return circuit.readable_circuit(composition.compose_plan(*words).model)
+    return readable_circuit(composition.compose_plan(*words).model)
 
 
 def test_the_circuit_drawn_is_the_one_that_runs():
@@ -240,7 +241,7 @@ def test_a_circuit_whose_entanglers_are_dropped_is_not_drawn_with_them():
 def test_a_circuit_too_large_to_be_read_is_not_drawn(tmp_path):
     for words in (["circuit.qubits=17"], ["circuit.depth=126"]):
         model = composition.compose_plan(*words).model
-        assert circuit.drawing(model, Store(str(tmp_path))) == {}
+        assert circuit.drawing(model, readable_circuit, Store(str(tmp_path))) == {}
 
 
 def test_a_circuit_is_drawn_with_the_same_bytes_and_no_figure_is_left_open(tmp_path):
@@ -250,7 +251,8 @@ def test_a_circuit_is_drawn_with_the_same_bytes_and_no_figure_is_left_open(tmp_p
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         first, second = (
-            circuit.drawing(model, Store(str(tmp_path / name))) for name in ("one", "two")
+            circuit.drawing(model, readable_circuit, Store(str(tmp_path / name)))
+            for name in ("one", "two")
         )
     assert pyplot.get_fignums() == open_before
     assert first == second and list(first) == ["png", "svg"]
@@ -261,7 +263,9 @@ def test_a_circuit_is_drawn_once_and_another_one_anew(tmp_path, monkeypatch):
     drawn, draw = [], circuit._draw
     monkeypatch.setattr(circuit, "_draw", lambda each: drawn.append(each.shape) or draw(each))
     files = [
-        circuit.drawing(composition.compose_plan(*words).model, Store(str(tmp_path)))
+        circuit.drawing(
+            composition.compose_plan(*words).model, readable_circuit, Store(str(tmp_path))
+        )
         for words in (
             ["circuit.depth=2"],
             ["circuit.depth=2", "recipe.lr=0.5"],

@@ -41,7 +41,7 @@ TARGETS = {
     },
     "freeze": {"": "qtlrun.freeze.Freeze"},
     "recipe": {"": "qtlrun.recipe.Recipe"},
-    "head": {"lost": "qtlrun.head.photonic.Photonic", "": "qtlrun.head.dressed.Quantum"},
+    "head": {"lost": "qtlrun.head.photonic.PhotonicHead", "": "qtlrun.head.dressed.Quantum"},
     "parametrization": {"": "qtlrun.parametrization.quantum_train.QuantumTrain"},
 }
 

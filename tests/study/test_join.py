@@ -57,6 +57,7 @@ def test_what_cannot_be_joined_is_refused(refusal, tmp_path):
     assert refusal("study=join").startswith("runs=[]: two or more different folders are joined")
     here = f"runs=[{tmp_path},{tmp_path}]"
     assert "two or more different folders" in refusal("study=join", here)
+    (tmp_path / "b").mkdir()
     other = f"runs=[{tmp_path},{tmp_path}/b]"
     assert refusal("study=join", other).startswith(f"runs={tmp_path}: plan.yaml is not there")
     assert "this study reads no folders" in refusal(here)

@@ -1,8 +1,10 @@
-"""Drawing of a model's circuit by PennyLane, kept in the store: to load it takes seconds."""
+"""Drawing of a circuit by PennyLane, kept in the store: to load it takes seconds."""
 
 import contextlib
 import math
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -16,12 +18,18 @@ from qtlrun.store import Entry, Store
 MAX_DRAWN_QUBITS = 16  # a drawing of a larger circuit shows nothing
 MAX_DRAWN_ANGLES = 500
 
+# Circuit that runs in a model; None where a drawing would show another
+Build = Callable[[Variant], Any]
 
-def drawing(model: Variant, artifacts: Store) -> dict[str, bytes]:
-    """Files of the drawing of a model's circuit, by kind; none where there is nothing to see."""
+
+def drawing(model: Variant, build: Build, artifacts: Store) -> dict[str, bytes]:
+    """Files of the drawing of a model's circuit, by kind; none where there is nothing to see.
+
+    `build` makes the circuit, where its drawing is not in the store.
+    """
     if not has_circuit(model):
         return {}
-    modules = __name__, model.target("circuit").rpartition(".")[0]
+    modules = __name__, build.__module__, model.target("circuit").rpartition(".")[0]
     key = store.key(
         circuit=model.identity["circuit"],
         head={name: model.head.get(name) for name in ("product", "entangle")},
@@ -31,8 +39,8 @@ def drawing(model: Variant, artifacts: Store) -> dict[str, bytes]:
     )
     artifact = artifacts.get("drawing", key)
     if artifact is None:
-        circuit = readable_circuit(model)
-        files = style.encode(_draw(circuit)) if circuit else {}
+        circuit = build(model)
+        files = style.encode(_draw(circuit)) if _is_readable(circuit) else {}
         arrays = {kind: np.frombuffer(data, np.uint8) for kind, data in files.items()}
         artifact = Entry({}, arrays)
         with contextlib.suppress(disk.Unwritable):  # the results of the run come first
@@ -40,23 +48,14 @@ def drawing(model: Variant, artifacts: Store) -> dict[str, bytes]:
     return {kind: array.tobytes() for kind, array in artifact.arrays.items()}
 
 
-def readable_circuit(model: Variant):
-    """Circuit that runs in a model; None where its drawing would show nothing, or another."""
-    from qtlrun.circuit import product
-    from qtlrun.contract.part import build_part
-    from qtlrun.tape.tape import inputs_of
-
-    circuit = build_part("circuit", model.circuit, model.plugins)
-    if model.head.get("product"):
-        circuit = product.sized(circuit.qubits, inputs_of(circuit), math.prod(circuit.shape))
-    elif not model.head.get("entangle", True):
-        return None  # the drawing would have the entanglers that are dropped
-    if circuit.qubits > MAX_DRAWN_QUBITS or math.prod(circuit.shape) > MAX_DRAWN_ANGLES:
-        return None
-    return circuit
+def _is_readable(circuit: Any) -> bool:
+    """Whether there is a circuit, of a size that a drawing shows."""
+    if circuit is None:
+        return False
+    return circuit.qubits <= MAX_DRAWN_QUBITS and math.prod(circuit.shape) <= MAX_DRAWN_ANGLES
 
 
-def _draw(circuit) -> Figure:
+def _draw(circuit: Any) -> Figure:
     """Drawing of a circuit."""
     import pennylane as qml
     import torch
