@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from qtlrun.derivative.gradient import differentiate_columns
 from qtlrun.experiment.parts import Parts
 from qtlrun.report.section import Section
 from qtlrun.report.sentence import Note
@@ -89,14 +90,11 @@ def measure_roots(
     weights = {name: each for name, each in head.named_parameters() if each.requires_grad}
     with torch.enable_grad():
         logits = head(features.to(parts.dtype).unsqueeze(1))[:, 0]
-        slopes = [
-            torch.autograd.grad(each.sum(), list(weights.values()), retain_graph=True)
-            for each in logits.T
-        ]
+        slopes = differentiate_columns(logits, list(weights.values()))
     probabilities = logits.detach().double().softmax(1).cpu().numpy()
     roots = {}
-    for number, name in enumerate(weights):
-        gradients = torch.stack([each[number].flatten(1) for each in slopes], 1)
+    for name, by_class in zip(weights, slopes, strict=True):
+        gradients = by_class.transpose(0, 1).flatten(2)  # (items, classes, weights)
         roots[name] = root(gradients.double().cpu().numpy(), probabilities)
     return roots
 

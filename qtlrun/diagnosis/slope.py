@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from qtlrun.derivative.gradient import find_gradients
 from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.case import Case
 from qtlrun.experiment.feature import MAX_WEIGHTS_SMALL
@@ -68,8 +69,8 @@ def find_slopes(case: Case) -> list[Slope]:
         return nn.functional.cross_entropy(model(items).flatten(0, -2), labels)
 
     began = time.process_time()
-    gradients, _ = attempt(lambda: _find_gradients(find_loss, weights))
-    others, _ = attempt(lambda: _find_gradients(find_loss, weights))
+    gradients, _ = attempt(lambda: find_gradients(find_loss(), weights))
+    others, _ = attempt(lambda: find_gradients(find_loss(), weights))
     if gradients is None or others is None or _differ(gradients, others):
         return []
     slopes, _ = attempt(lambda: _compare(find_loss, weights, gradients, began + MAX_SECONDS))
@@ -146,14 +147,6 @@ def _find_slope(
         if time.process_time() > deadline:
             return None
     return min(slopes, key=lambda slope: slope.error)
-
-
-def _find_gradients(find_loss: Find, weights: dict[str, nn.Parameter]) -> dict[str, Tensor]:
-    """Gradient of each weight that the loss reaches."""
-    slopes = torch.autograd.grad(find_loss(), list(weights.values()), allow_unused=True)
-    pairs = zip(weights, slopes, strict=True)
-    dense = ((name, slope if slope is None else slope.to_dense()) for name, slope in pairs)
-    return {name: slope for name, slope in dense if slope is not None}
 
 
 def _differ(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:

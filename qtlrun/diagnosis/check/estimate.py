@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from qtlrun.derivative.gradient import find_gradients
 from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.case import Case, find_loss
 from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
@@ -114,7 +115,7 @@ def _repeat_gradient(case: Case) -> Float[Tensor, "repetitions weights"] | None:
     """Gradients of the loss by the circuits' weights, of a few items in evaluation."""
     names = {name for use in case.circuits for name in use.parameters}
     fresh = case.start_again()
-    weights = [weight for name, weight in fresh.trained.items() if name in names]
+    weights = {name: weight for name, weight in fresh.trained.items() if name in names}
     if not weights:
         return None
     model = fresh.model.eval()
@@ -125,8 +126,8 @@ def _repeat_gradient(case: Case) -> Float[Tensor, "repetitions weights"] | None:
         began = time.process_time()
         while len(rows) < REPETITIONS and time.process_time() < began + BUDGET_S:
             loss = find_loss(model(items), fresh.labels[:MAX_ITEMS])
-            gradient = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
-            rows.append(torch.cat([each.flatten() for each in gradient]))
+            gradients = find_gradients(loss, weights)
+            rows.append(torch.cat([each.flatten() for each in gradients.values()]))
 
     _, error = attempt(work)
     return torch.stack(rows) if error is None else None

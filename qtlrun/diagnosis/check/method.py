@@ -1,13 +1,17 @@
 """Checks of how a circuit is run: its gradient method, executions and precision."""
 
+import math
+
 import torch
 from torch import Tensor
 
+from qtlrun.derivative.specimen import CircuitBatch
+from qtlrun.derivative.step import differentiate
 from qtlrun.device.method import SHIFTED, shorten
 from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.case import Case
 from qtlrun.diagnosis.check.by_circuit import by_circuit
-from qtlrun.diagnosis.circuit_use import CircuitUse
+from qtlrun.diagnosis.circuit_use import CircuitUse, Simulate
 from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 
 MAX_GRADIENT_ERROR = 0.01
@@ -36,9 +40,10 @@ def differing_method(use: CircuitUse) -> Evidence | None:
     if use.run is None or use.exact is None or is_random or not use.is_faithful:
         return None
     inputs = use.inputs[:, :TRIAL_ITEMS].detach()
-    reference = _find_gradient(use.exact, inputs.cpu().double(), use.weights.cpu().double())
+    doubled = inputs.cpu().double(), use.weights.cpu().double()
+    reference = _find_gradient(use, use.exact, *doubled)
     run = use.run
-    gradient, _ = attempt(lambda: _find_gradient(run, inputs, use.weights).to(reference))
+    gradient, _ = attempt(lambda: _find_gradient(use, run, inputs, use.weights).to(reference))
     if gradient is None:
         return None  # the checks of refused methods name it
     size = max(float(reference.norm()), MIN_SLOPE * len(reference) ** 0.5)
@@ -171,17 +176,12 @@ def lost_precision(use: CircuitUse) -> Evidence | None:
     )
 
 
-def _find_gradient(run, inputs: Tensor, weights: Tensor) -> Tensor:
-    """Gradient of the weighted sum of the outputs by inputs and weights, in one row."""
-    with torch.enable_grad():
-        x = inputs.clone().requires_grad_()
-        w = weights.clone().requires_grad_()
-        values = run(x, w).flatten()
-        factors = torch.linspace(1, 2, len(values), dtype=values.dtype, device=values.device)
-        by_input, by_weight = torch.autograd.grad(
-            values @ factors, (x, w), allow_unused=True, materialize_grads=True
-        )
-    return torch.cat([by_input.flatten(), by_weight.flatten()])
+def _find_gradient(use: CircuitUse, run: Simulate, inputs: Tensor, weights: Tensor) -> Tensor:
+    """Gradient of a weighted sum of the outputs by inputs and weights, in one row."""
+    shape = (len(weights), inputs.shape[1], use.outputs.shape[2])
+    factors = torch.linspace(1, 2, math.prod(shape), dtype=torch.float64).reshape(shape)
+    batch = CircuitBatch(run, inputs, weights, by_inputs=True, by_weights=True)
+    return differentiate(batch, factors).slopes
 
 
 def _shorten_error(case: Case) -> str:
