@@ -12,6 +12,7 @@ from torch import Tensor
 
 from qtlrun.derivative.gradient import differentiate_columns
 from qtlrun.experiment.parts import Parts
+from qtlrun.report.figure.fisher import fisher_spectrum
 from qtlrun.report.section import Section
 from qtlrun.report.sentence import Note
 
@@ -65,16 +66,19 @@ def describe_information(
         for group, names in _groups(by_start[0], MIDDLES.get(name)).items():
             roots = [_join(start, names) for start in by_start]
             information, spectrum = measure_information(roots, items)
-            lines.append({"head": name, "of": group} | dataclasses.asdict(information))
-            for rank, value in enumerate(spectrum):
-                spectra.append({"head": name, "of": group, "rank": rank + 1, "eigenvalue": value})
+            keys = {"head": name, "of": group}
+            lines.append(keys | dataclasses.asdict(information))
+            for rank, value in enumerate(spectrum, 1):
+                share = rank / information.weights
+                spectra.append(keys | {"rank": rank, "share": share, "eigenvalue": value})
     frame = pd.DataFrame(lines)
+    spectrum = pd.DataFrame(spectra)
     return Section(
         TITLE,
         _table(frame),
         [_explain(items, min(count, len(features)))],
-        {"fisher": frame, "fisher_spectrum": pd.DataFrame(spectra)},
-        {},
+        {"fisher": frame, "fisher_spectrum": spectrum},
+        {TITLE: fisher_spectrum(spectrum, NEAR_ZERO)},
     )
 
 
