@@ -59,6 +59,11 @@ class Case:
         return self.start(self.seed)
 
     @property
+    def is_solved(self) -> bool:
+        """Whether its head is solved for, so that no gradient trains it."""
+        return self.composition is not None and self.composition.parts.solved
+
+    @property
     def data(self) -> Composition:
         """Composed model's own parts, for the checks that need them."""
         assert self.composition is not None

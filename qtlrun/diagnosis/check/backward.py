@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from qtlrun.diagnosis.case import Case, take_pass
-from qtlrun.diagnosis.finding import Evidence, Severity, check
+from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 from qtlrun.diagnosis.graph import count_saved
 from qtlrun.diagnosis.slope import find_slopes
 from qtlrun.layer import generator
@@ -22,6 +22,7 @@ MAX_GROWTH = 0
     "OUTPUT_DETACHED",
     Severity.FAULT,
     limit=MAX_DETACHED_WEIGHTS,
+    need=Requirement.GRADIENT,
     reason="a loss without a gradient trains nothing",
 )
 def detached_output(case: Case) -> Evidence | None:
@@ -41,6 +42,7 @@ def detached_output(case: Case) -> Evidence | None:
     "WEIGHTS_DETACHED",
     Severity.FAULT,
     limit=MAX_DETACHED_WEIGHTS,
+    need=Requirement.GRADIENT,
     reason="a weight that is trained has a gradient; None of those of a healthy model is None",
 )
 def detached_weights(case: Case) -> Evidence | None:
@@ -62,6 +64,7 @@ def detached_weights(case: Case) -> Evidence | None:
     "INPUTS_DETACHED",
     Severity.FAULT,
     limit=MAX_DETACHED_WEIGHTS,
+    need=Requirement.GRADIENT,
     reason="where the first trained layers have no gradient, what follows them cuts it off",
 )
 def detached_inputs(case: Case) -> Evidence | None:
@@ -117,6 +120,7 @@ def _is_leaf(case: Case, name: str) -> bool:
     "GRADIENT_ZERO",
     Severity.WARNING,
     limit=MAX_STILL_ROWS,
+    need=Requirement.GRADIENT,
     reason=f"exactly 0 at {STARTS} starts on {STARTS} batches is 0 everywhere",
 )
 def zero_gradient(case: Case) -> Evidence | None:
@@ -163,6 +167,7 @@ def _find_still_rows(case: Case) -> dict[str, torch.Tensor]:
     "GRADIENT_WRONG",
     Severity.FAULT,
     limit=MAX_SLOPE_ERROR,
+    need=Requirement.GRADIENT,
     reason="slopes of shipped models agree within 1e-3 in float64",
 )
 def wrong_gradient(case: Case) -> Evidence | None:

@@ -10,7 +10,7 @@ from qtlrun.derivative.step import differentiate
 from qtlrun.device.method import SHIFTED, shorten
 from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.case import Case
-from qtlrun.diagnosis.check.by_circuit import by_circuit
+from qtlrun.diagnosis.check.by_circuit import circuit_check
 from qtlrun.diagnosis.circuit_use import CircuitUse, Simulate
 from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 
@@ -25,15 +25,14 @@ DIFFERENTIABLE_DEVICES = ("default.qubit", "lightning.")  # by backprop or adjoi
 SHIFTED_METHODS = ("parameter-shift", "finite-diff", "hadamard")
 
 
-@check(
+@circuit_check(
     "Q115",
     "METHOD_DIFFERS",
     Severity.FAULT,
     limit=MAX_GRADIENT_ERROR,
     reason="exact methods agree to 1e-6 of the gradient in float32",
-    need=Requirement.CIRCUIT,
+    need=Requirement.SLOPES,
 )
-@by_circuit
 def differing_method(use: CircuitUse) -> Evidence | None:
     """Relative error of the circuit's gradient by the method that the model uses."""
     is_random = use.shots is not None or use.method == "spsa"
@@ -101,15 +100,14 @@ def refused_broadcast(case: Case) -> Evidence | None:
     )
 
 
-@check(
+@circuit_check(
     "Q118",
     "SHIFT_ON_SIMULATOR",
     Severity.WARNING,
     limit=MAX_EXECUTIONS,
     reason="the simulator differentiates all angles in one pass",
-    need=Requirement.CIRCUIT,
+    need=Requirement.SLOPES,
 )
-@by_circuit
 def shift_on_simulator(use: CircuitUse) -> Evidence | None:
     """Executions an item and step by shifted circuits, where one pass would do."""
     differentiable = use.device.startswith(DIFFERENTIABLE_DEVICES)
@@ -119,24 +117,23 @@ def shift_on_simulator(use: CircuitUse) -> Evidence | None:
     if use.reading is not None:
         angles = len(use.reading.fed | use.reading.trained)
     executions = 1 + SHIFTED[use.method](angles)
+    unit = "an item and step" if use.takes_items else "a step"
     return Evidence(
         executions,
-        f"{use.method} runs {use.name} {executions} times an item and step, where {use.device}"
-        " differentiates it in one pass",
+        f"{use.method} runs {use.name} {executions} times {unit}, where {use.device} differentiates"
+        " it in one pass",
         "use diff_method=best",
         "device.diff_method=best",
     )
 
 
-@check(
+@circuit_check(
     "Q119",
     "SAMPLES_LOOPED",
     Severity.WARNING,
     limit=MAX_CALLS,
     reason="the device takes a batch in one call",
-    need=Requirement.CIRCUIT,
 )
-@by_circuit
 def looped_samples(use: CircuitUse) -> Evidence | None:
     """Calls of one item each in a forward pass, of a circuit that broadcasts."""
     broadcasts = use.reading is not None and use.device.startswith(DIFFERENTIABLE_DEVICES)
@@ -149,15 +146,13 @@ def looped_samples(use: CircuitUse) -> Evidence | None:
     )
 
 
-@check(
+@circuit_check(
     "Q120",
     "PRECISION_LOST",
     Severity.WARNING,
     limit=MAX_ROUNDINGS,
     reason="a circuit of some hundred gates rounds by less than 100 units",
-    need=Requirement.CIRCUIT,
 )
-@by_circuit
 def lost_precision(use: CircuitUse) -> Evidence | None:
     """Error of the outputs in units of the last place of the model's dtype."""
     if use.exact_outputs is None or use.shots is not None or not use.is_faithful:

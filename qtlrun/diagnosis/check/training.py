@@ -148,11 +148,10 @@ def _find_optimized(case: Case) -> Iterator[Tensor]:
     Severity.FAULT,
     limit=MIN_TRAINED,
     reason="a model learns by a weight that moves",
+    need=Requirement.GRADIENT,
 )
 def still_model(case: Case) -> Evidence | None:
     """Count weights that the first step moves."""
-    if case.composition is not None and case.composition.parts.solved:
-        return None
     if not case.trained:
         return Evidence(
             0,
