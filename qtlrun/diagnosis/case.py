@@ -125,6 +125,13 @@ class Case:
         optimizer = torch.optim.Adam(case.trained.values(), lr=EXERCISE_RATE)
         return rehearse(case.model, optimizer, case.items, case.labels)
 
+    @cached_property
+    def slopes(self) -> list[Any]:
+        """Slopes of the loss by module, beside their finite differences; none of one by chance."""
+        from qtlrun.diagnosis.slope import find_slopes  # of a case
+
+        return find_slopes(self)
+
     @property
     def trained(self) -> dict[str, nn.Parameter]:
         """Weights that training is meant to move, by name."""
