@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from qtlrun.diagnosis.case import Case
 from qtlrun.diagnosis.composed_circuit import find_circuits
 from qtlrun.diagnosis.composition import Composition
+from qtlrun.experiment import feature
 from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.training import solve_head
@@ -16,6 +17,7 @@ from qtlrun.layer import generator
 from qtlrun.recipe import Recipe
 
 BATCH_ITEMS = 32
+BATCH_ITEMS_LARGE = 16  # of a large backbone that is trained, which each pass runs again
 SOLVED_ITEMS = 1000  # of a split, for which a head is solved
 
 
@@ -80,7 +82,9 @@ def compose_case(
         solve_head(ensemble, SOLVED_ITEMS)
     model = ComposedModel(ensemble)
     train = parts.dataset.train
-    order = torch.randperm(len(train), generator=generator(seed, "diagnosis"))[:BATCH_ITEMS]
+    is_slow = not parts.fixed and feature.is_large(parts.backbone)
+    count = BATCH_ITEMS_LARGE if is_slow else BATCH_ITEMS
+    order = torch.randperm(len(train), generator=generator(seed, "diagnosis"))[:count]
     variant = parts.variant
     values = [variant.backbone, variant.dtype, variant.accelerator, parts.dataset.fingerprint, seed]
     items = parts.session.once(
