@@ -121,12 +121,20 @@ def nearest(value: object, names: Iterable[object]) -> str:
 
 
 def text(value: object) -> str:
-    """A value as a YAML file has it."""
-    return (
-        {None: "null", True: "true", False: "false"}[value]
-        if value is None or type(value) is bool
-        else str(value)
-    )
+    """A value as a YAML file has it, in one line."""
+    if value is None or type(value) is bool:
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, dict):
+        pairs = (f"{text(key)}: {_inner_text(inner)}" for key, inner in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_inner_text, value))}]"
+    return str(value)
+
+
+def _inner_text(value: object) -> str:
+    """A value within another; a text in quotes."""
+    return repr(value) if isinstance(value, str) else text(value)
 
 
 def check_finite(**values: float) -> None:

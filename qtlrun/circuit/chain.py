@@ -22,6 +22,13 @@ class Chain:
         self.inputs = 0
         self.shape = (depth, qubits)
 
+    @property
+    def idle(self) -> frozenset[int]:
+        """Numbers of the angles that never act: phases before the measurement."""
+        ends_in_phases = self.depth > 0 and self.depth % 2 == 0
+        count = self.depth * self.qubits
+        return frozenset(range(count - self.qubits, count) if ends_in_phases else ())
+
     def __call__(self, inputs, weights):
         for wire in range(self.qubits):
             qml.Hadamard(wire)

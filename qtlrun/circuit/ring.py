@@ -1,5 +1,8 @@
 """Circuit of Quantum-Train: general rotations, and controlled ones around a ring."""
 
+import math
+
+import numpy as np
 import pennylane as qml
 
 from qtlrun.error import BadValue
@@ -33,6 +36,12 @@ class Ring:
         self.qubits = qubits
         self.depth = depth
         self.shape = (depth, 2, qubits, 3)
+
+    @property
+    def idle(self) -> frozenset[int]:
+        """Numbers of the angles that never act, in one row of all."""
+        places = np.arange(math.prod(self.shape)).reshape(self.shape)
+        return frozenset({*places[0, 0, :, 2].tolist(), *places[-1, 1, 1:, 1].tolist()})
 
     def __call__(self, inputs, weights):
         for layer in range(self.depth):

@@ -21,6 +21,7 @@ from hydra.core.override_parser.types import (
 from hydra.errors import HydraException
 
 from qtlrun.compose.point import check_points
+from qtlrun.compose.several import word_sweep
 from qtlrun.compose.word import show
 from qtlrun.error import UsageError
 from qtlrun.plan.override import Override as Word
@@ -114,7 +115,9 @@ def _read(word: str, sweep: bool) -> Override:
     if _is_path(typed.key):
         override = _keep_path(override, typed, sweep)
     if override.is_sweep_override() and not sweep:
-        raise UsageError(_no_flag(override, typed))
+        is_plain = override.value_type == ValueType.SIMPLE_CHOICE_SWEEP
+        quoted = typed.to(quote(typed.value)) if _is_path(typed.key) else ""
+        raise UsageError(word_sweep(typed, quoted=quoted, is_plain=is_plain))
     return override
 
 
@@ -243,15 +246,3 @@ def _expand(value: object) -> object:
 def _expand_item(text: str) -> str:
     """Replace the ~ of one of several values, in quotes where there is one."""
     return quote(os.path.expanduser(text)) if text.startswith("~") else text
-
-
-def _no_flag(override: Override, word: Word) -> str:
-    """Message that a sweep needs its flag, and how else the values are written."""
-    if override.value_type != ValueType.SIMPLE_CHOICE_SWEEP:
-        return f"{show(word.text)}: a sweep needs the flag -m."
-    other = (
-        f"a text with a comma is written {word.to(quote(word.value))}"
-        if _is_path(word.key)
-        else f"a list is written {word.to(f'[{word.value}]')}"
-    )
-    return f"{show(word.text)}: several values are a sweep and need the flag -m; {show(other)}."

@@ -29,6 +29,7 @@ class Circuit(Protocol):
         with no layer before
     copies: circuits that stand side by side, each with inputs and weights of its own; inputs and
         shape are those of one
+    idle: numbers of weights, in one row, that act on nothing and are there as published
     """
 
     qubits: int
@@ -37,6 +38,7 @@ class Circuit(Protocol):
     depth: int | None = None
     direct: bool = False
     copies: int = 1
+    idle: frozenset[int] = frozenset()
 
     def __call__(self, inputs: Tensor, weights: Tensor) -> object: ...
 
@@ -93,6 +95,8 @@ class Head(Protocol):
     decode: logits of what the circuit gives, (runs, batch, outputs)
     circuit_weights: of the circuits that run, (circuits, *shape), of which encode and decode have
         as many; None: the angles
+    feed: inputs (circuits, batch, inputs) and angles (circuits, *shape) of circuits at fixed
+        angles, of features (1, batch, features); None: it has no circuit, or trains its angles
     activations: values inside it by layer, of features, each (runs, batch, numbers): `inputs` and
         `outputs` of the circuit or of what stands in its place, at last `logits`; None: the
         logits alone are known
@@ -119,6 +123,7 @@ class Head(Protocol):
     entangle: bool = True
     decode: Callable[[Tensor], Tensor] | None = None
     circuit_weights: Tensor | None = None
+    feed: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None
     activations: Callable[[Tensor], dict[str, Tensor]] | None = None
     executions: Callable[[], int] | None = None
     circuits: int = 1

@@ -10,7 +10,9 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from qtlrun.derivative.gradient import differentiate_columns
 from qtlrun.experiment.parts import Parts
+from qtlrun.report.figure.fisher import fisher_spectrum
 from qtlrun.report.section import Section
 from qtlrun.report.sentence import Note
 
@@ -64,16 +66,19 @@ def describe_information(
         for group, names in _groups(by_start[0], MIDDLES.get(name)).items():
             roots = [_join(start, names) for start in by_start]
             information, spectrum = measure_information(roots, items)
-            lines.append({"head": name, "of": group} | dataclasses.asdict(information))
-            for rank, value in enumerate(spectrum):
-                spectra.append({"head": name, "of": group, "rank": rank + 1, "eigenvalue": value})
+            keys = {"head": name, "of": group}
+            lines.append(keys | dataclasses.asdict(information))
+            for rank, value in enumerate(spectrum, 1):
+                share = rank / information.weights
+                spectra.append(keys | {"rank": rank, "share": share, "eigenvalue": value})
     frame = pd.DataFrame(lines)
+    spectrum = pd.DataFrame(spectra)
     return Section(
         TITLE,
         _table(frame),
         [_explain(items, min(count, len(features)))],
-        {"fisher": frame, "fisher_spectrum": pd.DataFrame(spectra)},
-        {},
+        {"fisher": frame, "fisher_spectrum": spectrum},
+        {TITLE: fisher_spectrum(spectrum, NEAR_ZERO)},
     )
 
 
@@ -89,14 +94,11 @@ def measure_roots(
     weights = {name: each for name, each in head.named_parameters() if each.requires_grad}
     with torch.enable_grad():
         logits = head(features.to(parts.dtype).unsqueeze(1))[:, 0]
-        slopes = [
-            torch.autograd.grad(each.sum(), list(weights.values()), retain_graph=True)
-            for each in logits.T
-        ]
+        slopes = differentiate_columns(logits, list(weights.values()))
     probabilities = logits.detach().double().softmax(1).cpu().numpy()
     roots = {}
-    for number, name in enumerate(weights):
-        gradients = torch.stack([each[number].flatten(1) for each in slopes], 1)
+    for name, by_class in zip(weights, slopes, strict=True):
+        gradients = by_class.transpose(0, 1).flatten(2)  # (items, classes, weights)
         roots[name] = root(gradients.double().cpu().numpy(), probabilities)
     return roots
 

@@ -9,6 +9,7 @@ from jaxtyping import Float32, Float64, Int64
 from torch import Tensor
 
 from qtlrun.circuit.observed import Observed
+from qtlrun.derivative.gradient import differentiate_columns
 from qtlrun.device.statevector import Statevector
 from qtlrun.layer import generator
 from qtlrun.tape.tape import inputs_of, is_direct
@@ -78,10 +79,8 @@ def _differentiate(
     weights.requires_grad_()
     with torch.enable_grad():
         outputs = run(items.unsqueeze(1), weights)[:, 0]
-        gradients = [
-            torch.autograd.grad(each.sum(), weights, retain_graph=True)[0] for each in outputs.T
-        ]
-    return torch.stack(gradients)
+        (gradients,) = differentiate_columns(outputs, [weights])
+    return gradients
 
 
 def draw_starts(

@@ -59,6 +59,11 @@ class Case:
         return self.start(self.seed)
 
     @property
+    def is_solved(self) -> bool:
+        """Whether its head is solved for, so that no gradient trains it."""
+        return self.composition is not None and self.composition.parts.solved
+
+    @property
     def data(self) -> Composition:
         """Composed model's own parts, for the checks that need them."""
         assert self.composition is not None
@@ -119,6 +124,13 @@ class Case:
         case = self.start_again()
         optimizer = torch.optim.Adam(case.trained.values(), lr=EXERCISE_RATE)
         return rehearse(case.model, optimizer, case.items, case.labels)
+
+    @cached_property
+    def slopes(self) -> list[Any]:
+        """Slopes of the loss by module, beside their finite differences; none of one by chance."""
+        from qtlrun.diagnosis.slope import find_slopes  # of a case
+
+        return find_slopes(self)
 
     @property
     def trained(self) -> dict[str, nn.Parameter]:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from qtlrun.derivative.gradient import differentiate_columns
 from qtlrun.layer import generator
 
 MAX_OUTPUTS = 16  # of which slopes are taken, each for a pass back
@@ -56,32 +57,10 @@ def find_circuit_slopes(
         draw = generator(0, "mixtures")
         factors = torch.randn(MIXTURES, outputs.shape[1], generator=draw, dtype=torch.float64)
         mixtures = outputs @ factors.to(outputs).T
-        by_output = _differentiate_all(outputs[:, ::step], x, w)
-        by_mixture = _differentiate_all(mixtures, x, w)
-    return Slopes(outputs.detach(), *by_output, *by_mixture)
-
-
-def _differentiate_all(
-    values: Float[Tensor, "points some"], inputs: Tensor, weights: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Gradients of each column by inputs and by weights, (points, some, ...)."""
-    rows = []
-    columns = []
-    for value in values.unbind(1):
-        by_input, by_weight = _differentiate(value.sum(), inputs, weights)
-        rows.append(by_input)
-        columns.append(by_weight)
-    return torch.stack(rows, 1), torch.stack(columns, 1)
-
-
-def _differentiate(value: Tensor, inputs: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Gradient by inputs and by weights; zero where nothing depends on them."""
-    if not value.requires_grad:
-        return torch.zeros_like(inputs), torch.zeros_like(weights)
-    by_input, by_weight = torch.autograd.grad(
-        value, (inputs, weights), retain_graph=True, allow_unused=True, materialize_grads=True
-    )
-    return by_input, by_weight
+        by_output = differentiate_columns(outputs[:, ::step], (x, w))
+        by_mixture = differentiate_columns(mixtures, (x, w))
+    slopes = [each.transpose(0, 1) for each in (*by_output, *by_mixture)]  # points first
+    return Slopes(outputs.detach(), *slopes)
 
 
 def _find_acting(slopes: Float[Tensor, "points outputs numbers"]) -> list[int]:

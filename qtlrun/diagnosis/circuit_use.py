@@ -41,6 +41,11 @@ class CircuitUse:
     cut: logits of the batch with the outputs replaced by their mean over it
     is_batched: whether a call is of several items
     shape: of a circuit's weights, as its reading takes them; None: as they are here
+    is_differentiated: whether training takes its gradient; else its weights are fixed, of each of
+        the circuits side by side
+    spread: key of the deviation of its weights' start; empty where there is none
+    training: words on the command line that train its weights; empty where none do
+    idle: numbers of weights that are known to act on nothing
     """
 
     name: str
@@ -58,6 +63,10 @@ class CircuitUse:
     cut: Callable[[], Any] | None = None
     is_batched: bool = True
     shape: tuple[int, ...] | None = None
+    is_differentiated: bool = True
+    spread: str = ""
+    training: str = ""
+    idle: frozenset[int] = frozenset()
 
     @cached_property
     def slopes(self) -> Slopes | None:
@@ -95,6 +104,11 @@ class CircuitUse:
         assert self.reading is not None
         shape = weights.shape[1:] if self.shape is None else self.shape
         return self.reading.angles(inputs, weights.reshape(len(weights), *shape))
+
+    @property
+    def takes_items(self) -> bool:
+        """Whether it takes numbers of items; else it generates weights, say."""
+        return self.inputs.shape[2] > 0
 
     @property
     def is_trained(self) -> bool:

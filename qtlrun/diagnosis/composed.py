@@ -6,19 +6,19 @@ import json
 import torch
 from torch import Tensor, nn
 
-from qtlrun.device.statevector import StatevectorCircuit
 from qtlrun.diagnosis.case import Case
-from qtlrun.diagnosis.circuit_use import CircuitUse
+from qtlrun.diagnosis.composed_circuit import find_circuits
 from qtlrun.diagnosis.composition import Composition
-from qtlrun.error import UsageError
+from qtlrun.experiment import feature
 from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble
-from qtlrun.experiment.network import Module
 from qtlrun.experiment.parts import Parts
-from qtlrun.experiment.restoration import without_shots
+from qtlrun.experiment.training import solve_head
 from qtlrun.layer import generator
 from qtlrun.recipe import Recipe
 
 BATCH_ITEMS = 32
+BATCH_ITEMS_LARGE = 16  # of a large backbone that is trained, which each pass runs again
+SOLVED_ITEMS = 1000  # of a split, for which a head is solved
 
 
 class ComposedModel(nn.Module):
@@ -63,15 +63,28 @@ class ComposedModel(nn.Module):
         return logits.squeeze(0)
 
 
-def compose_case(name: str, parts: Parts, margin: float, seed: int = 0, *, seeds: int = 0) -> Case:
+def compose_case(
+    name: str,
+    parts: Parts,
+    margin: float,
+    seed: int = 0,
+    *,
+    seeds: int = 0,
+    solves: bool = True,
+) -> Case:
     """Case of a composed model, from a seed, with a batch of its training items.
 
-    `seeds` counts those of its plan.
+    seeds: count of those of its plan
+    solves: whether a head that is solved for is, for some of the items
     """
     ensemble = build_ensemble([Training(parts, seed)])
+    if parts.solved and solves:
+        solve_head(ensemble, SOLVED_ITEMS)
     model = ComposedModel(ensemble)
     train = parts.dataset.train
-    order = torch.randperm(len(train), generator=generator(seed, "diagnosis"))[:BATCH_ITEMS]
+    is_slow = not parts.fixed and feature.is_large(parts.backbone)
+    count = BATCH_ITEMS_LARGE if is_slow else BATCH_ITEMS
+    order = torch.randperm(len(train), generator=generator(seed, "diagnosis"))[:count]
     variant = parts.variant
     values = [variant.backbone, variant.dtype, variant.accelerator, parts.dataset.fingerprint, seed]
     items = parts.session.once(
@@ -84,7 +97,7 @@ def compose_case(name: str, parts: Parts, margin: float, seed: int = 0, *, seeds
     frozen = frozenset(
         weight_name
         for weight_name, weight in model.named_parameters()
-        if id(weight) not in trained or not weight.requires_grad
+        if id(weight) not in trained or not weight.requires_grad or parts.solved
     )
     return Case(
         name,
@@ -94,8 +107,8 @@ def compose_case(name: str, parts: Parts, margin: float, seed: int = 0, *, seeds
         len(parts.dataset.classes),
         None if parts.solved else _optimizer(ensemble, parts.recipe),
         frozen,
-        functools.partial(compose_case, name, parts, margin, seeds=seeds),
-        _find_circuits,
+        functools.partial(compose_case, name, parts, margin, seeds=seeds, solves=solves),
+        find_circuits,
         Composition(parts, ensemble, margin, seeds),
         seed,
     )
@@ -119,62 +132,3 @@ def _optimizer(ensemble: Ensemble, recipe: Recipe) -> torch.optim.Optimizer | No
         return torch.optim.SGD(groups, momentum=recipe.momentum, weight_decay=decay)
     kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
     return kind(groups, eps=recipe.eps, weight_decay=decay)
-
-
-def _find_circuits(case: Case) -> list[CircuitUse]:
-    """The circuit of the head, where it stands between two layers."""
-    assert case.composition is not None
-    parts = case.composition.parts
-    head: Module = case.composition.ensemble.head
-    if head.encode is None or head.run is None:
-        return []
-    model: Module = case.model.eval()
-    with torch.no_grad():
-        inputs = head.encode(model.features(case.items))
-        weights = head.angles if head.circuit_weights is None else head.circuit_weights
-        outputs = head.run(inputs, weights)
-    shape = tuple(weights.shape[1:])
-
-    def run(x: Tensor, w: Tensor) -> Tensor:
-        return head.run(x, w.reshape(len(w), *shape))
-
-    exact = _simulate(head, parts)
-    return [
-        CircuitUse(
-            "head",
-            inputs,
-            weights.detach().flatten(1),
-            outputs,
-            lambda x, w: exact(x, w.reshape(len(w), *shape)),
-            head.run.reading,
-            len(inputs) * inputs.shape[1],
-            parts.variant.device.get("diff_method", ""),
-            parts.variant.device.get("name", "statevector"),
-            parts.device.shots,
-            run,
-            tuple(name for name, weight in case.trained.items() if weight is head.angles),
-            functools.partial(_cut, case, outputs),
-            shape=shape,
-        )
-    ]
-
-
-def _simulate(head: Module, parts: Parts) -> Module:
-    """The head's circuit without shots, on the statevector simulator where that reads it."""
-    try:
-        return StatevectorCircuit(head.run.reading, "auto")
-    except UsageError:
-        return without_shots(parts).head(parts.backbone.features, [0]).run
-
-
-def _cut(case: Case, outputs: Tensor) -> Tensor:
-    """Logits with the outputs of the head's circuit replaced by their mean over the batch."""
-    assert case.composition is not None
-    head: Module = case.composition.ensemble.head
-    run = head.run
-    head.run = lambda *_: outputs.mean(1, keepdim=True).expand_as(outputs)
-    try:
-        with torch.no_grad():
-            return case.model.eval()(case.items)
-    finally:
-        head.run = run

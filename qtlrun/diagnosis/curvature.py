@@ -3,14 +3,17 @@
 import math
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from qtlrun.derivative.gradient import find_gradients
 from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.case import Case, find_loss
 from qtlrun.layer import generator
 
 ITERATIONS = 12
 STEP = 1e-2  # along a unit vector of all trained weights
+
+Weights = dict[str, nn.Parameter]
 
 
 def find_curvature(case: Case) -> float | None:
@@ -21,9 +24,9 @@ def find_curvature(case: Case) -> float | None:
     """
     case = case.start_again()
     case.model.eval()
-    weights = list(case.trained.values())
+    weights = case.trained
     directions = []
-    for number, weight in enumerate(weights):
+    for number, weight in enumerate(weights.values()):
         draw = torch.randn(weight.shape, generator=generator(0, "curvature", number))
         directions.append(draw.to(weight))
     value = 0.0
@@ -41,9 +44,7 @@ def find_curvature(case: Case) -> float | None:
     return value
 
 
-def _multiply(
-    case: Case, weights: list[torch.nn.Parameter], directions: list[Tensor]
-) -> list[Tensor]:
+def _multiply(case: Case, weights: Weights, directions: list[Tensor]) -> list[Tensor]:
     """Product of the Hessian with a unit vector."""
     _move(weights, directions, STEP)
     above = _find_gradient(case, weights)
@@ -54,15 +55,15 @@ def _multiply(
 
 
 @torch.no_grad()
-def _move(weights: list[torch.nn.Parameter], directions: list[Tensor], step: float) -> None:
-    for weight, direction in zip(weights, directions, strict=True):
+def _move(weights: Weights, directions: list[Tensor], step: float) -> None:
+    for weight, direction in zip(weights.values(), directions, strict=True):
         weight.add_(direction, alpha=step)
 
 
-def _find_gradient(case: Case, weights: list[torch.nn.Parameter]) -> list[Tensor]:
+def _find_gradient(case: Case, weights: Weights) -> list[Tensor]:
     """Gradient of all trained weights; 0 of those that the loss does not reach."""
-    loss = find_loss(case.model(case.items), case.labels)
-    return list(torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True))
+    gradients = find_gradients(find_loss(case.model(case.items), case.labels), weights)
+    return [gradients.get(name, torch.zeros_like(each)) for name, each in weights.items()]
 
 
 def _find_norm(tensors: list[Tensor]) -> float:

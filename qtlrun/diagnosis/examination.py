@@ -17,7 +17,7 @@ class Examination:
     findings: of the checks
     checks: how many were made
     unable: codes of those that an error kept from looking
-    idle: codes of those that do not apply, by what they need
+    idle: codes of those that do not apply, by what they lack
     """
 
     name: str
@@ -44,8 +44,9 @@ def examine(case: Case, checks: Iterable[Check]) -> Examination:
     idle: dict[Requirement, list[str]] = {}
     count = 0
     for each in checks:
-        if each.need is not None and not each.need.is_met(case):
-            idle.setdefault(each.need, []).append(each.code)
+        lack = None if each.need is None else each.need.find_lack(case)
+        if lack is not None:
+            idle.setdefault(lack, []).append(each.code)
             continue
         evidence, error = attempt(functools.partial(each.measure, case))
         count += error is None

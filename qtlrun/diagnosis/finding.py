@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from qtlrun.diagnosis.case import Case
+from qtlrun.diagnosis.circuit_use import CircuitUse
 
 
 class Severity(IntEnum):
@@ -19,14 +20,44 @@ class Requirement(StrEnum):
     """Part of a case without which a check does not apply."""
 
     CIRCUIT = "a circuit"
+    ITEMS = "a circuit that takes items"
+    WEIGHTS = "a circuit whose weights change"
+    SLOPES = "a circuit that is differentiated"
+    LEARNING = "a circuit that takes items and is differentiated"
     DATA = "the data and recipe of a composed model"
     OPTIMIZER = "an optimizer"
+    GRADIENT = "a model that its gradient trains"
 
-    def is_met(self, case: Case) -> bool:
-        """Whether a case has it."""
-        if self is Requirement.CIRCUIT:
-            return bool(case.circuits)
-        return (case.composition if self is Requirement.DATA else case.optimizer) is not None
+    def find_lack(self, case: Case) -> "Requirement | None":
+        """Part that a case lacks: this one, or any circuit; None where it has it."""
+        match self:
+            case Requirement.DATA:
+                is_met = case.composition is not None
+            case Requirement.OPTIMIZER:
+                is_met = case.optimizer is not None
+            case Requirement.GRADIENT:
+                is_met = not case.is_solved
+            case _:
+                is_met = bool(self.select(case))
+                if not case.circuits:
+                    return Requirement.CIRCUIT
+        return None if is_met else self
+
+    def select(self, case: Case) -> list[CircuitUse]:
+        """Circuits of a case that are what is needed; all of them where none is."""
+        return [use for use in case.circuits if _SELECTIONS.get(self, _is_any)(use)]
+
+
+def _is_any(_use: CircuitUse) -> bool:
+    return True
+
+
+_SELECTIONS: dict[Requirement, Callable[[CircuitUse], bool]] = {
+    Requirement.ITEMS: lambda use: use.takes_items,
+    Requirement.WEIGHTS: lambda use: use.is_differentiated or len(use.weights) > 1,
+    Requirement.SLOPES: lambda use: use.is_differentiated,
+    Requirement.LEARNING: lambda use: use.takes_items and use.is_differentiated,
+}
 
 
 @dataclass(frozen=True)

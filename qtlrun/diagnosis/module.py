@@ -12,6 +12,7 @@ from torch.nn.parameter import UninitializedParameter
 from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.capture import find_circuits
 from qtlrun.diagnosis.case import Case
+from qtlrun.diagnosis.wording import name_shape
 from qtlrun.error import BadValue
 from qtlrun.layer import reseeded
 from qtlrun.plan import code, plugin
@@ -76,7 +77,7 @@ def _take_apart(
         kind = type(optimizer).__name__
         raise BadValue("module", path, f"{kind} is no torch.optim.Optimizer", RETURNS)
     if labels.dim() != 1 or len(labels) != len(items) or len(items) < 2:
-        reason = f"labels have the shape {tuple(labels.shape)} and items {tuple(items.shape)}"
+        reason = f"labels are {name_shape(labels.shape)} and items {name_shape(items.shape)}"
         raise BadValue("module", path, reason, "two items or more, and a label of each")
     if labels.dtype != torch.int64:
         kind = str(labels.dtype).removeprefix("torch.")

@@ -1,5 +1,6 @@
 """Slopes of the loss by autograd and by finite differences, in float64."""
 
+import dataclasses
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,8 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from qtlrun.derivative.gradient import find_gradients
 from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.case import Case
+from qtlrun.diagnosis.straight_through import HardSteps, Recorder, StraightThrough
 from qtlrun.experiment.feature import MAX_WEIGHTS_SMALL
 from qtlrun.experiment.network import Module
 from qtlrun.layer import generator
@@ -19,6 +22,7 @@ MAX_SECONDS = 2.0  # of the processor
 # Of a weight, in units of the deviation of its direction; the first that agrees is taken
 STEPS = (1e-4, 1e-5, 1e-6, 1e-3, 1e-2)
 AGREEMENT = 1e-3  # relative; well below any limit
+MAX_SLOPE_ERROR = 0.05  # relative
 # A slope below this share of the largest one is not compared: a difference has few digits of it
 MIN_SHARE = 1e-3
 MIN_SLOPE = 1e-6
@@ -35,11 +39,14 @@ class Slope:
     names: of the weights
     gradient: by autograd
     difference: by the finite difference that is nearest to it
+    is_straight: whether the two differ by a straight-through estimator: the loss is level where
+        the gradient is not, or it moves by the gradient once hard steps move as their inputs do
     """
 
     names: list[str]
     gradient: float
     difference: float
+    is_straight: bool = False
 
     @property
     def size(self) -> float:
@@ -57,6 +64,7 @@ def find_slopes(case: Case) -> list[Slope]:
 
     Empty where the gradient is random, and where the pass fails in float64.
     """
+    is_repeated = _repeats(case)
     case = case.start_again()
     model, items = _widen(case)
     model.eval()
@@ -68,8 +76,10 @@ def find_slopes(case: Case) -> list[Slope]:
         return nn.functional.cross_entropy(model(items).flatten(0, -2), labels)
 
     began = time.process_time()
-    gradients, _ = attempt(lambda: _find_gradients(find_loss, weights))
-    others, _ = attempt(lambda: _find_gradients(find_loss, weights))
+    gradients, _ = attempt(lambda: find_gradients(find_loss(), weights))
+    others = gradients
+    if not is_repeated:
+        others, _ = attempt(lambda: find_gradients(find_loss(), weights))
     if gradients is None or others is None or _differ(gradients, others):
         return []
     slopes, _ = attempt(lambda: _compare(find_loss, weights, gradients, began + MAX_SECONDS))
@@ -77,6 +87,18 @@ def find_slopes(case: Case) -> list[Slope]:
     least = max(MIN_SLOPE, MIN_SHARE * largest)
     # A gradient of exactly 0 has a check of its own
     return [each for each in slopes or () if each.gradient and each.size > least]
+
+
+def _repeats(case: Case) -> bool:
+    """Whether a composed model's logits come again to the last bit, and its gradient with them.
+
+    A gradient that a device estimates is not asked for its slope.
+    """
+    evaluation = case.evaluation
+    return (
+        case.composition is not None
+        and evaluation.difference(evaluation.again, len(case.items)) == 0
+    )
 
 
 def _widen(case: Case) -> tuple[nn.Module, Tensor]:
@@ -132,28 +154,56 @@ def _find_slope(
     for name in names:
         # Of a complex weight torch gives the slopes of both parts as one number
         gradient += (gradients[name].conj() * directions[name]).real.sum().item()
+    moving = {weights[name]: direction for name, direction in directions.items()}
     slopes = []
+    is_level = False
     for step in STEPS:
-        losses: list[float] = []
-        for sign in (1, -2, 1):
-            for name in names:
-                weights[name].add_(directions[name], alpha=sign * step)
-            if sign != 1 or not losses:
-                losses.append(find_loss().item())
-        slopes.append(Slope(names, gradient, (losses[0] - losses[1]) / (2 * step)))
+        above, below = _find_losses(find_loss, moving, step)
+        slopes.append(Slope(names, gradient, (above - below) / (2 * step)))
         if slopes[-1].error < AGREEMENT:
             break
+        is_level |= above == below == find_loss().item()
         if time.process_time() > deadline:
             return None
-    return min(slopes, key=lambda slope: slope.error)
+    slope = min(slopes, key=lambda slope: slope.error)
+    if slope.error <= MAX_SLOPE_ERROR:
+        return slope
+    if is_level:
+        return dataclasses.replace(slope, difference=0.0, is_straight=True)
+    return dataclasses.replace(slope, is_straight=_is_straight(find_loss, moving, slope))
 
 
-def _find_gradients(find_loss: Find, weights: dict[str, nn.Parameter]) -> dict[str, Tensor]:
-    """Gradient of each weight that the loss reaches."""
-    slopes = torch.autograd.grad(find_loss(), list(weights.values()), allow_unused=True)
-    pairs = zip(weights, slopes, strict=True)
-    dense = ((name, slope if slope is None else slope.to_dense()) for name, slope in pairs)
-    return {name: slope for name, slope in dense if slope is not None}
+def _find_losses(
+    find_loss: Find, moving: dict[nn.Parameter, Tensor], step: float
+) -> tuple[float, float]:
+    """Losses a step along a direction and a step against it; the weights come back."""
+    losses: list[float] = []
+    for sign in (1, -2, 1):
+        for weight, direction in moving.items():
+            weight.add_(direction, alpha=sign * step)
+        if sign != 1 or not losses:
+            losses.append(find_loss().item())
+    return losses[0], losses[1]
+
+
+def _is_straight(find_loss: Find, moving: dict[nn.Parameter, Tensor], slope: Slope) -> bool:
+    """Whether the loss moves by the gradient where hard steps move as their inputs do."""
+    steps = HardSteps()
+    with Recorder(steps):
+        find_loss()
+    if not steps.has_hard_step:
+        return False
+
+    def find_held_loss() -> Tensor:
+        with StraightThrough(steps):
+            return find_loss()
+
+    for step in STEPS:
+        above, below = _find_losses(find_held_loss, moving, step)
+        held = dataclasses.replace(slope, difference=(above - below) / (2 * step))
+        if held.error <= MAX_SLOPE_ERROR:
+            return True
+    return False
 
 
 def _differ(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:

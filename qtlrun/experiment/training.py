@@ -63,27 +63,36 @@ def _fit_ensemble(ensemble: Ensemble) -> Iterator[Record]:
 
 
 def _solve(ensemble: Ensemble) -> Record:
-    """Solve a head, once for equal features and for those seeds that its solution depends on."""
+    """Solve a head, and record how it does on its items."""
+    solve_head(ensemble)
+    splits = (ensemble.data["train"], ensemble.data["validation"])
+    (loss, _), (nll, accuracy) = (
+        train.score(train.evaluate(ensemble.head, data, 1), data.labels) for data in splits
+    )
+    return Record(0, loss.tolist(), nll.tolist(), accuracy.tolist(), [0], [0.0], 0.0)
+
+
+def solve_head(ensemble: Ensemble, most: int | None = None) -> None:
+    """Solve a head, once for equal features and for those seeds that its solution depends on.
+
+    most: items of a split that it is solved for, spread evenly; None: all
+    """
     parts = ensemble.parts
     head = ensemble.head
-    splits = (ensemble.data["train"], ensemble.data["validation"])
-    items = [
-        (data.take(torch.arange(data.count).unsqueeze(0), None)[0], data.labels[0])
-        for data in splits
-    ]
+    items = []
+    for data in (ensemble.data["train"], ensemble.data["validation"]):
+        count = data.count if most is None else min(most, data.count)
+        index = torch.arange(count) * data.count // count
+        items.append((data.take(index.unsqueeze(0), None)[0], data.labels[0][index]))
 
     def solve() -> dict:
         head.solve(*items)
         return head.state_dict()
 
     seeds = str(list(head.seeds))
-    items_key = f"{id(parts.dataset)}{parts.planted_key}"
+    items_key = f"{id(parts.dataset)}{parts.planted_key}{most or ''}"
     key = "solved" + shared_key(parts) + items_key + ensemble.scales[0] + seeds
     head.load_state_dict(parts.session.once(key, solve))
-    (loss, _), (nll, accuracy) = (
-        train.score(train.evaluate(head, data, 1), data.labels) for data in splits
-    )
-    return Record(0, loss.tolist(), nll.tolist(), accuracy.tolist(), [0], [0.0], 0.0)
 
 
 def _outcomes(

@@ -94,6 +94,12 @@ class PostVariational(nn.Module):
         runs = zip(x, self.center, self.components, strict=True)
         return self.linear(torch.stack([self._measure(*run) for run in runs]))
 
+    def feed(
+        self, x: Float[Tensor, "1 batch features"]
+    ) -> tuple[Float[Tensor, "circuits batch inputs"], Float[Tensor, "circuits ..."]]:
+        """Inputs of all circuits on each item, by the first run's components, and their angles."""
+        return self._feed(x[0], self.center[0], self.components[0])
+
     @torch.no_grad()
     def solve(
         self,
@@ -117,9 +123,18 @@ class PostVariational(nn.Module):
         components: Float[Tensor, "inputs features"],
     ) -> Float[Tensor, "batch words"]:
         """Words of all circuits on each item."""
-        inputs = math.pi / 2 * ((x - center) @ components.T).tanh()
-        values = self.run(inputs.expand(self.circuits, -1, -1), self.fixed.to(x))
+        values = self.run(*self._feed(x, center, components))
         return values.transpose(0, 1).flatten(1)
+
+    def _feed(
+        self,
+        x: Float[Tensor, "batch features"],
+        center: Float[Tensor, " features"],
+        components: Float[Tensor, "inputs features"],
+    ) -> tuple[Tensor, Tensor]:
+        """Inputs of all circuits, and their angles."""
+        inputs = math.pi / 2 * ((x - center) @ components.T).tanh()
+        return inputs.expand(self.circuits, -1, -1), self.fixed.to(x)
 
 
 def _check_circuit(circuit, inputs: int) -> None:

@@ -49,14 +49,16 @@ class Rotations:
         self.members: list[int | None] = []
         self.fed = any(layer.fed for layer in layers.values())
         rows = self.count * len(tables) * terms
-        shapes = affine.by_input.shape[1:], affine.by_weight.shape[1:], ()
+        # Amplitudes are inputs that no angle depends on, and there are many
+        moving = affine.by_input if self.fed else affine.by_input[:, :0]
+        shapes = moving.shape[1:], affine.by_weight.shape[1:], ()
         self.by_input, self.by_weight, self.rest = (np.zeros((rows, *shape)) for shape in shapes)
         for signs, _, members in tables.values():
             for number in [*members, *[None] * (self.count - len(members))]:
                 first_row = len(self.members) * terms
                 block = slice(first_row, first_row + 2 * len(signs))
                 self.by_input[block], self.by_weight[block], self.rest[block] = _sums(
-                    layers.get(number), signs, affine
+                    layers.get(number), signs, (moving, affine.by_weight, affine.rest)
                 )
                 self.members.append(number)
         self.table = np.stack(
@@ -178,9 +180,12 @@ def _add(total: Tensor | None, slope: Tensor | None) -> Tensor | None:
 
 
 def _sums(
-    layer: Layer | None, signs: np.ndarray, affine: Affine | Chosen
+    layer: Layer | None, signs: np.ndarray, affine: tuple[Tensor, Tensor, Tensor]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sums of angles under a layer's cosines: slopes by input and weight, and the rest."""
+    """Sums of angles under a layer's cosines: slopes by input and weight, and the rest.
+
+    affine: the same of the angles
+    """
     turns = layer.turns.values() if layer else ()
     angles = [angle for turn in turns for angle in turn]
     total = np.zeros((len(signs), 0))
@@ -188,9 +193,7 @@ def _sums(
         total = np.repeat(signs, [len(turn) for turn in turns], axis=1) / 2
     total = np.concatenate([total, total])  # cosines, then sines
     shift = np.repeat([0, -math.pi / 2], len(signs))
-    by_input, by_weight, rest = (
-        part[angles].numpy() for part in (affine.by_input, affine.by_weight, affine.rest)
-    )
+    by_input, by_weight, rest = (part[angles].numpy() for part in affine)
     return total @ by_input, total @ by_weight, total @ rest + shift
 
 

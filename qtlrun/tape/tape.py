@@ -165,6 +165,14 @@ def inputs_of(circuit) -> int:
     return circuit.qubits if inputs is None else inputs
 
 
+def idle_of(circuit) -> frozenset[int]:
+    """Which weights of a circuit act on nothing, as published: its `idle`, if it says so."""
+    try:
+        return circuit.idle
+    except AttributeError:
+        return frozenset()
+
+
 def copies_of(circuit) -> int:
     """How many copies of a circuit stand side by side: its `copies`, where it says so, or one."""
     try:

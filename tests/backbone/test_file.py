@@ -110,7 +110,7 @@ def test_weights_that_the_code_fixes_are_known_by_their_values(file):
         ({"path": "nets.py:number"}, "backbone.path=nets.py:number: it gives int, "),
         ({"path": "nets.py:Wrong"}, "backbone: nets.py:Wrong fails in nets.py, line 35: Runtime"),
         ({"path": "nets.py:Fixed"}, "backbone.weights=none: nets.py:Fixed gives the same weights"),
-        ({"options": {"wide": 2}}, "backbone.options={'wide': 2}: nets.py:Net: got an unexpected"),
+        ({"options": {"wide": 2}}, "backbone.options={wide: 2}: nets.py:Net: got an unexpected"),
         ({"layer": "conv3"}, "backbone.layer=conv3: did you mean conv2? It is one of conv1, conv"),
         ({"layer": "spare"}, "backbone.layer=spare: no picture passes through this layer."),
         ({"layer": []}, "backbone.layer=[]: one layer or more, each once; null is the last one."),

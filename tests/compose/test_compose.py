@@ -335,16 +335,39 @@ def test_an_empty_word_is_refused(refusal):
     [
         (
             ["circuit.qubits=2,3"],
+            "circuit.qubits=2,3: several values are a sweep; add -m to the command.",
+        ),
+        (
+            ["head=quantum,classical"],
+            "head=quantum,classical: several values are a sweep; add -m to the command.",
+        ),
+        (
+            ["seeds=1,2"],
             (
-                "circuit.qubits=2,3: several values are a sweep and need the flag -m; a list is"
-                " written circuit.qubits=[2,3]."
+                "seeds=1,2: several values are a sweep; add -m to the command, or write a list as"
+                " seeds=[1,2]."
+            ),
+        ),
+        (["tune=4,8"], "tune=4,8: several values are a sweep; add -m to the command."),
+        (
+            ["circuit.shape=2,3"],
+            (
+                "circuit.shape=2,3: several values are a sweep; add -m to the command, or write a"
+                " list as circuit.shape=[2,3]."
+            ),
+        ),
+        (
+            ["nowhere.key=a,b"],
+            (
+                "nowhere.key=a,b: several values are a sweep; add -m to the command, or write a"
+                " list as nowhere.key=[a,b]."
             ),
         ),
         (
             ["compare=B,C"],
             (
-                "compare=B,C: several values are a sweep and need the flag -m; a list is written"
-                " compare=[B,C]."
+                "compare=B,C: several values are a sweep; add -m to the command, or write a list"
+                " as compare=[B,C]."
             ),
         ),
         (["home=${nope}"], "home: Interpolation key 'nope' not found."),
@@ -603,12 +626,12 @@ def test_a_list_may_hold_names_that_hydra_does_not_take(monkeypatch):
         (
             ["dataset=folder", "dataset.root=nowhere, x"],
             (
-                "dataset.root=nowhere, x: several values are a sweep and need the flag -m; a text"
-                " with a comma is written dataset.root='nowhere, x'."
+                "dataset.root=nowhere, x: several values are a sweep; add -m to the command, or"
+                " write a text with a comma as dataset.root='nowhere, x'."
             ),
         ),
         (["circuit.qubits=4;"], f"circuit.qubits=4;: {WHOLE}, and this is a text."),
-        (["seeds=range(0,10)"], "seeds=range(0,10): a sweep needs the flag -m."),
+        (["seeds=range(0,10)"], "seeds=range(0,10): these are a sweep; add -m to the command."),
         (["-m", "circuit.qubits=rang(1,3)"], "circuit.qubits=rang(1,3): Unknown function 'rang'."),
         (["-m", "circuit.qubits=choice()"], "circuit.qubits=choice(): empty choice is not legal."),
         (

@@ -67,5 +67,6 @@ def test_optional_members_are_read_without_a_trace():
         "depth": 3,
         "direct": False,
         "copies": 1,
+        "idle": frozenset(),
     }
     assert vars(circuit) == {"depth": 3}

@@ -1,6 +1,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from composition import compose_plan
@@ -14,6 +15,7 @@ from qtlrun.derivative.fisher import (
 )
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.parts import Parts
+from qtlrun.report.figure.fisher import fisher_spectrum
 
 
 def test_the_information_of_a_logistic_model_is_the_closed_form():
@@ -81,3 +83,17 @@ def test_eigenvalues_that_the_items_cannot_reach_count_as_zero():
     roots = [np.ones((2, 10))]
     information, _ = measure_information(roots, 1000)
     assert information.weights == 10 and information.near_zero == pytest.approx(9 / 10)
+
+
+def test_a_figure_draws_each_spectrum_down_to_rounding():
+    spectra = {"circuit": [3.0, 1.0, 1e-9], "twin": [1.0, 1.0]}
+    lines = []
+    for head, values in spectra.items():
+        for rank, value in enumerate(values, 1):
+            share = rank / 4
+            lines.append({"head": head, "of": "all weights", "share": share, "eigenvalue": value})
+    (axis,) = fisher_spectrum(pd.DataFrame(lines), NEAR_ZERO).axes
+    drawn = {line.get_label(): line for line in axis.get_lines()}
+    assert drawn["circuit"].get_ydata().tolist() == [3, 1]
+    assert drawn["twin"].get_xdata().tolist() == [0.25, 0.5]
+    assert len({line.get_color() for line in drawn.values()}) == 3  # the threshold too

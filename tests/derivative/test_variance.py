@@ -8,8 +8,10 @@ import torch
 from qtlrun.circuit.amplitude import Amplitude
 from qtlrun.circuit.dressed import Dressed
 from qtlrun.circuit.entangler import entangle_strongly
+from qtlrun.circuit.observed import Observed
 from qtlrun.derivative import variance
 from qtlrun.derivative.variance import GLOBAL, LOCAL, SMALL, UNIFORM
+from qtlrun.device.statevector import Statevector
 
 STARTS = 600
 # Of a variance, relative: twice sqrt(2 / starts), at least the error of a normal derivative's
@@ -116,3 +118,11 @@ def test_the_bootstrap_of_a_variance_spreads_as_normal_theory_has_it():
     assert draws.mean() == pytest.approx(gradients.var(ddof=1), rel=0.02)
     # The deviation of a normal variance; its estimate from 400 values errs by 10 %
     assert draws.std() == pytest.approx(math.sqrt(2 / 400), rel=0.3)
+
+
+def test_amplitudes_have_no_table_of_angles():
+    """No angle depends on an amplitude, and a row of each would be 2**qubits numbers."""
+    circuit = Amplitude(6, 2)
+    run = Statevector().run(Observed(circuit, circuit.inputs, direct=True))
+    kinds = [kind for blocks in run.simulate.engine.blocks for kind in blocks.kinds]
+    assert kinds and all(kind.by_input.size == 0 < kind.by_weight.size for kind in kinds)

@@ -215,7 +215,7 @@ def test_a_device_without_channels_is_refused_with_those_that_have_them():
     with pytest.raises(UsageError) as error:
         build("device", part("device", "lightning.qubit") | {"noise": {"depolarizing": 0.1}})
     assert str(error.value) == (
-        "device.noise={'depolarizing': 0.1}: lightning.qubit has no noise channels; device=mixed"
+        "device.noise={depolarizing: 0.1}: lightning.qubit has no noise channels; device=mixed"
         " and device=qiskit.aer have, and so have device=pennylane with device.name=default.mixed"
         " or cirq.mixedsimulator."
     )

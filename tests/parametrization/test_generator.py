@@ -5,6 +5,8 @@ import pytest
 import torch
 from torch.func import functional_call, jacrev
 
+from qtlrun.circuit.chain import Chain
+from qtlrun.circuit.ring import Ring
 from qtlrun.device.statevector import Statevector
 from qtlrun.layer import Start
 from qtlrun.parametrization import generator as generators
@@ -50,11 +52,13 @@ def test_the_angles_that_move_a_weight_are_all_but_twice_the_qubits_less_one(qub
     still = known.abs().amax(0) < 1e-12 * known.abs().max()
     assert torch.equal(still, dead(qubits, depth)) and int(still.sum()) == 2 * qubits - 1
     assert [live(model, run) for run in range(2)] == [6 * qubits * depth - (2 * qubits - 1)] * 2
+    assert sorted(Ring(qubits, depth).idle) == still.nonzero().flatten().tolist()
 
 
 def test_in_a_chain_only_rotations_of_a_last_block_about_z_are_dead():
     assert live(made(8, depth=3, ansatz="chain"), 0) == 9
     assert live(made(8, depth=2, ansatz="chain"), 0) == 3
+    assert [sorted(Chain(3, depth).idle) for depth in (3, 2, 0)] == [[], [3, 4, 5], []]
 
 
 def test_the_count_of_live_angles_does_not_depend_on_how_many_directions_fit_at_once(monkeypatch):

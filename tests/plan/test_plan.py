@@ -169,7 +169,7 @@ WHOLE, NUMBER, FLAG = (
             "circuit",
             "qubits",
             {"a": 1},
-            f"circuit.qubits={{'a': 1}}: {WHOLE}, and this is a group of values.",
+            f"circuit.qubits={{a: 1}}: {WHOLE}, and this is a group of values.",
         ),
         ("circuit", "qubits", "", f"circuit.qubits=: {WHOLE}, and this is an empty text."),
         ("recipe", "lr", "1e-4x", f"recipe.lr=1e-4x: {NUMBER}, and this is a text."),

@@ -38,7 +38,7 @@ STATES = (
         (("study.axis=ibm_brisban",), "did you mean ibm_brisbane"),
         (("study.processors.ionq_aria.power=-1",), "study.processors.ionq_aria.power=-1"),
         (("+study.processors.ionq_aria.powr=1",), "did you mean power"),
-        (("+study.processors.mine={single: 1}",), "study.processors.mine={'single': 1}: it lacks"),
+        (("+study.processors.mine={single: 1}",), "study.processors.mine={single: 1}: it lacks"),
         (("+study.processors.mine=3",), "study.processors.mine: its times and its power"),
         (("study.processors.ionq_aria.parallel=3",), "parallel=3: true or false is needed here"),
         (("study.processors.ionq_aria.reset=long",), "reset=long: a number is needed here"),

@@ -543,7 +543,7 @@ def test_a_model_without_a_letter_keeps_the_claim_of_a_reference():
         ("by_letter.composed=it", "compare.mine.by_letter.composed: "),
         ("by_letter.A=3", "compare.mine.by_letter.A=3: a sentence is needed here."),
         ("by_letter=it", "compare.mine.by_letter=it: a sentence for each letter is needed here."),
-        ("isolates={A:it}", "compare.mine.isolates={'A': 'it'}: a sentence is needed here."),
+        ("isolates={A:it}", "compare.mine.isolates={A: 'it'}: a sentence is needed here."),
     ],
 )
 def test_a_claim_that_is_no_sentence_is_refused(change, words):

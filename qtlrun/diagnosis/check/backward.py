@@ -4,16 +4,15 @@ import torch
 from torch import nn
 
 from qtlrun.diagnosis.case import Case, take_pass
-from qtlrun.diagnosis.finding import Evidence, Severity, check
+from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 from qtlrun.diagnosis.graph import count_saved
-from qtlrun.diagnosis.slope import find_slopes
+from qtlrun.diagnosis.slope import MAX_SLOPE_ERROR, Slope
 from qtlrun.layer import generator
 
 MAX_DETACHED_WEIGHTS = 0
 MAX_STILL_ROWS = 0
 STARTS = 10  # at which a gradient of 0 is taken for one of 0 everywhere
 NUDGE = 1e-2  # of a weight: a layer that starts at exactly 0 has no slope before it
-MAX_SLOPE_ERROR = 0.05
 MAX_GROWTH = 0
 
 
@@ -23,6 +22,7 @@ MAX_GROWTH = 0
     Severity.FAULT,
     limit=MAX_DETACHED_WEIGHTS,
     reason="a loss without a gradient trains nothing",
+    need=Requirement.GRADIENT,
 )
 def detached_output(case: Case) -> Evidence | None:
     """Count trained weights where the logits have no gradient at all."""
@@ -42,6 +42,7 @@ def detached_output(case: Case) -> Evidence | None:
     Severity.FAULT,
     limit=MAX_DETACHED_WEIGHTS,
     reason="a weight that is trained has a gradient; None of those of a healthy model is None",
+    need=Requirement.GRADIENT,
 )
 def detached_weights(case: Case) -> Evidence | None:
     """Count trained weights without a gradient that stand beside others with one."""
@@ -63,6 +64,7 @@ def detached_weights(case: Case) -> Evidence | None:
     Severity.FAULT,
     limit=MAX_DETACHED_WEIGHTS,
     reason="where the first trained layers have no gradient, what follows them cuts it off",
+    need=Requirement.GRADIENT,
 )
 def detached_inputs(case: Case) -> Evidence | None:
     """Count trained weights without a gradient before the first layer that has one."""
@@ -118,6 +120,7 @@ def _is_leaf(case: Case, name: str) -> bool:
     Severity.WARNING,
     limit=MAX_STILL_ROWS,
     reason=f"exactly 0 at {STARTS} starts on {STARTS} batches is 0 everywhere",
+    need=Requirement.GRADIENT,
 )
 def zero_gradient(case: Case) -> Evidence | None:
     """Count rows of trained weights whose gradient is 0 at many starts and on many batches."""
@@ -164,16 +167,12 @@ def _find_still_rows(case: Case) -> dict[str, torch.Tensor]:
     Severity.FAULT,
     limit=MAX_SLOPE_ERROR,
     reason="slopes of shipped models agree within 1e-3 in float64",
+    need=Requirement.GRADIENT,
 )
 def wrong_gradient(case: Case) -> Evidence | None:
     """Compare the gradient with finite differences of the whole loss, in float64."""
-    if case.first_pass.error is not None or has_shots(case):
-        return None
-    slopes = find_slopes(case)
-    if not slopes:
-        return None
-    worst = max(slopes, key=lambda slope: slope.error)
-    if worst.error <= MAX_SLOPE_ERROR:
+    worst = _find_worst(case, is_straight=False)
+    if worst is None:
         return None
     return Evidence(
         worst.error,
@@ -182,6 +181,41 @@ def wrong_gradient(case: Case) -> Evidence | None:
         "correct the backward of the custom function, or leave the derivative to autograd or to"
         " PennyLane",
     )
+
+
+@check(
+    "Q221",
+    "GRADIENT_STRAIGHT_THROUGH",
+    Severity.NOTE,
+    limit=MAX_SLOPE_ERROR,
+    reason="a slope of the loss is that of its gradient; beyond a hard step it is none",
+    need=Requirement.GRADIENT,
+)
+def straight_gradient(case: Case) -> Evidence | None:
+    """Compare the gradient with finite differences where a hard step has one all the same."""
+    worst = _find_worst(case, is_straight=True)
+    if worst is None:
+        return None
+    return Evidence(
+        worst.error,
+        f"along {name_some(worst.names)} the gradient says {worst.gradient:.3g} where a hard step"
+        f" leaves the loss a slope of {worst.difference:.3g}, as a straight-through estimator has"
+        " it",
+        "nothing, where that is meant; its gradient is no slope of the loss, so compare the losses"
+        " of several rates",
+    )
+
+
+def _find_worst(case: Case, *, is_straight: bool) -> Slope | None:
+    """Slope that is farthest from its finite difference, of those through a hard step or not.
+
+    None where none is beyond the threshold.
+    """
+    if case.first_pass.error is not None or has_shots(case):
+        return None
+    slopes = [slope for slope in case.slopes if slope.is_straight == is_straight]
+    worst = max(slopes, key=lambda slope: slope.error, default=None)
+    return None if worst is None or worst.error <= MAX_SLOPE_ERROR else worst
 
 
 def has_shots(case: Case) -> bool:
@@ -234,5 +268,6 @@ CHECKS = (
     detached_inputs,
     zero_gradient,
     wrong_gradient,
+    straight_gradient,
     held_graph,
 )

@@ -10,6 +10,7 @@ from qtlrun.diagnosis.check.label import outside_labels
 from qtlrun.diagnosis.check.method import REFUSALS
 from qtlrun.diagnosis.finding import Check, Evidence, Severity, check
 from qtlrun.diagnosis.trace import Call
+from qtlrun.diagnosis.wording import name_shape
 from qtlrun.plan import plugin
 
 MAX_FAILURES = 0
@@ -78,7 +79,7 @@ def transposed_output(case: Case) -> Evidence | None:
         return None
     return Evidence(
         batch,
-        f"{where} have the shape {shape} for {batch} items, which stand along the last axis",
+        f"{where} are {name_shape(shape)} for {batch} items, which stand along the last axis",
         "stack the outputs of a circuit along the last axis: torch.stack(outputs, -1)",
     )
 
@@ -101,7 +102,9 @@ def short_batch(case: Case) -> Evidence | None:
         if count in evaluation.errors:
             failures.append(f"a batch of {count} fails: {_locate(evaluation.errors[count])}")
         elif not isinstance(logits, Tensor) or tuple(logits.shape) != expected:
-            failures.append(f"a batch of {count} gives {_form(logits)} in place of {expected}")
+            failures.append(
+                f"a batch of {count} gives {_form(logits)} in place of {name_shape(expected)}"
+            )
     if not failures or (len(failures) > 1 and _is_transposed(case)):
         return None
     return Evidence(
@@ -186,7 +189,7 @@ def other_shape(case: Case) -> Evidence | None:
         return None
     return Evidence(
         logits.dim() if is_tensor else 0,
-        f"the model gives {_form(logits)} in place of ({batch}, classes)",
+        f"the model gives {_form(logits)} in place of {batch} x classes",
         "give one row an item and a logit for each class; two logits for two classes",
     )
 
@@ -238,7 +241,7 @@ def _form(value: Any) -> str:
     if not isinstance(value, Tensor):
         return type(value).__name__
     kind = "" if value.is_floating_point() else f" of {value.dtype}"
-    return f"{tuple(value.shape)}{kind}"
+    return f"{name_shape(value.shape)}{kind}"
 
 
 def _locate(error: Exception) -> str:

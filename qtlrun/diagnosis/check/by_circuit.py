@@ -1,4 +1,4 @@
-"""Measurement of each circuit of a case in turn."""
+"""Checks that measure each circuit of a case in turn."""
 
 import functools
 from collections.abc import Callable
@@ -6,28 +6,40 @@ from dataclasses import replace
 
 from qtlrun.diagnosis.case import Case
 from qtlrun.diagnosis.circuit_use import CircuitUse
-from qtlrun.diagnosis.finding import Evidence
+from qtlrun.diagnosis.finding import Check, Evidence, Requirement, Severity, check
 
 MAX_LISTED_NUMBERS = 8
 
+Measurement = Callable[[CircuitUse], Evidence | None]
 
-def by_circuit(
-    measure: Callable[[CircuitUse], Evidence | None],
-) -> Callable[[Case], Evidence | None]:
-    """Measurement of a case by its circuits: the evidence against the first that shows any.
 
-    Words of a command line are for composed models alone.
+def circuit_check(
+    code: str,
+    name: str,
+    severity: Severity,
+    *,
+    limit: float,
+    reason: str,
+    need: Requirement = Requirement.CIRCUIT,
+) -> Callable[[Measurement], Check]:
+    """Decorate the measurement of a circuit; the first one that shows anything is reported.
+
+    Those circuits are measured that are what is needed. Words of a command line are for composed
+    models alone.
     """
 
-    @functools.wraps(measure)
-    def examine(case: Case) -> Evidence | None:
-        for use in case.circuits:
-            evidence = measure(use)
-            if evidence is not None:
-                return evidence if case.composition else replace(evidence, override="")
-        return None
+    def decorate(measure: Measurement) -> Check:
+        @functools.wraps(measure)
+        def examine(case: Case) -> Evidence | None:
+            for use in need.select(case):
+                evidence = measure(use)
+                if evidence is not None:
+                    return evidence if case.composition else replace(evidence, override="")
+            return None
 
-    return examine
+        return check(code, name, severity, limit=limit, reason=reason, need=need)(examine)
+
+    return decorate
 
 
 def list_numbers(numbers: list[int]) -> str:

@@ -2,10 +2,10 @@
 
 import torch
 
-from qtlrun.diagnosis.check.by_circuit import by_circuit, list_numbers
+from qtlrun.diagnosis.check.by_circuit import circuit_check, list_numbers
 from qtlrun.diagnosis.circuit_slope import MAX_ROUNDING
 from qtlrun.diagnosis.circuit_use import CircuitUse
-from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
+from qtlrun.diagnosis.finding import Evidence, Requirement, Severity
 from qtlrun.diagnosis.merging import count_merged
 from qtlrun.report.sentence import count
 
@@ -19,21 +19,20 @@ MIN_SLOPE = 0.03  # rms; the standard error of a value from 1000 shots
 AT_RANDOM_POINTS = "a number that acts has a slope other than 0 at random points"
 
 
-@check(
+@circuit_check(
     "Q102",
     "WEIGHTS_UNMEASURED",
     Severity.WARNING,
     limit=MAX_UNMEASURED_WEIGHTS,
     reason=AT_RANDOM_POINTS,
-    need=Requirement.CIRCUIT,
+    need=Requirement.WEIGHTS,
 )
-@by_circuit
 def unmeasured_weights(use: CircuitUse) -> Evidence | None:
     """Count weights that no output of their circuit depends on."""
     if use.slopes is None:
         return None
     total = use.weights.shape[1]
-    still = sorted({*range(total)} - {*use.slopes.acting_weights})
+    still = sorted({*range(total)} - {*use.slopes.acting_weights} - use.idle)
     if not still:
         return None
     return Evidence(
@@ -44,18 +43,17 @@ def unmeasured_weights(use: CircuitUse) -> Evidence | None:
     )
 
 
-@check(
+@circuit_check(
     "Q103",
     "ENCODING_COMMUTES",
     Severity.FAULT,
     limit=MAX_IDLE_ENCODINGS,
     reason="a rotation by an input acts alone only where a gate between does not commute with it",
-    need=Requirement.CIRCUIT,
+    need=Requirement.ITEMS,
 )
-@by_circuit
 def commuting_encoding(use: CircuitUse) -> Evidence | None:
     """Count rotations by inputs that the readout, or a repetition of them, makes idle."""
-    if use.slopes is None or use.reading is None or not use.inputs.shape[2]:
+    if use.slopes is None or use.reading is None:
         return None
     if not use.slopes.acting_inputs:
         return Evidence(
@@ -75,15 +73,14 @@ def commuting_encoding(use: CircuitUse) -> Evidence | None:
     )
 
 
-@check(
+@circuit_check(
     "Q104",
     "INPUTS_UNUSED",
     Severity.FAULT,
     limit=MAX_UNUSED_INPUTS,
     reason=AT_RANDOM_POINTS,
-    need=Requirement.CIRCUIT,
+    need=Requirement.ITEMS,
 )
-@by_circuit
 def unused_inputs(use: CircuitUse) -> Evidence | None:
     """Count inputs that no output depends on, where it depends on others."""
     if use.slopes is None or not use.slopes.acting_inputs:
@@ -101,15 +98,14 @@ def unused_inputs(use: CircuitUse) -> Evidence | None:
     )
 
 
-@check(
+@circuit_check(
     "Q105",
     "ANGLES_REDUNDANT",
     Severity.NOTE,
     limit=MAX_REDUNDANT_ANGLES,
     reason="the slopes of independent weights have full rank at random points",
-    need=Requirement.CIRCUIT,
+    need=Requirement.SLOPES,
 )
-@by_circuit
 def redundant_angles(use: CircuitUse) -> Evidence | None:
     """Count acting weights above the rank of the outputs' Jacobian at random points."""
     if use.slopes is None or not use.slopes.acting_weights:
@@ -129,15 +125,14 @@ def redundant_angles(use: CircuitUse) -> Evidence | None:
     )
 
 
-@check(
+@circuit_check(
     "Q106",
     "ANGLES_DEAD_AT_START",
     Severity.WARNING,
     limit=MAX_DEAD_ANGLES,
     reason=f"a slope above {MAX_ROUNDING:g} for any item sets a weight in motion",
-    need=Requirement.CIRCUIT,
+    need=Requirement.SLOPES,
 )
-@by_circuit
 def dead_angles(use: CircuitUse) -> Evidence | None:
     """Count trained weights without slope at the start for all items, which act elsewhere."""
     if use.slopes is None or use.start_slopes is None or not use.is_trained:
@@ -151,19 +146,18 @@ def dead_angles(use: CircuitUse) -> Evidence | None:
         f"{len(dead)} of {count(len(acting), 'acting weight')} of {use.name} have no slope at the"
         f" start for any item (numbers {list_numbers(dead)})",
         "start the weights from random values, not from zeros",
-        "head.spread=0.1",
+        f"{use.spread}=0.1" if use.spread else "",
     )
 
 
-@check(
+@circuit_check(
     "Q107",
     "GRADIENTS_FLAT",
     Severity.WARNING,
     limit=MIN_SLOPE,
     reason="the standard error of a value from 1000 shots; presets have 0.1 and more",
-    need=Requirement.CIRCUIT,
+    need=Requirement.LEARNING,
 )
-@by_circuit
 def flat_gradients(use: CircuitUse) -> Evidence | None:
     """Typical slope by a weight over uniform starts, where the start is no better."""
     if use.slopes is None or use.start_slopes is None or not use.slopes.acting_weights:
@@ -181,7 +175,7 @@ def flat_gradients(use: CircuitUse) -> Evidence | None:
         f"slopes of {use.name} by a weight are {anywhere:.2g} over uniform starts and {start:.2g}"
         f" at this one, on {count(use.reading.qubits, 'qubit')}",
         "measure single wires, use fewer layers or qubits, or start near zero angles",
-        "head.spread=0.01",
+        f"{use.spread}=0.01" if use.spread else "",
     )
 
 

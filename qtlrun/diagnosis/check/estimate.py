@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from qtlrun.derivative.gradient import find_gradients
 from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.case import Case, find_loss
 from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
@@ -27,11 +28,11 @@ LARGEST_RATIO = 10.0  # that few repetitions tell
     Severity.WARNING,
     limit=MAX_RATIO,
     reason="above it the sign of a step is chance",
-    need=Requirement.CIRCUIT,
+    need=Requirement.SLOPES,
 )
 def shots_below_gradient(case: Case) -> Evidence | None:
     """Deviation of the circuit's gradient over repetitions by shots, over its mean."""
-    shots = [use.shots for use in case.circuits if use.shots is not None]
+    shots = [use.shots for use in Requirement.SLOPES.select(case) if use.shots is not None]
     if not shots:
         return None
     ratio = _find_ratio(case)
@@ -53,11 +54,13 @@ def shots_below_gradient(case: Case) -> Evidence | None:
     Severity.WARNING,
     limit=MAX_RATIO,
     reason="above it the sign of a step is chance",
-    need=Requirement.CIRCUIT,
+    need=Requirement.SLOPES,
 )
 def rough_estimator(case: Case) -> Evidence | None:
     """Deviation of the circuit's gradient over repetitions by spsa, over its mean."""
-    if not any(use.method == "spsa" and use.shots is None for use in case.circuits):
+    if not any(
+        use.method == "spsa" and use.shots is None for use in Requirement.SLOPES.select(case)
+    ):
         return None
     ratio = _find_ratio(case)
     if ratio is None or ratio <= MAX_RATIO:
@@ -112,9 +115,9 @@ def _find_ratio(case: Case) -> float | None:
 
 def _repeat_gradient(case: Case) -> Float[Tensor, "repetitions weights"] | None:
     """Gradients of the loss by the circuits' weights, of a few items in evaluation."""
-    names = {name for use in case.circuits for name in use.parameters}
+    names = {name for use in Requirement.SLOPES.select(case) for name in use.parameters}
     fresh = case.start_again()
-    weights = [weight for name, weight in fresh.trained.items() if name in names]
+    weights = {name: weight for name, weight in fresh.trained.items() if name in names}
     if not weights:
         return None
     model = fresh.model.eval()
@@ -125,8 +128,8 @@ def _repeat_gradient(case: Case) -> Float[Tensor, "repetitions weights"] | None:
         began = time.process_time()
         while len(rows) < REPETITIONS and time.process_time() < began + BUDGET_S:
             loss = find_loss(model(items), fresh.labels[:MAX_ITEMS])
-            gradient = torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True)
-            rows.append(torch.cat([each.flatten() for each in gradient]))
+            gradients = find_gradients(loss, weights)
+            rows.append(torch.cat([each.flatten() for each in gradients.values()]))
 
     _, error = attempt(work)
     return torch.stack(rows) if error is None else None

@@ -2,9 +2,9 @@
 
 import math
 
-from qtlrun.diagnosis.check.by_circuit import by_circuit, list_numbers
+from qtlrun.diagnosis.check.by_circuit import circuit_check, list_numbers
 from qtlrun.diagnosis.circuit_use import CircuitUse
-from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
+from qtlrun.diagnosis.finding import Evidence, Requirement, Severity
 from qtlrun.report.sentence import count
 from qtlrun.tape.tape import Gate, Reading
 
@@ -14,15 +14,13 @@ MAX_WRAPPED_SHARE = 0.05
 MIN_TRAINED_WEIGHTS = 1
 
 
-@check(
+@circuit_check(
     "Q110",
     "ENTANGLER_ABSENT",
     Severity.NOTE,
     limit=MAX_ENTANGLERS,
     reason="without gates on two wires a circuit is a product of one-wire functions",
-    need=Requirement.CIRCUIT,
 )
-@by_circuit
 def absent_entangler(use: CircuitUse) -> Evidence | None:
     """Count gates on several wires of a circuit of several wires."""
     if use.reading is None or use.reading.qubits < 2 or use.reading.starts:
@@ -33,19 +31,17 @@ def absent_entangler(use: CircuitUse) -> Evidence | None:
         0,
         f"no gate of {use.name} acts on two of its {use.reading.qubits} wires",
         "add an entangler, or compare with a classical product of sines",
-        "circuit=basic",
+        "circuit=basic" if use.takes_items else "",
     )
 
 
-@check(
+@circuit_check(
     "Q111",
     "WIRES_IDLE",
     Severity.WARNING,
     limit=MAX_IDLE_WIRES,
     reason="a wire without a gate, or out of reach of what is measured, adds nothing",
-    need=Requirement.CIRCUIT,
 )
-@by_circuit
 def idle_wires(use: CircuitUse) -> Evidence | None:
     """Count wires without a gate, and those from which nothing reaches a measurement."""
     if use.reading is None:
@@ -62,15 +58,14 @@ def idle_wires(use: CircuitUse) -> Evidence | None:
     )
 
 
-@check(
+@circuit_check(
     "Q112",
     "ANGLES_WRAP",
     Severity.WARNING,
     limit=MAX_WRAPPED_SHARE,
     reason="a normal input of deviation 1 is beyond pi in 0.2 % of items; presets have none",
-    need=Requirement.CIRCUIT,
+    need=Requirement.ITEMS,
 )
-@by_circuit
 def wrapped_angles(use: CircuitUse) -> Evidence | None:
     """Share of the angles by inputs that are more than pi from their middle over the items."""
     if use.reading is None or not use.reading.fed:
@@ -90,15 +85,14 @@ def wrapped_angles(use: CircuitUse) -> Evidence | None:
     )
 
 
-@check(
+@circuit_check(
     "Q123",
     "WEIGHTS_ABSENT",
     Severity.NOTE,
     limit=MIN_TRAINED_WEIGHTS,
     reason="a circuit without trained weights is a fixed map of its inputs",
-    need=Requirement.CIRCUIT,
+    need=Requirement.SLOPES,
 )
-@by_circuit
 def absent_weights(use: CircuitUse) -> Evidence | None:
     """Count trained weights that a circuit takes."""
     if use.is_trained:
@@ -107,7 +101,7 @@ def absent_weights(use: CircuitUse) -> Evidence | None:
         0,
         f"no trained weight reaches {use.name}",
         "give it a torch.nn.Parameter itself, without .data, .item() or numpy on the way",
-        "head.angles=trained",
+        use.training,
     )
 
 

@@ -1,13 +1,17 @@
 """Checks of how a circuit is run: its gradient method, executions and precision."""
 
+import math
+
 import torch
 from torch import Tensor
 
+from qtlrun.derivative.specimen import CircuitBatch
+from qtlrun.derivative.step import differentiate
 from qtlrun.device.method import SHIFTED, shorten
 from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.case import Case
-from qtlrun.diagnosis.check.by_circuit import by_circuit
-from qtlrun.diagnosis.circuit_use import CircuitUse
+from qtlrun.diagnosis.check.by_circuit import circuit_check
+from qtlrun.diagnosis.circuit_use import CircuitUse, Simulate
 from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 
 MAX_GRADIENT_ERROR = 0.01
@@ -21,24 +25,24 @@ DIFFERENTIABLE_DEVICES = ("default.qubit", "lightning.")  # by backprop or adjoi
 SHIFTED_METHODS = ("parameter-shift", "finite-diff", "hadamard")
 
 
-@check(
+@circuit_check(
     "Q115",
     "METHOD_DIFFERS",
     Severity.FAULT,
     limit=MAX_GRADIENT_ERROR,
     reason="exact methods agree to 1e-6 of the gradient in float32",
-    need=Requirement.CIRCUIT,
+    need=Requirement.SLOPES,
 )
-@by_circuit
 def differing_method(use: CircuitUse) -> Evidence | None:
     """Relative error of the circuit's gradient by the method that the model uses."""
     is_random = use.shots is not None or use.method == "spsa"
     if use.run is None or use.exact is None or is_random or not use.is_faithful:
         return None
     inputs = use.inputs[:, :TRIAL_ITEMS].detach()
-    reference = _find_gradient(use.exact, inputs.cpu().double(), use.weights.cpu().double())
+    doubled = inputs.cpu().double(), use.weights.cpu().double()
+    reference = _find_gradient(use, use.exact, *doubled)
     run = use.run
-    gradient, _ = attempt(lambda: _find_gradient(run, inputs, use.weights).to(reference))
+    gradient, _ = attempt(lambda: _find_gradient(use, run, inputs, use.weights).to(reference))
     if gradient is None:
         return None  # the checks of refused methods name it
     size = max(float(reference.norm()), MIN_SLOPE * len(reference) ** 0.5)
@@ -96,15 +100,14 @@ def refused_broadcast(case: Case) -> Evidence | None:
     )
 
 
-@check(
+@circuit_check(
     "Q118",
     "SHIFT_ON_SIMULATOR",
     Severity.WARNING,
     limit=MAX_EXECUTIONS,
     reason="the simulator differentiates all angles in one pass",
-    need=Requirement.CIRCUIT,
+    need=Requirement.SLOPES,
 )
-@by_circuit
 def shift_on_simulator(use: CircuitUse) -> Evidence | None:
     """Executions an item and step by shifted circuits, where one pass would do."""
     differentiable = use.device.startswith(DIFFERENTIABLE_DEVICES)
@@ -114,24 +117,23 @@ def shift_on_simulator(use: CircuitUse) -> Evidence | None:
     if use.reading is not None:
         angles = len(use.reading.fed | use.reading.trained)
     executions = 1 + SHIFTED[use.method](angles)
+    unit = "an item and step" if use.takes_items else "a step"
     return Evidence(
         executions,
-        f"{use.method} runs {use.name} {executions} times an item and step, where {use.device}"
-        " differentiates it in one pass",
+        f"{use.method} runs {use.name} {executions} times {unit}, where {use.device} differentiates"
+        " it in one pass",
         "use diff_method=best",
         "device.diff_method=best",
     )
 
 
-@check(
+@circuit_check(
     "Q119",
     "SAMPLES_LOOPED",
     Severity.WARNING,
     limit=MAX_CALLS,
     reason="the device takes a batch in one call",
-    need=Requirement.CIRCUIT,
 )
-@by_circuit
 def looped_samples(use: CircuitUse) -> Evidence | None:
     """Calls of one item each in a forward pass, of a circuit that broadcasts."""
     broadcasts = use.reading is not None and use.device.startswith(DIFFERENTIABLE_DEVICES)
@@ -144,15 +146,13 @@ def looped_samples(use: CircuitUse) -> Evidence | None:
     )
 
 
-@check(
+@circuit_check(
     "Q120",
     "PRECISION_LOST",
     Severity.WARNING,
     limit=MAX_ROUNDINGS,
     reason="a circuit of some hundred gates rounds by less than 100 units",
-    need=Requirement.CIRCUIT,
 )
-@by_circuit
 def lost_precision(use: CircuitUse) -> Evidence | None:
     """Error of the outputs in units of the last place of the model's dtype."""
     if use.exact_outputs is None or use.shots is not None or not use.is_faithful:
@@ -171,17 +171,12 @@ def lost_precision(use: CircuitUse) -> Evidence | None:
     )
 
 
-def _find_gradient(run, inputs: Tensor, weights: Tensor) -> Tensor:
-    """Gradient of the weighted sum of the outputs by inputs and weights, in one row."""
-    with torch.enable_grad():
-        x = inputs.clone().requires_grad_()
-        w = weights.clone().requires_grad_()
-        values = run(x, w).flatten()
-        factors = torch.linspace(1, 2, len(values), dtype=values.dtype, device=values.device)
-        by_input, by_weight = torch.autograd.grad(
-            values @ factors, (x, w), allow_unused=True, materialize_grads=True
-        )
-    return torch.cat([by_input.flatten(), by_weight.flatten()])
+def _find_gradient(use: CircuitUse, run: Simulate, inputs: Tensor, weights: Tensor) -> Tensor:
+    """Gradient of a weighted sum of the outputs by inputs and weights, in one row."""
+    shape = (len(weights), inputs.shape[1], use.outputs.shape[2])
+    factors = torch.linspace(1, 2, math.prod(shape), dtype=torch.float64).reshape(shape)
+    batch = CircuitBatch(run, inputs, weights, by_inputs=True, by_weights=True)
+    return differentiate(batch, factors).slopes
 
 
 def _shorten_error(case: Case) -> str:

@@ -28,6 +28,7 @@ DEVIATIONS = 1.96  # of a standard error, on each side of a 95 % interval
     Severity.FAULT,
     limit=MIN_GAIN,
     reason="the shipped presets gain .3 nats or more in as many steps",
+    need=Requirement.GRADIENT,
 )
 def loss_at_chance(case: Case) -> Evidence | None:
     """Compare the loss after some steps of Adam with that of a constant prediction."""
@@ -54,6 +55,7 @@ def loss_at_chance(case: Case) -> Evidence | None:
     Severity.WARNING,
     limit=MAX_CLASS_SHARE,
     reason="a loss above that of a constant prediction; shipped presets are below it by then",
+    need=Requirement.GRADIENT,
 )
 def collapsed_classes(case: Case) -> Evidence | None:
     """Count the items of the most predicted class after some steps of Adam."""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.case import Case
-from qtlrun.diagnosis.check.by_circuit import by_circuit, list_numbers
+from qtlrun.diagnosis.check.by_circuit import circuit_check, list_numbers
 from qtlrun.diagnosis.circuit_use import CircuitUse
 from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 from qtlrun.report.sentence import count
@@ -47,15 +47,14 @@ def bypassed_circuit(case: Case) -> Evidence | None:
     return None
 
 
-@check(
+@circuit_check(
     "Q108",
     "OUTPUTS_CONSTANT",
     Severity.WARNING,
     limit=MIN_SPREAD,
     reason="10^6 shots resolve it; presets begin at 0.3 and more",
-    need=Requirement.CIRCUIT,
+    need=Requirement.ITEMS,
 )
-@by_circuit
 def constant_outputs(use: CircuitUse) -> Evidence | None:
     """Largest standard deviation of an output over the items, where inputs could move it."""
     values = use.outputs if use.exact_outputs is None else use.exact_outputs
@@ -74,15 +73,14 @@ def constant_outputs(use: CircuitUse) -> Evidence | None:
     )
 
 
-@check(
+@circuit_check(
     "Q109",
     "OUTPUTS_EQUAL",
     Severity.WARNING,
     limit=MAX_EQUAL_OUTPUTS,
     reason=f"two outputs that differ by less than {EQUALITY:g} at random points are one",
-    need=Requirement.CIRCUIT,
+    need=Requirement.LEARNING,
 )
-@by_circuit
 def equal_outputs(use: CircuitUse) -> Evidence | None:
     """Count outputs that repeat another one at all random points, up to the sign."""
     if use.slopes is None:
@@ -104,15 +102,14 @@ def equal_outputs(use: CircuitUse) -> Evidence | None:
     )
 
 
-@check(
+@circuit_check(
     "Q122",
     "NOISE_ABOVE_SIGNAL",
     Severity.WARNING,
     limit=MAX_NOISE,
     reason="the shots' error then hides the differences between items",
-    need=Requirement.CIRCUIT,
+    need=Requirement.ITEMS,
 )
-@by_circuit
 def noise_above_signal(use: CircuitUse) -> Evidence | None:
     """Deviation of the outputs by shots over that by items, rms over the outputs."""
     if use.shots is None or use.exact_outputs is None or use.outputs.shape[1] < 2:
@@ -132,15 +129,14 @@ def noise_above_signal(use: CircuitUse) -> Evidence | None:
     )
 
 
-@check(
+@circuit_check(
     "Q124",
     "OUTPUTS_CONCENTRATED",
     Severity.NOTE,
     limit=MAX_CONCENTRATED_SPREAD,
     reason="and no more than twice that of random states, which falls by 2^-n or 2^-n/2",
-    need=Requirement.CIRCUIT,
+    need=Requirement.ITEMS,
 )
-@by_circuit
 def concentrated_outputs(use: CircuitUse) -> Evidence | None:
     """Largest deviation of an output over the items, where random states vary as much."""
     if use.exact_outputs is None or use.reading is None or use.outputs.shape[1] < 2:

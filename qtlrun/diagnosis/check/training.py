@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from qtlrun.diagnosis.case import Case
 from qtlrun.diagnosis.check.backward import find_module, name_some, owner
 from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
+from qtlrun.diagnosis.wording import name_shape
 
 MAX_MOVES = 0
 MIN_TRAINED = 1
@@ -126,7 +127,7 @@ def foreign_weights(case: Case) -> Evidence | None:
     foreign = [weight for weight in _find_optimized(case) if id(weight) not in weights]
     if not foreign:
         return None
-    shapes = [str(tuple(weight.shape)) for weight in foreign]
+    shapes = [name_shape(weight.shape) for weight in foreign]
     return Evidence(
         len(foreign),
         f"the optimizer holds {len(foreign)} tensors that the model lacks, of the shapes"
@@ -147,11 +148,10 @@ def _find_optimized(case: Case) -> Iterator[Tensor]:
     Severity.FAULT,
     limit=MIN_TRAINED,
     reason="a model learns by a weight that moves",
+    need=Requirement.GRADIENT,
 )
 def still_model(case: Case) -> Evidence | None:
     """Count weights that the first step moves."""
-    if case.composition is not None and case.composition.parts.solved:
-        return None
     if not case.trained:
         return Evidence(
             0,

@@ -6,7 +6,7 @@ import torch
 
 from qtlrun.diagnosis.case import IGNORED_LABEL, Case
 from qtlrun.diagnosis.check.backward import name_some, owner
-from qtlrun.diagnosis.finding import Evidence, Severity, check
+from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 
 MAX_SATURATED_SHARE = 0.5
 MAX_DEAD_SHARE = 0.9
@@ -67,6 +67,7 @@ def dead_units(case: Case) -> Evidence | None:
     Severity.WARNING,
     limit=MIN_GRADIENT_RATIO,
     reason="shipped models have ratios from .2 to 6",
+    need=Requirement.GRADIENT,
 )
 def vanishing_gradient(case: Case) -> Evidence | None:
     """Gradient of the first layer beside that of the last, root mean square by weight."""
@@ -90,6 +91,7 @@ def vanishing_gradient(case: Case) -> Evidence | None:
     Severity.WARNING,
     limit=MAX_GRADIENT_NORM,
     reason="shipped models have norms from .07 to 61",
+    need=Requirement.GRADIENT,
 )
 def exploding_gradient(case: Case) -> Evidence | None:
     """Norm of the gradient over all trained weights."""

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from qtlrun.dataset.split import Split
+from qtlrun.derivative.gradient import find_gradients
 from qtlrun.device.cached import CachedDevice
 from qtlrun.device.statevector import Statevector
 from qtlrun.experiment import feature
@@ -197,11 +198,7 @@ def _reaching(values: Tensor, head: nn.Module) -> set[str]:
     if not values.requires_grad:
         return set()
     weights = {name: weight for name, weight in head.named_parameters() if weight.requires_grad}
-    gradients = torch.autograd.grad(
-        values.sum(), list(weights.values()), retain_graph=True, allow_unused=True
-    )
-    reached = zip(weights, gradients, strict=True)
-    return {name for name, gradient in reached if gradient is not None}
+    return set(find_gradients(values.sum(), weights, keep_graph=True))
 
 
 def _bare_head(subject: Subject):

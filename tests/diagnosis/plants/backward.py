@@ -120,6 +120,31 @@ def q210_shift():
     return Model(lambda x, w: Sharp.apply(x * w)), *batch()
 
 
+class Sign(torch.autograd.Function):
+    """Sign whose gradient goes straight through."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.sign()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient
+
+
+def q221():
+    return Model(lambda x, w: Sign.apply(x * w)), *batch()
+
+
+def rounded(x):
+    return x + (x.round() - x).detach()
+
+
+def q221_detached():
+    """A rounding beside a smooth path, so that the loss moves all the same."""
+    return Model(lambda x, w: rounded(x) + (x * w).sin()), *batch()
+
+
 def squash(function, scale):
     return lambda x, w: function(scale * (x + w))
 

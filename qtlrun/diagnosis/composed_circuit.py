@@ -1,0 +1,143 @@
+"""Circuits of composed models: of a head, trained or fixed, and of a generator of weights."""
+
+import functools
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from qtlrun.device.statevector import StatevectorCircuit
+from qtlrun.diagnosis.case import Case
+from qtlrun.diagnosis.circuit_use import CircuitUse, Simulate
+from qtlrun.error import UsageError
+from qtlrun.experiment.network import Module
+from qtlrun.experiment.restoration import without_shots
+from qtlrun.tape.tape import idle_of
+
+# Of a generator whose probabilities are differentiated one by one
+MAX_GENERATOR_QUBITS = 14
+
+
+def find_circuits(case: Case) -> list[CircuitUse]:
+    """Circuits of the head and of the generator of weights, as they run on the batch."""
+    assert case.composition is not None
+    model: Module = case.model.eval()
+    head: Module = case.composition.ensemble.head
+    uses = []
+    with torch.no_grad():
+        features = model.features(case.items)
+        if head.encode is not None and head.run is not None:
+            weights = head.angles if head.circuit_weights is None else head.circuit_weights
+            uses.append(_find_head_use(case, head.encode(features), weights))
+        elif head.feed is not None:
+            uses.append(_find_head_use(case, *head.feed(features)))
+        generator = case.composition.ensemble.generator
+        if generator is not None and generator.simulates:
+            uses.append(_find_generator_use(case))
+    return uses
+
+
+def _find_head_use(case: Case, inputs: Tensor, weights: Tensor) -> CircuitUse:
+    """Use of the head's circuit, with its inputs of the batch."""
+    parts = case.data.parts
+    head: Module = case.data.ensemble.head
+    outputs = head.run(inputs, weights)
+    run = _flatten(head.run, weights)
+    try:
+        exact: Callable = StatevectorCircuit(head.run.reading, "auto")
+    except UsageError:  # which the statevector simulator does not read
+        exact = without_shots(parts).head(parts.backbone.features, [0]).run
+    has_angles = head.angles is not None
+    return CircuitUse(
+        "head",
+        inputs,
+        weights.detach().flatten(1),
+        outputs,
+        _flatten(exact, weights),
+        head.run.reading,
+        len(inputs) * inputs.shape[1],
+        parts.variant.device.get("diff_method", ""),
+        parts.variant.device.get("name", "statevector"),
+        parts.device.shots,
+        run,
+        _name(case, head.angles),
+        functools.partial(_cut_head, case, outputs),
+        shape=tuple(weights.shape[1:]),
+        is_differentiated=has_angles,
+        spread="head.spread" if has_angles else "",
+        training="head.angles=trained" if has_angles else "",
+        idle=idle_of(head.circuit),
+    )
+
+
+def _find_generator_use(case: Case) -> CircuitUse:
+    """Use of the circuit that generates weights, one for each of its probabilities."""
+    parts = case.data.parts
+    generator = case.data.ensemble.generator
+    assert generator is not None
+    raw = generator.raw
+    count = sum(generator.sizes)
+    inputs = raw.angles.new_empty(len(raw.angles), 1, 0)
+    reading = raw.run.reading
+    exact = None
+    if reading.qubits <= MAX_GENERATOR_QUBITS:
+        try:
+            exact = _flatten(StatevectorCircuit(reading, "auto"), raw.angles, count)
+        except UsageError:
+            exact = None
+    return CircuitUse(
+        "the generator",
+        inputs,
+        raw.angles.detach().flatten(1),
+        raw.probabilities()[:, None, :count],
+        exact,
+        reading,
+        1,
+        parts.variant.device.get("diff_method", ""),
+        parts.variant.device.get("name", "statevector"),
+        parts.device.shots,
+        _flatten(raw.run, raw.angles, count),
+        _name(case, raw.angles),
+        # What is added to weights is 0 at the start, whatever the circuit gives
+        None if generator.added else functools.partial(_cut_generator, case),
+        shape=tuple(raw.angles.shape[1:]),
+        spread="parametrization.spread",
+        training="parametrization.source=circuit",
+        idle=idle_of(raw.circuit),
+    )
+
+
+def _flatten(run: Simulate, weights: Tensor, count: int | None = None) -> Simulate:
+    """Function of flat weights that runs a circuit with weights of a shape; its first outputs."""
+    shape = tuple(weights.shape[1:])
+    return lambda x, w: run(x, w.reshape(len(w), *shape))[..., :count]
+
+
+def _name(case: Case, angles: Tensor | None) -> tuple[str, ...]:
+    """Name of angles among the trained weights; none of others."""
+    return tuple(name for name, weight in case.trained.items() if weight is angles)
+
+
+def _cut_head(case: Case, outputs: Tensor) -> Tensor:
+    """Logits with the outputs of the head's circuit replaced by their mean over the batch."""
+    head: Module = case.data.ensemble.head
+    mean = outputs.mean(1, keepdim=True).expand_as(outputs)
+    return _replace_run(case, head, lambda *_: mean)
+
+
+def _cut_generator(case: Case) -> Tensor:
+    """Logits with weights that are generated without the circuit's probabilities."""
+    generator = case.data.ensemble.generator
+    assert generator is not None
+    return _replace_run(case, generator.raw, None)
+
+
+def _replace_run(case: Case, owner: Module, run: Simulate | None) -> Tensor:
+    """Logits of the batch with another function in a circuit's place."""
+    before = owner.run
+    owner.run = run
+    try:
+        with torch.no_grad():
+            return case.model.eval()(case.items)
+    finally:
+        owner.run = before
