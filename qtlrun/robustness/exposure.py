@@ -13,6 +13,7 @@ from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.outcome import Outcome
 from qtlrun.comparison.row import Row
 from qtlrun.device.mixed import check_angles, compile_density
+from qtlrun.experiment.network import circuit_weights, has_inner_circuit
 from qtlrun.experiment.subject import Subject
 from qtlrun.robustness.kind import Grid
 from qtlrun.robustness.recall import NoisyCircuit
@@ -51,7 +52,7 @@ class CircuitRow:
     @cached_property
     def weights(self) -> Values:
         """Angles of each training's circuits."""
-        return [subject.head.circuit_weights.detach().double() for subject in self.subjects]
+        return [circuit_weights(subject.head).detach().double() for subject in self.subjects]
 
     def _encode(self, subject: Subject) -> Tensor:
         features = subject.features(subject.split("test"))
@@ -113,15 +114,8 @@ class CircuitRow:
 
 
 def _decode(subject: Subject, values: Tensor) -> np.ndarray:
-    dtype = subject.head.circuit_weights.dtype
+    dtype = circuit_weights(subject.head).dtype
     return subject.head.decode(values.to(dtype))[0].cpu().double().numpy()
-
-
-def has_circuit(subject: Subject) -> bool:
-    """Whether its head has a circuit between two layers."""
-    head = subject.head
-    parts = (head.encode, head.run, head.decode, head.circuit_weights)
-    return all(part is not None for part in parts)
 
 
 @dataclass(frozen=True)
@@ -153,7 +147,7 @@ def read_rows(trainings: dict[str, list[Subject]]) -> dict[str, CircuitRow]:
     return {
         label: CircuitRow(subjects)
         for label, subjects in trainings.items()
-        if has_circuit(subjects[0])
+        if has_inner_circuit(subjects[0].head)
     }
 
 
@@ -161,7 +155,7 @@ def read_flat(trainings: dict[str, list[Subject]]) -> dict[str, Logits]:
     """Logits of the rows on which no noise acts."""
     flat = {}
     for label, subjects in trainings.items():
-        if not has_circuit(subjects[0]):
+        if not has_inner_circuit(subjects[0].head):
             logits = [each.logits(each.split("test")).cpu().double() for each in subjects]
             flat[label] = [each.numpy() for each in logits]
     return flat
