@@ -141,6 +141,27 @@ class Exposure:
         counts = {label: first.dead(label) for label in first.labels}
         return {label: count for label, count in counts.items() if count}
 
+    @property
+    def lost(self) -> frozenset[str]:
+        """Labels of the rows of which a training failed in the run or is dead without noise."""
+        return frozenset(self.failures) | frozenset(self.dead)
+
+    @cached_property
+    def fallen(self) -> dict[str, dict[float, int]]:
+        """Number of trainings by row and position that are dead there and not without noise."""
+        first = self.comparisons[0.0]
+        fallen: dict[str, dict[float, int]] = {}
+        for position, comparison in self.comparisons.items():
+            for label in comparison.labels:
+                before = first.dead_seeds(label)
+                counts = [
+                    len(seeds - before.get(split, set()))
+                    for split, seeds in comparison.dead_seeds(label).items()
+                ]
+                if sum(counts):
+                    fallen.setdefault(label, {})[position] = sum(counts)
+        return fallen
+
 
 def read_rows(trainings: dict[str, list[Subject]]) -> dict[str, CircuitRow]:
     """Rows whose circuit noise acts on."""
