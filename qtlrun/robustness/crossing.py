@@ -68,7 +68,9 @@ def contrast_at(
 def estimate_error(comparison: Comparison, label: str) -> tuple[float, float, float]:
     """Expected calibration error of a row, mean over trainings, with the ends of a t interval.
 
-    It is no mean over items, so its interval is about trainings alone.
+    It is no mean over items, so its interval is about trainings alone: a bootstrap that draws items
+    too is above the truth, for what chance adds to each bin's gap it adds twice. The Brier score,
+    which is such a mean, has the two-way interval.
     """
     errors = [
         statistic.calibration_error(row.probabilities, row.labels) for row in comparison.of(label)

@@ -66,6 +66,7 @@ def _curve(exposure: Exposure, position: float, label: str) -> Line:
     comparison = exposure.comparisons[position]
     accuracy = comparison.accuracy(label)
     nll = comparison.estimate(label, lambda row: row.nll)
+    brier = comparison.estimate(label, lambda row: row.brier)
     error, low, high = estimate_error(comparison, label)
     is_trained = label in exposure.retrained
     return _point(exposure.grid, position) | {
@@ -78,6 +79,9 @@ def _curve(exposure: Exposure, position: float, label: str) -> Line:
         "nll": nll.mean,
         "nll_low": nll.low,
         "nll_high": nll.high,
+        "brier": brier.mean,
+        "brier_low": brier.low,
+        "brier_high": brier.high,
         "ece": error,
         "ece_low": low,
         "ece_high": high,

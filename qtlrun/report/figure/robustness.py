@@ -9,16 +9,22 @@ from matplotlib.figure import Figure
 from qtlrun.report.figure import style
 from qtlrun.report.figure.style import STYLE
 
-METRICS = {"accuracy": "accuracy", "nll": "NLL, nats", "ece": "calibration error"}
+METRICS = {
+    "accuracy": "accuracy",
+    "nll": "NLL, nats",
+    "brier": "Brier score",
+    "ece": "calibration error",
+}
 MARKERS = "os^Dv<>P"
 TICKS = (0.001, 0.01, 0.1, 1, 10)
 
 
 @matplotlib.rc_context(STYLE)
 def robustness(frame: pd.DataFrame) -> Figure:
-    """Accuracy, NLL and calibration error of each row, a line of panels a kind of noise.
+    """Accuracy, NLL, Brier score and calibration error by strength, a line of panels a kind.
 
-    Bands are 95 % intervals. Rows without a circuit are dashed and do not change.
+    Bands are 95 % intervals, that of the calibration error over trainings alone. Rows without a
+    circuit are dashed and do not change.
     """
     kinds = list(dict.fromkeys(frame["kind"]))
     rows = list(dict.fromkeys(frame["row"]))
