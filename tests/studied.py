@@ -48,7 +48,8 @@ def run(place, points, outcome=trained):
     found.out.mkdir(parents=True)
     try:
         with Report(found.out, progress) as report:
-            found.rows, found.well = Compare(margin=0.05, shots=1024).run(plans, experiment, report)
+            study = Compare(margin=0.05, shots=1024, surrogates=False)
+            found.rows, found.well = study.run(plans, experiment, report)
     except Stopped as stop:
         found.error = stop.reason
     except BaseException as error:

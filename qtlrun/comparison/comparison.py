@@ -159,10 +159,18 @@ class Comparison:
 
     def dead(self, label: str) -> int:
         """Number of finished trainings of a row that are dead, over all splits."""
-        rows = self.of(label)
-        if not rows:
-            return 0
-        return int(statistic.dead(self.losses(label), guess(rows)).sum())
+        return sum(map(len, self.dead_seeds(label).values()))
+
+    def dead_seeds(self, label: str) -> dict[int, set[int]]:
+        """Seeds of the dead trainings of a row, by the split in which one of its was finished."""
+        finished = self._finished(label)
+        if not finished:
+            return {}
+        flags = iter(statistic.dead(self.losses(label), guess(list(finished.values()))))
+        seeds = {}
+        for split, row in finished.items():
+            seeds[split] = {seed for seed in row.seeds if next(flags)}
+        return seeds
 
     def losses(self, label: str) -> np.ndarray:
         """Mean test NLL in nats of each finished training of a row, over all splits."""

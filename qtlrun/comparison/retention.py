@@ -1,6 +1,7 @@
 """Accuracy that rows keep on smaller training splits, absolute and relative."""
 
 import dataclasses
+import itertools
 import math
 from dataclasses import dataclass
 from functools import partial
@@ -95,19 +96,45 @@ def retain(few: Comparison, many: Comparison, label: str) -> Retention | None:
     return Retention(change, _about(answers.ratio, values), above)
 
 
-def compare_retention(few: Comparison, many: Comparison, label: str) -> statistic.Interval | None:
+def compare_retention(few: Comparison, many: Comparison, label: str) -> statistic.Verdict | None:
     """Share that the composed row keeps less that of a reference; None without pairs.
 
-    Of the seeds that both rows have on both training splits.
+    It is better above 0. Of the seeds that both rows have on both training splits, and of which no
+    training died. Where one failed or died the verdict is withheld: the others are no sample of
+    all.
     """
-    shared = _share_seeds(few, many, [few.composed, label])
+    labels = [few.composed, label]
+    shared = _share_living(few, many, labels)
     composed = _gather_answers(few, many, few.composed, shared)
     rival = _gather_answers(few, many, label, shared)
     if composed is None or rival is None or not (_mean(composed.many) and _mean(rival.many)):
         return None
     gaps = [left - right for left, right in zip(composed.errors, rival.errors, strict=True)]
     values = _with_rows(composed, gaps, max(composed.effective, rival.effective))
-    return _about(composed.ratio - rival.ratio, values)
+    verdict = statistic.detect(_about(composed.ratio - rival.ratio, values))
+    return verdict.withheld() if count_lost(few, many, labels) else verdict
+
+
+def count_lost(few: Comparison, many: Comparison, labels: list[str]) -> int:
+    """Number of trainings of rows that failed or died, on both training splits."""
+    points = itertools.product((few, many), labels)
+    return sum(point.failures(label) + point.dead(label) for point, label in points)
+
+
+def _share_living(few: Comparison, many: Comparison, labels: list[str]) -> dict[int, list[int]]:
+    """Seeds by redraw that all rows have on both splits and of which no training died.
+
+    All that they have where none is left.
+    """
+    shared = _share_seeds(few, many, labels)
+    living = {}
+    for number, seeds in shared.items():
+        points = itertools.product((few, many), labels)
+        dead = [point.dead_seeds(label).get(number, set()) for point, label in points]
+        left = sorted(set(seeds).difference(*dead))
+        if left:
+            living[number] = left
+    return living or shared
 
 
 def _share_seeds(few: Comparison, many: Comparison, labels: list[str]) -> dict[int, list[int]]:

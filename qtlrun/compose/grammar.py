@@ -54,6 +54,7 @@ SHORT_KEYS = {
     "images": "study.images",
     "images_skip": "study.images_skip",
     "module": "study.module",
+    "surrogates": "study.surrogates",
 }
 KEY = re.compile(r"(\+{0,2}|~)\w[\w./@:-]*")
 CALL = re.compile(r"\w+(?= while evaluating)|(?<=': ).*", re.DOTALL)

@@ -26,7 +26,9 @@ def train(values: dict[str, object], scratch: Path, number: int) -> None:
         return
     for name, variant in plan.variants.items():
         with contextlib.suppress(Exception):  # the parent meets it again, and prints it
-            experiment.train(name, variant, plan.redraws)
+            rows = experiment.train(name, variant, plan.redraws)
+            if study.surrogates:
+                experiment.certify(variant, plan.redraws, rows)
 
 
 def read_points(scratch: Path) -> list[dict[str, object]]:

@@ -13,6 +13,7 @@ class Study(Protocol):
     excuses: whether a plan whose weights or data cannot be had is left out, and not an error
     heeds_seal: whether its table marks the contrasts that a sealed plan did not declare
     trains: whether it trains the rows of its plans
+    surrogates: whether its rows have figures of the classical surrogates of their circuits
     takes_lenses: whether it looks at its rows through lenses, or describes a command that does
     takes_run: whether it takes a finished run, by `experiment.finished(plan)`
     takes_runs: whether it reads the folders that `runs` names
@@ -24,6 +25,7 @@ class Study(Protocol):
     excuses: bool = False
     heeds_seal: bool = False
     trains: bool = True
+    surrogates: bool = False
     takes_lenses: bool = False
     takes_run: bool = False
     takes_runs: bool = False

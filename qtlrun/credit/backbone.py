@@ -1,4 +1,4 @@
-"""The backbone's own part: the composed head trained end to end against a frozen backbone."""
+"""The backbone as a player: the composed head trained end to end against a frozen backbone."""
 
 import dataclasses
 import shlex
@@ -6,39 +6,39 @@ import shlex
 import numpy as np
 
 from qtlrun.comparison.row import Row
-from qtlrun.credit.account import Account, Gain, measure_row
-from qtlrun.credit.posting import METRICS, Posting
+from qtlrun.credit.contribution import METRICS, Contribution
+from qtlrun.credit.game import Gain, Game, measure_row
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Plan, Variant
 from qtlrun.report.sentence import Note
 
+BACKBONE = "backbone"
+
 
 def credit_backbone(
-    plan: Plan, account: Account, experiment: Experiment
-) -> tuple[list[Posting], list[Note]]:
+    plan: Plan, game: Game, experiment: Experiment
+) -> tuple[list[Contribution], list[Note]]:
     """Gain of training the backbone too; where its row is at hand, by a reference or the store.
 
     Else the words that ask for it. Nothing of a backbone without weights.
     """
     redraws = experiment.distinct_redraws(plan)
     first = plan.model.redrawn(redraws[0].change)
-    if not account.trainings or not experiment.explore(
-        first, lambda parts: bool(parts.bare.stages)
-    ):
+    if not game.trainings or not experiment.explore(first, lambda parts: bool(parts.bare.stages)):
         return [], []
     trained = train_backbone(plan.model)
     label = find_label(plan, trained)
     if not label and not experiment.is_stored(trained, redraws):
         words = shlex.join([*plan.command, "+compare=D"])
-        name = account.label
+        name = game.label
         return [], [Note(f"{name}: what training the backbone too would bring, {words} shows.")]
     label = label or "D"
     rows = experiment.train_all(label, {label: trained}, redraws, reader=plan.reader_key)[label]
-    finished = sum(len(_share_seeds(account, split, row)) for split, row in enumerate(rows))
+    finished = sum(len(_share_seeds(game, split, row)) for split, row in enumerate(rows))
     if not finished:
-        words = f"no training of it and of {account.label} finished, so what training the backbone"
+        words = f"no training of it and of {game.label} finished, so what training the backbone"
         return [], [Note(f"{label}: {words} too brings is not known.")]
-    return [_compare(account, label, rows, gain) for gain in METRICS], []
+    return [_compare(game, label, rows, gain) for gain in METRICS], []
 
 
 def train_backbone(variant: Variant) -> Variant:
@@ -54,24 +54,26 @@ def find_label(plan: Plan, variant: Variant) -> str:
     return ""
 
 
-def _compare(account: Account, label: str, rows: list[Row], gain: Gain) -> Posting:
-    """Gain of a row over the whole coalition of an account, on the trainings that both finished."""
+def _compare(game: Game, label: str, rows: list[Row], gain: Gain) -> Contribution:
+    """Gain of a row over the whole coalition of a game, on the trainings that both finished."""
     values: dict[tuple[int, int], np.ndarray] = {}
-    whole = account.names[-1]
+    whole = game.names[-1]
     for split, row in enumerate(rows):
-        other = account.comparison.splits[split][whole]
-        seeds = _share_seeds(account, split, row)
+        other = game.comparison.splits[split][whole]
+        seeds = _share_seeds(game, split, row)
         if not seeds:
             continue
         gaps = measure_row(row, gain, seeds) - measure_row(other, gain, seeds)
         values |= {(split, seed): gap for seed, gap in zip(seeds, gaps, strict=True)}
-    verdict = account.judge(values)
+    verdict = game.judge(values)
     if any(row.errors for row in rows):
         verdict = verdict.withheld()
-    return Posting(account.label, "difference", f"backbone, {label}", gain, verdict)
+    return Contribution(
+        game.label, "difference", (BACKBONE,), f"{BACKBONE}, {label}", gain, verdict
+    )
 
 
-def _share_seeds(account: Account, split: int, row: Row) -> list[int]:
-    """Seeds that a row and the whole coalition of an account finished on a split."""
-    other = account.comparison.splits[split][account.names[-1]]
+def _share_seeds(game: Game, split: int, row: Row) -> list[int]:
+    """Seeds that a row and the whole coalition of a game finished on a split."""
+    other = game.comparison.splits[split][game.names[-1]]
     return sorted(row.outcomes.keys() & other.outcomes.keys())

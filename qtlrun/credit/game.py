@@ -1,78 +1,182 @@
-"""Cooperative games: Shapley values, interactions and dividends as weights of worths.
+"""Game of a row: test figures of all coalitions of its players, and what follows from them."""
 
-A coalition is a number whose bit i says whether part i is in it; 0 is the empty one. Each figure of
-a game is linear in the worths of its coalitions, and so holds for each training and item alone.
-"""
-
-import itertools
-import math
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float64
 
-Weights = Float64[np.ndarray, " coalitions"]
+from qtlrun import statistic
+from qtlrun.comparison.comparison import Comparison
+from qtlrun.comparison.outcome import Failure
+from qtlrun.comparison.pairing import judge
+from qtlrun.comparison.row import Row
+from qtlrun.credit.player import FEWEST_PLAYERS, Player, hold_others, list_players, name_coalition
+from qtlrun.credit.weight import Weights, weigh_share, weigh_whole
+from qtlrun.experiment import Experiment
+from qtlrun.experiment.border import attempt
+from qtlrun.plan import Plan, Redraw, Variant
+
+Gain = Literal["nll", "correct"]  # nats by which the test NLL falls; right answers, 1 or 0
+Worths = Float64[np.ndarray, "coalitions seeds items"]
+Cells = list[tuple[Row, Float64[np.ndarray, "seeds items"]]]  # by split, with a row of its items
+MAX_REST = 1e-9  # by which shares may differ from their sum, in nats
 
 
-def weigh_share(count: int, part: int) -> Weights:
-    """Weights of a part's Shapley value: its mean gain over all orders in which parts can join.
+@dataclass(frozen=True)
+class Game:
+    """Coalitions of a row's players, each trained alone beside the others at their start.
 
-    Source: Shapley 1953, A value for n-person games.
+    label: of the row
+    players: in the order of a coalition's bits
+    comparison: rows of the coalitions by name, on each split
     """
-    return _weigh_gains(count, (part,))
+
+    label: str
+    players: list[Player]
+    comparison: Comparison
+
+    @property
+    def count(self) -> int:
+        """Number of players."""
+        return len(self.players)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the coalitions, in their order."""
+        return [name_coalition(self.players, number) for number in range(2**self.count)]
+
+    @cached_property
+    def seeds(self) -> list[list[int]]:
+        """Seeds that all coalitions finished, by split."""
+        if self.comparison.errors:
+            return [[] for _ in self.comparison.splits]
+        seeds = []
+        for rows in self.comparison.splits:
+            finished = [set(rows[name].outcomes) for name in self.names]
+            seeds.append(sorted(set.intersection(*finished)))
+        return seeds
+
+    @property
+    def trainings(self) -> int:
+        """Trainings of each coalition that count, over all splits."""
+        return sum(map(len, self.seeds))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no training of any coalition failed."""
+        return not self.comparison.failed
+
+    def index_of(self, name: str) -> int:
+        """Number of a player, by its name."""
+        return [player.name for player in self.players].index(name)
+
+    def apply(self, weights: Weights, gain: Gain) -> dict[tuple[int, int], np.ndarray]:
+        """Weighted sum of the worths, (items,), by split and seed."""
+        values = {}
+        for split, worths in self._worths(gain).items():
+            sums = np.tensordot(weights, worths, 1)
+            for seed, items in zip(self.seeds[split], sums, strict=True):
+                values[split, seed] = items
+        return values
+
+    def estimate(self, weights: Weights, gain: Gain) -> statistic.Verdict:
+        """Weighted sum of the worths with its interval; better where it is above 0."""
+        return self.judge(self.apply(weights, gain))
+
+    def judge(self, values: dict[tuple[int, int], np.ndarray]) -> statistic.Verdict:
+        """Mean of values (items,) by split and seed, with its interval; better where above 0.
+
+        Withheld where a training failed: the others are no sample of all.
+        """
+        cells: Cells = []
+        for split, rows in enumerate(self.comparison.splits):
+            lines = [line for (number, _), line in values.items() if number == split]
+            if lines:
+                cells.append((rows[self.names[-1]], np.stack(lines)))
+        verdict = statistic.detect(judge(statistic.crossed, statistic.resampled, cells))
+        return verdict if self.is_whole else verdict.withheld()
+
+    def check_sum(self) -> None:
+        """Hold the Shapley values of each training and item against the gain of all players."""
+        for gain in ("nll", "correct"):
+            whole = self.apply(weigh_whole(self.count), gain)
+            shares = [
+                self.apply(weigh_share(self.count, player), gain) for player in range(self.count)
+            ]
+            for cell, items in whole.items():
+                rest = np.abs(sum(share[cell] for share in shares) - items).max()
+                if rest > MAX_REST:
+                    raise ArithmeticError(f"shares of {self.label} differ by {rest} from the sum")
+
+    def _worths(self, gain: Gain) -> dict[int, Worths]:
+        """Worths of all coalitions, by split with a training that all of them finished."""
+        worths = {}
+        for split, (rows, seeds) in enumerate(zip(self.comparison.splits, self.seeds, strict=True)):
+            if seeds:
+                worths[split] = np.stack(
+                    [measure_row(rows[name], gain, seeds) for name in self.names]
+                )
+        return worths
 
 
-def weigh_interaction(count: int, parts: tuple[int, ...]) -> Weights:
-    """Weights of the interaction of parts.
+def play_game(label: str, variant: Variant, plan: Plan, experiment: Experiment) -> Game | None:
+    """Train all coalitions of a row's players in as few programs as possible.
 
-    It is what they bring together beyond what they bring apart; of one part its Shapley value.
-    Source: Grabisch and Roubens 1999, International Journal of Game Theory 28:547.
+    None of a row with fewer than two players, or with a backbone that is trained.
     """
-    return _weigh_gains(count, parts)
+    redraws = experiment.distinct_redraws(plan)
+    first = variant.redrawn(redraws[0].change)
+    if not experiment.has_frozen_backbone(first):
+        return None
+    players = experiment.explore(first, list_players)
+    if len(players) < FEWEST_PLAYERS:
+        return None
+    variants = {
+        name_coalition(players, coalition): hold_others(variant, players, coalition)
+        for coalition in range(2 ** len(players))
+    }
+    rows, errors = _train_rows(label, variants, redraws, plan.reader_key, experiment)
+    splits: list[dict[str, Row]] = [{} for _ in redraws]
+    for name, each in rows.items():
+        for split, row in zip(splits, each, strict=True):
+            split[name] = row
+    comparison = Comparison({}, list(variants)[-1], splits, errors=errors)
+    game = Game(label, players, comparison)
+    game.check_sum()
+    return game
 
 
-def weigh_dividend(count: int, coalition: int) -> Weights:
-    """Weights of a coalition's dividend: its worth beyond those of the ones in it.
+def _train_rows(
+    label: str,
+    variants: dict[str, Variant],
+    redraws: list[Redraw],
+    reader: str,
+    experiment: Experiment,
+) -> tuple[dict[str, list[Row]], dict[str, str]]:
+    """Rows of coalitions on each split, and why a coalition has none, by name.
 
-    Source: Harsanyi 1963, International Economic Review 4:194.
+    Where an error ends the program of all, as that of a diverging coalition does whose circuit no
+    longer agrees with itself, each coalition has a program of its own.
     """
-    return _weigh_together(count, 0, _members(count, coalition))
+    train_all = partial(experiment.train_all, label, variants, redraws, reader=reader)
+    together = attempt(train_all, experiment.session)
+    if not isinstance(together, Failure):
+        return together, {}
+    rows: dict[str, list[Row]] = {}
+    errors: dict[str, str] = {}
+    for name, variant in variants.items():
+        train = partial(experiment.train, name, variant, redraws, reader=reader)
+        alone = attempt(train, experiment.session)
+        if isinstance(alone, Failure):
+            errors[name] = alone.reason
+        else:
+            rows[name] = alone
+    return rows, errors
 
 
-def weigh_step(count: int, part: int, before: int) -> Weights:
-    """Weights of a part's gain when it joins a coalition that it is not in."""
-    return _weigh_together(count, before, (part,))
-
-
-def weigh_whole(count: int) -> Weights:
-    """Weights of the gain of all parts over none, which is the sum of their Shapley values."""
-    weights = np.zeros(2**count)
-    weights[-1] += 1
-    weights[0] -= 1
-    return weights
-
-
-def _weigh_gains(count: int, parts: tuple[int, ...]) -> Weights:
-    """Mean, over the coalitions of the others, of what parts bring together to each."""
-    others = [part for part in range(count) if part not in parts]
-    weights = np.zeros(2**count)
-    for size in range(len(others) + 1):
-        share = 1 / (len(others) + 1) / math.comb(len(others), size)
-        for chosen in itertools.combinations(others, size):
-            before = sum(1 << part for part in chosen)
-            weights += share * _weigh_together(count, before, parts)
-    return weights
-
-
-def _weigh_together(count: int, before: int, parts: tuple[int, ...]) -> Weights:
-    """Difference of the worths by each of these parts in turn, beside a coalition of others."""
-    weights = np.zeros(2**count)
-    for size in range(len(parts) + 1):
-        for chosen in itertools.combinations(parts, size):
-            coalition = before + sum(1 << part for part in chosen)
-            weights[coalition] += (-1) ** (len(parts) - size)
-    return weights
-
-
-def _members(count: int, coalition: int) -> tuple[int, ...]:
-    """Parts of a coalition."""
-    return tuple(part for part in range(count) if coalition >> part & 1)
+def measure_row(row: Row, gain: Gain, seeds: list[int]) -> Float64[np.ndarray, "seeds items"]:
+    """Worth of a coalition for each of these seeds and each item."""
+    values = row.of_seeds(-row.nll if gain == "nll" else row.correct, seeds)
+    return np.asarray(values, dtype=np.float64)

@@ -1,9 +1,10 @@
-"""Sentences on accounts: gains, shares, interactions, differences, failures, design."""
+"""Sentences on games: gains, shares, interactions, differences, failures, design."""
 
-from qtlrun.credit.account import Account
-from qtlrun.credit.posting import Posting, Postings
+from qtlrun.credit.contribution import Contribution, Contributions
+from qtlrun.credit.game import Game
 from qtlrun.report import sentence
 from qtlrun.report.sentence import Note, count
+from qtlrun.statistic.judge import NO_VERDICT
 
 PHRASES = {
     "pre": "the first layer",
@@ -13,58 +14,57 @@ PHRASES = {
 }
 PLURALS = ("circuit",)
 NOT_TOLD = "not told from 0"
-NO_VERDICT = "no verdict"
 POINTS = 100  # of accuracy in 1
 
 
-def state_credit(account: Account, postings: Postings) -> list[Note]:
-    """Sentences on the gain of a row and on each of its parts."""
-    gains = postings.select("gain", row=account.label)
+def state_credit(game: Game, contributions: Contributions) -> list[Note]:
+    """Sentences on the gain of a row and on each of its players."""
+    gains = contributions.select("gain", row=game.label)
     if not gains:
-        return [Note(f"{account.label}: no seed finished in every coalition, so it has no shares.")]
+        return [Note(f"{game.label}: no seed finished in every coalition, so it has no shares.")]
     (whole,) = gains
-    points = postings.points(whole).interval.mean
+    points = contributions.points(whole).interval.mean
     notes = [
         Note(
-            f"{account.label}: training {whole.parts} gains {whole.interval.mean:.3f} nats and"
+            f"{game.label}: training {whole.title} gains {whole.interval.mean:.3f} nats and"
             f" {POINTS * points:.1f} accuracy points over none."
         )
     ]
-    shares = postings.select("share", row=account.label)
-    return [*notes, *(_state_share(account, share, whole, postings) for share in shares)]
+    shares = contributions.select("share", row=game.label)
+    return [*notes, *(_state_share(game, share, whole, contributions) for share in shares)]
 
 
-def state_interaction(posting: Posting) -> Note:
-    """Sentence on a pair of parts; on the terminal only where they do more or less together."""
-    first, second = (PHRASES.get(name, name) for name in posting.parts.split(" x "))
-    pair = f"{posting.row}: {first} and {second}"
-    if not posting.is_told:
-        return Note(f"{pair}: an interaction {doubt(posting)}.", "")
-    word = "more" if posting.interval.mean > 0 else "less"
-    return Note(f"{pair} bring {word} together than apart, {write(posting)} nats.")
+def state_interaction(contribution: Contribution) -> Note:
+    """Sentence on a pair of players; on the terminal only where they do more or less together."""
+    first, second = (PHRASES.get(name, name) for name in contribution.players)
+    pair = f"{contribution.row}: {first} and {second}"
+    if not contribution.is_told:
+        return Note(f"{pair}: an interaction {doubt(contribution)}.", "")
+    word = "more" if contribution.interval.mean > 0 else "less"
+    return Note(f"{pair} bring {word} together than apart, {write(contribution)} nats.")
 
 
-def state_difference(posting: Posting) -> Note:
+def state_difference(contribution: Contribution) -> Note:
     """Sentence on a difference between rows."""
-    word = "more" if posting.interval.mean > 0 else "less"
-    word = word if posting.is_told else doubt(posting)
-    return Note(f"{posting.row}, {posting.parts}: {write(posting)} nats, {word}.")
+    word = "more" if contribution.interval.mean > 0 else "less"
+    word = word if contribution.is_told else doubt(contribution)
+    return Note(f"{contribution.row}, {contribution.title}: {write(contribution)} nats, {word}.")
 
 
-def state_failures(account: Account) -> list[Note]:
+def state_failures(game: Game) -> list[Note]:
     """Trainings that failed, and what is left out by them."""
-    notes = [error.at(account.label) for error in sentence.errors(account.comparison)]
-    if account.is_whole:
+    notes = [error.at(game.label) for error in sentence.errors(game.comparison)]
+    if game.is_whole:
         return notes
-    most = max(map(account.comparison.trainings, account.comparison.labels), default=0)
-    words = f"shares are of the {account.trainings} of {most} trainings"
-    words = words if account.trainings else "there are no shares, for they are of trainings"
-    return [*notes, Note(f"{account.label}: {words} that every coalition finished; no verdict.")]
+    most = max(map(game.comparison.trainings, game.comparison.labels), default=0)
+    words = f"shares are of the {game.trainings} of {most} trainings"
+    words = words if game.trainings else "there are no shares, for they are of trainings"
+    return [*notes, Note(f"{game.label}: {words} that every coalition finished; no verdict.")]
 
 
-def state_design(account: Account) -> Note:
+def state_design(game: Game) -> Note:
     """Sentence on seeds, splits and test items."""
-    comparison = account.comparison
+    comparison = game.comparison
     splits = len(comparison.splits)
     finished = [row for label in comparison.labels for row in comparison.of(label)]
     if not finished:
@@ -83,38 +83,41 @@ def state_design(account: Account) -> Note:
     )
 
 
-def write(posting: Posting, form: str = "+z.3f", scale: float = 1) -> str:
+def write(contribution: Contribution, form: str = "+z.3f", scale: float = 1) -> str:
     """Mean with its interval; without one where it is of one training."""
-    interval = posting.interval
+    interval = contribution.interval
     text = f"{scale * interval.mean:{form}}"
-    if posting.is_single:
+    if contribution.is_single:
         return text
     return f"{text} [{scale * interval.low:{form}}, {scale * interval.high:{form}}]"
 
 
-def doubt(posting: Posting) -> str:
+def doubt(contribution: Contribution) -> str:
     """Why nothing is concluded of a figure; empty where it is told from 0."""
-    if posting.is_told:
+    if contribution.is_told:
         return ""
-    if not posting.verdict.judged:
+    if not contribution.verdict.judged:
         return NO_VERDICT
-    return f"{NOT_TOLD} after Holm's correction" if posting.verdict.detectable else NOT_TOLD
+    return f"{NOT_TOLD} after Holm's correction" if contribution.verdict.detectable else NOT_TOLD
 
 
-def _state_share(account: Account, share: Posting, whole: Posting, postings: Postings) -> Note:
-    """Sentence on what a part accounts for."""
-    numbers = account.members[account.index_of(share.parts)].numbers
-    verb = "account" if share.parts in PLURALS else "accounts"
+def _state_share(
+    game: Game, share: Contribution, whole: Contribution, contributions: Contributions
+) -> Note:
+    """Sentence on what a player accounts for."""
+    (name,) = share.players
+    numbers = game.players[game.index_of(name)].numbers
+    verb = "account" if name in PLURALS else "accounts"
     brief = (
-        f"{account.label}: {PHRASES.get(share.parts, share.parts)} ({count(numbers, 'number')})"
+        f"{game.label}: {PHRASES.get(name, name)} ({count(numbers, 'number')})"
         f" {verb} for {_write_part(share, whole, '.3f', 1)} nats{_add_doubt(share)}"
     )
-    share, whole = postings.points(share), postings.points(whole)
+    share, whole = contributions.points(share), contributions.points(whole)
     points = f"{_write_part(share, whole, '.1f', POINTS)} accuracy points{_add_doubt(share)}"
     return Note(f"{brief}; for {points}.", f"{brief}.")
 
 
-def _write_part(share: Posting, whole: Posting, form: str, scale: float) -> str:
+def _write_part(share: Contribution, whole: Contribution, form: str, scale: float) -> str:
     """Share and the gain that it is of, with its interval."""
     interval = share.interval
     text = f"{scale * interval.mean:{form}}"
@@ -123,6 +126,6 @@ def _write_part(share: Posting, whole: Posting, form: str, scale: float) -> str:
     return f"{text}{ends} of the {scale * whole.interval.mean:{form}}"
 
 
-def _add_doubt(posting: Posting) -> str:
+def _add_doubt(contribution: Contribution) -> str:
     """Doubt behind a comma."""
-    return f", {doubt(posting)}" if doubt(posting) else ""
+    return f", {doubt(contribution)}" if doubt(contribution) else ""

@@ -10,6 +10,7 @@ from qtlrun.derivative.locality import Sets, describe_locality
 from qtlrun.derivative.plateau import TITLE, describe_plateau
 from qtlrun.error import UsageError
 from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble
+from qtlrun.experiment.network import has_inner_circuit
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.rehearsal import local_variant
 from qtlrun.layer import generator
@@ -37,7 +38,7 @@ def explore(parts: Parts, seed: int, budget: float) -> list[Section]:
     except UsageError as error:
         return [_refuse(f"the exact simulator does not take it ({str(error).rstrip('.')})")]
     sets = draw_sets(build_ensemble([Training(local, seed)]), seed)
-    has_circuit = head.encode is not None and head.decode is not None
+    has_circuit = has_inner_circuit(head)
     sections = []
     if has_circuit:
         family = Family(local, head)

@@ -14,7 +14,7 @@ from torch import Tensor
 from qtlrun.device.method import Method
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble
-from qtlrun.experiment.network import Module
+from qtlrun.experiment.network import Module, has_inner_circuit
 from qtlrun.experiment.parts import Parts
 from qtlrun.layer import generator
 from qtlrun.plan import Plan, Variant
@@ -92,7 +92,7 @@ class Specimen:
     @property
     def has_circuit(self) -> bool:
         """Whether its head has a circuit between two layers."""
-        return self.head.run is not None and self.head.encode is not None
+        return has_inner_circuit(self.head)
 
     @property
     def items(self) -> int:

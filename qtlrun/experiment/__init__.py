@@ -1,6 +1,7 @@
 """Plans to rows: data, backbone, features, head; fit, evaluate, keep."""
 
 import dataclasses
+import functools
 import itertools
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from torch import Tensor
 from qtlrun import disk, store
 from qtlrun.batch import Data
 from qtlrun.comparison.comparison import Comparison, Stopped
-from qtlrun.comparison.outcome import Outcome
+from qtlrun.comparison.outcome import Failure, Outcome
 from qtlrun.comparison.predictions import Predictions
 from qtlrun.comparison.row import Row
 from qtlrun.dataset.dataset import Dataset
@@ -20,6 +21,8 @@ from qtlrun.dataset.unlabelled import Files
 from qtlrun.error import UsageError
 from qtlrun.experiment import pretraining
 from qtlrun.experiment.application import apply_run
+from qtlrun.experiment.border import attempt
+from qtlrun.experiment.certificate import certify_rows
 from qtlrun.experiment.check import check_labels, check_loaded, check_parts, verify_items
 from qtlrun.experiment.description import describe_row, duplicates
 from qtlrun.experiment.finished import FinishedRun, load_run
@@ -33,8 +36,8 @@ from qtlrun.experiment.remote import check_remote
 from qtlrun.experiment.restoration import restore_network, test_data, without_shots
 from qtlrun.experiment.session import Monitor, Session, alone
 from qtlrun.experiment.subject import Subject, asking_for_place, find_subjects
-from qtlrun.experiment.supply import Keys, supply_predictions, supply_rows, supply_tunings
-from qtlrun.plan import Part, Plan, Redraw, Variant
+from qtlrun.experiment.supply import find_keys, supply_predictions, supply_rows, supply_tunings
+from qtlrun.plan import Plan, Redraw, Variant
 from qtlrun.store import Entry
 
 Name = TypeVar("Name")
@@ -47,11 +50,14 @@ class Experiment:
     def __init__(self, home: str, fresh: bool = False, progress: Monitor | None = None):
         self.session = Session(home, fresh, progress)
 
-    def compare(self, plan: Plan, keys: dict[str, object] | None = None) -> Comparison:
+    def compare(
+        self, plan: Plan, keys: dict[str, object] | None = None, *, certified: bool = False
+    ) -> Comparison:
         """Train the variants of a plan on every split.
 
         `keys` are those that its sweep varies, with this plan's values. A variant that fails costs
-        its row. Raises Stopped, with what was finished, where the user or a full disk stops it.
+        its row; `certified` rows have the surrogates of their circuits. Raises Stopped, with what
+        was finished, where the user or a full disk stops it.
         """
         labels = plan.labels
         redraws = self.distinct_redraws(plan)
@@ -65,15 +71,13 @@ class Experiment:
             drawn=len(redraws) > 1 or self._draws_splits(plan),
         )
         for name, label in labels.names.items():
+            work = functools.partial(self._supply, plan, name, redraws, certified=certified)
             try:
-                rows = self.train(label, plan.variants[name], redraws, reader=plan.reader_key)
+                rows = attempt(work, self.session)
             except (KeyboardInterrupt, disk.Unwritable) as reason:
                 raise Stopped(comparison, reason) from reason
-            except Exception as error:  # the border of a row
-                if _is_full(error):
-                    raise
-                comparison.errors[label] = f"{type(error).__name__}: {error}"
-                self.session.progress.trace()
+            if isinstance(rows, Failure):
+                comparison.errors[label] = rows.reason
                 continue
             for split, row in zip(comparison.splits, rows, strict=True):
                 split[label] = row
@@ -102,7 +106,7 @@ class Experiment:
         cells = list(itertools.product(variants.items(), redraws))
         draws = [variant.distinct_draws(redraw.draws) for (_, variant), redraw in cells]
         grid = [
-            self._keys(variant.redrawn(redraw.change), redraw.seeds, values)
+            find_keys(self.session, variant.redrawn(redraw.change), redraw.seeds, values)
             for ((_, variant), redraw), values in zip(cells, draws, strict=True)
         ]
         with self.session.store.lock("row", store.key(row=[[*keys.values()] for keys in grid])):
@@ -121,6 +125,11 @@ class Experiment:
                 dataclasses.replace(row, name=title, tuning=tuning, draws=values, reads=reads)
             )
         return rows
+
+    @alone
+    def certify(self, variant: Variant, redraws: list[Redraw], rows: list[Row]) -> list[Row]:
+        """Rows of a variant, one of each redraw, with the surrogates of their circuits."""
+        return certify_rows(variant, redraws, rows, self.session)
 
     @alone
     def remeasure(
@@ -276,6 +285,14 @@ class Experiment:
                 redraws[fingerprint] = dataclasses.replace(equal, seeds=seeds)
         return list(redraws.values())
 
+    def _supply(
+        self, plan: Plan, name: str, redraws: list[Redraw], *, certified: bool
+    ) -> list[Row]:
+        """Rows of a variant of a plan."""
+        variant = plan.variants[name]
+        rows = self.train(plan.labels.names[name], variant, redraws, reader=plan.reader_key)
+        return self.certify(variant, redraws, rows) if certified else rows
+
     def _draws_splits(self, plan: Plan) -> bool:
         """Whether another split seed would divide the items in another way."""
         dataset = plan.model.dataset
@@ -283,15 +300,3 @@ class Experiment:
             return False
         other = plan.model.redrawn({"split_seed": dataset["split_seed"] + 1})
         return self.dataset(other).fingerprint != self.dataset(plan.model).fingerprint
-
-    def _keys(self, variant: Variant, seeds: list[int], draws: list[Part]) -> Keys:
-        """Keys of a variant's outcomes by seed, for its parts with each draw."""
-        candidates = [Parts(variant.changed(draw), self.session) for draw in draws or [{}]]
-        return {parts: row_keys(parts, seeds) for parts in candidates}
-
-
-def _is_full(error: Exception) -> bool:
-    """Whether the store or its disk takes nothing more, which ends all rows."""
-    return isinstance(error, OSError) and (
-        isinstance(error, disk.Unwritable) or error.errno in disk.FULL
-    )

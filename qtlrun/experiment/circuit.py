@@ -1,10 +1,9 @@
-"""The circuit of a trained head, as it is examined: without chance, or why it has none."""
+"""The circuit of a trained head, as it is examined: without chance."""
 
 from collections.abc import Callable
 
 from torch import Tensor
 
-from qtlrun.comparison.obstacle import Obstacle
 from qtlrun.experiment.ensemble import Ensemble
 from qtlrun.experiment.network import Module
 
@@ -30,14 +29,3 @@ def plain_head(ensemble: Ensemble) -> Module:
         return ensemble.head
     plain = ensemble.whole.plain()
     return plain if ensemble.backbone is None else plain.head
-
-
-def find_obstacle(ensemble: Ensemble) -> Obstacle | None:
-    """Why a row whose head has no circuit between two layers has no surrogate, if it is quantum."""
-    generator = ensemble.generator
-    if generator is not None and generator.simulates:
-        return Obstacle.GENERATOR
-    backbone = ensemble.backbone if ensemble.backbone is not None else ensemble.parts.backbone
-    if ensemble.head.retention is not None or backbone.retention is not None:
-        return Obstacle.LIGHT
-    return None if ensemble.head.executions is None else Obstacle.FIXED

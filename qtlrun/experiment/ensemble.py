@@ -3,11 +3,12 @@
 import contextlib
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from qtlrun.backbone.stage import Stage
@@ -73,6 +74,23 @@ class Ensemble:
             items = data.take(piece.unsqueeze(0), None)
             pieces.append(items[0] if self.backbone is None else self.whole.features(items)[0])
         return torch.cat(pieces)
+
+    def batches(
+        self, split: str, count: int | None = None
+    ) -> Iterator[Float[Tensor, "runs batch features"]]:
+        """Features of a split's items, or of the first `count`, batch by batch, by run."""
+        data = self.data[split]
+        for index in self.indices(split, count):
+            items = data.take(index, None)
+            yield items if self.backbone is None else self.whole.features(items)
+
+    def indices(
+        self, split: str, count: int | None = None
+    ) -> tuple[Int[Tensor, "runs batch"], ...]:
+        """Indices of a split's items, or of the first `count`, the same for every run."""
+        data = self.data[split]
+        index = torch.arange(data.count)[:count].expand(len(self.trainings), -1)
+        return index.split(data.chunk, dim=1)
 
     def threads(self) -> contextlib.AbstractContextManager:
         """Context of its work: one thread, or all with a large backbone."""

@@ -1,6 +1,5 @@
 """Evaluation of trained ensembles: the only reader of the test split."""
 
-import contextlib
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -11,9 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from qtlrun import train
-from qtlrun.batch import Data
 from qtlrun.comparison.outcome import Failure, Outcome
-from qtlrun.experiment.circuit import compile_exact, find_obstacle, plain_head
+from qtlrun.experiment.circuit import compile_exact, plain_head
 from qtlrun.experiment.cost import generator_angles, trained_angles
 from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble, load_weights
 from qtlrun.experiment.group import group_trainings
@@ -22,8 +20,6 @@ from qtlrun.parametrization import generator as generators
 
 # Training items over which effective angles are counted
 EFFECTIVE_ITEMS = 64
-# Training items by which a surrogate's terms are ranked, and local words fitted
-SURROGATE_ITEMS = 1024
 SHOTS = tuple(10**power for power in range(3, 9))
 
 
@@ -41,7 +37,7 @@ def evaluate(
     """Test the outcomes of trainings; the one place that sees the test split.
 
     `detailed` adds the accuracy on the training split, effective angles, probability inside a
-    cutoff, figures of the circuit's classical surrogates, and of a generator.
+    cutoff, and figures of a generator.
     """
     for trainings in group_trainings(list(trained)):
         ensemble = build_ensemble(trainings)
@@ -50,10 +46,9 @@ def evaluate(
         runs = len(trainings)
         began = time.perf_counter()
         with ensemble.threads():
-            with _record_inputs(ensemble) as inputs:
-                logits = train.evaluate(ensemble.whole, data, runs).cpu().double()
+            logits = train.evaluate(ensemble.whole, data, runs).cpu().double()
             seconds = (time.perf_counter() - began) / runs
-            details = _details(ensemble, inputs) if detailed else [Details()] * runs
+            details = _details(ensemble) if detailed else [Details()] * runs
         labels = data.labels.expand(runs, -1).numpy()
         for run, training in enumerate(trainings):
             if not logits[run].isfinite().all():
@@ -97,7 +92,7 @@ def evaluate_refitted(
 def _measure_outputs(ensemble: Ensemble, split: str) -> Float[Tensor, "runs items outputs"]:
     """Outputs of each run's circuit for the items of a split."""
     ensemble.whole.eval()
-    batches = _features(ensemble, ensemble.data[split])
+    batches = ensemble.batches(split)
     outputs = [ensemble.head.activations(batch)["outputs"] for batch in batches]
     return torch.cat(outputs, dim=1).cpu()
 
@@ -111,36 +106,19 @@ def rank_generator(training: Training, outcome: Outcome) -> dict[str, int]:
     return {} if rank is None else {"generator_rank": rank}
 
 
-@contextlib.contextmanager
-def _record_inputs(ensemble: Ensemble) -> Iterator[list[Tensor]]:
-    """Inputs of the head's circuits while it is evaluated, batch by batch; none without them."""
-    inputs: list[Tensor] = []
-    head = ensemble.head
-    if head.encode is None or head.run is None:
-        yield inputs
-        return
-    handle = head.register_forward_pre_hook(lambda _, values: inputs.append(head.encode(*values)))
-    try:
-        yield inputs
-    finally:
-        handle.remove()
-
-
-def _details(ensemble: Ensemble, inputs: list[Tensor]) -> list[Details]:
-    """Figures beside the logits, by run; `inputs` are those of circuits on the test items."""
+def _details(ensemble: Ensemble) -> list[Details]:
+    """Figures beside the logits, by run."""
     ensemble = replace(ensemble, head=plain_head(ensemble))
     data = ensemble.data["train"]
     runs = len(ensemble.trainings)
     _, accuracies = train.score(train.evaluate(ensemble.whole, data, runs), data.labels)
     angles = _effective_angles(ensemble)
     shares = _probability_shares(ensemble) | _saturated_shares(ensemble) | _lost_norms(ensemble)
-    surrogates = _surrogate_figures(ensemble, inputs)
     generator_details = _generator_details(ensemble)
     details = []
     for run in range(runs):
         figures = {"train_accuracy": float(accuracies[run])}
         figures |= {name: float(values[run]) for name, values in shares.items()}
-        figures |= surrogates[run]
         if angles is not None:
             figures["angles_effective"] = angles[run]
         details.append(
@@ -206,7 +184,6 @@ def _probability_shares(ensemble: Ensemble) -> dict[str, Tensor]:
     Where backbone and head are photonic, the head's is what is left at the end of both.
     """
     runs = len(ensemble.trainings)
-    data = ensemble.data["test"]
     shares = {}
     parts = ensemble.parts
     backbone = ensemble.backbone if ensemble.backbone is not None else parts.backbone
@@ -214,13 +191,13 @@ def _probability_shares(ensemble: Ensemble) -> dict[str, Tensor]:
         test = parts.dataset.test
         items = [
             parts.to_accelerator(test.batch(index[0], backbone.preprocess))
-            for index in _batches(data, runs)
+            for index in ensemble.indices("test")
         ]
         for name, values in _by_name(map(backbone.retention, items)).items():
             shares[name] = torch.cat(values).expand(runs, -1)
     if ensemble.head.retention is not None:
         for name, values in _by_name(
-            map(ensemble.head.retention, _features(ensemble, data))
+            map(ensemble.head.retention, ensemble.batches("test"))
         ).items():
             shares[name] = torch.cat(values, -1)
     return {name: values.double().mean(-1).cpu() for name, values in shares.items()}
@@ -232,7 +209,7 @@ def _saturated_shares(ensemble: Ensemble) -> dict[str, Tensor]:
     if ensemble.head.saturated is None:
         return {}
     ensemble.whole.eval()
-    batches = _features(ensemble, ensemble.data["validation"])
+    batches = ensemble.batches("validation")
     shares = torch.cat([ensemble.head.saturated(batch) for batch in batches], -1)
     return {"inputs_saturated": shares.double().mean(-1).cpu()}
 
@@ -243,40 +220,10 @@ def _lost_norms(ensemble: Ensemble) -> dict[str, Tensor]:
     if ensemble.head.norms is None:
         return {}
     ensemble.whole.eval()
-    batches = _features(ensemble, ensemble.data["validation"])
+    batches = ensemble.batches("validation")
     norms = torch.cat([ensemble.head.norms(batch) for batch in batches], -1).double().cpu()
     mean = norms.mean(-1)
     return {"norm_lost": mean, "norm_spread": norms.std(-1, correction=0) / mean}
-
-
-@torch.no_grad()
-def _surrogate_figures(ensemble: Ensemble, inputs: list[Tensor]) -> list[dict[str, float]]:
-    """Figures of the classical surrogates of each run's circuit, or why it has none, by name."""
-    runs = len(ensemble.trainings)
-    if not inputs:
-        obstacle = find_obstacle(ensemble)
-        return [{} if obstacle is None else {"surrogate_obstacle": obstacle}] * runs
-    from qtlrun.surrogate import certify  # which no row without a circuit needs
-
-    ensemble.whole.eval()
-    batches = _features(ensemble, ensemble.data["train"], SURROGATE_ITEMS)
-    head = ensemble.head
-    train_inputs = torch.cat([head.encode(batch) for batch in batches], 1)
-    return certify(head, train_inputs, torch.cat(inputs, 1), compile_exact(ensemble))
-
-
-def _features(
-    ensemble: Ensemble, data: Data, count: int | None = None
-) -> Iterator[Float[Tensor, "runs batch features"]]:
-    """Features of the items of a split, or of the first `count`, batch by batch."""
-    for index in _batches(data, len(ensemble.trainings), count):
-        items = data.take(index, None)
-        yield items if ensemble.backbone is None else ensemble.whole.features(items)
-
-
-def _batches(data: Data, runs: int, count: int | None = None) -> tuple[Tensor, ...]:
-    """Indices of all items, or of the first `count`, batch by batch, the same for every run."""
-    return torch.arange(data.count)[:count].expand(runs, -1).split(data.chunk, dim=1)
 
 
 def _by_name(batches: Iterable[dict[str, Tensor]]) -> dict[str, list[Tensor]]:

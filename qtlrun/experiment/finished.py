@@ -1,5 +1,6 @@
 """Finished runs, read from their folders; rows predict without the data of their training."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from qtlrun.error import UsageError, nearest
 from qtlrun.experiment.archive import Archive
 from qtlrun.experiment.finished_parts import FinishedParts
 from qtlrun.experiment.item import ItemShape
@@ -124,6 +126,22 @@ def load_run(plan: Plan, session: Session) -> FinishedRun:
     if not rows:
         raise archive.refusal("it has no trained row")
     return FinishedRun(folder, plan.labels.names[plan.composed], rows)
+
+
+def find_labels(plan: Plan, labels: list[str], rows: Sequence[str] | None) -> list[str]:
+    """Labels of the rows that `study.rows` asks for, with or without their star; all for none.
+
+    labels: of a finished run's rows
+    """
+    if rows is None:
+        return labels
+    names = {name: label for name, label in plan.labels.names.items() if label in labels}
+    names |= dict(zip(labels, labels, strict=True))
+    for row in rows:
+        if row not in names:
+            reason = "the run has no such row"
+            raise UsageError(reason, nearest(row, labels), key="study.rows", value=row)
+    return [names[row] for row in rows]
 
 
 def _load_row(

@@ -32,3 +32,13 @@ class Network(nn.Module):
     def features(self, items: Float[Tensor, "batch ..."]) -> Float[Tensor, "1 batch features"]:
         """Features that the head sees."""
         return self.scale(self.backbone(items))
+
+
+def has_inner_circuit(head: Module) -> bool:
+    """Whether a head runs a circuit between two layers, from which it can be taken apart."""
+    return all(part is not None for part in (head.encode, head.run, head.decode))
+
+
+def circuit_weights(head: Module) -> Tensor:
+    """Weights of each circuit that a head runs."""
+    return head.angles if head.circuit_weights is None else head.circuit_weights

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from qtlrun.device.statevector import StatevectorCircuit
 from qtlrun.error import UsageError
-from qtlrun.experiment.network import Network
+from qtlrun.experiment.network import Network, circuit_weights, has_inner_circuit
 from qtlrun.tape import reader
 from qtlrun.tape.tape import Reading
 from qtlrun.tape.transcript import Transcript, parameters, transcribe
@@ -29,7 +29,7 @@ class Whole(nn.Module):
         super().__init__()
         self.network = network
         self.simulate: StatevectorCircuit | None = None
-        if has_circuit(network):
+        if has_inner_circuit(network.head):
             reading = _head(network).run.reading
             self.simulate = StatevectorCircuit(reading, "gatewise")
 
@@ -38,7 +38,7 @@ class Whole(nn.Module):
             return self.network(items).squeeze(0)
         head = _head(self.network)
         inputs = head.encode(self.network.features(items))
-        return head.decode(self.simulate(inputs, _weights(head))).squeeze(0)
+        return head.decode(self.simulate(inputs, circuit_weights(head))).squeeze(0)
 
 
 class Front(nn.Module):
@@ -55,7 +55,7 @@ class Front(nn.Module):
     def forward(self, items: Tensor) -> Tensor:
         head = _head(self.network)
         inputs = head.encode(self.network.features(items))
-        numbers = parameters(self.reading, inputs, _weights(head))
+        numbers = parameters(self.reading, inputs, circuit_weights(head))
         return numbers.transpose(0, 1).flatten(1)
 
 
@@ -67,7 +67,7 @@ class Back(nn.Module):
     def __init__(self, network: Network):
         super().__init__()
         self.head = network.head
-        self.circuits = len(_weights(network.head))
+        self.circuits = len(circuit_weights(network.head))
 
     def forward(self, values: Tensor) -> Tensor:
         outputs = values.unflatten(-1, (self.circuits, -1)).transpose(0, 1)
@@ -81,12 +81,6 @@ class Pieces:
     front: Front
     transcripts: list[Transcript]
     back: Back
-
-
-def has_circuit(network: Network) -> bool:
-    """Whether a circuit stands between two layers of a network's head."""
-    head = _head(network)
-    return head.encode is not None and head.decode is not None
 
 
 def kind_unprepared(
@@ -111,7 +105,7 @@ def take_apart(network: Network, circuit: Any, entangle: bool) -> Pieces:
     head = _head(network)
     # Amplitudes that a device may prepare are gates here
     reading = reader.read(circuit, entangle)
-    transcripts = [transcribe(reading, weights) for weights in _weights(head).split(1)]
+    transcripts = [transcribe(reading, weights) for weights in circuit_weights(head).split(1)]
     return Pieces(Front(network, reading), transcripts, Back(network))
 
 
@@ -184,8 +178,3 @@ def _gives(preprocess: Callable[[Tensor], Tensor], item: Tensor, expected: Tenso
 
 def _head(network: Network) -> Any:
     return network.head
-
-
-def _weights(head: Any) -> Tensor:
-    """Weights of each circuit that a head runs."""
-    return head.angles if head.circuit_weights is None else head.circuit_weights

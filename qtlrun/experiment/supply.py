@@ -12,14 +12,21 @@ from qtlrun.comparison.tuning import Trial, Tuning
 from qtlrun.experiment.description import describe_row
 from qtlrun.experiment.ensemble import Training
 from qtlrun.experiment.evaluation import evaluate, rank_generator
-from qtlrun.experiment.key import figures_key
+from qtlrun.experiment.key import figures_key, row_keys
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 from qtlrun.experiment.training import fit
+from qtlrun.plan import Part, Variant
 from qtlrun.store import Entry
 
 # Keys of outcomes by seed, for the parts of each row that is wanted
 Keys = dict[Parts, dict[int, str]]
+
+
+def find_keys(session: Session, variant: Variant, seeds: list[int], draws: list[Part]) -> Keys:
+    """Keys of a variant's outcomes by seed, for its parts with each draw."""
+    candidates = [Parts(variant.changed(draw), session) for draw in draws or [{}]]
+    return {parts: row_keys(parts, seeds) for parts in candidates}
 
 
 def supply_rows(session: Session, name: str, wanted: Keys) -> list[Row]:

@@ -11,10 +11,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from qtlrun.error import BadValue, UsageError
-from qtlrun.head import published
+from qtlrun.head import dressing, published
 from qtlrun.head.direct import check_direct, fill, find_norms
 from qtlrun.head.reading import check_reading, rank
-from qtlrun.head.squashing import saturated, squash
+from qtlrun.head.squashing import RIGHT_ANGLE, saturated, squash
 from qtlrun.layer import Linear, Start, hold, join_copies, part_copies
 from qtlrun.plan import facts
 from qtlrun.tape import measurement
@@ -241,13 +241,17 @@ class Twin(nn.Module):
         post: the last layer, likewise.
     """
 
+    forward = dressing.forward
+    activations = dressing.activations
+    saturated = dressing.saturated
+
     def __init__(
         self,
         features: int,
         classes: int,
         circuit_inputs: int,
         start: Start,
-        reach: float = math.pi / 2,
+        reach: float = RIGHT_ANGLE,
         layout: Literal["mari2019"] | None = None,
         circuit_outputs: int | None = None,
         pre: Literal["trained", "frozen"] = "trained",
@@ -273,17 +277,8 @@ class Twin(nn.Module):
         hold(self.middle, middle)
         hold(self.post, post)
 
-    def forward(
-        self, x: Float[Tensor, "runs batch features"]
-    ) -> Float[Tensor, "runs batch classes"]:
-        return self.activations(x)["logits"]
-
-    def activations(self, x: Float[Tensor, "runs batch features"]) -> dict[str, Tensor]:
-        """Inputs and outputs of the block, and the logits."""
-        inputs = squash(self.pre(x), self.reach)
-        outputs = self.middle(inputs).tanh()
-        return {"inputs": inputs, "outputs": outputs, "logits": self.post(outputs)}
-
-    def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
-        """Share of each item's squashed values that are saturated."""
-        return saturated(self.pre(x))
+    def block(
+        self, inputs: Float[Tensor, "runs batch inputs"]
+    ) -> Float[Tensor, "runs batch outputs"]:
+        """Values of the layer in the circuit's place."""
+        return self.middle(inputs).tanh()

@@ -5,7 +5,8 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from qtlrun.head.squashing import saturated, squash
+from qtlrun.head import dressing
+from qtlrun.head.squashing import RIGHT_ANGLE
 from qtlrun.layer import Linear, Start, hold
 from qtlrun.plan import facts
 
@@ -25,6 +26,11 @@ class Sine(nn.Module):
     `pre` and `post` are trained, or frozen at their start.
     """
 
+    reach = RIGHT_ANGLE
+    forward = dressing.forward
+    activations = dressing.activations
+    saturated = dressing.saturated
+
     def __init__(
         self,
         features: int,
@@ -40,17 +46,8 @@ class Sine(nn.Module):
         hold(self.pre, pre)
         hold(self.post, post)
 
-    def forward(
-        self, x: Float[Tensor, "runs batch features"]
-    ) -> Float[Tensor, "runs batch classes"]:
-        return self.activations(x)["logits"]
-
-    def activations(self, x: Float[Tensor, "runs batch features"]) -> dict[str, Tensor]:
-        """Inputs and outputs of the sine, and the logits."""
-        inputs = squash(self.pre(x))
-        outputs = -inputs.sin()
-        return {"inputs": inputs, "outputs": outputs, "logits": self.post(outputs)}
-
-    def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
-        """Share of each item's squashed values that are saturated."""
-        return saturated(self.pre(x))
+    def block(
+        self, inputs: Float[Tensor, "runs batch inputs"]
+    ) -> Float[Tensor, "runs batch inputs"]:
+        """Minus the sine of each input."""
+        return -inputs.sin()

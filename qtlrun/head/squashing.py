@@ -5,6 +5,7 @@ import math
 from jaxtyping import Float
 from torch import Tensor
 
+RIGHT_ANGLE = math.pi / 2  # radians
 SATURATION = 0.99  # absolute tanh beyond which an input hardly moves
 
 
@@ -13,6 +14,6 @@ def saturated(x: Float[Tensor, "runs batch inputs"]) -> Float[Tensor, "runs batc
     return (x.tanh().abs() > SATURATION).to(x.dtype).mean(-1)
 
 
-def squash(x: Tensor, reach: float = math.pi / 2) -> Tensor:
+def squash(x: Tensor, reach: float = RIGHT_ANGLE) -> Tensor:
     """Squash any number into (-reach, reach); by default to an angle of at most a right one."""
     return reach * x.tanh()

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from qtlrun.error import BadValue
-from qtlrun.head.squashing import saturated, squash
+from qtlrun.head import dressing
+from qtlrun.head.squashing import RIGHT_ANGLE
 from qtlrun.layer import Linear, Start, affine, join_copies, part_copies
 from qtlrun.plan import facts
 from qtlrun.surrogate.frequency import (
@@ -39,6 +40,10 @@ class Surrogate(nn.Module):
         locality: inputs that a term depends on at most; None for all.
     """
 
+    reach = RIGHT_ANGLE
+    forward = dressing.forward
+    activations = dressing.activations
+    saturated = dressing.saturated
     index: Tensor
     directions: Tensor
 
@@ -82,22 +87,13 @@ class Surrogate(nn.Module):
         self.bias = nn.Parameter(values["bias"])
         self.post = Linear(start, "post", circuit_outputs, classes)
 
-    def forward(
-        self, x: Float[Tensor, "runs batch features"]
-    ) -> Float[Tensor, "runs batch classes"]:
-        return self.activations(x)["logits"]
-
-    def activations(self, x: Float[Tensor, "runs batch features"]) -> dict[str, Tensor]:
-        """Inputs and outputs of the polynomial, and the logits."""
-        inputs = squash(self.pre(x))
+    def block(
+        self, inputs: Float[Tensor, "runs batch inputs"]
+    ) -> Float[Tensor, "runs batch outputs"]:
+        """Outputs of the polynomials of all copies."""
         copies = part_copies(inputs, self.copies)
         values = affine(self._terms(copies), self.weight.flatten(0, 1), self.bias.flatten(0, 1))
-        outputs = join_copies(values, self.copies)
-        return {"inputs": inputs, "outputs": outputs, "logits": self.post(outputs)}
-
-    def saturated(self, x: Float[Tensor, "runs batch features"]) -> Float[Tensor, "runs batch"]:
-        """Share of each item's squashed values that are saturated."""
-        return saturated(self.pre(x))
+        return join_copies(values, self.copies)
 
     def _terms(
         self, inputs: Float[Tensor, "circuits batch inputs"]

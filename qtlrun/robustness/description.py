@@ -12,7 +12,12 @@ from qtlrun.report.figure import robustness as figure
 from qtlrun.report.frame import robustness as schema
 from qtlrun.report.section import Section
 from qtlrun.report.sentence import Note
-from qtlrun.robustness.crossing import contrast_at, estimate_error, find_crossing_point
+from qtlrun.robustness.crossing import (
+    contrast_at,
+    estimate_error,
+    find_crossing_point,
+    find_first_worse,
+)
 from qtlrun.robustness.exposure import ITSELF, Exposure
 from qtlrun.robustness.kind import Grid
 from qtlrun.robustness.result import Line, NoiseResult, describe_crossings, list_crossings
@@ -39,15 +44,21 @@ def summarise(exposure: Exposure, margin: float) -> NoiseResult:
         crossing = None if label == ITSELF else find_crossing_point(exposure, label, margin)
         if crossing is not None:
             crossings[label] = crossing
-    return NoiseResult(exposure.grid, curves, contrasts, crossings, exposure.dead)
+    return NoiseResult(
+        exposure.grid,
+        curves,
+        contrasts,
+        crossings,
+        hurts_from=find_first_worse(exposure, ITSELF, margin),
+        dead=exposure.dead,
+        fallen=exposure.fallen,
+        lost=exposure.lost,
+    )
 
 
 def _point(grid: Grid, position: float) -> Line:
     """Columns of a position of a grid."""
-    strength = position
-    if grid.is_sampled:
-        strength = 1 / position if position else math.nan
-    return {"kind": grid.kind, "strength": strength}
+    return {"kind": grid.kind, "strength": grid.strength(position)}
 
 
 def _curve(exposure: Exposure, position: float, label: str) -> Line:
@@ -55,6 +66,7 @@ def _curve(exposure: Exposure, position: float, label: str) -> Line:
     comparison = exposure.comparisons[position]
     accuracy = comparison.accuracy(label)
     nll = comparison.estimate(label, lambda row: row.nll)
+    brier = comparison.estimate(label, lambda row: row.brier)
     error, low, high = estimate_error(comparison, label)
     is_trained = label in exposure.retrained
     return _point(exposure.grid, position) | {
@@ -67,6 +79,9 @@ def _curve(exposure: Exposure, position: float, label: str) -> Line:
         "nll": nll.mean,
         "nll_low": nll.low,
         "nll_high": nll.high,
+        "brier": brier.mean,
+        "brier_low": brier.low,
+        "brier_high": brier.high,
         "ece": error,
         "ece_low": low,
         "ece_high": high,
@@ -93,7 +108,7 @@ def _contrasts(
                 "difference": gap.mean,
                 "low": gap.low,
                 "high": gap.high,
-                "verdict": each.verdict.word,
+                "verdict": each.verdict.phrase,
                 "p_holm": statistic.p_value(gap) if each.verdict.judged else math.nan,
                 "accuracy": each.accuracy.mean,
                 "accuracy_low": each.accuracy.low,
@@ -121,7 +136,8 @@ def describe_results(results: list[NoiseResult], selection: Selection) -> list[S
         [line for each in results for line in list_crossings(each, composed)]
     )
     frames = {"robustness": curves, "robustness_crossings": crossings}
-    notes = [*describe_flat(curves), *sentences, *_describe_dead(results), *selection.notes]
+    losses = [*_describe_dead(results), *_describe_fallen(results)]
+    notes = [*describe_flat(curves), *sentences, *losses, *selection.notes]
     figures = {"robustness": figure.robustness(curves)}
     first = Section("robustness", table, notes, frames, figures)
     return [first, *(describe_kind(each, composed, selection.rival) for each in results)]
@@ -133,9 +149,8 @@ def describe_kind(result: NoiseResult, composed: str, rival: str | None) -> Sect
     contrasts = schema.CONTRASTS.frame(result.contrasts)
     lines = []
     for position in result.grid.positions:
-        strength = _point(result.grid, position)["strength"]
-        at = curves["strength"].isna() if pd.isna(strength) else curves["strength"] == strength
-        noisy = curves[at & curves["noisy"]]
+        strength = result.grid.strength(position)
+        noisy = curves[(curves["strength"] == strength) & curves["noisy"]]
         line: Line = {"strength": result.grid.name(position)}
         for each in noisy.itertuples():
             line[each.row] = f"{_short(each.accuracy)} / {_short(each.nll)} / {_short(each.ece)}"
@@ -161,10 +176,7 @@ def _contrast_cells(
     cells = {}
     for reference in (rival, ITSELF):
         same = (contrasts["reference"] == reference) & (contrasts["row"] == composed)
-        at = (
-            contrasts["strength"].isna() if pd.isna(strength) else contrasts["strength"] == strength
-        )
-        for each in contrasts[same & at].itertuples():
+        for each in contrasts[same & (contrasts["strength"] == strength)].itertuples():
             words = f"{_signed(each.difference)} [{_signed(each.low)}, {_signed(each.high)}]"
             cells[f"NLL {composed} - {reference}"] = f"{words} {each.verdict}"
     return cells
@@ -177,6 +189,24 @@ def _describe_dead(results: list[NoiseResult]) -> list[Note]:
         return []
     rows = ", ".join(f"{label} {count}" for label, count in counts.items())
     return [Note(f"Trainings that are dead without noise, so that no verdict is given: {rows}.")]
+
+
+def _describe_fallen(results: list[NoiseResult]) -> list[Note]:
+    """Sentences on trainings that are dead under a noise alone, by kind."""
+    notes = []
+    for result in results:
+        rows = []
+        for label, counts in result.fallen.items():
+            places = [f"{count} at {result.grid.name(at)}" for at, count in counts.items()]
+            rows.append(f"{label} {', '.join(places)}")
+        if rows:
+            notes.append(
+                Note(
+                    f"{result.grid.kind}: trainings that die under the noise alone, and count in"
+                    f" all figures and verdicts: {'; '.join(rows)}."
+                )
+            )
+    return notes
 
 
 def describe_flat(curves: pd.DataFrame) -> list[Note]:

@@ -13,6 +13,7 @@ from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.outcome import Outcome
 from qtlrun.comparison.row import Row
 from qtlrun.device.mixed import check_angles, compile_density
+from qtlrun.experiment.network import circuit_weights, has_inner_circuit
 from qtlrun.experiment.subject import Subject
 from qtlrun.robustness.kind import Grid
 from qtlrun.robustness.recall import NoisyCircuit
@@ -51,7 +52,7 @@ class CircuitRow:
     @cached_property
     def weights(self) -> Values:
         """Angles of each training's circuits."""
-        return [subject.head.circuit_weights.detach().double() for subject in self.subjects]
+        return [circuit_weights(subject.head).detach().double() for subject in self.subjects]
 
     def _encode(self, subject: Subject) -> Tensor:
         features = subject.features(subject.split("test"))
@@ -113,15 +114,8 @@ class CircuitRow:
 
 
 def _decode(subject: Subject, values: Tensor) -> np.ndarray:
-    dtype = subject.head.circuit_weights.dtype
+    dtype = circuit_weights(subject.head).dtype
     return subject.head.decode(values.to(dtype))[0].cpu().double().numpy()
-
-
-def has_circuit(subject: Subject) -> bool:
-    """Whether its head has a circuit between two layers."""
-    head = subject.head
-    parts = (head.encode, head.run, head.decode, head.circuit_weights)
-    return all(part is not None for part in parts)
 
 
 @dataclass(frozen=True)
@@ -147,13 +141,34 @@ class Exposure:
         counts = {label: first.dead(label) for label in first.labels}
         return {label: count for label, count in counts.items() if count}
 
+    @property
+    def lost(self) -> frozenset[str]:
+        """Labels of the rows of which a training failed in the run or is dead without noise."""
+        return frozenset(self.failures) | frozenset(self.dead)
+
+    @cached_property
+    def fallen(self) -> dict[str, dict[float, int]]:
+        """Number of trainings by row and position that are dead there and not without noise."""
+        first = self.comparisons[0.0]
+        fallen: dict[str, dict[float, int]] = {}
+        for position, comparison in self.comparisons.items():
+            for label in comparison.labels:
+                before = first.dead_seeds(label)
+                counts = [
+                    len(seeds - before.get(split, set()))
+                    for split, seeds in comparison.dead_seeds(label).items()
+                ]
+                if sum(counts):
+                    fallen.setdefault(label, {})[position] = sum(counts)
+        return fallen
+
 
 def read_rows(trainings: dict[str, list[Subject]]) -> dict[str, CircuitRow]:
     """Rows whose circuit noise acts on."""
     return {
         label: CircuitRow(subjects)
         for label, subjects in trainings.items()
-        if has_circuit(subjects[0])
+        if has_inner_circuit(subjects[0].head)
     }
 
 
@@ -161,7 +176,7 @@ def read_flat(trainings: dict[str, list[Subject]]) -> dict[str, Logits]:
     """Logits of the rows on which no noise acts."""
     flat = {}
     for label, subjects in trainings.items():
-        if not has_circuit(subjects[0]):
+        if not has_inner_circuit(subjects[0].head):
             logits = [each.logits(each.split("test")).cpu().double() for each in subjects]
             flat[label] = [each.numpy() for each in logits]
     return flat

@@ -1,5 +1,6 @@
 """Kinds of noise, each with one strength, from none to what a grid asks for."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -61,6 +62,15 @@ class Grid:
             return Noise(readout_0=strength, readout_1=strength)
         values: dict[str, Any] = {self.kind: strength, "after": self.after}
         return Noise(**values)
+
+    def strength(self, position: float) -> float:
+        """Strength at a place of the axis.
+
+        No noise is 0 of a channel, and infinitely many shots; beyond the grid are inf and 0 shots.
+        """
+        if not self.is_sampled:
+            return position
+        return 1 / position if position else math.inf
 
     def name(self, position: float) -> str:
         """Place of the axis in words."""

@@ -92,7 +92,7 @@ def _line(attempt: Attempt, error: float) -> dict[str, object]:
     """Columns of what a method costs, and the error that is left."""
     return {
         "method": attempt.method,
-        "shots": math.nan if attempt.shots is None else float(attempt.shots),
+        "shots": math.inf if attempt.shots is None else float(attempt.shots),
         "circuits": attempt.circuits,
         "gates": float(attempt.gates),
         "shots_per_item": attempt.shots_per_item,
@@ -110,7 +110,7 @@ def _gap(judged) -> dict[str, object]:
         "difference": gap.mean,
         "low": gap.low,
         "high": gap.high,
-        "verdict": judged.verdict.word,
+        "verdict": judged.verdict.phrase,
     }
 
 
@@ -118,7 +118,7 @@ def _table(frame: pd.DataFrame) -> pd.DataFrame:
     """Table of methods as it is shown."""
     lines = []
     for each in frame.itertuples():
-        shots = "exact" if math.isnan(each.shots) else f"{each.shots:.0f}"
+        shots = "exact" if math.isinf(each.shots) else f"{each.shots:.0f}"
         gap = f"{each.difference:+.3f} [{each.low:+.3f}, {each.high:+.3f}] {each.verdict}"
         lines.append(
             {

@@ -1,18 +1,18 @@
 """Numbers of one kind of noise, and words on where a row loses under it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
 from qtlrun.report.sentence import Note
-from qtlrun.robustness.crossing import FEWEST_UNITS, CrossingPoint
-from qtlrun.robustness.exposure import ITSELF
+from qtlrun.robustness.crossing import CrossingPoint
 from qtlrun.robustness.kind import Grid
+from qtlrun.statistic.crossing import FEWEST_UNITS, Crossing
+from qtlrun.statistic.judge import NO_VERDICT
 
 Line = dict[str, Any]  # of a frame
-WORSE = "worse"
 NEVER = "never"  # behind on the grid
 FROM_START = "from the start"  # behind without noise
 CROSSES = "falls behind"
@@ -24,55 +24,54 @@ class NoiseResult:
     """Curves, contrasts and crossings of one kind of noise, as lines of frames.
 
     crossings: of the composed row, by reference
+    hurts_from: first position at which it is worse than without noise; None: there is none
     dead: number of trainings that are dead without noise, of the rows that have any
+    fallen: number of those that are dead under the noise alone, by row and position
+    lost: labels of the rows of which trainings failed in the run or are dead without noise
     """
 
     grid: Grid
     curves: list[Line]
     contrasts: list[Line]
     crossings: dict[str, CrossingPoint]
-    dead: dict[str, int]
+    hurts_from: float | None = None
+    dead: dict[str, int] = field(default_factory=dict)
+    fallen: dict[str, dict[float, int]] = field(default_factory=dict)
+    lost: frozenset[str] = frozenset()
 
 
 def list_crossings(result: NoiseResult, composed: str) -> list[Line]:
     """Lines of the frame of crossings."""
     lines = []
-    for reference, each in result.crossings.items():
+    grid = result.grid
+    for reference, point in result.crossings.items():
+        each = point.crossing
         # Shots grow fewer where other noise grows stronger
-        near, far = (each.high, each.low) if result.grid.is_sampled else (each.low, each.high)
-        positions = (each.position, near, far)
-        strength, low, high = (_strength(result.grid, position) for position in positions)
-        first = math.nan
-        if each.first_worse is not None:
-            first = _strength(result.grid, each.first_worse)
+        near, far = (each.high, each.low) if grid.is_sampled else (each.low, each.high)
+        strength, low, high = map(grid.strength, (each.position, near, far))
+        first = math.nan if point.first_worse is None else grid.strength(point.first_worse)
         lines.append(
             {
-                "kind": result.grid.kind,
+                "kind": grid.kind,
                 "row": composed,
                 "reference": reference,
                 "state": _state(each),
                 "strength": strength,
                 "low": low,
                 "high": high,
-                "never": each.never,
+                "never": each.beyond,
                 "first_worse": first,
+                "lost": bool(point.lost),
             }
         )
     return lines
 
 
-def _state(crossing: CrossingPoint) -> str:
+def _state(crossing: Crossing) -> str:
     """Whether a row falls behind on the grid."""
     if math.isinf(crossing.position):
         return NEVER
     return CROSSES if crossing.position else FROM_START
-
-
-def _strength(grid: Grid, position: float) -> float:
-    """Strength at a position; of shots their number, 0 beyond the grid and inf without noise."""
-    if not grid.is_sampled:
-        return position
-    return 1 / position if position else math.inf
 
 
 def describe_crossings(
@@ -83,35 +82,27 @@ def describe_crossings(
     sentences: dict[str, list[str]] = {}
     for result in results:
         grid = result.grid
-        loss = _first(result, composed, ITSELF)
+        loss = _name(grid, result.hurts_from)
         line = {
             "noise": grid.kind,
             "grid": f"{grid.name(grid.positions[1])} to {grid.name(grid.positions[-1])}",
-            "hurts from": _name(grid, loss),
+            "hurts from": NO_VERDICT if composed in result.lost else loss,
         }
-        crossing = result.crossings.get(rival or "")
-        if crossing is not None:
-            line[f"behind {rival} at"] = _describe_position(grid, crossing)
-            line[f"worse than {rival} from"] = _name(grid, crossing.first_worse)
-            words = _describe_crossing(grid, composed, str(rival), crossing)
+        point = result.crossings.get(rival or "")
+        if point is not None:
+            crossed = _describe_position(grid, point.crossing)
+            first = _name(grid, point.first_worse)
+            line[f"behind {rival} at"] = NO_VERDICT if point.lost else crossed
+            line[f"worse than {rival} from"] = NO_VERDICT if point.lost else first
+            words = _describe_crossing(grid, composed, str(rival), point)
             sentences.setdefault(words, []).append(grid.kind)
         lines.append(line)
     notes = [Note(f"{', '.join(kinds)}: {words}.") for words, kinds in sentences.items()]
-    crossings = [each for result in results for each in result.crossings.values()]
-    if any(not each.is_estimated for each in crossings):
+    points = [each for result in results for each in result.crossings.values()]
+    if any(not each.crossing.is_estimated for each in points):
         words = f"Fewer than {FEWEST_UNITS} trainings, or splits where there are several, give"
         notes.append(Note(f"{words} the place of a crossing no interval."))
     return pd.DataFrame(lines), notes
-
-
-def _first(result: NoiseResult, composed: str, reference: str) -> float | None:
-    """First position at which the composed row is worse than a reference."""
-    for line in result.contrasts:
-        pair = line["row"], line["reference"]
-        if pair == (composed, reference) and line["verdict"] == WORSE:
-            strength = float(line["strength"])
-            return 1 / strength if result.grid.is_sampled else strength
-    return None
 
 
 def _name(grid: Grid, position: float | None) -> str:
@@ -121,7 +112,7 @@ def _name(grid: Grid, position: float | None) -> str:
     return "no noise" if not position else grid.name(position)
 
 
-def _describe_position(grid: Grid, crossing: CrossingPoint) -> str:
+def _describe_position(grid: Grid, crossing: Crossing) -> str:
     """Crossing with its interval."""
     if not crossing.position and not crossing.high:
         return "no noise"
@@ -138,9 +129,16 @@ def _end(grid: Grid, position: float) -> str:
     return grid.name(float(f"{position:.2g}")) if position else grid.name(0.0)
 
 
-def _describe_crossing(grid: Grid, composed: str, rival: str, crossing: CrossingPoint) -> str:
+def _describe_crossing(grid: Grid, composed: str, rival: str, point: CrossingPoint) -> str:
     """Words on where a row falls behind its rival."""
-    if not crossing.first_worse and crossing.first_worse is not None:
+    if point.lost:
+        names = " and ".join(point.lost)
+        return (
+            f"{composed} against {rival}: {NO_VERDICT}, for trainings of {names} failed or died;"
+            " the rest is no sample of all"
+        )
+    crossing = point.crossing
+    if not point.first_worse and point.first_worse is not None:
         return f"{composed} is worse than {rival} already without noise"
     last = grid.name(grid.positions[-1])
     if math.isinf(crossing.position):
@@ -149,13 +147,13 @@ def _describe_crossing(grid: Grid, composed: str, rival: str, crossing: Crossing
         words = f"is behind {rival} in mean NLL without noise"
     else:
         words = f"falls behind {rival} in mean NLL at {_describe_position(grid, crossing)}"
-    if crossing.first_worse is None:
+    if point.first_worse is None:
         verdict = f"the verdict is never worse, up to {last}"
     else:
-        verdict = f"the first strength with the verdict worse is {grid.name(crossing.first_worse)}"
+        verdict = f"the first strength with the verdict worse is {grid.name(point.first_worse)}"
     share = (
-        f"; in {crossing.never:.0%} of the draws {composed} never does"
-        if crossing.never >= LEAST_SHARE
+        f"; in {crossing.beyond:.0%} of the draws {composed} never does"
+        if crossing.beyond >= LEAST_SHARE
         else ""
     )
     return f"{composed} {words}{share}; {verdict}"

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qtlrun import memory
-from qtlrun.error import UsageError, nearest
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
+from qtlrun.experiment.finished import find_labels
+from qtlrun.experiment.network import has_inner_circuit
 from qtlrun.experiment.subject import Subject
 from qtlrun.plan import Plan
 from qtlrun.report.sentence import Note
-from qtlrun.robustness.exposure import CircuitRow, has_circuit
+from qtlrun.robustness.exposure import CircuitRow
 
 TWIN = "twin"
 
@@ -38,13 +40,13 @@ def select_rows(plan: Plan, experiment: Experiment, rows: Sequence[str] | None) 
         trainings.setdefault(subject.row, []).append(subject)
     obstacles = {}
     selected: dict[str, list[Subject]] = {}
-    for label in _find_labels(list(trainings), rows):
-        reason = find_obstacle(trainings[label])
+    for label in find_labels(plan, list(trainings), rows):
+        reason = explain_exclusion(trainings[label])
         if reason:
             obstacles[label] = reason
         else:
             selected[label] = trainings[label]
-    circuits = [label for label, each in selected.items() if has_circuit(each[0])]
+    circuits = [label for label, each in selected.items() if has_inner_circuit(each[0].head)]
     if not circuits:
         reasons = "".join(f"; {label}: {reason}" for label, reason in obstacles.items())
         raise UsageError(
@@ -56,7 +58,7 @@ def select_rows(plan: Plan, experiment: Experiment, rows: Sequence[str] | None) 
     composed = experiment.finished(plan).composed
     first = composed if composed in circuits else circuits[0]
     flat = [label for label in selected if label not in circuits]
-    flat.sort(key=lambda label: label.rstrip("*") != TWIN)
+    flat.sort(key=lambda label: label != plan.labels.names.get(TWIN))
     notes = [Note(f"{label} is left out: {reason}.") for label, reason in obstacles.items()]
     failures = _count_failures(selected, plan, experiment)
     if failures:
@@ -75,10 +77,12 @@ def _count_failures(
     return {label: count for label, count in missing.items() if count > 0}
 
 
-def find_obstacle(subjects: list[Subject]) -> str:
+def explain_exclusion(subjects: list[Subject]) -> str:
     """Why a row can neither have noise nor stand beside those that have it; empty where it can."""
     head = subjects[0].head
-    if has_circuit(subjects[0]):
+    if has_inner_circuit(head):
+        if head.circuit is None:
+            return "its circuit is not known"
         try:
             memory.fits(head.circuit.qubits, mixed=True)
             _ = CircuitRow(subjects).reading
@@ -88,14 +92,3 @@ def find_obstacle(subjects: list[Subject]) -> str:
     if head.run is not None:
         return "its circuit does not stand between two layers"
     return "its light has no gates" if head.amplitudes else ""
-
-
-def _find_labels(labels: list[str], rows: Sequence[str] | None) -> list[str]:
-    """Labels of the rows that are asked for, with or without their star; all for none."""
-    names = {label.rstrip("*"): label for label in labels}
-    names |= dict(zip(labels, labels, strict=True))
-    for row in rows or ():
-        if row not in names:
-            reason = "the run has no such row"
-            raise UsageError(reason, nearest(row, labels), key="study.rows", value=row)
-    return labels if rows is None else [names[row] for row in rows]

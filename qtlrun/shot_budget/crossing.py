@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -14,7 +14,7 @@ from qtlrun.report.section import Section
 from qtlrun.report.sentence import Note
 from qtlrun.shot_budget.curve import Outlook
 from qtlrun.shot_budget.ration import shorten
-from qtlrun.statistic.crossing import Crossing, find_crossing
+from qtlrun.statistic.crossing import FEWEST_UNITS, Crossing, find_crossing
 
 NOT_WORSE = "not worse"
 BETTER = "better"
@@ -50,13 +50,19 @@ class Pairing:
         return "splits" if self.is_by_split else "trainings"
 
     def find(self, level: float) -> Crossing:
-        """Crossing of the row's NLL less the other's, of the trainings that all budgets have."""
+        """Least budget from which on the row's NLL less the other's lies at or below a level.
+
+        Of the trainings that all budgets have, on an axis of the budget's logarithm.
+        """
         points = [each.pairs_by_split(self.label) for each in self.points.values()]
         units, names = stack_units(points, by_split=self.is_by_split)
         if not units:
-            return Crossing(math.nan, math.nan, math.nan, math.nan, at_start=False)
+            return Crossing(math.nan, math.nan, math.nan, math.nan, at_lowest=False)
         gaps = [self.sign * unit for unit in units]
-        return find_crossing(list(self.points), gaps, names, level, fewest=statistic.FEWEST)
+        places = [math.log(budget) for budget in self.points]
+        crossing = find_crossing(places, gaps, names, level, downwards=True)
+        position, low, high = map(math.exp, (crossing.position, crossing.low, crossing.high))
+        return replace(crossing, position=position, low=low, high=high)
 
 
 def describe_crossings(outlook: Outlook, limit: statistic.Margin) -> Section:
@@ -117,11 +123,11 @@ def _line(pairing: Pairing, criterion: str, level: float, crossing: Crossing) ->
         "reference": pairing.other,
         "criterion": criterion,
         "level": level,
-        "budget": crossing.budget,
+        "budget": crossing.position,
         "low": crossing.low,
         "high": crossing.high,
-        "share": crossing.share,
-        "at start": crossing.at_start,
+        "share": 1 - crossing.beyond,
+        "at start": crossing.at_lowest,
         "lost": bool(pairing.lost),
     }
 
@@ -137,19 +143,19 @@ def _say(pairing: Pairing, criterion: str, level: float, crossing: Crossing) -> 
         return (
             f"{subject}: withheld, for trainings of {names} failed; the rest is no sample of all."
         )
-    if not crossing.ever:
-        share = "" if math.isnan(crossing.share) else f" ({crossing.share:.0%} of resamples are)"
+    if not math.isfinite(crossing.position):
+        share = f" ({1 - crossing.beyond:.0%} of resamples are)" * crossing.is_estimated
         return f"{subject}: never on this grid, up to {last:,}{share}."
-    fewer = f"; fewer than {statistic.FEWEST} {pairing.units} give no interval"
-    interval = f" {_interval(crossing, first)}" if math.isfinite(crossing.share) else fewer
-    if crossing.at_start:
+    fewer = f"; fewer than {FEWEST_UNITS} {pairing.units} give no interval"
+    interval = f" {_interval(crossing, first)}" if crossing.is_estimated else fewer
+    if crossing.at_lowest:
         return f"{subject} from the first budget on, {first:,}{interval}."
-    return f"{subject} from {shorten(crossing.budget, 2)} preparations on{interval}."
+    return f"{subject} from {shorten(crossing.position, 2)} preparations on{interval}."
 
 
 def _interval(crossing: Crossing, first: int) -> str:
     """Ends of the interval of a crossing; nothing without one."""
-    if math.isnan(crossing.low):
+    if not crossing.is_estimated:
         return ""
     return f"[{_end(crossing.low, first)}, {_end(crossing.high, first)}]"
 
@@ -166,7 +172,7 @@ def _end(budget: float, first: int) -> str:
 def _cells(pairing: Pairing, criterion: str, level: float, crossing: Crossing) -> dict[str, str]:
     """Line of the table."""
     first = next(iter(pairing.points))
-    budget = _end(crossing.budget, first) if crossing.ever else "never here"
+    budget = _end(crossing.position, first) if math.isfinite(crossing.position) else "never here"
     return {
         "row": pairing.row,
         "scheme": pairing.scheme,

@@ -41,6 +41,22 @@ class Gatewise:
         start: Tensor | None = None,
         matrices: Sequence[Tensor] = (),
     ) -> Float[Tensor, "runs batch outputs"]:
+        state = self.amplitudes(x, w, start, matrices)
+        values = [
+            value
+            for outcome in self.outcomes
+            for value in _values(state, outcome, self.qubits, self.real)
+        ]
+        return torch.stack(values, dim=-1).unflatten(0, x.shape[:2])
+
+    def amplitudes(
+        self,
+        x: Float[Tensor, "runs batch features"],
+        w: Float[Tensor, "runs ..."],
+        start: Tensor | None = None,
+        matrices: Sequence[Tensor] = (),
+    ) -> Tensor:
+        """State of each sample of all runs in a row, (samples, amplitudes)."""
         half = self.affine(x, w).flatten(0, 1) / 2
         cosines = half.cos().unsqueeze(-1)
         sines = half.sin().unsqueeze(-1)
@@ -59,12 +75,7 @@ class Gatewise:
             if gate.angle is not None:
                 after = cosines[:, gate.angle] * state + sines[:, gate.angle] * after
             state = after
-        values = [
-            value
-            for outcome in self.outcomes
-            for value in _values(state, outcome, self.qubits, self.real)
-        ]
-        return torch.stack(values, dim=-1).unflatten(0, x.shape[:2])
+        return state
 
     @torch.inference_mode(False)
     def _on(self, dtype: torch.dtype, device: torch.device) -> list[list[tuple]]:

@@ -1,4 +1,4 @@
-"""Least budget from which on a paired difference stays below a level."""
+"""Place on an axis at which a paired difference passes a level, with its interval."""
 
 import math
 from collections.abc import Sequence
@@ -9,67 +9,97 @@ from jaxtyping import Float
 
 RESAMPLES = 2000  # of units and pictures
 CONFIDENCE = 0.95  # of the interval
+QUANTILES = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
+# Of an interval: simulated, it holds a planted crossing in 97 to 99 of 100 draws of three to five
+# units, in 95 of ten
+FEWEST_UNITS = 3
+
+Units = list[Float[np.ndarray, "places pictures"]]
 
 
 @dataclass(frozen=True)
 class Crossing:
-    """Least budget from which on a mean difference lies at or below a level.
+    """Place at which a mean difference first passes above a level, along an axis or down it.
 
-    Between two budgets of the grid the difference is taken as linear in the budget's logarithm.
+    Between two places of the grid the difference is taken as linear.
 
-    budget: inf where the difference is above the level at the largest budget
-    low: the same of the interval's ends, by a bootstrap of trainings crossed with pictures; nan
-        where there are fewer than three trainings or divisions
-    share: of the resamples in which the level is crossed on the grid
-    at_start: whether the difference is below the level at every budget of the grid
+    position: on the axis; where it passes at no place, upwards inf for a difference that is nowhere
+        above the level and the lowest place for one that begins above it, downwards the reverse
+    low: the same of the interval's ends, by a bootstrap of units crossed with pictures; nan of too
+        few units
+    beyond: share of the resamples whose position is inf; nan likewise
+    at_lowest: whether the position is the lowest of the grid
     """
 
-    budget: float
+    position: float
     low: float
     high: float
-    share: float
-    at_start: bool
+    beyond: float
+    at_lowest: bool
 
     @property
-    def ever(self) -> bool:
-        """Whether the level is crossed on the grid."""
-        return math.isfinite(self.budget)
+    def is_estimated(self) -> bool:
+        """Whether there are units enough for an interval."""
+        return not math.isnan(self.low)
 
 
 def find_crossing(
-    budgets: Sequence[int],
-    units: list[Float[np.ndarray, "budgets pictures"]],
+    places: Sequence[float],
+    units: Units,
     names: Sequence[Sequence[str]],
-    level: float,
+    level: float = 0.0,
     *,
-    fewest: int = 3,
+    downwards: bool = False,
 ) -> Crossing:
     """Crossing of the mean over units, which are trainings or divisions, and their pictures.
 
-    units: differences of each unit at each budget
+    places: of the grid, ascending
+    units: differences of each unit at each place
     names: of its pictures; a picture that several units test has one name
     level: in the unit of the differences
-    fewest: units that allow an interval
+    downwards: whether the axis is gone down from its highest place
 
     The bootstrap draws units and, crossed with them, pictures with replacement (Owen 2007,
     doi:10.1214/07-AOAS122), from a fixed seed. Of few units it is too narrow, so the part of the
     units is widened to that of Student's interval.
     """
-    places = np.log(np.asarray(budgets, dtype=float))
+    grid = np.asarray(places, dtype=float)
     mean = np.mean([unit.mean(1) for unit in units], axis=0)
-    budget = float(np.exp(_cross(places, mean[None], level))[0])
-    at_start = bool((mean <= level).all())
-    if len(units) < fewest:
-        return Crossing(budget, math.nan, math.nan, math.nan, at_start)
-    drawn = np.exp(_cross(places, resample_units(units, names), level))
-    ends = (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
-    low, high = np.quantile(drawn, ends, method="inverted_cdf")
-    return Crossing(budget, float(low), float(high), float(np.isfinite(drawn).mean()), at_start)
+    position = float(locate(grid, mean[None], level, downwards=downwards)[0])
+    at_lowest = bool(position == grid[0])
+    if len(units) < FEWEST_UNITS:
+        return Crossing(position, math.nan, math.nan, math.nan, at_lowest)
+    drawn = locate(grid, resample_units(units, names), level, downwards=downwards)
+    low, high = np.quantile(drawn, QUANTILES, method="inverted_cdf")
+    return Crossing(position, float(low), float(high), float(np.isinf(drawn).mean()), at_lowest)
+
+
+def locate(
+    places: Float[np.ndarray, " places"],
+    curves: Float[np.ndarray, "curves places"],
+    level: float = 0.0,
+    *,
+    downwards: bool = False,
+) -> Float[np.ndarray, " curves"]:
+    """Place at which each curve first passes above a level, going up the axis or down it."""
+    lowest = places[0]
+    start, end = (math.inf, lowest) if downwards else (lowest, math.inf)
+    if downwards:
+        places, curves = places[::-1], curves[:, ::-1]
+    above = curves > level
+    after = above.argmax(1)
+    before = np.maximum(after - 1, 0)
+    rows = np.arange(len(curves))
+    rise = curves[rows, after] - curves[rows, before]
+    part = (level - curves[rows, before]) / np.where(rise > 0, rise, 1)
+    between = places[before] + part * (places[after] - places[before])
+    between = np.where(above.any(1), between, end)
+    return np.where(above[:, 0], start, between)
 
 
 def resample_units(
-    units: list[np.ndarray], names: Sequence[Sequence[str]]
-) -> Float[np.ndarray, "resamples budgets"]:
+    units: Units, names: Sequence[Sequence[str]]
+) -> Float[np.ndarray, "resamples places"]:
     """Means of the difference over units and pictures that are drawn with replacement."""
     generator = np.random.default_rng(0)
     distinct = list(dict.fromkeys(name for each in names for name in each))
@@ -95,22 +125,3 @@ def _widening(units: int) -> float:
 
     tail = (1 + CONFIDENCE) / 2
     return float(stdtrit(units - 1, tail) / ndtri(tail) * math.sqrt(units / (units - 1)))
-
-
-def _cross(
-    places: Float[np.ndarray, " budgets"], curves: Float[np.ndarray, "curves budgets"], level: float
-) -> Float[np.ndarray, " curves"]:
-    """Place from which each curve stays at or below a level; inf where it ends above."""
-    above = curves > level
-    count = len(places)
-    # The last budget at which it is above; -1 where there is none
-    last = np.where(above.any(1), count - 1 - above[:, ::-1].argmax(1), -1)
-    before = np.clip(last, 0, count - 2) if count > 1 else np.zeros(len(curves), int)
-    behind = np.minimum(before + 1, count - 1)
-    rows = np.arange(len(curves))
-    high = curves[rows, before]
-    drop = high - curves[rows, behind]
-    part = (high - level) / np.where(drop > 0, drop, 1)
-    between = places[before] + part * (places[behind] - places[before])
-    crossed = np.where(last == -1, places[0], between)
-    return np.where(last == count - 1, np.inf, crossed)

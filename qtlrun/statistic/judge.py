@@ -13,6 +13,7 @@ from qtlrun.statistic.split import Names, resampled
 EQUIVALENT = "equivalent"
 # About trainings that do not die
 CONDITIONAL = "equivalent if none dies"
+NO_VERDICT = "no verdict"
 # Pictures that a word may hang on: in simulation fewer are covered by less than 92 %
 FEWEST_CARRIERS = 6
 # Pictures for equivalence: a kind that is one in twenty is among them in 95 of 100 (1 - .95**60)
@@ -60,6 +61,11 @@ class Verdict:
     def side(self) -> str:
         """Better or worse, by the sign of the difference in NLL; decided where it is detectable."""
         return "worse" if self.interval.mean > 0 else "better"
+
+    @property
+    def phrase(self) -> str:
+        """The word, or that there is none, where dead or failed trainings withhold it."""
+        return NO_VERDICT if self.lost else self.word
 
     @property
     def need(self) -> Need:

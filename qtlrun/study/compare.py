@@ -26,11 +26,13 @@ class Compare:
         of the reference's, as 5%
     shots: measurements of each execution that the cost columns assume
     diagnose: whether rows that went wrong are examined, by the checks of their data
+    surrogates: whether rows get figures of the classical surrogates of their circuits
     """
 
     margin: float | str
     shots: int
     diagnose: bool = True
+    surrogates: bool = True
 
     heeds_seal = True
     takes_lenses = True
@@ -58,7 +60,7 @@ class Compare:
             if keys:
                 report.progress.say(f"{point_name(keys)}:")
             try:
-                points.append(experiment.compare(plan, keys))
+                points.append(experiment.compare(plan, keys, certified=self.surrogates))
             except Stopped as error:
                 points.append(error.comparison)
                 stop = error

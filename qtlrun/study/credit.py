@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from qtlrun.credit.account import Account, open_account
 from qtlrun.credit.backbone import credit_backbone, find_label, train_backbone
-from qtlrun.credit.member import FEWEST_MEMBERS, MAX_MEMBERS, list_members
-from qtlrun.credit.statement import state_accounts
+from qtlrun.credit.description import describe_games
+from qtlrun.credit.game import Game, play_game
+from qtlrun.credit.player import FEWEST_PLAYERS, MAX_PLAYERS, list_players
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.parts import Parts
@@ -20,7 +20,7 @@ from qtlrun.report.sentence import Note, count
 class Credit:
     """Train every coalition of a head's parts, and share the gain of all among them.
 
-    References whose heads have such parts have accounts of their own.
+    References whose heads have such parts have games of their own.
     """
 
     def check(self, plans: list[Plan], experiment: Experiment) -> None:
@@ -35,18 +35,18 @@ class Credit:
     ) -> tuple[pd.DataFrame, bool]:
         """Frame of all figures, and whether no training failed."""
         plan = plans[0]
-        accounts: list[Account] = []
+        games: list[Game] = []
         left_out = {}
         whole = find_label(plan, train_backbone(plan.model))
         for name, label in plan.labels.names.items():
-            account = open_account(label, plan.variants[name], plan, experiment)
-            if account is not None:
-                accounts.append(account)
+            game = play_game(label, plan.variants[name], plan, experiment)
+            if game is not None:
+                games.append(game)
             elif label != whole:
                 left_out[label] = plan.variants[name]
-        postings, notes = credit_backbone(plan, accounts[0], experiment)
+        contributions, notes = credit_backbone(plan, games[0], experiment)
         notes += [*_name_left_out(left_out, plan, experiment), *map(Note, plan.notes)]
-        sections = state_accounts(accounts, plan, postings, notes)
+        sections = describe_games(games, plan, contributions, notes)
         report.finish_sections(plans, sections)
         figures = [section.frames.get("credit") for section in sections]
         frame = next((each for each in figures if each is not None), pd.DataFrame())
@@ -69,11 +69,11 @@ def _check_parts(parts: Parts) -> None:
             key="study",
             value="credit",
         )
-    members = len(list_members(parts))
-    if not FEWEST_MEMBERS <= members <= MAX_MEMBERS:
+    players = len(list_players(parts))
+    if not FEWEST_PLAYERS <= players <= MAX_PLAYERS:
         raise UsageError(
-            f"this head has {count(members, 'part')} that can be trained alone or held, and"
-            f" {FEWEST_MEMBERS} to {MAX_MEMBERS} can share a gain",
+            f"this head has {count(players, 'part')} that can be trained alone or held, and"
+            f" {FEWEST_PLAYERS} to {MAX_PLAYERS} can share a gain",
             "head=quantum, mari2019 and twin have three",
             key="study",
             value="credit",
@@ -81,13 +81,13 @@ def _check_parts(parts: Parts) -> None:
 
 
 def _name_left_out(left_out: dict[str, Variant], plan: Plan, experiment: Experiment) -> list[Note]:
-    """Rows without an account, by the reason: a trained backbone, or a head of too few parts."""
+    """Rows without a game, by the reason: a trained backbone, or a head of too few parts."""
     labels: dict[str, list[str]] = {}
     for label, variant in left_out.items():
         is_frozen = experiment.has_frozen_backbone(variant.redrawn(plan.redraws[0].change))
         reason = "Without parts to train apart" if is_frozen else "With a backbone that is trained"
         labels.setdefault(reason, []).append(label)
     return [
-        Note(f"{reason}, and so without an account: {', '.join(each)}.")
+        Note(f"{reason}, and so without shares: {', '.join(each)}.")
         for reason, each in labels.items()
     ]

@@ -17,12 +17,12 @@ from torch import Tensor, nn
 from qtlrun import disk
 from qtlrun.error import UsageError, nearest, text
 from qtlrun.experiment import Experiment
+from qtlrun.experiment.network import has_inner_circuit
 from qtlrun.experiment.program import (
     Pieces,
     Whole,
     export_onnx,
     export_program,
-    has_circuit,
     kind_unprepared,
     load_onnx,
     load_program,
@@ -202,7 +202,7 @@ def _write(folder: Path, trained: Trained) -> _Files:
         files.notes.append(Note(f"{FILE_STEM}.py is left out: {OWN_PREPARATION}"))
     else:
         files.write(f"{FILE_STEM}.py", lambda: program.network_program(kind))
-    if has_circuit(network):
+    if has_inner_circuit(network.head):
         _write_circuit(files, trained, is_readable=kind is not None)
     return files
 

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from qtlrun.error import BadValue, UsageError, nearest
+from qtlrun.error import BadValue, UsageError
 from qtlrun.experiment import Experiment
+from qtlrun.experiment.finished import find_labels
 from qtlrun.lens import inspect
 from qtlrun.plan import Plan, check_single
 from qtlrun.report.report import Report
@@ -41,14 +42,14 @@ class Interpret:
             )
         if not plan.lenses:
             raise UsageError("it looks through one lens or more", key="lens", value=[])
-        self._find_labels(list(experiment.finished(plan).rows))
+        find_labels(plan, list(experiment.finished(plan).rows), self.rows)
         experiment.subjects(plan)
 
     def run(
         self, plans: list[Plan], experiment: Experiment, report: Report
     ) -> tuple[pd.DataFrame, bool]:
         """Numbers of all lenses, and whether none of them failed."""
-        labels = self._find_labels(list(experiment.finished(plans[0]).rows))
+        labels = find_labels(plans[0], list(experiment.finished(plans[0]).rows), self.rows)
         sections = inspect(plans[0], experiment, labels, strict=True)
         report.finish_sections(plans, sections)
         frames = [
@@ -58,15 +59,3 @@ class Interpret:
         ]
         numbers = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
         return numbers, not any(section.is_failed for section in sections)
-
-    def _find_labels(self, labels: list[str]) -> list[str]:
-        """Labels of the rows that are asked for, with or without their star; all for none."""
-        if self.rows is None:
-            return labels
-        names = dict(zip(labels, labels, strict=True))
-        names |= {label.rstrip("*"): label for label in labels}
-        for row in self.rows:
-            if row not in names:
-                reason = "the run has no such row"
-                raise UsageError(reason, nearest(row, labels), key="study.rows", value=row)
-        return [names[row] for row in self.rows]

@@ -151,6 +151,30 @@ def functions(
     return torch.cat([torch.ones_like(variables).unsqueeze(-1), waves], -1)
 
 
+def turn(degree: int) -> Float[Tensor, " points"]:
+    """Points over a turn that tell frequencies up to a degree apart."""
+    points = 2 * degree + 1
+    return torch.arange(points, dtype=torch.float64) * (2 * math.pi / points)
+
+
+def fourier(degree: int) -> Float[Tensor, "functions points"]:
+    """Coefficients of the functions of one variable, of values at the points of a turn."""
+    waves = functions(turn(degree), degree).T
+    return waves / waves.square().sum(1, keepdim=True)
+
+
+def evaluate_terms(
+    variables: Float[Tensor, "*runs variables"], degrees: Sequence[int]
+) -> Float[Tensor, "*runs terms"]:
+    """Values of all products of one function of each variable, the last variable moving first."""
+    factors = functions(variables, max(degrees, default=0))
+    values = variables.new_ones(*variables.shape[:-1], 1)
+    for number, degree in enumerate(degrees):
+        factor = factors[..., number, : 2 * degree + 1]
+        values = (values.unsqueeze(-1) * factor.unsqueeze(-2)).flatten(-2)
+    return values
+
+
 def _split(slope: Tensor) -> tuple[Tensor, float]:
     """Direction of a slope, its largest entry being 1, and its signed size."""
     largest = slope[slope.abs().argmax()]

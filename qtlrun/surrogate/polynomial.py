@@ -1,6 +1,5 @@
 """Trigonometric polynomials that are circuits at fixed weights."""
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -9,7 +8,15 @@ from torch import Tensor
 
 from qtlrun.device.statevector import StatevectorCircuit
 from qtlrun.surrogate.batch import evaluate
-from qtlrun.surrogate.frequency import Frequencies, find_frequencies, functions, grid
+from qtlrun.surrogate.branch import has_few_branches, sum_branches
+from qtlrun.surrogate.frequency import (
+    Frequencies,
+    evaluate_terms,
+    find_frequencies,
+    fourier,
+    grid,
+    turn,
+)
 from qtlrun.tape.tape import Reading
 
 ZERO = 1e-10  # coefficients of at most this size are rounding; outputs lie in [-1, 1]
@@ -38,12 +45,7 @@ class Polynomial:
         self, variables: Float[Tensor, "circuits items variables"]
     ) -> Float[Tensor, "circuits items terms"]:
         """Values of all terms."""
-        factors = functions(variables, max(self.frequencies.degrees, default=0))
-        values = variables.new_ones(*variables.shape[:2], 1)
-        for number, degree in enumerate(self.frequencies.degrees):
-            factor = factors[:, :, number, : 2 * degree + 1]
-            values = (values.unsqueeze(-1) * factor.unsqueeze(-2)).flatten(-2)
-        return values
+        return evaluate_terms(variables, self.frequencies.degrees)
 
     @property
     def index(self) -> Int[Tensor, "terms variables"]:
@@ -59,28 +61,27 @@ class Polynomial:
 def expand(reading: Reading, weights: Float[Tensor, "circuits ..."]) -> Polynomial:
     """The polynomial that a circuit is, at each of several weights, in float64.
 
-    Values on a grid of 2 d + 1 points a variable, d its highest frequency, and a discrete Fourier
-    transform along each: exact but for rounding. The circuit's moving gates must be rotations about
-    Pauli words, and it must begin in a basis state.
+    Exact but for rounding: by branches where these are few, which are less to simulate; else by
+    values on a grid of 2 d + 1 points a variable, d its highest frequency, and a discrete Fourier
+    transform along each. The circuit's moving gates must be rotations about Pauli words, and it
+    must begin in a basis state.
     """
     frequencies = find_frequencies(reading)
-    axes = [_turn(degree) for degree in frequencies.degrees]
+    if has_few_branches(reading, frequencies):
+        return Polynomial(frequencies, sum_branches(reading, frequencies, weights))
+    return Polynomial(frequencies, _transform_grid(reading, frequencies, weights))
+
+
+def _transform_grid(
+    reading: Reading, frequencies: Frequencies, weights: Float[Tensor, "circuits ..."]
+) -> Float[Tensor, "circuits terms outputs"]:
+    """Coefficients by values on a grid."""
+    degrees = frequencies.degrees
+    axes = [turn(degree) for degree in degrees]
     run = StatevectorCircuit(frequencies.apply(reading), "auto")
     points = grid(axes).expand(len(weights), -1, -1)
     values = evaluate(run, reading, points, weights)
     values = values.unflatten(1, [len(axis) for axis in axes] or [1])
-    for number, axis in enumerate(axes, 1):
-        values = torch.tensordot(values, _transform(axis), ([number], [1])).movedim(-1, number)
-    return Polynomial(frequencies, values.flatten(1, -2))
-
-
-def _turn(degree: int) -> Float[Tensor, " points"]:
-    """Points over a turn that tell frequencies up to a degree apart."""
-    points = 2 * degree + 1
-    return torch.arange(points, dtype=torch.float64) * (2 * math.pi / points)
-
-
-def _transform(turn: Float[Tensor, " points"]) -> Float[Tensor, "functions points"]:
-    """Coefficients of the functions of one variable, of values at points over a turn."""
-    waves = functions(turn, len(turn) // 2).T
-    return waves / waves.square().sum(1, keepdim=True)
+    for number, degree in enumerate(degrees, 1):
+        values = torch.tensordot(values, fourier(degree), ([number], [1])).movedim(-1, number)
+    return values.flatten(1, -2)

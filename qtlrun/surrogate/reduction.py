@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from qtlrun.layer import join_copies
-from qtlrun.surrogate.frequency import functions
+from qtlrun.surrogate.frequency import evaluate_terms
 from qtlrun.surrogate.polynomial import NUMBERS_AT_ONCE, ZERO, Polynomial
 
 Variables = Float[Tensor, "runs items variables"]
@@ -34,12 +34,13 @@ class Decoder:
 class LogitPolynomial:
     """Logits as a trigonometric polynomial in the variables of all copies, without their bias.
 
-    index: function of each variable in each term
-    vectors: share of each term in the logits
+    degrees: highest frequency in each variable of a copy
+    copies: of the circuit
+    vectors: share of each term in the logits: the constant, then the other terms of each copy
     """
 
-    degree: int
-    index: Int[Tensor, "terms variables"]
+    degrees: tuple[int, ...]
+    copies: int
     vectors: Float[Tensor, "runs terms classes"]
 
     @classmethod
@@ -52,11 +53,9 @@ class LogitPolynomial:
         copies = coefficients.shape[1]
         weight = decoder.weight.unflatten(1, (copies, -1))
         vectors = coefficients @ weight  # (runs, copies, terms, classes)
-        index = torch.block_diag(*[polynomial.index[1:]] * copies).long()
-        index = torch.cat([index.new_zeros(1, index.shape[1]), index])
         constant = vectors[:, :, 0].sum(1, keepdim=True)
         vectors = torch.cat([constant, vectors[:, :, 1:].flatten(1, 2)], 1)
-        return cls(max(polynomial.frequencies.degrees, default=0), index, vectors)
+        return cls(polynomial.frequencies.degrees, copies, vectors)
 
     @property
     def present(self) -> Bool[Tensor, "runs terms"]:
@@ -68,12 +67,10 @@ class LogitPolynomial:
 
         The size is a root mean square over items, of what tells the classes apart.
         """
-        order = torch.arange(len(self.index)).expand(len(self.vectors), -1)
-        factors = functions(variables, self.degree)
-        squares = [
-            self._values(factors, block).square().mean(1)
-            for block in order.split(self._size(variables), 1)
-        ]
+        squares = [variables.new_ones(len(variables), 1)]
+        for first, second in self._halves(variables):
+            means = first.square().mT @ second.square() / variables.shape[1]
+            squares.append(means.flatten(1)[:, 1:])
         centred = self.vectors - self.vectors.mean(-1, keepdim=True)
         sizes = torch.cat(squares, 1).sqrt() * centred.norm(dim=-1)
         return sizes.argsort(dim=1, descending=True, stable=True)
@@ -89,11 +86,17 @@ class LogitPolynomial:
 
         It ends where all runs keep all.
         """
-        factors = functions(variables, self.degree)
+        halves = self._halves(variables)
+        table = torch.cat([half for pair in halves for half in pair], -1)
+        columns = _find_columns([(first.shape[-1], second.shape[-1]) for first, second in halves])
         logits = decoder.bias.expand(-1, variables.shape[1], -1)
         shares = [_agreement(logits.unsqueeze(2), predicted)]
         for block in order.split(self._size(variables), 1):
-            values = self._values(factors, block).unsqueeze(-1)
+            first, second = (
+                table.gather(2, column[block].unsqueeze(1).expand(-1, table.shape[1], -1))
+                for column in columns.T
+            )
+            values = (first * second).unsqueeze(-1)
             vectors = self.vectors.gather(1, block.unsqueeze(-1).expand(-1, -1, logits.shape[-1]))
             sums = logits.unsqueeze(2) + (values * vectors.unsqueeze(1)).cumsum(2)
             shares.append(_agreement(sums, predicted))
@@ -102,23 +105,39 @@ class LogitPolynomial:
                 break
         return torch.cat(shares, 1)
 
+    def _halves(
+        self, variables: Variables
+    ) -> list[tuple[Float[Tensor, "runs items first"], Float[Tensor, "runs items second"]]]:
+        """Terms on the first half of the variables of each copy, and on the others.
+
+        A term of a copy is a product of one of each.
+        """
+        middle = len(self.degrees) // 2
+        halves = []
+        for copy in variables.unflatten(2, (self.copies, len(self.degrees))).unbind(2):
+            first = evaluate_terms(copy[..., :middle], self.degrees[:middle])
+            halves.append((first, evaluate_terms(copy[..., middle:], self.degrees[middle:])))
+        return halves
+
     def _size(self, variables: Variables) -> int:
         """Count of terms that are evaluated at once."""
         numbers = variables.shape[0] * variables.shape[1] * self.vectors.shape[-1]
         return max(1, NUMBERS_AT_ONCE // numbers)
 
-    def _values(
-        self,
-        factors: Float[Tensor, "runs items variables functions"],
-        block: Int[Tensor, "runs terms"],
-    ) -> Float[Tensor, "runs items terms"]:
-        """Values of terms that each run names."""
-        runs, items = factors.shape[:2]
-        values = factors.new_ones(runs, items, block.shape[1])
-        for number, column in enumerate(self.index.T):
-            places = column[block].unsqueeze(1).expand(-1, items, -1)
-            values = values * factors[:, :, number].gather(2, places)
-        return values
+
+def _find_columns(sizes: list[tuple[int, int]]) -> Int[Tensor, "terms halves"]:
+    """Columns of both halves of each term, in a table with the halves of all copies in a row.
+
+    sizes: numbers of terms of the halves of each copy
+    """
+    columns: list[Tensor] = []
+    start = 0
+    for first, second in sizes:
+        pairs = torch.cartesian_prod(torch.arange(first), torch.arange(second))
+        pairs = pairs + torch.tensor([start, start + first])
+        columns.append(pairs if not columns else pairs[1:])  # one constant of all
+        start += first + second
+    return torch.cat(columns)
 
 
 def first_reaching(

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -72,7 +73,7 @@ def test_a_lower_start_that_stays_is_kept_more_and_said_to_be_lower():
     few = {"A": shares(*[0.60, 0.61, 0.59, 0.6]), "C": shares(*[0.70, 0.71, 0.69, 0.7])}
     many = {"A": shares(*[0.62, 0.61, 0.63, 0.62]), "C": shares(*[0.95, 0.96, 0.94, 0.95])}
     pair = points(few, many)
-    gap = compare_retention(*pair, "C")
+    gap = compare_retention(*pair, "C").interval
     assert gap.mean == pytest.approx(0.6 / 0.62 - 0.7 / 0.95) and gap.low > 0
     frame = retention_frame(pair)
     assert frame["verdict"].tolist() == ["", "keeps more"]
@@ -84,7 +85,7 @@ def test_a_lower_start_that_stays_is_kept_more_and_said_to_be_lower():
 def test_the_difference_of_a_row_to_its_like_is_nothing():
     answers = {"A": shares(0.6, 0.7, 0.5), "C": shares(0.6, 0.7, 0.5)}
     full = {"A": shares(0.8, 0.9, 0.7), "C": shares(0.8, 0.9, 0.7)}
-    gap = compare_retention(*points(answers, full), "C")
+    gap = compare_retention(*points(answers, full), "C").interval
     assert gap.mean == 0 and gap.low == 0 and gap.high == 0
 
 
@@ -94,8 +95,41 @@ def test_seeds_that_failed_in_either_row_are_left_out_of_both():
     many = dict.fromkeys(few, shares(0.8)[0])
     without = {0: few[0], 1: few[1], 3: few[3]}, {1: few[1], 2: few[2], 3: few[3]}
     made = points(dict(zip("AC", without, strict=True)), {"A": many, "C": many})
-    gap = compare_retention(*made, "C")
+    gap = compare_retention(*made, "C").interval
     assert gap.seeds == 2 and gap.mean == 0 and gap.low == 0 and gap.high == 0
+
+
+FEW = {"A": shares(0.60, 0.61, 0.59, 0.6), "C": shares(0.70, 0.71, 0.69, 0.7)}
+MANY = {"A": shares(0.62, 0.61, 0.63, 0.62), "C": shares(0.95, 0.96, 0.94, 0.95)}
+
+
+@pytest.mark.parametrize("size", [0, 1])
+@pytest.mark.parametrize("label", ["A", "C"])
+def test_a_failed_training_of_either_row_at_either_size_takes_the_verdict(size, label):
+    """The others would say that A keeps more, and are no sample of all."""
+    pair = points(FEW, MANY)
+    assert retention_frame(pair)["verdict"].tolist() == ["", "keeps more"]
+    rows = pair[size].splits[0]
+    left = {seed: each for seed, each in rows[label].outcomes.items() if seed != 2}
+    rows[label] = dataclasses.replace(rows[label], outcomes=left, errors={2: "not finite"})
+    verdict = compare_retention(*pair, "C")
+    assert verdict.lost and verdict.interval.seeds == 3
+    frame = retention_frame(pair)
+    assert frame["verdict"].tolist() == ["", "no verdict"] and frame["lost"].tolist()[1] == 1
+    words = " ".join(note.full for note in retention(frame, "A", 100))
+    assert "no verdict against C" in words and "1 training failed or died)" in words
+    assert "it had less to lose" not in words
+
+
+def test_a_dead_training_takes_the_verdict_and_its_pair_is_left_out():
+    """One of five trainings of C answers every item at random; the other four are equal."""
+    few = {"A": shares(*[0.8] * 5), "C": shares(*[0.8] * 5)}
+    pair = points(few, few)
+    pair[0].splits[0]["C"].outcomes[3].logits[:] = 0
+    assert pair[0].dead_seeds("C") == {0: {3}} and pair[0].dead("C") == 1
+    verdict = compare_retention(*pair, "C")
+    assert verdict.lost and verdict.interval.seeds == 4 and verdict.interval.mean == 0
+    assert retention_frame(pair)["verdict"].tolist() == ["", "no verdict"]
 
 
 def test_rows_without_a_common_seed_are_not_compared():
@@ -140,6 +174,6 @@ def test_intervals_of_the_difference_hold_the_truth_as_often_as_they_say():
                 for level, each in zip(levels, skill, strict=True)
             ]
             answers.append(dict(zip(("A", "C"), right, strict=True)))
-        gap = compare_retention(*points(*answers), "C")
+        gap = compare_retention(*points(*answers), "C").interval
         told += not gap.low <= 0 <= gap.high
     assert told <= 10

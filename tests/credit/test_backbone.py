@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 from composition import compose_plan
 
-from qtlrun.credit.account import open_account
 from qtlrun.credit.backbone import credit_backbone
+from qtlrun.credit.game import play_game
 from qtlrun.credit.wording import state_design
 from qtlrun.experiment import Experiment
 
@@ -25,26 +25,26 @@ def experiment(home):
 
 
 @pytest.fixture
-def account(plan, experiment):
-    return open_account("A", plan.model, plan, experiment)
+def game(plan, experiment):
+    return play_game("A", plan.model, plan, experiment)
 
 
 def test_a_backbone_whose_trainings_all_fail_has_a_note_and_no_figure(
-    plan, experiment, account, monkeypatch
+    plan, experiment, game, monkeypatch
 ):
-    whole = [rows[account.names[-1]] for rows in account.comparison.splits]
+    whole = [rows[game.names[-1]] for rows in game.comparison.splits]
     lost = [dataclasses.replace(row, outcomes={}, errors={0: "nan", 1: "nan"}) for row in whole]
     monkeypatch.setattr(
         Experiment, "train_all", lambda self, label, *words, **values: {label: lost}
     )
-    postings, (note,) = credit_backbone(plan, account, experiment)
-    assert not postings and "no training of it and of A finished" in note.full
+    contributions, (note,) = credit_backbone(plan, game, experiment)
+    assert not contributions and "no training of it and of A finished" in note.full
 
 
-def test_test_items_without_hashes_are_counted(account):
-    rows = account.comparison.splits[0]
+def test_test_items_without_hashes_are_counted(game):
+    rows = game.comparison.splits[0]
     count = len(rows["none"].labels)
     bare = {name: dataclasses.replace(row, items=()) for name, row in rows.items()}
-    comparison = dataclasses.replace(account.comparison, splits=[bare])
-    words = state_design(dataclasses.replace(account, comparison=comparison)).full
+    comparison = dataclasses.replace(game.comparison, splits=[bare])
+    words = state_design(dataclasses.replace(game, comparison=comparison)).full
     assert f"{count} each" in words or f"{count} test" in words

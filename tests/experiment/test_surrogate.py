@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from composition import train_row, variants
+from composition import compose_plan, train_row, variants
 
 from qtlrun.comparison.obstacle import Obstacle
 from qtlrun.device.mixed import Mixed
 from qtlrun.experiment import Experiment
+from qtlrun.plan import Redraw
 
 ONCE = "recipe.epochs=1"
 SHORT = (ONCE, "backbone=identity", "dataset=moons")
@@ -14,7 +15,10 @@ SHORT = (ONCE, "backbone=identity", "dataset=moons")
 
 def trained(home, *words, name="composed", seeds=(0, 1)):
     variant = variants(f"home={home}", *words)[name]
-    return train_row(Experiment(str(home)), "A", variant, list(seeds))
+    experiment = Experiment(str(home))
+    row = train_row(experiment, "A", variant, list(seeds))
+    (certified,) = experiment.certify(variant, [Redraw({}, list(seeds), [])], [row])
+    return certified
 
 
 def test_a_row_has_the_figures_of_each_seed_and_the_store_keeps_them(home):
@@ -25,6 +29,26 @@ def test_a_row_has_the_figures_of_each_seed_and_the_store_keeps_them(home):
     most, whole = (first.metrics[f"surrogate_terms_{share}"] for share in (99, 100))
     assert (most <= whole).all() and (whole <= first.metrics["surrogate_terms"]).all()
     assert second.stored and second.metrics[names].equals(first.metrics[names])
+
+
+def test_a_comparison_has_them_where_they_are_asked_for(home):
+    """Of rows that are trained once, in the same figures."""
+    plan = compose_plan(f"home={home}", *SHORT, "compare=[twin]", "seeds=2", "splits=1")
+    bare = Experiment(str(home)).compare(plan)
+    certified = Experiment(str(home)).compare(plan, certified=True)
+    label = plan.labels.names[plan.composed]
+    assert not [name for name in bare.metrics(label) if "surrogate" in name]
+    assert certified.of(label)[0].stored
+    figures = certified.metrics(label).filter(regex="surrogate_(terms|products)")
+    right = trained(home, *SHORT, "compare=[]").metrics[list(figures)]
+    assert figures.to_numpy().tolist() == right.to_numpy().tolist()
+    assert not [name for name in certified.metrics("twin") if "surrogate" in name]
+
+
+@pytest.mark.parametrize("asked", ["true", "false"])
+def test_the_sentence_on_them_is_left_out_by_a_word(studied, asked):
+    found = studied("head=quantum", "compare=[]", "seeds=1", surrogates=asked == "true")
+    assert ("Sine and cosine terms" in found.said) == (asked == "true")
 
 
 def test_a_network_whose_backbone_is_trained_has_them_too(home):

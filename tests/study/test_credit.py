@@ -61,12 +61,12 @@ def test_a_coalition_that_diverges_costs_the_shares_and_says_so(studied):
 
 def test_references_without_parts_are_named_and_left_out(studied):
     found = studied(*WORDS, "compare=[C,twin]")
-    assert "Without parts to train apart, and so without an account: C" in found.said
+    assert "Without parts to train apart, and so without shares: C" in found.said
 
 
 def test_a_reference_with_a_trained_backbone_is_left_out_for_that_reason(studied):
     found = studied("study=credit", "backbone=perceptron", "compare=[B]")
-    assert "With a backbone that is trained, and so without an account: B" in found.said
+    assert "With a backbone that is trained, and so without shares: B" in found.said
 
 
 def test_the_backbone_has_its_own_part_where_its_row_is_asked_for(studied):

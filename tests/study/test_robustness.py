@@ -63,7 +63,7 @@ def test_each_strength_has_a_contrast_to_the_twin_and_to_itself_without_noise(fo
 
 def test_mitigation_names_its_cost_beside_what_it_recovers(folder):
     frame = pd.read_csv(folder / "mitigation.csv")
-    exact = frame[frame["shots"].isna()].set_index("method")
+    exact = frame[np.isinf(frame["shots"])].set_index("method")
     assert exact["circuits"].to_dict() == {
         "none": 1,
         "linear extrapolation": 3,
@@ -75,7 +75,7 @@ def test_mitigation_names_its_cost_beside_what_it_recovers(folder):
     assert (exact["gates"] == np.where(exact["circuits"] == 3, 9, 1)).all()
     assert exact["error"]["polynomial extrapolation"] < exact["error"]["none"]
     assert exact["error"]["readout inverted"] < exact["error"]["none"]
-    sampled = frame[frame["shots"].notna()].set_index("method")
+    sampled = frame[np.isfinite(frame["shots"])].set_index("method")
     assert sampled["shots_per_item"]["more shots"] == sampled["shots_per_item"].max()
 
 

@@ -1,5 +1,6 @@
 """Figures of surrogates: planted heads, counts one by one, and circuits that have none."""
 
+import itertools
 import math
 from types import SimpleNamespace
 
@@ -98,11 +99,12 @@ def test_all_terms_of_the_logits_add_up_to_the_logits(copies):
     polynomial = expand(circuits.reading, circuits.weights)
     logits = LogitPolynomial.of(polynomial, circuits.decoder)
     variables = join_copies(circuits.test, copies)
-    assert len(logits.index) == 1 + 8 * copies
+    terms = list_terms(2, copies)
+    assert logits.vectors.shape[1] == len(terms) == 1 + 8 * copies
     total = circuits.decoder.bias.clone()
     for run in range(2):
         for item in range(ITEMS):
-            for term, index in enumerate(logits.index.tolist()):
+            for term, index in enumerate(terms):
                 value = 1.0
                 for number, function in enumerate(index):
                     angle = variables[run, item, number]
@@ -123,7 +125,7 @@ def test_counts_of_terms_are_those_of_adding_one_term_after_another(copies):
     order = logits.rank(train)
     for run, figures in enumerate(certified(head)):
         predicted = head(features(2, seed=2))[run].argmax(-1)
-        values = [_values(logits, each[run]) for each in (train, test)]
+        values = [_values(list_terms(2, copies), each[run]) for each in (train, test)]
         vectors = logits.vectors[run]
         sizes = values[0].square().mean(0).sqrt() * (vectors - vectors.mean(1, keepdim=True)).norm(
             dim=1
@@ -140,10 +142,21 @@ def test_counts_of_terms_are_those_of_adding_one_term_after_another(copies):
         assert counts == {name: figures[name] for name in counts} and len(counts) == 2
 
 
-def _values(logits, variables):
+def list_terms(variables, copies):
+    """Function of each variable in each term of degree 1: the constant, then those of each copy."""
+    blank = (0,) * variables
+    terms = [blank * copies]
+    for copy in range(copies):
+        others = list(itertools.product(range(3), repeat=variables))[1:]
+        before, behind = blank * copy, blank * (copies - copy - 1)
+        terms += [before + term + behind for term in others]
+    return terms
+
+
+def _values(terms, variables):
     """Values of all terms, (items, terms), term by term."""
     columns = []
-    for index in logits.index.tolist():
+    for index in terms:
         column = torch.ones(len(variables), dtype=torch.float64)
         for number, function in enumerate(index):
             angle = variables[:, number]

@@ -21,6 +21,7 @@ from qtlrun.circuit.strong import Strong
 from qtlrun.circuit.template import Template
 from qtlrun.circuit.tree import Tree
 from qtlrun.error import UsageError
+from qtlrun.surrogate import branch
 from qtlrun.surrogate.frequency import (
     count_products,
     find_frequencies,
@@ -99,6 +100,21 @@ def test_with_all_terms_a_circuit_of_random_affine_encodings_is_its_polynomial(n
         return [qml.expval(qml.Z(0)), qml.expval(qml.X(1) @ qml.Z(2)), qml.probs(wires=[3, 1])]
 
     assert_is_the_circuit(Circuit(function, 4, (3,), inputs=2))
+
+
+@pytest.mark.parametrize("circuit", [Dressed(5, 3), Reupload(2, 2), IQP(2, 2)])
+def test_branches_and_a_grid_give_the_same_coefficients(circuit, monkeypatch):
+    """Two ways to the terms of a circuit, of several weights at once and in pieces."""
+    reading = reader.read(circuit)
+    weights = draw(3, *circuit.shape)
+    by_branches = expand(reading, weights)
+    assert branch.has_few_branches(reading, by_branches.frequencies)
+    monkeypatch.setattr(branch, "ELEMENTS_AT_ONCE", 1)
+    in_pieces = expand(reading, weights)
+    monkeypatch.setattr(branch, "MAX_PAIRS", 0)
+    by_grid = expand(reading, weights)
+    for each in (by_branches, in_pieces):
+        torch.testing.assert_close(each.coefficients, by_grid.coefficients, rtol=0, atol=TOLERANCE)
 
 
 def test_a_known_circuit_of_few_terms_is_found_with_exactly_these_terms():

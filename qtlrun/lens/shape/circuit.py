@@ -7,7 +7,7 @@ from torch import Tensor
 
 from qtlrun.device import state
 from qtlrun.device.state import PerItem, States
-from qtlrun.experiment.program import has_circuit
+from qtlrun.experiment.network import has_inner_circuit
 from qtlrun.experiment.subject import Subject
 from qtlrun.lens.scene import Scene, take_items
 from qtlrun.lens.shape import fourier
@@ -53,7 +53,7 @@ def measure_circuits(
     for label, subjects in chosen.items():
         for number, subject in enumerate(subjects):
             scene.monitor.step(f"{label}, circuit", number + 1, len(subjects))
-            if not has_circuit(subject.network):
+            if not has_inner_circuit(subject.head):
                 records.excuse(
                     subject, "no circuit between two layers, so no states and no Fourier series"
                 )

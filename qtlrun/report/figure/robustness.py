@@ -9,16 +9,22 @@ from matplotlib.figure import Figure
 from qtlrun.report.figure import style
 from qtlrun.report.figure.style import STYLE
 
-METRICS = {"accuracy": "accuracy", "nll": "NLL, nats", "ece": "calibration error"}
+METRICS = {
+    "accuracy": "accuracy",
+    "nll": "NLL, nats",
+    "brier": "Brier score",
+    "ece": "calibration error",
+}
 MARKERS = "os^Dv<>P"
 TICKS = (0.001, 0.01, 0.1, 1, 10)
 
 
 @matplotlib.rc_context(STYLE)
 def robustness(frame: pd.DataFrame) -> Figure:
-    """Accuracy, NLL and calibration error of each row, a line of panels a kind of noise.
+    """Accuracy, NLL, Brier score and calibration error by strength, a line of panels a kind.
 
-    Bands are 95 % intervals. Rows without a circuit are dashed and do not change.
+    Bands are 95 % intervals, that of the calibration error over trainings alone. Rows without a
+    circuit are dashed and do not change.
     """
     kinds = list(dict.fromkeys(frame["kind"]))
     rows = list(dict.fromkeys(frame["row"]))
@@ -62,7 +68,7 @@ def _draw_row(axis: Axes, line: pd.DataFrame, metric: str, row: str, number: int
 
 def _name_strengths(axis: Axes, panel: pd.DataFrame) -> None:
     """Strengths under an axis; exact values have none of their own."""
-    strengths = list(dict.fromkeys(panel["strength"].fillna(np.inf)))
+    strengths = list(dict.fromkeys(panel["strength"]))
     labels = ["exact" if np.isinf(each) else f"{each:g}" for each in strengths]
     axis.set_xticks(range(len(labels)), labels, fontsize=7)
 
@@ -76,7 +82,7 @@ def mitigation(frame: pd.DataFrame) -> Figure:
     titles = {"error": "error of the circuit's values", "nll": "NLL, nats"}
     for axis, (column, title) in zip(axes, titles.items(), strict=True):
         for is_exact, face in ((True, style.colour(0)), (False, "white")):
-            points = frame[frame["shots"].isna() == is_exact]
+            points = frame[np.isinf(frame["shots"]) == is_exact]
             heights = [methods.index(method) for method in points["method"]]
             words = "exact values" if is_exact else "from shots"
             look = {"marker": "o", "ls": "", "color": style.colour(0), "mfc": face, "label": words}

@@ -25,7 +25,7 @@ CREDITS = Schema(
         ROW,
         *columns(
             ("kind", "text", "", "gain, share, alone, last, interaction, dividend or difference"),
-            ("parts", "text", "", "parts that it is about"),
+            ("parts", "text", "", "parts of the head that it is about"),
             ("metric", "text", "", "test_nll, a fall in nats, or test_accuracy, a rise"),
             ("value", "float64", "", "mean over trainings and items"),
             ("low", "float64", "", "low end of its 95 % interval; nan of one training"),

@@ -4,13 +4,13 @@ import pandas as pd
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
-from qtlrun.comparison.retention import compare_retention, retain
+from qtlrun.comparison.retention import compare_retention, count_lost, retain
 from qtlrun.report.column import Schema, columns
 from qtlrun.report.schema import ROW
 
 MORE = "keeps more"
 LESS = "keeps less"
-UNDECIDED = "undecided"
+WORDS = {"better": MORE, "worse": LESS}  # by the verdict on what is kept
 RETENTION = Schema(
     (
         *columns(("train_size", "int64", "", "training items")),
@@ -27,6 +27,7 @@ RETENTION = Schema(
             ("difference", "float64", "share", "kept by the composed row less kept by this one"),
             ("difference low", "float64", "share", "end of its 95 % interval"),
             ("difference high", "float64", "share", "the other end"),
+            ("lost", "Int64", "", "failed and dead trainings of both, here and at the largest"),
             ("verdict", "text", "", "whether the composed row keeps more than this one, or less"),
         ),
     )
@@ -46,8 +47,7 @@ def retention_frame(points: list[Comparison]) -> pd.DataFrame:
             line |= {"accuracy": point.accuracy(label).mean}
             line |= _ends("change", retention.change) | _ends("kept", retention.share)
             line |= {"kept above chance": retention.share_above}
-            gap = compare_retention(point, largest, label) if label != point.composed else None
-            lines.append(line | _verdict(gap))
+            lines.append(line | _compare(point, largest, label))
     return RETENTION.frame(lines)
 
 
@@ -55,13 +55,13 @@ def _ends(name: str, interval: statistic.Interval) -> dict[str, object]:
     return {name: interval.mean, f"{name} low": interval.low, f"{name} high": interval.high}
 
 
-def _verdict(gap: statistic.Interval | None) -> dict[str, object]:
+def _compare(point: Comparison, largest: Comparison, label: str) -> dict[str, object]:
     """Difference to the composed row with its verdict; none on itself."""
-    if gap is None:
+    is_itself = label == point.composed
+    verdict = None if is_itself else compare_retention(point, largest, label)
+    if verdict is None:
         nothing = dict.fromkeys(("difference", "difference low", "difference high"), float("nan"))
-        return nothing | {"verdict": ""}
-    word = UNDECIDED
-    if max(gap.seeds, gap.splits) >= statistic.FEWEST:
-        word = LESS if gap.high < 0 else word
-        word = MORE if gap.low > 0 else word
-    return _ends("difference", gap) | {"verdict": word}
+        return nothing | {"lost": None, "verdict": ""}
+    lost = count_lost(point, largest, [point.composed, label])
+    word = WORDS.get(verdict.word, verdict.phrase)
+    return _ends("difference", verdict.interval) | {"lost": lost, "verdict": word}

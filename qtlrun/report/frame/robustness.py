@@ -5,7 +5,7 @@ from qtlrun.report.schema import ROW
 
 POINT = columns(
     ("kind", "text", "", "of noise; shots: finite measurements"),
-    ("strength", "float64", "", "of the noise; of shots their number, nan: exact"),
+    ("strength", "float64", "", "of the noise, 0: none; of shots their number, inf: exact"),
 )
 CURVES = Schema(
     (
@@ -20,6 +20,9 @@ CURVES = Schema(
             ("nll", "float64", "nats", "on the test split"),
             ("nll_low", "float64", "nats", "lower end of its 95 % interval"),
             ("nll_high", "float64", "nats", "upper end"),
+            ("brier", "float64", "", "Brier score, in [0, 2]"),
+            ("brier_low", "float64", "", "lower end of its 95 % interval"),
+            ("brier_high", "float64", "", "upper end"),
             ("ece", "float64", "share", "expected calibration error, mean over trainings"),
             ("ece_low", "float64", "share", "lower end of its interval over trainings"),
             ("ece_high", "float64", "share", "upper end"),
@@ -36,7 +39,7 @@ CONTRASTS = Schema(
             ("difference", "float64", "nats", "in test NLL, row minus reference"),
             ("low", "float64", "nats", "lower end of its 95 % interval"),
             ("high", "float64", "nats", "upper end"),
-            ("verdict", "text", "", "better, worse, equivalent or undecided"),
+            ("verdict", "text", "", "better, worse, equivalent, undecided, or none: no verdict"),
             ("p_holm", "float64", "", "after Holm's correction over the strengths of its kind"),
             ("accuracy", "float64", "share", "difference in accuracy"),
             ("accuracy_low", "float64", "share", "lower end of its 95 % interval"),
@@ -55,12 +58,13 @@ CROSSINGS = Schema(
         ("high", "float64", "", "upper end; inf: never, of shots 0 is; without noise the reverse"),
         ("never", "float64", "share", "of the draws in which it does not on the grid"),
         ("first_worse", "float64", "", "first strength with the verdict worse; nan: none"),
+        ("lost", "bool", "", "whether trainings failed or died, of which the others are no sample"),
     )
 )
 MITIGATIONS = Schema(
     columns(
         ("method", "text", "", "of mitigation"),
-        ("shots", "float64", "", "measurements of each circuit; nan: exact values"),
+        ("shots", "float64", "", "measurements of each circuit; inf: exact values"),
         ("circuits", "int64", "", "executed for an item, in all bases"),
         ("gates", "float64", "", "in these, by those of the plain circuit"),
         ("shots_per_item", "int64", "", "measurements in all"),

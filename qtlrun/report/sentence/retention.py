@@ -3,6 +3,7 @@
 import pandas as pd
 
 from qtlrun.report.sentence.note import Note
+from qtlrun.report.sentence.quantity import count
 
 
 def retention(frame: pd.DataFrame, composed: str, largest: int) -> list[Note]:
@@ -25,7 +26,8 @@ def retention(frame: pd.DataFrame, composed: str, largest: int) -> list[Note]:
             "kept: test accuracy as a share of the row's own on the largest split (relative"
             " performance retention); change: less that one. A share of a lower start is no"
             " robustness, and rows with other numbers of parameters do not show what a circuit"
-            " does: twin has the same widths.",
+            " does: twin has the same widths. Differences are of trainings that did not die; where"
+            " one of either row failed or died, at this size or the largest, there is no verdict.",
             "Relative retention favours the row with the lower start; twin has the same widths.",
         ),
     ]
@@ -44,7 +46,8 @@ def _judge(lines: list[dict]) -> str:
     for line in lines:
         if line["verdict"]:
             ends = ", ".join(f"{100 * line[f'difference {end}']:+.1f}" for end in ("low", "high"))
-            gap = f"{line['row']} ({100 * line['difference']:+.1f} [{ends}] points)"
+            lost = f", {count(line['lost'], 'training')} failed or died" if line["lost"] else ""
+            gap = f"{line['row']} ({100 * line['difference']:+.1f} [{ends}] points{lost})"
             by_verdict.setdefault(line["verdict"], []).append(gap)
     phrases = [f"{word} against {', '.join(rows)}" for word, rows in by_verdict.items()]
     return "share of its own accuracy: " + "; ".join(phrases)

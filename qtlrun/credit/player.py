@@ -6,15 +6,16 @@ from qtlrun.error import UsageError
 from qtlrun.experiment.parts import Parts
 from qtlrun.plan import Variant
 
-FEWEST_MEMBERS = 2
-MAX_MEMBERS = 6  # 64 coalitions
-NAMES = {"angles": "circuit", "middle": "block"}  # of parts, by the value of the head
+FEWEST_PLAYERS = 2
+MAX_PLAYERS = 6  # 64 coalitions
+NAMES = {"angles": "circuit", "middle": "block"}  # of players, by the value of the head
 PLACES = {"pre": 0, "post": 2}  # along the way of the data; others are between
-NONE = "none"  # name of the coalition without a part
+NONE = "none"  # name of the coalition without a player
+PLUS = " + "  # between the names of players in a coalition
 
 
 @dataclass(frozen=True)
-class Member:
+class Player:
     """Part of a head that is trained, and may be held.
 
     key: value of the head that says so, `head.key`
@@ -30,13 +31,13 @@ class Member:
         return NAMES.get(self.key, self.key)
 
 
-def list_members(parts: Parts) -> list[Member]:
+def list_players(parts: Parts) -> list[Player]:
     """Parts of a head with numbers that are trained, from the input on; none of a solved head."""
     variant = parts.variant
     keys = [key for key in variant.head_parts if variant.head[key] == "trained"]
     keys.sort(key=lambda key: PLACES.get(key, 1))
     whole = _count_trained(parts) if keys else 0
-    members = []
+    players = []
     for key in keys:
         try:
             held = Parts(variant.changed({f"head.{key}": "frozen"}), parts.session)
@@ -44,21 +45,21 @@ def list_members(parts: Parts) -> list[Member]:
         except UsageError:  # this head has no such part
             continue
         if numbers:
-            members.append(Member(key, numbers))
-    return members
+            players.append(Player(key, numbers))
+    return players
 
 
-def name_coalition(members: list[Member], coalition: int) -> str:
-    """Names of the parts in a coalition."""
-    names = [member.name for number, member in enumerate(members) if coalition >> number & 1]
-    return " + ".join(names) or NONE
+def name_coalition(players: list[Player], coalition: int) -> str:
+    """Names of the players in a coalition."""
+    names = [player.name for number, player in enumerate(players) if coalition >> number & 1]
+    return PLUS.join(names) or NONE
 
 
-def hold_others(variant: Variant, members: list[Member], coalition: int) -> Variant:
-    """Variant of which the parts in a coalition are trained alone."""
+def hold_others(variant: Variant, players: list[Player], coalition: int) -> Variant:
+    """Variant of which the players in a coalition are trained alone."""
     changes = {}
-    for number, member in enumerate(members):
-        changes[f"head.{member.key}"] = "trained" if coalition >> number & 1 else "frozen"
+    for number, player in enumerate(players):
+        changes[f"head.{player.key}"] = "trained" if coalition >> number & 1 else "frozen"
     return variant.changed(changes)
 
 

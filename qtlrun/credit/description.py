@@ -1,12 +1,17 @@
-"""Statement of accounts: sections on coalitions, shares and interactions."""
+"""Sections on games: coalitions, shares and interactions."""
 
 import math
 from collections.abc import Sequence
 
 import pandas as pd
 
-from qtlrun.credit.account import Account
-from qtlrun.credit.posting import Posting, Postings, compare_middles, list_postings
+from qtlrun.credit.contribution import (
+    Contribution,
+    Contributions,
+    compare_middles,
+    list_contributions,
+)
+from qtlrun.credit.game import Game
 from qtlrun.credit.wording import (
     POINTS,
     state_credit,
@@ -26,29 +31,27 @@ from qtlrun.report.sentence import Note
 LEAST_P = 0.001  # below which a table writes no p value
 
 
-def state_accounts(
-    accounts: list[Account], plan: Plan, extra: Sequence[Posting], notes: Sequence[Note]
+def describe_games(
+    games: list[Game], plan: Plan, extra: Sequence[Contribution], notes: Sequence[Note]
 ) -> list[Section]:
-    """Sections on all accounts, the composed row's first.
+    """Sections on all games, the composed row's first.
 
     `extra` are figures from beside them, `notes` sentences on what has none.
     """
-    listed = [posting for account in accounts for posting in list_postings(account)]
-    for other in accounts[1:]:
-        listed += compare_middles(accounts[0], other)
-    postings = Postings([*listed, *extra])
+    listed = [contribution for game in games for contribution in list_contributions(game)]
+    for other in games[1:]:
+        listed += compare_middles(games[0], other)
+    contributions = Contributions([*listed, *extra])
     return [
-        _describe_coalitions(accounts, plan),
-        _describe_shares(accounts, postings, notes),
-        _describe_interactions(postings),
+        _describe_coalitions(games, plan),
+        _describe_shares(games, contributions, notes),
+        _describe_interactions(contributions),
     ]
 
 
-def _describe_coalitions(accounts: list[Account], plan: Plan) -> Section:
+def _describe_coalitions(games: list[Game], plan: Plan) -> Section:
     """Section on the test figures of all coalitions."""
-    lines = frame.COALITIONS.frame(
-        [line for account in accounts for line in _list_coalitions(account)]
-    )
+    lines = frame.COALITIONS.frame([line for game in games for line in _list_coalitions(game)])
     table = pd.DataFrame(
         {
             "row": lines["row"],
@@ -60,27 +63,27 @@ def _describe_coalitions(accounts: list[Account], plan: Plan) -> Section:
     )
     if lines["failed"].any():
         table["failed"] = lines["failed"].astype(str)
-    comparison = accounts[0].comparison
+    comparison = games[0].comparison
     notes = [
         Note("Parts that are not trained keep the start values of their seed; none: no part is."),
-        *(note for account in accounts for note in state_failures(account)),
-        state_design(accounts[0]),
+        *(note for game in games for note in state_failures(game)),
+        state_design(games[0]),
         sentence.readers(comparison.reads, comparison.noun),
         sentence.held_fixed(plan, comparison),
     ]
-    is_failed = not all(account.is_whole for account in accounts)
+    is_failed = not all(game.is_whole for game in games)
     return Section(
         "coalitions", table, notes, {"coalitions": lines}, {}, is_failed=is_failed, shown=table
     )
 
 
 def _describe_shares(
-    accounts: list[Account], postings: Postings, beside: Sequence[Note]
+    games: list[Game], contributions: Contributions, beside: Sequence[Note]
 ) -> Section:
-    """Section on what each part brings, with the figure of all accounts."""
-    notes = [note for account in accounts for note in state_credit(account, postings)]
-    notes += map(state_difference, postings.select("difference"))
-    if not postings.select("share"):
+    """Section on what each player brings, with the figure of all games."""
+    notes = [note for game in games for note in state_credit(game, contributions)]
+    notes += map(state_difference, contributions.select("difference"))
+    if not contributions.select("share"):
         return Section("shares", pd.DataFrame(), [*notes, *beside], {}, {}, is_failed=True)
     notes.append(
         Note(
@@ -90,20 +93,20 @@ def _describe_shares(
             " shares, interactions and differences."
         )
     )
-    table = _tabulate(postings, "gain", "share", "difference")
-    table["alone"] = _write_steps(postings, table, "alone")
-    table["last"] = _write_steps(postings, table, "last")
-    lines = postings.frame
+    table = _tabulate(contributions, "gain", "share", "difference")
+    table["alone"] = _write_steps(contributions, table, "alone")
+    table["last"] = _write_steps(contributions, table, "last")
+    lines = contributions.frame
     figures = {"credit": credit_bars(lines)}
     return Section("shares", table, [*notes, *beside], {"credit": lines}, figures, shown=table)
 
 
-def _describe_interactions(postings: Postings) -> Section:
-    """Section on pairs of parts: what they bring together beyond what they bring apart."""
-    interactions = postings.select("interaction")
+def _describe_interactions(contributions: Contributions) -> Section:
+    """Section on pairs of players: what they bring together beyond what they bring apart."""
+    interactions = contributions.select("interaction")
     if not interactions:
         return Section("interactions", pd.DataFrame(), [], {}, {})
-    table = _tabulate(postings, "interaction")
+    table = _tabulate(contributions, "interaction")
     notes = [
         *map(state_interaction, interactions),
         Note(
@@ -115,16 +118,16 @@ def _describe_interactions(postings: Postings) -> Section:
     return Section("interactions", table, notes, {}, {}, shown=table)
 
 
-def _list_coalitions(account: Account) -> list[dict[str, object]]:
-    """Lines of an account's coalitions, from none to all."""
+def _list_coalitions(game: Game) -> list[dict[str, object]]:
+    """Lines of a game's coalitions, from none to all."""
     lines = []
-    comparison = account.comparison
-    for number, name in enumerate(account.names):
+    comparison = game.comparison
+    for number, name in enumerate(game.names):
         numbers = sum(
-            member.numbers for place, member in enumerate(account.members) if number >> place & 1
+            player.numbers for place, player in enumerate(game.players) if number >> place & 1
         )
         failed = comparison.failures(name)
-        line: dict[str, object] = {"row": account.label, "trained": name, "numbers": numbers}
+        line: dict[str, object] = {"row": game.label, "trained": name, "numbers": numbers}
         line |= {"trainings": comparison.trainings(name) - failed, "failed": failed}
         is_finished = bool(comparison.of(name))
         nll = comparison.estimate(name, lambda row: row.nll) if is_finished else None
@@ -137,17 +140,17 @@ def _list_coalitions(account: Account) -> list[dict[str, object]]:
     return lines
 
 
-def _tabulate(postings: Postings, *kinds: str) -> pd.DataFrame:
+def _tabulate(contributions: Contributions, *kinds: str) -> pd.DataFrame:
     """Figures of these kinds in nats beside those in accuracy points."""
     lines = [
         {
-            "row": posting.row,
-            "part": "all" if posting.kind == "gain" else posting.parts,
-            "nats [95 %]": write(posting),
-            "p": _write_p(posting.p_holm),
-            "points [95 %]": write(postings.points(posting), "+z.1f", POINTS),
+            "row": contribution.row,
+            "part": "all" if contribution.kind == "gain" else contribution.title,
+            "nats [95 %]": write(contribution),
+            "p": _write_p(contribution.p_holm),
+            "points [95 %]": write(contributions.points(contribution), "+z.1f", POINTS),
         }
-        for posting in postings.select(*kinds)
+        for contribution in contributions.select(*kinds)
     ]
     return pd.DataFrame(lines)
 
@@ -159,9 +162,9 @@ def _write_p(p: float) -> str:
     return f"{p:.3f}" if p >= LEAST_P else f"<{LEAST_P}"
 
 
-def _write_steps(postings: Postings, table: pd.DataFrame, kind: str) -> list[str]:
-    """Gain of each line's part when it joins no other, or all others; empty of other lines."""
-    means = {(each.row, each.parts): each.interval.mean for each in postings.select(kind)}
+def _write_steps(contributions: Contributions, table: pd.DataFrame, kind: str) -> list[str]:
+    """Gain of each line's player when it joins no other, or all others; empty of other lines."""
+    means = {(each.row, each.title): each.interval.mean for each in contributions.select(kind)}
     keys = zip(table["row"], table["part"], strict=True)
     return [f"{means[key]:+z.3f}" if key in means else "" for key in keys]
 
