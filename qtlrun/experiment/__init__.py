@@ -26,7 +26,7 @@ from qtlrun.experiment.certificate import certify_rows
 from qtlrun.experiment.check import check_labels, check_loaded, check_parts, verify_items
 from qtlrun.experiment.description import describe_row, duplicates
 from qtlrun.experiment.finished import FinishedRun, load_run
-from qtlrun.experiment.key import checks_key, row_keys
+from qtlrun.experiment.key import checks_key
 from qtlrun.experiment.network import Network
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.planted import Plant, plant_effect
@@ -118,9 +118,8 @@ class Experiment:
             supplied = supply_rows(self.session, title, chosen)
         reads = enter_readings((parts, reader) for parts in chosen)
         rows: dict[Name, list[Row]] = {name: [] for name in variants}
-        for ((name, _), _), row, tuning, values in zip(
-            cells, supplied, tunings, draws, strict=True
-        ):
+        results = zip(cells, supplied, tunings, draws, strict=True)
+        for ((name, _), _), row, tuning, values in results:
             rows[name].append(
                 dataclasses.replace(row, name=title, tuning=tuning, draws=values, reads=reads)
             )
@@ -217,9 +216,8 @@ class Experiment:
     def is_stored(self, variant: Variant, redraws: list[Redraw]) -> bool:
         """Whether the store has the outcome of every training of a variant as it stands."""
         for redraw in redraws:
-            parts = Parts(variant.redrawn(redraw.change), self.session)
-            keys = row_keys(parts, redraw.seeds)
-            if len(self.session.find("row", keys)) < len(keys):
+            grid = find_keys(self.session, variant.redrawn(redraw.change), redraw.seeds, [])
+            if any(len(self.session.find("row", keys)) < len(keys) for keys in grid.values()):
                 return False
         return True
 
