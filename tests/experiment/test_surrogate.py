@@ -9,7 +9,7 @@ from qtlrun.device.mixed import Mixed
 from qtlrun.experiment import Experiment
 
 ONCE = "recipe.epochs=1"
-SHORT = (ONCE, "backbone=identity", "dataset=moons")
+SHORT = (ONCE, "backbone=identity", "dataset=moons", "dataset.points=400")
 
 
 def trained(home, *words, name="composed", seeds=(0, 1)):
