@@ -19,8 +19,8 @@ help:  ## this list
 compare: .venv/installed  ## install, then the default experiment: variants A, B, C and controls in one table
 	$(BIN)/qtlrun
 
-# A file's tests share what they train, so a file stays in one process.
-PARALLEL := -n auto --dist loadfile
+# A file's tests share what they train, so a file stays in one process; the longest begin (tests/conftest.py).
+PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 test: .venv/installed  ## install, then the tests (offline, minutes)
 	$(BIN)/python -m pytest $(PARALLEL)
 

@@ -1,6 +1,10 @@
+import copy
 import gc
 import os
 from pathlib import Path
+
+# Two threads on a busy machine wait for each other; what a test starts inherits this.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import signature
@@ -12,8 +16,28 @@ gc.set_threshold(100_000)
 os.environ["TERM"] = (
     "xterm-256color"  # what a terminal is told must not depend on where the tests run
 )
-# Two threads on a busy machine wait for each other; what a test starts inherits this.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+# Files that take the longest; they begin, so that no process is left alone with one at the end
+LONGEST = (
+    "test_plants.py",
+    "test_conf.py",
+    "test_compose.py",
+    "test_command.py",
+    "test_start.py",
+    "test_rows.py",
+    "test_example.py",
+    "test_calibrate.py",
+    "test_table.py",
+    "test_export.py",
+    "test_interpret.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first; the tests of a file keep their order."""
+    ranks = {name: rank for rank, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path.name, len(ranks)))
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +49,23 @@ def same_start():
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def options_once():
+    """The package's options are parsed once; Hydra reads some twenty files for each plan."""
+    from hydra._internal.core_plugins import importlib_resources_config_source as source
+
+    read, known = source.ImportlibResourcesConfigSource._read_config, {}
+
+    def read_once(self, path):
+        if path not in known:
+            known[path] = read(self, path)
+        return copy.deepcopy(known[path])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source.ImportlibResourcesConfigSource, "_read_config", read_once)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -42,6 +83,17 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("QTLRUN_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("QTLRUN_DATA", raising=False)
     return tmp_path / "home"
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """No figure is drawn, which would take the longest of a small run."""
+    from figures import leave_undrawn
+
+    from qtlrun.report import figure
+
+    leave_undrawn(monkeypatch)
+    monkeypatch.setattr(figure, "drawing", lambda model, artifacts: {})
 
 
 @pytest.fixture

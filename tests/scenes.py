@@ -41,7 +41,12 @@ def pictures_run(tmp_path_factory):
 @pytest.fixture(scope="session")
 def vectors_run(tmp_path_factory):
     """Folder of a run on points in the plane: a circuit, its controls, and rows without a layer."""
-    words = ("dataset=moons", "backbone=identity", "compare=[C,twin,frozen_circuit,logistic,svm]")
+    words = (
+        "dataset=moons",
+        "dataset.points=800",
+        "backbone=identity",
+        "compare=[C,twin,frozen_circuit,logistic,svm]",
+    )
     return train(tmp_path_factory.mktemp("vectors"), *words, *QUICK)
 
 

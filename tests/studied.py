@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import composition
 import pytest
+from figures import leave_undrawn
 from rich.console import Console
 from rows import random_logits, row
 
@@ -64,9 +65,7 @@ def run(place, points, outcome=trained):
 @pytest.fixture
 def compare(tmp_path, home, monkeypatch):
     """The same, where figures are not drawn, which would take the longest."""
-    from qtlrun.report import figure
-
-    monkeypatch.setattr(figure, "encode", lambda drawn: FILES)
+    leave_undrawn(monkeypatch, lambda drawing: FILES)
     return lambda points, outcome=trained: run(tmp_path / "run", points, outcome)
 
 
@@ -89,12 +88,11 @@ def studied(home, tmp_path, monkeypatch):
     from qtlrun.compose.check import check_models, check_words
     from qtlrun.contract.part import build_part
     from qtlrun.experiment import Experiment
-    from qtlrun.report import figure
     from qtlrun.report.progress import Progress
     from qtlrun.report.report import Report
 
     drawn = []
-    monkeypatch.setattr(figure, "encode", lambda made: drawn.append(made) or FILES)
+    leave_undrawn(monkeypatch, lambda made: drawn.append(made) or FILES)
 
     def study(*words, place=home, **values):
         plan = composition.short_plan(place, *words, **values)

@@ -383,8 +383,14 @@ FINISHED = ("interpret", "join", "predict", "robustness", "robustness_ahmed2025"
 TRAINING = [option for group, option in OPTIONS if group == "study" and option not in FINISHED]
 
 
+@pytest.fixture(scope="module")
+def shared_home(tmp_path_factory):
+    """A home in which the first study pre-trains the backbone for the others."""
+    return tmp_path_factory.mktemp("home")
+
+
 @pytest.mark.parametrize("option", TRAINING)
-def test_a_study_is_checked_before_it_starts_and_says_whether_it_takes_a_sweep(tmp_path, option):
+def test_a_study_is_checked_before_it_starts_and_says_whether_it_takes_a_sweep(shared_home, option):
     """With the references that it chooses itself; a study that would sweep a plan of its own takes
     one point.
     """
@@ -399,7 +405,7 @@ def test_a_study_is_checked_before_it_starts_and_says_whether_it_takes_a_sweep(t
             with initialize_config_module("qtlrun.conf", version_base="1.3"):
                 words = [
                     f"study={option}",
-                    f"home={tmp_path}",
+                    f"home={shared_home}",
                     "backbone.width=4",
                     "backbone.pretrain.recipe.epochs=1",
                     more,

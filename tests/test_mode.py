@@ -184,7 +184,9 @@ def test_a_training_that_is_stepped_through_leaves_the_caller_its_mode_between_t
     assert plain == (off[0], {True}) and off[1] == {False} and len(set(map(tuple, plain[0]))) == 3
 
 
-def test_a_run_from_python_under_no_grad_gives_the_rows_of_one_without(home, tmp_path, monkeypatch):
+def test_a_run_from_python_under_no_grad_gives_the_rows_of_one_without(
+    home, undrawn, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     frames = []
     for place, mode in (("a", contextlib.nullcontext), ("b", torch.no_grad)):

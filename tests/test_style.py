@@ -134,6 +134,12 @@ RULES = (summaries, signatures, names, lengths, statements)
 
 
 @functools.cache
+def read_tree(path: Path) -> ast.Module:
+    """Tree of a file."""
+    return ast.parse(path.read_text())
+
+
+@functools.cache
 def targets() -> set[str]:
     """Dotted names of what the YAML files of `conf/` name by `_target_`."""
     parts = [yaml.safe_load(path.read_text()) for path in (ROOT / "conf").glob("*/*.yaml")]
@@ -142,8 +148,9 @@ def targets() -> set[str]:
 
 def _is_target(node: ast.AST) -> bool:
     """Whether a class has the name of one that a YAML names."""
-    names = {target.rpartition(".")[2] for target in targets()}
-    return isinstance(node, ast.ClassDef) and node.name in names
+    if not isinstance(node, ast.ClassDef):
+        return False
+    return node.name in {target.rpartition(".")[2] for target in targets()}
 
 
 def _keys(node: ast.ClassDef) -> Iterator[ast.AST]:
@@ -190,7 +197,7 @@ def faults(rule, paths: list[Path]) -> list[str]:
     return [
         f"{path.relative_to(ROOT)}:{line}: {why}"
         for path in paths
-        for line, why in sorted(rule(ast.parse(path.read_text())))
+        for line, why in sorted(rule(read_tree(path)))
     ]
 
 
@@ -237,7 +244,7 @@ def test_only_contracts_ask_what_an_object_has():
         name = path.relative_to(PACKAGE).as_posix()
         if name.startswith("contract/") or name == "device/pennylane.py":
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(read_tree(path)):
             is_asked = isinstance(node, ast.Call) and ast.unparse(node.func) in ASKING
             if is_asked and isinstance(node.args[1], ast.Constant):
                 found.append(f"{name}:{node.lineno}")
@@ -248,7 +255,7 @@ def test_no_module_compares_what_a_yaml_names():
     """What only one part knows is asked of the part, by its facts or contract."""
     found = []
     for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(read_tree(path)):
             if isinstance(node, ast.Compare):
                 sides = [ast.unparse(side) for side in (node.left, *node.comparators)]
                 if any(f"'{target}'" in side for side in sides for target in targets()):
@@ -260,7 +267,7 @@ def test_a_class_name_stands_once():
     """Those that a YAML names as well: a message has the name alone."""
     seen = {}
     for path in PACKAGE.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in ast.walk(read_tree(path)):
             if isinstance(node, ast.ClassDef):
                 seen.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
     assert not {name: files for name, files in seen.items() if len(files) > 1}

@@ -119,9 +119,8 @@ def test_a_wheel_lists_its_options(installed, tmp_path):
 
 
 def test_a_wheel_runs(installed, tmp_path):
-    said = alone(
-        installed, tmp_path, "experiment=smoke", "compare=[]", "backbone=identity", "seeds=1"
-    )
+    words = ("experiment=smoke", "compare=[]", "backbone=identity", "seeds=1", "recipe.epochs=1")
+    said = alone(installed, tmp_path, *words)
     assert said[-1].startswith("Written to outputs/") and list(
         tmp_path.glob("outputs/*/*/table.md")
     )

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from figures import leave_undrawn
 from PIL import Image
 from safetensors.numpy import load_file
 
@@ -25,7 +26,12 @@ from qtlrun.compose import DONE, main
 from qtlrun.error import UsageError
 
 COMMAND = Path(sys.executable).with_name("qtlrun")
-SMOKE = ["experiment=smoke", "recipe.epochs=2"]
+SMOKE = [
+    "experiment=smoke",
+    "recipe.epochs=2",
+    "backbone.width=4",
+    "backbone.pretrain.recipe.epochs=1",
+]
 STOPPED = (
     "qtlrun: stopped; what was finished is in the store, and the same command goes on from there.\n"
 )
@@ -294,7 +300,7 @@ def test_a_reader_that_goes_away_costs_no_file_and_has_its_exit_code(single, sta
     assert "found in the store" in (out / "table.md").read_text()
 
 
-def test_a_run_is_on_the_disk_before_it_is_printed(here, monkeypatch):
+def test_a_run_is_on_the_disk_before_it_is_printed(here, undrawn, monkeypatch):
     """The table is held back until the last file is whole, and comes also where that one cannot be
     written.
     """
@@ -308,13 +314,14 @@ def test_a_run_is_on_the_disk_before_it_is_printed(here, monkeypatch):
 
     monkeypatch.setattr(output, "write_environment", write)
     monkeypatch.setattr(sys, "stdout", io.StringIO())
-    assert main([*SMOKE, "compare=[C]", "seeds=[0,3]"]) == 4
+    assert main([*SMOKE, "compare=[C]", "seeds=[0,3]", "splits=1"]) == 4
     ((files, before),) = seen
     assert files == ["contrasts.csv", "epochs.csv", "predictions.csv", "rows.csv", "table.csv"]
     sentence = "A - C, the whole head against one linear layer"
     assert sentence not in before and sentence in sys.stdout.getvalue()
 
 
+@pytest.mark.slow
 def test_a_closed_terminal_stops_a_run_unless_it_was_told_to_outlive_it(start):
     out, code, _said, err = stop(start(*LONG), signal.SIGHUP)
     assert (code, err) == (129, STOPPED) and [line["row"] for line in table(out / "table.csv")] == [
@@ -338,7 +345,9 @@ def test_a_command_that_nohup_starts_does_not_hear_the_end_of_its_terminal():
             signal.signal(number, handler)
 
 
-def test_a_full_disk_of_the_store_ends_a_run_with_what_is_finished(here, monkeypatch, capsys):
+def test_a_full_disk_of_the_store_ends_a_run_with_what_is_finished(
+    here, undrawn, monkeypatch, capsys
+):
     """The second row cannot be kept: the first is in the table, and the words name folder, need and
     room.
     """
@@ -389,7 +398,7 @@ def here(single, home, tmp_path, monkeypatch):
         yield tmp_path
 
 
-def test_a_point_that_diverges_is_marked_and_costs_that_point(here, capsys):
+def test_a_point_that_diverges_is_marked_and_costs_that_point(here, undrawn, capsys):
     words = "the loss is not finite from epoch 1 on; recipe.lr=1e+30 may be too large"
     assert main(["-m", "recipe.lr=.01,1e30", *SMOKE, "compare=[]", "seeds=1"]) == 1
     said, err = capsys.readouterr()
@@ -405,7 +414,7 @@ def test_a_point_that_diverges_is_marked_and_costs_that_point(here, capsys):
     } == {0.01}
 
 
-def test_from_python_a_run_has_its_frame_its_folder_and_its_verdicts(here, single):
+def test_from_python_a_run_has_its_frame_its_folder_and_its_verdicts(here, undrawn, single):
     result = qtlrun.run(*SMOKE, "compare=[]", "seeds=[0]")
     frame = result.frame
     assert result.succeeded and (result.folder / "rows.csv").is_file() and not len(result.verdicts)
@@ -433,11 +442,12 @@ def test_from_python_a_mistake_is_an_exception(here):
 
 def train_points(folder, monkeypatch, *words):
     """Rows of a small sweep in this process, without their seconds, and what it printed."""
+    leave_undrawn(monkeypatch)
     monkeypatch.setenv("QTLRUN_HOME", str(folder / "home"))
     monkeypatch.chdir(folder)
     more = ["compare=[]", "head=classical", "seeds=[11]", "splits=1", "backbone=identity"]
     with same_signals():
-        assert main(["-m", *SMOKE, *more, "recipe.lr=0.1,0.2", *words]) == DONE
+        assert main(["-m", *SMOKE[:2], *more, "recipe.lr=0.1,0.2", *words]) == DONE
     (rows,) = folder.glob("outputs/*/*/rows.csv")
     return [line for line in table(rows) if not line["metric"].startswith("seconds")]
 
@@ -448,7 +458,9 @@ def serial(tmp_path_factory):
         return train_points(tmp_path_factory.mktemp("serial"), patch)
 
 
-@pytest.mark.parametrize("launcher", ["joblib", "submitit_local"])
+@pytest.mark.parametrize(
+    "launcher", ["joblib", pytest.param("submitit_local", marks=pytest.mark.slow)]
+)
 def test_a_parallel_launcher_trains_the_points_of_a_sweep_to_the_bits_of_a_serial_one(
     serial, launcher, tmp_path, monkeypatch, capsys
 ):

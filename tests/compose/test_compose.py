@@ -1485,7 +1485,7 @@ def test_a_sweep_in_an_option_of_ones_own_is_swept_with_the_flag_and_refused_wit
     assert refusal(*words) == "hydra.mode=MULTIRUN: a sweep is asked for with the flag -m."
 
 
-def test_an_option_of_ones_own_runs(mine, place, capsys):
+def test_an_option_of_ones_own_runs(mine, place, undrawn, capsys):
     assert main([*QUICK, "head=mine", "--config-dir", str(mine)]) == 0
     assert "Written to outputs/" in capsys.readouterr().out
     (plan,) = yaml.safe_load_all(next(place.glob("outputs/*/*/plan.yaml")).read_text())
@@ -1555,7 +1555,7 @@ class Ring:
 """
 
 
-def test_a_circuit_of_ones_own_runs_with_every_control(mine, place, capsys):
+def test_a_circuit_of_ones_own_runs_with_every_control(mine, place, undrawn, capsys):
     (place / "ring.py").write_text(CIRCUIT)
     (mine / "circuit").mkdir()
     (mine / "circuit/ring.yaml").write_text("# A ring.\n_target_: ring.Ring\nqubits: 3\ndepth: 1\n")

@@ -11,7 +11,7 @@ from qtlrun.credit.wording import state_design
 from qtlrun.experiment import Experiment
 
 WORDS = ("backbone=perceptron", "dataset=moons", "recipe.epochs=1", "circuit.qubits=2")
-SEEDS = ("circuit.depth=1", "seeds=2", "compare=[D]")
+SEEDS = ("dataset.points=400", "circuit.depth=1", "seeds=2", "compare=[D]")
 
 
 @pytest.fixture

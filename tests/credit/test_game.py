@@ -17,6 +17,7 @@ from qtlrun.experiment.parts import Parts
 QUICK = (
     "backbone=identity",
     "dataset=moons",
+    "dataset.points=400",
     "recipe.epochs=3",
     "circuit.qubits=2",
     "circuit.depth=1",

@@ -37,7 +37,17 @@ def codes(path):
     return [finding.check.code for finding in examine(load_case(path), CHECKS).findings]
 
 
-@pytest.mark.parametrize("name, code", FAULTS.items())
+SLOW = ("flat_gradients", "kernel_concentrated", "kernel_at_concentration_scale")
+
+
+def tier(name):
+    """Marks of a fault; those of many wires have a small plant in tests/diagnosis/plants."""
+    return pytest.mark.slow if name in SLOW else ()
+
+
+@pytest.mark.parametrize(
+    "name, code", [pytest.param(*each, marks=tier(each[0])) for each in FAULTS.items()]
+)
 def test_a_fault_that_qmlkit_names_is_named(name, code):
     assert code in codes(f"{FOLDER}/faults.py:{name}")
 

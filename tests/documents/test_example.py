@@ -14,7 +14,6 @@ import pandas as pd
 import pytest
 
 from qtlrun.compose import main
-from qtlrun.report import output
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "qtlrun/README.md").read_text()
@@ -44,17 +43,19 @@ def shared_home(tmp_path_factory):
 
 
 @pytest.mark.parametrize("title", EXAMPLES)
-def test_an_example_runs(title, tmp_path, monkeypatch, shared_home):
+def test_an_example_runs(title, tmp_path, monkeypatch, undrawn, shared_home):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("QTLRUN_HOME", str(shared_home))
     monkeypatch.delenv("QTLRUN_DATA", raising=False)
-    monkeypatch.setattr(output, "_save", lambda *_: None)  # figures take most of the time
     for path, text in files(title).items():
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(text)
     for words in commands(title):
         composed = any(word.startswith(("backbone=", "experiment=")) for word in words)
-        assert main([*words, *SMALL, *([] if composed else [PRETRAINED])]) == 0
+        more = [] if composed else [PRETRAINED]
+        if not any("compare" in word or word.startswith("experiment=") for word in words):
+            more.append("compare=[C]")
+        assert main([*words, *SMALL, *more]) == 0
     (folder,) = Path("outputs").glob("*/*")
     tables = [pd.read_csv(path) for path in folder.glob("*.csv")]
     rows = {row for table in tables if "row" in table for row in table["row"]}

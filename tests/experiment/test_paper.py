@@ -31,7 +31,10 @@ def accuracies(home):
 
 @pytest.mark.parametrize(
     "preset, circuit, classical",
-    [("spirals_paper", 0.970, 0.855), ("spirals_hard_paper", 0.625, 0.540)],
+    [
+        pytest.param("spirals_paper", 0.970, 0.855, marks=pytest.mark.slow),
+        ("spirals_hard_paper", 0.625, 0.540),
+    ],
 )
 def test_the_spirals_end_at_the_very_figures_that_were_published(
     accuracies, preset, circuit, classical

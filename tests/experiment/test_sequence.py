@@ -10,6 +10,7 @@ from qtlrun.plan import Redraw
 WORDS = (
     "backbone=identity",
     "dataset=moons",
+    "dataset.points=400",
     "circuit.qubits=2",
     "circuit.depth=2",
     "recipe.epochs=4",

@@ -10,7 +10,7 @@ from qtlrun.experiment import Experiment
 from qtlrun.plan import Redraw
 
 ONCE = "recipe.epochs=1"
-SHORT = (ONCE, "backbone=identity", "dataset=moons")
+SHORT = (ONCE, "backbone=identity", "dataset=moons", "dataset.points=400")
 
 
 def trained(home, *words, name="composed", seeds=(0, 1)):

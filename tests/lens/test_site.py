@@ -13,7 +13,8 @@ from qtlrun.lens.surface import site
 def subjects(tmp_path_factory):
     """Trainings on half moons, each on a split of its own."""
     place = tmp_path_factory.mktemp("vectors")
-    words = ["dataset=moons", "backbone=identity", "recipe.epochs=2", "seeds=3", "compare=[svm]"]
+    words = ["dataset=moons", "dataset.points=400", "backbone=identity", "recipe.epochs=2"]
+    words += ["seeds=3", "compare=[svm]"]
     folder = train(place, *words, "circuit.qubits=2", "circuit.depth=1", "splits=each")
     words = ["study=interpret", f"run={folder}", "lens=[landscape]", f"home={place / 'home'}"]
     (plan,) = take_run(compose(words))

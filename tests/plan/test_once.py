@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from composition import SHORT
+from composition import SMALL
 
 from qtlrun.compose import main
 from qtlrun.plan import Plan
@@ -11,7 +11,7 @@ from qtlrun.plan import plan as module
 
 
 @pytest.fixture
-def counted(monkeypatch, tmp_path):
+def counted(monkeypatch, tmp_path, undrawn):
     """How often references are derived, rows labelled and draws made."""
     calls = Counter()
 
@@ -35,7 +35,7 @@ def counted(monkeypatch, tmp_path):
 @pytest.mark.parametrize("points", [1, 2])
 def test_a_run_derives_references_labels_and_draws_once_a_plan(counted, points):
     sweep = ["-m", "recipe.lr=0.1,0.2", "~recipe.space.lr"] if points > 1 else []
-    assert main([*SHORT, "tune=2", *sweep]) == 0
+    assert main([*SMALL, "compare=[C]", "seeds=2", "splits=1", "tune=2", *sweep]) == 0
     assert dict(counted) == {"References": points, "label": points, "list_redraws": points}
 
 

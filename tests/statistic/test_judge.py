@@ -33,12 +33,12 @@ def crossed_bootstrap(values, level, draws, generator):
     return np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
 
 
-@pytest.fixture(scope="module")
-def coverage():
+@pytest.fixture(scope="module", params=[250, pytest.param(1000, marks=pytest.mark.slow)])
+def coverage(request):
     """Return how often a 95 % interval held the truth, (mixes, seeds, pictures), and the number of
     draws of each.
     """
-    draws, generator = 1000, np.random.default_rng(0)
+    draws, generator = request.param, np.random.default_rng(0)
     held = np.zeros((len(SHARES), len(SEEDS), len(PICTURES)))
     for i, seeds in enumerate(SEEDS):
         for j, pictures in enumerate(PICTURES):

@@ -44,11 +44,11 @@ def calibrate(tmp_path_factory):
     """
     place = tmp_path_factory.mktemp("calibrate")
 
-    def run(name, *words):
+    def run(name, *words, trainings=(10,), pictures=(40,)):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(figure, "encode", lambda made: FILES)
-            patch.setattr(module, "FAMILY_TRAININGS", (3, 10))
-            patch.setattr(module, "FAMILY_PICTURES", (308,))
+            patch.setattr(module, "FAMILY_TRAININGS", trainings)
+            patch.setattr(module, "FAMILY_PICTURES", pictures)
             plan = short_plan(place / "home", *QUICK, *words)
             study = build_part("study", plan.study, plan.settings.plugins)
             experiment = check(plan)
@@ -60,7 +60,7 @@ def calibrate(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def honest(calibrate):
-    return calibrate("honest")
+    return calibrate("honest", trainings=(3, 10), pictures=(308,))
 
 
 def test_the_instrument_is_honest(honest):
@@ -103,6 +103,7 @@ def test_families_and_rules_are_written(honest):
     assert len(ours) == 2 and max(ours) < rules["bootstrap of pictures, one seed"]
 
 
+@pytest.mark.slow
 def test_intervals_that_are_too_narrow_are_found_out(calibrate, monkeypatch):
     """A third of their width: false verdicts between equal rows, and truths left out."""
     judge = statistic.verdict_resampled
@@ -163,7 +164,7 @@ RULES = frame.rules_frame({"a rule": [True, False]})
 
 
 def test_it_takes_tuning_one_division_and_models_without_a_letter(calibrate):
-    words = ("study.population=6", "study.draws=20", "study.planted=1")
+    words = ("study.population=6", "study.draws=20", "study.planted=1", "recipe.epochs=2")
     tuned = calibrate("tuned", "tune=2", "~recipe.space.lr", *words)
     assert len(tuned.frame) == len(calibrate("whole", *words).frame)
     alone = calibrate("alone", "splits=1", *words)

@@ -72,7 +72,7 @@ ERRORS = {
 
 
 @pytest.fixture
-def folder(home, tmp_path, monkeypatch):
+def folder(home, undrawn, tmp_path, monkeypatch):
     """A folder with files of modules, and it is where commands are typed."""
     (tmp_path / "modules.py").write_text(MODULES)
     (tmp_path / "import.py").write_text("\nimport nowhere\n")

@@ -477,7 +477,7 @@ def test_measurements_that_cannot_be_are_refused():
 
 
 @pytest.fixture
-def presets(tmp_path, monkeypatch):
+def presets(tmp_path, undrawn, monkeypatch):
     """A folder of presets: a sound one and its paper's, one that claims too much, one whose data
     are not there.
     """

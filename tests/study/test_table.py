@@ -11,6 +11,7 @@ import composition
 import numpy as np
 import pandas as pd
 import pytest
+from figures import leave_undrawn
 from rich.console import Console
 from studied import FILES
 
@@ -21,7 +22,7 @@ from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment, feature, group, supply
 from qtlrun.ledger import Readings
 from qtlrun.plan import build
-from qtlrun.report import figure, sentence
+from qtlrun.report import sentence
 from qtlrun.report.progress import Progress
 from qtlrun.report.report import Report
 from qtlrun.study.compare import Compare
@@ -52,7 +53,7 @@ def made(home, tmp_path):
 @pytest.fixture
 def ran(home, tmp_path, monkeypatch):
     """A command of one or several points: what it said, its tables, and whether all went well."""
-    monkeypatch.setattr(figure, "encode", lambda drawn: FILES)
+    leave_undrawn(monkeypatch, lambda drawing: FILES)
     number = itertools.count()
 
     def run(*points, fresh=False, margin=0.05, **more):
