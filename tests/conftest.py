@@ -93,7 +93,7 @@ def undrawn(monkeypatch):
     from qtlrun.report import figure
 
     leave_undrawn(monkeypatch)
-    monkeypatch.setattr(figure, "drawing", lambda model, artifacts: {})
+    monkeypatch.setattr(figure, "drawing", lambda *_: {})
 
 
 @pytest.fixture

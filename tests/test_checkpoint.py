@@ -8,6 +8,7 @@ from torch import nn
 
 from qtlrun import checkpoint, train
 from qtlrun.backbone.small import Small
+from qtlrun.batch import Data, cached
 from qtlrun.checkpoint import Keeper
 from qtlrun.circuit.dressed import Dressed
 from qtlrun.device.statevector import Statevector
@@ -18,7 +19,7 @@ from qtlrun.head.dressed import Quantum
 from qtlrun.layer import Start
 from qtlrun.recipe import Recipe
 from qtlrun.store import Entry, Store
-from qtlrun.train import Data, cached, fit
+from qtlrun.train import fit
 
 EPOCHS, SEEDS = 5, [4, 0, 9]
 PLATEAU = {"schedule": "plateau", "patience": 0, "gamma": 0.3}

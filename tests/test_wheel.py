@@ -86,7 +86,7 @@ def test_a_wheel_holds_nothing_else_and_no_large_file(wheel, installed):
     folders = {path.name for path in installed.iterdir()}
     assert folders == {"qtlrun", wheel.name.removesuffix("-py3-none-any.whl") + ".dist-info"}
     sizes = {path.name: path.stat().st_size for path in installed.rglob("*") if path.is_file()}
-    assert sizes.pop("METADATA") < 25_000 and sizes.pop("RECORD") < 60_000
+    assert sizes.pop("METADATA") < 25_000 and sizes.pop("RECORD") < 70_000
     assert max(sizes.values()) < 20_000
     assert (
         "qtlrun = qtlrun.compose:main"

@@ -167,7 +167,8 @@ def _check_taken(plan: Plan, study) -> None:
         trains = "this study trains rows of its own"
         raise UsageError(
             trains if study.trains else "this study takes no finished run",
-            "study=predict, export and interpret take a run; leave out run= here",
+            "study=predict, export, interpret, gradients and robustness take a run;"
+            " leave out run= here",
             key="run",
             value=plan.settings.run,
         )

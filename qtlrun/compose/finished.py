@@ -17,7 +17,7 @@ from qtlrun.runfolder import (
 
 # Keys of the command at hand: a finished run is looked at by its study, under its name
 COMMAND_KEYS = (*earlier.PRESENT_KEYS, "study", "lens", "accelerator", "name", "command")
-TYPED_KEYS = ("study", "run", "home", "outputs", "accelerator")  # of these, that may be typed
+TYPED_KEYS = ("study", "run", "home", "outputs", "accelerator")  # those of them that may be typed
 # Keys that say where a thing is now
 PLACE_KEYS = ("plugins", "backbone.weights", "dataset.root", "dataset.path")
 

@@ -31,7 +31,7 @@ def word_sweep(word: Override, *, quoted: str, is_plain: bool) -> str:
 
 
 def takes_list(key: str) -> bool:
-    """Whether a key may have a list: by its type in any option, or since no type is known."""
+    """Whether a key may have a list: some option types it so, or none gives it a type."""
     if key in option.group_names([]):
         return key in option.SEVERAL
     group, _, name = key.rpartition(".")

@@ -33,7 +33,7 @@ class Contribution:
     row: label of the row
     kind: gain, share, alone, last, interaction, dividend or difference
     players: names of those that it is about
-    title: of these in tables; one alone of a kind in a row
+    title: their names in tables, unique for its kind within a row
     gain: what it is counted in
     p_holm: by Holm's correction over all contributions of a gain that are judged; nan of others
     """

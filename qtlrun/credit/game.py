@@ -15,7 +15,7 @@ from qtlrun.comparison.row import Row
 from qtlrun.credit.player import FEWEST_PLAYERS, Player, hold_others, list_players, name_coalition
 from qtlrun.credit.weight import Weights, weigh_share, weigh_whole
 from qtlrun.experiment import Experiment
-from qtlrun.experiment.border import attempt
+from qtlrun.experiment.border import guard_row
 from qtlrun.plan import Plan, Redraw, Variant
 
 Gain = Literal["nll", "correct"]  # nats by which the test NLL falls; right answers, 1 or 0
@@ -161,14 +161,14 @@ def _train_rows(
     longer agrees with itself, each coalition has a program of its own.
     """
     train_all = partial(experiment.train_all, label, variants, redraws, reader=reader)
-    together = attempt(train_all, experiment.session)
+    together = guard_row(train_all, experiment.session)
     if not isinstance(together, Failure):
         return together, {}
     rows: dict[str, list[Row]] = {}
     errors: dict[str, str] = {}
     for name, variant in variants.items():
         train = partial(experiment.train, name, variant, redraws, reader=reader)
-        alone = attempt(train, experiment.session)
+        alone = guard_row(train, experiment.session)
         if isinstance(alone, Failure):
             errors[name] = alone.reason
         else:

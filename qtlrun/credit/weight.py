@@ -31,7 +31,7 @@ def weigh_interaction(count: int, players: tuple[int, ...]) -> Weights:
 
 
 def weigh_dividend(count: int, coalition: int) -> Weights:
-    """Weights of a coalition's dividend: its worth beyond those of the ones in it.
+    """Weights of a coalition's dividend: its worth less the dividends of all that are in it.
 
     Source: Harsanyi 1963, International Economic Review 4:194.
     """
@@ -49,6 +49,11 @@ def weigh_whole(count: int) -> Weights:
     weights[-1] += 1
     weights[0] -= 1
     return weights
+
+
+def list_chosen(count: int, coalition: int) -> tuple[int, ...]:
+    """Players of a coalition."""
+    return tuple(player for player in range(count) if coalition >> player & 1)
 
 
 def _weigh_gains(count: int, players: tuple[int, ...]) -> Weights:
@@ -71,8 +76,3 @@ def _weigh_together(count: int, before: int, players: tuple[int, ...]) -> Weight
             coalition = before + sum(1 << player for player in chosen)
             weights[coalition] += (-1) ** (len(players) - size)
     return weights
-
-
-def list_chosen(count: int, coalition: int) -> tuple[int, ...]:
-    """Parts of a coalition."""
-    return tuple(player for player in range(count) if coalition >> player & 1)

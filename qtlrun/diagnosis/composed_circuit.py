@@ -10,7 +10,7 @@ from qtlrun.device.statevector import StatevectorCircuit
 from qtlrun.diagnosis.case import Case
 from qtlrun.diagnosis.circuit_use import CircuitUse, Simulate
 from qtlrun.error import UsageError
-from qtlrun.experiment.network import Module
+from qtlrun.experiment.network import Module, circuit_weights
 from qtlrun.experiment.restoration import without_shots
 from qtlrun.tape.tape import idle_of
 
@@ -27,8 +27,7 @@ def find_circuits(case: Case) -> list[CircuitUse]:
     with torch.no_grad():
         features = model.features(case.items)
         if head.encode is not None and head.run is not None:
-            weights = head.angles if head.circuit_weights is None else head.circuit_weights
-            uses.append(_find_head_use(case, head.encode(features), weights))
+            uses.append(_find_head_use(case, head.encode(features), circuit_weights(head)))
         elif head.feed is not None:
             uses.append(_find_head_use(case, *head.feed(features)))
         generator = case.composition.ensemble.generator

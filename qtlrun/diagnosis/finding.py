@@ -44,7 +44,7 @@ class Requirement(StrEnum):
         return None if is_met else self
 
     def select(self, case: Case) -> list[CircuitUse]:
-        """Circuits of a case that are what is needed; all of them where none is."""
+        """Circuits of a case that meet the requirement; all where it is not about circuits."""
         return [use for use in case.circuits if _SELECTIONS.get(self, _is_any)(use)]
 
 

@@ -21,6 +21,7 @@ MAX_ITEMS_LARGE = 2  # of a model with a large trained backbone
 MAX_SECONDS = 2.0  # of the processor
 # Of a weight, in units of the deviation of its direction; the first that agrees is taken
 STEPS = (1e-4, 1e-5, 1e-6, 1e-3, 1e-2)
+RESOLUTION = 1e-6  # relative, of a loss: a float32 inside a model rounds by less
 AGREEMENT = 1e-3  # relative; well below any limit
 MAX_SLOPE_ERROR = 0.05  # relative
 # A slope below this share of the largest one is not compared: a difference has few digits of it
@@ -162,7 +163,9 @@ def _find_slope(
         slopes.append(Slope(names, gradient, (above - below) / (2 * step)))
         if slopes[-1].error < AGREEMENT:
             break
-        is_level |= above == below == find_loss().item()
+        loss = find_loss().item()
+        is_visible = 2 * step * abs(gradient) > RESOLUTION * abs(loss)
+        is_level |= is_visible and above == below == loss
         if time.process_time() > deadline:
             return None
     slope = min(slopes, key=lambda slope: slope.error)

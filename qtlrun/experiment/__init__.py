@@ -21,7 +21,7 @@ from qtlrun.dataset.unlabelled import Files
 from qtlrun.error import UsageError
 from qtlrun.experiment import pretraining
 from qtlrun.experiment.application import apply_run
-from qtlrun.experiment.border import attempt
+from qtlrun.experiment.border import guard_row
 from qtlrun.experiment.certificate import certify_rows
 from qtlrun.experiment.check import check_labels, check_loaded, check_parts, verify_items
 from qtlrun.experiment.description import describe_row, duplicates
@@ -73,7 +73,7 @@ class Experiment:
         for name, label in labels.names.items():
             work = functools.partial(self._supply, plan, name, redraws, certified=certified)
             try:
-                rows = attempt(work, self.session)
+                rows = guard_row(work, self.session)
             except (KeyboardInterrupt, disk.Unwritable) as reason:
                 raise Stopped(comparison, reason) from reason
             if isinstance(rows, Failure):

@@ -10,7 +10,7 @@ from qtlrun.experiment.session import Session
 Result = TypeVar("Result")
 
 
-def attempt(work: Callable[[], Result], session: Session) -> Result | Failure:
+def guard_row(work: Callable[[], Result], session: Session) -> Result | Failure:
     """Result of the work on a row, or its failure, which the user is shown.
 
     Raises what ends all rows: the user's interruption, and a store or a disk that is full.

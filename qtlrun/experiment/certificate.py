@@ -9,10 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from qtlrun import source, store
+from qtlrun import disk, source, store
 from qtlrun.comparison.obstacle import Obstacle
-from qtlrun.comparison.outcome import Outcome
+from qtlrun.comparison.outcome import Failure, Outcome
 from qtlrun.comparison.row import Row
+from qtlrun.experiment.border import guard_row
 from qtlrun.experiment.circuit import compile_exact, plain_head
 from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble, load_weights
 from qtlrun.experiment.group import group_trainings
@@ -33,7 +34,18 @@ Figures = dict[str, float]
 def certify_rows(
     variant: Variant, redraws: list[Redraw], rows: list[Row], session: Session
 ) -> list[Row]:
-    """Rows of a variant, one of each redraw, with figures of their circuits' surrogates."""
+    """Rows of a variant, one of each redraw, with figures of their circuits' surrogates.
+
+    Where that fails the user is shown why, and the rows stay without.
+    """
+    result = guard_row(lambda: _add_figures(variant, redraws, rows, session), session)
+    return rows if isinstance(result, Failure) else result
+
+
+def _add_figures(
+    variant: Variant, redraws: list[Redraw], rows: list[Row], session: Session
+) -> list[Row]:
+    """Rows with figures that the store has, or that are found now."""
     parts = [
         Parts(variant.redrawn(redraw.change).changed(row.drawn), session)
         for redraw, row in zip(redraws, rows, strict=True)
@@ -43,7 +55,7 @@ def certify_rows(
     for row, each in zip(rows, parts, strict=True):
         for seed, key in row_keys(each, row.seeds).items():
             outcomes[Training(each, seed)] = row.outcomes[seed]
-            keys[Training(each, seed)] = _certificate_key(key)
+            keys[Training(each, seed)] = _certificate_key(key, row.outcomes[seed])
     stored = session.find(KIND, keys)
     figures = {training: artifact.values for training, artifact in stored.items()}
     for trainings in group_trainings([each for each in outcomes if each not in figures]):
@@ -63,9 +75,14 @@ def _with_figures(row: Row, parts: Parts, figures: dict[Training, Figures]) -> R
     return dataclasses.replace(row, outcomes=outcomes)
 
 
-def _certificate_key(outcome_key: str) -> str:
-    """Key of the certificate of an outcome."""
-    return store.key(certificate=outcome_key, sources=source.digest(MODULE))
+def _certificate_key(outcome_key: str, outcome: Outcome) -> str:
+    """Key of the certificate of an outcome, whose weights a training anew may have replaced."""
+    return store.key(
+        certificate=outcome_key,
+        weights={name: disk.digest(array.tobytes()) for name, array in outcome.weights.items()},
+        versions=source.versions(MODULE),
+        sources=source.digest(MODULE),
+    )
 
 
 @torch.no_grad()

@@ -20,6 +20,7 @@ from qtlrun.runfolder import PLAN_FILE, POINT, point_number, read_plans, run_fol
 PREDICTIONS_FILE = "predictions.csv"
 RUN_FILES = (PLAN_FILE, "rows.csv", "environment.json")  # of a sweep for all of its points
 FIGURES = ("test_accuracy", "test_nll")
+FAILED = "failed in its run"  # the reason stands in errors.csv of the run
 SMALLEST = np.finfo(float).tiny  # of a probability, whose logarithm is a logit
 
 
@@ -90,26 +91,30 @@ class RunFolder:
         """A row on each split: the test predictions of each of its seeds."""
         lines = self._predictions[self._predictions["row"] == label]
         classes = tuple(name[2:-1] for name in lines if name.startswith("p("))
-        counts = [
-            rows[label]["items"]
-            for rows in self._environment["data"][self._number]
-            if label in rows
-        ]
         rows = []
-        for (split, part), count in zip(lines.groupby("split"), counts, strict=True):
-            items = _items(part, split)
+        for split, described in enumerate(self._environment["data"][self._number]):
+            if label not in described:
+                continue
+            count = described[label]["items"]
+            part = lines[lines["split"] == split]
             rows.append(
                 Row(
                     label,
                     label,
                     {seed: _outcome(each, classes) for seed, each in part.groupby("seed")},
                     classes,
-                    items=items,
+                    errors=self._errors(label, split),
+                    items=_items(part, split) if len(part) else (),
                     trained_on=sum(count["train"].values()),
                     validated_on=sum(count["validation"].values()),
                 )
             )
         return rows
+
+    def _errors(self, label: str, split: int) -> dict[int, str]:
+        """Seeds of a row whose trainings failed on a split."""
+        lines = self.metrics[(self.metrics["row"] == label) & (self.metrics["metric"] == "error")]
+        return {int(seed): FAILED for seed in lines[lines["split"] == split]["seed"]}
 
     @cached_property
     def labels(self) -> list[str]:

@@ -135,7 +135,7 @@ def _describe_crossing(grid: Grid, composed: str, rival: str, point: CrossingPoi
         names = " and ".join(point.lost)
         return (
             f"{composed} against {rival}: {NO_VERDICT}, for trainings of {names} failed or died;"
-            " the rest is no sample of all"
+            " the others are no sample of all"
         )
     crossing = point.crossing
     if not point.first_worse and point.first_worse is not None:

@@ -140,11 +140,12 @@ def _say(pairing: Pairing, criterion: str, level: float, crossing: Crossing) -> 
     last = max(pairing.points)
     if pairing.lost:
         names = " and ".join(pairing.lost)
-        return (
-            f"{subject}: withheld, for trainings of {names} failed; the rest is no sample of all."
-        )
+        reason = f"trainings of {names} failed; the others are no sample of all"
+        return f"{subject}: withheld, for {reason}."
     if not math.isfinite(crossing.position):
-        share = f" ({1 - crossing.beyond:.0%} of resamples are)" * crossing.is_estimated
+        share = ""
+        if crossing.is_estimated:
+            share = f" ({1 - crossing.beyond:.0%} of resamples are)"
         return f"{subject}: never on this grid, up to {last:,}{share}."
     fewer = f"; fewer than {FEWEST_UNITS} {pairing.units} give no interval"
     interval = f" {_interval(crossing, first)}" if crossing.is_estimated else fewer

@@ -23,9 +23,9 @@ class Crossing:
 
     Between two places of the grid the difference is taken as linear.
 
-    position: on the axis; where it passes at no place, upwards inf for a difference that is nowhere
-        above the level and the lowest place for one that begins above it, downwards the reverse
-    low: the same of the interval's ends, by a bootstrap of units crossed with pictures; nan of too
+    position: on the axis. Upwards: the lowest place if the difference begins above the level, inf
+        if it is nowhere above. Downwards: inf if it begins above, the lowest place if nowhere
+    low, high: ends of the 95 % interval, by a bootstrap of units crossed with pictures; nan of too
         few units
     beyond: share of the resamples whose position is inf; nan likewise
     at_lowest: whether the position is the lowest of the grid

@@ -23,7 +23,6 @@ from qtlrun.plan import Plan, Redraw, check_single
 from qtlrun.report import figure, frame, sentence
 from qtlrun.report.progress import Progress
 from qtlrun.report.report import Report
-from qtlrun.report.sentence import Note
 
 PLANTED_FOR = ("C", "twin")  # references that effects are planted for
 # Sizes at which verdicts on simulated families are counted
@@ -258,12 +257,6 @@ class Calibrate:
             title = f"this program, {trainings} seeds on divisions of their own"
             claims[title] = [word in ("better", "worse") for word in words]
         return frame.rules_frame(claims)
-
-
-def _unplanted(plants: bool) -> list[Note]:
-    """Why no effect was planted, where none was."""
-    words = "No effect was planted: that needs A, compared with C and twin."
-    return [] if plants else [Note(words)]
 
 
 def _with_later_seeds(redraw: Redraw, shift: int) -> Redraw:

@@ -109,7 +109,7 @@ class Join:
         if verdict is None:
             return {}
         gap = verdict.interval
-        return dict(zip(COLUMNS, (gap.mean, gap.low, gap.high, verdict.word), strict=True))
+        return dict(zip(COLUMNS, (gap.mean, gap.low, gap.high, verdict.phrase), strict=True))
 
 
 def _distinct(folders: list[RunFolder]) -> Iterator[tuple[tuple[RunFolder, str], list[str]]]:

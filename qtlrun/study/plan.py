@@ -122,7 +122,7 @@ def _explain(frame: pd.DataFrame) -> list[Note]:
                 " random weights on training items, in this machine's present load"
                 f" ({load:.1f} on {os.cpu_count()} cores); where nothing else runs, the minutes are"
                 " those of the processor or fewer. Features and pre-training count in the"
-                " first row that needs them.",
+                " first row that needs them. The surrogates of study=compare are not in it.",
                 f"Timed on stand-ins under a load of {load:.1f} on {os.cpu_count()} cores; nothing"
                 " was trained or kept.",
             )

@@ -22,11 +22,16 @@ ELEMENTS_AT_ONCE = 2**23  # of the same, and of amplitudes
 
 
 def has_few_branches(reading: Reading, frequencies: Frequencies) -> bool:
-    """Whether a circuit's pairs of branches are few, and each angle turns one gate."""
+    """Whether branches are fewer than terms, their pairs few, and each angle turns one gate."""
     encoding = frequencies.multiples.any(1).nonzero().flatten().tolist()
     angles = [gate.angle for gate in reading.gates if gate.angle is not None]
     pairs = 4 ** len(encoding) * count_outputs(reading.measurements, reading.qubits)
-    return pairs <= MAX_PAIRS and all(angles.count(number) == 1 for number in encoding)
+    uses = frequencies.multiples.ne(0).sum(0).tolist()
+    sizes = [
+        (2 * degree + 1) * 4**use for degree, use in zip(frequencies.degrees, uses, strict=True)
+    ]
+    are_few = 2 ** len(encoding) <= frequencies.terms and max([pairs, *sizes]) <= MAX_PAIRS
+    return are_few and all(angles.count(number) == 1 for number in encoding)
 
 
 def sum_branches(

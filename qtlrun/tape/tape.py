@@ -166,7 +166,7 @@ def inputs_of(circuit) -> int:
 
 
 def idle_of(circuit) -> frozenset[int]:
-    """Which weights of a circuit act on nothing, as published: its `idle`, if it says so."""
+    """Numbers of a circuit's weights that act on nothing, as published: its `idle`, or none."""
     try:
         return circuit.idle
     except AttributeError:

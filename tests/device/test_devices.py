@@ -391,10 +391,16 @@ def test_a_device_of_an_absent_plug_in_is_refused_with_what_brings_it(name, pack
     )
 
 
-@pytest.mark.parametrize("options", [{"nope": 1}, {"batch_obs": True, "wat": 2}])
-def test_options_go_to_the_device_and_those_that_it_lacks_are_refused(options):
+@pytest.mark.parametrize(
+    "options, words_of_them",
+    [
+        ({"nope": 1}, "{nope: 1}"),
+        ({"batch_obs": True, "wat": 2}, "{batch_obs: true, wat: 2}"),
+    ],
+)
+def test_options_go_to_the_device_and_those_that_it_lacks_are_refused(options, words_of_them):
     words = refusal("lightning.qubit", Dressed(2, 1), options=options)
-    assert words.startswith(f"device.options={options}: lightning.qubit does not take them (")
+    assert words.startswith(f"device.options={words_of_them}: lightning.qubit does not take them (")
     device("lightning.qubit", options={"batch_obs": True}).run(Dressed(2, 1))
 
 

@@ -96,6 +96,7 @@ def straight_choice(x):
         (lambda: Stepped(lambda x: x.detach()), WRONG),
         (lambda: Stepped(lambda x: torch.round(x) + 2 * Twice.apply(x)), WRONG),
         (lambda: Stepped(lambda x: straight_round(x) + Twice.apply(x)), WRONG),
+        (lambda: Stepped(lambda x: Twice.apply(x.float()).to(x)), WRONG),
     ],
     ids=[
         "round, straight",
@@ -107,6 +108,7 @@ def straight_choice(x):
         "detached without a step",
         "round beside a wrong backward",
         "straight round beside a wrong backward",
+        "wrong backward in single precision",
     ],
 )
 def test_a_straight_through_gradient_is_told_from_a_wrong_one(build, expected):

@@ -20,7 +20,7 @@ def shown(tmp_path_factory):
         place = tmp_path_factory.mktemp("notebook")
         patch.chdir(place)
         leave_undrawn(patch)
-        patch.setattr(figure, "drawing", lambda model, artifacts: {})
+        patch.setattr(figure, "drawing", lambda *_: {})
         patch.setenv("QTLRUN_HOME", str(place / "home"))
         names = {}
         cells = json.loads(NOTEBOOK.read_text())["cells"]

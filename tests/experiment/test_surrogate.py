@@ -1,12 +1,14 @@
 """Classical surrogates of trained rows: kept with the row, and absent with a reason."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from composition import compose_plan, train_row, variants
 
 from qtlrun.comparison.obstacle import Obstacle
 from qtlrun.device.mixed import Mixed
-from qtlrun.experiment import Experiment
+from qtlrun.experiment import Experiment, certificate
 from qtlrun.plan import Redraw
 
 ONCE = "recipe.epochs=1"
@@ -29,6 +31,29 @@ def test_a_row_has_the_figures_of_each_seed_and_the_store_keeps_them(home):
     most, whole = (first.metrics[f"surrogate_terms_{share}"] for share in (99, 100))
     assert (most <= whole).all() and (whole <= first.metrics["surrogate_terms"]).all()
     assert second.stored and second.metrics[names].equals(first.metrics[names])
+
+
+def test_other_weights_under_the_key_of_a_row_have_figures_of_their_own(home):
+    """As a training anew leaves them, where its numbers are not the same to the bit."""
+    variant = variants(f"home={home}", *SHORT, "compare=[]")["composed"]
+    experiment = Experiment(str(home))
+    row = train_row(experiment, "A", variant, [0, 1])
+    (certified,) = experiment.certify(variant, [Redraw({}, [0, 1], [])], [row])
+    first, second = certified.metrics["surrogate_words_r2"]
+    assert first != second
+    other = dataclasses.replace(row, outcomes={0: row.outcomes[1]})
+    (again,) = experiment.certify(variant, [Redraw({}, [0], [])], [other])
+    assert again.metrics["surrogate_words_r2"].tolist() == [second]
+
+
+def test_a_row_stays_without_them_where_they_fail(home, monkeypatch):
+    def run_out(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(certificate, "_certify_ensemble", run_out)
+    row = trained(home, *SHORT, "compare=[]")
+    assert not [name for name in row.metrics if "surrogate" in name]
+    assert sorted(row.outcomes) == [0, 1]
 
 
 def test_a_comparison_has_them_where_they_are_asked_for(home):

@@ -57,7 +57,7 @@ def test_a_failed_training_withholds_what_it_would_have_said(described):
     table, frame, notes = described(model, [[0.6, 0.6]] * 5)
     assert set(table["preparations"]) == {"withheld"} and set(table["95 %"]) == {""}
     assert frame["lost"].all() and frame["budget"].tolist() == pytest.approx([15_000] * 2)
-    assert notes[0].full.endswith("failed; the rest is no sample of all.")
+    assert notes[0].full.endswith("failed; the others are no sample of all.")
 
 
 def test_splits_and_seeds_are_paired_with_themselves_where_others_are_lost(described):

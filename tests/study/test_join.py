@@ -38,6 +38,16 @@ def test_rows_of_runs_on_the_same_data_are_compared_as_in_one_run(studied, join)
     assert set(rows["run"]) == {each.out.name for each in (first, second, both)}
 
 
+def test_a_row_that_lost_a_training_in_its_run_has_no_verdict(studied, join):
+    run = studied("compare=[twin,C]")
+    frame = pd.read_csv(run.out / "rows.csv")
+    lost = frame[frame["row"] == "twin"].iloc[:1].assign(seed=99, metric="error", value=1.0)
+    pd.concat([frame, lost]).to_csv(run.out / "rows.csv", index=False)
+    table = join(run, studied("compare=[]", "circuit.depth=2")).frame.set_index("row")
+    assert table["verdict"]["twin"] == "no verdict"
+    assert table["verdict"]["C*"] in ("better", "worse", "equivalent", "undecided")
+
+
 def test_rows_of_other_data_stand_side_by_side(studied, join):
     found = join(studied("compare=[]"), studied("compare=[]", "dataset.split_seed=7"))
     assert len(found.frame) == 2 and "difference" not in found.frame

@@ -117,6 +117,22 @@ def test_branches_and_a_grid_give_the_same_coefficients(circuit, monkeypatch):
         torch.testing.assert_close(each.coefficients, by_grid.coefficients, rtol=0, atol=TOLERANCE)
 
 
+def test_many_uploads_of_one_input_are_expanded_on_a_grid():
+    """Eleven of them have 23 terms, and 4 ** 11 pairs of branches."""
+
+    def function(inputs, weights):
+        for weight in weights:
+            qml.RX(inputs[0], wires=0)
+            qml.RY(weight, wires=0)
+        return [qml.expval(qml.Z(0))]
+
+    circuit = Circuit(function, 1, (11,), inputs=1)
+    frequencies = expand(reader.read(circuit), draw(1, 11)).frequencies
+    assert frequencies.terms == 23
+    assert not branch.has_few_branches(reader.read(circuit), frequencies)
+    assert_is_the_circuit(circuit)
+
+
 def test_a_known_circuit_of_few_terms_is_found_with_exactly_these_terms():
     """<Z> after RX(a) RX(a) RX(w) is cos(2a + w); of a word on two wires it is a product."""
 

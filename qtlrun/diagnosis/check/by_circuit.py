@@ -24,8 +24,8 @@ def circuit_check(
 ) -> Callable[[Measurement], Check]:
     """Decorate the measurement of a circuit; the first one that shows anything is reported.
 
-    Those circuits are measured that are what is needed. Words of a command line are for composed
-    models alone.
+    Only circuits that meet `need` are measured. Words of a command line are for composed models
+    alone.
     """
 
     def decorate(measure: Measurement) -> Check:

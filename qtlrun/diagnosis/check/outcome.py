@@ -10,7 +10,7 @@ from qtlrun.diagnosis.case import IGNORED_LABEL, Case
 from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 from qtlrun.diagnosis.rehearsal import FirstSteps
 from qtlrun.diagnosis.sprint import Sprint
-from qtlrun.experiment.network import Module
+from qtlrun.experiment.network import Module, circuit_weights
 
 MIN_STEPS = 30  # of the exercise, below which nothing is learned yet
 LAST_STEPS = 10  # in which a loss that stays does not fall
@@ -141,7 +141,7 @@ def _replace_circuit(sprint: Sprint) -> dict[str, Float[Tensor, "items classes"]
     if head.encode is None or head.run is None or sprint.ensemble.generator is not None:
         return {}
     inputs = head.encode(sprint.features.unsqueeze(0))
-    weights = head.angles if head.circuit_weights is None else head.circuit_weights
+    weights = circuit_weights(head)
     outputs = head.run(inputs, weights)
     logits = {
         "no outputs of the circuit": head.decode(torch.zeros_like(outputs)),

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from qtlrun.device import state
 from qtlrun.device.state import PerItem, States
-from qtlrun.experiment.network import has_inner_circuit
+from qtlrun.experiment.network import circuit_weights, has_inner_circuit
 from qtlrun.experiment.subject import Subject
 from qtlrun.lens.scene import Scene, take_items
 from qtlrun.lens.shape import fourier
@@ -138,6 +138,4 @@ def _transform(view: View, subject: Subject, lines: int, seed: int, records: Rec
 
 def _weights(subject: Subject) -> Tensor:
     """Angles of the circuits that run, (circuits, *shape), in float64."""
-    head = subject.head
-    weights = head.angles if head.circuit_weights is None else head.circuit_weights
-    return weights.detach().double()
+    return circuit_weights(subject.head).detach().double()

@@ -8,6 +8,7 @@ from qtlrun.report.sentence.failure import failures
 from qtlrun.report.sentence.note import Note
 from qtlrun.report.sentence.quantity import count
 from qtlrun.report.sentence.size import decisive_sizes
+from qtlrun.statistic.judge import NO_VERDICT
 
 
 def contrasts(comparison: Comparison, margin: statistic.Margin | float) -> list[Note]:
@@ -66,7 +67,7 @@ def verdict_word(comparison: Comparison, label: str, word: str, accuracy: statis
     Withheld where a training failed, marked where the accuracies contradict it.
     """
     if failures(comparison, label):
-        return "no verdict"
+        return NO_VERDICT
     return f"{word} by NLL" if contradiction(comparison, label, word, accuracy) else word
 
 
