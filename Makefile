@@ -21,7 +21,7 @@ compare: .venv/installed  ## install, then the default experiment: variants A, B
 
 # A file's tests share what they train, so a file stays in one process; the longest begin (tests/conftest.py).
 PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
-test: .venv/installed  ## install, then the tests (offline, minutes)
+test: .venv/installed  ## install, then the tests (offline, twenty minutes)
 	$(BIN)/python -m pytest $(PARALLEL)
 
 test-all: .venv/installed  ## the tests that take long, too
