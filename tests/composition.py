@@ -13,6 +13,7 @@ from qtlrun.contract.part import build_part
 from qtlrun.plan import Plan, Redraw
 
 CONF = Path(__file__).parents[1] / "conf"
+ANY = "any home"
 SMALL = (
     "backbone=identity",
     "recipe.epochs=1",
@@ -29,7 +30,7 @@ def values(*words):
     """The values that a command line's overrides compose."""
     homes = [word for word in words if word.startswith("home=")]
     others = tuple(word for word in words if word not in homes)
-    composed = copy.deepcopy(_compose(others, None if homes else os.environ.get("QTLRUN_HOME")))
+    composed = copy.deepcopy(_compose(others, ANY if homes else os.environ.get("QTLRUN_HOME")))
     for word in homes:
         composed["home"] = word.partition("=")[2]
     return composed | {"name": "test", "overrides": list(words), "command": ["qtlrun", *words]}
@@ -37,7 +38,7 @@ def values(*words):
 
 @functools.cache
 def _compose(words, home):
-    """Values of words without a home; `home` is that of the environment, where they take it."""
+    """Values of words without a home; `home` is that of the environment, ANY if it is replaced."""
     with initialize_config_module("qtlrun.conf", version_base="1.3"):
         return OmegaConf.to_container(
             compose("config", list(words)), resolve=True, throw_on_missing=True
