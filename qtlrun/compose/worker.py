@@ -2,11 +2,25 @@
 
 import contextlib
 import json
+import sys
 from pathlib import Path
 
 from qtlrun import disk
 from qtlrun.compose.check import check_models, check_words
 from qtlrun.plan import Plan
+
+
+class Announcements:
+    """Monitor that prints what is said, as what a device elsewhere is sent, and nothing else."""
+
+    def step(self, stage: str, done: int, total: int) -> None:
+        pass
+
+    def say(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    def trace(self) -> None:
+        pass
 
 
 def train(values: dict[str, object], scratch: Path, number: int) -> None:
@@ -19,7 +33,7 @@ def train(values: dict[str, object], scratch: Path, number: int) -> None:
     plan = Plan(values)
     check_words([plan])
     plans = check_seal([plan], number)
-    experiment = Experiment(plan.settings.home, plan.settings.fresh)
+    experiment = Experiment(plan.settings.home, plan.settings.fresh, Announcements())
     study = build_part("study", plan.study, plan.settings.plugins)
     check_models(plans, study, experiment)
     if not study.trains:

@@ -10,9 +10,9 @@ from qtlrun.derivative.locality import Sets, describe_locality
 from qtlrun.derivative.plateau import TITLE, describe_plateau
 from qtlrun.error import UsageError
 from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble
+from qtlrun.experiment.local import local_variant
 from qtlrun.experiment.network import has_inner_circuit
 from qtlrun.experiment.parts import Parts
-from qtlrun.experiment.rehearsal import local_variant
 from qtlrun.layer import generator
 from qtlrun.report.section import Section
 from qtlrun.report.sentence import Note

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from qtlrun.derivative.specimen import Specimen
 from qtlrun.experiment.ensemble import Training, build_ensemble
+from qtlrun.experiment.local import local_variant
 from qtlrun.experiment.network import Network
 from qtlrun.experiment.parts import Parts
-from qtlrun.experiment.rehearsal import local_variant
 from qtlrun.plan import Variant, is_own
 
 START = "start"

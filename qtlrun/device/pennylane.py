@@ -73,8 +73,8 @@ class PennyLane:
 
     @property
     def exact(self) -> bool:
-        """Whether values and gradients are the same each time."""
-        return self.shots is None and self.diff_method != "spsa"
+        """Whether values and gradients are the same each time; elsewhere that is not known."""
+        return self.shots is None and self.diff_method != "spsa" and not self.remote
 
     @property
     def is_noiseless(self) -> bool:
@@ -87,7 +87,7 @@ class PennyLane:
             exact = "default.qubit" if self.noise.is_silent else channels.EXACT_NAME
             return PennyLane(exact)._changed(noise=self.noise)
         method = "best" if self.diff_method == "spsa" else self.diff_method
-        return self._changed(shots=None, diff_method=method, seed=0)
+        return self._changed(shots=None, diff_method=method, seed=0, remote=False)
 
     @property
     def exact_qubits(self) -> int | None:

@@ -11,6 +11,7 @@ from qtlrun.diagnosis.composed_circuit import find_circuits
 from qtlrun.diagnosis.composition import Composition
 from qtlrun.experiment import feature
 from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble
+from qtlrun.experiment.local import local_parts
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.training import solve_head
 from qtlrun.layer import generator
@@ -77,6 +78,7 @@ def compose_case(
     seeds: count of those of its plan
     solves: whether a head that is solved for is, for some of the items
     """
+    parts = local_parts(parts)
     ensemble = build_ensemble([Training(parts, seed)])
     if parts.solved and solves:
         solve_head(ensemble, SOLVED_ITEMS)

@@ -15,6 +15,7 @@ from qtlrun.experiment.circuit import compile_exact, plain_head
 from qtlrun.experiment.cost import generator_angles, trained_angles
 from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble, load_weights
 from qtlrun.experiment.group import group_trainings
+from qtlrun.experiment.local import is_remote
 from qtlrun.head import scikit
 from qtlrun.parametrization import generator as generators
 
@@ -36,8 +37,9 @@ def evaluate(
 ) -> Iterator[tuple[Training, Outcome | Failure]]:
     """Test the outcomes of trainings; the one place that sees the test split.
 
-    `detailed` adds the accuracy on the training split, effective angles, probability inside a
-    cutoff, and figures of a generator.
+    `detailed` adds the accuracy on the training split (not on a device elsewhere, which would be
+    sent it all once more), effective angles, probability inside a cutoff, and figures of a
+    generator.
     """
     for trainings in group_trainings(list(trained)):
         ensemble = build_ensemble(trainings)
@@ -111,13 +113,15 @@ def _details(ensemble: Ensemble) -> list[Details]:
     ensemble = replace(ensemble, head=plain_head(ensemble))
     data = ensemble.data["train"]
     runs = len(ensemble.trainings)
-    _, accuracies = train.score(train.evaluate(ensemble.whole, data, runs), data.labels)
+    is_elsewhere = is_remote(ensemble.parts)
+    if not is_elsewhere:
+        _, accuracies = train.score(train.evaluate(ensemble.whole, data, runs), data.labels)
     angles = _effective_angles(ensemble)
     shares = _probability_shares(ensemble) | _saturated_shares(ensemble) | _lost_norms(ensemble)
     generator_details = _generator_details(ensemble)
     details = []
     for run in range(runs):
-        figures = {"train_accuracy": float(accuracies[run])}
+        figures = {} if is_elsewhere else {"train_accuracy": float(accuracies[run])}
         figures |= {name: float(values[run]) for name, values in shares.items()}
         if angles is not None:
             figures["angles_effective"] = angles[run]

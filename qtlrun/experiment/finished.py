@@ -15,6 +15,7 @@ from qtlrun.error import UsageError, nearest
 from qtlrun.experiment.archive import Archive
 from qtlrun.experiment.finished_parts import FinishedParts
 from qtlrun.experiment.item import ItemShape
+from qtlrun.experiment.local import local_parts
 from qtlrun.experiment.network import Module, Network
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.restoration import restore_network
@@ -46,7 +47,7 @@ class FinishedTraining:
     @cached_property
     def network(self) -> Network:
         """Network in evaluation mode, from prepared items to logits (1, batch, classes)."""
-        return restore_network(self.parts, self.seed, self.weights)
+        return restore_network(local_parts(self.parts), self.seed, self.weights)
 
     @cached_property
     def extractor(self) -> Module:

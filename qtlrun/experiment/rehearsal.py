@@ -19,17 +19,16 @@ from qtlrun.experiment import feature
 from qtlrun.experiment.cost import count_costs
 from qtlrun.experiment.ensemble import Training, build_ensemble
 from qtlrun.experiment.evaluation import evaluate
+from qtlrun.experiment.local import is_remote, local_variant
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.sequence import count_epochs, fit_phase, list_phases
 from qtlrun.experiment.session import Session
 from qtlrun.experiment.training import fit
 from qtlrun.layer import generator
-from qtlrun.plan import Variant
 
 MEASURED_S = 0.4  # of epochs of one kind; longer where two short ones take longer
 MAX_EPOCHS = 30  # measured of one kind
 EVALUATION_EPOCHS = 0.5  # that evaluation takes as long as: all items forward, none back
-LOCAL_DEVICE = {"_target_": "qtlrun.device.statevector.Statevector"}
 FIRST_BATCHES = 2  # of the first epoch, by which the others are sized
 
 FitShare = Callable[[float], Iterator[Record]]
@@ -136,15 +135,10 @@ class Rehearsal:
         return time.perf_counter() - began
 
 
-def local_variant(variant: Variant) -> Variant:
-    """Variant on a simulator of ours, which sends no circuit elsewhere."""
-    return dataclasses.replace(variant, device=LOCAL_DEVICE)
-
-
 def bare_parts(parts: Parts, session: Session) -> Parts:
     """Parts whose backbone has random weights, on the same items."""
     variant = dataclasses.replace(parts.variant, backbone=parts.bare_values)
-    bare = Parts(local_variant(variant) if parts.device.remote else variant, session)
+    bare = Parts(local_variant(variant) if is_remote(parts) else variant, session)
     bare.dataset = parts.dataset
     return bare
 

@@ -16,6 +16,7 @@ from qtlrun.experiment.cost import count_costs
 from qtlrun.experiment.ensemble import Ensemble, Training, build_ensemble
 from qtlrun.experiment.group import group_trainings, shared_key
 from qtlrun.experiment.key import row_key
+from qtlrun.experiment.local import is_remote
 from qtlrun.experiment.sequence import count_epochs, fit_phases, list_phases
 from qtlrun.experiment.temperature import fit_temperatures
 from qtlrun.store import Entry
@@ -145,11 +146,12 @@ def _outcomes(
 def _fit_temperatures(ensemble: Ensemble) -> list[dict[str, float]]:
     """Temperature of each run at its best epoch, from validation logits, as figures.
 
-    None where validation is the test split, which may not fit it.
+    None where validation is the test split, which may not fit it, and on a device elsewhere, which
+    would be sent the split once more.
     """
     runs = len(ensemble.trainings)
     dataset = ensemble.parts.dataset
-    if dataset.validation is dataset.test:
+    if dataset.validation is dataset.test or is_remote(ensemble.parts):
         return [{} for _ in range(runs)]
     data = ensemble.data["validation"]
     logits = train.evaluate(ensemble.whole, data, runs).cpu().double().numpy()

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from qtlrun.comparison.outcome import Outcome
 from qtlrun.experiment import training
 from qtlrun.experiment.ensemble import Training
+from qtlrun.experiment.local import local_parts
 from qtlrun.experiment.network import Module, Network
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.restoration import restore_network, without_shots
@@ -132,7 +133,7 @@ def _own_state(module: nn.Module, prefix: str) -> dict[str, Tensor]:
 
 def _shuffle(subject: Subject, seed: int) -> Parts:
     """Parts of a training with its features, and labels in a random order."""
-    parts = copy.copy(subject.training.parts)
+    parts = copy.copy(local_parts(subject.training.parts))
     parts.backbone = subject.network.backbone
     parts.planted_features = {"seconds": torch.tensor(0.0)}
     splits = []

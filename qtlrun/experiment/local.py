@@ -1,0 +1,38 @@
+"""Simulators here in place of devices elsewhere, to which only a training and its test are sent."""
+
+import copy
+import dataclasses
+
+from qtlrun.experiment.parts import Parts
+from qtlrun.plan import Variant
+
+LOCAL_DEVICE = {"_target_": "qtlrun.device.statevector.Statevector"}
+# What parts build from their device
+DEVICE_MEMBERS = ("device", "exact_device", "parametrization")
+
+
+def local_variant(variant: Variant) -> Variant:
+    """Variant on a simulator of ours, which sends no circuit elsewhere."""
+    return dataclasses.replace(variant, device=LOCAL_DEVICE)
+
+
+def is_remote(parts: Parts) -> bool:
+    """Whether the circuits of the parts are sent to a machine elsewhere."""
+    return "device" in parts.variant.identity and parts.device.remote
+
+
+def local_parts(parts: Parts) -> Parts:
+    """The same parts, with a device elsewhere replaced by a simulator here, which is said once."""
+    if not is_remote(parts):
+        return parts
+    local = copy.copy(parts)
+    local.variant = local_variant(parts.variant)
+    for name in DEVICE_MEMBERS:
+        vars(local).pop(name, None)
+    name = parts.variant.device.get("name", parts.variant.target("device"))
+    session = parts.session
+    session.once(
+        f"simulated here {name}",
+        lambda: session.progress.say(f"{name} is elsewhere; its circuits are simulated here."),
+    )
+    return local
