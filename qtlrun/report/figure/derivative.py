@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from qtlrun.report.figure import style
-from qtlrun.report.figure.style import MARKERS, STYLE
+from qtlrun.report.figure.style import STYLE
 
 MAX_NAMED_LAYERS = 30  # under an axis
 
@@ -29,7 +29,7 @@ def cost_curves(frame: pd.DataFrame) -> Figure:
                 line["value"],
                 line["ms"],
                 label=f"{device} {method}",
-                marker=MARKERS[number % len(MARKERS)],
+                marker=style.marker(number),
                 ms=4,
                 lw=1.2,
                 color=style.colour(number),
@@ -89,7 +89,7 @@ def _look(rows: list[str], row: str, state: str) -> dict[str, Any]:
     """Look of a row's line; dashed once it is trained."""
     number = rows.index(row)
     return {
-        "marker": MARKERS[number % len(MARKERS)],
+        "marker": style.marker(number),
         "ms": 4,
         "lw": 1.2,
         "ls": "-" if state == "start" else "--",

@@ -7,8 +7,6 @@ from matplotlib.figure import Figure
 from qtlrun.report.figure import style
 from qtlrun.report.figure.style import STYLE
 
-MARKERS = "o^sDvP*Xp<"  # of classes, so that colour alone tells none
-
 
 @matplotlib.rc_context(STYLE)
 def planes(frame: pd.DataFrame) -> Figure:
@@ -31,7 +29,7 @@ def planes(frame: pd.DataFrame) -> Figure:
                 continue
             for number, name in enumerate(classes):
                 items = panel[panel["class"] == name]
-                marker = MARKERS[number % len(MARKERS)]
+                marker = style.marker(number)
                 look = {"marker": marker, "color": style.colour(number), "s": 9, "lw": 0}
                 axis.scatter(items["x"], items["y"], label=style.shorten(name), alpha=0.8, **look)
             axis.set_title(f"{row}: {layer}")

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from qtlrun.report.figure import style
-from qtlrun.report.figure.style import DASHES, MARKERS, STYLE
+from qtlrun.report.figure.style import DASHES, STYLE
 
 LEAST_EIGENVALUE = 1e-6  # of the mean one, that is drawn; below it float32 rounds
 MARKS = 12  # on a line
@@ -30,7 +30,7 @@ def fisher_spectrum(frame: pd.DataFrame, near_zero: float) -> Figure:
                 label=head,
                 color=style.colour(number),
                 ls=DASHES[number % len(DASHES)],
-                marker=MARKERS[number % len(MARKERS)],
+                marker=style.marker(number),
                 markevery=max(1, len(line) // MARKS),
                 ms=3.5,
                 lw=1.2,

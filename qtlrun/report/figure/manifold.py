@@ -13,7 +13,6 @@ from qtlrun.report.figure import style
 from qtlrun.report.figure.style import STYLE
 
 FEATURES = "features"  # layer between backbone and head
-MARKERS = "os^Dv*P"  # of rows, so that colour alone tells none
 SHIFT = 0.06  # between rows, of the distance of two layers
 MAX_TICKS = 8  # components that are named each
 SMALLEST_SHARE = 1e-6  # of the variance that is drawn
@@ -35,7 +34,7 @@ def shapes(frame: pd.DataFrame) -> Figure:
             spread = groups.std().reindex(layers).fillna(0)
             present = means.notna().to_numpy()
             x = np.arange(len(layers))[present] + SHIFT * (number - (len(rows) - 1) / 2)
-            look = {"color": style.colour(number), "marker": MARKERS[number % len(MARKERS)]}
+            look = {"color": style.colour(number), "marker": style.marker(number)}
             axis.errorbar(
                 x, means[present], spread[present], label=style.shorten(row), ms=3.5, lw=1, **look
             )
@@ -56,7 +55,7 @@ def spectra(frame: pd.DataFrame) -> Figure:
         panel = frame[(frame["layer"] == layer) & (frame["share"] > SMALLEST_SHARE)]
         for number, row in enumerate(rows):
             shares = panel[panel["row"] == row].groupby("component")["share"].mean()
-            marker = MARKERS[number % len(MARKERS)] if len(shares) <= 16 else ""
+            marker = style.marker(number) if len(shares) <= 16 else ""
             look = {"color": style.colour(number), "marker": marker, "ms": 3.5, "lw": 1}
             axis.plot(shares.index, shares, label=style.shorten(row), **look)
         axis.set(yscale="log", title=layer)

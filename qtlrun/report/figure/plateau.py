@@ -7,7 +7,6 @@ from matplotlib.figure import Figure
 from qtlrun.report.figure import style
 from qtlrun.report.figure.style import STYLE
 
-MARKERS = "os^D"
 LEAST_VARIANCE = 1e-9  # that is drawn
 MAX_QUBIT_TICKS = 8
 
@@ -33,7 +32,7 @@ def plateau(frame: pd.DataFrame) -> Figure:
                 [bar.clip(lower=0) for bar in bars],
                 label=f"{observable}, {start}",
                 color=style.colour(number),
-                marker=MARKERS[number % len(MARKERS)],
+                marker=style.marker(number),
                 ms=3.5,
                 lw=1,
             )

@@ -15,7 +15,6 @@ METRICS = {
     "brier": "Brier score",
     "ece": "calibration error",
 }
-MARKERS = "os^Dv<>P"
 TICKS = (0.001, 0.01, 0.1, 1, 10)
 
 
@@ -59,7 +58,7 @@ def _draw_row(axis: Axes, line: pd.DataFrame, metric: str, row: str, number: int
         color=colour,
         lw=1.2,
         ls="-" if noisy else "--",
-        marker=MARKERS[number % len(MARKERS)] if noisy else None,
+        marker=style.marker(number) if noisy else None,
         ms=3,
     )
     ends = line[f"{metric}_low"], line[f"{metric}_high"]

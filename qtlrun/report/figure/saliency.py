@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from qtlrun.report.figure import style
 from qtlrun.report.figure.style import STYLE
 
-MARKERS = "o^sDvP*Xp<"  # of classes and rows, so that colour alone tells none
 CENTRED = {"ha": "center", "va": "center", "fontsize": 8}
 MAPS = "viridis"
 TOP = 99  # percentile of the maps at which their colours end
@@ -79,7 +78,7 @@ def field(frame: pd.DataFrame, points: pd.DataFrame, axes: list[str]) -> Figure:
         for number, name in enumerate(classes):
             items = points[points["class"] == name]
             look = {"color": style.colour(number), "s": 7, "lw": 0, "alpha": 0.7}
-            marker = MARKERS[number % len(MARKERS)]
+            marker = style.marker(number)
             axis.scatter(items["x"], items["y"], marker=marker, label=style.shorten(name), **look)
         arrows = panel["x"], panel["y"], panel["slope_x"], panel["slope_y"]
         axis.quiver(*arrows, angles="xy", scale_units="xy", scale=scale, width=0.006)
@@ -130,7 +129,7 @@ def checks(frame: pd.DataFrame) -> Figure:
             values = panel.groupby("random", sort=False)["correlation"].agg(["mean", "std"])
             shift = 0.3 * ((number + 0.5) / len(rows) - 0.5)
             places = [steps.index(step) + shift for step in values.index]
-            marker = MARKERS[number % len(MARKERS)]
+            marker = style.marker(number)
             look = {"fmt": marker, "color": style.colour(number), "ms": 4, "lw": 1}
             error = values["std"].fillna(0)
             axis.errorbar(places, values["mean"], error, label=style.shorten(row), **look)

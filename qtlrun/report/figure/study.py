@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from qtlrun.report.figure import style
-from qtlrun.report.figure.style import MARKERS, STYLE
+from qtlrun.report.figure.style import STYLE
 
 
 @matplotlib.rc_context(STYLE)
@@ -23,7 +23,9 @@ def specification_curve(
     figure = Figure(figsize=(9, 3.2 + 0.16 * len(levels)), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=[3, max(1, 0.18 * len(levels))])
     positions = np.arange(len(frame))
-    colours = np.where(frame["high"] < 0, "C0", np.where(frame["low"] > 0, "C3", "grey"))
+    colours = np.where(
+        frame["high"] < 0, style.colour(0), np.where(frame["low"] > 0, style.colour(1), "grey")
+    )
     above.vlines(positions, frame["low"], frame["high"], color=colours, lw=0.8, alpha=0.5)
     above.scatter(positions, frame["difference"], c=colours, s=5, zorder=3)
     above.axhline(0, color="black", lw=0.8)
@@ -204,7 +206,7 @@ def retention(frame: pd.DataFrame) -> Figure:
                 line[name],
                 ends,
                 label=label,
-                marker=MARKERS[number % len(MARKERS)],
+                marker=style.marker(number),
                 ms=4,
                 lw=1.2,
                 capsize=2,

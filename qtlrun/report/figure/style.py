@@ -24,10 +24,10 @@ STYLE: "dict[RcKeyType, object]" = {
 }
 KINDS = ("png", "svg")  # of files that a figure is written to
 DPI = 150  # of those that have pixels
-DASHES = ("-", "--", ":")  # each for ten colours
+DASHES = ("-", "--", ":")  # each for all colours
 # Told apart by the colour-blind: Okabe and Ito 2008, without yellow, which vanishes on white
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-MARKERS = "os^Dv<>P"  # of lines, by their number
+MARKERS = "os^Dv<>P*X"
 MAX_PANELS_ABREAST = 4
 MAX_NAME_LENGTH = 20  # characters
 MAX_HORIZONTAL_LENGTH = 3  # characters of names that need not be aslant
@@ -110,12 +110,17 @@ def legend(axis) -> None:
 
 def look(number: int) -> Look:
     """Look of a line by its number."""
-    return {"color": f"C{number % 10}", "ls": DASHES[number // 10 % len(DASHES)]}
+    return {"color": colour(number), "ls": DASHES[number // len(PALETTE) % len(DASHES)]}
 
 
 def colour(number: int) -> str:
     """Colour of a class or a row by its number."""
     return PALETTE[number % len(PALETTE)]
+
+
+def marker(number: int) -> str:
+    """Marker of a class or a row by its number, so that colour alone tells none."""
+    return MARKERS[number % len(MARKERS)]
 
 
 def shorten(name: object) -> str:
