@@ -87,6 +87,21 @@ def test_a_picture_is_kept_by_its_score_as_it_stands_whatever_the_shifts():
     assert ((result - goal).square().sum() <= (GREY - goal).square().sum()).all()
 
 
+@pytest.mark.parametrize("shift", [0, 1])
+def test_a_step_scores_its_pictures_once_and_again_where_they_are_shifted(shift):
+    calls = []
+
+    def score(pictures):
+        calls.append(pictures)
+        return linear(weights())(pictures)
+
+    ascent = dataclasses.replace(PLAIN, steps=20, shift=shift)
+    ascent.climb(GREY, GREY, score, 0)
+    shifted = sum(map(any, ascent._draw_shifts((8, 8), 0)))
+    assert (shifted > 0) == (shift > 0)
+    assert len(calls) == 20 + shifted + 1  # the end is scored, too
+
+
 def test_a_seed_shifts_alike_and_another_seed_otherwise():
     ascent = dataclasses.replace(PLAIN, steps=10, shift=1)
     first, again, other = (ascent.climb(GREY, GREY, linear(weights()), s) for s in (0, 0, 1))

@@ -17,7 +17,7 @@ def total(items, _targets):
 
 
 def curves_of(order):
-    return removal.remove(total, ITEMS, TARGETS, NOTHING, order, levels=4)
+    return removal.remove(total, ITEMS, TARGETS, NOTHING, [order], levels=4)[0]
 
 
 def test_curves_of_a_linear_model_are_the_sums_of_what_is_left():
@@ -51,7 +51,7 @@ def test_the_part_that_ranks_first_is_removed_first_whatever_the_size_of_the_pic
     parts = min(side, removal.MAX_PATCHES) ** 2
     assert order.shape == (1, parts)
     curves = removal.remove(
-        total, picture, TARGETS[:1], torch.zeros(2, side, side).double(), order, levels=parts
-    )
+        total, picture, TARGETS[:1], torch.zeros(2, side, side).double(), [order], levels=parts
+    )[0]
     assert np.allclose(curves.deletion[0], [2] + [0] * parts)
     assert np.allclose(curves.insertion[0], [0] + [2] * parts)

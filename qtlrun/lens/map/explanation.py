@@ -129,18 +129,22 @@ def remove_parts(each: Explanation, levels: int, orders: int) -> None:
                 pieces.append(chances.gather(1, classes.unsqueeze(1)).squeeze(1))
         return torch.cat(pieces)
 
-    for method, values in each.maps.items():
-        order = removal.rank_parts(values).to(items.device)
-        each.removals[method] = removal.remove(
-            probability, items, question.targets, baseline, order, levels
-        )
+    ranked = [removal.rank_parts(values) for values in each.maps.values()]
     first = removal.rank_parts(torch.zeros(len(items), *each.shape[-2:]))
     for number in range(orders):
         draw = generator(question.seed, "random order", *each.subject.name, number)
-        order = torch.rand(first.shape, generator=draw).argsort(1).to(items.device)
-        each.random.append(
-            removal.remove(probability, items, question.targets, baseline, order, levels)
-        )
+        ranked.append(torch.rand(first.shape, generator=draw).argsort(1))
+    removals = removal.remove(
+        probability,
+        items,
+        question.targets,
+        baseline,
+        [order.to(items.device) for order in ranked],
+        levels,
+    )
+    count = len(each.maps)
+    each.removals.update(zip(each.maps, removals[:count], strict=True))
+    each.random.extend(removals[count:])
 
 
 def choose_split(subject: Subject, common: set[str], count: int) -> Split:

@@ -59,26 +59,32 @@ def remove(
     items: Float[Tensor, "items ..."],
     targets: Int64[Tensor, " items"],
     baseline: Float[Tensor, "..."],
-    order: Int64[Tensor, "items parts"],
+    orders: list[Int64[Tensor, "items parts"]],
     levels: int,
-) -> Removal:
-    """Curves of items in an order of their parts; what is removed becomes the baseline.
+) -> list[Removal]:
+    """Curves of items in several orders of their parts; what is removed becomes the baseline.
 
     probability: of the targets, of so many items with their targets, (items,)
     items: as (items, channels, height, width) or (items, numbers)
     levels: steps from no part to all
     """
-    parts = order.shape[1]
+    parts = orders[0].shape[1]
     shares = np.linspace(0, 1, min(levels, parts) + 1)
-    places = order.argsort(1)  # the rank of each part
-    deleted = []
-    inserted = []
-    for share in shares:
-        first = _spread(places < round(share * parts), items)
-        deleted.append(probability(torch.where(first, baseline, items), targets))
-        inserted.append(probability(torch.where(first, items, baseline), targets))
-    curves = [torch.stack(each, 1).double().cpu().numpy() for each in (deleted, inserted)]
-    return Removal(shares, *curves)
+    whole = probability(items, targets)  # the ends of all curves
+    nothing = probability(baseline.expand_as(items), targets)
+    removals = []
+    for order in orders:
+        places = order.argsort(1)  # the rank of each part
+        deleted = [whole]
+        inserted = [nothing]
+        for share in shares[1:-1]:
+            first = _spread(places < round(share * parts), items)
+            deleted.append(probability(torch.where(first, baseline, items), targets))
+            inserted.append(probability(torch.where(first, items, baseline), targets))
+        pair = [*deleted, nothing], [*inserted, whole]
+        curves = [torch.stack(each, 1).double().cpu().numpy() for each in pair]
+        removals.append(Removal(shares, *curves))
+    return removals
 
 
 def _spread(chosen: Tensor, items: Tensor) -> Tensor:

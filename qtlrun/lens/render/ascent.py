@@ -70,18 +70,18 @@ class Ascent:
         shifts = self._draw_shifts(start.shape[-2:], seed)
         pictures = start
         best = start
-        highest = score(start)
+        highest = torch.full((len(start),), -torch.inf, dtype=start.dtype, device=start.device)
         for number, shift in enumerate(shifts):
-            uphill = _scale(_smooth(_find_slope(score, pictures, shift), self.falloff))
-            roughness = _find_slope(total_variation, pictures) * pictures[0].numel()
+            scores, slope = _find_slope(score, pictures, shift)
+            if any(shift):  # those scores are of other pictures
+                scores = score(pictures)
+            best, highest = _choose_higher(best, highest, pictures, scores)
+            uphill = _scale(_smooth(slope, self.falloff))
+            roughness = _find_slope(total_variation, pictures)[1] * pictures[0].numel()
             direction = uphill - self.variation * roughness - self.norm * (pictures - centre)
             pictures = (pictures + self.rate * (1 - number / self.steps) * direction).clamp(0, 1)
-            scores = score(pictures)
-            is_higher = scores > highest
-            best = torch.where(is_higher[:, None, None, None], pictures, best)
-            highest = torch.where(is_higher, scores, highest)
             tell()
-        return best
+        return _choose_higher(best, highest, pictures, score(pictures))[0]
 
     def _draw_shifts(self, sides: Sequence[int], seed: int) -> list[tuple[int, int]]:
         """Shift down and to the right for each step."""
@@ -213,14 +213,24 @@ def _find_obstacle(subject: Subject) -> str:
     return "" if logits.requires_grad else "its logits have no gradient in the pixels"
 
 
+def _choose_higher(
+    best: Pictures, highest: Scores, pictures: Pictures, scores: Scores
+) -> tuple[Pictures, Scores]:
+    """Pictures and their scores where these are higher than the best's, else the best's."""
+    is_higher = scores > highest
+    chosen = torch.where(is_higher[:, None, None, None], pictures, best)
+    return chosen, torch.where(is_higher, scores, highest)
+
+
 def _find_slope(
     function: Callable[[Pictures], Scores], pictures: Pictures, shift: tuple[int, int] = (0, 0)
-) -> Pictures:
-    """Gradient, in each picture's pixels, of its number once it is shifted."""
+) -> tuple[Scores, Pictures]:
+    """Number of each picture once it is shifted, and its gradient in the picture's pixels."""
     pictures = pictures.detach().requires_grad_()
     with torch.enable_grad():
-        values = function(pictures.roll(shift, (-2, -1))).sum()
-    return torch.autograd.grad(values, pictures)[0]
+        values = function(pictures.roll(shift, (-2, -1)))
+        total = values.sum()
+    return values.detach(), torch.autograd.grad(total, pictures)[0]
 
 
 def _scale(slope: Pictures) -> Pictures:
