@@ -14,6 +14,7 @@ from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.tuning import Tuning
 from qtlrun.report import figure
 from qtlrun.report import frame as frames
+from qtlrun.report.figure import style
 
 NAMES = (
     "A",
@@ -39,6 +40,17 @@ def drawn(made):
     box, (width, height) = made.get_tightbbox(), made.get_size_inches()
     assert box.x0 > -0.01 and box.y0 > -0.01 and box.x1 < width + 0.01 and box.y1 < height + 0.01
     assert image.min() < 100 and image.max() == 255
+
+
+@pytest.mark.parametrize("limits", [(0.2, 0.9), (0.11, 9.9), (0.3, 0.45), (7, 40), (1e-6, 1)])
+def test_a_logarithmic_axis_has_two_labels_or_more_and_powers_of_ten_where_there_are(limits):
+    axis = style.panels(1, 2, 2)[1][0]
+    axis.set(yscale="log", ylim=limits)
+    style.label_powers(axis.yaxis)
+    values = [float(text) for text in ticks(axis.yaxis)]
+    assert len(values) >= 2 and limits[0] <= values[0] < values[-1] <= limits[1]
+    if limits[1] / limits[0] > 100:
+        assert np.allclose(np.log10(values) % 1, 0)
 
 
 def words(made):

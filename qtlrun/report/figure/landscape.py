@@ -66,8 +66,7 @@ def lines(frame: pd.DataFrame) -> Figure:
         axis.axvline(0, color=MARK, lw=0.8, ls=":")
         limits = frame["loss"].clip(LEAST_LOSS, MOST_LOSS)
         axis.set(yscale="log", ylim=(limits.min() * 0.8, limits.max() * 1.2))
-        axis.yaxis.set_major_formatter("{x:g}")
-        axis.minorticks_off()
+        style.label_powers(axis.yaxis)
         axis.set(xlabel=panel["unit"].iloc[0], ylabel="training loss, nats")
     return figure
 

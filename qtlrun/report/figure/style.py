@@ -30,6 +30,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 MARKERS = "os^Dv<>P*X"
 MAX_PANELS_ABREAST = 4
 MAX_NAME_LENGTH = 20  # characters
+SUBDIVISION = (1, 2, 5)  # of a power of 10
 MAX_HORIZONTAL_LENGTH = 3  # characters of names that need not be aslant
 
 
@@ -94,10 +95,16 @@ def name_ticks(set_ticks, names) -> None:
 
 
 def label_powers(*axes) -> None:
-    """Label powers of 10 on axes x or y as plain numbers, and nothing between."""
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    """Label powers of 10 on axes x or y, which have their limits, as plain numbers.
+
+    Where fewer than two are in sight, more numbers are labelled, so that a scale can be read.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
     for axis in axes:
+        low, high = np.log10(axis.get_view_interval())
+        if math.floor(high) - math.ceil(low) < 1:
+            axis.set_major_locator(LogLocator(subs=SUBDIVISION))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_formatter(NullFormatter())
 
