@@ -16,7 +16,7 @@ from qtlrun.report.sentence import Note
 from qtlrun.report.sentence import count as quantity
 
 MAX_SIDE = 16  # of a map in a CSV file
-GRID = 15  # arrows on a side of the plane
+GRID = 45  # points on a side of the plane, an odd multiple of the arrows there
 
 
 def draw(view: View, explained: list[Explanation]) -> None:
