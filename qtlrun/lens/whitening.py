@@ -58,7 +58,7 @@ def fit_whitening(points: Points) -> Whitening | None:
 
     centre = points.mean(0)
     least = RESOLUTION * np.abs(points).max()
-    varying = np.ptp(points, axis=0) > least
+    varying = find_varying(points)
     centred = (points - centre) * varying
     _, sizes, directions = np.linalg.svd(centred, full_matrices=False)
     is_filled = sizes > least * math.sqrt(len(points))
@@ -77,6 +77,11 @@ def fit_whitening(points: Points) -> Whitening | None:
     shrunk = np.maximum((1 - shrinkage) * variances + shrinkage * mean, floor)
     rest = max(shrinkage * mean, floor) if numbers > rank else math.inf
     return Whitening(centre, varying, directions, shrunk, rest, shrinkage)
+
+
+def find_varying(points: Points) -> Bool[np.ndarray, " numbers"]:
+    """Numbers that are not the same for all items, but for the rounding of single precision."""
+    return np.ptp(points, axis=0) > RESOLUTION * np.abs(points).max()
 
 
 def distance_from_identity(points: Points) -> float:

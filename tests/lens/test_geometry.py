@@ -43,3 +43,10 @@ def test_the_condition_number_is_that_of_the_covariance_as_it_is():
 def test_equal_points_have_no_whitening_error(value):
     white = geometry.halve(np.full((20, 3), value), 0)
     assert np.isnan([white.distance, white.before, white.after, white.shrinkage]).all()
+
+
+def test_the_rounding_of_single_precision_is_no_variance():
+    """A layer that saturates differs by a unit in the last place of some items."""
+    points = np.ones((20, 3), np.float32)
+    points[::2] = np.nextafter(points[::2], np.float32(2))
+    assert np.isnan(geometry.halve(points.astype(float), 0).distance)

@@ -99,12 +99,13 @@ def halve(points: Points, seed: int) -> Whiteness:
 def vary(points: Points) -> Float64[np.ndarray, "items directions"]:
     """Coordinates of points along the directions in which they vary; none of equal points.
 
-    Numbers that vary are left as they are where the items are too few to tell dead directions.
+    The whitening itself has every direction that is more than rounding, and shrinks it. Here one
+    that is dead is left out as well, for the error counts all directions alike. Numbers that vary
+    are left as they are where the items are too few to tell dead directions.
     """
     centered = points - points.mean(0)
     squares = (centered**2).sum(0)
-    rounding = np.finfo(float).eps * len(points) * np.abs(points).max()
-    centered = centered[:, (squares > DEAD * squares.max()) & (squares > rounding**2)]
+    centered = centered[:, whitening.find_varying(points) & (squares > DEAD * squares.max())]
     if not centered.size:
         return centered
     _, sizes, directions = np.linalg.svd(centered, full_matrices=False)
