@@ -26,6 +26,8 @@ DRAWN = Column("*", "any", "", "a tuned key, its value in this draw or the chose
 DIFFERENCE = Column("minus *", "float64", "nats", "composed minus this reference", optional=True)
 PROBABILITY = Column("p(*)", "float64", "probability", "predicted, of this class", optional=True)
 
+VERDICT_WORDS = "better, worse, equivalent, equivalent if none dies, undecided or no verdict"
+
 ROWS = Schema(
     (
         ROW,
@@ -98,7 +100,7 @@ CONTRASTS = Schema(
         ("like_high", "float64", "that of the metric", "upper end for other pools like this one"),
         ("training", "float64", "that of the metric", "standard error from training alone"),
         ("pictures", "float64", "that of the metric", "standard error from test items alone"),
-        ("verdict", "text", "", "better, worse, equivalent, equivalent if none dies, or undecided"),
+        ("verdict", "text", "", VERDICT_WORDS),
         ("margin", "float64", "nats", "margin of this contrast; none but of test_nll"),
         ("p", "float64", "probability", "two-sided, of no difference; none without a verdict"),
         ("p_holm", "float64", "probability", "p adjusted over all lines of the metric (Holm 1979)"),
@@ -203,7 +205,7 @@ VERDICTS = columns(
     ("difference high", "float64", "nats", "upper end of its 95 % interval"),
     ("training noise", "float64", "nats", "standard error from training alone"),
     ("picture noise", "float64", "nats", "standard error from test items alone"),
-    ("verdict", "text", "", "better, worse, equivalent, equivalent if none dies, or undecided"),
+    ("verdict", "text", "", VERDICT_WORDS),
     ("accuracy difference", "float64", "accuracy", "composed minus this row, test accuracy"),
     ("accuracy difference low", "float64", "accuracy", "lower end of its 95 % interval"),
     ("accuracy difference high", "float64", "accuracy", "upper end of its 95 % interval"),

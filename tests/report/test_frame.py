@@ -244,7 +244,7 @@ def test_a_contrast_is_taken_on_the_seeds_that_both_finished(mixed):
             getattr(verdict.interval, name)
             for name in ("mean", "low", "high", "training", "pictures")
         ]
-        assert verdict.word != lines.loc[label, "verdict"] == "undecided"  # a seed failed
+        assert verdict.word != lines.loc[label, "verdict"] == "no verdict"  # a seed failed
     assert set(lines["metric"]) == {"test_nll"}
 
 

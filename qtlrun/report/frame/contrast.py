@@ -55,7 +55,7 @@ def _contrast_lines(
             "like_high": verdict.interval.like_high,
             "training": verdict.interval.training,
             "pictures": verdict.interval.pictures,
-            "verdict": verdict.word,
+            "verdict": verdict.phrase,
             "margin": margins.get(label, math.nan),
             "p": p[label],
             "p_holm": math.nan,

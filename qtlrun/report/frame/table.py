@@ -114,7 +114,7 @@ def _verdict(verdict: statistic.Verdict) -> dict[str, object]:
     return _difference("difference", verdict.interval) | {
         "training noise": verdict.interval.training,
         "picture noise": verdict.interval.pictures,
-        "verdict": verdict.word,
+        "verdict": verdict.phrase,
     }
 
 
