@@ -95,7 +95,7 @@ class Trend:
                 report.progress.say(f"{_dataset(plan)}, {point_name(keys)}:")
                 comparisons[name].append(experiment.compare(plan, keys))
         differences = differences_frame(comparisons)
-        rivals = {name: _rivals(run[0]) for name, run in series.items()}
+        rivals = {name: set[str]().union(*map(_rivals, run)) for name, run in series.items()}
         slopes = slopes_frame(comparisons, rivals)
         table = _table(slopes)
         rows = pd.concat(frame.rows_frame(points, self.shots) for points in comparisons.values())
@@ -214,8 +214,10 @@ def _dataset(plan: Plan) -> str:
 
 
 def _rivals(plan: Plan) -> set[str]:
-    """References without a circuit."""
-    return {name for name, variant in plan.references.items() if not has_circuit(variant)}
+    """Labels of the references without a circuit."""
+    references = plan.references
+    classical = [name for name in references if not has_circuit(references[name])]
+    return {label for name, label in plan.labels.names.items() if name in classical}
 
 
 def _table(slopes: pd.DataFrame) -> pd.DataFrame:

@@ -41,7 +41,7 @@ def slopes_frame(
 ) -> pd.DataFrame:
     """Slopes of the differences, a line per series, reference and metric.
 
-    `rivals` are the references without a circuit, by series.
+    `rivals` are the labels of references without a circuit, by series.
     """
     lines = []
     for name, points in comparisons.items():
@@ -86,7 +86,7 @@ def _slopes(name: str, points: list[Comparison], rivals: set[str]) -> list[dict]
                         "series": name,
                         "key": key,
                         "reference": label,
-                        "classical": label.rstrip("*") in rivals,
+                        "classical": label in rivals,
                         "metric": metric,
                         "slope": line.mean,
                         "low": line.low,
