@@ -13,6 +13,7 @@ from qtlrun.experiment.network import Network
 from qtlrun.experiment.subject import named_stages
 from qtlrun.layer import generator
 from qtlrun.lens.map.rectifier import Rectifiers, Rule
+from qtlrun.lens.settling import settle
 
 Logits = Callable[[Tensor], Tensor]  # of prepared items, (1, items, classes)
 
@@ -37,11 +38,7 @@ class Model:
 
 def build_model(network: Network, chunk: int) -> Model:
     """Model of a network for evaluation; takes so many items at once."""
-    settled = network.backbone.settled
-    if not settled:
-        return Model(network, network, chunk)
-    backbone = settled().requires_grad_(False)
-    return Model(network, Network(backbone, network.head, network.scale), chunk)
+    return Model(network, settle(network), chunk)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,9 +14,10 @@ from qtlrun.derivative.gradient import find_gradients
 from qtlrun.device.cached import CachedDevice
 from qtlrun.device.statevector import Statevector
 from qtlrun.experiment import feature
-from qtlrun.experiment.network import Module
+from qtlrun.experiment.network import Module, Network
 from qtlrun.experiment.restoration import restore_network
 from qtlrun.experiment.subject import Subject
+from qtlrun.lens.settling import settle_backbone
 from qtlrun.parametrization.generated import BACKBONE, HEAD
 
 MAX_NUMBERS = 2**22  # of what a head works on at once, over all points
@@ -120,16 +121,22 @@ def head_objective(
 
 
 def network_objective(subject: Subject, split: Split, names: Collection[str]) -> Objective:
-    """Loss of a split by these weights of a whole network, point by point."""
+    """Loss of a split by these weights of a whole network, point by point; it has no gradient."""
     network = subject.network
+    backbone = copy.deepcopy(network.backbone)
     items = subject.items(split)
-    state = dict(network.named_parameters())
-    weights = {name: state[name].detach() for name in names}
-    size = feature.chunk(network.backbone)
+    trained = dict(network.named_parameters())
+    weights = {name: trained[name].detach() for name in names}
+    size = feature.chunk(backbone)
 
     def logits(moved: dict[str, Tensor], _points: int) -> Tensor:
+        heads = {name: weight for name, weight in moved.items() if name.startswith(HEAD)}
+        others = {name: weight for name, weight in moved.items() if name not in heads}
+        state = {name.removeprefix(BACKBONE): weight for name, weight in others.items()}
+        backbone.load_state_dict(state, strict=False)
+        fast = Network(settle_backbone(backbone), network.head, network.scale)
         with subject.threads():
-            chunks = [functional_call(network, moved, (chunk,)) for chunk in items.split(size)]
+            chunks = [functional_call(fast, heads, (chunk,)) for chunk in items.split(size)]
         return torch.cat(chunks, dim=1)
 
     return Objective(weights, logits, split, 1, is_stacked=False)
