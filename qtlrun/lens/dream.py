@@ -213,13 +213,14 @@ def _read(view: View, visualisation: Visualisation, numbers: list[dict[str, Any]
 def _draw(
     view: View, visualisations: list[Visualisation], lines: list[list[dict[str, Any]]]
 ) -> None:
-    """Add the figures, of the first training of each row."""
+    """Add the figures, of the first training of each row, and their pixels."""
     firsts: dict[str, Subject] = {}
     for visualisation in visualisations:
         firsts.setdefault(visualisation.target.subject.row, visualisation.target.subject)
     sharing: dict[int, list[str]] = {}
     for label, subject in firsts.items():
         sharing.setdefault(id(subject.network.backbone), []).append(label)
+    pixels = []
     for name, (origin, layers) in FIGURES.items():
         panels = []
         for visualisation, numbers in zip(visualisations, lines, strict=True):
@@ -229,5 +230,7 @@ def _draw(
             if visualisation.origin == origin and visualisation.target.layer in layers:
                 rows = sharing[id(subject.network.backbone)] if name == FEATURES else [subject.row]
                 panels += visualisation.show(", ".join(rows), numbers)
+                pixels.append(visualisation.tabulate())
         if panels:
             view.figures[name] = dreams(panels, EXPLANATION + (BELIEF if not name else "") + ".")
+    view.frames["pixels"] = pd.concat(pixels, ignore_index=True)

@@ -9,6 +9,7 @@ from qtlrun.error import UsageError
 from qtlrun.experiment import feature
 from qtlrun.experiment.subject import FEATURES
 from qtlrun.lens.render import ascent, target, transfer
+from qtlrun.lens.scene import choose_items
 
 VALUES = {
     "steps": 16,
@@ -117,6 +118,28 @@ def test_figures_show_the_trainings_that_rows_share_and_rows_with_a_frozen_backb
     everyone = dream(steps=1).view(scene).frames["numbers"]
     seeds = {row: each["seed"].nunique() for row, each in everyone.groupby("row")}
     assert seeds == {"A": 2, "C": 2, "twin": 2, "B": 1}
+
+
+def test_the_pixels_of_every_picture_in_the_figures_are_in_a_frame(scene, view):
+    """Pictures of 8 x 8 pixels are written whole; those that begin at a test item have it."""
+    pixels = view.frames["pixels"]
+    colours = [name for name in ("grey", "red", "green", "blue") if name in pixels]
+    assert pixels[colours].stack().between(0, 1).all()
+    pictures = pixels.groupby(["row", "origin", "layer", "name"], sort=False)
+    assert (pictures.size() == 64).all()
+    images = [axis for each in view.figures.values() for axis in each.axes if axis.images]
+    layers = pixels[pixels["origin"] == "test item"].groupby("row")["layer"].nunique()
+    twice = (layers - 1).sum()  # one figure shows the item once
+    assert len(pictures) - twice == len(images)
+    first = scene.firsts["A"]
+    item = ascent.open_pictures(first, choose_items(first.dataset, 1), None)[0]
+    places = pixels[(pixels["row"] == "A") & (pixels["name"] == "test item")][:64]
+    torch.testing.assert_close(
+        torch.tensor(places[colours].T.to_numpy(copy=True)).reshape(len(colours), 8, 8),
+        item.double(),
+        rtol=0,
+        atol=1e-4,
+    )
 
 
 def test_one_training_alone_has_no_judge_but_itself(scene):

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import torch
+from torch.nn import functional
 
 from qtlrun.lens.render.ascent import Pictures, read_pictures
 from qtlrun.lens.render.target import Target
@@ -12,6 +15,8 @@ from qtlrun.report.figure.dream import Panel
 
 NOISE = "noise"  # where a dream begins
 ITEM = "test item"
+MAX_SIDE = 16  # places on a side of a picture in a CSV file
+DECIMALS = 4  # of a pixel there
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +68,26 @@ class Visualisation:
             values = {key: float(each[number]) for key, each in columns.items()}
             lines.append(line | values)
         return lines
+
+    def tabulate(self) -> pd.DataFrame:
+        """Pixels of the dreams in [0, 1], a line a place; larger ones are averaged over patches.
+
+        Behind a test item, they begin with its own.
+        """
+        pictures = self.pictures
+        names = [*self.target.names]
+        if self.origin == ITEM:
+            pictures = torch.cat([self.start[:1], pictures])
+            names = [ITEM, *names]
+        height, width = (min(side, MAX_SIDE) for side in pictures.shape[2:])
+        patches = functional.adaptive_avg_pool2d(pictures, (height, width))
+        pixels = patches.movedim(1, 3).cpu().double()
+        number, y, x = (index.ravel() for index in np.indices(pixels.shape[:3]))
+        colours = ("grey",) if pixels.shape[3] == 1 else ("red", "green", "blue")
+        values = pixels.reshape(-1, len(colours)).T.numpy().round(DECIMALS)
+        keys = self.target.subject.keys | {"origin": self.origin, "layer": self.target.layer}
+        places = {"name": np.array(names)[number], "y": y, "x": x}
+        return pd.DataFrame(keys | places | dict(zip(colours, values, strict=True)))
 
     def show(self, row: str, lines: list[dict[str, Any]]) -> list[Panel]:
         """Panels of the dreams, with their numbers; that of a test item in front."""
