@@ -3,8 +3,10 @@ import dataclasses
 import pytest
 import torch
 
+from qtlrun.backbone.efficientnet import EfficientnetLite0
 from qtlrun.error import BadValue
 from qtlrun.lens.render.ascent import Ascent, draw_noise, total_variation
+from qtlrun.lens.settling import settle_backbone
 
 PLAIN = Ascent(steps=400, rate=0.05, variation=0, norm=0, shift=0, falloff=0)
 GREY = torch.full((2, 3, 8, 8), 0.5, dtype=torch.float64)
@@ -100,6 +102,22 @@ def test_a_step_scores_its_pictures_once_and_again_where_they_are_shifted(shift)
     shifted = sum(map(any, ascent._draw_shifts((8, 8), 0)))
     assert (shifted > 0) == (shift > 0)
     assert len(calls) == 20 + shifted + 1  # the end is scored, too
+
+
+def test_a_backbone_with_its_norms_folded_in_climbs_to_the_same_pictures():
+    """In double precision: in single the rounding of either grows with the steps."""
+    backbone = EfficientnetLite0(weights="none", layer="block2", size=16).double()
+    backbone(draw_noise(torch.zeros(8, 3, 16, 16).double(), 1))  # moves the norms' statistics
+    backbone.eval().requires_grad_(False)
+    goals = torch.randn(2, backbone.features, generator=torch.Generator().manual_seed(0)).double()
+    pictures = draw_noise(torch.zeros(2, 3, 16, 16).double(), 0)
+    ascent = dataclasses.replace(PLAIN, steps=8, shift=2, falloff=1)
+    results = []
+    for each in (backbone, settle_backbone(backbone)):
+        score = lambda x, each=each: (each(x) * goals).sum(1)  # noqa: E731
+        results.append(ascent.climb(pictures, pictures, score, 0))
+    assert (results[0] - pictures).abs().max() > 0.01
+    torch.testing.assert_close(*results, rtol=0, atol=1e-5)
 
 
 def test_a_seed_shifts_alike_and_another_seed_otherwise():

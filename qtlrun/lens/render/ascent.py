@@ -14,6 +14,7 @@ from qtlrun.experiment import feature
 from qtlrun.experiment.subject import Subject
 from qtlrun.layer import generator
 from qtlrun.lens.scene import Scene
+from qtlrun.lens.settling import settle_backbone
 from qtlrun.lens.view import View
 from qtlrun.report.sentence import Note
 
@@ -260,7 +261,7 @@ def _channels(dataset: Dataset) -> int:
 
 def _joint_score(aims: list[Aim]) -> Callable[[Pictures], Scores]:
     """Scores of the pictures of several aims, one after another, that share a backbone."""
-    backbone = aims[0].subject.network.backbone
+    backbone = settle_backbone(aims[0].subject.network.backbone)
     sizes = [len(aim.start) for aim in aims]
 
     def score(pictures: Pictures) -> Scores:
