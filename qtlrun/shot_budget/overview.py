@@ -94,7 +94,7 @@ def _differences(outlook: Outlook, limit: statistic.Margin) -> Iterator[dict[str
                     "difference": gap.mean,
                     "low": gap.low,
                     "high": gap.high,
-                    "verdict": verdict.word,
+                    "verdict": verdict.phrase,
                 }
 
 

@@ -189,7 +189,7 @@ class Multiverse:
             "seeds": count,
             "low": verdict.interval.low,
             "high": verdict.interval.high,
-            "verdict": verdict.word,
+            "verdict": verdict.phrase,
             "margin": margin,
             "validation": float((model.validation - other.validation)[finished].mean()),
         }

@@ -35,3 +35,11 @@ def test_other_sweeps_repeat_nothing():
     for each in made:
         each.keys["circuit.qubits"] = 2
     assert sentence.repeats(made, MARGIN) == [] and sentence.repeats(points(0.3), MARGIN) == []
+
+
+def test_a_set_without_a_verdict_agrees_with_none():
+    """A failed training withholds one of three verdicts, which leaves one pair."""
+    made = points(0.3, 0.3, -0.3)
+    made[1].splits[0]["B"].errors[7] = "the loss is not finite"
+    (note,) = sentence.repeats(made, MARGIN)
+    assert "worse 1, no verdict 1, better 1. Of 1 pair 0 agree" in note.full

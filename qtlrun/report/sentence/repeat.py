@@ -7,6 +7,7 @@ from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.report.sentence.note import Note
 from qtlrun.report.sentence.quantity import count
+from qtlrun.statistic.judge import NO_VERDICT
 
 REPEATED = {"dataset.split_seed"}  # keys of a sweep whose points repeat one comparison
 
@@ -14,18 +15,20 @@ REPEATED = {"dataset.split_seed"}  # keys of a sweep whose points repeat one com
 def repeats(points: list[Comparison], margin: statistic.Margin | float) -> list[Note]:
     """Verdicts on each contrast over points that differ in their splits alone.
 
-    Two agree where they are the same or one of them is undecided.
+    Two agree where they are the same or one of them is undecided; a pair in which trainings were
+    lost, so that one has no verdict, is left out.
     """
     if len(points) < 2 or set(points[0].keys) != REPEATED:
         return []
     words: dict[str, list[str]] = {}
     for point in points:
         for label, verdict in point.contrasts(margin).items():
-            words.setdefault(label, []).append(verdict.word)
+            words.setdefault(label, []).append(verdict.phrase)
     notes = []
     for label, verdicts in words.items():
         numbers = ", ".join(f"{word} {number}" for word, number in Counter(verdicts).items())
-        pairs = list(itertools.combinations(verdicts, 2))
+        judged = [word for word in verdicts if word != NO_VERDICT]
+        pairs = list(itertools.combinations(judged, 2))
         agreeing = sum(_agree(*pair) for pair in pairs)
         opposite = sum({*pair} == {"better", "worse"} for pair in pairs)
         notes.append(
