@@ -17,10 +17,11 @@ from qtlrun.experiment.network import Module, Network
 from qtlrun.experiment.single import check_single
 from qtlrun.freeze import Freeze
 from qtlrun.layer import Start
-from qtlrun.plan import Variant, bare, plugin
+from qtlrun.plan import Part, Variant, bare, plugin
 from qtlrun.recipe import Recipe
 
 FREEZE = Freeze(frozen=0, batch_norm="train")
+HEAD: Part = {"_target_": "qtlrun.head.classical.Classical"}
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def weights_key(parts) -> str:
 def modules(variant: Variant) -> list[str]:
     """Modules that compute the pre-trained state, without what they import."""
     sub = variant.backbone["pretrain"]
-    parts = variant.backbone, sub["dataset"], sub["recipe"]
+    parts = variant.backbone, HEAD, sub["dataset"], sub["recipe"]
     return [__name__, *(part["_target_"].rpartition(".")[0] for part in parts)]
 
 
@@ -136,7 +137,7 @@ def prepare(parts, task: Dataset) -> SourceTask:
     recipe = _recipe(parts)
     head = build_part(
         "head",
-        {"_target_": "qtlrun.head.classical.Classical"},
+        HEAD,
         features=backbone.features,
         classes=len(task.classes),
         start=Start([sub["seed"]], parts.dtype),

@@ -1,9 +1,12 @@
+import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 import torch
 from composition import variants
 
+from qtlrun import source
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment, pretraining
 from qtlrun.experiment.check import check_parts
@@ -166,6 +169,14 @@ def changed(plan, key, value):
     assert last in node and node[last] != value
     node[last] = value
     return Variant.of(values)
+
+
+def test_the_state_s_key_has_the_source_of_every_layer(home):
+    made = parts(home)
+    network = pretraining.prepare(made, pretraining.dataset(made)).network
+    classes = {type(layer).__module__ for layer in network.modules()}
+    files = {Path(sys.modules[name].__file__) for name in classes if name.startswith("qtlrun.")}
+    assert len(files) > 2 and files <= set(source.closure(*pretraining.modules(made.variant)))
 
 
 def test_the_state_s_key_has_all_that_it_depends_on_and_nothing_of_the_target(home):
