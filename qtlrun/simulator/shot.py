@@ -200,7 +200,8 @@ def _bases(outcomes: list[Value | Probabilities], qubits: int) -> list[tuple[str
     for outcome in outcomes:
         if isinstance(outcome, Probabilities):
             columns = slice(first, first + outcome.outputs)
-            _table(letters, tables, "Z" * qubits, outputs)[:, columns] += outcome.indicators(qubits)
+            table = _table(letters, tables, outcome.word(qubits), outputs)
+            table[:, columns] += outcome.indicators(qubits)
         else:
             for weight, word in outcome.terms:
                 diagonal = "".join("I" if letter == "I" else "Z" for letter in word)

@@ -38,6 +38,10 @@ class Probabilities:
         """How many basis states the wires have."""
         return 2 ** len(self.wires)
 
+    def word(self, qubits: int) -> str:
+        """Pauli word on all wires that they are measured with: Z on these wires."""
+        return pauli.spread("Z" * len(self.wires), self.wires, range(qubits))
+
     def indicators(self, qubits: int) -> np.ndarray:
         """Which of the outputs each basis state of all wires belongs to, (2**qubits, outputs)."""
         return pauli.local(self.wires, qubits)[:, None] == np.arange(self.outputs)
@@ -88,7 +92,7 @@ def count_bases(measurements: list, qubits: int) -> int:
         sentence = None if measurement.obs is None else measurement.obs.pauli_rep
         if measurement.obs is None:
             wires = tuple(measurement.wires) or tuple(range(qubits))
-            assign_basis(bases, pauli.spread("Z" * len(wires), wires, range(qubits)))
+            assign_basis(bases, Probabilities(wires).word(qubits))
         elif sentence is None:
             others += 1
         for word in sentence or ():

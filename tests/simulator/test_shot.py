@@ -10,6 +10,7 @@ from qtlrun.device.statevector import Statevector
 from qtlrun.error import UsageError
 from qtlrun.plan import build
 from qtlrun.simulator import shot
+from qtlrun.tape import measurement
 
 RUNS = 400  # of the same angles, each with shots of its own
 X, Y, Z = qml.PauliX, qml.PauliY, qml.PauliZ
@@ -115,6 +116,19 @@ def test_probabilities_share_the_shots_of_words_of_z():
     )
     torch.testing.assert_close(values[:, 0], values[:, 1] - values[:, 2], rtol=0, atol=1e-15)
     assert values[:, 0].unique().numel() > 2
+
+
+@pytest.mark.parametrize(
+    "word, bases", [(X(1), 1), (X(0), 2), (X(2) @ Y(1), 1), (Z(0) @ X(1), 1), (Y(0) @ Z(1), 2)]
+)
+def test_words_on_other_wires_share_the_shots_of_probabilities(word, bases):
+    circuit = measured(lambda: qml.probs(wires=[0]), lambda: qml.expval(word))
+    run = Statevector("grouped", shots=5).run(circuit)
+    assert len(run.simulate.bases) == bases
+    assert measurement.count_bases(run.reading.measurements, circuit.qubits) == bases
+    values = torch.cat([run(*repeated())[:, 0].detach() for _ in range(2)])
+    right = qnode(circuit, *repeated(of=1))[0, 0].detach()
+    assert_right_on_average(values, right, spread=1 / math.sqrt(10 * RUNS))
 
 
 def test_words_of_different_bases_are_drawn_apart():
