@@ -87,28 +87,29 @@ class Shots:
         # Probabilities and counts of a row, 8 bytes each
         room = max(1, memory.total() // 8 // (24 * len(bases[0][1]) * x.shape[1]))
         together = max(1, room // max(1, rows))
-        values = []
-        for first in range(0, len(self.runs), together):
-            block = slice(first * rows, (first + together) * rows)
-            pieces = zip(x[block].split(room), w[block].split(room), strict=True)
-            values += [
-                self._measure(bases, *piece, slice(first, first + together)) for piece in pieces
-            ]
-        return torch.cat(values).to(x)
-
-    def _measure(self, bases: list[Basis], x: Tensor, w: Tensor, block: slice) -> Tensor:
-        """Values of rows that the runs of a block share, over all bases."""
         total = torch.zeros(())
-        for simulate, table in bases:
-            shares = np.split(_shares(simulate(x, w)), len(self.runs[block]))
-            parts = [
-                stream.multinomial(run.shots, share) @ (table / run.shots)
-                for run, stream, share in zip(
-                    self.runs[block], self.streams[block], shares, strict=True
-                )
-            ]
-            total = total + torch.from_numpy(np.concatenate(parts))
-        return total
+        # Bases outside: a stream draws in one order, however memory divides its rows
+        for basis in bases:
+            parts = []
+            for first in range(0, len(self.runs), together):
+                block = slice(first * rows, (first + together) * rows)
+                pieces = zip(x[block].split(room), w[block].split(room), strict=True)
+                runs = slice(first, first + together)
+                parts += [self._measure(basis, *piece, runs) for piece in pieces]
+            total = total + torch.cat(parts)
+        return total.to(x)
+
+    def _measure(self, basis: Basis, x: Tensor, w: Tensor, block: slice) -> Tensor:
+        """Values of rows that the runs of a block share, by shots in one basis."""
+        simulate, table = basis
+        shares = np.split(_shares(simulate(x, w)), len(self.runs[block]))
+        parts = [
+            stream.multinomial(run.shots, share) @ (table / run.shots)
+            for run, stream, share in zip(
+                self.runs[block], self.streams[block], shares, strict=True
+            )
+        ]
+        return torch.from_numpy(np.concatenate(parts))
 
 
 def _shares(probabilities: Tensor) -> np.ndarray:

@@ -279,14 +279,19 @@ def test_each_run_has_as_many_shots_as_it_is_given():
     assert (shares[0].max(-1).values == 1).all()
 
 
-def test_runs_that_memory_divides_draw_the_same(monkeypatch):
-    x, w = (each.detach() for each in repeated(of=4))
+@pytest.mark.parametrize("rows", [1, 3, 100])
+def test_what_memory_divides_is_drawn_the_same(monkeypatch, rows):
+    """Values, a row of each of four runs, and gradients, with a row of each shift of theirs."""
+    x, w = repeated(of=4)
     device = Statevector(shots=20).drawing_each(range(4), [20] * 4)
-    whole = device.run(EVERY)(x, w)
-    run = device.run(EVERY)
-    two_rows = 8 * 24 * 2**4 * 2  # bytes
-    monkeypatch.setattr(shot, "memory", SimpleNamespace(total=lambda: two_rows))
-    assert torch.equal(run(x, w), whole)
+    whole, divided = (device.run(EVERY) for _ in range(2))
+    values = whole(x, w)
+    right = values, *torch.autograd.grad(values.sum(), (x, w))
+    room = 8 * 24 * 2**EVERY.qubits * rows  # bytes
+    monkeypatch.setattr(shot, "memory", SimpleNamespace(total=lambda: room))
+    values = divided(x, w)
+    found = values, *torch.autograd.grad(values.sum(), (x, w))
+    assert all(torch.equal(each, other) for each, other in zip(found, right, strict=True))
 
 
 def test_rows_that_the_runs_cannot_share_are_refused():
