@@ -1,11 +1,13 @@
 """Rations: shots and epochs that a budget of preparations pays for."""
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from qtlrun.contract import Backbone
 from qtlrun.experiment.cost import count_circuits
 from qtlrun.experiment.parts import Parts
+from qtlrun.experiment.sequence import count_epochs
 from qtlrun.plan import Part
 
 TRAINED = "trained"
@@ -25,13 +27,14 @@ class Expense:
 
     epoch: of each epoch, its gradients and its validation
     once: of what is measured once, as the test items are
-    epochs: of the recipe; 0 where nothing is paid by epochs
+    epochs: that run the circuit, by the epochs of the recipe from 1 to its own; empty where nothing
+        is paid by epochs
     key: value of the variant that has the shots
     """
 
     epoch: int
     once: int
-    epochs: int
+    epochs: tuple[int, ...] = ()
     key: str = "device.shots"
 
 
@@ -39,7 +42,7 @@ class Expense:
 class Ration:
     """Shots and epochs that a budget pays for, and how many preparations they are.
 
-    epochs: None where nothing is paid by epochs
+    epochs: of the recipe; None where nothing is paid by epochs
     """
 
     budget: int
@@ -61,16 +64,16 @@ def ration(budget: int, expense: Expense, fewest: int) -> Ration | None:
     Every execution has as many shots. Where the recipe costs more than the budget at the fewest
     shots, its epochs are cut.
     """
-    whole = expense.once + expense.epochs * expense.epoch
+    whole = expense.once + (expense.epochs[-1] * expense.epoch if expense.epochs else 0)
     shots = max(budget // whole, fewest)
     if not expense.epochs:
         spent = shots * whole
         return Ration(budget, shots, None, spent, expense.key) if spent <= budget else None
     left = budget // shots - expense.once
-    epochs = min(expense.epochs, left // expense.epoch)
+    epochs = bisect_right(expense.epochs, left // expense.epoch)
     if epochs < 1:
         return None
-    spent = shots * (expense.once + epochs * expense.epoch)
+    spent = shots * (expense.once + expense.epochs[epochs - 1] * expense.epoch)
     return Ration(budget, shots, epochs, spent, expense.key)
 
 
@@ -86,21 +89,28 @@ def find_expenses(parts: Parts) -> dict[str, Expense]:
     items = sum(sizes.values())
     backbone: Backbone = parts.bare
     if backbone.shots is not None and parts.variant.has("backbone.shots"):
-        return {TRAINED: Expense(0, items, 0, "backbone.shots")}
+        return {TRAINED: Expense(0, items, key="backbone.shots")}
     head = parts.head(parts.bare.features, [0])
     if parts.generated or not count_circuits(head, 0, sizes):
         return {}
     each = head.circuits * head.bases
     if parts.solved:
-        return {TRAINED: Expense(0, items * each, 0)}
+        return {TRAINED: Expense(0, items * each)}
     tested = count_circuits(head, 0, sizes)["executions"]
     epoch = count_circuits(head, 1, sizes)["executions"] - tested
     expenses = {
-        TRAINED: Expense(epoch, tested, parts.epochs),
-        TESTED: Expense(0, tested, 0),
+        TRAINED: Expense(epoch, tested, _count_paid(parts)),
+        TESTED: Expense(0, tested),
     }
     # Validation chooses the penalty of the readout, which the test split may not
     is_blind = parts.dataset.validation is not parts.dataset.test
     if is_blind and head.encode is not None and head.activations is not None:
-        expenses[REFITTED] = Expense(0, items * each, 0)
+        expenses[REFITTED] = Expense(0, items * each)
     return expenses
+
+
+def _count_paid(parts: Parts) -> tuple[int, ...]:
+    """Epochs that run the circuit, of a recipe of 1 epoch, of 2 and so on up to its own."""
+    *earlier, _ = count_epochs(parts)
+    recipes = [replace(parts.recipe, epochs=1 + count) for count in range(parts.epochs)]
+    return tuple(each.epochs - (each.twin_epochs if earlier else 0) for each in recipes)
