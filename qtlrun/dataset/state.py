@@ -16,7 +16,7 @@ from qtlrun.error import BadValue
 from qtlrun.plan import facts
 
 # Of either seed: their sum seeds numpy's RandomState, which takes 32 bits.
-MAX_SEED = 2**31 - 1
+MAX_SUMMAND = 2**31 - 1
 
 Draw = Callable[[RandomState, int], tuple[np.ndarray, np.ndarray]]
 
@@ -54,8 +54,8 @@ class Sampling:
     def __post_init__(self) -> None:
         check_draw(self.train_size, None)
         for name, value in (("seed", self.seed), ("split_seed", self.split_seed)):
-            if not 0 <= value <= MAX_SEED:
-                raise BadValue(name, value, f"a whole number from 0 to {MAX_SEED}")
+            if not 0 <= value <= MAX_SUMMAND:
+                raise BadValue(name, value, f"a whole number from 0 to {MAX_SUMMAND}")
 
     def check_counts(self, what: str, least: int = 1, batch: int = 1) -> None:
         """Refuse too few states, and what a publication does not draw.

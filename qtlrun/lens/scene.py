@@ -8,7 +8,7 @@ from qtlrun.dataset.split import Split
 from qtlrun.error import BadValue
 from qtlrun.experiment.session import Monitor
 from qtlrun.experiment.subject import Subject
-from qtlrun.plan.setting import MAX_SEED
+from qtlrun.plan.setting import MAX_NUMPY_SEED
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,8 @@ def choose_items(dataset: Dataset, count: int, among: Collection[str] | None = N
 
 def check_seed(seed: int) -> None:
     """Refuse a seed that no generator takes."""
-    if not 0 <= seed <= MAX_SEED:
-        raise BadValue("seed", seed, f"a whole number from 0 to {MAX_SEED}")
+    if not 0 <= seed <= MAX_NUMPY_SEED:
+        raise BadValue("seed", seed, f"a whole number from 0 to {MAX_NUMPY_SEED}")
 
 
 def check_counts(lens: object, *names: str) -> None:

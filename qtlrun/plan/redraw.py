@@ -6,7 +6,7 @@ from typing import Any
 
 from qtlrun.error import UsageError, text
 from qtlrun.plan import size, tuning
-from qtlrun.plan.setting import Settings
+from qtlrun.plan.setting import MAX_NUMPY_SEED, Settings
 from qtlrun.plan.variant import Part, Variant
 
 EACH = "each"  # of `splits`: every seed has a division of its own
@@ -39,6 +39,7 @@ def list_redraws(settings: Settings, dataset: Part, variants: Iterable[Variant])
         groups = [[seed] for seed in seeds]
     else:
         groups = [_seeds_of(seeds, number) for number in range(len(changes))]
+        _check_largest(settings, max(groups[-1]))
     variants = list(variants)
     redraws = []
     for change, group in zip(changes, groups, strict=True):
@@ -74,6 +75,18 @@ def _list_changes(settings: Settings, dataset: Part) -> list[Part]:
 def _seeds_of(seeds: list[int], split: int) -> list[int]:
     """Seeds of a division: its own, for an effect shared by all of them shows in no difference."""
     return [seed + split * (max(seeds) + 1) for seed in seeds]
+
+
+def _check_largest(settings: Settings, largest: int) -> None:
+    """Refuse seeds whose last division has one that NumPy does not take."""
+    if largest > MAX_NUMPY_SEED:
+        raise UsageError(
+            f"its last division trains from seed {largest}, and numpy's generators take seeds"
+            " below 2**32",
+            "name smaller ones",
+            key="seeds",
+            value=settings.seeds,
+        )
 
 
 def _draw_seed(dataset: Part) -> int:

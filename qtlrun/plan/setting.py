@@ -5,7 +5,7 @@ from typing import Literal
 
 from qtlrun.error import UsageError
 
-MAX_SEED = 2**32 - 1  # of NumPy's generators
+MAX_NUMPY_SEED = 2**32 - 1  # of NumPy's generators
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Settings:
     def seed_list(self) -> list[int]:
         """Seeds by number: `seeds: 5` is 0 to 4, a list names them."""
         seeds = list(range(self.seeds)) if isinstance(self.seeds, int) else self.seeds
-        if seeds and max(seeds) > MAX_SEED:
+        if seeds and max(seeds) > MAX_NUMPY_SEED:
             raise UsageError(
                 "numpy's generators take seeds below 2**32", key="seeds", value=self.seeds
             )

@@ -172,6 +172,17 @@ def test_splits_count_on_from_the_split_seed_and_folds_are_counted_from_0():
     assert redraws(folds=2) == [({"fold": [0, 2]}, [3, 5]), ({"fold": [1, 2]}, [9, 11])]
 
 
+def test_seeds_of_divisions_that_numpy_does_not_take_are_refused():
+    """The last of two divisions trains from twice the largest seed, and 1."""
+    most = 2**31 - 1
+    assert redraws(splits=2, seeds=[most])[1][1] == [2**32 - 1]
+    assert redraws(seeds=[2**32 - 1])[0][1] == [2**32 - 1]
+    for words in ({"splits": 2}, {"folds": 2}):
+        with pytest.raises(UsageError) as error:
+            redraws(**words, seeds=[0, most + 1])
+        assert error.value.key == "seeds" and str(2**32 + 1) in error.value.reason
+
+
 def test_each_seed_has_a_division_of_its_own():
     assert redraws(splits="each") == [({"split_seed": 7}, [3]), ({"split_seed": 8}, [5])]
     assert redraws(splits="each", seeds=1) == [({}, [0])]
