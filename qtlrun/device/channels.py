@@ -12,8 +12,10 @@ from qtlrun.tape.tape import Reading
 EXACT_NAME = "default.mixed"
 # A density matrix of more, for many items and with its gradient, takes GiB and minutes
 EXACT_QUBITS = 8
-# PennyLane's devices of density matrices that take channels as operations
-NAMES = (EXACT_NAME, "cirq.mixedsimulator", aer.NAME)
+# PennyLane's devices whose state is a density matrix
+DENSITY_NAMES = (EXACT_NAME, "cirq.mixedsimulator")
+# Those that take channels as operations
+NAMES = (*DENSITY_NAMES, aer.NAME)
 
 
 def read_source(name: str, noise: dict | str | None) -> tuple[Noise, str | None]:
@@ -49,6 +51,11 @@ def check_device(name: str, noise: Noise) -> None:
 def is_noisy_aer(name: str, noise: Noise, processor: str | None) -> bool:
     """Whether a device is Aer with noise that PennyLane's plug-in does not take."""
     return name == aer.NAME and (noise.has_channels or noise.has_flips or processor is not None)
+
+
+def has_density_matrix(name: str, noise: Noise, processor: str | None) -> bool:
+    """Whether a device holds a density matrix."""
+    return name in DENSITY_NAMES or is_noisy_aer(name, noise, processor)
 
 
 def open_device(

@@ -111,8 +111,8 @@ class PennyLane:
         device does not have for this circuit, for an output that is not one number, and for a state
         that this machine cannot hold.
         """
-        is_aer = channels.is_noisy_aer(self.name, self.noise, self.processor)
-        memory.fits(circuit.qubits, mixed=is_aer or self.name == channels.EXACT_NAME)
+        mixed = channels.has_density_matrix(self.name, self.noise, self.processor)
+        memory.fits(circuit.qubits, mixed=mixed)
         reading = reader.read(circuit, entangle)
         for process in reading.measurements:
             if not isinstance(process, NUMBER_MEASUREMENTS):

@@ -248,10 +248,11 @@ def test_a_state_beyond_the_memory_is_refused_with_the_largest_that_fits(option,
     memory.fits(28)
 
 
-def test_a_density_matrix_is_as_large_as_a_state_of_twice_the_qubits(monkeypatch):
+@pytest.mark.parametrize("name", ["default.mixed", "cirq.mixedsimulator"])
+def test_a_density_matrix_is_as_large_as_a_state_of_twice_the_qubits(name, monkeypatch):
     monkeypatch.setattr(memory, "total", lambda device=None: 24 * 2**30)
     assert (
-        refusal("default.qubit", Dressed(20, 1), name="default.mixed")
+        refusal("default.qubit", Dressed(20, 1), name=name)
         == "circuit.qubits=20: a state of 2**40 amplitudes needs 16,384 GiB, with its gradient four"
         " times that, and this machine has 24; use 14 or fewer."
     )
