@@ -185,7 +185,7 @@ def explain(method: Method, compiled: Callable) -> str:
 def _build_tape(compiled: PennyLaneCircuit) -> qml.tape.QuantumScript:
     """Tape of a compiled circuit at equal angles."""
     angles = [TRIAL_ANGLE] * script.count_angles(compiled.reading)
-    return script.build_tape(compiled.reading, angles, compiled.shots)
+    return script.build_tape(compiled.reading, angles, compiled.shots, noise=compiled.noise)
 
 
 def shorten(reason: str) -> str:

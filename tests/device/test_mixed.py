@@ -11,6 +11,7 @@ from noises import CHANNELS, MIXTURE, MIXTURES, SINGLE, Chances, Turn, Words, an
 
 from qtlrun.circuit.dressed import Dressed
 from qtlrun.circuit.qcnn import QCNN
+from qtlrun.device.method import native_dtype
 from qtlrun.device.mixed import Mixed, compile_density
 from qtlrun.device.pennylane import PennyLane
 from qtlrun.device.statevector import Statevector
@@ -220,6 +221,16 @@ def test_a_device_without_channels_is_refused_with_those_that_have_them():
         " or cirq.mixedsimulator."
     )
     PennyLane("lightning.qubit", noise={"over_rotation": 0.1})
+
+
+def test_a_dtype_is_told_of_the_tape_that_is_executed():
+    compiled = PennyLane("default.mixed", noise=MIXTURE).run(Dressed(2, 1))
+    gates = []
+    for call in (lambda: compiled(*angles(Dressed(2, 1))), lambda: native_dtype(compiled)):
+        with qml.Tracker(compiled.device) as tracker:
+            call()
+        gates.append(tracker.history["resources"][0].gate_types)
+    assert gates[0] == gates[1] and "AmplitudeDamping" in gates[1]
 
 
 def test_noise_without_a_circuit_is_refused(home):
