@@ -1,7 +1,9 @@
-"""Memory of a simulated state and of this machine."""
+"""Memory of a simulated state, of this machine and of this process."""
 
 import math
 import os
+import resource
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -59,6 +61,12 @@ def total(device: torch.device | None = None) -> int:
     if device is not None and device.type == "cuda":
         return torch.cuda.get_device_properties(device).total_memory
     return _machine()
+
+
+def peak() -> int:
+    """Largest memory of this process so far, in bytes."""
+    unit = 1 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 @cache

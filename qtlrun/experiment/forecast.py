@@ -1,8 +1,6 @@
 """Forecasts of rows: what the store has, and what the rest would take; nothing is kept."""
 
 import itertools
-import resource
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from qtlrun import download, store
+from qtlrun import download, memory, store
 from qtlrun.checkpoint import Record
 from qtlrun.experiment import feature, pretraining
 from qtlrun.experiment.ensemble import Training
@@ -88,7 +86,7 @@ class Forecaster:
             count,
             count - len(missing),
             duration,
-            _peak_mebibytes(),
+            memory.peak() / 2**20,
             None if executions is None else executions * count,
         )
 
@@ -208,9 +206,3 @@ def _watch(measure: Callable[[], T]) -> tuple[T, float]:
     value = measure()
     elapsed = time.perf_counter() - began
     return value, (time.process_time() - processor) / max(elapsed, 1e-9)
-
-
-def _peak_mebibytes() -> float:
-    """Largest memory of this process so far."""
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

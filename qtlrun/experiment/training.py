@@ -2,13 +2,12 @@
 
 import functools
 import math
-import resource
 import time
 from collections.abc import Iterator
 
 import torch
 
-from qtlrun import store, train
+from qtlrun import memory, store, train
 from qtlrun.checkpoint import Keeper, Record, State
 from qtlrun.comparison.outcome import Failure, Outcome
 from qtlrun.experiment import feature
@@ -220,7 +219,8 @@ def _announce(label: str, ensemble: Ensemble, count: int) -> None:
         pace = train.pace(phase.module, parts.recipe, data, len(ensemble.trainings))
         seconds += pace * steps * phase.epochs * count
     if seconds > MAX_SILENT_S:
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        gibibytes = memory.peak() / 2**30
         parts.session.progress.say(
-            f"{label}: training takes about {seconds / 60:.0f} min and {memory:.1f} GiB of memory."
+            f"{label}: training takes about {seconds / 60:.0f} min and {gibibytes:.1f} GiB of"
+            " memory."
         )
