@@ -79,11 +79,13 @@ def plant_effect(parts: Parts, plant: Plant) -> Parts:
     planted.planted_features = {}
     planted_splits = {}
     for name, (components, labels) in splits.items():
-        planted_splits[name] = Split(components, labels, tuple(map(str, range(len(labels)))))
+        items = tuple(f"{name}/{index}" for index in range(len(labels)))
+        planted_splits[name] = Split(components, labels, items)
         planted.planted_features[name] = components.to(parts.accelerator, parts.dtype)
     # A sequence would order other items
     planted.dataset = replace(parts.dataset, **planted_splits, sequence=None)
     planted.planted_features["seconds"] = torch.tensor(0.0)
+    planted.dataset = replace(planted.dataset, fingerprint=planted.planted_key)
     return planted
 
 

@@ -7,7 +7,7 @@ from composition import variants
 
 from qtlrun.experiment import Experiment, feature
 from qtlrun.experiment.parts import Parts
-from qtlrun.experiment.planted import Plant
+from qtlrun.experiment.planted import Plant, plant_effect
 from qtlrun.experiment.session import Session
 
 SHORT = (
@@ -104,6 +104,15 @@ def test_linear_labels_are_those_of_a_linear_map_and_a_circuits_are_not(parts, k
     assert (
         min(found["linear"]) > 0.93 and np.mean(found["circuit"]) < np.mean(found["linear"]) - 0.08
     )
+
+
+def test_each_plant_has_items_and_a_fingerprint_of_its_own(parts):
+    plants = Plant("linear", 8.0, 0), Plant("linear", 8.0, 1), Plant("linear", 8.0, 0)
+    first, other, again = (plant_effect(parts, plant).dataset for plant in plants)
+    items = [item for split in first.splits.values() for item in split.items]
+    assert len(set(items)) == len(items) == sum(map(len, parts.dataset.splits.values()))
+    assert first.fingerprint == again.fingerprint
+    assert len({each.fingerprint for each in (first, other, parts.dataset)}) == 3
 
 
 def test_rows_are_trained_on_what_is_planted_and_kept_by_it(home):
