@@ -117,7 +117,7 @@ def compose_case(
 
 
 def _optimizer(ensemble: Ensemble, recipe: Recipe) -> torch.optim.Optimizer | None:
-    """Torch's optimizer of a recipe; None where nothing is trained."""
+    """Torch's optimizer of a recipe; None where nothing is trained, or torch has none such."""
     inside: set[int] = set()
     if ensemble.backbone is not None:
         inside = {id(weight) for stage in ensemble.backbone.stages for weight in stage.parameters}
@@ -127,7 +127,7 @@ def _optimizer(ensemble: Ensemble, recipe: Recipe) -> torch.optim.Optimizer | No
         weights = [weight for weight in trained if (id(weight) in inside) == is_inside]
         if weights:
             groups.append({"params": weights, "lr": rate})
-    if not groups:
+    if not groups or recipe.optimizer == "pennylane_adam":
         return None
     decay = recipe.weight_decay
     if recipe.optimizer == "sgd":

@@ -25,7 +25,7 @@ class Requirement(StrEnum):
     SLOPES = "a circuit that is differentiated"
     LEARNING = "a circuit that takes items and is differentiated"
     DATA = "the data and recipe of a composed model"
-    OPTIMIZER = "an optimizer"
+    OPTIMIZER = "an optimizer of torch's"
     GRADIENT = "a model that its gradient trains"
 
     def find_lack(self, case: Case) -> "Requirement | None":

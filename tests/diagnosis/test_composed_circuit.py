@@ -5,11 +5,13 @@ import math
 import pytest
 import torch
 from composition import compose_plan
+from torch.nn.functional import cross_entropy
 
 from qtlrun.diagnosis import CHECKS, compose_case, examine
 from qtlrun.diagnosis.finding import Requirement
 from qtlrun.experiment import Experiment
 from qtlrun.experiment.parts import Parts
+from qtlrun.optimizer import Buffer, Optimizer
 
 TASK = ("dataset=moons", "backbone=identity", "circuit.qubits=2", "circuit.depth=1", "compare=[]")
 GENERATED = ("head=classical", "parametrization=quantum_train", "parametrization.depth=2")
@@ -108,3 +110,30 @@ def test_no_gradient_of_a_solved_head_is_asked_for(home):
     examination = examine(case, CHECKS)
     assert {"Q201", "Q204", "Q210", "Q501"} <= set(examination.idle[Requirement.GRADIENT])
     assert not examination.unable
+
+
+@pytest.mark.parametrize("kind", ["adam", "adamw", "sgd"])
+def test_the_steps_that_are_examined_are_those_of_training(home, kind):
+    """Of training's optimizer, which makes one update of all weights."""
+    words = ("dtype=float64", "recipe.lr=0.05", "recipe.weight_decay=0.01")
+    case = compose(home, *words, f"recipe.optimizer={kind}")
+    found = case.rehearsal.losses
+    model, recipe = case.start_again().model, case.data.parts.recipe
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    buffer = Buffer(weights, [recipe.lr], [recipe.weight_decay])
+    optimizer = Optimizer([buffer], kind, recipe.momentum, recipe.eps)
+    losses = []
+    for _ in found:
+        optimizer.zero()
+        loss = cross_entropy(model.train()(case.items), case.labels)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert len(found) > 5 and losses == pytest.approx(found, abs=1e-10)
+
+
+def test_steps_of_an_optimizer_that_torch_lacks_are_not_examined(home):
+    case = compose(home, "recipe.optimizer=pennylane_adam")
+    assert case.trained and case.rehearsal is None
+    needing = [check for check in CHECKS if check.need is Requirement.OPTIMIZER]
+    assert examine(case, needing).idle == {Requirement.OPTIMIZER: [check.code for check in needing]}
