@@ -26,7 +26,7 @@ AGREEMENT = 1e-3  # relative; well below any limit
 MAX_SLOPE_ERROR = 0.05  # relative
 # A slope below this share of the largest one is not compared: a difference has few digits of it
 MIN_SHARE = 1e-3
-MIN_SLOPE = 1e-6
+MIN_COMPARED_SLOPE = 1e-6
 # Of a weight, by which the start is moved: at a start of exact zeros a ReLU has two slopes
 NUDGE = 1e-2
 
@@ -85,7 +85,7 @@ def find_slopes(case: Case) -> list[Slope]:
         return []
     slopes, _ = attempt(lambda: _compare(find_loss, weights, gradients, began + MAX_SECONDS))
     largest = max((abs(each.difference) for each in slopes or ()), default=0.0)
-    least = max(MIN_SLOPE, MIN_SHARE * largest)
+    least = max(MIN_COMPARED_SLOPE, MIN_SHARE * largest)
     # A gradient of exactly 0 has a check of its own
     return [each for each in slopes or () if each.gradient and each.size > least]
 

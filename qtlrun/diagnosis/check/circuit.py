@@ -15,7 +15,7 @@ MAX_UNUSED_INPUTS = 0
 MAX_REDUNDANT_ANGLES = 0
 MAX_DEAD_ANGLES = 0
 MAX_SINGULAR_VALUE = 1e-8  # of the largest, that counts as none in float64
-MIN_SLOPE = 0.03  # rms; the standard error of a value from 1000 shots
+MIN_TYPICAL_SLOPE = 0.03  # rms; the standard error of a value from 1000 shots
 AT_RANDOM_POINTS = "a number that acts has a slope other than 0 at random points"
 
 
@@ -154,7 +154,7 @@ def dead_angles(use: CircuitUse) -> Evidence | None:
     "Q107",
     "GRADIENTS_FLAT",
     Severity.WARNING,
-    limit=MIN_SLOPE,
+    limit=MIN_TYPICAL_SLOPE,
     reason="the standard error of a value from 1000 shots; presets have 0.1 and more",
     need=Requirement.LEARNING,
 )
@@ -167,7 +167,7 @@ def flat_gradients(use: CircuitUse) -> Evidence | None:
         float(each.weights[..., acting].square().mean(0).amax(0).median().sqrt())
         for each in (use.slopes, use.start_slopes)
     )
-    if max(anywhere, start) >= MIN_SLOPE or start <= MAX_ROUNDING:
+    if max(anywhere, start) >= MIN_TYPICAL_SLOPE or start <= MAX_ROUNDING:
         return None
     assert use.reading is not None
     return Evidence(

@@ -15,7 +15,7 @@ from qtlrun.diagnosis.circuit_use import CircuitUse, Simulate
 from qtlrun.diagnosis.finding import Evidence, Requirement, Severity, check
 
 MAX_GRADIENT_ERROR = 0.01
-MIN_SLOPE = 1e-4  # root mean square, below which float32 rounds by more than the limit
+MIN_REFERENCE_SLOPE = 1e-4  # root mean square, below which float32 rounds by more than the limit
 MAX_REFUSED_CALLS = 0
 MAX_EXECUTIONS = 1.0  # an item and step, where one pass differentiates them all
 MAX_CALLS = 1  # a forward pass
@@ -45,7 +45,7 @@ def differing_method(use: CircuitUse) -> Evidence | None:
     gradient, _ = attempt(lambda: _find_gradient(use, run, inputs, use.weights).to(reference))
     if gradient is None:
         return None  # the checks of refused methods name it
-    size = max(float(reference.norm()), MIN_SLOPE * len(reference) ** 0.5)
+    size = max(float(reference.norm()), MIN_REFERENCE_SLOPE * len(reference) ** 0.5)
     error = float((gradient - reference).norm()) / size
     if error <= MAX_GRADIENT_ERROR:
         return None
