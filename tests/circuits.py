@@ -95,6 +95,12 @@ def draw(*shape, seed=0):
     ).requires_grad_()
 
 
+def numbers(*shape, seed=0):
+    """Uniform numbers from -1 to 1, of which no gradient is asked."""
+    generator = torch.Generator().manual_seed(seed)
+    return 2 * torch.rand(shape, generator=generator, dtype=torch.float64) - 1
+
+
 def unitary(side):
     """A matrix without a zero."""
     return torch.linalg.qr(
@@ -172,6 +178,13 @@ def slopes(values, x, w):
     return torch.autograd.grad(
         (values * upstream).sum(), (x, w), allow_unused=True, materialize_grads=True
     )
+
+
+def values_and_slopes(device, circuit):
+    """Outputs of two samples, and gradients of a sum of their squares by inputs and weights."""
+    x, w = draw(2, circuit.inputs), draw(*circuit.shape, seed=1)
+    values = device.run(circuit)(x, w)
+    return values.detach(), *torch.autograd.grad(values.square().sum(), (x, w))
 
 
 def assert_close(mine, right, tolerance):

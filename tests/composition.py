@@ -3,6 +3,7 @@
 import copy
 import functools
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import yaml
@@ -10,7 +11,7 @@ from hydra import compose, initialize_config_module
 from omegaconf import OmegaConf
 
 from qtlrun.contract.part import build_part
-from qtlrun.plan import Plan, Redraw
+from qtlrun.plan import Plan, Redraw, Variant
 
 CONF = Path(__file__).parents[1] / "conf"
 ANY = "any home"
@@ -54,6 +55,18 @@ def variants(*words):
     """The composed model, called `composed`, and its references, by name."""
     composed = compose_plan(*words)
     return {"composed": composed.model} | composed.references
+
+
+def changed(variant, key, value):
+    """A variant with another value at a key, at whatever depth."""
+    values = asdict(variant)
+    *path, last = key.split(".")
+    node = values
+    for name in path:
+        node = node[name]
+    assert last in node and node[last] != value
+    node[last] = value
+    return Variant.of(values)
 
 
 def part(group, option):

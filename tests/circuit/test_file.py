@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from circuits import numbers, values_and_slopes
 from composition import compose_plan
 
 from qtlrun.circuit.file import FileCircuit
@@ -80,19 +81,6 @@ def file(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(SOURCE)
     return path
-
-
-def numbers(*shape, seed=0):
-    draw = torch.Generator().manual_seed(seed)
-    return 2 * torch.rand(shape, generator=draw, dtype=torch.float64) - 1
-
-
-def values_and_slopes(device, circuit):
-    """Outputs of two samples, and gradients of a sum of their squares by inputs and weights."""
-    x = numbers(2, circuit.inputs).requires_grad_()
-    w = numbers(*circuit.shape, seed=1).requires_grad_()
-    values = device.run(circuit)(x, w)
-    return values.detach(), *torch.autograd.grad(values.square().sum(), (x, w))
 
 
 def test_arithmetic_on_inputs_is_the_same_on_each_device(file):

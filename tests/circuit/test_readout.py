@@ -3,6 +3,7 @@ import math
 import pennylane as qml
 import pytest
 import torch
+from circuits import numbers, values_and_slopes
 
 from qtlrun.circuit.dressed import Dressed
 from qtlrun.circuit.readout import Register, observables
@@ -17,19 +18,6 @@ from qtlrun.tape import measurement, reader
 
 COUNTS = {"z": 3, "pairs": 6, "paulis": 36, "probabilities": 8, "observable": 3}
 WIRES = 3
-
-
-def numbers(*shape, seed=0):
-    draw = torch.Generator().manual_seed(seed)
-    return (2 * torch.rand(shape, generator=draw, dtype=torch.float64) - 1) * 3
-
-
-def values_and_slopes(device, circuit):
-    """Outputs of two samples, and gradients of a sum of their squares by inputs and weights."""
-    x = numbers(2, circuit.inputs).requires_grad_()
-    w = numbers(*circuit.shape, seed=1).requires_grad_()
-    values = device.run(circuit)(x, w)
-    return values.detach(), *torch.autograd.grad(values.square().sum(), (x, w))
 
 
 @pytest.mark.parametrize("readout", COUNTS)
@@ -48,7 +36,7 @@ def test_a_readout_gives_the_same_on_each_device(readout):
 
 def test_pauli_words_and_probabilities_tell_the_same_state():
     # p(state) is the mean over subsets of wires of their sign times <Z...Z>
-    x, w = numbers(4, 2), numbers(1, 2, seed=1)
+    x, w = 3 * numbers(4, 2), 3 * numbers(1, 2, seed=1)
     shares = Statevector().run(Dressed(2, 1, Register("probabilities")))(x, w)
     first, second, both = Statevector().run(Dressed(2, 1, Register("pairs")))(x, w).unbind(-1)
     for state, share in enumerate(shares.unbind(-1)):
@@ -59,7 +47,7 @@ def test_pauli_words_and_probabilities_tell_the_same_state():
 
 def test_a_trained_observable_is_the_direction_of_its_angles():
     """Of RY(q) H |0> the vector on the sphere is (cos q, 0, -sin q)."""
-    q, (a, b) = numbers(5, 1), numbers(2, seed=2)
+    q, (a, b) = 3 * numbers(5, 1), 3 * numbers(2, seed=2)
     value = Statevector().run(Dressed(1, 0, Register("observable")))(q, torch.stack([a, b]))
     expected = -q.sin() * b.cos() + q.cos() * b.sin() * a.cos()
     torch.testing.assert_close(value, expected, rtol=0, atol=1e-14)
@@ -105,7 +93,7 @@ def head(copies, device=None, readout="z", **values):
 @pytest.mark.parametrize("values", [{}, {"entangle": False}, {"product": True}])
 def test_copies_are_circuits_side_by_side(values):
     several = head(3, **values)
-    x = numbers(2, 5, 8)
+    x = 3 * numbers(2, 5, 8)
     inputs = squash(several.pre(x))
     outputs = torch.cat(
         [
@@ -119,7 +107,7 @@ def test_copies_are_circuits_side_by_side(values):
 
 def test_copies_count_their_angles_executions_and_ranks():
     one, several = head(1), head(3)
-    x = numbers(2, 20, 8)
+    x = 3 * numbers(2, 20, 8)
     assert several.angles.numel() == 3 * one.angles.numel()
     assert several.executions() == 3 * one.executions()
     assert several.effective(x) == [3 * rank for rank in one.effective(x)]

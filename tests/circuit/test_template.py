@@ -1,6 +1,7 @@
 import pennylane as qml
 import pytest
 import torch
+from circuits import numbers
 
 from qtlrun.circuit.readout import Register
 from qtlrun.circuit.template import Template, templates
@@ -16,11 +17,6 @@ EMBEDDINGS = {
     ),
 }
 WIRES = range(3)
-
-
-def numbers(*shape, seed=0):
-    draw = torch.Generator().manual_seed(seed)
-    return 2 * torch.rand(shape, generator=draw, dtype=torch.float64) - 1
 
 
 def test_the_known_templates_of_layers_are_among_them():

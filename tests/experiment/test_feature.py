@@ -35,19 +35,6 @@ def features(home, *words, session=None):
     }
 
 
-@pytest.fixture
-def computed(monkeypatch):
-    """Of how many pictures features were computed, each time that they were."""
-    calls, extended = [], feature._extend_pool
-
-    def counted(parts, entry, splits):
-        calls.append(len(feature.missing_items(entry, splits)))
-        return extended(parts, entry, splits)
-
-    monkeypatch.setattr(feature, "_extend_pool", counted)
-    return calls
-
-
 @pytest.mark.parametrize(
     "words", [(), ("backbone.width=7", "backbone.size=16"), ("dtype=float64",)]
 )

@@ -1,10 +1,9 @@
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import torch
-from composition import variants
+from composition import changed, variants
 
 from qtlrun import source
 from qtlrun.error import UsageError
@@ -12,7 +11,6 @@ from qtlrun.experiment import Experiment, pretraining
 from qtlrun.experiment.check import check_parts
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
-from qtlrun.plan import Variant
 
 SHORT = ("backbone.pretrain.recipe.epochs=2", "backbone.width=4", "recipe.epochs=2")
 
@@ -157,18 +155,6 @@ CHANGES = {
         }.items()
     },
 }
-
-
-def changed(plan, key, value):
-    """A variant with another value at a key, at whatever depth."""
-    values = asdict(plan)
-    *path, last = key.split(".")
-    node = values
-    for name in path:
-        node = node[name]
-    assert last in node and node[last] != value
-    node[last] = value
-    return Variant.of(values)
 
 
 def test_the_state_s_key_has_the_source_of_every_layer(home):

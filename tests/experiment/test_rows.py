@@ -1,11 +1,11 @@
 from collections import Counter
 from copy import deepcopy
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from composition import train_row, variants
+from composition import changed, train_row, variants
 
 from qtlrun import train
 from qtlrun.batch import Data
@@ -18,7 +18,6 @@ from qtlrun.experiment.ensemble import Training
 from qtlrun.experiment.key import row_key
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
-from qtlrun.plan import Variant
 from qtlrun.train import evaluate
 
 SHORT = (
@@ -226,35 +225,22 @@ def test_composed_and_frozen_circuit_start_from_the_same_angles(home):
         )
 
 
-@pytest.fixture
-def extracted(monkeypatch):
-    """Of how many pictures features were computed, each time that they were."""
-    calls, extended = [], feature._extend_pool
-
-    def counted(parts, entry, splits):
-        calls.append(len(feature.missing_items(entry, splits)))
-        return extended(parts, entry, splits)
-
-    monkeypatch.setattr(feature, "_extend_pool", counted)
-    return calls
-
-
-def test_features_are_computed_once_and_found_the_second_time(home, extracted):
+def test_features_are_computed_once_and_found_the_second_time(home, computed):
     first = made(home, names=("composed", "C", "twin", "frozen_circuit", "composed"))
-    assert len(extracted) == 1
+    assert len(computed) == 1
     again = made(home, fresh=True, names=("composed",))
-    assert len(extracted) == 1  # another command finds them in the store, even where it trains anew
+    assert len(computed) == 1  # another command finds them in the store, even where it trains anew
     assert_same(first["composed"], again["composed"], (0, 1))
     made(home, "recipe.lr=0.02", "circuit.qubits=3", names=("composed", "C"))
-    assert len(extracted) == 1
+    assert len(computed) == 1
     made(home, names=("B",))
-    assert len(extracted) == 1  # a network that is trained has no features to keep
+    assert len(computed) == 1  # a network that is trained has no features to keep
     made(home, "dataset.split_seed=1", names=("C",))
-    assert len(extracted) == 1  # another division of the same pictures
+    assert len(computed) == 1  # another division of the same pictures
     made(home, "backbone.layer=layer2", names=("C",))
     made(home, "dtype=float64", names=("C",))
     made(home, "backbone.pretrain.seed=1", names=("C",))
-    assert len(extracted) == 4
+    assert len(computed) == 4
 
 
 def test_features_are_what_the_backbone_gives_its_pictures(home):
@@ -680,18 +666,6 @@ OTHER = {
     "dtype": "float64",
     "accelerator": "mps",
 }
-
-
-def changed(plan, key, value):
-    """A variant with another value at a key, at whatever depth."""
-    values = asdict(plan)
-    *path, last = key.split(".")
-    node = values
-    for name in path:
-        node = node[name]
-    assert last in node and node[last] != value
-    node[last] = value
-    return Variant.of(values)
 
 
 @pytest.mark.parametrize("name", ["composed", "C", "twin"])
