@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from composition import part
 
 from qtlrun.lens.render import atlas
 from qtlrun.lens.scene import choose_items
@@ -17,6 +18,12 @@ SIZES = {"cells": 4, "items": 6, "steps": 8, "side": None, "seed": 0}
 def few(monkeypatch):
     """An atlas of as few items as the small pictures have."""
     monkeypatch.setattr(atlas, "FEWEST_ITEMS", 6)
+
+
+def test_an_atlas_climbs_as_a_dream_does():
+    dream = part("lens", "dream")
+    numbers = {"rate": atlas.RATE, "variation": atlas.VARIATION, "falloff": atlas.FALLOFF}
+    assert {name: dream[name] for name in numbers} == numbers
 
 
 def test_two_clusters_fill_two_cells_with_their_means():
