@@ -1,5 +1,6 @@
 """Straight-through gradients are told from wrong ones."""
 
+import plants
 import pytest
 import torch
 from torch import nn
@@ -10,6 +11,7 @@ from qtlrun.layer import generator, reseeded
 
 ITEMS = torch.randn(40, 3, generator=generator(0, "items"))
 LABELS = (ITEMS[:, 0] > 0).long()
+Doubled = plants.load(plants.FOLDER / "backward.py").Doubled
 STRAIGHT = {"Q221"}
 WRONG = {"Q210"}
 
@@ -62,20 +64,6 @@ class Spike(torch.autograd.Function):
         return gradient * (1 - x.abs()).clamp_min(0)
 
 
-class Twice(torch.autograd.Function):
-    """Sine with twice its derivative."""
-
-    @staticmethod
-    def forward(ctx, x):
-        ctx.save_for_backward(x)
-        return x.sin()
-
-    @staticmethod
-    def backward(ctx, gradient):
-        (x,) = ctx.saved_tensors
-        return 2 * gradient * x.cos()
-
-
 def straight_round(x):
     return x + (x.round() - x).detach()
 
@@ -94,9 +82,9 @@ def straight_choice(x):
         (lambda: Stepped(torch.sign), set()),
         (lambda: Stepped(lambda x: nn.functional.one_hot(x.argmax(1), 4)), set()),
         (lambda: Stepped(lambda x: x.detach()), WRONG),
-        (lambda: Stepped(lambda x: torch.round(x) + 2 * Twice.apply(x)), WRONG),
-        (lambda: Stepped(lambda x: straight_round(x) + Twice.apply(x)), WRONG),
-        (lambda: Stepped(lambda x: Twice.apply(x.float()).to(x)), WRONG),
+        (lambda: Stepped(lambda x: torch.round(x) + 2 * Doubled.apply(x)), WRONG),
+        (lambda: Stepped(lambda x: straight_round(x) + Doubled.apply(x)), WRONG),
+        (lambda: Stepped(lambda x: Doubled.apply(x.float()).to(x)), WRONG),
     ],
     ids=[
         "round, straight",
