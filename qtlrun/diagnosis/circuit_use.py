@@ -46,6 +46,7 @@ class CircuitUse:
     spread: key of the deviation of its weights' start; empty where there is none
     training: words on the command line that train its weights; empty where none do
     idle: numbers of weights that are known to act on nothing
+    share: of the variance of the weights that it generates, as `cut` is of the logits
     """
 
     name: str
@@ -67,6 +68,7 @@ class CircuitUse:
     spread: str = ""
     training: str = ""
     idle: frozenset[int] = frozenset()
+    share: Callable[[], float] | None = None
 
     @cached_property
     def slopes(self) -> Slopes | None:

@@ -12,10 +12,14 @@ from qtlrun.diagnosis.circuit_use import CircuitUse, Simulate
 from qtlrun.error import UsageError
 from qtlrun.experiment.network import Module, circuit_weights
 from qtlrun.experiment.restoration import without_shots
+from qtlrun.layer import Start
 from qtlrun.tape.tape import idle_of
 
 # Of a generator whose probabilities are differentiated one by one
 MAX_GENERATOR_QUBITS = 14
+STARTS = 16  # of a generator, where a few random weights of its mapping decide how it begins
+MIN_STARTS = 4
+MAX_START_AMPLITUDES = 2**18  # of all starts together, but for the fewest
 
 
 def find_circuits(case: Case) -> list[CircuitUse]:
@@ -97,12 +101,12 @@ def _find_generator_use(case: Case) -> CircuitUse:
         parts.device.shots,
         _flatten(raw.run, raw.angles, count),
         _name(case, raw.angles),
-        # What is added to weights is 0 at the start, whatever the circuit gives
-        None if generator.added else functools.partial(_cut_generator, case),
         shape=tuple(raw.angles.shape[1:]),
         spread="parametrization.spread",
         training="parametrization.source=circuit",
         idle=idle_of(raw.circuit),
+        # What is added to weights is 0 at the start, whatever the circuit gives
+        share=None if generator.added else functools.partial(_find_share, case, raw.qubits),
     )
 
 
@@ -121,22 +125,26 @@ def _cut_head(case: Case, outputs: Tensor) -> Tensor:
     """Logits with the outputs of the head's circuit replaced by their mean over the batch."""
     head: Module = case.data.ensemble.head
     mean = outputs.mean(1, keepdim=True).expand_as(outputs)
-    return _replace_run(case, head, lambda *_: mean)
-
-
-def _cut_generator(case: Case) -> Tensor:
-    """Logits with weights that are generated without the circuit's probabilities."""
-    generator = case.data.ensemble.generator
-    assert generator is not None
-    return _replace_run(case, generator.raw, None)
-
-
-def _replace_run(case: Case, owner: Module, run: Simulate | None) -> Tensor:
-    """Logits of the batch with another function in a circuit's place."""
-    before = owner.run
-    owner.run = run
+    before = head.run
+    head.run = lambda *_: mean
     try:
         with torch.no_grad():
             return case.model.eval()(case.items)
     finally:
-        owner.run = before
+        head.run = before
+
+
+@torch.no_grad()
+def _find_share(case: Case, qubits: int) -> float:
+    """Share of the generated weights' variance that is lost without probabilities.
+
+    Mean over starts, from the case's seed on.
+    """
+    parts = case.data.parts
+    count = max(MIN_STARTS, min(STARTS, MAX_START_AMPLITUDES >> qubits))
+    start = Start([case.seed + number for number in range(count)], parts.dtype)
+    generator = parts.parametrization.generator(parts.generated, start)
+    weights = generator()
+    generator.raw.run = None
+    lost = weights - generator()
+    return float((lost.var(1) / weights.var(1)).mean())

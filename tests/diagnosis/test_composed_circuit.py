@@ -77,6 +77,21 @@ def test_what_is_added_to_weights_is_not_bypassed_at_its_start_of_0(home):
     assert "Q101" not in codes
 
 
+@pytest.mark.parametrize("seed", [0, 100])
+def test_a_generator_s_share_is_that_of_equal_inputs(home, seed):
+    """One layer of uniform slopes u, by a probability and by bits that weigh as much together.
+
+    Of many bits the share is u^2 / (u^2 + 1 / 3), whose mean over u in (0, 1) is 1 - (pi / 3) /
+    sqrt(3) = .395, and whose deviation is .3: .075 over 16 starts.
+    """
+    words = ("dataset=digits", "backbone=identity", "head=classical", "compare=[]")
+    generated = ("parametrization=quantum_train", "parametrization.mapping=[]")
+    plan = compose_plan(f"home={home}", *words, *generated)
+    case = compose_case("A", Parts(plan.model, Experiment(str(home)).session), 0.05, seed)
+    (use,) = case.circuits
+    assert use.share() == pytest.approx(1 - math.pi / 3 / math.sqrt(3), abs=4 * 0.075)
+
+
 def test_a_fitted_head_has_a_circuit_for_each_turn_of_an_angle(home):
     case = compose(home, "head=post_variational")
     (use,) = case.circuits

@@ -31,17 +31,18 @@ MIN_VARIANCE = 1e-12  # of logits over the items, below which they tell nothing
     "CIRCUIT_BYPASSED",
     Severity.WARNING,
     limit=MIN_SHARE,
-    reason="the logits of all presets vary through the circuit alone, a share of 1",
+    reason="heads of presets have a share of 1, and generators one of .3",
     need=Requirement.CIRCUIT,
 )
 def bypassed_circuit(case: Case) -> Evidence | None:
-    """Share of the logits' variance over the items that goes through a circuit."""
+    """Share of the variance of logits over items, or of generated weights, through a circuit."""
     for use in case.circuits:
         share = _find_share(case, use)
         if share < MIN_SHARE:
+            whole = "logits over the items" if use.share is None else "generated weights"
             return Evidence(
                 share,
-                f"{share:.1%} of the variance of the logits over the items goes through {use.name}",
+                f"{share:.1%} of the variance of the {whole} goes through {use.name}",
                 "remove the path around the circuit, or scale the circuit's outputs up to it",
             )
     return None
@@ -157,7 +158,9 @@ def concentrated_outputs(use: CircuitUse) -> Evidence | None:
 
 
 def _find_share(case: Case, use: CircuitUse) -> float:
-    """Share of the logits' variance over the items that is lost without a circuit's outputs."""
+    """Share of the variance that is lost without a circuit's outputs."""
+    if use.share is not None:
+        return use.share()
     if use.cut is None:
         return 1.0
     logits = case.evaluation.whole
