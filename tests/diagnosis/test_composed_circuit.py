@@ -2,11 +2,14 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from composition import compose_plan
+from scipy.stats import poisson
 from torch.nn.functional import cross_entropy
 
+from qtlrun.dataset.coherent import DISPLACEMENTS
 from qtlrun.diagnosis import CHECKS, compose_case, examine
 from qtlrun.diagnosis.finding import Requirement
 from qtlrun.experiment import Experiment
@@ -15,6 +18,7 @@ from qtlrun.optimizer import Buffer, Optimizer
 
 TASK = ("dataset=moons", "backbone=identity", "circuit.qubits=2", "circuit.depth=1", "compare=[]")
 GENERATED = ("head=classical", "parametrization=quantum_train", "parametrization.depth=2")
+NORM_CHECKS = [check for check in CHECKS if check.code == "Q121"]
 CIRCUIT_CHECKS = [check for check in CHECKS if check.code.startswith("Q1")]
 
 
@@ -90,6 +94,19 @@ def test_a_generator_s_share_is_that_of_equal_inputs(home, seed):
     case = compose_case("A", Parts(plan.model, Experiment(str(home)).session), 0.05, seed)
     (use,) = case.circuits
     assert use.share() == pytest.approx(1 - math.pi / 3 / math.sqrt(3), abs=4 * 0.075)
+
+
+def test_the_norm_within_the_cutoff_is_that_of_poisson_numbers_of_photons(home):
+    """A coherent state of |alpha|^2 = a has n photons with the probability a^n exp(-a) / n!."""
+    words = ("dataset=coherent", "dataset.train=60", "backbone=photonic")
+    photonic = ("backbone.layers=0", "backbone.weights=none", "backbone.cutoff=4")
+    plan = compose_plan(f"home={home}", *words, *photonic, "head=classical", "compare=[]")
+    parts = Parts(plan.model, Experiment(str(home)).session)
+    (finding,) = examine(compose_case("A", parts, 0.05), NORM_CHECKS).findings
+    items = parts.dataset.train.batch(range(7 * 60), lambda item: item).double().numpy()
+    numbers = [items[:, first] ** 2 + items[:, first + 1] ** 2 for first in DISPLACEMENTS[::2]]
+    kept = np.prod([poisson.cdf(3, number) for number in numbers], axis=0)
+    assert finding.evidence.value == pytest.approx(kept.mean(), abs=1e-4)
 
 
 def test_a_fitted_head_has_a_circuit_for_each_turn_of_an_angle(home):
