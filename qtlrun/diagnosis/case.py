@@ -16,10 +16,11 @@ from qtlrun.diagnosis.attempt import attempt
 from qtlrun.diagnosis.circuit_use import CircuitUse
 from qtlrun.diagnosis.composition import Composition
 from qtlrun.diagnosis.evaluation import Evaluation, evaluate
-from qtlrun.diagnosis.rehearsal import FirstSteps, rehearse
+from qtlrun.diagnosis.rehearsal import MAX_STEPS, FirstSteps, rehearse
 from qtlrun.diagnosis.trace import CallTrace, trace_pass
 
 EXERCISE_RATE = 0.01  # of Adam
+MAX_LONG_STEPS = 400
 IGNORED_LABEL = -100  # of torch's cross-entropy
 
 
@@ -119,11 +120,19 @@ class Case:
 
         None where no pass comes back. Its model is thrown away.
         """
+        return self._take_exercise(MAX_STEPS)
+
+    @cached_property
+    def long_exercise(self) -> FirstSteps | None:
+        """The same steps and as many more as there is time for."""
+        return self._take_exercise(MAX_LONG_STEPS)
+
+    def _take_exercise(self, most: int) -> FirstSteps | None:
         if self.first_pass.error is not None or not self.trained:
             return None
         case = self.start_again()
         optimizer = torch.optim.Adam(case.trained.values(), lr=EXERCISE_RATE)
-        return rehearse(case.model, optimizer, case.items, case.labels)
+        return rehearse(case.model, optimizer, case.items, case.labels, most)
 
     @cached_property
     def slopes(self) -> list[Any]:

@@ -48,8 +48,9 @@ def rehearse(
     optimizer: torch.optim.Optimizer,
     items: Tensor,
     labels: Int64[Tensor, " batch"],
+    most: int = MAX_STEPS,
 ) -> FirstSteps:
-    """Take up to 40 steps within 3 s of the processor; torch's generator begins at 0."""
+    """Take up to so many steps within 3 s of the processor; torch's generator begins at 0."""
     rehearsal = FirstSteps(start=_copy_state(model))
 
     def work() -> None:
@@ -57,7 +58,7 @@ def rehearse(
         rehearsal.before = _evaluate(model, items)
         loss = _find_loss(model, items, labels)
         rehearsal.losses.append(loss.item())
-        for step in range(MAX_STEPS):
+        for step in range(most):
             if not loss.requires_grad:
                 break
             optimizer.zero_grad()

@@ -11,6 +11,7 @@ from qtlrun.diagnosis import CHECKS, examine
 from qtlrun.diagnosis.case import Case
 from qtlrun.diagnosis.curvature import find_curvature
 from qtlrun.diagnosis.graph import PASSES, count_saved
+from qtlrun.diagnosis.rehearsal import FirstSteps
 from qtlrun.diagnosis.slope import find_slopes
 from qtlrun.diagnosis.trace import trace_pass
 from qtlrun.layer import generator, reseeded
@@ -219,3 +220,35 @@ def test_an_unusual_module_ends_no_examination(build, optimizer):
     idle = sum(map(len, examination.idle.values()))
     assert examination.checks + idle + len(examination.unable) == len(CHECKS)
     assert len(examination.findings) <= 1
+
+
+class Growing(nn.Module):
+    """Logits that begin at exp(5 w) of the first number; Adam moves w by .01 a step."""
+
+    def __init__(self, start):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(start))
+
+    def forward(self, items):
+        value = (5 * self.weight).exp() * items[:, 0]
+        return torch.stack([-value, value], 1)
+
+
+@pytest.mark.parametrize("start, is_found", [(-1.4, False), (-6.0, True)])
+def test_a_start_that_leaves_chance_after_forty_steps_is_not_at_chance(start, is_found):
+    """The gain is exp(5 w) E|x|, .01 nats after about 54 steps from w = -1.4."""
+    case = make_case(lambda: Growing(start))
+    gains = [math.log(2) - loss for loss in case.exercise.losses]
+    assert max(gains) < 0.01
+    codes = {finding.check.code for finding in examine(case, CHECKS).findings}
+    assert ("Q501" in codes) is is_found
+
+
+@pytest.mark.parametrize("lowest, is_found", [(0.4, False), (0.9, True)])
+def test_a_jump_at_the_last_step_is_no_collapse(lowest, is_found):
+    """A constant prediction of two classes has .69 nats at most."""
+    case = make_case(network)
+    one_class = torch.tensor([[1.0, 0.0]]).expand(len(ITEMS), 2)
+    case.__dict__["exercise"] = FirstSteps([3.0] * 35 + [lowest, 3.0], after=one_class)
+    codes = {finding.check.code for finding in examine(case, CHECKS).findings}
+    assert ("Q502" in codes) is is_found
