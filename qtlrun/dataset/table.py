@@ -19,6 +19,7 @@ from qtlrun.error import BadValue, UsageError, nearest
 DELIMITERS = (",", ";", "\t")
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-"})
 MAX_SHOWN = 30  # characters of a cell in a message
+MAX_NUMBER = float(np.finfo(np.float32).max)  # the square of a larger one may leave float64
 
 
 class Line(NamedTuple):
@@ -117,7 +118,7 @@ class Table:
             values = np.array(list(map(float, cells)))
         except ValueError:
             self._refuse(line, positions, cells)
-        if not np.isfinite(values).all():
+        if not (np.abs(values) <= MAX_NUMBER).all():  # nor nan
             self._refuse(line, positions, cells)
         return values
 
@@ -222,4 +223,6 @@ def _fault(cell: str) -> str:
     except ValueError:
         comma = cell.count(",") == 1 and cell.replace(",", "").lstrip("-+").isdigit()
         return f"{shown} is no number" + "; its decimal point has to be a point" * comma
-    return "" if np.isfinite(number) and "_" not in cell else f"{shown} is no finite number"
+    if not np.isfinite(number) or "_" in cell:
+        return f"{shown} is no finite number"
+    return "" if abs(number) <= MAX_NUMBER else f"{shown} is beyond {MAX_NUMBER:.1e}, float32's end"

@@ -140,6 +140,7 @@ def spoilt(number, text):
         (spoilt(4, "1,,3,cat"), "line 5, column e2: a number is missing; mend it"),
         (spoilt(4, "1,NaN,3,cat"), "line 5, column e2: a number is missing (NaN); mend it"),
         (spoilt(4, "1,inf,3,cat"), "line 5, column e2: inf is no finite number; mend it"),
+        (spoilt(4, "1,1e200,3,cat"), "line 5, column e2: 1e200 is beyond 3.4e+38, float32's end"),
         (spoilt(4, "1,1_000,3,cat"), "line 5, column e2: 1_000 is no finite number; mend it"),
         (
             spoilt(4, '1,"1,5",3,cat'),
