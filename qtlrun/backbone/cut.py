@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor, nn
 
-from qtlrun.error import BadValue, nearest
+from qtlrun.error import NO_VALUE, BadValue, nearest
 
 Layers = str | list[str] | None  # names of feature layers; None: what the network gives
 
@@ -129,10 +129,12 @@ def pool(output: object) -> Tensor:
     """
     while isinstance(output, (dict, tuple, list)) and len(output):
         output = next(iter(output.values())) if isinstance(output, dict) else output[0]
-    if not isinstance(output, Tensor) or output.dim() < 2:
-        shape = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+    if not isinstance(output, Tensor) or output.dim() < 2 or output.is_complex():
         raise BadValue(
-            "layer", shape, "a layer gives (batch, features), maps or tokens", "name another one"
+            "layer",
+            NO_VALUE,
+            f"it gives {_kind(output)}, and (batch, features), maps or tokens are needed",
+            "name another one",
         )
     if output.dim() == 3:
         return output.mean(1)
@@ -140,6 +142,13 @@ def pool(output: object) -> Tensor:
     if output.dim() == 4 and output.shape[1] == output.shape[2] != output.shape[3]:
         output = output.movedim(3, 1)
     return output.flatten(2).mean(2) if output.dim() > 3 else output
+
+
+def _kind(output: object) -> str:
+    """Kind of an output that has no features, in words."""
+    if not isinstance(output, Tensor):
+        return f"an object of type {type(output).__name__}"
+    return "complex numbers" if output.is_complex() else f"a tensor of {output.dim()} axes"
 
 
 def layer_names(layer: Layers) -> list[str]:

@@ -95,6 +95,8 @@ def _build(path: str, options: dict, seed: int) -> nn.Module:
         raise BadValue(
             "path", path, f"it gives {type(network).__name__}, and a torch.nn.Module is needed"
         )
+    if "_parameters" not in vars(network):
+        raise BadValue("path", path, "its __init__ has to call super().__init__() first")
     return network
 
 

@@ -50,6 +50,26 @@ class Wrong(nn.Module):
 
 def number():
     return 3
+
+
+class Unready(nn.Module):
+    def __init__(self):
+        pass
+
+
+class Text(nn.Module):
+    def forward(self, x):
+        return "features"
+
+
+class Scalar(nn.Module):
+    def forward(self, x):
+        return x.mean()
+
+
+class Complex(nn.Module):
+    def forward(self, x):
+        return x.mean((2, 3)) * 1j
 """
 
 
@@ -108,6 +128,10 @@ def test_weights_that_the_code_fixes_are_known_by_their_values(file):
     [
         ({"path": "nets.py:Nett"}, "backbone.path=nets.py:Nett: nets.py has no class or function"),
         ({"path": "nets.py:number"}, "backbone.path=nets.py:number: it gives int, "),
+        ({"path": "nets.py:Unready"}, "backbone.path=nets.py:Unready: its __init__ has to call"),
+        ({"path": "nets.py:Text"}, "backbone.layer: it gives an object of type str, and (batch, "),
+        ({"path": "nets.py:Scalar"}, "backbone.layer: it gives a tensor of 0 axes, and (batch, "),
+        ({"path": "nets.py:Complex"}, "backbone.layer: it gives complex numbers, and (batch, "),
         ({"path": "nets.py:Wrong"}, "backbone: nets.py:Wrong fails in nets.py, line 35: Runtime"),
         ({"path": "nets.py:Fixed"}, "backbone.weights=none: nets.py:Fixed gives the same weights"),
         ({"options": {"wide": 2}}, "backbone.options={wide: 2}: nets.py:Net: got an unexpected"),
