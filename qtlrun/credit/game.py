@@ -21,7 +21,7 @@ from qtlrun.plan import Plan, Redraw, Variant
 Gain = Literal["nll", "correct"]  # nats by which the test NLL falls; right answers, 1 or 0
 Worths = Float64[np.ndarray, "coalitions seeds items"]
 Cells = list[tuple[Row, Float64[np.ndarray, "seeds items"]]]  # by split, with a row of its items
-MAX_REST = 1e-9  # by which shares may differ from their sum, in nats
+MAX_REST = 1e-9  # by which shares may differ from their sum: of the largest worth, at least of 1
 
 
 @dataclass(frozen=True)
@@ -101,13 +101,14 @@ class Game:
     def check_sum(self) -> None:
         """Hold the Shapley values of each training and item against the gain of all players."""
         for gain in ("nll", "correct"):
+            largest = max((np.abs(each).max() for each in self._worths(gain).values()), default=0)
             whole = self.apply(weigh_whole(self.count), gain)
             shares = [
                 self.apply(weigh_share(self.count, player), gain) for player in range(self.count)
             ]
             for cell, items in whole.items():
                 rest = np.abs(sum(share[cell] for share in shares) - items).max()
-                if rest > MAX_REST:
+                if rest > MAX_REST * max(1, largest):
                     raise ArithmeticError(f"shares of {self.label} differ by {rest} from the sum")
 
     def _worths(self, gain: Gain) -> dict[int, Worths]:

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 from composition import compose_plan
+from rows import row as row_of
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
@@ -222,6 +223,23 @@ def test_a_training_that_fails_is_left_out_of_every_coalition_and_takes_the_verd
     assert set(left.apply(weigh_whole(3), "nll")) == {(0, 0), (0, 2)}
     verdict = left.estimate(weigh_whole(3), "nll")
     assert verdict.lost and verdict.word == "undecided"
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e9])
+def test_the_sum_of_shares_is_held_to_the_rounding_of_the_largest_worth(scale, monkeypatch):
+    """Of a coalition that diverged and is finite too; a wrong sum is seen beside any worth."""
+    players = [Player("pre", 1), Player("angles", 1), Player("post", 1)]
+    draw = np.random.default_rng(0)
+    names = Game("A", players, Comparison({}, "A")).names
+    logits = draw.normal(size=(len(names), 2, 20, 2)) * scale
+    labels = np.zeros(20, int)
+    rows = {name: row_of(name, each, labels) for name, each in zip(names, logits, strict=True)}
+    game = Game("A", players, Comparison({}, names[-1], [rows]))
+    game.check_sum()
+    shares = {(0, 0): np.full(20, 1e-8 * scale)}
+    monkeypatch.setattr(Game, "apply", lambda *_: shares)
+    with pytest.raises(ArithmeticError, match="shares of A differ"):
+        game.check_sum()
 
 
 def simulate(seeds, items, truth, draw):
