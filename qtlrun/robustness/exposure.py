@@ -126,6 +126,7 @@ class Exposure:
     circuits: labels of the rows whose circuit had the noise
     retrained: labels of those among them that were trained under it
     failures: number of trainings that failed in the run, of the rows that have any
+    numbers: of the run's splits in which a training was finished, in the comparisons' order
     """
 
     grid: Grid
@@ -133,6 +134,7 @@ class Exposure:
     circuits: tuple[str, ...]
     retrained: tuple[str, ...] = ()
     failures: dict[str, int] = field(default_factory=dict)
+    numbers: tuple[int, ...] = ()
 
     @cached_property
     def dead(self) -> dict[str, int]:
@@ -207,7 +209,7 @@ def expose(
         by_row = {label: each[number] for label, each in series.items()}
         by_row[ITSELF] = series[composed][0]
         comparisons[position] = compare_logits(rows, composed, by_row)
-    return Exposure(grid, comparisons, tuple(circuits))
+    return Exposure(grid, comparisons, tuple(circuits), numbers=_split_numbers(trainings))
 
 
 def compute_series(row: CircuitRow, grid: Grid, seed: int) -> list[Logits]:
@@ -223,7 +225,7 @@ def compare_logits(
     trainings: dict[str, list[Subject]], composed: str, logits: dict[str, Logits]
 ) -> Comparison:
     """Comparison of rows that have these logits on the test items of their trainings."""
-    numbers = sorted({subject.number for each in trainings.values() for subject in each})
+    numbers = _split_numbers(trainings)
     splits: list[dict[str, Row]] = [{} for _ in numbers]
     for label, subjects in trainings.items():
         for subject, each in zip(subjects, logits[label], strict=True):
@@ -231,6 +233,11 @@ def compare_logits(
             row = rows.setdefault(label, _row(label, subject))
             row.outcomes[subject.seed] = outcome_of(each, subject)
     return Comparison({}, composed, splits)
+
+
+def _split_numbers(trainings: dict[str, list[Subject]]) -> tuple[int, ...]:
+    """Numbers of the splits in which a training was finished."""
+    return tuple(sorted({subject.number for each in trainings.values() for subject in each}))
 
 
 def _row(label: str, subject: Subject) -> Row:

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from qtlrun.comparison.row import Row
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
 from qtlrun.plan import Plan
@@ -15,27 +16,35 @@ DEVICE = "qtlrun.device.mixed.Mixed"
 def add_trained(exposure: Exposure, plan: Plan, experiment: Experiment, label: str) -> Exposure:
     """Exposure with one more row: the composed model trained under the noise of each strength.
 
-    Without noise it is the run's own. The store keeps what is trained.
+    Without noise it is the run's own. The store keeps what is trained. It has no splits in
+    which the run finished none of its trainings.
     """
     row = f"{label}, trained so"
     comparisons = {}
     for (position, comparison), noise in zip(
         exposure.comparisons.items(), exposure.grid.noises, strict=True
     ):
-        trained = experiment.compare(noisy_plan(plan, noise)) if position else comparison
-        if trained.errors:
-            reason = "; ".join(trained.errors.values())
-            raise UsageError(f"the training at {position:g} failed: {reason}", key="study.train")
-        name = trained.labels[0]
-        splits = [
-            rows | {row: dataclasses.replace(other[name], name=row)}
-            for rows, other in zip(comparison.splits, trained.splits, strict=True)
-        ]
+        trained = _train(noisy_plan(plan, noise), experiment, position) if position else []
+        splits = []
+        for rows, number in zip(comparison.splits, exposure.numbers, strict=True):
+            if label in rows:
+                other = trained[number] if position else rows[label]
+                rows = rows | {row: dataclasses.replace(other, name=row)}
+            splits.append(rows)
         comparisons[position] = dataclasses.replace(comparison, splits=splits)
     circuits = (*exposure.circuits, row)
     return dataclasses.replace(
         exposure, comparisons=comparisons, circuits=circuits, retrained=(row,)
     )
+
+
+def _train(plan: Plan, experiment: Experiment, position: float) -> list[Row]:
+    """Composed row of a plan, on each of its splits."""
+    trained = experiment.compare(plan)
+    if trained.errors:
+        reason = "; ".join(trained.errors.values())
+        raise UsageError(f"the training at {position:g} failed: {reason}", key="study.train")
+    return [rows[trained.composed] for rows in trained.splits]
 
 
 def check_trained(plan: Plan, experiment: Experiment, selection: Selection) -> None:
