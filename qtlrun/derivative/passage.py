@@ -1,5 +1,6 @@
 """Models of rows through which a gradient is followed, from items to logits."""
 
+import copy
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ def list_passages(specimen: Specimen) -> Iterator[Passage]:
     seen = set()
     if plan.settings.run is not None:
         for subject in specimen.experiment.subjects(plan):
-            parts = subject.training.parts
+            parts = copy.copy(subject.training.parts)  # the session shares the run's
             if subject.row in seen or parts.solved:
                 continue
             seen.add(subject.row)

@@ -1,6 +1,8 @@
 """Flow of the gradient: norms and signal to noise by layer, in closed form."""
 
+import dataclasses
 import math
+from types import SimpleNamespace
 
 import composition
 import pytest
@@ -11,6 +13,7 @@ from qtlrun.derivative.flow import follow_gradient, trace_flow
 from qtlrun.derivative.passage import Passage, list_passages, name_layer
 from qtlrun.derivative.specimen import Specimen
 from qtlrun.experiment import Experiment
+from qtlrun.experiment.parts import Parts
 
 
 def specimen(home, *words):
@@ -108,6 +111,21 @@ def test_saturated_angles_are_counted(home):
     assert units.share == 1.0
     silent = {layer.layer: layer.norm for layer in flow.layers}
     assert silent["pre"] < 1e-6 < silent["post"]
+
+
+def test_the_parts_of_a_finished_run_stay_as_they_are(home):
+    """The session gives them to whoever asks for the run next."""
+    model = specimen(home, "compare=[]")
+    parts = Parts(model.plan.model, model.experiment.session)
+    before = parts.dataset
+    items = dataclasses.replace(before, train=before.validation)
+    subject = SimpleNamespace(
+        row="composed", seed=0, training=SimpleNamespace(parts=parts), dataset=items
+    )
+    model.experiment.subjects = lambda plan: [subject]
+    finished = dataclasses.replace(model, plan=model.plan.changed({"run": "a folder"}))
+    assert next(list_passages(finished)).items == len(items.train) != len(before.train)
+    assert parts.dataset is before
 
 
 def test_the_section_has_numbers_words_and_a_figure(home):
