@@ -27,7 +27,7 @@ class Verdict:
     `word` is better, worse, equivalent, `equivalent if none dies` or undecided; `detectable` says
     that the 95 % interval excludes zero. Without a margin nothing is equivalent, and no size is
     predicted. `deaths` counts dead trainings, where they were looked for; `lost` says that dead or
-    failed ones withhold the verdict.
+    failed ones withhold the verdict, `inside` that the 90 % interval lies inside the margin.
     """
 
     word: str
@@ -36,6 +36,7 @@ class Verdict:
     margin: float | None
     deaths: Deaths | None = None
     lost: bool = False
+    inside: bool = False
 
     @property
     def judged(self) -> bool:
@@ -139,7 +140,8 @@ def detect(interval: Interval, *, less_is_better: bool = False) -> Verdict:
 
 
 def _judge(outer: Interval, inner: Interval, margin: float, counts: Deaths | None) -> Verdict:
-    undecided = Verdict("undecided", False, outer, margin, counts)
+    inside = -margin < inner.low and inner.high < margin
+    undecided = Verdict("undecided", False, outer, margin, counts, inside=inside)
     if counts is not None and counts.total:
         return undecided.withheld()
     if not enough(outer) or undecided.hangs:
@@ -148,7 +150,7 @@ def _judge(outer: Interval, inner: Interval, margin: float, counts: Deaths | Non
     word = "undecided"
     if detectable:
         word = "worse" if outer.mean > 0 else "better"
-    if outer.distinct >= FEWEST_PICTURES and -margin < inner.low and inner.high < margin:
+    if inside and outer.distinct >= FEWEST_PICTURES:
         down, up = counts.span if counts else (0.0, 0.0)
         plain = -margin < inner.low - down and inner.high + up < margin
         word = EQUIVALENT if plain else CONDITIONAL

@@ -13,6 +13,7 @@ from qtlrun.comparison.comparison import Comparison
 from qtlrun.ledger import Readings
 from qtlrun.report import frame as frames
 from qtlrun.report import sentence, terminal
+from qtlrun.report.sentence.size import decisive_sizes
 
 MARGIN = 0.05
 LABELS = np.tile([0, 1, 2, 3], 30)
@@ -168,3 +169,15 @@ def test_rows_on_few_pictures_are_told_how_many_equivalence_needs():
         made.splits[0][name] = row(name, logits(10, number)[:, :40], LABELS[:40])
     (conclusion,) = written(sentence.contrasts(made, MARGIN))
     assert "undecided; fewer than 60 pictures show no two rows equivalent." in conclusion
+
+
+def test_few_pictures_are_what_equivalence_lacks_where_the_90_interval_is_inside_the_margin():
+    """Between the ends of the 95 % interval and those of the 90 % one; inside of both it is not."""
+    values = np.random.default_rng(0).normal(size=(5, 40))
+    outer, inner = (statistic.crossed(values, level) for level in (0.95, 0.90))
+    far, near = (max(-each.low, each.high) for each in (outer, inner))
+    needs = "equivalence needs 60 pictures."
+    for margin, lacks in (((far + near) / 2, True), (1.01 * far, True), (0.99 * near, False)):
+        verdict = statistic.verdict(values, margin)
+        assert verdict.word == "undecided" and verdict.judged
+        assert (decisive_sizes(verdict, "picture").short == needs) == lacks

@@ -20,7 +20,7 @@ def decisive_sizes(verdict: statistic.Verdict, noun: str) -> Note:
         (need.seeds, gap.seeds, "seeds", f" on these {noun}s"),
         (need.pictures, gap.items, f"{noun}s", " with these seeds"),
     )
-    if _lacks_pictures(verdict):
+    if verdict.inside and gap.distinct < statistic.FEWEST_PICTURES:
         return Note(
             f"fewer than {statistic.FEWEST_PICTURES} {noun}s show no two rows equivalent.",
             f"equivalence needs {statistic.FEWEST_PICTURES} {noun}s.",
@@ -51,10 +51,3 @@ def both(gap: statistic.Interval, need: statistic.Need, noun: str) -> str:
         if need.both
         else ""
     )
-
-
-def _lacks_pictures(verdict: statistic.Verdict) -> bool:
-    """Whether an interval inside the margin is of too few test items for equivalence."""
-    gap = verdict.interval
-    inside = -verdict.margin < gap.low and gap.high < verdict.margin
-    return inside and gap.distinct < statistic.FEWEST_PICTURES
