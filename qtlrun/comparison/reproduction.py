@@ -34,14 +34,18 @@ class Reproduction:
 
 
 def judge_published(comparison: Comparison, label: str, figure: float) -> Reproduction:
-    """Hold a published accuracy against a finished row."""
+    """Hold a published accuracy against a finished row.
+
+    Fewer than three trainings may give a figure, and refute none: others might.
+    """
     values = np.concatenate([row.correct.mean(1) for row in comparison.of(label)])
     least, most = np.clip(statistic.further(values), 0, 1)
-    verdict = "not reproduced"
-    if most - least > MAX_RANGE or comparison.failures(label):
-        verdict = "undecided"
-    elif least - ROUNDING <= figure <= most + ROUNDING:
-        verdict = "reproduced"
+    verdict = "undecided"
+    if most - least <= MAX_RANGE and not comparison.failures(label):
+        if least - ROUNDING <= figure <= most + ROUNDING:
+            verdict = "reproduced"
+        elif len(values) >= statistic.FEWEST:
+            verdict = "not reproduced"
     accuracy = comparison.accuracy(label)
     return Reproduction(accuracy, least, most, len(values), verdict, _against(accuracy, comparison))
 

@@ -24,7 +24,8 @@ class Reproduce:
     A figure counts as reproduced where one more training of ours would give it, from a new seed
     (and split, where they are redrawn) on the same test items, to one point of accuracy: where it
     lies that near to Student's prediction interval over our trainings (95 %; of a single one the
-    figure itself), and is undecided where that interval is wider than 20 points or a seed failed.
+    figure itself). It is undecided where that interval is wider than 20 points, a seed failed, or
+    fewer than three trainings do not give the figure, for others might.
     The publication's noise is not in it. A figure of other test items than ours (`published.items`
     says which) is neither. A run whose words change more than the preset, its seeds or its
     references is no repetition: it has neither verdict nor sound figure. A run whose weights or
@@ -97,8 +98,9 @@ class Reproduce:
                 "Reproduced: one more training here, from a new seed on the same split and test"
                 " items, would give the published figure, to one point of accuracy (95 %, over our"
                 " seeds, not the publication's); undecided where that range is wider than 20"
-                " points or a seed failed; of one seed its own figure is compared. Sound: the same"
-                " example without the published defects. Intervals are over seeds and test items.",
+                " points, a seed failed, or fewer than three seeds give another figure; of one seed"
+                " its own figure is compared. Sound: the same example without the published"
+                " defects. Intervals are over seeds and test items.",
                 "Reproduced: one more training here would give the published accuracy, to 0.01."
                 " Sound: without the published defects.",
             ),
