@@ -99,10 +99,10 @@ class Trend:
         slopes = slopes_frame(comparisons, rivals)
         table = _table(slopes)
         rows = pd.concat(frame.rows_frame(points, self.shots) for points in comparisons.values())
-        failures = {name: _failures(points) for name, points in comparisons.items()}
+        losses = {name: _list_losses(points) for name, points in comparisons.items()}
         report.finish(
             plans,
-            [*self._verdict(slopes, differences, failures), *_notes(series, comparisons)],
+            [*self._verdict(slopes, differences, losses), *_notes(series, comparisons)],
             {"table": table, "slopes": slopes, "differences": differences, "rows": rows},
             {"trend": figure.trend(differences)},
             lambda console: terminal.show_words(console, table.rename(columns=TITLES)),
@@ -110,17 +110,16 @@ class Trend:
         return slopes, not any(point.failed for points in comparisons.values() for point in points)
 
     def _verdict(
-        self, slopes: pd.DataFrame, differences: pd.DataFrame, failures: dict[str, int]
+        self, slopes: pd.DataFrame, differences: pd.DataFrame, losses: dict[str, str]
     ) -> list[Note]:
-        """Verdict of the slopes in NLL on the claim; none where trainings failed."""
+        """Verdict of the slopes in NLL on the claim; none where trainings failed or died."""
         if self.claim is None:
             return []
         notes = [Note(f"The claim: {self.claim}")]
         rivals = slopes[(slopes["metric"] == "NLL") & slopes["classical"]]
         for name, group in rivals.groupby("series", sort=False):
-            if failures[name]:
-                trainings = sentence.count(failures[name], "training")
-                words = f"no verdict, because {trainings} failed; the slopes are of the others."
+            if losses[name]:
+                words = f"no verdict, because {losses[name]}; the slopes are of the others."
                 notes.append(Note(f"{name}: {words}"))
             else:
                 notes.append(_judge(group, differences).at(name))
@@ -173,10 +172,17 @@ def _notes(series: dict[str, list[Plan]], comparisons: dict[str, list[Comparison
     return notes
 
 
-def _failures(points: list[Comparison]) -> int:
-    """Trainings that failed anywhere in a series."""
-    trainings = sum(point.failures(label) for point in points for label in point.labels)
-    return trainings + sum(len(point.errors) for point in points)
+def _list_losses(points: list[Comparison]) -> str:
+    """Trainings that failed or died anywhere in a series, in words; empty where none did."""
+    failed = sum(point.failures(label) for point in points for label in point.labels)
+    failed += sum(len(point.errors) for point in points)
+    died = sum(point.dead(label) for point in points for label in point.labels)
+    phrases = [
+        f"{sentence.count(number, 'training')} {verb}"
+        for number, verb in ((failed, "failed"), (died, "died"))
+        if number
+    ]
+    return " and ".join(phrases)
 
 
 def _runs(plans: list[Plan]) -> list[list[Plan]]:

@@ -47,7 +47,9 @@ def nll(mean, number, seeds, noise):
 def told(label, values, seeds):
     """A row of two classes with these NLL; they are below log 2 where the answer is right."""
     logits = np.stack([-values, np.log1p(-np.exp(-values))], -1)
-    return row(label, logits, np.zeros(values.shape[1], int), seeds, said={"items": ITEM})
+    labels = np.arange(values.shape[1]) % 2
+    logits[:, labels == 1] = logits[:, labels == 1, ::-1]
+    return row(label, logits, labels, seeds, said={"items": ITEM})
 
 
 def runs(*keys, words=()):
@@ -295,6 +297,22 @@ def test_a_seed_that_fails_at_one_place_is_left_out_of_the_slope_everywhere(tren
         "mlp": 4,
         "zeroed": 4,
     }
+
+
+def test_a_training_that_died_is_left_out_of_the_slope_and_takes_the_verdict(trend):
+    """The twin's second one at 1 turn is far above guessing, and the others below."""
+
+    def gap(place, name):
+        if name == "twin" and place == 1:
+            return np.array([-0.6, 0.0, -0.6, -0.6])[:, None]
+        return 0.3 * place - 0.9
+
+    found = trend(alone(TURNED), gap, words=("seeds=4",), claim=CLAIM)
+    lines = slopes(found).loc["spirals, turns"]
+    assert lines["seeds"].to_dict() == {"twin": 3, "mlp": 4, "zeroed": 4}
+    np.testing.assert_allclose(lines["slope"].astype(float), -0.3, atol=1e-9)
+    words = "no verdict, because 1 training died; the slopes are of the others."
+    assert f"spirals, turns: {words}" in found.said and "supported" not in found.said
 
 
 def test_where_everything_fails_that_is_said(trend):

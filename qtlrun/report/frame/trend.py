@@ -8,6 +8,7 @@ import pandas as pd
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
+from qtlrun.comparison.pairing import living
 from qtlrun.comparison.row import Row
 
 DIFFERENCES = ["series", "key", "value", "reference", "metric", "difference", "low", "high"]
@@ -104,9 +105,13 @@ def _gaps(
 ) -> tuple[list[Any], list[np.ndarray], list[tuple[str, ...]]]:
     """Differences to a reference along a series: values, (seeds, items), hashes of the items.
 
-    Of the seeds that ended at every value.
+    Of the seeds that ended at every value, and of which neither training died at any.
     """
-    pairs = [(point, *pair) for point in points for pair in point.pairs(label)]
+    pairs = []
+    for point in points:
+        for pair in point.pairs(label):
+            ((alive,), _) = living([pair])
+            pairs.append((point, *alive))
     seeds = sorted(set.intersection(*(set(both) for *_, both in pairs))) if pairs else []
     positions = []
     gaps = []
