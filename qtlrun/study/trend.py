@@ -49,7 +49,8 @@ class Trend:
         """Refuse sweeps of anything but one number, few seeds, and models without references."""
         for run in _runs(plans):
             self._check_run(run, f"study.runs, {run[0].line}: " if run[0].line is not None else "")
-        check_idle(plans[0], "trend")
+        for plan in plans:
+            check_idle(plan, "trend")
 
     def _check_run(self, plans: list[Plan], where: str) -> None:
         """Refuse a sweep; `where` names its run."""

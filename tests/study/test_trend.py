@@ -315,6 +315,13 @@ def test_a_training_that_died_is_left_out_of_the_slope_and_takes_the_verdict(tre
     assert f"spirals, turns: {words}" in found.said and "supported" not in found.said
 
 
+@pytest.mark.parametrize("later", ["splits=5", "folds=3"])
+def test_what_a_later_point_asks_for_in_vain_is_refused_too(trend, later):
+    points = [*alone(TURNED[:2]), ("", [*TURNED[2], later])]
+    with pytest.raises(UsageError, match=f"{later}: study=trend does not use it"):
+        trend(points, lambda place, name: 0.0)
+
+
 def test_where_everything_fails_that_is_said(trend):
     found = trend(
         alone(TURNED),
