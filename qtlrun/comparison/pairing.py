@@ -49,6 +49,12 @@ def judge(once: Callable, resampled: Callable, values: list[tuple[Row, np.ndarra
     return resampled(figures, items, *margin, share=_trained_share(rows))
 
 
+def count_left_out(rows: list[Row]) -> int:
+    """Number of finished trainings of a row's splits that statistics of its own leave out."""
+    counts = [len(row.outcomes) for row in rows]
+    return sum(counts) - len(counts) * min(counts, default=0)
+
+
 def stack_units(
     points: Sequence[dict[int, Pair]], *, by_split: bool
 ) -> tuple[list[Float[np.ndarray, "points items"]], list[tuple[str, ...]]]:

@@ -417,6 +417,18 @@ def test_a_failure_in_one_of_several_splits_says_in_which():
     ]
 
 
+def test_finished_trainings_that_the_means_of_a_row_leave_out_are_counted():
+    """Of 3, 2 and 3 trainings each split has 2 in the means, and one of 0 is none."""
+    made = resplit(splits=4, seeds=3)
+    del made.splits[1]["B"].outcomes[3]
+    made.splits[3]["B"].outcomes.clear()
+    assert made.accuracy("B").seeds == 2
+    assert written(sentence.errors, made) == [
+        "B: its accuracy and NLL leave out 2 finished trainings, so that every split has as many;"
+        " rows.csv has all."
+    ]
+
+
 def test_a_point_without_a_finished_row_has_no_foot():
     made = point(("A",))
     made.splits[0]["A"].outcomes.clear()

@@ -2,6 +2,7 @@
 
 from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
+from qtlrun.comparison.pairing import count_left_out
 from qtlrun.report.sentence.note import Note
 from qtlrun.report.sentence.quantity import count
 
@@ -9,7 +10,10 @@ MAX_ERRORS = 2  # trainings of a row whose errors are written out
 
 
 def errors(comparison: Comparison) -> list[Note]:
-    """Failures of a point: a sentence per row, with its place in the sweep, and each of a few."""
+    """Failures of a point: a sentence per row, with its place in the sweep, and each of a few.
+
+    Then the finished trainings that a row's means leave out, where splits lost different numbers.
+    """
     where = f" at {comparison.name}" if comparison.keys else ""
     lines = [f"{label}{where}: error: {reason}" for label, reason in comparison.errors.items()]
     reasons: dict[str, list[str]] = {}
@@ -25,6 +29,13 @@ def errors(comparison: Comparison) -> list[Note]:
         if len(listed) > MAX_ERRORS:
             rest = count(len(listed) - MAX_ERRORS, "more training")
             lines.append(f"{label}{where}: {rest} failed; errors.csv has all")
+    for label in comparison.labels:
+        if number := count_left_out(comparison.of(label)):
+            rest = count(number, "finished training")
+            lines.append(
+                f"{label}{where}: its accuracy and NLL leave out {rest}, so that every split has as"
+                " many; rows.csv has all"
+            )
     return [Note(line.rstrip(".") + ".") for line in lines]
 
 
