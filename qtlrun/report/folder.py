@@ -87,8 +87,16 @@ class RunFolder:
         splits = self._environment["fingerprints"][self._number]
         return [rows[label]["weights"] for rows in splits if label in rows]
 
-    def rows(self, label: str) -> list[Row]:
-        """A row on each split: the test predictions of each of its seeds."""
+    @property
+    def hashes_items(self) -> bool:
+        """Whether its predictions have hashes of the test items; those of older runs have none."""
+        return "item" in self._predictions
+
+    def rows(self, label: str, *, hashed: bool) -> list[Row]:
+        """A row on each split: the test predictions of each of its seeds.
+
+        Its test items are known by their hashes, or by their names and numbers.
+        """
         lines = self._predictions[self._predictions["row"] == label]
         classes = tuple(name[2:-1] for name in lines if name.startswith("p("))
         rows = []
@@ -104,9 +112,11 @@ class RunFolder:
                     {seed: _outcome(each, classes) for seed, each in part.groupby("seed")},
                     classes,
                     errors=self._errors(label, split),
-                    items=_items(part, split) if len(part) else (),
+                    items=_items(part, split, hashed=hashed) if len(part) else (),
                     trained_on=sum(count["train"].values()),
                     validated_on=sum(count["validation"].values()),
+                    pool=described[label].get("pool", 0),
+                    independent=described[label].get("independent", False),
                 )
             )
         return rows
@@ -164,9 +174,12 @@ def _value(cell: object) -> int | float | str:
     return number(str(cell).lower())
 
 
-def _items(part: pd.DataFrame, split: object) -> tuple[str, ...]:
-    """Names of the test items of a split; of those without a name their numbers in it."""
-    pictures = part[part["seed"] == part["seed"].iloc[0]]["picture"]
+def _items(part: pd.DataFrame, split: object, *, hashed: bool) -> tuple[str, ...]:
+    """Hashes of the test items of a split, or their names, or their numbers in it."""
+    first = part[part["seed"] == part["seed"].iloc[0]]
+    if hashed:
+        return tuple(first["item"].astype(str))
+    pictures = first["picture"]
     if pd.api.types.is_numeric_dtype(pictures):
         return tuple(f"{split}/{number}" for number in pictures)
     return tuple(pictures)
@@ -177,5 +190,6 @@ def _outcome(lines: pd.DataFrame, classes: tuple[str, ...]) -> Outcome:
     columns = [f"p({name})" for name in classes]
     logits = np.log(np.maximum(lines[columns].to_numpy(float), SMALLEST))
     labels = lines["class"].astype(str).map(classes.index).to_numpy()
+    logits[range(len(labels)), labels] = -lines["nll"]  # a probability may have no digit left
     arrays = {"logits": logits, "labels": labels}
     return Outcome([], 0, "none", "none", 0.0, 0.0, arrays=arrays)

@@ -170,11 +170,13 @@ def _by_row(comparisons: list[Comparison], describe: Callable[[Row], dict]) -> l
 
 
 def _data(row: Row) -> dict:
-    """Items of each split and class, equal and alike ones, cautions, SHA-256 of weights' files."""
+    """Items of each split and class, their pool, equal ones, caution, SHA-256 of weights' files."""
     duplicates = dataclasses.asdict(row.duplicates) if row.duplicates else None
     likeness = dataclasses.asdict(row.likeness) if row.likeness else None
     return {
         "items": row.counts,
+        "pool": row.pool,
+        "independent": row.independent,
         "duplicates": duplicates,
         "likeness": likeness,
         "caution": row.caution,

@@ -127,6 +127,7 @@ PREDICTIONS = Schema(
         SPLIT,
         SEED,
         Column("picture", "any", "", "name of the test item, or its number"),
+        Column("item", "text", "", "short hash of the test item, in any split", optional=True),
         Column("class", "text", "", "its class"),
         Column("predicted", "text", "", "class of highest probability"),
         Column("nll", "float64", "nats", "negative log-likelihood of its class"),

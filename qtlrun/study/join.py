@@ -18,6 +18,7 @@ from qtlrun.report.report import Report
 from qtlrun.report.sentence import Note
 
 LEAST_RUNS = 2
+LEAST_SPLITS = 2  # that may share test items
 COLUMNS = ["difference", "low", "high", "verdict"]
 
 
@@ -71,19 +72,21 @@ class Join:
     ) -> tuple[pd.DataFrame, bool]:
         """A line per run and row, as a data frame; and True."""
         folders = [RunFolder(Path(run)) for run in plans[0].settings.runs]
-        rows = dict(_distinct(folders))
+        distinct = dict(_distinct(folders))
         first = folders[0]
         composed = first.composed
         same = first.data(composed)
         lines = []
         apart = 0
-        for (folder, label), also in rows.items():
+        for (folder, label), also in distinct.items():
             line: dict[str, object] = {"run": folder.name, "row": label}
             line |= folder.means(label)
             if (folder, label) == (first, composed):
                 pass
             elif folder.data(label) == same:
-                line |= self._compare(first.rows(composed), folder.rows(label))
+                hashed = first.hashes_items and folder.hashes_items
+                rows = (first.rows(composed, hashed=hashed), folder.rows(label, hashed=hashed))
+                line |= self._compare(*rows)
             else:
                 apart += 1
             lines.append(line | {"also in": ", ".join(also)})
@@ -93,7 +96,7 @@ class Join:
         )
         report.finish(
             plans,
-            _explain(first, composed, apart, frame),
+            [*_explain(first, composed, apart, frame), *_warn_of_older(folders, same)],
             {"join": frame, "rows": joined},
             show=lambda console: terminal.show_words(console, frame),
         )
@@ -152,3 +155,17 @@ def _explain(first: RunFolder, composed: str, apart: int, frame: pd.DataFrame) -
             )
         )
     return notes
+
+
+def _warn_of_older(folders: list[RunFolder], splits: list[str]) -> list[Note]:
+    """Runs on several splits whose predictions do not tell which test items these share."""
+    names = [folder.name for folder in folders if not folder.hashes_items]
+    if len(splits) < LEAST_SPLITS or not names:
+        return []
+    return [
+        Note(
+            f"{', '.join(names)}: written without hashes of the test items. One without a name that"
+            " several splits test counts as several, and intervals may be too narrow; the run's own"
+            " are in its contrasts.csv."
+        )
+    ]

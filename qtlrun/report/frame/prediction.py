@@ -5,11 +5,13 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from qtlrun import statistic
+from qtlrun import disk, statistic
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.row import Row
 from qtlrun.report import schema
 from qtlrun.report.frame.row import enumerate_rows
+
+ITEM_DIGITS = 12  # of a hash in a line; two of 10,000 items are alike once in five million sets
 
 
 def predictions_frame(comparison: Comparison) -> pd.DataFrame:
@@ -22,15 +24,18 @@ def predictions_frame(comparison: Comparison) -> pd.DataFrame:
     names: dict[str, None] = {}
     for number, label, row in enumerate_rows(comparison):
         cell = {"row": label} | ({"split": number} if several else {})
+        items = [disk.digest(item.encode())[:ITEM_DIGITS] for item in row.items]
         names |= dict.fromkeys(f"p({name})" for name in row.classes)
-        frames += [_predictions(row, index, cell) for index in range(len(row.seeds))]
+        frames += [_predictions(row, index, cell, items) for index in range(len(row.seeds))]
     if not frames:
         return pd.DataFrame()
     columns = schema.PREDICTIONS.with_family(schema.PROBABILITY, names)
     return columns.check(pd.concat(frames))
 
 
-def _predictions(row: Row, index: int, cell: Mapping[str, object]) -> pd.DataFrame:
+def _predictions(
+    row: Row, index: int, cell: Mapping[str, object], items: list[str]
+) -> pd.DataFrame:
     """Predictions of one seed of a row, which is at this index of its logits."""
     classes = np.array(row.classes)
     logits = row.logits[index]
@@ -42,6 +47,7 @@ def _predictions(row: Row, index: int, cell: Mapping[str, object]) -> pd.DataFra
             **cell,
             "seed": row.seeds[index],
             "picture": row.pictures or range(len(row.labels)),
+            **({"item": items} if items else {}),
             "class": classes[row.labels],
             "predicted": classes[probabilities.argmax(-1)],
             "nll": statistic.nll(logits, row.labels),
