@@ -1,5 +1,6 @@
 """Finished runs, read from their folders; rows predict without the data of their training."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,8 @@ from qtlrun.experiment.restoration import restore_network
 from qtlrun.experiment.session import Session
 from qtlrun.plan import Plan, Variant
 from qtlrun.runfolder import WEIGHTS_FILE as FILE
+
+PARTS = ("backbone", "head", "circuit", "device", "parametrization")  # of a row's description
 
 
 @dataclass(frozen=True)
@@ -151,6 +154,7 @@ def _load_row(
     """Row with its trainings, whose networks are built when they are asked for."""
     trainings = []
     with archive.reading(FILE):
+        _check_parts(archive, label, description, variant)
         classes = tuple(description["classes"])
         item = ItemShape(
             description["item"]["kind"],
@@ -181,3 +185,23 @@ def _load_row(
                 )
             )
         return FinishedRow(label, description["what it is"], classes, item, trainings)
+
+
+def _check_parts(
+    archive: Archive, label: str, description: dict[str, Any], variant: Variant
+) -> None:
+    """Refuse a row whose parts are not those that it was trained with.
+
+    Values that tuning drew stand beside each training. The place of a backbone's weights may be
+    another; their hash is checked where they are read. What a later version added is its default.
+    """
+    free = {"backbone.weights"}.union(*(entry["drawn"] for entry in description["files"]))
+    identity = json.loads(json.dumps(variant.identity))
+    for group in PARTS:
+        part = identity.get(group, {})
+        for key, value in description.get(group, {}).items():
+            if f"{group}.{key}" not in free and part.get(key, value) != value:
+                raise archive.refusal(
+                    f"row {label} was trained with another {group}.{key}: plan.yaml, or a file that"
+                    " it names, was changed"
+                )

@@ -62,6 +62,16 @@ def test_the_terminal_shows_the_first_pictures_with_their_classes(place, capsys)
     assert "30 pictures predicted; the first 10 are above" in printed
 
 
+def test_a_run_whose_plan_was_edited_is_refused_with_the_row_and_the_key(place, tmp_path, capsys):
+    run = shutil.copytree(place / "run", tmp_path / "run")
+    plan = (run / "plan.yaml").read_text()
+    assert "qubits: 2" in plan
+    (run / "plan.yaml").write_text(plan.replace("qubits: 2", "qubits: 3"))
+    words = ["study=predict", f"run={run}", f"images={place / 'copies'}", f"home={tmp_path}"]
+    assert main(words) == 2
+    assert "row A was trained with another circuit.qubits: " in capsys.readouterr().err
+
+
 def test_a_file_a_pattern_and_a_list_name_pictures(place):
     copies = place / "copies"
     for images, count in (
