@@ -1,4 +1,4 @@
-"""Simulators here in place of devices elsewhere, to which only a training and its test are sent."""
+"""Simulators here for devices elsewhere, which are sent trainings and their tests alone."""
 
 import copy
 import dataclasses
