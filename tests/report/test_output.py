@@ -151,6 +151,7 @@ def test_the_environment_is_strict_json_that_says_where_and_with_what(once):
     each = {"data": "d" * 64, "weights": "w" * 64}
     assert said["fingerprints"] == [[{"A": each, "B": each, "twin": each}]]
     nothing = {"items": {}, "duplicates": None, "likeness": None, "caution": "", "files": {}}
+    nothing |= {"pool": 0, "independent": False}
     assert said["data"] == [[{"A": nothing, "B": nothing, "twin": nothing}]]
     assert said["time"][:2] == "20" and said["python"].startswith("3.")
 
