@@ -115,7 +115,7 @@ class Experiment:
             for keys, tuning in zip(grid, tunings, strict=True):
                 parts = list(keys)[tuning.best if tuning else 0]
                 chosen[parts] = keys[parts]
-            supplied = supply_rows(self.session, title, chosen)
+            supplied = supply_rows(self.session, title, chosen, len(redraws))
         reads = enter_readings((parts, reader) for parts in chosen)
         rows: dict[Name, list[Row]] = {name: [] for name in variants}
         results = zip(cells, supplied, tunings, draws, strict=True)

@@ -81,6 +81,9 @@ class Forecaster:
             for group in group_trainings(rehearsal.stand_in(missing)):
                 pace, share = self._pace(rehearsal, group)
                 duration += Duration(pace.seconds, share * pace.seconds)
+            if missing:
+                seconds, share = _watch(partial(rehearsal.time_rank, missing[0]))
+                duration += Duration(seconds, share * seconds)
             executions = rehearsal.count_executions(Training(parts, first.seeds[0]))
         return Forecast(
             count,

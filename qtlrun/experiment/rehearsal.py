@@ -25,6 +25,7 @@ from qtlrun.experiment.sequence import count_epochs, fit_phase, list_phases
 from qtlrun.experiment.session import Session
 from qtlrun.experiment.training import fit
 from qtlrun.layer import generator
+from qtlrun.parametrization import generator as generators
 
 MEASURED_S = 0.4  # of epochs of one kind; longer where two short ones take longer
 MAX_EPOCHS = 30  # measured of one kind
@@ -84,6 +85,14 @@ class Rehearsal:
         once = self._run_once(self.stand_in(group, share))
         rest = max(0.0, once - share * epoch)
         return Pace(training, rest + EVALUATION_EPOCHS * (1 - share) * epoch)
+
+    def time_rank(self, training: Training) -> float:
+        """Seconds of the rank of a training's generator; 0 where nothing is generated."""
+        ensemble = build_ensemble(self.stand_in([training], 0.0))
+        if ensemble.generator is None:
+            return 0.0
+        with ensemble.threads():
+            return generators.time_rank(ensemble.generator)
 
     def count_executions(self, training: Training) -> float | None:
         """Circuit executions of one training on a quantum processor; None without a circuit."""

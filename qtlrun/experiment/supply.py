@@ -29,8 +29,11 @@ def find_keys(session: Session, variant: Variant, seeds: list[int], draws: list[
     return {parts: row_keys(parts, seeds) for parts in candidates}
 
 
-def supply_rows(session: Session, name: str, wanted: Keys) -> list[Row]:
-    """Row of each parts and the seeds of its keys: stored outcomes, and others trained now."""
+def supply_rows(session: Session, name: str, wanted: Keys, splits: int) -> list[Row]:
+    """Row of each parts and the seeds of its keys: stored outcomes, and others trained now.
+
+    splits: how many parts, one after another, are those of one variant
+    """
     results: dict[Training, Outcome | Failure] = {}
     missing = []
     for parts, keys in wanted.items():
@@ -47,6 +50,9 @@ def supply_rows(session: Session, name: str, wanted: Keys) -> list[Row]:
         trained = {seed: results[Training(parts, seed)] for seed in keys}
         anew = any(training.parts is parts for training in missing)
         rows.append(_row(session, name, parts, keys, trained, stored=not anew))
+    pairs = list(zip(wanted.items(), rows, strict=True))
+    for start in range(0, len(pairs), splits):
+        _add_rank(session, pairs[start : start + splits])
     return rows
 
 
@@ -129,10 +135,6 @@ def _row(
     """Row of results by seed; `stored` says that none of them was trained now."""
     outcomes = {seed: each for seed, each in results.items() if isinstance(each, Outcome)}
     errors = {seed: each.reason for seed, each in results.items() if isinstance(each, Failure)}
-    if outcomes and parts.generated:
-        first = min(outcomes)
-        rank = _rank(session, parts, first, keys[first], outcomes[first])
-        outcomes[first] = outcomes[first].evaluated(0, rank, {})
     return dataclasses.replace(
         describe_row(name, parts),
         outcomes=outcomes,
@@ -169,10 +171,23 @@ def _fit_all(
             yield training.parts, {seed: ended[seed] for seed in wanted[training.parts]}
 
 
+def _add_rank(session: Session, pairs: list[tuple[tuple[Parts, dict[int, str]], Row]]) -> None:
+    """Add the rank of a generator's Jacobian to the first finished training of all splits.
+
+    It is expensive, so only there.
+    """
+    for (parts, keys), row in pairs:
+        if row.outcomes and parts.generated:
+            first = min(row.outcomes)
+            rank = _rank(session, parts, first, keys[first], row.outcomes[first])
+            row.outcomes[first] = row.outcomes[first].evaluated(0, rank, {})
+            return
+
+
 def _rank(
     session: Session, parts: Parts, seed: int, key: str, outcome: Outcome
 ) -> dict[str, float]:
-    """Rank of a generator's Jacobian; expensive, so for one seed only."""
+    """Rank of the Jacobian of a training's generator, by name."""
     artifact = session.store.get("rank", key)
     if artifact is None:
         artifact = Entry(rank_generator(Training(parts, seed), outcome))

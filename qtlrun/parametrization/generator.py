@@ -1,6 +1,7 @@
 """Generators of weights from other numbers, and properties of the map between them."""
 
 import math
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ MIN_SHARE = 1e-9
 # Members of a raw generator that simulates no circuit
 RAW_DEFAULTS = {"run": None, "qubits": 0, "angles": None}
 BATCH_AMPLITUDES = 2**16  # of the states that are differentiated at once
+TIMED_BATCHES = 2  # of directions; the first is slower
 MAX_RANK_WORK = 2**24  # numbers times probabilities or weights beyond which no rank is computed
 
 
@@ -77,19 +79,42 @@ class Generator(nn.Module):
 
 def rank(model: Generator, run: int) -> int | None:
     """Rank of the Jacobian of a run's weights by its trained numbers; None: it takes too long."""
+    upstream = _find_probes(model)
+    if upstream is None:
+        return None
+    rows = [_flatten(slopes) for slopes in _slopes(model, run, upstream)]
+    return int(torch.linalg.matrix_rank(torch.cat(rows), rtol=MIN_SHARE))
+
+
+def time_rank(model: Generator) -> float:
+    """Seconds that the rank of a run takes, by those of its second batch of directions."""
+    upstream = _find_probes(model)
+    if upstream is None:
+        return 0.0
+    batches = _slopes(model, 0, upstream)
+    sizes = []
+    seconds = 0.0
+    for _ in range(TIMED_BATCHES):
+        began = time.perf_counter()
+        batch = next(batches, None)
+        if batch is None:
+            break
+        seconds = time.perf_counter() - began
+        sizes.append(len(_flatten(batch)))
+    return seconds * len(upstream) / sizes[-1]
+
+
+def _find_probes(model: Generator) -> Float[Tensor, "directions weights"] | None:
+    """Directions in which the weights are differentiated for a rank; None: it takes too long."""
     count = sum(model.sizes)
-    numbers = model.trained
-    probes = min(count, numbers)
+    probes = min(count, model.trained)
     if probes * max(count, 2**model.raw.qubits) > MAX_RANK_WORK:
         return None
     if probes == count:
-        upstream = torch.eye(count, dtype=torch.float64)
-    else:
-        # The rank of a matrix is almost surely that of its product with as many random directions
-        # as it can have.
-        upstream = torch.randn(probes, count, generator=generator(0, "probes"), dtype=torch.float64)
-    rows = [_flatten(slopes) for slopes in _slopes(model, run, upstream)]
-    return int(torch.linalg.matrix_rank(torch.cat(rows), rtol=MIN_SHARE))
+        return torch.eye(count, dtype=torch.float64)
+    # The rank of a matrix is almost surely that of its product with as many random directions as
+    # it can have.
+    return torch.randn(probes, count, generator=generator(0, "probes"), dtype=torch.float64)
 
 
 def _flatten(slopes: dict[str, Tensor]) -> Float[Tensor, "directions numbers"]:

@@ -17,6 +17,7 @@ from qtlrun.experiment.ensemble import Training
 from qtlrun.experiment.key import row_key
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
+from qtlrun.plan import Redraw
 
 IRIS = (
     "dataset=iris",
@@ -126,6 +127,17 @@ def test_the_figures_from_shots_belong_to_the_seed(home, tmp_path):
         "generator_rank" in among.outcomes[0].figures
         and among.metrics["angles_live"].nunique() == 1
     )
+
+
+def test_the_rank_is_of_one_training_of_all_splits(home):
+    experiment = Experiment(str(home))
+    variant = variants(*IRIS)["composed"]
+    redraws = [Redraw({"split_seed": number}, [number], []) for number in (0, 1, 2)]
+    ranks = [
+        "generator_rank" in each.outcomes[split].figures
+        for split, each in enumerate(experiment.train("composed", variant, redraws))
+    ]
+    assert ranks == [True, False, False]
 
 
 def test_frozen_angles_do_not_move_one_bit_and_trained_ones_do(home):

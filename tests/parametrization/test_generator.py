@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -207,3 +208,13 @@ def test_each_run_is_as_it_is_alone_and_none_feels_another(source):
         assert torch.equal(alone[0], among[seed])
         assert all(torch.equal(one[0], many[seed]) for one, many in zip(own, slope, strict=True))
     assert not torch.equal(among[0], among[1])
+
+
+def test_the_time_of_a_rank_is_foretold_by_a_part_of_it(monkeypatch):
+    """Of twenty directions a batch; the clock goes on by 2 s with each of its two readings."""
+    model = made(200, mapping=(4,))
+    monkeypatch.setattr(generators, "BATCH_AMPLITUDES", 20 * max(200, 2**model.raw.qubits))
+    clock = itertools.count(0, 2)
+    monkeypatch.setattr(generators.time, "perf_counter", lambda: next(clock))
+    probes = min(200, model.trained)
+    assert generators.time_rank(model) == pytest.approx(2 * probes / 20)
