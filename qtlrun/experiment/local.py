@@ -25,14 +25,19 @@ def local_parts(parts: Parts) -> Parts:
     """The same parts, with a device elsewhere replaced by a simulator here, which is said once."""
     if not is_remote(parts):
         return parts
-    local = copy.copy(parts)
-    local.variant = local_variant(parts.variant)
-    for name in DEVICE_MEMBERS:
-        vars(local).pop(name, None)
     name = parts.variant.device.get("name", parts.variant.target("device"))
     session = parts.session
     session.once(
         f"simulated here {name}",
         lambda: session.progress.say(f"{name} is elsewhere; its circuits are simulated here."),
     )
+    return with_simulator(parts)
+
+
+def with_simulator(parts: Parts) -> Parts:
+    """The same parts, their circuits on a simulator of ours."""
+    local = copy.copy(parts)
+    local.variant = local_variant(parts.variant)
+    for name in DEVICE_MEMBERS:
+        vars(local).pop(name, None)
     return local

@@ -11,9 +11,8 @@ from torch.func import functional_call
 
 from qtlrun.dataset.split import Split
 from qtlrun.derivative.gradient import find_gradients
-from qtlrun.device.cached import CachedDevice
-from qtlrun.device.statevector import Statevector
 from qtlrun.experiment import feature
+from qtlrun.experiment.local import with_simulator
 from qtlrun.experiment.network import Module, Network
 from qtlrun.experiment.restoration import restore_network
 from qtlrun.experiment.subject import Subject
@@ -187,9 +186,7 @@ def simulate_head(subject: Subject, scaled: Float[Tensor, "1 items features"]) -
     if not subject.runs_circuit:
         return subject.head
     training = subject.training
-    parts = copy.copy(training.parts)
-    parts.device = Statevector()
-    parts.exact_device = parts.session.once("statevector", lambda: CachedDevice(parts.device))
+    parts = with_simulator(training.parts)
     few = scaled[:, :PROBED_ITEMS]
     try:
         with torch.enable_grad():
