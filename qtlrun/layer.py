@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from qtlrun.error import UsageError
 
@@ -132,3 +133,32 @@ def reseeded(seed: int, device: torch.device = CPU) -> Iterator[None]:
     with torch.random.fork_rng(devices=[] if on_cpu else None):
         (torch.default_generator if on_cpu else torch).manual_seed(seed)
         yield
+
+
+@contextlib.contextmanager
+def without_values() -> Iterator[None]:
+    """Build modules within for their sizes: on the meta device, no start values drawn.
+
+    Torch would load its compiler to draw numbers that are nowhere.
+    """
+    with torch.device("meta"), _Undrawn():
+        yield
+
+
+class _Undrawn(TorchFunctionMode):
+    """Mode in which torch's start values are not drawn."""
+
+    DRAWS = (
+        Tensor.normal_,
+        Tensor.uniform_,
+        nn.init.normal_,
+        nn.init.uniform_,
+        nn.init.kaiming_uniform_,
+    )
+
+    def __torch_function__(self, function, _types, values=(), named=None):
+        """Return what would be drawn into, as it is; anything else is done."""
+        named = named or {}
+        if function in self.DRAWS:
+            return values[0] if values else named["tensor"]
+        return function(*values, **named)

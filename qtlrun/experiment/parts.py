@@ -22,7 +22,7 @@ from qtlrun.error import UsageError
 from qtlrun.experiment import pretraining, seedwise
 from qtlrun.experiment.network import Module
 from qtlrun.experiment.session import Session
-from qtlrun.layer import Start, generator
+from qtlrun.layer import Start, generator, without_values
 from qtlrun.mode import find_layout
 from qtlrun.parametrization.generated import BACKBONE, HEAD
 from qtlrun.plan import Part, Variant, is_own, load_class, plugin
@@ -105,7 +105,7 @@ class Parts:
         def make() -> Module:
             if is_own(part["_target_"]):
                 return self.to_accelerator(self.network(part)).eval()
-            with contextlib.suppress(NotImplementedError), torch.device("meta"):
+            with contextlib.suppress(NotImplementedError), without_values():
                 return build_part("backbone", part, plugins, **self._offers())
             # Some models compute while they are built
             return build_part("backbone", part, plugins, **self._offers())

