@@ -147,7 +147,10 @@ class Unit(nn.Module):
         self, maps: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch outputs rows columns"]:
         maps = self.norm(self.convolution(maps))
-        return maps if self.linear else functional.relu6(maps)
+        if self.linear:
+            return maps
+        # In place it is sooner, but a gradient through a view of a product would be later
+        return functional.relu6(maps, inplace=not torch.is_grad_enabled())
 
     def fold(self) -> None:
         """Make the batch norm a part of the convolution; for evaluation alone."""

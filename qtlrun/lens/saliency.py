@@ -9,6 +9,7 @@ import torch
 
 from qtlrun.dataset.split import Split
 from qtlrun.error import BadValue, nearest
+from qtlrun.experiment.feature import chunk
 from qtlrun.experiment.network import Network
 from qtlrun.experiment.subject import Subject
 from qtlrun.lens.map import drawing
@@ -35,7 +36,7 @@ LABEL = "label"  # targets that depend on the item
 PREDICTED = "predicted"
 TARGETS = {LABEL: "each item's class", PREDICTED: "the class that each network predicts"}
 SHUFFLED = "shuffled labels"
-GRADIENT_CHUNK = {True: 16, False: 256}  # items at once of a large backbone, and of another
+MAX_GRADIENT_CHUNK = 256  # items at once
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,9 @@ class Saliency:
 
     def _ask(self, subject: Subject, split: Split) -> tuple[Model, Question]:
         """Network of a training, and the items and classes whose logits are attributed."""
-        model = build_model(subject.network, GRADIENT_CHUNK[subject.is_large])
+        model = build_model(
+            subject.network, min(MAX_GRADIENT_CHUNK, chunk(subject.network.backbone))
+        )
         items = subject.items(split)
         if self.target == LABEL:
             targets = split.labels

@@ -55,3 +55,9 @@ def test_the_part_that_ranks_first_is_removed_first_whatever_the_size_of_the_pic
     )[0]
     assert np.allclose(curves.deletion[0], [2] + [0] * parts)
     assert np.allclose(curves.insertion[0], [0] + [2] * parts)
+
+
+def test_one_level_has_the_ends_alone():
+    curves = removal.remove(total, ITEMS, TARGETS, NOTHING, [removal.rank_parts(ITEMS)], levels=1)
+    assert curves[0].deletion.shape == curves[0].insertion.shape == (len(ITEMS), 2)
+    assert np.allclose(curves[0].deletion, curves[0].insertion[:, ::-1])

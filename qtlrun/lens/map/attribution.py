@@ -85,12 +85,9 @@ def attribute_smoothly(model: Model, question: Question) -> Tensor:
     flat = items.flatten(1)
     spread = question.noise * (flat.amax(1) - flat.amin(1))
     spread = spread.view(-1, *(1,) * (items.dim() - 1))
-    total = torch.zeros_like(items)
     draw = generator(question.seed, "smoothgrad")
-    for _ in range(question.draws):
-        noise = torch.randn(items.shape, generator=draw).to(items)
-        total += slopes(model.fast, items + spread * noise, question.targets, model.chunk)
-    return total / question.draws
+    noise = torch.stack([torch.randn(items.shape, generator=draw) for _ in range(question.draws)])
+    return _slopes_of_copies(model, items + spread * noise.to(items), question.targets).mean(0)
 
 
 def attribute_along_path(model: Model, question: Question) -> Tensor:
@@ -99,11 +96,9 @@ def attribute_along_path(model: Model, question: Question) -> Tensor:
     The integral is a sum at the middles of equal steps.
     """
     way = question.items - question.baseline
-    total = torch.zeros_like(question.items)
-    for step in range(question.steps):
-        items = question.baseline + (step + 0.5) / question.steps * way
-        total += slopes(model.fast, items, question.targets, model.chunk)
-    return total / question.steps * way
+    shares = (torch.arange(question.steps).to(way) + 0.5) / question.steps
+    points = question.baseline + shares.view(-1, *(1,) * way.dim()) * way
+    return _slopes_of_copies(model, points, question.targets).mean(0) * way
 
 
 def attribute_by_maps(model: Model, question: Question) -> Tensor:
@@ -157,6 +152,15 @@ def slopes(
         leaf = batch.detach().requires_grad_()
         pieces.append(torch.autograd.grad(_score(logits, leaf, classes), leaf)[0])
     return torch.cat(pieces)
+
+
+def _slopes_of_copies(
+    model: Model, copies: Float[Tensor, "copies items ..."], targets: Int64[Tensor, " items"]
+) -> Float[Tensor, "copies items ..."]:
+    """Gradient of the logit by the numbers of several copies of each item."""
+    count = len(copies)
+    values = slopes(model.fast, copies.flatten(0, 1), targets.repeat(count), model.chunk)
+    return values.unflatten(0, (count, -1))
 
 
 def check_rules(model: Model, question: Question) -> None:

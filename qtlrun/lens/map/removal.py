@@ -73,15 +73,16 @@ def remove(
     whole = probability(items, targets)  # the ends of all curves
     nothing = probability(baseline.expand_as(items), targets)
     removals = []
+    cuts = torch.tensor([round(share * parts) for share in shares[1:-1]]).view(-1, 1, 1)
+    copies = items.expand(len(cuts), *items.shape).flatten(0, 1)
     for order in orders:
         places = order.argsort(1)  # the rank of each part
-        deleted = [whole]
-        inserted = [nothing]
-        for share in shares[1:-1]:
-            first = _spread(places < round(share * parts), items)
-            deleted.append(probability(torch.where(first, baseline, items), targets))
-            inserted.append(probability(torch.where(first, items, baseline), targets))
-        pair = [*deleted, nothing], [*inserted, whole]
+        first = _spread((places < cuts.to(places)).flatten(0, 1), items)
+        deletions = torch.where(first, baseline, copies)
+        insertions = torch.where(first, copies, baseline)
+        chances = probability(torch.cat([deletions, insertions]), targets.repeat(2 * len(cuts)))
+        deleted, inserted = chances.view(2, len(cuts), len(items)).unbind()
+        pair = [whole, *deleted, nothing], [nothing, *inserted, whole]
         curves = [torch.stack(each, 1).double().cpu().numpy() for each in pair]
         removals.append(Removal(shares, *curves))
     return removals
