@@ -36,14 +36,17 @@ LARGE_SIDE = 224
 CACHED_PIXELS = 8 * LARGE_SIDE**2
 
 
-def chunk(backbone) -> int:
-    """Count of items that go through a backbone at once when nothing is trained."""
+def chunk(backbone, side: int | None = None) -> int:
+    """Count of items that go through a backbone at once when nothing is trained.
+
+    Pictures have the side that it takes, unless another is named, in pixels.
+    """
     if not is_large(backbone):
         return 512
     if next(backbone.parameters()).device.type != "cpu":
         return MAX_LARGE_CHUNK
     takes_pictures = isinstance(backbone.preprocess, Preprocess)
-    side = backbone.preprocess.size if takes_pictures else LARGE_SIDE
+    side = side or (backbone.preprocess.size if takes_pictures else LARGE_SIDE)
     return max(1, min(MAX_LARGE_CHUNK, CACHED_PIXELS // side**2))
 
 

@@ -281,7 +281,8 @@ def _batches(aims: list[Aim]) -> Iterator[list[int]]:
         key = id(aim.subject.network.backbone), aim.start.shape[1:]
         groups.setdefault(key, []).append(number)
     for group in groups.values():
-        limit = feature.chunk(aims[group[0]].subject.network.backbone)
+        first = aims[group[0]]
+        limit = feature.chunk(first.subject.network.backbone, first.start.shape[-1])
         batch: list[int] = []
         size = 0
         for number in group:
