@@ -4,7 +4,7 @@ BIN := .venv/bin
 
 RESULTS := default spirals states reproduce nonlinearity calibrate reproduce-all pictures quantum-train fair splits reliability \
 	pools torture bench bench-generator mutation circuits circuits-textures photos interpret gradients diagnose \
-	credit surrogate robustness shots low-data
+	credit surrogate robustness robustness-trained shots low-data
 .PHONY: help compare check format test test-all options peers clean $(RESULTS)
 
 help:  ## this list
@@ -130,8 +130,8 @@ surrogate: .venv/installed  ## classical surrogates of each quantum preset: make
 
 CREDIT := qtlrun study=credit
 TWIN := 'compare=[twin]'
-credit: .venv/installed  ## what each part of the head brings, on four tasks: make credit QTLRUN_DATA=FOLDER (5 min)
-	$(RESULT) 'Credit of the parts of the head' "$(CREDIT) 'compare=[twin,D]'" \
+credit: .venv/installed  ## what each part of the head brings, on four tasks: make credit QTLRUN_DATA=FOLDER (10 min)
+	$(RESULT) 'Credit of the parts of the head' "$(CREDIT) 'compare=[twin,D]'" "$(CREDIT) tune=8 $(TWIN)" \
 		"$(CREDIT) experiment=ants_bees backbone=efficientnet_lite0 $(TWIN)" \
 		"$(CREDIT) experiment=textures seeds=10 $(TWIN)" "$(CREDIT) experiment=spirals $(TWIN)" \
 		"qtlrun 'compare=[sequential,frozen_circuit,twin]'"
@@ -143,6 +143,10 @@ robustness: .venv/installed  ## rows under noise, and mitigation: make robustnes
 		"qtlrun experiment=ants_bees backbone=efficientnet_lite0 $(FLAT)" $(NOISY) \
 		"qtlrun experiment=textures $(FLAT)" $(NOISY) "qtlrun experiment=spirals $(FLAT)" $(NOISY) \
 		"qtlrun experiment=qcnn_noise" "qtlrun study=robustness_ahmed2025 run=last"
+
+TRAINED := "qtlrun study=robustness run=last study.train=true study.mitigated=null"
+robustness-trained: .venv/installed  ## rows trained under the noise that they meet (15 min)
+	$(RESULT) 'Rows trained under noise' "qtlrun $(FLAT)" $(TRAINED) "qtlrun experiment=textures $(FLAT)" $(TRAINED)
 
 diagnose: .venv/installed  ## misses and false alarms of the checks: make diagnose QTLRUN_DATA=FOLDER (20 min)
 	$(RESULT) 'Rates of the checks' "python tests/diagnosis_rates.py"
