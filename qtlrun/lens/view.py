@@ -4,10 +4,15 @@ from dataclasses import dataclass, field
 from typing import SupportsFloat
 
 import pandas as pd
+from jaxtyping import Float
 from matplotlib.figure import Figure
+from torch import Tensor
+from torch.nn import functional
 
 from qtlrun.experiment.subject import Subject
 from qtlrun.report.sentence import Note
+
+MAX_SIDE = 16  # places on a side of a map or a picture in a CSV file
 
 
 @dataclass(frozen=True)
@@ -54,3 +59,11 @@ class View:
     ) -> None:
         """Add a number of a training."""
         self.readings.append(Measurement(subject, measure, layer, float(value), is_tested))
+
+
+def coarsen(
+    maps: Float[Tensor, "*batch height width"], side: int = MAX_SIDE
+) -> Float[Tensor, "*batch rows columns"]:
+    """Maps or pictures averaged over patches, where they have more places on a side than this."""
+    rows, columns = (min(length, side) for length in maps.shape[-2:])
+    return functional.adaptive_avg_pool2d(maps, (rows, columns))

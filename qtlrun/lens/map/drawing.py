@@ -7,15 +7,13 @@ import pandas as pd
 import torch
 from jaxtyping import Float64
 from torch import Tensor
-from torch.nn import functional
 
 from qtlrun.lens.map.explanation import Explanation, Explanations
-from qtlrun.lens.view import View
+from qtlrun.lens.view import View, coarsen
 from qtlrun.report.figure import saliency as figure
 from qtlrun.report.sentence import Note
 from qtlrun.report.sentence import count as quantity
 
-MAX_SIDE = 16  # of a map in a CSV file
 GRID = 45  # points on a side of the plane, an odd multiple of the arrows there
 
 
@@ -138,8 +136,7 @@ def _draw_pictures(view: View, explained: list[Explanation]) -> None:
 
 def _map_frame(each: Explanation, method: str, maps: Tensor, names: list[str]) -> pd.DataFrame:
     """Maps as lines, a line a place; larger ones are averaged over patches."""
-    height, width = (min(side, MAX_SIDE) for side in maps.shape[1:])
-    values = functional.adaptive_avg_pool2d(maps, (height, width)).numpy()
+    values = coarsen(maps).numpy()
     item, y, x = (index.ravel() for index in np.indices(values.shape))
     return pd.DataFrame(
         each.subject.keys

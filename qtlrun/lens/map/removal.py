@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
-from torch.nn import functional
+
+from qtlrun.lens.view import coarsen
 
 MAX_PATCHES = 8  # on a side of a picture
 
@@ -49,8 +50,7 @@ def rank_parts(maps: Float[Tensor, "items ..."]) -> Int64[Tensor, "items parts"]
     Of equal parts the first comes first.
     """
     if maps.dim() == 3:
-        rows, columns = (min(side, MAX_PATCHES) for side in maps.shape[1:])
-        maps = functional.adaptive_avg_pool2d(maps, (rows, columns))
+        maps = coarsen(maps, MAX_PATCHES)
     return maps.flatten(1).argsort(dim=1, descending=True, stable=True)
 
 

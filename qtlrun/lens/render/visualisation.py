@@ -6,16 +6,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch.nn import functional
 
 from qtlrun.lens.render.ascent import Pictures, read_pictures
 from qtlrun.lens.render.target import Target
 from qtlrun.lens.render.transfer import Belief
+from qtlrun.lens.view import coarsen
 from qtlrun.report.figure.dream import Panel
 
 NOISE = "noise"  # where a dream begins
 ITEM = "test item"
-MAX_SIDE = 16  # places on a side of a picture in a CSV file
 DECIMALS = 4  # of a pixel there
 
 
@@ -79,9 +78,7 @@ class Visualisation:
         if self.origin == ITEM:
             pictures = torch.cat([self.start[:1], pictures])
             names = [ITEM, *names]
-        height, width = (min(side, MAX_SIDE) for side in pictures.shape[2:])
-        patches = functional.adaptive_avg_pool2d(pictures, (height, width))
-        pixels = patches.movedim(1, 3).cpu().double()
+        pixels = coarsen(pictures).movedim(1, 3).cpu().double()
         number, y, x = (index.ravel() for index in np.indices(pixels.shape[:3]))
         colours = ("grey",) if pixels.shape[3] == 1 else ("red", "green", "blue")
         values = pixels.reshape(-1, len(colours)).T.numpy().round(DECIMALS)
