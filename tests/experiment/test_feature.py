@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,11 @@ import torch
 from composition import variants
 
 from qtlrun import store
+from qtlrun.backbone.efficientnet import EfficientnetLite0
 from qtlrun.experiment import feature
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
+from qtlrun.layer import without_values
 
 SMALL = (
     "backbone.weights=none",
@@ -195,6 +198,7 @@ from composition import variants
 from qtlrun.experiment import feature
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
+from qtlrun.layer import without_values
 feature.POOL_INTERVAL_S = feature.POOL_INTERVAL_PER_WRITE = 0
 feature.chunk = lambda backbone: 32
 session = Session(sys.argv[1])
@@ -228,3 +232,14 @@ def test_features_survive_a_kill_of_their_process(home, tmp_path, monkeypatch, c
         == len(entry.values["items"])
         == len(entry.arrays["features"])
     )
+
+
+def test_a_large_backbone_takes_fewer_pictures_at_once_the_larger_they_are():
+    with without_values():
+        meta = EfficientnetLite0("none")
+    small = EfficientnetLite0("none", layer="stem")
+    large = EfficientnetLite0("none", size=96)
+    assert feature.chunk(small) > feature.chunk(large) == feature.chunk(meta) == 32
+    large.preprocess = replace(large.preprocess, size=224)
+    assert feature.chunk(large) == 8 and feature.chunk(large, side=64) == 32
+    assert feature.chunk(large, side=10_000) == 1
