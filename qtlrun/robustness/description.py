@@ -137,7 +137,8 @@ def describe_results(results: list[NoiseResult], selection: Selection) -> list[S
     )
     frames = {"robustness": curves, "robustness_crossings": crossings}
     losses = [*_describe_dead(results), *_describe_fallen(results)]
-    notes = [*describe_flat(curves), *sentences, *losses, *selection.notes]
+    notes = [*describe_flat(curves), *sentences, *_describe_trained(results, selection)]
+    notes += [*losses, *selection.notes]
     figures = {"robustness": figure.robustness(curves)}
     first = Section("robustness", table, notes, frames, figures)
     return [first, *(describe_kind(each, composed, selection.rival) for each in results)]
@@ -172,14 +173,40 @@ def describe_kind(result: NoiseResult, composed: str, rival: str | None) -> Sect
 def _contrast_cells(
     contrasts: pd.DataFrame, strength: float, composed: str, rival: str | None
 ) -> dict[str, str]:
-    """Cells of the composed row against its rival and itself at a strength."""
+    """Cells at a strength: the composed row against rival and itself, and trained so the rival."""
     cells = {}
-    for reference in (rival, ITSELF):
-        same = (contrasts["reference"] == reference) & (contrasts["row"] == composed)
+    pairs = [(composed, rival), (composed, ITSELF)]
+    pairs += [(row, rival) for row in _trained_rows(contrasts, composed)]
+    for row, reference in pairs:
+        same = (contrasts["reference"] == reference) & (contrasts["row"] == row)
         for each in contrasts[same & (contrasts["strength"] == strength)].itertuples():
             words = f"{_signed(each.difference)} [{_signed(each.low)}, {_signed(each.high)}]"
-            cells[f"NLL {composed} - {reference}"] = f"{words} {each.verdict}"
+            cells[f"NLL {row} - {reference}"] = f"{words} {each.verdict}"
     return cells
+
+
+def _trained_rows(contrasts: pd.DataFrame, composed: str) -> list[str]:
+    """Labels of the rows that were trained under the noise."""
+    return [row for row in contrasts["row"].unique() if row != composed]
+
+
+def _describe_trained(results: list[NoiseResult], selection: Selection) -> list[Note]:
+    """Sentence on where a row trained under each strength loses to the rival; none without one."""
+    words: dict[str, list[str]] = {}
+    for result in results:
+        grid = result.grid
+        names = {grid.strength(position): grid.name(position) for position in grid.positions}
+        contrasts = schema.CONTRASTS.frame(result.contrasts)
+        against = contrasts[contrasts["reference"] == selection.rival]
+        for row in _trained_rows(against, selection.composed):
+            is_worse = against["verdict"].str.startswith("worse")
+            worse = against[is_worse & (against["row"] == row)]["strength"].tolist()
+            begin = f"from {names[worse[0]]}" if worse else "nowhere"
+            words.setdefault(row, []).append(f"{grid.kind} {begin}")
+    return [
+        Note(f"{row}, at each strength anew, is worse than {selection.rival}: {', '.join(each)}.")
+        for row, each in words.items()
+    ]
 
 
 def _describe_dead(results: list[NoiseResult]) -> list[Note]:
