@@ -36,7 +36,13 @@ from qtlrun.experiment.remote import check_remote
 from qtlrun.experiment.restoration import restore_network, test_data, without_shots
 from qtlrun.experiment.session import Monitor, Session, alone
 from qtlrun.experiment.subject import Subject, asking_for_place, find_subjects
-from qtlrun.experiment.supply import find_keys, supply_predictions, supply_rows, supply_tunings
+from qtlrun.experiment.supply import (
+    find_keys,
+    is_supplied,
+    supply_predictions,
+    supply_rows,
+    supply_tunings,
+)
 from qtlrun.plan import Plan, Redraw, Variant
 from qtlrun.store import Entry
 
@@ -214,12 +220,12 @@ class Experiment:
 
     @alone
     def is_stored(self, variant: Variant, redraws: list[Redraw]) -> bool:
-        """Whether the store has the outcome of every training of a variant as it stands."""
-        for redraw in redraws:
-            grid = find_keys(self.session, variant.redrawn(redraw.change), redraw.seeds, [])
-            if any(len(self.session.find("row", keys)) < len(keys) for keys in grid.values()):
-                return False
-        return True
+        """Whether the store has what every training of a variant gave, with all of its draws."""
+        draws = [variant.distinct_draws(redraw.draws) for redraw in redraws]
+        return all(
+            is_supplied(self.session, variant.redrawn(redraw.change), redraw.seeds, values)
+            for redraw, values in zip(redraws, draws, strict=True)
+        )
 
     @alone
     def describe(self, name: str, variant: Variant) -> Row:

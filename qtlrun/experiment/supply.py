@@ -29,6 +29,20 @@ def find_keys(session: Session, variant: Variant, seeds: list[int], draws: list[
     return {parts: row_keys(parts, seeds) for parts in candidates}
 
 
+def trial_keys(wanted: Keys) -> dict[int, str]:
+    """Keys of the trials of a variant's draws, by their number."""
+    return {number: store.key(trial=keys) for number, keys in enumerate(wanted.values())}
+
+
+def is_supplied(session: Session, variant: Variant, seeds: list[int], draws: list[Part]) -> bool:
+    """Whether the store has the outcome of every seed, or the trial of every draw of several."""
+    wanted = find_keys(session, variant, seeds, draws)
+    if draws:
+        keys = trial_keys(wanted)
+        return len(session.find("trial", keys)) == len(keys)
+    return all(len(session.find("row", keys)) == len(keys) for keys in wanted.values())
+
+
 def supply_rows(session: Session, name: str, wanted: Keys, splits: int) -> list[Row]:
     """Row of each parts and the seeds of its keys: stored outcomes, and others trained now.
 
@@ -61,7 +75,7 @@ def supply_tunings(session: Session, name: str, grid: list[Keys]) -> list[Tuning
     places = {}
     trials: list[dict[int, Trial]] = []
     for split, wanted in enumerate(grid):
-        keys = {number: store.key(trial=each) for number, each in enumerate(wanted.values())}
+        keys = trial_keys(wanted)
         stored = session.find("trial", keys)
         trials.append({number: Trial.from_artifact(each) for number, each in stored.items()})
         for number, parts in enumerate(wanted):

@@ -77,3 +77,5 @@ def test_the_backbone_has_its_own_part_where_its_row_is_asked_for(studied):
     assert "backbone, D" in found.said and "+compare=D" not in found.said
     again = studied(*words, "compare=[]")  # the store has it now
     assert "backbone, D" in again.said
+    tuned = studied(*words, "tune=2", "compare=[]")  # but not each of two draws
+    assert "+compare=D" in tuned.said
