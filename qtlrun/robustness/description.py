@@ -192,21 +192,20 @@ def _trained_rows(contrasts: pd.DataFrame, composed: str) -> list[str]:
 
 def _describe_trained(results: list[NoiseResult], selection: Selection) -> list[Note]:
     """Sentence on where a row trained under each strength loses to the rival; none without one."""
-    words: dict[str, list[str]] = {}
+    composed = selection.composed
+    losses = []
     for result in results:
         grid = result.grid
         names = {grid.strength(position): grid.name(position) for position in grid.positions}
         contrasts = schema.CONTRASTS.frame(result.contrasts)
         against = contrasts[contrasts["reference"] == selection.rival]
-        for row in _trained_rows(against, selection.composed):
+        for row in _trained_rows(against, composed):
             is_worse = against["verdict"].str.startswith("worse")
             worse = against[is_worse & (against["row"] == row)]["strength"].tolist()
-            begin = f"from {names[worse[0]]}" if worse else "nowhere"
-            words.setdefault(row, []).append(f"{grid.kind} {begin}")
-    return [
-        Note(f"{row}, at each strength anew, is worse than {selection.rival}: {', '.join(each)}.")
-        for row, each in words.items()
-    ]
+            begin = f"from {names[worse[0]]} on" if worse else "nowhere"
+            losses.append(f"{grid.kind} {begin}")
+    words = f"{composed}, trained anew at each strength, is worse than {selection.rival}"
+    return [Note(f"{words}: {', '.join(losses)}.")] if losses else []
 
 
 def _describe_dead(results: list[NoiseResult]) -> list[Note]:

@@ -93,11 +93,11 @@ def test_the_row_is_trained_under_the_noise_where_that_is_asked_for(vectors_run,
     contrasts = pd.read_csv(folder / "robustness_depolarizing_contrasts.csv")
     assert {"composed", "composed, trained so"} == set(contrasts["row"])
     text = (folder / "table.md").read_text()
-    sentence = "composed, trained so, at each strength anew, is worse than twin: "
+    sentence = "composed, trained anew at each strength, is worse than twin: "
     said = text.partition(sentence)[2].partition(".\n")[0].split(", ")
     against = contrasts.set_index(["row", "reference"]).loc[("composed, trained so", "twin")]
     worse = against[against["verdict"].str.startswith("worse")]["strength"].tolist()
-    begin = f"depolarizing from {worse[0]:g}" if worse else "depolarizing nowhere"
+    begin = f"depolarizing from {worse[0]:g} on" if worse else "depolarizing nowhere"
     assert said[0] == begin and len(said) == trained["kind"].nunique()
     assert "| NLL composed, trained so - twin |" in text
 
