@@ -180,13 +180,13 @@ class SameConvolution(nn.Conv2d):
     def forward(
         self, maps: Float[Tensor, "batch channels height width"]
     ) -> Float[Tensor, "batch outputs rows columns"]:
-        kernel = self.kernel_size[0]
-        side = max(maps.shape[2:])
         if self.is_pointwise:  # a product of matrices begins sooner than a convolution
             mixed = functional.linear(maps.movedim(1, -1), self.weight.flatten(1), self.bias)
             return mixed.movedim(-1, 1)
         if self.stride == (1, 1):
-            return super().forward(maps) if side >= kernel else self._filter_small(maps, side)
+            side = max(maps.shape[2:])
+            is_small = side < self.kernel_size[0]
+            return self._filter_small(maps, side) if is_small else super().forward(maps)
         top, bottom = self._zeros(maps.shape[2])
         left, right = self._zeros(maps.shape[3])
         return super().forward(functional.pad(maps, (left, right, top, bottom)))

@@ -111,10 +111,7 @@ class Experiment:
         """
         cells = list(itertools.product(variants.items(), redraws))
         draws = [variant.distinct_draws(redraw.draws) for (_, variant), redraw in cells]
-        grid = [
-            find_keys(self.session, variant.redrawn(redraw.change), redraw.seeds, values)
-            for ((_, variant), redraw), values in zip(cells, draws, strict=True)
-        ]
+        grid = [find_keys(self.session, variant, redraw) for (_, variant), redraw in cells]
         with self.session.store.lock("row", store.key(row=[[*keys.values()] for keys in grid])):
             tunings = supply_tunings(self.session, title, grid) if draws[0] else [None] * len(grid)
             chosen = {}
@@ -221,11 +218,7 @@ class Experiment:
     @alone
     def is_stored(self, variant: Variant, redraws: list[Redraw]) -> bool:
         """Whether the store has what every training of a variant gave, with all of its draws."""
-        draws = [variant.distinct_draws(redraw.draws) for redraw in redraws]
-        return all(
-            is_supplied(self.session, variant.redrawn(redraw.change), redraw.seeds, values)
-            for redraw, values in zip(redraws, draws, strict=True)
-        )
+        return all(is_supplied(self.session, variant, redraw) for redraw in redraws)
 
     @alone
     def describe(self, name: str, variant: Variant) -> Row:

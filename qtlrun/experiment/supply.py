@@ -16,17 +16,19 @@ from qtlrun.experiment.key import figures_key, row_keys
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
 from qtlrun.experiment.training import fit
-from qtlrun.plan import Part, Variant
+from qtlrun.plan import Redraw, Variant
 from qtlrun.store import Entry
 
 # Keys of outcomes by seed, for the parts of each row that is wanted
 Keys = dict[Parts, dict[int, str]]
 
 
-def find_keys(session: Session, variant: Variant, seeds: list[int], draws: list[Part]) -> Keys:
-    """Keys of a variant's outcomes by seed, for its parts with each draw."""
-    candidates = [Parts(variant.changed(draw), session) for draw in draws or [{}]]
-    return {parts: row_keys(parts, seeds) for parts in candidates}
+def find_keys(session: Session, variant: Variant, redraw: Redraw) -> Keys:
+    """Keys of a redraw's outcomes by seed, for the variant's parts with each draw."""
+    redrawn = variant.redrawn(redraw.change)
+    draws = variant.distinct_draws(redraw.draws) or [{}]
+    candidates = [Parts(redrawn.changed(draw), session) for draw in draws]
+    return {parts: row_keys(parts, redraw.seeds) for parts in candidates}
 
 
 def trial_keys(wanted: Keys) -> dict[int, str]:
@@ -34,10 +36,10 @@ def trial_keys(wanted: Keys) -> dict[int, str]:
     return {number: store.key(trial=keys) for number, keys in enumerate(wanted.values())}
 
 
-def is_supplied(session: Session, variant: Variant, seeds: list[int], draws: list[Part]) -> bool:
+def is_supplied(session: Session, variant: Variant, redraw: Redraw) -> bool:
     """Whether the store has the outcome of every seed, or the trial of every draw of several."""
-    wanted = find_keys(session, variant, seeds, draws)
-    if draws:
+    wanted = find_keys(session, variant, redraw)
+    if variant.distinct_draws(redraw.draws):
         keys = trial_keys(wanted)
         return len(session.find("trial", keys)) == len(keys)
     return all(len(session.find("row", keys)) == len(keys) for keys in wanted.values())

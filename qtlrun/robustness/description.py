@@ -175,8 +175,8 @@ def _contrast_cells(
 ) -> dict[str, str]:
     """Cells at a strength: the composed row against rival and itself, and trained so the rival."""
     cells = {}
-    pairs = [(composed, rival), (composed, ITSELF)]
-    pairs += [(row, rival) for row in _trained_rows(contrasts, composed)]
+    trained = [row for row in contrasts["row"].unique() if row != composed]
+    pairs = [(composed, rival), (composed, ITSELF), *((row, rival) for row in trained)]
     for row, reference in pairs:
         same = (contrasts["reference"] == reference) & (contrasts["row"] == row)
         for each in contrasts[same & (contrasts["strength"] == strength)].itertuples():
@@ -185,27 +185,17 @@ def _contrast_cells(
     return cells
 
 
-def _trained_rows(contrasts: pd.DataFrame, composed: str) -> list[str]:
-    """Labels of the rows that were trained under the noise."""
-    return [row for row in contrasts["row"].unique() if row != composed]
-
-
 def _describe_trained(results: list[NoiseResult], selection: Selection) -> list[Note]:
-    """Sentence on where a row trained under each strength loses to the rival; none without one."""
+    """Sentence on the strengths at which a row trained under them loses to the rival, if any is."""
     composed = selection.composed
     losses = []
     for result in results:
-        grid = result.grid
-        names = {grid.strength(position): grid.name(position) for position in grid.positions}
-        contrasts = schema.CONTRASTS.frame(result.contrasts)
-        against = contrasts[contrasts["reference"] == selection.rival]
-        for row in _trained_rows(against, composed):
-            is_worse = against["verdict"].str.startswith("worse")
-            worse = against[is_worse & (against["row"] == row)]["strength"].tolist()
-            begin = f"from {names[worse[0]]} on" if worse else "nowhere"
-            losses.append(f"{grid.kind} {begin}")
-    words = f"{composed}, trained anew at each strength, is worse than {selection.rival}"
-    return [Note(f"{words}: {', '.join(losses)}.")] if losses else []
+        pairs = [line for line in result.contrasts if line["reference"] == selection.rival]
+        lines = [line for line in pairs if line["row"] != composed]
+        worse = [f"{line['strength']:g}" for line in lines if line["verdict"].startswith("worse")]
+        losses += [f"{result.grid.kind} {', '.join(worse) or 'none'}"] if lines else []
+    words = f"Strengths at which {composed}, trained anew at each, is worse than {selection.rival}"
+    return [Note(f"{words}: {'; '.join(losses)}.")] if losses else []
 
 
 def _describe_dead(results: list[NoiseResult]) -> list[Note]:

@@ -198,7 +198,6 @@ from composition import variants
 from qtlrun.experiment import feature
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
-from qtlrun.layer import without_values
 feature.POOL_INTERVAL_S = feature.POOL_INTERVAL_PER_WRITE = 0
 feature.chunk = lambda backbone: 32
 session = Session(sys.argv[1])
