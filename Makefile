@@ -145,8 +145,10 @@ robustness: .venv/installed  ## rows under noise, and mitigation: make robustnes
 		"qtlrun experiment=qcnn_noise" "qtlrun study=robustness_ahmed2025 run=last"
 
 TRAINED := "qtlrun study=robustness run=last study.train=true study.mitigated=null"
-robustness-trained: .venv/installed  ## rows trained under the noise that they meet (15 min)
-	$(RESULT) 'Rows trained under noise' "qtlrun $(FLAT)" $(TRAINED) "qtlrun experiment=textures $(FLAT)" $(TRAINED)
+robustness-trained: .venv/installed  ## rows trained under their noise: make robustness-trained QTLRUN_DATA=FOLDER (30 min)
+	$(RESULT) 'Rows trained under noise' "qtlrun $(FLAT)" $(TRAINED) \
+		"qtlrun experiment=ants_bees backbone=efficientnet_lite0 $(FLAT)" $(TRAINED) \
+		"qtlrun experiment=textures $(FLAT)" $(TRAINED) "qtlrun experiment=spirals $(FLAT)" $(TRAINED)
 
 diagnose: .venv/installed  ## misses and false alarms of the checks: make diagnose QTLRUN_DATA=FOLDER (20 min)
 	$(RESULT) 'Rates of the checks' "python tests/diagnosis_rates.py"
