@@ -60,6 +60,17 @@ def test_an_atlas_has_the_layers_before_and_after_the_circuit_raw_and_whitened(s
     assert frame["cosine"].between(-1.001, 1.001).all() and list(view.figures) == ["atlas"]
 
 
+def test_tiles_that_never_left_the_noise_are_counted(scene, few):
+    still, moved = View(), View()
+    atlas.draw_atlas(still, scene, **(SIZES | {"steps": 0}))
+    atlas.draw_atlas(moved, scene, **SIZES)
+    cells = still.frames["atlas"].groupby(["row", "layer", "kind"]).size()
+    words = still.notes[-1].full
+    for (row, layer, kind), count in cells.items():
+        assert f"{row} {layer} {kind} {count} of {count}" in words
+    assert not any("noise" in note.full for note in moved.notes)
+
+
 def test_pictures_climb_towards_the_values_of_their_cells(scene, few):
     scene = dataclasses.replace(scene, trainings={"C": scene.trainings["C"]})
     cosines = []

@@ -40,6 +40,11 @@ PERPLEXITY = 30
 LEAST_COSINE = 0.1  # below which a picture climbs by the dot product alone, as published
 KINDS = ("raw", "whitened")
 
+EXPLANATION = (
+    "Atlas: a tile is a picture whose values have the direction of the mean of the test items in"
+    " its cell; its frame has the colour of the class of most of them."
+)
+
 # As in conf/lens/dream.yaml, without the shift: a tile is small
 RATE = 0.1
 VARIATION = 0.1
@@ -162,12 +167,20 @@ def draw_atlas(
         seed,
         lambda done, total: scene.monitor.step("atlas", done, total),
     )
+    view.notes.append(Note(EXPLANATION, ""))
     lines = []
     tiles = []
+    still = []
     for chart, pictures in zip(charts, results, strict=True):
+        if count := _count_still(pictures, seed):
+            name = f"{chart.subject.row} {chart.layer} {chart.kind}"
+            still.append(f"{name} {count} of {len(pictures)}")
         described = chart.describe(pictures)
         lines += described
         tiles += chart.show(described, pictures)
+    if still:
+        reason = "no step had a better score"
+        view.notes.append(Note(f"Atlas, tiles of grey noise: {', '.join(still)}: {reason}.", ""))
     view.frames["atlas"] = pd.DataFrame(lines)
     view.figures["atlas"] = atlas(tiles, cells, scene.dataset.classes)
 
@@ -194,6 +207,11 @@ def _chart(view: View, subject: Subject, index: list[int], count: int, seed: int
             goals = torch.stack([changed[cell.items].mean(0) for cell in cells])
             charts.append(Chart(subject, layer, kind, cells, labels, change, goals))
     return charts
+
+
+def _count_still(pictures: Pictures, seed: int) -> int:
+    """Pictures that are the noise which they began from."""
+    return int((pictures == draw_noise(pictures, seed)).flatten(1).all(1).sum())
 
 
 def _whiten(white: Whitening, like: Tensor) -> Change:
