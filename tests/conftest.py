@@ -13,6 +13,8 @@ pytest_plugins = ["scenes", "studied"]  # fixtures of lenses, of studies and of 
 signature.install("qtlrun")
 # All tests hold a million objects, which Python would go through again and again for cycles.
 gc.set_threshold(100_000)
+# Tests outlive no power cut; a tenth of their time would be spent on waiting for the disk
+os.fsync = lambda _: None
 os.environ["TERM"] = (
     "xterm-256color"  # what a terminal is told must not depend on where the tests run
 )

@@ -80,14 +80,20 @@ def test_the_largest_size_is_taken_and_one_more_is_not(composed, key):
 
 
 def test_more_trainings_than_anyone_waits_for_are_refused(composed):
-    plan = composed | {"compare": {}, "seeds": 1000, "splits": 1000}
-    check_plan(Plan(plan))
+    settings = Plan(composed | {"splits": 1000, "folds": None, "tune": 0}).settings
+    check_trainings(settings, 1000, 1)
     with pytest.raises(UsageError) as error:
-        check_plan(Plan(plan | {"seeds": 1001}))
+        check_trainings(settings, 1001, 1)
     assert (
         str(error.value)
         == f"seeds: 1,001 seeds x 1,000 splits are 1,001,000 trainings; use {TRAININGS:,} or fewer."
     )
+
+
+def test_the_rows_of_a_plan_multiply_its_trainings(composed):
+    rows = 1 + len(composed["compare"])
+    with pytest.raises(UsageError, match=f" x {rows} rows are {rows},000,000 trainings"):
+        check_plan(Plan(composed | {"seeds": 1000, "splits": 1000}))
 
 
 def test_what_is_not_asked_for_multiplies_no_trainings(composed):
