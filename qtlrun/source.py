@@ -3,7 +3,9 @@
 import functools
 import re
 import sys
+from collections.abc import Mapping
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 from qtlrun import disk
@@ -137,6 +139,12 @@ def _versions(library: str) -> dict[str, str]:
     try:
         numbers = {name: metadata.version(name)}
     except metadata.PackageNotFoundError:
-        names = metadata.packages_distributions().get(library, [])
+        names = _packages().get(library, []) if find_spec(library) else []
         numbers = {name: metadata.version(name) for name in names}
     return numbers | {name: metadata.version(name) for name in PLUGINS.get(library, ())}
+
+
+@functools.cache
+def _packages() -> Mapping[str, list[str]]:
+    """Distributions by the packages that they have; every one that is installed is read."""
+    return metadata.packages_distributions()

@@ -136,6 +136,17 @@ def test_the_names_of_distributions_are_those_of_their_packages():
     assert all(name in known[package] for package, name in source.DISTRIBUTIONS.items())
 
 
+def test_a_library_that_is_not_here_costs_no_search_through_all_that_is(monkeypatch):
+    searches = []
+    monkeypatch.setattr(metadata, "packages_distributions", lambda: searches.append(1) or {})
+    for cached in (source._packages, source._versions):
+        cached.cache_clear()
+    assert source._versions("no_such_library") == {} and not searches
+    assert source._versions("yaml") == source._versions("hydra") == {} and len(searches) == 1
+    for cached in (source._packages, source._versions):
+        cached.cache_clear()
+
+
 def test_a_row_without_a_circuit_does_not_depend_on_devices_that_it_does_not_name(home):
     keys = {}
     for device in ("statevector", "default.qubit"):

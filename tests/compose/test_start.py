@@ -32,6 +32,8 @@ SMALL = (
     "backbone.width=4",
     "backbone.pretrain.recipe.epochs=1",
     "recipe.epochs=1",
+    "circuit.qubits=2",
+    "circuit.depth=1",
 )
 
 

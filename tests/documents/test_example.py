@@ -21,7 +21,7 @@ ADDING = README.partition("\n## Adding a part\n")[2]
 SECTIONS = dict(re.findall(r"^### (.*)\n((?:(?!^##).*\n)*)", ADDING, re.MULTILINE))
 EXAMPLES = [title for title, text in SECTIONS.items() if "```sh" in text]
 SMALL = ("seeds=2", "recipe.epochs=1", "outputs=outputs")
-PRETRAINED = "backbone.pretrain.recipe.epochs=1"
+PRETRAINED = ("backbone.pretrain.recipe.epochs=1", "backbone.width=4")
 
 
 def files(title):
@@ -52,7 +52,7 @@ def test_an_example_runs(title, tmp_path, monkeypatch, undrawn, shared_home):
         Path(path).write_text(text)
     for words in commands(title):
         composed = any(word.startswith(("backbone=", "experiment=")) for word in words)
-        more = [] if composed else [PRETRAINED]
+        more = [] if composed else [*PRETRAINED]
         if not any("compare" in word or word.startswith("experiment=") for word in words):
             more.append("compare=[C]")
         assert main([*words, *SMALL, *more]) == 0
