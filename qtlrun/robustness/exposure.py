@@ -23,7 +23,8 @@ from qtlrun.tape.tape import Reading
 
 Logits = list[np.ndarray]  # of each training, (items, classes)
 Values = list[Tensor]  # of each training's circuits, (circuits, items, outputs)
-AMPLITUDE_BYTES = 8  # of a density matrix in words, for one item
+COEFFICIENT_BYTES = 8  # of the value of one Pauli word in one circuit's state
+TABLE_BYTES = 16  # for each Pauli word: where a gate that is no turn of one wire moves it, and sign
 MEMORY_PARTS = 8  # of the machine's memory, one of which states may fill
 ITSELF = "itself without noise"  # label of the composed row as it is without noise
 Simulate = Callable[..., Tensor]
@@ -83,8 +84,11 @@ class CircuitRow:
 
     def under(self, noises: Sequence[Noise]) -> list[Values]:
         """Exact values of the circuits under each noise, of as many at once as memory holds."""
-        state_bytes = AMPLITUDE_BYTES * 4**self.reading.qubits * len(self.subjects)
-        room = max(1, memory.total() // MEMORY_PARTS // state_bytes)
+        words = 4**self.reading.qubits
+        circuits = sum(map(len, self.inputs))
+        tables = [gate for gate in self.reading.gates if gate.angle is None or len(gate.wires) > 1]
+        free = memory.total() // MEMORY_PARTS - TABLE_BYTES * words * len(tables)
+        room = max(1, free // (COEFFICIENT_BYTES * words * circuits))
         values = []
         for first in range(0, len(noises), room):
             values += self._under(noises[first : first + room])

@@ -151,7 +151,10 @@ def _build_action(gate: Gate, qubits: int, channels: Channels | None, device) ->
         return turn
     if channels.shift is None:
         factor = _factor(gate.wires, qubits, channels)
-        return lambda state, angles: turn(state, angles) * factor
+        letters = (4,) * qubits
+        return lambda state, angles: (turn(state, angles).unflatten(0, letters) * factor).flatten(
+            0, qubits - 1
+        )
 
     def act(state: Tensor, angles: Tensor) -> Tensor:
         state = turn(state, angles)
@@ -162,10 +165,16 @@ def _build_action(gate: Gate, qubits: int, channels: Channels | None, device) ->
     return act
 
 
-def _factor(wires: Sequence[int], qubits: int, channels: Channels) -> Float[Tensor, "words runs 1"]:
-    """Factor of each word by the channels of several wires, which shift nothing."""
-    index = torch.from_numpy(digits(qubits)).to(channels.scale.device)
-    factors = [channels.scale[index[:, wire]] for wire in wires]
+def _factor(wires: Sequence[int], qubits: int, channels: Channels) -> Float[Tensor, "... runs 1"]:
+    """Factor of each word by the channels of several wires, which shift nothing.
+
+    The axes of other wires have one place: a table of all words for each run would be a state.
+    """
+    runs = channels.scale.shape[1]
+    factors = []
+    for wire in wires:
+        shape = [4 if other == wire else 1 for other in range(qubits)]
+        factors.append(channels.scale.reshape(*shape, runs, 1))
     return reduce(torch.mul, factors)
 
 

@@ -1,5 +1,6 @@
 """Circuits with noise, by density matrices and by jumps, against default.mixed and closed forms."""
 
+import gc
 import math
 
 import numpy as np
@@ -119,6 +120,25 @@ def test_a_batch_has_a_noise_for_each_run():
     for run, noise in enumerate(noises):
         alone = compile_density(reading, [noise])(x[run : run + 1], w[run : run + 1])
         torch.testing.assert_close(together[run], alone[0], rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("circuit", [Dressed(4, 3), QCNN(4, 1)])
+def test_a_gate_keeps_four_factors_of_each_of_its_wires_for_each_run(circuit):
+    """Sixteen on two wires, not a table of all words, which is as large as a state."""
+    reading = Mixed().run(circuit).reading
+    gates = [gate for gate in reading.gates if gate.angle is None or len(gate.wires) > 1]
+    factors = sum(4 ** len(gate.wires) for gate in gates)
+    counts = []
+    for runs in (1, 40):
+        run = compile_density(reading, [Noise(depolarizing=0.1)] * runs)
+        gc.collect()
+        before = {id(each) for each in gc.get_objects()}
+        parts = run.on(torch.float64, torch.device("cpu"))
+        fresh = [each for each in gc.get_objects() if id(each) not in before]
+        counts.append(sum(each.numel() for each in fresh if isinstance(each, torch.Tensor)))
+        del parts
+    rest = 2 * 4 + 1 + 4 * 4  # channels of a wire and a view of them, over-rotation, readout
+    assert 0 < counts[1] - counts[0] <= 39 * (factors + rest)
 
 
 def test_a_gradient_whose_states_are_computed_again_is_the_same(monkeypatch):
