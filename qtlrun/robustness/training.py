@@ -48,13 +48,24 @@ def _train(plan: Plan, experiment: Experiment, position: float) -> list[Row]:
 
 
 def check_trained(plan: Plan, experiment: Experiment, selection: Selection) -> None:
-    """Refuse to train a row that is not the one that noise is studied on first."""
+    """Refuse to train a row that noise is not studied on first, or whose device draws at random.
+
+    A row trained under noise has exact values at every strength, so that noise alone is changed.
+    """
     composed = experiment.finished(plan).composed
     if composed != selection.composed:
         raise UsageError(
             f"it trains the composed row {composed}, which is not among those with a circuit that"
             " are asked for",
             f"study.train=false; noise is studied on {selection.composed} all the same",
+            key="study.train",
+            value=True,
+        )
+    if not selection.trainings[composed][0].training.parts.exact:
+        raise UsageError(
+            f"{composed} of this run was trained by values drawn at random, and it would be trained"
+            " by exact ones under each strength, so that two things change",
+            "train the run with device.shots=null and device.method=density, or study.train=false",
             key="study.train",
             value=True,
         )

@@ -1,14 +1,19 @@
 """A row that is trained under a noise, beside those of the run that was not."""
 
+from types import SimpleNamespace
+
 import composition
 import pytest
 from rows import random_logits, row
 
 from qtlrun.comparison.comparison import Comparison
+from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
+from qtlrun.experiment.subject import Subject
 from qtlrun.robustness.exposure import Exposure
 from qtlrun.robustness.kind import Grid
-from qtlrun.robustness.training import add_trained
+from qtlrun.robustness.selection import Selection
+from qtlrun.robustness.training import add_trained, check_trained
 
 GRID = Grid("bit_flip", (0.1, 0.2))
 
@@ -40,3 +45,30 @@ def test_a_row_trained_under_noise_stands_in_the_split_that_it_was_trained_on(ho
             source = train("A", 20 + number if position else number)
             assert (rows["A, trained so"].logits == source.logits).all()
             assert rows["A, trained so"].name == "A, trained so"
+
+
+@pytest.mark.parametrize(
+    "device, is_exact",
+    [
+        ("device.shots=null", True),
+        ("device.shots=20", False),
+        ("device.method=jumps", False),
+    ],
+)
+def test_a_run_that_draws_at_random_is_not_trained_under_noise(home, device, is_exact):
+    """At strength 0 it would have its shots, and at every other exact values."""
+    plan = composition.compose_plan(f"home={home}", *composition.SHORT, "device=mixed", device)
+    experiment = Experiment(str(home))
+    experiment.finished = lambda plan: SimpleNamespace(composed="A")
+
+    def check(parts):
+        subject = object.__new__(Subject)
+        vars(subject).update(training=SimpleNamespace(parts=parts))
+        check_trained(plan, experiment, Selection({"A": [subject]}, "A", "twin", [], {}))
+
+    if is_exact:
+        experiment.explore(plan.model, check)
+        return
+    with pytest.raises(UsageError) as error:
+        experiment.explore(plan.model, check)
+    assert error.value.key == "study.train" and "device.shots=null" in error.value.fix
