@@ -1,17 +1,12 @@
 """Strength of a noise at which a row falls behind another, with its interval by resampling."""
 
-import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.pairing import stack_units
 from qtlrun.robustness.contrast import NoisyContrast, contrast
 from qtlrun.robustness.exposure import Exposure
-from qtlrun.statistic.crossing import CONFIDENCE, Crossing, find_crossing
-from qtlrun.statistic.interval import ends
+from qtlrun.statistic.crossing import Crossing, find_crossing
 
 
 @dataclass(frozen=True)
@@ -63,21 +58,3 @@ def contrast_at(
     """Contrast of a comparison of an exposure, which lacks what failed or is dead without noise."""
     silent = exposure.comparisons[0.0]
     return contrast(comparison, reference, margin, silent, exposure.failures)
-
-
-def estimate_error(comparison: Comparison, label: str) -> tuple[float, float, float]:
-    """Expected calibration error of a row, mean over trainings, with the ends of a t interval.
-
-    It is no mean over items, so its interval is about trainings alone: a bootstrap that draws items
-    too is above the truth, for what chance adds to each bin's gap it adds twice. The Brier score,
-    which is such a mean, has the two-way interval.
-    """
-    errors = [
-        statistic.calibration_error(row.probabilities, row.labels) for row in comparison.of(label)
-    ]
-    values = np.concatenate(errors)
-    mean = float(values.mean())
-    if len(values) < 2:
-        return mean, math.nan, math.nan
-    _, low, high = ends(mean, len(values) - 1, values.var(ddof=1) / len(values), CONFIDENCE)
-    return mean, max(0.0, low), high

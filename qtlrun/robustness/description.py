@@ -7,17 +7,13 @@ import numpy as np
 import pandas as pd
 
 from qtlrun import statistic
+from qtlrun.comparison.calibration import estimate_error
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.report.figure import robustness as figure
 from qtlrun.report.frame import robustness as schema
 from qtlrun.report.section import Section
 from qtlrun.report.sentence import Note
-from qtlrun.robustness.crossing import (
-    contrast_at,
-    estimate_error,
-    find_crossing_point,
-    find_first_worse,
-)
+from qtlrun.robustness.crossing import contrast_at, find_crossing_point, find_first_worse
 from qtlrun.robustness.exposure import ITSELF, Exposure
 from qtlrun.robustness.kind import Grid
 from qtlrun.robustness.result import Line, NoiseResult, describe_crossings, list_crossings

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from rows import row
 
+from qtlrun.comparison.calibration import estimate_error
 from qtlrun.comparison.comparison import Comparison
-from qtlrun.robustness.crossing import estimate_error
 
 BRIER = 0.75 / 3 + 0.25 / 2  # of seen and unseen items
 
@@ -40,3 +40,21 @@ def test_the_calibration_error_of_a_calibrated_row_is_that_of_its_bins_by_chance
     assert (low > 0).all()
     many = estimate_error(plant(np.random.default_rng(0), items=40_000), "A")[0]
     assert many == pytest.approx(0, abs=0.01) and mean.mean() > 0.05
+
+
+@pytest.mark.parametrize("splits", [1, 4])
+def test_equal_trainings_of_each_split_are_one_unit_where_there_are_several_splits(splits):
+    """Those of one split are units of their own, whose number narrows the interval."""
+    comparisons = [plant(np.random.default_rng(number), seeds=1) for number in range(splits)]
+    once = Comparison({}, "A", [each.splits[0] for each in comparisons])
+    thrice = Comparison({}, "A", [{"A": repeat(rows["A"], 3)} for rows in once.splits])
+    mean, low, high = estimate_error(thrice, "A")
+    if splits > 1:
+        assert (mean, low, high) == pytest.approx(estimate_error(once, "A")) and low < high
+    else:
+        assert low == mean == high
+
+
+def repeat(each, count):
+    """Row that has its only training several times."""
+    return row("A", each.logits.repeat(count, axis=0), each.labels)

@@ -22,7 +22,7 @@ TICKS = (0.001, 0.01, 0.1, 1, 10)
 def robustness(frame: pd.DataFrame) -> Figure:
     """Accuracy, NLL, Brier score and calibration error by strength, a line of panels a kind.
 
-    Bands are 95 % intervals, that of the calibration error over trainings alone. Rows without a
+    Bands are 95 % intervals, that of the calibration error without items. Rows without a
     circuit are dashed and do not change.
     """
     kinds = list(dict.fromkeys(frame["kind"]))

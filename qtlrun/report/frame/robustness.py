@@ -24,7 +24,12 @@ CURVES = Schema(
             ("brier_low", "float64", "", "lower end of its 95 % interval"),
             ("brier_high", "float64", "", "upper end"),
             ("ece", "float64", "share", "expected calibration error, mean over trainings"),
-            ("ece_low", "float64", "share", "lower end of its interval over trainings"),
+            (
+                "ece_low",
+                "float64",
+                "share",
+                "lower end of its interval over trainings, or splits of several",
+            ),
             ("ece_high", "float64", "share", "upper end"),
             ("trainings", "int64", "", "of the row"),
         ),
