@@ -15,9 +15,15 @@ from qtlrun.report.section import Section
 from qtlrun.report.sentence import Note
 from qtlrun.robustness.crossing import contrast_at, find_crossing_point, find_first_worse
 from qtlrun.robustness.exposure import ITSELF, Exposure
-from qtlrun.robustness.kind import Grid
-from qtlrun.robustness.result import Line, NoiseResult, describe_crossings, list_crossings
+from qtlrun.robustness.result import (
+    GridContrast,
+    Line,
+    NoiseResult,
+    describe_crossings,
+    list_crossings,
+)
 from qtlrun.robustness.selection import Selection
+from qtlrun.statistic.judge import NO_VERDICT
 
 AS_RUN = "as run"
 UNDER_NOISE = "under the noise"
@@ -26,14 +32,13 @@ UNDER_NOISE = "under the noise"
 def summarise(exposure: Exposure, margin: float) -> NoiseResult:
     """Numbers of an exposure."""
     curves = []
-    contrasts = []
+    contrasts: list[GridContrast] = []
     for strength, comparison in exposure.comparisons.items():
         for label in comparison.labels:
             curves += [_curve(exposure, strength, label)] if label != ITSELF else []
         for label in (comparison.composed, *exposure.retrained):
             seen = dataclasses.replace(comparison, composed=label)
             contrasts += _contrasts(exposure, strength, seen, margin)
-    _correct(contrasts)
     references = [label for label in comparison.labels if label != comparison.composed]
     crossings = {}
     for label in references:
@@ -43,18 +48,13 @@ def summarise(exposure: Exposure, margin: float) -> NoiseResult:
     return NoiseResult(
         exposure.grid,
         curves,
-        contrasts,
+        _correct(contrasts),
         crossings,
         hurts_from=find_first_worse(exposure, ITSELF, margin),
         dead=exposure.dead,
         fallen=exposure.fallen,
         lost=exposure.lost,
     )
-
-
-def _point(grid: Grid, position: float) -> Line:
-    """Columns of a position of a grid."""
-    return {"kind": grid.kind, "strength": grid.strength(position)}
 
 
 def _curve(exposure: Exposure, position: float, label: str) -> Line:
@@ -65,7 +65,9 @@ def _curve(exposure: Exposure, position: float, label: str) -> Line:
     brier = comparison.estimate(label, lambda row: row.brier)
     error, low, high = estimate_error(comparison, label)
     is_trained = label in exposure.retrained
-    return _point(exposure.grid, position) | {
+    return {
+        "kind": exposure.grid.kind,
+        "strength": exposure.grid.strength(position),
         "row": label,
         "noisy": label in exposure.circuits,
         "trained": UNDER_NOISE if is_trained else AS_RUN,
@@ -87,40 +89,32 @@ def _curve(exposure: Exposure, position: float, label: str) -> Line:
 
 def _contrasts(
     exposure: Exposure, position: float, comparison: Comparison, margin: float
-) -> list[Line]:
-    """Lines of the composed row against each other at a position."""
-    lines = []
+) -> list[GridContrast]:
+    """Contrasts of the composed row to each other at a position."""
+    contrasts = []
     for label in comparison.labels:
         is_other = label != comparison.composed
         each = contrast_at(exposure, comparison, label, margin) if is_other else None
         if each is None or (label == ITSELF and not position):
             continue
-        gap = each.verdict.interval
-        lines.append(
-            _point(exposure.grid, position)
-            | {
-                "row": comparison.composed,
-                "reference": label,
-                "difference": gap.mean,
-                "low": gap.low,
-                "high": gap.high,
-                "verdict": each.verdict.phrase,
-                "p_holm": statistic.p_value(gap) if each.verdict.judged else math.nan,
-                "accuracy": each.accuracy.mean,
-                "accuracy_low": each.accuracy.low,
-                "accuracy_high": each.accuracy.high,
-            }
+        contrasts.append(GridContrast(position, comparison.composed, label, each))
+    return contrasts
+
+
+def _correct(contrasts: list[GridContrast]) -> list[GridContrast]:
+    """Holm's correction over the positions, for each pair of rows."""
+    corrected = {}
+    for pair in dict.fromkeys(each.pair for each in contrasts):
+        family = [each for each in contrasts if each.pair == pair]
+        values = statistic.holm(
+            [
+                statistic.p_value(each.verdict.interval) if each.verdict.judged else math.nan
+                for each in family
+            ]
         )
-    return lines
-
-
-def _correct(lines: list[Line]) -> None:
-    """Holm's correction over the strengths, for each reference."""
-    for pair in dict.fromkeys((line["row"], line["reference"]) for line in lines):
-        family = [line for line in lines if (line["row"], line["reference"]) == pair]
-        values = statistic.holm([float(line["p_holm"]) for line in family])
-        for line, value in zip(family, values, strict=True):
-            line["p_holm"] = float(value)
+        for each, value in zip(family, values, strict=True):
+            corrected[pair, each.position] = dataclasses.replace(each, p_holm=float(value))
+    return [corrected[each.pair, each.position] for each in contrasts]
 
 
 def describe_results(results: list[NoiseResult], selection: Selection) -> list[Section]:
@@ -143,7 +137,7 @@ def describe_results(results: list[NoiseResult], selection: Selection) -> list[S
 def describe_kind(result: NoiseResult, composed: str, rival: str | None) -> Section:
     """Section of a kind of noise: each row with a circuit by strength, and the rival's contrast."""
     curves = schema.CURVES.frame(result.curves)
-    contrasts = schema.CONTRASTS.frame(result.contrasts)
+    contrasts = schema.CONTRASTS.frame([each.line(result.grid) for each in result.contrasts])
     lines = []
     for position in result.grid.positions:
         strength = result.grid.strength(position)
@@ -151,7 +145,7 @@ def describe_kind(result: NoiseResult, composed: str, rival: str | None) -> Sect
         line: Line = {"strength": result.grid.name(position)}
         for each in noisy.itertuples():
             line[each.row] = f"{_short(each.accuracy)} / {_short(each.nll)} / {_short(each.ece)}"
-        lines.append(line | _contrast_cells(contrasts, strength, composed, rival))
+        lines.append(line | _contrast_cells(result, position, composed, rival))
     table = pd.DataFrame(lines)
     unit = result.grid.unit
     note = Note(
@@ -167,31 +161,41 @@ def describe_kind(result: NoiseResult, composed: str, rival: str | None) -> Sect
 
 
 def _contrast_cells(
-    contrasts: pd.DataFrame, strength: float, composed: str, rival: str | None
+    result: NoiseResult, position: float, composed: str, rival: str | None
 ) -> dict[str, str]:
-    """Cells at a strength: the composed row against rival and itself, and trained so the rival."""
+    """Cells at a position: the composed row to its rival and itself, others to the rival."""
     cells = {}
-    trained = [row for row in contrasts["row"].unique() if row != composed]
-    pairs = [(composed, rival), (composed, ITSELF), *((row, rival) for row in trained)]
+    others = dict.fromkeys(each.row for each in result.contrasts if each.row != composed)
+    pairs = [(composed, rival), (composed, ITSELF), *((row, rival) for row in others)]
+    at_position = {each.pair: each for each in result.contrasts if each.position == position}
     for row, reference in pairs:
-        same = (contrasts["reference"] == reference) & (contrasts["row"] == row)
-        for each in contrasts[same & (contrasts["strength"] == strength)].itertuples():
-            words = f"{_signed(each.difference)} [{_signed(each.low)}, {_signed(each.high)}]"
-            cells[f"NLL {row} - {reference}"] = f"{words} {each.verdict}"
+        each = at_position.get((row, str(reference)))
+        if each is not None:
+            gap = each.verdict.interval
+            words = f"{_signed(gap.mean)} [{_signed(gap.low)}, {_signed(gap.high)}]"
+            cells[f"NLL {row} - {reference}"] = f"{words} {each.verdict.phrase}"
     return cells
 
 
 def _describe_trained(results: list[NoiseResult], selection: Selection) -> list[Note]:
-    """Sentence on the strengths at which a row trained under them loses to the rival, if any is."""
+    """Sentence on the strengths at which the row trained anew is worse than the rival."""
     composed = selection.composed
     losses = []
     for result in results:
-        pairs = [line for line in result.contrasts if line["reference"] == selection.rival]
-        lines = [line for line in pairs if line["row"] != composed]
-        worse = [f"{line['strength']:g}" for line in lines if line["verdict"].startswith("worse")]
-        losses += [f"{result.grid.kind} {', '.join(worse) or 'none'}"] if lines else []
+        pairs = [each for each in result.contrasts if each.reference == selection.rival]
+        contrasts = [each for each in pairs if each.row != composed]
+        if contrasts:
+            losses.append(f"{result.grid.kind} {_list_losses(result, contrasts)}")
     words = f"Strengths at which {composed}, trained anew at each, is worse than {selection.rival}"
     return [Note(f"{words}: {'; '.join(losses)}.")] if losses else []
+
+
+def _list_losses(result: NoiseResult, contrasts: list[GridContrast]) -> str:
+    """Strengths with the verdict worse; no verdict where one is withheld."""
+    if any(each.verdict.lost for each in contrasts):
+        return NO_VERDICT
+    worse = [each.position for each in contrasts if each.verdict.word == "worse"]
+    return ", ".join(map(result.grid.name, worse)) or "none"
 
 
 def _describe_dead(results: list[NoiseResult]) -> list[Note]:

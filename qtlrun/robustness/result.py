@@ -6,7 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from qtlrun import statistic
 from qtlrun.report.sentence import Note
+from qtlrun.robustness.contrast import NoisyContrast
 from qtlrun.robustness.crossing import CrossingPoint
 from qtlrun.robustness.kind import Grid
 from qtlrun.statistic.crossing import FEWEST_UNITS, Crossing
@@ -20,8 +22,52 @@ LEAST_SHARE = 0.01  # of draws that a sentence names
 
 
 @dataclass(frozen=True)
+class GridContrast:
+    """Contrast of a row to another at a position of a grid.
+
+    row, reference: their labels
+    p_holm: by Holm's correction over the positions of the pair; nan where it is not judged
+    """
+
+    position: float
+    row: str
+    reference: str
+    contrast: NoisyContrast
+    p_holm: float = math.nan
+
+    @property
+    def verdict(self) -> statistic.Verdict:
+        """Verdict on the difference in NLL."""
+        return self.contrast.verdict
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """Labels of both rows."""
+        return self.row, self.reference
+
+    def line(self, grid: Grid) -> Line:
+        """Line of the frame of contrasts."""
+        gap = self.verdict.interval
+        accuracy = self.contrast.accuracy
+        return {
+            "kind": grid.kind,
+            "strength": grid.strength(self.position),
+            "row": self.row,
+            "reference": self.reference,
+            "difference": gap.mean,
+            "low": gap.low,
+            "high": gap.high,
+            "verdict": self.verdict.phrase,
+            "p_holm": self.p_holm,
+            "accuracy": accuracy.mean,
+            "accuracy_low": accuracy.low,
+            "accuracy_high": accuracy.high,
+        }
+
+
+@dataclass(frozen=True)
 class NoiseResult:
-    """Curves, contrasts and crossings of one kind of noise, as lines of frames.
+    """Curves, as lines of a frame, contrasts and crossings of one kind of noise.
 
     crossings: of the composed row, by reference
     hurts_from: first position at which it is worse than without noise; None: there is none
@@ -32,7 +78,7 @@ class NoiseResult:
 
     grid: Grid
     curves: list[Line]
-    contrasts: list[Line]
+    contrasts: list[GridContrast]
     crossings: dict[str, CrossingPoint]
     hurts_from: float | None = None
     dead: dict[str, int] = field(default_factory=dict)

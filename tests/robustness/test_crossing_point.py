@@ -202,8 +202,34 @@ def test_trainings_that_die_under_the_noise_alone_are_told_and_count():
         "die under the noise alone, and count in all figures and verdicts: A 1 at 0.2, 2 at 0.4."
         in words
     )
-    twin = [line for line in result.contrasts if line["reference"] == "twin"]
-    assert "no verdict" not in {line["verdict"] for line in twin}
+    twin = [each for each in result.contrasts if each.reference == "twin"]
+    assert twin and not any(each.verdict.lost for each in twin)
+
+
+@pytest.mark.parametrize(
+    "failures, words", [({}, "0.2, 0.4"), ({"A under noise": 1}, "no verdict")]
+)
+def test_a_row_trained_anew_is_told_to_lose_where_its_verdicts_are_given(failures, words):
+    """Its differences to the twin are far above 0 from .2 on; all are withheld by a failure."""
+    exposure = retrain(draw_units(np.random.default_rng(0), seeds=8, training=0.05))
+    result = summarise(dataclasses.replace(exposure, failures=failures), 0.05)
+    selection = Selection({}, "A", "twin", [], failures)
+    notes = [note.full for note in describe_results([result], selection)[0].notes]
+    (sentence,) = [each for each in notes if each.startswith("Strengths at which A, trained anew")]
+    assert sentence.endswith(f"is worse than twin: bit_flip {words}.")
+
+
+def retrain(values):
+    """Exposure with a row A under noise, which is A itself."""
+    exposure = expose(values)
+    first = next(iter(exposure.comparisons.values())).splits[0]["A"]
+    for comparison in exposure.comparisons.values():
+        for rows in comparison.splits:
+            rows["A under noise"] = dataclasses.replace(rows["A"], name="A under noise")
+            rows[ITSELF] = dataclasses.replace(first, name=ITSELF)
+    return dataclasses.replace(
+        exposure, circuits=("A", "A under noise"), retrained=("A under noise",)
+    )
 
 
 @pytest.mark.parametrize("grid, none", [(GRID, 0.0), (Grid("shots", (1000, 10)), math.inf)])
@@ -218,7 +244,8 @@ def test_no_noise_has_one_strength_in_curves_contrasts_and_crossings(grid, none)
     result = summarise(Exposure(grid, comparisons, ("A",)), 0.05)
     (line,) = [each for each in list_crossings(result, "A") if each["reference"] == "twin"]
     assert line["state"] == "from the start" and line["strength"] == none
-    assert result.curves[0]["strength"] == none and result.contrasts[0]["strength"] == none
+    assert result.curves[0]["strength"] == none
+    assert result.contrasts[0].line(grid)["strength"] == none
     assert line["first_worse"] == none
 
 
