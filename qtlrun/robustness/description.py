@@ -54,6 +54,7 @@ def summarise(exposure: Exposure, margin: float) -> NoiseResult:
         dead=exposure.dead,
         fallen=exposure.fallen,
         lost=exposure.lost,
+        retrained=exposure.retrained,
     )
 
 
@@ -138,6 +139,7 @@ def describe_kind(result: NoiseResult, composed: str, rival: str | None) -> Sect
     """Section of a kind of noise: each row with a circuit by strength, and the rival's contrast."""
     curves = schema.CURVES.frame(result.curves)
     contrasts = schema.CONTRASTS.frame([each.line(result.grid) for each in result.contrasts])
+    main = dict.fromkeys(["strength", composed, *result.retrained])
     lines = []
     for position in result.grid.positions:
         strength = result.grid.strength(position)
@@ -145,7 +147,9 @@ def describe_kind(result: NoiseResult, composed: str, rival: str | None) -> Sect
         line: Line = {"strength": result.grid.name(position)}
         for each in noisy.itertuples():
             line[each.row] = f"{_short(each.accuracy)} / {_short(each.nll)} / {_short(each.ece)}"
-        lines.append(line | _contrast_cells(result, position, composed, rival))
+        cells = _contrast_cells(result, position, composed, rival)
+        main |= dict.fromkeys(cells)
+        lines.append(line | cells)
     table = pd.DataFrame(lines)
     unit = result.grid.unit
     note = Note(
@@ -154,19 +158,16 @@ def describe_kind(result: NoiseResult, composed: str, rival: str | None) -> Sect
     )
     name = f"robustness_{result.grid.kind}"
     frames = {name: curves, f"{name}_contrasts": contrasts}
-    shown = table[
-        ["strength", *(name for name in table if name.startswith(composed) or " - " in name)]
-    ]
+    shown = table[[column for column in table if column in main]]
     return Section(result.grid.kind, table, [note], frames, {}, shown=shown)
 
 
 def _contrast_cells(
     result: NoiseResult, position: float, composed: str, rival: str | None
 ) -> dict[str, str]:
-    """Cells at a position: the composed row to its rival and itself, others to the rival."""
+    """Cells at a position: the composed row to its rival and itself, retrained ones to the rival."""
     cells = {}
-    others = dict.fromkeys(each.row for each in result.contrasts if each.row != composed)
-    pairs = [(composed, rival), (composed, ITSELF), *((row, rival) for row in others)]
+    pairs = [(composed, rival), (composed, ITSELF), *((row, rival) for row in result.retrained)]
     at_position = {each.pair: each for each in result.contrasts if each.position == position}
     for row, reference in pairs:
         each = at_position.get((row, str(reference)))
@@ -183,7 +184,7 @@ def _describe_trained(results: list[NoiseResult], selection: Selection) -> list[
     losses = []
     for result in results:
         pairs = [each for each in result.contrasts if each.reference == selection.rival]
-        contrasts = [each for each in pairs if each.row != composed]
+        contrasts = [each for each in pairs if each.row in result.retrained]
         if contrasts:
             losses.append(f"{result.grid.kind} {_list_losses(result, contrasts)}")
     words = f"Strengths at which {composed}, trained anew at each, is worse than {selection.rival}"

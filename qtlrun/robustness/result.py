@@ -74,6 +74,7 @@ class NoiseResult:
     dead: number of trainings that are dead without noise, of the rows that have any
     fallen: number of those that are dead under the noise alone, by row and position
     lost: labels of the rows of which trainings failed in the run or are dead without noise
+    retrained: labels of the rows that were trained under it
     """
 
     grid: Grid
@@ -84,6 +85,7 @@ class NoiseResult:
     dead: dict[str, int] = field(default_factory=dict)
     fallen: dict[str, dict[float, int]] = field(default_factory=dict)
     lost: frozenset[str] = frozenset()
+    retrained: tuple[str, ...] = ()
 
 
 def list_crossings(result: NoiseResult, composed: str) -> list[Line]:

@@ -12,7 +12,7 @@ from qtlrun.comparison.pairing import stack_units
 from qtlrun.error import UsageError
 from qtlrun.robustness.contrast import contrast
 from qtlrun.robustness.crossing import CrossingPoint, find_crossing_point
-from qtlrun.robustness.description import describe_results, summarise
+from qtlrun.robustness.description import describe_kind, describe_results, summarise
 from qtlrun.robustness.exposure import ITSELF, Exposure
 from qtlrun.robustness.kind import Grid, read_grids
 from qtlrun.robustness.result import NoiseResult, describe_crossings, list_crossings
@@ -217,6 +217,24 @@ def test_a_row_trained_anew_is_told_to_lose_where_its_verdicts_are_given(failure
     notes = [note.full for note in describe_results([result], selection)[0].notes]
     (sentence,) = [each for each in notes if each.startswith("Strengths at which A, trained anew")]
     assert sentence.endswith(f"is worse than twin: bit_flip {words}.")
+
+
+def test_the_terminal_shows_the_composed_row_and_no_other_whose_label_begins_alike():
+    exposure = retrain(draw_units(np.random.default_rng(0), seeds=5))
+    for comparison in exposure.comparisons.values():
+        rows = comparison.splits[0]
+        rows["A*"] = dataclasses.replace(rows["A"], name="A*")
+    exposure = dataclasses.replace(exposure, circuits=(*exposure.circuits, "A*"))
+    section = describe_kind(summarise(exposure, 0.05), "A", "twin")
+    assert set(section.table) - set(section.shown) == {"A*"}
+    assert set(section.shown) == {
+        "strength",
+        "A",
+        "A under noise",
+        "NLL A - twin",
+        "NLL A under noise - twin",
+        f"NLL A - {ITSELF}",
+    }
 
 
 def retrain(values):
