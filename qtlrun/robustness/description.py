@@ -165,7 +165,7 @@ def describe_kind(result: NoiseResult, composed: str, rival: str | None) -> Sect
 def _contrast_cells(
     result: NoiseResult, position: float, composed: str, rival: str | None
 ) -> dict[str, str]:
-    """Cells at a position: the composed row to its rival and itself, retrained ones to the rival."""
+    """Cells at a position: differences of the composed and the retrained row."""
     cells = {}
     pairs = [(composed, rival), (composed, ITSELF), *((row, rival) for row in result.retrained)]
     at_position = {each.pair: each for each in result.contrasts if each.position == position}
@@ -200,8 +200,13 @@ def _list_losses(result: NoiseResult, contrasts: list[GridContrast]) -> str:
 
 
 def _describe_dead(results: list[NoiseResult]) -> list[Note]:
-    """Sentence on trainings that are dead without noise, whose verdicts are withheld."""
-    counts = {label: count for label, count in results[0].dead.items() if label != ITSELF}
+    """Sentence on trainings that are dead without noise, whose verdicts are withheld.
+
+    A row trained under noise is there the run's, and not told again.
+    """
+    first = results[0]
+    repeated = {ITSELF, *first.retrained}
+    counts = {label: count for label, count in first.dead.items() if label not in repeated}
     if not counts:
         return []
     rows = ", ".join(f"{label} {count}" for label, count in counts.items())
@@ -238,11 +243,11 @@ def describe_flat(curves: pd.DataFrame) -> list[Note]:
 
 
 def _short(value: float) -> str:
-    """Number to three positions without the zero before its position."""
+    """Number to three decimals, without the zero before the decimal point."""
     return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
 
 
 def _signed(value: float) -> str:
-    """Number with its sign, to two positions, without the zero before its position."""
+    """Number with its sign, to two decimals, without the zero before the decimal point."""
     text = f"{value:+.2f}"
     return text.replace("0.", ".", 1) if np.abs(value) < 1 else text

@@ -19,7 +19,7 @@ def add_trained(exposure: Exposure, plan: Plan, experiment: Experiment, label: s
     Without noise it is the run's own. The store keeps what is trained. It has no splits in
     which the run finished none of its trainings.
     """
-    row = f"{label}, trained so"
+    row = f"{label} under noise"
     comparisons = {}
     for (position, comparison), noise in zip(
         exposure.comparisons.items(), exposure.grid.noises, strict=True

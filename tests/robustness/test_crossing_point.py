@@ -237,9 +237,26 @@ def test_the_terminal_shows_the_composed_row_and_no_other_whose_label_begins_ali
     }
 
 
+def test_a_dead_training_is_told_once_though_the_row_trained_anew_has_it_too():
+    exposure = expose(np.zeros((1, 1, len(POSITIONS), 100)))
+    comparisons = {position: learn() for position in POSITIONS.tolist()}
+    for comparison in comparisons.values():
+        comparison.splits[0]["A"].outcomes[2].logits[:] = 0
+    exposure = add_retrained(dataclasses.replace(exposure, comparisons=comparisons))
+    assert exposure.dead.keys() == {"A", "A under noise", ITSELF}
+    result = summarise(exposure, 0.05)
+    notes = describe_results([result], Selection({}, "A", "twin", [], {}))[0].notes
+    (sentence,) = [each.full for each in notes if "dead without noise" in each.full]
+    assert sentence.endswith("no verdict is given: A 1.")
+
+
 def retrain(values):
-    """Exposure with a row A under noise, which is A itself."""
-    exposure = expose(values)
+    """Exposure of values with a row A under noise, which is A itself."""
+    return add_retrained(expose(values))
+
+
+def add_retrained(exposure):
+    """Exposure with a row A under noise, which is A itself, and with A without noise."""
     first = next(iter(exposure.comparisons.values())).splits[0]["A"]
     for comparison in exposure.comparisons.values():
         for rows in comparison.splits:

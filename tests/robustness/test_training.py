@@ -43,8 +43,8 @@ def test_a_row_trained_under_noise_stands_in_the_split_that_it_was_trained_on(ho
         assert last == alone
         for number, rows in zip(finished, splits, strict=True):
             source = train("A", 20 + number if position else number)
-            assert (rows["A, trained so"].logits == source.logits).all()
-            assert rows["A, trained so"].name == "A, trained so"
+            assert (rows["A under noise"].logits == source.logits).all()
+            assert rows["A under noise"].name == "A under noise"
 
 
 @pytest.mark.parametrize(

@@ -86,20 +86,20 @@ def test_the_row_is_trained_under_the_noise_where_that_is_asked_for(vectors_run,
     folder = train(tmp_path, "study=robustness", f"run={vectors_run}", strengths, *words)
     curves = pd.read_csv(folder / "robustness.csv")
     trained = curves[curves["trained"] == "under the noise"]
-    assert trained["row"].unique().tolist() == ["composed, trained so"]
+    assert trained["row"].unique().tolist() == ["composed under noise"]
     by_strength = curves[curves["kind"] == "depolarizing"].set_index(["row", "strength"])["nll"]
-    assert by_strength["composed, trained so", 0.0] == pytest.approx(by_strength["composed", 0.0])
-    assert by_strength["composed, trained so", 0.2] != by_strength["composed", 0.2]
+    assert by_strength["composed under noise", 0.0] == pytest.approx(by_strength["composed", 0.0])
+    assert by_strength["composed under noise", 0.2] != by_strength["composed", 0.2]
     contrasts = pd.read_csv(folder / "robustness_depolarizing_contrasts.csv")
-    assert {"composed", "composed, trained so"} == set(contrasts["row"])
+    assert {"composed", "composed under noise"} == set(contrasts["row"])
     text = (folder / "table.md").read_text()
     sentence = "Strengths at which composed, trained anew at each, is worse than twin: "
     said = text.partition(sentence)[2].partition(".\n")[0].split("; ")
-    against = contrasts.set_index(["row", "reference"]).loc[("composed, trained so", "twin")]
+    against = contrasts.set_index(["row", "reference"]).loc[("composed under noise", "twin")]
     worse = against[against["verdict"].str.startswith("worse")]["strength"]
     assert said[0] == f"depolarizing {', '.join(f'{each:g}' for each in worse) or 'none'}"
     assert len(said) == trained["kind"].nunique()
-    assert "| NLL composed, trained so - twin |" in text
+    assert "| NLL composed under noise - twin |" in text
 
 
 @pytest.mark.parametrize(
