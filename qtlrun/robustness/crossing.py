@@ -55,6 +55,6 @@ def find_first_worse(exposure: Exposure, reference: str, margin: float) -> float
 def contrast_at(
     exposure: Exposure, comparison: Comparison, reference: str, margin: float
 ) -> NoisyContrast | None:
-    """Contrast of a comparison of an exposure, which lacks what failed or is dead without noise."""
+    """Contrast at a strength, withheld where a training failed or is dead without noise."""
     silent = exposure.comparisons[0.0]
     return contrast(comparison, reference, margin, silent, exposure.failures)
