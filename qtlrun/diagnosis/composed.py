@@ -6,6 +6,7 @@ import json
 import torch
 from torch import Tensor, nn
 
+from qtlrun import statistic
 from qtlrun.diagnosis.case import Case
 from qtlrun.diagnosis.composed_circuit import find_circuits
 from qtlrun.diagnosis.composition import Composition
@@ -67,7 +68,7 @@ class ComposedModel(nn.Module):
 def compose_case(
     name: str,
     parts: Parts,
-    margin: float,
+    margin: statistic.Margin | float,
     seed: int = 0,
     *,
     seeds: int = 0,

@@ -1,5 +1,6 @@
 """Composed model's own parts, for the checks that look at more than a batch."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,6 +9,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from qtlrun import statistic
 from qtlrun.comparison.row import Duplicates, Likeness
 from qtlrun.diagnosis.rival import find_rival_nll
 from qtlrun.diagnosis.sprint import MAX_ITEMS, Sprint, run_sprint
@@ -22,13 +24,13 @@ class Composition:
 
     parts: dataset, recipe, freeze, device, circuit ... of the variant
     ensemble: what is trained, as a training has it, with the data of each split
-    margin: in nats of NLL, within which two rows are equivalent
+    margin: difference in NLL within which two rows are equivalent
     seeds: count of those of the plan; 0 where it is unknown
     """
 
     parts: Parts
     ensemble: Ensemble
-    margin: float
+    margin: statistic.Margin | float
     seeds: int = 0
 
     @cached_property
@@ -73,6 +75,13 @@ class Composition:
             return None
         splits = (self._take("train", MAX_ITEMS), self._take("validation", MAX_ITEMS))
         return find_rival_nll(*splits, len(dataset.classes))
+
+    @cached_property
+    def margin_nats(self) -> float:
+        """The margin in nats, beside the rival; nan of a share where there is no rival."""
+        nll = self.rival_nll
+        mean = math.nan if nll is None else float(nll.mean())
+        return statistic.Margin.of(self.margin).beside(mean)
 
     @cached_property
     def sprint(self) -> Sprint | None:

@@ -25,12 +25,13 @@ class NoisyContrast:
 def contrast(
     comparison: Comparison,
     reference: str,
-    margin: float,
+    margin: statistic.Margin | float,
     silent: Comparison,
     lost: Collection[str] = (),
 ) -> NoisyContrast | None:
     """Composed row of a comparison against another; None where they share no training.
 
+    margin: in nats, or a share of the reference's NLL in this comparison
     silent: the rows without noise, in which dead trainings are counted
     lost: labels of the rows of which a training failed in the run
     """
@@ -42,7 +43,8 @@ def contrast(
     deaths = living(intact)[1] if intact else None
     nll = [(model, model.paired(other, "nll", seeds)) for model, other, seeds in pairs]
     answers = [(model, model.paired(other, "correct", seeds)) for model, other, seeds in pairs]
-    verdict = judge(statistic.verdict, statistic.verdict_resampled, nll, margin, deaths)
+    nats = comparison.margins(margin)[reference]
+    verdict = judge(statistic.verdict, statistic.verdict_resampled, nll, nats, deaths)
     failures = comparison.failures(composed) + comparison.failures(reference)
     is_withheld = bool(failures or {composed, reference} & set(lost))
     return NoisyContrast(

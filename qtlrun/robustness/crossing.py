@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from qtlrun import statistic
 from qtlrun.comparison.comparison import Comparison
 from qtlrun.comparison.pairing import stack_units
 from qtlrun.robustness.contrast import NoisyContrast, contrast
@@ -26,7 +27,9 @@ class CrossingPoint:
     first_worse: float | None = None
 
 
-def find_crossing_point(exposure: Exposure, reference: str, margin: float) -> CrossingPoint | None:
+def find_crossing_point(
+    exposure: Exposure, reference: str, margin: statistic.Margin | float
+) -> CrossingPoint | None:
     """Crossing of the composed row and a reference; None where they share no training."""
     comparisons = exposure.comparisons.values()
     silent = exposure.comparisons[0.0]
@@ -43,7 +46,9 @@ def find_crossing_point(exposure: Exposure, reference: str, margin: float) -> Cr
     )
 
 
-def find_first_worse(exposure: Exposure, reference: str, margin: float) -> float | None:
+def find_first_worse(
+    exposure: Exposure, reference: str, margin: statistic.Margin | float
+) -> float | None:
     """First position of the grid with the verdict worse; None: there is none."""
     for position, comparison in exposure.comparisons.items():
         each = contrast_at(exposure, comparison, reference, margin)
@@ -53,7 +58,7 @@ def find_first_worse(exposure: Exposure, reference: str, margin: float) -> float
 
 
 def contrast_at(
-    exposure: Exposure, comparison: Comparison, reference: str, margin: float
+    exposure: Exposure, comparison: Comparison, reference: str, margin: statistic.Margin | float
 ) -> NoisyContrast | None:
     """Contrast at a strength, withheld where a training failed or is dead without noise."""
     silent = exposure.comparisons[0.0]

@@ -29,7 +29,7 @@ AS_RUN = "as run"
 UNDER_NOISE = "under the noise"
 
 
-def summarise(exposure: Exposure, margin: float) -> NoiseResult:
+def summarise(exposure: Exposure, margin: statistic.Margin | float) -> NoiseResult:
     """Numbers of an exposure."""
     curves = []
     contrasts: list[GridContrast] = []
@@ -89,7 +89,7 @@ def _curve(exposure: Exposure, position: float, label: str) -> Line:
 
 
 def _contrasts(
-    exposure: Exposure, position: float, comparison: Comparison, margin: float
+    exposure: Exposure, position: float, comparison: Comparison, margin: statistic.Margin | float
 ) -> list[GridContrast]:
     """Contrasts of the composed row to each other at a position."""
     contrasts = []

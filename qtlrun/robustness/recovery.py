@@ -4,6 +4,7 @@ import math
 
 import pandas as pd
 
+from qtlrun import statistic
 from qtlrun.experiment.subject import Subject
 from qtlrun.report.figure import robustness as figure
 from qtlrun.report.frame import robustness as schema
@@ -23,7 +24,9 @@ from qtlrun.robustness.selection import Selection
 TITLE = "mitigation"
 
 
-def describe_mitigation(trial: Mitigation, selection: Selection, margin: float) -> Section:
+def describe_mitigation(
+    trial: Mitigation, selection: Selection, margin: statistic.Margin | float
+) -> Section:
     """Section of a trial on the first row of a selection."""
     label = selection.composed
     floor = _nll(trial.row, label, trial.row.decode(trial.row.ideal))
@@ -47,7 +50,7 @@ def describe_mitigation(trial: Mitigation, selection: Selection, margin: float) 
 
 
 def _judge(
-    trial: Mitigation, attempts: list[Attempt], margin: float, is_lost: bool
+    trial: Mitigation, attempts: list[Attempt], margin: statistic.Margin | float, is_lost: bool
 ) -> list[dict[str, object]]:
     """Lines of attempts, the first of which is without mitigation.
 

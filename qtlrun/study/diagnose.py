@@ -4,6 +4,7 @@ import itertools
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import pandas as pd
 
@@ -30,21 +31,27 @@ class Diagnose:
 
     module: FILE.py:NAME of a function that gives a torch.nn.Module and a batch; null for the
         composed model
-    margin: difference in NLL within which two rows would count as equivalent, in nats
+    margin: difference in NLL within which two rows would count as equivalent, in nats or as a
+        percentage of a logistic regression's on validation items
     skip: codes of checks that are left out
     """
 
     module: str | None
-    margin: float
+    margin: float | str
     skip: list[str] = field(default_factory=list)
     trains = False
 
     def __post_init__(self):
-        statistic.Margin.of(self.margin)
+        _ = self.limit
         codes = [check.code for check in CHECKS]
         for code in self.skip:
             if code not in codes:
                 raise BadValue("skip", code, "no check has this code", nearest(code, codes))
+
+    @cached_property
+    def limit(self) -> statistic.Margin:
+        """The margin, parsed."""
+        return statistic.Margin.of(self.margin)
 
     @property
     def loads(self) -> bool:
@@ -84,7 +91,7 @@ class Diagnose:
 
         def work(parts: Parts) -> Examination:
             case = compose_case(
-                plan.composed, parts, self.margin, first.seeds[0], seeds=len(plan.seeds)
+                plan.composed, parts, self.limit, first.seeds[0], seeds=len(plan.seeds)
             )
             return examine(case, self.checks)
 

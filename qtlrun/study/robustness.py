@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -33,7 +34,8 @@ class Robustness:
     scales: of zero-noise extrapolation, odd
     shots: measurements of each circuit, for mitigation
     rows: labels; None for all
-    margin: nats of NLL within which two rows count as equivalent
+    margin: within which two rows count as equivalent, nats of NLL or a percentage of the
+        reference's under the same noise
     seed: of the shots
     """
 
@@ -44,14 +46,14 @@ class Robustness:
     scales: list[int]
     shots: int
     rows: list[str] | None
-    margin: float
+    margin: float | str
     seed: int
     takes_run = True
     trains = False
 
     def __post_init__(self):
         _ = self.grids
-        statistic.Margin.of(self.margin)
+        _ = self.limit
         noise = self.noise
         if noise is not None and noise.is_silent:
             reason = "there is no noise to mitigate"
@@ -63,6 +65,11 @@ class Robustness:
             raise BadValue("seed", self.seed, "a whole number from 0 up")
         if self.rows == []:
             raise BadValue("rows", self.rows, "one label or more", "null for all")
+
+    @cached_property
+    def limit(self) -> statistic.Margin:
+        """The margin, parsed."""
+        return statistic.Margin.of(self.margin)
 
     @property
     def grids(self) -> list[Grid]:
@@ -113,11 +120,11 @@ class Robustness:
             exposure = dataclasses.replace(exposure, failures=selection.failures)
             if self.train and not grid.is_sampled:
                 exposure = add_trained(exposure, plan, experiment, label)
-            results.append(summarise(exposure, self.margin))
+            results.append(summarise(exposure, self.limit))
         sections = describe_results(results, selection)
         if self.noise is not None:
             trial = Mitigation(rows[label], self.noise, self.scales, self.shots, self.seed)
             with fresh(), experiment.session.threads():
-                sections.append(describe_mitigation(trial, selection, self.margin))
+                sections.append(describe_mitigation(trial, selection, self.limit))
         report.finish_sections(plans, sections)
         return sections[0].frames["robustness"], True

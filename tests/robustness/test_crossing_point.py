@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from composition import part
 from rows import random_logits, row
 
 from qtlrun.comparison.comparison import Comparison
@@ -19,6 +20,7 @@ from qtlrun.robustness.result import NoiseResult, describe_crossings, list_cross
 from qtlrun.robustness.selection import Selection
 from qtlrun.statistic.crossing import Crossing, find_crossing, locate
 from qtlrun.statistic.judge import CONDITIONAL
+from qtlrun.study.robustness import Robustness
 
 POSITIONS = np.array([0.0, 0.1, 0.2, 0.4])
 GRID = Grid("bit_flip", (0.1, 0.2, 0.4))
@@ -145,6 +147,15 @@ def test_deaths_are_counted_without_noise_and_not_where_noise_is_strong():
     weak = learn()
     weak.splits[0]["A"].outcomes[2].logits[:] = 0
     assert contrast(weak, "twin", 0.05, learn()).verdict.judged
+
+
+def test_a_margin_in_per_cent_is_of_the_reference_s_nll_under_the_same_noise():
+    comparison = learn()
+    (twin,) = comparison.of("twin")
+    values = {name: value for name, value in part("study", "robustness").items() if name[0] != "_"}
+    margin = Robustness(**(values | {"margin": "5%"})).limit
+    verdict = contrast(comparison, "twin", margin, learn()).verdict
+    assert verdict.margin == pytest.approx(0.05 * twin.nll.mean())
 
 
 @pytest.mark.parametrize("reason", ["failed in the run", "failed under the noise", "dead"])

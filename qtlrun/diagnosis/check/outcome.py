@@ -103,11 +103,11 @@ def rival_ahead(case: Case) -> Evidence | None:
     assert sprint is not None  # whose NLL it is
     error = float(lead.std()) / math.sqrt(len(lead))
     mean = float(lead.mean())
-    if not mean - DEVIATIONS * error > MAX_LEAD_MARGINS * case.data.margin:
+    if not mean - DEVIATIONS * error > MAX_LEAD_MARGINS * case.data.margin_nats:
         return None
     epochs = "1 epoch" if sprint.epochs == 1 else f"{sprint.epochs} epochs"
     return Evidence(
-        mean / case.data.margin,
+        mean / case.data.margin_nats,
         f"after {epochs} of {case.data.parts.recipe.epochs} the validation NLL lies {mean:.3f}"
         f" nats above that of a logistic regression on the same features, in {len(lead)} items",
         "compare with it by compare=[logistic], and tune the rate by tune=16",

@@ -118,13 +118,13 @@ def small_validation(case: Case) -> Evidence | None:
     if lead is None:
         return None
     error = float(lead.std()) / math.sqrt(len(lead))
-    if not error > MAX_MARGINS * case.data.margin:
+    if not error > MAX_MARGINS * case.data.margin_nats:
         return None
     return Evidence(
-        error / case.data.margin,
+        error / case.data.margin_nats,
         f"{len(lead)} validation items tell the NLL of a short training from that of a logistic"
         f" regression with a standard error of {error:.3f} nats, and the margin is"
-        f" {case.data.margin:g}",
+        f" {case.data.margin_nats:.3g}",
         "use more validation items, or several splits",
     )
 
