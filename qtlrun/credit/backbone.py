@@ -18,9 +18,10 @@ BACKBONE = "backbone"
 def credit_backbone(
     plan: Plan, game: Game, experiment: Experiment
 ) -> tuple[list[Contribution], list[Note]]:
-    """Gain of training the backbone too; where its row is at hand, by a reference or the store.
+    """Gain of training the backbone too, where a reference of the plan does; else how to ask.
 
-    Else the words that ask for it. Nothing of a backbone without weights.
+    A row that only the store has is not among the rows that are judged: p values would depend on
+    what was run before. Nothing of a backbone without weights.
     """
     redraws = experiment.distinct_redraws(plan)
     first = plan.model.redrawn(redraws[0].change)
@@ -28,11 +29,10 @@ def credit_backbone(
         return [], []
     trained = train_backbone(plan.model)
     label = find_label(plan, trained)
-    if not label and not experiment.is_stored(trained, redraws):
+    if not label:
         words = shlex.join([*plan.command, "+compare=D"])
         name = game.label
         return [], [Note(f"{name}: what training the backbone too would bring, {words} shows.")]
-    label = label or "D"
     rows = experiment.train_all(label, {label: trained}, redraws, reader=plan.reader_key)[label]
     finished = sum(len(_share_seeds(game, split, row)) for split, row in enumerate(rows))
     if not finished:

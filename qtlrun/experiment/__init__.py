@@ -38,7 +38,6 @@ from qtlrun.experiment.session import Monitor, Session, alone
 from qtlrun.experiment.subject import Subject, asking_for_place, find_subjects
 from qtlrun.experiment.supply import (
     find_keys,
-    is_supplied,
     supply_predictions,
     supply_rows,
     supply_tunings,
@@ -214,11 +213,6 @@ class Experiment:
     def has_frozen_backbone(self, variant: Variant) -> bool:
         """Whether a variant's trainings share features that never change."""
         return Parts(variant, self.session).fixed
-
-    @alone
-    def is_stored(self, variant: Variant, redraws: list[Redraw]) -> bool:
-        """Whether the store has what every training of a variant gave, with all of its draws."""
-        return all(is_supplied(self.session, variant, redraw) for redraw in redraws)
 
     @alone
     def describe(self, name: str, variant: Variant) -> Row:

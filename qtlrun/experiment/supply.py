@@ -36,15 +36,6 @@ def trial_keys(wanted: Keys) -> dict[int, str]:
     return {number: store.key(trial=keys) for number, keys in enumerate(wanted.values())}
 
 
-def is_supplied(session: Session, variant: Variant, redraw: Redraw) -> bool:
-    """Whether the store has the outcome of every seed, or the trial of every draw of several."""
-    wanted = find_keys(session, variant, redraw)
-    if variant.distinct_draws(redraw.draws):
-        keys = trial_keys(wanted)
-        return len(session.find("trial", keys)) == len(keys)
-    return all(len(session.find("row", keys)) == len(keys) for keys in wanted.values())
-
-
 def supply_rows(session: Session, name: str, wanted: Keys, splits: int) -> list[Row]:
     """Row of each parts and the seeds of its keys: stored outcomes, and others trained now.
 
