@@ -17,21 +17,21 @@ EXPONENTIAL = "exponential"
 LEAST_SIZE = 1e-6  # of a value whose logarithm is extrapolated, as PennyLane has it
 
 
-def check_scales(scales: Sequence[int]) -> None:
-    """Refuse scales that no global folding has, and fewer than two."""
-    is_odd = [isinstance(scale, int) and scale > 0 and scale % 2 for scale in scales]
-    if not all(is_odd) or sorted(set(scales)) != list(scales) or scales[:1] != [1]:
+def check_factors(factors: Sequence[int]) -> None:
+    """Refuse factors that no global folding has, and fewer than two."""
+    is_odd = [isinstance(factor, int) and factor > 0 and factor % 2 for factor in factors]
+    if not all(is_odd) or sorted(set(factors)) != list(factors) or factors[:1] != [1]:
         reason = "ascending odd whole numbers from 1 on: a fold adds the circuit twice"
-        raise BadValue("scales", list(scales), reason, "use [1, 3, 5]")
-    if len(scales) < 2:
-        raise BadValue("scales", list(scales), "two or more, to extrapolate", "use [1, 3, 5]")
+        raise BadValue("factors", list(factors), reason, "use [1, 3, 5]")
+    if len(factors) < 2:
+        raise BadValue("factors", list(factors), "two or more, to extrapolate", "use [1, 3, 5]")
 
 
-def fold(reading: Reading, scale: int) -> Reading:
-    """Circuit followed by its inverse and itself, (scale - 1) / 2 times: the same without noise."""
+def fold(reading: Reading, factor: int) -> Reading:
+    """Circuit followed (factor - 1) / 2 times by its inverse and itself; the same without noise."""
     count = len(reading.affine.rest)
     inverse = [_invert(gate, count) for gate in reversed(reading.gates)]
-    folds = (scale - 1) // 2
+    folds = (factor - 1) // 2
     return dataclasses.replace(
         reading,
         gates=reading.gates + folds * (inverse + reading.gates),
@@ -62,20 +62,20 @@ def _mirror(affine: Affine | Chosen) -> Affine | Chosen:
     return Chosen(torch.cat([affine.index] * 2), factor, rest, affine.weights)
 
 
-def extrapolation_weights(scales: Sequence[int], form: str) -> np.ndarray:
-    """Weights of the values at each scale in the value at 0, of a polynomial's least squares.
+def extrapolation_weights(factors: Sequence[int], form: str) -> np.ndarray:
+    """Weights of the values at each factor in the value at 0, of a polynomial's least squares.
 
     The polynomial goes through all points but for the linear one. The variance of a value from
     shots grows by the sum of their squares.
     """
-    degree = len(scales) - 1 if form == POLYNOMIAL else 1
-    powers = np.vander(np.asarray(scales, dtype=float), degree + 1, increasing=True)
+    degree = len(factors) - 1 if form == POLYNOMIAL else 1
+    powers = np.vander(np.asarray(factors, dtype=float), degree + 1, increasing=True)
     return np.linalg.pinv(powers)[0]
 
 
-def extrapolate(values: Sequence[Tensor], scales: Sequence[int], form: str) -> Tensor:
-    """Values without noise, of those at each scale; the exponential form decays to 0."""
-    weights = extrapolation_weights(scales, form)
+def extrapolate(values: Sequence[Tensor], factors: Sequence[int], form: str) -> Tensor:
+    """Values without noise, of those at each factor; the exponential form decays to 0."""
+    weights = extrapolation_weights(factors, form)
     if form != EXPONENTIAL:
         return sum(
             (float(weight) * each for weight, each in zip(weights, values, strict=True)),

@@ -55,23 +55,23 @@ class Mitigation:
     """Trial of all methods on one row under one noise.
 
     noise: of each circuit
-    scales: of the noise, in gates
+    factors: gates of the folded circuits, by those of the plain one
     shots: measurements of each circuit
     seed: of the shots
     """
 
     row: CircuitRow
     noise: Noise
-    scales: Sequence[int]
+    factors: Sequence[int]
     shots: int
     seed: int
 
     def attempts(self, shots: int | None) -> list[Attempt]:
         """Every method that the noise asks for, from exact values or from shots."""
         bases = self.bases
-        series = [self._values(scale, shots, inverted=False) for scale in self.scales]
+        series = [self._values(factor, shots, inverted=False) for factor in self.factors]
         attempts = [Attempt(NONE, shots, bases, 1, 1.0, series[0])]
-        count = len(self.scales)
+        count = len(self.factors)
         if shots is not None:
             more = self._values(1, shots * count, inverted=False)
             attempts.append(Attempt(MORE_SHOTS, shots * count, bases, 1, 1 / count, more))
@@ -79,9 +79,9 @@ class Mitigation:
         forms = (LINEAR, POLYNOMIAL, EXPONENTIAL) if has_gates else ()
         attempts += [self._extrapolate(form, "", series, shots, 1.0) for form in forms]
         if self.noise.has_flips:
-            factor, _ = self.noise.reading
-            inverted = [self._values(scale, shots, inverted=True) for scale in self.scales]
-            variance = 1 / factor**2
+            shrinkage, _ = self.noise.reading
+            inverted = [self._values(factor, shots, inverted=True) for factor in self.factors]
+            variance = 1 / shrinkage**2
             attempts.append(Attempt(INVERSION, shots, bases, 1, variance, inverted[0]))
             if has_gates:
                 name = f"{INVERSION} + "
@@ -96,25 +96,27 @@ class Mitigation:
 
     @cached_property
     def folded(self) -> dict[int, NoisyCircuit]:
-        """Circuit folded to each scale."""
+        """Circuit folded to each factor."""
         reading = self.row.reading
-        return {scale: NoisyCircuit.of(fold(reading, scale), self.noise) for scale in self.scales}
+        return {
+            factor: NoisyCircuit.of(fold(reading, factor), self.noise) for factor in self.factors
+        }
 
     def _extrapolate(
         self, form: str, name: str, series: list[Values], shots: int | None, variance: float
     ) -> Attempt:
-        """Extrapolation of values at each scale."""
-        values = [extrapolate(each, self.scales, form) for each in zip(*series, strict=True)]
-        weights = extrapolation_weights(self.scales, form)
-        factor = float("nan") if form == EXPONENTIAL else variance * float(np.square(weights).sum())
-        circuits = self.bases * len(self.scales)
+        """Extrapolation of values at each factor."""
+        values = [extrapolate(each, self.factors, form) for each in zip(*series, strict=True)]
+        weights = extrapolation_weights(self.factors, form)
+        spread = float("nan") if form == EXPONENTIAL else variance * float(np.square(weights).sum())
+        circuits = self.bases * len(self.factors)
         return Attempt(
-            f"{name}{form} extrapolation", shots, circuits, sum(self.scales), factor, values
+            f"{name}{form} extrapolation", shots, circuits, sum(self.factors), spread, values
         )
 
-    def _values(self, scale: int, shots: int | None, *, inverted: bool) -> Values:
-        """Values of the circuit folded to a scale, their errors of the readout inverted or not."""
-        circuit = self.folded[scale]
+    def _values(self, factor: int, shots: int | None, *, inverted: bool) -> Values:
+        """Values of the circuit folded to a factor, their errors of the readout inverted or not."""
+        circuit = self.folded[factor]
         qubits = self.row.reading.qubits
         if shots is None:
             chances = np.array([flip_chances(self.noise.readout_0, self.noise.readout_1)] * qubits)
@@ -122,8 +124,8 @@ class Mitigation:
             chances = calibrate(self.noise, qubits, shots, self.seed)
         if inverted:
             circuit = invert_readout(circuit, chances)
-        # The circuits of one scale are the same whatever is done with their counts
-        simulate = circuit.expect if shots is None else circuit.draw(shots, self.seed + scale)
+        # The circuits of one factor are the same whatever is done with their counts
+        simulate = circuit.expect if shots is None else circuit.draw(shots, self.seed + factor)
         return self.row.run(simulate)[0]
 
 

@@ -39,7 +39,7 @@ def describe_mitigation(
     notes = [
         Note(
             f"{TITLE}: {label} under {strengths}; without noise its NLL is {floor:.3f}. Zero-noise"
-            f" extrapolation folds the whole circuit to {_listed(trial.scales)} times its gates"
+            f" extrapolation folds the whole circuit to {_listed(trial.factors)} times its gates"
             " (Giurgica-Tiron et al., arXiv:2005.10921); the readout is inverted wire by wire by"
             f" chances that {CALIBRATIONS} circuits of {trial.shots} shots estimate, once for all"
             " items. `more shots` spends on the plain circuit what extrapolation does. Variance is"
@@ -79,9 +79,9 @@ def _judge(
     return lines
 
 
-def _listed(scales) -> str:
-    """Scales in words."""
-    return ", ".join(map(str, scales))
+def _listed(factors) -> str:
+    """Factors in words."""
+    return ", ".join(map(str, factors))
 
 
 def _nll(row: CircuitRow, label: str, logits) -> float:

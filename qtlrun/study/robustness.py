@@ -14,7 +14,7 @@ from qtlrun.plan import Plan, check_single
 from qtlrun.report.report import Report
 from qtlrun.robustness.description import describe_results, summarise
 from qtlrun.robustness.exposure import expose, read_flat, read_rows
-from qtlrun.robustness.folding import check_scales
+from qtlrun.robustness.folding import check_factors
 from qtlrun.robustness.kind import Grid, read_grids
 from qtlrun.robustness.mitigation import Mitigation
 from qtlrun.robustness.recovery import describe_mitigation
@@ -31,7 +31,7 @@ class Robustness:
     after: gates that channels stand behind
     train: whether the composed row is trained under each strength, too
     mitigated: strengths of the noise that mitigation is tried under; None: none is
-    scales: of zero-noise extrapolation, odd
+    factors: of zero-noise extrapolation, odd
     shots: measurements of each circuit, for mitigation
     rows: labels; None for all
     margin: within which two rows count as equivalent, nats of NLL or a percentage of the
@@ -43,7 +43,7 @@ class Robustness:
     after: str
     train: bool
     mitigated: dict | None
-    scales: list[int]
+    factors: list[int]
     shots: int
     rows: list[str] | None
     margin: float | str
@@ -58,7 +58,7 @@ class Robustness:
         if noise is not None and noise.is_silent:
             reason = "there is no noise to mitigate"
             raise BadValue("mitigated", self.mitigated, reason, "null leaves mitigation out")
-        check_scales(self.scales)
+        check_factors(self.factors)
         if self.shots < 1:
             raise BadValue("shots", self.shots, "at least one")
         if self.seed < 0:
@@ -123,7 +123,7 @@ class Robustness:
             results.append(summarise(exposure, self.limit))
         sections = describe_results(results, selection)
         if self.noise is not None:
-            trial = Mitigation(rows[label], self.noise, self.scales, self.shots, self.seed)
+            trial = Mitigation(rows[label], self.noise, self.factors, self.shots, self.seed)
             with fresh(), experiment.session.threads():
                 sections.append(describe_mitigation(trial, selection, self.limit))
         report.finish_sections(plans, sections)

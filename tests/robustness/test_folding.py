@@ -10,7 +10,7 @@ from qtlrun.circuit.dressed import Dressed
 from qtlrun.device import script
 from qtlrun.device.mixed import Mixed, compile_density
 from qtlrun.error import BadValue
-from qtlrun.robustness.folding import check_scales, extrapolate, extrapolation_weights, fold
+from qtlrun.robustness.folding import check_factors, extrapolate, extrapolation_weights, fold
 from qtlrun.simulator.noise import Noise
 from qtlrun.tape import reader
 
@@ -46,7 +46,7 @@ def test_a_folded_circuit_under_noise_is_that_of_pennylane_s_global_folding():
 
 
 def test_extrapolated_values_are_pennylane_s():
-    scales = [1, 3, 5]
+    factors = [1, 3, 5]
     values = [
         torch.tensor([[0.8, -0.5]]),
         torch.tensor([[0.5, -0.2]]),
@@ -56,11 +56,11 @@ def test_extrapolated_values_are_pennylane_s():
     for output in range(2):
         column = [float(each[0, output]) for each in values]
         for form, right in (
-            ("linear", qml.noise.poly_extrapolate(scales, column, 1)),
-            ("polynomial", qml.noise.richardson_extrapolate(scales, column)),
-            ("exponential", qml.noise.exponential_extrapolate(scales, column, asymptote=0)),
+            ("linear", qml.noise.poly_extrapolate(factors, column, 1)),
+            ("polynomial", qml.noise.richardson_extrapolate(factors, column)),
+            ("exponential", qml.noise.exponential_extrapolate(factors, column, asymptote=0)),
         ):
-            found = float(extrapolate(values, scales, form)[0, output])
+            found = float(extrapolate(values, factors, form)[0, output])
             assert found == pytest.approx(float(right), rel=1e-6)
 
 
@@ -70,12 +70,12 @@ def test_the_exponential_form_recovers_a_value_that_decays_by_gates():
     x = torch.tensor([[[0.4], [2.0]]], dtype=torch.float64)
     w = torch.zeros(1, 1, dtype=torch.float64)
     noise = Noise(depolarizing=0.2)
-    scales = [1, 3, 5]
-    series = [compile_density(fold(reading, scale), [noise])(x, w) for scale in scales]
+    factors = [1, 3, 5]
+    series = [compile_density(fold(reading, factor), [noise])(x, w) for factor in factors]
     assert (series[0] - x.cos()).abs().max() > 0.2
-    torch.testing.assert_close(extrapolate(series, scales, "exponential"), x.cos())
+    torch.testing.assert_close(extrapolate(series, factors, "exponential"), x.cos())
     linear, polynomial = (
-        (extrapolate(series, scales, form) - x.cos()).abs() for form in ("linear", "polynomial")
+        (extrapolate(series, factors, form) - x.cos()).abs() for form in ("linear", "polynomial")
     )
     assert (polynomial < linear).all() and (linear < (series[0] - x.cos()).abs()).all()
 
@@ -84,22 +84,22 @@ def test_the_exponential_form_recovers_a_value_that_decays_by_gates():
 def test_the_weights_give_back_a_constant_and_a_line(form):
     weights = extrapolation_weights([1, 3, 5], form)
     assert weights.sum() == pytest.approx(1)
-    assert weights @ [3, 5, 7] == pytest.approx(2)  # 2 + scale
+    assert weights @ [3, 5, 7] == pytest.approx(2)  # 2 + factor
 
 
 def test_shots_of_an_extrapolated_value_vary_by_the_squares_of_the_weights():
     draw = np.random.default_rng(0)
-    scales = [1, 3, 5]
-    series = [torch.from_numpy(draw.normal(0.5, 0.1, 20000)) for _ in scales]
-    found = float(extrapolate(series, scales, "polynomial").var())
-    expected = 0.1**2 * np.square(extrapolation_weights(scales, "polynomial")).sum()
+    factors = [1, 3, 5]
+    series = [torch.from_numpy(draw.normal(0.5, 0.1, 20000)) for _ in factors]
+    found = float(extrapolate(series, factors, "polynomial").var())
+    expected = 0.1**2 * np.square(extrapolation_weights(factors, "polynomial")).sum()
     assert found == pytest.approx(expected, rel=0.05)  # 20,000 draws: 1 %
 
 
-@pytest.mark.parametrize("scales", [[], [1], [1, 2], [3, 5], [3, 1], [1, 1], [1, -3]])
-def test_scales_that_no_fold_has_are_refused(scales):
+@pytest.mark.parametrize("factors", [[], [1], [1, 2], [3, 5], [3, 1], [1, 1], [1, -3]])
+def test_factors_that_no_fold_has_are_refused(factors):
     with pytest.raises(BadValue):
-        check_scales(scales)
+        check_factors(factors)
 
 
 def test_noise_is_more_with_every_fold():
@@ -108,8 +108,8 @@ def test_noise_is_more_with_every_fold():
     reading = reader.read(circuit)
     right = Mixed().run(circuit)(x, w)
     errors = []
-    for scale in (1, 3, 5):
+    for factor in (1, 3, 5):
         noise = [Noise(depolarizing=MIXTURE["depolarizing"])]
-        found = compile_density(fold(reading, scale), noise)(*reading.prepare(x, w)[:2])
+        found = compile_density(fold(reading, factor), noise)(*reading.prepare(x, w)[:2])
         errors.append(float((found - right).abs().max()))
     assert errors == sorted(errors) and errors[0] > 0
