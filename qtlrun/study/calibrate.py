@@ -23,6 +23,7 @@ from qtlrun.plan import Plan, Redraw, check_single
 from qtlrun.report import figure, frame, sentence
 from qtlrun.report.progress import Progress
 from qtlrun.report.report import Report
+from qtlrun.report.sentence import Note
 
 PLANTED_FOR = ("C", "twin")  # references that effects are planted for
 # Sizes at which verdicts on simulated families are counted
@@ -40,9 +41,9 @@ class Calibrate:
     Coverage: divisions, seeds and pictures drawn with replacement from trainings of the composed
     model and each reference, whose mean difference is the truth. Families: simulated differences
     with heavy tails, skew, deaths. Planted: labels drawn from hidden logits; from a random circuit
-    the composed model must come out better than C, from a linear map worse. Rules: how often those
-    of publications claim a difference between models that are equal on average. Rates have exact
-    binomial intervals.
+    the composed model must come out better than C, from a linear map worse; these rows alone are
+    not tuned. Rules: how often those of publications claim a difference between models that are
+    equal on average. Rates have exact binomial intervals.
 
     margin: of the verdicts, nats of NLL or a percentage of the reference's
     population: divisions on which a row with a frozen backbone is trained, twice each
@@ -114,6 +115,7 @@ class Calibrate:
             plans,
             [
                 *sentences,
+                *self._describe_tuning(plan),
                 sentence.readers(reads, described[0][1].noun),
                 *sentence.described(described),
             ],
@@ -190,6 +192,12 @@ class Calibrate:
     def _plants(self, plan: Plan) -> bool:
         """Whether the plan has the models that effects are planted for."""
         return plan.composed == "A" and set(PLANTED_FOR) <= plan.claims.keys()
+
+    def _describe_tuning(self, plan: Plan) -> list[Note]:
+        """Sentence on the rows that are not tuned though the plan tunes."""
+        if not (plan.settings.tune and self._plants(plan)):
+            return []
+        return [Note("Rows on planted labels are not tuned; the recipe's values train them.")]
 
     def _planted(self, experiment: Experiment, plan: Plan, progress: Progress) -> list[dict]:
         """Rates of each verdict on A against each reference where an effect is planted."""

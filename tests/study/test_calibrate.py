@@ -166,7 +166,12 @@ RULES = frame.rules_frame({"a rule": [True, False]})
 def test_it_takes_tuning_one_division_and_models_without_a_letter(calibrate):
     words = ("study.population=6", "study.draws=20", "study.planted=1", "recipe.epochs=2")
     tuned = calibrate("tuned", "tune=2", "~recipe.space.lr", *words)
-    assert len(tuned.frame) == len(calibrate("whole", *words).frame)
+    whole = calibrate("whole", *words)
+    assert len(tuned.frame) == len(whole.frame)
+    rates = [each.frame[each.frame["check"].str.startswith("planted")] for each in (tuned, whole)]
+    pd.testing.assert_frame_equal(*rates)
+    assert "Rows on planted labels are not tuned" in tuned.said
+    assert "planted labels are not tuned" not in whole.said
     alone = calibrate("alone", "splits=1", *words)
     assert list(alone.frame["check"].unique())[:2] == ["equal models", "coverage"]
     families = pd.read_csv(alone.out / "families.csv")
