@@ -16,8 +16,8 @@ DEVICE = "qtlrun.device.mixed.Mixed"
 def add_trained(exposure: Exposure, plan: Plan, experiment: Experiment, label: str) -> Exposure:
     """Exposure with one more row: the composed model trained under the noise of each strength.
 
-    Without noise it is the run's own. The store keeps what is trained. It has no splits in
-    which the run finished none of its trainings.
+    Without noise it is the run's own, and lacks the trainings that failed there. The store keeps
+    what is trained. It has no splits in which the run finished none of its trainings.
     """
     row = f"{label} under noise"
     comparisons = {}
@@ -33,8 +33,15 @@ def add_trained(exposure: Exposure, plan: Plan, experiment: Experiment, label: s
             splits.append(rows)
         comparisons[position] = dataclasses.replace(comparison, splits=splits)
     circuits = (*exposure.circuits, row)
+    failures = dict(exposure.failures)
+    if label in failures:
+        failures[row] = failures[label]
     return dataclasses.replace(
-        exposure, comparisons=comparisons, circuits=circuits, retrained=(row,)
+        exposure,
+        comparisons=comparisons,
+        circuits=circuits,
+        retrained=(row,),
+        failures=failures,
     )
 
 

@@ -36,9 +36,10 @@ def test_a_row_trained_under_noise_stands_in_the_split_that_it_was_trained_on(ho
     noisy = [{"composed": train("composed", 20 + number)} for number in range(4)]
     experiment = Experiment(str(home))
     experiment.compare = lambda plan: Comparison({}, "composed", noisy)
-    exposure = Exposure(GRID, comparisons, ("A",), numbers=numbers)
-    trained = add_trained(exposure, composition.short_plan(home), experiment, "A").comparisons
-    for position, comparison in trained.items():
+    exposure = Exposure(GRID, comparisons, ("A",), numbers=numbers, failures={"A": 1})
+    trained = add_trained(exposure, composition.short_plan(home), experiment, "A")
+    assert trained.failures == {"A": 1, "A under noise": 1}  # without noise it is A
+    for position, comparison in trained.comparisons.items():
         *splits, last = comparison.splits
         assert last == alone
         for number, rows in zip(finished, splits, strict=True):
