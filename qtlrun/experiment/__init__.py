@@ -110,9 +110,10 @@ class Experiment:
         """
         cells = list(itertools.product(variants.items(), redraws))
         draws = [variant.distinct_draws(redraw.draws) for (_, variant), redraw in cells]
+        is_tuned = any(draws)
         grid = [find_keys(self.session, variant, redraw) for (_, variant), redraw in cells]
         with self.session.store.lock("row", store.key(row=[[*keys.values()] for keys in grid])):
-            tunings = supply_tunings(self.session, title, grid) if draws[0] else [None] * len(grid)
+            tunings = supply_tunings(self.session, title, grid) if is_tuned else [None] * len(grid)
             chosen = {}
             for keys, tuning in zip(grid, tunings, strict=True):
                 parts = list(keys)[tuning.best if tuning else 0]

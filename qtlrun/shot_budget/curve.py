@@ -22,12 +22,14 @@ from qtlrun.shot_budget.ration import (
 class Curve:
     """Row under a scheme, at each budget that pays for it.
 
+    expense: of one training
     rations: by budget
     rows: of each redraw, by budget
     """
 
     label: str
     scheme: str
+    expense: Expense
     rations: dict[int, Ration]
     rows: dict[int, list[Row]]
 
@@ -121,7 +123,7 @@ def measure_rows(
             else:
                 readout = penalties if scheme == REFITTED else None
                 rows = experiment.remeasure(outlook.exact[label], variants, redraws, readout)
-            outlook.curves.append(Curve(label, scheme, rations, rows))
+            outlook.curves.append(Curve(label, scheme, expense, rations, rows))
     return outlook
 
 

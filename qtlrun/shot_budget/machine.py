@@ -65,8 +65,9 @@ def _read_circuit(parts: Parts) -> Reading | None:
 
 def _choose(curve: Curve | None, budgets: list[int]) -> list[int]:
     """Budgets that are shown: the least that trains, the whole recipe's first, the largest."""
-    reached = list(curve.rows) if curve is not None and curve.rows else budgets
-    whole = [budget for budget in reached if curve is not None and curve.rations[budget].shots > 1]
+    rations = curve.rations if curve is not None else {}
+    reached = list(rations) or budgets
+    whole = [budget for budget, each in rations.items() if each.shots > 1]
     return sorted({reached[0], *whole[:1], reached[-1]})
 
 

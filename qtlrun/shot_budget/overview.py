@@ -14,7 +14,7 @@ from qtlrun.report.figure.shot_budget import budget_curves
 from qtlrun.report.frame import shot_budget as frames
 from qtlrun.report.section import Section
 from qtlrun.report.sentence import Note
-from qtlrun.shot_budget.curve import Curve, Outlook
+from qtlrun.shot_budget.curve import Outlook
 from qtlrun.shot_budget.ration import REFITTED, SCHEMES, TESTED, shorten
 
 NO_SHOTS = "exact"  # scheme of a circuit's row without shots
@@ -183,7 +183,7 @@ def _unreachable(outlook: Outlook) -> list[Note]:
     for curve in outlook.curves:
         lacking = [f"{budget:,}" for budget in outlook.budgets if budget not in curve.rations]
         if lacking:
-            what = "one epoch and the test" if _pays_epochs(curve) else "what it measures once"
+            what = "one epoch and the test" if curve.expense.epochs else "what it measures once"
             words = f"{curve.label}, {curve.scheme}: {', '.join(lacking)} do not pay for {what}."
             notes.append(Note(words))
     plain = [label for label, is_simulated in outlook.unmeasured.items() if not is_simulated]
@@ -198,11 +198,6 @@ def _unreachable(outlook: Outlook) -> list[Note]:
             )
         )
     return notes
-
-
-def _pays_epochs(curve: Curve) -> bool:
-    """Whether a curve's training is paid by epochs."""
-    return any(ration.epochs is not None for ration in curve.rations.values())
 
 
 def _judge(differences: pd.DataFrame, outlook: Outlook, limit: statistic.Margin) -> list[Note]:

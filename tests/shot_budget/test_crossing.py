@@ -8,7 +8,7 @@ from rows import row
 from qtlrun import statistic
 from qtlrun.shot_budget.crossing import describe_crossings
 from qtlrun.shot_budget.curve import Curve, Outlook
-from qtlrun.shot_budget.ration import TRAINED, shorten
+from qtlrun.shot_budget.ration import TRAINED, Expense, shorten
 
 BUDGETS = [15_000, 25_000]
 LABELS = np.arange(40) % 2
@@ -42,7 +42,7 @@ def described(home):
             for budget, splits in model.items()
         }
         exact = {other: [trained(other, *each) for each in enumerate(losses)]}
-        curves = [Curve(composed, TRAINED, {}, rows)]
+        curves = [Curve(composed, TRAINED, Expense(0, 10), {}, rows)]
         outlook = Outlook(plan, list(model), plan.redraws[:1] * len(losses), curves, exact)
         section = describe_crossings(outlook, LIMIT)
         return section.table.set_index("criterion"), section.frames["crossings"], section.notes

@@ -7,7 +7,7 @@ from rows import random_logits, row
 from qtlrun import statistic
 from qtlrun.shot_budget.curve import Curve, Outlook
 from qtlrun.shot_budget.overview import describe_curves
-from qtlrun.shot_budget.ration import REFITTED, TESTED, Ration
+from qtlrun.shot_budget.ration import REFITTED, TESTED, Expense, Ration
 
 BUDGETS = [15_000, 25_000]
 LEFT_OUT = "refitted is left out"
@@ -23,7 +23,8 @@ def describe(home):
         rows = {label: [row(label, *random_logits(3), said={"blind": blind})] for label in "AC"}
         rations = {budget: Ration(budget, 1, None, budget, "device.shots") for budget in BUDGETS}
         measured = dict.fromkeys(BUDGETS, rows["A"])
-        curves = [Curve(composed, scheme, rations, measured) for scheme in schemes]
+        cost = Expense(0, 10)
+        curves = [Curve(composed, scheme, cost, rations, measured) for scheme in schemes]
         exact = {composed: rows["A"], other: rows["C"]}
         outlook = Outlook(plan, BUDGETS, plan.redraws[:1], curves, exact)
         section = describe_curves(outlook, statistic.Margin.of(0.05), None, None)

@@ -94,6 +94,15 @@ def test_a_row_has_a_line_for_each_scheme_and_budget_and_its_files(curves):
     assert ibm["seconds"].iloc[-1] == pytest.approx(1000 * ibm["seconds"].iloc[0])
 
 
+def test_a_budget_that_pays_for_no_epoch_pays_for_the_test_alone(studied):
+    """388 test items; validation and train are 40 more, an epoch's gradients and checks 232."""
+    found = studied("study=shots", "compare=[C]", "seeds=1", budgets=[400])
+    assert found.frame["scheme"].tolist() == ["exact", "none", "tested"] and found.well
+    assert found.frame["spent"].dropna().tolist() == [388]
+    assert "composed, trained: 400 do not pay for one epoch and the test." in found.said
+    assert "composed, refitted: 400 do not pay for what it measures once." in found.said
+
+
 def test_one_seed_gives_no_interval_of_a_crossing(studied):
     found = studied("study=shots", "compare=[C]", "seeds=1", budgets=[30000])
     crossings = pd.read_csv(found.out / "crossings.csv")
