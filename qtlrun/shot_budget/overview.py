@@ -30,7 +30,7 @@ def describe_curves(
     """
     frame = frames.CURVES.frame(list(_lines(outlook)))
     differences = frames.DIFFERENCES.frame(list(_differences(outlook, limit)))
-    table = _table(frame, differences)
+    table = _table(frame, differences, outlook.plan.composed)
     notes = [*_explain(outlook), *_unreachable(outlook), *_judge(differences, outlook, limit)]
     notes += _errors(outlook)
     return Section(
@@ -98,14 +98,13 @@ def _differences(outlook: Outlook, limit: statistic.Margin) -> Iterator[dict[str
                 }
 
 
-def _table(frame: pd.DataFrame, differences: pd.DataFrame) -> pd.DataFrame:
-    """Cells of all lines, with the verdict on each reference."""
+def _table(frame: pd.DataFrame, differences: pd.DataFrame, composed: str) -> pd.DataFrame:
+    """Cells of all lines; those of the composed row have its verdict on each reference."""
     words = {
         (line["scheme"], line["budget"], line["reference"]): line["verdict"]
         for line in differences.to_dict("records")
     }
     references = list(dict.fromkeys(differences["reference"]))
-    composed = frame["row"].iloc[0] if len(frame) else ""
     lines = []
     for line in frame.to_dict("records"):
         cells = {"row": line["row"], "scheme": line["scheme"]}

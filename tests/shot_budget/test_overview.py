@@ -7,30 +7,52 @@ from rows import random_logits, row
 from qtlrun import statistic
 from qtlrun.shot_budget.curve import Curve, Outlook
 from qtlrun.shot_budget.overview import describe_curves
-from qtlrun.shot_budget.ration import REFITTED, TESTED, Expense, Ration
+from qtlrun.shot_budget.ration import REFITTED, TESTED, TRAINED, Expense, Ration
 
 BUDGETS = [15_000, 25_000]
 LEFT_OUT = "refitted is left out"
 
 
 @pytest.fixture
-def describe(home):
-    """Sentences of a row at two budgets under schemes, beside C."""
+def section(home):
+    """Section on a row at two budgets under schemes, beside C.
+
+    exact: whether it has values without shots too; C always has
+    """
     plan = compose_plan(f"home={home}", "compare=[C]")
     composed, other = plan.labels.names.values()
 
-    def sentences(*schemes, blind=True):
+    def describe(*schemes, blind=True, exact=True):
         rows = {label: [row(label, *random_logits(3), said={"blind": blind})] for label in "AC"}
         rations = {budget: Ration(budget, 1, None, budget, "device.shots") for budget in BUDGETS}
         measured = dict.fromkeys(BUDGETS, rows["A"])
         cost = Expense(0, 10)
         curves = [Curve(composed, scheme, cost, rations, measured) for scheme in schemes]
-        exact = {composed: rows["A"], other: rows["C"]}
-        outlook = Outlook(plan, BUDGETS, plan.redraws[:1], curves, exact)
-        section = describe_curves(outlook, statistic.Margin.of(0.05), None, None)
-        return " ".join(note.full for note in section.notes)
+        values = {composed: rows["A"]} if exact else {}
+        values[other] = rows["C"]
+        outlook = Outlook(plan, BUDGETS, plan.redraws[:1], curves, values)
+        return describe_curves(outlook, statistic.Margin.of(0.05), None, None)
 
-    return sentences
+    return describe
+
+
+@pytest.fixture
+def describe(section):
+    """Sentences of the section."""
+    return lambda *schemes, **values: " ".join(
+        note.full for note in section(*schemes, **values).notes
+    )
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_verdicts_stand_in_the_lines_of_the_composed_row(section, exact):
+    """Also where a reference has the first line, for the composed row is measured alone."""
+    found = section(TRAINED, exact=exact)
+    table = found.table.set_index(["row", "budget"])
+    verdicts = found.frames["differences"]
+    for budget, verdict in zip(verdicts["budget"], verdicts["verdict"], strict=True):
+        assert table.loc[("A", f"{budget:,}"), "against C"] == verdict == "undecided"
+    assert set(table.loc["C", "against C"]) == {""}
 
 
 def test_budgets_that_share_a_first_digit_are_told_apart(describe):
