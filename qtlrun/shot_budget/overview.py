@@ -158,9 +158,10 @@ def _explain(outlook: Outlook) -> list[Note]:
             )
         )
     notes += _leave_out(outlook)
-    row = next(iter(outlook.exact.values()), None) or next(iter(outlook.curves[0].rows.values()))
-    reads = Readings.largest(each.reads for each in row)
-    return [*notes, sentence.readers(reads, row[0].noun)]
+    rows = [row for rows in outlook.exact.values() for row in rows]
+    rows += [row for curve in outlook.curves for row in curve.all_rows]
+    reads = Readings.largest(row.reads for row in rows)
+    return [*notes, sentence.readers(reads, rows[0].noun)]
 
 
 def _leave_out(outlook: Outlook) -> list[Note]:
