@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -21,6 +22,16 @@ NO_SHOTS = "exact"  # scheme of a circuit's row without shots
 NO_STATES = "none"  # of a row that prepares no state
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """Verdict on the composed row against a reference, at a budget under a scheme."""
+
+    scheme: str
+    budget: int
+    reference: str
+    verdict: statistic.Verdict
+
+
 def describe_curves(
     outlook: Outlook, limit: statistic.Margin, seconds: float | None, processor: str | None
 ) -> Section:
@@ -29,9 +40,10 @@ def describe_curves(
     seconds: of a preparation on the processor whose time stands above the figure
     """
     frame = frames.CURVES.frame(list(_lines(outlook)))
-    differences = frames.DIFFERENCES.frame(list(_differences(outlook, limit)))
-    table = _table(frame, differences, outlook.plan.composed)
-    notes = [*_explain(outlook), *_unreachable(outlook), *_judge(differences, outlook, limit)]
+    judgements = list(_judgements(outlook, limit))
+    differences = frames.DIFFERENCES.frame([_difference(each) for each in judgements])
+    table = _table(frame, judgements, outlook.plan.composed)
+    notes = [*_explain(outlook), *_unreachable(outlook), *_judge(judgements, outlook, limit)]
     notes += _errors(outlook)
     return Section(
         "shots",
@@ -76,8 +88,8 @@ def _figures(label: str, rows: list[Row]) -> dict[str, object]:
     return counts | dict(zip(names, values, strict=True))
 
 
-def _differences(outlook: Outlook, limit: statistic.Margin) -> Iterator[dict[str, object]]:
-    """Difference of the composed row to each reference, at each budget under each scheme.
+def _judgements(outlook: Outlook, limit: statistic.Margin) -> Iterator[Judgement]:
+    """Verdicts on the composed row against each reference, at each budget under each scheme.
 
     Of those pairs of which one is measured.
     """
@@ -85,26 +97,28 @@ def _differences(outlook: Outlook, limit: statistic.Margin) -> Iterator[dict[str
         comparison = outlook.compare(scheme, budget)
         verdicts = comparison.contrasts(limit) if comparison is not None else {}
         for label, verdict in verdicts.items():
-            gap = verdict.interval
             if outlook.has(outlook.plan.composed, scheme) or outlook.has(label, scheme):
-                yield {
-                    "scheme": scheme,
-                    "budget": budget,
-                    "reference": label,
-                    "difference": gap.mean,
-                    "low": gap.low,
-                    "high": gap.high,
-                    "verdict": verdict.phrase,
-                }
+                yield Judgement(scheme, budget, label, verdict)
 
 
-def _table(frame: pd.DataFrame, differences: pd.DataFrame, composed: str) -> pd.DataFrame:
-    """Cells of all lines; those of the composed row have its verdict on each reference."""
-    words = {
-        (line["scheme"], line["budget"], line["reference"]): line["verdict"]
-        for line in differences.to_dict("records")
+def _difference(judgement: Judgement) -> dict[str, object]:
+    """Line of the frame of differences."""
+    interval = judgement.verdict.interval
+    return {
+        "scheme": judgement.scheme,
+        "budget": judgement.budget,
+        "reference": judgement.reference,
+        "difference": interval.mean,
+        "low": interval.low,
+        "high": interval.high,
+        "verdict": judgement.verdict.phrase,
     }
-    references = list(dict.fromkeys(differences["reference"]))
+
+
+def _table(frame: pd.DataFrame, judgements: list[Judgement], composed: str) -> pd.DataFrame:
+    """Cells of all lines; those of the composed row have its verdict on each reference."""
+    words = {(each.scheme, each.budget, each.reference): each.verdict.phrase for each in judgements}
+    references = list(dict.fromkeys(each.reference for each in judgements))
     lines = []
     for line in frame.to_dict("records"):
         cells = {"row": line["row"], "scheme": line["scheme"]}
@@ -200,17 +214,18 @@ def _unreachable(outlook: Outlook) -> list[Note]:
     return notes
 
 
-def _judge(differences: pd.DataFrame, outlook: Outlook, limit: statistic.Margin) -> list[Note]:
+def _judge(judgements: list[Judgement], outlook: Outlook, limit: statistic.Margin) -> list[Note]:
     """Sentence on the verdicts of each scheme against each reference."""
-    composed = outlook.plan.composed
+    groups: dict[tuple[str, str], dict[str, list[str]]] = {}
+    for each in judgements:
+        budgets = groups.setdefault((each.scheme, each.reference), {})
+        budgets.setdefault(each.verdict.phrase, []).append(shorten(each.budget))
     notes = []
-    for (scheme, reference), group in differences.groupby(["scheme", "reference"], sort=False):
-        held: dict[str, list[str]] = {}
-        for budget, word in zip(group["budget"], group["verdict"], strict=True):
-            held.setdefault(word, []).append(shorten(budget))
-        phrases = [f"{word} at {', '.join(budgets)}" for word, budgets in held.items()]
-        notes.append(Note(f"{composed} - {reference}, {scheme}: {'; '.join(phrases)}."))
-    seen = any(word.startswith("equivalent") for word in differences["verdict"])
+    for (scheme, reference), group in groups.items():
+        phrases = [f"{word} at {', '.join(budgets)}" for word, budgets in group.items()]
+        words = f"{outlook.plan.composed} - {reference}, {scheme}: {'; '.join(phrases)}."
+        notes.append(Note(words))
+    seen = any(each.verdict.equivalent for each in judgements)
     return [*notes, sentence.equivalence(limit, seen=seen)] if notes else []
 
 
