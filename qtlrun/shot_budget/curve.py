@@ -38,6 +38,12 @@ class Curve:
         """Rows of all budgets and redraws."""
         return [row for rows in self.rows.values() for row in rows]
 
+    @property
+    def whole_budgets(self) -> list[int]:
+        """Budgets that pay for all epochs, or for all that is measured once."""
+        epochs = len(self.expense.epochs) or None
+        return [budget for budget, each in self.rations.items() if each.epochs == epochs]
+
 
 @dataclass(frozen=True)
 class Outlook:

@@ -65,10 +65,10 @@ def _read_circuit(parts: Parts) -> Reading | None:
 
 def _choose(curve: Curve | None, budgets: list[int]) -> list[int]:
     """Budgets that are shown: the least that trains, the whole recipe's first, the largest."""
-    rations = curve.rations if curve is not None else {}
-    reached = list(rations) or budgets
-    whole = [budget for budget, each in rations.items() if each.shots > 1]
-    return sorted({reached[0], *whole[:1], reached[-1]})
+    if curve is None or not curve.rations:
+        return sorted({budgets[0], budgets[-1]})
+    reached = list(curve.rations)
+    return sorted({reached[0], *curve.whole_budgets[:1], reached[-1]})
 
 
 def _cells(name: str, machine: Processor, reading: Reading, budgets: list[int]) -> dict[str, str]:

@@ -3,11 +3,14 @@
 import pennylane as qml
 import pytest
 from circuits import Circuit
+from composition import compose_plan
 
 from qtlrun.device.statevector import Statevector
 from qtlrun.error import BadValue
-from qtlrun.shot_budget.machine import ENERGIES, UNITS, scale
+from qtlrun.shot_budget.curve import Curve, Outlook, list_rations
+from qtlrun.shot_budget.machine import ENERGIES, UNITS, describe_machines, scale
 from qtlrun.shot_budget.processor import Processor, count_gates
+from qtlrun.shot_budget.ration import TRAINED, Expense
 
 TIMES = {"single": 1.0, "double": 10.0, "readout": 100.0, "reset": 1000.0, "power": 2.0}
 
@@ -68,3 +71,16 @@ def test_times_are_written_in_the_largest_unit(seconds, words):
 
 def test_energies_are_written_in_the_largest_unit():
     assert scale(649e6, ENERGIES) == "649 MJ"
+
+
+def test_the_first_budget_of_the_whole_recipe_is_shown_beside_both_ends(reading):
+    """Of ten shots an execution 1,100 pay for one epoch of five, 5,100 for all."""
+    plan = compose_plan("compare=[]")
+    budgets = [109, 1100, 2100, 5100, 10_200, 51_000]
+    expense = Expense(epoch=100, once=10, epochs=(1, 2, 3, 4, 5))
+    curve = Curve(plan.composed, TRAINED, expense, list_rations(budgets, expense, 10), {})
+    outlook = Outlook(plan, budgets, plan.redraws, [curve])
+    machines = {"fast": Processor(parallel=True, **TIMES)}
+    columns = describe_machines(outlook, (plan.composed, reading), machines).table.columns
+    shown = [f"{budget} preparations" for budget in ("1,100", "5,100", "51,000")]
+    assert columns[3:].tolist() == shown
