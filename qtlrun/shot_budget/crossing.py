@@ -49,6 +49,16 @@ class Pairing:
         """Noun for what is drawn anew."""
         return "splits" if self.is_by_split else "trainings"
 
+    @property
+    def first(self) -> int:
+        """Least budget that both have."""
+        return min(self.points)
+
+    @property
+    def last(self) -> int:
+        """Largest budget that both have."""
+        return max(self.points)
+
     def find(self, level: float) -> Crossing:
         """Least budget from which on the row's NLL less the other's lies at or below a level.
 
@@ -71,7 +81,7 @@ def describe_crossings(outlook: Outlook, limit: statistic.Margin) -> Section:
     cells = []
     notes = []
     for pairing in _pair(outlook):
-        margin = pairing.points[max(pairing.points)].margins(limit)[pairing.label]
+        margin = pairing.points[pairing.last].margins(limit)[pairing.label]
         for criterion, level in ((NOT_WORSE, margin), (BETTER, 0.0)):
             crossing = pairing.find(level)
             lines.append(_line(pairing, criterion, level, crossing))
@@ -136,8 +146,6 @@ def _say(pairing: Pairing, criterion: str, level: float, crossing: Crossing) -> 
     """Sentence on one crossing."""
     about = "better than" if criterion == BETTER else f"not worse by {level:.3g} nats than"
     subject = f"{pairing.row} {pairing.scheme} is {about} {pairing.other}"
-    first = min(pairing.points)
-    last = max(pairing.points)
     if pairing.lost:
         names = " and ".join(pairing.lost)
         reason = f"trainings of {names} failed; the others are no sample of all"
@@ -146,11 +154,11 @@ def _say(pairing: Pairing, criterion: str, level: float, crossing: Crossing) -> 
         share = ""
         if crossing.is_estimated:
             share = f" ({1 - crossing.beyond:.0%} of resamples are)"
-        return f"{subject}: never on this grid, up to {last:,}{share}."
+        return f"{subject}: never on this grid, up to {pairing.last:,}{share}."
     fewer = f"; fewer than {FEWEST_UNITS} {pairing.units} give no interval"
-    interval = f" {_interval(crossing, first)}" if crossing.is_estimated else fewer
+    interval = f" {_interval(crossing, pairing.first)}" if crossing.is_estimated else fewer
     if crossing.at_lowest:
-        return f"{subject} from the first budget on, {first:,}{interval}."
+        return f"{subject} from the first budget on, {pairing.first:,}{interval}."
     return f"{subject} from {shorten(crossing.position, 2)} preparations on{interval}."
 
 
@@ -172,8 +180,8 @@ def _end(budget: float, first: int) -> str:
 
 def _cells(pairing: Pairing, criterion: str, level: float, crossing: Crossing) -> dict[str, str]:
     """Line of the table."""
-    first = next(iter(pairing.points))
-    budget = _end(crossing.position, first) if math.isfinite(crossing.position) else "never here"
+    is_crossed = math.isfinite(crossing.position)
+    budget = _end(crossing.position, pairing.first) if is_crossed else "never here"
     return {
         "row": pairing.row,
         "scheme": pairing.scheme,
@@ -181,5 +189,5 @@ def _cells(pairing: Pairing, criterion: str, level: float, crossing: Crossing) -
         "reference": pairing.other,
         "level": f"{level:.3g}",
         "preparations": WITHHELD if pairing.lost else budget,
-        "95 %": "" if pairing.lost else _interval(crossing, first),
+        "95 %": "" if pairing.lost else _interval(crossing, pairing.first),
     }
