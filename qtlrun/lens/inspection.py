@@ -15,7 +15,7 @@ from qtlrun.lens.view import View
 from qtlrun.mode import fresh
 from qtlrun.plan import Plan
 from qtlrun.report import frame
-from qtlrun.report.section import Section
+from qtlrun.report.section import MAX_SHOWN, Section
 from qtlrun.report.sentence import Note, count
 
 LEGEND = "±: the deviation between trainings."
@@ -107,12 +107,14 @@ def _describe(name: str, view: View, scene: Scene) -> Section:
     frames = {f"{name}_{key}": content for key, content in view.frames.items()}
     figures = {f"{name}_{key}" if key else name: each for key, each in view.figures.items()}
     summary = [_summarise(name, spreads, scene.composed)] if view.readings else []
+    table = frame.spread_table(spreads)
     return Section(
         name,
-        frame.spread_table(spreads),
+        table,
         [*summary, *view.notes],
         {name: readings, f"{name}_rows": spreads} | frames,
         figures,
+        shown=frame.short_table(table, MAX_SHOWN),
     )
 
 

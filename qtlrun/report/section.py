@@ -1,4 +1,4 @@
-"""Section of a report: what one lens shows of a run."""
+"""Section of a report: a table, sentences, numbers and figures."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Section:
     frames: as CSV files, by name
     figures: by name
     is_failed: whether something of it is lacking by an error
-    shown: table for the terminal; None: the numbers of the table in which rows differ
+    shown: table for the terminal; None: the first lines of the table
     """
 
     title: str
@@ -32,13 +32,8 @@ class Section:
 
     @property
     def brief(self) -> pd.DataFrame:
-        """Table for the terminal: of a long one the numbers in which rows differ."""
-        if self.shown is not None:
-            return self.shown
-        if len(self.table) <= MAX_SHOWN:
-            return self.table
-        is_marked = self.table.apply(lambda column: column.str.endswith(frame.MARK)).any(axis=1)
-        return self.table[is_marked].head(MAX_SHOWN)
+        """Table for the terminal."""
+        return self.table.head(MAX_SHOWN) if self.shown is None else self.shown
 
     @property
     def markdown(self) -> str:

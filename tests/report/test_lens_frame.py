@@ -134,12 +134,19 @@ def test_a_section_has_a_title_a_table_sentences_and_figures_in_this_order():
     assert bare.markdown == "## tsne\n\na line."
 
 
-def test_the_terminal_shows_of_a_long_table_the_numbers_that_differ():
-    lines = [
-        {"number": str(number), "A": "1", "B": "2 ≠" if number == 7 else "1"}
-        for number in range(30)
-    ]
-    long = Section("tsne", pd.DataFrame(lines), [], {}, {})
-    assert long.brief["number"].tolist() == ["7"] and long.markdown.count("| 1 |") > 30
-    short = Section("tsne", pd.DataFrame(lines[:5]), [], {}, {})
-    assert len(short.brief) == 5
+def test_a_short_table_has_of_a_long_one_the_numbers_that_differ():
+    table = pd.DataFrame(
+        [
+            {"number": str(number), "A": "1", "B": "2 ≠" if number == 7 else "1"}
+            for number in range(30)
+        ]
+    )
+    assert frame.short_table(table, 15)["number"].tolist() == ["7"]
+    assert len(frame.short_table(table, 30)) == 30
+
+
+def test_the_terminal_shows_the_first_lines_of_a_table_unless_another_is_named():
+    table = pd.DataFrame({"qubits": range(18), "ms": np.linspace(0.1, 2, 18)})
+    plain = Section("cost", table, [], {}, {})
+    assert plain.brief["qubits"].tolist() == [*range(15)] and "| 17 |" in plain.markdown
+    assert Section("cost", table, [], {}, {}, shown=table[16:]).brief["qubits"].tolist() == [16, 17]

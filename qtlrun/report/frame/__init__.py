@@ -3,7 +3,14 @@
 from qtlrun.report.frame.calibration import family_line, rate_line, rates_frame, rules_frame
 from qtlrun.report.frame.contrast import contrasts_frame
 from qtlrun.report.frame.joint import joint_frame
-from qtlrun.report.frame.lens import MARK, differing, readings_frame, spread_frame, spread_table
+from qtlrun.report.frame.lens import (
+    MARK,
+    differing,
+    readings_frame,
+    short_table,
+    spread_frame,
+    spread_table,
+)
 from qtlrun.report.frame.prediction import predictions_frame
 from qtlrun.report.frame.retention import retention_frame
 from qtlrun.report.frame.row import (
@@ -36,6 +43,7 @@ __all__ = [
     "retention_frame",
     "rows_frame",
     "rules_frame",
+    "short_table",
     "shots_frame",
     "spread_frame",
     "spread_table",

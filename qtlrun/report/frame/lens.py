@@ -67,6 +67,14 @@ def spread_table(spreads: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(lines)
 
 
+def short_table(table: pd.DataFrame, most: int) -> pd.DataFrame:
+    """A spread table of so many lines at most: of a longer one those in which rows differ."""
+    if len(table) <= most:
+        return table
+    is_marked = table.apply(lambda column: column.str.endswith(MARK)).any(axis=1)
+    return table[is_marked].head(most)
+
+
 def differing(spreads: pd.DataFrame) -> Iterable[tuple[str, str]]:
     """Number and row of each difference that exceeds the spread between trainings."""
     if "differs" not in spreads:
