@@ -3,21 +3,21 @@
 import itertools
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from qtlrun import download, memory, store
+from qtlrun import download, memory
 from qtlrun.checkpoint import Record
 from qtlrun.experiment import feature, pretraining
 from qtlrun.experiment.ensemble import Training
 from qtlrun.experiment.group import group_trainings, shared_key
-from qtlrun.experiment.key import row_keys
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.rehearsal import Pace, Rehearsal, bare_parts, shorten, time_epoch
 from qtlrun.experiment.session import Session, alone
-from qtlrun.plan import Part, Plan, Redraw, Variant
+from qtlrun.experiment.supply import find_keys, trial_keys
+from qtlrun.plan import Plan, Redraw, Variant
 
 TIMED_CHUNKS = 3  # of features, after a first one
 
@@ -66,13 +66,10 @@ class Forecaster:
     @alone
     def forecast(self, plan: Plan, name: str) -> Forecast:
         """Forecast of a row of a plan, by the name of its variant."""
-        count = 0
         missing = []
         for redraw in plan.redraws:
-            for parts, keys in self._list_draws(plan.variants[name], redraw):
-                count += len(keys)
-                wanted = self._missing_seeds(keys, tuned=bool(redraw.draws))
-                missing += [Training(parts, seed) for seed in wanted]
+            missing += self._list_missing(plan.variants[name], redraw)
+        count = self.count_trainings(plan, name)
         duration = self._prepare(missing)
         first = plan.redraws[0]
         parts = Parts(plan.variants[name].redrawn(first.change), self.session)
@@ -98,7 +95,7 @@ class Forecaster:
         """Trainings of a row of a plan, by the name of its variant, without its data."""
         variant = plan.variants[name]
         return sum(
-            len(redraw.seeds) * len(_distinct(variant.redrawn(redraw.change), redraw.draws))
+            len(redraw.seeds) * max(1, len(variant.distinct_draws(redraw.draws)))
             for redraw in plan.redraws
         )
 
@@ -115,24 +112,22 @@ class Forecaster:
                 files[str(file)] = None
         return list(files)
 
-    def _list_draws(
-        self, variant: Variant, redraw: Redraw
-    ) -> Iterator[tuple[Parts, dict[int, str]]]:
-        """Parts of each distinct draw of a variant on a redraw, with the keys of its seeds."""
-        for drawn in _distinct(variant.redrawn(redraw.change), redraw.draws):
-            parts = Parts(drawn, self.session)
-            yield parts, row_keys(parts, redraw.seeds)
+    def _list_missing(self, variant: Variant, redraw: Redraw) -> list[Training]:
+        """Trainings of a variant on a redraw that neither the store has nor a row before.
 
-    def _missing_seeds(self, keys: dict[int, str], *, tuned: bool) -> list[int]:
-        """Seeds of keys that neither the store has nor a row before is to train."""
-        if tuned:
-            stored = keys if self.session.find("trial", {0: store.key(trial=keys)}) else {}
-        else:
-            stored = self.session.find("row", keys)
-        missing = [seed for seed in keys if seed not in stored]
-        wanted = [seed for seed in missing if keys[seed] not in self._counted]
-        self._counted.update(keys.values())
-        return wanted
+        Of several draws each is one trial of all seeds.
+        """
+        wanted = find_keys(self.session, variant, redraw)
+        trials = self.session.find("trial", trial_keys(wanted)) if redraw.draws else {}
+        missing = []
+        for number, (parts, keys) in enumerate(wanted.items()):
+            stored: Collection[int] = keys if number in trials else ()
+            if not redraw.draws:
+                stored = self.session.find("row", keys)
+            seeds = [seed for seed in keys if seed not in stored]
+            missing += [Training(parts, seed) for seed in seeds if keys[seed] not in self._counted]
+            self._counted.update(keys.values())
+        return missing
 
     def _prepare(self, missing: list[Training]) -> Duration:
         """Duration of pre-training, and of the features that the pools lack."""
@@ -191,15 +186,6 @@ class Forecaster:
         if kind not in self._paces:
             self._paces[kind] = _watch(partial(rehearsal.measure, group))
         return self._paces[kind]
-
-
-def _distinct(variant: Variant, draws: list[Part]) -> list[Variant]:
-    """Variants that the draws of tuning make of one, each once."""
-    drawn = {}
-    for draw in draws or [{}]:
-        each = variant.changed(draw)
-        drawn[each.key] = each
-    return list(drawn.values())
 
 
 def _watch(measure: Callable[[], T]) -> tuple[T, float]:
