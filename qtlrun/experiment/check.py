@@ -18,8 +18,8 @@ from qtlrun.layer import generator
 from qtlrun.plan import plugin
 from qtlrun.store import Entry
 
-# A trained weight itself, its gradient, two moments of Adam, the best epoch's weight
-COPIES_PER_WEIGHT = 5
+# Beside a trained weight: its gradient, two moments of Adam, the best epoch's weight
+COPIES_PER_WEIGHT = 4
 BACKBONES_BY_KIND = {
     "pictures": "small or efficientnet_lite0",
     "vectors": "identity or perceptron",
@@ -46,11 +46,11 @@ def check_parts(parts) -> None:
             ),
             key="dataset",
         )
-    _check_size(parts.bare)
     try:
         parts.freeze.check(len(parts.bare.stages))
     except ValueError as error:
         raise UsageError.of(error, "freeze") from error
+    _check_size(parts)
     _check_items(parts.dataset, parts.bare, parts.recipe)
     _check_head(parts.head(parts.bare.features, [0]), parts.bare, parts.recipe)
     if parts.solved and parts.dataset.validation is parts.dataset.test:
@@ -74,19 +74,26 @@ def check_parts(parts) -> None:
         pretraining.check(parts)
 
 
-def _check_size(backbone) -> None:
-    """Refuse a backbone too large to train in this machine's memory.
+def _check_size(parts) -> None:
+    """Refuse a backbone too large for this machine's memory.
 
-    Its weights are not loaded; they count with their gradients and the optimiser's state.
+    Its weights are not loaded; those that are trained in any epoch, here or before in its
+    pre-training, count with their gradients and the optimiser's state.
     """
-    count = sum(weight.numel() for weight in backbone.parameters())
-    need = 4 * COPIES_PER_WEIGHT * count
+    stages = parts.bare.stages
+    frozen = parts.freeze.count(len(stages), parts.recipe.epochs - 1)
+    if pretraining.is_wanted(parts.variant):
+        frozen = 0
+    count = sum(weight.numel() for weight in parts.bare.parameters())
+    trained = sum(weight.numel() for stage in stages[frozen:] for weight in stage.parameters)
+    need = parts.dtype.itemsize * (count + COPIES_PER_WEIGHT * trained)
     held = memory.total()
     if need > held:
+        copies = " with gradient and optimiser" if trained else ""
         raise UsageError(
             (
-                f"its {count:,} weights take {need / 2**30:,.0f} GiB with gradient"
-                f" and optimiser, and this machine has {held / 2**30:,.0f}"
+                f"its {count:,} weights take {need / 2**30:,.0f} GiB{copies}, and this machine"
+                f" has {held / 2**30:,.0f}"
             ),
             "choose a narrower one",
             key="backbone",

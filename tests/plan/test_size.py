@@ -3,9 +3,12 @@
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
+from composition import compose_plan
 
 from qtlrun.compose import compose, main
 from qtlrun.error import UsageError
@@ -190,23 +193,43 @@ def test_a_circuit_of_the_users_with_too_many_weights_is_refused_before_it_is_tr
     )
 
 
-def test_a_backbone_beyond_the_memory_is_refused_before_it_is_made():
-    from types import SimpleNamespace
-
-    from qtlrun.experiment.check import _check_size
+@pytest.mark.parametrize(
+    "frozen, weights, dtype, gibibytes",
+    [
+        (0, "none", torch.float32, "20 GiB with gradient and optimiser"),
+        (0, "none", torch.float64, "40 GiB with gradient and optimiser"),
+        ("all", "none", torch.float32, "4 GiB"),
+        (1, "none", torch.float32, "12 GiB with gradient and optimiser"),
+        ("all", "pretrain", torch.float32, "20 GiB with gradient and optimiser"),
+    ],
+)
+def test_a_backbone_beyond_the_memory_is_refused_before_it_is_made(
+    monkeypatch, frozen, weights, dtype, gibibytes
+):
+    """Two layers of 2^29 weights; a trained one is held five times, a frozen one once."""
+    from qtlrun.backbone import stage
+    from qtlrun.experiment import check
+    from qtlrun.freeze import Freeze
 
     with torch.device("meta"):
-        network = torch.nn.Linear(2**20, 2**20)
-    with pytest.raises(
-        UsageError,
-        match=(
-            r"^backbone: its 1,099,512,676,352 weights take 20,480 GiB with gradient and optimiser,"
-            r" and this "
-            r"machine has [\d,]+; choose a narrower one.$"
-        ),
-    ):
-        _check_size(network)
-    assert _check_size(SimpleNamespace(parameters=list)) is None
+        layers = [torch.nn.Linear(2**14, 2**15, bias=False) for _ in range(2)]
+    network = torch.nn.Sequential(*layers)
+    network.stages = stage.split(network)
+    parts = SimpleNamespace(
+        bare=network,
+        freeze=Freeze(frozen),
+        recipe=SimpleNamespace(epochs=3),
+        dtype=dtype,
+        variant=replace(compose_plan().model, backbone={"weights": weights}),
+    )
+    monkeypatch.setattr(check.memory, "total", lambda: 2**30)
+    with pytest.raises(UsageError) as error:
+        check._check_size(parts)
+    assert error.value.key == "backbone"
+    reason = f"its 1,073,741,824 weights take {gibibytes}, and this machine has 1"
+    assert error.value.reason == reason
+    monkeypatch.setattr(check.memory, "total", lambda: 40 * 2**30)
+    check._check_size(parts)
 
 
 PLAIN = [
