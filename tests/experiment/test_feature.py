@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import torch
 from composition import variants
 
 from qtlrun import store
+from qtlrun.backbone import perceptron, stage
 from qtlrun.backbone.efficientnet import EfficientnetLite0
 from qtlrun.experiment import feature
 from qtlrun.experiment.parts import Parts
@@ -242,3 +244,17 @@ def test_a_large_backbone_takes_fewer_pictures_at_once_the_larger_they_are():
     large.preprocess = replace(large.preprocess, size=224)
     assert feature.chunk(large) == 8 and feature.chunk(large, side=64) == 32
     assert feature.chunk(large, side=10_000) == 1
+
+
+def test_a_backbone_that_reads_numbers_while_it_is_built_is_built_in_memory(home, monkeypatch):
+    """As drop rates of torch.linspace by `.item()`: without memory they have no values."""
+    rates = []
+
+    def split(network):
+        rates.extend(rate.item() for rate in torch.linspace(0, 1, 3))
+        return stage.split(network)
+
+    monkeypatch.setattr(perceptron, "stage", SimpleNamespace(split=split))
+    plan = variants("dataset=spirals", "backbone=perceptron")["composed"]
+    bare = Parts(plan, Session(str(home))).bare
+    assert bare.features == 8 and rates == [0, 0.5, 1]
