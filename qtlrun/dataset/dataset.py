@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
 from qtlrun.dataset.look import Looks
 from qtlrun.dataset.picture import Pictures
-from qtlrun.dataset.split import Split
+from qtlrun.dataset.split import Split, sequence_fingerprint
 
 NOUNS = {"pictures": "picture", "vectors": "item", "states": "state"}
 
@@ -22,7 +24,7 @@ class Dataset:
     train, validation, test: the splits; validation may be the test split itself
     classes: names, in the order of the labels
     size: items that the splits were drawn from
-    fingerprint: hash of all that a result depends on
+    fingerprint: hash of all that a result depends on, but for the order of the items
     caution: sentence for whoever reads a result
     scaling: statistics that scaled the items
     ceiling: accuracy on the test split that no classifier can expect to exceed
@@ -59,6 +61,15 @@ class Dataset:
         decoded.
         """
         return (self.verifier(step) if self.verifier else None) or Looks()
+
+    @cached_property
+    def key(self) -> str:
+        """Hash of all that a stored result depends on, the order of the items among it.
+
+        Logits are stored by the places of their items, and batches are drawn by them.
+        """
+        order = sequence_fingerprint(self.splits)
+        return sha256(f"{self.fingerprint}\0{order}".encode()).hexdigest()
 
     @property
     def splits(self) -> dict[str, Split]:

@@ -1,4 +1,4 @@
-"""Splits: labelled items, and the hash of all that a dataset's splits hold."""
+"""Splits: labelled items, and the hashes of all that a dataset's splits hold."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -79,16 +79,25 @@ class Split:
 def fingerprint(parts: dict[str, Split]) -> str:
     """SHA-256 over each item's split, name, content and label, in hexadecimal.
 
-    A stored result depends on it.
+    Items in another order have the same.
     """
-    lines = sorted(
+    return sha256("".join(sorted(_lines(parts))).encode()).hexdigest()
+
+
+def sequence_fingerprint(parts: dict[str, Split]) -> str:
+    """The same over the items of each split in their order."""
+    return sha256("".join(_lines(parts)).encode()).hexdigest()
+
+
+def _lines(parts: dict[str, Split]) -> list[str]:
+    """Lines of the items, in their order within each split."""
+    return [
         f"{part}\0{name}\0{item}\0{label}\n"
-        for part, split in parts.items()
+        for part, split in sorted(parts.items())
         for name, item, label in zip(
             split.names or [""] * len(split), split.items, split.labels.tolist(), strict=False
         )
-    )
-    return sha256("".join(lines).encode()).hexdigest()
+    ]
 
 
 def pool() -> ThreadPoolExecutor:

@@ -89,7 +89,7 @@ def compose_case(
     count = BATCH_ITEMS_LARGE if is_slow else BATCH_ITEMS
     order = torch.randperm(len(train), generator=generator(seed, "diagnosis"))[:count]
     variant = parts.variant
-    values = [variant.backbone, variant.dtype, variant.accelerator, parts.dataset.fingerprint, seed]
+    values = [variant.backbone, variant.dtype, variant.accelerator, parts.dataset.key, seed]
     items = parts.session.once(
         f"diagnosed items {json.dumps(values)}",
         lambda: parts.to_accelerator(train.batch(order, model.backbone.preprocess)),

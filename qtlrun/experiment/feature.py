@@ -83,9 +83,7 @@ def features(parts) -> dict[str, Tensor]:
     if parts.planted_features is not None:
         return parts.planted_features
     pool = pool_key(parts)
-    return parts.session.once(
-        "features" + pool + parts.dataset.fingerprint, lambda: _load(parts, pool)
-    )
+    return parts.session.once("features" + pool + parts.dataset.key, lambda: _load(parts, pool))
 
 
 def pool_key(parts) -> str:

@@ -28,7 +28,7 @@ def row_identity(parts: Parts) -> dict[str, Any]:
     if state := identity["head"].get("state"):
         digest = disk.file_digest(state)
         identity["head"] = identity["head"] | {"state": digest}
-    return identity | {"data": parts.dataset.fingerprint}
+    return identity | {"data": parts.dataset.key}
 
 
 def row_keys(parts: Parts, seeds: list[int]) -> dict[int, str]:
@@ -57,10 +57,10 @@ def checks_key(candidates: list[Parts]) -> str | None:
 
 def _check_identity(parts: Parts) -> dict[str, Any]:
     """All that the check of a variant depends on; weights of the backbone are not among it."""
-    values: dict[str, Any] = {"variant": parts.variant.key, "data": parts.dataset.fingerprint}
+    values: dict[str, Any] = {"variant": parts.variant.key, "data": parts.dataset.key}
     modules = [CHECKING, *_modules(parts)]
     if pretraining.is_wanted(parts.variant):
-        values["source"] = pretraining.dataset(parts).fingerprint
+        values["source"] = pretraining.dataset(parts).key
         modules += pretraining.modules(parts.variant)
     if state := parts.variant.head.get("state"):
         values["state"] = disk.file_digest(state)

@@ -90,7 +90,7 @@ def key(parts) -> str:
         backbone=values,
         recipe=bare(sub["recipe"]),
         seed=sub["seed"],
-        data=dataset(parts).fingerprint,
+        data=dataset(parts).key,
         dtype=parts.variant.dtype,
         accelerator=parts.accelerator,
         versions=source.versions(*sources),

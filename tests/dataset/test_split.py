@@ -6,7 +6,7 @@ import torch
 
 from qtlrun.dataset import split as module
 from qtlrun.dataset.picture import Pictures
-from qtlrun.dataset.split import Split, fingerprint, pool
+from qtlrun.dataset.split import Split, fingerprint, pool, sequence_fingerprint
 
 
 def images(count=12):
@@ -108,6 +108,13 @@ def test_the_fingerprint_tells_part_name_and_content():
         {"train": named.subset([0, 1]), "test": named.subset([2, 3])},
     ]
     assert len({fingerprint(part) for part in parts}) == 3
-    assert fingerprint(parts[0]) == fingerprint(
-        {"test": data.subset([3, 2]), "train": data.subset([1, 0])}
-    )
+
+
+def test_items_in_another_order_are_the_same_data_in_another_sequence():
+    data = images(4)
+    parts = {"train": data.subset([0, 1]), "test": data.subset([2, 3])}
+    turned = {"train": data.subset([0, 1]), "test": data.subset([3, 2])}
+    assert fingerprint(turned) == fingerprint(parts)
+    assert sequence_fingerprint(turned) != sequence_fingerprint(parts)
+    listed = dict(reversed(parts.items()))
+    assert sequence_fingerprint(listed) == sequence_fingerprint(parts)

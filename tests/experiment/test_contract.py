@@ -768,6 +768,31 @@ def test_a_dataset_that_lacks_what_it_needs_is_refused_with_what_it_must_have(
     assert str(error.value).startswith(words)
 
 
+def test_a_file_whose_items_are_reordered_gives_no_logits_of_the_old_order(tmp_path, home):
+    path = tmp_path / "sets.npz"
+    variant = parts_with(
+        tmp_path,
+        home,
+        f"""
+        file = np.load({str(path)!r})
+        self.train = self.validation = file["train"], np.arange(8) % 2
+        self.test = file["test"], file["labels"]
+        self.classes = ["no", "yes"]
+        """,
+    ).variant
+    draw = np.random.default_rng(0)
+    train, test, labels = draw.normal(size=(8, 3)), draw.normal(size=(6, 3)), np.arange(6) // 3
+
+    def train_on(order):
+        np.savez(path, train=train, test=test[order], labels=labels[order])
+        return train_row(Experiment(str(home)), "row", variant, [0])
+
+    first, turned = (train_on(order) for order in (np.arange(6), np.arange(6)[::-1]))
+    assert turned.items == first.items[::-1] and turned.labels.tolist() == [1, 1, 1, 0, 0, 0]
+    assert np.array_equal(turned.logits, first.logits[:, ::-1])
+    assert turned.fingerprints == first.fingerprints
+
+
 DIVIDED = """
 import numpy as np
 from types import SimpleNamespace
