@@ -200,7 +200,8 @@ def record_stages(backbone: Module, items: Tensor) -> dict[str, Tensor]:
 
     def note(name: str, output: object) -> None:
         if isinstance(output, Tensor) and output.dim() > 1 and len(output) == len(items):
-            values[name] = output.flatten(2).mean(2) if output.dim() > 2 else output
+            # What follows may write over numbers; means are tensors of their own
+            values[name] = output.flatten(2).mean(2) if output.dim() > 2 else output.clone()
 
     with ExitStack() as hooks:
         for name, module in named_stages(backbone):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 import torch
 from finished import SMALL, draw_pictures, train
 from scenes import plan_of
+from torch import nn
 
 from qtlrun.compose import main
 from qtlrun.error import UsageError
@@ -59,6 +61,16 @@ def test_features_are_those_that_the_rows_were_trained_on(pictures_run, pictures
     trained = feature.features(Parts(plan.model.redrawn(change), experiment.session))
     for name in ("train", "validation", "test"):
         assert torch.allclose(each.features(each.split(name)), trained[name], atol=1e-5)
+
+
+def test_a_stage_is_recorded_before_a_rectifier_writes_over_it():
+    layers = nn.Sequential(nn.Linear(2, 2), nn.ReLU(inplace=True))
+    layers[0].load_state_dict({"weight": torch.eye(2), "bias": torch.zeros(2)})
+    layers.stages = [SimpleNamespace(modules=[layers[0]])]
+    items = torch.tensor([[-2.0, 1.0]])
+    values = subject.record_stages(layers, items)
+    assert torch.equal(values["0"], items)
+    assert torch.equal(values[FEATURES], torch.tensor([[0.0, 1.0]]))
 
 
 def test_an_item_is_computed_once_for_all_trainings_that_share_a_backbone(pictures, monkeypatch):
