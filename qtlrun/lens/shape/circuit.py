@@ -119,9 +119,10 @@ def _quantities(states: States) -> dict[str, PerItem]:
 def _transform(view: View, subject: Subject, lines: int, seed: int, records: Records) -> None:
     """Read the Fourier spectrum of the outputs in the inputs."""
     run = subject.head.run
-    series = fourier.transform(run, run.reading, _weights(subject), lines, seed)
-    if isinstance(series, str):
-        records.excuse(subject, f"no Fourier series: {series}")
+    try:
+        series = fourier.transform(run, run.reading, _weights(subject), lines, seed)
+    except fourier.NoSeries as error:
+        records.excuse(subject, f"no Fourier series: {error}")
         return
     view.read(subject, "power above frequency 1", series.beyond_first, "outputs")
     view.read(subject, "highest frequency", series.highest, "outputs")

@@ -14,9 +14,13 @@ from qtlrun.tape.tape import Reading
 
 SPARE_FREQUENCIES = 2  # sampled beyond the highest that there can be
 MAX_FREQUENCY = 256  # that a line is sampled for
-TOLERANCE = 1e-9  # radians; slopes of angles are evaluated in float64
+TOLERANCE = 1e-9  # of a slope, proved by autograd and rounded in float64
 DIGITS = 12  # of a coefficient; outputs are rounded beyond
 SMALLEST_SIZE = 1e-6  # of a coefficient that counts
+
+
+class NoSeries(Exception):
+    """A circuit has no Fourier series that can be taken; says why."""
 
 
 @dataclass(frozen=True)
@@ -50,30 +54,26 @@ def transform(
     weights: Tensor,
     lines: int,
     seed: int,
-) -> Fourier | str:
-    """Fourier transform of a circuit, or why there is none.
+) -> Fourier:
+    """Fourier transform of a circuit; raises NoSeries where there is none.
 
     Along each input over a turn, the others at angles drawn uniformly, so many times. A circuit
     whose gates turn by whole multiples of an input is a Fourier series in it, whose highest
     frequency is at most the sum of the multiples (Schuld, Sweke and Meyer, arXiv:2008.08605).
+    Angles have to be proved affine, for sample points do not tell x from x + sin(2 pi x).
 
     weights: (circuits, *shape), in float64
     """
     if reading.starts or reading.moving:
-        return "it takes its inputs as amplitudes or in matrices, not as angles"
+        raise NoSeries("it takes its inputs as amplitudes or in matrices, not as angles")
+    frequencies = _highest_frequency(reading) + SPARE_FREQUENCIES
+    if frequencies > MAX_FREQUENCY:
+        raise NoSeries(f"it may have frequencies beyond {MAX_FREQUENCY}")
     draw = generator(seed, "fourier")
     anchors = (
         2 * torch.rand(lines, reading.features, generator=draw, dtype=torch.float64) - 1
     ) * math.pi
     anchors = anchors.to(weights.device)
-    bounds = [_bound(reading, weights, anchors, number) for number in range(reading.features)]
-    if None in bounds:
-        return "its angles are no whole multiples of an input, so it has no period of a turn"
-    frequencies = (
-        max((bound for bound in bounds if bound is not None), default=0) + SPARE_FREQUENCIES
-    )
-    if frequencies > MAX_FREQUENCY:
-        return f"it may have frequencies beyond {MAX_FREQUENCY}"
     points = 2 * frequencies + 1
     turn = torch.arange(points, dtype=torch.float64, device=weights.device) * 2 * math.pi / points
     spectra = []
@@ -92,13 +92,10 @@ def _line(anchors: Tensor, number: int, turn: Tensor) -> Tensor:
     return points.flatten(0, 1).unsqueeze(0)
 
 
-def _bound(reading: Reading, weights: Tensor, anchors: Tensor, number: int) -> int | None:
-    """Highest frequency that there can be along an input; None where a turn is no period."""
-    steps = torch.tensor([0.0, 1.0, 2.5], dtype=torch.float64, device=weights.device)
-    points = _line(anchors, number, steps).expand(len(weights), -1, -1)
-    angles = reading.angles(points, weights).unflatten(1, (len(anchors), 3))
-    slopes = (angles[:, :, 1:] - angles[:, :, :-1]) / steps.diff()[:, None]
+def _highest_frequency(reading: Reading) -> int:
+    """Highest frequency that there can be along any input."""
+    slopes = reading.affine.by_input
     multiples = slopes.round()
-    if (slopes - multiples).abs().max() > TOLERANCE or (multiples[:, :, :1] != multiples).any():
-        return None
-    return int(multiples[:, :, 0].abs().sum(-1).max())
+    if not reading.proved or ((slopes - multiples).abs() > TOLERANCE).any():
+        raise NoSeries("its angles are no whole multiples of an input, so a turn is no period")
+    return int(multiples.abs().sum(0).max()) if multiples.numel() else 0
