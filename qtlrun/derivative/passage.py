@@ -111,7 +111,8 @@ def _build_start(row: str, parts: Parts, seed: int) -> Passage:
 
 
 def _build_trained(start: Passage, network: Network) -> Passage:
-    """The model of a start once it is trained."""
+    """The model of a start once it is trained; a copy, for the session's asks for no gradient."""
+    network = copy.deepcopy(network)
     trained = dataclasses.replace(
         start,
         state=TRAINED,

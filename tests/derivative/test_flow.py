@@ -13,6 +13,7 @@ from qtlrun.derivative.flow import follow_gradient, trace_flow
 from qtlrun.derivative.passage import Passage, list_passages, name_layer
 from qtlrun.derivative.specimen import Specimen
 from qtlrun.experiment import Experiment
+from qtlrun.experiment.network import Network
 from qtlrun.experiment.parts import Parts
 
 
@@ -111,6 +112,28 @@ def test_saturated_angles_are_counted(home):
     assert units.share == 1.0
     silent = {layer.layer: layer.norm for layer in flow.layers}
     assert silent["pre"] < 1e-6 < silent["post"]
+
+
+def test_the_network_of_a_finished_run_asks_for_no_gradient_afterwards(home):
+    model = specimen(home, "compare=[]")
+    parts = Parts(model.plan.model, model.experiment.session)
+    network = Network(parts.backbone, parts.head(parts.backbone.features, [0]))
+    network.requires_grad_(False)
+    subject = SimpleNamespace(
+        row="composed",
+        seed=0,
+        training=SimpleNamespace(parts=parts),
+        dataset=parts.dataset,
+        network=network,
+    )
+    model.experiment.subjects = lambda plan: [subject]
+    finished = dataclasses.replace(model, plan=model.plan.changed({"run": "a folder"}))
+    start, trained = list_passages(finished)
+    for each in (start, trained):
+        assert each.weights and all(weight.requires_grad for weight in each.weights.values())
+    assert not any(weight.requires_grad for weight in network.parameters())
+    items, _ = trained.batch([0, 1])
+    assert torch.equal(trained.forward(items), network(items))
 
 
 def test_the_parts_of_a_finished_run_stay_as_they_are(home):
