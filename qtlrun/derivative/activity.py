@@ -11,19 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from qtlrun.derivative.rectifier import read_rectification
+
 Kind = Literal["dead", "saturated"]
 SATURATION = 0.99  # of the largest absolute value; a tanh's slope is below .02 there
-RECTIFIERS: frozenset[Callable[..., Any]] = frozenset(
-    (
-        torch.relu,
-        torch.relu_,
-        Tensor.relu,
-        Tensor.relu_,
-        functional.relu,
-        functional.relu6,
-    )
-)
-BOUNDED = (functional.hardtanh, functional.hardtanh_)  # a ReLU6 where they begin at 0
 # With the size of their values, 1 at their ends
 SQUASHINGS: dict[Callable[..., Any], Callable[[Tensor], Tensor]] = dict.fromkeys(
     (torch.tanh, torch.tanh_, Tensor.tanh, Tensor.tanh_, functional.tanh), torch.abs
@@ -76,7 +67,7 @@ class Activity(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         output = func(*args, **(kwargs or {}))
-        if is_rectifier(func, *args, **(kwargs or {})):
+        if read_rectification(func, *args, **(kwargs or {})) is not None:
             self._rectify(output)
         elif func in SQUASHINGS:
             self._squash(squashed_share(func, output), output.numel())
@@ -121,11 +112,6 @@ class Activity(TorchFunctionMode):
         unit.count += count
 
 
-def is_rectifier(function: Callable[..., Any], *values: Any, **named: Any) -> bool:
-    """Whether a call of a function of torch's is one of a ReLU or ReLU6."""
-    return function in RECTIFIERS or (function in BOUNDED and _begins_at_zero(*values, **named))
-
-
 @torch.no_grad()
 def find_active(output: Tensor) -> Bool[Tensor, " units"]:
     """Whether any item has each unit of a rectifier, a channel of maps or a number, above 0."""
@@ -144,8 +130,3 @@ def _shorten(name: str) -> str:
     for prefix in ("backbone.", "network.", "head."):
         name = name.removeprefix(prefix)
     return name
-
-
-def _begins_at_zero(_values: Tensor, low: float = -1.0, *_rest: object, **named: Any) -> bool:
-    """Whether a hard tanh, of these arguments, is a rectifier."""
-    return named.get("min_val", low) == 0

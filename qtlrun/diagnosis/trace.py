@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from qtlrun.derivative import activity
+from qtlrun.derivative.rectifier import read_rectification
 from qtlrun.diagnosis.attempt import attempt
 from qtlrun.layer import reseeded
 
@@ -92,7 +93,7 @@ class Listener(TorchFunctionMode):
 
     def __torch_function__(self, function, types, arguments=(), named=None):
         output = function(*arguments, **(named or {}))
-        is_rectifier = activity.is_rectifier(function, *arguments, **(named or {}))
+        is_rectifier = read_rectification(function, *arguments, **(named or {})) is not None
         is_empty = not isinstance(output, Tensor) or output.is_meta or not output.numel()
         if is_empty or not (is_rectifier or function in activity.SQUASHINGS):
             return output

@@ -1,29 +1,15 @@
 """Rules for the gradient of rectifiers, wherever a network calls them."""
 
-from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Bool
 from torch import Tensor
-from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-Rule = Literal["plain", "guided", "deconvolution"]
+from qtlrun.derivative.rectifier import read_rectification
 
-# Functions of torch that rectify, and whether they write over their input
-RECTIFIERS: dict[Callable[..., Any], bool] = {
-    torch.relu: False,
-    torch.relu_: True,
-    Tensor.relu: False,
-    Tensor.relu_: True,
-    functional.relu: False,
-    functional.relu6: False,
-    functional.hardtanh: False,
-    functional.hardtanh_: True,
-}
-BOUNDED = (functional.hardtanh, functional.hardtanh_)  # a ReLU6 where they begin at 0
-CEILINGS = {functional.relu6: 6.0}
+Rule = Literal["plain", "guided", "deconvolution"]
 
 
 class Rectifiers(TorchFunctionMode):
@@ -45,13 +31,11 @@ class Rectifiers(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if func not in RECTIFIERS:
-            return func(*args, **kwargs)
-        values, in_place, ceiling = _read(func, *args, **kwargs)
-        if ceiling is None:
+        call = read_rectification(func, *args, **kwargs)
+        if call is None:
             return func(*args, **kwargs)
         self.count += 1
-        return _Rectify.apply(values, ceiling, in_place, self)
+        return _Rectify.apply(call.values, call.ceiling, call.in_place, self)
 
     def pass_back(self, gradient: Tensor, active: Bool[Tensor, "..."]) -> Tensor:
         """Gradient by a rectifier's input, of that by its output and of which units were active."""
@@ -78,20 +62,3 @@ class _Rectify(torch.autograd.Function):
     def backward(ctx, gradient: Tensor):
         (active,) = ctx.saved_tensors
         return ctx.mode.pass_back(gradient, active), None, None, None
-
-
-def _read(
-    func: Callable[..., Any],
-    input: Tensor,
-    *bounds: float,
-    min_val: float = -1.0,
-    max_val: float = 1.0,
-    inplace: bool = False,
-) -> tuple[Tensor, bool, float | None]:
-    """Input of a rectifier, whether it is written over, and its ceiling; None: it is none."""
-    if func not in BOUNDED:
-        is_in_place = RECTIFIERS[func] or inplace or bool(bounds and bounds[0])
-        return input, is_in_place, CEILINGS.get(func, torch.inf)
-    low, high, *rest = (*bounds, *(min_val, max_val)[len(bounds) :])
-    is_in_place = RECTIFIERS[func] or inplace or bool(rest and rest[0])
-    return input, is_in_place, high if low == 0 else None
