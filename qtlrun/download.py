@@ -63,8 +63,8 @@ def fetch(
     """Put at a path the file of the first address that has the one whose hash begins so.
 
     Of a longer file than `most` bytes one byte more is read; `megabytes` is its size, where it is
-    known. Raises the OSError of the first
-    address where none has the file, and `disk.Unwritable` where it cannot be written.
+    known. Raises the OSError of the first address where none has the file, and `disk.Unwritable`
+    where it cannot be written.
     """
     _check_withheld(addresses[0], megabytes)
     errors = []
