@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils import fuse_conv_bn_eval
+from torch.nn.utils import fuse_conv_bn_weights
 
 from qtlrun import disk, package
 from qtlrun.backbone import stage
@@ -154,7 +154,17 @@ class Unit(nn.Module):
 
     def fold(self) -> None:
         """Make the batch norm a part of the convolution; for evaluation alone."""
-        self.convolution = fuse_conv_bn_eval(self.convolution, self.norm)
+        convolution = self.convolution
+        norm = self.norm
+        convolution.weight, convolution.bias = fuse_conv_bn_weights(
+            convolution.weight,
+            convolution.bias,
+            norm.running_mean,
+            norm.running_var,
+            norm.eps,
+            norm.weight,
+            norm.bias,
+        )
         self.add_module("norm", nn.Identity())
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn.utils import fuse_conv_bn_eval
 
 from qtlrun.backbone import efficientnet
 from qtlrun.backbone.efficientnet import EfficientnetLite0, SameConvolution
@@ -92,6 +93,19 @@ def test_the_copy_for_evaluation_gives_the_same_features():
         torch.testing.assert_close(backbone.settled()(pictures), features, rtol=1e-3, atol=1e-4)
     assert features.std() > 0.01
     assert not backbone.folded
+
+
+def test_a_folded_norm_gives_the_weights_of_torch_and_leaves_the_network_alone():
+    backbone = EfficientnetLite0("none", size=32).eval()
+    network = backbone.network
+    network.stem.norm.running_var.fill_(0.3)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    expected = fuse_conv_bn_eval(network.stem.convolution, network.stem.norm)
+    found = backbone.settled().network.stem
+    assert torch.equal(found.convolution.weight, expected.weight)
+    assert torch.equal(found.convolution.bias, expected.bias)
+    assert not list(found.norm.parameters()) and before.keys() == network.state_dict().keys()
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
 @pytest.mark.parametrize("batch_norm", ["eval", "train"])
