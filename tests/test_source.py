@@ -90,7 +90,7 @@ def test_a_module_that_is_renamed_changes_the_key(package):
         ("def late():\n    from qtlrun import layer", {"layer.py"}),
         ("from qtlrun import layer as l, fock as f  # as ever", {"layer.py", "fock.py"}),
         ("from qtlrun.plan import facts", {"plan/fact.py"}),
-        ("from qtlrun.plan import facts as f, is_own", {"plan/fact.py", "plan/part.py"}),
+        ("from qtlrun.plan import facts as f, is_plugin", {"plan/fact.py", "plan/part.py"}),
         ("from qtlrun.experiment import Experiment", {"experiment/__init__.py"}),
         ("from qtlrun.plan import *", {"plan/__init__.py", "plan/claim.py"}),
         ("# from qtlrun import layer", set()),

@@ -16,7 +16,7 @@ from qtlrun.compose.finished import find_runs, take_run
 from qtlrun.compose.stream import guarded
 from qtlrun.error import UsageError
 from qtlrun.mode import freshly
-from qtlrun.plan import Plan, is_own, plugin
+from qtlrun.plan import Plan, is_plugin, plugin
 
 DONE = 0
 FAILED = 1
@@ -166,7 +166,7 @@ def _run_study(plans: list[Plan]):
     plans = check_models(plans, study, experiment)
     report = Report(_new_folder(plans[0]), progress)
     target = plans[0].study["_target_"]
-    blamed = plugin.blamed("study", target) if is_own(target) else contextlib.nullcontext()
+    blamed = plugin.blamed("study", target) if is_plugin(target) else contextlib.nullcontext()
     with report, blamed:
         try:
             frame, succeeded = study.run(plans, experiment, report)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from qtlrun.contract.check import check_part, complete_part
 from qtlrun.contract.circuit import adapt_circuit
 from qtlrun.contract.device import adapt_device
-from qtlrun.plan import build, is_own, plugin
+from qtlrun.plan import build, is_plugin, plugin
 
 # Of the user's; heads are checked on a batch, backbones and datasets where they are completed
 CHECKED_GROUPS = ("freeze", "recipe", "device", "parametrization", "study", "lens")
@@ -15,7 +15,7 @@ def build_part(group: str, part: dict, plugins: Sequence[str] = (), key: str = "
     """Build a part; a user's one is checked, and every one has its optional members."""
     built = build(group, part, plugins, key, **offered)
     target = part["_target_"]
-    if not is_own(target):
+    if not is_plugin(target):
         return complete_part(group, built)
     with plugin.blamed(key or group, target):
         if group == "circuit":

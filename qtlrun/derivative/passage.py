@@ -14,7 +14,7 @@ from qtlrun.experiment.ensemble import Training, build_ensemble
 from qtlrun.experiment.local import local_variant
 from qtlrun.experiment.network import Network
 from qtlrun.experiment.parts import Parts
-from qtlrun.plan import Variant, is_own
+from qtlrun.plan import Variant, is_plugin
 
 START = "start"
 TRAINED = "trained"
@@ -82,7 +82,7 @@ def name_layer(weight: str) -> str:
 
 def _localise(variant: Variant) -> Variant:
     """Variant on the statevector, whose gradient is any exact device's; a user's device stays."""
-    return variant if is_own(variant.target("device")) else local_variant(variant)
+    return variant if is_plugin(variant.target("device")) else local_variant(variant)
 
 
 def _build_start(row: str, parts: Parts, seed: int) -> Passage:

@@ -14,7 +14,7 @@ from qtlrun.experiment import pretraining
 from qtlrun.experiment.duplicate import count_duplicates, describe_likeness
 from qtlrun.experiment.parts import Parts
 from qtlrun.freeze import has_moving_norms
-from qtlrun.plan import describe, is_own
+from qtlrun.plan import describe, is_plugin
 
 
 def describe_row(name: str, parts: Parts) -> Row:
@@ -112,7 +112,7 @@ def frozen_weights(parts: Parts) -> dict[str, np.ndarray]:
     Pre-trained ones, random ones, and those that a user's backbone finds for itself; and of one
     that is changed by what is added to it, those that it is added to.
     """
-    is_in_file = parts.backbone.fingerprint != "none" and not is_own(
+    is_in_file = parts.backbone.fingerprint != "none" and not is_plugin(
         parts.variant.target("backbone")
     )
     is_added_to = bool(parts.generated) and parts.parametrization.added

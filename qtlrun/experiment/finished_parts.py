@@ -15,7 +15,7 @@ from qtlrun.experiment.item import ItemShape
 from qtlrun.experiment.network import Module
 from qtlrun.experiment.parts import Parts
 from qtlrun.experiment.session import Session
-from qtlrun.plan import Variant, is_own
+from qtlrun.plan import Variant, is_plugin
 
 
 class FinishedParts(Parts):
@@ -79,7 +79,7 @@ class FinishedParts(Parts):
         return (
             not self.frozen
             and (pretraining.is_wanted(self.variant) or from_file)
-            and not is_own(self.variant.target("backbone"))
+            and not is_plugin(self.variant.target("backbone"))
             and not (self.parametrization.weights and self.parametrization.added)
         )
 
@@ -87,7 +87,7 @@ class FinishedParts(Parts):
         """Backbone without weights of its own."""
         part = self.variant.backbone
         is_pretrained = pretraining.is_wanted(self.variant)
-        bare = self.bare_values if is_pretrained or not is_own(part["_target_"]) else part
+        bare = self.bare_values if is_pretrained or not is_plugin(part["_target_"]) else part
         return self.to_accelerator(self.network(bare)).eval()
 
     def _fill(self, arrays: dict[str, np.ndarray]) -> Module:

@@ -6,7 +6,7 @@ from qtlrun.error import UsageError
 from qtlrun.experiment.seedwise import seeded
 from qtlrun.layer import Start
 from qtlrun.parametrization.generated import BACKBONE, HEAD
-from qtlrun.plan import is_own, plugin
+from qtlrun.plan import is_plugin, plugin
 
 
 def check_generated(parts) -> None:
@@ -28,7 +28,7 @@ def check_generated(parts) -> None:
         )
     _check_frozen(parts)
     _check_head(parts)
-    if is_own(parts.variant.target("parametrization")):
+    if is_plugin(parts.variant.target("parametrization")):
         _check_generator(parts)
     try:
         parts.parametrization.check(parts.generated)

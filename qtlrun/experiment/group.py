@@ -6,7 +6,7 @@ import math
 from qtlrun import recipe
 from qtlrun.experiment.ensemble import Training, build_head
 from qtlrun.experiment.parts import Parts
-from qtlrun.plan import bare, is_own
+from qtlrun.plan import bare, is_plugin
 
 # Trained numbers of one ensemble, which caches hold; more are slower together than in turn
 MAX_ENSEMBLE_NUMBERS = 2**18
@@ -44,8 +44,8 @@ def is_stackable(parts: Parts) -> bool:
 
 def _draws_apart(parts: Parts) -> bool:
     """Whether the runs of one program draw their shots apart, each as it would alone."""
-    is_ours = not is_own(parts.variant.target("head"))
-    return is_ours and parts.device.drawing_each is not None
+    is_builtin = not is_plugin(parts.variant.target("head"))
+    return is_builtin and parts.device.drawing_each is not None
 
 
 def shared_key(parts: Parts) -> str:

@@ -25,7 +25,7 @@ from qtlrun.experiment.session import Session
 from qtlrun.layer import Start, generator, without_values
 from qtlrun.mode import find_layout
 from qtlrun.parametrization.generated import BACKBONE, HEAD
-from qtlrun.plan import Part, Variant, is_own, load_class, plugin
+from qtlrun.plan import Part, Variant, is_plugin, load_class, plugin
 
 
 class Parts:
@@ -58,7 +58,7 @@ class Parts:
 
         def make() -> Dataset:
             dataset = build_part("dataset", part, self.variant.plugins, key, data=self.session.data)
-            if not is_own(part["_target_"]):
+            if not is_plugin(part["_target_"]):
                 return dataset
             with plugin.blamed(key, part["_target_"]):
                 return complete_dataset(dataset, key, part["_target_"])
@@ -82,7 +82,7 @@ class Parts:
         One that is not pre-trained starts from random weights of the seed, if it is trained.
         """
         part = self.variant.backbone
-        is_random = "seed" in part or is_own(part["_target_"])
+        is_random = "seed" in part or is_plugin(part["_target_"])
         if (
             not is_random
             or part.get("weights") not in (None, "none")
@@ -103,7 +103,7 @@ class Parts:
             return self.backbone
 
         def make() -> Module:
-            if is_own(part["_target_"]):
+            if is_plugin(part["_target_"]):
                 return self.to_accelerator(self.network(part)).eval()
             # NotImplementedError is one; so is that of a value which is read of no memory
             with contextlib.suppress(RuntimeError), without_values():
@@ -123,7 +123,7 @@ class Parts:
         """A backbone with its weights; a user's one draws from the seed."""
         target = part["_target_"]
         offers = offered | self._offers()
-        if not is_own(target):
+        if not is_plugin(target):
             return build_part("backbone", part, self.variant.plugins, **offers)
         with seedwise.seeded(seed, "backbone"):
             network = build_part("backbone", part, self.variant.plugins, **offers)
@@ -144,7 +144,7 @@ class Parts:
         self, features: int, seeds: list[int], shots: list[int | None] | None = None
     ) -> Module:
         """A head with one run per seed, with start values; `shots` are those of each run."""
-        if not is_own(self.variant.target("head")):
+        if not is_plugin(self.variant.target("head")):
             return self._head(features, seeds, shots).to(self.accelerator)
         form = self.form(features)
         head = seedwise.build(
@@ -155,7 +155,7 @@ class Parts:
     def form(self, features: int) -> seedwise.Form:
         """How the head is run; a user's head is tried on a small batch."""
         target = self.variant.target("head")
-        if not is_own(target):
+        if not is_plugin(target):
             return seedwise.Form(stacked=True)
 
         def make(seeds: list[int]) -> Module:
@@ -242,7 +242,7 @@ class Parts:
     def solved(self) -> bool:
         """Whether the head is solved for, not trained by epochs."""
         target = self.variant.target("head")
-        if not is_own(target):
+        if not is_plugin(target):
             return optional_members("head", load_class(target))["solve"] is not None
         return self.head(self.bare.features, [0]).solve is not None
 

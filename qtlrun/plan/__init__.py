@@ -4,7 +4,7 @@ from qtlrun.plan.check import check_idle, check_noise, check_plan, check_same, c
 from qtlrun.plan.description import describe
 from qtlrun.plan.fact import facts
 from qtlrun.plan.letter import has_circuit, simulates
-from qtlrun.plan.part import bare, build, check_part, is_own, load_class
+from qtlrun.plan.part import bare, build, check_part, is_plugin, load_class
 from qtlrun.plan.plan import COMPOSED, Plan
 from qtlrun.plan.redraw import EACH, Redraw
 from qtlrun.plan.tuning import spaces
@@ -29,7 +29,7 @@ __all__ = [
     "describe",
     "facts",
     "has_circuit",
-    "is_own",
+    "is_plugin",
     "load_class",
     "simulates",
     "spaces",

@@ -12,7 +12,7 @@ from qtlrun.plan import annotation as annotations
 from qtlrun.plan import code, plugin, schema, size
 from qtlrun.plan.definition import Finder
 from qtlrun.plan.letter import letter_of
-from qtlrun.plan.part import build, check_group, check_part, facts_of, is_own
+from qtlrun.plan.part import build, check_group, check_part, facts_of, is_plugin
 from qtlrun.plan.plan import Plan
 from qtlrun.plan.redraw import EACH
 from qtlrun.plan.tuning import check_space, spaces
@@ -140,7 +140,7 @@ def _check_part(group: str, part: Part, plugins: list[str], key: str = "") -> No
     size.check_part(group, part, key)
     if name := facts_of(group, part["_target_"], tuple(plugins)).code:
         code.check(f"{key or group}.{name}", part[name])
-    if group in TORCHLESS_GROUPS and not is_own(part["_target_"]):
+    if group in TORCHLESS_GROUPS and not is_plugin(part["_target_"]):
         build(group, part, plugins, key)
 
 

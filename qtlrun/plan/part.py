@@ -71,7 +71,7 @@ def build(group: str, part: dict, plugins: Sequence[str] = (), key: str = "", **
     values = {name: value for name, value in part.items() if name in takes}
     values |= {name: value for name, value in offered.items() if name in takes}
     names = set(takes) - set(offered)
-    if not is_own(target):
+    if not is_plugin(target):
         return _construct(load_class(target), values, takes, key, names)
     make = getattr(plugin.load(module, tuple(plugins)), name)
     with plugin.blamed(key, target):
@@ -97,7 +97,7 @@ def bare(part: dict) -> dict:
     return {name: value for name, value in part.items() if name != SPACE}
 
 
-def is_own(target: str) -> bool:
+def is_plugin(target: str) -> bool:
     """Whether a part is the user's, of a file named in `plugins`."""
     return not target.startswith("qtlrun.")
 
@@ -160,7 +160,7 @@ def _find(
         )
     kind = finder.find(source, name)
     # What a module of the package imports is no part of its group.
-    if kind is None or (not is_own(target) and kind.module != source) or not _gives(kind, group):
+    if kind is None or (not is_plugin(target) and kind.module != source) or not _gives(kind, group):
         names = [each.name for each in finder.definitions(source) if _gives(each, group)]
         raise UsageError(
             f"{module} has no part {name}",

@@ -9,7 +9,7 @@ from typing import Any
 
 from qtlrun.plan import annotation, code, plugin
 from qtlrun.plan.fact import Facts, Part
-from qtlrun.plan.part import OFFERED, bare, facts_of, is_own, parameters
+from qtlrun.plan.part import OFFERED, bare, facts_of, is_plugin, parameters
 from qtlrun.plan.signature import Parameters
 
 GROUPS = ("dataset", "backbone", "freeze", "recipe", "circuit", "head", "parametrization", "device")
@@ -55,7 +55,7 @@ class Variant:
 
     def runs_code(self, group: str) -> bool:
         """Whether a group's part runs code of the user's, a plugin's or a file's that it names."""
-        return is_own(self.target(group)) or bool(self.facts(group).code)
+        return is_plugin(self.target(group)) or bool(self.facts(group).code)
 
     def code_name(self, group: str) -> str:
         """Name of a group's part in words on its code: FILE.py:NAME, or its class."""
