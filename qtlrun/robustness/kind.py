@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from qtlrun.error import BadValue, UsageError, nearest
-from qtlrun.simulator.noise import CHANNELS, GATES, Noise
+from qtlrun.simulator.noise import CHANNELS, GATES, PLACES, Noise
 
 READOUT = "readout"
 OVER_ROTATION = "over_rotation"
@@ -81,6 +81,8 @@ class Grid:
 
 def read_grids(strengths: Mapping[str, object], after: str) -> list[Grid]:
     """Grids of kinds by name; refuses unknown ones, and strengths that cannot be or do not grow."""
+    if after not in PLACES:
+        raise BadValue("after", after, nearest(after, PLACES))
     grids = []
     for kind, values in strengths.items():
         if kind not in KINDS:
@@ -102,8 +104,8 @@ def _read_grid(kind: str, values: object, after: str) -> Grid:
             raise BadValue(key, value, "a number")
     grid = Grid(kind, tuple(values), after)
     if grid.is_sampled:
-        if any(value < 1 or value != int(value) for value in values):
-            raise BadValue(key, list(values), "whole numbers of shots from 1 up")
+        if not all(1 <= value < 2**63 and value == int(value) for value in values):
+            raise BadValue(key, list(values), "whole numbers of shots from 1 up, below 2**63")
         grid = Grid(kind, tuple(sorted(map(int, values), reverse=True)), after)
     else:
         _check(grid, key)

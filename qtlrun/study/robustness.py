@@ -58,9 +58,13 @@ class Robustness:
         if noise is not None and noise.is_silent:
             reason = "there is no noise to mitigate"
             raise BadValue("mitigated", self.mitigated, reason, "null leaves mitigation out")
+        if noise is not None and not noise.reading[0]:
+            reason = "where readout_0 and readout_1 add up to 1, what is read tells nothing"
+            raise BadValue("mitigated", self.mitigated, reason, "name smaller ones")
         check_factors(self.factors)
-        if self.shots < 1:
-            raise BadValue("shots", self.shots, "at least one")
+        if not 1 <= self.shots < 2**63 // len(self.factors):
+            reason = "at least one, and below 2**63 for all factors together"
+            raise BadValue("shots", self.shots, reason)
         if self.seed < 0:
             raise BadValue("seed", self.seed, "a whole number from 0 up")
         if self.rows == []:
