@@ -30,21 +30,10 @@ FORM = (
     "an override is KEY=VALUE, its brackets and quotes closed, in quotes for the shell where it has"
     " brackets or spaces."
 )
-# Last names of keys whose values are files and folders.
-PATH_KEYS = (
-    "outputs",
-    "home",
-    "root",
-    "path",
-    "weights",
-    "state",
-    "plugins",
-    "plan",
-    "run",
-    "runs",
-    "images",
-    "module",
-)
+# Keys whose values are files and folders, and last names of such keys. The former may be the last
+# name of another, as lens.dream.outputs is a number.
+PATH_KEYS = ("outputs", "home", "plan", "run")
+PATH_NAMES = ("root", "path", "weights", "state", "plugins", "runs", "images", "module")
 # Of these, those whose ~ is replaced here and nowhere else; but for keys of patterns of names.
 EXPANDED_KEYS = ("path", "weights", "state", "plugins", "runs", "module")
 PATTERN_KEYS = ("parametrization.weights",)
@@ -206,7 +195,7 @@ def _is_closed(value: str) -> bool:
 
 def _is_path(key: str) -> bool:
     """Whether the value of a key is a file or folder."""
-    return re.split(r"[.@]", key)[-1] in PATH_KEYS
+    return key in PATH_KEYS or re.split(r"[.@]", key)[-1] in PATH_NAMES
 
 
 def _keep_path(override: Override, word: Word, sweep: bool) -> Override:

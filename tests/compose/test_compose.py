@@ -568,6 +568,18 @@ def test_a_folder_may_have_any_name(name):
     assert (values["outputs"], values["home"]) == (name, name)
 
 
+def test_every_number_of_a_lens_can_be_typed():
+    # lens.dream.outputs was taken for the folder of outputs
+    names = options("lens")
+    lenses = f"lens=[{','.join(names)}]"
+    values = compose([lenses])[0]["lens"]
+    words = []
+    for name in names:
+        numbers = {key: each for key, each in values[name].items() if isinstance(each, int | float)}
+        words += [f"lens.{name}.{key}={each}" for key, each in numbers.items()]
+    assert compose([lenses, *words])[0]["lens"] == values
+
+
 @pytest.mark.parametrize("name", ["C&A (1)", "[old] p", "x'y", "back\\slash"])
 def test_a_folder_is_named_as_it_was_typed(refusal, place, name):
     (place / name).mkdir()
