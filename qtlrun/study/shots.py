@@ -1,6 +1,7 @@
 """Shots as a budget: rows against the total number of preparations, training and test."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -64,7 +65,7 @@ class ShotBudget:
             raise BadValue("budgets", self.budgets, "one or more, each above the one before")
         if self.fewest < 1:
             raise BadValue("fewest", self.fewest, "shots of an execution, from 1 up")
-        if not self.penalties or not all(penalty > 0 for penalty in self.penalties):
+        if not self.penalties or not all(0 < penalty < math.inf for penalty in self.penalties):
             raise BadValue("penalties", self.penalties, "one or more numbers above 0")
         if self.axis is not None and self.axis not in self.machines:
             raise BadValue("axis", self.axis, nearest(self.axis, list(self.machines)), "null")

@@ -35,6 +35,7 @@ STATES = (
         (("study.budgets=[10]",), "study.budgets=[10]: none pays for the test alone"),
         (("study.fewest=0",), "study.fewest=0: shots of an execution, from 1 up"),
         (("study.penalties=[0]",), "study.penalties=[0]"),
+        (("study.penalties=[inf]",), "study.penalties=[inf]"),
         (("study.axis=ibm_brisban",), "did you mean ibm_brisbane"),
         (("study.processors.ionq_aria.power=-1",), "study.processors.ionq_aria.power=-1"),
         (("+study.processors.ionq_aria.powr=1",), "did you mean power"),
