@@ -77,11 +77,12 @@ class Trend:
                 "choose one, as compare=[twin]",
                 key=f"{where}study.claim",
             )
-        if len(plans[0].seeds) < statistic.FEWEST:
+        fewest = min(plans, key=lambda plan: len(plan.seeds))
+        if len(fewest.seeds) < statistic.FEWEST:
             raise UsageError(
                 "fewer than three seeds give no interval here",
                 key=f"{where}seeds",
-                value=plans[0].settings.seeds,
+                value=fewest.settings.seeds,
             )
 
     def run(

@@ -488,6 +488,11 @@ ONE = "study=trend follows one number; sweep it, as -m dataset.turns=0.5,1,2 (he
         ),
         (TURNED, ("seeds=2",), "seeds=2: fewer than three seeds give no interval here."),
         (TURNED, ("seeds=[4,9]",), "seeds=[4, 9]: fewer than three seeds give no interval here."),
+        (
+            [["seeds=3"], ["seeds=2"]],
+            (),
+            "seeds=2: fewer than three seeds give no interval here.",
+        ),
         (TURNED, ("splits=2",), "splits=2: study=trend does not use it; leave it out."),
         (TURNED, ("folds=3",), "folds=3: study=trend does not use it; leave it out."),
     ],
