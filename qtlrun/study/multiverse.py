@@ -224,14 +224,18 @@ class Multiverse:
             else ""
         )
         shares = self._shares(finished)
-        total = f"{len(finished)} protocols of {count(seeds, 'seed')}"
+        total = f"{count(len(finished), 'protocol')} of {count(seeds, 'seed')}"
         most = f"; {shares[0]} of the variance" if shares else ""
+        parts = (
+            f" Of the variance between protocols each choice has a part in: {', '.join(shares)}."
+            if shares
+            else ""
+        )
         return Note(
             f"below 0 ({composed} better) in {below:.0%} of {total}, above 0 in {above:.0%};"
             f" median {gap.median():+z.3f} nats, from {gap.min():+z.3f} to {gap.max():+z.3f};"
             f" the 95 % interval lies below 0 in {surely_below:.0%} and"
-            f" above 0 in {surely_above:.0%}. Of the variance between"
-            f" protocols each choice has a part in: {', '.join(shares)}.{failed}",
+            f" above 0 in {surely_above:.0%}.{parts}{failed}",
             f"{composed} better in {below:.0%} of {total} (95 % interval below 0 in"
             f" {surely_below:.0%}), worse in {above:.0%} (above 0 in {surely_above:.0%}){most}."
             f"{failed}",

@@ -145,6 +145,18 @@ def test_a_protocol_that_diverges_is_left_out_and_the_others_are_told(studied):
     )
 
 
+def test_one_protocol_that_is_left_has_no_variance_to_share(studied):
+    found = studied(
+        "study=multiverse",
+        "compare=[twin]",
+        "recipe.optimizer=sgd",
+        "recipe.batch_size=4",
+        choices={"recipe": {"lr": [0.01, 1e30]}},
+    )
+    written = (found.out / "table.md").read_text()
+    assert "of 1 protocol of 3 seeds" in written and "Of the variance" not in written
+
+
 def test_a_grid_of_which_all_protocols_diverge_says_so(studied):
     choices = {"recipe": {"lr": [1e30, 1e31]}}
     found = studied(
