@@ -59,11 +59,8 @@ class Multiverse:
                     or not values
                     or len(set(map(str, values))) < len(values)
                 ):
-                    raise UsageError(
-                        "a list of different values is needed here",
-                        key=f"choices.{group}.{name}",
-                        value=values,
-                    )
+                    reason = "a list of different values is needed here"
+                    raise BadValue(f"choices.{group}.{name}", values, reason)
 
     def check(self, plans: list[Plan], experiment: Experiment) -> None:
         """Refuse several points, no reference, and protocols that cannot be built."""
