@@ -1,6 +1,13 @@
 """Plans: what a command line asks for, checked and worked out before anything is trained."""
 
-from qtlrun.plan.check import check_idle, check_noise, check_plan, check_same, check_single
+from qtlrun.plan.check import (
+    check_idle,
+    check_noise,
+    check_plan,
+    check_same,
+    check_single,
+    find_noise,
+)
 from qtlrun.plan.description import describe
 from qtlrun.plan.fact import facts
 from qtlrun.plan.letter import has_circuit, simulates
@@ -28,6 +35,7 @@ __all__ = [
     "check_single",
     "describe",
     "facts",
+    "find_noise",
     "has_circuit",
     "is_plugin",
     "load_class",

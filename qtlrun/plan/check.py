@@ -81,13 +81,19 @@ def check_same(variant: Variant, values: Part, what: str) -> None:
 
 def check_noise(plan: Plan) -> None:
     """Refuse noise of a device that no row of a plan has a circuit for."""
-    noise = plan.model.device.get("noise") or {}
-    if isinstance(noise, dict):
-        noise = {name: value for name, value in noise.items() if value and name != "after"}
+    noise = find_noise(plan)
     has_circuit = any("device" in variant.identity for variant in plan.variants.values())
     if noise and not has_circuit:
         reason = "no row has a circuit that it could act on"
         raise UsageError(reason, "use head=quantum", key="device.noise", value=noise)
+
+
+def find_noise(plan: Plan) -> object:
+    """Noise of a plan's device that acts, strengths by name or a processor; empty without any."""
+    noise = plan.model.device.get("noise") or {}
+    if isinstance(noise, dict):
+        return {name: value for name, value in noise.items() if value and name != "after"}
+    return noise
 
 
 def check_single(plans: list[Plan], study: str, idle: tuple[str, ...] = ()) -> None:

@@ -5,7 +5,7 @@ import dataclasses
 from qtlrun.comparison.row import Row
 from qtlrun.error import UsageError
 from qtlrun.experiment import Experiment
-from qtlrun.plan import Plan
+from qtlrun.plan import Plan, find_noise
 from qtlrun.robustness.exposure import Exposure
 from qtlrun.robustness.selection import Selection
 from qtlrun.simulator.noise import Noise
@@ -55,10 +55,18 @@ def _train(plan: Plan, experiment: Experiment, position: float) -> list[Row]:
 
 
 def check_trained(plan: Plan, experiment: Experiment, selection: Selection) -> None:
-    """Refuse to train a row that noise is not studied on first, or whose device draws at random.
+    """Refuse a row that noise is not studied on first, and a run of noise or of random draws.
 
     A row trained under noise has exact values at every strength, so that noise alone is changed.
     """
+    if find_noise(plan):
+        raise UsageError(
+            "the run was trained under noise itself, so that its rows do not stand for training"
+            " without",
+            "study.train=false, or a run of a device without noise",
+            key="study.train",
+            value=True,
+        )
     composed = experiment.finished(plan).composed
     if composed != selection.composed:
         raise UsageError(

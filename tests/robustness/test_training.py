@@ -73,3 +73,11 @@ def test_a_run_that_draws_at_random_is_not_trained_under_noise(home, device, is_
     with pytest.raises(UsageError) as error:
         experiment.explore(plan.model, check)
     assert error.value.key == "study.train" and "device.shots=null" in error.value.fix
+
+
+def test_a_run_that_was_trained_under_noise_is_not_held_against_training_under_it(home):
+    """Its rows would stand for training without noise."""
+    plan = composition.short_plan(home, "device=mixed", "device.noise.bit_flip=0.1")
+    with pytest.raises(UsageError) as error:
+        check_trained(plan, Experiment(str(home)), Selection({}, "A", None, [], {}))
+    assert error.value.key == "study.train"
