@@ -51,8 +51,9 @@ class Gradients:
         for name in self.sections:
             if name not in MAKERS:
                 raise BadValue("sections", name, nearest(name, list(MAKERS)))
-        if not self.sections:
-            raise BadValue("sections", self.sections, "one of them or more", ", ".join(MAKERS))
+        if not self.sections or len(set(self.sections)) < len(self.sections):
+            reason = "one of them or more, each once"
+            raise BadValue("sections", self.sections, reason, ", ".join(MAKERS))
         if self.batch is not None and self.batch < 1:
             raise BadValue("batch", self.batch, "items of a step, from 1 up", "null: the recipe's")
         for name, budget in (("budget", self.budget), ("plateau_budget", self.plateau_budget)):

@@ -12,6 +12,7 @@ QUICK = ("study.budget=0.5",)
     [
         (("study.sections=[method]",), "did you mean methods"),
         (("study.sections=[]",), "study.sections=[]"),
+        (("study.sections=[flow,flow]",), "each once"),
         (("study.batch=0",), "study.batch=0: items of a step"),
         (("study.budget=0",), "study.budget=0"),
         (("study.plateau_budget=-1",), "study.plateau_budget=-1"),
