@@ -1,7 +1,6 @@
 """Shots as a budget: rows against the total number of preparations, training and test."""
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,6 +9,7 @@ import pandas as pd
 from qtlrun import statistic
 from qtlrun.error import BadValue, UsageError, nearest
 from qtlrun.experiment import Experiment
+from qtlrun.head import scikit
 from qtlrun.plan import Plan, check_single
 from qtlrun.report.report import Report
 from qtlrun.shot_budget.crossing import describe_crossings
@@ -55,8 +55,13 @@ class ShotBudget:
         """Budgets as whole numbers."""
         return [int(budget) for budget in self.budgets]
 
+    @property
+    def readouts(self) -> list[float]:
+        """Penalties of refitted readouts from the strongest on, as head=logistic fits them."""
+        return scikit.strengths("penalties", self.penalties)
+
     def __post_init__(self):
-        _ = self.limit, self.machines
+        _ = self.limit, self.machines, self.readouts
         for budget in self.budgets:
             if not (1 <= budget < 2**63 and budget == int(budget)):
                 reason = "whole numbers of preparations, from 1 up"
@@ -65,8 +70,6 @@ class ShotBudget:
             raise BadValue("budgets", self.budgets, "one or more, each above the one before")
         if self.fewest < 1:
             raise BadValue("fewest", self.fewest, "shots of an execution, from 1 up")
-        if not self.penalties or not all(0 < penalty < math.inf for penalty in self.penalties):
-            raise BadValue("penalties", self.penalties, "one or more numbers above 0")
         if self.axis is not None and self.axis not in self.machines:
             raise BadValue("axis", self.axis, nearest(self.axis, list(self.machines)), "null")
 
@@ -98,7 +101,7 @@ class ShotBudget:
         self, plans: list[Plan], experiment: Experiment, report: Report
     ) -> tuple[pd.DataFrame, bool]:
         """Curves, a line per row, scheme and budget; whether all went well."""
-        outlook = measure_rows(plans[0], experiment, self.totals, self.fewest, self.penalties)
+        outlook = measure_rows(plans[0], experiment, self.totals, self.fewest, self.readouts)
         circuit = find_reading(outlook, experiment)
         seconds = None
         if self.axis is not None and circuit is not None:

@@ -53,6 +53,11 @@ def test_what_has_no_budget_is_refused(refusal, words, value):
     assert value in refusal("study=shots", "compare=[]", *words)
 
 
+def test_readouts_are_fitted_from_the_strongest_penalty_on_however_they_are_typed(home):
+    plan = short_plan(home, "study=shots", "study.penalties=[0.1,10,1]")
+    assert build_part("study", plan.study, plan.settings.plugins).readouts == [10, 1, 0.1]
+
+
 def test_a_device_without_shots_is_refused(home, tmp_path):
     plugin = tmp_path / "plain_device.py"
     plugin.write_text(
