@@ -262,23 +262,29 @@ def test_intervals_hold_a_known_credit_in_19_of_20_games(kind):
     assert 0.92 <= held / 400 <= 0.98
 
 
-@pytest.mark.slow
-def test_intervals_hold_the_credit_of_a_trained_population_in_90_to_98_of_100_draws(home):
-    """Shares of 60 trainings are the truth; 8 of them and 80 test items are drawn 400 times."""
-    rates = []
+@pytest.fixture(scope="module")
+def population(tmp_path_factory):
+    """Shares and an interaction of 60 trainings, each (trainings, items)."""
+    home = tmp_path_factory.mktemp("population")
     plan = plan_of(home, "splits=1", "seeds=60", "recipe.epochs=8", "dataset.points=1600")
     game = game_of(plan, Experiment(str(home)))
+    weights = [*(weigh_share(3, part) for part in range(3)), weigh_interaction(3, (0, 1))]
+    return [np.stack(list(game.apply(each, "nll").values())) for each in weights]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("trainings", "least"), [(8, 0.88), (20, 0.93)])
+def test_intervals_hold_the_credit_of_a_trained_population(population, trainings, least):
+    """Of 2,000 draws of trainings and 80 items; a share is skewed, which eight do not tell."""
     draw = np.random.default_rng(0)
-    for weights in (*(weigh_share(3, part) for part in range(3)), weigh_interaction(3, (0, 1))):
-        population = np.stack(list(game.apply(weights, "nll").values()))
+    for values in population:
         held = 0
-        for _ in range(400):
-            seeds = draw.integers(len(population), size=8)
-            items = draw.integers(population.shape[1], size=80)
-            interval = statistic.crossed(population[np.ix_(seeds, items)])
-            held += interval.low <= population.mean() <= interval.high
-        rates.append(held / 400)
-    assert min(rates) >= 0.90 and max(rates) <= 0.98, rates
+        for _ in range(2000):
+            seeds = draw.integers(len(values), size=trainings)
+            items = draw.integers(values.shape[1], size=80)
+            interval = statistic.crossed(values[np.ix_(seeds, items)])
+            held += interval.low <= values.mean() <= interval.high
+        assert least <= held / 2000 <= 0.98
 
 
 def test_a_part_has_the_name_that_a_reader_knows():
