@@ -148,7 +148,7 @@ TRAINED := "qtlrun study=robustness run=last study.train=true study.mitigated=nu
 robustness-trained: .venv/installed  ## rows trained under their noise: make robustness-trained QTLRUN_DATA=FOLDER (30 min)
 	$(RESULT) 'Rows trained under noise' "qtlrun $(FLAT)" $(TRAINED) \
 		"qtlrun experiment=ants_bees backbone=efficientnet_lite0 $(FLAT)" $(TRAINED) \
-		"qtlrun experiment=textures $(FLAT)" $(TRAINED) "qtlrun experiment=spirals $(FLAT)" $(TRAINED)
+		"qtlrun experiment=textures $(FLAT)" $(TRAINED)
 
 diagnose: .venv/installed  ## misses and false alarms of the checks: make diagnose QTLRUN_DATA=FOLDER (20 min)
 	$(RESULT) 'Rates of the checks' "python tests/diagnosis_rates.py"
