@@ -39,8 +39,9 @@ def robustness(frame: pd.DataFrame) -> Figure:
             _name_strengths(axis, panel)
             axis.set_xlabel("strength" if kind == kinds[-1] else "")
         line[0].set_ylabel(kind.replace("_", " "))
-        top = np.nanmax(panel["nll"]) if len(panel) else 1.0
-        line[1].set_ylim(0, 1.15 * top)
+        if len(panel):  # a band that is far wider than the curves is cut
+            tops = panel["nll_high"].max(), 1.5 * panel["nll"].max()
+            line[1].set_ylim(0, 1.05 * np.nanmin(tops))
     handles = axes[0][0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncols=min(5, len(rows)), frameon=False)
     return figure
@@ -68,8 +69,13 @@ def _draw_row(axis: Axes, line: pd.DataFrame, metric: str, row: str, number: int
 def _name_strengths(axis: Axes, panel: pd.DataFrame) -> None:
     """Strengths under an axis; exact values have none of their own."""
     strengths = list(dict.fromkeys(panel["strength"]))
-    labels = ["exact" if np.isinf(each) else f"{each:g}" for each in strengths]
+    labels = ["exact" if np.isinf(each) else _write(each) for each in strengths]
     axis.set_xticks(range(len(labels)), labels, fontsize=7)
+
+
+def _write(strength: float) -> str:
+    """Strength without the zero before its decimal point, for which there is no room."""
+    return f"{strength:g}".removeprefix("0") or "0"
 
 
 @matplotlib.rc_context(STYLE)
