@@ -31,8 +31,8 @@ def credit_backbone(
     label = find_label(plan, trained)
     if not label:
         words = shlex.join([*plan.command, "+compare=D"])
-        name = game.label
-        return [], [Note(f"{name}: what training the backbone too would bring, {words} shows.")]
+        brings = "shows what training the backbone too would bring"
+        return [], [Note(f"{game.label}: {words} {brings}.")]
     rows = experiment.train_all(label, {label: trained}, redraws, reader=plan.reader_key)[label]
     finished = sum(len(_share_seeds(game, split, row)) for split, row in enumerate(rows))
     if not finished:
