@@ -117,7 +117,7 @@ gradients: .venv/installed  ## each device and gradient method on the default, i
 	$(RESULT) 'Gradients of the default circuit' "qtlrun study=gradients"
 
 STATES := study=shots 'compare=[heterodyne]' seeds=3
-shots: .venv/installed  ## rows against the total of preparations, circuits and states of light (5 min)
+shots: .venv/installed  ## rows against the total of preparations: make shots QTLRUN_DATA=FOLDER (5 min)
 	$(RESULT) 'Shots as a budget' "qtlrun study=shots" \
 		"qtlrun experiment=qc_states $(STATES) study.budgets=[20000,50000,100000,300000,1000000,3000000]"
 
