@@ -519,8 +519,12 @@ def keys(group, option):
     return set(said).union(*(keys(group, parent) for parent in parents(said)))
 
 
-def rotation(preset):
-    """Another option in every other group at once; the next ones for the next preset.
+TURNS = 3
+
+
+def rotation(preset, turn=0):
+    """Another option in every other group at once; the next ones for the next preset, and others a
+    third of the longest group further for each turn.
 
     The dataset and the study stay where the preset sets their values: a protocol belongs to its
     items.
@@ -530,14 +534,18 @@ def rotation(preset):
     for group, option in PARTS:
         if option != chosen(preset)[group] and group not in kept:
             others.setdefault(group, []).append(option)
-    turn = PRESETS.index(preset)
-    return [(group, options[turn % len(options)]) for group, options in others.items()]
+    most = max(map(len, others.values()))
+    start = PRESETS.index(preset) + turn * most // TURNS
+    return [(group, options[start % len(options)]) for group, options in others.items()]
 
 
+@pytest.mark.parametrize(
+    "turn", [0, *(pytest.param(turn, marks=pytest.mark.slow) for turn in range(1, TURNS))]
+)
 @pytest.mark.parametrize("preset", PRESETS)
-def test_a_preset_composes_with_other_options_of_every_group(point, preset):
+def test_a_preset_composes_with_other_options_of_every_group(point, preset, turn):
     check_plan(point(("experiment", preset)))
-    pairs = rotation(preset)
+    pairs = rotation(preset, turn)
     plan = point(("experiment", preset), *pairs)
     check_plan(plan)
     for group, option in pairs:

@@ -36,12 +36,7 @@ from qtlrun.experiment.remote import check_remote
 from qtlrun.experiment.restoration import restore_network, test_data, without_shots
 from qtlrun.experiment.session import Monitor, Session, alone
 from qtlrun.experiment.subject import Subject, asking_for_place, find_subjects
-from qtlrun.experiment.supply import (
-    find_keys,
-    supply_predictions,
-    supply_rows,
-    supply_tunings,
-)
+from qtlrun.experiment.supply import find_keys, supply_predictions, supply_rows, supply_tunings
 from qtlrun.plan import Plan, Redraw, Variant
 from qtlrun.store import Entry
 
